@@ -1,0 +1,130 @@
+"""One tree of errors.
+
+PlacetError
+├── InputError            what came in is malformed, too large or of the wrong type
+│   └── DataError         a table's content: missing column, duplicate id, NaN, overflow
+├── SignatureError        a signature does not verify, or is by somebody else
+├── ConsentError          a consent says no, or does not say what its offer says
+├── PlanError             a plan that a party can't agree to
+├── WarrantError          the chain does not hold the opened job that data are asked for
+├── ProtocolError         a peer's message breaks the protocol
+│   └── PeerError         a peer is a stranger, unreachable, late or replaying
+├── ChainError            the chain can't be reached, or answers something impossible
+│   ├── Reverted          a contract said no; `name` is its custom error
+│   └── DeploymentError   the chain does not hold the contracts that the deployment file names
+├── StateError            an action that does not fit the present state
+├── AccessError           the caller may not do this
+├── LimitError            too many, too often, too large
+├── NotFoundError         no such thing here
+└── ConfigError           settings, keystores or files on this machine
+
+Each carries a stable `code`, what was expected, what was found and the remedy, so that a log line, an
+HTTP problem document (RFC 9457) and a terminal message say the same.
+"""
+
+from __future__ import annotations
+
+
+class PlacetError(Exception):
+    """Base of all errors that Placet raises on purpose."""
+
+    code = "placet"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        expected: object = None,
+        found: object = None,
+        remedy: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.expected = None if expected is None else str(expected)
+        self.found = None if found is None else str(found)
+        self.remedy = remedy
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.expected is not None:
+            parts.append(f"expected: {self.expected}")
+        if self.found is not None:
+            parts.append(f"found: {self.found}")
+        if self.remedy is not None:
+            parts.append(f"remedy: {self.remedy}")
+        return "; ".join(parts)
+
+
+class InputError(PlacetError):
+    code = "input"
+
+
+class DataError(InputError):
+    code = "data"
+
+
+class SignatureError(PlacetError):
+    code = "signature"
+
+
+class ConsentError(PlacetError):
+    code = "consent"
+
+
+class PlanError(PlacetError):
+    code = "plan"
+
+
+class WarrantError(PlacetError):
+    code = "warrant"
+
+
+class ProtocolError(PlacetError):
+    code = "protocol"
+
+
+class PeerError(ProtocolError):
+    code = "peer"
+
+
+class ChainError(PlacetError):
+    code = "chain"
+
+
+class Reverted(ChainError):
+    """A contract refused. `name` is the custom error's name, `arguments` its decoded parameters."""
+
+    code = "reverted"
+
+    def __init__(self, name: str, arguments: tuple[object, ...] = (), *, remedy: str | None = None) -> None:
+        shown = ", ".join(a.hex() if isinstance(a, bytes) else str(a) for a in arguments)
+        super().__init__(f"the contract refused: {name}({shown})", remedy=remedy)
+        self.name = name
+        self.arguments = arguments
+
+
+class DeploymentError(ChainError):
+    code = "deployment"
+
+
+class StateError(PlacetError):
+    code = "state"
+
+
+class AccessError(PlacetError):
+    code = "access"
+
+
+class LimitError(PlacetError):
+    code = "limit"
+
+
+class NotFoundError(PlacetError):
+    code = "not-found"
+
+
+class ConfigError(PlacetError):
+    code = "config"

@@ -1,0 +1,50 @@
+"""Hashes: SHA-256 over canonical JSON (RFC 8785) for documents, Keccak-256 only where a contract recomputes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import rfc8785
+from eth_hash.auto import keccak as _keccak
+
+from placet.core.errors import InputError
+from placet.core.values import Value
+
+
+def sha256(*parts: bytes) -> bytes:
+    """SHA-256 over the concatenation of `parts`, 32 bytes."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def keccak(*parts: bytes) -> bytes:
+    """Keccak-256 over the concatenation of `parts`, 32 bytes."""
+    return _keccak(b"".join(parts))
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 canonical JSON of plain JSON data; InputError for what JSON can't hold exactly."""
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, RecursionError) as error:
+        raise InputError("not canonical JSON", found=type(error).__name__) from None
+
+
+def document_bytes(document: Value) -> bytes:
+    """Canonical JSON of a document."""
+    return canonical(document.to_json())
+
+
+def document_hash(document: Value) -> bytes:
+    """SHA-256 over a document's canonical JSON, 32 bytes."""
+    return sha256(document_bytes(document))
+
+
+def commit(salt: bytes, data: bytes) -> bytes:
+    """Salted commitment to data of any size: SHA-256(salt ‖ SHA-256(data)); hiding for a 32-byte random salt."""
+    if len(salt) != 32:
+        raise InputError("a commitment takes a salt of 32 bytes", found=f"{len(salt)} bytes")
+    return sha256(b"placet.commit/1", salt, sha256(data))

@@ -1,0 +1,91 @@
+"""Two Merkle trees.
+
+*Batch tree*: OpenZeppelin's sorted-pair tree over consent ids, so that contracts can check a proof with `MerkleProof`.
+*Lawful tree*: RFC 6962 (SHA-256), for everything that no contract recomputes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from placet.core.errors import InputError
+from placet.core.hashing import keccak, sha256
+
+
+def _pair(a: bytes, b: bytes) -> bytes:
+    return keccak(a, b) if a < b else keccak(b, a)
+
+
+def _ascending(leaves: Sequence[bytes], what: str) -> None:
+    for i in range(1, len(leaves)):
+        if leaves[i - 1] >= leaves[i]:
+            raise InputError(f"{what} must be strictly ascending", found=f"leaf {i} is not above leaf {i - 1}")
+
+
+def batch_levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """All levels of the batch tree, leaves first; an odd node is carried up. InputError if empty or not ascending."""
+    if not leaves:
+        raise InputError("a batch has at least one consent", expected="one leaf or more", found=0)
+    _ascending(leaves, "a batch's leaves")
+    levels = [list(leaves)]
+    while len(level := levels[-1]) > 1:
+        above = [_pair(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        if len(level) % 2:
+            above.append(level[-1])
+        levels.append(above)
+    return levels
+
+
+def batch_root(leaves: Sequence[bytes]) -> bytes:
+    """Root of the batch tree over ascending consent ids."""
+    return batch_levels(leaves)[-1][0]
+
+
+def batch_proof(levels: list[list[bytes]], index: int) -> list[bytes]:
+    """Siblings from leaf `index` up to the root."""
+    proof = []
+    for level in levels[:-1]:
+        sibling = index ^ 1
+        if sibling < len(level):
+            proof.append(level[sibling])
+        index //= 2
+    return proof
+
+
+def batch_verify(root: bytes, leaf: bytes, proof: Sequence[bytes]) -> bool:
+    """Does `leaf` lie under `root`? As OpenZeppelin's `MerkleProof.verify`."""
+    node = leaf
+    for sibling in proof:
+        node = _pair(node, sibling)
+    return node == root
+
+
+def rfc6962_root(leaves: Sequence[bytes]) -> bytes:
+    """RFC 6962 section 2.1 Merkle tree hash over leaf data; SHA-256 of nothing for an empty list."""
+    if not leaves:
+        return sha256(b"")
+    # Complete subtrees merge as in a binary counter; what is left is folded from the right.
+    stack: list[tuple[int, bytes]] = []
+    for leaf in leaves:
+        size, node = 1, sha256(b"\x00", leaf)
+        while stack and stack[-1][0] == size:
+            node = sha256(b"\x01", stack.pop()[1], node)
+            size *= 2
+        stack.append((size, node))
+    node = stack.pop()[1]
+    while stack:
+        node = sha256(b"\x01", stack.pop()[1], node)
+    return node
+
+
+def lawful_root(leaves: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Root over (consent id, row commitment), ascending by consent id, row commitments unique; InputError otherwise."""
+    _ascending([consent for consent, _ in leaves], "lawful leaves")
+    if len({row for _, row in leaves}) != len(leaves):
+        raise InputError("two lawful leaves name the same row", expected="each row once")
+    return rfc6962_root([consent + row for consent, row in leaves])
+
+
+def dataset_root(commitments: Sequence[bytes]) -> bytes:
+    """A dataset's commitment: RFC 6962 root over its row commitments in ascending order."""
+    return rfc6962_root(sorted(commitments))

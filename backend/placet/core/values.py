@@ -1,0 +1,115 @@
+"""The alphabet of all typed values: fixed-length byte strings, bounded integers, and one door for JSON.
+
+Byte strings are `bytes` in Python and lower-case `0x…` hex in JSON; every model is frozen and refuses unknown fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+
+from placet.core.errors import InputError, LimitError
+
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})*", re.ASCII)
+MAX_SIGNATURE = 4096
+
+
+def to_hex(value: bytes) -> str:
+    """`0x` and lower-case hex."""
+    return "0x" + value.hex()
+
+
+def from_hex(text: str, *, size: int | None = None) -> bytes:
+    """Bytes of a `0x…` string; InputError if it is not hex or not `size` bytes long."""
+    if not _HEX.fullmatch(text):
+        raise InputError("not a hex string", expected="0x and an even number of hex digits", found=text[:80])
+    value = bytes.fromhex(text[2:])
+    if size is not None and len(value) != size:
+        raise InputError("hex string of the wrong length", expected=f"{size} bytes", found=f"{len(value)} bytes")
+    return value
+
+
+def _bytes_of(lengths: Callable[[int], bool], described: str) -> Callable[[object], bytes]:
+    def parse(value: object) -> bytes:
+        if isinstance(value, str):
+            if not _HEX.fullmatch(value):
+                raise ValueError(f"expected {described} as 0x… hex")
+            value = bytes.fromhex(value[2:])
+        if not isinstance(value, bytes) or not lengths(len(value)):
+            raise ValueError(f"expected {described}")
+        return value
+
+    return parse
+
+
+def _hex_type(lengths: Callable[[int], bool], described: str, pattern: str) -> Any:
+    return (
+        BeforeValidator(_bytes_of(lengths, described)),
+        PlainSerializer(to_hex, return_type=str, when_used="json"),
+        WithJsonSchema({"type": "string", "pattern": pattern, "description": described}),
+    )
+
+
+Bytes32 = Annotated[bytes, *_hex_type(lambda n: n == 32, "32 bytes", "^0x[0-9a-fA-F]{64}$")]
+Bytes24 = Annotated[bytes, *_hex_type(lambda n: n == 24, "24 bytes", "^0x[0-9a-fA-F]{48}$")]
+Address = Annotated[bytes, *_hex_type(lambda n: n == 20, "an address of 20 bytes", "^0x[0-9a-fA-F]{40}$")]
+Signer = Annotated[
+    bytes,
+    *_hex_type(
+        lambda n: n == 20 or n == 84,
+        "an ERC-7913 signer: an address, or a P-256 verifier's address and key (84 bytes)",
+        "^0x([0-9a-fA-F]{40}|[0-9a-fA-F]{168})$",
+    ),
+]
+Signature = Annotated[
+    bytes,
+    *_hex_type(lambda n: n <= MAX_SIGNATURE, f"a signature of at most {MAX_SIGNATURE} bytes", "^0x([0-9a-fA-F]{2})*$"),
+]
+U32 = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+U48 = Annotated[int, Field(ge=0, lt=2**48, strict=True)]
+BigUint = Annotated[
+    int,
+    BeforeValidator(lambda v: int(v) if isinstance(v, str) and re.fullmatch(r"[0-9]{1,39}", v, re.ASCII) else v),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,39}$"}),
+]
+U96 = Annotated[BigUint, Field(ge=0, lt=2**96)]
+Text = Annotated[str, Field(min_length=1, max_length=400)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+ZERO32 = bytes(32)
+ZERO20 = bytes(20)
+
+
+class Value(BaseModel):
+    """Base of all values: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON object, as it is hashed and sent."""
+        return self.model_dump(mode="json")
+
+
+V = TypeVar("V", bound=BaseModel)
+
+
+def parse(model: type[V], raw: bytes | str | dict[str, Any], *, limit: int = 1 << 20, what: str | None = None) -> V:
+    """The one door: bytes, text or a JSON object to a typed value; InputError or LimitError, never anything else."""
+    name = what or model.__name__
+    if not isinstance(raw, dict) and len(raw) > limit:
+        raise LimitError(f"{name} is too large", expected=f"at most {limit} bytes", found=len(raw))
+    try:
+        return model.model_validate(raw) if isinstance(raw, dict) else model.model_validate_json(raw)
+    except ValidationError as error:
+        raise invalid(name, error) from None
+
+
+def invalid(what: str, error: ValidationError) -> InputError:
+    """A pydantic error as ours; the input itself is left out, since it may hold personal data."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the whole"
+    return InputError(f"{what} is malformed", expected=first["msg"], found=f"a bad value at {where}")
