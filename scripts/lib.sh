@@ -76,3 +76,10 @@ foundry_tool() {
 
 # A stamp names what was installed; equal stamp, nothing to do.
 stamp_is() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
+
+# Prints the path of solc: the pinned version on PATH first, else the shim over npm's.
+solc_tool() {
+  if has_version solc "$SOLC_VERSION"; then command -v solc; else printf '%s\n' "$LOCAL_CHAIN/solc-shim.js"; fi
+}
+
+has_solidity() { [ -d "$ROOT/contracts" ] && [ -n "$(find "$ROOT/contracts" -name '*.sol' -print -quit)" ]; }
