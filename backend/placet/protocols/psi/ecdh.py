@@ -1,0 +1,139 @@
+"""ECDH PSI with placement: a provider learns where its rows stand in a consumer's secretly ordered list.
+
+After Meadows (1986) and Huberman, Franklin, Hogg (1999), on Curve25519 (`curve`). H hashes to the curve, a and b are
+fresh scalars of consumer and provider for this pair and attempt:
+
+    consumer → provider   psi.list     a·H(x) for its identifiers x, in the secret order of the job
+    provider → consumer   psi.rows     b·H(y) for its rows y, in a secret order of its own
+    consumer → provider   psi.doubled  a·b·H(y), in the order received
+
+The provider computes b·a·H(x) and finds its rows among them. Each message is 32 bytes a point, without a header; how
+many points there may be is agreed beforehand, and sizes are not hidden. Secure against parties that follow the
+protocol; `docs/protocols.md` says what each learns, and what one that does not follow it can do.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from placet.core.errors import DataError, ProtocolError
+from placet.protocols.channel import Channel
+from placet.protocols.order import Entropy, require_permutation, restore, secret_permutation
+from placet.protocols.psi.curve import POINT_BYTES, Blinding, hash_to_curve, require_point
+from placet.protocols.work import Progress, each
+
+LIST, ROWS, DOUBLED = "psi.list", "psi.rows", "psi.doubled"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a provider's rows stand in the consumer's secret order.
+
+    `positions[i]` is the place of row i, in [0, total), or None where the consumer does not have it; `total` is the
+    length of the consumer's list. Which rows were found is the provider's secret, so it is not shown in a repr.
+    """
+
+    positions: tuple[int | None, ...] = field(repr=False)
+    total: int
+
+
+async def arrange(
+    channel: Channel,
+    provider: str,
+    identifiers: Sequence[bytes],
+    permutation: Sequence[int],
+    *,
+    context: bytes,
+    max_rows: int,
+    entropy: Entropy = secrets.token_bytes,
+    progress: Progress | None = None,
+) -> int:
+    """The consumer's side, towards one provider. Returns how many rows the provider has.
+
+    `identifiers[permutation[i]]` stands at place i. The caller makes one permutation a job (`secret_permutation`) and
+    uses it for all providers and attempts. `context` is public, the same on both sides and unique to pair and attempt.
+    `max_rows` bounds the provider's rows. Raises DataError for duplicate identifiers, ProtocolError for a bad peer.
+    """
+    _require_distinct_rows(identifiers)
+    require_permutation(permutation, len(identifiers))
+    key = Blinding(entropy)
+
+    listed = await each(
+        lambda i: key(hash_to_curve(identifiers[i], context)), permutation, stage="blind", progress=progress
+    )
+    await channel.send(provider, LIST, b"".join(listed))
+    rows = await _receive(channel, provider, ROWS, max_rows, progress)
+    doubled = await each(key, rows, stage="double", progress=progress)
+    _require_distinct_points(doubled, provider)
+    await channel.send(provider, DOUBLED, b"".join(doubled))
+    return len(rows)
+
+
+async def place(
+    channel: Channel,
+    consumer: str,
+    identifiers: Sequence[bytes],
+    *,
+    context: bytes,
+    max_positions: int,
+    entropy: Entropy = secrets.token_bytes,
+    progress: Progress | None = None,
+) -> Placement:
+    """A provider's side: where its rows, in the order of `identifiers`, stand in the consumer's secret order.
+
+    `context` as in `arrange`. `max_positions` bounds the consumer's list. Raises DataError for duplicate identifiers,
+    ProtocolError for a bad peer.
+    """
+    _require_distinct_rows(identifiers)
+    key = Blinding(entropy)
+    order = secret_permutation(len(identifiers), entropy)
+
+    rows = await each(lambda i: key(hash_to_curve(identifiers[i], context)), order, stage="blind", progress=progress)
+    await channel.send(consumer, ROWS, b"".join(rows))
+    listed = await _receive(channel, consumer, LIST, max_positions, progress)
+    places = await each(key, listed, stage="double", progress=progress)
+    _require_distinct_points(places, consumer)
+
+    doubled = await _receive(channel, consumer, DOUBLED, len(rows), progress)
+    if len(doubled) != len(rows):
+        raise ProtocolError(
+            f"{consumer} did not send every row back", expected=f"{len(rows)} points", found=len(doubled)
+        )
+    found = {point: place for place, point in enumerate(places)}
+    return Placement(tuple(restore([found.get(point) for point in doubled], order)), len(listed))
+
+
+async def _receive(channel: Channel, sender: str, tag: str, limit: int, progress: Progress | None) -> list[bytes]:
+    """The points of a peer's message: each valid, none twice, at most `limit`; else ProtocolError."""
+    payload = await channel.receive(sender, tag, limit=POINT_BYTES * limit)
+    count, rest = divmod(len(payload), POINT_BYTES)
+    if rest:
+        raise ProtocolError(
+            f"{sender}'s message {tag} is cut short", expected=f"a multiple of {POINT_BYTES} bytes", found=len(payload)
+        )
+    if count > limit:
+        raise ProtocolError(f"{sender} sent more points than agreed", expected=f"at most {limit}", found=count)
+    points = [payload[start : start + POINT_BYTES] for start in range(0, len(payload), POINT_BYTES)]
+    _require_distinct_points(points, sender)
+    await each(lambda point: require_point(point, sender), points, stage="check", progress=progress)
+    return points
+
+
+def _require_distinct_points(points: Sequence[bytes], sender: str) -> None:
+    """Of what a peer sent and of what came of it: points that differ by a small-order part coincide once blinded."""
+    if len(set(points)) != len(points):
+        raise ProtocolError(f"{sender} sent a point twice", expected=len(points), found=len(set(points)))
+
+
+def _require_distinct_rows(identifiers: Sequence[bytes]) -> None:
+    first: dict[bytes, int] = {}
+    for row, identifier in enumerate(identifiers):
+        if first.setdefault(identifier, row) != row:
+            raise DataError(
+                "an identifier occurs twice",
+                expected="each identifier once",
+                found=f"rows {first[identifier]} and {row} have the same",
+                remedy="merge or drop one of the two rows",
+            )
