@@ -42,9 +42,7 @@ PLAN = _define(
     "uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
 )
 AMENDMENT = _define("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)")
-SEAL = _define(
-    "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)"
-)
+SEAL = _define("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)")
 CANCELLATION = _define("Cancellation(bytes32 job)")
 MESSAGE = _define(
     "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"

@@ -94,7 +94,7 @@ class ChainError(PlacetError):
     code = "chain"
 
 
-class Reverted(ChainError):
+class Reverted(ChainError):  # noqa: N818 - the chain's own word
     """A contract refused. `name` is the custom error's name, `arguments` its decoded parameters."""
 
     code = "reverted"

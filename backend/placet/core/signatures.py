@@ -66,7 +66,7 @@ def p256_valid(key: bytes, digest: bytes, signature: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Verifiers:
-    """What a deployment accepts: the addresses of its P-256 verifiers, and a way to ask ERC-1271 contracts (or none)."""
+    """What a deployment accepts: the addresses of its P-256 verifiers, and how to ask ERC-1271 contracts (or None)."""
 
     p256: frozenset[bytes]
     contract: ContractCheck | None = None

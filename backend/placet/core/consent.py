@@ -1,0 +1,418 @@
+"""What an owner says yes to, in words and in hashes: offers, scopes, consents, enrolments, withdrawals.
+
+Everything that an owner's wallet shows is *derived* from the offer, its opened scope and the trust list, so that a
+consent can't say something else than its offer. The compact form leaves the derivable parts out.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from placet.core import eip712
+from placet.core.errors import ConsentError, InputError
+from placet.core.hashing import document_hash, keccak, sha256
+from placet.core.purposes import PURPOSES, operation_words, purpose_id
+from placet.core.values import (
+    U32,
+    U48,
+    ZERO32,
+    Address,
+    Bytes32,
+    Name,
+    Signature,
+    Signer,
+    Text,
+    Value,
+    to_hex,
+)
+
+_OFFER = eip712.type_hash(eip712.OFFER)
+_DETAILS = eip712.type_hash(eip712.DETAILS)
+_CONSENT = eip712.type_hash(eip712.CONSENT, eip712.OFFER, eip712.DETAILS)
+_WITHDRAWAL = eip712.type_hash(eip712.WITHDRAWAL)
+_ENROLMENT = eip712.type_hash(eip712.ENROLMENT)
+
+Names = Callable[[bytes], str]
+"""An institution's address to its name for people; raises NotFoundError."""
+
+
+class Status(IntEnum):
+    """A consent's status as the contract stores it; DPV's words. Expired and exhausted follow from time and uses."""
+
+    NONE = 0
+    GIVEN = 1
+    WITHDRAWN = 2
+    REVOKED = 3
+
+
+class Reason(IntEnum):
+    """Why `ConsentRegistry.check` says no; the contract's `Reason`."""
+
+    OK = 0
+    UNKNOWN_OFFER = 1
+    UNKNOWN_CONSENT = 2
+    WITHDRAWN = 3
+    REVOKED = 4
+    NOT_YET_VALID = 5
+    EXPIRED = 6
+    NOT_YET_OPEN = 7
+    EXHAUSTED = 8
+    WRONG_OFFER = 9
+    WRONG_CONSUMER = 10
+    WRONG_PURPOSE = 11
+    WRONG_OPERATION = 12
+
+
+class Offer(Value):
+    """What may be asked of a dataset; `scope` is the hash of a `Scope` document."""
+
+    dataset: Bytes32
+    consumer: Address
+    purpose: Bytes32
+    operations: U32
+    scope: Bytes32
+
+    @cached_property
+    def id(self) -> bytes:
+        """EIP-712 struct hash."""
+        return keccak(
+            _OFFER,
+            self.dataset,
+            eip712.address(self.consumer),
+            self.purpose,
+            eip712.word(self.operations),
+            self.scope,
+        )
+
+
+class Scope(Value):
+    """An offer's scope, opened. `personal` false means that the data belong to the institution itself."""
+
+    type: Literal["placet.scope"] = "placet.scope"
+    version: Literal[1] = 1
+    title: Text
+    provider: Address
+    purpose: Text
+    columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]
+    output: Literal["total", "aggregate", "score", "rows", "matches"]
+    smallest_group: U32 = 1
+    recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
+    parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
+    enrollers: Annotated[tuple[Address, ...], Field(max_length=16)] = ()
+    personal: bool = True
+    salt: Bytes32
+
+    @model_validator(mode="after")
+    def _known_purpose(self) -> Scope:
+        if self.purpose not in PURPOSES:
+            raise ValueError("purpose is not one of the known DPV purposes")
+        return self
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the document, as it stands in the offer."""
+        return document_hash(self)
+
+
+_OUTPUT_WORDS = {
+    "total": "one total per person over all parties",
+    "aggregate": "sums over groups of people",
+    "score": "one score per person",
+    "rows": "single records",
+    "matches": "which records match",
+}
+
+
+class Details(Value):
+    """The words that a wallet shows with a consent."""
+
+    dataset: str
+    consumer: str
+    purpose: str
+    columns: str
+    output: str
+    parties: str
+    notice: Bytes32
+    enrolment: Bytes32
+    salt: Bytes32
+
+    @cached_property
+    def hash(self) -> bytes:
+        """EIP-712 struct hash."""
+        texts = (self.dataset, self.consumer, self.purpose, self.columns, self.output, self.parties)
+        return keccak(_DETAILS, *(eip712.text(t) for t in texts), self.notice, self.enrolment, self.salt)
+
+
+class Consent(Value):
+    """One owner's yes to one offer, in full, as it is signed. Covers opening k if firstOpening ≤ k < firstOpening + uses."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    owner: Signer
+    offer: Offer
+    not_before: U48
+    not_after: U48
+    first_opening: U32
+    uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
+    details: Details
+
+    @model_validator(mode="after")
+    def _sane(self) -> Consent:
+        if self.not_before > self.not_after:
+            raise ValueError("notBefore is after notAfter")
+        if self.first_opening + self.uses >= 2**32:
+            raise ValueError("firstOpening + uses must stay below 2^32")
+        return self
+
+    @cached_property
+    def id(self) -> bytes:
+        """EIP-712 struct hash."""
+        return consent_id(
+            self.owner,
+            self.offer.id,
+            self.not_before,
+            self.not_after,
+            self.first_opening,
+            self.uses,
+            self.details.hash,
+        )
+
+    @property
+    def opens_before(self) -> int:
+        """The first opening that this consent no longer covers."""
+        return self.first_opening + self.uses
+
+    def grant(self) -> tuple[bytes, bytes, int, int, int, int, bytes]:
+        """The contract's `Grant`: the same with hashes in place of texts."""
+        return (
+            self.owner,
+            self.offer.id,
+            self.not_before,
+            self.not_after,
+            self.first_opening,
+            self.uses,
+            self.details.hash,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As a wallet takes it: camelCase, hex, plain numbers."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def typed_data(self, domain: eip712.Domain) -> dict[str, Any]:
+        """The argument of `eth_signTypedData_v4`."""
+        return domain.typed_data("Consent", self.to_json())
+
+
+def consent_id(
+    owner: bytes, offer: bytes, not_before: int, not_after: int, first_opening: int, uses: int, details: bytes
+) -> bytes:
+    """A consent's id from hashes alone, as the contract computes it."""
+    return keccak(
+        _CONSENT,
+        keccak(owner),
+        offer,
+        eip712.word(not_before),
+        eip712.word(not_after),
+        eip712.word(first_opening),
+        eip712.word(uses),
+        details,
+    )
+
+
+def withdrawal_hash(consent: bytes) -> bytes:
+    """EIP-712 struct hash of a withdrawal."""
+    return keccak(_WITHDRAWAL, consent)
+
+
+def withdrawal_typed_data(consent: bytes, domain: eip712.Domain) -> dict[str, Any]:
+    """What a wallet signs to withdraw."""
+    return domain.typed_data("Withdrawal", {"consent": to_hex(consent)})
+
+
+def withdrawal_head(head: bytes, consent: bytes) -> bytes:
+    """An offer's next withdrawal-list head (24 bytes)."""
+    return keccak(head, consent)[:24]
+
+
+def notice(offer: Offer, scope: Scope, names: Names, not_before: int, not_after: int, uses: int) -> str:
+    """The plain words that an owner reads before signing; its SHA-256 stands in the consent."""
+    consumer = names(offer.consumer)
+    others = ", ".join(names(p) for p in scope.parties)
+    return "\n".join(
+        (
+            f"You allow {names(scope.provider)} to let your data in “{scope.title}” be used for {consumer}.",
+            f"Which data: {', '.join(scope.columns)}.",
+            f"What for: {PURPOSES[scope.purpose]} ({scope.purpose}).",
+            f"How: {operation_words(offer.operations)}; recipe {', '.join(scope.recipes)}.",
+            f"What {consumer} gets: {_OUTPUT_WORDS[scope.output]}"
+            + (f", never for fewer than {scope.smallest_group} people together." if scope.smallest_group > 1 else "."),
+            f"Institutions that take part: {others}.",
+            f"From {_when(not_before)} until {_when(not_after)}, at most {uses} time{'s' if uses != 1 else ''}.",
+            "You can withdraw at any time. A computation that has already been sealed is not undone by it.",
+            "On the public chain this consent is a number that leads back to nobody.",
+        )
+    )
+
+
+def _when(timestamp: int) -> str:
+    try:
+        moment = datetime.datetime.fromtimestamp(timestamp, datetime.UTC)
+    except (OverflowError, ValueError, OSError):
+        raise InputError("a time out of range", expected="a year up to 9999", found=timestamp) from None
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def derive(
+    owner: bytes,
+    offer: Offer,
+    scope: Scope,
+    names: Names,
+    *,
+    not_before: int,
+    not_after: int,
+    first_opening: int,
+    uses: int,
+    enrolment: bytes,
+    salt: bytes,
+) -> Consent:
+    """The only consent that says exactly what `offer` and `scope` say. ConsentError if they don't belong together."""
+    if scope.hash != offer.scope:
+        raise ConsentError("the scope is not this offer's", expected=to_hex(offer.scope), found=to_hex(scope.hash))
+    if purpose_id(scope.purpose) != offer.purpose:
+        raise ConsentError("the scope names another purpose than the offer", found=scope.purpose)
+    words = notice(offer, scope, names, not_before, not_after, uses)
+    details = Details(
+        dataset=f"{scope.title}, kept by {names(scope.provider)}",
+        consumer=names(offer.consumer),
+        purpose=f"{PURPOSES[scope.purpose]} ({scope.purpose})",
+        columns=", ".join(scope.columns),
+        output=_OUTPUT_WORDS[scope.output],
+        parties=", ".join(names(p) for p in scope.parties),
+        notice=sha256(words.encode()),
+        enrolment=enrolment,
+        salt=salt,
+    )
+    return Consent(
+        owner=owner,
+        offer=offer,
+        not_before=not_before,
+        not_after=not_after,
+        first_opening=first_opening,
+        uses=uses,
+        details=details,
+    )
+
+
+def demand_derived(consent: Consent, scope: Scope, names: Names) -> None:
+    """ConsentError if the consent's words are not those of its offer."""
+    honest = derive(
+        consent.owner,
+        consent.offer,
+        scope,
+        names,
+        not_before=consent.not_before,
+        not_after=consent.not_after,
+        first_opening=consent.first_opening,
+        uses=consent.uses,
+        enrolment=consent.details.enrolment,
+        salt=consent.details.salt,
+    )
+    for field in Details.model_fields:
+        if getattr(honest.details, field) != getattr(consent.details, field):
+            raise ConsentError(
+                f"the consent's “{field}” does not say what its offer says",
+                expected=_shown(getattr(honest.details, field)),
+                found=_shown(getattr(consent.details, field)),
+                remedy="ask for a fresh draft and sign that",
+                code="consent.altered",
+            )
+
+
+def _shown(value: object) -> str:
+    return to_hex(value) if isinstance(value, bytes) else str(value)[:200]
+
+
+class CompactConsent(Value):
+    """A consent without what follows from its offer and scope: the form that is stored, batched and audited."""
+
+    owner: Signer
+    not_before: U48
+    not_after: U48
+    first_opening: U32
+    uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
+    enrolment: Bytes32
+    salt: Bytes32
+
+    @classmethod
+    def of(cls, consent: Consent) -> CompactConsent:
+        return cls(
+            owner=consent.owner,
+            not_before=consent.not_before,
+            not_after=consent.not_after,
+            first_opening=consent.first_opening,
+            uses=consent.uses,
+            enrolment=consent.details.enrolment,
+            salt=consent.details.salt,
+        )
+
+    def expand(self, offer: Offer, scope: Scope, names: Names) -> Consent:
+        """The full consent; its id shows whether offer, scope and names are the ones that were signed."""
+        return derive(
+            self.owner,
+            offer,
+            scope,
+            names,
+            not_before=self.not_before,
+            not_after=self.not_after,
+            first_opening=self.first_opening,
+            uses=self.uses,
+            enrolment=self.enrolment,
+            salt=self.salt,
+        )
+
+
+class Enrolment(Value):
+    """An enroller's signature that ties an owner's key to a subject commitment."""
+
+    enroller: Address
+    subject: Bytes32
+    signature: Signature
+
+
+class EnrolmentOpening(Value):
+    """What opens a subject commitment: for the provider's vault alone. Never logged, never on chain."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=256)]
+    salt: Bytes32
+
+    def __repr__(self) -> str:
+        return "EnrolmentOpening(…)"
+
+    __str__ = __repr__
+
+    @property
+    def commitment(self) -> bytes:
+        return subject_commitment(self.subject, self.salt)
+
+
+def subject_commitment(subject: str, salt: bytes) -> bytes:
+    """H(subject, salt): SHA-256("placet.subject/1" ‖ salt ‖ UTF-8 subject)."""
+    if len(salt) != 32:
+        raise InputError("a subject's salt has 32 bytes", found=f"{len(salt)} bytes")
+    return sha256(b"placet.subject/1", salt, subject.encode())
+
+
+def enrolment_hash(owner: bytes, subject: bytes) -> bytes:
+    """EIP-712 struct hash of an enrolment."""
+    return keccak(_ENROLMENT, keccak(owner), subject)
+
+
+NO_ENROLMENT = ZERO32
+"""`Details.enrolment` of an institution's consent for its own data."""

@@ -1,0 +1,99 @@
+"""What a party hands an auditor about one job, and the bundle of all of it.
+
+Evidence holds no output and no subject: consents in compact form, commitments, steps, signed messages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from placet.core.consent import CompactConsent, Enrolment, Offer, Scope
+from placet.core.hashing import document_hash
+from placet.core.plan import Amendment, Plan, Seal, Terms
+from placet.core.trail import SignedMessage, Step
+from placet.core.values import U32, Bytes32, Signature, Value
+
+MAX_EVIDENCE = 256 << 20
+"""Bytes of one party's evidence document at the most."""
+
+
+class Leaf(Value):
+    """A row in a lawful set: the consent that covers it, with its signature and enrolment, and the row's commitment."""
+
+    consent: CompactConsent
+    signature: Signature
+    enrolment: Enrolment
+    row: Bytes32
+    batch: Bytes32
+
+
+class Batch(Value):
+    """An anchored batch: its root and all its leaves (consent ids, ascending)."""
+
+    root: Bytes32
+    leaves: tuple[Bytes32, ...]
+
+
+class NamedConsent(Value):
+    """An institution's own consent for its own data, with its signature."""
+
+    consent: CompactConsent
+    signature: Signature
+
+
+class InputEvidence(Value):
+    """All that supports one input in one attempt. `input` counts over all inputs of the plan.
+
+    `leaves` are in the order of the lawful tree; empty, with `named` set, for a named consent.
+    """
+
+    input: U32
+    attempt: U32
+    offer: Offer
+    scope: Scope
+    leaves: tuple[Leaf, ...] = ()
+    named: NamedConsent | None = None
+
+
+class SignedAmendment(Value):
+    amendment: Amendment
+    signatures: tuple[Signature, ...]
+
+
+class SignedSeal(Value):
+    seal: Seal
+    signatures: tuple[Signature, ...]
+
+
+class Evidence(Value):
+    """One party's evidence about one job. `steps` and messages cover all attempts."""
+
+    type: Literal["placet.evidence"] = "placet.evidence"
+    version: Literal[1] = 1
+    job: Bytes32
+    party: U32
+    plan: Plan
+    terms: Terms
+    plan_signatures: Annotated[tuple[Signature, ...], Field(max_length=18)]
+    inputs: tuple[InputEvidence, ...] = ()
+    batches: tuple[Batch, ...] = ()
+    steps: tuple[Step, ...] = ()
+    sent: tuple[SignedMessage, ...] = ()
+    received: tuple[SignedMessage, ...] = ()
+    amendments: tuple[SignedAmendment, ...] = ()
+    seal: SignedSeal | None = None
+
+    def hash(self) -> bytes:
+        return document_hash(self)
+
+
+class SignedEvidence(Value):
+    """Evidence under its recorder's signature (EIP-712 `Evidence`), so that a lie has an author."""
+
+    evidence: Evidence
+    signature: Signature
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")

@@ -1,0 +1,293 @@
+"""What is agreed before a job (plan and its terms), while it runs (amendment) and when it ends (seal)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, model_validator
+
+from placet.core import eip712
+from placet.core.errors import PlanError
+from placet.core.hashing import canonical, document_hash, keccak
+from placet.core.signatures import Verifiers
+from placet.core.values import U32, U48, U96, ZERO20, ZERO32, Address, Bytes32, Name, Signature, Signer, Value
+
+_INPUT = eip712.type_hash(eip712.INPUT)
+_PARTY = eip712.type_hash(eip712.PARTY, eip712.INPUT)
+_PLAN = eip712.type_hash(eip712.PLAN, eip712.INPUT, eip712.PARTY)
+_AMENDMENT = eip712.type_hash(eip712.AMENDMENT)
+_SEAL = eip712.type_hash(eip712.SEAL)
+_CANCELLATION = eip712.type_hash(eip712.CANCELLATION)
+
+MAX_PARTIES = 16
+RECORD_GRACE = 86_400
+"""Seconds after `settleBy` in which steps may still be recorded."""
+
+
+class Input(Value):
+    """What a party brings: an institution's own grant (`consent`) or the root of a lawful set; the other is zero."""
+
+    offer: Bytes32
+    consent: Bytes32 = ZERO32
+    lawful_root: Bytes32 = ZERO32
+    epoch: U32
+    opens_before: U32
+
+    @model_validator(mode="after")
+    def _either(self) -> Input:
+        if (self.consent == ZERO32) == (self.lawful_root == ZERO32):
+            raise ValueError("an input has either a named consent or a lawful root")
+        return self
+
+    @property
+    def named(self) -> bool:
+        return self.consent != ZERO32
+
+    def struct_hash(self) -> bytes:
+        return keccak(
+            _INPUT,
+            self.offer,
+            self.consent,
+            self.lawful_root,
+            eip712.word(self.epoch),
+            eip712.word(self.opens_before),
+        )
+
+
+class Party(Value):
+    """One institution in a job. `signer` agrees, `recorder` sends transactions and signs messages, `payee` is paid."""
+
+    signer: Signer
+    recorder: Address
+    payee: Address
+    reward: U96 = 0
+    tls_key: Bytes32
+    seed: Bytes32
+    output: bool
+    inputs: Annotated[tuple[Input, ...], Field(max_length=16)] = ()
+
+    def struct_hash(self) -> bytes:
+        return keccak(
+            _PARTY,
+            keccak(self.signer),
+            eip712.address(self.recorder),
+            eip712.address(self.payee),
+            eip712.word(self.reward),
+            self.tls_key,
+            self.seed,
+            eip712.word(self.output),
+            eip712.array([i.struct_hash() for i in self.inputs]),
+        )
+
+
+class Plan(Value):
+    """What every party, the consumer and the sponsor sign. Its EIP-712 digest is the job's id."""
+
+    terms: Bytes32
+    consumer: Address
+    purpose: Bytes32
+    operations: U32
+    sponsor: Address
+    token: Address = ZERO20
+    open_by: U48
+    deadline: U48
+    settle_by: U48
+    salt: Bytes32
+    parties: Annotated[tuple[Party, ...], Field(min_length=1, max_length=MAX_PARTIES)]
+
+    @model_validator(mode="after")
+    def _sane(self) -> Plan:
+        if not self.open_by <= self.deadline <= self.settle_by:
+            raise ValueError("openBy, deadline and settleBy must be in this order")
+        if len({p.signer for p in self.parties}) != len(self.parties):
+            raise ValueError("a signer stands in the plan twice")
+        if len({p.recorder for p in self.parties}) != len(self.parties):
+            raise ValueError("a recorder stands in the plan twice")
+        offers = [i.offer for p in self.parties for i in p.inputs]
+        if len(set(offers)) != len(offers):
+            raise ValueError("an offer stands in the plan twice")
+        if (self.token == ZERO20) != (self.total_reward == 0):
+            raise ValueError("rewards need a token, and a token needs rewards")
+        return self
+
+    @property
+    def total_reward(self) -> int:
+        return sum(p.reward for p in self.parties)
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """All inputs, in party order."""
+        return tuple(i for p in self.parties for i in p.inputs)
+
+    def input_offset(self, party: int) -> int:
+        """Where a party's first input stands among all inputs."""
+        return sum(len(p.inputs) for p in self.parties[:party])
+
+    @property
+    def signers(self) -> tuple[bytes, ...]:
+        """In the order of the plan's signatures: parties, consumer, sponsor."""
+        return (*(p.signer for p in self.parties), self.consumer, self.sponsor)
+
+    def party_of(self, signer: bytes) -> int:
+        """A signer's index; PlanError if it is no party."""
+        for index, party in enumerate(self.parties):
+            if party.signer == signer:
+                return index
+        raise PlanError("not a party of this plan", found="0x" + signer.hex())
+
+    def struct_hash(self) -> bytes:
+        return keccak(
+            _PLAN,
+            self.terms,
+            eip712.address(self.consumer),
+            self.purpose,
+            eip712.word(self.operations),
+            eip712.address(self.sponsor),
+            eip712.address(self.token),
+            eip712.word(self.open_by),
+            eip712.word(self.deadline),
+            eip712.word(self.settle_by),
+            self.salt,
+            eip712.array([p.struct_hash() for p in self.parties]),
+        )
+
+    def job(self, domain: eip712.Domain) -> bytes:
+        """The job's id: this plan's digest."""
+        return domain.digest(self.struct_hash())
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """As the contract's ABI takes it."""
+        return (
+            self.terms,
+            self.consumer,
+            self.purpose,
+            self.operations,
+            self.sponsor,
+            self.token,
+            self.open_by,
+            self.deadline,
+            self.settle_by,
+            self.salt,
+            [
+                (
+                    p.signer,
+                    p.recorder,
+                    p.payee,
+                    p.reward,
+                    p.tls_key,
+                    p.seed,
+                    p.output,
+                    [(i.offer, i.consent, i.lawful_root, i.epoch, i.opens_before) for i in p.inputs],
+                )
+                for p in self.parties
+            ],
+        )
+
+
+class Terms(Value):
+    """The plan document behind `Plan.terms`: which recipe runs on what, and for whom its result is encrypted.
+
+    `roles` has one name a party, `inputs` one alias an input (flattened); `block` is the N of the lawful sets.
+    """
+
+    type: Literal["placet.terms"] = "placet.terms"
+    version: Literal[1] = 1
+    recipe: Name
+    recipe_version: U32
+    engine: Name
+    parameters: dict[str, JsonValue]
+    roles: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PARTIES)]
+    inputs: Annotated[tuple[Name, ...], Field(max_length=256)]
+    block: Annotated[int, Field(ge=0, lt=2**53)]
+    consumer_key: Bytes32
+    on_withdrawal: Literal["drop", "abort"]
+
+    @model_validator(mode="after")
+    def _small(self) -> Terms:
+        if len(canonical(self.parameters)) > 65_536:
+            raise ValueError("parameters are larger than 64 KiB")
+        return self
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the document."""
+        return document_hash(self)
+
+
+def demand_fit(plan: Plan, terms: Terms) -> None:
+    """PlanError unless the terms are this plan's and speak of as many parties and inputs."""
+    if terms.hash != plan.terms:
+        raise PlanError("the terms are not this plan's", expected=plan.terms.hex(), found=terms.hash.hex())
+    if len(terms.roles) != len(plan.parties) or len(terms.inputs) != len(plan.inputs):
+        raise PlanError(
+            "plan and terms speak of different parties or inputs",
+            expected=f"{len(plan.parties)} roles, {len(plan.inputs)} inputs",
+            found=f"{len(terms.roles)} roles, {len(terms.inputs)} inputs",
+        )
+
+
+class Amendment(Value):
+    """A new attempt: the lawful roots and epochs of all inputs (zero root for a named consent)."""
+
+    job: Bytes32
+    attempt: U32
+    roots: tuple[Bytes32, ...]
+    epochs: tuple[U32, ...]
+
+    def struct_hash(self) -> bytes:
+        return keccak(
+            _AMENDMENT,
+            self.job,
+            eip712.word(self.attempt),
+            eip712.array(self.roots),
+            eip712.numbers(self.epochs),
+        )
+
+
+class Seal(Value):
+    """The end of an attempt: trail heads, hashes of masked outputs and of release keys (one a party), epochs."""
+
+    job: Bytes32
+    attempt: U32
+    heads: tuple[Bytes32, ...]
+    outputs: tuple[Bytes32, ...]
+    keys: tuple[Bytes32, ...]
+    epochs: tuple[U32, ...]
+
+    def struct_hash(self) -> bytes:
+        return keccak(
+            _SEAL,
+            self.job,
+            eip712.word(self.attempt),
+            eip712.array(self.heads),
+            eip712.array(self.outputs),
+            eip712.array(self.keys),
+            eip712.numbers(self.epochs),
+        )
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        """The contract's `SealData`."""
+        return (self.attempt, list(self.heads), list(self.outputs), list(self.keys), list(self.epochs))
+
+
+def cancellation_hash(job: bytes) -> bytes:
+    """EIP-712 struct hash of a cancellation."""
+    return keccak(_CANCELLATION, job)
+
+
+def key_hash(key: bytes) -> bytes:
+    """What the seal says of a release key."""
+    return keccak(key)
+
+
+def demand_signatures(
+    what: str, signers: tuple[bytes, ...], signatures: tuple[Signature, ...], digest: bytes, verifiers: Verifiers
+) -> None:
+    """SignatureError or PlanError unless each signer signed; an empty signature repeats an equal earlier signer."""
+    if len(signers) != len(signatures):
+        raise PlanError(f"{what}: wrong number of signatures", expected=len(signers), found=len(signatures))
+    for index, (signer, signature) in enumerate(zip(signers, signatures, strict=True)):
+        if signature == b"" and signer in signers[:index]:
+            continue
+        verifiers.demand(f"{what}, signature {index}", signer, digest, signature)

@@ -1,0 +1,79 @@
+"""HTTP requests signed by owners and auditors (EIP-712 `Request`)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from placet.core import eip712
+from placet.core.errors import AccessError
+from placet.core.hashing import canonical, keccak, sha256
+from placet.core.signatures import Verifiers
+from placet.core.values import U48, Bytes32, Signature, Signer, Value, parse, to_hex
+
+_REQUEST = eip712.type_hash(eip712.REQUEST)
+MAX_LIFETIME = 300
+"""Seconds that a signed request may stay valid at the most."""
+
+
+class Credential(Value):
+    """The content of an `Authorization: Placet …` header."""
+
+    signer: Signer
+    nonce: Bytes32
+    expiry: U48
+    signature: Signature
+
+    def header(self) -> str:
+        return "Placet " + base64.urlsafe_b64encode(canonical(self.to_json())).decode()
+
+    @classmethod
+    def from_header(cls, header: str) -> Credential:
+        """AccessError for anything that is not such a header."""
+        scheme, _, value = header.partition(" ")
+        if scheme != "Placet" or len(value) > 16_384:
+            raise AccessError("the request is not signed", expected="Authorization: Placet …", code="access.unsigned")
+        try:
+            raw = base64.urlsafe_b64decode(value.encode("ascii"))
+        except (binascii.Error, UnicodeEncodeError, ValueError):
+            raise AccessError("the Authorization header is malformed", code="access.unsigned") from None
+        return parse(cls, raw, limit=16_384, what="Authorization header")
+
+
+def request_hash(method: str, path: str, body: bytes, nonce: bytes, expiry: int) -> bytes:
+    """EIP-712 struct hash; `path` with query string as sent, `body` the raw body."""
+    return keccak(_REQUEST, eip712.text(method), eip712.text(path), sha256(body), nonce, eip712.word(expiry))
+
+
+def request_typed_data(
+    method: str, path: str, body: bytes, nonce: bytes, expiry: int, domain: eip712.Domain
+) -> dict[str, Any]:
+    """What a wallet signs for one request."""
+    return domain.typed_data(
+        "Request",
+        {"method": method, "path": path, "body": to_hex(sha256(body)), "nonce": to_hex(nonce), "expiry": expiry},
+    )
+
+
+def demand_request(
+    credential: Credential,
+    method: str,
+    path: str,
+    body: bytes,
+    *,
+    now: int,
+    domain: eip712.Domain,
+    verifiers: Verifiers,
+) -> None:
+    """AccessError unless the credential signs exactly this request and is fresh. The caller remembers nonces."""
+    if not now < credential.expiry <= now + MAX_LIFETIME:
+        raise AccessError(
+            "the signed request is not fresh",
+            expected=f"an expiry within {MAX_LIFETIME} seconds from now",
+            found=f"{credential.expiry - now} seconds from now",
+            code="access.stale",
+        )
+    digest = domain.digest(request_hash(method, path, body, credential.nonce, credential.expiry))
+    if not verifiers.accepts(credential.signer, digest, credential.signature):
+        raise AccessError("the request's signature does not verify", code="access.signature")

@@ -1,0 +1,117 @@
+"""The two files that nodes, vaults and auditors are given from outside: which contracts, and who is who."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.core.eip712 import Domain, consent_domain, job_domain
+from placet.core.errors import NotFoundError
+from placet.core.values import Address, Bytes32, Text, Value, to_hex
+
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]{1,300}$")]
+
+
+class Contract(Value):
+    """One deployed contract: its address and the keccak256 of its code."""
+
+    address: Address
+    code_hash: Bytes32
+
+
+class Deployment(Value):
+    """The deployment file. `confirmations`: how many blocks must lie above an event before it counts."""
+
+    type: Literal["placet.deployment"] = "placet.deployment"
+    version: Literal[1] = 1
+    chain_id: Annotated[int, Field(ge=1, lt=2**53)]
+    block: Annotated[int, Field(ge=0)]
+    genesis: Bytes32
+    confirmations: Annotated[int, Field(ge=0, le=1000)]
+    dataset_registry: Contract
+    consent_registry: Contract
+    job_ledger: Contract
+    reward_escrow: Contract
+    p256_verifier: Contract
+
+    @cached_property
+    def consents(self) -> Domain:
+        """EIP-712 domain of owners and enrollers."""
+        return consent_domain(self.chain_id, self.consent_registry.address)
+
+    @cached_property
+    def jobs(self) -> Domain:
+        """EIP-712 domain of institutions about jobs."""
+        return job_domain(self.chain_id, self.job_ledger.address)
+
+
+class Institution(Value):
+    """An institution: its signing address on chain, its name for people, its API and peer URLs, its TLS certificate."""
+
+    address: Address
+    name: Text
+    api: Url
+    peer: Url
+    certificate: Annotated[str, Field(max_length=8192, pattern=r"^-----BEGIN CERTIFICATE-----")]
+
+
+class Enroller(Value):
+    """Somebody who ties owners' keys to persons."""
+
+    address: Address
+    name: Text
+    api: Url | None = None
+
+
+class Auditor(Value):
+    """Somebody who may fetch evidence."""
+
+    address: Address
+    name: Text
+
+
+class TrustList(Value):
+    """Which address is whom. Texts that owners sign use these names: a name, once used in consents, stays."""
+
+    type: Literal["placet.trust"] = "placet.trust"
+    version: Literal[1] = 1
+    institutions: Annotated[tuple[Institution, ...], Field(max_length=256)]
+    enrollers: Annotated[tuple[Enroller, ...], Field(max_length=256)] = ()
+    auditors: Annotated[tuple[Auditor, ...], Field(max_length=256)] = ()
+
+    @model_validator(mode="after")
+    def _unique(self) -> TrustList:
+        for group in (self.institutions, self.enrollers, self.auditors):
+            if len({who.address for who in group}) != len(group) or len({who.name for who in group}) != len(group):
+                raise ValueError("addresses and names must be unique within institutions, enrollers and auditors")
+        return self
+
+    @cached_property
+    def _institutions(self) -> dict[bytes, Institution]:
+        return {who.address: who for who in self.institutions}
+
+    def institution(self, address: bytes) -> Institution:
+        """NotFoundError if the list does not name the address."""
+        try:
+            return self._institutions[address]
+        except KeyError:
+            raise NotFoundError(
+                "the trust list names no such institution", found=to_hex(address), remedy="add it to the trust list"
+            ) from None
+
+    def name(self, address: bytes) -> str:
+        """An institution's name for people."""
+        return self.institution(address).name
+
+    def is_enroller(self, address: bytes) -> bool:
+        return any(who.address == address for who in self.enrollers)
+
+    def is_auditor(self, address: bytes) -> bool:
+        return any(who.address == address for who in self.auditors)
+
+    def with_institution(self, institution: Institution) -> TrustList:
+        """A copy in which `institution` replaces the entry of the same address, or is added."""
+        others = tuple(who for who in self.institutions if who.address != institution.address)
+        return TrustList(institutions=(*others, institution), enrollers=self.enrollers, auditors=self.auditors)

@@ -1,0 +1,104 @@
+"""Every signed type hashes as eth-account's own EIP-712 encoder says."""
+
+import secrets
+
+import pytest
+from eth_account.messages import encode_typed_data
+from placet.core import eip712
+from placet.core.consent import (
+    Consent,
+    Details,
+    Offer,
+    consent_id,
+    enrolment_hash,
+    withdrawal_hash,
+    withdrawal_typed_data,
+)
+from placet.core.hashing import keccak, sha256
+from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
+from placet.core.requests import request_hash, request_typed_data
+from placet.core.trail import Message, acknowledgement_hash, evidence_hash
+from placet.core.values import ZERO32, to_hex
+
+DOMAIN = eip712.consent_domain(31337, bytes(range(20)))
+
+
+def r32() -> bytes:
+    return secrets.token_bytes(32)
+
+
+def digest_of(typed_data: dict) -> bytes:
+    signable = encode_typed_data(full_message=typed_data)
+    return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def a_consent(owner: bytes = bytes(range(20))) -> Consent:
+    offer = Offer(dataset=r32(), consumer=secrets.token_bytes(20), purpose=r32(), operations=3, scope=r32())
+    details = Details(
+        dataset="Accounts ä", consumer="Bank", purpose="p", columns="a, b", output="o", parties="x, y",
+        notice=r32(), enrolment=r32(), salt=r32(),
+    )  # fmt: skip
+    return Consent(
+        owner=owner, offer=offer, not_before=1, not_after=2**48 - 1, first_opening=7, uses=9, details=details
+    )
+
+
+@pytest.mark.parametrize("owner", [bytes(range(20)), bytes(range(84))])
+def test_consent(owner: bytes) -> None:
+    consent = a_consent(owner)
+    assert digest_of(consent.typed_data(DOMAIN)) == DOMAIN.digest(consent.id)
+    assert consent.id == consent_id(*consent.grant())
+    assert Consent.model_validate(consent.to_json()) == consent
+
+
+def test_withdrawal_enrolment_request() -> None:
+    consent, nonce, body = r32(), r32(), b"{}"
+    assert digest_of(withdrawal_typed_data(consent, DOMAIN)) == DOMAIN.digest(withdrawal_hash(consent))
+    owner, subject = bytes(range(84)), r32()
+    typed = DOMAIN.typed_data("Enrolment", {"owner": to_hex(owner), "subject": to_hex(subject)})
+    assert digest_of(typed) == DOMAIN.digest(enrolment_hash(owner, subject))
+    typed = request_typed_data("GET", "/v1/consents?owner=0x", body, nonce, 5, DOMAIN)
+    assert typed["message"]["body"] == to_hex(sha256(body))
+    assert digest_of(typed) == DOMAIN.digest(request_hash("GET", "/v1/consents?owner=0x", body, nonce, 5))
+
+
+def camel(value):
+    if isinstance(value, dict):
+        return {"".join(w.title() if i else w for i, w in enumerate(k.split("_"))): camel(v) for k, v in value.items()}
+    return [camel(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def test_plan_and_its_kin() -> None:
+    domain = eip712.job_domain(1, secrets.token_bytes(20))
+    parties = tuple(
+        Party(
+            signer=secrets.token_bytes(20), recorder=secrets.token_bytes(20), payee=secrets.token_bytes(20),
+            reward=10**20 + i, tls_key=r32(), seed=r32(), output=bool(i % 2),
+            inputs=tuple(
+                Input(offer=r32(), lawful_root=r32(), epoch=3, opens_before=9) if j else
+                Input(offer=r32(), consent=r32(), epoch=1, opens_before=2) for j in range(i)
+            ),
+        )
+        for i in range(3)
+    )  # fmt: skip
+    plan = Plan(
+        terms=r32(), consumer=secrets.token_bytes(20), purpose=r32(), operations=3, sponsor=secrets.token_bytes(20),
+        token=secrets.token_bytes(20), open_by=1, deadline=2, settle_by=3, salt=r32(), parties=parties,
+    )  # fmt: skip
+    assert digest_of(domain.typed_data("Plan", camel(plan.to_json()))) == plan.job(domain)
+    assert Plan.model_validate(plan.to_json()) == plan
+    amendment = Amendment(job=r32(), attempt=2, roots=(r32(), ZERO32), epochs=(1, 5))
+    assert digest_of(domain.typed_data("Amendment", camel(amendment.to_json()))) == domain.digest(
+        amendment.struct_hash()
+    )
+    seal = Seal(job=r32(), attempt=1, heads=(r32(), r32()), outputs=(r32(),), keys=(), epochs=(4,))
+    assert digest_of(domain.typed_data("Seal", camel(seal.to_json()))) == domain.digest(seal.struct_hash())
+    job = r32()
+    typed = domain.typed_data("Cancellation", {"job": to_hex(job)})
+    assert digest_of(typed) == domain.digest(cancellation_hash(job))
+    message = Message(job=job, attempt=1, sequence=0, sender=1, receiver=2, tag="psi/blinded", digest=r32())
+    assert digest_of(domain.typed_data("Message", message.to_json())) == domain.digest(message.hash)
+    typed = domain.typed_data("Acknowledgement", {"message": to_hex(message.hash)})
+    assert digest_of(typed) == domain.digest(acknowledgement_hash(message.hash))
+    typed = domain.typed_data("Evidence", {"job": to_hex(job), "party": 2, "digest": to_hex(ZERO32)})
+    assert digest_of(typed) == domain.digest(evidence_hash(job, 2, ZERO32))
