@@ -1,0 +1,127 @@
+"""Anvil as a child process: which binary, which arguments, the wait until it answers."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from placet.core.errors import ChainError, ConfigError
+
+ANVIL_VERSION = "1.7.1"
+HOST = "127.0.0.1"
+HARDFORK = "osaka"
+DEV_MNEMONIC = "test test test test test test test test test test test junk"
+START_SECONDS = 30.0
+
+_PLATFORMS = {
+    ("Linux", "x86_64"): "linux-amd64",
+    ("Linux", "aarch64"): "linux-arm64",
+    ("Darwin", "x86_64"): "darwin-amd64",
+    ("Darwin", "arm64"): "darwin-arm64",
+}
+
+
+@functools.cache
+def find_anvil() -> Path:
+    """The Anvil to run: PATH's if it is of the pinned version, else the one that scripts/setup installed."""
+    on_path = shutil.which("anvil")
+    found = "none" if on_path is None else _anvil_version(Path(on_path))
+    if on_path is not None and found == ANVIL_VERSION:
+        return Path(on_path)
+    machine = _PLATFORMS.get((platform.system(), platform.machine()), "none")
+    modules = Path(__file__).resolve().parents[3] / "hardhat-free-local" / "node_modules"
+    binary = modules / "@foundry-rs" / f"anvil-{machine}" / "bin" / "anvil"
+    if binary.is_file():
+        return binary
+    raise ConfigError(
+        "no Anvil to run",
+        expected=f"anvil {ANVIL_VERSION} on PATH or in hardhat-free-local/node_modules",
+        found=f"on PATH: {found}; {platform.system()} {platform.machine()}",
+        remedy=f"run scripts/setup in a checkout (Linux on x86-64), or foundryup --install {ANVIL_VERSION}",
+    )
+
+
+def _anvil_version(binary: Path) -> str:
+    answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    words = answer.stdout.split()
+    return next((word for word in words if word[:1].isdigit()), "unknown").split("-")[0]
+
+
+@functools.cache
+def dev_account(index: int) -> LocalAccount:
+    """The `index`-th funded account of a local chain. Its key is public knowledge: for local chains only."""
+    Account.enable_unaudited_hdwallet_features()
+    account: LocalAccount = Account.from_mnemonic(DEV_MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    return account
+
+
+def free_port() -> int:
+    """A TCP port on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def rpc(url: str, method: str, *params: object, timeout: float = 10.0) -> Any:
+    """One JSON-RPC call. Raises ChainError if the endpoint is unreachable or answers with an error."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    try:
+        with httpx.Client(trust_env=False, timeout=timeout) as client:
+            answer = client.post(url, json=request).raise_for_status().json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise ChainError(f"{method} got no answer", found=type(error).__name__, remedy="is the chain up?") from error
+    if "result" not in answer:
+        raise ChainError(f"{method} failed", found=answer.get("error", answer))
+    return answer["result"]
+
+
+def anvil_command(
+    port: int,
+    *,
+    chain_id: int = 31337,
+    block_time: float | None = None,
+    accounts: int = 10,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """Arguments of an Anvil on loopback. With `block_time` (seconds) it mines on that beat and on every transaction."""
+    beat = [] if block_time is None else ["--block-time", f"{block_time:g}", "--mixed-mining"]
+    return [
+        *(str(find_anvil()), "--host", HOST, "--port", str(port), "--chain-id", str(chain_id)),
+        *("--hardfork", HARDFORK, "--order", "fifo", "--mnemonic", DEV_MNEMONIC, "--accounts", str(accounts)),
+        *("--silent", "--no-cors", *beat, *extra),
+    ]
+
+
+def wait_until_up(process: subprocess.Popen[bytes], url: str, chain_id: int, log: Path) -> None:
+    """Return once the process answers for that chain. Raises ChainError if it ended or does not within START_SECONDS."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ChainError("Anvil ended at once", found=tail(log), remedy="choose another port, or see the log")
+        try:
+            found = int(rpc(url, "eth_chainId", timeout=1.0), 16)
+        except ChainError:
+            time.sleep(0.02)
+            continue
+        if process.poll() is None and found == chain_id:
+            return
+    process.kill()
+    process.wait()
+    raise ChainError(f"Anvil did not answer within {START_SECONDS:g} s", found=tail(log))
+
+
+def tail(log: Path, characters: int = 600) -> str:
+    """The end of a log file, for an error."""
+    return log.read_text(errors="replace")[-characters:].strip() if log.is_file() else "no log"

@@ -1,0 +1,267 @@
+"""A local Ethereum chain without Hardhat, on loopback, with funded accounts whose keys are public (`dev_account`).
+
+`up`, `down` and `status` run one chain a folder, detached, with its state on disk: `down` loses nothing, a SIGKILL at
+most `STATE_INTERVAL` seconds. Like a full node of a public network it has all blocks, transactions and logs, and the
+state (`eth_call`, `eth_getProof` at a past block) of the last `STATE_HISTORY` blocks only.
+`LocalChain` runs one for the length of a `with` block, without a folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from placet.chain.anvil import DEV_MNEMONIC, HOST, anvil_command, dev_account, free_port, rpc, tail, wait_until_up
+from placet.core.errors import ChainError, StateError
+
+__all__ = ["DEV_MNEMONIC", "LocalChain", "Running", "Status", "dev_account", "down", "free_port", "rpc", "status", "up"]
+
+STATE_INTERVAL = 5
+STATE_HISTORY = 128
+STOP_SECONDS = 30.0
+
+
+class LocalChain:
+    """A private chain for the length of a `with` block: a free port, no state on disk. Mines each transaction at once
+    unless `block_time` is given; has the state of all its blocks."""
+
+    def __init__(self, *, chain_id: int = 31337, block_time: float | None = None, accounts: int = 10) -> None:
+        self.chain_id = chain_id
+        self._block_time = block_time
+        self._accounts = accounts
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="placet-chain-")
+        folder = Path(self._folder.name)
+        port = free_port()
+        self.url = f"http://{HOST}:{port}"
+        command = anvil_command(
+            port,
+            chain_id=self.chain_id,
+            block_time=self._block_time,
+            accounts=self._accounts,
+            extra=["--cache-path", str(folder)],
+        )
+        log = folder / "anvil.log"
+        try:
+            with log.open("wb") as sink:
+                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+            wait_until_up(self._process, self.url, self.chain_id, log)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process. May be called twice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    @property
+    def ws_url(self) -> str:
+        return self.url.replace("http://", "ws://")
+
+    def rpc(self, method: str, *params: object) -> Any:
+        """One JSON-RPC call; see `rpc`."""
+        return rpc(self.url, method, *params)
+
+    def mine(self, blocks: int = 1) -> None:
+        """Add `blocks` blocks."""
+        self.rpc("anvil_mine", hex(blocks))
+
+    def block_number(self) -> int:
+        return int(self.rpc("eth_blockNumber"), 16)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything that happens on the chain within the block is undone at its end."""
+        taken = self.rpc("evm_snapshot")
+        try:
+            yield
+        finally:
+            if self.rpc("evm_revert", taken) is not True:
+                raise ChainError("the local chain did not revert to its snapshot", expected=taken)
+
+
+@dataclass(frozen=True)
+class Running:
+    """What the pid file holds: the process, and what tells it from a later one with the same id."""
+
+    pid: int
+    identity: str
+    port: int
+    chain_id: int
+    block_time: float | None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Status:
+    """`running` is None when the chain is down; `block` is its latest block, None when down."""
+
+    folder: Path
+    running: Running | None
+    block: int | None
+
+
+def up(folder: Path, *, port: int = 8545, chain_id: int = 31337, block_time: float | None = 1.0) -> Status:
+    """Start the folder's chain, detached, and wait until it answers; nothing to do if it runs already.
+
+    Raises StateError if it runs with other settings or its state file is damaged, ChainError if Anvil does not start.
+    """
+    with _locked(folder):
+        now = _running(folder)
+        if now is None:
+            now = _start(folder, port, chain_id, block_time)
+        elif (now.port, now.chain_id) != (port, chain_id):
+            raise StateError(
+                "the chain runs already, with other settings",
+                expected=f"port {port}, chain id {chain_id}",
+                found=f"port {now.port}, chain id {now.chain_id}",
+                remedy="placet chain down first",
+            )
+        return Status(folder, now, int(rpc(now.url, "eth_blockNumber"), 16))
+
+
+def down(folder: Path) -> Status:
+    """Stop the folder's chain and wait until its state is on disk; nothing to do if it is down."""
+    with _locked(folder):
+        now = _running(folder)
+        if now is not None:
+            _stop(now)
+        (folder / "anvil.pid.json").unlink(missing_ok=True)
+        return Status(folder, None, None)
+
+
+def status(folder: Path) -> Status:
+    """Whether the folder's chain runs, and how far it is."""
+    now = _running(folder)
+    return Status(folder, now, None if now is None else int(rpc(now.url, "eth_blockNumber"), 16))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _start(folder: Path, port: int, chain_id: int, block_time: float | None) -> Running:
+    state = folder / "state.json"
+    _check_state(state)
+    extra = [
+        *("--state", str(state), "--state-interval", str(STATE_INTERVAL), "--preserve-historical-states"),
+        *("--prune-history", str(STATE_HISTORY)),
+    ]
+    command = anvil_command(port, chain_id=chain_id, block_time=block_time, extra=extra)
+    log = folder / "anvil.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, cwd=folder
+        )
+    try:
+        wait_until_up(process, f"http://{HOST}:{port}", chain_id, log)
+        identity = _identity(process.pid)
+        if identity is None:
+            raise ChainError("Anvil ended at once", found=tail(log))
+        running = Running(process.pid, identity, port, chain_id, block_time)
+        (folder / "anvil.pid.json").write_text(json.dumps(asdict(running)) + "\n")
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return running
+
+
+def _check_state(state: Path) -> None:
+    """Anvil writes its state in place: a kill at that moment leaves half a file. Keep the last good one beside it."""
+    if not state.exists():
+        return
+    previous = state.with_name("state.previous.json")
+    try:
+        json.loads(state.read_bytes())
+    except ValueError as error:
+        raise StateError(
+            "the chain's state file is damaged",
+            expected="JSON",
+            found=f"{state}: {error}",
+            remedy=f"copy {previous.name} over it (the chain as it was at the last start), or remove it to begin anew",
+        ) from error
+    shutil.copyfile(state, previous)
+
+
+def _running(folder: Path) -> Running | None:
+    file = folder / "anvil.pid.json"
+    if not file.is_file():
+        return None
+    try:
+        fields = json.loads(file.read_bytes())
+        written = Running(**fields)
+    except (ValueError, TypeError) as error:
+        raise StateError("the pid file is damaged", found=str(file), remedy="remove it; end Anvil by hand") from error
+    return written if _identity(written.pid) == written.identity else None
+
+
+def _identity(pid: int) -> str | None:
+    """When the process started, from /proc or ps: an id alone is reused. None if it is gone or a zombie."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in "ZX" else f"{_boot_id()} {fields[19]}"
+    answer = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    state, _, started = answer.stdout.strip().partition(" ")
+    return None if state == "" or state.startswith("Z") else started.strip()
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _stop(running: Running) -> None:
+    os.kill(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if _identity(running.pid) != running.identity:
+            return
+        time.sleep(0.02)
+    raise StateError(
+        f"Anvil did not end within {STOP_SECONDS:g} s", found=f"process {running.pid}", remedy="end it by hand"
+    )
