@@ -24,17 +24,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def anvil_session() -> Iterator[LocalChain]:
-    """One chain for the whole run. What a test does to it stays: tests take `anvil`."""
+def anvil() -> Iterator[LocalChain]:
+    """One chain for the whole run. What a test does to it stays."""
     with LocalChain() as chain:
         yield chain
 
 
 @pytest.fixture
-def anvil(anvil_session: LocalChain) -> Iterator[LocalChain]:
+def fresh_anvil(anvil: LocalChain) -> Iterator[LocalChain]:
     """The run's chain, reverted after the test to what it was before."""
-    with anvil_session.snapshot():
-        yield anvil_session
+    with anvil.snapshot():
+        yield anvil
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import functools
 import platform
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Sequence
@@ -74,17 +75,32 @@ def free_port() -> int:
         return port
 
 
+def check_free(port: int) -> None:
+    """Raises ChainError if somebody listens on that port: his answers would be taken for Anvil's."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise ChainError(f"port {port} is taken", found=error.strerror, remedy="choose another port") from error
+
+
 def rpc(url: str, method: str, *params: object, timeout: float = 10.0) -> Any:
     """One JSON-RPC call. Raises ChainError if the endpoint is unreachable or answers with an error."""
     request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
     try:
-        with httpx.Client(trust_env=False, timeout=timeout) as client:
+        with httpx.Client(trust_env=False, timeout=timeout, verify=_tls()) as client:
             answer = client.post(url, json=request).raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         raise ChainError(f"{method} got no answer", found=type(error).__name__, remedy="is the chain up?") from error
     if "result" not in answer:
         raise ChainError(f"{method} failed", found=answer.get("error", answer))
     return answer["result"]
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 def anvil_command(
@@ -105,11 +121,11 @@ def anvil_command(
 
 
 def wait_until_up(process: subprocess.Popen[bytes], url: str, chain_id: int, log: Path) -> None:
-    """Return once the process answers for that chain. Raises ChainError if it ended or does not within START_SECONDS."""
+    """Return once the process answers for that chain. Raises ChainError if it ended or is silent for START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise ChainError("Anvil ended at once", found=tail(log), remedy="choose another port, or see the log")
+            raise ChainError("Anvil ended at once", found=tail(log), remedy=f"see {log}")
         try:
             found = int(rpc(url, "eth_chainId", timeout=1.0), 16)
         except ChainError:

@@ -23,7 +23,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from placet.chain.anvil import DEV_MNEMONIC, HOST, anvil_command, dev_account, free_port, rpc, tail, wait_until_up
+from placet.chain.anvil import (
+    DEV_MNEMONIC,
+    HOST,
+    anvil_command,
+    check_free,
+    dev_account,
+    free_port,
+    rpc,
+    tail,
+    wait_until_up,
+)
 from placet.core.errors import ChainError, StateError
 
 __all__ = ["DEV_MNEMONIC", "LocalChain", "Running", "Status", "dev_account", "down", "free_port", "rpc", "status", "up"]
@@ -125,7 +135,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Status:
-    """`running` is None when the chain is down; `block` is its latest block, None when down."""
+    """`running` is None when the chain is down; `block` is its latest block, None when it does not answer."""
 
     folder: Path
     running: Running | None
@@ -164,7 +174,12 @@ def down(folder: Path) -> Status:
 def status(folder: Path) -> Status:
     """Whether the folder's chain runs, and how far it is."""
     now = _running(folder)
-    return Status(folder, now, None if now is None else int(rpc(now.url, "eth_blockNumber"), 16))
+    if now is None:
+        return Status(folder, None, None)
+    try:
+        return Status(folder, now, int(rpc(now.url, "eth_blockNumber"), 16))
+    except ChainError:
+        return Status(folder, _running(folder), None)
 
 
 @contextmanager
@@ -178,6 +193,7 @@ def _locked(folder: Path) -> Iterator[None]:
 def _start(folder: Path, port: int, chain_id: int, block_time: float | None) -> Running:
     state = folder / "state.json"
     _check_state(state)
+    check_free(port)
     extra = [
         *("--state", str(state), "--state-interval", str(STATE_INTERVAL), "--preserve-historical-states"),
         *("--prune-history", str(STATE_HISTORY)),

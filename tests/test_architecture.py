@@ -1,0 +1,131 @@
+"""DESIGN.md's doors: which room of the package may import which."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "backend" / "placet"
+
+# Room -> rooms it may import besides itself. A key with a dot is one module with doors of its own.
+# The package's root (`__init__`: the version) is open to all.
+DOORS: dict[str, frozenset[str]] = {
+    "core": frozenset(),
+    "chain": frozenset({"core"}),
+    "vault": frozenset({"core", "chain"}),
+    "protocols": frozenset({"core"}),
+    "jobs": frozenset({"core", "chain", "vault", "protocols"}),
+    "node": frozenset({"core", "chain", "vault", "protocols", "jobs"}),
+    "identity": frozenset({"core"}),
+    "owner": frozenset({"core"}),
+    "audit": frozenset({"core"}),
+    "audit.collect": frozenset({"core", "chain"}),
+    "cli": frozenset(
+        {"core", "chain", "vault", "protocols", "jobs", "node", "identity", "owner", "audit", "audit.collect"}
+    ),
+}
+# What only some rooms may touch, and how it would be imported.
+RPC_CLIENTS = frozenset({"web3"})
+
+
+def module_name(file: Path, package: Path) -> str:
+    parts = file.relative_to(package.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(source: str, module: str, *, is_package: bool) -> Iterator[str]:
+    """Absolute names of everything that a module imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                kept = module.split(".")[: len(module.split(".")) - node.level + is_package]
+                base = ".".join([*kept, base] if base else kept)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def room_of(module: str, doors: dict[str, frozenset[str]]) -> str | None:
+    """The most special key of the table that holds the module; None for the package's root."""
+    inside = module.split(".")[1:]
+    candidates = [".".join(inside[:length]) for length in range(len(inside), 0, -1)]
+    return next((name for name in candidates if name in doors), candidates[-1] if candidates else None)
+
+
+def violations(package: Path, doors: dict[str, frozenset[str]] = DOORS) -> list[str]:
+    """Every import that goes through a door that is not there, in words."""
+    found = []
+    for file in sorted(package.rglob("*.py")):
+        module = module_name(file, package)
+        room = room_of(module, doors)
+        if room is None:
+            continue
+        if room not in doors:
+            found.append(f"{module}: room {room!r} is not in the table")
+            continue
+        for name in imports(file.read_text(encoding="utf-8"), module, is_package=file.name == "__init__.py"):
+            if name.split(".")[0] != package.name:
+                continue
+            target = room_of(name, doors)
+            if target is None or target not in doors:
+                continue
+            if target != room and target not in doors[room] and not _own_parent(room, target):
+                found.append(f"{module} imports {name}: {room} may not import {target}")
+    return found
+
+
+def _own_parent(room: str, target: str) -> bool:
+    """A module with doors of its own may import the rest of its room; not the other way about."""
+    return room.startswith(f"{target}.")
+
+
+def test_rooms_import_only_through_their_doors() -> None:
+    assert violations(PACKAGE) == []
+
+
+def test_only_the_chain_room_speaks_json_rpc() -> None:
+    speakers = {
+        module_name(file, PACKAGE)
+        for file in PACKAGE.rglob("*.py")
+        for name in imports(file.read_text(encoding="utf-8"), module_name(file, PACKAGE), is_package=False)
+        if name.split(".")[0] in RPC_CLIENTS
+    }
+    assert {name for name in speakers if not name.startswith("placet.chain")} == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "refused"),
+    [
+        ("core/a.py", "from placet.chain import local", True),
+        ("core/a.py", "from placet import chain", True),
+        ("core/a.py", "import placet.chain.local", True),
+        ("core/a.py", "from .. import chain", True),
+        ("core/a.py", "from ..chain.local import up", True),
+        ("core/a.py", "def f():\n    from placet.node import app", True),
+        ("core/a.py", "from .errors import PlacetError", False),
+        ("core/__init__.py", "from .errors import PlacetError", False),
+        ("core/a.py", "from placet import __version__", False),
+        ("core/a.py", "import json", False),
+        ("protocols/psi/a.py", "from placet.core import errors", False),
+        ("protocols/psi/a.py", "from ...chain import local", True),
+        ("protocols/psi/a.py", "from placet.vault import rows", True),
+        ("jobs/a.py", "from placet.node import app", True),
+        ("audit/collect.py", "from placet.chain import local", False),
+        ("audit/collect.py", "from placet.audit.checks import Check", False),
+        ("audit/checks.py", "from placet.chain import local", True),
+        ("audit/checks.py", "from placet.audit.collect import collect", True),
+        ("audit/checks.py", "from placet.audit import collect", True),
+        ("cli/main.py", "from placet.audit.collect import collect", False),
+        ("__init__.py", "from placet.cli import main", False),
+        ("garage/a.py", "import json", True),
+    ],
+)
+def test_the_rule_bites(tmp_path: Path, file: str, line: str, refused: bool) -> None:
+    module = tmp_path / "placet" / file
+    module.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text(line + "\n")
+    assert bool(violations(tmp_path / "placet")) is refused
