@@ -55,7 +55,7 @@ def encode(values: Sequence[int]) -> Vector:
 
 def to_bytes(vector: Vector) -> bytes:
     """16 bytes a word, little-endian, in order, without a header."""
-    return vector.words.tobytes()
+    return vector.words.astype("<u8", copy=False).tobytes()
 
 
 def from_bytes(payload: bytes, count: int, *, sender: str = "a party") -> Vector:
