@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+
+import {IConsentRegistry} from "./interfaces/IConsentRegistry.sol";
+import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
+import {ConsentHash} from "./libraries/ConsentHash.sol";
+import {Signers} from "./libraries/Signers.sol";
+
+/// @title May this consumer use it, for this purpose, with this operation, now?
+contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
+    /// @dev Where an offer's openings and withdrawals stand: one slot.
+    struct OfferState {
+        uint32 epoch;
+        uint32 openings;
+        bytes24 head;
+    }
+
+    struct OfferRecord {
+        address provider;
+        uint32 index;
+        uint32 operations;
+        address consumer;
+        bytes32 purpose;
+        bytes32 dataset;
+        bytes32 scope;
+        OfferState state;
+    }
+
+    /// @inheritdoc IConsentRegistry
+    IDatasetRegistry public immutable datasets;
+    /// @inheritdoc IConsentRegistry
+    address public immutable ledger;
+    /// @inheritdoc IConsentRegistry
+    mapping(address provider => mapping(address relay => bool allowed)) public isRelay;
+    /// @inheritdoc IConsentRegistry
+    mapping(bytes32 offerId => mapping(bytes32 root => uint48 anchoredAt)) public batches;
+
+    uint32 private _offerCount;
+    mapping(bytes32 offerId => OfferRecord) private _offers;
+    mapping(bytes32 consent => ConsentState) private _consents;
+
+    constructor(IDatasetRegistry datasets_, address ledger_, address[] memory verifiers)
+        EIP712("Placet Consent", "1")
+        Signers(verifiers)
+    {
+        datasets = datasets_;
+        ledger = ledger_;
+    }
+
+    // ------------------------------------------------------------------ provider
+
+    /// @inheritdoc IConsentRegistry
+    function offer(Offer calldata terms) external returns (bytes32 id) {
+        address provider = datasets.datasets(terms.dataset).provider;
+        if (provider != msg.sender) revert NotDatasetProvider(terms.dataset, provider, msg.sender);
+        id = ConsentHash.hash(terms);
+        if (terms.operations == 0) revert OfferWithoutOperations(id);
+        OfferRecord storage o = _offers[id];
+        if (o.index != 0) revert OfferExists(id);
+        o.provider = msg.sender;
+        o.index = ++_offerCount;
+        o.operations = terms.operations;
+        o.consumer = terms.consumer;
+        o.purpose = terms.purpose;
+        o.dataset = terms.dataset;
+        o.scope = terms.scope;
+        emit OfferMade(id, msg.sender, terms);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function appoint(address relay, bool allowed) external {
+        isRelay[msg.sender][relay] = allowed;
+        emit RelayAppointed(msg.sender, relay, allowed);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function anchor(bytes32 id, bytes32 root) external {
+        if (!_actsForProvider(_known(id))) revert NotProviderOrRelay(id, _offers[id].provider, msg.sender);
+        if (root == 0) revert EmptyBatch(id);
+        uint48 anchoredAt = batches[id][root];
+        if (anchoredAt != 0) revert BatchExists(id, root, anchoredAt);
+        batches[id][root] = uint48(block.timestamp);
+        emit BatchAnchored(id, root);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function revoke(Grant calldata g, bytes32 reason) external {
+        bytes32 consent = ConsentHash.hash(g);
+        _requireNotEnded(consent);
+        _revoke(g, consent, reason, false);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function revokeBatched(Grant calldata g, bytes32 reason, bytes32 batch, bytes32[] calldata proof) external {
+        bytes32 consent = ConsentHash.hash(g);
+        _requireInBatch(g.offer, consent, batch, proof);
+        if (_ended(consent)) _prove(consent, g.offer, batch);
+        else _revoke(g, consent, reason, true);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function revokeMany(Grant[] calldata grants, bytes32 reason, BatchProof[] calldata proofs)
+        external
+        returns (uint256 ended)
+    {
+        _requireLength(grants.length, proofs.length);
+        for (uint256 i = 0; i < grants.length; ++i) {
+            Grant calldata g = grants[i];
+            bytes32 consent = ConsentHash.hash(g);
+            (bool skip, bool inBatch) = _judge(g.offer, consent, proofs[i]);
+            if (skip) continue;
+            if (_ended(consent)) _prove(consent, g.offer, proofs[i].batch);
+            else _revoke(g, consent, reason, inBatch);
+            ++ended;
+        }
+    }
+
+    // --------------------------------------------------------------------- owner
+
+    /// @inheritdoc IConsentRegistry
+    function grant(Grant calldata g, bytes calldata signature) external returns (bytes32 consent) {
+        consent = ConsentHash.hash(g);
+        Status status = _consents[consent].status;
+        if (status != Status.None) revert ConsentExists(consent, status);
+        _grant(g, consent, signature);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function grantMany(Grant[] calldata grants, bytes[] calldata signatures) external returns (uint256 granted) {
+        _requireLength(grants.length, signatures.length);
+        for (uint256 i = 0; i < grants.length; ++i) {
+            bytes32 consent = ConsentHash.hash(grants[i]);
+            if (_consents[consent].status != Status.None) continue;
+            _grant(grants[i], consent, signatures[i]);
+            ++granted;
+        }
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function withdraw(Grant calldata g, bytes calldata signature) external {
+        bytes32 consent = ConsentHash.hash(g);
+        _requireNotEnded(consent);
+        _withdraw(g, consent, signature, false);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function withdrawBatched(Grant calldata g, bytes calldata signature, bytes32 batch, bytes32[] calldata proof)
+        external
+    {
+        bytes32 consent = ConsentHash.hash(g);
+        _requireInBatch(g.offer, consent, batch, proof);
+        if (_ended(consent)) _prove(consent, g.offer, batch);
+        else _withdraw(g, consent, signature, true);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function withdrawMany(Grant[] calldata grants, bytes[] calldata signatures, BatchProof[] calldata proofs)
+        external
+        returns (uint256 ended)
+    {
+        _requireLength(grants.length, signatures.length);
+        _requireLength(grants.length, proofs.length);
+        for (uint256 i = 0; i < grants.length; ++i) {
+            Grant calldata g = grants[i];
+            bytes32 consent = ConsentHash.hash(g);
+            (bool skip, bool inBatch) = _judge(g.offer, consent, proofs[i]);
+            if (skip) continue;
+            if (_ended(consent)) _prove(consent, g.offer, proofs[i].batch);
+            else _withdraw(g, consent, signatures[i], inBatch);
+            ++ended;
+        }
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function prove(bytes32 consent, bytes32 id, bytes32 batch, bytes32[] calldata proof) external {
+        _requireInBatch(id, consent, batch, proof);
+        _prove(consent, id, batch);
+    }
+
+    // -------------------------------------------------------------------- ledger
+
+    /// @inheritdoc IConsentRegistry
+    function useOpening(
+        address provider,
+        address consumer,
+        bytes32 purpose,
+        uint32 operations,
+        uint48 until,
+        Input[] calldata inputs
+    ) external returns (uint32[] memory openings) {
+        if (msg.sender != ledger) revert NotLedger(ledger, msg.sender);
+        openings = new uint32[](inputs.length);
+        for (uint256 i = 0; i < inputs.length; ++i) {
+            Input calldata input = inputs[i];
+            bytes32 id = input.offer;
+            for (uint256 j = 0; j < i; ++j) {
+                if (inputs[j].offer == id) revert DuplicateOffer(id);
+            }
+            if ((input.consent == 0) == (input.lawfulRoot == 0)) {
+                revert AmbiguousInput(id, input.consent, input.lawfulRoot);
+            }
+
+            OfferRecord storage o = _known(id);
+            if (o.provider != provider) revert WrongProvider(id, o.provider, provider);
+            Reason reason = _judgeUse(o, consumer, purpose, operations);
+            if (reason != Reason.Ok) revert OfferRefused(id, reason);
+
+            OfferState memory state = o.state;
+            if (state.epoch != input.epoch) revert EpochChanged(id, input.epoch, state.epoch);
+            if (state.openings >= input.opensBefore) {
+                revert OpeningsExhausted(id, state.openings, input.opensBefore);
+            }
+            if (input.consent != 0) {
+                reason = _judgeConsent(o, input.consent, uint48(block.timestamp), until, state.openings);
+                if (reason != Reason.Ok) revert ConsentRefused(input.consent, reason);
+            }
+            openings[i] = state.openings;
+            o.state.openings = state.openings + 1;
+        }
+    }
+
+    // --------------------------------------------------------------------- views
+
+    /// @inheritdoc IConsentRegistry
+    function requireLive(Input[] calldata inputs, uint32[] calldata epochs) external view {
+        _requireLength(inputs.length, epochs.length);
+        for (uint256 i = 0; i < inputs.length; ++i) {
+            Input calldata input = inputs[i];
+            uint32 epoch = _offers[input.offer].state.epoch;
+            if (epoch != epochs[i]) revert EpochChanged(input.offer, epochs[i], epoch);
+            if (input.consent != 0 && _ended(input.consent)) {
+                Status status = _consents[input.consent].status;
+                revert ConsentRefused(input.consent, status == Status.Withdrawn ? Reason.Withdrawn : Reason.Revoked);
+            }
+        }
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function check(
+        bytes32 consent,
+        bytes32 id,
+        address consumer,
+        bytes32 purpose,
+        uint32 operations,
+        uint48 from,
+        uint48 until,
+        uint32 opening
+    ) external view returns (Reason) {
+        OfferRecord storage o = _offers[id];
+        if (o.index == 0) return Reason.UnknownOffer;
+        Reason reason = _judgeConsent(o, consent, from, until, opening);
+        return reason == Reason.Ok ? _judgeUse(o, consumer, purpose, operations) : reason;
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function statusOf(bytes32 consent) external view returns (ConsentState memory) {
+        return _consents[consent];
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function isDead(bytes32 consent) external view returns (bool) {
+        return _ended(consent);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function offers(bytes32 id)
+        external
+        view
+        returns (Offer memory terms, address provider, uint32 epoch, uint32 openings, bytes24 head)
+    {
+        OfferRecord storage o = _offers[id];
+        terms = Offer(o.dataset, o.consumer, o.purpose, o.operations, o.scope);
+        return (terms, o.provider, o.state.epoch, o.state.openings, o.state.head);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function offerId(Offer calldata terms) external pure returns (bytes32) {
+        return ConsentHash.hash(terms);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function consentId(Grant calldata g) external pure returns (bytes32) {
+        return ConsentHash.hash(g);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function hashConsent(bytes32 consent) external view returns (bytes32 digest) {
+        return _hashTypedDataV4(consent);
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function hashWithdrawal(bytes32 consent) public view returns (bytes32 digest) {
+        return _hashTypedDataV4(ConsentHash.withdrawal(consent));
+    }
+
+    // ------------------------------------------------------------------- changes
+
+    /// @dev The caller has seen that the consent's status is None.
+    function _grant(Grant calldata g, bytes32 consent, bytes calldata signature) private {
+        OfferRecord storage o = _known(g.offer);
+        if (g.notBefore > g.notAfter) revert TimesOutOfOrder(g.notBefore, g.notAfter);
+        if (g.notAfter < block.timestamp) revert AlreadyExpired(consent, g.notAfter, block.timestamp);
+        if (g.uses == 0) revert NoUses(consent);
+        if (!_hasSigned(g.owner, _hashTypedDataV4(consent), signature)) revert InvalidSignature(consent);
+        bool proven = _actsForProvider(o);
+        _consents[consent] = _state(g, Status.Given, proven, o.index);
+        emit ConsentGiven(consent, g.offer, g.notBefore, g.notAfter, g.firstOpening, g.uses, proven);
+    }
+
+    /// @dev The caller has seen that the consent has not ended.
+    function _withdraw(Grant calldata g, bytes32 consent, bytes calldata signature, bool inBatch) private {
+        if (!_hasSigned(g.owner, hashWithdrawal(consent), signature)) revert InvalidSignature(consent);
+        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, Status.Withdrawn, inBatch);
+        emit ConsentWithdrawn(g.offer, consent, proven, head, epoch);
+    }
+
+    /// @dev The caller has seen that the consent has not ended.
+    function _revoke(Grant calldata g, bytes32 consent, bytes32 reason, bool inBatch) private {
+        OfferRecord storage o = _known(g.offer);
+        if (!_actsForProvider(o)) revert NotProviderOrRelay(g.offer, o.provider, msg.sender);
+        // Here the provider itself acts, so that a given consent counts whoever sent the grant.
+        bool counts = inBatch || _consents[consent].status == Status.Given;
+        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, Status.Revoked, counts);
+        emit ConsentRevoked(g.offer, consent, proven, head, epoch, reason);
+    }
+
+    /// @dev Ends a consent and appends it to its offer's list. `proven` in its slot says whether the epoch has counted it.
+    function _end(Grant calldata g, bytes32 consent, Status status, bool inBatch)
+        private
+        returns (bool proven, bytes24 head, uint32 epoch)
+    {
+        ConsentState memory c = _consents[consent];
+        // A given consent's id commits to its offer, which was known when it was given.
+        uint32 index = c.status == Status.None ? _known(g.offer).index : c.offerIndex;
+        proven = c.proven || inBatch;
+        _consents[consent] = _state(g, status, proven, index);
+
+        OfferState memory state = _offers[g.offer].state;
+        head = bytes24(keccak256(abi.encodePacked(state.head, consent)));
+        epoch = proven ? state.epoch + 1 : state.epoch;
+        _offers[g.offer].state = OfferState(epoch, state.openings, head);
+    }
+
+    /// @dev The caller has seen that the consent lies in a batch of this offer.
+    function _prove(bytes32 consent, bytes32 id, bytes32 batch) private {
+        ConsentState storage c = _consents[consent];
+        if (!_ended(consent)) revert ConsentNotEnded(consent, c.status);
+        OfferRecord storage o = _offers[id];
+        // A foreign batch may hold any 32 bytes; only a batch of the consent's own offer says something about it.
+        if (c.offerIndex != o.index) revert NotInBatch(id, consent, batch);
+        if (c.proven) revert AlreadyProven(consent);
+        c.proven = true;
+        uint32 epoch = ++o.state.epoch;
+        emit WithdrawalProven(id, consent, batch, epoch);
+    }
+
+    function _state(Grant calldata g, Status status, bool proven, uint32 index)
+        private
+        pure
+        returns (ConsentState memory)
+    {
+        return ConsentState(status, proven, index, g.notBefore, g.notAfter, g.firstOpening, g.uses);
+    }
+
+    // ---------------------------------------------------------------- judgements
+
+    /// @dev For lists: a consent that ended, and that this call can't prove either, is passed over.
+    function _judge(bytes32 id, bytes32 consent, BatchProof calldata p) private view returns (bool skip, bool inBatch) {
+        inBatch = p.batch != 0;
+        if (_ended(consent) && (!inBatch || _consents[consent].proven)) return (true, inBatch);
+        if (inBatch) _requireInBatch(id, consent, p.batch, p.proof);
+    }
+
+    function _judgeConsent(OfferRecord storage o, bytes32 consent, uint48 from, uint48 until, uint32 opening)
+        private
+        view
+        returns (Reason)
+    {
+        ConsentState memory c = _consents[consent];
+        if (c.status == Status.None) return Reason.UnknownConsent;
+        if (c.status == Status.Withdrawn) return Reason.Withdrawn;
+        if (c.status == Status.Revoked) return Reason.Revoked;
+        if (from < c.notBefore || until < c.notBefore) return Reason.NotYetValid;
+        if (from > c.notAfter || until > c.notAfter) return Reason.Expired;
+        if (opening < c.firstOpening) return Reason.NotYetOpen;
+        if (opening - c.firstOpening >= c.uses) return Reason.Exhausted;
+        return c.offerIndex == o.index ? Reason.Ok : Reason.WrongOffer;
+    }
+
+    function _judgeUse(OfferRecord storage o, address consumer, bytes32 purpose, uint32 operations)
+        private
+        view
+        returns (Reason)
+    {
+        if (o.consumer != consumer) return Reason.WrongConsumer;
+        if (o.purpose != purpose) return Reason.WrongPurpose;
+        if (operations == 0 || operations & ~o.operations != 0) return Reason.WrongOperation;
+        return Reason.Ok;
+    }
+
+    function _known(bytes32 id) private view returns (OfferRecord storage o) {
+        o = _offers[id];
+        if (o.index == 0) revert UnknownOffer(id);
+    }
+
+    function _ended(bytes32 consent) private view returns (bool) {
+        Status status = _consents[consent].status;
+        return status == Status.Withdrawn || status == Status.Revoked;
+    }
+
+    function _actsForProvider(OfferRecord storage o) private view returns (bool) {
+        return msg.sender == o.provider || isRelay[o.provider][msg.sender];
+    }
+
+    function _requireNotEnded(bytes32 consent) private view {
+        if (_ended(consent)) revert ConsentEnded(consent, _consents[consent].status);
+    }
+
+    function _requireInBatch(bytes32 id, bytes32 consent, bytes32 batch, bytes32[] calldata proof) private view {
+        if (batches[id][batch] == 0 || !MerkleProof.verifyCalldata(proof, batch, consent)) {
+            revert NotInBatch(id, consent, batch);
+        }
+    }
+
+    function _requireLength(uint256 expected, uint256 found) private pure {
+        if (expected != found) revert LengthMismatch(expected, found);
+    }
+}

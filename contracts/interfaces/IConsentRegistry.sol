@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IDatasetRegistry} from "./IDatasetRegistry.sol";
+
+/// @title May this consumer use it, for this purpose, with this operation, now?
+/// @notice Owners consent to a provider's offer under their own EIP-712 signature (domain "Placet Consent", version 1). A
+/// consent's id is the struct hash of what the owner's wallet showed; the salt in it makes the id the replay guard. Its state
+/// is one slot: nothing, given, then withdrawn (by the owner) or revoked (by the provider), which is terminal. An id that was
+/// withdrawn or revoked never revives.
+///
+/// Institutions grant one by one. Persons by default are leaves of a batch that the provider anchors, unseen until they
+/// withdraw. Withdrawals and revocations of an offer are chained into its list; its epoch counts only those whose consent the
+/// provider is known to have acknowledged (`proven`): granted in a transaction of the provider or its relay, or a leaf of a
+/// batch that they anchored. Anybody can grant and withdraw consents under keys that he made up, so counting those would let
+/// him stall every job on an offer.
+interface IConsentRegistry {
+    /// @notice What a consent says yes to. Its id is its EIP-712 struct hash.
+    struct Offer {
+        bytes32 dataset;
+        address consumer;
+        bytes32 purpose;
+        uint32 operations;
+        bytes32 scope;
+    }
+
+    /// @notice A consent in the form that a contract needs: `offer` and `details` are EIP-712 struct hashes.
+    struct Grant {
+        bytes owner;
+        bytes32 offer;
+        uint48 notBefore;
+        uint48 notAfter;
+        uint32 firstOpening;
+        uint32 uses;
+        bytes32 details;
+    }
+
+    /// @notice Where a consent lies in a batch of its own offer. A zero `batch` stands for "no proof".
+    struct BatchProof {
+        bytes32 batch;
+        bytes32[] proof;
+    }
+
+    /// @notice One input of a job: a named consent (`consent`) or a lawful set (`lawfulRoot`), the other is zero.
+    /// @param epoch the offer's epoch that the parties saw
+    /// @param opensBefore the first opening that some consent of the input no longer covers
+    struct Input {
+        bytes32 offer;
+        bytes32 consent;
+        bytes32 lawfulRoot;
+        uint32 epoch;
+        uint32 opensBefore;
+    }
+
+    enum Status {
+        None,
+        Given,
+        Withdrawn,
+        Revoked
+    }
+
+    /// @notice Answers of `check`. If several apply, the first in this order is given.
+    enum Reason {
+        Ok,
+        UnknownOffer,
+        UnknownConsent,
+        Withdrawn,
+        Revoked,
+        NotYetValid,
+        Expired,
+        NotYetOpen,
+        Exhausted,
+        WrongOffer,
+        WrongConsumer,
+        WrongPurpose,
+        WrongOperation
+    }
+
+    /// @notice A consent's slot. *Expired* and *exhausted* follow from it, they are not stored.
+    /// @param proven the provider acknowledged the consent: granted by itself or its relay, or in a batch of theirs
+    /// @param offerIndex the offer's number, counted from 1
+    struct ConsentState {
+        Status status;
+        bool proven;
+        uint32 offerIndex;
+        uint48 notBefore;
+        uint48 notAfter;
+        uint32 firstOpening;
+        uint32 uses;
+    }
+
+    event OfferMade(bytes32 indexed offer, address indexed provider, Offer terms);
+    event RelayAppointed(address indexed provider, address indexed relay, bool allowed);
+    event ConsentGiven(
+        bytes32 indexed consent,
+        bytes32 indexed offer,
+        uint48 notBefore,
+        uint48 notAfter,
+        uint32 firstOpening,
+        uint32 uses,
+        bool proven
+    );
+    event BatchAnchored(bytes32 indexed offer, bytes32 indexed root);
+    event ConsentWithdrawn(bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head, uint32 epoch);
+    event ConsentRevoked(
+        bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head, uint32 epoch, bytes32 reason
+    );
+    event WithdrawalProven(bytes32 indexed offer, bytes32 indexed consent, bytes32 batch, uint32 epoch);
+
+    error NotDatasetProvider(bytes32 dataset, address expected, address found);
+    error OfferExists(bytes32 offer);
+    error OfferWithoutOperations(bytes32 offer);
+    error UnknownOffer(bytes32 offer);
+    error NotProviderOrRelay(bytes32 offer, address provider, address found);
+    error ConsentExists(bytes32 consent, Status status);
+    error ConsentEnded(bytes32 consent, Status status);
+    error ConsentNotEnded(bytes32 consent, Status status);
+    error AlreadyProven(bytes32 consent);
+    error TimesOutOfOrder(uint48 notBefore, uint48 notAfter);
+    error AlreadyExpired(bytes32 consent, uint48 notAfter, uint256 time);
+    error NoUses(bytes32 consent);
+    error InvalidSignature(bytes32 consent);
+    error LengthMismatch(uint256 expected, uint256 found);
+    error EmptyBatch(bytes32 offer);
+    error BatchExists(bytes32 offer, bytes32 root, uint48 anchoredAt);
+    error NotInBatch(bytes32 offer, bytes32 consent, bytes32 batch);
+    error NotLedger(address expected, address found);
+    error AmbiguousInput(bytes32 offer, bytes32 consent, bytes32 lawfulRoot);
+    error DuplicateOffer(bytes32 offer);
+    error WrongProvider(bytes32 offer, address expected, address found);
+    error OfferRefused(bytes32 offer, Reason reason);
+    error ConsentRefused(bytes32 consent, Reason reason);
+    error EpochChanged(bytes32 offer, uint32 expected, uint32 found);
+    error OpeningsExhausted(bytes32 offer, uint32 opening, uint32 opensBefore);
+
+    // ------------------------------------------------------------------ provider
+
+    /// @notice Makes an offer on a dataset of the sender. An offer can't be changed or taken back; a provider that wants no
+    /// more jobs on it signs no more plans.
+    /// @custom:not-protected What `scope` and `purpose` stand for: they are hashes, their openings are judged off chain.
+    function offer(Offer calldata terms) external returns (bytes32 id);
+
+    /// @notice Lets `relay` anchor, revoke and acknowledge grants for the sender, or no longer.
+    /// @custom:not-protected The provider against its own relay while it is appointed: it can revoke every consent. What it did
+    /// stays done after it is dismissed.
+    function appoint(address relay, bool allowed) external;
+
+    /// @notice Puts a batch of persons' consents on chain by its root. Provider or relay; once for each offer and root.
+    /// @custom:not-protected The leaves: a root may cover forged, doubled or made-up ones. It only dates and acknowledges
+    /// them; nodes, vaults and auditors check every leaf's signature. A leaf's owner can withdraw it whatever is anchored.
+    function anchor(bytes32 offerId, bytes32 root) external;
+
+    /// @notice The provider (or its relay) ends a consent: a lost key, a court. Like `withdraw`, without the owner's signature.
+    /// @param reason a code or the hash of a text; goes into the event only
+    /// @custom:not-protected The owner against a provider that revokes without cause; it is named in the event. Jobs sealed
+    /// before.
+    function revoke(Grant calldata g, bytes32 reason) external;
+
+    /// @notice `revoke` of a consent that lies in a batch of its offer. On a consent that already ended unproven it proves that.
+    /// @custom:not-protected As `revoke`.
+    function revokeBatched(Grant calldata g, bytes32 reason, bytes32 batch, bytes32[] calldata proof) external;
+
+    /// @notice Many at once. Consents that somebody ended meanwhile are passed over, so that he can't stop the others.
+    /// @param proofs one for each consent; a zero `batch` stands for none
+    /// @return ended how many were ended or proven by this call
+    /// @custom:not-protected As `revoke`. A wrong proof makes the whole call fail.
+    function revokeMany(Grant[] calldata grants, bytes32 reason, BatchProof[] calldata proofs)
+        external
+        returns (uint256 ended);
+
+    // --------------------------------------------------------------------- owner
+
+    /// @notice Stores a consent under its owner's signature over `Consent`. Anybody may send it.
+    /// @custom:not-protected Against copies: who sees the transaction may send the same consent first, with the same result
+    /// except that it counts as `proven` only if the provider or its relay sends it. The texts behind `details`, which the
+    /// owner's wallet showed and this contract never sees. That the owner is enrolled, or is a person at all.
+    function grant(Grant calldata g, bytes calldata signature) external returns (bytes32 consent);
+
+    /// @notice Many at once. Consents that are already given, withdrawn or revoked are passed over and stay as they are, so that
+    /// a copy of one of them, or a withdrawal, can't stop the others.
+    /// @return granted how many this call stored
+    /// @custom:not-protected As `grant`. One invalid signature makes the whole call fail; an ERC-1271 owner can change its mind
+    /// between simulation and block, so such owners are better sent one by one.
+    function grantMany(Grant[] calldata grants, bytes[] calldata signatures) external returns (uint256 granted);
+
+    /// @notice Ends a consent for ever under its owner's signature over `Withdrawal`: before, after or without a grant. Anybody
+    /// may send it. It enters the offer's list; it raises the epoch if the consent was granted by the provider or its relay.
+    /// @custom:not-protected Results that were sealed before. Unproven, it binds the parties and the audit but raises no epoch,
+    /// until somebody proves it. Consents to an offer that nobody has made yet can't be withdrawn (nor used).
+    function withdraw(Grant calldata g, bytes calldata signature) external;
+
+    /// @notice `withdraw` of a consent that lies in a batch of its offer: raises the epoch. If somebody has sent the withdrawal
+    /// without its proof, this proves it, so that a front-runner can't strip the proof.
+    /// @custom:not-protected Results that were sealed before. Persons' privacy: the withdrawal shows the id and the key that was
+    /// made for it, not what else lies in the batch.
+    function withdrawBatched(Grant calldata g, bytes calldata signature, bytes32 batch, bytes32[] calldata proof)
+        external;
+
+    /// @notice Many at once. Consents that somebody ended meanwhile are passed over, so that he can't stop the others.
+    /// @param proofs one for each consent; a zero `batch` stands for none
+    /// @return ended how many were ended or proven by this call
+    /// @custom:not-protected As `withdraw`. A wrong signature or proof makes the whole call fail.
+    function withdrawMany(Grant[] calldata grants, bytes[] calldata signatures, BatchProof[] calldata proofs)
+        external
+        returns (uint256 ended);
+
+    /// @notice Anybody: shows that a withdrawn or revoked, not yet proven consent lies in a batch of its offer. Raises the epoch,
+    /// once for each consent, whatever number of batches it lies in.
+    /// @custom:not-protected Against a provider that anchors consents that have already ended: each costs a new epoch, on its
+    /// own offer only.
+    function prove(bytes32 consent, bytes32 offerId, bytes32 batch, bytes32[] calldata proof) external;
+
+    // -------------------------------------------------------------------- ledger
+
+    /// @notice Uses one opening of every input's offer, or reverts with the reason. Only the job ledger.
+    /// @param provider who must be the provider of each offer
+    /// @param until the plan's deadline: a named consent must hold from now until then
+    /// @return openings the number that each opening got, counted from 0
+    /// @custom:not-protected The leaves behind a lawful root: the chain sees only that the parties signed the root, the epoch and
+    /// `opensBefore`. An offer named by two calls in one transaction: the ledger makes one call for each distinct signer, and an
+    /// offer has one provider.
+    function useOpening(
+        address provider,
+        address consumer,
+        bytes32 purpose,
+        uint32 operations,
+        uint48 until,
+        Input[] calldata inputs
+    ) external returns (uint32[] memory openings);
+
+    // --------------------------------------------------------------------- views
+
+    /// @notice Reverts unless every offer is at the given epoch and no named consent has ended.
+    /// @custom:not-protected Unproven withdrawals: parties look through the offer's whole list before they sign.
+    function requireLive(Input[] calldata inputs, uint32[] calldata epochs) external view;
+
+    /// @notice Whether a consent allows this use over the whole of [from, until] at the given opening, else the first reason why not.
+    /// @custom:not-protected Persons in batches: they are unknown here. Against later withdrawal. Against a reorganisation.
+    function check(
+        bytes32 consent,
+        bytes32 offerId,
+        address consumer,
+        bytes32 purpose,
+        uint32 operations,
+        uint48 from,
+        uint48 until,
+        uint32 opening
+    ) external view returns (Reason);
+
+    /// @notice A consent's slot; all zero for an id never seen.
+    /// @custom:not-protected Persons in batches: they are unknown here until they withdraw.
+    function statusOf(bytes32 consent) external view returns (ConsentState memory);
+
+    /// @notice Whether a consent was withdrawn or revoked.
+    /// @custom:not-protected Expired and exhausted consents are not dead; unknown ones neither.
+    function isDead(bytes32 consent) external view returns (bool);
+
+    /// @notice An offer, its provider, and its state: epoch, number of openings so far, head of its withdrawal list.
+    /// All zero if there is none.
+    /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
+    function offers(bytes32 id)
+        external
+        view
+        returns (Offer memory terms, address provider, uint32 epoch, uint32 openings, bytes24 head);
+
+    /// @notice When a batch was anchored under an offer; zero if never.
+    /// @custom:not-protected The leaves, as `anchor`.
+    function batches(bytes32 offerId, bytes32 root) external view returns (uint48 anchoredAt);
+
+    /// @notice Whether `relay` acts for `provider` now.
+    /// @custom:not-protected What a relay did before it was dismissed.
+    function isRelay(address provider, address relay) external view returns (bool);
+
+    /// @notice The dataset registry that names providers.
+    /// @custom:not-protected Callers against a wrong deployment: check addresses and code against the deployment file.
+    function datasets() external view returns (IDatasetRegistry);
+
+    /// @notice The only contract that may use openings.
+    /// @custom:not-protected Callers against a wrong deployment: check addresses and code against the deployment file.
+    function ledger() external view returns (address);
+
+    /// @notice The id (EIP-712 struct hash) of an offer, made or not.
+    /// @custom:not-protected That the offer exists.
+    function offerId(Offer calldata terms) external pure returns (bytes32);
+
+    /// @notice The id (EIP-712 struct hash) of a consent, given or not.
+    /// @custom:not-protected That the hashes in it have openings.
+    function consentId(Grant calldata g) external pure returns (bytes32);
+
+    /// @notice The digest that an owner signs to consent.
+    /// @custom:not-protected Who signs a digest without seeing the texts.
+    function hashConsent(bytes32 consent) external view returns (bytes32 digest);
+
+    /// @notice The digest that an owner signs to withdraw.
+    /// @custom:not-protected Who signs a digest without knowing the consent.
+    function hashWithdrawal(bytes32 consent) external view returns (bytes32 digest);
+}

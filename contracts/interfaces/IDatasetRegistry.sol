@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Who provides this dataset, what is its commitment, how much privacy budget is left?
+/// @notice One entry a dataset. No owner, no proxy: only a dataset's provider changes its entry, and never its provider.
+interface IDatasetRegistry {
+    /// @param provider the institution that registered the dataset; zero for an unknown dataset
+    /// @param budget privacy budget for ever, in micro-epsilon
+    /// @param spent part of the budget that is used up, in micro-epsilon; never more than `budget`
+    /// @param schema hash of the schema document
+    /// @param commitment RFC 6962 root over the row commitments in ascending order
+    struct Dataset {
+        address provider;
+        uint64 budget;
+        uint64 spent;
+        bytes32 schema;
+        bytes32 commitment;
+    }
+
+    event DatasetRegistered(
+        bytes32 indexed dataset, address indexed provider, bytes32 schema, bytes32 commitment, uint64 budget
+    );
+    event DatasetCommitted(bytes32 indexed dataset, bytes32 commitment);
+    event BudgetSpent(bytes32 indexed dataset, bytes32 indexed job, uint64 amount, uint64 left);
+
+    error DatasetExists(bytes32 dataset, address provider);
+    error NotProvider(bytes32 dataset, address expected, address found);
+    error BudgetExceeded(bytes32 dataset, uint64 left, uint64 amount);
+
+    /// @notice Registers a dataset for the sender, once and for ever.
+    /// @custom:not-protected The id against a front-runner: who sees the transaction may take the id first, and then nobody
+    /// but him can make offers on it. Salt ids, and offer nothing before `DatasetRegistered` names you. That the dataset
+    /// exists, that the schema describes it, or that its rows are true.
+    function register(bytes32 dataset, bytes32 schema, bytes32 commitment, uint64 budget) external;
+
+    /// @notice Replaces the commitment to the rows.
+    /// @custom:not-protected Jobs that run on the old rows: a plan binds its rows by its lawful roots, not by this value.
+    function commit(bytes32 dataset, bytes32 commitment) external;
+
+    /// @notice Books privacy budget for a job; refused once the budget is used up.
+    /// @custom:not-protected The noise itself, and a provider that releases without booking: the audit compares bookings with
+    /// jobs. `job` is not looked up; a booking can't be taken back.
+    function spend(bytes32 dataset, uint64 amount, bytes32 job) external;
+
+    /// @notice The entry of a dataset; all zero if there is none.
+    /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
+    function datasets(bytes32 dataset) external view returns (Dataset memory);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Who is owed what for it?
+/// @notice One account a job, in one ERC-20 token. Funded once, exactly, from the sponsor's allowance; settled once, to the
+/// payees of the plan and the rest to the sponsor. Payees fetch what they are owed.
+interface IRewardEscrow {
+    /// @param token the ERC-20 of the account
+    /// @param funded what the sponsor paid in
+    /// @param sponsor who gets back what is not earned
+    /// @param left what is not settled yet: `funded`, then zero
+    struct Account {
+        address token;
+        uint96 funded;
+        address sponsor;
+        uint96 left;
+    }
+
+    event Funded(bytes32 indexed job, address indexed token, address indexed sponsor, uint96 amount);
+    event Credited(bytes32 indexed job, address indexed payee, uint96 amount);
+    event Refunded(bytes32 indexed job, address indexed sponsor, uint96 amount);
+    event Claimed(address indexed token, address indexed payee, uint256 amount);
+
+    error NotLedger(address expected, address found);
+    error AccountExists(bytes32 job);
+    error NothingHeld(bytes32 job);
+    error CreditExceedsAccount(bytes32 job, uint256 left, uint256 amount);
+    error UnexpectedAmount(address token, uint256 expected, uint256 found);
+    error NothingOwed(address token, address payee);
+
+    /// @notice Takes `amount` from the sponsor's allowance into the job's account. Only the ledger.
+    /// @custom:not-protected The sponsor against tokens that lie about balances, change them later or can freeze them: that harms
+    /// whoever is paid in that token, no other token. Which token a plan names is for its signers to judge.
+    function fund(bytes32 job, address token, address sponsor, uint96 amount) external;
+
+    /// @notice Settles the job's account for ever: credits each payee and returns the rest to the sponsor. Only the ledger. Calls
+    /// no token, so that no payee can stop it.
+    /// @custom:not-protected Payees against a plan that names the wrong address.
+    function settle(bytes32 job, address[] calldata payees, uint96[] calldata amounts) external;
+
+    /// @notice Pays the sender what it is owed in `token`.
+    /// @custom:not-protected Against tokens that refuse or tax transfers to the payee. A token from which more than the amount
+    /// leaves is refused, to keep the others' share.
+    function claim(address token) external returns (uint256 amount);
+
+    /// @notice Pays `payee`, and nobody else, what it is owed in `token`. Anybody may call.
+    /// @custom:not-protected A payee that doesn't want to be paid now.
+    function claimFor(address token, address payee) external returns (uint256 amount);
+
+    /// @notice What `payee` can claim in `token`.
+    /// @custom:not-protected That the token will pay.
+    function owed(address token, address payee) external view returns (uint256);
+
+    /// @notice The account of a job; all zero if it has none.
+    /// @custom:not-protected A reader against a reorganisation.
+    function accounts(bytes32 job) external view returns (Account memory);
+
+    /// @notice The only contract that funds and settles.
+    /// @custom:not-protected Callers against a wrong deployment: check addresses and code against the deployment file.
+    function ledger() external view returns (address);
+}

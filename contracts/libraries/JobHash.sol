@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
+import {IJobLedger} from "../interfaces/IJobLedger.sol";
+
+/// @notice EIP-712 struct hashes of the domain "Placet Jobs".
+library JobHash {
+    bytes32 internal constant INPUT =
+        keccak256("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)");
+    bytes32 internal constant PARTY = keccak256(
+        "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)"
+        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)"
+    );
+    bytes32 internal constant PLAN = keccak256(
+        "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
+        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)"
+        "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)"
+    );
+    bytes32 internal constant AMENDMENT =
+        keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)");
+    bytes32 internal constant SEAL =
+        keccak256("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)");
+    bytes32 internal constant CANCELLATION = keccak256("Cancellation(bytes32 job)");
+
+    function plan(IJobLedger.Plan calldata p) internal pure returns (bytes32) {
+        bytes32[] memory parties = new bytes32[](p.parties.length);
+        for (uint256 i = 0; i < parties.length; ++i) {
+            parties[i] = party(p.parties[i]);
+        }
+        return keccak256(
+            abi.encode(
+                PLAN,
+                p.terms,
+                p.consumer,
+                p.purpose,
+                p.operations,
+                p.sponsor,
+                p.token,
+                p.openBy,
+                p.deadline,
+                p.settleBy,
+                p.salt,
+                keccak256(abi.encodePacked(parties))
+            )
+        );
+    }
+
+    function party(IJobLedger.Party calldata p) internal pure returns (bytes32) {
+        bytes32[] memory inputs = new bytes32[](p.inputs.length);
+        for (uint256 i = 0; i < inputs.length; ++i) {
+            inputs[i] = keccak256(abi.encode(INPUT, p.inputs[i]));
+        }
+        return keccak256(
+            abi.encode(
+                PARTY,
+                keccak256(p.signer),
+                p.recorder,
+                p.payee,
+                p.reward,
+                p.tlsKey,
+                p.seed,
+                p.output,
+                keccak256(abi.encodePacked(inputs))
+            )
+        );
+    }
+
+    function amendment(bytes32 job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(
+            abi.encode(AMENDMENT, job, attempt, keccak256(abi.encodePacked(roots)), keccak256(abi.encodePacked(epochs)))
+        );
+    }
+
+    function sealing(bytes32 job, IJobLedger.SealData calldata data) internal pure returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                SEAL,
+                job,
+                data.attempt,
+                keccak256(abi.encodePacked(data.heads)),
+                keccak256(abi.encodePacked(data.outputs)),
+                keccak256(abi.encodePacked(data.keys)),
+                keccak256(abi.encodePacked(data.epochs))
+            )
+        );
+    }
+
+    function cancellation(bytes32 job) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CANCELLATION, job));
+    }
+}
