@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +45,37 @@ def fresh_anvil(anvil: LocalChain) -> Iterator[LocalChain]:
 def free_port() -> int:
     """A TCP port on loopback that was free a moment ago."""
     return _free_port()
+
+
+def _postgresql_tool(name: str) -> str | None:
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(debian[-1]) if debian else shutil.which(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """SQLAlchemy URL of an empty PostgreSQL of this run's own, on loopback. Mark its tests slow."""
+    initdb, pg_ctl = _postgresql_tool("initdb"), _postgresql_tool("pg_ctl")
+    if initdb is None or pg_ctl is None:
+        pytest.skip("no PostgreSQL here: apt-get install postgresql, or scripts/test --slow as root on Debian")
+    as_user: list[str] = []
+    folder = tmp_path_factory.mktemp("postgresql")
+    if os.geteuid() == 0:
+        if shutil.which("runuser") is None:
+            pytest.skip("PostgreSQL refuses to run as root, and there is no runuser")
+        as_user = ["runuser", "-u", "postgres", "--"]
+        for parent in (folder, folder.parent, folder.parent.parent):
+            parent.chmod(0o755)
+        shutil.chown(folder, "postgres")
+    data, port = folder / "data", _free_port()
+
+    def run(*command: str) -> None:
+        subprocess.run([*as_user, *command], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    run(initdb, "--pgdata", str(data), "--auth", "trust", "--username", "placet", "--no-sync")
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off"
+    run(pg_ctl, "--pgdata", str(data), "--log", str(folder / "log"), "--wait", "--options", options, "start")
+    try:
+        yield f"postgresql+psycopg://placet@127.0.0.1:{port}/postgres"
+    finally:
+        run(pg_ctl, "--pgdata", str(data), "--wait", "--mode", "immediate", "stop")

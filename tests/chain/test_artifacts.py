@@ -50,7 +50,7 @@ def test_artifacts_are_fresh() -> None:
 
 def test_an_artifact_deploys_and_says_where_its_immutables_stand(tiny_checkout: Path, fresh_anvil: LocalChain) -> None:
     artifacts = compiler.compile_contracts(tiny_checkout)
-    assert set(artifacts) == {"Small", "ERC7913P256Verifier"}
+    assert set(artifacts) == {"Small"}
     small = artifacts["Small"]
     sent = fresh_anvil.rpc(
         "eth_sendTransaction",
@@ -84,7 +84,7 @@ def test_a_source_that_does_not_compile_says_why(tiny_checkout: Path) -> None:
         compiler.compile_contracts(tiny_checkout)
 
 
-def test_a_missing_source_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_libraries_say_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "contracts").mkdir()
     (tmp_path / "contracts" / "A.sol").write_text(SMALL)
     with pytest.raises(ConfigError, match="run scripts/setup"):

@@ -24,8 +24,6 @@ SOLC_VERSION = "0.8.37"
 ARTIFACTS = Path(__file__).resolve().parent / "artifacts"
 NODE_MODULES = "hardhat-free-local/node_modules"
 
-# OpenZeppelin's contracts that a deployment holds as they are.
-_DEPLOYED_AS_IS = ("@openzeppelin/contracts/utils/cryptography/verifiers/ERC7913P256Verifier.sol",)
 # Folders of `contracts/` that are never shipped.
 _NOT_SHIPPED = {"test", "script"}
 
@@ -76,24 +74,26 @@ def _version_of(solc: str) -> str:
 
 
 def compile_contracts(root: Path) -> dict[str, dict[str, Any]]:
-    """Contract name -> artifact, for every contract under `contracts/` that can be deployed and those of OpenZeppelin's
-    that a deployment needs. Raises CompileError with the compiler's words."""
-    own = _own_sources(root)
-    if not own:
+    """Contract name -> artifact, for every contract under `contracts/` that can be deployed.
+
+    Raises CompileError with the compiler's words, ConfigError where there is no compiler or no OpenZeppelin."""
+    sources = _own_sources(root)
+    if not sources:
         return {}
-    sources = own | {f"{NODE_MODULES}/{name}": _read(root / NODE_MODULES / name) for name in _DEPLOYED_AS_IS}
+    if not (root / NODE_MODULES / "@openzeppelin").is_dir():
+        raise ConfigError("OpenZeppelin's contracts are missing", expected=NODE_MODULES, remedy="run scripts/setup")
     settings = Settings.read(root)
     wanted = {"": ["ast"], "*": ["abi", *_BYTECODE]}
     request = {
         "language": "Solidity",
-        "sources": {name: {"content": text} for name, text in sorted(sources.items())},
+        "sources": {name: {"content": text} for name, text in sources.items()},
         "settings": {
             "evmVersion": settings.evm_version,
             "optimizer": {"enabled": settings.optimizer, "runs": settings.optimizer_runs},
             "viaIR": settings.via_ir,
             "metadata": {"bytecodeHash": "none", "appendCBOR": False},
             "remappings": [f"@openzeppelin/={NODE_MODULES}/@openzeppelin/"],
-            "outputSelection": dict.fromkeys(sorted(sources), wanted),
+            "outputSelection": dict.fromkeys(sources, wanted),
         },
     }
     try:
@@ -114,13 +114,11 @@ _BYTECODE = (
 def _own_sources(root: Path) -> dict[str, str]:
     folder = root / "contracts"
     files = (file.relative_to(root) for file in sorted(folder.rglob("*.sol")))
-    return {file.as_posix(): _read(root / file) for file in files if not _NOT_SHIPPED & set(file.parts)}
-
-
-def _read(file: Path) -> str:
-    if not file.is_file():
-        raise ConfigError("a source is missing", expected=file, found="nothing", remedy="run scripts/setup")
-    return file.read_text(encoding="utf-8")
+    return {
+        file.as_posix(): (root / file).read_text(encoding="utf-8")
+        for file in files
+        if not _NOT_SHIPPED & set(file.parts)
+    }
 
 
 def _artifacts(output: dict[str, Any], settings: Settings) -> dict[str, dict[str, Any]]:
@@ -139,7 +137,7 @@ def _artifacts(output: dict[str, Any], settings: Settings) -> dict[str, dict[str
                 raise CompileError("a contract's name must be unique and it must need no linking", found=name)
             artifacts[name] = {
                 "contractName": name,
-                "sourceName": source.removeprefix(f"{NODE_MODULES}/"),
+                "sourceName": source,
                 "compiler": {
                     "solc": SOLC_VERSION,
                     "evmVersion": settings.evm_version,
