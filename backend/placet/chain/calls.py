@@ -1,0 +1,159 @@
+"""What can be sent to the contracts: one method a function, each a `Call` that a sender signs and sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from placet.chain.abi import function
+from placet.core.consent import Consent, Offer
+from placet.core.plan import Amendment, Plan, Seal
+from placet.core.trust import Deployment
+from placet.core.values import ZERO32
+
+Grant: TypeAlias = tuple[bytes, bytes, int, int, int, int, bytes]
+"""A consent in hashes, `Consent.grant()`."""
+
+BatchProof: TypeAlias = tuple[bytes, Sequence[bytes]]
+"""A batch's root and the siblings from a leaf up to it."""
+
+NO_PROOF: BatchProof = (ZERO32, ())
+
+
+@dataclass(frozen=True)
+class Call:
+    """A contract call: whom, with which data, and what it is for people."""
+
+    to: bytes
+    data: bytes
+    what: str
+
+
+class Calls:
+    """The functions of one deployment. InputError where a value does not fit the contract's type."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+
+    def _dataset(self, name: str, *values: Any) -> Call:
+        return _call("DatasetRegistry", self._deployment.dataset_registry.address, name, *values)
+
+    def _consent(self, name: str, *values: Any) -> Call:
+        return _call("ConsentRegistry", self._deployment.consent_registry.address, name, *values)
+
+    def _job(self, name: str, *values: Any) -> Call:
+        return _call("JobLedger", self._deployment.job_ledger.address, name, *values)
+
+    def register(self, dataset: bytes, schema: bytes, commitment: bytes, budget: int = 0) -> Call:
+        """Sender becomes the dataset's provider; `budget` in micro-epsilon."""
+        return self._dataset("register", dataset, schema, commitment, budget)
+
+    def commit(self, dataset: bytes, commitment: bytes) -> Call:
+        """Provider: a new commitment to the dataset's rows."""
+        return self._dataset("commit", dataset, commitment)
+
+    def spend(self, dataset: bytes, amount: int, job: bytes) -> Call:
+        """Provider: book privacy budget (micro-epsilon) for a job."""
+        return self._dataset("spend", dataset, amount, job)
+
+    def offer(self, offer: Offer) -> Call:
+        """Provider of the offer's dataset."""
+        terms = (offer.dataset, offer.consumer, offer.purpose, offer.operations, offer.scope)
+        return self._consent("offer", terms)
+
+    def appoint(self, relay: bytes, allowed: bool = True) -> Call:
+        """Provider: let `relay` anchor and revoke for it, or no longer."""
+        return self._consent("appoint", relay, allowed)
+
+    def grant(self, consent: Consent, signature: bytes) -> Call:
+        """Anybody, under the owner's signature."""
+        return self._consent("grant", consent.grant(), signature)
+
+    def grant_many(self, consents: Sequence[Consent], signatures: Sequence[bytes]) -> Call:
+        """Anybody, under the owners' signatures."""
+        return self._consent("grantMany", [consent.grant() for consent in consents], signatures)
+
+    def anchor(self, offer: bytes, root: bytes) -> Call:
+        """Provider or relay: a batch's root."""
+        return self._consent("anchor", offer, root)
+
+    def withdraw(self, grant: Grant, signature: bytes) -> Call:
+        """Anybody, under the owner's signature over the withdrawal."""
+        return self._consent("withdraw", grant, signature)
+
+    def withdraw_batched(self, grant: Grant, signature: bytes, batch: bytes, proof: Sequence[bytes]) -> Call:
+        """`withdraw` of a leaf of an anchored batch: raises the offer's epoch."""
+        return self._consent("withdrawBatched", grant, signature, batch, proof)
+
+    def withdraw_many(self, grants: Sequence[Grant], signatures: Sequence[bytes], proofs: Sequence[BatchProof]) -> Call:
+        """Many withdrawals; `NO_PROOF` where there is no batch."""
+        return self._consent("withdrawMany", grants, signatures, proofs)
+
+    def prove(self, consent: bytes, offer: bytes, batch: bytes, proof: Sequence[bytes]) -> Call:
+        """Anybody: show that a consent that has ended lies in an anchored batch."""
+        return self._consent("prove", consent, offer, batch, proof)
+
+    def revoke(self, grant: Grant, reason: bytes) -> Call:
+        """Provider or relay: end a consent without its owner."""
+        return self._consent("revoke", grant, reason)
+
+    def revoke_batched(self, grant: Grant, reason: bytes, batch: bytes, proof: Sequence[bytes]) -> Call:
+        """`revoke` of a leaf of an anchored batch."""
+        return self._consent("revokeBatched", grant, reason, batch, proof)
+
+    def revoke_many(self, grants: Sequence[Grant], reason: bytes, proofs: Sequence[BatchProof]) -> Call:
+        """Many revocations; `NO_PROOF` where there is no batch."""
+        return self._consent("revokeMany", grants, reason, proofs)
+
+    def open(self, plan: Plan, signatures: Sequence[bytes]) -> Call:
+        """Anybody, under the signatures of parties, consumer and sponsor."""
+        return self._job("open", plan.to_tuple(), signatures)
+
+    def cancel(self, plan: Plan, signer: int, signature: bytes = b"") -> Call:
+        """A signer of the plan, by its place in the list of signatures; without signature if it sends itself."""
+        return self._job("cancel", plan.to_tuple(), signer, signature)
+
+    def record(self, job: bytes, attempt: int, party: int, from_: int, hashes: Sequence[bytes]) -> Call:
+        """The party's recorder: step hashes after the first `from_`."""
+        return self._job("record", job, attempt, party, from_, hashes)
+
+    def amend(self, plan: Plan, amendment: Amendment, signatures: Sequence[bytes]) -> Call:
+        """Anybody, under the parties' signatures: the next attempt."""
+        return self._job("amend", plan.to_tuple(), amendment.roots, amendment.epochs, signatures)
+
+    def seal(self, plan: Plan, seal: Seal, signatures: Sequence[bytes]) -> Call:
+        """Anybody, under the signatures of parties and consumer."""
+        return self._job("seal", plan.to_tuple(), seal.to_tuple(), signatures)
+
+    def release(self, job: bytes, party: int, key: bytes) -> Call:
+        """Anybody who has the key."""
+        return self._job("release", job, party, key)
+
+    def close(self, job: bytes) -> Call:
+        """Anybody, once `settleBy` has passed."""
+        return self._job("close", job)
+
+    def abort(self, job: bytes, reason: bytes) -> Call:
+        """A party's recorder before the seal; anybody after the deadline."""
+        return self._job("abort", job, reason)
+
+    def abort_for_consent(self, plan: Plan, input_: int, reason: bytes) -> Call:
+        """Anybody, once the consent that input number `input_` (of all inputs) names is dead."""
+        return self._job("abortForConsent", plan.to_tuple(), input_, reason)
+
+    def claim(self, token: bytes) -> Call:
+        """Pays the sender what it is owed."""
+        return _call("RewardEscrow", self._deployment.reward_escrow.address, "claim", token)
+
+    def claim_for(self, token: bytes, payee: bytes) -> Call:
+        """Pays `payee` what it is owed."""
+        return _call("RewardEscrow", self._deployment.reward_escrow.address, "claimFor", token, payee)
+
+    def approve(self, token: bytes, spender: bytes, amount: int) -> Call:
+        """ERC-20: let `spender` take `amount` from the sender."""
+        return _call("SettlementToken", token, "approve", spender, amount)
+
+
+def _call(contract: str, to: bytes, name: str, *values: Any) -> Call:
+    return Call(to, function(contract, name).encode(*values), f"{contract}.{name}")

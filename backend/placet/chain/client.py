@@ -1,0 +1,336 @@
+"""One chain endpoint and one deployment: checked against each other, then read. Synchronous, safe for many threads.
+
+Reads take `block` (None: the latest). An endpoint out of reach raises ChainError, a refusing contract Reverted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from placet.chain import abi, events
+from placet.chain.events import E, Event
+from placet.chain.rpc import Rpc, RpcError, octets, quantity
+from placet.core.consent import Offer, Reason, Status
+from placet.core.errors import ChainError, DeploymentError, NotFoundError, Reverted
+from placet.core.hashing import keccak
+from placet.core.signatures import Verifiers
+from placet.core.trust import Contract, Deployment
+from placet.core.values import ZERO20, ZERO32, to_hex
+
+MAX_BLOCKS = 2_000
+"""Blocks of one `eth_getLogs`."""
+
+_ERC1271 = keccak(b"isValidSignature(bytes32,bytes)")[:4]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A block: number, timestamp in Unix seconds, hash."""
+
+    number: int
+    timestamp: int
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class DatasetState:
+    """`budget` and `spent` in micro-epsilon."""
+
+    provider: bytes
+    budget: int
+    spent: int
+    schema: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True)
+class OfferState:
+    """`openings` so far; `head` (24 bytes) of the offer's withdrawal list."""
+
+    offer: Offer
+    provider: bytes
+    epoch: int
+    openings: int
+    head: bytes
+
+
+@dataclass(frozen=True)
+class ConsentState:
+    """A consent's slot; all zero for one that the chain has not seen, such as a leaf of a batch."""
+
+    status: Status
+    proven: bool
+    offer_index: int
+    not_before: int
+    not_after: int
+    first_opening: int
+    uses: int
+
+
+class JobStatus(IntEnum):
+    """The contract's `JobStatus`."""
+
+    NONE = 0
+    OPEN = 1
+    SEALED = 2
+    COMPLETED = 3
+    CLOSED = 4
+    ABORTED = 5
+    CANCELLED = 6
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job's slot; all zero for one never seen. Times in Unix seconds; `keys_missing` counts from the seal."""
+
+    status: JobStatus
+    rewarded: bool
+    parties: int
+    keys_missing: int
+    attempt: int
+    opened_at: int
+    deadline: int
+    settle_by: int
+    sealed_at: int
+
+
+@dataclass(frozen=True)
+class Escrow:
+    """A job's account in the escrow: what was paid in by whom, and what is not settled yet."""
+
+    token: bytes
+    funded: int
+    sponsor: bytes
+    left: int
+
+
+class Chain:
+    """A deployment at one endpoint."""
+
+    def __init__(self, url: str, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.rpc = Rpc(url)
+        self.verifiers = Verifiers(frozenset({deployment.p256_verifier.address}), self._erc1271)
+        self._contracts = events.addresses(deployment)
+
+    def check(self) -> None:
+        """DeploymentError unless the endpoint serves the chain and the contracts that the deployment file names."""
+        named = self.deployment
+        _same("chain id", named.chain_id, quantity(self.rpc.call("eth_chainId")))
+        _same("genesis block", to_hex(named.genesis), to_hex(self.block(0).hash))
+        contracts: dict[str, Contract] = {
+            "DatasetRegistry": named.dataset_registry,
+            "ConsentRegistry": named.consent_registry,
+            "JobLedger": named.job_ledger,
+            "RewardEscrow": named.reward_escrow,
+            "P256Verifier": named.p256_verifier,
+        }
+        for name, contract in contracts.items():
+            found = code_hash(self.rpc, contract.address)
+            _same(f"code of {name}", to_hex(contract.code_hash), to_hex(found))
+        datasets, consents = named.dataset_registry.address, named.consent_registry.address
+        ledger, escrow = named.job_ledger.address, named.reward_escrow.address
+        try:
+            for what, expected, asked in (
+                ("ConsentRegistry's datasets", datasets, ("ConsentRegistry", consents, "datasets")),
+                ("ConsentRegistry's ledger", ledger, ("ConsentRegistry", consents, "ledger")),
+                ("JobLedger's registry", consents, ("JobLedger", ledger, "registry")),
+                ("JobLedger's escrow", escrow, ("JobLedger", ledger, "escrow")),
+                ("RewardEscrow's ledger", ledger, ("RewardEscrow", escrow, "ledger")),
+            ):
+                _same(what, to_hex(expected), to_hex(self._read(*asked)[0]))
+            for name, address in (("ConsentRegistry", consents), ("JobLedger", ledger)):
+                verifier = named.p256_verifier.address
+                _same(f"{name}'s P-256 verifier", True, self._read(name, address, "isVerifier", verifier)[0])
+        except (Reverted, RpcError) as error:
+            raise DeploymentError("the contracts do not answer as Placet's", found=error.message) from error
+
+    def block(self, number: int | str) -> Head:
+        """A block by number, or by tag such as `latest`; NotFoundError if the endpoint has none."""
+        asked = hex(number) if isinstance(number, int) else number
+        found = self.rpc.call("eth_getBlockByNumber", asked, False)
+        if found is None:
+            raise NotFoundError("no such block", found=asked)
+        if not isinstance(found, dict):
+            raise ChainError("the endpoint gave a malformed block", expected="an object", found=type(found).__name__)
+        return Head(quantity(found.get("number")), quantity(found.get("timestamp")), octets(found.get("hash"), 32))
+
+    def head(self) -> Head:
+        """The latest block."""
+        return self.block("latest")
+
+    def confirmed(self) -> int:
+        """The last block that has the network's confirmations above it."""
+        return max(self.head().number - self.deployment.confirmations, 0)
+
+    def now(self) -> int:
+        """The later of the latest block's time and this machine's, in Unix seconds."""
+        return max(self.head().timestamp, int(time.time()))
+
+    def dataset(self, dataset: bytes, *, block: int | None = None) -> DatasetState:
+        """NotFoundError if nobody registered it."""
+        address = self.deployment.dataset_registry.address
+        state = DatasetState(*self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0])
+        if state.provider == ZERO20:
+            raise NotFoundError("no such dataset on chain", found=to_hex(dataset))
+        return state
+
+    def offer(self, offer: bytes, *, block: int | None = None) -> OfferState:
+        """NotFoundError if nobody made it."""
+        terms, provider, epoch, openings, head = self._consents("offers", offer, block=block)
+        if provider == ZERO20:
+            raise NotFoundError("no such offer on chain", found=to_hex(offer))
+        return OfferState(events.offer_of(terms), provider, epoch, openings, head)
+
+    def batch(self, offer: bytes, root: bytes, *, block: int | None = None) -> int:
+        """When a batch was anchored under an offer, in Unix seconds; 0 if never."""
+        anchored: int = self._consents("batches", offer, root, block=block)[0]
+        return anchored
+
+    def is_relay(self, provider: bytes, relay: bytes, *, block: int | None = None) -> bool:
+        return bool(self._consents("isRelay", provider, relay, block=block)[0])
+
+    def consent(self, consent: bytes, *, block: int | None = None) -> ConsentState:
+        """Of a consent that was given, withdrawn or revoked by itself; status NONE for any other."""
+        status, *rest = self._consents("statusOf", consent, block=block)[0]
+        return ConsentState(Status(status), *rest)
+
+    def check_consent(
+        self,
+        consent: bytes,
+        offer: bytes,
+        *,
+        consumer: bytes,
+        purpose: bytes,
+        operations: int,
+        from_: int,
+        until: int,
+        opening: int,
+        block: int | None = None,
+    ) -> Reason:
+        """May it be used over all of [from_, until] at that opening? The first reason why not."""
+        use = (consent, offer, consumer, purpose, operations, from_, until, opening)
+        return Reason(self._consents("check", *use, block=block)[0])
+
+    def job(self, job: bytes, *, block: int | None = None) -> JobState:
+        """Status NONE for a job never seen."""
+        status, *rest = self._jobs("jobs", job, block=block)[0]
+        return JobState(JobStatus(status), *rest)
+
+    def trail(self, job: bytes, attempt: int, party: int, *, block: int | None = None) -> tuple[bytes, int]:
+        """Head and number of steps of a party's trail on chain."""
+        head, count = self._jobs("trail", job, attempt, party, block=block)
+        return head, count
+
+    def recorder(self, job: bytes, party: int, *, block: int | None = None) -> bytes:
+        """Zero address if there is no such party."""
+        found: bytes = self._jobs("recorder", job, party, block=block)[0]
+        return found
+
+    def key_due(self, job: bytes, party: int, *, block: int | None = None) -> bytes | None:
+        """The hash of the release key that a party still owes, or None."""
+        found: bytes = self._jobs("keyDue", job, party, block=block)[0]
+        return None if found == ZERO32 else found
+
+    def owed(self, token: bytes, payee: bytes, *, block: int | None = None) -> int:
+        """What `payee` may claim, in the token's units."""
+        found: int = self._escrow("owed", token, payee, block=block)[0]
+        return found
+
+    def escrow(self, job: bytes, *, block: int | None = None) -> Escrow:
+        """All zero if the job pays nothing."""
+        return Escrow(*self._escrow("accounts", job, block=block)[0])
+
+    def balance_of(self, token: bytes, account: bytes, *, block: int | None = None) -> int:
+        """ERC-20."""
+        found: int = self._read("SettlementToken", token, "balanceOf", account, block=block)[0]
+        return found
+
+    def allowance(self, token: bytes, account: bytes, spender: bytes, *, block: int | None = None) -> int:
+        """ERC-20."""
+        found: int = self._read("SettlementToken", token, "allowance", account, spender, block=block)[0]
+        return found
+
+    def events(
+        self, kinds: Sequence[type[E]], from_block: int, to_block: int | None = None, **indexed: bytes | int
+    ) -> list[E]:
+        """Events of these classes in [from_block, to_block], in order; filtered by indexed fields (job=…, offer=…)."""
+        last = self.head().number if to_block is None else to_block
+        found: list[E] = []
+        for start in range(from_block, last + 1, MAX_BLOCKS):
+            end = min(start + MAX_BLOCKS - 1, last)
+            for topics in self._topics(kinds, indexed):
+                found.extend(e for e in self.logs(start, end, topics) for kind in kinds if isinstance(e, kind))
+        return sorted(found, key=lambda e: (e.block, e.log_index))
+
+    def logs(self, from_block: int, to_block: int, topics: list[Any]) -> list[Event]:
+        """The deployment's events in a range of at most `MAX_BLOCKS` blocks, as one `eth_getLogs` gives them."""
+        query = {
+            "address": [to_hex(address) for address in self._contracts],
+            "fromBlock": hex(from_block),
+            "toBlock": hex(to_block),
+            "topics": topics,
+        }
+        logs = self.rpc.call("eth_getLogs", query)
+        if not isinstance(logs, list):
+            raise ChainError("the endpoint gave malformed logs", expected="a list", found=type(logs).__name__)
+        decoded = (events.decode(log, self._contracts) for log in logs)
+        return [event for event in decoded if event is not None]
+
+    def _topics(self, kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[list[Any]]:
+        types = [events.event_type(kind) for kind in kinds]
+        if not indexed:
+            return [[[to_hex(t.topic) for t in types]]]
+        queries = []
+        for found in types:
+            row: list[Any] = [to_hex(found.topic)]
+            places = {events.field_name(name): of for name, of, is_indexed in found.parameters if is_indexed}
+            if not indexed.keys() <= places.keys():
+                raise LookupError(f"{found.name} is indexed by {sorted(places)}, not by {sorted(indexed)}")
+            for name, of in places.items():
+                row.append(to_hex(abi.encode((of,), (indexed[name],))) if name in indexed else None)
+            queries.append(row)
+        return queries
+
+    def _consents(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
+        return self._read("ConsentRegistry", self.deployment.consent_registry.address, name, *values, block=block)
+
+    def _jobs(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
+        return self._read("JobLedger", self.deployment.job_ledger.address, name, *values, block=block)
+
+    def _escrow(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
+        return self._read("RewardEscrow", self.deployment.reward_escrow.address, name, *values, block=block)
+
+    def _read(
+        self, contract: str, address: bytes, name: str, *values: Any, block: int | None = None
+    ) -> tuple[Any, ...]:
+        asked = abi.function(contract, name)
+        call = {"to": to_hex(address), "data": to_hex(asked.encode(*values))}
+        return asked.decode(octets(self.rpc.call("eth_call", call, "latest" if block is None else hex(block))))
+
+    def _erc1271(self, account: bytes, digest: bytes, signature: bytes) -> bool:
+        data = _ERC1271 + abi.encode(("bytes32", "bytes"), (digest, signature))
+        try:
+            answer = octets(self.rpc.call("eth_call", {"to": to_hex(account), "data": to_hex(data)}, "latest"))
+        except (Reverted, RpcError):
+            return False
+        return len(answer) >= 32 and answer[:32] == _ERC1271.ljust(32, b"\0")
+
+
+def code_hash(rpc: Rpc, address: bytes) -> bytes:
+    """keccak256 of a contract's code, as the deployment file has it."""
+    return keccak(octets(rpc.call("eth_getCode", to_hex(address), "latest")))
+
+
+def _same(what: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise DeploymentError(
+            f"the chain's {what} is not the deployment file's",
+            expected=expected,
+            found=found,
+            remedy="use the endpoint of the chain that the deployment file was made for",
+        )

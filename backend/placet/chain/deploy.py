@@ -1,0 +1,110 @@
+"""Puts the contracts on a chain and says what is where. The contracts name each other, so addresses are predicted."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from eth_account import Account
+from eth_typing import HexAddress, HexStr
+from web3.types import Nonce
+from web3.utils import get_create_address
+
+from placet.chain import abi
+from placet.chain.client import Chain, code_hash
+from placet.chain.rpc import Rpc, octets, quantity
+from placet.core.errors import ChainError, Reverted
+from placet.core.signatures import Key
+from placet.core.trust import Contract, Deployment
+from placet.core.values import from_hex, to_hex
+
+WAIT = 120.0
+TOKENS = 10**12
+
+
+def deploy(url: str, key: Key, confirmations: int) -> Deployment:
+    """Deploy everything from `key`'s account and check it. ChainError if the endpoint or a transaction fails."""
+    deployer = _Deployer(url, key)
+    verifier, datasets, consents, escrow, ledger = (deployer.address(i) for i in range(5))
+    first = deployer.create("P256Verifier")
+    deployer.create("DatasetRegistry")
+    deployer.create("ConsentRegistry", datasets, ledger, [verifier])
+    deployer.create("RewardEscrow", ledger)
+    deployer.create("JobLedger", consents, escrow, [verifier])
+    rpc = deployer.rpc
+    genesis = rpc.call("eth_getBlockByNumber", "0x0", False)
+    deployment = Deployment(
+        chain_id=quantity(rpc.call("eth_chainId")),
+        block=first,
+        genesis=octets(genesis["hash"], 32),
+        confirmations=confirmations,
+        dataset_registry=_contract(rpc, datasets),
+        consent_registry=_contract(rpc, consents),
+        job_ledger=_contract(rpc, ledger),
+        reward_escrow=_contract(rpc, escrow),
+        p256_verifier=_contract(rpc, verifier),
+    )
+    Chain(url, deployment).check()
+    return deployment
+
+
+def deploy_token(url: str, key: Key, holders: dict[bytes, int]) -> bytes:
+    """An ERC-20 for local networks, worth nothing; `holders` get so many of its units. Returns its address."""
+    deployer = _Deployer(url, key)
+    token = deployer.address(0)
+    deployer.create("SettlementToken", max(TOKENS, sum(holders.values())))
+    transfer = abi.function("SettlementToken", "transfer")
+    for holder, amount in holders.items():
+        deployer.send(token, transfer.encode(holder, amount))
+    return token
+
+
+def _contract(rpc: Rpc, address: bytes) -> Contract:
+    return Contract(address=address, code_hash=code_hash(rpc, address))
+
+
+class _Deployer:
+    def __init__(self, url: str, key: Key) -> None:
+        self.rpc = Rpc(url)
+        self._key = key
+        self._nonce = quantity(self.rpc.call("eth_getTransactionCount", to_hex(key.address), "pending"))
+
+    def address(self, ahead: int) -> bytes:
+        """Where the contract lands that is created `ahead` transactions from now."""
+        deployer = HexAddress(HexStr(to_hex(self._key.address)))
+        return from_hex(get_create_address(deployer, Nonce(self._nonce + ahead)), size=20)
+
+    def create(self, contract: str, *arguments: Any) -> int:
+        """Returns the block."""
+        return self.send(None, abi.creation_code(contract, *arguments))
+
+    def send(self, to: bytes | None, data: bytes) -> int:
+        call = {"from": to_hex(self._key.address), "data": to_hex(data)} | ({} if to is None else {"to": to_hex(to)})
+        gas = quantity(self.rpc.call("eth_estimateGas", call))
+        tip = quantity(self.rpc.call("eth_maxPriorityFeePerGas"))
+        base = quantity(self.rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"])
+        transaction = {
+            "type": 2,
+            "chainId": quantity(self.rpc.call("eth_chainId")),
+            "nonce": self._nonce,
+            "to": b"" if to is None else to,
+            "value": 0,
+            "data": data,
+            "gas": gas + gas // 5,
+            "maxFeePerGas": 2 * base + tip,
+            "maxPriorityFeePerGas": tip,
+        }
+        raw = Account.sign_transaction(transaction, self._key.secret).raw_transaction
+        self._nonce += 1
+        return self._mined(octets(self.rpc.call("eth_sendRawTransaction", to_hex(bytes(raw))), 32))
+
+    def _mined(self, transaction: bytes) -> int:
+        deadline = time.monotonic() + WAIT
+        while time.monotonic() < deadline:
+            receipt = self.rpc.call("eth_getTransactionReceipt", to_hex(transaction))
+            if receipt is not None:
+                if quantity(receipt["status"]) != 1:
+                    raise Reverted("DeploymentFailed", (transaction,))
+                return quantity(receipt["blockNumber"])
+            time.sleep(0.02)
+        raise ChainError("a transaction was not mined", expected=f"within {WAIT:g} s", found=to_hex(transaction))

@@ -1,0 +1,322 @@
+"""What the contracts tell: one frozen value per event, decoded from a log.
+
+Fields carry the ABI's names in snake case (`from` is `from_`); arrays are tuples, addresses and hashes bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from placet.chain import abi
+from placet.chain.rpc import octets, quantity
+from placet.core.consent import Offer
+from placet.core.errors import ChainError
+from placet.core.trust import Deployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Where an event stands: block number and hash, place among the block's logs, transaction hash.
+
+    `timestamp` is the block's, in Unix seconds; None where the endpoint doesn't tell it with a log.
+    """
+
+    block: int
+    log_index: int
+    transaction: bytes
+    block_hash: bytes
+    timestamp: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRegistered(Event):
+    dataset: bytes
+    provider: bytes
+    schema: bytes
+    commitment: bytes
+    budget: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCommitted(Event):
+    dataset: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetSpent(Event):
+    dataset: bytes
+    job: bytes
+    amount: int
+    left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferMade(Event):
+    offer: bytes
+    provider: bytes
+    terms: Offer
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelayAppointed(Event):
+    provider: bytes
+    relay: bytes
+    allowed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentGiven(Event):
+    consent: bytes
+    offer: bytes
+    not_before: int
+    not_after: int
+    first_opening: int
+    uses: int
+    proven: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchAnchored(Event):
+    offer: bytes
+    root: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentWithdrawn(Event):
+    offer: bytes
+    consent: bytes
+    proven: bool
+    head: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentRevoked(Event):
+    offer: bytes
+    consent: bytes
+    proven: bool
+    head: bytes
+    epoch: int
+    reason: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithdrawalProven(Event):
+    offer: bytes
+    consent: bytes
+    batch: bytes
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOpened(Event):
+    job: bytes
+    consumer: bytes
+    sponsor: bytes
+    terms: bytes
+    open_by: int
+    deadline: int
+    settle_by: int
+    openings: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobCancelled(Event):
+    job: bytes
+    signer: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepsRecorded(Event):
+    job: bytes
+    party: int
+    attempt: int
+    from_: int
+    hashes: tuple[bytes, ...]
+    head: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobAmended(Event):
+    job: bytes
+    attempt: int
+    roots: tuple[bytes, ...]
+    epochs: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSealed(Event):
+    job: bytes
+    attempt: int
+    heads: tuple[bytes, ...]
+    outputs: tuple[bytes, ...]
+    keys: tuple[bytes, ...]
+    epochs: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyReleased(Event):
+    job: bytes
+    party: int
+    key: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobCompleted(Event):
+    job: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyWithheld(Event):
+    job: bytes
+    party: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobClosed(Event):
+    job: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobAborted(Event):
+    job: bytes
+    by: bytes
+    reason: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Funded(Event):
+    job: bytes
+    token: bytes
+    sponsor: bytes
+    amount: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credited(Event):
+    job: bytes
+    payee: bytes
+    amount: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refunded(Event):
+    job: bytes
+    sponsor: bytes
+    amount: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed(Event):
+    token: bytes
+    payee: bytes
+    amount: int
+
+
+E = TypeVar("E", bound=Event)
+
+CONTRACTS: dict[str, tuple[type[Event], ...]] = {
+    "DatasetRegistry": (DatasetRegistered, DatasetCommitted, BudgetSpent),
+    "ConsentRegistry": (
+        OfferMade,
+        RelayAppointed,
+        ConsentGiven,
+        BatchAnchored,
+        ConsentWithdrawn,
+        ConsentRevoked,
+        WithdrawalProven,
+    ),
+    "JobLedger": (
+        JobOpened,
+        JobCancelled,
+        StepsRecorded,
+        JobAmended,
+        JobSealed,
+        KeyReleased,
+        JobCompleted,
+        KeyWithheld,
+        JobClosed,
+        JobAborted,
+    ),
+    "RewardEscrow": (Funded, Credited, Refunded, Claimed),
+}
+"""Which contract emits which events."""
+
+
+def addresses(deployment: Deployment) -> dict[bytes, str]:
+    """Address to contract name, of the contracts that emit events."""
+    return {
+        deployment.dataset_registry.address: "DatasetRegistry",
+        deployment.consent_registry.address: "ConsentRegistry",
+        deployment.job_ledger.address: "JobLedger",
+        deployment.reward_escrow.address: "RewardEscrow",
+    }
+
+
+def event_type(kind: type[Event]) -> abi.EventType:
+    """The ABI of an event class."""
+    for contract, kinds in CONTRACTS.items():
+        if kind in kinds:
+            return abi.event(contract, kind.__name__)
+    raise LookupError(kind.__name__)
+
+
+@functools.cache
+def _by_topic(contract: str) -> dict[bytes, tuple[type[Event], abi.EventType]]:
+    return {abi.event(contract, kind.__name__).topic: (kind, event_type(kind)) for kind in CONTRACTS[contract]}
+
+
+def field_name(parameter: str) -> str:
+    """An ABI parameter's name as a field's."""
+    snake = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), parameter)
+    return "from_" if snake == "from" else snake
+
+
+def offer_of(terms: tuple[Any, ...]) -> Offer:
+    """The contract's `Offer` as ours."""
+    return Offer(**dict(zip(("dataset", "consumer", "purpose", "operations", "scope"), terms, strict=True)))
+
+
+def _value(raw: Any) -> Any:
+    return tuple(raw) if isinstance(raw, list) else raw
+
+
+def parameters(kind: type[Event]) -> tuple[str, ...]:
+    """An event's own fields, without its place."""
+    place = {f.name for f in fields(Event)}
+    return tuple(f.name for f in fields(kind) if f.name not in place)
+
+
+def decode(log: dict[str, Any], contracts: dict[bytes, str]) -> Event | None:
+    """A JSON-RPC log as an event; None if it is none of the known events; ChainError if it is malformed."""
+    if not isinstance(log, dict) or not isinstance(log.get("topics"), list):
+        raise ChainError("the endpoint gave a malformed log", expected="an object with topics")
+    contract = contracts.get(octets(log.get("address"), 20))
+    topics = [octets(topic, 32) for topic in log["topics"]]
+    if contract is None or not topics or topics[0] not in _by_topic(contract):
+        return None
+    kind, ours = _by_topic(contract)[topics[0]]
+    indexed = [p for p in ours.parameters if p[2]]
+    plain = [p for p in ours.parameters if not p[2]]
+    if len(topics) != 1 + len(indexed):
+        raise ChainError("the endpoint gave a malformed log", expected=f"{len(indexed)} topics", found=len(topics) - 1)
+    values: dict[str, Any] = {}
+    for (name, of, _), topic in zip(indexed, topics[1:], strict=True):
+        values[field_name(name)] = abi.decode((of,), topic)[0]
+    for (name, _, _), value in zip(plain, abi.decode([of for _, of, _ in plain], octets(log.get("data"))), strict=True):
+        values[field_name(name)] = _value(value)
+    if kind is OfferMade:
+        values["terms"] = offer_of(values["terms"])
+    timestamp = log.get("blockTimestamp")
+    return kind(
+        block=quantity(log.get("blockNumber")),
+        log_index=quantity(log.get("logIndex")),
+        transaction=octets(log.get("transactionHash"), 32),
+        block_hash=octets(log.get("blockHash"), 32),
+        timestamp=None if timestamp is None else quantity(timestamp),
+        **values,
+    )

@@ -1,0 +1,120 @@
+"""JSON-RPC over HTTP through web3's provider: bounded retries, and errors as Placet's.
+
+One `Rpc` may be used by many threads at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import requests
+from requests.adapters import HTTPAdapter
+from web3.providers.rpc import HTTPProvider
+from web3.types import RPCEndpoint
+
+from placet.chain.abi import decode_revert
+from placet.core.errors import ChainError, Reverted
+from placet.core.values import from_hex
+
+ATTEMPTS = 3
+PAUSE = 0.15
+TIMEOUT = 20.0
+MAX_BATCH = 100
+
+
+class RpcError(ChainError):
+    """The endpoint answered, with a JSON-RPC error that is not a contract's revert."""
+
+    def __init__(self, method: str, message: str) -> None:
+        super().__init__(f"the chain's endpoint refused {method}", found=message[:300])
+
+
+class Rpc:
+    """Calls of one endpoint. ChainError if it can't be reached in `ATTEMPTS` tries, Reverted if a contract refused."""
+
+    def __init__(self, url: str) -> None:
+        session = requests.Session()
+        session.trust_env = False
+        session.mount("http://", HTTPAdapter(pool_maxsize=16))
+        session.mount("https://", HTTPAdapter(pool_maxsize=16))
+        self._provider = HTTPProvider(
+            url,
+            request_kwargs={"timeout": TIMEOUT, "allow_redirects": False},
+            session=session,
+            exception_retry_configuration=None,
+        )
+
+    def call(self, method: str, *params: object) -> Any:
+        """The result of one call."""
+        answer = self._tried(method, lambda: self._provider.make_request(RPCEndpoint(method), list(params)))
+        return _result(method, answer)
+
+    def batch(self, method: str, many: Sequence[Sequence[object]]) -> list[Any]:
+        """The results of many calls of the same method, in order."""
+        results: list[Any] = []
+        for start in range(0, len(many), MAX_BATCH):
+            requests_ = [(RPCEndpoint(method), list(params)) for params in many[start : start + MAX_BATCH]]
+            answers = self._tried(method, lambda asked=requests_: self._provider.make_batch_request(asked))
+            if not isinstance(answers, list) or len(answers) != len(requests_):
+                raise ChainError(f"a batch of {method} got an impossible answer", expected=f"{len(requests_)} answers")
+            results.extend(_result(method, answer) for answer in answers)
+        return results
+
+    def _tried(self, method: str, ask: Any) -> Any:
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                time.sleep(PAUSE * 2**attempt)
+            try:
+                return ask()
+            except (requests.RequestException, ValueError) as error:
+                last = type(error).__name__
+        raise ChainError(
+            f"the chain's endpoint can't be reached for {method}",
+            expected=f"an answer within {ATTEMPTS} tries",
+            found=last,
+            remedy="is the chain up, and is the endpoint's URL right?",
+        )
+
+
+def _result(method: str, answer: Any) -> Any:
+    if not isinstance(answer, dict):
+        raise ChainError(f"{method} got an impossible answer", expected="a JSON-RPC object")
+    error = answer.get("error")
+    if error is None:
+        if "result" not in answer:
+            raise ChainError(f"{method} got an impossible answer", expected="a result or an error")
+        return answer["result"]
+    revert = _revert(cast("dict[str, Any]", error)) if isinstance(error, dict) else None
+    if revert is not None:
+        raise revert
+    raise RpcError(method, str(error.get("message", "")) if isinstance(error, dict) else str(error))
+
+
+def _revert(error: dict[str, Any]) -> Reverted | None:
+    data = error.get("data")
+    if isinstance(data, dict):
+        data = data.get("data", data.get("result"))
+    if isinstance(data, str) and data.startswith("0x"):
+        return decode_revert(from_hex(data))
+    message = str(error.get("message", ""))
+    return Reverted("Reverted") if error.get("code") == 3 or "revert" in message.lower() else None
+
+
+def quantity(value: object) -> int:
+    """A JSON-RPC quantity; ChainError if it is none."""
+    try:
+        return int(cast("str", value), 16)
+    except (TypeError, ValueError):
+        raise ChainError("the endpoint gave no number", expected="0x… quantity", found=str(value)[:80]) from None
+
+
+def octets(value: object, size: int | None = None) -> bytes:
+    """JSON-RPC data as bytes; ChainError if it is none."""
+    if not isinstance(value, str):
+        raise ChainError("the endpoint gave no data", expected="0x… data", found=type(value).__name__)
+    try:
+        return from_hex(value, size=size)
+    except Exception as error:
+        raise ChainError("the endpoint gave no data", expected="0x… data", found=value[:80]) from error
