@@ -56,7 +56,9 @@ def test_an_artifact_deploys_and_says_where_its_immutables_stand(tiny_checkout: 
         "eth_sendTransaction",
         {"from": dev_account(0).address, "data": small["bytecode"] + f"{42:064x}"},
     )
-    address = fresh_anvil.rpc("eth_getTransactionReceipt", sent)["contractAddress"]
+    while (receipt := fresh_anvil.rpc("eth_getTransactionReceipt", sent)) is None:
+        fresh_anvil.mine()
+    address = receipt["contractAddress"]
     code = bytes.fromhex(fresh_anvil.rpc("eth_getCode", address, "latest")[2:])
     assert small["immutableReferences"]
     assert without_immutables(code, small) == bytes.fromhex(small["deployedBytecode"][2:])
