@@ -264,11 +264,11 @@ class Chain:
         for start in range(from_block, last + 1, MAX_BLOCKS):
             end = min(start + MAX_BLOCKS - 1, last)
             for topics in self._topics(kinds, indexed):
-                found.extend(e for e in self.logs(start, end, topics) for kind in kinds if isinstance(e, kind))
+                found.extend(e for _, e in self.logs(start, end, topics) for kind in kinds if isinstance(e, kind))
         return sorted(found, key=lambda e: (e.block, e.log_index))
 
-    def logs(self, from_block: int, to_block: int, topics: list[Any]) -> list[Event]:
-        """The deployment's events in a range of at most `MAX_BLOCKS` blocks, as one `eth_getLogs` gives them."""
+    def logs(self, from_block: int, to_block: int, topics: list[Any]) -> list[tuple[dict[str, Any], Event]]:
+        """The deployment's events, raw and decoded, as one `eth_getLogs` over `MAX_BLOCKS` blocks at most gives them."""
         query = {
             "address": [to_hex(address) for address in self._contracts],
             "fromBlock": hex(from_block),
@@ -278,8 +278,8 @@ class Chain:
         logs = self.rpc.call("eth_getLogs", query)
         if not isinstance(logs, list):
             raise ChainError("the endpoint gave malformed logs", expected="a list", found=type(logs).__name__)
-        decoded = (events.decode(log, self._contracts) for log in logs)
-        return [event for event in decoded if event is not None]
+        decoded = ((log, events.decode(log, self._contracts)) for log in logs)
+        return [(log, event) for log, event in decoded if event is not None]
 
     def _topics(self, kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[list[Any]]:
         types = [events.event_type(kind) for kind in kinds]

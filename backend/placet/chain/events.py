@@ -219,6 +219,18 @@ class Claimed(Event):
 
 E = TypeVar("E", bound=Event)
 
+LOG_FIELDS = (
+    "address",
+    "topics",
+    "data",
+    "blockNumber",
+    "blockHash",
+    "blockTimestamp",
+    "logIndex",
+    "transactionHash",
+)
+"""What `decode` reads of a JSON-RPC log."""
+
 CONTRACTS: dict[str, tuple[type[Event], ...]] = {
     "DatasetRegistry": (DatasetRegistered, DatasetCommitted, BudgetSpent),
     "ConsentRegistry": (

@@ -1,0 +1,211 @@
+"""What the sender must not forget: every intent, and every transaction that was signed for it, before it is sent.
+
+An intent goes queued → sent → mined or reverted; back to queued only if its nonce is used up without effect.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from placet.chain.calls import Call
+from placet.core.errors import InputError, Reverted, StateError
+from placet.core.values import from_hex, to_hex
+
+MAX_INTENT = 200
+QUEUED, SENT, MINED, REVERTED = "queued", "sent", "mined", "reverted"
+
+metadata = MetaData()
+intents = Table(
+    "sender_intents",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("intent", String(MAX_INTENT), nullable=False, unique=True),
+    Column("account", LargeBinary(20), nullable=False),
+    Column("to", LargeBinary(20), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("what", String(80), nullable=False),
+    Column("state", String(10), nullable=False, index=True),
+    Column("nonce", BigInteger),
+    Column("block", BigInteger),
+    Column("transaction", LargeBinary(32)),
+    Column("gas", BigInteger),
+    Column("error", Text),
+)
+transactions = Table(
+    "sender_transactions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("intent", ForeignKey(intents.c.number), nullable=False, index=True),
+    Column("nonce", BigInteger, nullable=False),
+    Column("gas", BigInteger, nullable=False),
+    Column("max_fee", BigInteger, nullable=False),
+    Column("tip", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Mined:
+    """An intent that is on chain for good: block number, transaction hash, gas used."""
+
+    block: int
+    transaction: bytes
+    gas: int
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signed transaction. Fees in wei a unit of gas."""
+
+    hash: bytes
+    nonce: int
+    gas: int
+    max_fee: int
+    tip: int
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A stored intent. `signed` holds all transactions under its present nonce, the newest last."""
+
+    number: int
+    name: str
+    account: bytes
+    call: Call
+    nonce: int | None = None
+    signed: tuple[Signed, ...] = ()
+
+
+class Outbox:
+    """The sender's tables. Every method is one database transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        metadata.create_all(engine)
+
+    def add(self, intent: str, call: Call, account: bytes) -> bool:
+        """True if it is new; StateError if the same name stands for something else."""
+        if not 0 < len(intent) <= MAX_INTENT:
+            raise InputError("an intent's name is empty or too long", expected=f"1 to {MAX_INTENT} characters")
+        row = {"account": account, "to": call.to, "data": call.data}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(intents).values(intent=intent, what=call.what[:80], state=QUEUED, **row))
+                return True
+        except IntegrityError:
+            with self._engine.connect() as connection:
+                found = connection.execute(select(intents).where(intents.c.intent == intent)).mappings().first()
+        if found is None or {name: bytes(found[name]) for name in row} != row:
+            raise StateError("the intent's name stands for another call", found=intent, remedy="give each its own name")
+        return False
+
+    def queued(self, account: bytes, limit: int) -> list[Intent]:
+        """The next intents of an account, in order."""
+        chosen = select(intents).where(intents.c.account == account, intents.c.state == QUEUED)
+        with self._engine.connect() as connection:
+            rows = connection.execute(chosen.order_by(intents.c.number).limit(limit)).mappings()
+            return [_intent(row) for row in rows]
+
+    def sent(self, account: bytes) -> list[Intent]:
+        """The intents of an account that are on their way, by nonce."""
+        chosen = select(intents).where(intents.c.account == account, intents.c.state == SENT)
+        with self._engine.connect() as connection:
+            rows = connection.execute(chosen.order_by(intents.c.nonce)).mappings().all()
+            return [_intent(row, _signed(connection, row)) for row in rows]
+
+    def store(self, intent: Intent, signed: Signed) -> None:
+        """A freshly signed transaction of a queued intent, which becomes sent. StateError if somebody was faster."""
+        with self._engine.begin() as connection:
+            queued = (intents.c.number == intent.number) & (intents.c.state == QUEUED)
+            changed = connection.execute(update(intents).where(queued).values(state=SENT, nonce=signed.nonce))
+            if changed.rowcount != 1:
+                raise StateError("the intent is already on its way", found=intent.name)
+            _insert(connection, intent, signed)
+
+    def replace(self, intent: Intent, signed: Signed) -> None:
+        """One more transaction, with a higher fee, for the same nonce of a sent intent."""
+        with self._engine.begin() as connection:
+            _insert(connection, intent, signed)
+
+    def requeue(self, intent: Intent) -> None:
+        """None of its transactions can ever take effect: to be signed afresh, under another nonce."""
+        self._change(intent, state=QUEUED, nonce=None)
+
+    def mined(self, intent: Intent, mined: Mined) -> None:
+        self._change(intent, state=MINED, block=mined.block, transaction=mined.transaction, gas=mined.gas)
+
+    def reverted(self, intent: Intent, error: Reverted) -> None:
+        said = {"name": error.name, "arguments": _plain(error.arguments)}
+        self._change(intent, state=REVERTED, error=json.dumps(said))
+
+    def outcome(self, intent: str) -> Mined | Reverted | None:
+        """None while it is on its way, or unknown."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(intents).where(intents.c.intent == intent)).mappings().first()
+        if row is None or row["state"] in (QUEUED, SENT):
+            return None
+        if row["state"] == MINED:
+            return Mined(row["block"], bytes(row["transaction"]), row["gas"])
+        said = json.loads(row["error"])
+        return Reverted(said["name"], _rich(said["arguments"]))
+
+    def has(self, intent: str) -> bool:
+        with self._engine.connect() as connection:
+            return connection.execute(select(intents.c.number).where(intents.c.intent == intent)).first() is not None
+
+    def _change(self, intent: Intent, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(intents).where(intents.c.number == intent.number).values(**values))
+
+
+def _insert(connection: Connection, intent: Intent, signed: Signed) -> None:
+    values = {name: getattr(signed, name) for name in ("hash", "nonce", "gas", "max_fee", "tip", "raw")}
+    connection.execute(insert(transactions).values(intent=intent.number, **values))
+
+
+def _intent(row: RowMapping, signed: tuple[Signed, ...] = ()) -> Intent:
+    call = Call(bytes(row["to"]), bytes(row["data"]), row["what"])
+    return Intent(row["number"], row["intent"], bytes(row["account"]), call, row["nonce"], signed)
+
+
+def _signed(connection: Connection, row: RowMapping) -> tuple[Signed, ...]:
+    same = (transactions.c.intent == row["number"]) & (transactions.c.nonce == row["nonce"])
+    found = connection.execute(select(transactions).where(same).order_by(transactions.c.number)).mappings()
+    return tuple(Signed(bytes(t["hash"]), t["nonce"], t["gas"], t["max_fee"], t["tip"], bytes(t["raw"])) for t in found)
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, bytes):
+        return {"hex": to_hex(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _rich(value: Any) -> Any:
+    if isinstance(value, dict):
+        return from_hex(value["hex"])
+    return tuple(_rich(v) for v in value) if isinstance(value, list) else value

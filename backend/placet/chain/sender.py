@@ -1,0 +1,324 @@
+"""Sends transactions so that a crash neither loses nor doubles an intent.
+
+One queue an account. A signed transaction and its nonce are in the database before the network hears of it; after a
+crash the same bytes are sent again. What stays away is sent again, and then again under the same nonce with a higher
+fee, so that at most one of them can be mined. An outcome counts once it has the network's confirmations; until then a
+reorganisation only means sending again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import threading
+import time
+from collections.abc import Sequence
+
+from eth_account import Account
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from placet.chain.calls import Call
+from placet.chain.client import Chain, Head
+from placet.chain.outbox import Intent, Mined, Outbox, Signed
+from placet.chain.rpc import RpcError, octets, quantity
+from placet.core.errors import ChainError, NotFoundError, Reverted, StateError
+from placet.core.signatures import Key
+from placet.core.values import to_hex
+
+__all__ = ["Mined", "Sender"]
+
+GAS_CAP = 16_777_216
+"""EIP-7825."""
+IN_FLIGHT = 64
+MAX_FEE = 2_000 * 10**9
+"""Wei a unit of gas that are never exceeded, whatever an endpoint says."""
+REPLACEMENTS = 12
+LOST_AFTER = 5
+"""How often a nonce must be seen used up by a stranger before the intent is signed anew."""
+MARGIN = 150_000
+"""Gas on top of a quarter more than estimated: a release key that turns out to be the last one pays everybody."""
+STARVED = 2
+"""How often an intent that ran out of gas is signed anew."""
+POLL, IDLE, BACKOFF = 0.1, 1.0, 5.0
+SEND_AGAIN = 2.0
+
+_KNOWN = re.compile(r"already known|already imported|nonce too low|nonce is too low", re.IGNORECASE)
+_HOPELESS = re.compile(r"out of ?gas|gas required exceeds|intrinsic gas|gas limit", re.IGNORECASE)
+_log = logging.getLogger(__name__)
+
+
+class Sender:
+    """The transactions of the accounts in `keys`. One sender an account, anywhere: two would race for its nonces."""
+
+    def __init__(self, engine: Engine, chain: Chain, keys: Sequence[Key], *, stuck_after: float = 20.0) -> None:
+        """`stuck_after`: seconds without a receipt after which a transaction is replaced with a higher fee."""
+        self._outbox = Outbox(engine)
+        self._chain = chain
+        self._keys = {key.address: key for key in keys}
+        self._stuck_after = stuck_after
+        self._stepping = threading.Lock()
+        self._sent_at: dict[bytes, float] = {}
+        self._heard: dict[bytes, tuple[float, bytes]] = {}
+        self._lost: dict[int, int] = {}
+        self._starved: dict[int, int] = {}
+        self._complaint = ""
+        self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
+        self._waiting_lock = threading.Lock()
+        self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+
+    def submit(self, intent: str, call: Call, account: bytes) -> None:
+        """Take a call on. The same intent twice is one transaction; StateError if it is another call."""
+        if account not in self._keys:
+            raise StateError("no key of this account here", found=to_hex(account))
+        self._outbox.add(intent, call, account)
+        wake = self._wake
+        if wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: its successor looks into the outbox first
+                wake[0].call_soon_threadsafe(wake[1].set)
+
+    def outcome(self, intent: str) -> Mined | Reverted | None:
+        """How an intent ended; None while it is on its way, or unknown."""
+        return self._outbox.outcome(intent)
+
+    async def wait(self, intent: str, timeout: float) -> Mined:
+        """Until the intent is mined and confirmed. Reverted if a contract refused it, at the latest before sending;
+        ChainError after `timeout` seconds (the intent lives on); NotFoundError if it was never submitted."""
+        place = (asyncio.get_running_loop(), asyncio.Event())
+        deadline = place[0].time() + timeout
+        with self._waiting_lock:
+            self._waiting.setdefault(intent, []).append(place)
+        try:
+            if not await asyncio.to_thread(self._outbox.has, intent):
+                raise NotFoundError("no such intent", found=intent)
+            while True:
+                place[1].clear()
+                outcome = await asyncio.to_thread(self.outcome, intent)
+                if isinstance(outcome, Reverted):
+                    raise outcome
+                if outcome is not None:
+                    return outcome
+                left = deadline - place[0].time()
+                if left <= 0:
+                    raise ChainError(
+                        f"{intent} is not confirmed yet",
+                        expected=f"within {timeout:g} s",
+                        found=self._complaint or "no receipt at the network's depth",
+                        remedy="wait on: it is not lost",
+                        code="chain.timeout",
+                    )
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(place[1].wait(), min(left, 2.0))
+        finally:
+            with self._waiting_lock:
+                self._waiting[intent].remove(place)
+                if not self._waiting[intent]:
+                    del self._waiting[intent]
+
+    async def run(self) -> None:
+        """Until cancelled. An unreachable endpoint or a busy database is tried again, ever more slowly."""
+        event = asyncio.Event()
+        self._wake = (asyncio.get_running_loop(), event)
+        failures = 0
+        while True:
+            event.clear()
+            try:
+                busy = await asyncio.to_thread(self.step)
+            except (ChainError, OperationalError) as error:
+                self._complaint = str(error) if isinstance(error, ChainError) else type(error).__name__
+                _log.warning("the sender can't go on for now: %s", self._complaint)
+                failures += 1
+                await asyncio.sleep(min(POLL * 2**failures, BACKOFF))
+                continue
+            failures = 0
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), POLL if busy else IDLE)
+
+    def step(self) -> bool:
+        """One look at everything: settle what is mined, send again what stays away, send what is new. True if any
+        intent is still on its way."""
+        with self._stepping:
+            busy = [self._account(key) for key in self._keys.values()]
+        return any(busy)
+
+    def _account(self, key: Key) -> bool:
+        sent = self._outbox.sent(key.address)
+        missing = self._follow(key, sent) if sent else []
+        queued = self._outbox.queued(key.address, max(IN_FLIGHT - len(sent), 0))
+        if queued:
+            self._fill(key, queued, self._outbox.sent(key.address), bool(missing))
+        return bool(sent or queued)
+
+    # What was sent before.
+
+    def _follow(self, key: Key, sent: list[Intent]) -> list[Intent]:
+        """Settles what is confirmed; returns what has no receipt."""
+        before = self._chain.head()
+        hashes = [(intent, signed) for intent in sent for signed in intent.signed]
+        answers = self._chain.rpc.batch("eth_getTransactionReceipt", [(to_hex(s.hash),) for _, s in hashes])
+        steady = self._chain.deployment.confirmations == 0 or self._chain.head() == before
+        receipts = {
+            i.number: (i, s, answer) for (i, s), answer in zip(hashes, answers, strict=True) if answer is not None
+        }
+        for intent, signed, receipt in receipts.values():
+            self._lost.pop(intent.number, None)
+            depth = before.number - quantity(receipt["blockNumber"])
+            if steady and depth >= self._chain.deployment.confirmations:
+                self._settle(intent, signed, receipt)
+        missing = [intent for intent in sent if intent.number not in receipts]
+        if missing:
+            self._recover(key, missing, before)
+        return missing
+
+    def _settle(self, intent: Intent, signed: Signed, receipt: dict[str, str]) -> None:
+        block = quantity(receipt["blockNumber"])
+        for one in intent.signed:
+            self._heard.pop(one.hash, None)
+            self._sent_at.pop(one.hash, None)
+        if quantity(receipt["status"]) == 1:
+            self._outbox.mined(intent, Mined(block, signed.hash, quantity(receipt["gasUsed"])))
+        else:
+            refusal = self._why(intent, block)
+            tries = self._starved.pop(intent.number, 0)
+            if refusal is None and tries < STARVED:
+                _log.warning(
+                    "%s ran out of gas: the chain had changed since the estimate; signing it anew", intent.name
+                )
+                self._starved[intent.number] = tries + 1
+                self._outbox.requeue(intent)
+                return
+            self._outbox.reverted(intent, refusal or Reverted("Unknown", (), remedy="look at the transaction's trace"))
+        self._tell(intent.name)
+
+    def _why(self, intent: Intent, block: int) -> Reverted | None:
+        """The custom error of a transaction that failed in `block`, by calling again; None if no contract refuses."""
+        for moment in (block - 1, block):
+            try:
+                self._chain.rpc.call("eth_call", _request(intent), hex(max(moment, 0)))
+            except Reverted as error:
+                return error
+            except RpcError:
+                continue
+        return None
+
+    def _recover(self, key: Key, missing: list[Intent], head: Head) -> None:
+        depth = hex(max(head.number - self._chain.deployment.confirmations, 0))
+        used = quantity(self._chain.rpc.call("eth_getTransactionCount", to_hex(key.address), depth))
+        base = 0
+        for place, intent in enumerate(missing):
+            newest = intent.signed[-1]
+            if newest.nonce < used:
+                self._lost[intent.number] = self._lost.get(intent.number, 0) + 1
+                if self._lost[intent.number] >= LOST_AFTER:
+                    _log.warning("%s: its nonce was used by another transaction; signing it anew", intent.name)
+                    self._outbox.requeue(intent)
+                    del self._lost[intent.number]
+                continue
+            if newest.hash not in self._heard:
+                self._broadcast(newest, head)
+                continue
+            now, (heard, heard_at) = time.monotonic(), self._heard[newest.hash]
+            if now - self._sent_at[newest.hash] >= self._stuck_after and len(intent.signed) <= REPLACEMENTS:
+                base = base or self._base_fee()
+                if place == 0 or newest.max_fee < base + newest.tip:
+                    self._replace(key, intent, head)
+                    continue
+            if now - heard >= SEND_AGAIN and head.hash != heard_at:
+                self._broadcast(newest, head)
+
+    def _replace(self, key: Key, intent: Intent, head: Head) -> None:
+        old = intent.signed[-1]
+        max_fee, tip = self._fees()
+        max_fee, tip = min(max(max_fee, old.max_fee * 5 // 4 + 1), MAX_FEE), max(tip, old.tip * 5 // 4 + 1)
+        if max_fee <= old.max_fee:
+            self._broadcast(old, head)
+            return
+        _log.warning("%s is stuck: the same nonce again with a higher fee", intent.name)
+        signed = self._sign(key, intent.call, old.nonce, old.gas, max_fee, min(tip, max_fee))
+        self._outbox.replace(intent, signed)
+        self._broadcast(signed, head)
+
+    # What is new.
+
+    def _fill(self, key: Key, queued: list[Intent], sent: list[Intent], unmined: bool) -> None:
+        """Signs, stores and sends in order. A refusal is believed only when nothing of the account is unmined before
+        it, since it may build on that."""
+        head = self._chain.head()
+        pending = quantity(self._chain.rpc.call("eth_getTransactionCount", to_hex(key.address), "pending"))
+        nonce = max([pending, *(intent.nonce + 1 for intent in sent if intent.nonce is not None)])
+        max_fee, tip = self._fees()
+        for intent in queued:
+            try:
+                gas = self._estimate(intent)
+            except Reverted as refusal:
+                if unmined:
+                    return
+                self._outbox.reverted(intent, refusal)
+                self._tell(intent.name)
+                continue
+            signed = self._sign(key, intent.call, nonce, gas, max_fee, tip)
+            self._outbox.store(intent, signed)
+            self._broadcast(signed, head)
+            nonce += 1
+            unmined = True
+
+    def _estimate(self, intent: Intent) -> int:
+        """Gas limit with margin; Reverted if the call would fail."""
+        try:
+            needed = quantity(self._chain.rpc.call("eth_estimateGas", _request(intent), "pending"))
+        except RpcError as error:
+            if error.found is not None and _HOPELESS.search(error.found):
+                raise Reverted("OutOfGas", (error.found,), remedy="send less at once") from error
+            raise
+        if needed > GAS_CAP:
+            raise Reverted("OutOfGas", (needed,), remedy="send less at once")
+        return min(needed * 5 // 4 + MARGIN, GAS_CAP)
+
+    def _base_fee(self) -> int:
+        return quantity(self._chain.rpc.call("eth_getBlockByNumber", "latest", False).get("baseFeePerGas", "0x0"))
+
+    def _fees(self) -> tuple[int, int]:
+        """Maximum fee and tip in wei a unit of gas: room for the base fee to double."""
+        tip = min(quantity(self._chain.rpc.call("eth_maxPriorityFeePerGas")), MAX_FEE)
+        return min(2 * self._base_fee() + tip, MAX_FEE), tip
+
+    def _sign(self, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int) -> Signed:
+        transaction = {
+            "type": 2,
+            "chainId": self._chain.deployment.chain_id,
+            "nonce": nonce,
+            "to": call.to,
+            "value": 0,
+            "data": call.data,
+            "gas": gas,
+            "maxFeePerGas": max_fee,
+            "maxPriorityFeePerGas": tip,
+        }
+        signed = Account.sign_transaction(transaction, key.secret)
+        return Signed(bytes(signed.hash), nonce, gas, max_fee, tip, bytes(signed.raw_transaction))
+
+    def _broadcast(self, signed: Signed, head: Head) -> None:
+        """A refusal is kept for whoever waits; the transaction stays stored and is sent again."""
+        seen = head.hash
+        try:
+            octets(self._chain.rpc.call("eth_sendRawTransaction", to_hex(signed.raw)), 32)
+            self._complaint = ""
+        except (RpcError, Reverted) as error:
+            if not (error.found and _KNOWN.search(error.found)):
+                seen, self._complaint = b"", error.found or error.message
+                _log.warning("the endpoint does not take a transaction: %s", self._complaint)
+        self._heard[signed.hash] = (time.monotonic(), seen)
+        self._sent_at.setdefault(signed.hash, time.monotonic())
+
+    def _tell(self, intent: str) -> None:
+        with self._waiting_lock:
+            waiting = list(self._waiting.get(intent, ()))
+        for loop, event in waiting:
+            with contextlib.suppress(RuntimeError):  # the waiter's loop has ended
+                loop.call_soon_threadsafe(event.set)
+
+
+def _request(intent: Intent) -> dict[str, str]:
+    return {"from": to_hex(intent.account), "to": to_hex(intent.call.to), "data": to_hex(intent.call.data)}
