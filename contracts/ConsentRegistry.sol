@@ -8,16 +8,10 @@ import {IConsentRegistry} from "./interfaces/IConsentRegistry.sol";
 import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {ConsentHash} from "./libraries/ConsentHash.sol";
 import {Signers} from "./libraries/Signers.sol";
+import {ConsentSlot, OfferSlot, Slots} from "./libraries/Slots.sol";
 
 /// @title May this consumer use it, for this purpose, with this operation, now?
 contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
-    /// @dev Where an offer's openings and withdrawals stand: one slot.
-    struct OfferState {
-        uint32 epoch;
-        uint32 openings;
-        bytes24 head;
-    }
-
     struct OfferRecord {
         address provider;
         uint32 index;
@@ -26,7 +20,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         bytes32 purpose;
         bytes32 dataset;
         bytes32 scope;
-        OfferState state;
+        OfferSlot state;
     }
 
     /// @inheritdoc IConsentRegistry
@@ -40,7 +34,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     uint32 private _offerCount;
     mapping(bytes32 offerId => OfferRecord) private _offers;
-    mapping(bytes32 consent => ConsentState) private _consents;
+    mapping(bytes32 consent => ConsentSlot) private _consents;
 
     constructor(IDatasetRegistry datasets_, address ledger_, address[] memory verifiers)
         EIP712("Placet Consent", "1")
@@ -89,16 +83,16 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     /// @inheritdoc IConsentRegistry
     function revoke(Grant calldata g, bytes32 reason) external {
         bytes32 consent = ConsentHash.hash(g);
-        _requireNotEnded(consent);
-        _revoke(g, consent, reason, false);
+        _revoke(g, consent, _notEnded(consent), reason, false);
     }
 
     /// @inheritdoc IConsentRegistry
     function revokeBatched(Grant calldata g, bytes32 reason, bytes32 batch, bytes32[] calldata proof) external {
         bytes32 consent = ConsentHash.hash(g);
+        ConsentSlot slot = _consents[consent];
         _requireInBatch(g.offer, consent, batch, proof);
-        if (_ended(consent)) _prove(consent, g.offer, batch);
-        else _revoke(g, consent, reason, true);
+        if (slot.ended()) _prove(g.offer, consent, slot, batch);
+        else _revoke(g, consent, slot, reason, true);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -110,10 +104,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         for (uint256 i = 0; i < grants.length; ++i) {
             Grant calldata g = grants[i];
             bytes32 consent = ConsentHash.hash(g);
-            (bool skip, bool inBatch) = _judge(g.offer, consent, proofs[i]);
-            if (skip) continue;
-            if (_ended(consent)) _prove(consent, g.offer, proofs[i].batch);
-            else _revoke(g, consent, reason, inBatch);
+            ConsentSlot slot = _consents[consent];
+            if (_nothingLeft(slot, proofs[i])) continue;
+            bool inBatch = _isInBatch(g.offer, consent, proofs[i]);
+            if (slot.ended()) _prove(g.offer, consent, slot, proofs[i].batch);
+            else _revoke(g, consent, slot, reason, inBatch);
             ++ended;
         }
     }
@@ -123,7 +118,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     /// @inheritdoc IConsentRegistry
     function grant(Grant calldata g, bytes calldata signature) external returns (bytes32 consent) {
         consent = ConsentHash.hash(g);
-        Status status = _consents[consent].status;
+        Status status = _consents[consent].status();
         if (status != Status.None) revert ConsentExists(consent, status);
         _grant(g, consent, signature);
     }
@@ -133,7 +128,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         _requireLength(grants.length, signatures.length);
         for (uint256 i = 0; i < grants.length; ++i) {
             bytes32 consent = ConsentHash.hash(grants[i]);
-            if (_consents[consent].status != Status.None) continue;
+            if (_consents[consent].status() != Status.None) continue;
             _grant(grants[i], consent, signatures[i]);
             ++granted;
         }
@@ -142,8 +137,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     /// @inheritdoc IConsentRegistry
     function withdraw(Grant calldata g, bytes calldata signature) external {
         bytes32 consent = ConsentHash.hash(g);
-        _requireNotEnded(consent);
-        _withdraw(g, consent, signature, false);
+        _withdraw(g, consent, _notEnded(consent), signature, false);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -151,9 +145,10 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         external
     {
         bytes32 consent = ConsentHash.hash(g);
+        ConsentSlot slot = _consents[consent];
         _requireInBatch(g.offer, consent, batch, proof);
-        if (_ended(consent)) _prove(consent, g.offer, batch);
-        else _withdraw(g, consent, signature, true);
+        if (slot.ended()) _prove(g.offer, consent, slot, batch);
+        else _withdraw(g, consent, slot, signature, true);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -166,10 +161,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         for (uint256 i = 0; i < grants.length; ++i) {
             Grant calldata g = grants[i];
             bytes32 consent = ConsentHash.hash(g);
-            (bool skip, bool inBatch) = _judge(g.offer, consent, proofs[i]);
-            if (skip) continue;
-            if (_ended(consent)) _prove(consent, g.offer, proofs[i].batch);
-            else _withdraw(g, consent, signatures[i], inBatch);
+            ConsentSlot slot = _consents[consent];
+            if (_nothingLeft(slot, proofs[i])) continue;
+            bool inBatch = _isInBatch(g.offer, consent, proofs[i]);
+            if (slot.ended()) _prove(g.offer, consent, slot, proofs[i].batch);
+            else _withdraw(g, consent, slot, signatures[i], inBatch);
             ++ended;
         }
     }
@@ -177,7 +173,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     /// @inheritdoc IConsentRegistry
     function prove(bytes32 consent, bytes32 id, bytes32 batch, bytes32[] calldata proof) external {
         _requireInBatch(id, consent, batch, proof);
-        _prove(consent, id, batch);
+        _prove(id, consent, _consents[consent], batch);
     }
 
     // -------------------------------------------------------------------- ledger
@@ -208,17 +204,16 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
             Reason reason = _judgeUse(o, consumer, purpose, operations);
             if (reason != Reason.Ok) revert OfferRefused(id, reason);
 
-            OfferState memory state = o.state;
-            if (state.epoch != input.epoch) revert EpochChanged(id, input.epoch, state.epoch);
-            if (state.openings >= input.opensBefore) {
-                revert OpeningsExhausted(id, state.openings, input.opensBefore);
-            }
+            OfferSlot state = o.state;
+            uint32 opening = state.openings();
+            if (state.epoch() != input.epoch) revert EpochChanged(id, input.epoch, state.epoch());
+            if (opening >= input.opensBefore) revert OpeningsExhausted(id, opening, input.opensBefore);
             if (input.consent != 0) {
-                reason = _judgeConsent(o, input.consent, uint48(block.timestamp), until, state.openings);
+                reason = _judgeConsent(o, input.consent, uint48(block.timestamp), until, opening);
                 if (reason != Reason.Ok) revert ConsentRefused(input.consent, reason);
             }
-            openings[i] = state.openings;
-            o.state.openings = state.openings + 1;
+            openings[i] = opening;
+            o.state = Slots.pack(state.epoch(), opening + 1, state.head());
         }
     }
 
@@ -229,12 +224,12 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         _requireLength(inputs.length, epochs.length);
         for (uint256 i = 0; i < inputs.length; ++i) {
             Input calldata input = inputs[i];
-            uint32 epoch = _offers[input.offer].state.epoch;
+            uint32 epoch = _offers[input.offer].state.epoch();
             if (epoch != epochs[i]) revert EpochChanged(input.offer, epochs[i], epoch);
-            if (input.consent != 0 && _ended(input.consent)) {
-                Status status = _consents[input.consent].status;
-                revert ConsentRefused(input.consent, status == Status.Withdrawn ? Reason.Withdrawn : Reason.Revoked);
-            }
+            if (input.consent == 0) continue;
+            Status status = _consents[input.consent].status();
+            if (status == Status.Withdrawn) revert ConsentRefused(input.consent, Reason.Withdrawn);
+            if (status == Status.Revoked) revert ConsentRefused(input.consent, Reason.Revoked);
         }
     }
 
@@ -257,12 +252,12 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     /// @inheritdoc IConsentRegistry
     function statusOf(bytes32 consent) external view returns (ConsentState memory) {
-        return _consents[consent];
+        return _consents[consent].unpack();
     }
 
     /// @inheritdoc IConsentRegistry
     function isDead(bytes32 consent) external view returns (bool) {
-        return _ended(consent);
+        return _consents[consent].ended();
     }
 
     /// @inheritdoc IConsentRegistry
@@ -273,7 +268,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     {
         OfferRecord storage o = _offers[id];
         terms = Offer(o.dataset, o.consumer, o.purpose, o.operations, o.scope);
-        return (terms, o.provider, o.state.epoch, o.state.openings, o.state.head);
+        return (terms, o.provider, o.state.epoch(), o.state.openings(), o.state.head());
     }
 
     /// @inheritdoc IConsentRegistry
@@ -300,86 +295,80 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     /// @dev The caller has seen that the consent's status is None.
     function _grant(Grant calldata g, bytes32 consent, bytes calldata signature) private {
+        (uint48 notBefore, uint48 notAfter) = (g.notBefore, g.notAfter);
+        (uint32 firstOpening, uint32 uses) = (g.firstOpening, g.uses);
+        if (notBefore > notAfter) revert TimesOutOfOrder(notBefore, notAfter);
+        if (notAfter < block.timestamp) revert AlreadyExpired(consent, notAfter, block.timestamp);
+        if (uses == 0) revert NoUses(consent);
         OfferRecord storage o = _known(g.offer);
-        if (g.notBefore > g.notAfter) revert TimesOutOfOrder(g.notBefore, g.notAfter);
-        if (g.notAfter < block.timestamp) revert AlreadyExpired(consent, g.notAfter, block.timestamp);
-        if (g.uses == 0) revert NoUses(consent);
-        if (!_hasSigned(g.owner, _hashTypedDataV4(consent), signature)) revert InvalidSignature(consent);
+        ConsentSlot slot = Slots.given(o.index, notBefore, notAfter, firstOpening, uses);
         bool proven = _actsForProvider(o);
-        _consents[consent] = _state(g, Status.Given, proven, o.index);
-        emit ConsentGiven(consent, g.offer, g.notBefore, g.notAfter, g.firstOpening, g.uses, proven);
+        if (!_hasSigned(g.owner, _hashTypedDataV4(consent), signature)) revert InvalidSignature(consent);
+        _consents[consent] = proven ? slot.asProven() : slot;
+        emit ConsentGiven(consent, g.offer, notBefore, notAfter, firstOpening, uses, proven);
     }
 
-    /// @dev The caller has seen that the consent has not ended.
-    function _withdraw(Grant calldata g, bytes32 consent, bytes calldata signature, bool inBatch) private {
+    /// @param slot the consent's, not ended
+    function _withdraw(Grant calldata g, bytes32 consent, ConsentSlot slot, bytes calldata signature, bool inBatch)
+        private
+    {
         if (!_hasSigned(g.owner, hashWithdrawal(consent), signature)) revert InvalidSignature(consent);
-        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, Status.Withdrawn, inBatch);
+        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, slot, Status.Withdrawn, inBatch);
         emit ConsentWithdrawn(g.offer, consent, proven, head, epoch);
     }
 
-    /// @dev The caller has seen that the consent has not ended.
-    function _revoke(Grant calldata g, bytes32 consent, bytes32 reason, bool inBatch) private {
+    /// @param slot the consent's, not ended
+    function _revoke(Grant calldata g, bytes32 consent, ConsentSlot slot, bytes32 reason, bool inBatch) private {
         OfferRecord storage o = _known(g.offer);
         if (!_actsForProvider(o)) revert NotProviderOrRelay(g.offer, o.provider, msg.sender);
         // Here the provider itself acts, so that a given consent counts whoever sent the grant.
-        bool counts = inBatch || _consents[consent].status == Status.Given;
-        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, Status.Revoked, counts);
+        bool counts = inBatch || slot.status() == Status.Given;
+        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, slot, Status.Revoked, counts);
         emit ConsentRevoked(g.offer, consent, proven, head, epoch, reason);
     }
 
-    /// @dev Ends a consent and appends it to its offer's list. `proven` in its slot says whether the epoch has counted it.
-    function _end(Grant calldata g, bytes32 consent, Status status, bool inBatch)
+    /// @dev Ends a consent and appends it to its offer's list. From here `proven` says whether the epoch has counted it.
+    function _end(Grant calldata g, bytes32 consent, ConsentSlot slot, Status how, bool acknowledged)
         private
         returns (bool proven, bytes24 head, uint32 epoch)
     {
-        ConsentState memory c = _consents[consent];
         // A given consent's id commits to its offer, which was known when it was given.
-        uint32 index = c.status == Status.None ? _known(g.offer).index : c.offerIndex;
-        proven = c.proven || inBatch;
-        _consents[consent] = _state(g, status, proven, index);
+        if (slot.status() == Status.None) {
+            slot = Slots.given(_known(g.offer).index, g.notBefore, g.notAfter, g.firstOpening, g.uses);
+        }
+        proven = acknowledged || slot.proven();
+        slot = slot.afterEnd(how);
+        _consents[consent] = proven ? slot.asProven() : slot;
 
-        OfferState memory state = _offers[g.offer].state;
-        head = bytes24(keccak256(abi.encodePacked(state.head, consent)));
-        epoch = proven ? state.epoch + 1 : state.epoch;
-        _offers[g.offer].state = OfferState(epoch, state.openings, head);
+        OfferSlot state = _offers[g.offer].state;
+        head = bytes24(keccak256(abi.encodePacked(state.head(), consent)));
+        epoch = proven ? state.epoch() + 1 : state.epoch();
+        _offers[g.offer].state = Slots.pack(epoch, state.openings(), head);
     }
 
-    /// @dev The caller has seen that the consent lies in a batch of this offer.
-    function _prove(bytes32 consent, bytes32 id, bytes32 batch) private {
-        ConsentState storage c = _consents[consent];
-        if (!_ended(consent)) revert ConsentNotEnded(consent, c.status);
+    /// @dev The caller has seen that the consent lies in a batch anchored under this offer.
+    function _prove(bytes32 id, bytes32 consent, ConsentSlot slot, bytes32 batch) private {
+        Status status = slot.status();
+        if (!slot.ended()) revert ConsentNotEnded(consent, status);
         OfferRecord storage o = _offers[id];
         // A foreign batch may hold any 32 bytes; only a batch of the consent's own offer says something about it.
-        if (c.offerIndex != o.index) revert NotInBatch(id, consent, batch);
-        if (c.proven) revert AlreadyProven(consent);
-        c.proven = true;
-        uint32 epoch = ++o.state.epoch;
+        if (slot.offerIndex() != o.index) revert NotInBatch(id, consent, batch);
+        if (slot.proven()) revert AlreadyProven(consent);
+        _consents[consent] = slot.asProven();
+        OfferSlot state = o.state;
+        uint32 epoch = state.epoch() + 1;
+        o.state = Slots.pack(epoch, state.openings(), state.head());
         emit WithdrawalProven(id, consent, batch, epoch);
     }
 
-    function _state(Grant calldata g, Status status, bool proven, uint32 index)
-        private
-        pure
-        returns (ConsentState memory)
-    {
-        return ConsentState(status, proven, index, g.notBefore, g.notAfter, g.firstOpening, g.uses);
-    }
-
     // ---------------------------------------------------------------- judgements
-
-    /// @dev For lists: a consent that ended, and that this call can't prove either, is passed over.
-    function _judge(bytes32 id, bytes32 consent, BatchProof calldata p) private view returns (bool skip, bool inBatch) {
-        inBatch = p.batch != 0;
-        if (_ended(consent) && (!inBatch || _consents[consent].proven)) return (true, inBatch);
-        if (inBatch) _requireInBatch(id, consent, p.batch, p.proof);
-    }
 
     function _judgeConsent(OfferRecord storage o, bytes32 consent, uint48 from, uint48 until, uint32 opening)
         private
         view
         returns (Reason)
     {
-        ConsentState memory c = _consents[consent];
+        ConsentState memory c = _consents[consent].unpack();
         if (c.status == Status.None) return Reason.UnknownConsent;
         if (c.status == Status.Withdrawn) return Reason.Withdrawn;
         if (c.status == Status.Revoked) return Reason.Revoked;
@@ -406,17 +395,26 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         if (o.index == 0) revert UnknownOffer(id);
     }
 
-    function _ended(bytes32 consent) private view returns (bool) {
-        Status status = _consents[consent].status;
-        return status == Status.Withdrawn || status == Status.Revoked;
-    }
-
     function _actsForProvider(OfferRecord storage o) private view returns (bool) {
-        return msg.sender == o.provider || isRelay[o.provider][msg.sender];
+        address provider = o.provider;
+        return msg.sender == provider || isRelay[provider][msg.sender];
     }
 
-    function _requireNotEnded(bytes32 consent) private view {
-        if (_ended(consent)) revert ConsentEnded(consent, _consents[consent].status);
+    function _notEnded(bytes32 consent) private view returns (ConsentSlot slot) {
+        slot = _consents[consent];
+        if (slot.ended()) revert ConsentEnded(consent, slot.status());
+    }
+
+    /// @dev In lists a consent that ended, and that this call can't prove either, is passed over.
+    function _nothingLeft(ConsentSlot slot, BatchProof calldata p) private pure returns (bool) {
+        return slot.ended() && (p.batch == 0 || slot.proven());
+    }
+
+    /// @dev In lists a zero batch stands for no proof; a wrong proof is refused.
+    function _isInBatch(bytes32 id, bytes32 consent, BatchProof calldata p) private view returns (bool) {
+        if (p.batch == 0) return false;
+        _requireInBatch(id, consent, p.batch, p.proof);
+        return true;
     }
 
     function _requireInBatch(bytes32 id, bytes32 consent, bytes32 batch, bytes32[] calldata proof) private view {

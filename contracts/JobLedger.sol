@@ -115,16 +115,14 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         if (_parties[job][party].recorder != msg.sender) revert NotRecorder(job, msg.sender);
         if (hashes.length == 0) revert NothingToRecord();
 
-        bytes32 head = _start(job, attempt, party);
-        Trail storage t = _trails[head];
-        uint32 count = t.count;
+        bytes32 start = _start(job, attempt, party);
+        uint32 count = _trails[start].count;
         if (count != from) revert TrailGap(count, from);
-        if (count != 0) head = t.head;
+        bytes32 head = count == 0 ? start : _trails[start].head;
         for (uint256 i = 0; i < hashes.length; ++i) {
             head = Hashes.efficientKeccak256(head, hashes[i]);
         }
-        t.head = head;
-        t.count = SafeCast.toUint32(count + hashes.length);
+        _trails[start] = Trail(head, SafeCast.toUint32(count + hashes.length));
         emit StepsRecorded(job, party, attempt, from, hashes, head);
     }
 

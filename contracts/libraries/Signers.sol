@@ -31,6 +31,8 @@ abstract contract Signers is ISigners {
 
     /// @dev ECDSA (65 bytes, low s) before ERC-1271: an EIP-7702 account has code and still signs with its key.
     function _hasSigned(address account, bytes32 digest, bytes calldata signature) internal view returns (bool) {
+        // The third value says only more about a failure.
+        // slither-disable-next-line unused-return
         (address recovered, ECDSA.RecoverError failure,) = ECDSA.tryRecoverCalldata(digest, signature);
         if (failure == ECDSA.RecoverError.NoError && recovered == account) return true;
         return
