@@ -1,0 +1,48 @@
+"""`python -m placet.vault --config FILE`: serve a vault until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from placet.core.errors import PlacetError
+from placet.core.values import to_hex
+from placet.vault.config import VaultSettings
+from placet.vault.server import Server
+from placet.vault.setup import open_vault
+
+log = logging.getLogger("placet.vault")
+
+
+async def serve(settings: VaultSettings) -> None:
+    """Serve until a signal asks to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with open_vault(settings) as vault:
+        async with Server(vault, settings.socket_path, settings.node_uid).listening():
+            log.info("vault of %s serves %s", to_hex(settings.institution), settings.socket_path)
+            await stop.wait()
+    log.info("vault stopped")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m placet.vault", description="Serve an institution's vault.")
+    parser.add_argument("--config", type=Path, required=True, help="the vault's settings (TOML)")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(serve(VaultSettings.load(arguments.config)))
+    except PlacetError as error:
+        print(f"vault: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

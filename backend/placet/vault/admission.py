@@ -1,0 +1,194 @@
+"""Whether a consent may be accepted: pure checks, in the order in which they are listed in `admit`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from placet.core import eip712
+from placet.core.consent import (
+    NO_ENROLMENT,
+    CompactConsent,
+    Enrolment,
+    EnrolmentOpening,
+    Names,
+    Offer,
+    Scope,
+    consent_id,
+    derive,
+    enrolment_hash,
+)
+from placet.core.eip712 import Domain
+from placet.core.errors import ConsentError, NotFoundError
+from placet.core.hashing import keccak
+from placet.core.purposes import operation_words
+from placet.core.signatures import Verifiers
+from placet.core.values import ZERO32, Signature, Value, to_hex
+from placet.vault.schema import DatasetInfo
+from placet.vault.view import OfferFacts
+
+_DETAILS = eip712.type_hash(eip712.DETAILS)
+
+
+class Submission(Value):
+    """A consent handed in, without the words that follow from its offer. No enrolment for a named consent."""
+
+    consent: CompactConsent
+    signature: Signature
+    enrolment: Enrolment | None = None
+    opening: EnrolmentOpening | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What `admit` needs besides the submission."""
+
+    facts: OfferFacts
+    scope: Scope
+    names: Names
+    institution: bytes
+    domain: Domain
+    verifiers: Verifiers
+    now: int
+    dead: Collection[bytes]
+    knows: Callable[[str], bool]
+
+
+def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institution: bytes, names: Names) -> None:
+    """ConsentError unless this institution made the offer, the scope is the offer's, and the table has its columns."""
+    if facts.provider != institution or scope.provider != institution:
+        raise ConsentError("the offer is another institution's", expected=to_hex(institution), code="consent.provider")
+    absent = [column for column in scope.columns if column not in dataset.columns]
+    if absent:
+        raise ConsentError(
+            "the scope names columns that the table has not",
+            expected=", ".join(dataset.columns),
+            found=", ".join(absent),
+            code="consent.columns",
+        )
+    operation_words(facts.offer.operations)
+    try:
+        Wording(facts.offer, scope, names).hashes(0, 0, 1)
+    except NotFoundError as error:
+        raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
+
+
+def admit(submission: Submission, wording: Wording, situation: Situation) -> bytes:
+    """The id of a consent that may be accepted.
+
+    Raises SignatureError or ConsentError: the owner signed exactly the words that follow from offer and scope; a person
+    is enrolled by somebody the scope lists (or the provider), the enrolment opens to a subject, the table has that
+    subject; an institution grants its own data itself; not expired, exhausted, withdrawn or revoked.
+    """
+    consent = submission.consent
+    identity = wording.consent_id(consent)
+    digest = situation.domain.digest(identity)
+    # Persons reach the chain in batches, which take no ERC-1271 owners, since their validity can change.
+    verifiers = Verifiers(situation.verifiers.p256) if situation.scope.personal else situation.verifiers
+    verifiers.demand("the consent", consent.owner, digest, submission.signature)
+    if situation.scope.personal:
+        _demand_enrolled(submission, situation)
+    else:
+        _demand_own(submission, situation)
+    _demand_alive(identity, consent, situation)
+    return identity
+
+
+class Wording:
+    """Consent ids of one offer: what `derive` gives, with the hashes of the words kept for each time window."""
+
+    def __init__(self, offer: Offer, scope: Scope, names: Names) -> None:
+        self._offer, self._scope, self._names = offer, scope, names
+        self.hashes = functools.lru_cache(maxsize=1024)(self._hashes)
+
+    def _hashes(self, not_before: int, not_after: int, uses: int) -> tuple[bytes, ...]:
+        details = derive(
+            bytes(20),
+            self._offer,
+            self._scope,
+            self._names,
+            not_before=not_before,
+            not_after=not_after,
+            first_opening=0,
+            uses=uses,
+            enrolment=ZERO32,
+            salt=ZERO32,
+        ).details
+        texts = (details.dataset, details.consumer, details.purpose, details.columns, details.output, details.parties)
+        return (*(eip712.text(text) for text in texts), details.notice)
+
+    def consent_id(self, consent: CompactConsent) -> bytes:
+        """Equal to `consent.expand(offer, scope, names).id`. ConsentError where that has none."""
+        if consent.not_before > consent.not_after or consent.first_opening + consent.uses >= 2**32:
+            raise ConsentError("the consent's times or uses make no sense", code="consent.window")
+        words = self.hashes(consent.not_before, consent.not_after, consent.uses)
+        details = keccak(_DETAILS, *words, consent.enrolment, consent.salt)
+        return consent_id(
+            consent.owner,
+            self._offer.id,
+            consent.not_before,
+            consent.not_after,
+            consent.first_opening,
+            consent.uses,
+            details,
+        )
+
+
+def _demand_enrolled(submission: Submission, situation: Situation) -> None:
+    enrolment, opening, consent = submission.enrolment, submission.opening, submission.consent
+    if enrolment is None or opening is None or consent.enrolment == NO_ENROLMENT:
+        raise ConsentError("a person's consent needs an enrolment and its opening", code="consent.unenrolled")
+    if enrolment.subject != consent.enrolment:
+        raise ConsentError(
+            "the enrolment is not the one in the consent",
+            expected=to_hex(consent.enrolment),
+            found=to_hex(enrolment.subject),
+            code="consent.enrolment",
+        )
+    if enrolment.enroller not in (*situation.scope.enrollers, situation.scope.provider):
+        raise ConsentError(
+            "the offer does not accept this enroller",
+            expected="an enroller that the scope lists",
+            found=to_hex(enrolment.enroller),
+            code="consent.enroller",
+        )
+    digest = situation.domain.digest(enrolment_hash(consent.owner, enrolment.subject))
+    Verifiers(frozenset()).demand("the enrolment", enrolment.enroller, digest, enrolment.signature)
+    if opening.commitment != enrolment.subject:
+        raise ConsentError("the opening does not open the enrolment", code="consent.opening")
+    if not situation.knows(opening.subject):
+        raise ConsentError("the dataset has no row of this person", code="consent.subject")
+
+
+def _demand_own(submission: Submission, situation: Situation) -> None:
+    if submission.enrolment is not None or submission.opening is not None:
+        raise ConsentError("an institution's consent has no enrolment", code="consent.enrolment")
+    if submission.consent.enrolment != NO_ENROLMENT:
+        raise ConsentError("an institution's consent has no enrolment", expected="zero", code="consent.enrolment")
+    if submission.consent.owner != situation.institution:
+        raise ConsentError(
+            "only the institution itself consents for its own data",
+            expected=to_hex(situation.institution),
+            found=to_hex(submission.consent.owner),
+            code="consent.owner",
+        )
+
+
+def _demand_alive(identity: bytes, consent: CompactConsent, situation: Situation) -> None:
+    if identity in situation.dead:
+        raise ConsentError("the consent was withdrawn or revoked", code="consent.withdrawn")
+    if consent.not_after < situation.now:
+        raise ConsentError(
+            "the consent has expired",
+            expected=f"notAfter ≥ {situation.now}",
+            found=consent.not_after,
+            code="consent.expired",
+        )
+    if consent.first_opening + consent.uses <= situation.facts.openings:
+        raise ConsentError(
+            "the consent is exhausted",
+            expected=f"an end above opening {situation.facts.openings}",
+            found=consent.first_opening + consent.uses,
+            code="consent.exhausted",
+        )

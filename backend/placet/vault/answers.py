@@ -1,0 +1,31 @@
+"""What the vault answers."""
+
+from __future__ import annotations
+
+from placet.core.evidence import Batch, Leaf
+from placet.core.values import U32, Bytes32, Value
+
+
+class LawfulSet(Value):
+    """A lawful set as a plan's input names it. `opens_before` is 2^32 − 1 for an empty set."""
+
+    root: Bytes32
+    count: int
+    epoch: U32
+    opens_before: U32
+
+
+class Rows(Value):
+    """Rows that were handed out: one list a column, and the rows' commitments in the same order (none for a named
+    consent, where the whole table belongs to the institution)."""
+
+    columns: dict[str, list[int | float | str]]
+    commitments: list[Bytes32]
+    count: int
+
+
+class LawfulEvidence(Value):
+    """What supports a lawful set: its leaves in the tree's order, and the batches that hold their consents."""
+
+    leaves: tuple[Leaf, ...]
+    batches: tuple[Batch, ...]

@@ -1,0 +1,148 @@
+"""The node's side of the vault's socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.errors import InputError, PlacetError, StateError
+from placet.core.evidence import NamedConsent
+from placet.core.plan import Plan, Terms
+from placet.core.values import Value, parse
+from placet.vault import frames
+from placet.vault.admission import Submission
+from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
+from placet.vault.schema import DatasetInfo
+
+TIMEOUT = 120.0
+
+R = TypeVar("R", bound=Value)
+
+
+class VaultClient:
+    """Each call is one connection. Raises the vault's own PlacetError, or StateError `vault.unreachable`."""
+
+    def __init__(self, socket: Path, timeout: float = TIMEOUT) -> None:
+        self._socket = socket
+        self._timeout = timeout
+
+    async def datasets(self) -> list[DatasetInfo]:
+        """All tables, by name."""
+        return list((await self._call("datasets", frames.Nothing(), frames.DatasetInfos)).datasets)
+
+    async def accept(
+        self,
+        consent: Consent,
+        scope: Scope,
+        signature: bytes,
+        enrolment: Enrolment | None = None,
+        opening: EnrolmentOpening | None = None,
+    ) -> bytes:
+        """Check and store a consent; its id. Again is nothing new. ConsentError or SignatureError if it says no."""
+        arguments = frames.AcceptArguments(
+            consent=consent, scope=scope, signature=signature, enrolment=enrolment, opening=opening
+        )
+        return (await self._call("accept", arguments, frames.Identity)).consent
+
+    async def accept_many(
+        self, offer: Offer, scope: Scope, submissions: Sequence[Submission]
+    ) -> list[bytes | PlacetError]:
+        """As `accept`, for many consents to one offer: for each, in order, its id or why it is refused."""
+        outcomes: list[bytes | PlacetError] = []
+        for start in range(0, len(submissions), frames.MAX_SUBMISSIONS):
+            part = tuple(submissions[start : start + frames.MAX_SUBMISSIONS])
+            arguments = frames.AcceptManyArguments(offer=offer, scope=scope, submissions=part)
+            for outcome in (await self._call("accept_many", arguments, frames.Outcomes)).outcomes:
+                if outcome.consent is not None:
+                    outcomes.append(outcome.consent)
+                elif outcome.failure is not None:
+                    outcomes.append(outcome.failure.error())
+        if len(outcomes) != len(submissions):
+            raise StateError("the vault left consents unanswered", expected=len(submissions), found=len(outcomes))
+        return outcomes
+
+    async def note_batch(self, offer: bytes, root: bytes, leaves: Sequence[bytes]) -> None:
+        """Tell the leaves (ascending consent ids) of a batch that is, or will be, anchored."""
+        await self._call(
+            "note_batch", frames.BatchArguments(offer=offer, root=root, leaves=tuple(leaves)), frames.Nothing
+        )
+
+    async def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet:
+        """The rows whose owner's consent is batched as of `block` (confirmed), alive now, and lasts to `deadline`."""
+        return await self._call(
+            "lawful", frames.LawfulArguments(offer=offer, block=block, deadline=deadline), LawfulSet
+        )
+
+    async def without(self, offer: bytes, root: bytes) -> LawfulSet:
+        """A lawful set less what is withdrawn, revoked or erased by now: for an amendment."""
+        return await self._call("without", frames.SetArguments(offer=offer, root=root), LawfulSet)
+
+    async def dead(self, offer: bytes, root: bytes) -> list[bytes]:
+        """The consents of a lawful set that are withdrawn or revoked by now."""
+        return list((await self._call("dead", frames.SetArguments(offer=offer, root=root), frames.Consents)).consents)
+
+    async def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
+        """What shows an auditor that a lawful set is lawful. Erased leaves are left out."""
+        return await self._call("evidence", frames.SetArguments(offer=offer, root=root), LawfulEvidence)
+
+    async def named_evidence(self, consent: bytes) -> NamedConsent:
+        """The institution's own consent for its own data."""
+        return await self._call("named_evidence", frames.ConsentArguments(consent=consent), NamedConsent)
+
+    async def rows(
+        self,
+        job: bytes,
+        plan: Plan,
+        terms: Terms,
+        attempt: int,
+        input: int,
+        columns: Sequence[str] | None = None,
+    ) -> Rows:
+        """The rows of one input (counted over all inputs of the plan); WarrantError if the chain does not allow it.
+
+        `columns` None means all that the scope allows.
+        """
+        arguments = frames.RowsArguments(
+            job=job,
+            plan=plan,
+            terms=terms,
+            attempt=attempt,
+            input=input,
+            columns=None if columns is None else tuple(columns),
+        )
+        return await self._call("rows", arguments, Rows)
+
+    async def erase(self, consent: bytes) -> bool:
+        """Delete a consent's record, signature, enrolment and opening for good; False if there was none."""
+        return (await self._call("erase", frames.ConsentArguments(consent=consent), frames.Erased)).erased
+
+    async def _call(self, call: str, arguments: Value, model: type[R]) -> R:
+        request = frames.Request(call=call, arguments=arguments.model_dump(mode="json"))
+        content = request.model_dump_json().encode()
+        if len(content) > frames.MAX_REQUEST:
+            raise InputError("too much for one request", expected=frames.MAX_REQUEST, found=len(content))
+        try:
+            async with asyncio.timeout(self._timeout):
+                reader, writer = await asyncio.open_unix_connection(self._socket, limit=1 << 20)
+                try:
+                    await frames.write_frame(writer, content)
+                    raw = await frames.read_frame(reader, frames.MAX_ANSWER)
+                finally:
+                    writer.close()
+        except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+            raise StateError(
+                "the vault does not answer",
+                found=type(error).__name__,
+                remedy="start it: python -m placet.vault",
+                code="vault.unreachable",
+            ) from None
+        kind: type[frames.Answer[R]] = frames.Answer[model]  # type: ignore[valid-type]
+        answer = parse(kind, raw, limit=frames.MAX_ANSWER, what="answer")
+        if answer.failure is not None:
+            raise answer.failure.error()
+        if answer.result is None:
+            raise StateError("the vault gave no answer", code="vault.unreachable")
+        return answer.result

@@ -1,0 +1,112 @@
+"""A vault's settings: environment (`PLACET_VAULT_…`) over its TOML file over defaults."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from pathlib import Path
+from typing import Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from placet.core.errors import ConfigError, InputError
+from placet.core.trust import Deployment, TrustList, Url
+from placet.core.values import Address, invalid, parse
+
+_MAX_FILE = 4 << 20
+_PATHS = ("folder", "deployment", "trust", "socket", "passphrase_file")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class VaultSettings(BaseSettings):
+    """`institution` is whose vault it is; `deployment` and `trust` are files; `node_uid` the node's user, if another.
+
+    Relative paths are relative to the TOML file's folder. `socket` is `vault.sock` in the folder by default.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PLACET_VAULT_", extra="forbid", frozen=True)
+
+    folder: Path
+    institution: Address
+    chain_url: Url
+    deployment: Path
+    trust: Path
+    passphrase_file: Path
+    socket: Path | None = None
+    node_uid: int | None = None
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """ConfigError if the file is missing or anything in it is wrong."""
+        if not file.is_file():
+            raise ConfigError("no such settings file", found=file, remedy="make it with placet init")
+
+        class FromFile(cls):  # type: ignore[valid-type,misc]
+            @classmethod
+            def settings_customise_sources(
+                cls,
+                settings_cls: type[BaseSettings],
+                init_settings: PydanticBaseSettingsSource,
+                env_settings: PydanticBaseSettingsSource,
+                dotenv_settings: PydanticBaseSettingsSource,
+                file_secret_settings: PydanticBaseSettingsSource,
+            ) -> tuple[PydanticBaseSettingsSource, ...]:
+                return (env_settings, TomlConfigSettingsSource(settings_cls, file))
+
+        try:
+            found = FromFile()
+        except ValidationError as error:
+            bad = invalid(f"the settings in {file}", error)
+            raise ConfigError(bad.message, expected=bad.expected, found=bad.found) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise ConfigError("the settings file is not TOML", found=f"{file}: {type(error).__name__}") from None
+        paths = {name: file.parent / path for name in _PATHS if (path := getattr(found, name)) is not None}
+        return cls.model_construct(**{**found.model_dump(), **paths})
+
+    @property
+    def socket_path(self) -> Path:
+        return self.socket if self.socket is not None else self.folder / "vault.sock"
+
+    @property
+    def master_key(self) -> Path:
+        return self.folder / "keys" / "master.json"
+
+    def read_passphrase(self) -> str:
+        """ConfigError if the passphrase file is missing, empty or readable by others."""
+        return read_passphrase(self.passphrase_file)
+
+    def read_deployment(self) -> Deployment:
+        return _read(Deployment, self.deployment)
+
+    def read_trust(self) -> TrustList:
+        return _read(TrustList, self.trust)
+
+
+def read_passphrase(path: Path) -> str:
+    """A file's first line; ConfigError if it is missing, empty or readable by others."""
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise ConfigError("the passphrase file is open to others", found=path, remedy=f"chmod 600 {path}")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("the passphrase file can't be read", found=f"{path}: {type(error).__name__}") from None
+    passphrase = text.partition("\n")[0].strip("\r")
+    if not passphrase:
+        raise ConfigError("the passphrase file is empty", found=path)
+    return passphrase
+
+
+def _read(model: type[M], path: Path) -> M:
+    try:
+        return parse(model, path.read_bytes(), limit=_MAX_FILE, what=str(path))
+    except OSError as error:
+        raise ConfigError("a file that the settings name can't be read", found=f"{path}: {error.strerror}") from None
+    except InputError as error:
+        raise ConfigError(error.message, expected=error.expected, found=error.found) from None

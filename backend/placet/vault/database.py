@@ -1,0 +1,73 @@
+"""The vault's own SQLite file: what is not a table. Everything that could point to a person is sealed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+METADATA = sa.MetaData()
+
+DATASETS = sa.Table(
+    "datasets",
+    METADATA,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+OFFERS = sa.Table(
+    "offers",
+    METADATA,
+    sa.Column("offer", sa.LargeBinary(32), primary_key=True),
+    sa.Column("dataset", sa.String(64), nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+CONSENTS = sa.Table(
+    "consents",
+    METADATA,
+    sa.Column("consent", sa.LargeBinary(32), primary_key=True),
+    sa.Column("offer", sa.LargeBinary(32), nullable=False, index=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+BATCHES = sa.Table(
+    "batches",
+    METADATA,
+    sa.Column("offer", sa.LargeBinary(32), primary_key=True),
+    sa.Column("root", sa.LargeBinary(32), primary_key=True),
+    sa.Column("leaves", sa.LargeBinary, nullable=False),
+)
+LAWFUL = sa.Table(
+    "lawful",
+    METADATA,
+    sa.Column("offer", sa.LargeBinary(32), primary_key=True),
+    sa.Column("root", sa.LargeBinary(32), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
+"""`count` is the number of leaves when the root was computed; an erased leaf is no longer in `sealed`."""
+SEEN = sa.Table(
+    "seen",
+    METADATA,
+    sa.Column("what", sa.String(32), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+
+
+def open_engine(path: Path) -> sa.Engine:
+    """The SQLite file at `path`, made empty if it is not there, so set up that what is deleted is overwritten."""
+    path.touch(mode=0o600, exist_ok=True)
+    engine = sa.create_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", _pragmas)
+    return engine
+
+
+def _pragmas(connection: Any, _record: object) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def forget(engine: sa.Engine) -> None:
+    """After a deletion: empties the write-ahead log too, so that no copy of the deleted is left in the folder."""
+    with engine.connect() as connection:
+        connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))

@@ -1,0 +1,83 @@
+"""The vault's own eyes: its chain endpoint, checked, and its own index of events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from placet.chain.client import Chain, JobStatus
+from placet.chain.events import JobAmended, JobOpened
+from placet.chain.index import Index
+from placet.core.consent import Status
+from placet.core.errors import ChainError
+from placet.core.signatures import Verifiers
+from placet.vault.view import JobFacts, Now, OfferFacts
+
+CHECK_SECONDS = 60.0
+
+
+class Endpoint:
+    """A `ChainView` of a real chain. `highest(confirmed)` remembers the highest confirmed block over restarts."""
+
+    def __init__(self, chain: Chain, index: Index, highest: Callable[[int], int]) -> None:
+        self._chain = chain
+        self._index = index
+        self._highest = highest
+        self._checked = float("-inf")
+        self._head = 0
+
+    @property
+    def verifiers(self) -> Verifiers:
+        return self._chain.verifiers
+
+    def look(self, *, thorough: bool) -> Now:
+        if thorough or time.monotonic() - self._checked > CHECK_SECONDS:
+            self._chain.check()
+            self._checked = time.monotonic()
+        head = self._index.sync()
+        confirmed = max(head - self._chain.deployment.confirmations, 0)
+        seen = self._highest(confirmed)
+        if head < seen:
+            raise ChainError(
+                "the vault's endpoint is behind what it has shown before",
+                expected=f"block {seen} or later",
+                found=f"block {head}",
+                remedy="wait until the endpoint has caught up, or use another",
+                code="chain.behind",
+            )
+        self._head = head
+        return Now(head=head, confirmed=confirmed, time=self._chain.now())
+
+    def offer(self, offer: bytes) -> OfferFacts:
+        state = self._chain.offer(offer, block=self._head)
+        return OfferFacts(state.offer, state.provider, state.epoch, state.openings)
+
+    def batches(self, offer: bytes) -> Mapping[bytes, int]:
+        return self._index.batches(offer)
+
+    def dead(self, offer: bytes) -> Collection[bytes]:
+        return self._index.dead(offer).keys()
+
+    def status(self, consent: bytes) -> Status:
+        return self._chain.consent(consent, block=self._head).status
+
+    def job(self, job: bytes) -> JobFacts | None:
+        told = self._index.job_events(job)
+        opened = next((event for event in told if isinstance(event, JobOpened)), None)
+        if opened is None:
+            return None
+        state = self._chain.job(job, block=self._head)
+        amended = next((e for e in told if isinstance(e, JobAmended) and e.attempt == state.attempt), None)
+        if state.attempt > 1 and amended is None:
+            raise ChainError(
+                "the endpoint's events and its state tell different stories", found=f"attempt {state.attempt}"
+            )
+        return JobFacts(
+            open=state.status is JobStatus.OPEN,
+            attempt=state.attempt,
+            terms=opened.terms,
+            openings=opened.openings,
+            roots=None if amended is None else amended.roots,
+            opened_block=opened.block,
+            attempt_block=opened.block if amended is None else amended.block,
+        )

@@ -1,0 +1,163 @@
+"""What goes over the socket: a length (4 bytes, big-endian) and that many bytes of JSON, one request, one answer.
+
+A request is `{"call": …, "arguments": {…}}`, an answer `{"result": …}` or `{"failure": {…}}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import Field, JsonValue
+
+from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.errors import LimitError, PlacetError
+from placet.core.plan import Plan, Terms
+from placet.core.values import U32, U48, Bytes32, Name, Signature, Value
+from placet.vault.admission import Submission
+from placet.vault.schema import DatasetInfo
+
+MAX_REQUEST = 32 << 20
+MAX_ANSWER = 512 << 20
+MAX_SUBMISSIONS = 1000
+"""Consents of one `accept_many` request; the client splits more."""
+MAX_BATCH = 65_536
+
+
+class Request(Value):
+    call: Annotated[str, Field(max_length=40)]
+    arguments: dict[str, JsonValue]
+
+
+class Failure(Value):
+    """A PlacetError on its way; `kind` is its class."""
+
+    kind: str
+    code: str
+    message: str
+    expected: str | None = None
+    found: str | None = None
+    remedy: str | None = None
+
+    @classmethod
+    def of(cls, error: PlacetError) -> Failure:
+        return cls(
+            kind=type(error).__name__,
+            code=error.code,
+            message=error.message,
+            expected=error.expected,
+            found=error.found,
+            remedy=error.remedy,
+        )
+
+    def error(self) -> PlacetError:
+        """The same error again; a kind that can't be rebuilt as its nearest ancestor that can."""
+        kind = _KINDS.get(self.kind, PlacetError)
+        return kind(self.message, expected=self.expected, found=self.found, remedy=self.remedy, code=self.code)
+
+
+def _kinds(kind: type[PlacetError]) -> dict[str, type[PlacetError]]:
+    """Classes by name; one with a constructor of its own is stood for by its parent."""
+    found = {kind.__name__: kind}
+    for child in kind.__subclasses__():
+        below = _kinds(child)
+        if "__init__" in vars(child):
+            below[child.__name__] = kind
+        found |= below
+    return found
+
+
+_KINDS = _kinds(PlacetError)
+
+T = TypeVar("T")
+
+
+class Answer(Value, Generic[T]):
+    result: T | None = None
+    failure: Failure | None = None
+
+
+class Nothing(Value):
+    """No arguments, or no result."""
+
+
+class AcceptArguments(Value):
+    consent: Consent
+    scope: Scope
+    signature: Signature
+    enrolment: Enrolment | None
+    opening: EnrolmentOpening | None
+
+
+class AcceptManyArguments(Value):
+    offer: Offer
+    scope: Scope
+    submissions: Annotated[tuple[Submission, ...], Field(max_length=MAX_SUBMISSIONS)]
+
+
+class BatchArguments(Value):
+    offer: Bytes32
+    root: Bytes32
+    leaves: Annotated[tuple[Bytes32, ...], Field(max_length=MAX_BATCH)]
+
+
+class LawfulArguments(Value):
+    offer: Bytes32
+    block: Annotated[int, Field(ge=0, lt=2**53)]
+    deadline: U48
+
+
+class SetArguments(Value):
+    offer: Bytes32
+    root: Bytes32
+
+
+class ConsentArguments(Value):
+    consent: Bytes32
+
+
+class RowsArguments(Value):
+    job: Bytes32
+    plan: Plan
+    terms: Terms
+    attempt: U32
+    input: U32
+    columns: Annotated[tuple[Name, ...], Field(max_length=64)] | None
+
+
+class Identity(Value):
+    consent: Bytes32
+
+
+class Outcome(Value):
+    consent: Bytes32 | None = None
+    failure: Failure | None = None
+
+
+class Outcomes(Value):
+    outcomes: tuple[Outcome, ...]
+
+
+class DatasetInfos(Value):
+    datasets: tuple[DatasetInfo, ...]
+
+
+class Consents(Value):
+    consents: tuple[Bytes32, ...]
+
+
+class Erased(Value):
+    erased: bool
+
+
+async def read_frame(reader: asyncio.StreamReader, limit: int) -> bytes:
+    """The next frame's JSON; LimitError if it is larger than `limit`, IncompleteReadError if the peer stops."""
+    size = int.from_bytes(await reader.readexactly(4), "big")
+    if size > limit:
+        raise LimitError("a frame is too large", expected=f"at most {limit} bytes", found=size)
+    return await reader.readexactly(size)
+
+
+async def write_frame(writer: asyncio.StreamWriter, content: bytes) -> None:
+    writer.write(len(content).to_bytes(4, "big") + content)
+    await writer.drain()

@@ -1,0 +1,200 @@
+"""The gate: may rows be handed out for this job? Pure checks over what the vault's own endpoint shows.
+
+In order: the plan is the job; the terms are the plan's; this institution is the party that owns the input; the job is
+opened, at confirmation depth, and still open; the attempt is the current one, at confirmation depth; the deadline has
+not passed; the offer allows consumer, purpose, operations and parties; its scope allows recipe and columns. Then, by
+`demand_leaves`, every single leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from placet.core.eip712 import Domain
+from placet.core.errors import PlanError, WarrantError
+from placet.core.plan import Input, Plan, Terms, demand_fit
+from placet.core.values import ZERO32, to_hex
+from placet.vault.lawful import covers
+from placet.vault.records import Bound, Candidate, RowLeaf, StoredSet
+from placet.vault.view import JobFacts, Now
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the node asks for. `input` counts over all inputs of the plan; `columns` None means the scope's."""
+
+    job: bytes
+    plan: Plan
+    terms: Terms
+    attempt: int
+    input: int
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Warrant:
+    """What may be handed out: the rows under `root` (of a named consent: `root` is zero), for this opening."""
+
+    named: bytes
+    plan_root: bytes
+    root: bytes
+    opening: int
+    columns: tuple[str, ...]
+
+
+def own_input(asked: Asked, institution: bytes, domain: Domain) -> Input:
+    """The plan's input; WarrantError unless plan and terms are the job's and the input is this institution's."""
+    job = asked.plan.job(domain)
+    if job != asked.job:
+        raise WarrantError(
+            "the plan is not this job's", expected=to_hex(asked.job), found=to_hex(job), code="warrant.plan"
+        )
+    try:
+        demand_fit(asked.plan, asked.terms)
+        party = asked.plan.party_of(institution)
+    except PlanError as error:
+        raise WarrantError(error.message, expected=error.expected, found=error.found, code="warrant.plan") from None
+    first = asked.plan.input_offset(party)
+    last = first + len(asked.plan.parties[party].inputs)
+    if not first <= asked.input < last:
+        raise WarrantError(
+            "the input is another party's",
+            expected=f"an input from {first} to {last - 1}" if last > first else "no input: this party brings none",
+            found=asked.input,
+            code="warrant.input",
+        )
+    return asked.plan.inputs[asked.input]
+
+
+def demand_warrant(asked: Asked, chosen: Input, bound: Bound, facts: JobFacts | None, now: Now) -> Warrant:
+    """WarrantError unless the chain holds the opened job, in this attempt, and the offer allows what it wants."""
+    if facts is None or facts.opened_block > now.confirmed:
+        raise WarrantError(
+            "the chain does not hold the opened job at confirmation depth",
+            expected=f"opened at or before block {now.confirmed}",
+            found="not opened" if facts is None else f"opened at block {facts.opened_block}",
+            remedy="wait for more blocks",
+            code="warrant.unopened" if facts is None else "warrant.unconfirmed",
+        )
+    if facts.terms != asked.plan.terms or len(facts.openings) != len(asked.plan.inputs):
+        raise WarrantError("the opened job is not this plan", code="warrant.plan")
+    if not facts.open:
+        raise WarrantError("the job is no longer open", code="warrant.closed")
+    if facts.attempt != asked.attempt:
+        raise WarrantError(
+            "not the current attempt", expected=facts.attempt, found=asked.attempt, code="warrant.attempt"
+        )
+    if facts.attempt_block > now.confirmed:
+        raise WarrantError(
+            "the attempt is not at confirmation depth yet",
+            expected=f"amended at or before block {now.confirmed}",
+            found=f"block {facts.attempt_block}",
+            remedy="wait for more blocks",
+            code="warrant.unconfirmed",
+        )
+    if now.time > asked.plan.deadline:
+        raise WarrantError(
+            "the job's deadline has passed",
+            expected=f"at most {asked.plan.deadline}",
+            found=now.time,
+            code="warrant.deadline",
+        )
+    _demand_allowed(asked, bound)
+    root = chosen.lawful_root
+    if facts.roots is not None:
+        if len(facts.roots) != len(asked.plan.inputs) or (facts.roots[asked.input] == ZERO32) != chosen.named:
+            raise WarrantError("the amendment does not fit the plan", code="warrant.root")
+        root = facts.roots[asked.input]
+    return Warrant(
+        named=chosen.consent,
+        plan_root=chosen.lawful_root,
+        root=root,
+        opening=facts.openings[asked.input],
+        columns=_columns(asked, bound),
+    )
+
+
+def _demand_allowed(asked: Asked, bound: Bound) -> None:
+    plan, offer, scope = asked.plan, bound.offer, bound.scope
+    if plan.consumer != offer.consumer:
+        raise WarrantError("the offer is for another consumer", found=to_hex(plan.consumer), code="warrant.consumer")
+    if plan.purpose != offer.purpose:
+        raise WarrantError("the offer is for another purpose", found=to_hex(plan.purpose), code="warrant.purpose")
+    if plan.operations & ~offer.operations or not plan.operations:
+        raise WarrantError(
+            "the offer does not allow these operations",
+            expected=f"flags within {offer.operations}",
+            found=plan.operations,
+            code="warrant.operations",
+        )
+    named = (*scope.parties, scope.provider, offer.consumer)
+    strangers = [party.signer for party in plan.parties if party.signer not in named]
+    if strangers:
+        raise WarrantError("a party that the scope does not name", found=to_hex(strangers[0]), code="warrant.stranger")
+    if asked.terms.recipe not in scope.recipes:
+        raise WarrantError(
+            "the scope does not allow this recipe",
+            expected=", ".join(scope.recipes),
+            found=asked.terms.recipe,
+            code="warrant.recipe",
+        )
+
+
+def _columns(asked: Asked, bound: Bound) -> tuple[str, ...]:
+    wanted = bound.scope.columns if asked.columns is None else asked.columns
+    outside = [column for column in wanted if column not in bound.scope.columns]
+    if outside or not wanted or len(set(wanted)) != len(wanted):
+        raise WarrantError(
+            "columns that the scope does not allow",
+            expected=", ".join(bound.scope.columns),
+            found=", ".join(outside) or "none, or one twice",
+            code="warrant.columns",
+        )
+    return wanted
+
+
+def demand_leaves(
+    asked: Asked,
+    warrant: Warrant,
+    planned: StoredSet,
+    used: StoredSet,
+    *,
+    candidates: Mapping[bytes, Candidate],
+    anchored: Mapping[bytes, int],
+    dead: Collection[bytes],
+    now: Now,
+) -> Sequence[RowLeaf]:
+    """The leaves under `used`, if every one of them is lawful; WarrantError otherwise, for all of them together."""
+    if len(used.leaves) != used.count or any(leaf.consent not in candidates for leaf in used.leaves):
+        raise WarrantError(
+            "a leaf of the lawful set was erased", remedy="amend the job without it", code="warrant.erased"
+        )
+    gone = sum(leaf.consent in dead for leaf in used.leaves)
+    if gone:
+        raise WarrantError(
+            "a leaf's consent was withdrawn or revoked",
+            expected="all alive",
+            found=f"{gone} of {used.count} dead",
+            remedy="amend the job without it",
+            code="warrant.withdrawn",
+        )
+    if used.root != planned.root:
+        first = {(leaf.consent, leaf.row) for leaf in planned.leaves}
+        if any((leaf.consent, leaf.row) not in first for leaf in used.leaves):
+            raise WarrantError("the amended set has rows that the plan's has not", code="warrant.root")
+    for leaf in used.leaves:
+        if anchored.get(leaf.batch, asked.terms.block + 1) > min(asked.terms.block, now.confirmed):
+            raise WarrantError(
+                "a leaf's batch was not anchored in time",
+                expected=f"at or before block {min(asked.terms.block, now.confirmed)}",
+                found=anchored.get(leaf.batch, "not anchored"),
+                code="warrant.batch",
+            )
+        if not covers(candidates[leaf.consent], now=now.time, deadline=asked.plan.deadline, opening=warrant.opening):
+            raise WarrantError(
+                "a leaf's consent does not cover this job's time and opening",
+                expected=f"valid until {asked.plan.deadline}, opening {warrant.opening}",
+                code="warrant.window",
+            )
+    return used.leaves

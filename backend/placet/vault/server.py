@@ -1,0 +1,189 @@
+"""The vault's only door: a local socket that one user may open. One request at a time is worked on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import struct
+import traceback
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from placet.core.errors import AccessError, ConfigError, LimitError, NotFoundError, PlacetError, StateError
+from placet.core.values import Value, parse
+from placet.vault import frames
+from placet.vault.gate import Asked
+from placet.vault.service import Vault
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 32
+READ_SECONDS = 30.0
+WRITE_SECONDS = 120.0
+STOP_SECONDS = 10.0
+_MAX_PATH = 103
+
+Handler = Callable[[Any], Value]
+
+
+class Server:
+    """Serves one vault on a unix socket. `node_uid`: whose processes may connect besides this user's own."""
+
+    def __init__(self, vault: Vault, path: Path, node_uid: int | None = None) -> None:
+        self._path = path
+        self._uids = {os.getuid()} if node_uid is None else {os.getuid(), node_uid}
+        self._calls = _calls(vault)
+        self._connections: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Listen while in the block; afterwards finish what is being worked on (at most `STOP_SECONDS`)."""
+        with _listener(self._path, shared=len(self._uids) > 1) as listener:
+            server = await asyncio.start_unix_server(self._connected, sock=listener, limit=1 << 16)
+            try:
+                yield
+            finally:
+                server.close()
+                if self._connections:
+                    _, late = await asyncio.wait(self._connections, timeout=STOP_SECONDS)
+                    for task in late:
+                        task.cancel()
+                    await asyncio.gather(*late, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a connection is served in a task")
+        self._connections.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError) as error:
+            log.warning("a connection ended early: %s", type(error).__name__)
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            _demand_peer(writer.get_extra_info("socket"), self._uids)
+            if len(self._connections) > MAX_CONNECTIONS:
+                raise LimitError("too many connections", expected=f"at most {MAX_CONNECTIONS}")
+            async with asyncio.timeout(READ_SECONDS):
+                content = await frames.read_frame(reader, frames.MAX_REQUEST)
+            answer = await asyncio.to_thread(self._answer, content)
+        except PlacetError as error:
+            answer = _failure(error)
+        if len(answer) > frames.MAX_ANSWER:
+            answer = _failure(LimitError("the answer is too large", expected=frames.MAX_ANSWER, found=len(answer)))
+        async with asyncio.timeout(WRITE_SECONDS):
+            await frames.write_frame(writer, answer)
+
+    def _answer(self, content: bytes) -> bytes:
+        try:
+            request = parse(frames.Request, content, limit=frames.MAX_REQUEST, what="request")
+            try:
+                model, handle = self._calls[request.call]
+            except KeyError:
+                raise NotFoundError("the vault has no such call", found=request.call) from None
+            result = handle(parse(model, request.arguments, what=request.call))
+            return b'{"result":' + result.model_dump_json().encode() + b"}"
+        except PlacetError as error:
+            log.info("refused: %s (%s)", error.message, error.code)
+            return _failure(error)
+        except Exception as error:
+            # The message could quote data; the place in the code does not.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("%s at %s:%s", type(error).__name__, Path(place.filename).name, place.lineno)
+            return _failure(StateError("the vault failed", found=type(error).__name__, code="vault.internal"))
+
+
+def _failure(error: PlacetError) -> bytes:
+    return b'{"failure":' + frames.Failure.of(error).model_dump_json().encode() + b"}"
+
+
+def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
+    def accept_many(a: frames.AcceptManyArguments) -> Value:
+        outcomes = vault.accept_many(a.offer, a.scope, a.submissions)
+        return frames.Outcomes(
+            outcomes=tuple(
+                frames.Outcome(failure=frames.Failure.of(o))
+                if isinstance(o, PlacetError)
+                else frames.Outcome(consent=o)
+                for o in outcomes
+            )
+        )
+
+    def note_batch(a: frames.BatchArguments) -> Value:
+        vault.note_batch(a.offer, a.root, a.leaves)
+        return frames.Nothing()
+
+    return {
+        "datasets": (frames.Nothing, lambda _: frames.DatasetInfos(datasets=tuple(vault.datasets()))),
+        "accept": (
+            frames.AcceptArguments,
+            lambda a: frames.Identity(consent=vault.accept(a.consent, a.scope, a.signature, a.enrolment, a.opening)),
+        ),
+        "accept_many": (frames.AcceptManyArguments, accept_many),
+        "note_batch": (frames.BatchArguments, note_batch),
+        "lawful": (frames.LawfulArguments, lambda a: vault.lawful(a.offer, a.block, a.deadline)),
+        "without": (frames.SetArguments, lambda a: vault.without(a.offer, a.root)),
+        "dead": (frames.SetArguments, lambda a: frames.Consents(consents=tuple(vault.dead(a.offer, a.root)))),
+        "evidence": (frames.SetArguments, lambda a: vault.evidence(a.offer, a.root)),
+        "named_evidence": (frames.ConsentArguments, lambda a: vault.named_evidence(a.consent)),
+        "rows": (
+            frames.RowsArguments,
+            lambda a: vault.rows(Asked(a.job, a.plan, a.terms, a.attempt, a.input, a.columns)),
+        ),
+        "erase": (frames.ConsentArguments, lambda a: frames.Erased(erased=vault.erase(a.consent))),
+    }
+
+
+def _demand_peer(connection: socket.socket, uids: set[int]) -> None:
+    """AccessError unless the process at the other end runs as one of `uids`, where the system tells."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return
+    credentials = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    if uid not in uids:
+        raise AccessError("this user may not use the vault", found=f"uid {uid}", code="access.user")
+
+
+@contextlib.contextmanager
+def _listener(path: Path, *, shared: bool) -> Any:
+    """A bound socket of mode 0600 (0666 if `shared`: then each peer's user is checked); one vault a socket."""
+    if len(os.fsencode(path)) > _MAX_PATH:
+        raise ConfigError(
+            "the socket's path is too long",
+            expected=f"at most {_MAX_PATH} bytes",
+            found=len(os.fsencode(path)),
+            remedy="set `socket` to a shorter path",
+        )
+    if shared and not hasattr(socket, "SO_PEERCRED"):
+        raise ConfigError(
+            "this system can't tell who connects", remedy="run node and vault as one user: leave node_uid out"
+        )
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StateError("another vault serves this socket", found=path, remedy="stop it first") from None
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            before = os.umask(0o177)
+            try:
+                listener.bind(str(path))
+            finally:
+                os.umask(before)
+            if shared:
+                path.chmod(0o666)
+            listener.setblocking(False)
+            try:
+                yield listener
+            finally:
+                path.unlink(missing_ok=True)

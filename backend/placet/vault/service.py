@@ -1,0 +1,275 @@
+"""What a vault does: takes consents in, works out lawful sets, and hands rows out through the gate.
+
+All methods are synchronous and run one at a time; each looks at the chain anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from placet.core.consent import (
+    CompactConsent,
+    Consent,
+    Enrolment,
+    EnrolmentOpening,
+    Offer,
+    Scope,
+    Status,
+    demand_derived,
+)
+from placet.core.errors import (
+    ConsentError,
+    InputError,
+    NotFoundError,
+    PlacetError,
+    SignatureError,
+    StateError,
+    WarrantError,
+)
+from placet.core.evidence import Batch, Leaf, NamedConsent
+from placet.core.merkle import batch_root
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import ZERO32, to_hex
+from placet.vault import gate
+from placet.vault.admission import Situation, Submission, Wording, admit, demand_offer
+from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
+from placet.vault.lawful import NEVER, choose, first_batches, root_of
+from placet.vault.records import Bound, Record, Records, StoredSet
+from placet.vault.schema import DatasetInfo
+from placet.vault.tables import Tables
+from placet.vault.view import ChainView, Now
+
+log = logging.getLogger(__name__)
+
+
+class Vault:
+    """One institution's vault. See `VaultClient` for what each method answers."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        records: Records,
+        chain: ChainView,
+        *,
+        institution: bytes,
+        deployment: Deployment,
+        trust: TrustList,
+    ) -> None:
+        self._tables = tables
+        self._records = records
+        self._chain = chain
+        self._institution = institution
+        self._deployment = deployment
+        self._trust = trust
+        self._lock = threading.Lock()
+
+    def datasets(self) -> list[DatasetInfo]:
+        return self._tables.infos()
+
+    def accept(
+        self,
+        consent: Consent,
+        scope: Scope,
+        signature: bytes,
+        enrolment: Enrolment | None,
+        opening: EnrolmentOpening | None,
+    ) -> bytes:
+        demand_derived(consent, scope, self._trust.name)
+        submission = Submission(
+            consent=CompactConsent.of(consent), signature=signature, enrolment=enrolment, opening=opening
+        )
+        outcome = self.accept_many(consent.offer, scope, [submission])[0]
+        if isinstance(outcome, PlacetError):
+            raise outcome
+        if outcome != consent.id:
+            raise StateError("two ways to a consent's id disagree", expected=to_hex(consent.id), found=to_hex(outcome))
+        return outcome
+
+    def accept_many(self, offer: Offer, scope: Scope, submissions: Sequence[Submission]) -> list[bytes | PlacetError]:
+        with self._lock:
+            now = self._chain.look(thorough=False)
+            dataset = self._serve(offer, scope)
+            wording = Wording(offer, scope, self._trust.name)
+            subjects = self._tables.subjects(dataset.name)
+            situation = Situation(
+                facts=self._chain.offer(offer.id),
+                scope=scope,
+                names=self._trust.name,
+                institution=self._institution,
+                domain=self._deployment.consents,
+                verifiers=self._chain.verifiers,
+                now=now.time,
+                dead=self._chain.dead(offer.id),
+                knows=lambda subject: self._tables.tag(dataset.name, subject) in subjects,
+            )
+            outcomes: list[bytes | PlacetError] = []
+            accepted: dict[bytes, Record] = {}
+            for submission in submissions:
+                try:
+                    identity = admit(submission, wording, situation)
+                except (ConsentError, SignatureError, InputError) as error:
+                    outcomes.append(error)
+                    continue
+                opening = submission.opening
+                accepted[identity] = Record(
+                    consent=submission.consent,
+                    signature=submission.signature,
+                    enrolment=submission.enrolment,
+                    opening=opening,
+                    subject=None if opening is None else self._tables.tag(dataset.name, opening.subject),
+                )
+                outcomes.append(identity)
+            self._records.add(offer.id, accepted)
+        log.info("accepted %d of %d consents to offer %s", len(accepted), len(submissions), to_hex(offer.id))
+        return outcomes
+
+    def _serve(self, offer: Offer, scope: Scope) -> DatasetInfo:
+        dataset = self._tables.by_id(offer.dataset)
+        facts = self._chain.offer(offer.id)
+        if facts.offer != offer or scope.hash != offer.scope:
+            raise ConsentError("the offer or its scope is not the one on chain", code="consent.offer")
+        demand_offer(facts, scope, dataset, self._institution, self._trust.name)
+        self._records.bind(Bound(offer=offer, scope=scope, dataset=dataset.name))
+        return dataset
+
+    def note_batch(self, offer: bytes, root: bytes, leaves: Sequence[bytes]) -> None:
+        if batch_root(leaves) != root:
+            raise InputError("these are not the batch's leaves", expected=to_hex(root), code="batch.root")
+        with self._lock:
+            self._records.note_batch(offer, root, leaves)
+
+    def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet:
+        with self._lock:
+            now = self._chain.look(thorough=True)
+            if block > now.confirmed:
+                raise StateError(
+                    "the block is not at confirmation depth",
+                    expected=f"at most {now.confirmed}",
+                    found=block,
+                    code="vault.block",
+                )
+            bound = self._records.bound(offer)
+            facts = self._chain.offer(offer)
+            anchored = self._chain.batches(offer)
+            leaves = choose(
+                self._records.candidates(offer).values(),
+                batch_of=first_batches(self._records.batches(offer, anchored.keys()), anchored, block),
+                row_of=self._tables.subjects(bound.dataset),
+                dead=self._chain.dead(offer),
+                now=now.time,
+                deadline=deadline,
+                openings=facts.openings,
+            )
+            root = root_of(leaves)
+            self._records.save_set(offer, root, leaves)
+            stored = StoredSet(offer, root, len(leaves), tuple(leaves))
+            log.info(
+                "lawful set %s of offer %s: %d rows as of block %d", to_hex(root), to_hex(offer), len(leaves), block
+            )
+            return self._described(stored, facts.epoch)
+
+    def without(self, offer: bytes, root: bytes) -> LawfulSet:
+        with self._lock:
+            self._chain.look(thorough=True)
+            stored = self._records.stored_set(offer, root)
+            dead = self._chain.dead(offer)
+            leaves = tuple(leaf for leaf in stored.leaves if leaf.consent not in dead)
+            smaller = StoredSet(offer, root_of(leaves), len(leaves), leaves)
+            self._records.save_set(offer, smaller.root, leaves)
+            return self._described(smaller, self._chain.offer(offer).epoch)
+
+    def dead(self, offer: bytes, root: bytes) -> list[bytes]:
+        with self._lock:
+            self._chain.look(thorough=False)
+            dead = self._chain.dead(offer)
+            return [leaf.consent for leaf in self._records.stored_set(offer, root).leaves if leaf.consent in dead]
+
+    def _described(self, stored: StoredSet, epoch: int) -> LawfulSet:
+        candidates = self._records.candidates(stored.offer)
+        ends = (candidates[leaf.consent].opens_before for leaf in stored.leaves)
+        return LawfulSet(root=stored.root, count=stored.count, epoch=epoch, opens_before=min(ends, default=NEVER))
+
+    def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
+        with self._lock:
+            stored = self._records.stored_set(offer, root)
+            records = self._records.records(offer, [leaf.consent for leaf in stored.leaves])
+            roots = {leaf.batch for leaf in stored.leaves}
+            batches = self._records.batches(offer, roots)
+        leaves = []
+        for leaf in stored.leaves:
+            record = records[leaf.consent]
+            if record.enrolment is None:
+                raise StateError("a leaf without an enrolment", found=to_hex(leaf.consent), code="vault.tampered")
+            leaves.append(
+                Leaf(
+                    consent=record.consent,
+                    signature=record.signature,
+                    enrolment=record.enrolment,
+                    row=leaf.row,
+                    batch=leaf.batch,
+                )
+            )
+        anchored = tuple(Batch(root=root, leaves=tuple(held)) for root, held in sorted(batches.items()))
+        return LawfulEvidence(leaves=tuple(leaves), batches=anchored)
+
+    def named_evidence(self, consent: bytes) -> NamedConsent:
+        with self._lock:
+            record = self._records.records(self._records.offer_of(consent), [consent])[consent]
+        if record.enrolment is not None:
+            raise NotFoundError("this consent is not named in plans", found=to_hex(consent), code="consent.unknown")
+        return NamedConsent(consent=record.consent, signature=record.signature)
+
+    def rows(self, asked: gate.Asked) -> Rows:
+        with self._lock:
+            chosen = gate.own_input(asked, self._institution, self._deployment.jobs)
+            now = self._chain.look(thorough=True)
+            try:
+                bound = self._records.bound(chosen.offer)
+            except NotFoundError as error:
+                raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
+            warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), now)
+            commitments = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer, now)
+            if commitments is None:
+                self._demand_named(warrant.named, chosen.offer, bound)
+            columns = self._tables.rows(bound.dataset, commitments, warrant.columns)
+        count = len(next(iter(columns.values())))
+        log.info(
+            "job %s attempt %d: handed out %d rows of input %d", to_hex(asked.job), asked.attempt, count, asked.input
+        )
+        return Rows(columns=columns, commitments=commitments or [], count=count)
+
+    def _lawful_rows(self, asked: gate.Asked, warrant: gate.Warrant, offer: bytes, now: Now) -> list[bytes]:
+        try:
+            planned = self._records.stored_set(offer, warrant.plan_root)
+            used = self._records.stored_set(offer, warrant.root)
+        except NotFoundError as error:
+            raise WarrantError(error.message, found=error.found, code="warrant.root") from None
+        leaves = gate.demand_leaves(
+            asked,
+            warrant,
+            planned,
+            used,
+            candidates=self._records.candidates(offer),
+            anchored=self._chain.batches(offer),
+            dead=self._chain.dead(offer),
+            now=now,
+        )
+        return [leaf.row for leaf in leaves]
+
+    def _demand_named(self, consent: bytes, offer: bytes, bound: Bound) -> None:
+        candidate = self._records.candidates(offer).get(consent)
+        if bound.scope.personal or consent == ZERO32 or candidate is None or candidate.subject is not None:
+            raise WarrantError(
+                "not a consent of this institution for its own data", found=to_hex(consent), code="warrant.named"
+            )
+        status = self._chain.status(consent)
+        if status is not Status.GIVEN or consent in self._chain.dead(offer):
+            raise WarrantError("the named consent is not given", found=status.name.lower(), code="warrant.withdrawn")
+
+    def erase(self, consent: bytes) -> bool:
+        with self._lock:
+            erased = self._records.erase(consent)
+        log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")
+        return erased

@@ -1,0 +1,120 @@
+"""Making a vault, filling it, and putting it together from its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet.chain.client import Chain
+from placet.chain.index import Index
+from placet.chain.keystore import load_secret, save_secret
+from placet.core.errors import StateError
+from placet.core.values import to_hex
+from placet.vault.config import VaultSettings, read_passphrase
+from placet.vault.database import METADATA, open_engine
+from placet.vault.endpoint import Endpoint
+from placet.vault.files import read
+from placet.vault.records import Records
+from placet.vault.schema import Column, DatasetInfo
+from placet.vault.sealing import Sealer
+from placet.vault.service import Vault
+from placet.vault.tables import Tables
+
+
+def init_vault(
+    folder: Path,
+    *,
+    institution: bytes,
+    chain_url: str,
+    deployment: Path,
+    trust: Path,
+    passphrase_file: Path,
+    socket: Path | None = None,
+    node_uid: int | None = None,
+) -> VaultSettings:
+    """A new vault in `folder`: master key and `vault.toml`. StateError if there is one already."""
+    file = folder / "vault.toml"
+    if file.exists():
+        raise StateError("there is a vault already", found=folder, remedy="choose another folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    settings: dict[str, str | int | None] = {
+        "folder": str(folder.absolute()),
+        "institution": to_hex(institution),
+        "chain_url": chain_url,
+        "deployment": str(deployment.absolute()),
+        "trust": str(trust.absolute()),
+        "passphrase_file": str(passphrase_file.absolute()),
+        "socket": None if socket is None else str(socket.absolute()),
+        "node_uid": node_uid,
+    }
+    save_secret(folder / "keys" / "master.json", secrets.token_bytes(32), read_passphrase(passphrase_file))
+    # A JSON string is a TOML string.
+    content = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items() if value is not None)
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(content)
+    return VaultSettings.load(file)
+
+
+def import_table(
+    settings: VaultSettings,
+    name: str,
+    path: Path,
+    identifier: str,
+    columns: Mapping[str, Column],
+    salt: bytes | None = None,
+) -> DatasetInfo:
+    """Seal a CSV or Parquet file as table `name`; DataError if it is not right. The vault may be running.
+
+    `columns`: new name to where it comes from; `identifier`: the new name of the text column that names a row's
+    subject; `salt` (32 bytes, random by default) makes the dataset's id.
+    """
+    schema, cells = read(path, identifier, columns)
+    with _opened(settings) as store:
+        return store.tables.save(name, schema, cells, salt)
+
+
+@contextlib.contextmanager
+def open_vault(settings: VaultSettings) -> Iterator[Vault]:
+    """The vault of a folder, with its own chain endpoint, checked once; raises ChainError if that is not right."""
+    deployment = settings.read_deployment()
+    chain = Chain(settings.chain_url, deployment)
+    chain.check()
+    index_engine = open_engine(settings.folder / "chain.db")
+    try:
+        with _opened(settings) as store:
+            index = Index(index_engine, chain)
+            yield Vault(
+                store.tables,
+                store.records,
+                Endpoint(chain, index, lambda block: store.records.highest("confirmed", block)),
+                institution=settings.institution,
+                deployment=deployment,
+                trust=settings.read_trust(),
+            )
+    finally:
+        index_engine.dispose()
+
+
+@dataclass(frozen=True)
+class _Store:
+    tables: Tables
+    records: Records
+
+
+@contextlib.contextmanager
+def _opened(settings: VaultSettings) -> Iterator[_Store]:
+    sealer = Sealer(load_secret(settings.master_key, settings.read_passphrase()))
+    engine = open_engine(settings.folder / "vault.db")
+    try:
+        METADATA.create_all(engine)
+        tables = Tables(engine, settings.folder / "tables", sealer, settings.institution)
+        yield _Store(tables, Records(engine, sealer))
+    finally:
+        engine.dispose()

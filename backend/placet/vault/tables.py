@@ -1,0 +1,200 @@
+"""Sealed tables: one sealed Arrow stream per chunk of rows, each row with its random salt and its commitment.
+
+The sealing context of a chunk binds the table's name, its version and the chunk's place, so that chunks can't be
+swapped, dropped or taken from an older version.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from placet.core.errors import DataError, NotFoundError, StateError
+from placet.core.merkle import dataset_root
+from placet.core.values import Bytes32, Value, parse, to_hex
+from placet.vault.database import DATASETS
+from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
+from placet.vault.sealing import Sealer
+
+CHUNK_ROWS = 65_536
+_SALT, _COMMITMENT = "\0salt", "\0commitment"
+_ARROW: dict[ColumnType, pa.DataType] = {"integer": pa.int64(), "number": pa.float64(), "text": pa.string()}
+
+
+class _Manifest(Value):
+    info: DatasetInfo
+    salt: Bytes32
+    chunks: int
+
+
+class Tables:
+    """All tables of one vault. Thread-safe."""
+
+    def __init__(self, engine: sa.Engine, folder: Path, sealer: Sealer, institution: bytes) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._sealer = sealer
+        self._institution = institution
+        self._lock = threading.Lock()
+        self._subjects: dict[str, tuple[int, dict[bytes, bytes]]] = {}
+
+    def save(
+        self, name: str, schema: Schema, cells: Mapping[str, Sequence[Cell]], salt: bytes | None = None
+    ) -> DatasetInfo:
+        """Seal a table under `name`, in place of an earlier one, whose dataset id it keeps; every row gets a new salt.
+
+        `salt` (32 bytes) makes the dataset id; random by default. StateError if the table has another id already.
+        """
+        earlier = self._manifests().get(name)
+        if salt is None:
+            salt = secrets.token_bytes(32) if earlier is None else earlier.salt
+        if len(salt) != 32:
+            raise DataError("a dataset's salt has 32 bytes", found=f"{len(salt)} bytes")
+        identity = dataset_id(self._institution, name, salt)
+        if earlier is not None and identity != earlier.info.dataset:
+            raise StateError(
+                f"the table {name} has another dataset id",
+                expected=to_hex(earlier.info.dataset),
+                found=to_hex(identity),
+                remedy="leave the salt out, or choose another name",
+            )
+        version = 1 if earlier is None else earlier.info.version + 1
+        table = _with_commitments(schema, cells)
+        chunks = -(-table.num_rows // CHUNK_ROWS)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        for index in range(chunks):
+            plain = _encode(table.slice(index * CHUNK_ROWS, CHUNK_ROWS))
+            _write(self._path(name, version, index), self._sealer.seal(plain, "table", name, version, index, chunks))
+        info = DatasetInfo(
+            name=name,
+            dataset=identity,
+            table=schema,
+            commitment=dataset_root(table.column(_COMMITMENT).to_pylist()),
+            rows=table.num_rows,
+            version=version,
+        )
+        manifest = _Manifest(info=info, salt=salt, chunks=chunks)
+        sealed = self._sealer.seal(manifest.model_dump_json().encode(), "manifest", name)
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(DATASETS).where(DATASETS.c.name == name))
+            connection.execute(sa.insert(DATASETS).values(name=name, sealed=sealed))
+        current = {self._path(name, version, index) for index in range(chunks)}
+        for file in self._folder.glob(f"{name}@*.sealed"):
+            if file not in current:
+                file.unlink(missing_ok=True)
+        return info
+
+    def infos(self) -> list[DatasetInfo]:
+        """All tables, by name."""
+        return [manifest.info for _, manifest in sorted(self._manifests().items())]
+
+    def named(self, name: str) -> DatasetInfo:
+        """NotFoundError if there is no such table."""
+        return self._manifest(name).info
+
+    def by_id(self, dataset: bytes) -> DatasetInfo:
+        """The table with this dataset id; NotFoundError if it isn't here."""
+        for info in self.infos():
+            if info.dataset == dataset:
+                return info
+        raise NotFoundError("no table here has this dataset id", found=to_hex(dataset), remedy="import the table")
+
+    def tag(self, name: str, subject: str) -> bytes:
+        """The keyed tag under which a subject of a table is found."""
+        return self._sealer.tag("subject", name, subject)
+
+    def subjects(self, name: str) -> dict[bytes, bytes]:
+        """Tag to row commitment, for every row of the table as it is now."""
+        manifest = self._manifest(name)
+        with self._lock:
+            cached = self._subjects.get(name)
+            if cached is None or cached[0] != manifest.info.version:
+                table = self._load(manifest, (manifest.info.identifier,))
+                tags = (self.tag(name, subject) for subject in table.column(manifest.info.identifier).to_pylist())
+                cached = (manifest.info.version, dict(zip(tags, table.column(_COMMITMENT).to_pylist(), strict=True)))
+                self._subjects[name] = cached
+        return cached[1]
+
+    def rows(self, name: str, commitments: Sequence[bytes] | None, columns: Sequence[str]) -> dict[str, list[Cell]]:
+        """`columns` of the rows with these commitments, in their order; of all rows for None.
+
+        StateError if a row is not in the table as it is now.
+        """
+        manifest = self._manifest(name)
+        table = self._load(manifest, columns)
+        if commitments is not None:
+            place = {c: i for i, c in enumerate(table.column(_COMMITMENT).to_pylist())}
+            missing = sum(c not in place for c in commitments)
+            if missing:
+                raise StateError(
+                    f"{missing} lawful rows are no longer in the table {name}",
+                    remedy="it was imported again since; make a new plan",
+                    code="vault.stale",
+                )
+            table = table.take(pa.array([place[c] for c in commitments], pa.int64()))
+        return {column: table.column(column).to_pylist() for column in columns}
+
+    def _manifests(self) -> dict[str, _Manifest]:
+        with self._engine.connect() as connection:
+            stored = connection.execute(sa.select(DATASETS.c.name, DATASETS.c.sealed)).all()
+        return {name: parse(_Manifest, self._sealer.open(sealed, "manifest", name)) for name, sealed in stored}
+
+    def _manifest(self, name: str) -> _Manifest:
+        try:
+            return self._manifests()[name]
+        except KeyError:
+            raise NotFoundError("no such table", found=name, remedy="import it") from None
+
+    def _load(self, manifest: _Manifest, columns: Sequence[str]) -> pa.Table:
+        info = manifest.info
+        parts = []
+        for index in range(manifest.chunks):
+            try:
+                sealed = self._path(info.name, info.version, index).read_bytes()
+            except OSError as error:
+                raise StateError(
+                    f"chunk {index} of the table {info.name} can't be read",
+                    found=error.strerror,
+                    remedy="import the table again",
+                    code="vault.tampered",
+                ) from None
+            plain = self._sealer.open(sealed, "table", info.name, info.version, index, manifest.chunks)
+            parts.append(pa.ipc.open_stream(plain).read_all().select([*columns, _COMMITMENT]))
+        return pa.concat_tables(parts)
+
+    def _path(self, name: str, version: int, chunk: int) -> Path:
+        return self._folder / f"{name}@{version}.{chunk}.sealed"
+
+
+def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa.Table:
+    names = schema.names
+    salts = [secrets.token_bytes(32) for _ in cells[schema.identifier]]
+    commitments = [
+        row_commitment(salt, dict(zip(names, row, strict=True)))
+        for salt, row in zip(salts, zip(*(cells[name] for name in names), strict=True), strict=True)
+    ]
+    arrays = {column.name: pa.array(cells[column.name], _ARROW[column.type]) for column in schema.columns}
+    return pa.table(
+        {**arrays, _SALT: pa.array(salts, pa.binary(32)), _COMMITMENT: pa.array(commitments, pa.binary(32))}
+    )
+
+
+def _encode(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
