@@ -1,0 +1,106 @@
+"""Who is asking: the institution by its bearer credential, an owner or an auditor by a signed request."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader
+
+from placet.core.errors import AccessError
+from placet.core.requests import Credential, demand_request
+from placet.node.service import Node
+from placet.node.state import insert_new, nonces, now
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request: the institution itself, or the signer of the request."""
+
+    institution: bool
+    signer: bytes | None = None
+
+
+_scheme = APIKeyHeader(
+    name="Authorization",
+    scheme_name="authorization",
+    auto_error=False,
+    description="Institution: `Bearer <credential>`. Owner or auditor: `Placet <base64url of the signed request>`.",
+)
+
+
+def node_of(request: Request) -> Node:
+    """The node that serves this request."""
+    node: Node = request.app.state.node
+    return node
+
+
+def client_of(request: Request) -> str:
+    """The address a request came from; used for limits in memory, never stored or logged."""
+    return request.client.host if request.client is not None else "?"
+
+
+def target_of(request: Request) -> str:
+    """Path and query string as sent: what a signed request names."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    return (raw + (b"?" + query if query else b"")).decode("latin-1")
+
+
+async def caller_of(request: Request, authorization: Annotated[str | None, Depends(_scheme)]) -> Caller:
+    """AccessError unless the request carries the institution's credential, or a fresh signature not seen before."""
+    node = node_of(request)
+    node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
+    header = authorization or ""
+    if header.startswith("Bearer "):
+        if hmac.compare_digest(header.removeprefix("Bearer ").strip().encode(), node.credential):
+            return Caller(institution=True)
+        raise AccessError("this is not the institution's credential", code="access.credential")
+    credential = Credential.from_header(header)
+    body = await request.body()
+    await asyncio.to_thread(_demand_signed, node, credential, request.method, target_of(request), body)
+    return Caller(institution=False, signer=credential.signer)
+
+
+def _demand_signed(node: Node, credential: Credential, method: str, target: str, body: bytes) -> None:
+    at = now()
+    demand_request(
+        credential,
+        method,
+        target,
+        body,
+        now=at,
+        domain=node.deployment.consents,
+        verifiers=node.chain.verifiers,
+    )
+    entry = {"signer": credential.signer, "nonce": credential.nonce, "expiry": credential.expiry}
+    with node.engine.begin() as connection:
+        connection.execute(sa.delete(nonces).where(nonces.c.expiry < at))
+        if not insert_new(connection, nonces, entry):
+            raise AccessError(
+                "this signed request was used before", remedy="sign a new one with a new nonce", code="access.replayed"
+            )
+
+
+async def institution(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    """AccessError unless it is the institution."""
+    if not caller.institution:
+        raise AccessError("only the institution itself may do this", code="access.institution")
+    return caller
+
+
+async def institution_or_auditor(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    """AccessError unless it is the institution, or an auditor of the trust list."""
+    if caller.institution or (caller.signer is not None and node_of(request).trust.is_auditor(caller.signer)):
+        return caller
+    raise AccessError("only the institution and the trust list's auditors may do this", code="access.auditor")
+
+
+AnyCaller = Annotated[Caller, Depends(caller_of)]
+Institution = Annotated[Caller, Depends(institution)]
+InstitutionOrAuditor = Annotated[Caller, Depends(institution_or_auditor)]
+TheNode = Annotated[Node, Depends(node_of)]

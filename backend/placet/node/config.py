@@ -1,0 +1,122 @@
+"""A node's settings: environment (`PLACET_NODE_…`, `__` between levels) over a TOML file over defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from placet.core.errors import ConfigError
+from placet.core.purposes import PURPOSES
+from placet.core.trust import Url
+from placet.core.values import Address, Name, Text, invalid
+
+Port = Annotated[int, Field(ge=0, lt=65_536)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InstitutionSettings(_Section):
+    """Who this node belongs to. `address` must be the one of `keys/signer.json`."""
+
+    address: Address
+    name: Text
+
+
+class Policy(_Section):
+    """What this institution takes part in; everything else is refused before it is signed."""
+
+    recipes: tuple[Name, ...] = ("asset-view",)
+    purposes: tuple[str, ...] = tuple(PURPOSES)
+
+
+class Limits(_Section):
+    """How much, how often. Keys are free: consents are counted by enrolled subject and in total, never by key alone."""
+
+    body_bytes: Count = 1 << 20
+    header_bytes: Count = 32_768
+    body_seconds: Annotated[float, Field(gt=0)] = 30.0
+    drafts_per_client_minute: Count = 600
+    requests_per_client_minute: Count = 6_000
+    consents_per_subject_day: Count = 5
+    consents_per_owner_day: Count = 5
+    consents_per_minute: Count = 3_000
+    consents_pending: Count = 50_000
+    batch_leaves: Annotated[int, Field(ge=1, le=65_536)] = 4_096
+    withdrawals_known_per_minute: Count = 3_000
+    withdrawals_proven_per_minute: Count = 300
+    withdrawals_unproven_per_day: Count = 50
+
+
+class NodeSettings(BaseSettings):
+    """Everything that `create_app` needs. Relative paths are relative to the file's folder."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PLACET_NODE_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    folder: Path
+    institution: InstitutionSettings
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8601
+    peer_host: str = "127.0.0.1"
+    peer_port: Port = 8602
+    public_url: Url = "http://127.0.0.1:8601"
+    chain_url: Url
+    deployment: Path
+    trust: Path
+    vault_socket: Path
+    passphrase_file: Path
+    scopes: Path = Path("scopes")
+    database_url: str | None = None
+    batch_seconds: Annotated[float, Field(gt=0, le=3600)] = 3.0
+    sync_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    limits: Limits = Limits()
+    policy: Policy = Policy()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first; what `load` read from the file comes in as arguments."""
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, file: Path) -> NodeSettings:
+        """The settings in a TOML file, under the environment's. ConfigError if they are missing or wrong."""
+        try:
+            read = TomlConfigSettingsSource(cls, toml_file=file.resolve(strict=True))()
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                "the node's settings can't be read", found=f"{file}: {error}", remedy="placet init makes them"
+            ) from None
+        read.setdefault("folder", str(file.resolve().parent))
+        return cls.build(**read)
+
+    @classmethod
+    def build(cls, **values: object) -> NodeSettings:
+        """The settings from keyword arguments, under the environment's. ConfigError if something is wrong."""
+        try:
+            return cls(**values)  # type: ignore[arg-type]
+        except ValidationError as error:
+            problem = invalid("the node's settings", error)
+            raise ConfigError(problem.message, expected=problem.expected, found=problem.found) from None
+
+    def path(self, value: Path) -> Path:
+        """A path as it stands in the settings, made absolute."""
+        return self.folder / value
+
+    @property
+    def database(self) -> str:
+        """The database's URL; an SQLite file in the folder by default."""
+        return self.database_url or f"sqlite:///{self.folder / 'state.db'}"

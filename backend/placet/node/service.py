@@ -1,0 +1,239 @@
+"""The node as one value: what every route and every loop works with, and how it is put together from settings."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from pydantic import BaseModel
+
+from placet.chain.calls import Calls
+from placet.chain.client import Chain
+from placet.chain.events import OfferMade
+from placet.chain.index import DeadConsent, Index
+from placet.chain.keystore import load_secret
+from placet.chain.sender import Sender
+from placet.core.consent import Offer, Scope
+from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError
+from placet.core.signatures import Key
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import parse, to_hex
+from placet.node.config import NodeSettings
+from placet.node.limits import ClientRates, SubjectKey
+from placet.node.metrics import Counts
+from placet.node.scopes import Scopes
+from placet.node.state import create_tables, open_engine
+from placet.vault.client import VaultClient
+from placet.vault.config import read_passphrase
+
+_MAX_TRUST = 8 << 20
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`signer` agrees to plans, `recorder` sends transactions and signs messages, `hpke` opens results (32 bytes)."""
+
+    signer: Key
+    recorder: Key
+    hpke: bytes = field(repr=False)
+
+
+@dataclass
+class Health:
+    """What the loops last saw. `chain_error` is None while the endpoint answers and is the right chain."""
+
+    checked: bool = False
+    chain_error: str | None = "not asked yet"
+    head: int | None = None
+    indexed: int | None = None
+    loops: dict[str, str] = field(default_factory=dict)
+
+    def lag(self) -> int | None:
+        """Blocks that the index is behind the chain."""
+        return None if self.head is None or self.indexed is None else max(self.head - self.indexed, 0)
+
+
+@dataclass
+class _Seen:
+    """What was asked of the index since it last moved."""
+
+    head: tuple[bytes, int] | None = None
+    ended: dict[bytes, Mapping[bytes, DeadConsent]] = field(default_factory=dict)
+    offers: Mapping[bytes, OfferMade] | None = None
+
+
+@dataclass
+class Node:
+    """Everything that belongs to one institution's node."""
+
+    settings: NodeSettings
+    deployment: Deployment
+    trust: TrustList
+    keys: Keys
+    engine: sa.Engine
+    chain: Chain
+    index: Index
+    sender: Sender
+    calls: Calls
+    vault: VaultClient
+    scopes: Scopes
+    credential: bytes = field(repr=False)
+    subjects: SubjectKey = field(repr=False)
+    clients: ClientRates = field(default_factory=ClientRates)
+    health: Health = field(default_factory=Health)
+    counts: Counts = field(default_factory=Counts)
+    _seen: _Seen = field(default_factory=_Seen, repr=False)
+
+    @property
+    def address(self) -> bytes:
+        """The institution's address on chain."""
+        return self.settings.institution.address
+
+    def demand_chain(self) -> None:
+        """ChainError (503) while the endpoint is lost: nothing is promised that can't be kept."""
+        if self.health.chain_error is not None:
+            raise ChainError(
+                "the node has no chain at the moment",
+                found=self.health.chain_error,
+                remedy="try again later; withdrawals may go to any other node",
+            )
+
+    def sync(self) -> None:
+        """Follow the chain up to its latest block. ChainError, DeploymentError for another chain; `health` tells too."""
+        try:
+            if not self.health.checked:
+                self.chain.check()
+                self.health.checked = True
+            head = self.chain.head()
+            self.health.indexed = self.index.sync()
+        except ChainError as error:
+            self.health.chain_error = error.message
+            # After a silence it may be another chain that answers.
+            self.health.checked = False
+            raise
+        self.health.head = max(head.number, self.health.indexed)
+        self.health.chain_error = None
+        if (head.hash, self.health.indexed) != self._seen.head:
+            self._seen = _Seen((head.hash, self.health.indexed))
+
+    def ended(self, offer: bytes) -> Mapping[bytes, DeadConsent]:
+        """An offer's withdrawn and revoked consents, as of the last `sync`."""
+        seen = self._seen
+        if offer not in seen.ended:
+            seen.ended[offer] = self.index.dead(offer)
+        return seen.ended[offer]
+
+    def offers(self) -> Mapping[bytes, OfferMade]:
+        """All offers on chain by id, as of the last `sync`."""
+        seen = self._seen
+        if seen.offers is None:
+            seen.offers = {made.offer: made for made in self.index.offers()}
+        return seen.offers
+
+    def own_offer(self, offer: Offer) -> Scope:
+        """The scope of one of this institution's offers that is on chain. ConsentError names whose it is otherwise."""
+        self.offer(offer.id)
+        return self.scopes.of(offer)
+
+    def offer(self, offer: bytes) -> Offer:
+        """One of this institution's offers, by id. ConsentError if it is unknown, or another institution's."""
+        made = self.offers().get(offer)
+        if made is None:
+            raise ConsentError(
+                "no such offer on chain",
+                found=to_hex(offer),
+                remedy="GET /v1/offers lists this institution's",
+                code="consent.unknown-offer",
+            )
+        if made.provider != self.address:
+            raise self._elsewhere(made.provider)
+        return made.terms
+
+    def _elsewhere(self, provider: bytes) -> ConsentError:
+        try:
+            whose = self.trust.institution(provider)
+        except NotFoundError:
+            found = to_hex(provider)
+        else:
+            found = f"{whose.name} ({to_hex(provider)}), {whose.api}"
+        return ConsentError(
+            "the offer is another institution's",
+            expected=f"{self.settings.institution.name} ({to_hex(self.address)})",
+            found=found,
+            remedy="send it to that institution's node",
+            code="consent.elsewhere",
+        )
+
+
+def open_node(settings: NodeSettings) -> Node:
+    """Read keys, files and database. ConfigError for what is missing or does not fit; does not touch the chain."""
+    deployment = _document(Deployment, settings.path(settings.deployment), "deployment file")
+    trust = _document(TrustList, settings.path(settings.trust), "trust list")
+    keys = _keys(settings)
+    engine = open_engine(settings.database)
+    create_tables(engine)
+    chain = Chain(settings.chain_url, deployment)
+    return Node(
+        settings=settings,
+        deployment=deployment,
+        trust=trust,
+        keys=keys,
+        engine=engine,
+        chain=chain,
+        index=Index(engine, chain),
+        sender=Sender(engine, chain, [keys.signer, keys.recorder]),
+        calls=Calls(deployment),
+        vault=VaultClient(settings.path(settings.vault_socket)),
+        scopes=Scopes(settings.path(settings.scopes)),
+        credential=read_credential(settings.folder / "credential"),
+        subjects=SubjectKey(keys.signer.secret),
+    )
+
+
+def write_credential(file: Path) -> None:
+    """A new random bearer token in a file of mode 0600. ConfigError if there is one already."""
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+    except OSError as error:
+        raise ConfigError("the credential can't be made", found=f"{file}: {error.strerror}") from None
+    file.write_text(secrets.token_urlsafe(32) + "\n")
+
+
+def read_credential(file: Path) -> bytes:
+    """The institution's bearer token. ConfigError if it is missing, short or readable by others."""
+    try:
+        if file.stat().st_mode & 0o077:
+            raise ConfigError("the credential is readable by others", found=file, remedy=f"chmod 600 {file}")
+        token = file.read_bytes().strip()
+    except OSError as error:
+        raise ConfigError("the credential can't be read", found=f"{file}: {error.strerror}") from None
+    if not 24 <= len(token) <= 256:
+        raise ConfigError("the credential has a strange length", expected="24 to 256 characters", found=len(token))
+    return token
+
+
+def _keys(settings: NodeSettings) -> Keys:
+    passphrase = read_passphrase(settings.path(settings.passphrase_file))
+    folder = settings.folder / "keys"
+    signer = Key(load_secret(folder / "signer.json", passphrase))
+    if signer.address != settings.institution.address:
+        raise ConfigError(
+            "the signing key is not the institution's",
+            expected=to_hex(settings.institution.address),
+            found=to_hex(signer.address),
+        )
+    recorder = Key(load_secret(folder / "recorder.json", passphrase))
+    return Keys(signer, recorder, load_secret(folder / "hpke.json", passphrase))
+
+
+def _document(model: type[T], file: Path, what: str) -> T:
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"the {what} can't be read", found=f"{file}: {error.strerror}") from None
+    return parse(model, raw, limit=_MAX_TRUST, what=what)

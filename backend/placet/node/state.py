@@ -1,0 +1,171 @@
+"""The node's own tables. They hold no subject, no opening of an enrolment and no client address."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+
+from placet.core.errors import ConfigError
+
+metadata = sa.MetaData()
+
+
+def _bytes(size: int) -> sa.LargeBinary:
+    return sa.LargeBinary(size)
+
+
+batches = sa.Table(
+    "node_batches",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("offer", _bytes(32), nullable=False),
+    sa.Column("root", _bytes(32), nullable=False),
+    sa.Column("leaves", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("block", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("retry_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error", sa.String(200)),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("offer", "root"),
+)
+"""`state`: written → anchored. `leaves`: the consent ids, 32 bytes each, ascending."""
+
+consents = sa.Table(
+    "node_consents",
+    metadata,
+    sa.Column("id", _bytes(32), primary_key=True),
+    sa.Column("offer", _bytes(32), nullable=False),
+    sa.Column("owner", _bytes(84), nullable=False),
+    sa.Column("not_before", sa.BigInteger, nullable=False),
+    sa.Column("not_after", sa.BigInteger, nullable=False),
+    sa.Column("first_opening", sa.BigInteger, nullable=False),
+    sa.Column("uses", sa.BigInteger, nullable=False),
+    sa.Column("enrolment", _bytes(32), nullable=False),
+    sa.Column("salt", _bytes(32), nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("route", sa.String(8), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("batch", sa.Integer, sa.ForeignKey("node_batches.id")),
+    sa.Column("block", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("retry_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error", sa.String(200)),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Index("node_consents_owner", "owner"),
+    sa.Index("node_consents_work", "status", "route", "offer"),
+)
+"""`route`: batch or grant. `status`: pending → anchoring → given, or refused; what the chain says comes on top."""
+
+withdrawals = sa.Table(
+    "node_withdrawals",
+    metadata,
+    sa.Column("consent", _bytes(32), primary_key=True),
+    sa.Column("owner", _bytes(84), nullable=False),
+    sa.Column("offer", _bytes(32), nullable=False),
+    sa.Column("not_before", sa.BigInteger, nullable=False),
+    sa.Column("not_after", sa.BigInteger, nullable=False),
+    sa.Column("first_opening", sa.BigInteger, nullable=False),
+    sa.Column("uses", sa.BigInteger, nullable=False),
+    sa.Column("details", _bytes(32), nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("batch", _bytes(32)),
+    sa.Column("proof", sa.LargeBinary),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("block", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("retry_at", sa.BigInteger, nullable=False, default=0),
+    sa.Column("error", sa.String(200)),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Index("node_withdrawals_state", "state"),
+)
+"""`state`: written → mined. With `batch` the withdrawal carries its proof (32 bytes a sibling)."""
+
+nonces = sa.Table(
+    "node_nonces",
+    metadata,
+    sa.Column("signer", _bytes(84), primary_key=True),
+    sa.Column("nonce", _bytes(32), primary_key=True),
+    sa.Column("expiry", sa.BigInteger, nullable=False),
+    sa.Index("node_nonces_expiry", "expiry"),
+)
+"""Nonces of signed requests, until these expire."""
+
+counters = sa.Table(
+    "node_counters",
+    metadata,
+    sa.Column("key", sa.String(96), primary_key=True),
+    sa.Column("window", sa.BigInteger, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("expiry", sa.BigInteger, nullable=False),
+    sa.Index("node_counters_expiry", "expiry"),
+)
+"""How often something happened in a window of time. Keys that stand for a person are HMACs."""
+
+uses = sa.Table(
+    "node_uses",
+    metadata,
+    sa.Column("consent", _bytes(32), primary_key=True),
+    sa.Column("job", _bytes(32), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("block", sa.BigInteger),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Index("node_uses_job", "job"),
+    sa.Index("node_uses_outcome", "outcome"),
+)
+"""Which of this node's jobs used a consent. `block` and `outcome` are the job's, as far as the chain tells."""
+
+
+def open_engine(url: str) -> sa.Engine:
+    """An engine on SQLite (WAL, foreign keys, waits for locks) or PostgreSQL; ConfigError for others. Makes no tables."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ConfigError("the database URL is malformed", expected="sqlite:///… or postgresql://…") from None
+    if parsed.get_backend_name() == "postgresql":
+        engine = sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True, max_overflow=20
+        )
+        return engine.execution_options(isolation_level="READ COMMITTED")
+    if parsed.get_backend_name() != "sqlite":
+        raise ConfigError("this database is not supported", expected="sqlite or postgresql", found=parsed.drivername)
+    if parsed.database:
+        Path(parsed.database).touch(mode=0o600)
+    engine = sa.create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False})
+    event.listen(engine, "connect", _sqlite_settings)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def create_tables(engine: sa.Engine) -> None:
+    """Make what is missing."""
+    metadata.create_all(engine)
+
+
+def _sqlite_settings(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    # A deferred transaction that reads first can't wait for the write lock any more: SQLite fails it at once.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
+    """Insert a row unless its primary key is there already; whether it was new. On both databases without an error."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+
+def now() -> int:
+    """Wall clock in Unix seconds."""
+    return int(time.time())
