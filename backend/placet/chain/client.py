@@ -268,7 +268,7 @@ class Chain:
         return sorted(found, key=lambda e: (e.block, e.log_index))
 
     def logs(self, from_block: int, to_block: int, topics: list[Any]) -> list[tuple[dict[str, Any], Event]]:
-        """The deployment's events, raw and decoded, as one `eth_getLogs` over `MAX_BLOCKS` blocks at most gives them."""
+        """The deployment's events, raw and decoded, of one `eth_getLogs` over at most `MAX_BLOCKS` blocks."""
         query = {
             "address": [to_hex(address) for address in self._contracts],
             "fromBlock": hex(from_block),

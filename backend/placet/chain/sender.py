@@ -164,6 +164,8 @@ class Sender:
         }
         for intent, signed, receipt in receipts.values():
             self._lost.pop(intent.number, None)
+            if signed.hash in self._heard:  # should the receipt vanish again, send at once
+                self._heard[signed.hash] = (self._heard[signed.hash][0], b"")
             depth = before.number - quantity(receipt["blockNumber"])
             if steady and depth >= self._chain.deployment.confirmations:
                 self._settle(intent, signed, receipt)

@@ -1,0 +1,160 @@
+"""The deployment file is checked against the chain; reads say what the contracts hold."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import pytest
+
+from placet.chain import events
+from placet.chain.client import Chain, JobStatus
+from placet.chain.local import free_port
+from placet.core.consent import Reason, Status
+from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, SignatureError
+from placet.core.signatures import Key, P256Key
+from placet.core.trust import Contract, Deployment
+
+CONTRACTS = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier")
+
+
+def other_code(name: str) -> Callable[[Deployment], Deployment]:
+    def change(deployment: Deployment) -> Deployment:
+        contract = Contract(address=getattr(deployment, name).address, code_hash=bytes(32))
+        return deployment.model_copy(update={name: contract})
+
+    return change
+
+
+WRONG: dict[str, Callable[[Deployment], Deployment]] = {
+    "chain id": lambda d: d.model_copy(update={"chain_id": 1}),
+    "genesis": lambda d: d.model_copy(update={"genesis": bytes(32)}),
+    "no code": lambda d: d.model_copy(update={"job_ledger": Contract(address=bytes(20), code_hash=bytes(32))}),
+    "swapped": lambda d: d.model_copy(update={"job_ledger": d.consent_registry, "consent_registry": d.job_ledger}),
+    **{f"code of {name}": other_code(name) for name in CONTRACTS},
+}
+
+
+def test_the_true_deployment_passes(world) -> None:
+    world.chain.check()
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_deployment_is_refused(world, change) -> None:
+    with pytest.raises(DeploymentError):
+        Chain(world.local.url, change(world.deployment)).check()
+
+
+def test_contracts_of_two_deployments_are_not_mixed(world) -> None:
+    from placet.chain.deploy import deploy
+
+    other = deploy(world.local.url, world.key, 0)
+    for name in CONTRACTS:
+        with pytest.raises(DeploymentError, match="not the deployment file's"):
+            Chain(world.local.url, world.deployment.model_copy(update={name: getattr(other, name)})).check()
+
+
+def test_an_endpoint_out_of_reach_is_a_chain_error(world) -> None:
+    with pytest.raises(ChainError, match="can't be reached"):
+        Chain(f"http://127.0.0.1:{free_port()}", world.deployment).head()
+
+
+def test_confirmed_and_now(world) -> None:
+    head = world.chain.head()
+    assert world.at_depth(2).confirmed() == head.number - 2
+    assert world.at_depth(1000).confirmed() == 0
+    world.local.rpc("evm_increaseTime", 100_000)
+    world.local.mine()
+    assert world.chain.now() == world.chain.head().timestamp >= head.timestamp + 100_000
+
+
+def test_what_nobody_made_is_not_found(world) -> None:
+    for read in (world.chain.dataset, world.chain.offer):
+        with pytest.raises(NotFoundError):
+            read(secrets.token_bytes(32))
+    assert world.chain.consent(bytes(32)).status == Status.NONE
+    assert world.chain.job(bytes(32)).status == JobStatus.NONE
+    assert world.chain.key_due(bytes(32), 0) is None
+
+
+def test_a_value_of_the_wrong_length_never_leaves(world) -> None:
+    with pytest.raises(InputError):
+        world.chain.job(b"short")
+    with pytest.raises(InputError):
+        world.calls.anchor(bytes(31), bytes(32))
+
+
+def test_reads_of_a_consent_and_as_of_a_block(world) -> None:
+    owner, offer = Key(), world.offer()
+    consent = world.consent(offer, owner, uses=2)
+    before = world.chain.head().number
+    world.send(world.calls.grant(consent, world.signed(consent, owner)))
+    state = world.chain.consent(consent.id)
+    assert (state.status, state.proven, state.uses) == (Status.GIVEN, True, 2)
+    assert (state.not_before, state.not_after) == (consent.not_before, consent.not_after)
+    assert world.chain.consent(consent.id, block=before).status == Status.NONE
+    read = world.chain.offer(offer.id)
+    assert (read.offer, read.provider, read.epoch, read.openings, read.head) == (offer, world.key.address, 0, 0, bytes(24))
+
+    use = {
+        "consumer": offer.consumer, "purpose": offer.purpose, "operations": 1,
+        "from_": consent.not_before, "until": consent.not_after, "opening": 0,
+    }  # fmt: skip
+    for change, reason in (
+        ({}, Reason.OK),
+        ({"opening": 2}, Reason.EXHAUSTED),
+        ({"until": consent.not_after + 1}, Reason.EXPIRED),
+        ({"from_": consent.not_before - 1}, Reason.NOT_YET_VALID),
+        ({"consumer": bytes(20)}, Reason.WRONG_CONSUMER),
+        ({"purpose": bytes(32)}, Reason.WRONG_PURPOSE),
+        ({"operations": 4}, Reason.WRONG_OPERATION),
+    ):
+        assert world.chain.check_consent(consent.id, offer.id, **(use | change)) == reason
+
+
+def test_events_by_class_range_and_indexed_field(world) -> None:
+    one, two = world.offer(), world.offer()
+    start = world.chain.head().number + 1
+    world.send(world.calls.anchor(one.id, b"1" * 32), world.calls.anchor(two.id, b"2" * 32))
+    anchored = world.chain.events([events.BatchAnchored], start)
+    assert [(e.offer, e.root) for e in anchored] == [(one.id, b"1" * 32), (two.id, b"2" * 32)]
+    kinds = [events.OfferMade, events.BatchAnchored]
+    found = world.chain.events(kinds, 0, offer=one.id)
+    assert [type(e) for e in found] == kinds
+    assert found[0].terms == one
+    assert world.chain.events(kinds, 0, start - 1, offer=two.id)[0].block < start
+    assert world.chain.events([events.BatchAnchored], start, root=b"2" * 32) == anchored[1:]
+    with pytest.raises(LookupError):
+        world.chain.events([events.BatchAnchored], start, consumer=b"2" * 20)
+
+
+YES = "0x631626ba7e60e01b60005260206000f3"
+SAYS_NO = {
+    "nothing there": "0x",
+    "reverts": "0x60006000fd",
+    "returns nothing": "0x00",
+    "returns one": "0x600160005260206000f3",
+    "returns four bytes only": "0x631626ba7e60e01b60005260046000f3",
+    "right value, dirty rest": "0x631626ba7e60e01b60011760005260206000f3",
+}
+
+
+def test_an_erc1271_contract_is_asked_at_the_endpoint(world) -> None:
+    account = secrets.token_bytes(20)
+    world.local.rpc("anvil_setCode", "0x" + account.hex(), YES)
+    assert world.chain.verifiers.accepts(account, bytes(32), b"anything")
+
+
+@pytest.mark.parametrize("code", SAYS_NO.values(), ids=SAYS_NO.keys())
+def test_anything_else_than_the_magic_value_is_no(world, code) -> None:
+    account = secrets.token_bytes(20)
+    world.local.rpc("anvil_setCode", "0x" + account.hex(), code)
+    with pytest.raises(SignatureError):
+        world.chain.verifiers.demand("a consent", account, bytes(32), b"anything")
+
+
+def test_passkeys_only_behind_the_deployments_verifier(world) -> None:
+    digest = secrets.token_bytes(32)
+    good, stranger = P256Key(world.deployment.p256_verifier.address), P256Key(bytes(20))
+    assert world.chain.verifiers.accepts(good.signer, digest, good.sign(digest))
+    assert not world.chain.verifiers.accepts(stranger.signer, digest, stranger.sign(digest))
