@@ -1,0 +1,80 @@
+"""The enrolling service over HTTP: one endpoint that matters. Errors are RFC 9457 problem details."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from placet.core.consent import Enrolment
+from placet.core.errors import AccessError, InputError, LimitError, PlacetError
+from placet.core.requests import Credential
+from placet.core.values import parse, to_hex
+from placet.identity.service import PATH, Enrolling, EnrolmentRequest
+
+MAX_BODY = 4096
+_STATUS: tuple[tuple[type[PlacetError], int], ...] = ((LimitError, 429), (AccessError, 403), (InputError, 400))
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": EnrolmentRequest.model_json_schema()}},
+    },
+    "responses": {
+        str(status): {"description": what, "content": {"application/problem+json": {}}}
+        for status, what in ((400, "malformed"), (403, "refused"), (413, "too large"), (429, "too often"))
+    },
+}
+
+
+def create_app(enrolling: Enrolling, name: str) -> FastAPI:
+    """The app for one enroller."""
+    app = FastAPI(title=f"Placet enrolment: {name}", version="1", docs_url=None, redoc_url=None)
+
+    @app.exception_handler(PlacetError)
+    async def problem(_: Request, error: PlacetError) -> JSONResponse:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+        return _problem(413 if error.code == "limit.size" else status, error)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Is the service up, and who is it?"""
+        return {"status": "ok", "name": name, "enroller": to_hex(enrolling.address)}
+
+    @app.post(PATH, openapi_extra=_BODY)
+    async def enrol(request: Request) -> Enrolment:
+        """Enrol a key for a person. `Authorization: Placet …` is the key's own signature over this request."""
+        credential = Credential.from_header(request.headers.get("authorization", ""))
+        raw = await _read(request)
+        body = parse(EnrolmentRequest, raw, limit=MAX_BODY, what="enrolment request")
+        return await enrolling.enrol(body, credential, raw)
+
+    return app
+
+
+def _problem(status: int, error: PlacetError) -> JSONResponse:
+    content = {
+        "type": f"urn:placet:problem:{error.code}",
+        "title": "The request was refused",
+        "status": status,
+        "code": error.code,
+        "detail": error.message,
+        "expected": error.expected,
+        "found": error.found,
+        "remedy": error.remedy,
+    }
+    return JSONResponse(
+        {name: value for name, value in content.items() if value is not None},
+        status_code=status,
+        headers={"Cache-Control": "no-store"} | ({"Retry-After": "2"} if error.code == "limit.busy" else {}),
+        media_type="application/problem+json",
+    )
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise LimitError("the request is too large", expected=f"at most {MAX_BODY} bytes", code="limit.size")
+    return bytes(body)

@@ -1,0 +1,173 @@
+"""The register of persons: a CSV file `subject,code`, where `code` is the scrypt hash of a person's access code.
+
+A hash reads `scrypt$N$r$p$salt$digest` (salt and digest in hex). Codes have 125 random bits and are shown once.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import hashlib
+import hmac
+import io
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet.core.errors import ConfigError, InputError
+
+MAX_REGISTER = 256 << 20
+MAX_SUBJECT = 256
+MAX_CODE = 256
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 letters and digits without l, o, 0, 1
+_COST = (2**14, 8, 1)
+
+
+@dataclass(frozen=True)
+class CodeHash:
+    """A stored access code: scrypt (RFC 7914) with cost n, r, p."""
+
+    n: int
+    r: int
+    p: int
+    salt: bytes
+    digest: bytes
+
+    def __str__(self) -> str:
+        return f"scrypt${self.n}${self.r}${self.p}${self.salt.hex()}${self.digest.hex()}"
+
+    @classmethod
+    def parse(cls, text: str) -> CodeHash:
+        """InputError for anything but such a hash within sane costs."""
+        parts = text.split("$")
+        try:
+            name, n, r, p = parts[0], int(parts[1]), int(parts[2]), int(parts[3])
+            salt, digest = bytes.fromhex(parts[4]), bytes.fromhex(parts[5])
+        except (IndexError, ValueError):
+            raise InputError("an access code's hash is malformed", expected="scrypt$N$r$p$salt$digest") from None
+        power = n >= 2**12 and n & (n - 1) == 0
+        sane = power and n <= 2**18 and 1 <= r <= 16 and 1 <= p <= 4 and n * r <= 2**21
+        if len(parts) != 6 or name != "scrypt" or not sane or len(salt) < 16 or len(digest) != 32:
+            raise InputError("an access code's hash is out of bounds", expected="scrypt, N 2^12..2^18, 32-byte digest")
+        return cls(n, r, p, salt, digest)
+
+    @classmethod
+    def of(cls, code: str) -> CodeHash:
+        salt = secrets.token_bytes(16)
+        return cls(*_COST, salt, _scrypt(code, salt, *_COST))
+
+    def fits(self, code: str) -> bool:
+        """Constant-time comparison with a code."""
+        return hmac.compare_digest(_scrypt(code, self.salt, self.n, self.r, self.p), self.digest)
+
+
+def _scrypt(code: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(code.encode(), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r + (1 << 20), dklen=32)
+
+
+def new_code() -> str:
+    """A fresh access code: five groups of five letters and digits, 125 bits."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(5))
+
+
+_NOBODY = CodeHash.of(new_code())
+
+
+class Register:
+    """Persons by subject. Reads the file anew when it has changed on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._codes: dict[str, CodeHash] = {}
+        self._refresh()
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def code_of(self, subject: str) -> CodeHash:
+        """The stored hash; for somebody unknown one that no code fits, at the same cost."""
+        self._refresh()
+        return self._codes.get(subject, _NOBODY)
+
+    def _refresh(self) -> None:
+        try:
+            stat = self._path.stat()
+        except OSError as error:
+            raise ConfigError(
+                "the register of persons can't be read",
+                found=f"{self._path}: {error.strerror}",
+                remedy="make it with: placet identity add",
+            ) from None
+        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if seen != self._seen:
+            self._codes = read_register(self._path)
+            self._seen = seen
+
+
+def read_register(path: Path) -> dict[str, CodeHash]:
+    """Parse the register; InputError with line number, never with a person's name."""
+    if path.stat().st_size > MAX_REGISTER:
+        raise InputError("the register is too large", expected=f"at most {MAX_REGISTER} bytes")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("the register is not UTF-8", found=path) from None
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    codes: dict[str, CodeHash] = {}
+    try:
+        if next(rows, None) != ["subject", "code"]:
+            raise InputError("the register has another header", expected="subject,code")
+        for row in rows:
+            if len(row) != 2 or not 1 <= len(row[0]) <= MAX_SUBJECT:
+                raise InputError("a bad line in the register", expected="subject,code", found=f"line {rows.line_num}")
+            if row[0] in codes:
+                raise InputError("a person stands in the register twice", found=f"line {rows.line_num}")
+            try:
+                codes[row[0]] = CodeHash.parse(row[1])
+            except InputError as error:
+                raise InputError(error.message, expected=error.expected, found=f"line {rows.line_num}") from None
+    except csv.Error as error:
+        raise InputError("the register is not CSV", found=f"line {rows.line_num}: {error}") from None
+    return codes
+
+
+def add_persons(path: Path, subjects: Sequence[str]) -> dict[str, str]:
+    """Add persons (or give known ones a new code) and return their fresh access codes, by subject."""
+    for subject in subjects:
+        if not 1 <= len(subject) <= MAX_SUBJECT:
+            raise InputError("a subject has a bad length", expected=f"1 to {MAX_SUBJECT} characters")
+    fresh = {subject: new_code() for subject in subjects}
+    with _locked(path):
+        codes = read_register(path) if path.exists() else {}
+        codes.update({subject: CodeHash.of(code) for subject, code in fresh.items()})
+        _write(path, codes)
+    return fresh
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, codes: dict[str, CodeHash]) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    fresh = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as sink:
+            writer = csv.writer(sink)
+            writer.writerow(("subject", "code"))
+            writer.writerows((subject, str(code)) for subject, code in codes.items())
+            sink.flush()
+            os.fsync(sink.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise

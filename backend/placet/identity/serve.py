@@ -1,0 +1,52 @@
+"""Run the enrolling service as a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import uvicorn
+
+from placet.chain.keystore import load_secret
+from placet.core.errors import ConfigError
+from placet.core.signatures import Key, Verifiers
+from placet.core.trust import Deployment
+from placet.core.values import parse
+from placet.identity.app import create_app
+from placet.identity.register import Register
+from placet.identity.service import Enrolling
+from placet.identity.settings import IdentitySettings
+
+
+def enrolling_of(settings: IdentitySettings) -> Enrolling:
+    """The service that the settings describe; ConfigError for what is missing."""
+    passphrase = _read(settings.passphrase_file).decode().rstrip("\r\n")
+    deployment = parse(Deployment, _read(settings.deployment), what=str(settings.deployment))
+    return Enrolling(
+        Key(load_secret(settings.key, passphrase)),
+        Register(settings.register_file),
+        deployment.consents,
+        Verifiers(frozenset({deployment.p256_verifier.address})),
+        a_day=settings.enrolments_a_day,
+    )
+
+
+def serve(settings: IdentitySettings) -> None:
+    """Serve until SIGTERM or SIGINT. No access log: it would say who enrols when."""
+    app = create_app(enrolling_of(settings), settings.name)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_level="warning",
+        limit_concurrency=256,
+        timeout_keep_alive=10,
+        server_header=False,
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError("a file can't be read", found=f"{path}: {error.strerror}") from None

@@ -1,0 +1,118 @@
+"""The decision to enrol: a person's code is right, and the caller holds the key. Nothing about it is kept or logged."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from placet.core.consent import Enrolment, enrolment_hash, subject_commitment
+from placet.core.eip712 import Domain
+from placet.core.errors import AccessError, LimitError
+from placet.core.requests import MAX_LIFETIME, Credential, demand_request
+from placet.core.signatures import Key, Verifiers
+from placet.core.values import Bytes32, Signer, Value
+from placet.identity.limits import Limits
+from placet.identity.register import MAX_CODE, MAX_SUBJECT, Register
+
+PATH = "/v1/enrolments"
+_CODE_MEMORY = 300.0
+_MOST = 100_000
+_QUEUE = 256
+
+
+class EnrolmentRequest(Value):
+    """The body of `POST /v1/enrolments`; the request itself is signed by `owner`. `salt` is the owner's own."""
+
+    owner: Signer
+    subject: Annotated[str, Field(min_length=1, max_length=MAX_SUBJECT)]
+    salt: Bytes32
+    code: Annotated[str, Field(min_length=1, max_length=MAX_CODE)]
+
+    def __repr__(self) -> str:
+        return "EnrolmentRequest(…)"
+
+    __str__ = __repr__
+
+
+class Enrolling:
+    """One enroller: its key, its register, its limits. Checked codes are remembered for minutes as keyed hashes."""
+
+    def __init__(
+        self,
+        key: Key,
+        register: Register,
+        domain: Domain,
+        verifiers: Verifiers,
+        *,
+        a_day: int = 200,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._key = key
+        self._register = register
+        self._domain = domain
+        self._verifiers = verifiers
+        self._limits = Limits(a_day)
+        self._clock = clock
+        self._memory_key = secrets.token_bytes(32)
+        self._right: OrderedDict[bytes, float] = OrderedDict()
+        self._nonces: OrderedDict[bytes, float] = OrderedDict()
+        self._one_at_a_time = asyncio.Lock()
+        self._waiting = 0
+
+    @property
+    def address(self) -> bytes:
+        """The enroller's address, as scopes and trust lists name it."""
+        return self._key.address
+
+    async def enrol(self, request: EnrolmentRequest, credential: Credential, raw: bytes) -> Enrolment:
+        """Sign (owner, subject commitment). AccessError or LimitError; neither tells whether the person is known."""
+        now = self._clock()
+        if credential.signer != request.owner:
+            raise AccessError("the request is signed by another key than it enrols", code="access.signer")
+        demand_request(credential, "POST", PATH, raw, now=int(now), domain=self._domain, verifiers=self._verifiers)
+        self._demand_new(credential.nonce, now)
+        await self._demand_code(request.subject, request.code)
+        commitment = subject_commitment(request.subject, request.salt)
+        signature = self._key.sign(self._domain.digest(enrolment_hash(request.owner, commitment)))
+        return Enrolment(enroller=self._key.address, subject=commitment, signature=signature)
+
+    def _demand_new(self, nonce: bytes, now: float) -> None:
+        if nonce in self._nonces:
+            raise AccessError("the signed request was used before", code="access.replayed")
+        self._nonces[nonce] = now
+        while len(self._nonces) > _MOST or next(iter(self._nonces.values())) < now - MAX_LIFETIME - 1:
+            self._nonces.popitem(last=False)
+
+    async def _demand_code(self, subject: str, code: str) -> None:
+        stored = self._register.code_of(subject)
+        memory = hmac.digest(self._memory_key, f"{stored}\0{subject}\0{code}".encode(), hashlib.sha256)
+        self._limits.demand_unlocked(subject, self._clock())
+        if self._right.get(memory, 0.0) <= self._clock():
+            if self._waiting >= _QUEUE:
+                raise LimitError("too many enrolments at a time", remedy="try again in a minute", code="limit.busy")
+            self._waiting += 1
+            try:
+                async with self._one_at_a_time:
+                    # Again, since others may have tried the same person while this one waited.
+                    self._limits.demand_unlocked(subject, self._clock())
+                    right = await asyncio.to_thread(stored.fits, code)
+                    if not right:
+                        self._limits.failed(subject, self._clock())
+            finally:
+                self._waiting -= 1
+            if not right:
+                raise AccessError(
+                    "person and code do not fit", remedy="ask the enroller for a new code", code="access.code"
+                )
+            self._right[memory] = self._clock() + _CODE_MEMORY
+            if len(self._right) > _MOST:
+                self._right.popitem(last=False)
+        self._limits.succeeded(subject)

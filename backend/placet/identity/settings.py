@@ -1,0 +1,58 @@
+"""Settings of the enrolling service: environment (`PLACET_IDENTITY_…`) over a TOML file over defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from placet.core.errors import ConfigError
+from placet.core.values import invalid
+
+
+class IdentitySettings(BaseSettings):
+    """Relative paths count from the TOML file's folder."""
+
+    model_config = SettingsConfigDict(env_prefix="PLACET_IDENTITY_", extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=400)]
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)]
+    key: Path
+    passphrase_file: Path
+    register_file: Path
+    deployment: Path
+    enrolments_a_day: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)
+
+
+def load_settings(path: Path) -> IdentitySettings:
+    """ConfigError if the file is missing or malformed."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = IdentitySettings(**values)
+    except OSError as error:
+        raise ConfigError("the settings can't be read", found=f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("the settings are not TOML", found=f"{path}: {error}") from None
+    except ValidationError as error:
+        wrong = invalid(str(path), error)
+        raise ConfigError(wrong.message, expected=wrong.expected, found=wrong.found) from None
+    folder = path.resolve().parent
+    paths = {
+        name: folder / getattr(settings, name) for name in ("key", "passphrase_file", "register_file", "deployment")
+    }
+    return settings.model_copy(update=paths)

@@ -1,0 +1,98 @@
+"""What nodes answer to an owner, as far as the owner's client reads it. Unknown fields are passed over."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+
+from placet.core.consent import CompactConsent, Consent, Offer, Scope
+from placet.core.values import U32, U48, Bytes32
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class OfferAnswer(_Answer):
+    """An offer with its opened scope and the number of jobs opened so far."""
+
+    id: Bytes32
+    offer: Offer
+    scope: Scope
+    openings: U32
+
+
+class OffersAnswer(_Answer):
+    offers: Annotated[tuple[OfferAnswer, ...], Field(max_length=10_000)]
+
+
+class DraftAnswer(_Answer):
+    """A consent to be signed."""
+
+    id: Bytes32
+    consent: Consent
+    notice: Annotated[str, Field(max_length=20_000)]
+    typed_data: Annotated[dict[str, JsonValue], Field(validation_alias="typed_data")]
+
+
+class AcceptedAnswer(_Answer):
+    id: Bytes32
+    status: Annotated[str, Field(max_length=40)]
+
+
+class BatchAnswer(_Answer):
+    """Where a consent lies in its batch."""
+
+    root: Bytes32
+    proof: Annotated[tuple[Bytes32, ...], Field(max_length=64)]
+    block: int | None = None
+
+
+class ConsentAnswer(_Answer):
+    """A consent as its node sees it."""
+
+    id: Bytes32
+    status: Annotated[str, Field(max_length=40)]
+    offer: Bytes32
+    consent: CompactConsent
+    batch: BatchAnswer | None = None
+    block: int | None = None
+    error: str | None = None
+
+
+class ConsentsAnswer(_Answer):
+    consents: Annotated[tuple[ConsentAnswer, ...], Field(max_length=10_000)]
+    cursor: Annotated[str, Field(max_length=400)] | None = None
+
+
+class UseAnswer(_Answer):
+    """One job that used a consent."""
+
+    job: Bytes32
+    attempt: U32
+    at: U48
+    outcome: Annotated[str, Field(max_length=40)]
+    block: int | None = None
+
+
+class UsesAnswer(_Answer):
+    uses: Annotated[tuple[UseAnswer, ...], Field(max_length=100_000)]
+
+
+class WithdrawalDraftAnswer(_Answer):
+    """A withdrawal to be signed."""
+
+    typed_data: Annotated[dict[str, JsonValue], Field(validation_alias="typed_data")]
+
+
+class ProblemAnswer(_Answer):
+    """RFC 9457 problem details, as nodes and enrollers answer them."""
+
+    code: Annotated[str, Field(max_length=100)] = "unknown"
+    title: Annotated[str, Field(max_length=1000)] = ""
+    detail: Annotated[str, Field(max_length=4000)] = ""
+    expected: str | None = None
+    found: str | None = None
+    remedy: str | None = None

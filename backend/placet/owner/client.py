@@ -1,0 +1,353 @@
+"""The data owner's client. It believes neither node nor enroller: whatever is signed is derived here once more, from
+the owner's own copies of the trust list and the deployment file, and must be the same bit for bit.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode
+
+import httpx
+
+from placet.core.consent import (
+    NO_ENROLMENT,
+    Consent,
+    Enrolment,
+    EnrolmentOpening,
+    Offer,
+    Scope,
+    demand_derived,
+    derive,
+    enrolment_hash,
+    notice,
+    withdrawal_hash,
+    withdrawal_typed_data,
+)
+from placet.core.errors import ConsentError, InputError, NotFoundError, SignatureError
+from placet.core.hashing import canonical
+from placet.core.merkle import batch_verify
+from placet.core.signatures import Verifiers
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import to_hex
+from placet.owner.answers import (
+    AcceptedAnswer,
+    ConsentAnswer,
+    ConsentsAnswer,
+    DraftAnswer,
+    OffersAnswer,
+    UseAnswer,
+    UsesAnswer,
+    WithdrawalDraftAnswer,
+)
+from placet.owner.keys import Kind, OwnerKey, new_key
+from placet.owner.wire import Signing, ask
+
+Anchored = Callable[[bytes, bytes], int]
+"""(offer, batch root) → when the chain says it was anchored, 0 if never. The caller's own chain endpoint answers."""
+
+
+@dataclass(frozen=True)
+class Offered:
+    """An offer whose scope, provider and consumer were checked against the owner's trust list."""
+
+    api: str
+    offer: Offer
+    scope: Scope
+    openings: int
+
+    @property
+    def id(self) -> bytes:
+        return self.offer.id
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A consent that was derived here, and the plain words whose hash stands in it."""
+
+    consent: Consent
+    notice: str
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A consent ready to be sent; sending it twice is the same as once."""
+
+    api: str
+    consent: Consent
+    signature: bytes
+    enrolment: Enrolment
+    opening: EnrolmentOpening
+
+
+class OwnerClient:
+    """Speaks to nodes and enrollers for owners. Use as `async with OwnerClient(deployment, trust) as client`."""
+
+    def __init__(self, deployment: Deployment, trust: TrustList, *, connections: int = 32) -> None:
+        self.deployment = deployment
+        self.trust = trust
+        self._domain = deployment.consents
+        self._verifiers = Verifiers(frozenset({deployment.p256_verifier.address}))
+        self._http = httpx.AsyncClient(
+            trust_env=False,
+            timeout=30.0,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    def new_key(self, kind: Kind = Kind.SECP256K1) -> OwnerKey:
+        """A fresh key for one consent."""
+        return new_key(kind, self.deployment.p256_verifier.address)
+
+    async def offers(self, api: str) -> list[Offered]:
+        """A node's offers. ConsentError if one does not hold together or names strangers."""
+        answer = await ask(self._http, OffersAnswer, "GET", api, "/v1/offers")
+        return [self._checked(api, one.id, one.offer, one.scope, one.openings) for one in answer.offers]
+
+    async def offer(self, api: str, offer: bytes) -> Offered:
+        """One of a node's offers; NotFoundError if it is none."""
+        for one in await self.offers(api):
+            if one.id == offer:
+                return one
+        raise NotFoundError("the node has no such offer", found=to_hex(offer), remedy=f"ask {api}/v1/offers")
+
+    def _checked(self, api: str, identity: bytes, offer: Offer, scope: Scope, openings: int) -> Offered:
+        if offer.id != identity:
+            raise ConsentError("the offer's id is not its own", expected=to_hex(offer.id), found=to_hex(identity))
+        derive_words(offer, scope, self.trust)
+        return Offered(api, offer, scope, openings)
+
+    def prepare(
+        self,
+        offered: Offered,
+        owner: bytes,
+        *,
+        not_after: int,
+        uses: int,
+        not_before: int | None = None,
+        enrolment: bytes = NO_ENROLMENT,
+    ) -> Draft:
+        """A draft without asking the node. Times in Unix seconds; `not_before` is now unless given."""
+        start = int(time.time()) if not_before is None else not_before
+        consent = derive(
+            owner,
+            offered.offer,
+            offered.scope,
+            self.trust.name,
+            not_before=start,
+            not_after=not_after,
+            first_opening=offered.openings,
+            uses=uses,
+            enrolment=enrolment,
+            salt=secrets.token_bytes(32),
+        )
+        words = notice(offered.offer, offered.scope, self.trust.name, start, not_after, uses)
+        return Draft(consent, words, offered.scope)
+
+    async def draft(
+        self,
+        offered: Offered,
+        owner: bytes,
+        *,
+        not_after: int,
+        uses: int,
+        not_before: int | None = None,
+        enrolment: bytes = NO_ENROLMENT,
+    ) -> Draft:
+        """The node's draft. ConsentError unless it is exactly what was asked for and says what the offer says."""
+        start = int(time.time()) if not_before is None else not_before
+        body = {
+            "owner": to_hex(owner),
+            "offer": to_hex(offered.id),
+            "notBefore": start,
+            "notAfter": not_after,
+            "uses": uses,
+        } | ({} if enrolment == NO_ENROLMENT else {"enrolment": to_hex(enrolment)})
+        answer = await ask(self._http, DraftAnswer, "POST", offered.api, "/v1/consents/draft", canonical(body))
+        consent = answer.consent
+        asked = (owner, offered.id, start, not_after, uses, enrolment)
+        got = (
+            consent.owner,
+            consent.offer.id,
+            consent.not_before,
+            consent.not_after,
+            consent.uses,
+            consent.details.enrolment,
+        )
+        if asked != got:
+            raise ConsentError("the draft is not what was asked for", remedy="don't sign; tell the institution")
+        self._demand_honest(consent, answer, offered)
+        return Draft(consent, answer.notice, offered.scope)
+
+    def _demand_honest(self, consent: Consent, answer: DraftAnswer, offered: Offered) -> None:
+        demand_derived(consent, offered.scope, self.trust.name)
+        own = notice(offered.offer, offered.scope, self.trust.name, consent.not_before, consent.not_after, consent.uses)
+        typed = consent.typed_data(self._domain)
+        for what, expected, found in (
+            ("id", consent.id, answer.id),
+            ("notice", own, answer.notice),
+            ("typed data", canonical(typed), canonical(answer.typed_data)),
+        ):
+            if expected != found:
+                raise ConsentError(
+                    f"the draft's {what} says something else than its offer",
+                    remedy="don't sign; tell the institution",
+                    code="consent.altered",
+                )
+
+    async def enrol(self, enroller: str, key: Signing, opening: EnrolmentOpening, code: str) -> Enrolment:
+        """Have `key` enrolled for the person in `opening`; `enroller` is the service's URL. SignatureError if its
+        answer is not what the owner asked for, signed by the enroller itself."""
+        body = canonical(
+            {"owner": to_hex(key.signer), "subject": opening.subject, "salt": to_hex(opening.salt), "code": code}
+        )
+        enrolment = await ask(
+            self._http, Enrolment, "POST", enroller, "/v1/enrolments", body, key=key, domain=self._domain
+        )
+        if enrolment.subject != opening.commitment:
+            raise SignatureError("the enroller signed another person", expected=to_hex(opening.commitment))
+        digest = self._domain.digest(enrolment_hash(key.signer, enrolment.subject))
+        self._verifiers.demand("the enrolment", enrolment.enroller, digest, enrolment.signature)
+        if not self.trust.is_enroller(enrolment.enroller):
+            raise SignatureError("the trust list does not name this enroller", found=to_hex(enrolment.enroller))
+        return enrolment
+
+    def sign(self, api: str, key: Signing, draft: Draft, enrolment: Enrolment, opening: EnrolmentOpening) -> Signed:
+        """Sign a draft. ConsentError if the enrolment is none that its offer accepts."""
+        consent = draft.consent
+        if key.signer != consent.owner:
+            raise InputError("this key is not the draft's owner", expected=to_hex(consent.owner))
+        if enrolment.subject != consent.details.enrolment or enrolment.enroller not in draft.scope.enrollers:
+            raise ConsentError(
+                "the offer does not accept this enrolment",
+                expected=", ".join(map(to_hex, draft.scope.enrollers)),
+                found=to_hex(enrolment.enroller),
+                remedy="enrol at a service that the offer lists",
+            )
+        return Signed(api, consent, key.sign(self._domain.digest(consent.id)), enrolment, opening)
+
+    async def submit(self, signed: Signed) -> str:
+        """Send a signed consent and return its status; the same again changes nothing."""
+        body = {
+            "consent": signed.consent.to_json(),
+            "signature": to_hex(signed.signature),
+            "enrolment": {**signed.enrolment.to_json(), "opening": signed.opening.to_json()},
+        }
+        return await self._submitted(signed.api, signed.consent, body)
+
+    async def submit_own(self, api: str, consent: Consent, signature: bytes) -> str:
+        """Send an institution's consent for its own data, which has no enrolment."""
+        body = {"consent": consent.to_json(), "signature": to_hex(signature)}
+        return await self._submitted(api, consent, body)
+
+    async def _submitted(self, api: str, consent: Consent, body: Mapping[str, object]) -> str:
+        answer = await ask(self._http, AcceptedAnswer, "POST", api, "/v1/consents", canonical(body))
+        if answer.id != consent.id:
+            raise ConsentError("the node took on another consent", expected=to_hex(consent.id), found=to_hex(answer.id))
+        return answer.status
+
+    async def give(
+        self,
+        offered: Offered,
+        subject: str,
+        code: str,
+        enroller: str,
+        *,
+        not_after: int,
+        uses: int,
+        not_before: int | None = None,
+        kind: Kind = Kind.SECP256K1,
+    ) -> tuple[OwnerKey, Signed]:
+        """All of it in one go, without asking anybody: a fresh key, enrolment, signature, submission."""
+        key = self.new_key(kind)
+        opening = EnrolmentOpening(subject=subject, salt=secrets.token_bytes(32))
+        draft = self.prepare(
+            offered, key.signer, not_before=not_before, not_after=not_after, uses=uses, enrolment=opening.commitment
+        )
+        signed = self.sign(offered.api, key, draft, await self.enrol(enroller, key, opening, code), opening)
+        await self.submit(signed)
+        return key, signed
+
+    async def consent(self, api: str, key: Signing, consent: bytes) -> ConsentAnswer:
+        """What the node says of a consent of `key`."""
+        path = f"/v1/consents/{to_hex(consent)}"
+        return await ask(self._http, ConsentAnswer, "GET", api, path, key=key, domain=self._domain)
+
+    async def consents(self, api: str, key: Signing, *, status: str | None = None) -> list[ConsentAnswer]:
+        """All consents of `key` at a node, at most 100 pages."""
+        found: list[ConsentAnswer] = []
+        query = {"owner": to_hex(key.signer)} | ({} if status is None else {"status": status})
+        for _ in range(100):
+            path = f"/v1/consents?{urlencode(query)}"
+            page = await ask(self._http, ConsentsAnswer, "GET", api, path, key=key, domain=self._domain)
+            found += page.consents
+            if page.cursor is None:
+                break
+            query["cursor"] = page.cursor
+        return found
+
+    async def uses(self, api: str, key: Signing, consent: bytes) -> tuple[UseAnswer, ...]:
+        """Which jobs used a consent, when, and how they ended."""
+        path = f"/v1/consents/{to_hex(consent)}/uses"
+        return (await ask(self._http, UsesAnswer, "GET", api, path, key=key, domain=self._domain)).uses
+
+    async def withdraw(self, api: str, key: Signing, consent: bytes) -> str:
+        """Withdraw a consent of `key` and return its status. ConsentError if the node's draft withdraws another one."""
+        path = f"/v1/consents/{to_hex(consent)}/withdrawal"
+        draft = await ask(self._http, WithdrawalDraftAnswer, "POST", api, path + "/draft", key=key, domain=self._domain)
+        if canonical(draft.typed_data) != canonical(withdrawal_typed_data(consent, self._domain)):
+            raise ConsentError("the node's draft withdraws something else", remedy="withdraw at another node")
+        signature = key.sign(self._domain.digest(withdrawal_hash(consent)))
+        body = canonical({"signature": to_hex(signature)})
+        answer = await ask(self._http, AcceptedAnswer, "POST", api, path, body, key=key, domain=self._domain)
+        return answer.status
+
+    async def check(self, api: str, key: Signing, consent: Consent, anchored: Anchored) -> ConsentAnswer:
+        """See that a batched consent really stands under a root on chain: its leaf, its proof, the root's block.
+
+        ConsentError if something is not true; `batch` of the answer is None as long as the consent is in no batch.
+        """
+        answer = await self.consent(api, key, consent.id)
+        if answer.id != consent.id or answer.offer != consent.offer.id:
+            raise ConsentError("the node shows another consent", expected=to_hex(consent.id), found=to_hex(answer.id))
+        if answer.batch is None:
+            return answer
+        if not batch_verify(answer.batch.root, consent.id, answer.batch.proof):
+            raise ConsentError("the proof does not lead to the batch's root", remedy="tell the institution")
+        if answer.batch.block is not None and anchored(consent.offer.id, answer.batch.root) == 0:
+            raise ConsentError(
+                "the chain holds no such batch", found=to_hex(answer.batch.root), remedy="tell the institution"
+            )
+        return answer
+
+
+def derive_words(offer: Offer, scope: Scope, trust: TrustList) -> Consent:
+    """A consent to the offer by nobody. ConsentError unless offer and scope fit; NotFoundError for strangers."""
+    return derive(
+        bytes(20),
+        offer,
+        scope,
+        trust.name,
+        not_before=0,
+        not_after=0,
+        first_opening=0,
+        uses=1,
+        enrolment=NO_ENROLMENT,
+        salt=bytes(32),
+    )

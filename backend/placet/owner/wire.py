@@ -1,0 +1,131 @@
+"""HTTP as owners speak it: requests signed by a consent's own key, problem details back as errors."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import Protocol, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from placet.core.eip712 import Domain
+from placet.core.errors import (
+    AccessError,
+    ChainError,
+    ConfigError,
+    ConsentError,
+    InputError,
+    LimitError,
+    NotFoundError,
+    PeerError,
+    PlacetError,
+    PlanError,
+    SignatureError,
+    StateError,
+    WarrantError,
+)
+from placet.core.requests import Credential, request_hash
+from placet.core.values import parse
+from placet.owner.answers import ProblemAnswer
+
+LIFETIME = 120
+MAX_ANSWER = 32 << 20
+TRIES = 4
+_KINDS: dict[str, type[PlacetError]] = {
+    kind.code: kind
+    for kind in (
+        AccessError,
+        ChainError,
+        ConfigError,
+        ConsentError,
+        InputError,
+        LimitError,
+        NotFoundError,
+        PeerError,
+        PlanError,
+        SignatureError,
+        StateError,
+        WarrantError,
+    )
+}
+M = TypeVar("M", bound=BaseModel)
+
+
+class Signing(Protocol):
+    """A key that signs requests and consents; `signer` is its ERC-7913 form."""
+
+    @property
+    def signer(self) -> bytes: ...
+
+    def sign(self, digest: bytes, /) -> bytes: ...
+
+
+def signed_header(key: Signing, method: str, path: str, body: bytes, domain: Domain) -> str:
+    """The `Authorization` header of one request by `key`; good for LIFETIME seconds, once."""
+    nonce, expiry = secrets.token_bytes(32), int(time.time()) + LIFETIME
+    signature = key.sign(domain.digest(request_hash(method, path, body, nonce, expiry)))
+    return Credential(signer=key.signer, nonce=nonce, expiry=expiry, signature=signature).header()
+
+
+async def ask(
+    http: httpx.AsyncClient,
+    model: type[M],
+    method: str,
+    base: str,
+    path: str,
+    body: bytes = b"",
+    *,
+    key: Signing | None = None,
+    domain: Domain | None = None,
+) -> M:
+    """One request and its answer. PlacetError as the other side's problem says, PeerError if it is unreachable.
+
+    Tried again after a lost connection, 429 with a short `Retry-After` and 503: everything here may be sent twice.
+    """
+    failure: PlacetError = PeerError("no answer", found=base)
+    for attempt in range(TRIES):
+        headers = {"Content-Type": "application/json"} if body else {}
+        if key is not None and domain is not None:
+            headers["Authorization"] = signed_header(key, method, path, body, domain)
+        try:
+            answer = await http.request(method, base.rstrip("/") + path, content=body or None, headers=headers)
+        except httpx.HTTPError as error:
+            failure = PeerError(f"{base} can't be reached", found=type(error).__name__, remedy="is it running?")
+            wait = 0.2 * 2**attempt
+        else:
+            if answer.is_success:
+                return parse(model, answer.content, limit=MAX_ANSWER, what=f"the answer of {base}{path.split('?')[0]}")
+            failure = problem_of(answer, base)
+            wait = _retry_after(answer, attempt)
+            if wait is None:
+                raise failure
+        if attempt + 1 < TRIES:
+            await asyncio.sleep(wait)
+    raise failure
+
+
+def _retry_after(answer: httpx.Response, attempt: int) -> float | None:
+    if answer.status_code not in (429, 503):
+        return None
+    text = answer.headers.get("retry-after", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 4):
+        return 0.5 * 2**attempt if answer.status_code == 503 else None
+    return float(text) if float(text) <= 10 else None
+
+
+def problem_of(answer: httpx.Response, base: str) -> PlacetError:
+    """A problem document as the error that it was on the other side."""
+    try:
+        problem = parse(ProblemAnswer, answer.content[: 1 << 16], what="problem")
+    except InputError:
+        return PeerError(f"{base} refused", expected="problem details", found=f"HTTP {answer.status_code}")
+    kind = _KINDS.get(problem.code.split(".")[0], PlacetError)
+    return kind(
+        problem.detail or problem.title or f"HTTP {answer.status_code}",
+        expected=problem.expected,
+        found=problem.found,
+        remedy=problem.remedy,
+        code=problem.code,
+    )

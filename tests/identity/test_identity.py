@@ -1,0 +1,253 @@
+"""The enrolling service: who gets a signature, who is slowed down, what leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from placet.core.consent import Enrolment, enrolment_hash, subject_commitment
+from placet.core.eip712 import consent_domain
+from placet.core.errors import ConfigError, InputError
+from placet.core.hashing import canonical
+from placet.core.requests import Credential, request_hash
+from placet.core.signatures import Key, P256Key, Verifiers, recover
+from placet.core.values import parse, to_hex
+from placet.identity.app import MAX_BODY, create_app
+from placet.identity.limits import FIRST_LOCK, FREE_TRIES, LONGEST_LOCK
+from placet.identity.register import CodeHash, Register, add_persons, new_code, read_register
+from placet.identity.service import PATH, Enrolling
+from placet.identity.settings import load_settings
+
+DOMAIN = consent_domain(31337, bytes([2]) * 20)
+VERIFIER = bytes([5]) * 20
+ODD = 'zoë, née "x"\n of Nowhere'
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Service:
+    def __init__(self, folder: Path, a_day: int = 200) -> None:
+        self.folder = folder
+        self.file = folder / "register.csv"
+        self.codes = add_persons(self.file, ["ada", ODD])
+        self.key = Key()
+        self.clock = Clock()
+        verifiers = Verifiers(frozenset({VERIFIER}))
+        enrolling = Enrolling(self.key, Register(self.file), DOMAIN, verifiers, a_day=a_day, clock=self.clock)
+        self.app = create_app(enrolling, "Registry")
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://enroller")
+
+    def body(self, owner: bytes, subject: str = "ada", code: str | None = None, salt: bytes = bytes(32)) -> bytes:
+        given = self.codes[subject] if code is None else code
+        return canonical({"owner": to_hex(owner), "subject": subject, "salt": to_hex(salt), "code": given})
+
+    def header(self, key: Any, body: bytes, *, path: str = PATH, lifetime: int = 100) -> str:
+        signer = key.signer if isinstance(key, P256Key) else key.address
+        nonce, expiry = secrets.token_bytes(32), int(self.clock.now) + lifetime
+        signature = key.sign(DOMAIN.digest(request_hash("POST", path, body, nonce, expiry)))
+        return Credential(signer=signer, nonce=nonce, expiry=expiry, signature=signature).header()
+
+    async def post(self, body: bytes, header: str | None) -> httpx.Response:
+        return await self.http.post(PATH, content=body, headers={} if header is None else {"Authorization": header})
+
+    async def ask(self, key: Any, subject: str = "ada", code: str | None = None) -> httpx.Response:
+        body = self.body(key.signer if isinstance(key, P256Key) else key.address, subject, code)
+        return await self.post(body, self.header(key, body))
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Service]:
+    made = Service(tmp_path)
+    yield made
+    await made.http.aclose()
+
+
+@pytest.mark.parametrize("subject", ["ada", ODD])
+@pytest.mark.parametrize("key", [Key(), P256Key(VERIFIER)], ids=["secp256k1", "p256"])
+async def test_enrols_the_key_of_a_person_with_the_right_code(service: Service, key: Any, subject: str) -> None:
+    answer = await service.ask(key, subject)
+    assert answer.status_code == 200
+    enrolment = parse(Enrolment, answer.content)
+    signer = key.signer if isinstance(key, P256Key) else key.address
+    assert enrolment.subject == subject_commitment(subject, bytes(32))
+    digest = DOMAIN.digest(enrolment_hash(signer, enrolment.subject))
+    assert recover(digest, enrolment.signature) == enrolment.enroller == service.key.address
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    content: dict[str, Any] = answer.json()
+    assert content["code"] == code
+    return content
+
+
+async def test_wrong_code_and_unknown_person_look_the_same(service: Service) -> None:
+    wrong = problem(await service.ask(Key(), "ada", "wrong"), 403, "access.code")
+    unknown = problem(await service.ask(Key(), "nobody", "wrong"), 403, "access.code")
+    assert wrong == unknown
+
+
+async def test_the_caller_must_hold_the_key_that_it_enrols(service: Service) -> None:
+    mine, other = Key(), Key()
+    body = service.body(other.address)
+    problem(await service.post(body, service.header(mine, body)), 403, "access.signer")
+    problem(await service.post(body, None), 403, "access.unsigned")
+    body = service.body(mine.address)
+    problem(
+        await service.post(service.body(mine.address, salt=bytes([1]) * 32), service.header(mine, body)),
+        403,
+        "access.signature",
+    )
+    problem(await service.post(body, service.header(mine, body, path="/v1/other")), 403, "access.signature")
+    problem(await service.post(body, service.header(mine, body, lifetime=-1)), 403, "access.stale")
+    problem(await service.post(body, service.header(mine, body, lifetime=100_000)), 403, "access.stale")
+    header = service.header(mine, body)
+    assert (await service.post(body, header)).status_code == 200
+    problem(await service.post(body, header), 403, "access.replayed")
+
+
+async def test_wrong_codes_lock_a_person_out_ever_longer(service: Service) -> None:
+    for _ in range(FREE_TRIES + 1):
+        problem(await service.ask(Key(), "ada", "wrong"), 403, "access.code")
+    problem(await service.ask(Key()), 429, "limit.locked")
+    assert (await service.ask(Key(), ODD)).status_code == 200
+    service.clock.now += FIRST_LOCK + 1
+    problem(await service.ask(Key(), "ada", "wrong"), 403, "access.code")
+    service.clock.now += FIRST_LOCK + 1
+    problem(await service.ask(Key()), 429, "limit.locked")
+    service.clock.now += LONGEST_LOCK
+    assert (await service.ask(Key())).status_code == 200
+    problem(await service.ask(Key(), "ada", "wrong"), 403, "access.code")
+    assert (await service.ask(Key())).status_code == 200
+
+
+async def test_tries_at_the_same_time_do_not_get_around_the_lock(service: Service) -> None:
+    answers = await asyncio.gather(*(service.ask(Key(), "ada", f"guess {n}") for n in range(12)))
+    assert sorted(a.status_code for a in answers) == [403] * (FREE_TRIES + 1) + [429] * (11 - FREE_TRIES)
+
+
+async def test_a_day_has_only_so_many_enrolments(tmp_path: Path) -> None:
+    service = Service(tmp_path, a_day=3)
+    for _ in range(3):
+        assert (await service.ask(Key())).status_code == 200
+    problem(await service.ask(Key()), 429, "limit")
+    service.clock.now += 86_401
+    assert (await service.ask(Key())).status_code == 200
+    await service.http.aclose()
+
+
+async def test_a_new_code_replaces_the_old_one_at_once(service: Service) -> None:
+    assert (await service.ask(Key())).status_code == 200
+    old = service.codes["ada"]
+    fresh = add_persons(service.file, ["ada"])["ada"]
+    problem(await service.ask(Key(), "ada", old), 403, "access.code")
+    assert (await service.ask(Key(), "ada", fresh)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"", 400, "input"),
+        (b"{", 400, "input"),
+        (b"[]", 400, "input"),
+        (b"\xff", 400, "input"),
+        (b'{"owner":"0x00"}', 400, "input"),
+        (b" " * (MAX_BODY + 1), 413, "limit.size"),
+    ],
+)
+async def test_malformed_bodies_are_refused(service: Service, content: bytes, status: int, code: str) -> None:
+    problem(await service.post(content, service.header(Key(), content)), status, code)
+
+
+async def test_headers_that_are_no_credentials_are_refused(service: Service) -> None:
+    body = service.body(Key().address)
+    for header in ("Bearer x", "Placet ", "Placet !!!", "Placet e30=", "Placet " + "A" * 20_000):
+        answer = await service.post(body, header)
+        assert answer.status_code in (400, 403)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_nothing_is_logged_about_persons(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await service.ask(Key(), ODD)
+    await service.ask(Key(), ODD, "guess-that-fails")
+    seen = caplog.text + json.dumps([r.__dict__ for r in caplog.records], default=str)
+    for secret in (ODD, "Nowhere", service.codes[ODD], "guess-that-fails"):
+        assert secret not in seen
+
+
+async def test_health_names_the_enroller(service: Service) -> None:
+    answer = (await service.http.get("/healthz")).json()
+    assert answer == {"status": "ok", "name": "Registry", "enroller": to_hex(service.key.address)}
+
+
+def test_the_register_holds_no_code(tmp_path: Path) -> None:
+    codes = add_persons(tmp_path / "r.csv", ["a", ODD])
+    assert set(read_register(tmp_path / "r.csv")) == {"a", ODD}
+    text = (tmp_path / "r.csv").read_text()
+    assert all(code not in text for code in codes.values())
+    assert (tmp_path / "r.csv").stat().st_mode & 0o077 == 0
+    assert len({new_code() for _ in range(50)}) == 50
+
+
+GOOD = str(CodeHash.of("x"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "person,code\n",
+        "subject,code\na\n",
+        f"subject,code\n,{GOOD}\n",
+        f"subject,code\na,{GOOD}\na,{GOOD}\n",
+        "subject,code\na,plain\n",
+        f"subject,code\na,{GOOD}$00\n",
+        f"subject,code\na,{GOOD.replace('16384', '16385')}\n",
+        f"subject,code\na,{GOOD.replace('16384', '4294967296')}\n",
+        'subject,code\n"a,b\n',
+    ],
+)
+def test_bad_registers_are_refused_without_naming_anybody(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r.csv").write_text(text)
+    with pytest.raises(InputError) as refused:
+        Register(tmp_path / "r.csv")
+    assert "scrypt$16384" not in str(refused.value)
+
+
+def test_a_missing_register_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="identity add"):
+        Register(tmp_path / "r.csv")
+
+
+def test_settings_come_from_environment_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "identity.toml"
+    file.write_text(
+        'name = "R"\nport = 9000\nkey = "k.json"\npassphrase_file = "/p"\n'
+        'register_file = "r.csv"\ndeployment = "d.json"\n'
+    )
+    assert load_settings(file).port == 9000
+    assert load_settings(file).key == tmp_path / "k.json"
+    assert load_settings(file).passphrase_file == Path("/p")
+    monkeypatch.setenv("PLACET_IDENTITY_PORT", "9001")
+    assert load_settings(file).port == 9001
+    file.write_text("name = 3\nunknown = 1")
+    with pytest.raises(ConfigError):
+        load_settings(file)
+    with pytest.raises(ConfigError):
+        load_settings(tmp_path / "none.toml")

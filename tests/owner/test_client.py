@@ -1,0 +1,186 @@
+"""The owner's client against an honest and a lying node, and a real enrolling service."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from placet.core.consent import EnrolmentOpening, Scope
+from placet.core.errors import AccessError, ConsentError, NotFoundError, PeerError, SignatureError
+from placet.core.merkle import batch_root
+from placet.core.trust import TrustList
+from placet.core.values import from_hex, to_hex
+from placet.owner.client import OwnerClient
+from placet.owner.keys import Kind
+
+
+@pytest.fixture
+async def client(deployment: Any, world: Any) -> Any:
+    async with OwnerClient(deployment, world.trust) as client:
+        yield client
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_gives_shows_and_withdraws(
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int, kind: Kind
+) -> None:
+    offered = (await client.offers(node_url))[0]
+    key, signed = await client.give(
+        offered, "ada", world.codes["ada"], enroller_url, not_after=later, uses=2, kind=kind
+    )
+    assert len(key.signer) == (20 if kind is Kind.SECP256K1 else 84)
+    assert signed.consent.first_opening == 3
+    assert node.accepted[signed.consent.id]["enrolment"]["opening"]["subject"] == "ada"
+
+    roots: list[tuple[bytes, bytes]] = []
+
+    def anchored(offer: bytes, root: bytes) -> int:
+        roots.append((offer, root))
+        return 12
+
+    answer = await client.check(node_url, key, signed.consent, anchored)
+    assert answer.status == "given"
+    assert roots == [(offered.id, from_hex(node._shown(signed.consent.id, key.signer)["batch"]["root"]))]
+    with pytest.raises(ConsentError, match="no such batch"):
+        await client.check(node_url, key, signed.consent, lambda _o, _r: 0)
+    assert [c.id for c in await client.consents(node_url, key)] == [signed.consent.id]
+    assert [u.outcome for u in await client.uses(node_url, key, signed.consent.id)] == ["completed"]
+    assert await client.withdraw(node_url, key, signed.consent.id) == "withdrawing"
+    assert (await client.consent(node_url, key, signed.consent.id)).status == "withdrawn"
+
+
+async def test_two_keys_of_one_person_have_nothing_in_common(
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int
+) -> None:
+    offered = (await client.offers(node_url))[0]
+    made = [
+        await client.give(offered, "ada", world.codes["ada"], enroller_url, not_after=later, uses=1) for _ in range(2)
+    ]
+    consents = [signed.consent for _, signed in made]
+    assert consents[0].owner != consents[1].owner
+    assert consents[0].details.enrolment != consents[1].details.enrolment
+    assert consents[0].details.salt != consents[1].details.salt
+
+
+def change(*path: Any, to: Any) -> Callable[[Any], Any]:
+    def lie(answer: Any) -> Any:
+        answer = copy.deepcopy(answer)
+        inner = answer
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = to
+        return answer
+
+    return lie
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        change("consent", "owner", to="0x" + "11" * 20),
+        change("consent", "notAfter", to=2**40),
+        change("consent", "notBefore", to=1),
+        change("consent", "uses", to=1000),
+        change("consent", "offer", "operations", to=127),
+        change("consent", "offer", "scope", to="0x" + "22" * 32),
+        change("consent", "details", "purpose", to="nothing at all"),
+        change("consent", "details", "notice", to="0x" + "33" * 32),
+        change("consent", "details", "enrolment", to="0x" + "44" * 32),
+        change("notice", to="You give away nothing."),
+        change("id", to="0x" + "55" * 32),
+        change("typed_data", "message", "uses", to=1000),
+        change("typed_data", "domain", "chainId", to=1),
+        change("typed_data", "domain", "verifyingContract", to="0x" + "66" * 20),
+        change("typed_data", "types", "Consent", to=[]),
+    ],
+)
+async def test_an_altered_draft_is_not_signed(
+    client: OwnerClient, node: Any, node_url: str, later: int, lie: Callable[[Any], Any]
+) -> None:
+    offered = (await client.offers(node_url))[0]
+    key = client.new_key()
+    honest = await client.draft(offered, key.signer, not_after=later, uses=1, enrolment=bytes([1]) * 32)
+    assert honest.notice.startswith("You allow Bank A")
+    node.lie = lambda what, answer: lie(answer) if what == "draft" else answer
+    with pytest.raises(ConsentError):
+        await client.draft(offered, key.signer, not_after=later, uses=1, enrolment=bytes([1]) * 32)
+
+
+async def test_offers_that_do_not_hold_together_are_refused(client: OwnerClient, node: Any, node_url: str) -> None:
+    for lie in (
+        change("offers", 0, "id", to="0x" + "00" * 32),
+        change("offers", 0, "scope", "columns", to=["everything"]),
+        change("offers", 0, "offer", "purpose", to="0x" + "00" * 32),
+    ):
+        node.lie = lambda _what, answer, lie=lie: lie(answer)
+        with pytest.raises(ConsentError):
+            await client.offers(node_url)
+
+
+async def test_an_institution_that_the_owner_does_not_know_is_refused(
+    deployment: Any, world: Any, node_url: str
+) -> None:
+    known = TrustList(institutions=world.trust.institutions[:1], enrollers=world.trust.enrollers)
+    async with OwnerClient(deployment, known) as client:
+        with pytest.raises(NotFoundError):
+            await client.offers(node_url)
+
+
+async def test_an_enroller_outside_the_offer_or_the_trust_list_is_refused(
+    deployment: Any, client: OwnerClient, world: Any, node_url: str, enroller_url: str, later: int
+) -> None:
+    offered = (await client.offers(node_url))[0]
+    key = client.new_key()
+    opening = EnrolmentOpening(subject="ada", salt=bytes(32))
+    enrolment = await client.enrol(enroller_url, key, opening, world.codes["ada"])
+    draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
+    closed = Scope(**{**world.scope.model_dump(), "enrollers": ()})
+    with pytest.raises(ConsentError, match="does not accept this enrolment"):
+        client.sign(node_url, key, type(draft)(draft.consent, draft.notice, closed), enrolment, opening)
+    async with OwnerClient(deployment, TrustList(institutions=world.trust.institutions)) as strict:
+        with pytest.raises(SignatureError, match="does not name this enroller"):
+            await strict.enrol(enroller_url, key, opening, world.codes["ada"])
+
+
+async def test_a_wrong_code_is_an_access_error(client: OwnerClient, enroller_url: str) -> None:
+    opening = EnrolmentOpening(subject="ada", salt=bytes(32))
+    with pytest.raises(AccessError) as refused:
+        await client.enrol(enroller_url, client.new_key(), opening, "wrong")
+    assert refused.value.code == "access.code"
+    assert "ada" not in str(refused.value)
+
+
+async def test_a_withdrawal_draft_for_another_consent_is_not_signed(
+    client: OwnerClient, node: Any, node_url: str
+) -> None:
+    node.lie = lambda what, answer: (
+        change("typed_data", "message", "consent", to="0x" + "77" * 32)(answer)
+        if what == "withdrawal-draft"
+        else answer
+    )
+    with pytest.raises(ConsentError, match="withdraws something else"):
+        await client.withdraw(node_url, client.new_key(), bytes(32))
+    assert node.withdrawn == set()
+
+
+async def test_a_proof_that_leads_elsewhere_is_found(
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int
+) -> None:
+    offered = (await client.offers(node_url))[0]
+    key, signed = await client.give(offered, "ada", world.codes["ada"], enroller_url, not_after=later, uses=1)
+    elsewhere = to_hex(batch_root([bytes(32)]))
+    node.lie = lambda _what, answer: change("batch", "root", to=elsewhere)(answer)
+    with pytest.raises(ConsentError, match="does not lead"):
+        await client.check(node_url, key, signed.consent, lambda _o, _r: 12)
+
+
+async def test_busy_nodes_are_asked_again_and_silent_ones_named(
+    client: OwnerClient, node: Any, node_url: str, free_port: int
+) -> None:
+    node.refusals = 2
+    assert len(await client.offers(node_url)) == 1
+    with pytest.raises(PeerError, match="can't be reached"):
+        await client.offers(f"http://127.0.0.1:{free_port}")
