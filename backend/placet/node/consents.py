@@ -29,7 +29,6 @@ from placet.node.limits import DAY, MINUTE, Budget, TooOften, spend
 from placet.node.models import ConsentStatus
 from placet.node.service import Node
 from placet.node.state import batches, consents, insert_new, now, withdrawals
-from placet.vault.client import VaultClient
 
 PAGE = 100
 _SCAN = 1_000
@@ -93,7 +92,7 @@ async def accept(node: Node, submission: models.Submission) -> models.Accepted:
     if known is not None:
         return known
     await asyncio.to_thread(_reserve, node, submission)
-    await _hand_over(node.vault, node.scopes.of(submission.consent.offer), submission)
+    await node.intake.accept(node.scopes.of(submission.consent.offer), submission)
     return await asyncio.to_thread(_store, node, submission, route)
 
 
@@ -202,17 +201,6 @@ def _reserve(node: Node, submission: models.Submission) -> None:
         if connection.execute(waiting).scalar_one() >= limits.consents_pending:
             raise TooOften("consents waiting for the chain", limits.consents_pending, MINUTE, MINUTE)
         spend(connection, now(), *budgets)
-
-
-async def _hand_over(vault: VaultClient, scope: Scope, submission: models.Submission) -> None:
-    given = submission.enrolment
-    await vault.accept(
-        submission.consent,
-        scope,
-        submission.signature,
-        None if given is None else given.enrolment(),
-        None if given is None else given.opening,
-    )
 
 
 def _store(node: Node, submission: models.Submission, route: str) -> models.Accepted:

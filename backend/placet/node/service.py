@@ -23,6 +23,7 @@ from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
 from placet.node.config import NodeSettings
+from placet.node.intake import Intake
 from placet.node.limits import ClientRates, SubjectKey
 from placet.node.metrics import Counts
 from placet.node.scopes import Scopes
@@ -81,6 +82,7 @@ class Node:
     sender: Sender
     calls: Calls
     vault: VaultClient
+    intake: Intake
     scopes: Scopes
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
@@ -104,7 +106,7 @@ class Node:
             )
 
     def sync(self) -> None:
-        """Follow the chain up to its latest block. ChainError, DeploymentError for another chain; `health` tells too."""
+        """Follow the chain to its latest block. ChainError, DeploymentError for another chain; `health` tells too."""
         try:
             if not self.health.checked:
                 self.chain.check()
@@ -178,6 +180,7 @@ def open_node(settings: NodeSettings) -> Node:
     engine = open_engine(settings.database)
     create_tables(engine)
     chain = Chain(settings.chain_url, deployment)
+    vault = VaultClient(settings.path(settings.vault_socket))
     return Node(
         settings=settings,
         deployment=deployment,
@@ -188,7 +191,8 @@ def open_node(settings: NodeSettings) -> Node:
         index=Index(engine, chain),
         sender=Sender(engine, chain, [keys.signer, keys.recorder]),
         calls=Calls(deployment),
-        vault=VaultClient(settings.path(settings.vault_socket)),
+        vault=vault,
+        intake=Intake(vault),
         scopes=Scopes(settings.path(settings.scopes)),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),

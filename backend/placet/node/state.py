@@ -124,7 +124,7 @@ uses = sa.Table(
 
 
 def open_engine(url: str) -> sa.Engine:
-    """An engine on SQLite (WAL, foreign keys, waits for locks) or PostgreSQL; ConfigError for others. Makes no tables."""
+    """An engine on SQLite (WAL, foreign keys, waits for locks) or PostgreSQL; ConfigError for others."""
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
