@@ -27,7 +27,8 @@ MAX_INTEGER = 1 << 62
 MAX_IDENTIFIER = 256
 MAX_TEXT = 4096
 
-_INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
+_INTEGER = re.compile(r"(-?[0-9]+)(?:[eE]\+?([0-9]{1,2}))?", re.ASCII)
+"""Spreadsheets and R write 100000 as 1e+05; that is an exact integer too."""
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?|-?inf(inity)?", re.ASCII | re.IGNORECASE)
 _MISSING = frozenset({"", "nan", "null", "na", "n/a", "none"})
 
@@ -172,11 +173,12 @@ def _demand_unique(source: str, identifiers: Sequence[Cell]) -> None:
 def _integer(value: Any) -> int:
     _demand_present(value)
     if isinstance(value, str):
-        if not _INTEGER.fullmatch(value):
+        match = _INTEGER.fullmatch(value)
+        if match is None:
             raise _Bad("data.type", "a value of the wrong type", "an integer in decimal digits")
         if len(value) > 40:
             raise _Bad("data.overflow", "an integer out of range", "at most 2^62 in size")
-        value = int(value)
+        value = int(match[1]) * 10 ** int(match[2] or 0)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _Bad("data.type", "a value of the wrong type", "an integer")
     if abs(value) > MAX_INTEGER:

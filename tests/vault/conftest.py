@@ -1,0 +1,310 @@
+"""A provider with customers, a chain that does as it is told, and a vault between them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from placet.core.consent import (
+    NO_ENROLMENT,
+    CompactConsent,
+    Consent,
+    Enrolment,
+    EnrolmentOpening,
+    Offer,
+    Scope,
+    Status,
+    derive,
+    enrolment_hash,
+)
+from placet.core.errors import NotFoundError
+from placet.core.merkle import batch_root
+from placet.core.plan import Input, Party, Plan, Terms
+from placet.core.purposes import purpose_id
+from placet.core.signatures import Key, Verifiers
+from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
+from placet.vault.admission import Submission
+from placet.vault.database import METADATA, open_engine
+from placet.vault.gate import Asked
+from placet.vault.records import Records
+from placet.vault.schema import Field_, Schema
+from placet.vault.sealing import Sealer
+from placet.vault.service import Vault
+from placet.vault.tables import Tables
+from placet.vault.view import JobFacts, Now, OfferFacts
+
+NOW = 1_800_000_000
+PURPOSE = "https://w3id.org/dpv#CreditChecking"
+SCHEMA = Schema(
+    identifier="customer",
+    columns=tuple(
+        Field_(name=n, type=t) for n, t in (("customer", "text"), ("balance", "integer"), ("remark", "text"))
+    ),
+)
+
+
+@dataclass
+class SimulatedChain:
+    """A ChainView whose state a test sets."""
+
+    time: int = NOW
+    head: int = 100
+    confirmations: int = 2
+    offers: dict[bytes, OfferFacts] = field(default_factory=dict)
+    anchored: dict[bytes, dict[bytes, int]] = field(default_factory=dict)
+    ended: dict[bytes, set[bytes]] = field(default_factory=dict)
+    named: dict[bytes, Status] = field(default_factory=dict)
+    jobs: dict[bytes, JobFacts] = field(default_factory=dict)
+    broken: Exception | None = None
+    verifiers: Verifiers = field(default_factory=lambda: Verifiers(frozenset()))
+
+    def look(self, *, thorough: bool) -> Now:
+        if self.broken is not None:
+            raise self.broken
+        return Now(head=self.head, confirmed=self.head - self.confirmations, time=self.time)
+
+    def offer(self, offer: bytes) -> OfferFacts:
+        if offer not in self.offers:
+            raise NotFoundError("no such offer on chain")
+        return self.offers[offer]
+
+    def batches(self, offer: bytes) -> dict[bytes, int]:
+        return self.anchored.get(offer, {})
+
+    def dead(self, offer: bytes) -> set[bytes]:
+        return self.ended.get(offer, set())
+
+    def status(self, consent: bytes) -> Status:
+        return self.named.get(consent, Status.NONE)
+
+    def job(self, job: bytes) -> JobFacts | None:
+        return self.jobs.get(job)
+
+
+def contract() -> Contract:
+    return Contract(address=secrets.token_bytes(20), code_hash=secrets.token_bytes(32))
+
+
+def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
+    return TrustList(
+        institutions=tuple(
+            Institution(
+                address=address,
+                name=name,
+                api="http://127.0.0.1:1",
+                peer="https://127.0.0.1:2",
+                certificate="-----BEGIN CERTIFICATE-----",
+            )
+            for name, address in institutions.items()
+        ),
+        enrollers=(Enroller(address=enroller, name="Register"),),
+    )
+
+
+class World:
+    """Provider (whose vault it is), consumer, another party and an enroller; a table of `customers` rows."""
+
+    def __init__(self, folder: Path, customers: int = 8) -> None:
+        self.folder = folder
+        self.provider, self.consumer, self.other, self.enroller = Key(), Key(), Key(), Key()
+        self.trust = trust_of(
+            {
+                "First Bank": self.provider.address,
+                "Credit House": self.consumer.address,
+                "Other": self.other.address,
+            },
+            self.enroller.address,
+        )
+        self.deployment = Deployment(
+            chain_id=31337,
+            block=0,
+            genesis=bytes(32),
+            confirmations=2,
+            dataset_registry=contract(),
+            consent_registry=contract(),
+            job_ledger=contract(),
+            reward_escrow=contract(),
+            p256_verifier=contract(),
+        )
+        self.chain = SimulatedChain()
+        self.master = secrets.token_bytes(32)
+        self.customers = [f"customer-{i:05d}" for i in range(customers)]
+        self.start()
+        cells = {
+            "customer": list(self.customers),
+            "balance": [1000 + i for i in range(customers)],
+            "remark": [f"remark {i}" for i in range(customers)],
+        }
+        self.dataset = self.tables.save("accounts", SCHEMA, cells)
+        self.scope = self.a_scope()
+        self.offer = self.make_offer(self.scope)
+
+    def start(self) -> None:
+        """The vault of the folder, as after a start of the process."""
+        engine = open_engine(self.folder / "vault.db")
+        METADATA.create_all(engine)
+        self.engine = engine
+        sealer = Sealer(self.master)
+        self.tables = Tables(engine, self.folder / "tables", sealer, self.provider.address)
+        self.records = Records(engine, sealer)
+        self.vault = Vault(
+            self.tables,
+            self.records,
+            self.chain,
+            institution=self.provider.address,
+            deployment=self.deployment,
+            trust=self.trust,
+        )
+
+    def restart(self) -> None:
+        self.engine.dispose()
+        self.start()
+
+    def a_scope(self, **changes: Any) -> Scope:
+        return Scope(
+            **{
+                "title": "Accounts",
+                "provider": self.provider.address,
+                "purpose": PURPOSE,
+                "columns": ("customer", "balance"),
+                "output": "total",
+                "recipes": ("asset-view",),
+                "parties": (self.provider.address, self.consumer.address),
+                "enrollers": (self.enroller.address,),
+                "salt": secrets.token_bytes(32),
+                **changes,
+            }
+        )
+
+    def make_offer(self, scope: Scope, provider: bytes | None = None) -> Offer:
+        offer = Offer(
+            dataset=self.dataset.dataset,
+            consumer=self.consumer.address,
+            purpose=purpose_id(PURPOSE),
+            operations=3,
+            scope=scope.hash,
+        )
+        facts = OfferFacts(offer, provider or self.provider.address, epoch=0, openings=0)
+        self.chain.offers[offer.id] = facts
+        return offer
+
+    def consent(self, subject: str, **changes: Any) -> tuple[Consent, Submission]:
+        """A person's good consent in full and in the form that is handed in, except for `changes`."""
+        owner = changes.pop("owner", None) or Key()
+        enroller = changes.pop("enroller", self.enroller)
+        scope, offer = changes.pop("scope", self.scope), changes.pop("offer", self.offer)
+        opening = EnrolmentOpening(subject=subject, salt=secrets.token_bytes(32))
+        named = changes.pop("named", False)
+        fields = {
+            "not_before": NOW - 10,
+            "not_after": NOW + 10_000,
+            "first_opening": 0,
+            "uses": 5,
+            "enrolment": NO_ENROLMENT if named else opening.commitment,
+            "salt": secrets.token_bytes(32),
+            **changes,
+        }
+        consent = derive(owner.address, offer, scope, self.trust.name, **fields)
+        domain = self.deployment.consents
+        signature = enroller.sign(domain.digest(enrolment_hash(owner.address, opening.commitment)))
+        enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=signature)
+        return consent, Submission(
+            consent=CompactConsent.of(consent),
+            signature=owner.sign(domain.digest(consent.id)),
+            enrolment=None if named else enrolment,
+            opening=None if named else opening,
+        )
+
+    def accept(self, *subjects: str, **changes: Any) -> list[bytes]:
+        """Good consents of these subjects, accepted."""
+        made = [self.consent(subject, **changes) for subject in subjects]
+        outcomes = self.vault.accept_many(self.offer, self.scope, [submission for _, submission in made])
+        assert outcomes == [consent.id for consent, _ in made]
+        return [consent.id for consent, _ in made]
+
+    def anchor(self, consents: list[bytes], block: int = 50) -> bytes:
+        leaves = sorted(consents)
+        root = batch_root(leaves)
+        self.vault.note_batch(self.offer.id, root, leaves)
+        self.chain.anchored.setdefault(self.offer.id, {})[root] = block
+        return root
+
+    def lawful(self, deadline: int = NOW + 1000, block: int = 60):
+        return self.vault.lawful(self.offer.id, block, deadline)
+
+    def state(self, **changes: Any) -> None:
+        """Change the offer's state on chain."""
+        self.chain.offers[self.offer.id] = replace(self.chain.offers[self.offer.id], **changes)
+
+    def agree(self, root: bytes, **changes: Any) -> Asked:
+        """A plan whose party 1, input 0, is the provider's lawful set; what its node would ask for."""
+        named = changes.pop("named", bytes(32))
+        terms_changes = {k: changes.pop(k) for k in ("recipe", "block") if k in changes}
+        terms = Terms(
+            **{
+                "recipe": "asset-view",
+                "recipe_version": 1,
+                "engine": "embedded",
+                "parameters": {},
+                "roles": ("consumer", "bank"),
+                "inputs": ("accounts",),
+                "block": 60,
+                "consumer_key": secrets.token_bytes(32),
+                "on_withdrawal": "drop",
+                **terms_changes,
+            }
+        )
+        signer = changes.pop("signer", self.provider.address)
+        first = changes.pop("first", self.consumer.address)
+        chosen = Input(
+            offer=changes.pop("offer", self.offer.id), lawful_root=root, consent=named, epoch=0, opens_before=5
+        )
+        plan = Plan(
+            **{
+                "terms": terms.hash,
+                "consumer": self.consumer.address,
+                "purpose": purpose_id(PURPOSE),
+                "operations": 3,
+                "sponsor": self.consumer.address,
+                "open_by": NOW + 100,
+                "deadline": NOW + 1000,
+                "settle_by": NOW + 2000,
+                "salt": secrets.token_bytes(32),
+                "parties": (self._party(first), self._party(signer, (chosen,))),
+                **changes,
+            }
+        )
+        return Asked(plan.job(self.deployment.jobs), plan, terms, attempt=1, input=0)
+
+    def _party(self, signer: bytes, inputs: tuple[Input, ...] = ()) -> Party:
+        r = secrets.token_bytes
+        return Party(signer=signer, recorder=r(20), payee=r(20), tls_key=r(32), seed=r(32), output=True, inputs=inputs)
+
+    def open(self, asked: Asked, **changes: Any) -> Asked:
+        """Put the job on the chain as opened."""
+        facts = JobFacts(
+            open=True,
+            attempt=1,
+            terms=asked.plan.terms,
+            openings=(0,),
+            roots=None,
+            opened_block=90,
+            attempt_block=90,
+        )
+        self.chain.jobs[asked.job] = replace(facts, **changes)
+        return asked
+
+    def opened(self, root: bytes, **changes: Any) -> Asked:
+        return self.open(self.agree(root, **changes))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.engine.dispose()

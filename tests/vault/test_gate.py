@@ -1,0 +1,287 @@
+"""Promise 1 at the vault: nothing leaves it that the chain has not opened and an owner has not allowed."""
+
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from placet.core.consent import Status
+from placet.core.errors import ChainError, DeploymentError, StateError, WarrantError
+from placet.core.hashing import sha256
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import purpose_id
+
+
+@pytest.fixture
+def consents(world) -> list[bytes]:
+    made = world.accept("customer-00005", "customer-00001", "customer-00002")
+    world.anchor(made)
+    return made
+
+
+@pytest.fixture
+def root(world, consents) -> bytes:
+    return world.lawful().root
+
+
+def refused(world, asked, code: str) -> None:
+    with pytest.raises(WarrantError) as caught:
+        world.vault.rows(asked)
+    assert caught.value.code == code
+
+
+def test_rows_of_an_opened_job(world, root) -> None:
+    rows = world.vault.rows(world.opened(root))
+    assert rows.count == 3
+    assert set(rows.columns) == {"customer", "balance"}
+    assert dict(zip(rows.columns["customer"], rows.columns["balance"], strict=True)) == {
+        "customer-00005": 1005,
+        "customer-00001": 1001,
+        "customer-00002": 1002,
+    }
+    evidence = world.vault.evidence(world.offer.id, root)
+    assert rows.commitments == [leaf.row for leaf in evidence.leaves]
+
+
+def test_fewer_columns(world, root) -> None:
+    asked = world.opened(root)
+    assert set(world.vault.rows(replace(asked, columns=("balance",))).columns) == {"balance"}
+
+
+@pytest.mark.parametrize("columns", [("remark",), ("balance", "remark"), ("balance", "balance"), (), ("\0salt",)])
+def test_columns_outside_the_scope(world, root, columns) -> None:
+    refused(world, replace(world.opened(root), columns=columns), "warrant.columns")
+
+
+def test_not_opened(world, root) -> None:
+    refused(world, world.agree(root), "warrant.unopened")
+
+
+def test_opened_but_not_at_depth(world, root) -> None:
+    asked = world.open(world.agree(root), opened_block=99, attempt_block=99)
+    refused(world, asked, "warrant.unconfirmed")
+    world.chain.head = 101
+    assert world.vault.rows(asked).count == 3
+
+
+def test_no_longer_open(world, root) -> None:
+    refused(world, world.open(world.agree(root), open=False), "warrant.closed")
+
+
+@pytest.mark.parametrize("field", sorted(Plan.model_fields))
+def test_plan_altered_by_one_field(world, root, field: str) -> None:
+    asked = world.opened(root)
+    other = world.agree(root)
+    changed = {
+        "terms": other.plan.terms,
+        "consumer": world.other.address,
+        "purpose": purpose_id("https://w3id.org/dpv#DirectMarketing"),
+        "operations": 1,
+        "sponsor": world.other.address,
+        "token": bytes(20),
+        "open_by": asked.plan.open_by + 1,
+        "deadline": asked.plan.deadline + 1,
+        "settle_by": asked.plan.settle_by + 1,
+        "salt": bytes(32),
+        "parties": other.plan.parties,
+    }
+    if field == "token":
+        # A token needs rewards: both change.
+        party = type(asked.plan.parties[0])(**{**asked.plan.parties[0].model_dump(), "reward": 1})
+        changed |= {"token": bytes(19) + b"\1"}
+        values = {**dict(asked.plan), "parties": (party, asked.plan.parties[1]), "token": changed["token"]}
+    else:
+        values = {**dict(asked.plan), field: changed[field]}
+    altered = Plan(**values)
+    refused(world, replace(asked, plan=altered), "warrant.plan")
+    # And under its own, never opened id:
+    mine = replace(asked, plan=altered, job=altered.job(world.deployment.jobs))
+    refused(world, mine, "warrant.plan" if field == "terms" else "warrant.unopened")
+
+
+def test_other_terms(world, root) -> None:
+    asked = world.opened(root)
+    altered = Terms(**{**asked.terms.model_dump(), "recipe_version": 2})
+    refused(world, replace(asked, terms=altered), "warrant.plan")
+
+
+def test_opened_job_with_other_terms_or_inputs_than_its_plan(world, root) -> None:
+    refused(world, world.open(world.agree(root), terms=bytes(32)), "warrant.plan")
+    refused(world, world.open(world.agree(root), openings=(0, 0)), "warrant.plan")
+
+
+def test_not_a_party(world, root) -> None:
+    refused(world, world.opened(root, signer=world.other.address), "warrant.plan")
+
+
+def test_another_partys_input(world, root) -> None:
+    asked = world.opened(root, signer=world.consumer.address, first=world.provider.address)
+    refused(world, asked, "warrant.input")
+    refused(world, replace(world.opened(root), input=1), "warrant.input")
+
+
+def test_attempts(world, root, consents) -> None:
+    asked = world.opened(root)
+    refused(world, replace(asked, attempt=2), "warrant.attempt")
+    world.chain.ended[world.offer.id] = {consents[0]}
+    refused(world, asked, "warrant.withdrawn")
+    smaller = world.vault.without(world.offer.id, root)
+    world.open(asked, attempt=2, roots=(smaller.root,), attempt_block=99)
+    refused(world, asked, "warrant.attempt")
+    second = replace(asked, attempt=2)
+    refused(world, second, "warrant.unconfirmed")
+    world.chain.head = 110
+    rows = world.vault.rows(second)
+    assert "customer-00005" not in rows.columns["customer"]
+    assert rows.count == 2
+
+
+def test_amendment_may_only_drop_rows(world, root) -> None:
+    asked = world.opened(root)
+    later = world.accept("customer-00006")
+    world.anchor(later)
+    wider = world.lawful().root
+    world.open(asked, attempt=2, roots=(wider,), attempt_block=95)
+    refused(world, replace(asked, attempt=2), "warrant.root")
+
+
+def test_amendment_that_does_not_fit(world, root) -> None:
+    asked = world.opened(root)
+    for roots in ((), (root, root), (bytes(32),)):
+        world.open(asked, attempt=2, roots=roots, attempt_block=95)
+        refused(world, replace(asked, attempt=2), "warrant.root")
+
+
+def test_root_that_the_vault_never_computed(world, root) -> None:
+    refused(world, world.opened(secrets.token_bytes(32)), "warrant.root")
+    refused(world, world.opened(sha256(b"")), "warrant.root")
+    asked = world.opened(root)
+    world.open(asked, attempt=2, roots=(secrets.token_bytes(32),), attempt_block=95)
+    refused(world, replace(asked, attempt=2), "warrant.root")
+
+
+def test_root_of_another_offer(world, root) -> None:
+    scope = world.a_scope(title="Second")
+    offer = world.make_offer(scope)
+    consent, submission = world.consent("customer-00002", scope=scope, offer=offer)
+    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    refused(world, world.opened(root, offer=offer.id), "warrant.root")
+    refused(world, world.opened(root, offer=secrets.token_bytes(32)), "warrant.offer")
+
+
+def test_empty_set_gives_no_rows(world) -> None:
+    world.accept("customer-00001")
+    empty = world.lawful().root
+    rows = world.vault.rows(world.opened(empty))
+    assert rows.columns == {"customer": [], "balance": []}
+
+
+def test_withdrawn_between_lawful_and_rows(world, root, consents) -> None:
+    asked = world.opened(root)
+    assert world.vault.rows(asked).count == 3
+    world.chain.ended[world.offer.id] = {consents[1]}
+    refused(world, asked, "warrant.withdrawn")
+
+
+def test_deadline(world, root) -> None:
+    asked = world.opened(root)
+    world.chain.time = asked.plan.deadline + 1
+    refused(world, asked, "warrant.deadline")
+
+
+def test_consents_that_end_before_the_plans_deadline(world) -> None:
+    world.anchor(world.accept("customer-00001", not_after=1_800_000_500))
+    short = world.lawful(deadline=1_800_000_400)
+    assert short.count == 1
+    refused(world, world.opened(short.root), "warrant.window")
+
+
+def test_opening_that_the_consents_do_not_cover(world, root) -> None:
+    asked = world.agree(root)
+    world.open(asked, openings=(5,))
+    refused(world, asked, "warrant.window")
+    world.open(asked, openings=(4,))
+    assert world.vault.rows(asked).count == 3
+
+
+def test_batch_after_the_terms_block(world, root) -> None:
+    refused(world, world.opened(root, block=49), "warrant.batch")
+
+
+def test_batch_that_a_reorganisation_took_back(world, root) -> None:
+    asked = world.opened(root)
+    world.chain.anchored[world.offer.id].clear()
+    refused(world, asked, "warrant.batch")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"consumer": None}, "warrant.consumer"),
+        ({"purpose": purpose_id("https://w3id.org/dpv#DirectMarketing")}, "warrant.purpose"),
+        ({"operations": 7}, "warrant.operations"),
+        ({"operations": 0}, "warrant.operations"),
+        ({"first": None}, "warrant.stranger"),
+        ({"recipe": "copy-all"}, "warrant.recipe"),
+    ],
+)
+def test_offer_and_scope(world, root, changes, code) -> None:
+    changes = {name: world.other.address if value is None else value for name, value in changes.items()}
+    refused(world, world.opened(root, **changes), code)
+
+
+@pytest.mark.parametrize("error", [ChainError("lost"), ChainError("behind"), DeploymentError("other contracts")])
+def test_chain_endpoint(world, root, error) -> None:
+    asked = world.opened(root)
+    world.chain.broken = error
+    with pytest.raises(type(error)):
+        world.vault.rows(asked)
+
+
+def test_erased_consent(world, root, consents) -> None:
+    asked = world.opened(root)
+    assert world.vault.erase(consents[0])
+    refused(world, asked, "warrant.erased")
+    smaller = world.vault.without(world.offer.id, root)
+    world.open(asked, attempt=2, roots=(smaller.root,), attempt_block=95)
+    assert world.vault.rows(replace(asked, attempt=2)).count == 2
+
+
+def test_table_imported_again(world, root) -> None:
+    asked = world.opened(root)
+    cells = {"customer": ["customer-00001"], "balance": [1], "remark": ["x"]}
+    world.tables.save("accounts", world.dataset.table, cells)
+    with pytest.raises(StateError) as caught:
+        world.vault.rows(asked)
+    assert caught.value.code == "vault.stale"
+    assert world.lawful().count == 1
+
+
+@pytest.fixture
+def own(world):
+    scope = world.a_scope(personal=False)
+    offer = world.make_offer(scope)
+    consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
+    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    world.chain.named[consent.id] = Status.GIVEN
+    return consent
+
+
+def test_named_consent_gives_the_institutions_table(world, own) -> None:
+    asked = world.opened(bytes(32), offer=own.offer.id, named=own.id)
+    rows = world.vault.rows(asked)
+    assert (rows.count, rows.commitments) == (8, [])
+    assert rows.columns["customer"] == world.customers
+
+
+@pytest.mark.parametrize("status", [Status.NONE, Status.WITHDRAWN, Status.REVOKED])
+def test_named_consent_that_is_not_given(world, own, status) -> None:
+    world.chain.named[own.id] = status
+    refused(world, world.opened(bytes(32), offer=own.offer.id, named=own.id), "warrant.withdrawn")
+
+
+def test_named_consent_that_is_unknown_or_a_persons(world, own, consents) -> None:
+    refused(world, world.opened(bytes(32), offer=own.offer.id, named=secrets.token_bytes(32)), "warrant.named")
+    world.chain.named[consents[0]] = Status.GIVEN
+    refused(world, world.opened(bytes(32), named=consents[0]), "warrant.named")
+    refused(world, world.opened(bytes(32), offer=own.offer.id, named=consents[0]), "warrant.named")

@@ -1,0 +1,154 @@
+"""Which rows are lawful."""
+
+import pytest
+
+from placet.core.consent import Offer
+from placet.core.errors import ChainError, InputError, NotFoundError, StateError
+from placet.core.hashing import sha256
+from placet.core.merkle import batch_root, lawful_root
+from placet.vault.lawful import NEVER
+
+
+def ids(world, lawful) -> list[bytes]:
+    return [leaf.consent for leaf in world.records.stored_set(world.offer.id, lawful.root).leaves]
+
+
+def test_batched_and_alive(world) -> None:
+    consents = world.accept("customer-00001", "customer-00002", "customer-00003", uses=4)
+    world.anchor(consents[:2])
+    world.state(epoch=7, openings=2)
+    lawful = world.lawful()
+    assert ids(world, lawful) == sorted(consents[:2])
+    assert (lawful.count, lawful.epoch, lawful.opens_before) == (2, 7, 4)
+    evidence = world.vault.evidence(world.offer.id, lawful.root)
+    assert len(evidence.leaves) == 2
+    leaves = []
+    for leaf in evidence.leaves:
+        full = leaf.consent.expand(world.offer, world.scope, world.trust.name)
+        world.chain.verifiers.demand("it", full.owner, world.deployment.consents.digest(full.id), leaf.signature)
+        leaves.append((full.id, leaf.row))
+    assert lawful_root(leaves) == lawful.root
+    assert [batch.root for batch in evidence.batches] == [batch_root(sorted(consents[:2]))]
+    assert evidence.batches[0].leaves == tuple(sorted(consents[:2]))
+
+
+def test_nobody(world) -> None:
+    world.accept("customer-00001")
+    lawful = world.lawful()
+    assert (lawful.root, lawful.count, lawful.opens_before) == (sha256(b""), 0, NEVER)
+    assert world.vault.without(world.offer.id, lawful.root) == lawful
+    assert world.vault.evidence(world.offer.id, lawful.root).leaves == ()
+
+
+def test_batch_anchored_after_the_block(world) -> None:
+    world.anchor(world.accept("customer-00001"), block=61)
+    assert world.lawful(block=60).count == 0
+    assert world.lawful(block=61).count == 1
+
+
+def test_block_must_be_confirmed(world) -> None:
+    world.anchor(world.accept("customer-00001"))
+    assert world.lawful(block=98).count == 1
+    with pytest.raises(StateError) as caught:
+        world.lawful(block=99)
+    assert caught.value.code == "vault.block"
+
+
+def test_noted_batch_that_is_not_anchored(world) -> None:
+    consents = world.accept("customer-00001")
+    root = world.anchor(consents)
+    del world.chain.anchored[world.offer.id][root]
+    assert world.lawful().count == 0
+
+
+def test_batch_with_other_leaves_is_refused(world) -> None:
+    consents = world.accept("customer-00001", "customer-00002")
+    with pytest.raises(InputError):
+        world.vault.note_batch(world.offer.id, batch_root([consents[0]]), [consents[1]])
+    with pytest.raises(InputError):
+        world.vault.note_batch(world.offer.id, batch_root(sorted(consents)), sorted(consents, reverse=True))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"not_before": 1_800_000_001},
+        {"not_after": 1_800_000_999},
+        {"first_opening": 3},
+        {"uses": 2},
+    ],
+    ids=["not yet valid", "expires before the deadline", "not yet open", "exhausted"],
+)
+def test_window(world, changes) -> None:
+    good = world.accept("customer-00001")
+    bad = world.accept("customer-00002", **changes)
+    world.anchor(good + bad)
+    world.state(openings=2)
+    assert ids(world, world.lawful(deadline=1_800_001_000)) == good
+
+
+def test_withdrawn(world) -> None:
+    consents = world.accept("customer-00001", "customer-00002")
+    world.anchor(consents)
+    lawful = world.lawful()
+    world.chain.ended[world.offer.id] = {consents[0]}
+    world.state(epoch=1)
+    assert world.vault.dead(world.offer.id, lawful.root) == [consents[0]]
+    assert ids(world, world.lawful()) == [consents[1]]
+    smaller = world.vault.without(world.offer.id, lawful.root)
+    assert ids(world, smaller) == [consents[1]]
+    assert (smaller.count, smaller.epoch) == (1, 1)
+
+
+def test_one_consent_a_row_and_the_longest_wins(world) -> None:
+    short, long, late = (
+        world.accept("customer-00001", uses=2)[0],
+        world.accept("customer-00001", uses=9)[0],
+        world.accept("customer-00001", uses=9, not_after=1_800_020_000)[0],
+    )
+    world.anchor([short, long, late])
+    assert ids(world, world.lawful()) == [late]
+    world.chain.ended[world.offer.id] = {late}
+    assert ids(world, world.lawful()) == [long]
+    world.chain.ended[world.offer.id] = {late, long}
+    assert ids(world, world.lawful()) == [short]
+
+
+def test_restart_keeps_everything(world) -> None:
+    consents = world.accept("customer-00001", "customer-00002")
+    world.anchor(consents)
+    before = world.lawful()
+    evidence = world.vault.evidence(world.offer.id, before.root)
+    world.restart()
+    assert world.vault.evidence(world.offer.id, before.root) == evidence
+    assert world.lawful() == before
+    assert world.vault.datasets() == [world.dataset]
+
+
+def test_consents_of_a_second_offer_stay_apart(world) -> None:
+    world.anchor(world.accept("customer-00001"))
+    scope = world.a_scope(title="Second")
+    offer = world.make_offer(scope)
+    consent, submission = world.consent("customer-00002", scope=scope, offer=offer)
+    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    world.vault.note_batch(offer.id, consent.id, [consent.id])
+    world.chain.anchored[offer.id] = {consent.id: 50}
+    assert world.lawful().count == 1
+    other = world.vault.lawful(offer.id, 60, 1_800_001_000)
+    with pytest.raises(NotFoundError):
+        world.vault.evidence(world.offer.id, other.root)
+
+
+def test_unknown_offer(world) -> None:
+    nobody = Offer(**{**world.offer.model_dump(), "dataset": bytes(32)})
+    with pytest.raises(NotFoundError):
+        world.vault.lawful(nobody.id, 60, 1_800_001_000)
+
+
+def test_chain_lost(world) -> None:
+    world.anchor(world.accept("customer-00001"))
+    root = world.lawful().root
+    world.chain.broken = ChainError("lost")
+    for call in (lambda: world.lawful(), lambda: world.vault.without(world.offer.id, root)):
+        with pytest.raises(ChainError):
+            call()

@@ -1,0 +1,194 @@
+"""At rest: nothing readable, nothing that can be altered or swapped unnoticed, and erased means gone."""
+
+import secrets
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from placet.core.errors import ConfigError, StateError
+from placet.core.merkle import dataset_root
+from placet.vault import tables as tables_module
+from placet.vault.schema import row_commitment
+from placet.vault.sealing import OVERHEAD, Sealer
+
+
+def folder_bytes(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def test_sealer() -> None:
+    sealer = Sealer(secrets.token_bytes(32))
+    sealed = sealer.seal(b"data", "table", "a", 1)
+    assert len(sealed) == len(b"data") + OVERHEAD
+    assert sealer.open(sealed, "table", "a", 1) == b"data"
+    assert sealer.seal(b"data", "table", "a", 1) != sealed
+    assert sealer.tag("a", "bc") != sealer.tag("ab", "c")
+    for context in (("table", "a", 2), ("table", "b", 1), ("table", "a1"), ("table", "a", "1")):
+        with pytest.raises(StateError):
+            sealer.open(sealed, *context)
+    for i in range(len(sealed)):
+        with pytest.raises(StateError):
+            sealer.open(sealed[:i] + bytes([sealed[i] ^ 1]) + sealed[i + 1 :], "table", "a", 1)
+    for short in (b"", sealed[:12], sealed[:-1]):
+        with pytest.raises(StateError):
+            sealer.open(short, "table", "a", 1)
+    with pytest.raises(StateError):
+        Sealer(secrets.token_bytes(32)).open(sealed, "table", "a", 1)
+    with pytest.raises(ConfigError):
+        Sealer(b"short")
+
+
+def test_row_commitment_writes_integers_as_strings() -> None:
+    salt = bytes(range(32))
+    one = row_commitment(salt, {"b": 2**60, "a": "x"})
+    assert one == row_commitment(salt, {"a": "x", "b": 2**60})
+    assert one != row_commitment(salt, {"a": "x", "b": 2**60 + 1})
+    assert one != row_commitment(bytes(32), {"a": "x", "b": 2**60})
+
+
+def test_dataset_commitment_is_over_the_rows(world) -> None:
+    subjects = world.tables.subjects("accounts")
+    assert dataset_root(list(subjects.values())) == world.dataset.commitment
+    assert len(subjects) == world.dataset.rows == 8
+
+
+def test_nothing_of_a_table_is_readable(world) -> None:
+    stored = folder_bytes(world.folder)
+    for word in (b"customer-00003", b"remark 3", b"balance"):
+        assert word not in stored
+    assert len(stored) > 1000
+
+
+@pytest.fixture
+def chunked(world, monkeypatch) -> list[Path]:
+    """The table in four chunks of two rows."""
+    monkeypatch.setattr(tables_module, "CHUNK_ROWS", 2)
+    columns = ("customer", "balance", "remark")
+    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns))
+    files = sorted((world.folder / "tables").iterdir())
+    assert [file.name for file in files] == [f"accounts@2.{i}.sealed" for i in range(4)]
+    assert world.tables.rows("accounts", None, ["customer"])["customer"] == world.customers
+    return files
+
+
+def tampered(world) -> None:
+    world.restart()
+    with pytest.raises(StateError) as caught:
+        world.tables.rows("accounts", None, ["balance"])
+    assert caught.value.code == "vault.tampered"
+    with pytest.raises(StateError):
+        world.tables.subjects("accounts")
+
+
+def test_flipped_bit(world, chunked) -> None:
+    content = bytearray(chunked[1].read_bytes())
+    content[len(content) // 2] ^= 1
+    chunked[1].write_bytes(content)
+    tampered(world)
+
+
+def test_swapped_chunks(world, chunked) -> None:
+    first, second = chunked[0].read_bytes(), chunked[1].read_bytes()
+    chunked[0].write_bytes(second)
+    chunked[1].write_bytes(first)
+    tampered(world)
+
+
+def test_missing_chunk(world, chunked) -> None:
+    chunked[3].unlink()
+    tampered(world)
+
+
+def test_chunk_of_an_older_version(world, chunked) -> None:
+    old = chunked[0].read_bytes()
+    columns = ("customer", "balance", "remark")
+    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns))
+    (world.folder / "tables" / "accounts@3.0.sealed").write_bytes(old)
+    tampered(world)
+
+
+def test_chunk_of_another_table(world) -> None:
+    columns = ("customer", "balance", "remark")
+    world.tables.save("others", world.dataset.table, world.tables.rows("accounts", None, columns))
+    folder = world.folder / "tables"
+    (folder / "accounts@1.0.sealed").write_bytes((folder / "others@1.0.sealed").read_bytes())
+    tampered(world)
+
+
+@pytest.mark.parametrize(
+    ("table", "key"), [("datasets", "name"), ("offers", "offer"), ("consents", "consent"), ("lawful", "root")]
+)
+def test_altered_record(world, table: str, key: str) -> None:
+    world.anchor(world.accept("customer-00001", "customer-00002"))
+    lawful = world.lawful()
+    asked = world.opened(lawful.root)
+    world.engine.dispose()
+    connection = sqlite3.connect(world.folder / "vault.db")
+    with connection:
+        name, sealed = connection.execute(f"select {key}, sealed from {table}").fetchone()  # noqa: S608
+        wrong = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        connection.execute(f"update {table} set sealed = ? where {key} = ?", (wrong, name))  # noqa: S608
+    connection.close()
+    world.start()
+    with pytest.raises(StateError) as caught:
+        world.vault.rows(asked)
+    assert caught.value.code == "vault.tampered"
+
+
+def test_record_moved_to_another_consent(world) -> None:
+    first, second = world.accept("customer-00001", "customer-00002")
+    world.engine.dispose()
+    connection = sqlite3.connect(world.folder / "vault.db")
+    with connection:
+        (sealed,) = connection.execute("select sealed from consents where consent = ?", (first,)).fetchone()
+        connection.execute("update consents set sealed = ? where consent = ?", (sealed, second))
+    connection.close()
+    world.start()
+    with pytest.raises(StateError):
+        world.lawful()
+
+
+def test_erase_leaves_nothing(world) -> None:
+    made = [world.consent("customer-00001"), world.consent("customer-00002")]
+    world.vault.accept_many(world.offer, world.scope, [submission for _, submission in made])
+    world.anchor([consent.id for consent, _ in made])
+    lawful = world.lawful()
+    (consent, submission), (other, _) = made
+    connection = sqlite3.connect(world.folder / "vault.db")
+    (sealed,) = connection.execute("select sealed from consents where consent = ?", (consent.id,)).fetchone()
+    connection.close()
+    assert sealed in folder_bytes(world.folder)
+    assert world.vault.erase(consent.id)
+    assert not world.vault.erase(consent.id)
+    stored = folder_bytes(world.folder)
+    secret = {
+        "subject": submission.opening.subject.encode(),
+        "opening": submission.opening.salt,
+        "salt": consent.details.salt,
+        "signature": submission.signature,
+        "owner": consent.owner,
+        "enrolment": submission.enrolment.signature,
+        "sealed record": sealed,
+        "part of the sealed record": sealed[100:164],
+    }
+    for what, value in secret.items():
+        assert value not in stored, what
+        assert value.hex().encode() not in stored, what
+    assert [leaf.consent for leaf in world.records.stored_set(world.offer.id, lawful.root).leaves] == [other.id]
+    world.restart()
+    assert list(world.records.candidates(world.offer.id)) == [other.id]
+    assert world.lawful().count == 1
+
+
+def test_imported_again_keeps_its_id_but_no_commitment(world) -> None:
+    before = world.tables.subjects("accounts")
+    columns = ("customer", "balance", "remark")
+    again = world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns))
+    assert again.dataset == world.dataset.dataset
+    assert again.version == 2
+    after = world.tables.subjects("accounts")
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
+    with pytest.raises(StateError):
+        world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns), bytes(32))

@@ -1,0 +1,216 @@
+"""The vault's door: frames, limits, who may knock, and how errors travel."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from placet.core.errors import (
+    AccessError,
+    ConfigError,
+    ConsentError,
+    Reverted,
+    SignatureError,
+    StateError,
+    WarrantError,
+)
+from placet.vault import frames, server
+from placet.vault.client import VaultClient
+from placet.vault.server import Server
+
+
+@pytest.fixture
+async def door(world) -> AsyncIterator[VaultClient]:
+    path = world.folder / "vault.sock"
+    async with Server(world.vault, path).listening():
+        yield VaultClient(path)
+    assert not path.exists()
+
+
+async def raw(world, content: bytes) -> dict:
+    reader, writer = await asyncio.open_unix_connection(world.folder / "vault.sock")
+    writer.write(content)
+    answer = json.loads(await frames.read_frame(reader, 1 << 20))
+    writer.close()
+    return answer
+
+
+def frame(content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + content
+
+
+async def test_every_call(world, door) -> None:
+    (info,) = await door.datasets()
+    assert info == world.dataset
+    assert (info.columns, info.identifier, info.rows) == (("customer", "balance", "remark"), "customer", 8)
+    consent, submission = world.consent("customer-00001")
+    opened = (submission.signature, submission.enrolment, submission.opening)
+    assert await door.accept(consent, world.scope, *opened) == consent.id
+    more = [world.consent("customer-00002"), world.consent("nobody"), world.consent("customer-00003")]
+    outcomes = await door.accept_many(world.offer, world.scope, [s for _, s in more])
+    assert [outcomes[0], outcomes[2]] == [more[0][0].id, more[2][0].id]
+    assert isinstance(outcomes[1], ConsentError)
+    assert outcomes[1].code == "consent.subject"
+    ids = sorted([consent.id, outcomes[0], outcomes[2]])
+    root = world.anchor(ids)
+    await door.note_batch(world.offer.id, root, ids)
+    lawful = await door.lawful(world.offer.id, 60, 1_800_001_000)
+    assert lawful.count == 3
+    asked = world.opened(lawful.root)
+    rows = await door.rows(asked.job, asked.plan, asked.terms, 1, 0, ["customer", "balance"])
+    assert sorted(rows.columns["balance"]) == [1001, 1002, 1003]
+    assert all(isinstance(balance, int) for balance in rows.columns["balance"])
+    world.chain.ended[world.offer.id] = {consent.id}
+    assert await door.dead(world.offer.id, lawful.root) == [consent.id]
+    with pytest.raises(WarrantError) as caught:
+        await door.rows(asked.job, asked.plan, asked.terms, 1, 0)
+    assert caught.value.code == "warrant.withdrawn"
+    assert (await door.without(world.offer.id, lawful.root)).count == 2
+    evidence = await door.evidence(world.offer.id, lawful.root)
+    assert evidence == world.vault.evidence(world.offer.id, lawful.root)
+    assert await door.erase(consent.id)
+    assert not await door.erase(consent.id)
+
+
+async def test_named_evidence(world, door) -> None:
+    scope = world.a_scope(personal=False)
+    offer = world.make_offer(scope)
+    consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
+    assert await door.accept(consent, scope, submission.signature) == consent.id
+    assert (await door.named_evidence(consent.id)).signature == submission.signature
+
+
+async def test_errors_keep_their_kind_and_words(world, door) -> None:
+    consent, submission = world.consent("customer-00001")
+    with pytest.raises(SignatureError) as caught:
+        await door.accept(consent, world.scope, bytes(65), submission.enrolment, submission.opening)
+    assert caught.value.remedy is not None
+    assert caught.value.expected == "0x" + consent.owner.hex()
+    assert isinstance(frames.Failure.of(Reverted("Nope", (1,))).error(), Exception)
+    assert frames.Failure(kind="Unheard", code="x", message="m").error().code == "x"
+
+
+async def test_malformed(world, door) -> None:
+    for content, code in (
+        (b"", "input"),
+        (b"not json", "input"),
+        (b"[]", "input"),
+        (b'{"call":"datasets"}', "input"),
+        (b'{"call":"open_sesame","arguments":{}}', "not-found"),
+        (b'{"call":"erase","arguments":{"consent":"0x12"}}', "input"),
+        (b'{"call":"erase","arguments":{"consent":"0x' + b"0" * 64 + b'","more":1}}', "input"),
+        (b'{"call":"rows","arguments":{}}', "input"),
+        (b"[" * 100_000, "input"),
+    ):
+        assert (await raw(world, frame(content)))["failure"]["code"] == code
+    assert (await raw(world, (frames.MAX_REQUEST + 1).to_bytes(4, "big")))["failure"]["code"] == "limit"
+    assert len(await door.datasets()) == 1
+
+
+async def test_peer_that_stops_in_the_middle(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "READ_SECONDS", 0.05)
+    for content in (b"", b"\0\0", (100).to_bytes(4, "big") + b"abc"):
+        _, writer = await asyncio.open_unix_connection(world.folder / "vault.sock")
+        writer.write(content)
+        await writer.drain()
+        writer.close()
+    reader, writer = await asyncio.open_unix_connection(world.folder / "vault.sock")
+    assert await reader.read() == b""
+    writer.close()
+    assert len(await door.datasets()) == 1
+
+
+async def test_too_many_connections(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(2):
+            _, writer = await asyncio.open_unix_connection(world.folder / "vault.sock")
+            stack.callback(writer.close)
+        assert (await raw(world, b""))["failure"]["code"] == "limit"
+    await asyncio.sleep(0.05)
+    assert len(await door.datasets()) == 1
+
+
+async def test_bug_inside_says_nothing_of_data(
+    world, door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise KeyError("customer-00003")
+
+    monkeypatch.setattr(world.vault, "datasets", fail)
+    with caplog.at_level(logging.DEBUG), pytest.raises(StateError) as caught:
+        await door.datasets()
+    assert caught.value.code == "vault.internal"
+    assert "customer" not in str(caught.value) + caplog.text
+    assert "KeyError" in caplog.text
+
+
+async def test_logs_name_no_person(world, door, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        made = [world.consent("customer-00001"), world.consent("nobody-at-all")]
+        await door.accept_many(world.offer, world.scope, [s for _, s in made])
+        world.anchor([made[0][0].id])
+        asked = world.opened((await door.lawful(world.offer.id, 60, 1_800_001_000)).root)
+        assert (await door.rows(asked.job, asked.plan, asked.terms, 1, 0)).count == 1
+    assert "handed out 1 rows" in caplog.text
+    for word in ("customer-0", "nobody", made[0][1].opening.salt.hex(), made[0][0].owner.hex()):
+        assert word not in caplog.text
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="this system can't tell who connects")
+def test_only_known_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        server._demand_peer(here, {os.getuid()})
+        with pytest.raises(AccessError) as caught:
+            server._demand_peer(here, {os.getuid() + 1})
+    assert caught.value.code == "access.user"
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="this system can't tell who connects")
+async def test_stranger_is_refused_before_he_is_heard(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = world.folder / "vault.sock"
+    door = Server(world.vault, path)
+    door._uids = {os.getuid() + 1}
+    async with door.listening():
+        with pytest.raises(AccessError):
+            await VaultClient(path).datasets()
+
+
+async def test_file_modes(world) -> None:
+    path = world.folder / "vault.sock"
+    async with Server(world.vault, path).listening():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with pytest.raises(StateError):
+            async with Server(world.vault, path).listening():
+                pytest.fail("two vaults on one socket")
+        assert path.exists()
+    async with Server(world.vault, path, node_uid=os.getuid() + 1).listening():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666
+
+
+async def test_stale_socket_is_replaced(world) -> None:
+    path = world.folder / "vault.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    async with Server(world.vault, path).listening():
+        assert len(await VaultClient(path).datasets()) == 1
+
+
+async def test_long_path(world) -> None:
+    with pytest.raises(ConfigError):
+        async with Server(world.vault, Path("/tmp") / ("x" * 120)).listening():
+            pytest.fail("bound")
+
+
+async def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(StateError) as caught:
+        await VaultClient(tmp_path / "vault.sock").datasets()
+    assert caught.value.code == "vault.unreachable"
