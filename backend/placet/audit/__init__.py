@@ -1,0 +1,1 @@
+"""The auditor's room: facts from the chain, evidence of the parties, the verifier and its report."""

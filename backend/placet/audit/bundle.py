@@ -1,0 +1,55 @@
+"""The bundle: one file with everything that a stranger needs to check one job without a chain, a node or a database.
+
+The evidence is as good as its authors' signatures. The facts are the word of whoever collected the bundle: who did
+not do that himself collects the facts again from an endpoint of his own (`collect.facts`) and compares.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from placet.audit.facts import ChainFacts
+from placet.core.errors import InputError
+from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
+from placet.core.plan import MAX_PARTIES
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import Address, Bytes32, Value, parse
+
+MAX_BUNDLE = 1 << 30
+"""Bytes of a bundle file at the most."""
+
+
+class PartyEvidence(Value):
+    """What `institution` handed out, or why there is nothing: exactly one of the two."""
+
+    institution: Address
+    evidence: SignedEvidence | None = None
+    missing: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+
+
+class Bundle(Value):
+    """One job: facts, evidence, and the two files that say what is whose."""
+
+    type: Literal["placet.bundle"] = "placet.bundle"
+    version: Literal[1] = 1
+    job: Bytes32
+    deployment: Deployment
+    trust: TrustList
+    facts: ChainFacts
+    evidence: Annotated[tuple[PartyEvidence, ...], Field(max_length=MAX_PARTIES + 2)] = ()
+
+
+def parse_bundle(raw: bytes) -> Bundle:
+    """A bundle file; InputError or LimitError, never anything else."""
+    bundle = parse(Bundle, raw, limit=MAX_BUNDLE, what="bundle")
+    for entry in bundle.evidence:
+        if (entry.evidence is None) == (entry.missing is None):
+            raise InputError("bundle is malformed", expected="evidence, or why it is missing")
+    return bundle
+
+
+def parse_evidence(raw: bytes) -> SignedEvidence:
+    """What a party's endpoint answers; InputError or LimitError, never anything else."""
+    return parse(SignedEvidence, raw, limit=MAX_EVIDENCE, what="evidence")

@@ -1,0 +1,274 @@
+"""A bundle, looked up: whose evidence counts, which attempts there were, what every lawful set holds.
+
+Nothing here judges; it only sorts, so that each check can be a few lines. Costly things (hashes, signatures, expanded
+consents) are worked out once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+
+from placet.audit.bundle import Bundle, PartyEvidence
+from placet.audit.facts import Ending, Moment, OfferFact, Withdrawn
+from placet.core.errors import NotFoundError, PlacetError
+from placet.core.evidence import Evidence, InputEvidence, Leaf
+from placet.core.plan import Input, Party, Plan, Terms
+from placet.core.signatures import Verifiers, recover
+from placet.core.trail import Step, evidence_hash
+from placet.core.values import to_hex
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try: the lawful roots and epochs of all inputs, from `start` on."""
+
+    number: int
+    roots: tuple[bytes, ...]
+    epochs: tuple[int, ...]
+    start: Moment
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One party's evidence as it came in, with what is wrong with it from outside (None: admitted)."""
+
+    entry: PartyEvidence
+    party: int | None
+    signed: bool
+    fault: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class LawfulSet:
+    """The leaves that a party shows for one input in one attempt. `ids[i]` is None where leaf i can't be expanded."""
+
+    input: int
+    attempt: int
+    party: int
+    evidence: InputEvidence
+    ids: tuple[bytes | None, ...]
+    faults: tuple[tuple[int, str], ...]
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        return self.evidence.leaves
+
+
+class Case:
+    """Everything that the checks ask for."""
+
+    def __init__(self, bundle: Bundle, verifiers: Verifiers | None = None) -> None:
+        self.bundle = bundle
+        self.facts = bundle.facts
+        self.deployment = bundle.deployment
+        self.trust = bundle.trust
+        self.verifiers = verifiers or Verifiers(frozenset({bundle.deployment.p256_verifier.address}))
+        self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The plan whose digest is the job's id, whoever shows it."""
+        for entry in self.bundle.evidence:
+            if entry.evidence is not None and self._is_job(entry.evidence.evidence.plan):
+                return entry.evidence.evidence.plan
+        return None
+
+    def _is_job(self, plan: Plan) -> bool:
+        return plan.job(self.deployment.jobs) == self.bundle.job
+
+    @cached_property
+    def submissions(self) -> tuple[Submission, ...]:
+        seen: set[int] = set()
+        found = []
+        for entry in self.bundle.evidence:
+            submission = self._judge(entry, seen)
+            if submission.fault is None and submission.party is not None:
+                seen.add(submission.party)
+            found.append(submission)
+        return tuple(found)
+
+    def _judge(self, entry: PartyEvidence, seen: set[int]) -> Submission:
+        if entry.evidence is None or self.plan is None:
+            return Submission(entry, None, False, ("evidence", entry.missing or "no plan to read it by"))
+        evidence = entry.evidence.evidence
+        if evidence.party >= len(self.plan.parties):
+            return Submission(entry, None, False, (f"one of {len(self.plan.parties)} parties", str(evidence.party)))
+        party = self.plan.parties[evidence.party]
+        digest = self.deployment.jobs.digest(evidence_hash(self.bundle.job, evidence.party, evidence.hash()))
+        author = recover(digest, entry.evidence.signature)
+        signed = author == party.recorder
+        fault = None
+        if not signed:
+            found = "no valid signature" if author is None else f"a signature of {to_hex(author)}"
+            fault = (f"evidence signed by {self.name(evidence.party)}'s recorder {to_hex(party.recorder)}", found)
+        elif party.signer != entry.institution:
+            fault = (f"evidence of {to_hex(party.signer)}", f"handed out as that of {to_hex(entry.institution)}")
+        elif evidence.job != self.bundle.job:
+            fault = (f"evidence about {to_hex(self.bundle.job)}", f"about {to_hex(evidence.job)}")
+        elif not self._is_job(evidence.plan):
+            fault = (f"the plan with digest {to_hex(self.bundle.job)}", to_hex(evidence.plan.job(self.deployment.jobs)))
+        elif evidence.party in seen:
+            fault = ("one evidence a party", "a second one")
+        return Submission(entry, evidence.party, signed, fault)
+
+    @cached_property
+    def evidence(self) -> dict[int, Evidence]:
+        """Admitted evidence by party: signed by its recorder, about this job and this plan."""
+        return {
+            s.party: s.entry.evidence.evidence
+            for s in self.submissions
+            if s.fault is None and s.party is not None and s.entry.evidence is not None
+        }
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        return self.plan.parties if self.plan else ()
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        return self.plan.inputs if self.plan else ()
+
+    @cached_property
+    def absent(self) -> dict[int, str]:
+        """Parties without admitted evidence, and why."""
+        reasons = {e.institution: e.missing for e in self.bundle.evidence if e.missing is not None}
+        refused = {s.party: "what came in was refused" for s in self.submissions if s.party is not None}
+        return {
+            i: reasons.get(party.signer) or refused.get(i, "none in the bundle")
+            for i, party in enumerate(self.parties)
+            if i not in self.evidence
+        }
+
+    @cached_property
+    def terms(self) -> Terms | None:
+        """The terms whose hash the plan holds."""
+        if self.plan is None:
+            return None
+        return next((e.terms for e in self.evidence.values() if e.terms.hash == self.plan.terms), None)
+
+    def name(self, party: int) -> str:
+        """A party's name for people."""
+        if not 0 <= party < len(self.parties):
+            return f"party {party}"
+        return self.name_of(self.parties[party].signer)
+
+    def name_of(self, address: bytes) -> str:
+        try:
+            return self.trust.name(address)
+        except NotFoundError:
+            return to_hex(address)
+
+    @cached_property
+    def owners(self) -> tuple[int, ...]:
+        """Which party brings input i."""
+        return tuple(p for p, party in enumerate(self.parties) for _ in party.inputs)
+
+    def opening(self, index: int) -> int | None:
+        """The number that input `index`'s offer gave to this job."""
+        openings = self.facts.opened.openings if self.facts.opened else ()
+        return openings[index] if index < len(openings) else None
+
+    @cached_property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts that speak of as many inputs as the plan does; empty for a job that was never opened."""
+        if self.plan is None or self.facts.opened is None:
+            return ()
+        count = len(self.inputs)
+        roots, epochs = tuple(i.lawful_root for i in self.inputs), tuple(i.epoch for i in self.inputs)
+        found = [Attempt(1, roots, epochs, self.facts.opened.at)]
+        for amended in self.facts.amended:
+            if len(amended.roots) == len(amended.epochs) == count:
+                found.append(Attempt(amended.attempt, amended.roots, amended.epochs, amended.at))
+        return tuple(found)
+
+    @cached_property
+    def final(self) -> Attempt | None:
+        """The sealed attempt."""
+        if self.facts.sealed is None:
+            return None
+        return next((a for a in self.attempts if a.number == self.facts.sealed.attempt), None)
+
+    def is_final(self, attempt: int) -> bool:
+        return self.facts.sealed is not None and self.facts.sealed.attempt == attempt
+
+    @property
+    def opened(self) -> bool:
+        return self.facts.opened is not None
+
+    @property
+    def cancelled(self) -> bool:
+        return self.facts.status is Ending.CANCELLED
+
+    @cached_property
+    def offers(self) -> dict[bytes, OfferFact]:
+        return {o.id: o for o in self.facts.offers}
+
+    @cached_property
+    def dead(self) -> dict[bytes, dict[bytes, Withdrawn]]:
+        """Offer id to consent id to its entry in the offer's withdrawal list."""
+        lists: dict[bytes, dict[bytes, Withdrawn]] = defaultdict(dict)
+        for entry in self.facts.withdrawn:
+            lists[entry.offer][entry.consent] = entry
+        return lists
+
+    def dead_before(self, offer: bytes, consent: bytes, moment: Moment) -> Withdrawn | None:
+        """The withdrawal of a consent, if it came before `moment`."""
+        entry = self.dead.get(offer, {}).get(consent)
+        return entry if entry is not None and entry.at.order < moment.order else None
+
+    def epoch_at(self, offer: bytes, moment: Moment) -> int:
+        """An offer's epoch just before `moment`: how many withdrawals had been proven."""
+        proven = (w.proven for w in self.dead.get(offer, {}).values())
+        return sum(1 for p in proven if p is not None and p.order < moment.order)
+
+    @cached_property
+    def input_evidence(self) -> dict[tuple[int, int], InputEvidence]:
+        """(input, attempt) to what the input's own party shows for it; the first where it shows several."""
+        found: dict[tuple[int, int], InputEvidence] = {}
+        for party, evidence in self.evidence.items():
+            for shown in evidence.inputs:
+                if shown.input < len(self.owners) and self.owners[shown.input] == party:
+                    found.setdefault((shown.input, shown.attempt), shown)
+        return found
+
+    @cached_property
+    def lawful_sets(self) -> dict[tuple[int, int], LawfulSet]:
+        """(input, attempt) to the leaves that were shown, expanded."""
+        return {
+            (index, attempt): self._expand(index, attempt, shown)
+            for (index, attempt), shown in self.input_evidence.items()
+            if not self.inputs[index].named
+        }
+
+    def _expand(self, index: int, attempt: int, shown: InputEvidence) -> LawfulSet:
+        ids: list[bytes | None] = []
+        faults = []
+        for place, leaf in enumerate(shown.leaves):
+            try:
+                ids.append(leaf.consent.expand(shown.offer, shown.scope, self.trust.name).id)
+            except PlacetError as error:
+                ids.append(None)
+                faults.append((place, str(error)))
+        return LawfulSet(index, attempt, self.owners[index], shown, tuple(ids), tuple(faults))
+
+    def accepts(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
+        """`Verifiers.accepts`, each signature once."""
+        key = (signer, digest, signature)
+        if key not in self._verified:
+            self._verified[key] = self.verifiers.accepts(signer, digest, signature)
+        return self._verified[key]
+
+    def steps(self, party: int, attempt: int) -> list[Step]:
+        """The steps of an attempt in the order in which a party shows them."""
+        evidence = self.evidence.get(party)
+        return [s for s in evidence.steps if s.attempt == attempt] if evidence else []
+
+    def recorded(self, party: int, attempt: int) -> list[bytes]:
+        """The step hashes of an attempt on chain, in order."""
+        return [h for r in self.facts.recorded if (r.party, r.attempt) == (party, attempt) for h in r.hashes]
+
+    def used_root(self, party: int, attempt: int, root: bytes) -> bool:
+        """Did a party's step of that attempt take this lawful set as its input?"""
+        return any(a.commitment == root for s in self.steps(party, attempt) for a in s.inputs)

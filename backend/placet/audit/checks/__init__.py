@@ -1,0 +1,1 @@
+"""The checks, one module a question; `placet.audit.verify` puts them in order."""

@@ -1,0 +1,42 @@
+"""Did everybody who must sign something sign it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from placet.audit.case import Case
+from placet.audit.findings import Findings
+
+
+def demand_all(
+    case: Case,
+    tell: Findings,
+    what: str,
+    signers: tuple[bytes, ...],
+    digest: bytes,
+    lists: Iterable[tuple[int, tuple[bytes, ...]]],
+) -> None:
+    """Fails for each invalid signature (naming who shows it) and for each signer that nobody shows a signature of.
+
+    A party may leave out signatures that it does not have; a signer that stands earlier in the list signed once.
+    """
+    found: set[bytes] = set()
+    for party, signatures in lists:
+        if len(signatures) != len(signers):
+            tell.fail(f"{len(signers)} signatures of the {what}", len(signatures), party)
+            continue
+        for signer, signature in zip(signers, signatures, strict=True):
+            tell.looked += 1
+            if signature == b"":
+                continue
+            if case.accepts(signer, digest, signature):
+                found.add(signer)
+            else:
+                tell.fail(f"{what} signed by {case.name_of(signer)}", "a signature that does not verify", party)
+    for signer in dict.fromkeys(signers):
+        if signer in found:
+            continue
+        if case.absent:
+            tell.lack(f"no signature of {case.name_of(signer)} under the {what} in the evidence that is there")
+        else:
+            tell.fail(f"{what} signed by {case.name_of(signer)}", "no signature in any evidence")

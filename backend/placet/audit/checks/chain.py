@@ -1,0 +1,163 @@
+"""Is what was read from the chain whole, in order, and from the right contracts?"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+
+from placet.audit.case import Case
+from placet.audit.facts import Ending, Moment
+from placet.audit.findings import Findings, check
+from placet.core.consent import withdrawal_head
+from placet.core.hashing import document_hash
+from placet.core.plan import RECORD_GRACE
+from placet.core.trail import trail_head, trail_start
+from placet.core.values import to_hex
+
+GROUP = "chain"
+AFTER_SEAL = (Ending.SEALED, Ending.COMPLETED, Ending.CLOSED)
+ENDED = (Ending.COMPLETED, Ending.CLOSED, Ending.ABORTED, Ending.CANCELLED)
+
+
+@check(GROUP, "deployment", "The facts come from the contracts of the deployment file")
+def deployment(case: Case, tell: Findings) -> None:
+    """The facts name the hash of this deployment document, its chain and this job."""
+    tell.same("deployment", document_hash(case.deployment), case.facts.deployment)
+    tell.same("chain", case.deployment.chain_id, case.facts.chain_id)
+    tell.same("job", case.bundle.job, case.facts.job)
+
+
+@check(GROUP, "opened", "The job was opened on chain")
+def opened(case: Case, tell: Findings) -> None:
+    """The ledger holds the job as opened; or as cancelled before it was ever opened."""
+    tell.looked += 1
+    if case.cancelled and not case.opened:
+        tell.skip("cancelled before it was opened: nobody's data were asked for")
+    elif not case.opened:
+        tell.fail("a job that was opened on chain", f"status “{case.facts.status}” and no opening")
+
+
+def _moments(case: Case) -> Iterator[tuple[str, Moment]]:
+    """All that happened to the job itself, in the order in which the contract allows it."""
+    facts = case.facts
+    if facts.opened:
+        yield "opening", facts.opened.at
+    yield from ((f"amendment to attempt {a.attempt}", a.at) for a in facts.amended)
+    if facts.sealed:
+        yield "seal", facts.sealed.at
+    yield from ((f"key of party {r.party}", r.at) for r in facts.released)
+    yield from ((f"withholding by party {w.party}", w.at) for w in facts.withheld)
+
+
+@check(GROUP, "order", "What happened on chain happened in a possible order and in time")
+def order(case: Case, tell: Findings) -> None:
+    """Opening, amendments, seal, keys and end follow each other; each within the time that the job's opening gave."""
+    facts = case.facts
+    last: tuple[str, Moment] | None = None
+    for what, moment in _moments(case):
+        tell.looked += 1
+        if last is not None and moment.order <= last[1].order:
+            tell.fail(f"{what} after {last[0]} at {last[1].order}", moment.order)
+        last = what, moment
+    everything = [m for _, m in _moments(case)]
+    everything += [r.at for r in facts.recorded] + [p.at for p in facts.paid]
+    everything += ([facts.end.at] if facts.end else []) + ([facts.funded.at] if facts.funded else [])
+    by_block: dict[int, int] = {}
+    for moment in sorted(everything, key=lambda m: m.order):
+        tell.looked += 1
+        if by_block.setdefault(moment.block, moment.timestamp) != moment.timestamp:
+            tell.fail(f"one time for block {moment.block}: {by_block[moment.block]}", moment.timestamp)
+        if moment.block > facts.head.block:
+            tell.fail(f"nothing above block {facts.head.block}", f"something in block {moment.block}")
+    times = sorted(everything, key=lambda m: m.order)
+    for earlier, later in itertools.pairwise(times):
+        if later.timestamp < earlier.timestamp:
+            tell.fail(f"block {later.block} not before time {earlier.timestamp}", later.timestamp)
+    if facts.opened:
+        _limits(case, tell)
+
+
+def _limits(case: Case, tell: Findings) -> None:
+    facts, opened_ = case.facts, case.facts.opened
+    assert opened_ is not None  # noqa: S101 - the caller asked
+    limits = [("opening", opened_.at, opened_.open_by)]
+    limits += [("amendment", a.at, opened_.deadline) for a in facts.amended]
+    limits += [("seal", facts.sealed.at, opened_.deadline)] if facts.sealed else []
+    limits += [("key", r.at, opened_.settle_by) for r in facts.released]
+    limits += [("record", r.at, opened_.settle_by + RECORD_GRACE) for r in facts.recorded]
+    for what, at, limit in limits:
+        tell.looked += 1
+        if at.timestamp > limit:
+            tell.fail(f"{what} by {limit}", at.timestamp)
+    for what, at in [("record", r.at) for r in facts.recorded] + [("payment", p.at) for p in facts.paid]:
+        tell.looked += 1
+        if at.order <= opened_.at.order:
+            tell.fail(f"{what} after the opening at {opened_.at.order}", at.order)
+    if facts.end and facts.end.kind is Ending.CLOSED and facts.end.at.timestamp <= opened_.settle_by:
+        tell.fail(f"closed after {opened_.settle_by}", facts.end.at.timestamp)
+
+
+@check(GROUP, "status", "The job's status is the one that its events lead to")
+def status(case: Case, tell: Findings) -> None:
+    """A job ends once; it is sealed if and only if a seal was recorded; attempts count 1, 2, 3 …"""
+    facts = case.facts
+    tell.same("status", facts.end.kind if facts.end else facts.status, facts.status)
+    tell.looked += 1
+    if (facts.end is not None) != (facts.status in ENDED):
+        tell.fail("an end exactly for jobs that have ended", f"status “{facts.status}”, end {facts.end is not None}")
+    if (facts.sealed is not None) != (facts.status in AFTER_SEAL):
+        tell.fail("a seal exactly for sealed jobs", f"status “{facts.status}”, seal {facts.sealed is not None}")
+    if facts.end and facts.end.kind is Ending.ABORTED and facts.end.by is None:
+        tell.fail("who aborted the job", "nobody")
+    tell.same("attempts", tuple(range(2, len(facts.amended) + 2)), tuple(a.attempt for a in facts.amended))
+    if facts.opened:
+        tell.same("current attempt", len(facts.amended) + 1, facts.attempt)
+    if facts.sealed:
+        tell.same("sealed attempt", facts.attempt, facts.sealed.attempt)
+
+
+@check(GROUP, "withdrawal-lists", "No withdrawal was left out of the facts")
+def withdrawal_lists(case: Case, tell: Findings) -> None:
+    """Each offer's withdrawals, chained in order, give the head that the contract holds; the proven ones its
+    epoch."""
+    heads: dict[bytes, bytes] = defaultdict(lambda: bytes(24))
+    last: dict[bytes, tuple[int, int]] = {}
+    for entry in case.facts.withdrawn:
+        tell.looked += 1
+        heads[entry.offer] = withdrawal_head(heads[entry.offer], entry.consent)
+        if entry.head != heads[entry.offer]:
+            tell.fail(f"list head {to_hex(heads[entry.offer])} after {to_hex(entry.consent)}", entry.head)
+        if entry.at.order <= last.get(entry.offer, (-1, -1)) or entry.at.block > case.facts.head.block:
+            tell.fail("withdrawals in the order of their blocks, below the facts' head", entry.at.order)
+        if entry.proven is not None and not entry.at.order <= entry.proven.order:
+            tell.fail("a proof not before its withdrawal", entry.proven.order)
+        last[entry.offer] = entry.at.order
+    for offer in case.facts.offers:
+        tell.same("head of the list of " + to_hex(offer.id), offer.head, heads[offer.id])
+        proven = [w.proven for w in case.dead.get(offer.id, {}).values() if w.proven is not None]
+        tell.same("epoch of " + to_hex(offer.id), offer.epoch, len(proven))
+
+
+@check(GROUP, "records", "The recorded step hashes are without gap and chain to the recorded heads")
+def records(case: Case, tell: Findings) -> None:
+    """For each party and attempt: `first` counts on from the last record, and hashing the steps onto the trail's
+    start gives each head that the contract told."""
+    state: dict[tuple[int, int], tuple[int, bytes]] = {}
+    for record in case.facts.recorded:
+        tell.looked += len(record.hashes)
+        key = (record.party, record.attempt)
+        count, head = state.get(key, (0, trail_start(case.bundle.job, record.attempt, record.party)))
+        if record.first != count:
+            tell.fail(f"record from step {count} on", f"from step {record.first} on", record.party)
+        head = trail_head(head, record.hashes)
+        if record.head != head:
+            tell.fail(f"trail head {to_hex(head)} of {case.name(record.party)}", record.head)
+        state[key] = (count + len(record.hashes), head)
+        if not 1 <= record.attempt <= case.facts.attempt:
+            tell.fail(f"an attempt of 1 to {case.facts.attempt}", record.attempt)
+        if case.plan is not None and record.party >= len(case.parties):
+            tell.fail(f"one of {len(case.parties)} parties", record.party)
+
+
+CHECKS = (deployment, opened, status, order, withdrawal_lists, records)

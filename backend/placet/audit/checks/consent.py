@@ -1,0 +1,223 @@
+"""Had everybody whose row was declared said yes, to exactly this, at the opening?"""
+
+from __future__ import annotations
+
+from placet.audit.case import Case
+from placet.audit.checks.leaves import lawful_sets, leaf_name
+from placet.audit.findings import Findings, check
+from placet.core.consent import NO_ENROLMENT, enrolment_hash
+from placet.core.errors import InputError, PlacetError
+from placet.core.merkle import batch_root, lawful_root
+from placet.core.values import to_hex
+
+GROUP = "consent"
+
+
+@check(GROUP, "named", "Institutions' own consents were live at the opening")
+def named(case: Case, tell: Findings) -> None:
+    """A consent that the plan names expands to its id, is signed by the provider itself for its own (not personal)
+    data, was given on chain with the same times and uses before the opening, covers the opening and the time up to
+    the deadline, and had not been withdrawn or revoked."""
+    if case.plan is None or case.facts.opened is None:
+        return tell.skip("no plan, or never opened")
+    if not any(entry.named for entry in case.inputs):
+        return tell.skip("the plan names no consent")
+    for index, entry in enumerate(case.inputs):
+        if entry.named:
+            _one_named(case, tell, index)
+
+
+def _one_named(case: Case, tell: Findings, index: int) -> None:
+    entry, party, opened = case.inputs[index], case.owners[index], case.facts.opened
+    assert opened is not None  # noqa: S101 - the caller asked
+    given = next((g for g in case.facts.given if g.consent == entry.consent), None)
+    shown = case.input_evidence.get((index, 1))
+    if given is None or given.at.order >= opened.at.order:
+        return tell.fail(f"consent {to_hex(entry.consent)} given before the opening", "not given", party)
+    tell.same("offer of the named consent", entry.offer, given.offer, party)
+    withdrawn = case.dead_before(entry.offer, entry.consent, opened.at)
+    if withdrawn is not None:
+        tell.fail("a live consent at the opening", f"{withdrawn.kind} in block {withdrawn.at.block}", party)
+    _window(tell, case, "the named consent", given.not_before, given.not_after, party)
+    _uses(tell, case, "the named consent", index, given.first_opening, given.first_opening + given.uses, party)
+    if shown is None:
+        return tell.lack(f"{case.name(party)} does not show its named consent")
+    if shown.named is None or shown.leaves:
+        return tell.fail("the named consent and no leaves", f"{len(shown.leaves)} leaves", party)
+    words = shown.named.consent
+    try:
+        full = words.expand(shown.offer, shown.scope, case.trust.name)
+    except PlacetError as error:
+        return tell.fail("a consent that says what its offer says", error, party)
+    tell.same("named consent", entry.consent, full.id, party)
+    tell.same("owner of the named consent", case.parties[party].signer, words.owner, party)
+    tell.same("enrolment of an institution's own consent", NO_ENROLMENT, words.enrolment, party)
+    tell.same("personal data under a named consent", False, shown.scope.personal, party)
+    stored = (given.not_before, given.not_after, given.first_opening, given.uses)
+    tell.same("times and uses", stored, (words.not_before, words.not_after, words.first_opening, words.uses), party)
+    if not case.accepts(words.owner, case.deployment.consents.digest(full.id), shown.named.signature):
+        tell.fail(f"a consent signed by {case.name_of(words.owner)}", "a signature that does not verify", party)
+
+
+@check(GROUP, "roots", "The leaves give exactly the lawful root that everybody signed")
+def roots(case: Case, tell: Findings) -> None:
+    """For each input and attempt the leaves shown, strictly ascending by consent id, each row once, hash to the root
+    in the plan or the amendment. An input is shown once an attempt."""
+    for attempt, shown in lawful_sets(case, tell):
+        tell.looked += len(shown.leaves)
+        for place, fault in shown.faults:
+            tell.fail("a consent that says what its offer says", f"{leaf_name(shown, place)}: {fault}", shown.party)
+        leaves = [(i, leaf.row) for i, leaf in zip(shown.ids, shown.leaves, strict=True) if i is not None]
+        if shown.evidence.named is not None:
+            tell.fail("leaves for a lawful set", f"a named consent for input {shown.input}", shown.party)
+        try:
+            tell.same(
+                f"lawful root of input {shown.input}", attempt.roots[shown.input], lawful_root(leaves), shown.party
+            )
+        except InputError as error:
+            tell.fail(error.message, error.found, shown.party)
+    for party, evidence in case.evidence.items():
+        keys = [(i.input, i.attempt) for i in evidence.inputs]
+        wrong = [k for k in keys if not (k[0] < len(case.owners) and case.owners[k[0]] == party)]
+        wrong += [k for k in keys if not 1 <= k[1] <= len(case.attempts)]
+        if wrong or len(set(keys)) != len(keys):
+            tell.fail("each of its own inputs once an attempt", wrong or "one twice", party)
+
+
+@check(GROUP, "signatures", "Every leaf was signed by its owner")
+def signatures(case: Case, tell: Findings) -> None:
+    """The owner's own signature stands over the consent, whose words follow from the offer, its scope and the trust
+    list."""
+    domain = case.deployment.consents
+    for _, shown in lawful_sets(case, tell):
+        for place, (ident, leaf) in enumerate(zip(shown.ids, shown.leaves, strict=True)):
+            tell.looked += 1
+            if ident is not None and not case.accepts(leaf.consent.owner, domain.digest(ident), leaf.signature):
+                tell.fail(
+                    f"{leaf_name(shown, place)} signed by {to_hex(leaf.consent.owner)}",
+                    "a signature that does not verify",
+                    shown.party,
+                )
+
+
+@check(GROUP, "enrolments", "Every owner was enrolled by somebody who may")
+def enrolments(case: Case, tell: Findings) -> None:
+    """An enroller that both the offer's scope and the trust list name signed (owner, subject) of the consent. The
+    provider's own signature is valid too, and is reported as self-enrolled: the provider could have invented these
+    people."""
+    domain = case.deployment.consents
+    for _, shown in lawful_sets(case, tell):
+        provider, own = case.parties[shown.party].signer, 0
+        listed = {e for e in shown.evidence.scope.enrollers if case.trust.is_enroller(e)}
+        for place, leaf in enumerate(shown.leaves):
+            tell.looked += 1
+            enrolment = leaf.enrolment
+            if enrolment.subject != leaf.consent.enrolment or enrolment.subject == NO_ENROLMENT:
+                tell.fail(
+                    f"{leaf_name(shown, place)} enrolled as {to_hex(leaf.consent.enrolment)}",
+                    enrolment.subject,
+                    shown.party,
+                )
+                continue
+            if enrolment.enroller != provider and enrolment.enroller not in listed:
+                tell.fail("an enroller that scope and trust list name", enrolment.enroller, shown.party)
+                continue
+            own += enrolment.enroller == provider
+            digest = domain.digest(enrolment_hash(leaf.consent.owner, enrolment.subject))
+            if not case.accepts(enrolment.enroller, digest, enrolment.signature):
+                tell.fail(
+                    f"{leaf_name(shown, place)} enrolled by {to_hex(enrolment.enroller)}",
+                    "a signature that does not verify",
+                    shown.party,
+                )
+        if own and shown.attempt == (case.final or case.attempts[-1]).number:
+            tell.note(f"self-enrolled: {own} of {len(shown.leaves)} people of {case.name(shown.party)}")
+
+
+@check(GROUP, "batches", "Every leaf lies in a batch that was anchored in time")
+def batches(case: Case, tell: Findings) -> None:
+    """The leaf's batch was anchored under its offer at or before the block that the terms name; the batch's leaves,
+    strictly ascending, hash to that root and contain the consent's id."""
+    if case.terms is None:
+        return tell.skip("no terms, so no block")
+    anchored = {(a.offer, a.root): a.at for a in case.facts.anchored}
+    contents: dict[int, dict[bytes, frozenset[bytes]]] = {}
+    for party, evidence in case.evidence.items():
+        contents[party] = {}
+        for batch in evidence.batches:
+            tell.looked += 1
+            try:
+                tell.same("batch root", batch.root, batch_root(batch.leaves), party)
+            except InputError as error:
+                tell.fail(error.message, error.found, party)
+            contents[party][batch.root] = frozenset(batch.leaves)
+        if len(contents[party]) != len(evidence.batches):
+            tell.fail("each batch once", "one twice", party)
+    for _, shown in lawful_sets(case, tell):
+        offer = case.inputs[shown.input].offer
+        for place, (ident, leaf) in enumerate(zip(shown.ids, shown.leaves, strict=True)):
+            tell.looked += 1
+            at, inside = anchored.get((offer, leaf.batch)), contents[shown.party].get(leaf.batch)
+            if at is None or at.block > case.terms.block:
+                tell.fail(
+                    f"{leaf_name(shown, place)} in a batch anchored at or before block {case.terms.block}",
+                    "never anchored" if at is None else f"anchored in block {at.block}",
+                    shown.party,
+                )
+            if inside is None:
+                tell.fail(f"the leaves of batch {to_hex(leaf.batch)}", "not shown", shown.party)
+            elif ident is not None and ident not in inside:
+                tell.fail(leaf_name(shown, place) + " in its batch", "not among the batch's leaves", shown.party)
+    if case.facts.opened is not None and case.terms.block >= case.facts.opened.at.block:
+        tell.fail(f"lawful sets as of a block before {case.facts.opened.at.block}", case.terms.block)
+
+
+@check(GROUP, "time", "Every leaf covers the time from the opening to the deadline")
+def time(case: Case, tell: Findings) -> None:
+    """notBefore is not after the opening's time, notAfter not before the plan's deadline."""
+    for _, shown in lawful_sets(case, tell):
+        for place, leaf in enumerate(shown.leaves):
+            words = leaf.consent
+            _window(tell, case, leaf_name(shown, place), words.not_before, words.not_after, shown.party)
+
+
+def _window(tell: Findings, case: Case, what: str, not_before: int, not_after: int, party: int) -> None:
+    tell.looked += 1
+    opened = case.facts.opened
+    if opened is not None and not (not_before <= opened.at.timestamp and opened.deadline <= not_after):
+        tell.fail(
+            f"{what} valid from {opened.at.timestamp} to {opened.deadline}", f"{not_before} to {not_after}", party
+        )
+
+
+@check(GROUP, "uses", "Every leaf covers this opening of its offer")
+def uses(case: Case, tell: Findings) -> None:
+    """firstOpening ≤ opening < firstOpening + uses, and the plan's `opensBefore` is the smallest such end."""
+    for attempt, shown in lawful_sets(case, tell):
+        ends = []
+        for place, leaf in enumerate(shown.leaves):
+            words = leaf.consent
+            ends.append(words.first_opening + words.uses)
+            _uses(
+                tell, case, leaf_name(shown, place), shown.input, words.first_opening, ends[-1], shown.party, each=True
+            )
+        if attempt.number == 1 and ends:
+            tell.same(
+                f"opensBefore of input {shown.input}", min(ends), case.inputs[shown.input].opens_before, shown.party
+            )
+
+
+def _uses(
+    tell: Findings, case: Case, what: str, index: int, first: int, end: int, party: int, *, each: bool = False
+) -> None:
+    tell.looked += 1
+    opening = case.opening(index)
+    if opening is None:
+        return tell.fail(f"an opening of the offer of input {index}", "none", party)
+    if not first <= opening < end:
+        tell.fail(f"{what} for openings {first} to {end - 1}", f"opening {opening}", party)
+    if not each and case.inputs[index].opens_before != end:
+        tell.fail(f"opensBefore {end} of input {index}", case.inputs[index].opens_before, party)
+
+
+CHECKS = (named, roots, signatures, enrolments, batches, time, uses)

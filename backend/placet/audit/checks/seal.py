@@ -1,0 +1,98 @@
+"""Was the end agreed by all, and did everybody hand over his key?"""
+
+from __future__ import annotations
+
+from placet.audit.case import Case
+from placet.audit.checks.agreed import demand_all
+from placet.audit.facts import Ending
+from placet.audit.findings import Findings, check
+from placet.core.plan import Seal, key_hash
+from placet.core.values import ZERO32
+
+GROUP = "seal"
+
+
+@check(GROUP, "signed", "All parties and the consumer signed the seal that is on chain")
+def signed(case: Case, tell: Findings) -> None:
+    """The seal on chain carries each party's and the consumer's valid signature in some evidence; nobody shows
+    another seal."""
+    sealed = case.facts.sealed
+    if sealed is None or case.plan is None:
+        return tell.skip("the job was not sealed, or has no plan")
+    expected = Seal(
+        job=case.bundle.job,
+        attempt=sealed.attempt,
+        heads=sealed.heads,
+        outputs=sealed.outputs,
+        keys=sealed.keys,
+        epochs=sealed.epochs,
+    )
+    lists = []
+    for party, evidence in case.evidence.items():
+        if evidence.seal is None:
+            continue
+        held = evidence.seal.seal
+        for field in Seal.model_fields:
+            tell.same(f"seal's {field}", getattr(expected, field), getattr(held, field), party)
+        if held == expected:
+            lists.append((party, evidence.seal.signatures))
+    signers = (*(p.signer for p in case.parties), case.plan.consumer)
+    demand_all(case, tell, "seal", signers, case.deployment.jobs.digest(expected.struct_hash()), lists)
+
+
+@check(GROUP, "shape", "Outputs and keys are sealed exactly for the parties that have an output")
+def shape(case: Case, tell: Findings) -> None:
+    """The seal has one head, output and key a party, and one epoch an input; output and key are zero exactly where
+    the plan gives no output."""
+    sealed = case.facts.sealed
+    if sealed is None or case.plan is None:
+        return tell.skip("the job was not sealed, or has no plan")
+    for what, values in (("heads", sealed.heads), ("outputs", sealed.outputs), ("keys", sealed.keys)):
+        tell.same(f"number of {what}", len(case.parties), len(values))
+    tell.same("number of epochs", len(case.inputs), len(sealed.epochs))
+    for index, party in enumerate(case.parties):
+        for what, values in (("output", sealed.outputs), ("key", sealed.keys)):
+            if index < len(values):
+                name = f"{what} of {case.name(index)} is zero:"
+                tell.same(name, not party.output, values[index] == ZERO32)
+
+
+@check(GROUP, "epochs", "The sealed epochs were current at the seal")
+def epochs(case: Case, tell: Findings) -> None:
+    """Each sealed epoch is its offer's count of proven withdrawals just before the seal, so that the parties knew of
+    all."""
+    if case.facts.sealed is None or case.plan is None:
+        return tell.skip("the job was not sealed, or has no plan")
+    for index, (entry, epoch) in enumerate(zip(case.inputs, case.facts.sealed.epochs, strict=False)):
+        tell.same(f"sealed epoch of input {index}", case.epoch_at(entry.offer, case.facts.sealed.at), epoch)
+
+
+@check(GROUP, "keys", "The released keys are the sealed ones, and who withheld his is named")
+def keys(case: Case, tell: Findings) -> None:
+    """Each released key hashes to the sealed one, once a party. A completed job has all keys; a closed one names on
+    chain exactly the parties whose key is missing."""
+    sealed = case.facts.sealed
+    if sealed is None or case.plan is None:
+        if sealed is None and (case.facts.released or case.facts.withheld):
+            tell.fail("no keys without a seal", f"{len(case.facts.released)} keys")
+        return tell.skip("the job was not sealed, or has no plan")
+    due = {i for i, party in enumerate(case.parties) if party.output}
+    released = [r.party for r in case.facts.released]
+    for entry in case.facts.released:
+        expected = sealed.keys[entry.party] if entry.party < len(sealed.keys) else ZERO32
+        tell.same(f"key hash of {case.name(entry.party)}", expected, key_hash(entry.key))
+    if len(set(released)) != len(released) or not set(released) <= due:
+        tell.fail(f"one key of each of the parties {sorted(due)}", sorted(released))
+    missing = due - set(released)
+    withheld = {w.party for w in case.facts.withheld}
+    if case.facts.status is Ending.COMPLETED:
+        tell.same("parties without a key", [], sorted(missing))
+    if case.facts.status is Ending.CLOSED:
+        tell.same("parties that withheld their key", sorted(missing), sorted(withheld))
+        for party in sorted(withheld):
+            tell.note(f"{case.name(party)} withheld its key")
+    elif withheld:
+        tell.fail("nobody named as withholder in a job that was not closed", sorted(withheld))
+
+
+CHECKS = (signed, shape, epochs, keys)

@@ -1,0 +1,85 @@
+"""Is every step on chain, in order, and is nothing on chain that nobody shows?"""
+
+from __future__ import annotations
+
+from placet.audit.case import Case
+from placet.audit.findings import Findings, check
+from placet.core.plan import RECORD_GRACE
+from placet.core.trail import trail_head, trail_start
+
+GROUP = "trail"
+
+
+@check(GROUP, "steps", "Each party's steps count without gap and speak of this job")
+def steps(case: Case, tell: Findings) -> None:
+    """Every step names the job, its own party and an attempt that there was; in each attempt the indices are 0, 1, 2
+    …"""
+    if not case.evidence:
+        return tell.skip("no evidence")
+    for party, evidence in case.evidence.items():
+        for step in evidence.steps:
+            tell.looked += 1
+            if (step.job, step.party) != (case.bundle.job, party) or not 1 <= step.attempt <= len(case.attempts):
+                found = (step.job, step.party, step.attempt)
+                tell.fail(f"steps of {case.name(party)} in this job's {len(case.attempts)} attempts", found, party)
+        for attempt in case.attempts:
+            own = [s.index for s in case.steps(party, attempt.number)]
+            if own != list(range(len(own))):
+                tell.fail(f"{len(own)} steps from 0 on without gap, attempt {attempt.number}", own, party)
+    _lacking(case, tell)
+
+
+@check(GROUP, "recorded", "Each step's hash is on chain, and each hash on chain has its step")
+def recorded(case: Case, tell: Findings) -> None:
+    """The hashes of the steps that a party shows are those that its recorder put on chain, in the same order. In an
+    attempt that was not sealed the last steps may be still to come, as long as the contract would take them."""
+    if not case.evidence:
+        return tell.skip("no evidence")
+    for party in case.evidence:
+        for attempt in case.attempts:
+            shown = [s.hash for s in case.steps(party, attempt.number)]
+            on_chain = case.recorded(party, attempt.number)
+            tell.looked += len(on_chain)
+            where = f"attempt {attempt.number}, step "
+            for index, (ours, theirs) in enumerate(zip(shown, on_chain, strict=False)):
+                tell.same(f"{where}{index}", theirs, ours, party)
+            if len(on_chain) > len(shown):
+                tell.fail(f"{where}{len(shown)}: {on_chain[len(shown)].hex()}", "not shown", party)
+            elif len(shown) > len(on_chain) and not _may_follow(case, attempt.number):
+                tell.fail(f"{where}{len(on_chain)} on chain", "never recorded", party)
+            elif len(shown) > len(on_chain):
+                tell.note(f"{case.name(party)} has {len(shown) - len(on_chain)} steps still to record")
+    _lacking(case, tell)
+
+
+def _may_follow(case: Case, attempt: int) -> bool:
+    opened = case.facts.opened
+    in_time = opened is not None and case.facts.head.timestamp <= opened.settle_by + RECORD_GRACE
+    return in_time and not case.is_final(attempt)
+
+
+@check(GROUP, "sealed", "The trails are the ones that were sealed")
+def sealed(case: Case, tell: Findings) -> None:
+    """For every party, hashing its steps of the sealed attempt onto the trail's start gives the head in the seal, and
+    so do the hashes on chain."""
+    if case.facts.sealed is None or case.plan is None:
+        return tell.skip("the job was not sealed, or has no plan")
+    heads, attempt = case.facts.sealed.heads, case.facts.sealed.attempt
+    tell.same("number of heads", len(case.parties), len(heads))
+    for party, head in enumerate(heads):
+        start = trail_start(case.bundle.job, attempt, party)
+        tell.same(
+            f"head of {case.name(party)}'s recorded trail", head, trail_head(start, case.recorded(party, attempt))
+        )
+        if party in case.evidence:
+            own = trail_head(start, (s.hash for s in case.steps(party, attempt)))
+            tell.same(f"head of the trail that {case.name(party)} shows", head, own, party)
+    _lacking(case, tell)
+
+
+def _lacking(case: Case, tell: Findings) -> None:
+    for party in case.absent:
+        tell.lack(f"no evidence of {case.name(party)}")
+
+
+CHECKS = (steps, recorded, sealed)

@@ -1,0 +1,136 @@
+"""Did withdrawal bite: before the opening, while the job ran, and at the seal?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from placet.audit.case import Attempt, Case, LawfulSet
+from placet.audit.checks.agreed import demand_all
+from placet.audit.checks.leaves import lawful_sets, leaf_name
+from placet.audit.facts import Moment
+from placet.audit.findings import Findings, check
+
+GROUP = "withdrawal"
+
+
+@check(GROUP, "withdrawn", "No row of anybody who had withdrawn was opened")
+def withdrawn(case: Case, tell: Findings) -> None:
+    """No leaf was on its offer's withdrawal list when its attempt started (with the opening, or with an amendment).
+    An unproven withdrawal can slip in between the parties' signatures and the block: then the attempt must never have
+    touched that set, and not be the one that was sealed."""
+    for attempt, shown in lawful_sets(case, tell):
+        dead = list(_dead(case, shown, attempt.start))
+        tell.looked += len(shown.leaves)
+        if not dead:
+            continue
+        used = case.used_root(shown.party, attempt.number, attempt.roots[shown.input])
+        if not used and not case.is_final(attempt.number):
+            tell.note(
+                f"attempt {attempt.number} of {case.name(shown.party)} was given up unused: "
+                f"{len(dead)} had withdrawn just before it started"
+            )
+            continue
+        for place, found in dead:
+            tell.fail(f"{leaf_name(shown, place)} live when attempt {attempt.number} started", found, shown.party)
+
+
+def _dead(case: Case, shown: LawfulSet, moment: Moment) -> Iterator[tuple[int, str]]:
+    offer = case.inputs[shown.input].offer
+    for place, ident in enumerate(shown.ids):
+        entry = case.dead_before(offer, ident, moment) if ident is not None else None
+        if entry is not None:
+            yield place, f"{entry.kind} in block {entry.at.block}"
+
+
+@check(GROUP, "epochs", "The epochs that were signed were current")
+def epochs(case: Case, tell: Findings) -> None:
+    """The epoch of each input in the plan and in each amendment is its offer's count of proven withdrawals just
+    before the opening or the amendment. The contract demands the same."""
+    if not case.attempts:
+        return tell.skip("no plan, or never opened")
+    for attempt in case.attempts:
+        for index, entry in enumerate(case.inputs):
+            current = case.epoch_at(entry.offer, attempt.start)
+            tell.same(f"epoch of input {index} in attempt {attempt.number}", current, attempt.epochs[index])
+
+
+@check(GROUP, "amendments", "New attempts were agreed by all and only drop rows")
+def amendments(case: Case, tell: Findings) -> None:
+    """Each amendment on chain is signed by every party, exactly as it is on chain; each attempt's leaves are among
+    those of the attempt before, with the same rows."""
+    if not case.facts.amended or case.plan is None:
+        return tell.skip("no plan, or a single attempt")
+    signers = tuple(p.signer for p in case.parties)
+    for attempt in case.attempts[1:]:
+        lists = []
+        for party, evidence in case.evidence.items():
+            for held in (a for a in evidence.amendments if a.amendment.attempt == attempt.number):
+                agreed = held.amendment
+                found = (agreed.job, agreed.roots, agreed.epochs)
+                tell.same("amendment", (case.bundle.job, attempt.roots, attempt.epochs), found, party)
+                if found == (case.bundle.job, attempt.roots, attempt.epochs):
+                    digest = case.deployment.jobs.digest(agreed.struct_hash())
+                    lists.append((party, held.signatures, digest))
+        _agreed(case, tell, attempt, signers, lists)
+    for party, evidence in case.evidence.items():
+        known = {a.number for a in case.attempts[1:]}
+        unknown = [a.amendment.attempt for a in evidence.amendments if a.amendment.attempt not in known]
+        if unknown:
+            tell.note(f"{case.name(party)} holds an amendment to attempt {unknown[0]} that never reached the chain")
+    _only_drop(case, tell)
+
+
+def _agreed(
+    case: Case,
+    tell: Findings,
+    attempt: Attempt,
+    signers: tuple[bytes, ...],
+    lists: list[tuple[int, tuple[bytes, ...], bytes]],
+) -> None:
+    if not lists:
+        if case.absent:
+            return tell.lack(f"nobody shows the amendment to attempt {attempt.number}")
+        return tell.fail(f"a signed amendment to attempt {attempt.number}", "none in any evidence")
+    held = ((party, signatures) for party, signatures, _ in lists)
+    demand_all(case, tell, f"amendment to attempt {attempt.number}", signers, lists[0][2], held)
+
+
+def _only_drop(case: Case, tell: Findings) -> None:
+    for before, after in zip(case.attempts, case.attempts[1:], strict=False):
+        for index in range(len(case.inputs)):
+            old, new = case.lawful_sets.get((index, before.number)), case.lawful_sets.get((index, after.number))
+            if old is None or new is None:
+                continue
+            rows = dict(zip(old.ids, (leaf.row for leaf in old.leaves), strict=True))
+            for place, (ident, leaf) in enumerate(zip(new.ids, new.leaves, strict=True)):
+                tell.looked += 1
+                if ident is not None and rows.get(ident) != leaf.row:
+                    tell.fail(
+                        leaf_name(new, place) + f" already in attempt {before.number}", "new, or another row", new.party
+                    )
+
+
+@check(GROUP, "sealed", "Nobody who withdrew before the seal is in the sealed attempt")
+def sealed(case: Case, tell: Findings) -> None:
+    """No leaf of the sealed attempt was withdrawn or revoked before the seal, proven or not, and no named consent of
+    the plan. The seal is the line: what came after it binds the next job."""
+    if case.facts.sealed is None or case.final is None:
+        return tell.skip("the job was not sealed")
+    moment = case.facts.sealed.at
+    for attempt, shown in lawful_sets(case, tell):
+        if case.is_final(attempt.number):
+            tell.looked += len(shown.leaves)
+            for place, found in _dead(case, shown, moment):
+                tell.fail(f"{leaf_name(shown, place)} live at the seal in block {moment.block}", found, shown.party)
+    for index, entry in enumerate(case.inputs):
+        dead = case.dead_before(entry.offer, entry.consent, moment) if entry.named else None
+        tell.looked += entry.named
+        if dead is not None:
+            tell.fail(
+                f"named consent live at the seal in block {moment.block}",
+                f"{dead.kind} in block {dead.at.block}",
+                case.owners[index],
+            )
+
+
+CHECKS = (withdrawn, epochs, amendments, sealed)

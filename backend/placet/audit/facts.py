@@ -1,0 +1,203 @@
+"""What the verifier needs to know from the chain about one job, as plain values.
+
+Facts are collected at one confirmed block (`ChainFacts.head`): everything below it counts, nothing above it does.
+A moment's `index` is the log's place in its block, so that two moments are always in the chain's own order.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from placet.core.consent import Offer
+from placet.core.plan import MAX_PARTIES
+from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
+
+Count = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
+MAX_INPUTS = MAX_PARTIES * 16
+Epochs = Annotated[tuple[U32, ...], Field(max_length=MAX_INPUTS)]
+Roots = Annotated[tuple[Bytes32, ...], Field(max_length=MAX_INPUTS)]
+PerParty = Annotated[tuple[Bytes32, ...], Field(max_length=MAX_PARTIES)]
+
+
+class Moment(Value):
+    """Where on the chain something happened: block, place among the block's logs, the block's Unix time."""
+
+    block: Count
+    index: Count
+    timestamp: U48
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.block, self.index
+
+
+class Ending(StrEnum):
+    """How far a job has come; the contract's `JobStatus`."""
+
+    UNKNOWN = "unknown"
+    OPEN = "open"
+    SEALED = "sealed"
+    COMPLETED = "completed"
+    CLOSED = "closed"
+    ABORTED = "aborted"
+    CANCELLED = "cancelled"
+
+
+class Opened(Value):
+    """`JobOpened`: `openings[i]` is the number that input i's offer gave to this job, from 0."""
+
+    at: Moment
+    consumer: Address
+    sponsor: Address
+    terms: Bytes32
+    open_by: U48
+    deadline: U48
+    settle_by: U48
+    openings: Epochs
+
+
+class OfferFact(Value):
+    """An offer that the job uses. `epoch` and `head` of its withdrawal list are the contract's at the facts' head;
+    the epoch at any earlier moment follows from the list."""
+
+    id: Bytes32
+    offer: Offer
+    provider: Address
+    made: Moment
+    epoch: U32
+    head: Bytes24
+
+
+class Anchored(Value):
+    """`BatchAnchored` under one of the job's offers."""
+
+    offer: Bytes32
+    root: Bytes32
+    at: Moment
+
+
+class Withdrawn(Value):
+    """An entry of an offer's withdrawal list. `head` is the list's after it; `proven` is when it raised the epoch."""
+
+    offer: Bytes32
+    consent: Bytes32
+    kind: Literal["withdrawn", "revoked"]
+    at: Moment
+    head: Bytes24
+    proven: Moment | None = None
+
+
+class Given(Value):
+    """`ConsentGiven` of a consent that the plan names."""
+
+    consent: Bytes32
+    offer: Bytes32
+    not_before: U48
+    not_after: U48
+    first_opening: U32
+    uses: U32
+    at: Moment
+
+
+class Recorded(Value):
+    """`StepsRecorded`: hashes from step `first` on, and the party's trail head after them."""
+
+    attempt: U32
+    party: U32
+    first: U32
+    hashes: Annotated[tuple[Bytes32, ...], Field(max_length=65_536)]
+    head: Bytes32
+    at: Moment
+
+
+class Amended(Value):
+    """`JobAmended`: a new attempt."""
+
+    attempt: U32
+    roots: Roots
+    epochs: Epochs
+    at: Moment
+
+
+class Sealed(Value):
+    """`JobSealed`."""
+
+    attempt: U32
+    heads: PerParty
+    outputs: PerParty
+    keys: PerParty
+    epochs: Epochs
+    at: Moment
+
+
+class Released(Value):
+    """`KeyReleased`: a party's release key."""
+
+    party: U32
+    key: Bytes32
+    at: Moment
+
+
+class Withheld(Value):
+    """`KeyWithheld`: who let `settleBy` pass."""
+
+    party: U32
+    at: Moment
+
+
+class Funded(Value):
+    """The escrow took the rewards in."""
+
+    token: Address
+    sponsor: Address
+    amount: U96
+    at: Moment
+
+
+class Paid(Value):
+    """The escrow credited a payee, or gave the sponsor back what was not earned."""
+
+    kind: Literal["credit", "refund"]
+    to: Address
+    amount: U96
+    at: Moment
+
+
+class End(Value):
+    """How the job ended. `by` and `reason` are those of an abort; `signer` is who cancelled, as its place in the
+    plan's list."""
+
+    kind: Literal[Ending.COMPLETED, Ending.CLOSED, Ending.ABORTED, Ending.CANCELLED]
+    at: Moment
+    by: Address | None = None
+    reason: Bytes32 | None = None
+    signer: U32 | None = None
+
+
+class ChainFacts(Value):
+    """One job on one chain, up to `head`. `deployment` is the hash of the deployment document that was checked."""
+
+    type: Literal["placet.facts"] = "placet.facts"
+    version: Literal[1] = 1
+    job: Bytes32
+    deployment: Bytes32
+    chain_id: Count
+    head: Moment
+    status: Ending
+    attempt: U32
+    opened: Opened | None = None
+    offers: Annotated[tuple[OfferFact, ...], Field(max_length=MAX_INPUTS)] = ()
+    anchored: tuple[Anchored, ...] = ()
+    withdrawn: tuple[Withdrawn, ...] = ()
+    given: Annotated[tuple[Given, ...], Field(max_length=MAX_INPUTS)] = ()
+    amended: tuple[Amended, ...] = ()
+    recorded: tuple[Recorded, ...] = ()
+    sealed: Sealed | None = None
+    released: Annotated[tuple[Released, ...], Field(max_length=MAX_PARTIES)] = ()
+    withheld: Annotated[tuple[Withheld, ...], Field(max_length=MAX_PARTIES)] = ()
+    funded: Funded | None = None
+    paid: Annotated[tuple[Paid, ...], Field(max_length=4 * MAX_PARTIES)] = ()
+    end: End | None = None

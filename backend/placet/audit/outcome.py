@@ -1,0 +1,65 @@
+"""The verifier's answer as one value: verdict, checks and what the report draws."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from placet.audit.facts import Ending, Moment
+from placet.audit.findings import Result
+from placet.core.values import U48, U96, Bytes32, Value
+
+CHAIN_LANE = -1
+"""The lane of what happens to the whole job, or to its consents."""
+
+
+class Verdict(StrEnum):
+    INTACT = "intact"
+    INCOMPLETE = "incomplete"
+    TAMPERED = "tampered"
+    DISPUTED = "disputed"
+
+
+class Happening(Value):
+    """A point on the timeline: `lane` is a party, or `CHAIN_LANE`; `block` is None for what is not on chain."""
+
+    lane: int
+    kind: Literal["opened", "amended", "withdrawn", "step", "sealed", "key", "withheld", "credit", "refund", "ended"]
+    at: U48
+    block: int | None
+    attempt: int | None = None
+    what: str
+
+
+class PartyView(Value):
+    """A party as a person wants to see it."""
+
+    name: str
+    role: str
+    people: int | None
+    steps: int
+    reward: U96
+    paid: U96
+    evidence: bool
+
+
+class Report(Value):
+    """What `verify` found. `named` are those whom a failed check holds responsible."""
+
+    type: Literal["placet.report"] = "placet.report"
+    version: Literal[1] = 1
+    job: Bytes32
+    verdict: Verdict
+    headline: str
+    ending: Ending
+    ended: str
+    recipe: str | None
+    purpose: str | None
+    chain_id: int
+    head: Moment
+    named: tuple[str, ...]
+    disputed: tuple[str, ...]
+    notes: tuple[str, ...]
+    parties: tuple[PartyView, ...]
+    results: tuple[Result, ...]
+    timeline: tuple[Happening, ...]

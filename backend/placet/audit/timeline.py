@@ -1,0 +1,88 @@
+"""A job's story as points in time, for people: nothing here takes part in the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from placet.audit.case import Case
+from placet.audit.outcome import CHAIN_LANE, Happening, PartyView
+
+
+def parties(case: Case) -> tuple[PartyView, ...]:
+    """One view a party; `people` counts the leaves of its inputs in the last attempt."""
+    roles = case.terms.roles if case.terms else ()
+    last = (case.final or case.attempts[-1]).number if case.attempts else 0
+    views = []
+    for index, party in enumerate(case.parties):
+        sets = [s for (_, attempt), s in case.lawful_sets.items() if s.party == index and attempt == last]
+        evidence = case.evidence.get(index)
+        paid = sum(p.amount for p in case.facts.paid if p.kind == "credit" and p.to == party.payee)
+        views.append(
+            PartyView(
+                name=case.name(index),
+                role=roles[index] if index < len(roles) else "party",
+                people=sum(len(s.leaves) for s in sets) if sets else None,
+                steps=len(evidence.steps) if evidence else 0,
+                reward=party.reward,
+                paid=min(paid, 2**96 - 1),
+                evidence=evidence is not None,
+            )
+        )
+    return tuple(views)
+
+
+def timeline(case: Case) -> tuple[Happening, ...]:
+    """Everything in the order of its time; things on chain before steps of the same second."""
+    return tuple(sorted(_happenings(case), key=lambda h: (h.at, h.block is None, h.block or 0)))
+
+
+def _happenings(case: Case) -> Iterator[Happening]:
+    facts = case.facts
+    if facts.opened:
+        yield _on_chain(
+            "opened", facts.opened.at.timestamp, facts.opened.at.block, "The chain opened the job", attempt=1
+        )
+    for amended in facts.amended:
+        what = f"Attempt {amended.attempt} agreed"
+        yield _on_chain("amended", amended.at.timestamp, amended.at.block, what, attempt=amended.attempt)
+    yield from _withdrawals(case)
+    for party, evidence in case.evidence.items():
+        for step in evidence.steps:
+            what = f"{step.name} · attempt {step.attempt}, step {step.index}"
+            yield Happening(lane=party, kind="step", at=step.at, block=None, attempt=step.attempt, what=what)
+    if facts.sealed:
+        yield _on_chain("sealed", facts.sealed.at.timestamp, facts.sealed.at.block, "All signed the seal")
+    for key in facts.released:
+        yield _on_chain("key", key.at.timestamp, key.at.block, f"{case.name(key.party)} released its key", key.party)
+    for gone in facts.withheld:
+        what = f"{case.name(gone.party)} withheld its key"
+        yield _on_chain("withheld", gone.at.timestamp, gone.at.block, what, gone.party)
+    payees = {p.payee: i for i, p in reversed(list(enumerate(case.parties)))}
+    for paid in facts.paid:
+        what = f"{paid.amount} {'credited' if paid.kind == 'credit' else 'given back'} to "
+        lane = payees.get(paid.to, CHAIN_LANE) if paid.kind == "credit" else CHAIN_LANE
+        who = case.name(lane) if lane != CHAIN_LANE else case.name_of(paid.to)
+        yield _on_chain(paid.kind, paid.at.timestamp, paid.at.block, what + who, lane)
+    if facts.end:
+        what = f"The job is {facts.end.kind}"
+        yield _on_chain("ended", facts.end.at.timestamp, facts.end.at.block, what)
+
+
+def _withdrawals(case: Case) -> Iterator[Happening]:
+    """Withdrawals that touch this job's leaves or named consents, up to its end."""
+    ids = {i for s in case.lawful_sets.values() for i in s.ids} | {i.consent for i in case.inputs if i.named}
+    owners = {entry.offer: party for entry, party in zip(case.inputs, case.owners, strict=True)}
+    for entry in case.facts.withdrawn:
+        over = case.facts.end is not None and entry.at.order > case.facts.end.at.order
+        if entry.consent in ids and not over and entry.offer in owners:
+            provider = case.name(owners[entry.offer])
+            what = f"A consent at {provider} was {entry.kind}"
+            yield _on_chain("withdrawn", entry.at.timestamp, entry.at.block, what, owners[entry.offer])
+
+
+def _on_chain(
+    kind: str, at: int, block: int, what: str, lane: int = CHAIN_LANE, *, attempt: int | None = None
+) -> Happening:
+    return Happening.model_validate(
+        {"lane": lane, "kind": kind, "at": at, "block": block, "attempt": attempt, "what": what}
+    )

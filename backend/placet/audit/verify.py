@@ -1,0 +1,157 @@
+"""The verifier: from one bundle to one verdict, without chain, network, clock or database.
+
+The rules, in the order in which they are checked. `placet.audit.checks` has each as a small named check with the same
+words.
+
+*Chain.* The facts were read from the contracts of the deployment file (its hash is in them). The job was opened. Its
+events stand in an order and at times that the contracts allow, and its status follows from them. Withdrawal lists and
+recorded trails are whole: hashing their entries gives the heads and epochs that the contracts hold.
+
+*Evidence.* Every party handed out its evidence, signed by the recorder that the plan names, about this job and this
+plan. Evidence that could not be had makes the verdict *incomplete*: never intact. Evidence under a wrong signature is
+nobody's word.
+
+*Plan.* The digest of the plan is the job's id, so there is one plan. All parties, the consumer and the sponsor signed
+it. The terms hash into it. The chain opened this one. Every offer is of the party that brings it, to the plan's
+consumer, for its purpose and operations; its opened scope covers the recipe and the parties.
+
+*Consent.* A consent that the plan names was given on chain and live at the opening. Every leaf of every lawful set in
+every attempt says what its offer says (the words are derived again), is signed by its owner, enrolled by somebody
+whom scope and trust list name (the provider's own signature is reported as *self-enrolled*), lies in a batch that was
+anchored in time, covers the time to the deadline and the opening's number. The leaves hash to the root that was
+signed.
+
+*Withdrawal.* Nobody who had withdrawn was in a set that was used; epochs were current at the opening and at each
+amendment; amendments are signed by all parties and only drop rows; at the seal nobody who had withdrawn is in the
+sealed attempt. Proven or not makes no difference to the audit.
+
+*Trail.* A party's steps count without gap; their hashes are those on chain, in order, none missing on either side;
+they hash to the sealed heads.
+
+*Exchange.* Messages are signed by their senders, acknowledgements by receivers, numbers have no gap, and the steps
+list exactly the signed messages. Who signed two stories about a message, or whose evidence leaves out what he signed
+or acknowledged, is named. Where a sender shows a message that the receiver neither acknowledged nor shows, nothing
+signed decides: *disputed*.
+
+*Flow.* What goes into a step is a lawful root, a named consent, a received message or an earlier output. The last
+output is the sealed one. This shows descent, not that the computation was right; and *rows used = rows declared* only
+re-execution shows.
+
+*Seal.* All parties and the consumer signed it; outputs and keys belong to the parties that have an output; its epochs
+were current. Released keys are the sealed ones; who withheld his is named.
+
+*Payment.* The escrow took the plan's rewards and paid them as the job's end demands.
+
+The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
+missing, else *intact*. A check that does not apply (no seal in an aborted job) is skipped with its reason and takes
+nothing away. Withheld keys, aborts and self-enrolled people are no tampering: the ending and the notes tell them.
+
+Facts are the word of whoever collected them: see `placet.audit.bundle`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from placet.audit.bundle import Bundle
+from placet.audit.case import Case
+from placet.audit.checks import chain, consent, evidence, exchange, flow, payment, plan, seal, trail, withdrawal
+from placet.audit.facts import Ending
+from placet.audit.findings import Check, Result, Status, listed
+from placet.audit.outcome import Report, Verdict
+from placet.audit.timeline import parties, timeline
+from placet.core.signatures import Verifiers
+
+CHECKS: tuple[Check, ...] = (
+    *chain.CHECKS,
+    *evidence.CHECKS,
+    *plan.CHECKS,
+    *consent.CHECKS,
+    *withdrawal.CHECKS,
+    *trail.CHECKS,
+    *exchange.CHECKS,
+    *flow.CHECKS,
+    *seal.CHECKS,
+    *payment.CHECKS,
+)
+
+
+def verify(bundle: Bundle, verifiers: Verifiers | None = None) -> Report:
+    """All checks over one bundle.
+
+    `verifiers` adds what an endpoint can answer (signers that are ERC-1271 contracts); without it only addresses' and
+    P-256 signatures count, and a contract's signature does not verify.
+    """
+    case = Case(bundle, verifiers)
+    results = tuple(check.result(case) for check in CHECKS)
+    verdict = judge(results)
+    return Report(
+        job=bundle.job,
+        verdict=verdict,
+        headline=headline(verdict, results),
+        ending=case.facts.status,
+        ended=ending_words(case),
+        recipe=case.terms.recipe if case.terms else None,
+        purpose=_purpose(case),
+        chain_id=bundle.deployment.chain_id,
+        head=case.facts.head,
+        named=_union(r.named for r in results),
+        disputed=_union(r.disputed for r in results if r.status is Status.DISPUTED),
+        notes=_union(r.notes for r in results),
+        parties=parties(case),
+        results=results,
+        timeline=timeline(case),
+    )
+
+
+def judge(results: tuple[Result, ...]) -> Verdict:
+    """The worst answer decides; missing evidence is never intact."""
+    if any(r.status is Status.FAILED for r in results):
+        return Verdict.TAMPERED
+    if any(r.status is Status.DISPUTED for r in results):
+        return Verdict.DISPUTED
+    return Verdict.INCOMPLETE if any(r.incomplete for r in results) else Verdict.INTACT
+
+
+def headline(verdict: Verdict, results: tuple[Result, ...]) -> str:
+    """The verdict in one plain sentence."""
+    if verdict is Verdict.TAMPERED:
+        failed = [r for r in results if r.status is Status.FAILED]
+        named = _union(r.named for r in failed)
+        whose = f" This falls on {listed(named)}." if named else ""
+        return f"Tampered: {len(failed)} of {len(results)} checks failed, first “{failed[0].title}”.{whose}"
+    if verdict is Verdict.DISPUTED:
+        return (
+            f"Disputed: {', '.join(_union(r.disputed for r in results))} tell different stories; no signature decides."
+        )
+    if verdict is Verdict.INCOMPLETE:
+        reasons = _union((r.reason or "",) for r in results if r.incomplete)
+        return f"Incomplete: {reasons[0]}. Without it nothing is called intact."
+    return "Intact: everything that was done was agreed, recorded and consented to."
+
+
+def ending_words(case: Case) -> str:
+    """How the job ended, in one plain sentence."""
+    facts = case.facts
+    if facts.status is Ending.COMPLETED:
+        return "The job completed: every key was released."
+    if facts.status is Ending.CLOSED:
+        who = listed([case.name(w.party) for w in facts.withheld] or ["nobody"])
+        return f"The job was closed after its time: {who} withheld the key and was not paid; the others were."
+    if facts.status is Ending.ABORTED:
+        by = facts.end.by if facts.end else None
+        recorders = {p.recorder: i for i, p in enumerate(case.parties)}
+        who = "nobody known" if by is None else case.name(recorders[by]) if by in recorders else case.name_of(by)
+        return f"The job was aborted by {who}: no result, nobody paid, everything given back."
+    return {
+        Ending.OPEN: "The job is still running.",
+        Ending.SEALED: "The job is sealed and waits for its keys.",
+        Ending.CANCELLED: "The job was cancelled before it opened.",
+    }.get(facts.status, "The chain knows no such job.")
+
+
+def _purpose(case: Case) -> str | None:
+    return next((shown.scope.purpose for shown in case.input_evidence.values()), None)
+
+
+def _union(many: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for words in many for word in words))

@@ -1,0 +1,86 @@
+"""Honest jobs, however they end, are intact; what could not be had makes them incomplete."""
+
+from __future__ import annotations
+
+import pytest
+from simulator import NAMES, World
+
+from placet.audit.bundle import parse_bundle
+from placet.audit.facts import Ending
+from placet.audit.findings import Status
+from placet.audit.outcome import Verdict
+from placet.audit.verify import CHECKS, verify
+from placet.core.errors import InputError, LimitError
+from placet.core.hashing import canonical
+
+JOBS = {
+    "completed": {},
+    "amended": {"withdraw": (1,)},
+    "amended by three": {"withdraw": (0, 2, 3)},
+    "aborted": {"ending": Ending.ABORTED},
+    "closed": {"ending": Ending.CLOSED, "withholds": (1,)},
+    "closed by nobody's key": {"ending": Ending.CLOSED, "withholds": (0, 1, 2)},
+    "many people": {"people": 60},
+}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_intact(job: str) -> None:
+    report = verify(World(**JOBS[job]).bundle())
+    assert [r for r in report.results if r.status in (Status.FAILED, Status.DISPUTED) or r.incomplete] == []
+    assert report.verdict is Verdict.INTACT
+    assert report.named == report.disputed == ()
+
+
+def test_every_check_looks_at_something() -> None:
+    report = verify(World(withdraw=(1,)).bundle())
+    assert [r.name for r in report.results] == [c.name for c in CHECKS]
+    assert len({c.name for c in CHECKS}) == len(CHECKS)
+    assert [r.name for r in report.results if r.status is not Status.PASSED or not r.looked_at] == []
+    assert all(c.rule and c.title for c in CHECKS)
+
+
+def test_whoever_withheld_is_told_but_nothing_is_tampered() -> None:
+    report = verify(World(ending=Ending.CLOSED, withholds=(1,)).bundle())
+    assert f"{NAMES[1]} withheld its key" in report.notes
+    assert NAMES[1] in report.ended
+
+
+def test_the_aborter_is_told() -> None:
+    assert NAMES[1] in verify(World(ending=Ending.ABORTED).bundle()).ended
+
+
+@pytest.mark.parametrize("missing", [(0,), (3,), (1, 2), (0, 1, 2, 3)])
+def test_missing_evidence_is_never_intact(missing: tuple[int, ...]) -> None:
+    report = verify(World().bundle(without=missing))
+    assert report.verdict is Verdict.INCOMPLETE
+    assert any(NAMES[missing[0]] in (r.reason or "") for r in report.results)
+    assert not report.named
+
+
+def test_no_evidence_entries_at_all() -> None:
+    bundle = World().bundle().model_copy(update={"evidence": ()})
+    assert verify(bundle).verdict is Verdict.INCOMPLETE
+
+
+def test_a_bundle_survives_its_file() -> None:
+    bundle = World(withdraw=(1,)).bundle()
+    again = parse_bundle(canonical(bundle.to_json()))
+    assert again == bundle
+    assert verify(again) == verify(bundle)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"null", b'{"type": "placet.bundle"}', b"\xff", b"[" * 100_000])
+def test_a_bad_file_is_refused(raw: bytes) -> None:
+    with pytest.raises(InputError):
+        parse_bundle(raw)
+
+
+def test_an_entry_is_evidence_or_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = World().bundle().to_json()
+    plain["evidence"][0]["missing"] = "both"
+    with pytest.raises(InputError):
+        parse_bundle(canonical(plain))
+    monkeypatch.setattr("placet.audit.bundle.MAX_BUNDLE", 10)
+    with pytest.raises(LimitError):
+        parse_bundle(canonical(World().bundle().to_json()))
