@@ -29,6 +29,7 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.vault.admission import Submission
+from placet.vault.answers import LawfulSet
 from placet.vault.database import METADATA, open_engine
 from placet.vault.gate import Asked
 from placet.vault.records import Records
@@ -109,9 +110,19 @@ def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
 class World:
     """Provider (whose vault it is), consumer, another party and an enroller; a table of `customers` rows."""
 
-    def __init__(self, folder: Path, customers: int = 8) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        customers: int = 8,
+        *,
+        keys: tuple[Key, Key] | None = None,
+        deployment: Deployment | None = None,
+        now: int = NOW,
+    ) -> None:
         self.folder = folder
-        self.provider, self.consumer, self.other, self.enroller = Key(), Key(), Key(), Key()
+        self.now = now
+        self.provider, self.consumer = keys or (Key(), Key())
+        self.other, self.enroller = Key(), Key()
         self.trust = trust_of(
             {
                 "First Bank": self.provider.address,
@@ -120,7 +131,7 @@ class World:
             },
             self.enroller.address,
         )
-        self.deployment = Deployment(
+        self.deployment = deployment or Deployment(
             chain_id=31337,
             block=0,
             genesis=bytes(32),
@@ -131,7 +142,7 @@ class World:
             reward_escrow=contract(),
             p256_verifier=contract(),
         )
-        self.chain = SimulatedChain()
+        self.chain: Any = SimulatedChain()
         self.master = secrets.token_bytes(32)
         self.customers = [f"customer-{i:05d}" for i in range(customers)]
         self.start()
@@ -201,8 +212,8 @@ class World:
         opening = EnrolmentOpening(subject=subject, salt=secrets.token_bytes(32))
         named = changes.pop("named", False)
         fields = {
-            "not_before": NOW - 10,
-            "not_after": NOW + 10_000,
+            "not_before": self.now - 10,
+            "not_after": self.now + 10_000,
             "first_opening": 0,
             "uses": 5,
             "enrolment": NO_ENROLMENT if named else opening.commitment,
@@ -234,8 +245,8 @@ class World:
         self.chain.anchored.setdefault(self.offer.id, {})[root] = block
         return root
 
-    def lawful(self, deadline: int = NOW + 1000, block: int = 60):
-        return self.vault.lawful(self.offer.id, block, deadline)
+    def lawful(self, deadline: int | None = None, block: int = 60) -> LawfulSet:
+        return self.vault.lawful(self.offer.id, block, self.now + 1000 if deadline is None else deadline)
 
     def state(self, **changes: Any) -> None:
         """Change the offer's state on chain."""
@@ -271,9 +282,9 @@ class World:
                 "purpose": purpose_id(PURPOSE),
                 "operations": 3,
                 "sponsor": self.consumer.address,
-                "open_by": NOW + 100,
-                "deadline": NOW + 1000,
-                "settle_by": NOW + 2000,
+                "open_by": self.now + 100,
+                "deadline": self.now + 1000,
+                "settle_by": self.now + 2000,
                 "salt": secrets.token_bytes(32),
                 "parties": (self._party(first), self._party(signer, (chosen,))),
                 **changes,
@@ -283,7 +294,7 @@ class World:
 
     def _party(self, signer: bytes, inputs: tuple[Input, ...] = ()) -> Party:
         r = secrets.token_bytes
-        return Party(signer=signer, recorder=r(20), payee=r(20), tls_key=r(32), seed=r(32), output=True, inputs=inputs)
+        return Party(signer=signer, recorder=signer, payee=r(20), tls_key=r(32), seed=r(32), output=True, inputs=inputs)
 
     def open(self, asked: Asked, **changes: Any) -> Asked:
         """Put the job on the chain as opened."""
@@ -301,6 +312,11 @@ class World:
 
     def opened(self, root: bytes, **changes: Any) -> Asked:
         return self.open(self.agree(root, **changes))
+
+
+@pytest.fixture
+def make_world() -> type[World]:
+    return World
 
 
 @pytest.fixture

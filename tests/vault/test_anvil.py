@@ -1,0 +1,411 @@
+"""The vault on a real chain, and as a real process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from placet.chain.calls import Call, Calls
+from placet.chain.client import Chain
+from placet.chain.deploy import deploy
+from placet.chain.index import Index
+from placet.chain.local import LocalChain, dev_account
+from placet.chain.sender import Sender
+from placet.core.consent import Consent, Offer, withdrawal_hash
+from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
+from placet.core.merkle import batch_levels, batch_proof
+from placet.core.plan import Amendment
+from placet.core.signatures import Key
+from placet.core.trust import Contract, Deployment
+from placet.vault.client import VaultClient
+from placet.vault.config import VaultSettings
+from placet.vault.endpoint import Endpoint
+from placet.vault.gate import Asked
+from placet.vault.schema import Column
+from placet.vault.setup import import_table, init_vault, open_vault
+
+CONFIRMATIONS = 2
+OPEN_SECONDS = 30.0
+
+
+def dev_key(index: int) -> Key:
+    return Key(bytes(dev_account(index).key))
+
+
+class Anvil:
+    """The `World` of the other tests, its vault on a real chain. The provider sends everything."""
+
+    def __init__(self, local: LocalChain, world: Any, engine: Engine) -> None:
+        self.local, self.world = local, world
+        self.chain = Chain(local.url, world.deployment)
+        self.calls = Calls(world.deployment)
+        self._engine = engine
+        quick = world.deployment.model_copy(update={"confirmations": 0})
+        self._sender = Sender(engine, Chain(local.url, quick), (world.provider, world.consumer))
+        self._sent = 0
+        self.see(self.chain)
+        self.send(self.calls.register(world.dataset.dataset, world.dataset.schema_hash, world.dataset.commitment))
+        self.send(self.calls.offer(world.offer))
+
+    def see(self, chain: Chain) -> None:
+        """Have the vault look through this chain."""
+        index = Index(self._engine, chain)
+        self.world.chain = Endpoint(chain, index, lambda block: self.world.records.highest("confirmed", block))
+        self.world.restart()
+
+    def send(self, call: Call, key: Key | None = None) -> None:
+        self._sent += 1
+        intent = f"sent-{self._sent}"
+        self._sender.submit(intent, call, (key or self.world.provider).address)
+        while self._sender.step():
+            time.sleep(0.005)
+        outcome = self._sender.outcome(intent)
+        if isinstance(outcome, Exception):
+            raise outcome
+
+    def anchor(self, consents: list[Consent]) -> bytes:
+        leaves = sorted(consent.id for consent in consents)
+        root = batch_levels(leaves)[-1][0]
+        self.world.vault.note_batch(self.world.offer.id, root, leaves)
+        self.send(self.calls.anchor(self.world.offer.id, root))
+        self.local.mine(CONFIRMATIONS)
+        return root
+
+    def open(self, root: bytes, **changes: Any) -> Asked:
+        """Open a job on a lawful root; not at depth yet."""
+        asked: Asked = self.world.agree(root, block=self.chain.confirmed(), **changes)
+        provider, consumer = self.world.provider, self.world.consumer
+        signatures = [consumer.sign(asked.job), provider.sign(asked.job), b"", b""]
+        self.send(self.calls.open(asked.plan, signatures))
+        return asked
+
+    def withdraw(self, consent: Consent, owner: Key, leaves: list[bytes] | None = None) -> None:
+        signature = owner.sign(self.world.deployment.consents.digest(withdrawal_hash(consent.id)))
+        if leaves is None:
+            self.send(self.calls.withdraw(consent.grant(), signature))
+            return
+        levels = batch_levels(sorted(leaves))
+        proof = batch_proof(levels, sorted(leaves).index(consent.id))
+        self.send(self.calls.withdraw_batched(consent.grant(), signature, levels[-1][0], proof))
+
+    def amend(self, asked: Asked, root: bytes, epoch: int) -> Asked:
+        amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=(root,), epochs=(epoch,))
+        digest = self.world.deployment.jobs.digest(amendment.struct_hash())
+        signatures = [self.world.consumer.sign(digest), self.world.provider.sign(digest)]
+        self.send(self.calls.amend(asked.plan, amendment, signatures))
+        return Asked(asked.job, asked.plan, asked.terms, amendment.attempt, asked.input)
+
+
+@pytest.fixture(scope="module")
+def contracts(anvil: LocalChain) -> Deployment:
+    return deploy(anvil.url, dev_key(0), CONFIRMATIONS)
+
+
+@pytest.fixture
+def anvil_world(contracts: Deployment, fresh_anvil: LocalChain, make_world: Any, tmp_path: Path) -> Iterator[Anvil]:
+    now = Chain(fresh_anvil.url, contracts).now()
+    world = make_world(tmp_path, keys=(dev_key(1), dev_key(2)), deployment=contracts, now=now)
+    engine = create_engine(f"sqlite:///{tmp_path / 'chain.db'}")
+    yield Anvil(fresh_anvil, world, engine)
+    world.engine.dispose()
+    engine.dispose()
+
+
+@pytest.fixture
+def people(anvil_world: Anvil) -> list[tuple[Key, Consent]]:
+    """Three customers whose consents the vault has accepted."""
+    world = anvil_world.world
+    owners = [Key() for _ in range(3)]
+    made = [world.consent(f"customer-0000{i}", owner=owner) for i, owner in enumerate(owners)]
+    accepted = world.vault.accept_many(world.offer, world.scope, [submission for _, submission in made])
+    assert accepted == [consent.id for consent, _ in made]
+    return [(owner, consent) for owner, (consent, _) in zip(owners, made, strict=True)]
+
+
+def refused(anvil_world: Anvil, asked: Asked, code: str) -> None:
+    with pytest.raises(WarrantError) as caught:
+        anvil_world.world.vault.rows(asked)
+    assert caught.value.code == code
+
+
+def lawful(anvil_world: Anvil) -> Any:
+    return anvil_world.world.lawful(block=anvil_world.chain.confirmed())
+
+
+def test_from_consent_to_rows_withdrawal_and_second_attempt(
+    anvil_world: Anvil, people: list[tuple[Key, Consent]]
+) -> None:
+    a, vault = anvil_world, anvil_world.world.vault
+    ids = [consent.id for _, consent in people]
+    assert lawful(a).count == 0
+    a.anchor([consent for _, consent in people])
+    first = lawful(a)
+    assert (first.count, first.epoch, first.opens_before) == (3, 0, 5)
+    refused(a, a.world.agree(first.root), "warrant.unopened")
+    asked = a.open(first.root)
+    refused(a, asked, "warrant.unconfirmed")
+    a.local.mine(CONFIRMATIONS)
+    assert sorted(vault.rows(asked).columns["balance"]) == [1000, 1001, 1002]
+
+    a.withdraw(people[1][1], people[1][0], ids)
+    refused(a, asked, "warrant.withdrawn")
+    assert vault.dead(a.world.offer.id, first.root) == [ids[1]]
+    second = vault.without(a.world.offer.id, first.root)
+    assert (second.count, second.epoch) == (2, 1)
+    again = a.amend(asked, second.root, second.epoch)
+    refused(a, asked, "warrant.attempt")
+    refused(a, again, "warrant.unconfirmed")
+    a.local.mine(CONFIRMATIONS)
+    assert sorted(vault.rows(again).columns["balance"]) == [1000, 1002]
+
+    a.send(a.calls.abort(asked.job, bytes(32)))
+    refused(a, again, "warrant.closed")
+
+
+def test_amendment_to_a_root_of_nobody(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
+    a = anvil_world
+    a.anchor([consent for _, consent in people])
+    asked = a.open(lawful(a).root)
+    again = a.amend(asked, bytes(31) + b"\1", 0)
+    a.local.mine(CONFIRMATIONS)
+    refused(a, again, "warrant.root")
+
+
+def test_unproven_withdrawal_and_revocation_bind_too(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
+    a = anvil_world
+    a.anchor([consent for _, consent in people])
+    root = lawful(a).root
+    a.withdraw(people[0][1], people[0][0])
+    a.send(a.calls.revoke(people[1][1].grant(), bytes(32)))
+    after = lawful(a)
+    assert (after.count, after.epoch) == (1, 0)
+    asked = a.open(root)
+    a.local.mine(CONFIRMATIONS)
+    refused(a, asked, "warrant.withdrawn")
+
+
+def test_used_up(anvil_world: Anvil) -> None:
+    a, world = anvil_world, anvil_world.world
+    consent, submission = world.consent("customer-00004", uses=1)
+    assert world.vault.accept_many(world.offer, world.scope, [submission]) == [consent.id]
+    a.anchor([consent])
+    a.open(lawful(a).root)
+    assert lawful(a).count == 0
+
+
+def test_reorganisation_takes_opening_and_batch_back(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
+    a = anvil_world
+    a.anchor([consent for _, consent in people])
+    root = lawful(a).root
+    with a.local.snapshot():
+        asked = a.open(root)
+        refused(a, asked, "warrant.unconfirmed")
+    a.local.mine(CONFIRMATIONS + 2)
+    refused(a, asked, "warrant.unopened")
+
+
+def test_endpoint_that_is_behind(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
+    a = anvil_world
+    a.anchor([consent for _, consent in people])
+    asked = a.open(lawful(a).root)
+    with a.local.snapshot():
+        a.local.mine(10)
+        assert a.world.vault.rows(asked).count == 3
+    with pytest.raises(ChainError) as caught:
+        a.world.vault.rows(asked)
+    assert caught.value.code == "chain.behind"
+    a.world.restart()
+    with pytest.raises(ChainError):
+        lawful(a)
+    a.local.mine(10)
+    assert a.world.vault.rows(asked).count == 3
+
+
+def test_other_contracts_and_lost_endpoint(
+    anvil_world: Anvil, people: list[tuple[Key, Consent]], free_port: int
+) -> None:
+    a = anvil_world
+    a.anchor([consent for _, consent in people])
+    asked = a.open(lawful(a).root)
+    a.local.mine(CONFIRMATIONS)
+    named = a.world.deployment.job_ledger
+    wrong = a.world.deployment.model_copy(update={"job_ledger": Contract(address=named.address, code_hash=bytes(32))})
+    a.see(Chain(a.local.url, wrong))
+    with pytest.raises(DeploymentError):
+        a.world.vault.rows(asked)
+    a.see(Chain(f"http://127.0.0.1:{free_port}", a.world.deployment))
+    with pytest.raises(ChainError):
+        a.world.vault.rows(asked)
+    a.see(a.chain)
+    assert a.world.vault.rows(asked).count == 3
+
+
+def test_institutions_own_data(anvil_world: Anvil) -> None:
+    a, world = anvil_world, anvil_world.world
+    scope = world.a_scope(personal=False)
+    offer = Offer(**{**world.offer.model_dump(), "scope": scope.hash})
+    a.send(a.calls.offer(offer))
+    consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
+    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    a.send(a.calls.grant(consent, submission.signature))
+    asked = a.open(bytes(32), named=consent.id, offer=offer.id)
+    a.local.mine(CONFIRMATIONS)
+    assert world.vault.rows(asked).count == 8
+    a.withdraw(consent, world.provider)
+    refused(a, asked, "warrant.withdrawn")
+
+
+@pytest.fixture
+def settings(anvil_world: Anvil, tmp_path: Path) -> VaultSettings:
+    """A vault's folder as `placet init` makes it, with the world's customers in a CSV file."""
+    world = anvil_world.world
+    (tmp_path / "deployment.json").write_text(world.deployment.model_dump_json())
+    (tmp_path / "trust.json").write_text(world.trust.model_dump_json())
+    (tmp_path / "passphrase").write_text("correct horse\n")
+    (tmp_path / "passphrase").chmod(0o600)
+    return init_vault(
+        tmp_path / "vault",
+        institution=world.provider.address,
+        chain_url=anvil_world.local.url,
+        deployment=tmp_path / "deployment.json",
+        trust=tmp_path / "trust.json",
+        passphrase_file=tmp_path / "passphrase",
+    )
+
+
+def imported(settings: VaultSettings, world: Any) -> Any:
+    rows = "\n".join(f"{name},{1000 + i}" for i, name in enumerate(world.customers))
+    file = settings.folder.parent / "customers.csv"
+    file.write_text(f"ID,BILL\n{rows}\n")
+    columns = {"customer": Column(source="ID", type="text"), "balance": Column(source="BILL", type="integer")}
+    return import_table(settings, "accounts", file, "customer", columns)
+
+
+def test_folder(settings: VaultSettings, anvil_world: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stat.S_IMODE(settings.folder.stat().st_mode) == 0o700
+    info = imported(settings, anvil_world.world)
+    assert info.rows == 8
+    for file in settings.folder.rglob("*"):
+        if file.is_file():
+            assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file.name
+    with pytest.raises(StateError):
+        init_vault(
+            settings.folder,
+            institution=bytes(20),
+            chain_url=settings.chain_url,
+            deployment=settings.deployment,
+            trust=settings.trust,
+            passphrase_file=settings.passphrase_file,
+        )
+    with open_vault(settings) as vault:
+        assert vault.datasets() == [info]
+    file = settings.folder / "vault.toml"
+    monkeypatch.setenv("PLACET_VAULT_CHAIN_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PLACET_VAULT_SOCKET", "door.sock")
+    changed = VaultSettings.load(file)
+    assert changed.chain_url == "http://127.0.0.1:9"
+    assert changed.socket_path == settings.folder / "door.sock"
+    monkeypatch.setenv("PLACET_VAULT_INSTITUTION", "0xs3cr3t")
+    with pytest.raises(ConfigError) as caught:
+        VaultSettings.load(file)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_bad_settings(settings: VaultSettings, anvil_world: Anvil, tmp_path: Path) -> None:
+    file = settings.folder / "vault.toml"
+    good = file.read_text()
+    for bad in ("folder = ", good + "more = 1\n", good.replace("chain_url", "chain"), "\xff"):
+        file.write_text(bad)
+        with pytest.raises(ConfigError):
+            VaultSettings.load(file)
+    with pytest.raises(ConfigError):
+        VaultSettings.load(tmp_path / "absent.toml")
+    file.write_text(good)
+    settings.passphrase_file.chmod(0o644)
+    with pytest.raises(ConfigError):
+        settings.read_passphrase()
+    settings.passphrase_file.chmod(0o600)
+    settings.passphrase_file.write_text("wrong horse\n")
+    with pytest.raises(ConfigError):
+        imported(settings, anvil_world.world)
+    settings.passphrase_file.write_text("\n")
+    with pytest.raises(ConfigError):
+        settings.read_passphrase()
+
+
+def start(settings: VaultSettings) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "placet.vault", "--config", str(settings.folder / "vault.toml")]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+async def answering(process: subprocess.Popen[str], client: VaultClient) -> None:
+    deadline = time.monotonic() + OPEN_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        try:
+            await client.datasets()
+            return
+        except StateError:
+            await asyncio.sleep(0.05)
+    pytest.fail("the vault did not start")
+
+
+async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
+    a, world = anvil_world, anvil_world.world
+    info = imported(settings, world)
+    scope = world.a_scope()
+    offer = Offer(**{**world.offer.model_dump(), "dataset": info.dataset, "scope": scope.hash})
+    a.send(a.calls.register(info.dataset, info.schema_hash, info.commitment))
+    a.send(a.calls.offer(offer))
+    client = VaultClient(settings.socket_path)
+    consent, submission = world.consent("customer-00003", scope=scope, offer=offer)
+    logs = ""
+    process = start(settings)
+    try:
+        await answering(process, client)
+        assert stat.S_IMODE(settings.socket_path.stat().st_mode) == 0o600
+        assert await client.accept_many(offer, scope, [submission]) == [consent.id]
+        await client.note_batch(offer.id, consent.id, [consent.id])
+        a.send(a.calls.anchor(offer.id, consent.id))
+        a.local.mine(CONFIRMATIONS)
+        lawful = await client.lawful(offer.id, a.chain.confirmed(), world.now + 1000)
+        assert lawful.count == 1
+        asked = a.open(lawful.root, offer=offer.id)
+        a.local.mine(CONFIRMATIONS)
+        second = start(settings)
+        assert second.wait(OPEN_SECONDS) == 1
+        assert "another vault" in second.communicate()[1]
+        assert (await client.rows(asked.job, asked.plan, asked.terms, 1, 0)).columns["balance"] == [1003]
+        process.send_signal(signal.SIGTERM)
+        logs += process.communicate(timeout=OPEN_SECONDS)[1]
+        assert process.returncode == 0
+        assert not settings.socket_path.exists()
+
+        process = start(settings)
+        await answering(process, client)
+        assert (await client.rows(asked.job, asked.plan, asked.terms, 1, 0)).columns["balance"] == [1003]
+        process.kill()
+        process.wait()
+        process = start(settings)
+        await answering(process, client)
+        assert (await client.evidence(offer.id, lawful.root)).leaves[0].signature == submission.signature
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        logs += process.communicate(timeout=OPEN_SECONDS)[1]
+    assert process.returncode == 0
+    assert "handed out 1 rows" in logs
+    for secret in ("correct horse", "customer-00003", submission.opening.salt.hex(), "Traceback"):
+        assert secret not in logs
+    assert os.fspath(settings.passphrase_file) not in logs
