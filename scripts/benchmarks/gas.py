@@ -187,7 +187,7 @@ class _Bench:
         registry = self.deployment.consent_registry.address
         selector = keccak(b"offers(bytes32)")[:4]
         answers = [
-            self.web3.eth.call({"to": self.web3.to_checksum_address(registry), "data": to_hex(selector + offer.id)})
+            self.web3.eth.call({"to": self.web3.to_checksum_address(registry), "data": selector + offer.id})
             for offer in self.offers
         ]
         return tuple(int.from_bytes(answer[6 * 32 : 7 * 32], "big") for answer in answers)

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {JobLedger} from "../JobLedger.sol";
+import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
+import {IJobLedger} from "../interfaces/IJobLedger.sol";
+import {Base} from "./helpers/Base.sol";
+import {OneKeyWallet, YesVerifier} from "./mocks/Wallets.sol";
+
+/// @notice Plans, amendments, seals, cancellations: who must sign, and every field that the signature must cover.
+contract JobSignaturesTest is Base {
+    IJobLedger.Plan private plan;
+    bytes32 private job;
+    bytes[] private good;
+
+    function setUp() public override {
+        super.setUp();
+        IJobLedger.Plan memory p = planOf(1);
+        job = ledger.hashPlan(p);
+        good = signAll(job, 5);
+        _store(p);
+    }
+
+    function _store(IJobLedger.Plan memory p) private {
+        delete plan.parties;
+        (plan.terms, plan.consumer, plan.purpose, plan.operations) = (p.terms, p.consumer, p.purpose, p.operations);
+        (plan.sponsor, plan.token, plan.openBy, plan.deadline) = (p.sponsor, p.token, p.openBy, p.deadline);
+        (plan.settleBy, plan.salt) = (p.settleBy, p.salt);
+        for (uint256 i = 0; i < p.parties.length; ++i) {
+            plan.parties.push(p.parties[i]);
+        }
+    }
+
+    function refused(IJobLedger.Plan memory p, bytes[] memory signatures, uint256 signer) private {
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, signer));
+        ledger.open(p, signatures);
+    }
+
+    // --------------------------------------------------------------------- right
+
+    function test_opens() public {
+        vm.assertEq(ledger.open(plan, good), job);
+        assertStatus(job, IJobLedger.JobStatus.Open);
+    }
+
+    function test_empty_signature_of_the_sponsor_who_is_the_consumer() public {
+        vm.assertEq(good[4].length, 0);
+        good[4] = sign(CONSUMER, job);
+        ledger.open(plan, good);
+    }
+
+    function test_consumer_and_sponsor_are_a_party() public {
+        IJobLedger.Plan memory p = plan;
+        p.sponsor = provider(2);
+        p.parties[2].inputs = new IConsentRegistry.Input[](0);
+        p.consumer = provider(1);
+        p.token = address(0);
+        for (uint256 i = 0; i < 3; ++i) {
+            p.parties[i].reward = 0;
+            p.parties[i].inputs = new IConsentRegistry.Input[](0);
+        }
+        bytes[] memory signatures = signAll(ledger.hashPlan(p), 5);
+        (signatures[3], signatures[4]) = (bytes(""), bytes(""));
+        ledger.open(p, signatures);
+    }
+
+    function test_parties_by_erc1271_and_p256() public {
+        IJobLedger.Plan memory p = plan;
+        p.parties[1].signer = wallet(address(new OneKeyWallet(vm.addr(7))));
+        p.parties[1].inputs = new IConsentRegistry.Input[](0);
+        p.parties[2].signer = p256Signer(9);
+        p.parties[2].inputs = new IConsentRegistry.Input[](0);
+        bytes32 id = ledger.hashPlan(p);
+        bytes[] memory signatures = signAll(id, 5);
+        signatures[1] = sign(7, id);
+        signatures[2] = signP256(9, id);
+        ledger.open(p, signatures);
+    }
+
+    // --------------------------------------------------------------------- wrong
+
+    function test_wrong_key() public {
+        for (uint256 i = 0; i < 5; ++i) {
+            bytes[] memory signatures = signAll(job, 5);
+            signatures[i] = sign(STRANGER, job);
+            refused(plan, signatures, i);
+        }
+    }
+
+    function test_empty_where_nobody_signed_before() public {
+        for (uint256 i = 0; i < 4; ++i) {
+            bytes[] memory signatures = signAll(job, 5);
+            signatures[i] = "";
+            refused(plan, signatures, i);
+        }
+        IJobLedger.Plan memory p = plan;
+        p.sponsor = vm.addr(STRANGER);
+        refused(p, signAll(ledger.hashPlan(p), 5), 4);
+    }
+
+    /// @dev An empty signature stands for an earlier signer's, never for a later one's.
+    function test_empty_consumer_who_is_only_the_later_sponsor() public {
+        bytes[] memory signatures = signAll(job, 5);
+        (signatures[3], signatures[4]) = (bytes(""), signatures[3]);
+        refused(plan, signatures, 3);
+    }
+
+    function test_swapped() public {
+        (good[0], good[1]) = (good[1], good[0]);
+        refused(plan, good, 0);
+    }
+
+    function test_too_few_or_too_many() public {
+        bytes[] memory signatures = signAll(job, 4);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 5, 4));
+        ledger.open(plan, signatures);
+        signatures = signAll(job, 6);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 5, 6));
+        ledger.open(plan, signatures);
+    }
+
+    function test_other_chain() public {
+        vm.chainId(block.chainid + 1);
+        refused(plan, good, 0);
+    }
+
+    function test_other_contract() public {
+        refused(plan, signAll(digestOf(address(this), "Placet Jobs", "x"), 5), 0);
+        address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongDeployment.selector, predicted, address(ledger)));
+        new JobLedger(registry, escrow, new address[](0));
+    }
+
+    function test_verifier_not_on_the_list() public {
+        IJobLedger.Plan memory p = plan;
+        p.parties[0].signer = abi.encodePacked(address(new YesVerifier()), "key");
+        refused(p, good, 0);
+    }
+
+    function test_every_altered_field_of_a_plan() public {
+        for (uint256 field = 0; field < 24; ++field) {
+            IJobLedger.Plan memory p = _altered(field);
+            vm.assertTrue(ledger.hashPlan(p) != job, "an altered plan has another id");
+            refused(p, good, field == 10 ? 0 : 0);
+        }
+    }
+
+    function _altered(uint256 field) private view returns (IJobLedger.Plan memory p) {
+        p = plan;
+        IJobLedger.Party memory q = p.parties[1];
+        if (field == 0) p.terms = "other";
+        if (field == 1) p.consumer = vm.addr(STRANGER);
+        if (field == 2) p.purpose = "other";
+        if (field == 3) p.operations = 1;
+        if (field == 4) p.sponsor = vm.addr(STRANGER);
+        if (field == 5) p.token = address(0x1234);
+        if (field == 6) p.openBy -= 1;
+        if (field == 7) p.deadline += 1;
+        if (field == 8) p.settleBy += 1;
+        if (field == 9) p.salt = "other";
+        if (field == 10) q.signer = wallet(vm.addr(STRANGER));
+        if (field == 11) q.recorder = vm.addr(STRANGER);
+        if (field == 12) q.payee = vm.addr(STRANGER);
+        if (field == 13) q.reward += 1;
+        if (field == 14) q.tlsKey = "other";
+        if (field == 15) q.seed = "other";
+        if (field == 16) q.output = false;
+        if (field == 17) q.inputs[0].offer = offers[0];
+        if (field == 18) (q.inputs[0].consent, q.inputs[0].lawfulRoot) = (q.inputs[0].lawfulRoot, 0);
+        if (field == 19) q.inputs[0].lawfulRoot = "other";
+        if (field == 20) q.inputs[0].epoch += 1;
+        if (field == 21) q.inputs[0].opensBefore += 1;
+        if (field == 22) (p.parties[0], p.parties[2]) = (p.parties[2], p.parties[0]);
+        if (field == 23) q.inputs = new IConsentRegistry.Input[](0);
+    }
+
+    // ---------------------------------------------------------- digests, by hand
+
+    string private constant INPUT =
+        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)";
+    string private constant PARTY =
+        "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)";
+    string private constant PLAN =
+        "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)";
+
+    function test_plan_digest_is_eip712() public view {
+        bytes memory parties;
+        for (uint256 i = 0; i < 3; ++i) {
+            IJobLedger.Party memory p = plan.parties[i];
+            IConsentRegistry.Input memory n = p.inputs[0];
+            bytes32 input = keccak256(
+                abi.encode(keccak256(bytes(INPUT)), n.offer, n.consent, n.lawfulRoot, n.epoch, n.opensBefore)
+            );
+            bytes memory head =
+                abi.encode(keccak256(bytes.concat(bytes(PARTY), bytes(INPUT))), keccak256(p.signer), p.recorder);
+            bytes memory tail = abi.encode(p.payee, p.reward, p.tlsKey, p.seed, p.output, keccak256(abi.encode(input)));
+            parties = bytes.concat(parties, keccak256(bytes.concat(head, tail)));
+        }
+        bytes32 kind = keccak256(bytes.concat(bytes(PLAN), bytes(INPUT), bytes(PARTY)));
+        bytes memory first =
+            abi.encode(kind, plan.terms, plan.consumer, plan.purpose, plan.operations, plan.sponsor, plan.token);
+        bytes memory last = abi.encode(plan.openBy, plan.deadline, plan.settleBy, plan.salt, keccak256(parties));
+        vm.assertEq(job, digestOf(address(ledger), "Placet Jobs", keccak256(bytes.concat(first, last))));
+    }
+
+    function test_seal_amendment_cancellation_digests_are_eip712() public view {
+        bytes32[] memory a = new bytes32[](2);
+        (a[0], a[1]) = (bytes32("one"), bytes32("two"));
+        uint32[] memory e = new uint32[](2);
+        (e[0], e[1]) = (7, 8);
+        bytes32 epochs = keccak256(abi.encode(uint256(7), uint256(8)));
+        bytes32 words = keccak256(abi.encode(a[0], a[1]));
+        bytes32 kind = keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)");
+        vm.assertEq(
+            ledger.hashAmendment(job, 2, a, e),
+            digestOf(address(ledger), "Placet Jobs", keccak256(abi.encode(kind, job, 2, words, epochs)))
+        );
+        kind = keccak256(
+            "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)"
+        );
+        bytes32[] memory none = new bytes32[](0);
+        vm.assertEq(
+            ledger.hashSeal(job, IJobLedger.SealData(3, a, none, a, e)),
+            digestOf(
+                address(ledger), "Placet Jobs", keccak256(abi.encode(kind, job, 3, words, keccak256(""), words, epochs))
+            )
+        );
+        kind = keccak256("Cancellation(bytes32 job)");
+        vm.assertEq(
+            ledger.hashCancellation(job), digestOf(address(ledger), "Placet Jobs", keccak256(abi.encode(kind, job)))
+        );
+    }
+
+    // -------------------------------------------------------------- cancellation
+
+    function test_each_signer_cancels_by_signature_or_as_sender() public {
+        for (uint256 i = 0; i < 10; ++i) {
+            IJobLedger.Plan memory p = planOf(100 + i);
+            p.sponsor = vm.addr(STRANGER);
+            bytes32 id = ledger.hashPlan(p);
+            uint256 signer = i / 2;
+            uint256 key = signer < 3 ? providerKey(signer) : signer == 3 ? CONSUMER : STRANGER;
+            bytes memory signature = i % 2 == 0 ? sign(key, ledger.hashCancellation(id)) : bytes("");
+            vm.prank(i % 2 == 0 ? address(this) : vm.addr(key));
+            ledger.cancel(p, signer, signature);
+            assertStatus(id, IJobLedger.JobStatus.Cancelled);
+        }
+    }
+
+    function test_cancellation_by_others() public {
+        bytes[3] memory bad = [sign(STRANGER, ledger.hashCancellation(job)), sign(providerKey(0), job), bytes("")];
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
+            ledger.cancel(plan, 0, bad[i]);
+        }
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.UnknownSigner.selector, 5));
+        ledger.cancel(plan, 5, "");
+    }
+
+    function test_cancelled_never_opens() public {
+        vm.prank(provider(0));
+        ledger.cancel(plan, 0, "");
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongStatus.selector, job, IJobLedger.JobStatus.Cancelled));
+        ledger.open(plan, good);
+    }
+
+    function test_open_is_not_cancelled() public {
+        ledger.open(plan, good);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongStatus.selector, job, IJobLedger.JobStatus.Open));
+        vm.prank(provider(0));
+        ledger.cancel(plan, 0, "");
+    }
+
+    // ------------------------------------------------------------ seal, amendment
+
+    function _ready() private returns (IJobLedger.SealData memory data) {
+        ledger.open(plan, good);
+        for (uint32 i = 0; i < 3; ++i) {
+            step(job, 1, i);
+        }
+        return sealOf(job, 1);
+    }
+
+    function test_seal_by_all_parties_and_the_consumer() public {
+        IJobLedger.SealData memory data = _ready();
+        bytes32 digest = ledger.hashSeal(job, data);
+        for (uint256 i = 0; i < 4; ++i) {
+            bytes[] memory signatures = signAll(digest, 4);
+            signatures[i] = i % 2 == 0 ? sign(STRANGER, digest) : bytes("");
+            vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, i));
+            ledger.seal(plan, data, signatures);
+        }
+        bytes[] memory three = signAll(digest, 3);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 4, 3));
+        ledger.seal(plan, data, three);
+        ledger.seal(plan, data, signAll(digest, 4));
+    }
+
+    function test_seal_covers_every_field() public {
+        IJobLedger.SealData memory data = _ready();
+        bytes[] memory signatures = signAll(ledger.hashSeal(job, data), 4);
+        for (uint256 field = 0; field < 4; ++field) {
+            IJobLedger.SealData memory bad = sealOf(job, 1);
+            if (field == 0) bad.heads[1] = "other";
+            if (field == 1) bad.outputs[1] = "other";
+            if (field == 2) bad.keys[1] = "other";
+            if (field == 3) bad.epochs[1] += 1;
+            vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
+            ledger.seal(plan, bad, signatures);
+        }
+    }
+
+    function test_seal_of_another_job() public {
+        IJobLedger.SealData memory data = _ready();
+        bytes[] memory signatures = signAll(ledger.hashSeal("another", data), 4);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
+        ledger.seal(plan, data, signatures);
+    }
+
+    function _amendment() private view returns (bytes32[] memory roots, uint32[] memory epochs) {
+        roots = new bytes32[](3);
+        epochs = new uint32[](3);
+        for (uint256 i = 0; i < 3; ++i) {
+            roots[i] = keccak256(abi.encode("new root", i));
+            epochs[i] = epochOf(i);
+        }
+    }
+
+    function test_amendment_by_all_parties_once() public {
+        ledger.open(plan, good);
+        (bytes32[] memory roots, uint32[] memory epochs) = _amendment();
+        bytes32 digest = ledger.hashAmendment(job, 2, roots, epochs);
+        bytes[] memory signatures = signAll(digest, 3);
+        signatures[1] = sign(STRANGER, digest);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 1));
+        ledger.amend(plan, roots, epochs, signatures);
+        signatures = signAll(digest, 3);
+        ledger.amend(plan, roots, epochs, signatures);
+        vm.assertEq(ledger.jobs(job).attempt, 2);
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
+        ledger.amend(plan, roots, epochs, signatures);
+    }
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ConsentRegistry} from "../../ConsentRegistry.sol";
+import {DatasetRegistry} from "../../DatasetRegistry.sol";
+import {JobLedger} from "../../JobLedger.sol";
+import {P256Verifier} from "../../P256Verifier.sol";
+import {RewardEscrow} from "../../RewardEscrow.sol";
+import {IConsentRegistry} from "../../interfaces/IConsentRegistry.sol";
+import {IJobLedger} from "../../interfaces/IJobLedger.sol";
+import {SettlementToken} from "../../local/SettlementToken.sol";
+import {Vm} from "./Vm.sol";
+
+/// @notice One deployment; three providers with an offer each, a relay each, and a consumer who sponsors.
+abstract contract Base {
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    uint256 internal constant OWNER = 0xA11CE;
+    uint256 internal constant STRANGER = 0xBAD;
+    uint256 internal constant CONSUMER = 0xC0;
+    uint48 internal constant NOW = 2_000_000_000;
+    bytes32 internal constant PURPOSE = keccak256("purpose");
+    uint32 internal constant OPERATIONS = 3;
+    uint256 internal constant SUPPLY = 1_000_000;
+
+    DatasetRegistry internal datasets;
+    ConsentRegistry internal registry;
+    RewardEscrow internal escrow;
+    JobLedger internal ledger;
+    P256Verifier internal p256;
+    SettlementToken internal token;
+
+    bytes32[3] internal offers;
+    IConsentRegistry.Offer[3] internal terms;
+
+    function setUp() public virtual {
+        vm.warp(NOW);
+        p256 = new P256Verifier();
+        address[] memory verifiers = new address[](1);
+        verifiers[0] = address(p256);
+        datasets = new DatasetRegistry();
+        address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
+        registry = new ConsentRegistry(datasets, predicted, verifiers);
+        escrow = new RewardEscrow(predicted);
+        ledger = new JobLedger(registry, escrow, verifiers);
+        token = new SettlementToken(SUPPLY);
+        token.transfer(consumer(), SUPPLY);
+        vm.prank(consumer());
+        token.approve(address(escrow), SUPPLY);
+        for (uint256 i = 0; i < 3; ++i) {
+            _makeOffer(i);
+        }
+    }
+
+    function _makeOffer(uint256 i) private {
+        bytes32 dataset = keccak256(abi.encode("dataset", i));
+        terms[i] = IConsentRegistry.Offer(dataset, consumer(), PURPOSE, OPERATIONS, keccak256("scope"));
+        vm.prank(provider(i));
+        datasets.register(dataset, keccak256("schema"), keccak256("commitment"), 1_000_000);
+        vm.prank(provider(i));
+        offers[i] = registry.offer(terms[i]);
+        vm.prank(provider(i));
+        registry.appoint(relay(i), true);
+    }
+
+    // ---------------------------------------------------------------------- who
+
+    function providerKey(uint256 i) internal pure returns (uint256) {
+        return 0x1000 + i;
+    }
+
+    function provider(uint256 i) internal pure returns (address) {
+        return vm.addr(providerKey(i));
+    }
+
+    /// @dev A provider's relay; also its recorder.
+    function relay(uint256 i) internal pure returns (address) {
+        return vm.addr(0x2000 + i);
+    }
+
+    function consumer() internal pure returns (address) {
+        return vm.addr(CONSUMER);
+    }
+
+    // ---------------------------------------------------------------- signatures
+
+    function sign(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
+    }
+
+    function signP256(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (bytes32 r, bytes32 s) = vm.signP256(key, digest);
+        uint256 n = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551;
+        return abi.encodePacked(r, uint256(s) > n / 2 ? bytes32(n - uint256(s)) : s);
+    }
+
+    function p256Signer(uint256 key) internal view returns (bytes memory) {
+        (uint256 x, uint256 y) = vm.publicKeyP256(key);
+        return abi.encodePacked(address(p256), x, y);
+    }
+
+    function wallet(address account) internal pure returns (bytes memory) {
+        return abi.encodePacked(account);
+    }
+
+    // ------------------------------------------------------------------ consents
+
+    function consentOf(bytes memory owner, uint256 i, uint256 salt)
+        internal
+        view
+        returns (IConsentRegistry.Grant memory)
+    {
+        return IConsentRegistry.Grant({
+            owner: owner,
+            offer: offers[i],
+            notBefore: NOW - 10,
+            notAfter: NOW + 30 days,
+            firstOpening: 0,
+            uses: 3,
+            details: keccak256(abi.encode("details", salt))
+        });
+    }
+
+    function ownersConsent(uint256 salt) internal view returns (IConsentRegistry.Grant memory) {
+        return consentOf(wallet(vm.addr(OWNER)), 0, salt);
+    }
+
+    function signGrant(uint256 key, IConsentRegistry.Grant memory g) internal view returns (bytes memory) {
+        return sign(key, registry.hashConsent(registry.consentId(g)));
+    }
+
+    function signWithdrawal(uint256 key, IConsentRegistry.Grant memory g) internal view returns (bytes memory) {
+        return sign(key, registry.hashWithdrawal(registry.consentId(g)));
+    }
+
+    /// @dev Granted by the relay of the consent's provider, thus proven.
+    function give(uint256 salt) internal returns (IConsentRegistry.Grant memory g, bytes32 id) {
+        g = ownersConsent(salt);
+        vm.prank(relay(0));
+        id = registry.grant(g, _signedGrant(g));
+    }
+
+    /// @dev Signing calls the registry, which would use up a prank; computed by hand instead.
+    function _signedGrant(IConsentRegistry.Grant memory g) private view returns (bytes memory) {
+        return sign(OWNER, digestOf(address(registry), "Placet Consent", consentHash(g)));
+    }
+
+    function consentHash(IConsentRegistry.Grant memory g) internal pure returns (bytes32) {
+        bytes32 kind = keccak256(
+            "Consent(bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,Details details)Details(string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)"
+        );
+        return keccak256(
+            abi.encode(kind, keccak256(g.owner), g.offer, g.notBefore, g.notAfter, g.firstOpening, g.uses, g.details)
+        );
+    }
+
+    function digestOf(address verifying, string memory name, bytes32 structHash) internal view returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256(bytes(name)),
+                keccak256("1"),
+                block.chainid,
+                verifying
+            )
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+    }
+
+    function state(bytes32 offer) internal view returns (uint32 epoch, uint32 openings, bytes24 head) {
+        (,, epoch, openings, head) = registry.offers(offer);
+    }
+
+    function epochOf(uint256 i) internal view returns (uint32 epoch) {
+        (epoch,,) = state(offers[i]);
+    }
+
+    /// @dev A batch of two leaves, anchored by the relay.
+    function anchorPair(uint256 i, bytes32 leaf) internal returns (bytes32 root, bytes32[] memory proof) {
+        proof = new bytes32[](1);
+        proof[0] = keccak256(abi.encode("sibling of", leaf));
+        root =
+            leaf < proof[0] ? keccak256(abi.encodePacked(leaf, proof[0])) : keccak256(abi.encodePacked(proof[0], leaf));
+        vm.prank(relay(i));
+        registry.anchor(offers[i], root);
+    }
+
+    // ---------------------------------------------------------------------- jobs
+
+    function planOf(uint256 salt) internal view returns (IJobLedger.Plan memory plan) {
+        plan.terms = keccak256("terms");
+        plan.consumer = consumer();
+        plan.purpose = PURPOSE;
+        plan.operations = OPERATIONS;
+        plan.sponsor = consumer();
+        plan.token = address(token);
+        plan.openBy = NOW + 1 hours;
+        plan.deadline = NOW + 2 hours;
+        plan.settleBy = NOW + 3 hours;
+        plan.salt = bytes32(salt);
+        plan.parties = new IJobLedger.Party[](3);
+        for (uint256 i = 0; i < 3; ++i) {
+            plan.parties[i] = _party(i);
+        }
+    }
+
+    function _party(uint256 i) private view returns (IJobLedger.Party memory p) {
+        p.signer = wallet(provider(i));
+        p.recorder = relay(i);
+        p.payee = address(uint160(0x9000 + i));
+        p.reward = uint96(100 + i);
+        p.tlsKey = keccak256(abi.encode("tls", i));
+        p.seed = keccak256(abi.encode("seed", i));
+        p.output = true;
+        p.inputs = new IConsentRegistry.Input[](1);
+        p.inputs[0] = IConsentRegistry.Input({
+            offer: offers[i],
+            consent: 0,
+            lawfulRoot: keccak256(abi.encode("lawful", i)),
+            epoch: epochOf(i),
+            opensBefore: 10
+        });
+    }
+
+    /// @dev By the providers, the consumer, and (empty) the sponsor, who is the consumer. `count` of them.
+    function signAll(bytes32 digest, uint256 count) internal pure returns (bytes[] memory signatures) {
+        signatures = new bytes[](count);
+        for (uint256 i = 0; i < 3; ++i) {
+            signatures[i] = sign(providerKey(i), digest);
+        }
+        if (count > 3) signatures[3] = sign(CONSUMER, digest);
+    }
+
+    function open(IJobLedger.Plan memory plan) internal returns (bytes32 job) {
+        return ledger.open(plan, signAll(ledger.hashPlan(plan), 5));
+    }
+
+    function step(bytes32 job, uint32 attempt, uint32 party) internal {
+        (, uint32 count) = ledger.trail(job, attempt, party);
+        bytes32[] memory hashes = new bytes32[](1);
+        hashes[0] = keccak256(abi.encode("step", party, count));
+        vm.prank(relay(party));
+        ledger.record(job, attempt, party, count, hashes);
+    }
+
+    function releaseKey(uint256 i) internal pure returns (bytes32) {
+        return keccak256(abi.encode("release key", i));
+    }
+
+    /// @dev What the parties would sign now.
+    function sealOf(bytes32 job, uint32 attempt) internal view returns (IJobLedger.SealData memory data) {
+        data.attempt = attempt;
+        data.heads = new bytes32[](3);
+        data.outputs = new bytes32[](3);
+        data.keys = new bytes32[](3);
+        data.epochs = new uint32[](3);
+        for (uint32 i = 0; i < 3; ++i) {
+            (data.heads[i],) = ledger.trail(job, attempt, i);
+            data.outputs[i] = keccak256(abi.encode("output", i));
+            data.keys[i] = keccak256(abi.encodePacked(releaseKey(i)));
+            data.epochs[i] = epochOf(i);
+        }
+    }
+
+    function seal(IJobLedger.Plan memory plan, IJobLedger.SealData memory data) internal {
+        ledger.seal(plan, data, signAll(ledger.hashSeal(ledger.hashPlan(plan), data), 4));
+    }
+
+    /// @dev Opened, one step each, sealed.
+    function sealedJob(uint256 salt) internal returns (IJobLedger.Plan memory plan, bytes32 job) {
+        plan = planOf(salt);
+        job = open(plan);
+        for (uint32 i = 0; i < 3; ++i) {
+            step(job, 1, i);
+        }
+        seal(plan, sealOf(job, 1));
+    }
+
+    function statusOf(bytes32 job) internal view returns (IJobLedger.JobStatus) {
+        return ledger.jobs(job).status;
+    }
+
+    function assertStatus(bytes32 job, IJobLedger.JobStatus expected) internal view {
+        vm.assertEq(uint256(statusOf(job)), uint256(expected));
+    }
+}
