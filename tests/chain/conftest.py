@@ -57,8 +57,12 @@ class World:
             self._others += 1
             intent = f"world-{self._others}"
             sender.submit(intent, call, self.key.address)
-            while sender.step():
+            for _ in range(1000):
+                if not sender.step():
+                    break
                 time.sleep(0.005)
+            else:
+                raise AssertionError(f"{call.what} is not mined")
             outcome = sender.outcome(intent)
             if isinstance(outcome, Exception):
                 raise outcome
@@ -113,5 +117,8 @@ def contracts(anvil: LocalChain) -> Deployment:
 def world(contracts: Deployment, fresh_anvil: LocalChain, tmp_path: Path) -> Iterator[World]:
     engine = create_engine(f"sqlite:///{tmp_path / 'state.db'}")
     yield World(fresh_anvil, contracts, engine, dev_key(0))
+    # What a snapshot does not hold: the pool, the next base fee, how blocks are made.
+    fresh_anvil.rpc("anvil_dropAllTransactions")
+    fresh_anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
     fresh_anvil.rpc("evm_setAutomine", True)
     engine.dispose()

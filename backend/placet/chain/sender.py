@@ -132,7 +132,8 @@ class Sender:
                 failures += 1
                 await asyncio.sleep(min(POLL * 2**failures, BACKOFF))
                 continue
-            failures = 0
+            if failures:
+                failures, self._complaint = 0, ""
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), POLL if busy else IDLE)
 
@@ -146,9 +147,11 @@ class Sender:
     def _account(self, key: Key) -> bool:
         sent = self._outbox.sent(key.address)
         missing = self._follow(key, sent) if sent else []
+        if sent:
+            sent = self._outbox.sent(key.address)
         queued = self._outbox.queued(key.address, max(IN_FLIGHT - len(sent), 0))
         if queued:
-            self._fill(key, queued, self._outbox.sent(key.address), bool(missing))
+            self._fill(key, queued, sent, bool(missing))
         return bool(sent or queued)
 
     # What was sent before.

@@ -1,0 +1,239 @@
+"""The index says what the chain says, also after the chain has changed its mind."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from sqlalchemy import select
+
+from placet.chain import events
+from placet.chain import index as module
+from placet.chain.index import DeadConsent, Index
+from placet.core.consent import withdrawal_head
+from placet.core.errors import ChainError
+from placet.core.merkle import batch_levels, batch_proof
+from placet.core.signatures import Key
+
+
+def same_as_the_chain(world, index: Index) -> None:
+    """Every stored event is what the endpoint gives now, and nothing is missing."""
+    kinds = [kind for kinds in events.CONTRACTS.values() for kind in kinds]
+    told = world.chain.events(kinds, world.deployment.block)
+    assert index._decoded() == told
+
+
+def test_before_and_after_the_first_look(world) -> None:
+    index = Index(world.engine, world.chain)
+    assert index.latest() == world.deployment.block - 1
+    assert index.offers() == []
+    assert index.sync() == index.latest() == world.chain.head().number
+    assert index.sync() == index.latest()
+
+
+def test_offers_batches_and_as_of_a_block(world) -> None:
+    index = Index(world.engine, world.chain)
+    offer = world.offer()
+    made = index.sync()
+    world.send(world.calls.anchor(offer.id, b"1" * 32), world.calls.anchor(offer.id, b"2" * 32))
+    end = index.sync()
+    assert [(made_.offer, made_.provider, made_.terms) for made_ in index.offers()] == [
+        (offer.id, world.key.address, offer)
+    ]
+    assert index.batches(offer.id) == {b"1" * 32: end - 1, b"2" * 32: end}
+    assert index.batches(offer.id, at=end - 1) == {b"1" * 32: end - 1}
+    assert index.batches(offer.id, at=made) == {}
+    assert index.batches(secrets.token_bytes(32)) == {}
+    assert index.offers(at=made - 1) == []
+    assert index.datasets()[0].dataset == offer.dataset
+    assert all(event.timestamp == world.chain.block(event.block).timestamp for event in index.offers())
+    same_as_the_chain(world, index)
+
+
+def test_the_dead_in_all_situations(world) -> None:
+    """Granted, batched with and without proof, never seen; by owner and by provider; many in one transaction."""
+    index, offer, owner = Index(world.engine, world.chain), world.offer(), Key()
+    granted, late, unseen, batched, expelled, many_a, many_b = (world.consent(offer, owner) for _ in range(7))
+    leaves = sorted(consent.id for consent in (late, batched, expelled))
+    levels = batch_levels(leaves)
+    root = levels[-1][0]
+
+    def proof(consent) -> list[bytes]:
+        return batch_proof(levels, leaves.index(consent.id))
+
+    calls = world.calls
+    world.send(
+        calls.grant(granted, world.signed(granted, owner)),
+        calls.anchor(offer.id, root),
+        calls.withdraw(granted.grant(), world.withdrawal(granted, owner)),
+        calls.withdraw(late.grant(), world.withdrawal(late, owner)),
+        calls.withdraw(unseen.grant(), world.withdrawal(unseen, owner)),
+        calls.withdraw_batched(batched.grant(), world.withdrawal(batched, owner), root, proof(batched)),
+        calls.revoke_batched(expelled.grant(), b"r" * 32, root, proof(expelled)),
+        calls.withdraw_many(
+            [many_a.grant(), many_b.grant()],
+            [world.withdrawal(many_a, owner), world.withdrawal(many_b, owner)],
+            [(bytes(32), []), (bytes(32), [])],
+        ),
+    )
+    before = index.sync()
+    assert not index.dead(offer.id)[late.id].proven
+    world.send(calls.prove(late.id, offer.id, root, proof(late)))
+    index.sync()
+
+    order = [granted, late, unseen, batched, expelled, many_a, many_b]
+    dead = index.dead(offer.id)
+    assert index.withdrawal_list(offer.id) == [consent.id for consent in order] == list(dead)
+    assert [entry.order for entry in dead.values()] == list(range(7))
+    assert [entry.proven for entry in dead.values()] == [True, True, False, True, True, False, False]
+    assert [entry.kind for entry in dead.values()] == ["withdrawn"] * 4 + ["revoked"] + ["withdrawn"] * 2
+    assert not index.dead(offer.id, at=before)[late.id].proven
+    assert dead[granted.id] == DeadConsent("withdrawn", before - 5, True, 0)
+    assert index.dead(offer.id, at=before - 6) == {}
+    given = index.given(granted.id)
+    assert given is not None
+    assert (given.not_before, given.not_after, given.uses) == (granted.not_before, granted.not_after, 1)
+    assert index.given(batched.id) is None
+
+    head = bytes(24)
+    for consent in index.withdrawal_list(offer.id):
+        head = withdrawal_head(head, consent)
+    state = world.chain.offer(offer.id)
+    assert state.head == head
+    assert state.epoch == sum(entry.proven for entry in dead.values())
+    same_as_the_chain(world, index)
+
+
+def test_a_reorganisation_takes_back_and_puts_elsewhere(world) -> None:
+    index, offer = Index(world.engine, world.chain), world.offer()
+    index.sync()
+    snapshot = world.local.rpc("evm_snapshot")
+    world.send(world.calls.anchor(offer.id, b"1" * 32), world.calls.anchor(offer.id, b"2" * 32))
+    old = index.sync()
+    assert world.local.rpc("evm_revert", snapshot)
+    world.send(world.calls.anchor(offer.id, b"2" * 32), world.calls.anchor(offer.id, b"3" * 32))
+    assert index.sync() == old, "the new branch is as long as the old one"
+    assert index.batches(offer.id) == {b"2" * 32: old - 1, b"3" * 32: old}
+    same_as_the_chain(world, index)
+
+
+def test_a_reorganisation_to_a_shorter_chain(world) -> None:
+    index, offer = Index(world.engine, world.chain), world.offer()
+    start = index.sync()
+    snapshot = world.local.rpc("evm_snapshot")
+    world.send(*(world.calls.anchor(offer.id, bytes([n]) * 32) for n in range(1, 6)))
+    index.sync()
+    assert world.local.rpc("evm_revert", snapshot)
+    assert index.sync() == index.latest() == start
+    assert index.batches(offer.id) == {}
+    same_as_the_chain(world, index)
+
+
+def test_a_reorganisation_below_all_checkpoints_reads_from_the_start(world, monkeypatch) -> None:
+    monkeypatch.setattr(module, "CHECKPOINTS", 2)
+    index, offer = Index(world.engine, world.chain), world.offer()
+    index.sync()
+    snapshot = world.local.rpc("evm_snapshot")
+    for number in range(1, 5):
+        world.send(world.calls.anchor(offer.id, bytes([number]) * 32))
+        index.sync()
+    with world.engine.connect() as connection:
+        assert len(connection.execute(select(module.checkpoints)).all()) == 2
+    assert world.local.rpc("evm_revert", snapshot)
+    world.local.mine(10)
+    index.sync()
+    assert index.batches(offer.id) == {}
+    assert len(index.offers()) == 1
+    same_as_the_chain(world, index)
+
+
+@pytest.mark.parametrize("moment", ["eth_getLogs", "eth_getBlockByNumber"])
+def test_a_reorganisation_while_reading(world, monkeypatch, moment) -> None:
+    index, offer = Index(world.engine, world.chain), world.offer()
+    index.sync()
+    snapshot = world.local.rpc("evm_snapshot")
+    world.send(world.calls.anchor(offer.id, b"1" * 32))
+    honest, seen = world.chain.rpc.call, []
+
+    def call(method: str, *params: object):
+        answer = honest(method, *params)
+        seen.append(method)
+        if seen.count(moment) == 1 and method == moment:
+            world.local.rpc("evm_revert", snapshot)
+            world.local.rpc("evm_increaseTime", 10)
+            world.local.mine()
+        return answer
+
+    monkeypatch.setattr(world.chain.rpc, "call", call)
+    index.sync()
+    index.sync()
+    assert index.batches(offer.id) == {}
+    monkeypatch.undo()
+    same_as_the_chain(world, index)
+
+
+def test_a_chain_that_never_rests_is_an_error_and_stores_nothing_wrong(world, monkeypatch) -> None:
+    index, offer = Index(world.engine, world.chain), world.offer()
+    monkeypatch.setattr(index, "_joins", lambda block: False)
+    with pytest.raises(ChainError, match="faster"):
+        index.sync()
+    assert index.batches(offer.id) == {}
+    monkeypatch.undo()
+    index.sync()
+    same_as_the_chain(world, index)
+
+
+def test_many_blocks_are_read_in_bounded_pieces(world, monkeypatch) -> None:
+    offer = world.offer()
+    for number in range(1, 8):
+        world.send(world.calls.anchor(offer.id, bytes([number]) * 32))
+        world.local.mine(number % 3)
+    monkeypatch.setattr(module, "MAX_BLOCKS", 3)
+    ranges, honest = [], world.chain.rpc.call
+
+    def call(method: str, *params):
+        if method == "eth_getLogs":
+            ranges.append(int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) + 1)
+        return honest(method, *params)
+
+    monkeypatch.setattr(world.chain.rpc, "call", call)
+    index = Index(world.engine, world.chain)
+    index.sync()
+    assert len(ranges) > 3
+    assert max(ranges) == 3
+    assert len(index.batches(offer.id)) == 7
+    same_as_the_chain(world, index)
+
+
+def test_a_new_process_goes_on_where_the_old_one_was(world, monkeypatch) -> None:
+    offer = world.offer()
+    Index(world.engine, world.chain).sync()
+    world.send(world.calls.anchor(offer.id, b"1" * 32))
+    index, starts, honest = Index(world.engine, world.chain), [], world.chain.logs
+
+    def logs(start: int, end: int, topics):
+        starts.append(start)
+        return honest(start, end, topics)
+
+    monkeypatch.setattr(world.chain, "logs", logs)
+    assert index.sync() == starts[0] == world.chain.head().number
+    same_as_the_chain(world, index)
+
+
+def test_an_endpoint_without_timestamps_in_logs(world, monkeypatch) -> None:
+    world.offer()
+    honest = world.chain.rpc.call
+
+    def call(method: str, *params):
+        answer = honest(method, *params)
+        return (
+            [{k: v for k, v in log.items() if k != "blockTimestamp"} for log in answer]
+            if method == "eth_getLogs"
+            else answer
+        )
+
+    monkeypatch.setattr(world.chain.rpc, "call", call)
+    index = Index(world.engine, world.chain)
+    index.sync()
+    monkeypatch.undo()
+    same_as_the_chain(world, index)
