@@ -15,7 +15,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from placet.chain.local import free_port
-from placet.core.consent import NO_ENROLMENT, Consent, Offer, Scope, derive, notice, withdrawal_typed_data
+from placet.core.consent import (
+    NO_ENROLMENT,
+    Consent,
+    Offer,
+    Scope,
+    derive,
+    notice,
+    withdrawal_hash,
+    withdrawal_typed_data,
+)
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.purposes import purpose_id
@@ -205,8 +214,11 @@ class FakeNode:
             return {"typed_data": withdrawal_typed_data(consent, DEPLOYMENT.consents)}
 
         async def withdrawal(request: Request) -> Any:
-            await self.signer(request)
             consent = from_hex(request.path_params["id"])
+            body = await request.json()
+            owner = parse(Consent, body["consent"]).owner
+            digest = DEPLOYMENT.consents.digest(withdrawal_hash(consent))
+            VERIFIERS.demand("withdrawal", owner, digest, from_hex(body["signature"]))
             self.withdrawn.add(consent)
             return {"id": to_hex(consent), "status": "withdrawing"}
 

@@ -48,7 +48,7 @@ async def test_gives_shows_and_withdraws(
         await client.check(node_url, key, signed.consent, lambda _o, _r: 0)
     assert [c.id for c in await client.consents(node_url, key)] == [signed.consent.id]
     assert [u.outcome for u in await client.uses(node_url, key, signed.consent.id)] == ["completed"]
-    assert await client.withdraw(node_url, key, signed.consent.id) == "withdrawing"
+    assert await client.withdraw(node_url, key, signed.consent) == "withdrawing"
     assert (await client.consent(node_url, key, signed.consent.id)).status == "withdrawn"
 
 
@@ -154,15 +154,18 @@ async def test_a_wrong_code_is_an_access_error(client: OwnerClient, enroller_url
 
 
 async def test_a_withdrawal_draft_for_another_consent_is_not_signed(
-    client: OwnerClient, node: Any, node_url: str
+    client: OwnerClient, node: Any, node_url: str, later: int
 ) -> None:
+    offered = (await client.offers(node_url))[0]
+    key = client.new_key()
+    consent = client.prepare(offered, key.signer, not_after=later, uses=1).consent
     node.lie = lambda what, answer: (
         change("typed_data", "message", "consent", to="0x" + "77" * 32)(answer)
         if what == "withdrawal-draft"
         else answer
     )
     with pytest.raises(ConsentError, match="withdraws something else"):
-        await client.withdraw(node_url, client.new_key(), bytes(32))
+        await client.withdraw(node_url, key, consent)
     assert node.withdrawn == set()
 
 

@@ -36,6 +36,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import to_hex
 from placet.owner.answers import (
     AcceptedAnswer,
+    BatchAnswer,
     ConsentAnswer,
     ConsentsAnswer,
     DraftAnswer,
@@ -307,15 +308,20 @@ class OwnerClient:
         path = f"/v1/consents/{to_hex(consent)}/uses"
         return (await ask(self._http, UsesAnswer, "GET", api, path, key=key, domain=self._domain)).uses
 
-    async def withdraw(self, api: str, key: Signing, consent: bytes) -> str:
-        """Withdraw a consent of `key` and return its status. ConsentError if the node's draft withdraws another one."""
-        path = f"/v1/consents/{to_hex(consent)}/withdrawal"
-        draft = await ask(self._http, WithdrawalDraftAnswer, "POST", api, path + "/draft", key=key, domain=self._domain)
-        if canonical(draft.typed_data) != canonical(withdrawal_typed_data(consent, self._domain)):
+    async def withdraw(self, api: str, key: Signing, consent: Consent, batch: BatchAnswer | None = None) -> str:
+        """Withdraw a consent of `key` and return its status. ConsentError if the node's draft withdraws another one.
+
+        It goes out in full, so that any node can relay it; `batch` proves to the contract that it touches an offer.
+        """
+        path = f"/v1/consents/{to_hex(consent.id)}/withdrawal"
+        draft = await ask(self._http, WithdrawalDraftAnswer, "POST", api, path + "/draft")
+        if canonical(draft.typed_data) != canonical(withdrawal_typed_data(consent.id, self._domain)):
             raise ConsentError("the node's draft withdraws something else", remedy="withdraw at another node")
-        signature = key.sign(self._domain.digest(withdrawal_hash(consent)))
-        body = canonical({"signature": to_hex(signature)})
-        answer = await ask(self._http, AcceptedAnswer, "POST", api, path, body, key=key, domain=self._domain)
+        signature = key.sign(self._domain.digest(withdrawal_hash(consent.id)))
+        body = {"signature": to_hex(signature), "consent": consent.to_json()}
+        if batch is not None:
+            body |= {"batch": to_hex(batch.root), "proof": [to_hex(sibling) for sibling in batch.proof]}
+        answer = await ask(self._http, AcceptedAnswer, "POST", api, path, canonical(body))
         return answer.status
 
     async def check(self, api: str, key: Signing, consent: Consent, anchored: Anchored) -> ConsentAnswer:

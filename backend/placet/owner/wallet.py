@@ -112,12 +112,12 @@ class Wallet:
     @cached_property
     def deployment(self) -> Deployment:
         """The owner's own copy."""
-        return parse(Deployment, _read(self.folder / "deployment.json"), what="deployment file")
+        return copies(self.folder)[0]
 
     @cached_property
     def trust(self) -> TrustList:
         """The owner's own copy."""
-        return parse(TrustList, _read(self.folder / "trust.json"), what="trust list", limit=8 << 20)
+        return copies(self.folder)[1]
 
     def put(self, kept: Kept) -> None:
         """Add a consent, or write it again."""
@@ -162,6 +162,12 @@ class Wallet:
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def copies(folder: Path) -> tuple[Deployment, TrustList]:
+    """A wallet's deployment file and trust list, which need no passphrase."""
+    deployment = parse(Deployment, _read(folder / "deployment.json"), what="deployment file")
+    return deployment, parse(TrustList, _read(folder / "trust.json"), what="trust list", limit=8 << 20)
 
 
 def _bound(name: str) -> bytes:

@@ -1,0 +1,130 @@
+"""`placet audit`: decide alone whether a job was lawful, live from the chain or from a saved bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read, read_deployment, read_id, read_trust, replace
+from placet.cli.output import console, emit, say
+from placet.core.errors import DeploymentError, InputError
+
+if TYPE_CHECKING:
+    from placet.audit.bundle import Bundle
+    from placet.audit.outcome import Report
+    from placet.core.signatures import Key, Verifiers
+
+MAX_BUNDLE = 1 << 30
+EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5}
+_STYLE = {"passed": "green", "failed": "bold red", "disputed": "yellow", "skipped": "dim"}
+
+
+def audit(
+    job: Annotated[str | None, typer.Argument(help="The job's id; left out with --bundle.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Check a saved bundle instead, without any network.")] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", envvar="PLACET_CHAIN_URL", help="Your own chain endpoint.")
+    ] = None,
+    deployment: Annotated[
+        Path | None, typer.Option(envvar="PLACET_DEPLOYMENT", help="Your own copy of the deployment file.")
+    ] = None,
+    trust: Annotated[Path | None, typer.Option(envvar="PLACET_TRUST", help="Your own copy of the trust list.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Keystore of an auditor whom the trust lists name.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Keep the bundle in this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete."""
+    if (job is None) == (bundle is None):
+        raise typer.BadParameter("give a job's id, or --bundle FILE")
+    if bundle is not None:
+        found, verifiers = _saved(bundle, url, deployment, trust)
+    else:
+        if job is None or url is None or deployment is None or trust is None:
+            raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
+        found, verifiers = _live(read_id(job), url, deployment, trust, key, passphrase_file)
+    if save is not None:
+        replace(save, found.model_dump_json().encode())
+    from placet.audit.verify import verify
+
+    report = verify(found, verifiers)
+    if html is not None:
+        from placet.audit.report import render
+
+        replace(html, render(report).encode())
+    if as_json:
+        emit(report.to_json())
+    else:
+        show(report)
+    if report.verdict != "intact":
+        raise typer.Exit(EXIT[report.verdict])
+
+
+def _live(
+    job: bytes, url: str, deployment: Path, trust: Path, key: Path | None, passphrase_file: Path | None
+) -> tuple[Bundle, Verifiers]:
+    from placet.audit.collect import collect, fetcher
+    from placet.chain.client import Chain
+
+    signer = _auditor(key, passphrase_file)
+    chain = Chain(url, read_deployment(deployment))
+    return collect(chain, read_trust(trust), job, fetcher(chain, signer)), chain.verifiers
+
+
+def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
+    from placet.core.signatures import Key
+
+    if key is None:
+        say("note: without --key the parties' nodes take you for a stranger and may hand out nothing")
+        return Key()
+    from placet.chain.keystore import load_secret
+
+    return Key(load_secret(key, passphrase(passphrase_file)))
+
+
+def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | None) -> tuple[Bundle, Verifiers | None]:
+    """A bundle from a file. What the auditor has himself must be what the bundle was made with."""
+    from placet.audit.bundle import parse_bundle
+
+    bundle = parse_bundle(read(file, "bundle", limit=MAX_BUNDLE))
+    if deployment is not None and read_deployment(deployment) != bundle.deployment:
+        raise DeploymentError("the bundle was made for other contracts than your deployment file names")
+    if trust is not None and read_trust(trust) != bundle.trust:
+        raise InputError("the bundle was made with another trust list than yours", remedy="compare the two lists")
+    if deployment is None or trust is None:
+        say("note: deployment file and trust list are the bundle's own; give your copies to have them compared")
+    if url is None:
+        say("note: what the chain says is the bundle's word; give --url to have it read again")
+        return bundle, None
+    from placet.audit.collect import facts
+    from placet.chain.client import Chain
+
+    chain = Chain(url, bundle.deployment)
+    shown = (entry.evidence.evidence.plan for entry in bundle.evidence if entry.evidence is not None)
+    plan = next((plan for plan in shown if plan.job(bundle.deployment.jobs) == bundle.job), None)
+    return bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)}), chain.verifiers
+
+
+def show(report: Report) -> None:
+    """The report for a terminal: verdict first, then every check."""
+    from rich.text import Text
+
+    from placet.core.values import to_hex
+
+    out = console()
+    out.print(Text(report.headline, style="bold green" if report.verdict == "intact" else "bold red"))
+    out.print(f"job {to_hex(report.job)}, recipe {report.recipe or 'unknown'}, chain {report.chain_id}")
+    out.print(report.ended)
+    for result in report.results:
+        line = Text(f"{result.status:<9}", style=_STYLE.get(str(result.status), ""))
+        out.print(line + Text(f"{result.group}/{result.name}: {result.title}", style=""))
+        if result.reason:
+            out.print(f"           {result.reason}")
+        for problem in result.problems:
+            out.print(f"           expected: {problem.expected}")
+            out.print(f"           found:    {problem.found}")
+    for note in report.notes:
+        out.print(f"note: {note}")

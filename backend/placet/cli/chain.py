@@ -1,0 +1,136 @@
+"""`placet chain …` and `placet deploy`: a local chain, and the contracts on any chain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placet.cli.inputs import AsJson, ChainUrl, PassphraseFile, passphrase, read_address, write_new
+from placet.cli.output import emit, say
+from placet.core.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from placet.chain.local import Status
+    from placet.core.signatures import Key
+
+LOCAL_CHAIN = 31337
+commands = typer.Typer(
+    no_args_is_help=True, help="A local chain for development: Anvil as a child process, its state on disk."
+)
+Folder = Annotated[Path, typer.Option("--folder", help="Where the chain keeps its state and log.")]
+
+
+def _show(status: Status, as_json: bool) -> None:
+    running = status.running
+    if as_json:
+        emit(
+            {
+                "running": running is not None,
+                "url": None if running is None else running.url,
+                "chain_id": None if running is None else running.chain_id,
+                "block": status.block,
+                "pid": None if running is None else running.pid,
+            }
+        )
+    elif running is None:
+        print(f"down ({status.folder})")
+    else:
+        print(f"up at {running.url}, chain id {running.chain_id}, block {status.block}, process {running.pid}")
+
+
+@commands.command()
+def up(
+    folder: Folder = Path(".chain"),
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on loopback.")] = 8545,
+    chain_id: Annotated[int, typer.Option(min=1, help="The chain's id.")] = LOCAL_CHAIN,
+    block_time: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between blocks.")] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Start the folder's chain, or say that it runs."""
+    from placet.chain import local
+
+    _show(local.up(folder, port=port, chain_id=chain_id, block_time=block_time), as_json)
+
+
+@commands.command()
+def down(folder: Folder = Path(".chain"), as_json: AsJson = False) -> None:
+    """Stop the folder's chain. Nothing is lost."""
+    from placet.chain import local
+
+    _show(local.down(folder), as_json)
+
+
+@commands.command()
+def status(folder: Folder = Path(".chain"), as_json: AsJson = False) -> None:
+    """Say whether the folder's chain runs."""
+    from placet.chain import local
+
+    _show(local.status(folder), as_json)
+
+
+@commands.command()
+def fund(
+    addresses: Annotated[list[str], typer.Argument(help="Whom to give, 0x… addresses.")],
+    url: ChainUrl = "http://127.0.0.1:8545",
+    ether: Annotated[int, typer.Option(min=1, max=10_000, help="The new balance, in ether.")] = 10,
+) -> None:
+    """Set accounts' balances on a local chain, so that they can pay for gas."""
+    from placet.chain.local import rpc
+    from placet.core.values import to_hex
+
+    _demand_local(url)
+    for address in [to_hex(read_address(text)) for text in addresses]:
+        rpc(url, "anvil_setBalance", address, hex(ether * 10**18))
+        print(f"{address} has {ether} ether")
+
+
+def _demand_local(url: str) -> None:
+    from placet.chain.local import rpc
+
+    found = int(rpc(url, "eth_chainId"), 16)
+    if found != LOCAL_CHAIN:
+        raise InputError("this works on a local chain only", expected=f"chain id {LOCAL_CHAIN}", found=found)
+
+
+def deploy(
+    url: ChainUrl,
+    out: Annotated[Path, typer.Option("--out", help="The deployment file to write; must not exist.")],
+    key: Annotated[Path | None, typer.Option("--key", help="Keystore file of the account that pays.")] = None,
+    local_key: Annotated[
+        bool, typer.Option("--local-key", help="Pay with the first funded account of a local chain (id 31337).")
+    ] = False,
+    confirmations: Annotated[
+        int, typer.Option(min=0, max=1000, help="Blocks that must lie above an event before it counts.")
+    ] = 0,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Put the contracts on a chain and write the deployment file that nodes, owners and auditors read."""
+    import json
+
+    if out.exists():
+        raise ConfigError("the deployment file exists already", found=out, remedy="choose another name")
+    signer = _deployer(url, key, local_key, passphrase_file)
+
+    from placet.chain.deploy import deploy as put
+
+    deployment = put(url, signer, confirmations)
+    write_new(out, json.dumps(deployment.to_json(), indent=2).encode() + b"\n")
+    say(f"deployed on chain {deployment.chain_id} in block {deployment.block}")
+    print(out)
+
+
+def _deployer(url: str, key: Path | None, local_key: bool, passphrase_file: Path | None) -> Key:
+    from placet.core.signatures import Key
+
+    if local_key == (key is not None):
+        raise typer.BadParameter("give either --key FILE or --local-key")
+    if key is not None:
+        from placet.chain.keystore import load_secret
+
+        return Key(load_secret(key, passphrase(passphrase_file)))
+    from placet.chain.local import dev_account
+
+    _demand_local(url)
+    return Key(bytes(dev_account(0).key))

@@ -1,0 +1,137 @@
+"""What commands read: passphrases (never from arguments), files, addresses, times."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from placet.core.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from placet.core.trust import Deployment, TrustList
+
+    M = TypeVar("M", bound=BaseModel)
+
+MAX_FILE = 8 << 20
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 31_557_600}
+
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        envvar="PLACET_PASSPHRASE_FILE",
+        help="File (mode 0600) with the passphrase in its first line; else PLACET_PASSPHRASE, else a prompt.",
+    ),
+]
+DeploymentFile = Annotated[
+    Path,
+    typer.Option("--deployment", envvar="PLACET_DEPLOYMENT", help="Deployment file: which contracts, which chain."),
+]
+TrustFile = Annotated[Path, typer.Option("--trust", envvar="PLACET_TRUST", help="Trust list: which address is whom.")]
+ChainUrl = Annotated[str, typer.Option("--url", envvar="PLACET_CHAIN_URL", help="JSON-RPC endpoint of the chain.")]
+NodeConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_NODE_CONFIG", help="The node's node.toml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def passphrase(file: Path | None, *, confirm: bool = False) -> str:
+    """From the file, else from PLACET_PASSPHRASE, else asked for on a terminal. ConfigError if there is none."""
+    if file is not None:
+        from placet.vault.config import read_passphrase
+
+        return read_passphrase(file)
+    given = os.environ.get("PLACET_PASSPHRASE", "")
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "no passphrase", expected="a terminal, PLACET_PASSPHRASE or a file", remedy="give --passphrase-file FILE"
+        )
+    asked: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    return asked
+
+
+def read(path: Path, what: str, *, limit: int = MAX_FILE) -> bytes:
+    """A file's bytes; ConfigError if it can't be read, InputError if it is larger than `limit`."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise ConfigError(f"the {what} can't be read", found=f"{path}: {error.strerror}") from None
+    if len(raw) > limit:
+        raise InputError(f"the {what} is too large", expected=f"at most {limit} bytes", found=path)
+    return raw
+
+
+def document(model: type[M], path: Path, what: str) -> M:
+    """A JSON file as a value."""
+    from placet.core.values import parse
+
+    return parse(model, read(path, what), limit=MAX_FILE, what=f"{what} {path}")
+
+
+def read_deployment(path: Path) -> Deployment:
+    """The deployment file."""
+    from placet.core.trust import Deployment
+
+    return document(Deployment, path, "deployment file")
+
+
+def read_trust(path: Path) -> TrustList:
+    """The trust list."""
+    from placet.core.trust import TrustList
+
+    return document(TrustList, path, "trust list")
+
+
+def read_address(text: str) -> bytes:
+    """A `0x…` address as 20 bytes."""
+    from placet.core.values import from_hex
+
+    return from_hex(text, size=20)
+
+
+def read_id(text: str) -> bytes:
+    """A `0x…` id as 32 bytes."""
+    from placet.core.values import from_hex
+
+    return from_hex(text, size=32)
+
+
+def read_span(text: str) -> int:
+    """Seconds of `90d`, `12h`, `1y`; InputError for anything else."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and len(number) < 10 and unit in _UNITS):
+        raise InputError("not a span of time", expected="a number and s, m, h, d or y, as in 90d", found=text[:40])
+    return int(number) * _UNITS[unit]
+
+
+def when(timestamp: int) -> str:
+    """A time for people, UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(timestamp))
+
+
+def write_new(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a file that is not there yet, whole or not at all. ConfigError if it exists."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise ConfigError("the file can't be made", expected="no file yet", found=f"{path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "wb") as sink:
+        sink.write(content)
+        sink.flush()
+        os.fsync(sink.fileno())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file over an old one, whole or not at all."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    write_new(fresh, content)
+    fresh.replace(path)

@@ -1,0 +1,53 @@
+"""All commands of `placet` in one tree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from placet.cli import audit, chain, doctor, identity, jobs, keys, offers, owner, setup, trust
+from placet.cli.output import Commands
+
+app = typer.Typer(
+    name="placet",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Consent on a chain before computation over other people's data, and a trail that a stranger can check.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"placet {version('placet')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options of the whole program."""
+
+
+app.add_typer(chain.commands, name="chain")
+app.command("deploy")(chain.deploy)
+app.add_typer(keys.commands, name="key")
+app.add_typer(trust.commands, name="trust")
+app.command("init")(setup.init)
+app.command("node")(setup.node)
+app.add_typer(setup.vault, name="vault")
+app.command("doctor")(doctor.doctor)
+app.add_typer(offers.commands, name="offer")
+app.command("grant")(offers.grant)
+app.add_typer(jobs.commands, name="jobs")
+app.add_typer(owner.commands, name="owner")
+app.add_typer(identity.commands, name="identity")
+app.command("audit")(audit.audit)

@@ -1,0 +1,222 @@
+"""`placet offer …` and `placet grant`: what may be asked of a provider's data, and its own yes where they are its."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span, when
+from placet.cli.office import Office
+from placet.cli.output import emit, say, table
+from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from placet.core.consent import Consent, Offer, Scope
+
+DPV = "https://w3id.org/dpv#"
+commands = typer.Typer(no_args_is_help=True, help="Offers: what may be asked of a dataset, by whom, for what.")
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the chain.")]
+
+
+@commands.command()
+def make(
+    config: NodeConfig,
+    dataset: Annotated[str, typer.Option(help="The vault's table.")],
+    consumer: Annotated[str, typer.Option(help="Address of the institution that gets the result.")],
+    purpose: Annotated[str, typer.Option(help="A DPV purpose: its IRI, or its last word as in CreditChecking.")],
+    operations: Annotated[str, typer.Option(help="What may be done, as in PSI,MPC.")],
+    columns: Annotated[str, typer.Option(help="Columns that may be used, separated by commas.")],
+    output: Annotated[str, typer.Option(help="total, aggregate, score, rows or matches.")],
+    recipes: Annotated[str, typer.Option(help="Recipes that may run, separated by commas.")],
+    parties: Annotated[str, typer.Option(help="Addresses of all institutions that take part, separated by commas.")],
+    title: Annotated[str | None, typer.Option(help="The data's name for people; the table's by default.")] = None,
+    enrollers: Annotated[
+        str, typer.Option(help="Addresses of the enrollers whose word counts; all of the trust list by default.")
+    ] = "",
+    own: Annotated[
+        bool, typer.Option("--own", help="The data belong to the institution itself, not to persons.")
+    ] = False,
+    smallest_group: Annotated[int, typer.Option(min=1, help="How many people a result must at least cover.")] = 1,
+    budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in micro-epsilon.")] = 0,
+    timeout: Timeout = 120,
+    as_json: AsJson = False,
+) -> None:
+    """Register the dataset, open an offer on it and let the node relay consents. May be given again at any time."""
+    from placet.core.consent import Offer
+    from placet.core.purposes import purpose_id
+    from placet.core.values import from_hex, parse, to_hex
+
+    office = Office(config)
+    office.demand_running()
+    found = office.dataset(dataset)
+    iri = purpose if ":" in purpose else DPV + purpose
+    accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
+    unknown = set(_list(columns)) - set(found["columns"])
+    if unknown:
+        raise InputError("the table has no such columns", expected=", ".join(found["columns"]), found=sorted(unknown))
+    wanted = {
+        "title": title or dataset,
+        "provider": to_hex(office.address),
+        "purpose": iri,
+        "columns": _list(columns),
+        "output": output,
+        "smallest_group": smallest_group,
+        "recipes": _list(recipes),
+        "parties": [to_hex(read_address(a)) for a in _list(parties)],
+        "enrollers": [] if own else [to_hex(a) for a in accepted],
+        "personal": not own,
+    }
+    scope = _scope(office, wanted)
+    offer = parse(
+        Offer,
+        {
+            "dataset": found["id"],
+            "consumer": to_hex(read_address(consumer)),
+            "purpose": to_hex(purpose_id(iri)),
+            "operations": _operations(operations),
+            "scope": to_hex(scope.hash),
+        },
+    )
+    _demand_known(office, offer, scope)
+    _publish(office, from_hex(found["schema_hash"]), from_hex(found["commitment"]), offer, budget, timeout)
+    if as_json:
+        emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
+    else:
+        print(to_hex(offer.id))
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _operations(text: str) -> int:
+    from placet.core.purposes import Operation
+
+    names = {operation.name: int(operation) for operation in Operation}
+    flags = 0
+    for word in _list(text):
+        if word.upper() not in names:
+            raise InputError("unknown operation", expected=", ".join(map(str, names)), found=word[:40])
+        flags |= names[word.upper()]
+    return flags
+
+
+def _scope(office: Office, wanted: dict[str, Any]) -> Scope:
+    """The scope document with these contents: the one that is there, else a new one with a fresh salt, on disk."""
+    import secrets
+
+    from placet.core.consent import Scope
+    from placet.core.values import parse, to_hex
+    from placet.node.scopes import Scopes
+
+    scopes = Scopes(office.settings.path(office.settings.scopes))
+    fresh = parse(Scope, {**wanted, "salt": to_hex(secrets.token_bytes(32))}, what="the offer's scope")
+    for old in scopes.all().values():
+        if old.model_copy(update={"salt": fresh.salt}) == fresh:
+            return old
+    scopes.add(fresh)
+    return fresh
+
+
+def _demand_known(office: Office, offer: Offer, scope: Scope) -> None:
+    from placet.core.purposes import operation_words
+
+    operation_words(offer.operations)
+    for address in (scope.provider, offer.consumer, *scope.parties):
+        office.trust.institution(address)
+    for address in scope.enrollers:
+        if not office.trust.is_enroller(address):
+            raise NotFoundError("the trust list names no such enroller", found="0x" + address.hex())
+    if office.address not in scope.parties or offer.consumer not in scope.parties:
+        raise InputError("provider and consumer must be among the parties")
+
+
+def _publish(office: Office, schema: bytes, commitment: bytes, offer: Offer, budget: int, timeout: float) -> None:
+    chain, calls, key = office.chain, office.calls, offer.dataset.hex()
+
+    def registered() -> bool:
+        try:
+            return chain.dataset(offer.dataset).provider == office.address
+        except NotFoundError:
+            return False
+
+    def committed() -> bool:
+        return registered() and chain.dataset(offer.dataset).commitment == commitment
+
+    def offered() -> bool:
+        try:
+            return chain.offer(offer.id).provider == office.address
+        except NotFoundError:
+            return False
+
+    office.send(f"register:{key}", calls.register(offer.dataset, schema, commitment, budget), registered, timeout)
+    if not committed():
+        office.send(f"commit:{key}:{commitment.hex()}", calls.commit(offer.dataset, commitment), committed, timeout)
+    office.send(f"offer:{offer.id.hex()}", calls.offer(offer), offered, timeout)
+
+    def appointed() -> bool:
+        return chain.is_relay(office.address, office.recorder)
+
+    office.send(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed, timeout)
+
+
+@commands.command("list")
+def list_(config: NodeConfig, as_json: AsJson = False) -> None:
+    """Show the node's offers."""
+    offers = Office(config).ask("GET", "/v1/offers")["offers"]
+    if as_json:
+        emit(offers)
+        return
+    rows = [(one["id"], one["scope"]["title"], one["consumer"]["name"], str(one["openings"])) for one in offers]
+    table("Offers", ("offer", "data", "consumer", "jobs opened"), rows)
+
+
+def grant(
+    config: NodeConfig,
+    offer: Annotated[str, typer.Option(help="The offer's id; one of the institution's own data (--own).")],
+    until: Annotated[str, typer.Option(help="How long it holds, as in 90d.")] = "90d",
+    uses: Annotated[int, typer.Option(min=1, help="For how many jobs.")] = 1,
+    timeout: Timeout = 120,
+    as_json: AsJson = False,
+) -> None:
+    """The institution's own consent for its own dataset, named on chain."""
+    office = Office(config)
+    consent, status = asyncio.run(_grant(office, read_id(offer), read_span(until), uses, timeout))
+    from placet.core.values import to_hex
+
+    if as_json:
+        emit({"consent": to_hex(consent.id), "status": status, "not_after": consent.not_after})
+    else:
+        say(f"{status}, until {when(consent.not_after)}")
+        print(to_hex(consent.id))
+
+
+async def _grant(office: Office, offer: bytes, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
+    from placet.core.signatures import Key
+    from placet.owner.client import OwnerClient
+    from placet.owner.keys import Kind, load_key
+
+    secret = office.secret("signer")
+    key = load_key(Kind.SECP256K1, secret, office.deployment.p256_verifier.address)
+    async with OwnerClient(office.deployment, office.trust) as client:
+        offered = await client.offer(office.api, offer)
+        if offered.scope.personal:
+            raise ConsentError("these data belong to persons", remedy="only their owners consent: placet owner grant")
+        draft = await client.draft(offered, key.signer, not_after=int(time.time()) + seconds, uses=uses)
+        signature = Key(secret).sign(office.deployment.consents.digest(draft.consent.id))
+        status = await client.submit_own(office.api, draft.consent, signature)
+        deadline = time.monotonic() + timeout
+        while status != "given":
+            if status == "refused":
+                refused = await client.consent(office.api, key, draft.consent.id)
+                raise ChainError("the contract refused the consent", found=refused.error)
+            if time.monotonic() > deadline:
+                raise ChainError(
+                    "the consent is not on chain yet", found=status, remedy="look again: placet offer list"
+                )
+            await asyncio.sleep(0.3)
+            status = (await client.consent(office.api, key, draft.consent.id)).status
+        return draft.consent, status

@@ -1,0 +1,407 @@
+"""`placet owner …`: for people without a wallet. Grant, list, withdraw, see who used the data, check the chain."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from placet.cli.inputs import (
+    AsJson,
+    DeploymentFile,
+    PassphraseFile,
+    TrustFile,
+    passphrase,
+    read,
+    read_id,
+    read_span,
+    when,
+)
+from placet.cli.output import emit, say, stop, table
+from placet.core.errors import ConfigError, NotFoundError, PlacetError
+
+if TYPE_CHECKING:
+    from placet.owner.client import Draft, Offered, OwnerClient, Signed
+    from placet.owner.keys import OwnerKey
+    from placet.owner.wallet import Kept, Wallet
+
+T = TypeVar("T")
+commands = typer.Typer(
+    no_args_is_help=True, help="The data owner's own client: keys and consents stay on this machine."
+)
+WalletFolder = Annotated[
+    Path, typer.Option("--wallet", envvar="PLACET_WALLET", help="The wallet's folder, made by `placet owner init`.")
+]
+Api = Annotated[str, typer.Option("--api", help="URL of the institution's node, as in the trust list.")]
+OptionalUrl = Annotated[
+    str | None,
+    typer.Option("--url", envvar="PLACET_CHAIN_URL", help="JSON-RPC endpoint of the chain, to check by yourself."),
+]
+
+
+@commands.command()
+def init(
+    wallet: Annotated[Path, typer.Argument(help="The new wallet's folder.")],
+    deployment: DeploymentFile,
+    trust: TrustFile,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Make an encrypted wallet, with own copies of deployment file and trust list."""
+    from placet.owner.wallet import Wallet
+
+    opener = passphrase(passphrase_file, confirm=True)
+    Wallet.create(wallet, opener, read(deployment, "deployment file"), read(trust, "trust list"))
+    print(wallet)
+
+
+def _open(folder: Path, passphrase_file: Path | None) -> Wallet:
+    from placet.owner.wallet import Wallet
+
+    return Wallet.open(folder, passphrase(passphrase_file))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+def _client(wallet: Wallet) -> OwnerClient:
+    from placet.owner.client import OwnerClient
+
+    return OwnerClient(wallet.deployment, wallet.trust)
+
+
+def _key(wallet: Wallet, kept: Kept) -> OwnerKey:
+    return kept.key(wallet.deployment.p256_verifier.address)
+
+
+@commands.command()
+def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
+    """Show what an institution asks for, in words derived from your own trust list."""
+    from placet.core.values import to_hex
+    from placet.owner.client import OwnerClient, derive_words
+    from placet.owner.wallet import copies
+
+    deployment, trust = copies(wallet)
+
+    async def ask() -> list[Offered]:
+        async with OwnerClient(deployment, trust) as client:
+            return await client.offers(api)
+
+    found = _run(ask())
+    if as_json:
+        emit([{"id": to_hex(o.id), "scope": o.scope.to_json(), "openings": o.openings} for o in found])
+        return
+    rows = []
+    for one in found:
+        words = derive_words(one.offer, one.scope, trust).details
+        rows.append((to_hex(one.id), words.dataset, words.columns, words.purpose, words.consumer, words.output))
+    table(f"Offers of {api}", ("offer", "data", "columns", "what for", "for whom", "what it gets"), rows)
+
+
+@commands.command()
+def grant(
+    wallet: WalletFolder,
+    api: Api,
+    offer: Annotated[str, typer.Option(help="The offer's id.")],
+    until: Annotated[str, typer.Option(help="How long it holds, as in 90d.")] = "90d",
+    uses: Annotated[int, typer.Option(min=1, help="For how many jobs.")] = 1,
+    enroller: Annotated[
+        str | None,
+        typer.Option(help="URL of the enrolling service; by default the trust list's that the offer accepts."),
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(envvar="PLACET_SUBJECT", help="Who you are to the enroller; asked for if left out.")
+    ] = None,
+    code_file: Annotated[
+        Path | None, typer.Option(help="File with your access code in its first line; else PLACET_CODE, else a prompt.")
+    ] = None,
+    kind: Annotated[str, typer.Option(help="The fresh key's curve: secp256k1 or p256.")] = "secp256k1",
+    url: OptionalUrl = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking. The notice is shown all the same.")] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Consent to an offer: see the notice, say yes, sign with a fresh key, send."""
+    from placet.core.values import to_hex
+    from placet.owner.keys import Kind
+
+    if kind not in tuple(Kind):
+        raise typer.BadParameter("--kind is secp256k1 or p256")
+    opened = _open(wallet, passphrase_file)
+    signed, status = _run(
+        _grant(opened, api, read_id(offer), read_span(until), uses, enroller, subject, code_file, Kind(kind), url, yes)
+    )
+    if as_json:
+        emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
+    else:
+        say(f"{status}; keep the id, and the wallet: with it you can withdraw at any time")
+        print(to_hex(signed.consent.id))
+
+
+async def _grant(
+    wallet: Wallet,
+    api: str,
+    offer: bytes,
+    seconds: int,
+    uses: int,
+    enroller: str | None,
+    subject: str | None,
+    code_file: Path | None,
+    kind: Any,
+    url: str | None,
+    yes: bool,
+) -> tuple[Signed, str]:
+    import secrets
+
+    from placet.core.consent import EnrolmentOpening
+    from placet.core.values import parse, to_hex
+    from placet.owner.wallet import Kept
+
+    async with _client(wallet) as client:
+        offered = await client.offer(api, offer)
+        if url is not None:
+            await asyncio.to_thread(_demand_on_chain, wallet, url, offered)
+        who = subject or _asked("Who you are to the enroller", "PLACET_SUBJECT")
+        opening = parse(EnrolmentOpening, {"subject": who, "salt": to_hex(secrets.token_bytes(32))}, what="the subject")
+        key = client.new_key(kind)
+        end = int(time.time()) + seconds
+        draft = await client.draft(offered, key.signer, not_after=end, uses=uses, enrolment=opening.commitment)
+        _show(draft)
+        if not yes and not typer.confirm("Do you consent?", err=True):
+            raise stop("nothing was signed, nothing was sent")
+        where = enroller or _enroller(wallet, offered)
+        enrolment = await client.enrol(where, key, opening, _code(code_file))
+        signed = client.sign(api, key, draft, enrolment, opening)
+        kept = Kept(
+            kind=key.kind,
+            secret=key.secret,
+            api=api,
+            consent=signed.consent,
+            signature=signed.signature,
+            enrolment=enrolment,
+            opening=opening,
+            made=int(time.time()),
+        )
+        wallet.put(kept)
+        return signed, await client.submit(signed)
+
+
+def _show(draft: Draft) -> None:
+    say("")
+    say(draft.notice)
+    say("")
+    say("The typed data to be signed were derived here again and say the same.")
+
+
+def _demand_on_chain(wallet: Wallet, url: str, offered: Offered) -> None:
+    from placet.chain.client import Chain
+    from placet.core.errors import ConsentError
+    from placet.core.values import to_hex
+
+    chain = Chain(url, wallet.deployment)
+    chain.check()
+    provider = chain.offer(offered.id).provider
+    if provider != offered.scope.provider:
+        raise ConsentError(
+            "on chain the offer is another institution's",
+            expected=to_hex(offered.scope.provider),
+            found=to_hex(provider),
+            remedy="don't sign",
+        )
+
+
+def _enroller(wallet: Wallet, offered: Offered) -> str:
+    for who in wallet.trust.enrollers:
+        if who.address in offered.scope.enrollers and who.api is not None:
+            return who.api
+    raise NotFoundError(
+        "the trust list has no enrolling service that the offer accepts", remedy="give its URL with --enroller"
+    )
+
+
+def _asked(what: str, variable: str, *, hide: bool = False) -> str:
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{what.lower()}: nothing was given", expected=f"a terminal or {variable}")
+    answer: str = typer.prompt(what, hide_input=hide, err=True)
+    return answer
+
+
+def _code(file: Path | None) -> str:
+    if file is not None:
+        return read(file, "access code", limit=4096).decode(errors="replace").partition("\n")[0].strip()
+    return os.environ.get("PLACET_CODE") or _asked("Access code", "PLACET_CODE", hide=True)
+
+
+@commands.command("list")
+def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """Show your consents and what their nodes say of them."""
+    from placet.core.values import to_hex
+
+    opened = _open(wallet, passphrase_file)
+    kept = opened.all()
+
+    async def ask() -> list[str]:
+        async with _client(opened) as client:
+
+            async def status(one: Kept) -> str:
+                try:
+                    return (await client.consent(one.api, _key(opened, one), one.consent.id)).status
+                except PlacetError as error:
+                    return f"unknown ({error.message})"
+
+            return await asyncio.gather(*(status(one) for one in kept))
+
+    found = _run(ask())
+    if as_json:
+        emit(
+            [
+                {
+                    "id": to_hex(one.consent.id),
+                    "status": status,
+                    "offer": to_hex(one.consent.offer.id),
+                    "api": one.api,
+                    "dataset": one.consent.details.dataset,
+                    "consumer": one.consent.details.consumer,
+                    "purpose": one.consent.details.purpose,
+                    "not_after": one.consent.not_after,
+                    "uses": one.consent.uses,
+                }
+                for one, status in zip(kept, found, strict=True)
+            ]
+        )
+        return
+    rows = [
+        (
+            to_hex(one.consent.id),
+            status,
+            one.consent.details.dataset,
+            one.consent.details.consumer,
+            one.consent.details.purpose,
+            when(one.consent.not_after),
+        )
+        for one, status in zip(kept, found, strict=True)
+    ]
+    table("Your consents", ("consent", "status", "data", "for whom", "what for", "until (UTC)"), rows)
+
+
+Consent = Annotated[str, typer.Argument(help="The consent's id.")]
+
+
+@commands.command()
+def submit(wallet: WalletFolder, consent: Consent, passphrase_file: PassphraseFile = None) -> None:
+    """Send a consent again that was signed but may not have arrived. The same twice changes nothing."""
+    from placet.owner.client import Signed
+
+    opened = _open(wallet, passphrase_file)
+    kept = opened.get(read_id(consent))
+
+    async def ask() -> str:
+        async with _client(opened) as client:
+            return await client.submit(Signed(kept.api, kept.consent, kept.signature, kept.enrolment, kept.opening))
+
+    print(_run(ask()))
+
+
+@commands.command()
+def withdraw(
+    wallet: WalletFolder,
+    consent: Consent,
+    api: Annotated[
+        str | None, typer.Option("--api", help="Another node that relays it, if the own one does not.")
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Withdraw a consent, for ever. From the block that holds it no job opens on it."""
+    opened = _open(wallet, passphrase_file)
+    kept = opened.get(read_id(consent))
+
+    async def ask() -> str:
+        async with _client(opened) as client:
+            return await client.withdraw(api or kept.api, _key(opened, kept), kept.consent)
+
+    print(_run(ask()))
+
+
+@commands.command()
+def uses(
+    wallet: WalletFolder,
+    consent: Annotated[str | None, typer.Argument(help="One consent's id; all by default.")] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who used my data: the jobs that used your consents, when, with what outcome."""
+    from placet.core.values import to_hex
+
+    opened = _open(wallet, passphrase_file)
+    kept = opened.all() if consent is None else [opened.get(read_id(consent))]
+
+    async def ask() -> list[dict[str, Any]]:
+        async with _client(opened) as client:
+            answers = await asyncio.gather(*(client.uses(one.api, _key(opened, one), one.consent.id) for one in kept))
+        return [
+            {
+                "consent": to_hex(one.consent.id),
+                "consumer": one.consent.details.consumer,
+                "job": to_hex(use.job),
+                "attempt": use.attempt,
+                "at": use.at,
+                "outcome": use.outcome,
+            }
+            for one, used in zip(kept, answers, strict=True)
+            for use in used
+        ]
+
+    found = _run(ask())
+    if as_json:
+        emit(found)
+        return
+    rows = [(u["consent"], u["consumer"], u["job"], when(u["at"]), u["outcome"]) for u in found]
+    table("Who used your data", ("consent", "for whom", "job", "when (UTC)", "outcome"), rows)
+
+
+@commands.command()
+def check(
+    wallet: WalletFolder,
+    consent: Consent,
+    url: Annotated[str, typer.Option("--url", envvar="PLACET_CHAIN_URL", help="A chain endpoint of your own choice.")],
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """See for yourself that a consent stands on chain as you signed it: leaf, proof, root, and whether it was ended."""
+    from placet.chain.client import Chain
+    from placet.core.consent import Status
+    from placet.core.values import to_hex
+
+    opened = _open(wallet, passphrase_file)
+    kept = opened.get(read_id(consent))
+    chain = Chain(url, opened.deployment)
+    chain.check()
+
+    async def ask() -> Any:
+        async with _client(opened) as client:
+            return await client.check(kept.api, _key(opened, kept), kept.consent, lambda o, r: chain.batch(o, r))
+
+    answer = _run(ask())
+    state = chain.consent(kept.consent.id)
+    offer = chain.offer(kept.consent.offer.id)
+    batch = answer.batch
+    found = {
+        "id": to_hex(kept.consent.id),
+        "node_says": answer.status,
+        "chain_says": state.status.name.lower(),
+        "batch": None if batch is None else to_hex(batch.root),
+        "anchored_at": 0 if batch is None else chain.batch(kept.consent.offer.id, batch.root),
+        "openings_left": max(kept.consent.opens_before - max(offer.openings, kept.consent.first_opening), 0),
+        "ended": state.status in (Status.WITHDRAWN, Status.REVOKED),
+    }
+    if as_json:
+        emit(found)
+        return
+    for name, value in found.items():
+        print(f"{name.replace('_', ' ')}: {when(int(str(value))) if name == 'anchored_at' and value else value}")

@@ -1,0 +1,213 @@
+"""`placet init`, `placet node`, `placet vault`: an institution's two processes, made and run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from placet.cli.inputs import AsJson, NodeConfig, write_new
+from placet.cli.output import Commands, emit, say
+from placet.core.errors import InputError, StateError
+
+if TYPE_CHECKING:
+    from placet.core.trust import Institution
+
+_LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+vault = typer.Typer(cls=Commands, help="The vault: the only process that can read the institution's data.")
+VaultConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_VAULT_CONFIG", help="The vault's vault.toml.")]
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="The node's folder; must not exist.")],
+    name: Annotated[str, typer.Option(help="The institution's name, as people read it in consents.")],
+    chain_url: Annotated[str, typer.Option(envvar="PLACET_CHAIN_URL", help="The node's chain endpoint.")],
+    deployment: Annotated[Path, typer.Option(envvar="PLACET_DEPLOYMENT", help="The deployment file.")],
+    trust: Annotated[Path, typer.Option(envvar="PLACET_TRUST", help="The trust list; may come later.")],
+    passphrase_file: Annotated[
+        Path,
+        typer.Option(envvar="PLACET_PASSPHRASE_FILE", help="File (mode 0600) whose first line opens the node's keys."),
+    ],
+    api_port: Annotated[int, typer.Option(min=1, max=65_535, help="Port for owners and scripts.")] = 8601,
+    peer_port: Annotated[int, typer.Option(min=1, max=65_535, help="Port for the other institutions' nodes.")] = 8602,
+    host: Annotated[str, typer.Option(help="The name or address under which others reach this node.")] = "127.0.0.1",
+    vault_folder: Annotated[Path | None, typer.Option(help="The vault's folder; FOLDER-vault by default.")] = None,
+    vault_passphrase_file: Annotated[
+        Path | None, typer.Option(help="Opens the vault's key; by default the node's, which is for trying out only.")
+    ] = None,
+    vault_chain_url: Annotated[
+        str | None, typer.Option(help="The vault's own chain endpoint; by default the node's.")
+    ] = None,
+    node_uid: Annotated[
+        int | None, typer.Option(help="The user id that the node runs under, if the vault has a user of its own.")
+    ] = None,
+) -> None:
+    """Make an institution: node folder, vault folder, keys, certificate, settings. Prints its trust-list entry."""
+    beside = folder.with_name(folder.name + "-vault") if vault_folder is None else vault_folder
+    for made in (folder, beside):
+        if made.exists():
+            raise StateError("the folder exists already", found=made, remedy="choose another one")
+    try:
+        entry = _make_node(
+            folder,
+            name=name,
+            chain_url=chain_url,
+            deployment=deployment,
+            trust=trust,
+            passphrase_file=passphrase_file,
+            ports=(api_port, peer_port),
+            host=host,
+            socket=beside / "vault.sock",
+        )
+        from placet.vault.setup import init_vault
+
+        init_vault(
+            beside,
+            institution=entry.address,
+            chain_url=vault_chain_url or chain_url,
+            deployment=deployment,
+            trust=trust,
+            passphrase_file=vault_passphrase_file or passphrase_file,
+            node_uid=node_uid,
+        )
+    except BaseException:
+        for half_made in (folder, beside):
+            shutil.rmtree(half_made, ignore_errors=True)
+        raise
+    for path, what in ((deployment, "deployment file"), (trust, "trust list")):
+        if not path.exists():
+            say(f"note: there is no {what} at {path} yet")
+    say(f"made {folder} and {beside}; the entry below is also in {folder / 'entry.json'}: give it to the others")
+    emit(entry.to_json())
+
+
+def _make_node(
+    folder: Path,
+    *,
+    name: str,
+    chain_url: str,
+    deployment: Path,
+    trust: Path,
+    passphrase_file: Path,
+    ports: tuple[int, int],
+    host: str,
+    socket: Path,
+) -> Institution:
+    import secrets
+
+    from placet.chain.keystore import save_secret
+    from placet.cli.certificates import make
+    from placet.core.signatures import Key
+    from placet.core.trust import Institution
+    from placet.core.values import parse, to_hex
+    from placet.vault.config import read_passphrase
+
+    opener = read_passphrase(passphrase_file)
+    signer, recorder = Key(), Key()
+    tls_key, certificate = make(name, ["localhost", "127.0.0.1", host], opener)
+    literal = f"[{host}]" if ":" in host else host
+    entry = parse(
+        Institution,
+        {
+            "address": to_hex(signer.address),
+            "name": name,
+            "api": f"http://{literal}:{ports[0]}",
+            "peer": f"https://{literal}:{ports[1]}",
+            "certificate": certificate.decode(),
+        },
+        what="the institution",
+    )
+    keys = folder / "keys"
+    keys.mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    for file, secret in (("signer", signer.secret), ("recorder", recorder.secret), ("hpke", secrets.token_bytes(32))):
+        save_secret(keys / f"{file}.json", secret, opener)
+    write_new(keys / "tls.key", tls_key, mode=0o600)
+    write_new(keys / "tls.crt", certificate)
+    write_new(folder / "credential", secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
+    (folder / "scopes").mkdir(mode=0o700)
+    settings: dict[str, str | int] = {
+        "api_port": ports[0],
+        "peer_port": ports[1],
+        "public_url": entry.api,
+        "chain_url": chain_url,
+        "deployment": str(deployment.absolute()),
+        "trust": str(trust.absolute()),
+        "vault_socket": str(socket.absolute()),
+        "passphrase_file": str(passphrase_file.absolute()),
+    }
+    # A JSON string is a TOML string.
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    lines += ["", "[institution]", f'address = "{to_hex(signer.address)}"', f"name = {json.dumps(name)}"]
+    lines += ["", "# The recorder's account pays for gas; give it some.", f'# recorder = "{to_hex(recorder.address)}"']
+    write_new(folder / "node.toml", ("\n".join(lines) + "\n").encode(), mode=0o600)
+    document = json.dumps(entry.to_json(), indent=2, ensure_ascii=False)
+    write_new(folder / "entry.json", document.encode() + b"\n")
+    return entry
+
+
+def node(config: NodeConfig) -> None:
+    """Run the institution's node until it is told to end."""
+    from placet.node.__main__ import run
+    from placet.node.config import NodeSettings
+
+    logging.basicConfig(level=logging.INFO, format=_LOG)
+    run(NodeSettings.load(config))
+
+
+@vault.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", envvar="PLACET_VAULT_CONFIG", help="The vault's vault.toml.")
+    ] = None,
+) -> None:
+    """Run the vault until it is told to end."""
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        raise typer.BadParameter("give --config FILE")
+    import asyncio
+
+    from placet.vault.__main__ import serve as run
+    from placet.vault.config import VaultSettings
+
+    logging.basicConfig(level=logging.INFO, format=_LOG)
+    asyncio.run(run(VaultSettings.load(config)))
+
+
+@vault.command("import")
+def import_(
+    config: VaultConfig,
+    name: Annotated[str, typer.Option(help="The table's name in the vault.")],
+    file: Annotated[Path, typer.Option("--file", help="A CSV or Parquet file.")],
+    identifier: Annotated[str, typer.Option(help="The file's column that names a row's subject.")],
+    columns: Annotated[
+        list[str],
+        typer.Option("--column", help="NAME=SOURCE[:integer|number|text]; integer unless told. May be repeated."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Seal a file as a table of the vault. The vault may be running."""
+    from placet.core.values import to_hex
+    from placet.vault.config import VaultSettings
+    from placet.vault.schema import Column
+    from placet.vault.setup import import_table
+
+    mapping: dict[str, Column] = {"subject": Column(source=identifier, type="text")}
+    for text in columns:
+        new, equals, source = text.partition("=")
+        if not equals or not source:
+            new, source = text.partition(":")[0], text
+        if new in mapping:
+            raise InputError("a column is named twice", expected="each name once", found=new)
+        mapping[new] = Column.from_text(source)
+    info = import_table(VaultSettings.load(config), name, file, "subject", mapping)
+    if as_json:
+        emit({**info.to_json(), "schema_hash": to_hex(info.schema_hash)})
+    else:
+        print(f"{info.name}: {info.rows} rows, version {info.version}, dataset {to_hex(info.dataset)}")
