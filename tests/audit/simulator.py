@@ -2,7 +2,7 @@
 
 Nothing is mocked: real keys, signatures, trees and hash chains. Every choice is a method, so that a test makes one
 party dishonest by overriding one method, and everything that follows from the lie is as consistent as a real liar's
-would be. """
+would be."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ class World:
         if withheld:
             amount = sum(self.plan.parties[i].reward for i in withheld)
             paid.append(Paid(kind="refund", to=self.plan.sponsor, amount=amount, at=at))
-        return paid
+        return [p.model_copy(update={"at": at.model_copy(update={"index": 10 + i})}) for i, p in enumerate(paid)]
 
     # ----------------------------------------------------------------------- the job
 
@@ -486,6 +486,8 @@ class World:
     def _put_on_chain(self) -> None:
         for p in range(4):
             hashes = tuple(self.record(p, self.attempt))
+            if not hashes:
+                continue
             head = trail_head(trail_start(self.job, self.attempt, p), hashes)
             self.facts["recorded"].append(
                 Recorded(attempt=self.attempt, party=p, first=0, hashes=hashes, head=head, at=self.tick())

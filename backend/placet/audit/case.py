@@ -10,14 +10,17 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import ValidationError
+
 from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.facts import Ending, Moment, OfferFact, Withdrawn
+from placet.core.consent import CompactConsent, Consent
 from placet.core.errors import NotFoundError, PlacetError
 from placet.core.evidence import Evidence, InputEvidence, Leaf
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers, recover
 from placet.core.trail import Step, evidence_hash
-from placet.core.values import to_hex
+from placet.core.values import invalid, to_hex
 
 
 @dataclass(frozen=True)
@@ -242,12 +245,20 @@ class Case:
             if not self.inputs[index].named
         }
 
+    def expand(self, words: CompactConsent, shown: InputEvidence) -> Consent:
+        """The full consent behind a compact one; PlacetError if there is none that its offer, scope and trust list
+        allow."""
+        try:
+            return words.expand(shown.offer, shown.scope, self.trust.name)
+        except ValidationError as error:
+            raise invalid("consent", error) from None
+
     def _expand(self, index: int, attempt: int, shown: InputEvidence) -> LawfulSet:
         ids: list[bytes | None] = []
         faults = []
         for place, leaf in enumerate(shown.leaves):
             try:
-                ids.append(leaf.consent.expand(shown.offer, shown.scope, self.trust.name).id)
+                ids.append(self.expand(leaf.consent, shown).id)
             except PlacetError as error:
                 ids.append(None)
                 faults.append((place, str(error)))

@@ -117,6 +117,30 @@ def status(case: Case, tell: Findings) -> None:
         tell.same("sealed attempt", facts.attempt, facts.sealed.attempt)
 
 
+@check(GROUP, "once", "Each fact is told once and in the chain's order")
+def once(case: Case, tell: Findings) -> None:
+    """An offer is made once, a root anchored once under it, a consent given once; records and payments stand in the
+    order of the chain, each at a place of its own, and no record is empty."""
+    facts = case.facts
+    for what, keys in (
+        ("offer", [o.id for o in facts.offers]),
+        ("batch", [a.offer + a.root for a in facts.anchored]),
+        ("consent", [g.consent for g in facts.given]),
+    ):
+        tell.looked += len(keys)
+        if len(set(keys)) != len(keys):
+            tell.fail(f"each {what} once", "one twice")
+    for what, places in (
+        ("records", [r.at.order for r in facts.recorded]),
+        ("payments", [p.at.order for p in facts.paid]),
+    ):
+        tell.looked += len(places)
+        if any(later <= earlier for earlier, later in itertools.pairwise(places)):
+            tell.fail(f"{what} in the chain's order", places)
+    if not all(r.hashes for r in facts.recorded):
+        tell.fail("records of at least one step", "an empty one")
+
+
 @check(GROUP, "withdrawal-lists", "No withdrawal was left out of the facts")
 def withdrawal_lists(case: Case, tell: Findings) -> None:
     """Each offer's withdrawals, chained in order, give the head that the contract holds; the proven ones its
@@ -160,4 +184,4 @@ def records(case: Case, tell: Findings) -> None:
             tell.fail(f"one of {len(case.parties)} parties", record.party)
 
 
-CHECKS = (deployment, opened, status, order, withdrawal_lists, records)
+CHECKS = (deployment, opened, status, order, once, withdrawal_lists, records)

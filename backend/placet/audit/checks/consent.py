@@ -46,13 +46,17 @@ def _one_named(case: Case, tell: Findings, index: int) -> None:
         return tell.fail("the named consent and no leaves", f"{len(shown.leaves)} leaves", party)
     words = shown.named.consent
     try:
-        full = words.expand(shown.offer, shown.scope, case.trust.name)
+        full = case.expand(words, shown)
     except PlacetError as error:
         return tell.fail("a consent that says what its offer says", error, party)
     tell.same("named consent", entry.consent, full.id, party)
     tell.same("owner of the named consent", case.parties[party].signer, words.owner, party)
     tell.same("enrolment of an institution's own consent", NO_ENROLMENT, words.enrolment, party)
     tell.same("personal data under a named consent", False, shown.scope.personal, party)
+    for attempt in case.attempts[1:]:
+        again = case.input_evidence.get((index, attempt.number))
+        if again is not None:
+            tell.same(f"named consent in attempt {attempt.number}", True, again.named == shown.named, party)
     stored = (given.not_before, given.not_after, given.first_opening, given.uses)
     tell.same("times and uses", stored, (words.not_before, words.not_after, words.first_opening, words.uses), party)
     if not case.accepts(words.owner, case.deployment.consents.digest(full.id), shown.named.signature):

@@ -58,9 +58,12 @@ def epochs(case: Case, tell: Findings) -> None:
 def amendments(case: Case, tell: Findings) -> None:
     """Each amendment on chain is signed by every party, exactly as it is on chain; each attempt's leaves are among
     those of the attempt before, with the same rows."""
-    if not case.facts.amended or case.plan is None:
-        return tell.skip("no plan, or a single attempt")
+    if case.plan is None:
+        return tell.skip("no plan")
     signers = tuple(p.signer for p in case.parties)
+    if not case.facts.amended:
+        _never_sent(case, tell, signers)
+        return tell.skip("a single attempt")
     for attempt in case.attempts[1:]:
         lists = []
         for party, evidence in case.evidence.items():
@@ -72,11 +75,7 @@ def amendments(case: Case, tell: Findings) -> None:
                     digest = case.deployment.jobs.digest(agreed.struct_hash())
                     lists.append((party, held.signatures, digest))
         _agreed(case, tell, attempt, signers, lists)
-    for party, evidence in case.evidence.items():
-        known = {a.number for a in case.attempts[1:]}
-        unknown = [a.amendment.attempt for a in evidence.amendments if a.amendment.attempt not in known]
-        if unknown:
-            tell.note(f"{case.name(party)} holds an amendment to attempt {unknown[0]} that never reached the chain")
+    _never_sent(case, tell, signers)
     _only_drop(case, tell)
 
 
@@ -93,6 +92,21 @@ def _agreed(
         return tell.fail(f"a signed amendment to attempt {attempt.number}", "none in any evidence")
     held = ((party, signatures) for party, signatures, _ in lists)
     demand_all(case, tell, f"amendment to attempt {attempt.number}", signers, lists[0][2], held)
+
+
+def _never_sent(case: Case, tell: Findings, signers: tuple[bytes, ...]) -> None:
+    """Amendments that were signed and never reached the chain are no lie, if their signatures are none."""
+    known = {a.number for a in case.attempts[1:]}
+    for party, evidence in case.evidence.items():
+        numbers = [held.amendment.attempt for held in evidence.amendments]
+        if len(set(numbers)) != len(numbers):
+            tell.fail("one amendment an attempt", numbers, party)
+        for held in (a for a in evidence.amendments if a.amendment.attempt not in known):
+            digest = case.deployment.jobs.digest(held.amendment.struct_hash())
+            pairs = zip(signers, held.signatures, strict=False)
+            if any(signature and not case.accepts(signer, digest, signature) for signer, signature in pairs):
+                tell.fail(f"signatures under the amendment to attempt {held.amendment.attempt}", "invalid", party)
+            tell.note(f"{case.name(party)} holds an amendment to attempt {held.amendment.attempt} that was never sent")
 
 
 def _only_drop(case: Case, tell: Findings) -> None:

@@ -1,0 +1,743 @@
+"""For each check a job in which it alone fails, and whom it names.
+
+Each liar does the rest of the job as it would be after the lie: the chain holds what he recorded, he signs his evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from simulator import CONSUMER, NAMES, START, World, h, key
+
+from placet.audit.bundle import Bundle
+from placet.audit.facts import ChainFacts, Ending
+from placet.audit.findings import Status
+from placet.audit.outcome import Report, Verdict
+from placet.audit.verify import CHECKS, verify
+from placet.core.consent import Enrolment, enrolment_hash
+from placet.core.evidence import Evidence
+from placet.core.plan import Terms
+from placet.core.trail import SignedMessage
+
+A, B, C, D = NAMES
+Case = tuple[Callable[[], Bundle], tuple[str, ...]]
+CASES: dict[str, dict[str, Case]] = {}
+
+
+def case(check: str, *culprits: str) -> Callable[[Callable[[], Bundle]], Callable[[], Bundle]]:
+    """A bundle in which only `check` fails, naming `culprits` (none: the chain's own word is broken)."""
+
+    def add(make: Callable[[], Bundle]) -> Callable[[], Bundle]:
+        CASES.setdefault(check, {})[make.__name__] = (make, culprits)
+        return make
+
+    return add
+
+
+def with_facts(world: World, **changed: Any) -> Bundle:
+    bundle = world.bundle()
+    return bundle.model_copy(update={"facts": bundle.facts.model_copy(update=changed)})
+
+
+def evidence_of(world: World, party: int, **changed: Any) -> Evidence:
+    return world.evidence(party).model_copy(update=changed)
+
+
+def other(signature: bytes) -> bytes:
+    return signature[:10] + bytes([signature[10] ^ 1]) + signature[11:]
+
+
+# -------------------------------------------------------------------------- chain
+
+
+@case("chain.deployment")
+def facts_of_another_deployment() -> Bundle:
+    return with_facts(World(), deployment=h("another"))
+
+
+@case("chain.opened")
+def a_job_that_nobody_opened() -> Bundle:
+    bundle = World().bundle()
+    known = {k: getattr(bundle.facts, k) for k in ("job", "deployment", "chain_id", "head")}
+    nothing = ChainFacts(**known, status=Ending.UNKNOWN, attempt=0)
+    return bundle.model_copy(update={"facts": nothing, "evidence": ()})
+
+
+@case("chain.status")
+def aborted_by_nobody() -> Bundle:
+    world = World(ending=Ending.ABORTED)
+    assert world.end is not None
+    return with_facts(world, end=world.end.model_copy(update={"by": None}))
+
+
+@case("chain.order")
+def sealed_after_the_deadline() -> Bundle:
+    class Late(World):
+        def before_seal(self) -> None:
+            self.block += 1000
+
+    return Late().bundle()
+
+
+@case("chain.once")
+def an_offer_told_twice() -> Bundle:
+    world = World()
+    offers = world.chain_facts().offers
+    return with_facts(world, offers=(*offers, offers[0]))
+
+
+@case("chain.withdrawal-lists")
+def a_withdrawal_left_out() -> Bundle:
+    world = World()
+    world.withdraw(0, h("a stranger's consent"), proven=False)
+    return with_facts(world, withdrawn=())
+
+
+@case("chain.records")
+def a_record_with_another_head() -> Bundle:
+    world = World()
+    first, *rest = world.chain_facts().recorded
+    return with_facts(world, recorded=(first.model_copy(update={"head": h("x")}), *rest))
+
+
+# ----------------------------------------------------------------------- evidence
+
+
+@case("evidence.signed")
+def evidence_changed_on_its_way() -> Bundle:
+    bundle = World().bundle()
+    first, *rest = bundle.evidence
+    assert first.evidence is not None
+    forged = first.evidence.model_copy(update={"signature": other(first.evidence.signature)})
+    return bundle.model_copy(update={"evidence": (first.model_copy(update={"evidence": forged}), *rest)})
+
+
+@case("evidence.signed", B)
+def evidence_about_another_job() -> Bundle:
+    world = World()
+    return world.bundle(evidence_of(world, 1, job=h("another job")))
+
+
+@case("evidence.signed", B)
+def another_plan_under_the_own_signature() -> Bundle:
+    world = World()
+    return world.bundle(evidence_of(world, 1, plan=world.plan.model_copy(update={"salt": h("x")})))
+
+
+# --------------------------------------------------------------------------- plan
+
+
+@case("plan.id")
+def no_evidence_shows_the_plan() -> Bundle:
+    bundle = World(ending=Ending.ABORTED).bundle()
+    facts = bundle.facts.model_copy(update={"job": h("x"), "recorded": ()})
+    return bundle.model_copy(update={"job": h("x"), "facts": facts})
+
+
+@case("plan.signed", B)
+def a_false_signature_under_the_plan() -> Bundle:
+    world = World()
+    first, *rest = world.evidence(1).plan_signatures
+    return world.bundle(evidence_of(world, 1, plan_signatures=(other(first), *rest)))
+
+
+@case("plan.signed")
+def a_party_that_never_signed_the_plan() -> Bundle:
+    world = World()
+    told = [evidence_of(world, p, plan_signatures=(b"", *world.evidence(p).plan_signatures[1:])) for p in range(4)]
+    return world.bundle(*told)
+
+
+@case("plan.terms", B)
+def other_terms() -> Bundle:
+    world = World()
+    return world.bundle(evidence_of(world, 1, terms=Terms(**world.terms.model_dump() | {"engine": "other"})))
+
+
+@case("plan.opened")
+def opened_with_other_terms() -> Bundle:
+    world = World()
+    return with_facts(world, opened=world.opened.model_copy(update={"terms": h("x")}))
+
+
+@case("plan.offers", B)
+def an_operation_that_was_not_offered() -> Bundle:
+    class Narrow(World):
+        def make_offer(self, provider: int, scope: Any) -> Any:
+            made = super().make_offer(provider, scope)
+            return made.model_copy(update={"operations": 2}) if provider == 1 else made
+
+    return Narrow().bundle()
+
+
+@case("plan.scope", B)
+def a_recipe_outside_the_scope() -> Bundle:
+    class Narrow(World):
+        def make_scope(self, provider: int) -> Any:
+            made = super().make_scope(provider)
+            return made.model_copy(update={"recipes": ("other",)}) if provider == 1 else made
+
+    return Narrow().bundle()
+
+
+@case("plan.scope", B)
+def a_party_outside_the_scope() -> Bundle:
+    class Narrow(World):
+        def make_scope(self, provider: int) -> Any:
+            made = super().make_scope(provider)
+            return made.model_copy(update={"parties": made.parties[:2]}) if provider == 1 else made
+
+    return Narrow().bundle()
+
+
+# ------------------------------------------------------------------------ consent
+
+
+class BadOwnSignature(World):
+    def sign_consent(self, owner: Any, consent: Any) -> bytes:
+        signature = super().sign_consent(owner, consent)
+        return other(signature) if owner.address == self.signers[CONSUMER].address else signature
+
+
+@case("consent.named", D)
+def an_own_consent_that_is_not_signed() -> Bundle:
+    return BadOwnSignature().bundle()
+
+
+@case("consent.named", D)
+def an_own_consent_withdrawn_before_the_opening() -> Bundle:
+    class Withdrawn(World):
+        def before_opening(self) -> None:
+            self.withdraw(CONSUMER, self.named.id, proven=False)
+
+    world = Withdrawn()
+    late = world.facts["withdrawn"][0]
+    assert {r.name for r in failed(verify(world.bundle()))} == {"consent.named", "withdrawal.sealed"}
+    before_the_seal = {"sealed": None, "released": (), "paid": (), "end": None, "status": Ending.OPEN}
+    assert late.at.order < world.opened.at.order
+    return with_facts(world, **before_the_seal)
+
+
+@case("consent.roots", B)
+def a_leaf_that_is_not_shown() -> Bundle:
+    world = World()
+    shown = world.evidence(1).inputs[0]
+    return world.bundle(evidence_of(world, 1, inputs=(shown.model_copy(update={"leaves": shown.leaves[1:]}),)))
+
+
+@case("consent.signatures", B)
+def a_forged_consent() -> Bundle:
+    class Forger(World):
+        def sign_consent(self, owner: Any, consent: Any) -> bytes:
+            forged = owner.address == key("owner", 1, 2).address
+            return super().sign_consent(key("forger") if forged else owner, consent)
+
+    return Forger().bundle()
+
+
+@case("consent.enrolments", B)
+def an_enroller_that_nobody_knows() -> Bundle:
+    class Unknown(World):
+        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+            if (provider, number) != (1, 2):
+                return super().enrol(provider, number, owner, subject)
+            who = key("a friend of the provider")
+            digest = self.deployment.consents.digest(enrolment_hash(owner, subject))
+            return Enrolment(enroller=who.address, subject=subject, signature=who.sign(digest))
+
+    return Unknown().bundle()
+
+
+@case("consent.enrolments", B)
+def an_enrolment_of_another_owner() -> Bundle:
+    class Borrowed(World):
+        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+            signed = key("owner", 0, 0).address if (provider, number) == (1, 2) else owner
+            return super().enrol(provider, number, signed, subject)
+
+    return Borrowed().bundle()
+
+
+@case("consent.batches", B)
+def a_leaf_that_was_never_anchored() -> Bundle:
+    class Unanchored(World):
+        def batch_leaves(self, provider: int, ids: list[bytes]) -> list[bytes]:
+            return ids[1:] if provider == 1 else ids
+
+    return Unanchored().bundle()
+
+
+@case("consent.batches", B)
+def a_batch_that_was_anchored_too_late() -> Bundle:
+    world = World()
+    anchored = list(world.chain_facts().anchored)
+    anchored[1] = anchored[1].model_copy(update={"at": world.opened.at})
+    return with_facts(world, anchored=tuple(anchored))
+
+
+class Window(World):
+    """Person 2 of provider 1 consented to another window."""
+
+    other: dict[str, int]
+
+    def window(self, provider: int, number: int) -> dict[str, int]:
+        return super().window(provider, number) | (self.other if (provider, number) == (1, 2) else {})
+
+
+@case("consent.time", B)
+def an_expired_consent() -> Bundle:
+    class Expired(Window):
+        other = {"not_after": START + 1499}  # noqa: RUF012 - never changed
+
+    return Expired().bundle()
+
+
+@case("consent.time", B)
+def a_consent_for_later() -> Bundle:
+    class Later(Window):
+        other = {"not_before": START + 200}  # noqa: RUF012 - never changed
+
+    return Later().bundle()
+
+
+@case("consent.uses", B)
+def a_consent_for_the_next_opening() -> Bundle:
+    class Next(Window):
+        other = {"first_opening": 1, "uses": 2}  # noqa: RUF012 - never changed
+
+    return Next().bundle()
+
+
+@case("consent.uses", A, B, C)
+def consents_that_are_used_up() -> Bundle:
+    world = World()
+    return with_facts(world, opened=world.opened.model_copy(update={"openings": (3, 3, 3, 0)}))
+
+
+# --------------------------------------------------------------------- withdrawal
+
+
+class Stubborn(World):
+    """Provider 0 opens, in attempt 1, the row of somebody who withdrew after the signatures and before the opening."""
+
+    def lawful(self, provider: int) -> Any:
+        return self.people[provider] if self.attempt == 1 else super().lawful(provider)
+
+    def before_opening(self) -> None:
+        self.withdraw(0, self.people[0][3].consent.id, proven=False)
+
+
+@case("withdrawal.withdrawn", A)
+def a_row_opened_after_its_withdrawal() -> Bundle:
+    return Stubborn(withdraw=(1,)).bundle()
+
+
+@case("withdrawal.epochs")
+def opened_under_an_old_epoch() -> Bundle:
+    class Old(World):
+        def before_opening(self) -> None:
+            self.withdraw(0, h("somebody else's consent"))
+
+    return Old().bundle()
+
+
+@case("withdrawal.amendments", B)
+def an_attempt_with_a_new_row() -> Bundle:
+    class Adds(World):
+        def lawful(self, provider: int) -> Any:
+            people = super().lawful(provider)
+            return people[1:] if provider == 1 and self.attempt == 1 else people
+
+    return Adds(withdraw=(1,)).bundle()
+
+
+@case("withdrawal.amendments", A, B, C, D)
+def an_amendment_that_somebody_did_not_sign() -> Bundle:
+    world = World(withdraw=(1,))
+    held = world.amendments[0]
+    world.amendments[0] = held.model_copy(update={"signatures": (*held.signatures[:2], other(held.signatures[2]), b"")})
+    bundle = world.bundle()
+    return bundle
+
+
+@case("withdrawal.sealed", A)
+def a_withdrawal_before_the_seal() -> Bundle:
+    class Ignores(World):
+        def before_seal(self) -> None:
+            self.withdraw(0, self.people[0][1].consent.id, proven=False)
+
+    return Ignores().bundle()
+
+
+@case("withdrawal.sealed", D)
+def an_own_consent_revoked_before_the_seal() -> Bundle:
+    class Ignores(World):
+        def before_seal(self) -> None:
+            self.withdraw(CONSUMER, self.named.id, proven=False, kind="revoked")
+
+    return Ignores().bundle()
+
+
+# -------------------------------------------------------------------------- trail
+
+
+class Steps(World):
+    """Party 1's step of this name differs."""
+
+    name = ""
+
+    def make_step(self, fields: dict[str, Any]) -> Any:
+        if fields["party"] == 1 and fields["name"] == self.name:
+            fields = self.differently(fields)
+        return super().make_step(fields)
+
+    def differently(self, fields: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+@case("trail.steps", B)
+def a_step_left_out_of_the_count() -> Bundle:
+    class Skips(Steps):
+        name = "mask-output"
+
+        def differently(self, fields: dict[str, Any]) -> dict[str, Any]:
+            return fields | {"index": fields["index"] + 1}
+
+    return Skips().bundle()
+
+
+class Recorder(World):
+    """Party 1 of an aborted job records something else than it shows."""
+
+    def recorded(self, hashes: list[bytes]) -> list[bytes]:
+        raise NotImplementedError
+
+    def record(self, party: int, attempt: int) -> list[bytes]:
+        hashes = super().record(party, attempt)
+        return self.recorded(hashes) if party == 1 else hashes
+
+
+@case("trail.recorded", B)
+def a_step_changed_after_it_was_recorded() -> Bundle:
+    class Changes(Recorder):
+        def recorded(self, hashes: list[bytes]) -> list[bytes]:
+            return [h("what it really did")]
+
+    return Changes(ending=Ending.ABORTED).bundle()
+
+
+@case("trail.recorded", B)
+def a_recorded_step_that_is_not_shown() -> Bundle:
+    class Drops(Recorder):
+        def recorded(self, hashes: list[bytes]) -> list[bytes]:
+            return [*hashes, h("an embarrassing step")]
+
+    return Drops(ending=Ending.ABORTED).bundle()
+
+
+@case("trail.recorded", B)
+def a_step_that_was_never_recorded() -> Bundle:
+    class Silent(Recorder):
+        def recorded(self, hashes: list[bytes]) -> list[bytes]:
+            return []
+
+    world = Silent(ending=Ending.ABORTED)
+    late = world.chain_facts().head.model_copy(update={"timestamp": START + 10**6})
+    return with_facts(world, head=late)
+
+
+@case("trail.sealed", B)
+def a_head_that_is_not_the_trails() -> Bundle:
+    class Other(World):
+        def make_seal(self, fields: dict[str, Any]) -> Any:
+            heads = list(fields["heads"])
+            heads[1] = h("x")
+            return super().make_seal(fields | {"heads": tuple(heads)})
+
+    return Other().bundle()
+
+
+# ----------------------------------------------------------------------- exchange
+
+
+class Mail(World):
+    """The share from party 0 to party 1 goes another way."""
+
+    def deliver(self, held: SignedMessage) -> None:
+        message = held.message
+        if (message.tag, message.sender, message.receiver) == ("sum.share", 0, 1):
+            self.share(held)
+        else:
+            super().deliver(held)
+
+    def share(self, held: SignedMessage) -> None:
+        raise NotImplementedError
+
+
+@case("exchange.signed", A)
+def an_acknowledgement_of_the_senders_making() -> Bundle:
+    class Forges(Mail):
+        def share(self, held: SignedMessage) -> None:
+            self.sent[0].append(held.model_copy(update={"acknowledgement": other(held.acknowledgement)}))
+            self.received[1].append(held)
+
+    return Forges().bundle()
+
+
+@case("exchange.sequence", A, B)
+def a_gap_in_the_numbers() -> Bundle:
+    class Gap(World):
+        def make_message(self, fields: dict[str, Any]) -> Any:
+            if (fields["tag"], fields["sender"], fields["receiver"]) == ("sum.share", 0, 1):
+                fields = fields | {"sequence": 1}
+            return super().make_message(fields)
+
+    return Gap().bundle()
+
+
+@case("exchange.one-story", A)
+def two_stories_of_one_message() -> Bundle:
+    class Twice(Mail):
+        def share(self, held: SignedMessage) -> None:
+            self.received[1].append(held)
+            self.mine = held.message.model_copy(update={"digest": h("another share")})
+            self.mine = type(self.mine).model_validate(self.mine.model_dump())
+            signature = self.recorders[0].sign(self.deployment.jobs.digest(self.mine.hash))
+            self.sent[0].append(SignedMessage(message=self.mine, signature=signature))
+
+        def make_step(self, fields: dict[str, Any]) -> Any:
+            if fields["party"] == 0 and fields["name"] == "sum-shares":
+                to_1, *others = fields["sent"]
+                fields = fields | {"sent": (to_1.model_copy(update={"digest": self.mine.digest}), *others)}
+            return super().make_step(fields)
+
+    return Twice().bundle()
+
+
+class Hides(Mail):
+    """`who` leaves the message out of its evidence and out of its step."""
+
+    who = 0
+    acknowledged = True
+
+    def share(self, held: SignedMessage) -> None:
+        if not self.acknowledged:
+            held = held.model_copy(update={"acknowledgement": b""})
+        if self.who != 0:
+            self.sent[0].append(held)
+        if self.who != 1:
+            self.received[1].append(held)
+
+    def make_step(self, fields: dict[str, Any]) -> Any:
+        side, peer = ("sent", 1) if self.who == 0 else ("received", 0)
+        if fields["party"] == self.who and fields["name"] == "sum-shares":
+            fields = fields | {side: tuple(e for e in fields[side] if e.peer != peer)}
+        return super().make_step(fields)
+
+
+@case("exchange.both-ends", A)
+def a_sender_that_hides_what_it_signed() -> Bundle:
+    return Hides().bundle()
+
+
+@case("exchange.both-ends", B)
+def a_receiver_that_hides_what_it_acknowledged() -> Bundle:
+    class Receiver(Hides):
+        who = 1
+
+    return Receiver().bundle()
+
+
+@case("exchange.in-steps", B)
+def a_message_that_no_step_tells_of() -> Bundle:
+    class Untold(Steps):
+        name = "sum-shares"
+
+        def differently(self, fields: dict[str, Any]) -> dict[str, Any]:
+            return fields | {"sent": fields["sent"][1:]}
+
+    return Untold().bundle()
+
+
+@case("exchange.in-steps", B)
+def a_step_that_tells_of_a_message_that_never_was() -> Bundle:
+    class Invents(Steps):
+        name = "sum-shares"
+
+        def differently(self, fields: dict[str, Any]) -> dict[str, Any]:
+            first = fields["sent"][0]
+            return fields | {"sent": (*fields["sent"], first.model_copy(update={"sequence": 9}))}
+
+    return Invents().bundle()
+
+
+# ------------------------------------------------------------- flow, seal, payment
+
+
+@case("flow.inputs", B)
+def rows_from_nowhere() -> Bundle:
+    class Foreign(Steps):
+        name = "open-accounts"
+
+        def differently(self, fields: dict[str, Any]) -> dict[str, Any]:
+            lawful = fields["inputs"][0].model_copy(update={"commitment": h("all my customers")})
+            return fields | {"inputs": (lawful,)}
+
+    return Foreign().bundle()
+
+
+@case("flow.outputs", B)
+def another_output_than_the_sealed_one() -> Bundle:
+    class Swaps(Steps):
+        name = "mask-output"
+
+        def differently(self, fields: dict[str, Any]) -> dict[str, Any]:
+            return fields | {"outputs": (fields["outputs"][0].model_copy(update={"commitment": h("other")}),)}
+
+    return Swaps().bundle()
+
+
+@case("seal.signed", A, B, C, D)
+def a_seal_that_the_consumer_did_not_sign() -> Bundle:
+    class Refuses(World):
+        def seal_signatures(self, seal: Any) -> tuple[bytes, ...]:
+            signatures = super().seal_signatures(seal)
+            return (*signatures[:CONSUMER], other(signatures[CONSUMER]), b"")
+
+    return Refuses().bundle()
+
+
+@case("seal.signed", B)
+def another_seal() -> Bundle:
+    world = World()
+    assert world.seal is not None
+    held = world.seal.model_copy(update={"seal": world.seal.seal.model_copy(update={"keys": (h("x"),) * 4})})
+    return world.bundle(evidence_of(world, 1, seal=held))
+
+
+@case("seal.shape")
+def an_output_of_a_party_without_one() -> Bundle:
+    class Extra(World):
+        def make_seal(self, fields: dict[str, Any]) -> Any:
+            return super().make_seal(fields | {"outputs": (*fields["outputs"][:3], h("x"))})
+
+    return Extra().bundle()
+
+
+@case("seal.epochs")
+def sealed_under_another_epoch() -> Bundle:
+    class Old(World):
+        def make_seal(self, fields: dict[str, Any]) -> Any:
+            return super().make_seal(fields | {"epochs": (1, 0, 0, 0)})
+
+    return Old().bundle()
+
+
+@case("seal.keys")
+def another_key_than_the_sealed_one() -> Bundle:
+    world = World()
+    first, *rest = world.chain_facts().released
+    return with_facts(world, released=(first.model_copy(update={"key": h("x")}), *rest))
+
+
+@case("seal.keys")
+def somebody_else_is_called_the_withholder() -> Bundle:
+    world = World(ending=Ending.CLOSED, withholds=(1,))
+    facts = world.chain_facts()
+    wrong = facts.withheld[0].model_copy(update={"party": 2})
+    paid = [p for p in facts.paid if p.kind == "refund" or p.to != world.plan.parties[2].payee]
+    paid.insert(1, paid[0].model_copy(update={"to": world.plan.parties[1].payee, "at": facts.paid[1].at}))
+    return with_facts(world, withheld=(wrong,), paid=tuple(paid))
+
+
+@case("payment.funded")
+def too_little_paid_in() -> Bundle:
+    world = World()
+    assert world.funded is not None
+    return with_facts(world, funded=world.funded.model_copy(update={"amount": 74}))
+
+
+@case("payment.paid")
+def a_provider_that_was_not_paid() -> Bundle:
+    class Unpaid(World):
+        def payments(self) -> Any:
+            return super().payments()[1:]
+
+    return Unpaid().bundle()
+
+
+@case("payment.paid")
+def paid_although_it_withheld_its_key() -> Bundle:
+    world = World(ending=Ending.CLOSED, withholds=(1,))
+    return with_facts(world, paid=tuple(World().payments()))
+
+
+# ---------------------------------------------------------------------------------
+
+
+def failed(report: Report) -> list[Any]:
+    return [r for r in report.results if r.status in (Status.FAILED, Status.DISPUTED)]
+
+
+@pytest.mark.parametrize(("check", "name"), [(c, n) for c, made in CASES.items() for n in made])
+def test_it_alone_fails_and_names_the_culprit(check: str, name: str) -> None:
+    make, culprits = CASES[check][name]
+    report = verify(make())
+    assert [r.name for r in failed(report)] == [check]
+    assert report.verdict is Verdict.TAMPERED
+    assert report.named == culprits
+    (found,) = failed(report)
+    assert all(p.expected and p.found and p.expected != p.found for p in found.problems)
+    assert found.title in report.headline
+    assert all(who in report.headline for who in culprits)
+
+
+def test_every_check_has_its_case() -> None:
+    # `evidence.present` never fails: what is missing makes the verdict incomplete (test_honest).
+    assert {c.name for c in CHECKS} - CASES.keys() == {"evidence.present"}
+
+
+def test_two_stories_without_a_signature_are_disputed() -> None:
+    class Unacknowledged(Hides):
+        who = 1
+        acknowledged = False
+
+    report = verify(Unacknowledged().bundle())
+    assert report.verdict is Verdict.DISPUTED
+    assert report.disputed == (A, B)
+    assert report.named == ()
+    assert [r.name for r in failed(report)] == ["exchange.both-ends"]
+    assert report.headline.startswith(f"Disputed: {A}, {B} ")
+
+
+def test_invented_customers_are_reported_as_self_enrolled() -> None:
+    class Inventor(World):
+        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+            if provider != 1 or number > 1:
+                return super().enrol(provider, number, owner, subject)
+            digest = self.deployment.consents.digest(enrolment_hash(owner, subject))
+            who = self.signers[1]
+            return Enrolment(enroller=who.address, subject=subject, signature=who.sign(digest))
+
+    report = verify(Inventor().bundle())
+    assert report.verdict is Verdict.INTACT
+    assert report.notes == (f"self-enrolled: 2 of 4 people of {B}",)
+
+
+def test_an_attempt_that_was_given_up_untouched_is_no_offence() -> None:
+    class Careful(Stubborn):
+        def step(self, party: int, name: str, **fields: Any) -> None:
+            if self.attempt > 1 or party != 0:
+                super().step(party, name, **fields)
+
+    report = verify(Careful(withdraw=(1,)).bundle())
+    assert report.verdict is Verdict.INTACT
+    assert any("given up unused" in note for note in report.notes)
+
+
+def test_a_withdrawal_after_the_seal_binds_the_next_job() -> None:
+    world = World()
+    world.withdraw(0, world.people[0][0].consent.id)
+    assert verify(world.bundle()).verdict is Verdict.INTACT

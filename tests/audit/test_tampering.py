@@ -1,0 +1,226 @@
+"""Whatever a party changes in its evidence and signs again, whatever is changed in the facts: it is not intact."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulator import CONSUMER, World
+
+from placet.audit.bundle import parse_bundle
+from placet.audit.facts import Ending
+from placet.audit.outcome import Verdict
+from placet.audit.verify import verify
+from placet.core.errors import InputError
+from placet.core.evidence import Evidence
+from placet.core.hashing import canonical
+from placet.core.values import parse
+
+Path = tuple[str | int, ...]
+JOBS = {
+    "amended": {"people": 2, "withdraw": (1,)},
+    "aborted": {"people": 2, "ending": Ending.ABORTED},
+    "closed": {"people": 2, "ending": Ending.CLOSED, "withholds": (1,)},
+}
+
+# What the chain alone knows: no other fact or signature says the same; a reader who doubts the collector of a bundle
+# collects the facts again. Blocks and times count where order or a limit hangs on them, not to the second; an opening's
+# number where a consent ends; who aborted and why nowhere.
+ONLY_THE_CHAIN_KNOWS = {("end", "reason"), ("end", "by"), ("end", "signer"), ("opened", "openings", "[]")}
+MOMENTS = {"block", "index", "timestamp"}
+# Lists whose order means nothing, and what one party may leave out because another shows it.
+UNORDERED = {("inputs",), ("sent",), ("received",), ("offers",), ("anchored",), ("given",)}
+OTHERS_SHOW_IT = {("amendments",)}
+
+
+@cache
+def world(job: str) -> World:
+    return World(**JOBS[job])
+
+
+@cache
+def bundle_json(job: str) -> dict[str, Any]:
+    return world(job).bundle().to_json()
+
+
+def changes(value: Any) -> list[Any]:
+    """Other values of the same kind."""
+    return [new for new in candidates(value) if new != value]
+
+
+def candidates(value: Any) -> list[Any]:
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, 0] if value else [1]
+    if isinstance(value, str) and value.startswith("0x") and len(value) > 2:
+        return [value[:-2] + f"{int(value[-2:], 16) ^ 1:02x}", "0x" + "00" * (len(value) // 2 - 1)]
+    if isinstance(value, str):
+        return [str(int(value) + 1)] if value.isdecimal() else [value + "x"]
+    if isinstance(value, list):
+        found: list[Any] = [value[:-1], [*value, value[-1]]] if value else []
+        return found + ([value[::-1]] if value != value[::-1] else [])
+    return [None] if isinstance(value, dict) else []
+
+
+def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every place in a JSON value that can be changed."""
+    if path and changes(value):
+        yield path, value
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from walk(inner, (*path, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from walk(inner, (*path, index))
+
+
+def shape(path: Path) -> tuple[str, ...]:
+    """A path without its indices; one that ends with an index ends with `[]`."""
+    names = tuple(p for p in path if isinstance(p, str))
+    return (*names, "[]") if path and isinstance(path[-1], int) else names
+
+
+def is_harmless(path: Path, old: Any, new: Any) -> bool:
+    if shape(path) in UNORDERED and sorted(map(str, old)) == sorted(map(str, new)):
+        return True
+    if path == ("inputs",) and new == old[:-1]:  # a named consent is one for all attempts
+        return old[-1]["named"] is not None and old[-1]["attempt"] > 1
+    return shape(path) in OTHERS_SHOW_IT and len(new) < len(old)
+
+
+def places(value: Any) -> list[Path]:
+    """The first and the last place of each shape."""
+    found: dict[tuple[str, ...], list[Path]] = {}
+    for path, _ in walk(value):
+        found.setdefault(shape(path), []).append(path)
+    return [p for many in found.values() for p in dict.fromkeys((many[0], many[-1]))]
+
+
+def changed(value: Any, path: Path, new: Any) -> Any:
+    result = copy.deepcopy(value)
+    inner = result
+    for part in path[:-1]:
+        inner = inner[part]
+    inner[path[-1]] = new
+    return result
+
+
+def get(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def verdict_of_evidence(job: str, plain: dict[str, Any]) -> Verdict | None:
+    """None if the file is refused at the door."""
+    try:
+        evidence = parse(Evidence, canonical(plain))
+    except InputError:
+        return None
+    return verify(world(job).bundle(evidence)).verdict
+
+
+@pytest.mark.parametrize("party", [0, CONSUMER])
+@pytest.mark.parametrize("job", ["amended", "aborted"])
+def test_evidence(job: str, party: int) -> None:
+    honest = world(job).evidence(party).to_json()
+    slipped = []
+    for path in places(honest):
+        for new in changes(get(honest, path)):
+            if new is None or path == ("party",) or is_harmless(path, get(honest, path), new):
+                continue
+            plain = changed(honest, path, new)
+            if verdict_of_evidence(job, plain) is Verdict.INTACT:
+                slipped.append((path, new))
+    assert slipped == []
+
+
+def facts_slip(job: str, path: Path, new: Any) -> bool:
+    plain = dict(bundle_json(job))
+    if is_harmless(path, get(plain["facts"], path), new):
+        return False
+    plain["facts"] = changed(plain["facts"], path, new)
+    try:
+        return verify(parse_bundle(canonical(plain))).verdict is Verdict.INTACT
+    except InputError:
+        return False
+
+
+def known_to_the_chain_alone(path: Path) -> bool:
+    return shape(path) in ONLY_THE_CHAIN_KNOWS or path[-1] in MOMENTS
+
+
+def test_facts_of_an_aborted_job() -> None:
+    """As the others, except that a record that is not told could be still to come."""
+    honest = bundle_json("aborted")["facts"]
+    tried = [p for p in places(honest) if not known_to_the_chain_alone(p)]
+    slipped = [(p, new) for p in tried for new in changes(get(honest, p)) if facts_slip("aborted", p, new)]
+    assert [(p, new) for p, new in slipped if p != ("recorded",) or new != honest["recorded"][:-1]] == []
+
+
+@pytest.mark.parametrize("job", ["amended", "closed"])
+def test_facts(job: str) -> None:
+    honest = bundle_json(job)["facts"]
+    tried = [p for p in places(honest) if not known_to_the_chain_alone(p)]
+    slipped = [(p, new) for p in tried for new in changes(get(honest, p)) if facts_slip(job, p, new)]
+    assert slipped == []
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_deployment_and_trust(job: str) -> None:
+    slipped = []
+    for part in ("deployment", "trust", "job"):
+        inner = bundle_json(job)[part]
+        for path in places({part: inner}):
+            for new in changes(get({part: inner}, path)):
+                plain = {**bundle_json(job), **changed({part: inner}, path, new)}
+                try:
+                    intact = verify(parse_bundle(canonical(plain))).verdict is Verdict.INTACT
+                except InputError:
+                    continue
+                if intact:
+                    slipped.append((path, new))
+    # The order of the trust list, its endpoints and the enrollers' names bind nobody.
+    groups = {("trust", "institutions"), ("trust", "enrollers"), ("trust", "auditors")}
+    harmless = groups | {("trust", "enrollers", "name")}
+    endpoints = {"api", "peer", "certificate"}
+    assert [s for s in slipped if shape(s[0]) not in harmless and s[0][-1] not in endpoints] == []
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.data())
+def test_anything_anywhere_without_a_new_signature(data: st.DataObject) -> None:
+    """A change by somebody who can't sign for the party: never intact, never an exception."""
+    job = data.draw(st.sampled_from(sorted(JOBS)))
+    plain = dict(bundle_json(job))
+    spots = list(walk(plain["evidence"]))
+    path, value = spots[data.draw(st.integers(0, len(spots) - 1))]
+    plain["evidence"] = changed(plain["evidence"], path, data.draw(st.sampled_from(changes(value))))
+    try:
+        bundle = parse_bundle(canonical(plain))
+    except InputError:
+        return
+    assert verify(bundle).verdict is not Verdict.INTACT
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_garbage_facts_never_raise(data: st.DataObject) -> None:
+    """Several changes at once in the facts: some verdict, and no exception."""
+    job = data.draw(st.sampled_from(sorted(JOBS)))
+    plain = dict(bundle_json(job))
+    for _ in range(data.draw(st.integers(1, 4))):
+        spots = list(walk(plain["facts"]))
+        path, value = spots[data.draw(st.integers(0, len(spots) - 1))]
+        plain["facts"] = changed(plain["facts"], path, data.draw(st.sampled_from(changes(value))))
+    try:
+        bundle = parse_bundle(canonical(plain))
+    except InputError:
+        return
+    assert verify(bundle).verdict in Verdict
