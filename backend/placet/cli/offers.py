@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span, when
-from placet.cli.office import Office
+from placet.cli.office import Office, Wish
 from placet.cli.output import emit, say, table
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
 
@@ -152,15 +152,15 @@ def _publish(office: Office, schema: bytes, commitment: bytes, offer: Offer, bud
         except NotFoundError:
             return False
 
-    office.send(f"register:{key}", calls.register(offer.dataset, schema, commitment, budget), registered, timeout)
-    if not committed():
-        office.send(f"commit:{key}:{commitment.hex()}", calls.commit(offer.dataset, commitment), committed, timeout)
-    office.send(f"offer:{offer.id.hex()}", calls.offer(offer), offered, timeout)
-
     def appointed() -> bool:
         return chain.is_relay(office.address, office.recorder)
 
-    office.send(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed, timeout)
+    wishes = [Wish(f"register:{key}", calls.register(offer.dataset, schema, commitment, budget), registered)]
+    if registered() and not committed():
+        wishes.append(Wish(f"commit:{key}:{commitment.hex()}", calls.commit(offer.dataset, commitment), committed))
+    wishes.append(Wish(f"offer:{offer.id.hex()}", calls.offer(offer), offered))
+    wishes.append(Wish(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed))
+    office.send(wishes, timeout)
 
 
 @commands.command("list")

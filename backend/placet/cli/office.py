@@ -7,6 +7,7 @@ sends them. So a command may be killed at any point and given again.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from placet.cli.output import say
 from placet.core.errors import ChainError, NotFoundError, PeerError, Reverted, StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import httpx
 
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 MAX_ANSWER = 64 << 20
 _AGAIN = 0.3
 _ATTEMPTS = 100
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A transaction that is wanted unless `done` says that the chain has it so already."""
+
+    name: str
+    call: Call
+    done: Callable[[], bool]
 
 
 class Office:
@@ -142,36 +152,31 @@ class Office:
 
         return Outbox(open_engine(self.settings.database))
 
-    def send(self, intent: str, call: Call, done: Callable[[], bool], timeout: float) -> None:
-        """Have the node's sender send `call` from the institution's account, and wait until `done` (as the chain has
-        it now). Reverted as the contract said. Nothing is sent twice: the intent's name stands for the call."""
-        if done():
-            say(f"{call.what}: is so already")
-            return
-        name = self._submit(intent, call)
+    def send(self, wishes: Sequence[Wish], timeout: float) -> None:
+        """Have the node's sender send what is not so yet from the institution's account, in this order, and wait until
+        all of it is so. Reverted as the contract said. Nothing is sent twice: a wish's name stands for its call."""
+        open_ = [(wish, self._submit(wish)) for wish in wishes if not wish.done()]
         deadline = time.monotonic() + timeout
-        while True:
-            outcome = self.outbox.outcome(name)
-            if isinstance(outcome, Reverted) and not done():
-                raise outcome
-            if outcome is not None and done():
-                say(f"{call.what}: done")
-                return
-            if time.monotonic() > deadline:
-                raise ChainError(
-                    "the transaction is not confirmed yet",
-                    expected=f"within {timeout:g} s",
-                    remedy="give the command again",
-                )
-            time.sleep(_AGAIN)
+        for wish, name in open_:
+            while (outcome := self.outbox.outcome(name)) is None or not wish.done():
+                if isinstance(outcome, Reverted):
+                    raise outcome
+                if time.monotonic() > deadline:
+                    raise ChainError(
+                        f"{wish.call.what} is not confirmed yet",
+                        expected=f"within {timeout:g} s",
+                        remedy="give the command again",
+                    )
+                time.sleep(_AGAIN)
+            say(f"{wish.call.what}: done")
 
-    def _submit(self, intent: str, call: Call) -> str:
+    def _submit(self, wish: Wish) -> str:
         for attempt in range(_ATTEMPTS):
-            name = f"{intent}:{attempt}"
+            name = f"{wish.name}:{attempt}"
             if self.outbox.outcome(name) is None:
-                self.outbox.add(name, call, self.address)
+                self.outbox.add(name, wish.call, self.address)
                 return name
-        raise StateError("the contract refused this too often", found=intent)
+        raise StateError("the contract refused this too often", found=wish.name)
 
     def dataset(self, name: str) -> dict[str, Any]:
         """A dataset of the own vault, as the node's API shows it."""

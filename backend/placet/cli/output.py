@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+WIDTH = 240
+"""Columns of a table that goes into a file or a pipe: no id is broken there."""
+
+
 def console(*, stderr: bool = False) -> Console:
     """A Rich console on stdout or stderr that never reads markup from data."""
     from rich.console import Console
 
-    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH
+    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True, width=width)
 
 
 def say(text: str) -> None:

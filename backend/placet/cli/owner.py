@@ -391,12 +391,14 @@ def check(
     state = chain.consent(kept.consent.id)
     offer = chain.offer(kept.consent.offer.id)
     batch = answer.batch
+    anchored = 0 if batch is None else chain.batch(kept.consent.offer.id, batch.root)
+    says = "batched" if state.status is Status.NONE and anchored else state.status.name.lower()
     found = {
         "id": to_hex(kept.consent.id),
         "node_says": answer.status,
-        "chain_says": state.status.name.lower(),
+        "chain_says": says,
         "batch": None if batch is None else to_hex(batch.root),
-        "anchored_at": 0 if batch is None else chain.batch(kept.consent.offer.id, batch.root),
+        "anchored_at": anchored,
         "openings_left": max(kept.consent.opens_before - max(offer.openings, kept.consent.first_opening), 0),
         "ended": state.status in (Status.WITHDRAWN, Status.REVOKED),
     }

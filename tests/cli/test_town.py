@@ -1,0 +1,152 @@
+"""The program's commands against real processes: chain, vault, node, enroller."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from placet.chain.client import Chain
+from placet.core.trust import Deployment
+from placet.core.values import from_hex, parse
+
+from .conftest import PASSPHRASE, Town, wait_for
+
+
+def offer_words(town: Town, title: str, *more: str) -> list[str]:
+    bank, lender = town.address("bank"), town.address("lender")
+    return [
+        *("offer", "make", "--config", "bank/node.toml", "--dataset", "accounts", "--title", title),
+        *("--consumer", lender, "--purpose", "CreditChecking", "--operations", "psi,MPC", "--columns", "balance"),
+        *("--output", "total", "--recipes", "asset-view", "--parties", f"{bank},{lender}", *more),
+    ]
+
+
+def listed(town: Town, consent: str) -> dict[str, Any]:
+    found = town.run("owner", "list", "--wallet", "wallet", "--json").json
+    return next(one for one in found if one["id"] == consent)
+
+
+def test_an_offer_is_made_once_however_often_it_is_asked_for(town: Town) -> None:
+    first = town.run(*offer_words(town, "Twice")).out
+    bank = town.address("bank")
+    sent = town.chain.rpc("eth_getTransactionCount", bank, "latest")
+    again = town.run(*offer_words(town, "Twice"), "--json").json
+    assert again["offer"] == first.strip()
+    assert town.chain.rpc("eth_getTransactionCount", bank, "latest") == sent
+    deployment = parse(Deployment, (town.folder / "deployment.json").read_bytes())
+    state = Chain(town.chain.url, deployment).offer(from_hex(again["offer"]))
+    assert (state.provider, state.offer.operations) == (from_hex(bank), 3)
+
+
+def test_offers_that_make_no_sense_are_refused(town: Town) -> None:
+    words = offer_words(town, "Bad")
+    for old, new, said in (
+        ("balance", "salary", "no such columns"),
+        ("psi,MPC", "PSI,MAGIC", "unknown operation"),
+        ("CreditChecking", "WorldDomination", "purpose"),
+        ("total", "everything", "malformed"),
+        ("accounts", "ledger", "no such table"),
+        (town.address("lender"), "0x" + "11" * 20, "no such institution"),
+    ):
+        assert said in town.fails(*(new if word == old else word for word in words)).err
+    scopes = [json.loads(p.read_text())["title"] for p in (town.folder / "bank" / "scopes").glob("*.json")]
+    assert scopes.count("Bad") <= 1
+
+
+def test_an_owner_consents_looks_checks_and_withdraws(town: Town) -> None:
+    offer = town.run(*offer_words(town, "Accounts")).out.strip()
+    shown = town.run("owner", "offers", "--wallet", "wallet", "--api", town.api, "--json").json
+    assert offer in {one["id"] for one in shown}
+    grant = ["owner", "grant", "--wallet", "wallet", "--api", town.api, "--offer", offer, "--subject", "C1"]
+    grant += ["--code-file", "code", "--url", town.chain.url, "--uses", "2"]
+
+    wrong = town.fails(*grant[:-4], "--yes", "--code-file", "accounts.csv")
+    assert "person and code do not fit" in wrong.err
+
+    given = town.run(*grant, "--yes")
+    consent = given.out.strip()
+    assert "You allow Bank A to let your data in “Accounts” be used for Lender." in given.err
+    wait_for(lambda: listed(town, consent)["status"] == "given", "consent on chain")
+    checked = town.run("owner", "check", "--wallet", "wallet", consent, "--url", town.chain.url, "--json").json
+    assert checked["chain_says"] == "batched"
+    assert checked["anchored_at"] > 0
+    assert (checked["openings_left"], checked["ended"]) == (2, False)
+    assert town.run("owner", "uses", "--wallet", "wallet", "--json").json == []
+    assert town.run("owner", "submit", "--wallet", "wallet", consent).out.strip() == "given"
+
+    assert town.run("owner", "withdraw", "--wallet", "wallet", consent).out.strip() in ("withdrawing", "withdrawn")
+    wait_for(lambda: listed(town, consent)["status"] == "withdrawn", "withdrawal on chain")
+    checked = town.run("owner", "check", "--wallet", "wallet", consent, "--url", town.chain.url, "--json").json
+    assert (checked["chain_says"], checked["ended"]) == ("withdrawn", True)
+
+
+def test_without_a_yes_nothing_is_signed_or_sent(town: Town) -> None:
+    offer = town.run(*offer_words(town, "Accounts")).out.strip()
+    before = (town.folder / "wallet" / "wallet.json").read_bytes()
+    answer = town.fails(
+        *("owner", "grant", "--wallet", "wallet", "--api", town.api, "--offer", offer, "--subject", "C1"),
+        *("--code-file", "code"),
+    )
+    assert "You allow Bank A" in answer.err
+    assert (town.folder / "wallet" / "wallet.json").read_bytes() == before
+
+
+def test_an_institution_consents_for_its_own_data_by_name(town: Town) -> None:
+    offer = town.run(*offer_words(town, "Own book", "--own")).out.strip()
+    granted = town.run("grant", "--config", "bank/node.toml", "--offer", offer, "--uses", 3, "--json").json
+    assert granted["status"] == "given"
+    deployment = parse(Deployment, (town.folder / "deployment.json").read_bytes())
+    state = Chain(town.chain.url, deployment).consent(from_hex(granted["consent"]))
+    assert state.status.name == "GIVEN"
+    persons = town.run(*offer_words(town, "Accounts")).out.strip()
+    refused = town.fails("grant", "--config", "bank/node.toml", "--offer", persons)
+    assert "belong to persons" in refused.err
+
+
+def test_the_doctor_is_content_with_a_running_institution(town: Town) -> None:
+    found = {one["check"]: one for one in town.run("doctor", "--config", "bank/node.toml", "--json").json}
+    assert {one["state"] for one in found.values()} == {"ok"}, found
+    assert "accounts (2 rows)" in found["vault"]["detail"]
+
+
+def test_the_doctor_finds_what_is_wrong_with_one_that_is_not(town: Town) -> None:
+    answer = town.fails("doctor", "--config", "lender/node.toml", "--json")
+    found = {one["check"]: one for one in answer.json}
+    assert {check for check, one in found.items() if one["state"] == "wrong"} == {"gas", "vault"}
+    assert found["ports"]["state"] == "warning"
+    assert all(one["remedy"] for one in found.values() if one["state"] != "ok")
+
+
+def test_the_doctor_sees_another_trust_list_and_open_files(town: Town, tmp_path: Path) -> None:
+    listed = json.loads((town.folder / "trust.json").read_text())
+    lender = next(one for one in listed["institutions"] if one["name"] == "Lender")
+    lender["api"] = "http://127.0.0.1:1"
+    changed = tmp_path / "trust.json"
+    changed.write_text(json.dumps(listed))
+    folder = town.folder / "lender"
+    folder.chmod(0o755)
+    try:
+        answer = town.fails("doctor", "--config", "lender/node.toml", "--json", PLACET_NODE_TRUST=str(changed))
+    finally:
+        folder.chmod(0o700)
+    found = {one["check"]: one for one in answer.json}
+    assert "another API URL" in found["trust list"]["detail"]
+    assert "open to others" in found["files"]["detail"]
+    wrong = town.fails("doctor", "--config", "lender/node.toml", "--json", PLACET_NODE_CHAIN_URL="http://127.0.0.1:1")
+    assert {one["check"]: one["state"] for one in wrong.json}["chain"] == "wrong"
+
+
+def test_the_audit_of_an_unknown_job_says_so(town: Town) -> None:
+    answer = town.fails(
+        *("audit", "0x" + "ab" * 32, "--url", town.chain.url, "--deployment", "deployment.json"),
+        *("--trust", "trust.json"),
+    )
+    assert "knows no such job" in answer.err
+
+
+def test_no_process_logs_a_secret_or_a_person(town: Town) -> None:
+    log = (town.folder / "log").read_text()
+    code = (town.folder / "code").read_text().strip()
+    for secret in (PASSPHRASE, code, (town.folder / "bank" / "credential").read_text().strip()):
+        assert secret not in log
