@@ -237,6 +237,10 @@ def test_named_consent_by_somebody_else_or_enrolled(world) -> None:
     assert only(world, stranger, offer, scope).code == "consent.owner"
     _, person = world.consent("customer-00001", owner=world.provider, scope=scope, offer=offer)
     assert only(world, person, offer, scope).code == "consent.enrolment"
+    good, own_submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
+    dressed = own_submission.model_copy(update={"enrolment": person.enrolment, "opening": person.opening})
+    assert only(world, dressed, offer, scope).code == "consent.enrolment"
+    assert good.id not in world.records.candidates(offer.id)
     bare = Submission(consent=person.consent, signature=person.signature)
     assert only(world, bare, offer, scope).code == "consent.enrolment"
 

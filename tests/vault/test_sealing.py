@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.core.errors import ConfigError, StateError
+from placet.core.errors import ConfigError, DataError, StateError
 from placet.core.merkle import dataset_root
 from placet.vault import tables as tables_module
 from placet.vault.schema import row_commitment
@@ -192,3 +192,9 @@ def test_imported_again_keeps_its_id_but_no_commitment(world) -> None:
     assert not set(before.values()) & set(after.values())
     with pytest.raises(StateError):
         world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns), bytes(32))
+
+
+def test_short_salt_is_refused(world) -> None:
+    with pytest.raises(DataError):
+        world.tables.save("others", world.dataset.table, {"customer": ["a"], "balance": [1], "remark": ["b"]}, b"short")
+    assert [info.name for info in world.tables.infos()] == ["accounts"]

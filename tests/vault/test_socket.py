@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import stat
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from placet.core.errors import (
 )
 from placet.vault import frames, server
 from placet.vault.client import VaultClient
+from placet.vault.schema import DatasetInfo
 from placet.vault.server import Server
 
 
@@ -214,3 +216,30 @@ async def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(StateError) as caught:
         await VaultClient(tmp_path / "vault.sock").datasets()
     assert caught.value.code == "vault.unreachable"
+
+
+async def test_answer_that_is_too_large(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MAX_ANSWER", 300)
+    answer = await raw(world, frame(b'{"call":"datasets","arguments":{}}'))
+    assert answer["failure"]["code"] == "limit"
+
+
+async def test_stopping_finishes_what_is_under_way(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = world.folder / "vault.sock"
+    begun, go_on = threading.Event(), threading.Event()
+    datasets = world.vault.datasets
+
+    def slow() -> list[DatasetInfo]:
+        begun.set()
+        assert go_on.wait(10)
+        return datasets()
+
+    monkeypatch.setattr(world.vault, "datasets", slow)
+    serving = Server(world.vault, path)
+    async with serving.listening():
+        answer = asyncio.create_task(VaultClient(path).datasets())
+        await asyncio.to_thread(begun.wait, 10)
+        asyncio.get_running_loop().call_later(0.05, go_on.set)
+    assert not path.exists()
+    assert serving._connections == set()
+    assert await answer == [world.dataset]
