@@ -1,6 +1,6 @@
 """For each check a job in which it alone fails, and whom it names.
 
-Each liar does the rest of the job as it would be after the lie: the chain holds what he recorded, he signs his evidence.
+Each liar does the rest of the job as it would be after the lie: the chain holds what he recorded, he signs it all.
 """
 
 from __future__ import annotations

@@ -1,0 +1,323 @@
+"""The collector believes nobody: what parties answer is taken, or its absence explained; facts are the chain's events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+
+import pytest
+from simulator import NAMES, World, h, key
+
+from placet.audit import collect as collecting
+from placet.audit.bundle import Bundle
+from placet.audit.collect import collect, facts, fetcher
+from placet.audit.facts import Ending, Moment
+from placet.audit.outcome import Verdict
+from placet.audit.verify import verify
+from placet.chain import events
+from placet.chain.client import Chain, Head, JobState, JobStatus, OfferState
+from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError
+from placet.core.hashing import canonical
+from placet.core.requests import Credential, demand_request
+from placet.core.signatures import Verifiers
+from placet.core.trust import Institution
+from placet.core.values import to_hex
+
+STATUS = {s.name.lower(): s for s in JobStatus}
+
+
+class Replay:
+    """The answers of a chain that holds what a simulated job put there."""
+
+    def __init__(self, world: World) -> None:
+        self.deployment = world.deployment
+        self.told = world.chain_facts()
+        self.checked = 0
+        self.verifiers = Verifiers(frozenset())
+        self.hash_of_head = h("block")
+        self.log = sorted(self._events(), key=lambda e: (e.block, e.log_index))
+
+    def _events(self) -> Iterator[events.Event]:
+        def at(moment: Moment) -> dict[str, Any]:
+            return {
+                "block": moment.block, "log_index": moment.index, "transaction": h("t"), "block_hash": h("b"),
+                "timestamp": moment.timestamp if moment.block % 2 else None,
+            }  # fmt: skip
+
+        told, job = self.told, self.told.job
+        self.times = {}
+        for moment in _moments(told.to_json()):
+            self.times[moment["block"]] = moment["timestamp"]
+        if told.opened:
+            fields = told.opened.model_dump(exclude={"at"})
+            yield events.JobOpened(job=job, **fields, **at(told.opened.at))
+        for o in told.offers:
+            yield events.OfferMade(offer=o.id, provider=o.provider, terms=o.offer, **at(o.made))
+        for a in told.anchored:
+            yield events.BatchAnchored(offer=a.offer, root=a.root, **at(a.at))
+        for g in told.given:
+            yield events.ConsentGiven(**g.model_dump(exclude={"at"}), proven=True, **at(g.at))
+        for w in told.withdrawn:
+            common = {"offer": w.offer, "consent": w.consent, "head": w.head, "epoch": 0, **at(w.at)}
+            proven = w.proven == w.at
+            if w.kind == "withdrawn":
+                yield events.ConsentWithdrawn(proven=proven, **common)
+            else:
+                yield events.ConsentRevoked(proven=proven, reason=h("why"), **common)
+            if w.proven and not proven:
+                yield events.WithdrawalProven(
+                    offer=w.offer, consent=w.consent, batch=h("b"), epoch=1, **at(w.proven)
+                )  # fmt: skip
+        for m in told.amended:
+            yield events.JobAmended(job=job, **m.model_dump(exclude={"at"}), **at(m.at))
+        for r in told.recorded:
+            fields = r.model_dump(exclude={"at", "first"})
+            yield events.StepsRecorded(job=job, from_=r.first, **fields, **at(r.at))
+        if told.sealed:
+            yield events.JobSealed(job=job, **told.sealed.model_dump(exclude={"at"}), **at(told.sealed.at))
+        for k in told.released:
+            yield events.KeyReleased(job=job, party=k.party, key=k.key, **at(k.at))
+        for x in told.withheld:
+            yield events.KeyWithheld(job=job, party=x.party, **at(x.at))
+        if told.funded:
+            yield events.Funded(job=job, **told.funded.model_dump(exclude={"at"}), **at(told.funded.at))
+        for p in told.paid:
+            if p.kind == "credit":
+                yield events.Credited(job=job, payee=p.to, amount=p.amount, **at(p.at))
+            else:
+                yield events.Refunded(job=job, sponsor=p.to, amount=p.amount, **at(p.at))
+        if told.end and told.end.kind is Ending.COMPLETED:
+            yield events.JobCompleted(job=job, **at(told.end.at))
+        if told.end and told.end.kind is Ending.CLOSED:
+            yield events.JobClosed(job=job, **at(told.end.at))
+        if told.end and told.end.kind is Ending.ABORTED:
+            assert told.end.by and told.end.reason
+            yield events.JobAborted(job=job, by=told.end.by, reason=told.end.reason, **at(told.end.at))
+
+    def check(self) -> None:
+        self.checked += 1
+
+    def confirmed(self) -> int:
+        return self.told.head.block
+
+    def now(self) -> int:
+        return self.told.head.timestamp
+
+    def block(self, number: int | str) -> Head:
+        assert isinstance(number, int)
+        return Head(number, self.times[number], self.hash_of_head if number == self.told.head.block else h(number))
+
+    def job(self, job: bytes, *, block: int | None = None) -> JobState:
+        assert block == self.told.head.block
+        if job != self.told.job:
+            return JobState(JobStatus.NONE, False, 0, 0, 0, 0, 0, 0, 0)
+        return JobState(STATUS[self.told.status.value], True, 4, 0, self.told.attempt, 0, 0, 0, 0)
+
+    def offer(self, offer: bytes, *, block: int | None = None) -> OfferState:
+        assert block == self.told.head.block
+        found = next(o for o in self.told.offers if o.id == offer)
+        return OfferState(found.offer, found.provider, found.epoch, 1, found.head)
+
+    def events(
+        self, kinds: Sequence[type[Any]], from_block: int, to_block: int | None = None, **indexed: bytes | int
+    ) -> list[Any]:
+        assert (from_block, to_block) == (self.deployment.block, self.told.head.block)
+        return [
+            e for e in self.log
+            if isinstance(e, tuple(kinds)) and all(getattr(e, name) == value for name, value in indexed.items())
+        ]  # fmt: skip
+
+
+def _moments(value: Any) -> Iterator[dict[str, int]]:
+    if isinstance(value, dict):
+        if value.keys() == {"block", "index", "timestamp"}:
+            yield value
+        for inner in value.values():
+            yield from _moments(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _moments(inner)
+
+
+def honest(world: World) -> Callable[[Institution, bytes], bytes]:
+    def fetch(who: Institution, job: bytes) -> bytes:
+        party = next((p for p in range(4) if world.signers[p].address == who.address), None)
+        if party is None or job != world.job:
+            raise PeerError("no evidence", found="HTTP 404")
+        return canonical(world.sign_evidence(world.evidence(party)).to_json())
+
+    return fetch
+
+
+def collected(world: World, fetch: Callable[[Institution, bytes], bytes] | None = None) -> Bundle:
+    return collect(cast(Chain, Replay(world)), world.trust, world.job, fetch or honest(world))
+
+
+@pytest.mark.parametrize(
+    "job", [{}, {"withdraw": (1, 2)}, {"ending": Ending.ABORTED}, {"ending": Ending.CLOSED, "withholds": (0,)}]
+)
+def test_the_bundle_is_what_the_chain_and_the_parties_hold(job: dict[str, Any]) -> None:
+    world = World(**job)
+    assert collected(world) == world.bundle()
+
+
+def test_facts_alone_are_the_same() -> None:
+    world = World(withdraw=(1,))
+    world.withdraw(1, h("unproven"), proven=False, kind="revoked")
+    chain = Replay(world)
+    assert facts(cast(Chain, chain), world.job, world.plan) == world.chain_facts()
+    assert chain.checked == 1
+
+
+def test_an_unknown_job() -> None:
+    world = World()
+    with pytest.raises(NotFoundError):
+        collect(cast(Chain, Replay(world)), world.trust, h("no job"), honest(world))
+
+
+def test_a_reorganisation_while_reading_is_noticed() -> None:
+    world = World()
+    chain = Replay(world)
+
+    def fetch(who: Institution, job: bytes) -> bytes:
+        chain.hash_of_head = h("another block")
+        return honest(world)(who, job)
+
+    with pytest.raises(ChainError, match="reorganised"):
+        collect(cast(Chain, chain), world.trust, world.job, fetch)
+
+
+def raise_dead(world: World) -> bytes:
+    raise PeerError("the evidence endpoint does not answer", found="ConnectTimeout")
+
+
+LIES: dict[str, tuple[Callable[[World], bytes], str]] = {
+    "dead": (raise_dead, "does not answer"),
+    "nothing": (lambda world: b"", "malformed"),
+    "garbage": (lambda world: b"<html>\xff", "malformed"),
+    "another party's": (lambda w: canonical(w.sign_evidence(w.evidence(0)).to_json()), "another party"),
+    "another job's": (lambda w: _of_another_job(w), "another job's plan"),
+    "unsigned": (lambda w: canonical({**w.sign_evidence(w.evidence(1)).to_json(), "signature": "0x"}), "not signed"),
+}
+
+
+def _of_another_job(world: World) -> bytes:
+    evidence = world.evidence(1)
+    changed = evidence.model_copy(update={"plan": evidence.plan.model_copy(update={"salt": h("x")})})
+    return canonical(world.sign_evidence(changed).to_json())
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_liar_costs_only_its_own_evidence(lie: str) -> None:
+    world, (answer, why) = World(), LIES[lie]
+
+    def fetch(who: Institution, job: bytes) -> bytes:
+        return answer(world) if who.name == NAMES[1] else honest(world)(who, job)
+
+    bundle = collected(world, fetch)
+    assert [e.evidence is None for e in bundle.evidence] == [False, True, False, False]
+    assert why in (bundle.evidence[1].missing or "")
+    report = verify(bundle)
+    assert report.verdict is Verdict.INCOMPLETE
+    assert NAMES[1] in report.headline
+
+
+def test_a_dead_consumer_does_not_hide_the_plan() -> None:
+    world = World()
+
+    def fetch(who: Institution, job: bytes) -> bytes:
+        return raise_dead(world) if who.name == NAMES[3] else honest(world)(who, job)
+
+    bundle = collected(world, fetch)
+    assert [e.evidence is None for e in bundle.evidence] == [False, False, False, True]
+
+
+def test_nobody_answers() -> None:
+    world = World()
+    bundle = collected(world, lambda who, job: raise_dead(world))
+    assert all(e.missing for e in bundle.evidence)
+    assert verify(bundle).verdict is Verdict.INCOMPLETE
+
+
+# ------------------------------------------------------------------- over real HTTP
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    answer = (200, b"evidence")
+    seen: tuple[str, str] | None = None
+
+    def do_GET(self) -> None:
+        type(self).seen = (self.path, self.headers["Authorization"])
+        status, body = self.answer
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "http://127.0.0.1:1/")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def endpoint() -> Iterator[tuple[type[Endpoint], str]]:
+    handler = type("Handler", (Endpoint,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield handler, f"http://127.0.0.1:{server.server_port}/base"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def at(world: World, url: str) -> Institution:
+    return world.trust.institutions[0].model_copy(update={"api": url})
+
+
+def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], str]) -> None:
+    world, auditor, (handler, url) = World(), key("auditor"), endpoint
+    chain = cast(Chain, Replay(world))
+    assert fetcher(chain, auditor)(at(world, url), world.job) == b"evidence"
+    assert handler.seen is not None
+    path, header = handler.seen
+    assert path == f"/base/v1/jobs/{to_hex(world.job)}/trail"
+    credential = Credential.from_header(header)
+    assert credential.signer == auditor.address
+    demand_request(
+        credential, "GET", path, b"", now=chain.now(), domain=world.deployment.consents, verifiers=chain.verifiers
+    )
+
+
+@pytest.mark.parametrize("status", [302, 401, 404, 500])
+def test_any_other_answer_is_none(endpoint: tuple[type[Endpoint], str], status: int) -> None:
+    world, (handler, url) = World(), endpoint
+    handler.answer = (status, b"{}")
+    with pytest.raises(PeerError, match=str(status)):
+        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job)
+
+
+def test_too_much_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    world, (handler, url) = World(), endpoint
+    handler.answer = (200, b"x" * 10_000)
+    monkeypatch.setattr(collecting, "MAX_EVIDENCE", 9_999)
+    with pytest.raises(LimitError, match="too large"):
+        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job)
+
+
+def test_too_slow_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    world, (_, url) = World(), endpoint
+    monkeypatch.setattr(collecting, "LONGEST", -1.0)
+    with pytest.raises(LimitError, match="slowly"):
+        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job)
+
+
+def test_nobody_there(free_port: int) -> None:
+    world = World()
+    with pytest.raises(PeerError, match="ConnectError"):
+        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, f"http://127.0.0.1:{free_port}"), world.job)

@@ -1,0 +1,153 @@
+"""The report says what the verifier found, runs nothing, and lets no name break out of its place."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from simulator import NAMES, World, h
+from test_checks import a_forged_consent, a_receiver_that_hides_what_it_acknowledged
+
+from placet.audit.facts import Ending
+from placet.audit.outcome import Report, Verdict
+from placet.audit.report import html, text, to_json
+from placet.audit.verify import CHECKS, verify
+from placet.core.trust import TrustList
+from placet.core.values import parse, to_hex
+
+VOID = {"meta", "link", "br", "img"}
+EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'&"
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text; complains about tags that are not closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.texts)
+
+
+JOBS: dict[str, dict[str, Any]] = {
+    "amended": {"withdraw": (1,)},
+    "aborted": {"ending": Ending.ABORTED},
+    "closed": {"ending": Ending.CLOSED, "withholds": (1,)},
+}
+
+
+def demand_inert(page: Page) -> None:
+    assert not {"script", "img", "link", "iframe", "object", "embed", "form", "base", "a"} & set(page.tags)
+    assert [n for n, _ in page.attributes if n.startswith("on") or n in ("src", "href", "xlink:href", "srcset")] == []
+    style = "".join(page.texts)
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_one_inert_page(job: str) -> None:
+    report = verify(World(**JOBS[job]).bundle())
+    page = Page(html(report))
+    demand_inert(page)
+    assert report.headline in page.text
+    assert report.ended in page.text
+    assert to_hex(report.job) in page.text
+    assert all(check.title in page.text for check in CHECKS)
+    assert all(name in page.text for name in NAMES)
+    assert page.tags.count("rect") > 3
+    assert html(report) == html(report)
+
+
+class Evil(World):
+    """Institutions, datasets, recipes and steps whose names are markup wherever a name is free text."""
+
+    def make_trust(self) -> TrustList:
+        plain = super().make_trust().to_json()
+        for i, institution in enumerate(plain["institutions"]):
+            institution["name"] = EVIL + str(i)
+        return parse(TrustList, plain)
+
+    def make_scope(self, provider: int) -> Any:
+        return type(super().make_scope(provider))(**super().make_scope(provider).model_dump() | {"title": EVIL})
+
+    def make_step(self, fields: dict[str, Any]) -> Any:
+        return super().make_step(fields | {"protocol": EVIL[:80]})
+
+
+def test_names_stay_names() -> None:
+    world = Evil(ending=Ending.CLOSED, withholds=(1,))
+    for bundle in (world.bundle(), world.bundle(without=(2,))):
+        bundle = bundle.model_copy(
+            update={
+                "evidence": tuple(
+                    e.model_copy(update={"missing": EVIL}) if e.missing is not None else e for e in bundle.evidence
+                )
+            }
+        )
+        report = verify(bundle)
+        page = Page(html(report))
+        demand_inert(page)
+        assert EVIL + "1" in page.text
+    assert report.verdict is Verdict.INCOMPLETE
+    assert EVIL in report.headline
+
+
+def test_what_is_wrong_stands_first() -> None:
+    report = verify(a_receiver_that_hides_what_it_acknowledged())
+    page = html(report)
+    assert page.index("What is wrong") < page.index("What happened") < page.index("What was checked")
+    (problem,) = next(r for r in report.results if r.name == "exchange.both-ends").problems
+    shown = Page(page).text
+    assert problem.expected in shown
+    assert problem.found in shown
+    assert "What is wrong" not in html(verify(World().bundle()))
+    assert "What is missing" in html(verify(World().bundle(without=(0,))))
+
+
+def test_text() -> None:
+    lines = text(verify(a_forged_consent()))
+    assert lines[0].startswith("TAMPERED  job 0x")
+    assert NAMES[1] in lines[1]
+    place = next(i for i, line in enumerate(lines) if line.startswith("✗ consent.signatures"))
+    assert "expected: leaf" in lines[place + 1]
+    assert lines[place + 2].endswith(f"a signature that does not verify  ({NAMES[1]})")
+    assert sum(line[0] in "✓✗?–" for line in lines) == len(CHECKS)
+    assert any("note: " in line for line in text(verify(World(ending=Ending.CLOSED, withholds=(1,)).bundle())))
+
+
+def test_json_goes_there_and_back() -> None:
+    report = verify(World(withdraw=(1,)).bundle())
+    assert parse(Report, json.dumps(to_json(report))) == report
+
+
+def test_times_beyond_the_calendar_do_not_break_it() -> None:
+    bundle = World().bundle()
+    head = bundle.facts.head.model_copy(update={"timestamp": 2**48 - 1})
+    report = verify(bundle.model_copy(update={"facts": bundle.facts.model_copy(update={"head": head, "job": h("x")})}))
+    assert "Unix time" in Page(html(report)).text
