@@ -81,6 +81,21 @@ def test_an_owner_consents_looks_checks_and_withdraws(town: Town) -> None:
     assert (checked["chain_says"], checked["ended"]) == ("withdrawn", True)
 
 
+def test_an_institution_revokes_and_erases(town: Town) -> None:
+    offer = town.run(*offer_words(town, "Accounts")).out.strip()
+    consent = town.run(
+        *("owner", "grant", "--wallet", "wallet", "--api", town.api, "--offer", offer, "--subject", "C1"),
+        *("--code-file", "code", "--yes", "--kind", "p256"),
+    ).out.strip()
+    wait_for(lambda: listed(town, consent)["status"] == "given", "consent on chain")
+    revoke = ["revoke", consent, "--config", "bank/node.toml", "--reason", "lost key"]
+    assert town.run(*revoke).out.strip() == "revoked"
+    assert town.run(*revoke).out.strip() == "revoked"
+    wait_for(lambda: listed(town, consent)["status"] == "revoked", "revocation at the node")
+    erase = ["vault", "erase", "--config", "bank-vault/vault.toml", consent]
+    assert [town.run(*erase).out.strip() for _ in range(2)] == ["erased", "there was nothing"]
+
+
 def test_without_a_yes_nothing_is_signed_or_sent(town: Town) -> None:
     offer = town.run(*offer_words(town, "Accounts")).out.strip()
     before = (town.folder / "wallet" / "wallet.json").read_bytes()

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read, read_deployment, read_id, read_trust, replace
-from placet.cli.output import console, emit, say
+from placet.cli.output import emit, say
 from placet.core.errors import DeploymentError, InputError
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
-    from placet.audit.outcome import Report
     from placet.core.signatures import Key, Verifiers
 
 MAX_BUNDLE = 1 << 30
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5}
-_STYLE = {"passed": "green", "failed": "bold red", "disputed": "yellow", "skipped": "dim"}
 
 
 def audit(
@@ -48,17 +46,17 @@ def audit(
         found, verifiers = _live(read_id(job), url, deployment, trust, key, passphrase_file)
     if save is not None:
         replace(save, found.model_dump_json().encode())
+    from placet.audit import report as drawn
     from placet.audit.verify import verify
 
     report = verify(found, verifiers)
     if html is not None:
-        from placet.audit.report import render
-
-        replace(html, render(report).encode())
+        replace(html, drawn.html(report).encode())
     if as_json:
-        emit(report.to_json())
+        emit(drawn.to_json(report))
     else:
-        show(report)
+        for line in drawn.text(report):
+            print(line)
     if report.verdict != "intact":
         raise typer.Exit(EXIT[report.verdict])
 
@@ -106,25 +104,3 @@ def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | N
     shown = (entry.evidence.evidence.plan for entry in bundle.evidence if entry.evidence is not None)
     plan = next((plan for plan in shown if plan.job(bundle.deployment.jobs) == bundle.job), None)
     return bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)}), chain.verifiers
-
-
-def show(report: Report) -> None:
-    """The report for a terminal: verdict first, then every check."""
-    from rich.text import Text
-
-    from placet.core.values import to_hex
-
-    out = console()
-    out.print(Text(report.headline, style="bold green" if report.verdict == "intact" else "bold red"))
-    out.print(f"job {to_hex(report.job)}, recipe {report.recipe or 'unknown'}, chain {report.chain_id}")
-    out.print(report.ended)
-    for result in report.results:
-        line = Text(f"{result.status:<9}", style=_STYLE.get(str(result.status), ""))
-        out.print(line + Text(f"{result.group}/{result.name}: {result.title}", style=""))
-        if result.reason:
-            out.print(f"           {result.reason}")
-        for problem in result.problems:
-            out.print(f"           expected: {problem.expected}")
-            out.print(f"           found:    {problem.found}")
-    for note in report.notes:
-        out.print(f"note: {note}")

@@ -1,4 +1,4 @@
-"""`placet offer …` and `placet grant`: what may be asked of a provider's data, and its own yes where they are its."""
+"""`placet offer …`, `grant`, `revoke`: what may be asked of a provider's data, its own yes, its no for others."""
 
 from __future__ import annotations
 
@@ -220,3 +220,38 @@ async def _grant(office: Office, offer: bytes, seconds: int, uses: int, timeout:
             await asyncio.sleep(0.3)
             status = (await client.consent(office.api, key, draft.consent.id)).status
         return draft.consent, status
+
+
+def revoke(
+    config: NodeConfig,
+    consent: Annotated[str, typer.Argument(help="The consent's id.")],
+    reason: Annotated[str, typer.Option(help="Why; its hash goes on chain, so keep the words.")],
+    timeout: Timeout = 120,
+) -> None:
+    """Revoke a consent to one of the own offers, for ever: a lost key, a court. Owners withdraw by themselves."""
+    from placet.core.consent import Status
+    from placet.core.hashing import sha256
+    from placet.core.merkle import batch_verify
+    from placet.core.values import parse, to_hex
+    from placet.node.scopes import Scopes
+    from placet.owner.answers import ConsentAnswer
+
+    office = Office(config)
+    identity = read_id(consent)
+    found = parse(ConsentAnswer, office.ask("GET", f"/v1/consents/{to_hex(identity)}"))
+    offer = office.chain.offer(found.offer).offer
+    scope = Scopes(office.settings.path(office.settings.scopes)).of(offer)
+    grant = found.consent.expand(offer, scope, office.trust.name).grant()
+    why = sha256(reason.encode())
+    anchored = found.batch is not None and office.chain.batch(found.offer, found.batch.root) > 0
+    if found.batch is not None and anchored and batch_verify(found.batch.root, identity, found.batch.proof):
+        call = office.calls.revoke_batched(grant, why, found.batch.root, found.batch.proof)
+    else:
+        call = office.calls.revoke(grant, why)
+
+    def ended() -> bool:
+        return office.chain.consent(identity).status in (Status.WITHDRAWN, Status.REVOKED)
+
+    name = f"revoke:{identity.hex()}:{call.data[:4].hex()}:{why.hex()[:16]}"
+    office.send([Wish(name, call, ended)], timeout)
+    print(office.chain.consent(identity).status.name.lower())

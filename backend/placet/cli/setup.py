@@ -185,10 +185,13 @@ def import_(
     config: VaultConfig,
     name: Annotated[str, typer.Option(help="The table's name in the vault.")],
     file: Annotated[Path, typer.Option("--file", help="A CSV or Parquet file.")],
-    identifier: Annotated[str, typer.Option(help="The file's column that names a row's subject.")],
+    identifier: Annotated[str, typer.Option(help="NAME=SOURCE or SOURCE: the column that names a row's subject.")],
     columns: Annotated[
         list[str],
-        typer.Option("--column", help="NAME=SOURCE[:integer|number|text]; integer unless told. May be repeated."),
+        typer.Option(
+            "--column",
+            help="NAME=SOURCE[:TYPE] or SOURCE[:TYPE], TYPE integer (default), number or text; once a column.",
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -198,16 +201,34 @@ def import_(
     from placet.vault.schema import Column
     from placet.vault.setup import import_table
 
-    mapping: dict[str, Column] = {"subject": Column(source=identifier, type="text")}
+    subject, source = _named(identifier)
+    mapping = {subject: Column(source=source, type="text")}
     for text in columns:
-        new, equals, source = text.partition("=")
-        if not equals or not source:
-            new, source = text.partition(":")[0], text
+        new, source = _named(text)
         if new in mapping:
             raise InputError("a column is named twice", expected="each name once", found=new)
         mapping[new] = Column.from_text(source)
-    info = import_table(VaultSettings.load(config), name, file, "subject", mapping)
+    info = import_table(VaultSettings.load(config), name, file, subject, mapping)
     if as_json:
         emit({**info.to_json(), "schema_hash": to_hex(info.schema_hash)})
     else:
         print(f"{info.name}: {info.rows} rows, version {info.version}, dataset {to_hex(info.dataset)}")
+
+
+@vault.command()
+def erase(config: VaultConfig, consent: Annotated[str, typer.Argument(help="The consent's id.")]) -> None:
+    """Delete a consent's record, signature and opening in the running vault, for good. Does not withdraw it."""
+    import asyncio
+
+    from placet.cli.inputs import read_id
+    from placet.vault.client import VaultClient
+    from placet.vault.config import VaultSettings
+
+    client = VaultClient(VaultSettings.load(config).socket_path)
+    print("erased" if asyncio.run(client.erase(read_id(consent))) else "there was nothing")
+
+
+def _named(text: str) -> tuple[str, str]:
+    """`NAME=SOURCE` or `SOURCE` (then its own name) as (name, source with its type)."""
+    new, equals, source = text.partition("=")
+    return (new, source) if equals else (text.partition(":")[0], text)
