@@ -1,4 +1,4 @@
-"""The collector believes nobody: what parties answer is taken, or its absence explained; facts are the chain's events."""
+"""The collector believes nobody: it takes what parties answer or says why not; the facts are the chain's events."""
 
 from __future__ import annotations
 

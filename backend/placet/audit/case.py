@@ -68,6 +68,7 @@ class Case:
         self.deployment = bundle.deployment
         self.trust = bundle.trust
         self.verifiers = verifiers or Verifiers(frozenset({bundle.deployment.p256_verifier.address}))
+        self._ids: dict[tuple[tuple[bytes, bytes], tuple[object, ...]], bytes] = {}
         self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}
 
     @cached_property
@@ -256,9 +257,13 @@ class Case:
     def _expand(self, index: int, attempt: int, shown: InputEvidence) -> LawfulSet:
         ids: list[bytes | None] = []
         faults = []
+        context = (shown.offer.id, shown.scope.hash)
         for place, leaf in enumerate(shown.leaves):
+            key = (context, tuple(value for _, value in leaf.consent))
             try:
-                ids.append(self.expand(leaf.consent, shown).id)
+                if key not in self._ids:
+                    self._ids[key] = self.expand(leaf.consent, shown).id
+                ids.append(self._ids[key])
             except PlacetError as error:
                 ids.append(None)
                 faults.append((place, str(error)))
