@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+
 from placet.chain import keystore
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
@@ -276,7 +277,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 trust=folder / "trust.json",
                 passphrase_file=folder / "passphrase",
             )
-            columns = {"customer": Column(source="customer", type="text"), "balance": Column(source="balance", type="integer")}
+            columns = {
+                "customer": Column(source="customer", type="text"),
+                "balance": Column(source="balance", type="integer"),
+            }
             dataset = import_table(vault, "accounts", folder / "accounts.csv", "customer", columns)
             engine = open_engine(f"sqlite:///{folder / 'test-sender.db'}")
             chain = Chain(anvil.url, deployment)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 
 import sqlalchemy as sa
 
@@ -44,9 +44,11 @@ async def turn(node: Node) -> None:
 
 def form_batches(node: Node) -> int:
     """Put what is pending into one batch an offer, in one database transaction; the number of new batches."""
-    with node.engine.begin() as connection:
+    with node.engine.connect() as connection:
         offers = connection.execute(sa.select(consents.c.offer).where(_waiting()).distinct()).scalars().all()
-        return sum(_form(node, connection, bytes(offer)) for offer in offers)
+    ended = {bytes(offer): node.ended(bytes(offer)).keys() for offer in offers}
+    with node.engine.begin() as connection:
+        return sum(_form(node, connection, offer, dead) for offer, dead in ended.items())
 
 
 def _waiting() -> sa.ColumnElement[bool]:
@@ -58,11 +60,10 @@ def _waiting() -> sa.ColumnElement[bool]:
     )
 
 
-def _form(node: Node, connection: sa.Connection, offer: bytes) -> int:
+def _form(node: Node, connection: sa.Connection, offer: bytes, dead: Set[bytes]) -> int:
     waiting = sa.select(consents.c.id).where(_waiting(), consents.c.offer == offer, consents.c.not_after >= now())
     oldest = waiting.order_by(consents.c.created, consents.c.id).limit(node.settings.limits.batch_leaves)
-    ended = node.ended(offer)
-    ids = sorted({bytes(found) for found in connection.execute(oldest).scalars()} - ended.keys())
+    ids = sorted({bytes(found) for found in connection.execute(oldest).scalars()} - dead)
     if not ids:
         return 0
     root = batch_root(ids)

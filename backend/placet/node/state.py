@@ -157,13 +157,16 @@ def _sqlite_settings(connection: sqlite3.Connection, _: object) -> None:
 
 def _sqlite_begin(connection: sa.Connection) -> None:
     # A deferred transaction that reads first can't wait for the write lock any more: SQLite fails it at once.
+    # So each one takes the lock when it begins, and none may be opened within another.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
     """Insert a row unless its primary key is there already; whether it was new. On both databases without an error."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+    key = table.primary_key.columns.values()[0]
+    added = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(key)
+    return connection.execute(added).first() is not None
 
 
 def now() -> int:

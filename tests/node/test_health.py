@@ -1,0 +1,231 @@
+"""Health and metrics, the chain lost and back, and what keeps a node from starting."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from placet.core.errors import ConfigError, DeploymentError
+from placet.core.values import to_hex
+from placet.node.app import create_app
+from placet.node.config import NodeSettings
+
+from .conftest import Owner, Running, World, node_at
+
+
+class Wire:
+    """A TCP connection to the chain that can be cut and joined again."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def join(self) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._open:
+            writer.close()
+        self._open.clear()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, their_writer}
+        await asyncio.gather(_copy(reader, their_writer), _copy(their_reader, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+            await writer.drain()
+    except (ConnectionError, RuntimeError):
+        return
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def wire(world: World) -> AsyncIterator[Wire]:
+    made = Wire(httpx.URL(world.anvil.url).port or 0)
+    await made.join()
+    yield made
+    await made.cut()
+
+
+async def _until(client: httpx.AsyncClient, status: int) -> dict[str, Any]:
+    for _ in range(600):
+        answer = await client.get("/healthz")
+        if answer.status_code == status:
+            found: dict[str, Any] = answer.json()
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(answer.text)
+
+
+async def test_the_chain_is_lost_and_comes_back(world: World, owner: Owner, wire: Wire, tmp_path: Path) -> None:
+    settings = world.settings(tmp_path / "node", chain_url=f"http://127.0.0.1:{wire.port}")
+    app = await asyncio.to_thread(create_app, settings)
+    transport = httpx.ASGITransport(app=app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://n") as client:
+        assert (await _until(client, 200))["lag"] == 0
+        offer, _ = await asyncio.to_thread(world.offer, settings.path(settings.scopes))
+        for _ in range(200):
+            drafted = await client.post("/v1/consents/draft", json=owner.draft_request(offer))
+            if drafted.status_code == 200:
+                break
+            await asyncio.sleep(0.05)
+        submission = owner.submission(drafted.json())
+        given = await client.post("/v1/consents", json=submission)
+        assert given.status_code == 202
+        late = owner.submission((await client.post("/v1/consents/draft", json=owner.draft_request(offer))).json())
+
+        await wire.cut()
+        assert (await _until(client, 503))["chain"] != "ok"
+        refused = await client.post("/v1/consents", json=late)
+        assert (refused.status_code, refused.json()["code"]) == (503, "chain")
+        assert refused.headers["retry-after"]
+        assert (await client.post("/v1/consents/draft", json=owner.draft_request(offer))).status_code == 503
+
+        await wire.join()
+        await _until(client, 200)
+        assert (await client.post("/v1/consents", json=late)).status_code == 202
+        path = f"/v1/consents/{given.json()['id']}"
+        for _ in range(300):
+            shown = (await client.get(path, headers=owner.headers("GET", path))).json()
+            if shown["status"] == "given":
+                break
+            await asyncio.sleep(0.05)
+        assert shown["status"] == "given"
+
+
+async def test_a_node_starts_without_a_chain(world: World, tmp_path: Path) -> None:
+    settings = world.settings(tmp_path / "node", chain_url="http://127.0.0.1:1")
+    app = await asyncio.to_thread(create_app, settings)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://n") as client:
+        health = await client.get("/healthz")
+        assert (health.status_code, health.json()["ok"], health.json()["vault"]) == (503, False, "ok")
+        offers = await client.get("/v1/offers")
+        assert (offers.status_code, offers.json()["code"]) == (503, "chain")
+    app.state.node.engine.dispose()
+
+
+def test_a_node_refuses_another_chain(world: World, tmp_path: Path) -> None:
+    wrong = json.loads((world.folder / "deployment.json").read_text())
+    wrong["consent_registry"]["code_hash"] = to_hex(bytes(32))
+    (tmp_path / "wrong.json").write_text(json.dumps(wrong))
+    with pytest.raises(DeploymentError, match="ConsentRegistry"):
+        create_app(world.settings(tmp_path / "node", deployment=tmp_path / "wrong.json"))
+
+
+async def test_no_vault(world: World, owner: Owner, tmp_path: Path) -> None:
+    settings = world.settings(tmp_path / "node", vault_socket=tmp_path / "nothing.sock")
+    async with node_at(world, settings) as node:
+        offer, _ = node.offer()
+        answer = await node.client.post("/v1/consents", json=owner.submission(await node.draft(owner, offer)))
+        assert (answer.status_code, answer.json()["code"]) == (503, "vault.unreachable")
+        assert (await node.client.get("/healthz")).json()["vault"] == "vault.unreachable"
+        assert (await node.client.get("/v1/datasets")).status_code == 503
+
+
+async def test_metrics(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    await node.give(owner, offer)
+    await node.turn()
+    await node.client.get("/no/such/path")
+    text = (await node.client.get("/metrics", headers=node.credential)).text
+    lines = text.splitlines()
+    assert "placet_chain_up 1" in lines
+    assert 'placet_consents{state="given"} 1' in lines
+    assert "placet_batches_anchored_total 1" in lines
+    assert 'placet_http_requests_total{method="POST",route="/v1/consents",status="202"} 1' in lines
+    assert 'placet_http_requests_total{method="GET",route="",status="404"} 1' in lines
+    assert to_hex(owner.signer) not in text
+
+
+def test_settings_from_file_and_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text(
+        "\n".join(
+            (
+                'chain_url = "http://127.0.0.1:8545"',
+                "api_port = 9001",
+                'deployment = "deployment.json"',
+                'trust = "trust.json"',
+                'vault_socket = "vault/vault.sock"',
+                'passphrase_file = "passphrase"',
+                "[institution]",
+                f'address = "0x{"ab" * 20}"',
+                'name = "First Bank"',
+                "[limits]",
+                "consents_per_minute = 7",
+            )
+        )
+    )
+    monkeypatch.setenv("PLACET_NODE_API_PORT", "9002")
+    monkeypatch.setenv("PLACET_NODE_LIMITS__CONSENTS_PENDING", "8")
+    settings = NodeSettings.load(file)
+    assert (settings.api_port, settings.folder) == (9002, tmp_path)
+    assert (settings.limits.consents_per_minute, settings.limits.consents_pending) == (7, 8)
+    assert settings.path(settings.trust) == tmp_path / "trust.json"
+    assert settings.database == f"sqlite:///{tmp_path / 'state.db'}"
+    file.write_text(file.read_text() + "nonsense = 1\n")
+    with pytest.raises(ConfigError):
+        NodeSettings.load(file)
+    with pytest.raises(ConfigError):
+        NodeSettings.load(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "credential").unlink(),
+        lambda folder: (folder / "credential").chmod(0o644),
+        lambda folder: (folder / "credential").write_text("short"),
+        lambda folder: (folder / "keys" / "hpke.json").unlink(),
+        lambda folder: shutil.copy(folder / "keys" / "recorder.json", folder / "keys" / "signer.json"),
+    ],
+)
+def test_a_node_does_not_start_with_a_damaged_folder(world: World, tmp_path: Path, spoil: Any) -> None:
+    settings = world.settings(tmp_path / "node")
+    spoil(settings.folder)
+    with pytest.raises(ConfigError):
+        create_app(settings)
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense", "sqlite"])
+def test_databases_that_are_not_supported(world: World, tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigError):
+        create_app(world.settings(tmp_path / "node", database_url=url))
+
+
+@pytest.mark.slow
+async def test_the_same_on_postgresql(world: World, owner: Owner, tmp_path: Path, postgres_url: str) -> None:
+    async with node_at(world, world.settings(tmp_path / "node", database_url=postgres_url)) as node:
+        offer, _ = node.offer()
+        submission = owner.submission(await node.draft(owner, offer))
+        answers = await asyncio.gather(*(node.client.post("/v1/consents", json=submission) for _ in range(4)))
+        assert {answer.status_code for answer in answers} == {202}
+        consent = answers[0].json()["id"]
+        await node.turn()
+        headers = owner.headers("GET", f"/v1/consents/{consent}", nonce=secrets.token_bytes(32))
+        assert (await node.client.get(f"/v1/consents/{consent}", headers=headers)).json()["status"] == "given"
+        assert (await node.client.get(f"/v1/consents/{consent}", headers=headers)).status_code == 401
+        withdrawn = await node.client.post(f"/v1/consents/{consent}/withdrawal", json=owner.withdrawal(consent))
+        assert withdrawn.status_code == 202
+        await node.turn()
+        assert (await node.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
+        assert node.world.chain.offer(offer.id).epoch == 1

@@ -1,0 +1,142 @@
+"""How much and how often; and that no person's name stands in the node's database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+
+from placet.core.signatures import Key
+from placet.node.config import Limits
+from placet.node.limits import Budget, ClientRates, RequestLimits, TooOften, forget, spend
+from placet.node.state import create_tables, open_engine
+
+from .conftest import Owner, Running, World, node_at
+
+
+async def _submit(node: Running, owner: Owner, offer: Any) -> httpx.Response:
+    return await node.client.post("/v1/consents", json=owner.submission(await node.draft(owner, offer)))
+
+
+async def test_fresh_keys_do_not_help_one_person(world: World, owner: Owner, tmp_path: Path) -> None:
+    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_per_subject_day": 2})) as node:
+        offer, _ = node.offer()
+        answers = [await _submit(node, Owner(world, owner.customer, Key()), offer) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [202, 202, 429]
+        assert answers[2].json()["code"] == "limit.rate" and int(answers[2].headers["retry-after"]) > 0
+        other_offer, _ = node.offer()
+        assert (await _submit(node, owner, other_offer)).status_code == 202
+        assert (await _submit(node, Owner(world, next(world.customers), Key()), offer)).status_code == 202
+
+
+async def test_one_key_and_all_together(world: World, owner: Owner, tmp_path: Path) -> None:
+    limits = {"consents_per_owner_day": 1, "consents_per_minute": 2}
+    async with node_at(world, world.settings(tmp_path / "node", limits=limits)) as node:
+        offer, _ = node.offer()
+        first, second = await _submit(node, owner, offer), await _submit(node, owner, offer)
+        assert (first.status_code, second.status_code) == (202, 429)
+        assert "one key" in second.json()["detail"]
+
+
+async def test_what_waits_is_bounded_and_withdrawals_still_go(world: World, owner: Owner, tmp_path: Path) -> None:
+    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_pending": 1})) as node:
+        offer, _ = node.offer()
+        consent = await node.give(owner, offer)
+        full = await _submit(node, Owner(world, next(world.customers), Key()), offer)
+        assert (full.status_code, full.json()["code"]) == (429, "limit.rate")
+        path = f"/v1/consents/{consent}/withdrawal"
+        assert (await node.client.post(path, json=owner.withdrawal(consent))).status_code == 202
+
+
+async def test_drafts_are_limited_by_address(world: World, owner: Owner, tmp_path: Path) -> None:
+    async with node_at(world, world.settings(tmp_path / "node", limits={"drafts_per_client_minute": 3})) as node:
+        offer, _ = node.offer()
+        asked = owner.draft_request(offer)
+        codes = [(await node.client.post("/v1/consents/draft", json=asked)).status_code for _ in range(8)]
+        assert 429 in codes and codes[0] == 200
+
+
+async def test_nothing_personal_is_stored_or_logged(
+    node: Running, owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    await node.turn()
+    await node.client.post(f"/v1/consents/{consent}/withdrawal", json=owner.withdrawal(consent))
+    node.node.engine.dispose()
+    held = b"".join(file.read_bytes() for file in node.settings.folder.glob("state.db*"))
+    assert owner.signer in held
+    for secret in (owner.customer.encode(), owner.salt, b"127.0.0.1"):
+        assert secret not in held
+    assert owner.customer not in caplog.text and owner.salt.hex() not in caplog.text
+
+
+def test_budgets_are_counted_together_or_not_at_all(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'limits.db'}")
+    create_tables(engine)
+    wide, narrow = Budget("wide", "things", 3, 60), Budget("narrow", "things", 1, 60)
+    with engine.begin() as connection:
+        spend(connection, 100, wide, narrow)
+    for _ in range(3):
+        with pytest.raises(TooOften) as refused, engine.begin() as connection:
+            spend(connection, 110, wide, narrow)
+        assert refused.value.retry_after == 10
+    with engine.begin() as connection:
+        spend(connection, 119, wide)
+        spend(connection, 120, wide, narrow)
+        forget(connection, 10_000)
+        spend(connection, 120, narrow)
+    engine.dispose()
+
+
+def test_client_rates_forget_the_longest_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placet.node.limits._CLIENTS", 2)
+    monkeypatch.setattr("time.monotonic", lambda: 1.0)
+    rates = ClientRates()
+    for client in ("a", "b", "c", "a"):
+        rates.take("x", client, 1)
+    with pytest.raises(TooOften):
+        rates.take("x", "a", 1)
+
+
+@pytest.fixture
+async def small() -> AsyncIterator[httpx.AsyncClient]:
+    """An app that answers its body's length, behind small limits."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        assert message["more_body"] is False
+        await PlainTextResponse(str(len(message["body"])))(scope, receive, send)
+
+    limited = RequestLimits(app, Limits(body_bytes=1000, header_bytes=2000, body_seconds=0.2))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=limited), base_url="http://node") as client:
+        yield client
+
+
+async def _chunks(count: int, pause: float = 0) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        await asyncio.sleep(pause)
+        yield b"x" * 100
+
+
+async def test_sizes(small: httpx.AsyncClient) -> None:
+    assert (await small.post("/", content=b"x" * 1000)).text == "1000"
+    assert (await small.post("/", content=_chunks(10))).text == "1000"
+    for answer, status, code in (
+        (await small.post("/", content=b"x" * 1001), 413, "limit.body"),
+        (await small.post("/", content=_chunks(11)), 413, "limit.body"),
+        (await small.post("/", headers={"content-length": "-1"}), 413, "limit.body"),
+        (await small.post("/", headers={"content-length": "9" * 50}), 413, "limit.body"),
+        (await small.post("/", content=_chunks(9, 0.1)), 408, "limit.slow"),
+        (await small.get("/", headers={"x": "y" * 2000}), 431, "limit.header"),
+        (await small.get("/?" + "y" * 2000), 431, "limit.header"),
+        (await small.get("/", headers=[("x", "y")] * 101), 431, "limit.header"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,113 @@
+"""Withdrawals: before, while and after a batch goes to the chain, and through a node that never saw the consent."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import sqlalchemy as sa
+
+from placet.core.consent import Status
+from placet.core.signatures import Key
+from placet.core.values import from_hex, to_hex
+from placet.node import relay
+from placet.node.state import batches
+
+from .conftest import Owner, Running, World, node_at
+
+
+async def _withdraw(node: Running, owner: Owner, consent: str, /, **more: object) -> httpx.Response:
+    return await node.client.post(f"/v1/consents/{consent}/withdrawal", json=owner.withdrawal(consent) | more)
+
+
+async def test_a_batched_consent_is_withdrawn_at_once_with_its_proof(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    other = Owner(node.world, next(node.world.customers), Key())
+    consent, _ = await node.give(owner, offer), await node.give(other, offer)
+    await node.turn()
+    drafted = (await node.client.post(f"/v1/consents/{consent}/withdrawal/draft")).json()["typed_data"]
+    assert drafted["message"] == {"consent": consent}
+    answer = await _withdraw(node, owner, consent)
+    assert (answer.status_code, answer.json()) == (202, {"id": consent, "status": "withdrawing"})
+    assert (await _withdraw(node, owner, consent)).json()["status"] == "withdrawing"
+    await asyncio.to_thread(node.settle)
+    assert node.world.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
+    assert node.world.chain.offer(offer.id).epoch == 1
+    assert (await node.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
+    assert (await _withdraw(node, owner, consent)).json()["status"] == "withdrawn"
+
+
+async def test_a_wrong_signature_withdraws_nothing(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    stranger = Owner(node.world, owner.customer, Key())
+    answer = await _withdraw(node, stranger, consent)
+    assert (answer.status_code, answer.json()["code"]) == (403, "signature")
+    await node.turn()
+    assert node.world.chain.consent(from_hex(consent)).status is Status.NONE
+
+
+async def test_a_consent_withdrawn_before_its_batch_never_enters_one(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    submission = owner.submission(await node.draft(owner, offer))
+    consent = (await node.client.post("/v1/consents", json=submission)).json()["id"]
+    assert (await _withdraw(node, owner, consent)).status_code == 202
+    await node.turn()
+    with node.node.engine.connect() as connection:
+        assert connection.execute(sa.select(batches)).first() is None
+    assert node.world.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
+    assert node.world.chain.offer(offer.id).epoch == 0
+    again = await node.client.post("/v1/consents", json=submission)
+    assert again.json() == {"id": consent, "status": "withdrawn"}
+
+
+async def test_withdrawn_while_its_batch_is_under_way_the_node_proves_it_later(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    assert relay.form_batches(node.node) == 1
+    assert (await _withdraw(node, owner, consent)).status_code == 202
+    await asyncio.to_thread(node.settle)
+    assert node.world.chain.offer(offer.id).epoch == 0
+    await node.turn(2)
+    assert node.world.chain.offer(offer.id).epoch == 1
+    assert node.node.ended(offer.id)[from_hex(consent)].proven
+
+
+async def test_any_node_relays_a_withdrawal(world: World, node: Running, owner: Owner, tmp_path: Path) -> None:
+    offer, _ = node.offer()
+    submission = owner.submission(await node.draft(owner, offer))
+    consent = (await node.client.post("/v1/consents", json=submission)).json()["id"]
+    await node.turn()
+    batch = (await node.get(owner, f"/v1/consents/{consent}")).json()["batch"]
+    full = submission["consent"]
+    async with node_at(world, world.settings(tmp_path / "other")) as other:
+        unknown = await _withdraw(other, owner, consent)
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not-found.consent")
+        forged = await _withdraw(other, owner, consent, consent=full, batch=to_hex(bytes([1] * 32)))
+        assert (forged.status_code, forged.json()["code"]) == (422, "input.proof")
+        another = full | {"uses": 9}
+        assert (await _withdraw(other, owner, consent, consent=another)).json()["code"] == "input"
+        answer = await _withdraw(other, owner, consent, consent=full, batch=batch["root"], proof=batch["proof"])
+        assert answer.status_code == 202, answer.text
+        await asyncio.to_thread(other.settle)
+    assert world.chain.offer(offer.id).epoch == 1
+    node.node.sync()
+    assert (await node.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
+
+
+async def test_invented_withdrawals_cannot_starve_real_ones(world: World, owner: Owner, tmp_path: Path) -> None:
+    settings = world.settings(tmp_path / "node", limits={"withdrawals_unproven_per_day": 1})
+    async with node_at(world, settings) as node:
+        offer, _ = node.offer()
+        consent = await node.give(owner, offer)
+        await node.turn()
+        answers = []
+        for _ in range(2):
+            inventor = Owner(world, owner.customer, Key())
+            draft = await node.draft(inventor, offer)
+            answers.append(await _withdraw(node, inventor, draft["id"], consent=draft["consent"]))
+        assert [answer.status_code for answer in answers] == [202, 429]
+        assert answers[1].json()["code"] == "limit.rate"
+        assert 0 < int(answers[1].headers["retry-after"]) <= 86_400
+        assert (await _withdraw(node, owner, consent)).status_code == 202
