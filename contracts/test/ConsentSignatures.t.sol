@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ConsentRegistry} from "../ConsentRegistry.sol";
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {ISigners} from "../interfaces/ISigners.sol";
 import {Base} from "./helpers/Base.sol";
@@ -79,7 +78,7 @@ contract ConsentSignaturesTest is Base {
     }
 
     function test_other_contract() public {
-        ConsentRegistry other = new ConsentRegistry(datasets, address(ledger), new address[](0));
+        IConsentRegistry other = deployRegistry(address(ledger), new address[](0));
         refused(g, sign(OWNER, other.hashConsent(registry.consentId(g))));
     }
 
@@ -289,7 +288,7 @@ contract ConsentSignaturesTest is Base {
     }
 
     function test_p256_key_not_on_the_curve() public {
-        g.owner = abi.encodePacked(address(p256), uint256(1), uint256(1));
+        g.owner = abi.encodePacked(p256, uint256(1), uint256(1));
         refused(g, signP256(9, registry.hashConsent(registry.consentId(g))));
     }
 
@@ -299,7 +298,7 @@ contract ConsentSignaturesTest is Base {
     }
 
     function test_verifier_alone_is_no_owner() public {
-        g.owner = wallet(address(p256));
+        g.owner = wallet(p256);
         refused(g, good);
     }
 
@@ -307,7 +306,7 @@ contract ConsentSignaturesTest is Base {
         address[] memory verifiers = new address[](1);
         verifiers[0] = address(0x1234);
         vm.expectRevert(abi.encodeWithSelector(ISigners.VerifierWithoutCode.selector, verifiers[0]));
-        new ConsentRegistry(datasets, address(ledger), verifiers);
+        deployRegistry(address(ledger), verifiers);
     }
 
     // -------------------------------------------------------------------- replay

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {JobLedger} from "../JobLedger.sol";
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {Base} from "./helpers/Base.sol";
@@ -9,26 +8,17 @@ import {OneKeyWallet, YesVerifier} from "./mocks/Wallets.sol";
 
 /// @notice Plans, amendments, seals, cancellations: who must sign, and every field that the signature must cover.
 contract JobSignaturesTest is Base {
-    IJobLedger.Plan private plan;
     bytes32 private job;
     bytes[] private good;
 
     function setUp() public override {
         super.setUp();
-        IJobLedger.Plan memory p = planOf(1);
-        job = ledger.hashPlan(p);
+        job = ledger.hashPlan(plan());
         good = signAll(job, 5);
-        _store(p);
     }
 
-    function _store(IJobLedger.Plan memory p) private {
-        delete plan.parties;
-        (plan.terms, plan.consumer, plan.purpose, plan.operations) = (p.terms, p.consumer, p.purpose, p.operations);
-        (plan.sponsor, plan.token, plan.openBy, plan.deadline) = (p.sponsor, p.token, p.openBy, p.deadline);
-        (plan.settleBy, plan.salt) = (p.settleBy, p.salt);
-        for (uint256 i = 0; i < p.parties.length; ++i) {
-            plan.parties.push(p.parties[i]);
-        }
+    function plan() private view returns (IJobLedger.Plan memory) {
+        return planOf(1);
     }
 
     function refused(IJobLedger.Plan memory p, bytes[] memory signatures, uint256 signer) private {
@@ -39,18 +29,20 @@ contract JobSignaturesTest is Base {
     // --------------------------------------------------------------------- right
 
     function test_opens() public {
-        vm.assertEq(ledger.open(plan, good), job);
+        IJobLedger.Plan memory p = plan();
+        vm.assertEq(ledger.open(p, good), job);
         assertStatus(job, IJobLedger.JobStatus.Open);
     }
 
     function test_empty_signature_of_the_sponsor_who_is_the_consumer() public {
+        IJobLedger.Plan memory p = plan();
         vm.assertEq(good[4].length, 0);
         good[4] = sign(CONSUMER, job);
-        ledger.open(plan, good);
+        ledger.open(p, good);
     }
 
     function test_consumer_and_sponsor_are_a_party() public {
-        IJobLedger.Plan memory p = plan;
+        IJobLedger.Plan memory p = plan();
         p.sponsor = provider(2);
         p.parties[2].inputs = new IConsentRegistry.Input[](0);
         p.consumer = provider(1);
@@ -65,7 +57,7 @@ contract JobSignaturesTest is Base {
     }
 
     function test_parties_by_erc1271_and_p256() public {
-        IJobLedger.Plan memory p = plan;
+        IJobLedger.Plan memory p = plan();
         p.parties[1].signer = wallet(address(new OneKeyWallet(vm.addr(7))));
         p.parties[1].inputs = new IConsentRegistry.Input[](0);
         p.parties[2].signer = p256Signer(9);
@@ -80,59 +72,67 @@ contract JobSignaturesTest is Base {
     // --------------------------------------------------------------------- wrong
 
     function test_wrong_key() public {
+        IJobLedger.Plan memory p = plan();
         for (uint256 i = 0; i < 5; ++i) {
             bytes[] memory signatures = signAll(job, 5);
             signatures[i] = sign(STRANGER, job);
-            refused(plan, signatures, i);
+            refused(p, signatures, i);
         }
     }
 
     function test_empty_where_nobody_signed_before() public {
+        IJobLedger.Plan memory p = plan();
         for (uint256 i = 0; i < 4; ++i) {
             bytes[] memory signatures = signAll(job, 5);
             signatures[i] = "";
-            refused(plan, signatures, i);
+            refused(p, signatures, i);
         }
-        IJobLedger.Plan memory p = plan;
+        p = plan();
         p.sponsor = vm.addr(STRANGER);
         refused(p, signAll(ledger.hashPlan(p), 5), 4);
     }
 
     /// @dev An empty signature stands for an earlier signer's, never for a later one's.
     function test_empty_consumer_who_is_only_the_later_sponsor() public {
+        IJobLedger.Plan memory p = plan();
         bytes[] memory signatures = signAll(job, 5);
         (signatures[3], signatures[4]) = (bytes(""), signatures[3]);
-        refused(plan, signatures, 3);
+        refused(p, signatures, 3);
     }
 
     function test_swapped() public {
-        (good[0], good[1]) = (good[1], good[0]);
-        refused(plan, good, 0);
+        IJobLedger.Plan memory p = plan();
+        bytes[] memory signatures = signAll(job, 5);
+        (signatures[0], signatures[1]) = (signatures[1], signatures[0]);
+        refused(p, signatures, 0);
     }
 
     function test_too_few_or_too_many() public {
+        IJobLedger.Plan memory p = plan();
         bytes[] memory signatures = signAll(job, 4);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 5, 4));
-        ledger.open(plan, signatures);
+        ledger.open(p, signatures);
         signatures = signAll(job, 6);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 5, 6));
-        ledger.open(plan, signatures);
+        ledger.open(p, signatures);
     }
 
     function test_other_chain() public {
+        IJobLedger.Plan memory p = plan();
         vm.chainId(block.chainid + 1);
-        refused(plan, good, 0);
+        refused(p, good, 0);
     }
 
     function test_other_contract() public {
-        refused(plan, signAll(digestOf(address(this), "Placet Jobs", "x"), 5), 0);
+        IJobLedger.Plan memory p = plan();
+        refused(p, signAll(digestOf(address(this), "Placet Jobs", "x"), 5), 0);
         address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongDeployment.selector, predicted, address(ledger)));
-        new JobLedger(registry, escrow, new address[](0));
+        deployLedger(registry, escrow, new address[](0));
     }
 
     function test_verifier_not_on_the_list() public {
-        IJobLedger.Plan memory p = plan;
+        IJobLedger.Plan memory p = plan();
         p.parties[0].signer = abi.encodePacked(address(new YesVerifier()), "key");
         refused(p, good, 0);
     }
@@ -141,12 +141,12 @@ contract JobSignaturesTest is Base {
         for (uint256 field = 0; field < 24; ++field) {
             IJobLedger.Plan memory p = _altered(field);
             vm.assertTrue(ledger.hashPlan(p) != job, "an altered plan has another id");
-            refused(p, good, field == 10 ? 0 : 0);
+            refused(p, good, 0);
         }
     }
 
     function _altered(uint256 field) private view returns (IJobLedger.Plan memory p) {
-        p = plan;
+        p = plan();
         IJobLedger.Party memory q = p.parties[1];
         if (field == 0) p.terms = "other";
         if (field == 1) p.consumer = vm.addr(STRANGER);
@@ -184,9 +184,10 @@ contract JobSignaturesTest is Base {
         "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)";
 
     function test_plan_digest_is_eip712() public view {
+        IJobLedger.Plan memory q = plan();
         bytes memory parties;
         for (uint256 i = 0; i < 3; ++i) {
-            IJobLedger.Party memory p = plan.parties[i];
+            IJobLedger.Party memory p = q.parties[i];
             IConsentRegistry.Input memory n = p.inputs[0];
             bytes32 input = keccak256(
                 abi.encode(keccak256(bytes(INPUT)), n.offer, n.consent, n.lawfulRoot, n.epoch, n.opensBefore)
@@ -197,9 +198,8 @@ contract JobSignaturesTest is Base {
             parties = bytes.concat(parties, keccak256(bytes.concat(head, tail)));
         }
         bytes32 kind = keccak256(bytes.concat(bytes(PLAN), bytes(INPUT), bytes(PARTY)));
-        bytes memory first =
-            abi.encode(kind, plan.terms, plan.consumer, plan.purpose, plan.operations, plan.sponsor, plan.token);
-        bytes memory last = abi.encode(plan.openBy, plan.deadline, plan.settleBy, plan.salt, keccak256(parties));
+        bytes memory first = abi.encode(kind, q.terms, q.consumer, q.purpose, q.operations, q.sponsor, q.token);
+        bytes memory last = abi.encode(q.openBy, q.deadline, q.settleBy, q.salt, keccak256(parties));
         vm.assertEq(job, digestOf(address(ledger), "Placet Jobs", keccak256(bytes.concat(first, last))));
     }
 
@@ -248,33 +248,37 @@ contract JobSignaturesTest is Base {
     }
 
     function test_cancellation_by_others() public {
+        IJobLedger.Plan memory p = plan();
         bytes[3] memory bad = [sign(STRANGER, ledger.hashCancellation(job)), sign(providerKey(0), job), bytes("")];
         for (uint256 i = 0; i < 3; ++i) {
             vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
-            ledger.cancel(plan, 0, bad[i]);
+            ledger.cancel(p, 0, bad[i]);
         }
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.UnknownSigner.selector, 5));
-        ledger.cancel(plan, 5, "");
+        ledger.cancel(p, 5, "");
     }
 
     function test_cancelled_never_opens() public {
+        IJobLedger.Plan memory p = plan();
         vm.prank(provider(0));
-        ledger.cancel(plan, 0, "");
+        ledger.cancel(p, 0, "");
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongStatus.selector, job, IJobLedger.JobStatus.Cancelled));
-        ledger.open(plan, good);
+        ledger.open(p, good);
     }
 
     function test_open_is_not_cancelled() public {
-        ledger.open(plan, good);
+        IJobLedger.Plan memory p = plan();
+        ledger.open(p, good);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongStatus.selector, job, IJobLedger.JobStatus.Open));
         vm.prank(provider(0));
-        ledger.cancel(plan, 0, "");
+        ledger.cancel(p, 0, "");
     }
 
     // ------------------------------------------------------------ seal, amendment
 
     function _ready() private returns (IJobLedger.SealData memory data) {
-        ledger.open(plan, good);
+        IJobLedger.Plan memory p = plan();
+        ledger.open(p, good);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -282,21 +286,23 @@ contract JobSignaturesTest is Base {
     }
 
     function test_seal_by_all_parties_and_the_consumer() public {
+        IJobLedger.Plan memory p = plan();
         IJobLedger.SealData memory data = _ready();
         bytes32 digest = ledger.hashSeal(job, data);
         for (uint256 i = 0; i < 4; ++i) {
             bytes[] memory signatures = signAll(digest, 4);
             signatures[i] = i % 2 == 0 ? sign(STRANGER, digest) : bytes("");
             vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, i));
-            ledger.seal(plan, data, signatures);
+            ledger.seal(p, data, signatures);
         }
         bytes[] memory three = signAll(digest, 3);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 4, 3));
-        ledger.seal(plan, data, three);
-        ledger.seal(plan, data, signAll(digest, 4));
+        ledger.seal(p, data, three);
+        ledger.seal(p, data, signAll(digest, 4));
     }
 
     function test_seal_covers_every_field() public {
+        IJobLedger.Plan memory p = plan();
         IJobLedger.SealData memory data = _ready();
         bytes[] memory signatures = signAll(ledger.hashSeal(job, data), 4);
         for (uint256 field = 0; field < 4; ++field) {
@@ -306,15 +312,16 @@ contract JobSignaturesTest is Base {
             if (field == 2) bad.keys[1] = "other";
             if (field == 3) bad.epochs[1] += 1;
             vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
-            ledger.seal(plan, bad, signatures);
+            ledger.seal(p, bad, signatures);
         }
     }
 
     function test_seal_of_another_job() public {
+        IJobLedger.Plan memory p = plan();
         IJobLedger.SealData memory data = _ready();
         bytes[] memory signatures = signAll(ledger.hashSeal("another", data), 4);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
-        ledger.seal(plan, data, signatures);
+        ledger.seal(p, data, signatures);
     }
 
     function _amendment() private view returns (bytes32[] memory roots, uint32[] memory epochs) {
@@ -327,17 +334,18 @@ contract JobSignaturesTest is Base {
     }
 
     function test_amendment_by_all_parties_once() public {
-        ledger.open(plan, good);
+        IJobLedger.Plan memory p = plan();
+        ledger.open(p, good);
         (bytes32[] memory roots, uint32[] memory epochs) = _amendment();
         bytes32 digest = ledger.hashAmendment(job, 2, roots, epochs);
         bytes[] memory signatures = signAll(digest, 3);
         signatures[1] = sign(STRANGER, digest);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 1));
-        ledger.amend(plan, roots, epochs, signatures);
+        ledger.amend(p, roots, epochs, signatures);
         signatures = signAll(digest, 3);
-        ledger.amend(plan, roots, epochs, signatures);
+        ledger.amend(p, roots, epochs, signatures);
         vm.assertEq(ledger.jobs(job).attempt, 2);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
-        ledger.amend(plan, roots, epochs, signatures);
+        ledger.amend(p, roots, epochs, signatures);
     }
 }

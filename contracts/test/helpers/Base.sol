@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ConsentRegistry} from "../../ConsentRegistry.sol";
-import {DatasetRegistry} from "../../DatasetRegistry.sol";
-import {JobLedger} from "../../JobLedger.sol";
-import {P256Verifier} from "../../P256Verifier.sol";
-import {RewardEscrow} from "../../RewardEscrow.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
 import {IConsentRegistry} from "../../interfaces/IConsentRegistry.sol";
+import {IDatasetRegistry} from "../../interfaces/IDatasetRegistry.sol";
 import {IJobLedger} from "../../interfaces/IJobLedger.sol";
-import {SettlementToken} from "../../local/SettlementToken.sol";
+import {IRewardEscrow} from "../../interfaces/IRewardEscrow.sol";
 import {Vm} from "./Vm.sol";
 
-/// @notice One deployment; three providers with an offer each, a relay each, and a consumer who sponsors.
+/// @notice The contracts come from their artifacts, as they are shipped: tests never compile them again with their own settings.
+/// One deployment; three providers with an offer each, a relay each, and a consumer who sponsors.
 abstract contract Base {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
@@ -23,33 +22,46 @@ abstract contract Base {
     uint32 internal constant OPERATIONS = 3;
     uint256 internal constant SUPPLY = 1_000_000;
 
-    DatasetRegistry internal datasets;
-    ConsentRegistry internal registry;
-    RewardEscrow internal escrow;
-    JobLedger internal ledger;
-    P256Verifier internal p256;
-    SettlementToken internal token;
+    IDatasetRegistry internal datasets;
+    IConsentRegistry internal registry;
+    IRewardEscrow internal escrow;
+    IJobLedger internal ledger;
+    address internal p256;
+    IERC20 internal token;
 
     bytes32[3] internal offers;
     IConsentRegistry.Offer[3] internal terms;
 
     function setUp() public virtual {
         vm.warp(NOW);
-        p256 = new P256Verifier();
+        p256 = vm.deployCode("P256Verifier.sol:P256Verifier");
         address[] memory verifiers = new address[](1);
-        verifiers[0] = address(p256);
-        datasets = new DatasetRegistry();
+        verifiers[0] = p256;
+        datasets = IDatasetRegistry(vm.deployCode("DatasetRegistry.sol:DatasetRegistry"));
         address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
-        registry = new ConsentRegistry(datasets, predicted, verifiers);
-        escrow = new RewardEscrow(predicted);
-        ledger = new JobLedger(registry, escrow, verifiers);
-        token = new SettlementToken(SUPPLY);
+        registry = deployRegistry(predicted, verifiers);
+        escrow = IRewardEscrow(vm.deployCode("RewardEscrow.sol:RewardEscrow", abi.encode(predicted)));
+        ledger = deployLedger(registry, escrow, verifiers);
+        token = IERC20(vm.deployCode("SettlementToken.sol:SettlementToken", abi.encode(SUPPLY)));
         token.transfer(consumer(), SUPPLY);
         vm.prank(consumer());
         token.approve(address(escrow), SUPPLY);
         for (uint256 i = 0; i < 3; ++i) {
             _makeOffer(i);
         }
+    }
+
+    function deployRegistry(address ledger_, address[] memory verifiers) internal returns (IConsentRegistry) {
+        bytes memory arguments = abi.encode(datasets, ledger_, verifiers);
+        return IConsentRegistry(vm.deployCode("ConsentRegistry.sol:ConsentRegistry", arguments));
+    }
+
+    function deployLedger(IConsentRegistry registry_, IRewardEscrow escrow_, address[] memory verifiers)
+        internal
+        returns (IJobLedger)
+    {
+        bytes memory arguments = abi.encode(registry_, escrow_, verifiers);
+        return IJobLedger(vm.deployCode("JobLedger.sol:JobLedger", arguments));
     }
 
     function _makeOffer(uint256 i) private {
@@ -97,7 +109,7 @@ abstract contract Base {
 
     function p256Signer(uint256 key) internal view returns (bytes memory) {
         (uint256 x, uint256 y) = vm.publicKeyP256(key);
-        return abi.encodePacked(address(p256), x, y);
+        return abi.encodePacked(p256, x, y);
     }
 
     function wallet(address account) internal pure returns (bytes memory) {

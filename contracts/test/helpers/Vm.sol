@@ -12,6 +12,8 @@ interface Vm {
     function prank(address sender) external;
     function warp(uint256 time) external;
     function chainId(uint256 id) external;
+    function deployCode(string calldata artifact) external returns (address);
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
     function etch(address account, bytes calldata code) external;
     function expectRevert() external;
     function expectRevert(bytes4 selector) external;
