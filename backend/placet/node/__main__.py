@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -14,23 +15,27 @@ from placet.node.app import create_app
 from placet.node.config import NodeSettings
 
 
+def server_options(settings: NodeSettings) -> dict[str, Any]:
+    """How uvicorn serves: bounded headers, connections and waits; no trust in forwarded addresses; no access log."""
+    return {
+        "host": settings.api_host,
+        "port": settings.api_port,
+        "http": "h11",
+        "ws": "none",
+        "h11_max_incomplete_event_size": settings.limits.header_bytes,
+        "limit_concurrency": 512,
+        "timeout_keep_alive": 15,
+        "timeout_graceful_shutdown": 10,
+        "proxy_headers": False,
+        "server_header": False,
+        "access_log": False,
+        "log_config": None,
+    }
+
+
 def run(settings: NodeSettings) -> None:
     """Serve the node's API in this process until it is told to end."""
-    uvicorn.run(
-        create_app(settings),
-        host=settings.api_host,
-        port=settings.api_port,
-        http="h11",
-        ws="none",
-        h11_max_incomplete_event_size=settings.limits.header_bytes,
-        limit_concurrency=512,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
-        proxy_headers=False,
-        server_header=False,
-        access_log=False,
-        log_config=None,
-    )
+    uvicorn.run(create_app(settings), **server_options(settings))
 
 
 def main() -> int:

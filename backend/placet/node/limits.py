@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.errors import InputError, LimitError, PlacetError
@@ -100,8 +101,22 @@ def forget(connection: sa.Connection, now: int) -> None:
     connection.execute(sa.delete(counters).where(counters.c.expiry < now))
 
 
+def _demand_shallow(body: bytes) -> None:
+    # Python's own JSON decoder trusts in the recursion limit, and py_ecc (below eth-account) raises that so far that
+    # 100 KB of brackets overflow the stack and end the process. pydantic's decoder stops at a depth of 200.
+    try:
+        from_json(body or b"null", allow_inf_nan=False)
+    except ValueError:
+        raise InputError(
+            "the body is not JSON", expected="JSON in UTF-8, nested less than 200 deep", code="input.json"
+        ) from None
+
+
 class RequestLimits:
-    """ASGI middleware: headers and body are bounded while they stream in, and a body may not trickle for ever."""
+    """ASGI middleware: headers and body are bounded while they stream in, and a body may not trickle for ever.
+
+    A JSON body reaches the application only if it is JSON and not nested too deep.
+    """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -114,6 +129,8 @@ class RequestLimits:
         try:
             self._headers(scope)
             body = await self._body(receive)
+            if any(name == b"content-type" and b"json" in value.lower() for name, value in scope["headers"]):
+                _demand_shallow(body)
         except PlacetError as error:
             await answer(error)(scope, receive, send)
             return

@@ -1,0 +1,286 @@
+"""Malformed input to every endpoint of a node: an answer below 500, a problem document, and nothing happens.
+
+Schemathesis makes requests from the node's own OpenAPI document, right and wrong ones; the cases below are what it
+would not think of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+import sqlalchemy as sa
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from tests.node.conftest import Owner, Running, World, node_at
+from tests.node.conftest import world as world
+
+from placet.chain.local import free_port
+from placet.core.signatures import Key
+from placet.node.state import batches, consents, withdrawals
+
+QUIET = settings(
+    max_examples=80,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+GENEROUS = {"drafts_per_client_minute": 10**6, "requests_per_client_minute": 10**6}
+
+
+@pytest.fixture(scope="module")
+def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The OpenAPI document of a node that has an offer, and the node."""
+    from placet.node.app import create_app
+
+    folder = tmp_path_factory.mktemp("malformed")
+    made = world.settings(folder / "node", limits=GENEROUS)
+    app = create_app(made)
+    world.offer(made.path(made.scopes))
+    app.state.node.sync()
+    yield app
+    app.state.node.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def openapi(served: Any) -> Any:
+    return schemathesis.openapi.from_asgi("/openapi.json", served)
+
+
+def test_no_request_that_openapi_can_express_is_an_error_of_the_server(openapi: Any, served: Any) -> None:
+    credential = {"Authorization": "Bearer " + served.state.node.credential.decode()}
+    tried = {found.ok().path for found in openapi.get_all_operations() if _attack(found.ok(), credential) > 0}
+    assert tried == set(openapi.raw_schema["paths"])
+
+
+def _attack(operation: Any, credential: dict[str, str]) -> int:
+    """Send right and wrong requests of one operation; how many."""
+    sent = 0
+
+    @QUIET
+    @given(data=st.data(), own=st.booleans(), right=st.booleans())
+    def attempt(data: st.DataObject, own: bool, right: bool) -> None:
+        nonlocal sent
+        mode = GenerationMode.POSITIVE if right or not operation.body else GenerationMode.NEGATIVE
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        answer = case.call(headers=credential if own else {})
+        _demand_problem(answer.status_code, dict(answer.headers), answer.content)
+        sent += 1
+
+    attempt()
+    return sent
+
+
+def _demand_problem(status: int, headers: dict[str, Any], content: bytes) -> None:
+    assert status < 500, content
+    if status < 400:
+        return
+    kind = headers.get("content-type", "")
+    assert "application/problem+json" in kind, (status, kind, content)
+    problem = json.loads(content)
+    assert problem["status"] == status
+    assert problem["code"] and problem["title"] and problem["detail"]
+
+
+@pytest.fixture
+async def node(world: World, tmp_path: Path) -> AsyncIterator[Running]:
+    async with node_at(world, world.settings(tmp_path / "node", limits=GENEROUS)) as running_node:
+        yield running_node
+
+
+@pytest.fixture
+def owner(world: World) -> Owner:
+    return Owner(world, next(world.customers), Key())
+
+
+DEEP = b"[" * 100_000
+BODIES = [
+    b"",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"{",
+    b"{}",
+    b"\xff\xfe",
+    b"\x00",
+    DEEP,
+    b'{"a":' * 50_000,
+    b'{"owner": "\\ud800"}',
+    b'{"uses": ' + b"9" * 5_000 + b"}",
+    b'{"uses": 1e400}',
+    b'{"uses": NaN}',
+    b'{"uses": true}',
+    b'{"uses": 1.5}',
+    b'{"uses": -1}',
+    b'{"uses": "1"}',
+    b'{"owner": null, "owner": {}}',
+    b'{"consent": {"owner": "0x"}}',
+]
+POSTS = [
+    "/v1/consents",
+    "/v1/consents/draft",
+    f"/v1/consents/0x{'00' * 32}/withdrawal",
+    f"/v1/consents/0x{'00' * 32}/withdrawal/draft",
+]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "", "a/b; é"])
+@pytest.mark.parametrize("path", POSTS)
+async def test_bodies_that_are_none(node: Running, path: str, kind: str) -> None:
+    for body in BODIES:
+        answer = await node.client.post(path, content=body, headers={"Content-Type": kind.encode("latin-1")})
+        _demand_problem(answer.status_code, dict(answer.headers), answer.content)
+        assert b"Traceback" not in answer.content
+        if not path.endswith("/draft") or path == "/v1/consents/draft":
+            assert answer.status_code >= 400
+
+
+PLACES = [
+    ("consent",),
+    ("signature",),
+    ("enrolment",),
+    ("consent", "owner"),
+    ("consent", "offer"),
+    ("consent", "offer", "dataset"),
+    ("consent", "offer", "operations"),
+    ("consent", "notBefore"),
+    ("consent", "notAfter"),
+    ("consent", "firstOpening"),
+    ("consent", "uses"),
+    ("consent", "details"),
+    ("consent", "details", "columns"),
+    ("consent", "details", "enrolment"),
+    ("consent", "details", "salt"),
+    ("enrolment", "enroller"),
+    ("enrolment", "subject"),
+    ("enrolment", "signature"),
+    ("enrolment", "opening"),
+    ("enrolment", "opening", "subject"),
+    ("enrolment", "opening", "salt"),
+]
+STRANGE: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**32,
+    2**48,
+    2**256,
+    1.5,
+    "",
+    "0x",
+    "0x" + "00" * 20,
+    "0x" + "zz" * 32,
+    "0x" + "ff" * 5_000,
+    "\u0000",
+    "é" * 300,
+    [],
+    {},
+    [[]] * 100,
+]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=".".join)
+async def test_a_right_consent_with_one_strange_value(node: Running, owner: Owner, place: tuple[str, ...]) -> None:
+    offer, _ = node.offer()
+    good = owner.submission(await node.draft(owner, offer))
+    for value in STRANGE:
+        spoiled = json.loads(json.dumps(good))
+        parent = spoiled
+        for name in place[:-1]:
+            parent = parent[name]
+        if parent[place[-1]] == value:
+            continue
+        parent[place[-1]] = value
+        answer = await node.client.post("/v1/consents", json=spoiled)
+        _demand_problem(answer.status_code, dict(answer.headers), answer.content)
+        assert answer.status_code >= 400, value
+        assert owner.customer.encode() not in answer.content
+    for table in (consents, batches, withdrawals):
+        with node.node.engine.connect() as connection:
+            assert connection.execute(sa.select(table)).first() is None
+    assert (await node.client.post("/v1/consents", json=good)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/consents/0x",
+        "/v1/consents/0x" + "0" * 63,
+        "/v1/consents/%00",
+        "/v1/consents/%ff",
+        "/v1/consents/..%2f..%2fetc",
+        "/v1/consents/" + "a" * 20_000,
+        "/v1/consents?owner=0x12",
+        "/v1/consents?owner=%00",
+        "/v1/consents?status=nonsense",
+        "/v1/consents?cursor=0x",
+        "/v1/consents?cursor=%F0%9F%92%A9",
+        "/v1/consents?" + "owner=0x&" * 1_000,
+        "/",
+        "//",
+        "/v1",
+        "/openapi.json/x",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "BREW"])
+async def test_paths_and_methods(node: Running, path: str, method: str) -> None:
+    answer = await node.client.request(method, path, headers=node.credential)
+    assert answer.status_code < 500
+    if answer.status_code >= 400 and method != "HEAD":
+        _demand_problem(answer.status_code, dict(answer.headers), answer.content)
+
+
+WIRES = [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+    b"POST /v1/consents HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    b"POST /v1/consents HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /v1/consents HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    b"POST /v1/consents HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999\r\n\r\n",
+    b"GET /v1/consents/\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"\x00" * 10_000,
+]
+
+
+async def test_what_is_not_http(world: World, tmp_path: Path) -> None:
+    """On a real socket: refused or cut, and the node goes on serving."""
+    import uvicorn
+
+    from placet.node.__main__ import server_options
+    from placet.node.app import create_app
+
+    port = free_port()
+    made = world.settings(tmp_path / "node", api_port=port)
+    server = uvicorn.Server(uvicorn.Config(create_app(made), **server_options(made)))
+    task = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            await asyncio.sleep(0.01)
+        for raw in WIRES:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(raw)
+            writer.write_eof()
+            answer = await asyncio.wait_for(reader.read(65_536), 20)
+            writer.close()
+            assert not answer or answer.split(b" ")[1][:1] in (b"2", b"4"), answer
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            deadline = time.monotonic() + 20
+            while (await client.get("/healthz")).status_code != 200:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.05)
+    finally:
+        server.should_exit = True
+        await task
