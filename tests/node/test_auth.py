@@ -29,6 +29,12 @@ async def test_a_signed_request_works_once(node: Running, owner: Owner) -> None:
     assert _code(await node.client.get(PATH, headers=headers)) == (401, "access.replayed")
 
 
+async def test_base64url_without_padding_will_do(node: Running, owner: Owner) -> None:
+    header = owner.headers("GET", PATH)["Authorization"]
+    assert header.endswith("=")
+    assert (await node.client.get(PATH, headers={"Authorization": header.rstrip("=")})).status_code == 200
+
+
 async def test_nonces_are_forgotten_once_they_have_expired(node: Running, owner: Owner) -> None:
     old = {"signer": owner.signer, "nonce": bytes(32), "expiry": 5}
     with node.node.engine.begin() as connection:

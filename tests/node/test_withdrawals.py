@@ -6,12 +6,15 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 import sqlalchemy as sa
 
 from placet.core.consent import Status
+from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
 from placet.node import relay
+from placet.node.consents import erase, find
 from placet.node.state import batches
 
 from .conftest import Owner, Running, World, node_at
@@ -111,3 +114,24 @@ async def test_invented_withdrawals_cannot_starve_real_ones(world: World, owner:
         assert answers[1].json()["code"] == "limit.rate"
         assert 0 < int(answers[1].headers["retry-after"]) <= 86_400
         assert (await _withdraw(node, owner, consent)).status_code == 202
+
+
+async def test_an_erased_consent_leaves_its_leaf_and_nothing_else(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    identity = from_hex(consent)
+    salt = bytes(find(node.node, identity)["salt"])
+    with pytest.raises(StateError, match="on its way"):
+        erase(node.node.engine, identity)
+    await node.turn()
+    await _withdraw(node, owner, consent)
+    with pytest.raises(StateError, match="on its way"):
+        erase(node.node.engine, identity)
+    await node.turn()
+    assert erase(node.node.engine, identity) is True
+    assert erase(node.node.engine, identity) is False
+    assert (await node.get(owner, f"/v1/consents/{consent}")).status_code == 404
+    held = b"".join(file.read_bytes() for file in node.settings.folder.glob("state.db*"))
+    assert identity in held
+    assert salt not in held
+    await node.turn()

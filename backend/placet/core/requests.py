@@ -35,7 +35,7 @@ class Credential(Value):
         if scheme != "Placet" or len(value) > 16_384:
             raise AccessError("the request is not signed", expected="Authorization: Placet …", code="access.unsigned")
         try:
-            raw = base64.urlsafe_b64decode(value.encode("ascii"))
+            raw = base64.urlsafe_b64decode((value + "=" * (-len(value) % 4)).encode("ascii"))
         except (binascii.Error, UnicodeEncodeError, ValueError):
             raise AccessError("the Authorization header is malformed", code="access.unsigned") from None
         return parse(cls, raw, limit=16_384, what="Authorization header")

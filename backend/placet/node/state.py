@@ -151,7 +151,7 @@ def create_tables(engine: sa.Engine) -> None:
 
 def _sqlite_settings(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL"):
+    for pragma in ("journal_mode=WAL", "busy_timeout=30000", "foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -167,6 +167,17 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any
     key = table.primary_key.columns.values()[0]
     added = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(key)
     return connection.execute(added).first() is not None
+
+
+def overwrite_deleted(engine: sa.Engine) -> None:
+    """After a deletion on SQLite: empty the write-ahead log too, so that the folder holds no copy of what is deleted."""
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
 
 
 def now() -> int:
