@@ -170,7 +170,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any
 
 
 def overwrite_deleted(engine: sa.Engine) -> None:
-    """After a deletion on SQLite: empty the write-ahead log too, so that the folder holds no copy of what is deleted."""
+    """After a deletion on SQLite: empty the write-ahead log too, so that no copy of what is deleted stays."""
     if engine.dialect.name != "sqlite":
         return
     connection = engine.raw_connection()
