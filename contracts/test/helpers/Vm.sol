@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+/// @notice What an invariant test calls: one contract, some of its functions.
+struct FuzzSelector {
+    address addr;
+    bytes4[] selectors;
+}
+
 /// @notice The cheatcodes of forge that these tests use.
 interface Vm {
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);

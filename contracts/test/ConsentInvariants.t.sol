@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
+import {Base} from "./helpers/Base.sol";
+import {ConsentHandler} from "./helpers/ConsentHandler.sol";
+import {FuzzSelector} from "./helpers/Vm.sol";
+
+contract ConsentInvariantsTest is Base {
+    ConsentHandler private handler;
+
+    function setUp() public override {
+        handler = new ConsentHandler();
+        handler.setUp();
+        (registry, offers[0]) = handler.registryAt();
+    }
+
+    function targetContracts() public view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(handler);
+    }
+
+    function targetSelectors() public view returns (FuzzSelector[] memory targets) {
+        targets = new FuzzSelector[](1);
+        targets[0].addr = address(handler);
+        targets[0].selectors = new bytes4[](7);
+        targets[0].selectors[0] = handler.grant.selector;
+        targets[0].selectors[1] = handler.anchor.selector;
+        targets[0].selectors[2] = handler.withdraw.selector;
+        targets[0].selectors[3] = handler.revoke.selector;
+        targets[0].selectors[4] = handler.prove.selector;
+        targets[0].selectors[5] = handler.openJob.selector;
+        targets[0].selectors[6] = handler.openOnLawfulSet.selector;
+    }
+
+    function invariant_what_ended_never_passes_and_never_revives() public view {
+        for (uint256 i = 0; i < handler.CONSENTS(); ++i) {
+            (IConsentRegistry.Grant memory g, bytes32 id) = handler.chosen(i);
+            vm.assertTrue(registry.isDead(id) == handler.ended(id));
+            if (!handler.ended(id)) continue;
+            for (uint32 k = 0; k < 6; ++k) {
+                IConsentRegistry.Reason reason =
+                    registry.check(id, g.offer, consumer(), PURPOSE, 1, g.notBefore, g.notAfter, k);
+                vm.assertTrue(reason == IConsentRegistry.Reason.Withdrawn || reason == IConsentRegistry.Reason.Revoked);
+            }
+        }
+    }
+
+    function invariant_openings_never_exceed_uses() public view {
+        for (uint256 i = 0; i < handler.CONSENTS(); ++i) {
+            (IConsentRegistry.Grant memory g, bytes32 id) = handler.chosen(i);
+            vm.assertTrue(handler.used(id) <= g.uses);
+        }
+    }
+
+    function invariant_epoch_openings_and_head_are_what_happened() public view {
+        (uint32 epoch, uint32 openings, bytes24 head) = state(offers[0]);
+        vm.assertEq(epoch, handler.epoch());
+        vm.assertEq(openings, handler.openings());
+        vm.assertEq(bytes32(head), bytes32(handler.head()));
+    }
+
+    /// @dev The random calls do reach what the invariants speak of.
+    function test_the_handler_gets_everywhere() public {
+        handler.grant(0, true);
+        handler.openJob(0);
+        handler.grant(1, false);
+        handler.grant(2, false);
+        handler.openJob(2);
+        handler.openOnLawfulSet();
+        handler.withdraw(0, false);
+        handler.revoke(1, false);
+        handler.withdraw(2, false);
+        handler.anchor(2);
+        handler.prove(2);
+        handler.anchor(3);
+        handler.withdraw(3, true);
+        handler.withdraw(3, true);
+        vm.assertEq(handler.epoch(), 4);
+        vm.assertEq(handler.openings(), 3);
+        (, bytes32 id) = handler.chosen(2);
+        vm.assertTrue(handler.used(id) == 1 && handler.ended(id));
+        invariant_what_ended_never_passes_and_never_revives();
+        invariant_epoch_openings_and_head_are_what_happened();
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
+import {IJobLedger} from "../interfaces/IJobLedger.sol";
+import {Base} from "./helpers/Base.sol";
+
+/// @notice Gas of one call each, as a transaction of its own, into committed snapshots: a change shows in review. `scripts/bench gas`
+/// measures signed transactions on a chain.
+contract GasTest is Base {
+    /// forge-config: default.isolate = true
+    function test_consents() public {
+        (IConsentRegistry.Grant memory g,) = give(1);
+        bytes memory signature = signWithdrawal(OWNER, g);
+        registry.withdraw(g, signature);
+
+        (g,) = give(2);
+        vm.snapshotGasLastCall("ConsentRegistry", "grant");
+        signature = signWithdrawal(OWNER, g);
+        registry.withdraw(g, signature);
+        vm.snapshotGasLastCall("ConsentRegistry", "withdraw");
+
+        g = ownersConsent(3);
+        (bytes32 root, bytes32[] memory proof) = anchorPair(0, registry.consentId(g));
+        vm.snapshotGasLastCall("ConsentRegistry", "anchor");
+        signature = signWithdrawal(OWNER, g);
+        registry.withdrawBatched(g, signature, root, proof);
+        vm.snapshotGasLastCall("ConsentRegistry", "withdrawBatched of two leaves");
+
+        g = ownersConsent(4);
+        signature = signWithdrawal(OWNER, g);
+        registry.withdraw(g, signature);
+        vm.snapshotGasLastCall("ConsentRegistry", "withdraw without a grant");
+        (root, proof) = anchorPair(0, registry.consentId(g));
+        registry.prove(registry.consentId(g), offers[0], root, proof);
+        vm.snapshotGasLastCall("ConsentRegistry", "prove");
+    }
+
+    /// forge-config: default.isolate = true
+    function test_jobs() public {
+        IJobLedger.Plan memory plan = planOf(1);
+        bytes32 job = open(plan);
+        vm.prank(relay(0));
+        ledger.abort(job, "why");
+        plan = planOf(2);
+        job = open(plan);
+        vm.snapshotGasLastCall("JobLedger", "open");
+        for (uint32 i = 0; i < 3; ++i) {
+            step(job, 1, i);
+        }
+        bytes32[] memory hashes = new bytes32[](100);
+        vm.prank(relay(0));
+        ledger.record(job, 1, 0, 1, hashes);
+        vm.snapshotGasLastCall("JobLedger", "record 100");
+        seal(plan, sealOf(job, 1));
+        vm.snapshotGasLastCall("JobLedger", "seal");
+        ledger.release(job, 0, releaseKey(0));
+        vm.snapshotGasLastCall("JobLedger", "release");
+        ledger.release(job, 1, releaseKey(1));
+        ledger.release(job, 2, releaseKey(2));
+        vm.snapshotGasLastCall("JobLedger", "release the last");
+        job = open(planOf(3));
+        vm.prank(relay(1));
+        ledger.abort(job, "why");
+        vm.snapshotGasLastCall("JobLedger", "abort");
+    }
+}

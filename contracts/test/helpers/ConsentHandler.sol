@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IConsentRegistry} from "../../interfaces/IConsentRegistry.sol";
+import {IJobLedger} from "../../interfaces/IJobLedger.sol";
+import {Base} from "./Base.sol";
+
+/// @notice Random lives of a few consents on one offer, and what they must have led to.
+contract ConsentHandler is Base {
+    uint256 public constant CONSENTS = 6;
+
+    bytes[CONSENTS] private _grants;
+    bytes32[CONSENTS] private _ids;
+    mapping(bytes32 id => bool) public ended;
+    mapping(bytes32 id => bool) public counted;
+    /// @dev Openings that named a consent.
+    mapping(bytes32 id => uint256) public used;
+    mapping(bytes32 root => bool) private _anchored;
+    bytes24 public head;
+    uint32 public epoch;
+    uint32 public openings;
+    uint256 private _jobs;
+
+    /// @dev Consents never change; making them anew for each look would take most of the time.
+    function setUp() public override {
+        super.setUp();
+        for (uint256 salt = 0; salt < CONSENTS; ++salt) {
+            IConsentRegistry.Grant memory g = ownersConsent(salt);
+            g.firstOpening = uint32(salt / 2);
+            g.uses = uint32(1 + salt % 3);
+            _grants[salt] = abi.encode(g);
+            _ids[salt] = registry.consentId(g);
+        }
+    }
+
+    function chosen(uint256 which) public view returns (IConsentRegistry.Grant memory g, bytes32 id) {
+        return (abi.decode(_grants[which % CONSENTS], (IConsentRegistry.Grant)), _ids[which % CONSENTS]);
+    }
+
+    function registryAt() external view returns (IConsentRegistry, bytes32) {
+        return (registry, offers[0]);
+    }
+
+    function grant(uint256 which, bool relayed) external {
+        (IConsentRegistry.Grant memory g,) = chosen(which);
+        bytes memory signature = signGrant(OWNER, g);
+        vm.prank(relayed ? relay(0) : vm.addr(STRANGER));
+        try registry.grant(g, signature) {} catch {}
+    }
+
+    function anchor(uint256 which) external {
+        (, bytes32 id) = chosen(which);
+        vm.prank(relay(0));
+        try registry.anchor(offers[0], id) {
+            _anchored[id] = true;
+        } catch {}
+    }
+
+    function withdraw(uint256 which, bool withProof) external {
+        (IConsentRegistry.Grant memory g, bytes32 id) = chosen(which);
+        bytes memory signature = signWithdrawal(OWNER, g);
+        bool proven = registry.statusOf(id).proven;
+        if (withProof) {
+            try registry.withdrawBatched(g, signature, id, new bytes32[](0)) {
+                _ended(id, true);
+            } catch {}
+        } else {
+            try registry.withdraw(g, signature) {
+                _ended(id, proven);
+            } catch {}
+        }
+    }
+
+    function revoke(uint256 which, bool withProof) external {
+        (IConsentRegistry.Grant memory g, bytes32 id) = chosen(which);
+        bool given = registry.statusOf(id).status == IConsentRegistry.Status.Given;
+        vm.prank(withProof ? relay(0) : provider(0));
+        if (withProof) {
+            try registry.revokeBatched(g, "why", id, new bytes32[](0)) {
+                _ended(id, true);
+            } catch {}
+        } else {
+            try registry.revoke(g, "why") {
+                _ended(id, given);
+            } catch {}
+        }
+    }
+
+    function prove(uint256 which) external {
+        (, bytes32 id) = chosen(which);
+        try registry.prove(id, offers[0], id, new bytes32[](0)) {
+            _ended(id, true);
+        } catch {}
+    }
+
+    function openJob(uint256 which) external {
+        (, bytes32 id) = chosen(which);
+        IJobLedger.Plan memory plan = planOf(++_jobs);
+        plan.token = address(0);
+        for (uint256 i = 0; i < 3; ++i) {
+            plan.parties[i].reward = 0;
+        }
+        plan.parties[0].inputs[0].consent = id;
+        plan.parties[0].inputs[0].lawfulRoot = 0;
+        (plan.parties[1].inputs, plan.parties[2].inputs) =
+        (new IConsentRegistry.Input[](0), new IConsentRegistry.Input[](0));
+        bytes[] memory signatures = signAll(ledger.hashPlan(plan), 5);
+        try ledger.open(plan, signatures) {
+            (IConsentRegistry.Grant memory g,) = chosen(which);
+            vm.assertTrue(!ended[id], "opened on a consent that had ended");
+            vm.assertTrue(openings >= g.firstOpening && openings < g.firstOpening + g.uses, "opened outside its uses");
+            ++used[id];
+            ++openings;
+        } catch {}
+    }
+
+    function openOnLawfulSet() external {
+        IJobLedger.Plan memory plan = planOf(++_jobs);
+        plan.token = address(0);
+        for (uint256 i = 0; i < 3; ++i) {
+            plan.parties[i].reward = 0;
+        }
+        bytes[] memory signatures = signAll(ledger.hashPlan(plan), 5);
+        try ledger.open(plan, signatures) {
+            ++openings;
+        } catch {
+            vm.assertTrue(openings >= plan.parties[0].inputs[0].opensBefore, "refused without need");
+        }
+    }
+
+    function _ended(bytes32 id, bool proven) private {
+        vm.assertTrue(!counted[id], "ended or proven again");
+        if (!ended[id]) head = bytes24(keccak256(abi.encodePacked(head, id)));
+        if (proven) (counted[id], epoch) = (true, epoch + 1);
+        ended[id] = true;
+    }
+}
