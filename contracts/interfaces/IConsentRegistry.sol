@@ -235,7 +235,8 @@ interface IConsentRegistry {
     function requireLive(Input[] calldata inputs, uint32[] calldata epochs) external view;
 
     /// @notice Whether a consent allows this use over the whole of [from, until] at the given opening, else the first reason why not.
-    /// @custom:not-protected Persons in batches: they are unknown here. Against later withdrawal. Against a reorganisation.
+    /// @custom:not-protected Persons in batches: they are unknown here. Who the owner is: any key can consent to an offer. Against
+    /// later withdrawal. Against a reorganisation.
     function check(
         bytes32 consent,
         bytes32 offerId,

@@ -142,8 +142,9 @@ interface IJobLedger {
 
     /// @notice Opens a job, all or nothing. Anybody may send it.
     /// @param signatures over `Plan`, by parties, consumer, sponsor
-    /// @custom:not-protected Persons' leaves behind lawful roots: every party and the audit check them. Against withdrawal between
-    /// the plan's signatures and the opening if it is unproven. What `terms` says. Against an earlier opening that uses up
+    /// @custom:not-protected Persons' leaves behind lawful roots: every party and the audit check them. Who the owner of a named
+    /// consent is: any key can consent to an offer, and the provider that brings the consent answers for it. Withdrawals
+    /// between the plan's signatures and the opening that are unproven. What `terms` says. Earlier openings that use up
     /// `opensBefore`.
     function open(Plan calldata plan, bytes[] calldata signatures) external returns (bytes32 job);
 
