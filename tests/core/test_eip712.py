@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 from eth_account.messages import encode_typed_data
+
 from placet.core import eip712
 from placet.core.consent import (
     Consent,

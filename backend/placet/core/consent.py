@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from placet.core import eip712
@@ -30,6 +30,7 @@ from placet.core.values import (
     Signer,
     Text,
     Value,
+    invalid,
     to_hex,
 )
 
@@ -151,7 +152,7 @@ class Details(Value):
 
 
 class Consent(Value):
-    """One owner's yes to one offer, in full, as it is signed. Covers opening k if firstOpening ≤ k < firstOpening + uses."""
+    """One owner's yes to one offer, in full, as it is signed; for openings firstOpening ≤ k < firstOpening + uses."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -299,15 +300,18 @@ def derive(
         enrolment=enrolment,
         salt=salt,
     )
-    return Consent(
-        owner=owner,
-        offer=offer,
-        not_before=not_before,
-        not_after=not_after,
-        first_opening=first_opening,
-        uses=uses,
-        details=details,
-    )
+    try:
+        return Consent(
+            owner=owner,
+            offer=offer,
+            not_before=not_before,
+            not_after=not_after,
+            first_opening=first_opening,
+            uses=uses,
+            details=details,
+        )
+    except ValidationError as error:
+        raise invalid("Consent", error) from None
 
 
 def demand_derived(consent: Consent, scope: Scope, names: Names) -> None:
