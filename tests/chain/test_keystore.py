@@ -14,6 +14,8 @@ from placet.chain import keystore
 from placet.chain.keystore import load_secret, save_secret
 from placet.core.errors import ConfigError
 
+SHIPPED = keystore.SCRYPT_N  # as it is before any test makes it cheaper
+
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +32,7 @@ def test_what_went_in_comes_out_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_the_work_factor_is_the_promised_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
+    monkeypatch.setattr(keystore, "SCRYPT_N", SHIPPED)
     save_secret(tmp_path / "k.json", bytes(31) + b"\x01", "p")
     assert json.loads((tmp_path / "k.json").read_text())["crypto"]["kdfparams"]["n"] == 2**17
 

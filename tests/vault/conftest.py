@@ -212,7 +212,7 @@ class World:
         opening = EnrolmentOpening(subject=subject, salt=secrets.token_bytes(32))
         named = changes.pop("named", False)
         fields = {
-            "not_before": self.now - 10,
+            "not_before": self.now - 10_000,
             "not_after": self.now + 10_000,
             "first_opening": 0,
             "uses": 5,
