@@ -26,6 +26,7 @@ from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
+from placet.cli import certificates
 from placet.core.consent import Consent, EnrolmentOpening, Offer, Scope, enrolment_hash, withdrawal_hash
 from placet.core.purposes import Operation, purpose_id
 from placet.core.requests import Credential, request_hash
@@ -125,6 +126,9 @@ class World:
             ):
                 keystore.save_secret(folder / "keys" / f"{name}.json", secret, PASSPHRASE)
             write_credential(folder / "credential")
+            key, certificate = certificates.make("First Bank", ["127.0.0.1"], PASSPHRASE)
+            (folder / "keys" / "tls.key").write_bytes(key)
+            (folder / "keys" / "tls.crt").write_bytes(certificate)
         values: dict[str, Any] = {
             "folder": folder,
             "institution": {"address": self.provider.address, "name": "First Bank"},
@@ -135,6 +139,7 @@ class World:
             "passphrase_file": self.folder / "passphrase",
             "batch_seconds": 0.3,
             "sync_seconds": 0.1,
+            "peer_port": 0,
         }
         return NodeSettings.build(**(values | changes))
 
@@ -220,7 +225,7 @@ def _institution(key: Key, name: str, port: int) -> Institution:
         name=name,
         api=f"http://127.0.0.1:{port}",
         peer=f"https://127.0.0.1:{port + 1}",
-        certificate="-----BEGIN CERTIFICATE-----\n",
+        certificate=certificates.make(name, ["127.0.0.1"], PASSPHRASE)[1].decode(),
     )
 
 

@@ -248,7 +248,7 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
 
 async def test_datasets_tell_rows_to_the_institution_only(node: Running) -> None:
     [public] = (await node.client.get("/v1/datasets")).json()["datasets"]
-    assert (public["name"], public["columns"], public["rows"]) == ("accounts", ["balance"], None)
+    assert (public["name"], public["columns"], public["rows"]) == ("accounts", ["customer", "balance"], None)
     assert public["id"] == to_hex(node.world.dataset.dataset)
     [own] = (await node.client.get("/v1/datasets", headers=node.credential)).json()["datasets"]
     assert own["rows"] == CUSTOMERS

@@ -142,7 +142,7 @@ def _toml(settings: NodeSettings, port: int) -> str:
     plain = json.loads(settings.model_dump_json(include={"folder", "chain_url", "deployment", "trust"}))
     lines = [f"{name} = {json.dumps(value)}" for name, value in plain.items()]
     lines += [f'vault_socket = "{settings.vault_socket}"', f'passphrase_file = "{settings.passphrase_file}"']
-    lines += [f"api_port = {port}", "batch_seconds = 0.2", "sync_seconds = 0.1", "[institution]"]
+    lines += [f"api_port = {port}", "peer_port = 0", "batch_seconds = 0.2", "sync_seconds = 0.1", "[institution]"]
     lines += [f'address = "{to_hex(settings.institution.address)}"', 'name = "First Bank"']
     return "\n".join(lines) + "\n"
 

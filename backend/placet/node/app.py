@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -14,11 +15,17 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.errors import ChainError, DeploymentError
-from placet.node import consents_api, problems, public_api, relay, uses
+from placet.jobs import asset_view as asset_view
+from placet.jobs.certificates import tls_key
+from placet.jobs.desk import Desk
+from placet.jobs.runner import Runner
+from placet.node import consents_api, jobs_api, problems, public_api, relay, uses
 from placet.node.config import NodeSettings
 from placet.node.limits import RequestLimits
+from placet.node.peers import PeerLink, PeerServer, context
 from placet.node.problems import Problem
 from placet.node.service import Node, open_node
+from placet.vault.config import read_passphrase
 
 log = logging.getLogger("placet.node")
 
@@ -32,8 +39,8 @@ def create_app(settings: NodeSettings) -> FastAPI:
     _demand_right_chain(node)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with _loops(node):
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _loops(node), _jobs(app, node):
             yield
         node.engine.dispose()
 
@@ -48,6 +55,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.state.node = node
     app.include_router(consents_api.router)
     app.include_router(public_api.router)
+    app.include_router(jobs_api.router)
     problems.install(app)
     app.add_middleware(RequestLimits, limits=settings.limits)
     app.add_middleware(_Counting, node=node)
@@ -78,6 +86,48 @@ async def _loops(node: Node) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _jobs(app: FastAPI, node: Node) -> AsyncIterator[None]:
+    """The jobs' runner and the port for other institutions."""
+    folder = node.settings.folder / "keys"
+    passphrase = read_passphrase(node.settings.path(node.settings.passphrase_file))
+    certificate = (folder / "tls.crt").read_text()
+    outward = context(folder, passphrase, node.trust, server=False)
+    runner = Runner(
+        Desk(
+            signer=node.keys.signer,
+            recorder=node.keys.recorder,
+            hpke=node.keys.hpke,
+            tls_key=tls_key(certificate),
+            engine=node.engine,
+            chain=node.chain,
+            index=node.index,
+            sender=node.sender,
+            calls=node.calls,
+            vault=node.vault,
+            trust=node.trust,
+            deployment=node.deployment,
+            peers=PeerLink(outward),
+            scope=node.scopes.of,
+            recipes=node.settings.policy.recipes,
+            purposes=node.settings.policy.purposes,
+            note_uses=functools.partial(uses.note_uses, node.engine),
+        )
+    )
+    app.state.runner = runner
+    inward = context(folder, passphrase, node.trust, server=True)
+    peers = PeerServer(node.trust, functools.partial(jobs_api.answer_peer, runner))
+    server = await peers.start(node.settings.peer_host, node.settings.peer_port, inward)
+    task = asyncio.create_task(relay.forever(node, "jobs", node.settings.sync_seconds, runner.turn))
+    try:
+        yield
+    finally:
+        server.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await runner.stop()
 
 
 async def _follow(node: Node) -> None:

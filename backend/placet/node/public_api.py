@@ -37,7 +37,7 @@ async def datasets(node: TheNode, request: Request) -> models.Datasets:
                 name=info.name,
                 id=info.dataset,
                 schema_hash=info.schema_hash,
-                columns=[column for column in info.columns if column != info.identifier],
+                columns=list(info.columns),
                 commitment=info.commitment,
                 provider=models.Named(address=node.address, name=node.settings.institution.name),
                 budget=None if state is None else state.budget,

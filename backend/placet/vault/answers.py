@@ -16,11 +16,12 @@ class LawfulSet(Value):
 
 
 class Rows(Value):
-    """Rows that were handed out: one list a column, and the rows' commitments in the same order (none for a named
-    consent, where the whole table belongs to the institution)."""
+    """Rows that were handed out: one list a column, and the rows' commitments and consents in the same order (none
+    for a named consent, where the whole table belongs to the institution)."""
 
     columns: dict[str, list[int | float | str]]
     commitments: list[Bytes32]
+    consents: list[Bytes32]
     count: int
 
 

@@ -36,7 +36,7 @@ from placet.vault import gate
 from placet.vault.admission import Situation, Submission, Wording, admit, demand_offer
 from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
 from placet.vault.lawful import NEVER, choose, first_batches, root_of
-from placet.vault.records import Bound, Record, Records, StoredSet
+from placet.vault.records import Bound, Record, Records, RowLeaf, StoredSet
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
 from placet.vault.view import ChainView, Now
@@ -230,23 +230,25 @@ class Vault:
             except NotFoundError as error:
                 raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
             warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), now)
-            commitments = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer, now)
-            if commitments is None:
+            leaves = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer, now)
+            if leaves is None:
                 self._demand_named(warrant.named, chosen.offer, bound)
+            commitments = None if leaves is None else [leaf.row for leaf in leaves]
             columns = self._tables.rows(bound.dataset, commitments, warrant.columns)
         count = len(next(iter(columns.values())))
         log.info(
             "job %s attempt %d: handed out %d rows of input %d", to_hex(asked.job), asked.attempt, count, asked.input
         )
-        return Rows(columns=columns, commitments=commitments or [], count=count)
+        consents = [leaf.consent for leaf in leaves or ()]
+        return Rows(columns=columns, commitments=commitments or [], consents=consents, count=count)
 
-    def _lawful_rows(self, asked: gate.Asked, warrant: gate.Warrant, offer: bytes, now: Now) -> list[bytes]:
+    def _lawful_rows(self, asked: gate.Asked, warrant: gate.Warrant, offer: bytes, now: Now) -> Sequence[RowLeaf]:
         try:
             planned = self._records.stored_set(offer, warrant.plan_root)
             used = self._records.stored_set(offer, warrant.root)
         except NotFoundError as error:
             raise WarrantError(error.message, found=error.found, code="warrant.root") from None
-        leaves = gate.demand_leaves(
+        return gate.demand_leaves(
             asked,
             warrant,
             planned,
@@ -256,7 +258,6 @@ class Vault:
             dead=self._chain.dead(offer),
             now=now,
         )
-        return [leaf.row for leaf in leaves]
 
     def _demand_named(self, consent: bytes, offer: bytes, bound: Bound) -> None:
         candidate = self._records.candidates(offer).get(consent)

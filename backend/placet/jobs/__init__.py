@@ -1,0 +1,1 @@
+"""Recipes, and the runner that joins warrant, vault, protocol and trail."""

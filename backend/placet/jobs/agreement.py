@@ -1,0 +1,285 @@
+"""A party's word: what it brings, signs, and refuses. Every answer is worked out from its own chain endpoint and vault.
+
+Fail closed: where something can't be checked, the answer is no.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from placet.chain.client import JobStatus
+from placet.chain.events import JobAmended
+from placet.core.consent import Status
+from placet.core.errors import ConsentError, PlanError, StateError
+from placet.core.hashing import sha256
+from placet.core.plan import Amendment, Party, Plan, Seal, Terms, demand_fit, key_hash
+from placet.core.purposes import PURPOSES, purpose_id
+from placet.core.trail import trail_head, trail_start
+from placet.core.values import ZERO32, to_hex
+from placet.jobs.asking import About, Prepare, Prepared, Roots, Sign, Signed, Standing
+from placet.jobs.certificates import tls_key
+from placet.jobs.desk import Desk
+from placet.jobs.recipe import recipe
+from placet.jobs.sealing import Drawer, public_key, seed_commitment
+from placet.jobs.store import Attempt, Phase, Record, Store
+from placet.jobs.work import masked_outputs
+
+LONGEST = 30 * 86_400
+"""Seconds from now to `settleBy` at the most."""
+
+
+class Agreement:
+    """One institution as a party, asked by the others."""
+
+    def __init__(self, desk: Desk, store: Store) -> None:
+        self.desk = desk
+        self.store = store
+        self.drawer = Drawer(desk.hpke)
+
+    async def prepare(self, asker: bytes, wanted: Prepare) -> Prepared:
+        """What this party would bring. PlanError or ConsentError where policy, offer or scope say no."""
+        desk = self.desk
+        if wanted.recipe not in desk.recipes:
+            raise PlanError("this institution does not take part in such a recipe", found=wanted.recipe)
+        recipe(wanted.recipe)
+        state = await asyncio.to_thread(desk.chain.offer, wanted.offer)
+        if state.provider != desk.address:
+            raise PlanError("the offer is another institution's", found=to_hex(wanted.offer))
+        if state.offer.consumer != asker:
+            raise ConsentError("the offer is for another consumer", found=to_hex(asker), code="consent.consumer")
+        scope = desk.scope(state.offer)
+        if wanted.recipe not in scope.recipes or scope.purpose not in desk.purposes:
+            raise ConsentError("the offer's scope does not allow it", expected=", ".join(scope.recipes))
+        if wanted.block > await asyncio.to_thread(desk.chain.confirmed):
+            raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
+        lawful = await desk.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
+        seed = secrets.token_bytes(32)
+        commitment = seed_commitment(seed)
+        now = await asyncio.to_thread(desk.chain.now)
+        self.store.prepare(commitment, self.drawer.close(b"seed", seed), wanted.offer, lawful.root, now)
+        return Prepared.model_validate(
+            {
+                "recorder": desk.recorder.address,
+                "payee": desk.address,
+                "tls_key": desk.tls_key,
+                "seed": commitment,
+                "input": {
+                    "offer": wanted.offer,
+                    "lawful_root": lawful.root,
+                    "epoch": lawful.epoch,
+                    "opens_before": lawful.opens_before,
+                },
+            }
+        )
+
+    async def sign(self, asker: bytes, asked: Sign) -> Signed:
+        """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
+        plan, terms = asked.plan, asked.terms
+        if plan.consumer != asker or plan.sponsor != asker:
+            raise PlanError("a plan is proposed by its consumer, who is also its sponsor", found=to_hex(asker))
+        await self.demand_plan(plan, terms)
+        party = plan.party_of(self.desk.address)
+        mine = plan.parties[party]
+        kept = self.store.prepared(mine.seed)
+        if kept is None or len(mine.inputs) != 1:
+            raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
+        chosen = mine.inputs[0]
+        if (chosen.offer, chosen.lawful_root) != (bytes(kept["offer"]), bytes(kept["root"])):
+            raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
+        lawful = await self.desk.vault.lawful(chosen.offer, terms.block, plan.deadline)
+        same = (lawful.root, lawful.epoch) == (chosen.lawful_root, chosen.epoch)
+        if not same or chosen.opens_before > lawful.opens_before:
+            raise PlanError(
+                "the lawful set has changed since",
+                expected=to_hex(lawful.root),
+                found=to_hex(chosen.lawful_root),
+                code="plan.stale",
+            )
+        job = plan.job(self.desk.deployment.jobs)
+        signature = self.desk.signer.sign(job)
+        await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
+        return Signed(signature=signature)
+
+    async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
+        """Write an agreed plan down, once."""
+        job = plan.job(self.desk.deployment.jobs)
+        if self.store.find(job) is None:
+            now = await asyncio.to_thread(self.desk.chain.now)
+            signatures = tuple(signature if signer == self.desk.address else b"" for signer in plan.signers)
+            self.store.add(Record(job, plan, terms, signatures, party, seed, None, None, now))
+            self.store.note(job, now, "agreed", recipe=terms.recipe)
+
+    async def demand_plan(self, plan: Plan, terms: Terms) -> None:
+        """PlanError unless plan and terms are sound, and this party's own entry is its own."""
+        desk = self.desk
+        demand_fit(plan, terms)
+        known = recipe(terms.recipe)
+        if terms.recipe not in desk.recipes or terms.recipe_version != known.version:
+            raise PlanError("not this institution's recipe", expected=f"version {known.version}", found=terms.recipe)
+        known.check(plan, terms)
+        if plan.operations != known.operations or terms.on_withdrawal != known.on_withdrawal:
+            raise PlanError("not what the recipe does", expected=known.operations, found=plan.operations)
+        if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in desk.purposes}:
+            raise PlanError("not a purpose that this institution serves")
+        now = await asyncio.to_thread(desk.chain.now)
+        if not now <= plan.open_by or plan.settle_by > now + LONGEST:
+            raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
+        for party in plan.parties:
+            if party.tls_key != _pinned(desk, party):
+                raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
+        mine = plan.parties[plan.party_of(desk.address)]
+        if (mine.recorder, mine.payee, mine.tls_key) != (desk.recorder.address, desk.address, desk.tls_key):
+            raise PlanError("this party's entry is not its own", code="plan.entry")
+
+    async def standing(self, asker: bytes, about: About) -> Standing:
+        """How far this party is in an attempt."""
+        record = self._own(asker, about.job)
+        attempt = self.store.attempt(about.job, about.attempt)
+        if attempt is None:
+            return Standing(state="waiting")
+        if attempt.phase is not Phase.COMPUTED:
+            return Standing(state="running" if attempt.phase is Phase.RUNNING else "failed", why=attempt.why)
+        head, count = self.head(record, about.attempt)
+        output, key = self.outcome(record, attempt)
+        return Standing(state="computed", head=head, steps=count, output=output, key=key)
+
+    def head(self, record: Record, attempt: int) -> tuple[bytes, int]:
+        """The head of this party's trail, and how many steps it has."""
+        hashes = [step.hash for step in self.store.steps(record.job, attempt)]
+        return trail_head(trail_start(record.job, attempt, record.party), hashes), len(hashes)
+
+    def outcome(self, record: Record, attempt: Attempt) -> tuple[bytes, bytes]:
+        """Hashes of this party's masked output and of its release key; zero where it has none."""
+        if not record.plan.parties[record.party].output:
+            return ZERO32, ZERO32
+        if attempt.output is None or attempt.key is None:
+            raise StateError("this party has no output yet", code="peer.early")
+        return sha256(attempt.output), key_hash(self.drawer.open(b"key", attempt.key))
+
+    async def roots(self, asker: bytes, about: About) -> Roots:
+        """This party's lawful roots for the next attempt: what it used, less what has died since."""
+        record = self._own(asker, about.job)
+        return Roots(roots=tuple(await self._next(record, about.attempt)))
+
+    async def _next(self, record: Record, attempt: int) -> list[bytes]:
+        """Own roots for `attempt`, from those of the attempt before."""
+        before = await asyncio.to_thread(self.current_roots, record, attempt - 1)
+        first = record.plan.input_offset(record.party)
+        found = []
+        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
+            if chosen.named:
+                found.append(ZERO32)
+            else:
+                found.append((await self.desk.vault.without(chosen.offer, before[number])).root)
+        return found
+
+    def current_roots(self, record: Record, attempt: int) -> tuple[bytes, ...]:
+        """All inputs' roots in an attempt: the plan's, or the amendment's on chain. StateError if it is not there."""
+        if attempt == 1:
+            return tuple(i.lawful_root for i in record.plan.inputs)
+        self.desk.index.sync()
+        for event in self.desk.index.job_events(record.job):
+            if isinstance(event, JobAmended) and event.attempt == attempt:
+                return event.roots
+        raise StateError("no such attempt on chain", found=attempt, code="peer.early")
+
+    async def amend(self, asker: bytes, amendment: Amendment) -> Signed:
+        """Sign a new attempt if its part is right and every epoch is the chain's."""
+        record = self._own(asker, amendment.job)
+        state = await asyncio.to_thread(self.desk.chain.job, amendment.job)
+        if state.status is not JobStatus.OPEN or amendment.attempt != state.attempt + 1:
+            raise StateError("not the next attempt of an open job", expected=state.attempt + 1, found=amendment.attempt)
+        await self._demand_epochs(record, amendment.epochs)
+        first = record.plan.input_offset(record.party)
+        mine = await self._next(record, amendment.attempt)
+        if list(amendment.roots[first : first + len(mine)]) != mine:
+            raise PlanError("the amendment does not hold this party's roots", code="plan.stale")
+        running = self.store.attempt(record.job, state.attempt)
+        if running is not None:
+            self.store.fail(record.job, state.attempt, "amended")
+        return Signed(signature=self.desk.signer.sign(self.desk.deployment.jobs.digest(amendment.struct_hash())))
+
+    async def seal(self, asker: bytes, seal: Seal) -> Signed:
+        """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, every
+        epoch the chain's, and no leaf dead at the latest block (ConsentError `consent.withdrawn` otherwise)."""
+        record = self._own(asker, seal.job)
+        plan, mine = record.plan, record.party
+        state = await asyncio.to_thread(self.desk.chain.job, seal.job)
+        attempt = self.store.attempt(seal.job, seal.attempt)
+        if state.status is not JobStatus.OPEN or state.attempt != seal.attempt:
+            raise StateError("not the current attempt of an open job", found=seal.attempt)
+        if attempt is None or attempt.phase is not Phase.COMPUTED:
+            raise StateError("this party has not computed yet", code="peer.early")
+        if not len(seal.heads) == len(seal.outputs) == len(seal.keys) == len(plan.parties):
+            raise PlanError("the seal speaks of other parties")
+        head, _ = self.head(record, seal.attempt)
+        if (seal.heads[mine], seal.outputs[mine], seal.keys[mine]) != (head, *self.outcome(record, attempt)):
+            raise PlanError("the seal does not hold this party's trail, output and key", code="plan.seal")
+        for party, claimed in enumerate(seal.heads):
+            found, _ = await asyncio.to_thread(self.desk.chain.trail, seal.job, seal.attempt, party)
+            if found != claimed:
+                raise PlanError(
+                    "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
+                )
+        if plan.parties[mine].signer == plan.consumer:
+            self._demand_received(record, attempt, seal)
+        await self._demand_epochs(record, seal.epochs)
+        first = plan.input_offset(mine)
+        for number, chosen in enumerate(plan.parties[mine].inputs, first):
+            if chosen.named:
+                dead = await self._named_dead(chosen.consent)
+            else:
+                dead = bool(await self.desk.vault.dead(chosen.offer, attempt.roots[number]))
+            if dead:
+                raise ConsentError(
+                    "a consent in this attempt was withdrawn or revoked",
+                    remedy="a new attempt without it",
+                    code="consent.withdrawn",
+                )
+        return Signed(signature=self.desk.signer.sign(self.desk.deployment.jobs.digest(seal.struct_hash())))
+
+    def _demand_received(self, record: Record, attempt: Attempt, seal: Seal) -> None:
+        if attempt.output is None:
+            raise StateError("the masked outputs are not here yet", code="peer.early")
+        for party, masked in masked_outputs(attempt.output).items():
+            if sha256(masked) != seal.outputs[party]:
+                raise PlanError("a masked output is not the one received", found=f"party {party}", code="plan.seal")
+
+    async def _named_dead(self, consent: bytes) -> bool:
+        return (await asyncio.to_thread(self.desk.chain.consent, consent)).status is not Status.GIVEN
+
+    async def _demand_epochs(self, record: Record, epochs: tuple[int, ...]) -> None:
+        if epochs != await self.epochs(record):
+            raise StateError("an offer's epoch has moved on", code="peer.epoch", remedy="propose it again")
+
+    async def epochs(self, record: Record) -> tuple[int, ...]:
+        """All inputs' epochs, as of the latest block."""
+        offers = [await asyncio.to_thread(self.desk.chain.offer, i.offer) for i in record.plan.inputs]
+        return tuple(offer.epoch for offer in offers)
+
+    def _own(self, asker: bytes, job: bytes) -> Record:
+        record = self.store.job(job)
+        if asker != record.plan.consumer:
+            raise PlanError("only the job's consumer brings its parties together", found=to_hex(asker))
+        return record
+
+
+def own_party(desk: Desk, seed: bytes) -> dict[str, object]:
+    """This institution's entry in a plan, but for reward, output and inputs."""
+    return {
+        "signer": desk.address,
+        "recorder": desk.recorder.address,
+        "payee": desk.address,
+        "tls_key": desk.tls_key,
+        "seed": seed_commitment(seed),
+    }
+
+
+def consumer_key(desk: Desk) -> bytes:
+    """The X25519 key that outputs are encrypted to."""
+    return public_key(desk.hpke)
+
+
+def _pinned(desk: Desk, party: Party) -> bytes:
+    return tls_key(desk.trust.institution(party.signer).certificate)

@@ -1,0 +1,126 @@
+"""`asset-view`: a consumer learns each of its customers' total over several providers, and not who holds what."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from placet.core.errors import DataError, PlanError
+from placet.core.hashing import canonical
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+from placet.jobs.recipe import Recipe, register
+from placet.jobs.work import Work, name_of
+from placet.protocols import psi
+from placet.protocols.mpc import additive
+from placet.protocols.order import restore, secret_permutation
+
+MAX_ROWS = 1_000_000
+
+
+def check(plan: Plan, terms: Terms) -> None:
+    """Two or more providers with one input and an output each, one consumer with its list and no output."""
+    providers = [i for i, role in enumerate(terms.roles) if role == "provider"]
+    consumers = [i for i, role in enumerate(terms.roles) if role == "consumer"]
+    fits = (
+        len(providers) >= 2
+        and len(consumers) == 1
+        and len(providers) + 1 == len(plan.parties)
+        and plan.parties[consumers[0]].signer == plan.consumer
+        and all(len(p.inputs) == 1 for p in plan.parties)
+        and all(p.output == (terms.roles[i] == "provider") for i, p in enumerate(plan.parties))
+    )
+    if not fits:
+        raise PlanError("not a plan for asset-view", expected="two or more providers and the consumer, one input each")
+    if set(terms.inputs) != {"accounts", "customers"} or terms.engine != "embedded":
+        raise PlanError("asset-view takes accounts and customers, on the embedded engine", found=terms.engine)
+    if not {"identifier", "value"} <= terms.parameters.keys() or not all(
+        isinstance(terms.parameters[name], str) for name in ("identifier", "value")
+    ):
+        raise PlanError("asset-view names two columns", expected="parameters identifier and value")
+
+
+async def run(work: Work) -> None:
+    """The same function at every party."""
+    if work.role == "consumer":
+        await _consume(work)
+    else:
+        await _provide(work)
+
+
+async def _provide(work: Work) -> None:
+    (consumer,) = work.others("consumer")
+    rows, opened = await work.open("accounts")
+    subjects = [str(value).encode() for value in rows.columns[str(work.terms.parameters["identifier"])]]
+    balances = rows.columns[str(work.terms.parameters["value"])]
+    if not all(isinstance(value, int) for value in balances):
+        raise DataError("asset-view adds integers", found=f"column {work.terms.parameters['value']}")
+    async with work.step("psi-place", "psi.ecdh-x25519/1", opened) as step:
+        placement = await psi.place(
+            step,
+            name_of(consumer),
+            subjects,
+            context=_context(work, work.party),
+            max_positions=MAX_ROWS,
+            entropy=work.entropy(b"psi"),
+        )
+        placed = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
+    async with work.step("sum-shares", "mpc.additive-2^128/1", opened, placed) as step:
+        found = [(p, int(v)) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
+        vector = additive.scatter([v for _, v in found], [p for p, _ in found], placement.total)
+        peers = [name_of(i) for i in work.others("provider")]
+        part = additive.to_bytes(await additive.sum_shares(step, peers, vector, entropy=work.entropy(b"share")))
+        summed = step.output("share", part)
+    await work.release(part, summed)
+
+
+async def _consume(work: Work) -> None:
+    rows, opened = await work.open("customers")
+    customers = [str(value) for value in rows.columns[str(work.terms.parameters["identifier"])]]
+    order = secret_permutation(len(customers), work.job_entropy(b"permutation"))
+    identifiers = [customer.encode() for customer in customers]
+    async with work.step("psi-arrange", "psi.ecdh-x25519/1", opened) as step:
+        await asyncio.gather(
+            *(
+                psi.arrange(
+                    step,
+                    name_of(provider),
+                    identifiers,
+                    order,
+                    context=_context(work, provider),
+                    max_rows=MAX_ROWS,
+                    entropy=work.entropy(b"psi", provider.to_bytes(4, "big")),
+                )
+                for provider in work.others("provider")
+            )
+        )
+        arranged = step.output("order", canonical(list(order)))
+    await work.collect(canonical({"customers": customers, "order": list(order)}), arranged)
+
+
+def _context(work: Work, provider: int) -> bytes:
+    return work.record.job + work.attempt.to_bytes(4, "big") + provider.to_bytes(4, "big")
+
+
+def combine(parts: Mapping[int, bytes], private: bytes) -> list[dict[str, Any]]:
+    """One row a customer, in the list's own order: {customer, total}. Totals are decimal strings in minor units."""
+    kept = json.loads(private)
+    customers, order = kept["customers"], kept["order"]
+    shares = [additive.from_bytes(part, len(customers), sender=name_of(i)) for i, part in sorted(parts.items())]
+    totals = restore(additive.reconstruct(shares), order)
+    return [{"customer": c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]
+
+
+ASSET_VIEW = register(
+    Recipe(
+        name="asset-view",
+        version=1,
+        operations=int(Operation.PSI | Operation.MPC),
+        on_withdrawal="drop",
+        run=run,
+        combine=combine,
+        check=check,
+    )
+)

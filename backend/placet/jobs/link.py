@@ -1,0 +1,151 @@
+"""Signed messages between the parties of an attempt: each is signed by its sender and acknowledged by its receiver.
+
+A message and its acknowledgement are in the database before they leave, so that nobody is caught without what he
+signed. Payloads live in memory: an attempt that loses them is lost, and the job goes on with a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import defaultdict
+from typing import Any
+
+from placet.core.errors import PeerError, PlacetError, SignatureError
+from placet.core.hashing import canonical, sha256
+from placet.core.signatures import recover
+from placet.core.trail import Exchange, Message, acknowledgement_hash
+from placet.core.values import Signature, Value, parse
+from placet.jobs.desk import Desk
+from placet.jobs.store import Record, Store
+
+MAX_PAYLOAD = 64 << 20
+PATIENCE = 60.0
+"""Seconds for which a message is tried again, and for which one is waited for."""
+
+
+class Envelope(Value):
+    """What travels before a payload."""
+
+    message: Message
+    signature: Signature
+
+
+class Acknowledged(Value):
+    """What comes back."""
+
+    signature: Signature
+
+
+def pack(envelope: Envelope, payload: bytes) -> bytes:
+    """Length, header and payload."""
+    header = canonical(envelope.to_json())
+    return struct.pack(">I", len(header)) + header + payload
+
+
+def unpack(body: bytes) -> tuple[Envelope, bytes]:
+    """PeerError or InputError for anything else."""
+    if len(body) < 4 or (size := struct.unpack(">I", body[:4])[0]) > 4096 or len(body) < 4 + size:
+        raise PeerError("a peer's message is cut short")
+    return parse(Envelope, body[4 : 4 + size]), body[4 + size :]
+
+
+class Link:
+    """One party's end of all links in one attempt."""
+
+    def __init__(self, desk: Desk, store: Store, record: Record, attempt: int) -> None:
+        self.desk = desk
+        self.store = store
+        self.record = record
+        self.attempt = attempt
+        self._inbox: dict[tuple[int, str], asyncio.Queue[tuple[Message, bytes]]] = defaultdict(asyncio.Queue)
+        self._sent: dict[int, int] = defaultdict(int)
+        self._expected: dict[int, int] = defaultdict(int)
+        self._last: dict[int, bytes] = {}
+        self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
+        """Sign, keep, deliver until acknowledged. PeerError if the peer refuses, or stays away for `PATIENCE` s."""
+        party = self.record.plan.parties[receiver]
+        async with self._locks[receiver]:
+            message = Message(
+                job=self.record.job,
+                attempt=self.attempt,
+                sequence=self._sent[receiver],
+                sender=self.record.party,
+                receiver=receiver,
+                tag=tag,
+                digest=sha256(payload),
+            )
+            domain = self.desk.deployment.jobs
+            signature = self.desk.recorder.sign(domain.digest(message.hash))
+            self.store.add_message(message, signature)
+            body = pack(Envelope(message=message, signature=signature), payload)
+            answer = await self._deliver(party.signer, body)
+            acknowledgement = parse(Acknowledged, answer, limit=8192).signature
+            if recover(domain.digest(acknowledgement_hash(message.hash)), acknowledgement) != party.recorder:
+                raise SignatureError("the acknowledgement is not the receiver's", found=f"party {receiver}")
+            self.store.acknowledge(message, acknowledgement)
+            self._sent[receiver] += 1
+        return Exchange(peer=receiver, sequence=message.sequence, tag=tag, digest=message.digest)
+
+    async def _deliver(self, to: bytes, body: bytes) -> bytes:
+        peer = self.desk.trust.institution(to)
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            try:
+                return await self.desk.peers.call(peer, "message", body, limit=8192)
+            except PlacetError as error:
+                late = asyncio.get_running_loop().time() > end
+                if late or error.code not in ("peer.unreachable", "peer.early"):
+                    raise
+            await asyncio.sleep(0.25)
+
+    def accept(self, envelope: Envelope, payload: bytes) -> bytes:
+        """A message came in: our acknowledgement. PeerError if it is forged, replayed, out of order or not for us."""
+        message = envelope.message
+        parties = self.record.plan.parties
+        if message.receiver != self.record.party or message.sender >= len(parties):
+            raise PeerError("a message for another party", code="peer.wrong-party")
+        domain = self.desk.deployment.jobs
+        if recover(domain.digest(message.hash), envelope.signature) != parties[message.sender].recorder:
+            raise PeerError("the message is not signed by its sender", code="peer.signature")
+        if sha256(payload) != message.digest:
+            raise PeerError("the payload is not the one that was signed", code="peer.digest")
+        mine = self.desk.recorder.sign(domain.digest(acknowledgement_hash(message.hash)))
+        expected = self._expected[message.sender]
+        if message.sequence == expected - 1 and self._last.get(message.sender) == message.hash:
+            return mine
+        if message.sequence != expected:
+            raise PeerError(
+                "a message replayed or out of order", expected=expected, found=message.sequence, code="peer.sequence"
+            )
+        self.store.add_message(message, envelope.signature, mine)
+        self._expected[message.sender] = expected + 1
+        self._last[message.sender] = message.hash
+        self._inbox[message.sender, message.tag].put_nowait((message, payload))
+        return mine
+
+    async def receive(self, sender: int, tag: str, limit: int) -> tuple[Exchange, bytes]:
+        """The next message of a party under a tag; PeerError if none comes, or it is too long."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                message, payload = await self._inbox[sender, tag].get()
+        except TimeoutError:
+            raise PeerError("a peer's message did not come", found=f"party {sender}, {tag}", code="peer.late") from None
+        if len(payload) > limit:
+            raise PeerError(
+                "a peer's message is too long", expected=f"at most {limit}", found=len(payload), code="peer.oversized"
+            )
+        return Exchange(peer=sender, sequence=message.sequence, tag=tag, digest=message.digest), payload
+
+
+def problem(error: PlacetError) -> dict[str, Any]:
+    """An error as it travels to a peer."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "expected": error.expected,
+        "found": error.found,
+        "remedy": error.remedy,
+    }

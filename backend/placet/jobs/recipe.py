@@ -1,0 +1,45 @@
+"""Recipes: what every party runs, and how the consumer puts the parts together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from placet.core.errors import PlanError
+from placet.core.plan import Plan, Terms
+from placet.jobs.work import Work
+
+Run = Callable[[Work], Awaitable[None]]
+Combine = Callable[[Mapping[int, bytes], bytes], list[dict[str, Any]]]
+Check = Callable[[Plan, Terms], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`run` is the same function at every party; `combine` makes the result of the parts by party and of what the
+    consumer kept to itself; `check` refuses a plan that the recipe can't run (PlanError)."""
+
+    name: str
+    version: int
+    operations: int
+    on_withdrawal: Literal["drop", "abort"]
+    run: Run
+    combine: Combine
+    check: Check
+
+
+_RECIPES: dict[str, Recipe] = {}
+
+
+def register(recipe: Recipe) -> Recipe:
+    """Make a recipe known by its name."""
+    _RECIPES[recipe.name] = recipe
+    return recipe
+
+
+def recipe(name: str) -> Recipe:
+    """PlanError for a recipe that this version does not have."""
+    if name not in _RECIPES:
+        raise PlanError("unknown recipe", expected=", ".join(sorted(_RECIPES)), found=name)
+    return _RECIPES[name]

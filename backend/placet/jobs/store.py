@@ -1,0 +1,337 @@
+"""What a node keeps of its jobs: plans, attempts, steps, messages. Written before it is acted upon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from placet.core.errors import NotFoundError
+from placet.core.plan import Amendment, Plan, Seal, Terms
+from placet.core.trail import Message, SignedMessage, Step
+from placet.core.values import parse, to_hex
+
+metadata = sa.MetaData()
+_LARGE = 64 << 20
+
+
+class Phase(StrEnum):
+    """Where this party stands in an attempt."""
+
+    RUNNING = "running"
+    COMPUTED = "computed"
+    FAILED = "failed"
+
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("terms", sa.Text, nullable=False),
+    sa.Column("signatures", sa.Text, nullable=False),
+    sa.Column("party", sa.Integer, nullable=False),
+    sa.Column("seed", sa.LargeBinary, nullable=False),
+    sa.Column("ended", sa.String(32)),
+    sa.Column("result", sa.LargeBinary),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+prepared = sa.Table(
+    "job_prepared",
+    metadata,
+    sa.Column("commitment", sa.LargeBinary(32), primary_key=True),
+    sa.Column("seed", sa.LargeBinary, nullable=False),
+    sa.Column("offer", sa.LargeBinary(32), nullable=False),
+    sa.Column("root", sa.LargeBinary(32), nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+attempts = sa.Table(
+    "job_attempts",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("why", sa.String(200)),
+    sa.Column("roots", sa.Text, nullable=False),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("output", sa.LargeBinary),
+    sa.Column("private", sa.LargeBinary),
+)
+steps = sa.Table(
+    "job_steps",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("step", sa.Text, nullable=False),
+)
+messages = sa.Table(
+    "job_messages",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("sender", sa.Integer, primary_key=True),
+    sa.Column("receiver", sa.Integer, primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("acknowledgement", sa.LargeBinary, nullable=False),
+)
+agreements = sa.Table(
+    "job_agreements",
+    metadata,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("signatures", sa.Text, nullable=False),
+)
+moments = sa.Table(
+    "job_moments",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job", sa.LargeBinary(32), nullable=False, index=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.String(64), nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A job as this node agreed to it. `seed` is closed (see `sealing.Drawer`)."""
+
+    job: bytes
+    plan: Plan
+    terms: Terms
+    signatures: tuple[bytes, ...]
+    party: int
+    seed: bytes
+    ended: str | None
+    result: bytes | None
+    created: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """This party's part of an attempt; `key` and `private` are closed, `output` is the masked output."""
+
+    attempt: int
+    phase: Phase
+    why: str | None
+    roots: tuple[bytes, ...]
+    key: bytes | None
+    output: bytes | None
+    private: bytes | None
+
+
+def _hexes(values: Sequence[bytes]) -> str:
+    return json.dumps([to_hex(value) for value in values])
+
+
+def _bytes(text: str) -> tuple[bytes, ...]:
+    return tuple(bytes.fromhex(value[2:]) for value in json.loads(text))
+
+
+class Store:
+    """Synchronous and quick; each call is one transaction."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        metadata.create_all(engine)
+
+    def _one(self, query: sa.Select[Any]) -> sa.RowMapping | None:
+        with self._engine.connect() as connection:
+            return connection.execute(query).mappings().one_or_none()
+
+    def _all(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
+        with self._engine.connect() as connection:
+            return connection.execute(query).mappings().all()
+
+    def _write(self, *statements: sa.Executable) -> None:
+        with self._engine.begin() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def add(self, record: Record) -> None:
+        """A newly agreed job."""
+        self._write(
+            sa.insert(jobs).values(
+                job=record.job,
+                plan=record.plan.model_dump_json(),
+                terms=record.terms.model_dump_json(),
+                signatures=_hexes(record.signatures),
+                party=record.party,
+                seed=record.seed,
+                created=record.created,
+            )
+        )
+
+    def find(self, job: bytes) -> Record | None:
+        row = self._one(sa.select(jobs).where(jobs.c.job == job))
+        return None if row is None else _record(row)
+
+    def job(self, job: bytes) -> Record:
+        """NotFoundError if this node has not agreed to such a job."""
+        found = self.find(job)
+        if found is None:
+            raise NotFoundError("this node knows no such job", found=to_hex(job))
+        return found
+
+    def all(self, *, going: bool = False) -> list[Record]:
+        """All jobs, newest first; `going`: those that have not ended."""
+        query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job)
+        return [_record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
+
+    def signed(self, job: bytes, signatures: Sequence[bytes]) -> None:
+        self._write(sa.update(jobs).where(jobs.c.job == job).values(signatures=_hexes(signatures)))
+
+    def end(self, job: bytes, how: str) -> None:
+        self._write(sa.update(jobs).where(jobs.c.job == job).values(ended=how))
+
+    def keep_result(self, job: bytes, closed: bytes) -> None:
+        self._write(sa.update(jobs).where(jobs.c.job == job).values(result=closed))
+
+    def prepare(self, commitment: bytes, seed: bytes, offer: bytes, root: bytes, at: int) -> None:
+        """Remember what was offered to a sponsor; offers of a day ago are forgotten."""
+        values = {"commitment": commitment, "seed": seed, "offer": offer, "root": root, "created": at}
+        self._write(sa.delete(prepared).where(prepared.c.created < at - 86_400), sa.insert(prepared).values(values))
+
+    def prepared(self, commitment: bytes) -> sa.RowMapping | None:
+        return self._one(sa.select(prepared).where(prepared.c.commitment == commitment))
+
+    def begin(self, job: bytes, attempt: int, roots: Sequence[bytes]) -> None:
+        self._write(
+            sa.insert(attempts).values(job=job, attempt=attempt, phase=Phase.RUNNING.value, roots=_hexes(roots))
+        )
+
+    def attempt(self, job: bytes, attempt: int) -> Attempt | None:
+        row = self._one(sa.select(attempts).where(attempts.c.job == job, attempts.c.attempt == attempt))
+        return None if row is None else _attempt(row)
+
+    def attempts(self, job: bytes) -> list[Attempt]:
+        return [_attempt(r) for r in self._all(sa.select(attempts).where(attempts.c.job == job).order_by("attempt"))]
+
+    def fail(self, job: bytes, attempt: int, why: str) -> None:
+        """Only what is still running can fail."""
+        here = (attempts.c.job == job) & (attempts.c.attempt == attempt) & (attempts.c.phase == Phase.RUNNING.value)
+        self._write(sa.update(attempts).where(here).values(phase=Phase.FAILED.value, why=why[:200]))
+
+    def keep(self, job: bytes, attempt: int, **values: object) -> None:
+        """Columns of an attempt: key, output, private, phase."""
+        here = (attempts.c.job == job) & (attempts.c.attempt == attempt)
+        self._write(sa.update(attempts).where(here).values(**values))
+
+    def add_step(self, step: Step) -> None:
+        self._write(
+            sa.insert(steps).values(job=step.job, attempt=step.attempt, number=step.index, step=step.model_dump_json())
+        )
+
+    def steps(self, job: bytes, attempt: int | None = None) -> list[Step]:
+        query = sa.select(steps.c.step).where(steps.c.job == job).order_by(steps.c.attempt, steps.c.number)
+        rows = self._all(query if attempt is None else query.where(steps.c.attempt == attempt))
+        return [parse(Step, row["step"], limit=_LARGE) for row in rows]
+
+    def add_message(self, message: Message, signature: bytes, acknowledgement: bytes = b"") -> None:
+        self._write(
+            sa.insert(messages).values(
+                job=message.job,
+                attempt=message.attempt,
+                sender=message.sender,
+                receiver=message.receiver,
+                sequence=message.sequence,
+                message=message.model_dump_json(),
+                signature=signature,
+                acknowledgement=acknowledgement,
+            )
+        )
+
+    def acknowledge(self, message: Message, acknowledgement: bytes) -> None:
+        here = (
+            (messages.c.job == message.job)
+            & (messages.c.attempt == message.attempt)
+            & (messages.c.sender == message.sender)
+            & (messages.c.receiver == message.receiver)
+            & (messages.c.sequence == message.sequence)
+        )
+        self._write(sa.update(messages).where(here).values(acknowledgement=acknowledgement))
+
+    def messages(self, job: bytes, *, sender: int | None = None, receiver: int | None = None) -> list[SignedMessage]:
+        """In the order of attempt, peer and sequence."""
+        query = sa.select(messages).where(messages.c.job == job)
+        if sender is not None:
+            query = query.where(messages.c.sender == sender)
+        if receiver is not None:
+            query = query.where(messages.c.receiver == receiver)
+        order = (messages.c.attempt, messages.c.sender, messages.c.receiver, messages.c.sequence)
+        return [
+            SignedMessage(
+                message=parse(Message, row["message"]),
+                signature=bytes(row["signature"]),
+                acknowledgement=bytes(row["acknowledgement"]),
+            )
+            for row in self._all(query.order_by(*order))
+        ]
+
+    def agree(self, kind: str, content: Amendment | Seal, signatures: Sequence[bytes]) -> None:
+        """A seal or an amendment with the signatures that this node has; the latest replaces an earlier one."""
+        here = (
+            (agreements.c.job == content.job) & (agreements.c.attempt == content.attempt) & (agreements.c.kind == kind)
+        )
+        self._write(
+            sa.delete(agreements).where(here),
+            sa.insert(agreements).values(
+                job=content.job,
+                attempt=content.attempt,
+                kind=kind,
+                content=content.model_dump_json(),
+                signatures=_hexes(signatures),
+            ),
+        )
+
+    def agreed(self, job: bytes, kind: str) -> list[tuple[str, tuple[bytes, ...]]]:
+        """JSON text and signatures, by attempt."""
+        query = sa.select(agreements).where(agreements.c.job == job, agreements.c.kind == kind).order_by("attempt")
+        return [(row["content"], _bytes(row["signatures"])) for row in self._all(query)]
+
+    def note(self, job: bytes, at: int, status: str, **details: object) -> None:
+        """Something that a person following the job wants to know."""
+        self._write(sa.insert(moments).values(job=job, at=at, status=status, details=json.dumps(details)))
+
+    def moments(self, job: bytes, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
+        """(id, event) after a given id."""
+        query = sa.select(moments).where(moments.c.job == job, moments.c.id > after).order_by(moments.c.id)
+        return [(r["id"], {"status": r["status"], "at": r["at"], **json.loads(r["details"])}) for r in self._all(query)]
+
+
+def _record(row: sa.RowMapping) -> Record:
+    return Record(
+        job=bytes(row["job"]),
+        plan=parse(Plan, row["plan"]),
+        terms=parse(Terms, row["terms"]),
+        signatures=_bytes(row["signatures"]),
+        party=row["party"],
+        seed=bytes(row["seed"]),
+        ended=row["ended"],
+        result=None if row["result"] is None else bytes(row["result"]),
+        created=row["created"],
+    )
+
+
+def _attempt(row: sa.RowMapping) -> Attempt:
+    def octets(name: str) -> bytes | None:
+        return None if row[name] is None else bytes(row[name])
+
+    return Attempt(
+        attempt=row["attempt"],
+        phase=Phase(row["phase"]),
+        why=row["why"],
+        roots=_bytes(row["roots"]),
+        key=octets("key"),
+        output=octets("output"),
+        private=octets("private"),
+    )

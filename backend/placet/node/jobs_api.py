@@ -1,0 +1,176 @@
+"""Jobs over HTTP for the institution's scripts, their trail for auditors, and the peers' questions about them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from placet.core.errors import PeerError
+from placet.core.evidence import SignedEvidence
+from placet.core.trail import evidence_hash
+from placet.core.values import from_hex, parse, to_hex
+from placet.jobs.asking import (
+    MAX_ASKED,
+    About,
+    Agreed,
+    Amend,
+    AskSeal,
+    JobRequest,
+    Prepare,
+    Sign,
+)
+from placet.jobs.evidence import gather
+from placet.jobs.link import Acknowledged, unpack
+from placet.jobs.runner import Runner
+from placet.jobs.store import Record
+from placet.node.auth import Institution, InstitutionOrAuditor
+from placet.node.problems import problems
+
+router = APIRouter(tags=["jobs"])
+JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{64}$")]
+_EVENT_SECONDS = 3600
+
+
+class JobAnswer(BaseModel):
+    """A job as this node knows it. `status` is the last thing that happened."""
+
+    id: str
+    recipe: str
+    party: int
+    status: str
+    ended: str | None
+    attempt: int
+    deadline: int
+    settle_by: int
+
+
+class JobList(BaseModel):
+    jobs: list[JobAnswer]
+
+
+class ResultRow(BaseModel):
+    customer: str
+    total: str
+
+
+class JobResult(BaseModel):
+    """Totals are decimal strings in minor units."""
+
+    rows: list[ResultRow]
+
+
+def _runner(request: Request) -> Runner:
+    found: Runner = request.app.state.runner
+    return found
+
+
+def _answer(runner: Runner, record: Record) -> JobAnswer:
+    moments = runner.store.moments(record.job)
+    return JobAnswer(
+        id=to_hex(record.job),
+        recipe=record.terms.recipe,
+        party=record.party,
+        status=str(moments[-1][1]["status"]) if moments else "agreed",
+        ended=record.ended,
+        attempt=len(runner.store.attempts(record.job)),
+        deadline=record.plan.deadline,
+        settle_by=record.plan.settle_by,
+    )
+
+
+@router.post("/v1/jobs", status_code=202, response_model=JobAnswer, responses=problems(403, 409, 424, 503))
+async def start(request: Request, wanted: JobRequest, _: Institution) -> JobAnswer:
+    """Propose a job to its parties. 202 once all have signed its plan; the opening follows by itself."""
+    runner = _runner(request)
+    request.app.state.node.demand_chain()
+    return _answer(runner, await runner.start(wanted))
+
+
+@router.get("/v1/jobs", response_model=JobList, responses=problems(403))
+async def listed(request: Request, _: Institution) -> JobList:
+    """All jobs that this institution takes part in, newest first."""
+    runner = _runner(request)
+    return JobList(jobs=[_answer(runner, record) for record in runner.store.all()])
+
+
+@router.get("/v1/jobs/{job}", response_model=JobAnswer, responses=problems(403, 404))
+async def show(request: Request, job: JobId, _: Institution) -> JobAnswer:
+    """One job."""
+    runner = _runner(request)
+    return _answer(runner, runner.store.job(from_hex(job)))
+
+
+@router.get("/v1/jobs/{job}/events", responses=problems(403, 404))
+async def events(request: Request, job: JobId, _: Institution) -> StreamingResponse:
+    """Server-sent events: what happened so far, then what happens, until the job ends."""
+    runner = _runner(request)
+    record = runner.store.job(from_hex(job))
+    return StreamingResponse(_follow(runner, record.job), media_type="text/event-stream")
+
+
+async def _follow(runner: Runner, job: bytes) -> AsyncIterator[str]:
+    last = 0
+    for _ in range(_EVENT_SECONDS * 2):
+        ended = runner.store.job(job).ended
+        for number, event in runner.store.moments(job, last):
+            last = number
+            yield f"id: {number}\nevent: {event['status']}\ndata: {json.dumps(event)}\n\n"
+        if ended is not None:
+            return
+        await asyncio.sleep(0.5)
+
+
+@router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
+async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]:
+    """The result, for the job's consumer, once the job completed."""
+    return {"rows": await asyncio.to_thread(_runner(request).result, from_hex(job))}
+
+
+@router.get("/v1/jobs/{job}/trail", response_model=SignedEvidence, responses=problems(403, 404))
+async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Response:
+    """This party's signed evidence about a job: for auditors of the trust list, and the institution itself."""
+    runner = _runner(request)
+    evidence = await gather(runner, from_hex(job))
+    digest = runner.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
+    signed = SignedEvidence(evidence=evidence, signature=runner.desk.recorder.sign(digest))
+    return Response(signed.model_dump_json(), media_type="application/json")
+
+
+@router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobAnswer, responses=problems(403, 404, 409))
+async def cancel(request: Request, job: JobId, _: Institution) -> JobAnswer:
+    """Cancel a job before its opening; afterwards the contract refuses (StateError)."""
+    runner = _runner(request)
+    record = runner.store.job(from_hex(job))
+    await runner.cancel(record)
+    return _answer(runner, runner.store.job(record.job))
+
+
+async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:
+    """One question of another institution, by its name. PeerError for one that does not exist."""
+    agreement = runner.agreement
+    if what == "message":
+        acknowledgement = await runner.message(asker, *unpack(body))
+        return Acknowledged(signature=acknowledgement).model_dump_json().encode()
+    if what == "prepare":
+        told: BaseModel = await agreement.prepare(asker, parse(Prepare, body, limit=MAX_ASKED))
+    elif what == "sign":
+        told = await agreement.sign(asker, parse(Sign, body, limit=MAX_ASKED))
+    elif what == "agreed":
+        told = await runner.agreed(asker, parse(Agreed, body, limit=MAX_ASKED))
+    elif what == "standing":
+        told = await agreement.standing(asker, parse(About, body, limit=MAX_ASKED))
+    elif what == "roots":
+        told = await agreement.roots(asker, parse(About, body, limit=MAX_ASKED))
+    elif what == "amend":
+        told = await agreement.amend(asker, parse(Amend, body, limit=MAX_ASKED).amendment)
+    elif what == "seal":
+        told = await agreement.seal(asker, parse(AskSeal, body, limit=MAX_ASKED).seal)
+    else:
+        raise PeerError("no such question", found=what[:40], code="peer.question")
+    return told.model_dump_json().encode()

@@ -1,0 +1,266 @@
+"""A consortium on one machine: a chain, institutions with node and vault, an enroller; all real processes.
+
+Made with the `placet` program alone, as its users would. Used by the demo, the benchmarks and the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from placet.chain.deploy import deploy_token
+from placet.chain.local import LocalChain, dev_account, free_port
+from placet.core.signatures import Key
+
+PURPOSE = "https://w3id.org/dpv#CreditChecking"
+PLACET = (sys.executable, "-m", "placet.cli")
+REWARD = 1000
+
+
+@dataclass(frozen=True)
+class Member:
+    """An institution: its folder, its address, where its API is, its token."""
+
+    folder: Path
+    name: str
+    address: str
+    api: str
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": "Bearer " + (self.folder / "credential").read_text().strip()}
+
+    def get(self, path: str) -> Any:
+        answer = httpx.get(self.api + path, headers=self.authorization, timeout=60, trust_env=False)
+        return answer.raise_for_status().json()
+
+
+@dataclass
+class Consortium:
+    """Three providers and a consumer. `tables` has one CSV file a member."""
+
+    folder: Path
+    chain: LocalChain
+    members: dict[str, Member] = field(default_factory=dict)
+    offers: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    enroller: str = ""
+    token: str = ""
+    own_consent: str = ""
+
+    def run(self, *words: object) -> str:
+        """The program, as a user would run it; its stdout."""
+        done = subprocess.run(
+            [*PLACET, *map(str, words)], cwd=self.folder, env=self._env(), capture_output=True, text=True, timeout=300
+        )
+        if done.returncode:
+            raise RuntimeError(f"placet {' '.join(map(str, words))}: {done.stderr}")
+        return done.stdout
+
+    def _env(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PLACET_")}
+        return kept | {"NO_COLOR": "1", "PLACET_PASSPHRASE_FILE": str(self.folder / "passphrase")}
+
+    def start(self, name: str, *words: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [*PLACET, *words], cwd=self.folder, env=self._env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def start_vault(self, key: str) -> None:
+        self.start(f"{key}-vault", "vault", "--config", f"{key}-vault/vault.toml")
+
+    def start_node(self, key: str) -> None:
+        self.start(f"{key}-node", "node", "--config", f"{key}/node.toml")
+
+    def kill(self, name: str) -> None:
+        """SIGKILL."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def wait_healthy(self, key: str) -> None:
+        wait(lambda: _ok(f"{self.members[key].api}/healthz"), f"node {key}", self.folder / f"{key}-node.log")
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def request(self, **changes: Any) -> dict[str, Any]:
+        """A request for `asset-view` over all providers."""
+        providers = [k for k in self.members if k != "consumer"]
+        wanted: dict[str, Any] = {
+            "recipe": "asset-view",
+            "purpose": PURPOSE,
+            "parameters": {"identifier": "customer", "value": "balance"},
+            "providers": [
+                {"address": self.members[k].address, "offer": self.offers[k], "reward": str(REWARD)} for k in providers
+            ],
+            "own": {"offer": self.offers["consumer"], "consent": self.own_consent},
+            "token": self.token,
+        }
+        return wanted | changes
+
+    def begin(self, request: Mapping[str, Any]) -> str:
+        """Start a job at the consumer's node; its id."""
+        consumer = self.members["consumer"]
+        answer = httpx.post(
+            f"{consumer.api}/v1/jobs", json=request, headers=consumer.authorization, timeout=120, trust_env=False
+        )
+        if not answer.is_success:
+            raise RuntimeError(answer.text)
+        return str(answer.json()["id"])
+
+    def ended(self, job: str, seconds: float = 180) -> str:
+        """How a job ended at its consumer."""
+        consumer = self.members["consumer"]
+        wait(lambda: consumer.get(f"/v1/jobs/{job}")["ended"] is not None, "end of the job", None, seconds)
+        return str(consumer.get(f"/v1/jobs/{job}")["ended"])
+
+
+def wait(ready: Any, what: str, log: Path | None = None, seconds: float = 60) -> None:
+    """Until `ready` says yes; RuntimeError with the log after `seconds`."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise RuntimeError(f"no {what} within {seconds} s\n{log.read_text() if log else ''}")
+        time.sleep(0.1)
+
+
+def _ok(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def write_table(file: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with file.open("w", newline="") as sink:
+        table = csv.writer(sink)
+        table.writerow(header)
+        table.writerows(rows)
+
+
+@contextlib.contextmanager
+def consortium(
+    folder: Path,
+    names: Mapping[str, str],
+    balances: Mapping[str, Mapping[str, int]],
+    customers: Sequence[str],
+    *,
+    block_time: float | None = 1,
+    confirmations: int = 1,
+    say: Any = lambda text: None,
+) -> Iterator[Consortium]:
+    """`names` by key, with `consumer` among them; `balances` by provider; `customers` are the consumer's list."""
+    (folder / "passphrase").touch(0o600)
+    (folder / "passphrase").write_text("only for this consortium\n")
+    with LocalChain(block_time=block_time) as chain:
+        made = Consortium(folder, chain)
+        try:
+            _found(made, names, confirmations, say)
+            _stock(made, balances, customers)
+            say("starting a node and a vault for each institution, and the identity service")
+            for key in names:
+                made.start_vault(key)
+                made.start_node(key)
+            made.start("enroller", "identity", "--config", "registry/identity.toml")
+            for key in names:
+                made.wait_healthy(key)
+            wait(lambda: _ok(f"{made.enroller}/healthz"), "identity service", folder / "enroller.log")
+            say("offers on chain")
+            _offer(made)
+            yield made
+        finally:
+            made.stop()
+
+
+def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: Any) -> None:
+    url = made.chain.url
+    say("deploying the contracts")
+    made.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", confirmations)
+    entries, keys = [], []
+    for key, name in names.items():
+        api, peer = free_port(), free_port()
+        made.run(
+            *("init", key, "--name", name, "--chain-url", url, "--deployment", "deployment.json"),
+            *("--trust", "trust.json", "--api-port", api, "--peer-port", peer),
+        )
+        entry = json.loads((made.folder / key / "entry.json").read_text())
+        made.members[key] = Member(made.folder / key, name, entry["address"], entry["api"])
+        with (made.folder / key / "node.toml").open("a") as sink:
+            sink.write("\n[limits]\ndrafts_per_client_minute = 1000000\nrequests_per_client_minute = 1000000\n")
+            sink.write("consents_per_minute = 1000000\n")
+        entries.append(f"{key}/entry.json")
+        keys += [made.run("key", "show", f"{key}/keys/{k}.json").strip() for k in ("signer", "recorder")]
+    port = free_port()
+    made.enroller = f"http://127.0.0.1:{port}"
+    made.run("identity", "init", "registry", "--name", "Registry", "--deployment", "deployment.json", "--port", port)
+    made.run("key", "new", "auditor.json")
+    auditor = made.run("key", "show", "auditor.json").strip()
+    made.run("trust", "add", "trust.json", *entries, "registry/entry.json")
+    trust = json.loads((made.folder / "trust.json").read_text())
+    trust["auditors"] = [{"address": auditor, "name": "Auditor"}]
+    (made.folder / "trust.json").write_text(json.dumps(trust))
+    made.run("chain", "fund", "--url", url, *keys)
+    consumer = bytes.fromhex(made.members["consumer"].address[2:])
+    made.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {consumer: 10**9}).hex()
+
+
+def _stock(made: Consortium, balances: Mapping[str, Mapping[str, int]], customers: Sequence[str]) -> None:
+    for key, held in balances.items():
+        write_table(made.folder / f"{key}.csv", ("customer", "balance"), list(held.items()))
+        made.run(
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", "accounts", "--file", f"{key}.csv"),
+            *("--identifier", "customer", "--column", "balance=balance:integer"),
+        )
+    write_table(made.folder / "consumer.csv", ("customer", "since"), [(c, 2020) for c in customers])
+    made.run(
+        *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "customers", "--file", "consumer.csv"),
+        *("--identifier", "customer", "--column", "since=since:integer"),
+    )
+    subjects = sorted({c for held in balances.values() for c in held})
+    (made.folder / "subjects").write_text("\n".join(subjects) + "\n")
+    made.run("identity", "add", "registry/register.csv", "--from", "subjects", "--codes", "codes.csv")
+    with (made.folder / "codes.csv").open() as source:
+        rows = list(csv.reader(source))
+    made.codes = {row[0]: row[1] for row in rows if row[0] in set(subjects)}
+
+
+def _offer(made: Consortium) -> None:
+    parties = ",".join(m.address for m in made.members.values())
+    consumer = made.members["consumer"].address
+    for key in made.members:
+        own = key == "consumer"
+        answer = made.run(
+            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
+            *("--consumer", consumer, "--purpose", "CreditChecking", "--operations", "PSI,MPC", "--output", "total"),
+            *("--columns", "customer" if own else "customer,balance", "--recipes", "asset-view"),
+            *("--parties", parties, "--json", *(("--own",) if own else ())),
+        )
+        made.offers[key] = json.loads(answer)["offer"]
+    granted = made.run(
+        "grant", "--config", "consumer/node.toml", "--offer", made.offers["consumer"], "--uses", 1000, "--json"
+    )
+    made.own_consent = json.loads(granted)["consent"]
