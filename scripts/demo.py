@@ -1,0 +1,155 @@
+"""Customers consent, three institutions compute for a fourth, the trail is audited, six attacks are refused."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from consortium import Consortium, consortium
+from demo_attacks import ATTACKS, Scene
+
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import from_hex
+from placet.owner.client import OwnerClient
+
+NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
+SEED = 20260101
+
+
+class Teller:
+    """Says what happens: on stdout for people, on stderr if stdout is for a program. Keeps the time of each part."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.parts: dict[str, float] = {}
+        self._since = time.perf_counter()
+
+    def say(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    def part(self, name: str) -> None:
+        """End a part."""
+        now = time.perf_counter()
+        self.parts[name] = round(now - self._since, 1)
+        self._since = now
+
+
+def town() -> tuple[dict[str, dict[str, int]], list[str]]:
+    """Seeded balances in cents by provider, and the consumer's customers."""
+    chance = random.Random(SEED)
+    people = [f"P{number:04}" for number in range(60)]
+    balances = {
+        key: {person: chance.randrange(-50_000, 5_000_000) for person in chance.sample(people, 30)}
+        for key in NAMES
+        if key != "consumer"
+    }
+    return balances, sorted(chance.sample(people, 40))
+
+
+async def consents(made: Consortium, balances: dict[str, dict[str, int]], willing: set[str], scene: Scene) -> int:
+    """Each willing customer consents at each institution that knows him."""
+    deployment = Deployment.model_validate_json((made.folder / "deployment.json").read_bytes())
+    trust = TrustList.model_validate_json((made.folder / "trust.json").read_bytes())
+    until = int(time.time()) + 30 * 86_400
+    async with OwnerClient(deployment, trust) as client:
+        given = []
+        for key, held in balances.items():
+            offered = await client.offer(made.members[key].api, from_hex(made.offers[key]))
+            given += await asyncio.gather(
+                *(
+                    client.give(offered, person, made.codes[person], made.enroller, not_after=until, uses=5)
+                    for person in held
+                    if person in willing
+                )
+            )
+    scene.deployment, scene.trust, scene.given = deployment, trust, given
+    return len(given)
+
+
+def anchored(made: Consortium) -> None:
+    """Wait until every relay has anchored what it took on."""
+    for member in made.members.values():
+        for _ in range(600):
+            listed = member.get("/v1/consents")["consents"]
+            if all(consent["status"] == "given" for consent in listed):
+                break
+            time.sleep(0.1)
+
+
+def main() -> int:
+    """0 if the result is right, the trail intact and every attack refused."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON line at the end of stdout")
+    parser.add_argument("--report", type=Path, default=Path("demo-report.html"), help="where the audit report goes")
+    options = parser.parse_args()
+    teller = Teller(sys.stderr if options.json else sys.stdout)
+    balances, customers = town()
+    willing = {person for held in balances.values() for person in held if int(person[1:]) % 4}
+    started = time.perf_counter()
+    with (
+        tempfile.TemporaryDirectory(prefix="placet-demo-") as folder,
+        consortium(Path(folder), NAMES, balances, customers, say=teller.say) as made,
+    ):
+        teller.part("start")
+        scene = Scene(made, balances, customers)
+        number = asyncio.run(consents(made, balances, willing, scene))
+        anchored(made)
+        teller.say(f"{len(willing)} customers gave {number} consents; their relays anchored them in batches")
+        teller.part("consents")
+        time.sleep(2.5)
+        job = made.begin(made.request())
+        teller.say(f"job {job}: plan signed by four institutions")
+        ended = made.ended(job)
+        rows = made.members["consumer"].get(f"/v1/jobs/{job}/result")["rows"]
+        expected = {c: sum(held.get(c, 0) for held in balances.values()) if c in willing else 0 for c in customers}
+        right = {row["customer"]: int(row["total"]) for row in rows} == expected
+        same = "exactly" if right else "NOT"
+        teller.say(f"job {ended}: totals of {len(rows)} customers, {same} the plaintext answer")
+        teller.part("job")
+        report = options.report.absolute()
+        verdict = audit(made, job, report)
+        teller.say(f"audit: {verdict}; report in {report}")
+        teller.part("audit")
+        refused = 0
+        for name, attack in ATTACKS.items():
+            why = attack(scene)
+            refused += why is not None
+            teller.say(f"attack: {name}: {'refused (' + why + ')' if why else 'NOT REFUSED'}")
+        teller.part("attacks")
+    summary = {
+        "job": job,
+        "verdict": verdict,
+        "customers": len(customers),
+        "consenting": sum(1 for c in customers if c in willing),
+        "attacks_refused": refused,
+        "seconds": {"all": round(time.perf_counter() - started, 1), **teller.parts},
+    }
+    if options.json:
+        print(json.dumps(summary))
+    else:
+        teller.say(f"took {summary['seconds']}")
+    return 0 if right and verdict == "intact" and refused == len(ATTACKS) else 1
+
+
+def audit(made: Consortium, job: str, report: Path) -> str:
+    """The verdict of an auditor with nothing but the chain, the two files and his key."""
+    answer = made.run(
+        *("audit", job, "--url", made.chain.url, "--deployment", "deployment.json", "--trust", "trust.json"),
+        *("--key", "auditor.json", "--html", report, "--json"),
+    )
+    return str(json.loads(answer)["verdict"])
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except httpx.HTTPError as error:
+        sys.exit(f"a process did not answer: {type(error).__name__}")
