@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -200,8 +203,8 @@ def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: 
     url = made.chain.url
     say("deploying the contracts")
     made.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", confirmations)
-    entries, keys = [], []
-    for key, name in names.items():
+
+    def found(key: str, name: str) -> None:
         api, peer = free_port(), free_port()
         made.run(
             *("init", key, "--name", name, "--chain-url", url, "--deployment", "deployment.json"),
@@ -212,8 +215,10 @@ def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: 
         with (made.folder / key / "node.toml").open("a") as sink:
             sink.write("\n[limits]\ndrafts_per_client_minute = 1000000\nrequests_per_client_minute = 1000000\n")
             sink.write("consents_per_minute = 1000000\n")
-        entries.append(f"{key}/entry.json")
-        keys += [made.run("key", "show", f"{key}/keys/{k}.json").strip() for k in ("signer", "recorder")]
+
+    _together(*(functools.partial(found, key, name) for key, name in names.items()))
+    made.members = {key: made.members[key] for key in names}
+    entries = [f"{key}/entry.json" for key in names]
     port = free_port()
     made.enroller = f"http://127.0.0.1:{port}"
     made.run("identity", "init", "registry", "--name", "Registry", "--deployment", "deployment.json", "--port", port)
@@ -223,23 +228,37 @@ def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: 
     trust = json.loads((made.folder / "trust.json").read_text())
     trust["auditors"] = [{"address": auditor, "name": "Auditor"}]
     (made.folder / "trust.json").write_text(json.dumps(trust))
-    made.run("chain", "fund", "--url", url, *keys)
+    made.run("chain", "fund", "--url", url, *(address for key in names for address in _accounts(made.folder / key)))
     consumer = bytes.fromhex(made.members["consumer"].address[2:])
     made.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {consumer: 10**9}).hex()
 
 
+def _accounts(folder: Path) -> tuple[str, str]:
+    """The accounts of a node that pay for gas: signer and recorder."""
+    signer, recorder = re.findall(r'(?:address|recorder) = "(0x[0-9a-f]{40})"', (folder / "node.toml").read_text())
+    return signer, recorder
+
+
+def _together(*works: Callable[[], object]) -> None:
+    """Several pieces of work at once; the first error counts."""
+    with ThreadPoolExecutor(max_workers=len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result()
+
+
 def _stock(made: Consortium, balances: Mapping[str, Mapping[str, int]], customers: Sequence[str]) -> None:
     for key, held in balances.items():
-        write_table(made.folder / f"{key}.csv", ("customer", "balance"), list(held.items()))
+        write_table(made.folder / f"{key}.csv", ("customer", "value"), list(held.items()))
+    write_table(made.folder / "consumer.csv", ("customer", "value"), [(c, 0) for c in customers])
+
+    def import_(key: str) -> None:
+        table = "accounts" if key in balances else "customers"
         made.run(
-            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", "accounts", "--file", f"{key}.csv"),
-            *("--identifier", "customer", "--column", "balance=balance:integer"),
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.csv"),
+            *("--identifier", "customer", "--column", "balance=value:integer"),
         )
-    write_table(made.folder / "consumer.csv", ("customer", "since"), [(c, 2020) for c in customers])
-    made.run(
-        *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "customers", "--file", "consumer.csv"),
-        *("--identifier", "customer", "--column", "since=since:integer"),
-    )
+
+    _together(*(functools.partial(import_, key) for key in made.members))
     subjects = sorted({c for held in balances.values() for c in held})
     (made.folder / "subjects").write_text("\n".join(subjects) + "\n")
     made.run("identity", "add", "registry/register.csv", "--from", "subjects", "--codes", "codes.csv")
@@ -251,7 +270,8 @@ def _stock(made: Consortium, balances: Mapping[str, Mapping[str, int]], customer
 def _offer(made: Consortium) -> None:
     parties = ",".join(m.address for m in made.members.values())
     consumer = made.members["consumer"].address
-    for key in made.members:
+
+    def offer(key: str) -> None:
         own = key == "consumer"
         answer = made.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
@@ -260,6 +280,8 @@ def _offer(made: Consortium) -> None:
             *("--parties", parties, "--json", *(("--own",) if own else ())),
         )
         made.offers[key] = json.loads(answer)["offer"]
+
+    _together(*(functools.partial(offer, key) for key in made.members))
     granted = made.run(
         "grant", "--config", "consumer/node.toml", "--offer", made.offers["consumer"], "--uses", 1000, "--json"
     )
