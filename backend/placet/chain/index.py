@@ -134,6 +134,13 @@ class Index:
             for order, event in enumerate(self._ended(offer, at))
         }
 
+    def ended_count(self, offer: bytes) -> int:
+        """How many consents of an offer have ended, as far as is indexed."""
+        names = (events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__)
+        chosen = select(func.count()).select_from(logs).where(logs.c.offer == offer, logs.c.name.in_(names))
+        with self._engine.connect() as connection:
+            return int(connection.execute(chosen).scalar_one())
+
     def jobs(self, at: int | None = None) -> list[bytes]:
         """The ids of all opened or cancelled jobs, in order."""
         begun = logs.c.name.in_((events.JobOpened.__name__, events.JobCancelled.__name__))

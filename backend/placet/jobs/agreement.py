@@ -7,17 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.core.consent import Status
-from placet.core.errors import ConsentError, PlanError, StateError
+from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
-from placet.core.plan import Amendment, Party, Plan, Seal, Terms, demand_fit, key_hash
+from placet.core.plan import Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.trail import trail_head, trail_start
-from placet.core.values import ZERO32, to_hex
-from placet.jobs.asking import About, Prepare, Prepared, Roots, Sign, Signed, Standing
+from placet.core.values import ZERO32, Value, parse, to_hex
+from placet.jobs.asking import (
+    MAX_ASKED,
+    About,
+    Agreed,
+    Amend,
+    AskSeal,
+    Prepare,
+    Prepared,
+    Roots,
+    Sign,
+    Signed,
+    Standing,
+)
 from placet.jobs.certificates import tls_key
 from placet.jobs.desk import Desk
 from placet.jobs.recipe import recipe
@@ -27,6 +41,7 @@ from placet.jobs.work import masked_outputs
 
 LONGEST = 30 * 86_400
 """Seconds from now to `settleBy` at the most."""
+Answer = Callable[[bytes, Any], Awaitable[Value]]
 
 
 class Agreement:
@@ -36,6 +51,23 @@ class Agreement:
         self.desk = desk
         self.store = store
         self.drawer = Drawer(desk.hpke)
+        self._questions: dict[str, tuple[type[Value], Answer]] = {
+            "prepare": (Prepare, self.prepare),
+            "sign": (Sign, self.sign),
+            "agreed": (Agreed, self.agreed),
+            "alive": (About, self.alive),
+            "standing": (About, self.standing),
+            "roots": (About, self.roots),
+            "amend": (Amend, self.amend),
+            "seal": (AskSeal, self.seal),
+        }
+
+    async def answer(self, asker: bytes, what: str, asked: bytes | Value) -> Value:
+        """A question of another institution, or of this one itself, by its name. PeerError for an unknown one."""
+        if what not in self._questions:
+            raise PeerError("no such question", found=what[:40], code="peer.question")
+        model, method = self._questions[what]
+        return await method(asker, parse(model, asked, limit=MAX_ASKED) if isinstance(asked, bytes) else asked)
 
     async def prepare(self, asker: bytes, wanted: Prepare) -> Prepared:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no."""
@@ -108,7 +140,7 @@ class Agreement:
             now = await asyncio.to_thread(self.desk.chain.now)
             signatures = tuple(signature if signer == self.desk.address else b"" for signer in plan.signers)
             self.store.add(Record(job, plan, terms, signatures, party, seed, None, None, now))
-            self.store.note(job, now, "agreed", recipe=terms.recipe)
+            self.store.note(job, "agreed", recipe=terms.recipe)
 
     async def demand_plan(self, plan: Plan, terms: Terms) -> None:
         """PlanError unless plan and terms are sound, and this party's own entry is its own."""
@@ -131,6 +163,21 @@ class Agreement:
         mine = plan.parties[plan.party_of(desk.address)]
         if (mine.recorder, mine.payee, mine.tls_key) != (desk.recorder.address, desk.address, desk.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
+
+    async def agreed(self, asker: bytes, told: Agreed) -> Agreed:
+        """The consumer shows the fully signed plan."""
+        record = self._own(asker, told.job)
+        demand_signatures("the plan", record.plan.signers, told.signatures, told.job, self.desk.chain.verifiers)
+        self.store.signed(told.job, told.signatures)
+        return told
+
+    async def alive(self, asker: bytes, about: About) -> Standing:
+        """Is this party still at an attempt? For every party that waits for a message of ours."""
+        record = self.store.job(about.job)
+        if asker not in {party.signer for party in record.plan.parties}:
+            raise PeerError("not a party of this job", found=to_hex(asker), code="peer.wrong-party")
+        attempt = self.store.attempt(about.job, about.attempt)
+        return Standing(state="waiting" if attempt is None else attempt.phase.value)
 
     async def standing(self, asker: bytes, about: About) -> Standing:
         """How far this party is in an attempt."""
@@ -184,8 +231,9 @@ class Agreement:
                 return event.roots
         raise StateError("no such attempt on chain", found=attempt, code="peer.early")
 
-    async def amend(self, asker: bytes, amendment: Amendment) -> Signed:
+    async def amend(self, asker: bytes, asked: Amend) -> Signed:
         """Sign a new attempt if its part is right and every epoch is the chain's."""
+        amendment = asked.amendment
         record = self._own(asker, amendment.job)
         state = await asyncio.to_thread(self.desk.chain.job, amendment.job)
         if state.status is not JobStatus.OPEN or amendment.attempt != state.attempt + 1:
@@ -200,9 +248,10 @@ class Agreement:
             self.store.fail(record.job, state.attempt, "amended")
         return Signed(signature=self.desk.signer.sign(self.desk.deployment.jobs.digest(amendment.struct_hash())))
 
-    async def seal(self, asker: bytes, seal: Seal) -> Signed:
+    async def seal(self, asker: bytes, asked: AskSeal) -> Signed:
         """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, every
         epoch the chain's, and no leaf dead at the latest block (ConsentError `consent.withdrawn` otherwise)."""
+        seal = asked.seal
         record = self._own(asker, seal.job)
         plan, mine = record.plan, record.party
         state = await asyncio.to_thread(self.desk.chain.job, seal.job)
@@ -225,18 +274,12 @@ class Agreement:
         if plan.parties[mine].signer == plan.consumer:
             self._demand_received(record, attempt, seal)
         await self._demand_epochs(record, seal.epochs)
-        first = plan.input_offset(mine)
-        for number, chosen in enumerate(plan.parties[mine].inputs, first):
-            if chosen.named:
-                dead = await self._named_dead(chosen.consent)
-            else:
-                dead = bool(await self.desk.vault.dead(chosen.offer, attempt.roots[number]))
-            if dead:
-                raise ConsentError(
-                    "a consent in this attempt was withdrawn or revoked",
-                    remedy="a new attempt without it",
-                    code="consent.withdrawn",
-                )
+        if await self.dead_inputs(record, attempt):
+            raise ConsentError(
+                "a consent in this attempt was withdrawn or revoked",
+                remedy="a new attempt without it",
+                code="consent.withdrawn",
+            )
         return Signed(signature=self.desk.signer.sign(self.desk.deployment.jobs.digest(seal.struct_hash())))
 
     def _demand_received(self, record: Record, attempt: Attempt, seal: Seal) -> None:
@@ -246,7 +289,21 @@ class Agreement:
             if sha256(masked) != seal.outputs[party]:
                 raise PlanError("a masked output is not the one received", found=f"party {party}", code="plan.seal")
 
-    async def _named_dead(self, consent: bytes) -> bool:
+    async def dead_inputs(self, record: Record, attempt: Attempt) -> list[int]:
+        """The numbers of this party's inputs in which a consent has died by the latest block."""
+        found = []
+        first = record.plan.input_offset(record.party)
+        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
+            if chosen.named:
+                dead = await self.named_dead(chosen.consent)
+            else:
+                dead = bool(await self.desk.vault.dead(chosen.offer, attempt.roots[number]))
+            if dead:
+                found.append(number)
+        return found
+
+    async def named_dead(self, consent: bytes) -> bool:
+        """Was a consent that a plan names withdrawn or revoked?"""
         return (await asyncio.to_thread(self.desk.chain.consent, consent)).status is not Status.GIVEN
 
     async def _demand_epochs(self, record: Record, epochs: tuple[int, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +11,7 @@ from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
 from placet.jobs.recipe import Recipe, register
-from placet.jobs.work import Work, name_of
+from placet.jobs.work import Work, name_of, together
 from placet.protocols import psi
 from placet.protocols.mpc import additive
 from placet.protocols.order import restore, secret_permutation
@@ -82,7 +81,7 @@ async def _consume(work: Work) -> None:
     order = secret_permutation(len(customers), work.job_entropy(b"permutation"))
     identifiers = [customer.encode() for customer in customers]
     async with work.step("psi-arrange", "psi.ecdh-x25519/1", opened) as step:
-        await asyncio.gather(
+        await together(
             *(
                 psi.arrange(
                     step,

@@ -16,12 +16,15 @@ from placet.core.hashing import canonical, sha256
 from placet.core.signatures import recover
 from placet.core.trail import Exchange, Message, acknowledgement_hash
 from placet.core.values import Signature, Value, parse
+from placet.jobs.asking import About, Standing
 from placet.jobs.desk import Desk
 from placet.jobs.store import Record, Store
 
 MAX_PAYLOAD = 64 << 20
 PATIENCE = 60.0
-"""Seconds for which a message is tried again, and for which one is waited for."""
+"""Seconds for which a peer that is not there is tried again."""
+ASK_AGAIN = 10.0
+"""Seconds of silence after which a peer is asked whether it is still at work."""
 
 
 class Envelope(Value):
@@ -81,7 +84,7 @@ class Link:
             signature = self.desk.recorder.sign(domain.digest(message.hash))
             self.store.add_message(message, signature)
             body = pack(Envelope(message=message, signature=signature), payload)
-            answer = await self._deliver(party.signer, body)
+            answer = await self._deliver(party.signer, "message", body)
             acknowledgement = parse(Acknowledged, answer, limit=8192).signature
             if recover(domain.digest(acknowledgement_hash(message.hash)), acknowledgement) != party.recorder:
                 raise SignatureError("the acknowledgement is not the receiver's", found=f"party {receiver}")
@@ -89,12 +92,12 @@ class Link:
             self._sent[receiver] += 1
         return Exchange(peer=receiver, sequence=message.sequence, tag=tag, digest=message.digest)
 
-    async def _deliver(self, to: bytes, body: bytes) -> bytes:
+    async def _deliver(self, to: bytes, what: str, body: bytes) -> bytes:
         peer = self.desk.trust.institution(to)
         end = asyncio.get_running_loop().time() + PATIENCE
         while True:
             try:
-                return await self.desk.peers.call(peer, "message", body, limit=8192)
+                return await self.desk.peers.call(peer, what, body, limit=8192)
             except PlacetError as error:
                 late = asyncio.get_running_loop().time() > end
                 if late or error.code not in ("peer.unreachable", "peer.early"):
@@ -127,17 +130,30 @@ class Link:
         return mine
 
     async def receive(self, sender: int, tag: str, limit: int) -> tuple[Exchange, bytes]:
-        """The next message of a party under a tag; PeerError if none comes, or it is too long."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                message, payload = await self._inbox[sender, tag].get()
-        except TimeoutError:
-            raise PeerError("a peer's message did not come", found=f"party {sender}, {tag}", code="peer.late") from None
+        """The next message of a party under a tag; PeerError if the party has given up or gone, or it is too long."""
+        inbox = self._inbox[sender, tag]
+        while inbox.empty():
+            try:
+                async with asyncio.timeout(ASK_AGAIN):
+                    message, payload = await inbox.get()
+                    break
+            except TimeoutError:
+                await self._demand_alive(sender, tag)
+        else:
+            message, payload = inbox.get_nowait()
         if len(payload) > limit:
             raise PeerError(
                 "a peer's message is too long", expected=f"at most {limit}", found=len(payload), code="peer.oversized"
             )
         return Exchange(peer=sender, sequence=message.sequence, tag=tag, digest=message.digest), payload
+
+    async def _demand_alive(self, sender: int, tag: str) -> None:
+        """A party that works on its part may take its time: the job's deadline ends what nobody else does."""
+        about = About(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
+        answer = await self._deliver(self.record.plan.parties[sender].signer, "alive", about)
+        state = parse(Standing, answer, limit=8192).state
+        if state in ("computed", "failed") and self._inbox[sender, tag].empty():
+            raise PeerError("a peer's message will not come", found=f"party {sender}, {tag}: {state}", code="peer.late")
 
 
 def problem(error: PlacetError) -> dict[str, Any]:

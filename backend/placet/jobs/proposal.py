@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+from typing import cast
 
-from placet.core.errors import ConfigError, PeerError, PlacetError, PlanError
-from placet.core.plan import Plan, Terms
+from placet.core.consent import Status
+from placet.core.errors import ConfigError, ConsentError, PeerError, PlacetError, PlanError, StateError
+from placet.core.plan import Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
 from placet.jobs.agreement import Agreement, consumer_key, own_party
 from placet.jobs.asking import MAX_ANSWER, Agreed, JobRequest, Prepare, Prepared, Provider, Sign, Signed
+from placet.jobs.intents import SECONDS, Intents
 from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
 
 TRIES = 20
+APPROVALS = 20
 
 
 class Asking:
-    """Ask parties, each by the address in the trust list."""
+    """Ask parties, each by the address in the trust list, and this institution as one of them."""
 
     def __init__(self, agreement: Agreement) -> None:
         self.agreement = agreement
@@ -26,6 +31,8 @@ class Asking:
 
     async def ask(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
         """One party's answer; tried again for a while where it is only not there yet."""
+        if party == self.desk.address:
+            return cast(V, await self.agreement.answer(party, what, question))
         peer = self.desk.trust.institution(party)
         for attempt in range(TRIES):
             try:
@@ -56,6 +63,10 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
     )
     seed = secrets.token_bytes(32)
     own = await asyncio.to_thread(chain.consent, request.own.consent)
+    if own.status is not Status.GIVEN:
+        raise ConsentError(
+            "the consumer's own consent is not given", found=own.status.name.lower(), code="consent.dead"
+        )
     own_offer = await asyncio.to_thread(chain.offer, request.own.offer)
     terms = Terms(
         recipe=known.name,
@@ -104,17 +115,24 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
     await agreement.keep(
         plan, terms, len(request.providers), agreement.drawer.close(b"seed", seed), desk.signer.sign(job)
     )
-    signed = await asyncio.gather(
-        *(asking.ask(p.address, "sign", Sign(plan=plan, terms=terms), Signed) for p in request.providers)
-    )
-    for party, answer in zip(plan.parties, signed, strict=False):
-        desk.chain.verifiers.demand("the plan", party.signer, job, answer.signature)
-    mine = desk.signer.sign(job)
-    signatures = (*(s.signature for s in signed), mine, b"", b"")
+    try:
+        signatures = await _signatures(asking, plan, terms, [p.address for p in request.providers])
+    except PlacetError:
+        agreement.store.end(job, "refused")
+        agreement.store.note(job, "refused")
+        raise
     agreement.store.signed(job, signatures)
-    for provider in request.providers:
-        await asking.ask(provider.address, "agreed", Agreed(job=job, signatures=signatures), Agreed)
     return agreement.store.job(job)
+
+
+async def _signatures(asking: Asking, plan: Plan, terms: Terms, providers: list[bytes]) -> tuple[bytes, ...]:
+    """The plan's signatures of all parties, and empty ones for consumer and sponsor, who is the last party."""
+    desk = asking.desk
+    job = plan.job(desk.deployment.jobs)
+    answers = await asyncio.gather(*(asking.ask(p, "sign", Sign(plan=plan, terms=terms), Signed) for p in providers))
+    signatures = (*(answer.signature for answer in answers), desk.signer.sign(job), b"", b"")
+    demand_signatures("the plan", plan.signers, signatures, job, desk.chain.verifiers)
+    return signatures
 
 
 def _entry(provider: Provider, brought: Prepared) -> dict[str, object]:
@@ -132,23 +150,37 @@ def _entry(provider: Provider, brought: Prepared) -> dict[str, object]:
     }
 
 
-async def open_job(asking: Asking, record: Record) -> None:
-    """Approve the rewards and send the opening. Reverted where the contract says no, ChainError if it is late."""
-    desk, plan = asking.desk, record.plan
-    if plan.sponsor != desk.address:
-        raise ConfigError("only the sponsor opens a job")
-    if plan.total_reward:
+class Opening:
+    """Approves the rewards and sends the opening, one job after the other: allowances are one number an account."""
+
+    def __init__(self, asking: Asking, intents: Intents) -> None:
+        self._asking = asking
+        self._intents = intents
+        self._one = asyncio.Lock()
+
+    async def send(self, record: Record) -> None:
+        """Reverted where the contract says no; PeerError or ChainError if somebody is not there yet."""
+        desk, plan = self._asking.desk, record.plan
+        if plan.sponsor != desk.address:
+            raise ConfigError("only the sponsor opens a job")
+        told = Agreed(job=record.job, signatures=record.signatures)
+        for party in plan.parties[:-1]:
+            await self._asking.ask(party.signer, "agreed", told, Agreed)
+        async with self._one:
+            if plan.total_reward:
+                await self._approve(record)
+            await self._intents.carry(f"open:{record.job.hex()}", desk.calls.open(plan, record.signatures))
+
+    async def _approve(self, record: Record) -> None:
+        desk, plan = self._asking.desk, record.plan
         escrow = desk.deployment.reward_escrow.address
-        allowed = await asyncio.to_thread(desk.chain.allowance, plan.token, desk.address, escrow)
-        intent = f"approve:{record.job.hex()}"
-        if desk.sender.outcome(intent) is None:
-            call = desk.calls.approve(plan.token, escrow, allowed + plan.total_reward)
-            try:
-                desk.sender.submit(intent, call, desk.address)
-            except PlacetError as error:
-                if error.code != "state":
-                    raise
-        await desk.sender.wait(intent, 60.0)
-    intent = f"open:{record.job.hex()}"
-    desk.sender.submit(intent, desk.calls.open(plan, record.signatures), desk.recorder.address)
-    await desk.sender.wait(intent, 60.0)
+        for number in range(APPROVALS):
+            if await asyncio.to_thread(desk.chain.allowance, plan.token, desk.address, escrow) >= plan.total_reward:
+                return
+            intent = f"approve:{record.job.hex()}:{number}"
+            if desk.sender.outcome(intent) is not None:
+                continue
+            with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
+                desk.sender.submit(intent, desk.calls.approve(plan.token, escrow, plan.total_reward), desk.address)
+            await desk.sender.wait(intent, SECONDS)
+        raise StateError("the rewards' allowance is used up again and again", expected=plan.total_reward)

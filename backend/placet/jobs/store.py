@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -95,7 +96,7 @@ moments = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("job", sa.LargeBinary(32), nullable=False, index=True),
-    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
     sa.Column("status", sa.String(64), nullable=False),
     sa.Column("details", sa.Text, nullable=False),
 )
@@ -221,8 +222,13 @@ class Store:
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt) & (attempts.c.phase == Phase.RUNNING.value)
         self._write(sa.update(attempts).where(here).values(phase=Phase.FAILED.value, why=why[:200]))
 
-    def keep(self, job: bytes, attempt: int, **values: object) -> None:
-        """Columns of an attempt: key, output, private, phase."""
+    def computed(self, job: bytes, attempt: int) -> None:
+        """Only what is still running ends well."""
+        here = (attempts.c.job == job) & (attempts.c.attempt == attempt) & (attempts.c.phase == Phase.RUNNING.value)
+        self._write(sa.update(attempts).where(here).values(phase=Phase.COMPUTED.value))
+
+    def keep(self, job: bytes, attempt: int, **values: bytes) -> None:
+        """Columns of an attempt: key, output, private."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt)
         self._write(sa.update(attempts).where(here).values(**values))
 
@@ -259,6 +265,11 @@ class Store:
             & (messages.c.sequence == message.sequence)
         )
         self._write(sa.update(messages).where(here).values(acknowledgement=acknowledgement))
+
+    def heard(self, job: bytes, attempt: int, receiver: int) -> bool:
+        """Was any message of an attempt taken in by `receiver`?"""
+        here = (messages.c.job == job) & (messages.c.attempt == attempt) & (messages.c.receiver == receiver)
+        return bool(self._all(sa.select(messages.c.sequence).where(here).limit(1)))
 
     def messages(self, job: bytes, *, sender: int | None = None, receiver: int | None = None) -> list[SignedMessage]:
         """In the order of attempt, peer and sequence."""
@@ -298,9 +309,10 @@ class Store:
         query = sa.select(agreements).where(agreements.c.job == job, agreements.c.kind == kind).order_by("attempt")
         return [(row["content"], _bytes(row["signatures"])) for row in self._all(query)]
 
-    def note(self, job: bytes, at: int, status: str, **details: object) -> None:
-        """Something that a person following the job wants to know."""
-        self._write(sa.insert(moments).values(job=job, at=at, status=status, details=json.dumps(details)))
+    def note(self, job: bytes, status: str, **details: object) -> None:
+        """Something that a person following the job wants to know, with this machine's time in Unix seconds."""
+        values = {"job": job, "at": round(time.time(), 3), "status": status, "details": json.dumps(details)}
+        self._write(sa.insert(moments).values(**values))
 
     def moments(self, job: bytes, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """(id, event) after a given id."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -21,6 +22,16 @@ from placet.protocols.order import Entropy
 from placet.vault.answers import Rows
 
 MASKED = "masked"
+
+
+async def together(*works: Coroutine[None, None, object]) -> None:
+    """All at once; the first error ends the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
 
 
 def name_of(party: int) -> str:
@@ -70,7 +81,7 @@ def _index(name: str) -> int:
 
 @dataclass
 class Work:
-    """One party's attempt. `private` is what the consumer keeps for itself until it opens the result."""
+    """One party's attempt. `now` is the chain's time in Unix seconds; `say` tells who follows the job."""
 
     desk: Desk
     store: Store
@@ -79,7 +90,7 @@ class Work:
     roots: tuple[bytes, ...]
     link: Link
     now: Callable[[], int]
-    private: bytes | None = None
+    say: Callable[..., None]
     _steps: int = 0
 
     @property
@@ -134,7 +145,7 @@ class Work:
             at=self.now(),
         )
         self.store.add_step(step)
-        self.store.note(self.record.job, step.at, "step", attempt=self.attempt, index=step.index, name=name)
+        self.say(self.record, "step", attempt=self.attempt, index=step.index, name=name)
         self._steps += 1
 
     @property

@@ -11,20 +11,10 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from placet.core.errors import PeerError
 from placet.core.evidence import SignedEvidence
 from placet.core.trail import evidence_hash
-from placet.core.values import from_hex, parse, to_hex
-from placet.jobs.asking import (
-    MAX_ASKED,
-    About,
-    Agreed,
-    Amend,
-    AskSeal,
-    JobRequest,
-    Prepare,
-    Sign,
-)
+from placet.core.values import from_hex, to_hex
+from placet.jobs.asking import JobRequest
 from placet.jobs.evidence import gather
 from placet.jobs.link import Acknowledged, unpack
 from placet.jobs.runner import Runner
@@ -129,7 +119,7 @@ async def _follow(runner: Runner, job: bytes) -> AsyncIterator[str]:
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
 async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
-    return {"rows": await asyncio.to_thread(_runner(request).result, from_hex(job))}
+    return {"rows": await asyncio.to_thread(_runner(request).settlement.result, from_hex(job))}
 
 
 @router.get("/v1/jobs/{job}/trail", response_model=SignedEvidence, responses=problems(403, 404))
@@ -147,30 +137,13 @@ async def cancel(request: Request, job: JobId, _: Institution) -> JobAnswer:
     """Cancel a job before its opening; afterwards the contract refuses (StateError)."""
     runner = _runner(request)
     record = runner.store.job(from_hex(job))
-    await runner.cancel(record)
+    await runner.coordinator.cancel(record)
     return _answer(runner, runner.store.job(record.job))
 
 
 async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:
-    """One question of another institution, by its name. PeerError for one that does not exist."""
-    agreement = runner.agreement
+    """A message, or one question of another institution by its name. PeerError for one that does not exist."""
     if what == "message":
         acknowledgement = await runner.message(asker, *unpack(body))
         return Acknowledged(signature=acknowledgement).model_dump_json().encode()
-    if what == "prepare":
-        told: BaseModel = await agreement.prepare(asker, parse(Prepare, body, limit=MAX_ASKED))
-    elif what == "sign":
-        told = await agreement.sign(asker, parse(Sign, body, limit=MAX_ASKED))
-    elif what == "agreed":
-        told = await runner.agreed(asker, parse(Agreed, body, limit=MAX_ASKED))
-    elif what == "standing":
-        told = await agreement.standing(asker, parse(About, body, limit=MAX_ASKED))
-    elif what == "roots":
-        told = await agreement.roots(asker, parse(About, body, limit=MAX_ASKED))
-    elif what == "amend":
-        told = await agreement.amend(asker, parse(Amend, body, limit=MAX_ASKED).amendment)
-    elif what == "seal":
-        told = await agreement.seal(asker, parse(AskSeal, body, limit=MAX_ASKED).seal)
-    else:
-        raise PeerError("no such question", found=what[:40], code="peer.question")
-    return told.model_dump_json().encode()
+    return (await runner.agreement.answer(asker, what, body)).model_dump_json().encode()

@@ -1,0 +1,135 @@
+"""The consumer's part: bring the parties to one opening, through as many attempts as it takes, to one seal."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from placet.chain.client import JobState
+from placet.core.errors import PeerError, PlacetError, Reverted
+from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
+from placet.core.values import to_hex
+from placet.jobs.agreement import Agreement
+from placet.jobs.asking import About, Amend, AskSeal, Roots, Signed, Standing
+from placet.jobs.intents import Intents
+from placet.jobs.proposal import Asking, Opening
+from placet.jobs.store import Record
+
+MAX_ATTEMPTS = 8
+"""Attempts that may fail for other reasons than withdrawals; those are bounded by the deadline."""
+WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased"})
+
+
+class Say(Protocol):
+    """Tells who follows a job what happens."""
+
+    def __call__(self, record: Record, status: str, **details: object) -> None: ...
+
+
+class Coordinator:
+    """For the jobs whose consumer this institution is."""
+
+    def __init__(self, agreement: Agreement, asking: Asking, intents: Intents, say: Say) -> None:
+        self.desk = agreement.desk
+        self.store = agreement.store
+        self.agreement = agreement
+        self.asking = asking
+        self.intents = intents
+        self.say = say
+        self._opening = Opening(asking, intents)
+
+    async def open(self, record: Record) -> None:
+        """Open a job that all have signed. What the contract refuses is cancelled, so that nobody opens it later."""
+        self.say(record, "opening")
+        try:
+            await self._opening.send(record)
+        except Reverted as refusal:
+            self.say(record, "refused", code=refusal.name, why=refusal.message)
+            await self.cancel(record)
+
+    async def cancel(self, record: Record) -> None:
+        """Before the opening. Reverted if it is too late."""
+        place = record.plan.signers.index(self.desk.address)
+        signature = self.desk.signer.sign(self.desk.deployment.jobs.digest(cancellation_hash(record.job)))
+        await self.intents.carry(f"cancel:{record.job.hex()}", self.desk.calls.cancel(record.plan, place, signature))
+
+    async def bring_together(self, record: Record, state: JobState) -> None:
+        """Ask how far all are, then seal, or agree on a new attempt."""
+        about = About(job=record.job, attempt=state.attempt)
+        standings = [await self.asking.ask(p.signer, "standing", about, Standing) for p in record.plan.parties]
+        failed = [s.why or "failed" for s in standings if s.state == "failed"]
+        if failed:
+            await self._again(record, state, next((why for why in failed if why in WITHDRAWN), failed[0]))
+        elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
+            await self._seal(record, state, standings)
+
+    async def _recorded(self, record: Record, state: JobState, standings: list[Standing]) -> bool:
+        for party, standing in enumerate(standings):
+            head, _ = await asyncio.to_thread(self.desk.chain.trail, record.job, state.attempt, party)
+            if head != standing.head:
+                return False
+        return True
+
+    async def _seal(self, record: Record, state: JobState, standings: list[Standing]) -> None:
+        seal = Seal(
+            job=record.job,
+            attempt=state.attempt,
+            heads=tuple(s.head for s in standings),
+            outputs=tuple(s.output for s in standings),
+            keys=tuple(s.key for s in standings),
+            epochs=await self.agreement.epochs(record),
+        )
+        try:
+            signatures = await self._signatures(record, "seal", AskSeal(seal=seal), seal)
+        except PlacetError as error:
+            if error.code == "consent.withdrawn":
+                return await self._again(record, state, error.code)
+            raise
+        full = (*signatures, b"")
+        self.store.agree("seal", seal, full)
+        name = f"seal:{record.job.hex()}:{to_hex(seal.struct_hash())[2:34]}"
+        await self.intents.carry(name, self.desk.calls.seal(record.plan, seal, full))
+        self.say(record, "sealed", attempt=state.attempt)
+
+    async def _signatures(
+        self, record: Record, what: str, question: AskSeal | Amend, content: Seal | Amendment
+    ) -> tuple[bytes, ...]:
+        """All parties' signatures under a seal or an amendment, checked."""
+        parties = record.plan.parties
+        found = tuple([(await self.asking.ask(p.signer, what, question, Signed)).signature for p in parties])
+        digest = self.desk.deployment.jobs.digest(content.struct_hash())
+        demand_signatures(f"the {what}", tuple(p.signer for p in parties), found, digest, self.desk.chain.verifiers)
+        return found
+
+    async def _again(self, record: Record, state: JobState, why: str) -> None:
+        """A new attempt without what has died, or the end, as the terms say."""
+        for number, chosen in enumerate(record.plan.inputs):
+            if chosen.named and await self.agreement.named_dead(chosen.consent):
+                return await self.abort_for(record, number)
+        withdrawn = why in WITHDRAWN
+        if record.terms.on_withdrawal == "abort" if withdrawn else state.attempt >= MAX_ATTEMPTS:
+            return await self.abort(record, why)
+        plan, about = record.plan, About(job=record.job, attempt=state.attempt + 1)
+        roots: list[bytes] = []
+        for party in plan.parties:
+            answer = await self.asking.ask(party.signer, "roots", about, Roots)
+            if len(answer.roots) != len(party.inputs):
+                raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
+            roots.extend(answer.roots)
+        epochs = await self.agreement.epochs(record)
+        amendment = Amendment(job=record.job, attempt=state.attempt + 1, roots=tuple(roots), epochs=epochs)
+        signatures = await self._signatures(record, "amend", Amend(amendment=amendment), amendment)
+        self.store.agree("amendment", amendment, signatures)
+        name = f"amend:{record.job.hex()}:{to_hex(amendment.struct_hash())[2:34]}"
+        await self.intents.carry(name, self.desk.calls.amend(plan, amendment, signatures))
+        self.say(record, "amended", attempt=amendment.attempt, why=why)
+
+    async def abort(self, record: Record, why: str) -> None:
+        """End an open job; the sponsor gets its rewards back. Before the deadline only a party can."""
+        reason = why.encode()[:32].ljust(32, b"\0")
+        await self.intents.carry(f"abort:{record.job.hex()}", self.desk.calls.abort(record.job, reason))
+
+    async def abort_for(self, record: Record, number: int) -> None:
+        """End an open job because the consent that one of its inputs names is dead."""
+        call = self.desk.calls.abort_for_consent(record.plan, number, b"consent.withdrawn".ljust(32, b"\0"))
+        await self.intents.carry(f"abort:{record.job.hex()}:{number}", call)

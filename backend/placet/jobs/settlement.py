@@ -1,0 +1,117 @@
+"""After the seal: publish the own key, settle or close, and open the result."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from placet.chain.client import JobState, JobStatus
+from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
+from placet.core.errors import PlacetError, Reverted, StateError
+from placet.core.values import ZERO32
+from placet.jobs.agreement import Agreement
+from placet.jobs.coordinator import Say
+from placet.jobs.intents import Intents
+from placet.jobs.recipe import recipe
+from placet.jobs.sealing import unmask
+from placet.jobs.store import Record
+from placet.jobs.trail import record_steps
+from placet.jobs.work import masked_outputs
+
+ENDS: dict[JobStatus, tuple[str, type[Event]]] = {
+    JobStatus.COMPLETED: ("completed", JobCompleted),
+    JobStatus.CLOSED: ("closed", JobClosed),
+    JobStatus.ABORTED: ("aborted", JobAborted),
+    JobStatus.CANCELLED: ("cancelled", JobCancelled),
+}
+STAGGER = 4
+"""Seconds between the parties' tries to end a job that is overdue, so that not all of them pay for it."""
+
+
+def turn_of(record: Record, own: bytes) -> int:
+    """How many seconds this party leaves the others the first word; the sponsor, whose money is at stake, none."""
+    return 0 if record.plan.sponsor == own else STAGGER * (record.party + 1)
+
+
+class Settlement:
+    """One institution's part of a job's end."""
+
+    def __init__(self, agreement: Agreement, intents: Intents, say: Say) -> None:
+        self.desk = agreement.desk
+        self.store = agreement.store
+        self.drawer = agreement.drawer
+        self.intents = intents
+        self.say = say
+
+    def _events(self, record: Record, kind: type[Event]) -> list[Event] | None:
+        """All that the chain tells of the job, once it tells `kind` at confirmation depth."""
+        self.desk.index.sync()
+        events = self.desk.index.job_events(record.job)
+        deep = bool(events) and events[-1].block <= self.desk.chain.confirmed()
+        return events if deep and any(isinstance(event, kind) for event in events) else None
+
+    async def sealed(self, record: Record, now: int) -> None:
+        """Publish our key once the seal is deep; close what others left open after `settleBy`."""
+        desk = self.desk
+        if now > record.plan.settle_by:
+            if now > record.plan.settle_by + turn_of(record, desk.address):
+                await self.intents.carry(f"close:{record.job.hex()}", desk.calls.close(record.job))
+            return
+        events = await asyncio.to_thread(self._events, record, JobSealed)
+        if events is None:
+            return
+        sealed = next(e for e in events if isinstance(e, JobSealed))
+        attempt = self.store.attempt(record.job, sealed.attempt)
+        due = await asyncio.to_thread(desk.chain.key_due, record.job, record.party)
+        if due is None or attempt is None or attempt.key is None or sealed.keys[record.party] == ZERO32:
+            return
+        key = self.drawer.open(b"key", attempt.key)
+        await self.intents.carry(f"release:{record.job.hex()}", desk.calls.release(record.job, record.party, key))
+        self.say(record, "released")
+
+    async def ended(self, record: Record, state: JobState) -> str | None:
+        """How the job ended, once that is deep; the result is opened and every attempt's trail complete by then."""
+        how, kind = ENDS[state.status]
+        events = await asyncio.to_thread(self._events, record, kind)
+        if events is None:
+            return None
+        if state.status is JobStatus.COMPLETED and record.plan.consumer == self.desk.address:
+            try:
+                await asyncio.to_thread(self._open_result, record, events)
+            except PlacetError as error:
+                self.say(record, "result-lost", code=error.code, why=error.message)
+        if state.status is not JobStatus.CANCELLED:
+            for attempt in self.store.attempts(record.job):
+                try:
+                    await record_steps(self.desk, self.store, self.intents, record, attempt.attempt)
+                except Reverted as refusal:
+                    self.say(record, "trail-refused", attempt=attempt.attempt, code=refusal.name)
+        return how
+
+    def _open_result(self, record: Record, events: list[Event]) -> None:
+        sealed = next(e for e in events if isinstance(e, JobSealed))
+        keys = {e.party: e.key for e in events if isinstance(e, KeyReleased)}
+        attempt = self.store.attempt(record.job, sealed.attempt)
+        if attempt is None or attempt.output is None or attempt.private is None:
+            raise StateError("the consumer's part of the sealed attempt is lost", remedy="run the job again")
+        parts = {
+            party: unmask(
+                masked,
+                key=keys[party],
+                secret=self.desk.hpke,
+                job=record.job,
+                attempt=sealed.attempt,
+                party=party,
+            )
+            for party, masked in masked_outputs(attempt.output).items()
+        }
+        rows = recipe(record.terms.recipe).combine(parts, self.drawer.open(b"private", attempt.private))
+        self.store.keep_result(record.job, self.drawer.close(b"result", json.dumps(rows).encode()))
+
+    def result(self, job: bytes) -> list[dict[str, object]]:
+        """The result, for its consumer; StateError while there is none."""
+        closed = self.store.job(job).result
+        if closed is None:
+            raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
+        rows: list[dict[str, object]] = json.loads(self.drawer.open(b"result", closed))
+        return rows
