@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as _free_port
+
+if TYPE_CHECKING:
+    from live import Town
+
+TESTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +47,15 @@ def fresh_anvil(anvil: LocalChain) -> Iterator[LocalChain]:
     """The run's chain, reverted after the test to what it was before."""
     with anvil.snapshot():
         yield anvil
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """One consortium of real processes for the whole run; see `live`."""
+    from live import live
+
+    with live(tmp_path_factory.mktemp("town")) as made:
+        yield made
 
 
 @pytest.fixture

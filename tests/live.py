@@ -1,0 +1,208 @@
+"""A consortium that lives as long as the test run: real processes, a real chain, customers who consented.
+
+Tests share it, so each leaves it running and able to compute. `expected` always knows who consents now, because tests
+give and withdraw through `Town` alone (or mark a `Given` as ended themselves).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from consortium import Consortium, Member, consortium, wait
+
+from placet.chain.client import Chain
+from placet.core.signatures import Key
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import from_hex, to_hex
+from placet.owner.client import OwnerClient, Signed
+from placet.owner.keys import OwnerKey
+
+NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
+PROVIDERS = ("north", "south", "fund")
+BLOCK_TIME = 0.25
+SEED = 20261123
+LASTING = 30 * 86_400
+JOB_SECONDS = 120 + 900
+"""From now to a job's deadline, unless its request says otherwise: so long a consent must last."""
+
+
+@dataclass
+class Given:
+    """A consent, and the key that can withdraw it. `ended` once it is withdrawn or revoked."""
+
+    provider: str
+    subject: str
+    key: OwnerKey
+    signed: Signed
+    ended: bool = False
+
+    @property
+    def id(self) -> bytes:
+        return self.signed.consent.id
+
+    def covers(self, opening: int, deadline: int) -> bool:
+        """Does it count for a job that is proposed now?"""
+        consent = self.signed.consent
+        in_uses = consent.first_opening <= opening < consent.first_opening + consent.uses
+        in_time = consent.not_before <= time.time() and consent.not_after >= deadline
+        return in_uses and in_time and not self.ended
+
+
+@dataclass(frozen=True)
+class Done:
+    """A job that has ended: its id, how, and the total of each customer if it completed."""
+
+    job: str
+    ended: str
+    totals: dict[str, int] | None
+
+
+@dataclass
+class Town:
+    """Three providers (north, south, fund), a consumer, and their customers.
+
+    `balances` is all that the providers hold, `customers` the consumer's list, `silent` those of both who have not
+    consented to anything yet, `given` all consents so far.
+    """
+
+    made: Consortium
+    balances: dict[str, dict[str, int]]
+    customers: list[str]
+    silent: list[str]
+    deployment: Deployment
+    trust: TrustList
+    chain: Chain
+    given: list[Given] = field(default_factory=list)
+
+    @property
+    def consumer(self) -> Member:
+        return self.made.members["consumer"]
+
+    def ask(self, who: str, path: str, *, method: str = "GET", body: Any = None, **headers: str) -> httpx.Response:
+        """A request to a member's API with its own credential, unless `headers` hold another Authorization."""
+        member = self.made.members[who]
+        return httpx.request(
+            method, member.api + path, json=body, headers=member.authorization | headers, timeout=60, trust_env=False
+        )
+
+    def key(self, who: str, name: str) -> Key:
+        """A member's own key: `signer` or `recorder`. For attackers who have stolen it."""
+        from placet.chain import keystore
+
+        passphrase = (self.made.folder / "passphrase").read_text().strip()
+        return Key(keystore.load_secret(self.made.members[who].folder / "keys" / f"{name}.json", passphrase))
+
+    def job(self, **changes: Any) -> Done:
+        """Run a job over all providers to its end; `changes` are of the request."""
+        return self.done(self.made.begin(self.made.request(**changes)))
+
+    def done(self, job: str, seconds: float = 120) -> Done:
+        """Wait for a job's end."""
+        ended = self.made.ended(job, seconds)
+        if ended != "completed":
+            return Done(job, ended, None)
+        rows = self.consumer.get(f"/v1/jobs/{job}/result")["rows"]
+        return Done(job, ended, {row["customer"]: int(row["total"]) for row in rows})
+
+    def expected(
+        self, providers: Sequence[str] = PROVIDERS, *, deadline: int | None = None, opening: int | None = None
+    ) -> dict[str, int]:
+        """The plaintext answer for a job that is proposed now, or was proposed for `deadline` at that `opening`."""
+        until = int(time.time()) + JOB_SECONDS if deadline is None else deadline
+        totals = dict.fromkeys(self.customers, 0)
+        for key in providers:
+            now = self.openings(key) if opening is None else opening
+            consenting = {g.subject for g in self.given if g.provider == key and g.covers(now, until)}
+            for subject in consenting & totals.keys():
+                totals[subject] += self.balances[key][subject]
+        return totals
+
+    def openings(self, provider: str) -> int:
+        """How many jobs have opened on a provider's offer."""
+        return self.chain.offer(from_hex(self.made.offers[provider])).openings
+
+    def give(self, provider: str, subject: str, *, uses: int = 1000, lasting: int = LASTING) -> Given:
+        """A fresh consent of one customer at one provider, until a job may use it. At most four a customer, provider
+        and run."""
+        (given,) = asyncio.run(self._give([(provider, subject)], uses, lasting))
+        self.settled([given])
+        return given
+
+    async def _give(self, wanted: Sequence[tuple[str, str]], uses: int, lasting: int) -> list[Given]:
+        made, until = self.made, int(time.time()) + lasting
+        async with OwnerClient(self.deployment, self.trust) as client:
+            offers = {key: await client.offer(made.members[key].api, from_hex(made.offers[key])) for key, _ in wanted}
+            answers = await asyncio.gather(
+                *(
+                    client.give(offers[key], who, made.codes[who], made.enroller, not_after=until, uses=uses)
+                    for key, who in wanted
+                )
+            )
+        new = [Given(key, who, *answer) for (key, who), answer in zip(wanted, answers, strict=True)]
+        self.given += new
+        return new
+
+    def settled(self, given: Sequence[Given], status: str = "given") -> None:
+        """Wait until these consents have this status at their nodes, in a confirmed block."""
+        last = 0
+        for one in given:
+
+            def there(one: Given = one) -> bool:
+                nonlocal last
+                found = self.ask(one.provider, f"/v1/consents/{to_hex(one.id)}").json()
+                last = max(last, found["block"] or 0)
+                return bool(found["status"] == status and found["block"] is not None)
+
+            wait(there, f"{status} consent at {one.provider}", self.made.folder / f"{one.provider}-node.log")
+        wait(lambda: self.chain.confirmed() >= last, "confirmed block")
+
+    def withdraw(self, *given: Given) -> None:
+        """Withdraw consents as their owners do, until the chain has it."""
+        asyncio.run(self._withdraw(given))
+        for one in given:
+            one.ended = True
+        self.settled(given, "withdrawn")
+
+    async def _withdraw(self, given: Sequence[Given]) -> None:
+        async with OwnerClient(self.deployment, self.trust) as client:
+            for one in given:
+                await client.withdraw(one.signed.api, one.key, one.signed.consent)
+
+    def of(self, subject: str, provider: str | None = None) -> list[Given]:
+        """A customer's consents that have not ended."""
+        return [
+            g for g in self.given if g.subject == subject and g.provider in (provider or g.provider) and not g.ended
+        ]
+
+
+def roster() -> tuple[dict[str, dict[str, int]], list[str]]:
+    """Seeded balances in minor units by provider, below zero too, and the consumer's list with a few strangers."""
+    chance = random.Random(SEED)
+    people = [f"P{number:02}" for number in range(24)]
+    balances = {key: {p: chance.randrange(-50_000, 5_000_000) for p in chance.sample(people, 16)} for key in PROVIDERS}
+    return balances, sorted([*chance.sample(people, 18), "nobody-1", "nobody-2"])
+
+
+@contextlib.contextmanager
+def live(folder: Path) -> Iterator[Town]:
+    """Found the town, let three of four customers consent, and end all of its processes afterwards."""
+    balances, customers = roster()
+    held = sorted({subject for accounts in balances.values() for subject in accounts})
+    silent = [subject for number, subject in enumerate(held) if number % 4 == 0]
+    with consortium(folder, NAMES, balances, customers, block_time=BLOCK_TIME, confirmations=1) as made:
+        deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
+        trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())
+        chain = Chain(made.chain.url, deployment)
+        unheard = [subject for subject in silent if subject in customers]
+        town = Town(made, balances, customers, unheard, deployment, trust, chain)
+        wanted = [(key, who) for key, accounts in balances.items() for who in accounts if who not in silent]
+        town.settled(asyncio.run(town._give(wanted, 1000, LASTING)))
+        yield town
