@@ -93,6 +93,13 @@ class LocalChain:
             self._folder = None
 
     @property
+    def pid(self) -> int:
+        """The process's id; StateError if it is not running."""
+        if self._process is None:
+            raise StateError("the chain is down")
+        return self._process.pid
+
+    @property
     def ws_url(self) -> str:
         return self.url.replace("http://", "ws://")
 
