@@ -70,7 +70,7 @@ class Settlement:
         self.say(record, "released")
 
     async def ended(self, record: Record, state: JobState) -> str | None:
-        """How the job ended, once that is deep; the result is opened and every attempt's trail complete by then."""
+        """How the job ended, once that is deep: the result opened, every attempt's trail complete, what is owed claimed."""
         how, kind = ENDS[state.status]
         events = await asyncio.to_thread(self._events, record, kind)
         if events is None:
@@ -86,7 +86,19 @@ class Settlement:
                     await record_steps(self.desk, self.store, self.intents, record, attempt.attempt)
                 except Reverted as refusal:
                     self.say(record, "trail-refused", attempt=attempt.attempt, code=refusal.name)
+        if state.rewarded:
+            await self._claim(record)
         return how
+
+    async def _claim(self, record: Record) -> None:
+        """Fetch what the escrow owes this institution, from this job and others in its token."""
+        desk, token = self.desk, record.plan.token
+        if not await asyncio.to_thread(desk.chain.owed, token, desk.address):
+            return
+        try:
+            await self.intents.carry(f"claim:{record.job.hex()}", desk.calls.claim_for(token, desk.address))
+        except Reverted as refusal:
+            self.say(record, "unclaimed", code=refusal.name, why=refusal.message)
 
     def _open_result(self, record: Record, events: list[Event]) -> None:
         sealed = next(e for e in events if isinstance(e, JobSealed))
