@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,12 +63,17 @@ class Consortium:
     token: str = ""
     own_consent: str = ""
 
-    def run(self, *words: object) -> str:
-        """The program, as a user would run it; its stdout."""
+    def run(self, *words: object, accept: Collection[int] = (0,), seconds: float = 300) -> str:
+        """The program, as a user would run it; its stdout. RuntimeError for another exit code than these."""
         done = subprocess.run(
-            [*PLACET, *map(str, words)], cwd=self.folder, env=self._env(), capture_output=True, text=True, timeout=300
+            [*PLACET, *map(str, words)],
+            cwd=self.folder,
+            env=self._env(),
+            capture_output=True,
+            text=True,
+            timeout=seconds,
         )
-        if done.returncode:
+        if done.returncode not in accept:
             raise RuntimeError(f"placet {' '.join(map(str, words))}: {done.stderr}")
         return done.stdout
 
@@ -172,6 +177,7 @@ def consortium(
     balances: Mapping[str, Mapping[str, int]],
     customers: Sequence[str],
     *,
+    purpose: str = PURPOSE,
     block_time: float | None = 1,
     confirmations: int = 1,
     say: Any = lambda text: None,
@@ -193,7 +199,7 @@ def consortium(
                 made.wait_healthy(key)
             wait(lambda: _ok(f"{made.enroller}/healthz"), "identity service", folder / "enroller.log")
             say("offers on chain")
-            _offer(made)
+            _offer(made, purpose)
             yield made
         finally:
             made.stop()
@@ -256,18 +262,19 @@ def _stock(made: Consortium, balances: Mapping[str, Mapping[str, int]], customer
         made.run(
             *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.csv"),
             *("--identifier", "customer", "--column", "balance=value:integer"),
+            *(() if key in balances else ("--own",)),
         )
 
     _together(*(functools.partial(import_, key) for key in made.members))
     subjects = sorted({c for held in balances.values() for c in held})
     (made.folder / "subjects").write_text("\n".join(subjects) + "\n")
-    made.run("identity", "add", "registry/register.csv", "--from", "subjects", "--codes", "codes.csv")
+    many = ("--from", "subjects", "--codes", "codes.csv")
+    made.run("identity", "add", "registry/register.csv", *many, seconds=3600)
     with (made.folder / "codes.csv").open() as source:
-        rows = list(csv.reader(source))
-    made.codes = {row[0]: row[1] for row in rows if row[0] in set(subjects)}
+        made.codes = {row["subject"]: row["code"] for row in csv.DictReader(source)}
 
 
-def _offer(made: Consortium) -> None:
+def _offer(made: Consortium, purpose: str) -> None:
     parties = ",".join(m.address for m in made.members.values())
     consumer = made.members["consumer"].address
 
@@ -275,7 +282,7 @@ def _offer(made: Consortium) -> None:
         own = key == "consumer"
         answer = made.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
-            *("--consumer", consumer, "--purpose", "CreditChecking", "--operations", "PSI,MPC", "--output", "total"),
+            *("--consumer", consumer, "--purpose", purpose, "--operations", "PSI,MPC", "--output", "total"),
             *("--columns", "customer" if own else "customer,balance", "--recipes", "asset-view"),
             *("--parties", parties, "--json", *(("--own",) if own else ())),
         )

@@ -16,7 +16,7 @@ from placet.audit.facts import ChainFacts, Ending
 from placet.audit.findings import Status
 from placet.audit.outcome import Report, Verdict
 from placet.audit.verify import CHECKS, verify
-from placet.core.consent import Enrolment, enrolment_hash
+from placet.core.consent import Enrolment, Scope, enrolment_hash
 from placet.core.evidence import Evidence
 from placet.core.plan import Terms
 from placet.core.trail import SignedMessage
@@ -235,6 +235,22 @@ def a_forged_consent() -> Bundle:
             return super().sign_consent(key("forger") if forged else owner, consent)
 
     return Forger().bundle()
+
+
+class Inventor(World):
+    """The second provider enrols its customers itself."""
+
+    def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
+        if provider != 1:
+            return super().enrol(provider, number, owner, subject)
+        digest = self.deployment.consents.digest(enrolment_hash(owner, subject))
+        who = self.signers[1]
+        return Enrolment(enroller=who.address, subject=subject, signature=who.sign(digest))
+
+
+@case("consent.enrolments", B)
+def invented_customers_where_the_offer_names_an_enroller() -> Bundle:
+    return Inventor().bundle()
 
 
 @case("consent.enrolments", B)
@@ -713,17 +729,14 @@ def test_two_stories_without_a_signature_are_disputed() -> None:
 
 
 def test_invented_customers_are_reported_as_self_enrolled() -> None:
-    class Inventor(World):
-        def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
-            if provider != 1 or number > 1:
-                return super().enrol(provider, number, owner, subject)
-            digest = self.deployment.consents.digest(enrolment_hash(owner, subject))
-            who = self.signers[1]
-            return Enrolment(enroller=who.address, subject=subject, signature=who.sign(digest))
+    class Unasked(Inventor):
+        def make_scope(self, provider: int) -> Scope:
+            scope = super().make_scope(provider)
+            return scope.model_copy(update={"enrollers": ()}) if provider == 1 else scope
 
-    report = verify(Inventor().bundle())
+    report = verify(Unasked().bundle())
     assert report.verdict is Verdict.INTACT
-    assert report.notes == (f"self-enrolled: 2 of 4 people of {B}",)
+    assert report.notes == (f"self-enrolled: 4 of 4 people of {B}",)
 
 
 def test_an_attempt_that_was_given_up_untouched_is_no_offence() -> None:

@@ -61,10 +61,12 @@ class World:
     provider: Key
     recorder: Key
     consumer: Key
+    second: Key
     enroller: Key
     stranger: Key
     auditor: Key
     dataset: DatasetInfo
+    own: DatasetInfo
     sender: Sender
     calls: Calls
     chain: Chain
@@ -104,7 +106,7 @@ class World:
         """A new offer of the provider, on chain, its scope in the folder."""
         scope = self.scope(**changes)
         offer = Offer(
-            dataset=self.dataset.dataset,
+            dataset=(self.dataset if scope.personal else self.own).dataset,
             consumer=self.consumer.address,
             purpose=purpose_id(PURPOSE),
             operations=Operation.PSI | Operation.MPC,
@@ -258,11 +260,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     cost, keystore.SCRYPT_N = keystore.SCRYPT_N, 2**12
     provider, recorder, consumer, enroller, auditor = (dev_key(i) for i in range(1, 6))
+    second = dev_key(7)
     try:
         with LocalChain() as anvil:
             deployment = deploy(anvil.url, dev_key(0), 0)
             trust = TrustList(
-                institutions=(_institution(provider, "First Bank", 8601), _institution(consumer, "Credit House", 8611)),
+                institutions=(
+                    _institution(provider, "First Bank", 8601),
+                    _institution(consumer, "Credit House", 8611),
+                    _institution(second, "Second Bank", 8621),
+                ),
                 enrollers=(Enroller(address=enroller.address, name="Register"),),
                 auditors=(Auditor(address=auditor.address, name="Auditor"),),
             )
@@ -287,6 +294,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 "balance": Column(source="balance", type="integer"),
             }
             dataset = import_table(vault, "accounts", folder / "accounts.csv", "customer", columns)
+            own = import_table(vault, "branches", folder / "accounts.csv", "customer", columns, personal=False)
             engine = open_engine(f"sqlite:///{folder / 'test-sender.db'}")
             chain = Chain(anvil.url, deployment)
             made = World(
@@ -297,17 +305,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 provider=provider,
                 recorder=recorder,
                 consumer=consumer,
+                second=second,
                 enroller=enroller,
                 stranger=dev_key(6),
                 auditor=auditor,
                 dataset=dataset,
+                own=own,
                 sender=Sender(engine, chain, [provider, consumer]),
                 calls=Calls(deployment),
                 chain=chain,
                 customers=(f"C{number:05}" for number in range(CUSTOMERS)),
                 socket=vault.socket_path,
             )
-            made.send(made.calls.register(dataset.dataset, dataset.schema_hash, dataset.commitment), provider)
+            for info in (dataset, own):
+                made.send(made.calls.register(info.dataset, info.schema_hash, info.commitment), provider)
             made.send(made.calls.appoint(recorder.address), provider)
             log = folder / "vault.log"
             config = str(folder / "vault" / "vault.toml")

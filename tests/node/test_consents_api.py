@@ -140,8 +140,8 @@ async def test_enrolments(node: Running, owner: Owner) -> None:
     )
     nobody = Owner(world, "not a customer", owner.key)
     await _refused(node, nobody.submission(await node.draft(nobody, offer)), 422, "consent.subject")
-    self_enrolled = good | {"enrolment": owner.enrolment(world.provider)}
-    assert (await node.client.post("/v1/consents", json=self_enrolled)).status_code == 202
+    await _refused(node, good | {"enrolment": owner.enrolment(world.provider)}, 422, "consent.enroller")
+    assert (await node.client.post("/v1/consents", json=good)).status_code == 202
 
 
 async def test_an_expired_consent(node: Running, owner: Owner) -> None:
@@ -247,8 +247,8 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
 
 
 async def test_datasets_tell_rows_to_the_institution_only(node: Running) -> None:
-    [public] = (await node.client.get("/v1/datasets")).json()["datasets"]
+    [public, _] = (await node.client.get("/v1/datasets")).json()["datasets"]
     assert (public["name"], public["columns"], public["rows"]) == ("accounts", ["customer", "balance"], None)
     assert public["id"] == to_hex(node.world.dataset.dataset)
-    [own] = (await node.client.get("/v1/datasets", headers=node.credential)).json()["datasets"]
+    [own, _] = (await node.client.get("/v1/datasets", headers=node.credential)).json()["datasets"]
     assert own["rows"] == CUSTOMERS

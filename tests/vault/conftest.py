@@ -33,7 +33,7 @@ from placet.vault.answers import LawfulSet
 from placet.vault.database import METADATA, open_engine
 from placet.vault.gate import Asked
 from placet.vault.records import Records
-from placet.vault.schema import Field_, Schema
+from placet.vault.schema import DatasetInfo, Field_, Schema
 from placet.vault.sealing import Sealer
 from placet.vault.service import Vault
 from placet.vault.tables import Tables
@@ -192,9 +192,20 @@ class World:
             }
         )
 
+    def own(self) -> DatasetInfo:
+        """A table of the institution's own, with the same rows."""
+        if all(info.name != "own" for info in self.tables.infos()):
+            cells = {
+                "customer": list(self.customers),
+                "balance": [1000 + i for i in range(len(self.customers))],
+                "remark": ["own"] * len(self.customers),
+            }
+            self.tables.save("own", SCHEMA, cells, personal=False)
+        return self.tables.named("own")
+
     def make_offer(self, scope: Scope, provider: bytes | None = None) -> Offer:
         offer = Offer(
-            dataset=self.dataset.dataset,
+            dataset=(self.dataset if scope.personal else self.own()).dataset,
             consumer=self.consumer.address,
             purpose=purpose_id(PURPOSE),
             operations=3,

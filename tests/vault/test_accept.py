@@ -10,6 +10,7 @@ from placet.core.errors import ChainError, ConsentError, NotFoundError, PlacetEr
 from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment
 from placet.vault.admission import Submission, Wording
+from placet.vault.view import OfferFacts
 
 
 def only(world, submission, offer=None, scope=None) -> PlacetError | bytes:
@@ -36,9 +37,47 @@ def test_good_consent_is_accepted_and_again_is_nothing_new(world) -> None:
     assert list(world.records.candidates(world.offer.id)) == [consent.id]
 
 
-def test_self_enrolled_by_the_provider_is_accepted(world) -> None:
-    consent, submission = world.consent("customer-00003", enroller=world.provider)
-    assert only(world, submission) == consent.id
+def without_enrollers(world):
+    """The same vault with a trust list and an offer that name no enroller."""
+    world.trust = world.trust.model_copy(update={"enrollers": ()})
+    world.restart()
+    scope = world.a_scope(enrollers=())
+    return scope, world.make_offer(scope)
+
+
+def test_self_enrolled_by_the_provider_where_nobody_else_enrols(world) -> None:
+    scope, offer = without_enrollers(world)
+    consent, submission = world.consent("customer-00003", enroller=world.provider, scope=scope, offer=offer)
+    assert only(world, submission, offer, scope) == consent.id
+
+
+def test_self_enrolled_although_others_enrol(world) -> None:
+    refused(world, world.consent("customer-00003", enroller=world.provider)[1], "consent.enroller")
+    scope = world.a_scope(enrollers=())
+    offer = world.make_offer(scope)
+    _, submission = world.consent("customer-00003", enroller=world.provider, scope=scope, offer=offer)
+    assert only(world, submission, offer, scope).code == "consent.enroller"
+
+
+def test_an_enroller_that_the_vaults_trust_list_does_not_name(world) -> None:
+    friend = Key()
+    scope = world.a_scope(enrollers=(friend.address, world.provider.address))
+    offer = world.make_offer(scope)
+    for enroller in (friend, world.provider, world.enroller):
+        _, submission = world.consent("customer-00003", enroller=enroller, scope=scope, offer=offer)
+        assert only(world, submission, offer, scope).code == "consent.enroller"
+
+
+def test_offer_and_table_disagree_on_whose_data_these_are(world) -> None:
+    for scope, dataset in ((world.a_scope(personal=False), world.dataset), (world.a_scope(), world.own())):
+        offer = world.make_offer(scope).model_copy(update={"dataset": dataset.dataset})
+        world.chain.offers[offer.id] = OfferFacts(offer, world.provider.address, epoch=0, openings=0)
+        _, submission = world.consent(
+            "customer-00001", named=not scope.personal, owner=world.provider, scope=scope, offer=offer
+        )
+        with pytest.raises(ConsentError) as caught:
+            only(world, submission, offer, scope)
+        assert caught.value.code == "consent.personal"
 
 
 def test_p256_owner(world) -> None:

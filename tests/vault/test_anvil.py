@@ -254,7 +254,9 @@ def test_other_contracts_and_lost_endpoint(
 def test_institutions_own_data(anvil_world: Anvil) -> None:
     a, world = anvil_world, anvil_world.world
     scope = world.a_scope(personal=False)
-    offer = Offer(**{**world.offer.model_dump(), "scope": scope.hash})
+    own = world.own()
+    a.send(a.calls.register(own.dataset, own.schema_hash, own.commitment))
+    offer = Offer(**{**world.offer.model_dump(), "dataset": own.dataset, "scope": scope.hash})
     a.send(a.calls.offer(offer))
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
     assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]

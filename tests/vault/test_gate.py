@@ -285,3 +285,11 @@ def test_named_consent_that_is_unknown_or_a_persons(world, own, consents) -> Non
     world.chain.named[consents[0]] = Status.GIVEN
     refused(world, world.opened(bytes(32), named=consents[0]), "warrant.named")
     refused(world, world.opened(bytes(32), offer=own.offer.id, named=consents[0]), "warrant.named")
+
+
+def test_named_consent_over_a_table_that_holds_persons_by_now(world, own) -> None:
+    asked = world.opened(bytes(32), offer=own.offer.id, named=own.id)
+    assert world.vault.rows(asked).count == 8
+    cells = {"customer": ["customer-00001"], "balance": [1], "remark": ["x"]}
+    world.tables.save("own", world.dataset.table, cells)
+    refused(world, asked, "warrant.named")

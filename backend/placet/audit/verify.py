@@ -17,9 +17,9 @@ consumer, for its purpose and operations; its opened scope covers the recipe and
 
 *Consent.* A consent that the plan names was given on chain and live at the opening. Every leaf of every lawful set in
 every attempt says what its offer says (the words are derived again), is signed by its owner, enrolled by somebody
-whom scope and trust list name (the provider's own signature is reported as *self-enrolled*), lies in a batch that was
-anchored in time, covers the time to the deadline and the opening's number. The leaves hash to the root that was
-signed.
+whom scope and trust list name (where the scope names nobody, the provider's own signature is reported as
+*self-enrolled*), lies in a batch that was anchored in time, covers the time to the deadline and the opening's number.
+The leaves hash to the root that was signed.
 
 *Withdrawal.* Nobody who had withdrawn was in a set that was used; epochs were current at the opening and at each
 amendment; amendments are signed by all parties and only drop rows; at the seal nobody who had withdrawn is in the

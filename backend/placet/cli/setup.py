@@ -193,6 +193,9 @@ def import_(
             help="NAME=SOURCE[:TYPE] or SOURCE[:TYPE], TYPE integer (default), number or text; once a column.",
         ),
     ],
+    own: Annotated[
+        bool, typer.Option("--own", help="The rows belong to the institution itself, not to persons.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Seal a file as a table of the vault. The vault may be running."""
@@ -208,7 +211,7 @@ def import_(
         if new in mapping:
             raise InputError("a column is named twice", expected="each name once", found=new)
         mapping[new] = Column.from_text(source)
-    info = import_table(VaultSettings.load(config), name, file, subject, mapping)
+    info = import_table(VaultSettings.load(config), name, file, subject, mapping, personal=not own)
     if as_json:
         emit({**info.to_json(), "schema_hash": to_hex(info.schema_hash)})
     else:

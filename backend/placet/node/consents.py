@@ -171,7 +171,7 @@ def _demand_enrolled(node: Node, submission: models.Submission, scope: Scope) ->
             found=to_hex(given.subject),
             code="consent.enrolment",
         )
-    if given.enroller not in (*scope.enrollers, scope.provider):
+    if given.enroller not in (scope.enrollers or (scope.provider,)):
         raise ConsentError(
             "the offer does not accept this enroller",
             expected="an enroller that the offer's scope lists",

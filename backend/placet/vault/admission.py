@@ -42,11 +42,12 @@ class Submission(Value):
 
 @dataclass(frozen=True)
 class Situation:
-    """What `admit` needs besides the submission."""
+    """What `admit` needs besides the submission. `enrollers`: whose word counts for this offer."""
 
     facts: OfferFacts
     scope: Scope
     names: Names
+    enrollers: Collection[bytes]
     institution: bytes
     domain: Domain
     verifiers: Verifiers
@@ -56,9 +57,18 @@ class Situation:
 
 
 def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institution: bytes, names: Names) -> None:
-    """ConsentError unless this institution made the offer, the scope is the offer's, and the table has its columns."""
+    """ConsentError unless this institution made the offer, the scope is the offer's, and the table has its columns and
+    is the persons' or the institution's as the scope says."""
     if facts.provider != institution or scope.provider != institution:
         raise ConsentError("the offer is another institution's", expected=to_hex(institution), code="consent.provider")
+    if scope.personal is not dataset.personal:
+        raise ConsentError(
+            "offer and table disagree on whose data these are",
+            expected="persons'" if dataset.personal else "the institution's own",
+            found="persons'" if scope.personal else "the institution's own",
+            remedy="who imports a table of the institution's own says so: placet vault import --own",
+            code="consent.personal",
+        )
     absent = [column for column in scope.columns if column not in dataset.columns]
     if absent:
         raise ConsentError(
@@ -78,7 +88,7 @@ def admit(submission: Submission, wording: Wording, situation: Situation) -> byt
     """The id of a consent that may be accepted.
 
     Raises SignatureError or ConsentError: the owner signed exactly the words that follow from offer and scope; a person
-    is enrolled by somebody the scope lists (or the provider), the enrolment opens to a subject, the table has that
+    is enrolled by somebody whose word counts, the enrolment opens to a subject, the table has that
     subject; an institution grants its own data itself; not expired, exhausted, withdrawn or revoked.
     """
     consent = submission.consent
@@ -146,10 +156,10 @@ def _demand_enrolled(submission: Submission, situation: Situation) -> None:
             found=to_hex(enrolment.subject),
             code="consent.enrolment",
         )
-    if enrolment.enroller not in (*situation.scope.enrollers, situation.scope.provider):
+    if enrolment.enroller not in situation.enrollers:
         raise ConsentError(
             "the offer does not accept this enroller",
-            expected="an enroller that the scope lists",
+            expected="an enroller that the offer's scope and the vault's trust list name",
             found=to_hex(enrolment.enroller),
             code="consent.enroller",
         )

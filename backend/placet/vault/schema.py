@@ -63,7 +63,7 @@ class Schema(Value):
 
 class DatasetInfo(Value):
     """A table for the institution itself. `dataset`, `schema_hash`, `commitment` are what it
-    registers on chain."""
+    registers on chain. `personal` false means that the rows belong to the institution: who imported them said so."""
 
     name: Name
     dataset: Bytes32
@@ -71,6 +71,7 @@ class DatasetInfo(Value):
     commitment: Bytes32
     rows: int
     version: int
+    personal: bool = True
 
     @property
     def schema_hash(self) -> bytes:

@@ -97,6 +97,7 @@ class Vault:
                 facts=self._chain.offer(offer.id),
                 scope=scope,
                 names=self._trust.name,
+                enrollers=self._enrollers(scope),
                 institution=self._institution,
                 domain=self._deployment.consents,
                 verifiers=self._chain.verifiers,
@@ -124,6 +125,13 @@ class Vault:
             self._records.add(offer.id, accepted)
         log.info("accepted %d of %d consents to offer %s", len(accepted), len(submissions), to_hex(offer.id))
         return outcomes
+
+    def _enrollers(self, scope: Scope) -> frozenset[bytes]:
+        """Those whom both the scope and this vault's own trust list name. The provider's own word counts only where
+        neither names anybody: else who has the node's keys could invent a person for every row."""
+        if scope.enrollers or self._trust.enrollers:
+            return frozenset(who for who in scope.enrollers if self._trust.is_enroller(who))
+        return frozenset({self._institution})
 
     def _serve(self, offer: Offer, scope: Scope) -> DatasetInfo:
         dataset = self._tables.by_id(offer.dataset)
@@ -194,6 +202,13 @@ class Vault:
     def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
         with self._lock:
             stored = self._records.stored_set(offer, root)
+            if len(stored.leaves) != stored.count:
+                raise NotFoundError(
+                    "records of this lawful set were erased",
+                    expected=f"{stored.count} leaves",
+                    found=len(stored.leaves),
+                    code="vault.erased",
+                )
             records = self._records.records(offer, [leaf.consent for leaf in stored.leaves])
             roots = {leaf.batch for leaf in stored.leaves}
             batches = self._records.batches(offer, roots)
@@ -261,7 +276,8 @@ class Vault:
 
     def _demand_named(self, consent: bytes, offer: bytes, bound: Bound) -> None:
         candidate = self._records.candidates(offer).get(consent)
-        if bound.scope.personal or consent == ZERO32 or candidate is None or candidate.subject is not None:
+        personal = bound.scope.personal or self._tables.named(bound.dataset).personal
+        if personal or consent == ZERO32 or candidate is None or candidate.subject is not None:
             raise WarrantError(
                 "not a consent of this institution for its own data", found=to_hex(consent), code="warrant.named"
             )

@@ -69,15 +69,17 @@ def import_table(
     identifier: str,
     columns: Mapping[str, Column],
     salt: bytes | None = None,
+    *,
+    personal: bool = True,
 ) -> DatasetInfo:
     """Seal a CSV or Parquet file as table `name`; DataError if it is not right. The vault may be running.
 
     `columns`: new name to where it comes from; `identifier`: the new name of the text column that names a row's
-    subject; `salt` (32 bytes, random by default) makes the dataset's id.
+    subject; `salt` (32 bytes, random by default) makes the dataset's id; `personal` false: the institution's own rows.
     """
     schema, cells = read(path, identifier, columns)
     with _opened(settings) as store:
-        return store.tables.save(name, schema, cells, salt)
+        return store.tables.save(name, schema, cells, salt, personal=personal)
 
 
 @contextlib.contextmanager

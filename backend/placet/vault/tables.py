@@ -45,7 +45,13 @@ class Tables:
         self._subjects: dict[str, tuple[int, dict[bytes, bytes]]] = {}
 
     def save(
-        self, name: str, schema: Schema, cells: Mapping[str, Sequence[Cell]], salt: bytes | None = None
+        self,
+        name: str,
+        schema: Schema,
+        cells: Mapping[str, Sequence[Cell]],
+        salt: bytes | None = None,
+        *,
+        personal: bool = True,
     ) -> DatasetInfo:
         """Seal a table under `name`, in place of an earlier one, whose dataset id it keeps; every row gets a new salt.
 
@@ -78,6 +84,7 @@ class Tables:
             commitment=dataset_root(table.column(_COMMITMENT).to_pylist()),
             rows=table.num_rows,
             version=version,
+            personal=personal,
         )
         manifest = _Manifest(info=info, salt=salt, chunks=chunks)
         sealed = self._sealer.seal(manifest.model_dump_json().encode(), "manifest", name)

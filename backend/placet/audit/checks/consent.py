@@ -106,13 +106,14 @@ def signatures(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "enrolments", "Every owner was enrolled by somebody who may")
 def enrolments(case: Case, tell: Findings) -> None:
-    """An enroller that both the offer's scope and the trust list name signed (owner, subject) of the consent. The
-    provider's own signature is valid too, and is reported as self-enrolled: the provider could have invented these
-    people."""
+    """An enroller that both the offer's scope and the trust list name signed (owner, subject) of the consent. Where the
+    scope names nobody the provider's own signature is valid too, and is reported as self-enrolled: the provider could
+    have invented these people."""
     domain = case.deployment.consents
     for _, shown in lawful_sets(case, tell):
         provider, own = case.parties[shown.party].signer, 0
-        listed = {e for e in shown.evidence.scope.enrollers if case.trust.is_enroller(e)}
+        scope = shown.evidence.scope
+        accepted = {e for e in scope.enrollers if case.trust.is_enroller(e)} if scope.enrollers else {provider}
         for place, leaf in enumerate(shown.leaves):
             tell.looked += 1
             enrolment = leaf.enrolment
@@ -123,7 +124,7 @@ def enrolments(case: Case, tell: Findings) -> None:
                     shown.party,
                 )
                 continue
-            if enrolment.enroller != provider and enrolment.enroller not in listed:
+            if enrolment.enroller not in accepted:
                 tell.fail("an enroller that scope and trust list name", enrolment.enroller, shown.party)
                 continue
             own += enrolment.enroller == provider
