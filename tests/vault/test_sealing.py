@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from placet.core.errors import ConfigError, DataError, StateError
+from placet.core.errors import ConfigError, DataError, NotFoundError, StateError
 from placet.core.merkle import dataset_root
 from placet.vault import tables as tables_module
 from placet.vault.schema import row_commitment
