@@ -1,0 +1,238 @@
+"""What a node keeps of its jobs comes back as it was, and only what may change changes. On SQLite files."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from parties import NOW, World
+
+from placet.core.errors import NotFoundError
+from placet.core.plan import Amendment, Seal
+from placet.core.trail import Artefact, Exchange, Message, Step
+from placet.core.values import parse
+from placet.jobs.store import Attempt, Phase, Record, Store
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    made = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def store(engine: sa.Engine) -> Store:
+    return Store(engine)
+
+
+def record(world: World, created: int = NOW) -> Record:
+    terms = world.terms(parameters={"identifier": "customer", "value": "balance", "note": "é€\N{OGHAM SPACE MARK}"})
+    plan = world.plan(terms)
+    job = plan.job(world.deployment.jobs)
+    return Record(job, plan, terms, (b"one", b"", secrets.token_bytes(65)), 2, b"closed", None, None, created)
+
+
+def kept(store: Store, world: World, created: int = NOW) -> Record:
+    made = record(world, created)
+    store.add(made)
+    return made
+
+
+def step(job: bytes, attempt: int, index: int) -> Step:
+    return Step(
+        job=job,
+        attempt=attempt,
+        party=2,
+        index=index,
+        name="open-accounts",
+        protocol="vault/1",
+        parameters={"rows": [1, 2], "deep": {"é": None}},
+        inputs=(Artefact(name="lawful", commitment=bytes(32)),),
+        outputs=(Artefact(name="rows", commitment=bytes([1]) * 32),),
+        sent=(Exchange(peer=1, sequence=0, tag="psi.points", digest=bytes(32)),),
+        at=NOW,
+    )
+
+
+def message(job: bytes, attempt: int, sender: int, receiver: int, sequence: int) -> Message:
+    return Message(
+        job=job,
+        attempt=attempt,
+        sequence=sequence,
+        sender=sender,
+        receiver=receiver,
+        tag="psi.points",
+        digest=secrets.token_bytes(32),
+    )
+
+
+def test_a_job_comes_back_as_it_was(store: Store, engine: sa.Engine, world: World) -> None:
+    made = kept(store, world)
+    assert store.job(made.job) == store.find(made.job) == made
+    assert Store(engine).job(made.job) == made
+    assert store.job(made.job).plan.job(world.deployment.jobs) == made.job
+    assert store.job(made.job).terms.hash == made.plan.terms
+
+
+def test_an_unknown_job_is_not_found(store: Store, world: World) -> None:
+    kept(store, world)
+    unknown = secrets.token_bytes(32)
+    assert store.find(unknown) is None
+    with pytest.raises(NotFoundError) as refused:
+        store.job(unknown)
+    assert refused.value.code == "not-found"
+    assert (store.attempt(unknown, 1), store.attempts(unknown), store.steps(unknown)) == (None, [], [])
+    assert (store.messages(unknown), store.agreed(unknown, "seal"), store.moments(unknown)) == ([], [], [])
+    store.end(unknown, "completed")
+    store.fail(unknown, 1, "why")
+    store.signed(unknown, [b"x"])
+    assert store.find(unknown) is None
+
+
+def test_the_same_job_is_not_added_twice(store: Store, world: World) -> None:
+    made = kept(store, world)
+    with pytest.raises(sa.exc.IntegrityError):
+        store.add(replace(made, signatures=(b"other",)))
+    assert store.job(made.job) == made
+
+
+def test_signatures_result_and_end_change_and_nothing_else(store: Store, world: World) -> None:
+    made, other = kept(store, world), kept(store, world)
+    signatures = (*(secrets.token_bytes(65) for _ in range(4)), b"", b"")
+    store.signed(made.job, signatures)
+    store.keep_result(made.job, b"closed result")
+    store.end(made.job, "completed")
+    assert store.job(made.job) == replace(made, signatures=signatures, result=b"closed result", ended="completed")
+    assert store.job(other.job) == other
+
+
+def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: Store, world: World) -> None:
+    jobs = [kept(store, world, NOW + n) for n in (3, 1, 2)]
+    assert [r.created - NOW for r in store.all()] == [3, 2, 1]
+    store.end(jobs[0].job, "aborted")
+    assert [r.created - NOW for r in store.all(going=True)] == [2, 1]
+    assert len(store.all()) == 3
+
+
+def test_what_was_prepared_is_kept_for_a_day(store: Store) -> None:
+    first, second = secrets.token_bytes(32), secrets.token_bytes(32)
+    store.prepare(first, b"seed", b"o" * 32, b"r" * 32, NOW)
+    store.prepare(second, b"seed 2", b"o" * 32, b"s" * 32, NOW + 86_400)
+    found = store.prepared(first)
+    assert found is not None
+    assert (found["seed"], found["offer"], found["root"]) == (b"seed", b"o" * 32, b"r" * 32)
+    store.prepare(secrets.token_bytes(32), b"seed 3", b"o" * 32, b"t" * 32, NOW + 86_401)
+    assert store.prepared(first) is None
+    assert store.prepared(second) is not None
+    assert store.prepared(bytes(32)) is None
+
+
+def test_an_attempt_comes_back_as_it_was(store: Store, world: World) -> None:
+    job = kept(store, world).job
+    roots = (secrets.token_bytes(32), bytes(32))
+    store.begin(job, 1, roots)
+    fresh = Attempt(1, Phase.RUNNING, None, roots, None, None, None)
+    assert store.attempt(job, 1) == fresh
+    store.keep(job, 1, key=b"k", output=b"", private=b"p" * 100_000)
+    store.computed(job, 1)
+    assert store.attempt(job, 1) == Attempt(1, Phase.COMPUTED, None, roots, b"k", b"", b"p" * 100_000)
+    store.begin(job, 2, ())
+    assert [a.attempt for a in store.attempts(job)] == [1, 2]
+    with pytest.raises(sa.exc.IntegrityError):
+        store.begin(job, 2, ())
+
+
+def test_only_what_runs_fails_or_ends_well(store: Store, world: World) -> None:
+    job = kept(store, world).job
+    for attempt in (1, 2):
+        store.begin(job, attempt, ())
+    store.computed(job, 1)
+    store.fail(job, 1, "too late")
+    assert store.attempts(job)[0] == Attempt(1, Phase.COMPUTED, None, (), None, None, None)
+    store.fail(job, 2, "w" * 300)
+    store.computed(job, 2)
+    store.fail(job, 2, "again")
+    assert store.attempts(job)[1] == Attempt(2, Phase.FAILED, "w" * 200, (), None, None, None)
+
+
+def test_steps_come_back_in_order_with_the_same_hashes(store: Store, world: World) -> None:
+    job = kept(store, world).job
+    made = [step(job, attempt, index) for attempt in (1, 2) for index in range(12)]
+    for one in reversed(made):
+        store.add_step(one)
+    assert [s.hash for s in store.steps(job)] == [s.hash for s in made]
+    assert store.steps(job, 2) == made[12:]
+    with pytest.raises(sa.exc.IntegrityError):
+        store.add_step(step(job, 1, 3))
+
+
+def test_messages_come_back_by_side_and_in_order(store: Store, world: World) -> None:
+    job = kept(store, world).job
+    made = {
+        (attempt, sender, receiver, n): message(job, attempt, sender, receiver, n)
+        for attempt in (1, 2)
+        for sender, receiver in ((0, 2), (2, 0), (2, 1), (1, 2))
+        for n in range(11)
+    }
+    for one in reversed(made.values()):
+        store.add_message(one, one.digest, b"acknowledged" if one.receiver == 2 else b"")
+    sent = store.messages(job, sender=2)
+    assert [m.message for m in sent] == [made[k] for k in sorted(made) if k[1] == 2]
+    assert {m.acknowledgement for m in sent} == {b""}
+    received = store.messages(job, receiver=2)
+    assert [m.message for m in received] == [made[k] for k in sorted(made) if k[2] == 2]
+    assert all((m.signature, m.acknowledgement) == (m.message.digest, b"acknowledged") for m in received)
+    chosen = made[1, 2, 0, 5]
+    store.acknowledge(chosen, b"yes")
+    assert [m.message for m in store.messages(job, sender=2) if m.acknowledgement] == [chosen]
+    with pytest.raises(sa.exc.IntegrityError):
+        store.add_message(message(job, 1, 2, 0, 5), b"another under the same number")
+
+
+def test_heard_tells_whether_anything_was_taken_in(store: Store, world: World) -> None:
+    job = kept(store, world).job
+    store.add_message(message(job, 1, 2, 0, 0), b"ours")
+    assert (store.heard(job, 1, 2), store.heard(job, 1, 0)) == (False, True)
+    store.add_message(message(job, 1, 0, 2, 0), b"theirs", b"acknowledged")
+    assert (store.heard(job, 1, 2), store.heard(job, 2, 2), store.heard(bytes(32), 1, 2)) == (True, False, False)
+
+
+def test_the_latest_agreement_of_an_attempt_stands(store: Store, world: World) -> None:
+    job = kept(store, world).job
+
+    def seal(attempt: int, epoch: int) -> Seal:
+        return Seal(job=job, attempt=attempt, heads=(b"h" * 32,), outputs=(), keys=(), epochs=(epoch,))
+
+    amendment = Amendment(job=job, attempt=2, roots=(bytes(32),), epochs=(1,))
+    for content in (seal(1, 0), seal(1, 1), seal(2, 1)):
+        store.agree("seal", content, [b"one", b""])
+    store.agree("amendment", amendment, [b"two"])
+    found = [(parse(Seal, text), signatures) for text, signatures in store.agreed(job, "seal")]
+    assert found == [(seal(1, 1), (b"one", b"")), (seal(2, 1), (b"one", b""))]
+    ((text, signatures),) = store.agreed(job, "amendment")
+    assert (parse(Amendment, text), signatures) == (amendment, (b"two",))
+
+
+def test_moments_come_in_order_and_after_a_number(store: Store, world: World) -> None:
+    job, other = kept(store, world).job, kept(store, world).job
+    store.note(job, "agreed", recipe="asset-view")
+    store.note(other, "agreed")
+    store.note(job, "waiting", code="peer.unreachable", why="é\n\ndata: x")
+    moments = store.moments(job)
+    assert [event["status"] for _, event in moments] == ["agreed", "waiting"]
+    assert moments[1][1]["why"] == "é\n\ndata: x"
+    assert moments[0][1]["at"] <= moments[1][1]["at"]
+    (first, _), (second, _) = moments
+    assert first < second
+    assert store.moments(job, first) == moments[1:]
+    assert store.moments(job, second) == []
