@@ -1,0 +1,597 @@
+"""A party's word: it signs what it prepared, computed and sees on its own chain endpoint, and nothing else."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from parties import CONSUMER, EVENT, NOW, PURPOSE, World
+
+from placet.chain.client import JobStatus
+from placet.chain.events import JobAmended
+from placet.core.consent import Status
+from placet.core.errors import PlacetError
+from placet.core.hashing import sha256
+from placet.core.plan import Amendment, Input, Plan, Seal, Terms, key_hash
+from placet.core.purposes import PURPOSES, purpose_id
+from placet.core.signatures import Key
+from placet.core.trail import Step, trail_head, trail_start
+from placet.core.values import ZERO32
+from placet.jobs.agreement import LONGEST
+from placet.jobs.asking import About, Agreed, Amend, AskSeal, Prepare, Prepared, Sign
+from placet.jobs.sealing import seed_commitment
+
+NORTH, SOUTH, FUND = range(3)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def refused(code: str, work: Any) -> PlacetError:
+    with pytest.raises(PlacetError) as error:
+        await work
+    assert error.value.code == code, error.value
+    return error.value
+
+
+# What a party brings.
+
+
+def wanted(world: World, **changes: Any) -> Prepare:
+    values = {"offer": world.offers[NORTH], "recipe": "asset-view", "block": 90, "deadline": NOW + 1000}
+    return Prepare(**(values | changes))
+
+
+async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> None:
+    north = world.agreements[NORTH]
+    brought = await north.prepare(world.consumer, wanted(world))
+    shelf = world.shelves[NORTH]
+    assert shelf.asked == [(world.offers[NORTH], 90, NOW + 1000)]
+    assert brought.input == Input(offer=world.offers[NORTH], lawful_root=shelf.root, epoch=0, opens_before=1000)
+    assert (brought.recorder, brought.payee) == (world.recorders[NORTH].address, world.address(NORTH))
+    assert brought.tls_key == world.desks[NORTH].tls_key
+    kept = world.stores[NORTH].prepared(brought.seed)
+    assert kept is not None
+    seed = north.drawer.open(b"seed", bytes(kept["seed"]))
+    assert seed_commitment(seed) == brought.seed
+    assert seed not in bytes(kept["seed"])
+
+
+async def test_each_preparation_has_a_seed_of_its_own(world: World) -> None:
+    north = world.agreements[NORTH]
+    assert len({(await north.prepare(world.consumer, wanted(world))).seed for _ in range(5)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"recipe": "credit-score"}, "plan"),
+        ({"block": 99}, "peer.early"),
+        ({"offer": bytes(32)}, "not-found"),
+    ],
+)
+async def test_a_party_brings_nothing_for_an_unfit_request(world: World, changes: dict[str, Any], code: str) -> None:
+    await refused(code, world.agreements[NORTH].prepare(world.consumer, wanted(world, **changes)))
+    assert world.shelves[NORTH].asked == []
+
+
+async def test_a_party_brings_nothing_of_others_or_for_others(world: World) -> None:
+    await refused("plan", world.agreements[SOUTH].prepare(world.consumer, wanted(world)))
+    await refused("consent.consumer", world.agreements[NORTH].prepare(world.address(SOUTH), wanted(world)))
+
+
+async def test_a_party_brings_nothing_that_its_scope_or_policy_does_not_allow(world: World) -> None:
+    north = world.agreements[NORTH]
+    north.desk = replace(north.desk, purposes=("https://w3id.org/dpv#Marketing",))
+    await refused("consent", north.prepare(world.consumer, wanted(world)))
+    scope = world.scope.model_copy(update={"recipes": ("another",)})
+    north.desk = replace(world.desks[NORTH], scope=lambda offer: scope)
+    await refused("consent", north.prepare(world.consumer, wanted(world)))
+    north.desk = replace(world.desks[NORTH], recipes=())
+    await refused("plan", north.prepare(world.consumer, wanted(world)))
+
+
+# The plan.
+
+
+@dataclass
+class Proposal:
+    """A plan that holds what North prepared, and what is asked of North about it."""
+
+    world: World
+    brought: Prepared
+    terms: Terms
+    plan: Plan
+
+    async def sign(self, asker: bytes | None = None) -> bytes:
+        asked = Sign(plan=self.plan, terms=self.terms)
+        return (await self.world.agreements[NORTH].sign(asker or self.world.consumer, asked)).signature
+
+    def change(self, **changes: Any) -> None:
+        self.plan = self.world.plan(self.terms, **({"parties": self.plan.parties} | changes))
+
+    def change_terms(self, **changes: Any) -> None:
+        self.terms = self.world.terms(**changes)
+        self.change()
+
+    def change_party(self, number: int, **changes: Any) -> None:
+        parties = list(self.plan.parties)
+        parties[number] = parties[number].model_copy(update=changes)
+        self.change(parties=tuple(parties))
+
+    def change_input(self, **changes: Any) -> None:
+        self.change_party(NORTH, inputs=(self.brought.input.model_copy(update=changes),))
+
+
+async def proposal(world: World) -> Proposal:
+    brought = await world.agreements[NORTH].prepare(world.consumer, wanted(world))
+    terms = world.terms()
+    north = world.party(NORTH, seed=brought.seed, inputs=(brought.input,))
+    parties = (north, *(world.party(i) for i in (SOUTH, FUND, CONSUMER)))
+    return Proposal(world, brought, terms, world.plan(terms, parties=parties))
+
+
+async def test_a_party_signs_what_it_prepared_and_keeps_it_first(world: World) -> None:
+    asked = await proposal(world)
+    signature = await asked.sign()
+    job = asked.plan.job(world.deployment.jobs)
+    assert world.ledger.verifiers.accepts(world.address(NORTH), job, signature)
+    kept = world.stores[NORTH].job(job)
+    assert (kept.plan, kept.terms, kept.party) == (asked.plan, asked.terms, NORTH)
+    assert kept.signatures == (signature, b"", b"", b"", b"", b"")
+    assert seed_commitment(world.agreements[NORTH].drawer.open(b"seed", kept.seed)) == asked.brought.seed
+    assert await asked.sign() == signature
+
+
+CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
+    "another lawful root": ("plan.unprepared", lambda p: p.change_input(lawful_root=secrets.token_bytes(32))),
+    "another offer": ("plan.unprepared", lambda p: p.change_input(offer=secrets.token_bytes(32))),
+    "a seed of somebody else's": ("plan.unprepared", lambda p: p.change_party(NORTH, seed=secrets.token_bytes(32))),
+    "a named consent instead": (
+        "plan.unprepared",
+        lambda p: p.change_input(lawful_root=ZERO32, consent=secrets.token_bytes(32)),
+    ),
+    "another epoch": ("plan.stale", lambda p: p.change_input(epoch=1)),
+    "more uses than consented": ("plan.stale", lambda p: p.change_input(opens_before=1001)),
+    "another recorder": ("plan.entry", lambda p: p.change_party(NORTH, recorder=secrets.token_bytes(20))),
+    "another payee": ("plan.entry", lambda p: p.change_party(NORTH, payee=secrets.token_bytes(20))),
+    "another TLS key of its own": ("plan", lambda p: p.change_party(NORTH, tls_key=secrets.token_bytes(32))),
+    "another TLS key of a peer": ("plan", lambda p: p.change_party(SOUTH, tls_key=secrets.token_bytes(32))),
+    "the TLS key of another peer": (
+        "plan",
+        lambda p: p.change_party(SOUTH, tls_key=p.plan.parties[FUND].tls_key),
+    ),
+    "a peer that nobody trusts": ("not-found", lambda p: p.change_party(SOUTH, signer=secrets.token_bytes(20))),
+    "another consumer": ("plan", lambda p: p.change(consumer=p.world.address(SOUTH))),
+    "another sponsor": ("plan", lambda p: p.change(sponsor=p.world.address(SOUTH))),
+    "an opening in the past": ("plan", lambda p: p.change(open_by=NOW - 1)),
+    "a settlement in a month and a bit": ("plan", lambda p: p.change(settle_by=NOW + LONGEST + 1)),
+    "a purpose that it does not serve": (
+        "plan",
+        lambda p: p.change(purpose=purpose_id(next(name for name in PURPOSES if name != PURPOSE))),
+    ),
+    "an unknown purpose": ("plan", lambda p: p.change(purpose=secrets.token_bytes(32))),
+    "other operations": ("plan", lambda p: p.change(operations=1)),
+    "more operations": ("plan", lambda p: p.change(operations=7)),
+    "terms of another plan": ("plan", lambda p: setattr(p, "terms", p.world.terms(block=91))),
+    "an unknown recipe": ("plan", lambda p: p.change_terms(recipe="credit-score")),
+    "a recipe of tomorrow": ("plan", lambda p: p.change_terms(recipe_version=2)),
+    "another engine": ("plan", lambda p: p.change_terms(engine="spu")),
+    "another word on withdrawals": ("plan", lambda p: p.change_terms(on_withdrawal="abort")),
+    "no column": ("plan", lambda p: p.change_terms(parameters={"identifier": "customer"})),
+    "a column that is no name": (
+        "plan",
+        lambda p: p.change_terms(parameters={"identifier": "customer", "value": ["balance"]}),
+    ),
+    "two consumers": ("plan", lambda p: p.change_terms(roles=("provider", "provider", "consumer", "consumer"))),
+    "the provider as consumer": (
+        "plan",
+        lambda p: p.change_terms(roles=("consumer", "provider", "provider", "provider")),
+    ),
+    "too few roles": ("plan", lambda p: p.change_terms(roles=("provider", "provider", "consumer"))),
+    "too few inputs": ("plan", lambda p: p.change_terms(inputs=("accounts", "accounts", "customers"))),
+    "an input by another name": ("plan", lambda p: p.change_terms(inputs=("accounts",) * 3 + ("secrets",))),
+    "a consumer with an output": ("plan", lambda p: p.change_party(CONSUMER, output=True)),
+    "itself without an output": ("plan", lambda p: p.change_party(NORTH, output=False)),
+    "itself with two inputs": (
+        "plan",
+        lambda p: p.change_party(
+            NORTH, inputs=(p.brought.input, p.brought.input.model_copy(update={"offer": secrets.token_bytes(32)}))
+        ),
+    ),
+    "a plan without it": (
+        "plan",
+        lambda p: p.change(parties=tuple(p.world.party(i) for i in (SOUTH, FUND, CONSUMER))),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_a_party_does_not_sign(world: World, what: str) -> None:
+    asked = await proposal(world)
+    code, change = CHANGES[what]
+    change(asked)
+    await refused(code, asked.sign(asked.plan.consumer))
+    assert world.stores[NORTH].all() == []
+
+
+async def test_a_party_signs_for_the_consumer_alone(world: World) -> None:
+    asked = await proposal(world)
+    for stranger in (world.address(SOUTH), world.address(NORTH), secrets.token_bytes(20)):
+        await refused("plan", asked.sign(stranger))
+    assert world.stores[NORTH].all() == []
+
+
+async def test_a_party_does_not_sign_a_lawful_set_that_has_changed(world: World) -> None:
+    asked = await proposal(world)
+    shelf = world.shelves[NORTH]
+    root, shelf.root = shelf.root, secrets.token_bytes(32)
+    await refused("plan.stale", asked.sign())
+    shelf.root, shelf.epoch = root, 1
+    await refused("plan.stale", asked.sign())
+    shelf.epoch, shelf.opens_before = 0, 999
+    await refused("plan.stale", asked.sign())
+    assert world.stores[NORTH].all() == []
+    shelf.opens_before = 1000
+    assert await asked.sign()
+
+
+async def test_a_preparation_of_yesterday_is_forgotten(world: World) -> None:
+    asked = await proposal(world)
+    world.ledger.time += 86_401
+    await world.agreements[NORTH].prepare(world.consumer, wanted(world))
+    asked.change(open_by=world.ledger.time + 100, deadline=world.ledger.time + 1000, settle_by=world.ledger.time + 2000)
+    await refused("plan.unprepared", asked.sign())
+
+
+# The signed plan.
+
+
+async def test_a_party_keeps_the_plan_that_all_have_signed(world: World) -> None:
+    asked = await proposal(world)
+    await asked.sign()
+    job = asked.plan.job(world.deployment.jobs)
+    good = (*(key.sign(job) for key in world.signers), b"", b"")
+    north = world.agreements[NORTH]
+    bad = {
+        "another's": (good[1], *good[1:]),
+        "none": (b"", *good[1:]),
+        "too few": good[:-1],
+        "too many": (*good, b""),
+        "a stranger's": (good[0], Key().sign(job), *good[2:]),
+        "a recorder's": (world.recorders[NORTH].sign(job), *good[1:]),
+        "of another job": (*good[:2], world.signers[FUND].sign(bytes(32)), *good[3:]),
+    }
+    for signatures in bad.values():
+        with pytest.raises(PlacetError):
+            await north.agreed(world.consumer, Agreed(job=job, signatures=signatures))
+    assert world.stores[NORTH].job(job).signatures[1:] == (b"",) * 5
+    await refused("plan", north.agreed(world.address(SOUTH), Agreed(job=job, signatures=good)))
+    await refused("not-found", north.agreed(world.consumer, Agreed(job=bytes(32), signatures=good)))
+    await north.agreed(world.consumer, Agreed(job=job, signatures=good))
+    assert world.stores[NORTH].job(job).signatures == good
+
+
+# How far a party is.
+
+
+@dataclass
+class Computed:
+    """A job that all have computed and recorded in attempt 1."""
+
+    world: World
+    job: bytes
+    plan: Plan
+    keys: list[bytes]
+    outputs: list[bytes]
+
+    def seal(self, **changes: Any) -> AskSeal:
+        heads = [self.world.agreements[i].head(self.world.stores[i].job(self.job), 1)[0] for i in range(4)]
+        values: dict[str, Any] = {
+            "job": self.job,
+            "attempt": 1,
+            "heads": tuple(heads),
+            "outputs": (*(sha256(o) for o in self.outputs), ZERO32),
+            "keys": (*(key_hash(k) for k in self.keys), ZERO32),
+            "epochs": (0, 0, 0, 0),
+        }
+        return AskSeal(seal=Seal(**(values | changes)))
+
+    def put(self, field: str, place: int, value: Any) -> AskSeal:
+        """The seal with one entry changed."""
+        entries = list(getattr(self.seal().seal, field))
+        entries[place] = value
+        return self.seal(**{field: tuple(entries)})
+
+    async def sealed_by(self, party: int, asked: AskSeal, asker: bytes | None = None) -> bytes:
+        return (await self.world.agreements[party].seal(asker or self.world.consumer, asked)).signature
+
+
+def computed(world: World) -> Computed:
+    job = world.agreed()
+    plan = world.stores[NORTH].job(job).plan
+    world.ledger.put(plan, job)
+    keys = [bytes([7 + i]) * 32 for i in range(3)]
+    outputs = [b"masked %d" % i for i in range(3)]
+    roots = tuple(i.lawful_root for i in plan.inputs)
+    for party, store in enumerate(world.stores):
+        store.begin(job, 1, roots)
+        for index in range(2):
+            store.add_step(Step(job=job, attempt=1, party=party, index=index, name="a-step", protocol="none/1", at=NOW))
+        if party == CONSUMER:
+            framed = b"".join(i.to_bytes(4, "big") + len(o).to_bytes(8, "big") + o for i, o in enumerate(outputs))
+            store.keep(job, 1, output=framed, private=b"closed")
+        else:
+            store.keep(job, 1, key=world.agreements[party].drawer.close(b"key", keys[party]), output=outputs[party])
+        store.computed(job, 1)
+        world.ledger.trails[job, 1, party] = world.agreements[party].head(store.job(job), 1)
+    return Computed(world, job, plan, keys, outputs)
+
+
+async def test_standing_tells_the_consumer_how_far_a_party_is(world: World) -> None:
+    job = world.agreed()
+    north, store = world.agreements[NORTH], world.stores[NORTH]
+    about = About(job=job, attempt=1)
+    assert (await north.standing(world.consumer, about)).state == "waiting"
+    store.begin(job, 1, ())
+    assert (await north.standing(world.consumer, about)).state == "running"
+    store.fail(job, 1, "peer.late")
+    failed = await north.standing(world.consumer, about)
+    assert (failed.state, failed.why) == ("failed", "peer.late")
+    for stranger in (world.address(SOUTH), secrets.token_bytes(20)):
+        await refused("plan", north.standing(stranger, about))
+    await refused("not-found", north.standing(world.consumer, About(job=bytes(32), attempt=1)))
+
+
+async def test_standing_has_head_output_and_key_once_computed(world: World) -> None:
+    done = computed(world)
+    found = await world.agreements[SOUTH].standing(world.consumer, About(job=done.job, attempt=1))
+    hashes = [step.hash for step in world.stores[SOUTH].steps(done.job, 1)]
+    assert (found.state, found.steps) == ("computed", 2)
+    assert found.head == trail_head(trail_start(done.job, 1, SOUTH), hashes)
+    assert (found.output, found.key) == (sha256(done.outputs[SOUTH]), key_hash(done.keys[SOUTH]))
+    own = await world.agreements[CONSUMER].standing(world.consumer, About(job=done.job, attempt=1))
+    assert (own.output, own.key) == (ZERO32, ZERO32)
+
+
+async def test_every_party_and_nobody_else_hears_whether_a_party_is_alive(world: World) -> None:
+    done = computed(world)
+    north, about = world.agreements[NORTH], About(job=done.job, attempt=1)
+    for party in range(4):
+        told = await north.alive(world.address(party), about)
+        assert (told.state, told.head, told.output, told.key) == ("computed", ZERO32, ZERO32, ZERO32)
+    assert (await north.alive(world.consumer, About(job=done.job, attempt=2))).state == "waiting"
+    await refused("peer.wrong-party", north.alive(secrets.token_bytes(20), about))
+    await refused("not-found", north.alive(world.consumer, About(job=bytes(32), attempt=1)))
+
+
+# A new attempt.
+
+
+def amended(world: World, job: bytes, attempt: int, roots: tuple[bytes, ...]) -> None:
+    """The chain tells of a new attempt."""
+    world.ledger.events.append(JobAmended(**EVENT, job=job, attempt=attempt, roots=roots, epochs=(0, 0, 0, 0)))
+    world.ledger.put(world.stores[NORTH].job(job).plan, job, attempt=attempt)
+
+
+async def test_roots_are_what_was_used_less_what_has_died(world: World) -> None:
+    job = world.agreed()
+    world.ledger.put(world.stores[NORTH].job(job).plan, job)
+    shelf = world.shelves[NORTH]
+    assert (await world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=2))).roots == (shelf.root,)
+    less, lesser = secrets.token_bytes(32), secrets.token_bytes(32)
+    shelf.left = {shelf.root: less, less: lesser}
+    assert (await world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=2))).roots == (less,)
+    own = await world.agreements[CONSUMER].roots(world.consumer, About(job=job, attempt=2))
+    assert own.roots == (ZERO32,)
+    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=3)))
+    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=1)))
+    amended(world, job, 2, (less, *(world.shelves[i].root for i in (SOUTH, FUND)), ZERO32))
+    assert (await world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=3))).roots == (lesser,)
+    await refused("plan", world.agreements[NORTH].roots(world.address(SOUTH), About(job=job, attempt=2)))
+
+
+def amendment(world: World, job: bytes, **changes: Any) -> Amend:
+    roots = (*(world.shelves[i].left.get(world.shelves[i].root, world.shelves[i].root) for i in range(3)), ZERO32)
+    values: dict[str, Any] = {"job": job, "attempt": 2, "roots": roots, "epochs": (0, 0, 0, 0)}
+    return Amend(amendment=Amendment(**(values | changes)))
+
+
+async def running(world: World) -> bytes:
+    """A job in its first attempt at North, where a customer has withdrawn."""
+    job = world.agreed()
+    world.ledger.put(world.stores[NORTH].job(job).plan, job)
+    world.stores[NORTH].begin(job, 1, ())
+    world.shelves[NORTH].left = {world.shelves[NORTH].root: secrets.token_bytes(32)}
+    return job
+
+
+async def test_a_party_signs_a_new_attempt_without_the_dead_and_ends_its_own(world: World) -> None:
+    job = await running(world)
+    asked = amendment(world, job)
+    for party in range(4):
+        signature = (await world.agreements[party].amend(world.consumer, asked)).signature
+        digest = world.deployment.jobs.digest(asked.amendment.struct_hash())
+        assert world.ledger.verifiers.accepts(world.address(party), digest, signature)
+    found = world.stores[NORTH].attempt(job, 1)
+    assert found is not None
+    assert (found.phase.value, found.why) == ("failed", "amended")
+
+
+async def test_a_party_does_not_sign_an_attempt_that_keeps_a_dead_row(world: World) -> None:
+    job = await running(world)
+    good = amendment(world, job).amendment.roots
+    north = world.agreements[NORTH]
+    for roots in (
+        (world.shelves[NORTH].root, *good[1:]),
+        (secrets.token_bytes(32), *good[1:]),
+        (ZERO32, *good[1:]),
+        (good[1], good[0], *good[2:]),
+        (),
+    ):
+        await refused("plan.stale", north.amend(world.consumer, amendment(world, job, roots=roots)))
+    found = world.stores[NORTH].attempt(job, 1)
+    assert found is not None
+    assert found.phase.value == "running"
+
+
+@pytest.mark.parametrize("attempt", [0, 1, 3, 2**32 - 1])
+async def test_only_the_next_attempt_is_signed(world: World, attempt: int) -> None:
+    job = await running(world)
+    await refused("state", world.agreements[NORTH].amend(world.consumer, amendment(world, job, attempt=attempt)))
+
+
+@pytest.mark.parametrize("status", [s for s in JobStatus if s is not JobStatus.OPEN])
+async def test_only_an_open_job_gets_a_new_attempt(world: World, status: JobStatus) -> None:
+    job = await running(world)
+    world.ledger.put(world.stores[NORTH].job(job).plan, job, status)
+    await refused("state", world.agreements[NORTH].amend(world.consumer, amendment(world, job)))
+
+
+async def test_a_new_attempt_names_every_epoch_of_the_chain(world: World) -> None:
+    job = await running(world)
+    north = world.agreements[NORTH]
+    state = world.ledger.offers[world.offers[SOUTH]]
+    world.ledger.offers[world.offers[SOUTH]] = replace(state, epoch=1)
+    for epochs in ((0, 0, 0, 0), (0, 1, 0), (1, 1, 0, 0), ()):
+        await refused("peer.epoch", north.amend(world.consumer, amendment(world, job, epochs=epochs)))
+    assert await north.amend(world.consumer, amendment(world, job, epochs=(0, 1, 0, 0)))
+
+
+async def test_only_the_consumer_asks_for_a_new_attempt(world: World) -> None:
+    job = await running(world)
+    for stranger in (world.address(SOUTH), world.address(NORTH), secrets.token_bytes(20)):
+        await refused("plan", world.agreements[NORTH].amend(stranger, amendment(world, job)))
+    await refused("not-found", world.agreements[NORTH].amend(world.consumer, amendment(world, bytes(32))))
+
+
+# The seal.
+
+
+@pytest.mark.parametrize("party", range(4))
+async def test_each_party_signs_a_seal_that_is_true(world: World, party: int) -> None:
+    done = computed(world)
+    asked = done.seal()
+    digest = world.deployment.jobs.digest(asked.seal.struct_hash())
+    assert world.ledger.verifiers.accepts(world.address(party), digest, await done.sealed_by(party, asked))
+
+
+@pytest.mark.parametrize("field", ["heads", "outputs", "keys"])
+async def test_a_party_does_not_sign_a_seal_with_something_else_of_its_own(world: World, field: str) -> None:
+    done = computed(world)
+    for party in range(4):
+        value = secrets.token_bytes(32)
+        await refused("plan.seal", done.sealed_by(party, done.put(field, party, value)))
+    theirs = getattr(done.seal().seal, field)[SOUTH]
+    await refused("plan.seal", done.sealed_by(NORTH, done.put(field, NORTH, theirs)))
+
+
+async def test_a_party_does_not_sign_a_head_that_is_not_on_chain(world: World) -> None:
+    done = computed(world)
+    await refused("plan.seal", done.sealed_by(NORTH, done.put("heads", SOUTH, secrets.token_bytes(32))))
+    world.ledger.trails[done.job, 1, FUND] = (secrets.token_bytes(32), 2)
+    for party in range(3):
+        await refused("plan.seal", done.sealed_by(party, done.seal()))
+    del world.ledger.trails[done.job, 1, FUND]
+    await refused("plan.seal", done.sealed_by(NORTH, done.seal()))
+
+
+async def test_a_party_whose_own_trail_is_not_on_chain_yet_does_not_sign(world: World) -> None:
+    done = computed(world)
+    world.ledger.trails[done.job, 1, NORTH] = (trail_start(done.job, 1, NORTH), 0)
+    await refused("plan.seal", done.sealed_by(NORTH, done.seal()))
+
+
+async def test_the_consumer_does_not_sign_for_an_output_that_it_has_not_received(world: World) -> None:
+    done = computed(world)
+    for party in range(3):
+        changed = done.put("outputs", party, secrets.token_bytes(32))
+        await refused("plan.seal", done.sealed_by(CONSUMER, changed))
+
+
+@pytest.mark.parametrize("field", ["heads", "outputs", "keys"])
+async def test_a_seal_speaks_of_every_party(world: World, field: str) -> None:
+    done = computed(world)
+    entries = getattr(done.seal().seal, field)
+    for wrong in (entries[:-1], (*entries, ZERO32), ()):
+        await refused("plan", done.sealed_by(NORTH, done.seal(**{field: wrong})))
+
+
+async def test_a_seal_names_every_epoch_of_the_chain(world: World) -> None:
+    done = computed(world)
+    await refused("peer.epoch", done.sealed_by(NORTH, done.seal(epochs=(0, 0, 1, 0))))
+    await refused("peer.epoch", done.sealed_by(NORTH, done.seal(epochs=(0, 0, 0))))
+    state = world.ledger.offers[world.offers[FUND]]
+    world.ledger.offers[world.offers[FUND]] = replace(state, epoch=1)
+    await refused("peer.epoch", done.sealed_by(NORTH, done.seal()))
+    assert await done.sealed_by(NORTH, done.seal(epochs=(0, 0, 1, 0)))
+
+
+async def test_nobody_signs_a_seal_over_a_dead_consent(world: World) -> None:
+    done = computed(world)
+    world.shelves[NORTH].ended = {world.shelves[NORTH].root: [secrets.token_bytes(32)]}
+    error = await refused("consent.withdrawn", done.sealed_by(NORTH, done.seal()))
+    assert "withdrawn" in error.message
+    assert await done.sealed_by(SOUTH, done.seal())
+    for status in (Status.WITHDRAWN, Status.REVOKED, Status.NONE):
+        world.ledger.consents[world.consent] = status
+        await refused("consent.withdrawn", done.sealed_by(CONSUMER, done.seal()))
+
+
+async def test_what_counts_at_the_seal_are_the_attempts_own_roots(world: World) -> None:
+    """A consent that died in the plan's set, but is not in the amended one, is in no result."""
+    done = computed(world)
+    world.shelves[NORTH].ended = {secrets.token_bytes(32): [secrets.token_bytes(32)]}
+    assert await done.sealed_by(NORTH, done.seal())
+
+
+@pytest.mark.parametrize("status", [s for s in JobStatus if s is not JobStatus.OPEN])
+async def test_only_an_open_job_is_sealed(world: World, status: JobStatus) -> None:
+    done = computed(world)
+    world.ledger.put(done.plan, done.job, status)
+    await refused("state", done.sealed_by(NORTH, done.seal()))
+
+
+async def test_only_the_attempt_that_the_chain_is_in_is_sealed(world: World) -> None:
+    done = computed(world)
+    await refused("state", done.sealed_by(NORTH, done.seal(attempt=2)))
+    world.ledger.put(done.plan, done.job, attempt=2)
+    await refused("state", done.sealed_by(NORTH, done.seal()))
+    await refused("peer.early", done.sealed_by(NORTH, done.seal(attempt=2)))
+
+
+@pytest.mark.parametrize("phase", ["running", "failed"])
+async def test_an_attempt_that_is_not_computed_is_not_sealed(world: World, phase: str) -> None:
+    done = computed(world)
+    world.ledger.put(done.plan, done.job, attempt=2)
+    world.stores[NORTH].begin(done.job, 2, ())
+    if phase == "failed":
+        world.stores[NORTH].fail(done.job, 2, "why")
+    await refused("peer.early", done.sealed_by(NORTH, done.seal(attempt=2)))
+
+
+async def test_only_the_consumer_asks_for_a_seal(world: World) -> None:
+    done = computed(world)
+    for stranger in (world.address(SOUTH), world.address(NORTH), secrets.token_bytes(20)):
+        await refused("plan", done.sealed_by(NORTH, done.seal(), stranger))
+    await refused("not-found", done.sealed_by(NORTH, done.seal(job=bytes(32))))
+
+
+# By name, as peers ask.
+
+
+async def test_questions_go_by_their_names_and_in_their_form(world: World) -> None:
+    done = computed(world)
+    north = world.agreements[NORTH]
+    about = About(job=done.job, attempt=1).model_dump_json().encode()
+    assert (await north.answer(world.consumer, "alive", about)).to_json()["state"] == "computed"
+    for name in ("secrets", "", "keep", "answer", "__init__"):
+        await refused("peer.question", north.answer(world.consumer, name, about))
+    for body in (b"", b"{}", b"[]", b"null", about[:-1], about.replace(b"1", b'"1"'), b'{"job":1}'):
+        await refused("input", north.answer(world.consumer, "standing", body))
+    await refused("limit", north.answer(world.consumer, "standing", b" " * (5 << 20)))
