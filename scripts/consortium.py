@@ -29,6 +29,7 @@ from placet.core.signatures import Key
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PLACET = (sys.executable, "-m", "placet.cli")
 REWARD = 1000
+LIMITS = ("drafts_per_client_minute", "requests_per_client_minute", "consents_per_minute")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Consortium:
     codes: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     enroller: str = ""
+    auditor: str = ""
     token: str = ""
     own_consent: str = ""
 
@@ -178,23 +180,26 @@ def consortium(
     customers: Sequence[str],
     *,
     purpose: str = PURPOSE,
+    registered: Sequence[str] | None = None,
     block_time: float | None = 1,
     confirmations: int = 1,
     say: Any = lambda text: None,
 ) -> Iterator[Consortium]:
-    """`names` by key, with `consumer` among them; `balances` by provider; `customers` are the consumer's list."""
+    """`names` by key, with `consumer` among them; `balances` by provider; `customers` are the consumer's list;
+    `registered` are known to the enroller: all that a provider knows, unless given."""
     (folder / "passphrase").touch(0o600)
     (folder / "passphrase").write_text("only for this consortium\n")
     with LocalChain(block_time=block_time) as chain:
         made = Consortium(folder, chain)
         try:
             _found(made, names, confirmations, say)
-            _stock(made, balances, customers)
             say("starting a node and a vault for each institution, and the identity service")
             for key in names:
                 made.start_vault(key)
                 made.start_node(key)
             made.start("enroller", "identity", "--config", "registry/identity.toml")
+            everybody = sorted({c for held in balances.values() for c in held})
+            _stock(made, balances, customers, everybody if registered is None else registered)
             for key in names:
                 made.wait_healthy(key)
             wait(lambda: _ok(f"{made.enroller}/healthz"), "identity service", folder / "enroller.log")
@@ -207,8 +212,10 @@ def consortium(
 
 def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: Any) -> None:
     url = made.chain.url
-    say("deploying the contracts")
-    made.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", confirmations)
+    say("deploying the contracts, founding the institutions")
+
+    def deploy() -> None:
+        made.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", confirmations)
 
     def found(key: str, name: str) -> None:
         api, peer = free_port(), free_port()
@@ -218,25 +225,35 @@ def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: 
         )
         entry = json.loads((made.folder / key / "entry.json").read_text())
         made.members[key] = Member(made.folder / key, name, entry["address"], entry["api"])
-        with (made.folder / key / "node.toml").open("a") as sink:
-            sink.write("\n[limits]\ndrafts_per_client_minute = 1000000\nrequests_per_client_minute = 1000000\n")
-            sink.write("consents_per_minute = 1000000\n")
+        settings = made.folder / key / "node.toml"
+        limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
+        settings.write_text("batch_seconds = 1\n" + settings.read_text() + limits)
 
-    _together(*(functools.partial(found, key, name) for key, name in names.items()))
+    def registry() -> None:
+        port = free_port()
+        made.enroller = f"http://127.0.0.1:{port}"
+        words = ("--name", "Registry", "--deployment", "deployment.json", "--port", port)
+        made.run("identity", "init", "registry", *words)
+
+    def auditor() -> None:
+        made.auditor = made.run("key", "new", "auditor.json").strip()
+
+    _together(deploy, registry, auditor, *(functools.partial(found, key, name) for key, name in names.items()))
     made.members = {key: made.members[key] for key in names}
-    entries = [f"{key}/entry.json" for key in names]
-    port = free_port()
-    made.enroller = f"http://127.0.0.1:{port}"
-    made.run("identity", "init", "registry", "--name", "Registry", "--deployment", "deployment.json", "--port", port)
-    made.run("key", "new", "auditor.json")
-    auditor = made.run("key", "show", "auditor.json").strip()
-    made.run("trust", "add", "trust.json", *entries, "registry/entry.json")
-    trust = json.loads((made.folder / "trust.json").read_text())
-    trust["auditors"] = [{"address": auditor, "name": "Auditor"}]
-    (made.folder / "trust.json").write_text(json.dumps(trust))
-    made.run("chain", "fund", "--url", url, *(address for key in names for address in _accounts(made.folder / key)))
     consumer = bytes.fromhex(made.members["consumer"].address[2:])
-    made.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {consumer: 10**9}).hex()
+
+    def trust() -> None:
+        made.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
+        listed = json.loads((made.folder / "trust.json").read_text())
+        listed["auditors"] = [{"address": made.auditor, "name": "Auditor"}]
+        (made.folder / "trust.json").write_text(json.dumps(listed))
+
+    def money() -> None:
+        accounts = [account for key in names for account in _accounts(made.folder / key)]
+        made.run("chain", "fund", "--url", url, *accounts)
+        made.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {consumer: 10**9}).hex()
+
+    _together(trust, money)
 
 
 def _accounts(folder: Path) -> tuple[str, str]:
@@ -252,7 +269,12 @@ def _together(*works: Callable[[], object]) -> None:
             done.result()
 
 
-def _stock(made: Consortium, balances: Mapping[str, Mapping[str, int]], customers: Sequence[str]) -> None:
+def _stock(
+    made: Consortium,
+    balances: Mapping[str, Mapping[str, int]],
+    customers: Sequence[str],
+    registered: Sequence[str],
+) -> None:
     for key, held in balances.items():
         write_table(made.folder / f"{key}.csv", ("customer", "value"), list(held.items()))
     write_table(made.folder / "consumer.csv", ("customer", "value"), [(c, 0) for c in customers])
@@ -265,13 +287,14 @@ def _stock(made: Consortium, balances: Mapping[str, Mapping[str, int]], customer
             *(() if key in balances else ("--own",)),
         )
 
-    _together(*(functools.partial(import_, key) for key in made.members))
-    subjects = sorted({c for held in balances.values() for c in held})
-    (made.folder / "subjects").write_text("\n".join(subjects) + "\n")
-    many = ("--from", "subjects", "--codes", "codes.csv")
-    made.run("identity", "add", "registry/register.csv", *many, seconds=3600)
-    with (made.folder / "codes.csv").open() as source:
-        made.codes = {row["subject"]: row["code"] for row in csv.DictReader(source)}
+    def register() -> None:
+        (made.folder / "subjects").write_text("\n".join(registered) + "\n")
+        many = ("--from", "subjects", "--codes", "codes.csv")
+        made.run("identity", "add", "registry/register.csv", *many, seconds=3600)
+        with (made.folder / "codes.csv").open() as source:
+            made.codes = {row["subject"]: row["code"] for row in csv.DictReader(source)}
+
+    _together(register, *(functools.partial(import_, key) for key in made.members))
 
 
 def _offer(made: Consortium, purpose: str) -> None:
@@ -287,9 +310,8 @@ def _offer(made: Consortium, purpose: str) -> None:
             *("--parties", parties, "--json", *(("--own",) if own else ())),
         )
         made.offers[key] = json.loads(answer)["offer"]
+        if own:
+            words = ("--config", f"{key}/node.toml", "--offer", made.offers[key], "--uses", 1000, "--json")
+            made.own_consent = json.loads(made.run("grant", *words))["consent"]
 
     _together(*(functools.partial(offer, key) for key in made.members))
-    granted = made.run(
-        "grant", "--config", "consumer/node.toml", "--offer", made.offers["consumer"], "--uses", 1000, "--json"
-    )
-    made.own_consent = json.loads(granted)["consent"]
