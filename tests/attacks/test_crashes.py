@@ -7,20 +7,15 @@ import contextlib
 import json
 import os
 import signal
-import sqlite3
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-import sqlalchemy as sa
-from consortium import REWARD, wait
-from live import PROVIDERS, Town
+from consortium import wait
 
+from follow import TIMES, ended_everywhere, reached, settled_once, until
+from live import Town
 from placet.chain.client import JobStatus
-from placet.chain.events import Funded, JobCompleted, JobOpened, KeyReleased, StepsRecorded
-from placet.chain.index import Index
 from placet.core.values import from_hex
 
 QUICK = [
@@ -37,60 +32,6 @@ ALL = [
     *(("south-vault", "south", phase) for phase in PHASES),
     *(("consumer-vault", "consumer", phase) for phase in ("agreed", "opening", "computing", "computed")),
 ]
-TIMES = {"open_seconds": 60, "deadline_seconds": 120, "settle_seconds": 180}
-
-
-def reached(folder: Path, job: str, status: str) -> bool:
-    """Has the node in `folder` noted that status, or the job's end?"""
-    with contextlib.closing(sqlite3.connect(f"file:{folder / 'state.db'}?mode=ro", uri=True, timeout=10)) as database:
-        rows = database.execute("SELECT status FROM job_moments WHERE job = ?", (from_hex(job),)).fetchall()
-    return bool({status, "completed", "aborted", "closed", "expired", "cancelled"} & {row[0] for row in rows})
-
-
-def until(ready: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < end, "the phase was never reached"
-        time.sleep(0.005)
-
-
-def purses(town: Town) -> Counter[str]:
-    token = from_hex(town.made.token)
-    return Counter({who: town.chain.balance_of(token, from_hex(m.address)) for who, m in town.made.members.items()})
-
-
-def ended_everywhere(town: Town, job: str, seconds: float = 330) -> str:
-    """How the job ended; all its parties must say the same."""
-
-    def ends() -> set[str | None]:
-        return {town.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in town.made.members}
-
-    wait(lambda: None not in ends(), f"end of {job} at every party: {ends()}", None, seconds)
-    (how,) = ends()
-    assert how is not None
-    return how
-
-
-@contextlib.contextmanager
-def settled_once(town: Town) -> Iterator[list[str]]:
-    """Around one job (put its id into the list): ends everywhere alike, paid fully once or not at all, once on chain."""
-    before, jobs = purses(town), list[str]()
-    yield jobs
-    (job,) = jobs
-    how = ended_everywhere(town, job)
-    paid = how == "completed"
-    for who in PROVIDERS:
-        assert purses(town)[who] - before[who] == REWARD * paid, (who, how)
-    assert before["consumer"] - purses(town)["consumer"] == REWARD * len(PROVIDERS) * paid, how
-    assert town.chain.escrow(from_hex(job)).left == 0
-    index = Index(sa.create_engine("sqlite://", poolclass=sa.StaticPool), town.chain)
-    index.sync()
-    told = index.job_events(from_hex(job))
-    once = Counter(type(event) for event in told)
-    assert once[JobOpened] <= 1 and once[JobCompleted] == paid and once[Funded] <= 1
-    assert all(n == 1 for n in Counter(e.party for e in told if isinstance(e, KeyReleased)).values())
-    steps = Counter((e.party, e.attempt, e.from_) for e in told if isinstance(e, StepsRecorded))
-    assert all(n == 1 for n in steps.values())
 
 
 @contextlib.contextmanager
@@ -151,7 +92,7 @@ def test_every_process_killed_at_every_phase(town: Town, process: str, who: str,
 
 
 def test_a_provider_that_never_comes_back_costs_nobody_anything(town: Town) -> None:
-    """A node is killed while it computes and stays away beyond the deadline: aborted, refunded, and known to it later."""
+    """A node is killed while it computes and stays away until it is aborted, as it learns later."""
     made = town.made
     times = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 15}
     with settled_once(town) as jobs:

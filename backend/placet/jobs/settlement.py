@@ -70,7 +70,7 @@ class Settlement:
         self.say(record, "released")
 
     async def ended(self, record: Record, state: JobState) -> str | None:
-        """How the job ended, once that is deep: the result opened, every attempt's trail complete, what is owed claimed."""
+        """How the job ended, once that is deep, the result opened, every trail complete, and what is owed claimed."""
         how, kind = ENDS[state.status]
         events = await asyncio.to_thread(self._events, record, kind)
         if events is None:

@@ -1,0 +1,51 @@
+"""A node whose operator changed its code. `rogue.py MODE node --config FILE` is the real program but for one lie.
+
+hold-key        publishes no key while the file `hold` lies in the working folder
+swap-output     signs for another output than it sent
+refuse-seal     a consumer that has all masked outputs and seals nothing
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from placet.cli.main import app
+from placet.jobs.agreement import Agreement
+from placet.jobs.coordinator import Coordinator
+from placet.jobs.settlement import Settlement
+
+
+def hold_key() -> None:
+    honest = Settlement.sealed
+
+    async def sealed(self: Settlement, record: Any, now: int) -> None:
+        if not Path("hold").exists():
+            await honest(self, record, now)
+
+    Settlement.sealed = sealed  # type: ignore[method-assign]
+
+
+def swap_output() -> None:
+    honest = Agreement.outcome
+
+    def outcome(self: Agreement, record: Any, attempt: Any) -> tuple[bytes, bytes]:
+        output, key = honest(self, record, attempt)
+        return bytes(a ^ 1 for a in output), key
+
+    Agreement.outcome = outcome  # type: ignore[method-assign]
+
+
+def refuse_seal() -> None:
+    async def nothing(self: Coordinator, *_: Any) -> None:
+        return None
+
+    Coordinator._seal = nothing  # type: ignore[method-assign]
+
+
+MODES = {"hold-key": hold_key, "swap-output": swap_output, "refuse-seal": refuse_seal}
+
+if __name__ == "__main__":
+    MODES[sys.argv.pop(1)]()
+    app()

@@ -1,0 +1,289 @@
+"""Promise 2, no trail, no result, and what withdrawals do to a running job: on real nodes, some of them rogue."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from consortium import PLACET, REWARD, wait
+
+from follow import TIMES, ended_everywhere, events, followed, paused, purses, reached, settled_once, until
+from live import PROVIDERS, Town
+from placet.chain.calls import Call, Calls
+from placet.chain.client import JobStatus
+from placet.chain.events import JobAmended, JobSealed, KeyReleased, KeyWithheld, StepsRecorded
+from placet.chain.local import dev_account
+from placet.chain.sender import Sender
+from placet.core.consent import Consent, withdrawal_hash
+from placet.core.errors import Reverted
+from placet.core.evidence import SignedEvidence
+from placet.core.signatures import Key
+from placet.core.trail import evidence_hash
+from placet.core.values import from_hex, to_hex
+
+ROGUE = Path(__file__).with_name("rogue.py")
+SHORT = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 15}
+
+
+@contextlib.contextmanager
+def rogue(town: Town, who: str, mode: str) -> Iterator[None]:
+    """Replace a member's node by one that lies; afterwards its honest node runs again."""
+    made = town.made
+    made.kill(f"{who}-node")
+    with (made.folder / f"{who}-node.log").open("ab") as log:
+        made.processes[f"{who}-node"] = subprocess.Popen(
+            [sys.executable, str(ROGUE), mode, "node", "--config", f"{who}/node.toml"],
+            cwd=made.folder,
+            env=made._env(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    made.wait_healthy(who)
+    try:
+        yield
+    finally:
+        made.kill(f"{who}-node")
+        made.start_node(who)
+        made.wait_healthy(who)
+
+
+def send(town: Town, key: Key, call: Call) -> Reverted | None:
+    """Send a call with somebody's key; why it was refused, or None."""
+    sender = Sender(sa.create_engine("sqlite://", poolclass=sa.StaticPool), town.chain, [key])
+    sender.submit("attack", call, key.address)
+    for _ in range(400):
+        sender.step()
+        outcome = sender.outcome("attack")
+        if outcome is not None:
+            return outcome if isinstance(outcome, Reverted) else None
+        time.sleep(0.05)
+    raise AssertionError("the chain never answered")
+
+
+def audit(town: Town, *words: object) -> dict[str, Any]:
+    """The auditor's answer, whatever the verdict."""
+    done = subprocess.run(
+        [*PLACET, "audit", *map(str, words), "--deployment", "deployment.json", "--trust", "trust.json", "--json"],
+        cwd=town.made.folder,
+        env=town.made._env(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+# --- outputs, keys, payment
+
+
+def test_a_party_withholds_its_key(town: Town) -> None:
+    """Named on chain; the others are paid, its share goes back to the sponsor, and nobody has the result."""
+    before, hold = purses(town), town.made.folder / "hold"
+    hold.touch()
+    try:
+        with rogue(town, "north", "hold-key"):
+            job = town.made.begin(town.made.request(**SHORT))
+            wait(lambda: town.chain.job(from_hex(job)).status is JobStatus.CLOSED, "close", None, 90)
+            hold.unlink()
+            assert ended_everywhere(town, job) == "closed"
+    finally:
+        hold.unlink(missing_ok=True)
+    paid = {who: purses(town)[who] - before[who] for who in town.made.members}
+    assert paid == {"north": 0, "south": REWARD, "fund": REWARD, "consumer": -2 * REWARD}
+    assert [e.party for e in events(town, job) if isinstance(e, KeyWithheld)] == [0]
+    assert town.ask("consumer", f"/v1/jobs/{job}/result").status_code == 409
+    answer = audit(town, job, "--url", town.made.chain.url, "--key", "auditor.json")
+    assert answer["verdict"] != "tampered"
+
+
+def test_a_withdrawal_after_the_seal_binds_the_next_job(town: Town) -> None:
+    """The seal is the line: this result has the row, the next one does not; and keys are still owed and paid."""
+    who = town.silent[0]
+    provider = next(key for key in ("south", "fund") if who in town.balances[key])
+    given = town.give(provider, who)
+    with_him, hold = town.expected(), town.made.folder / "hold"
+    hold.touch()
+    try:
+        with rogue(town, "north", "hold-key"), settled_once(town) as jobs:
+            jobs.append(town.made.begin(town.made.request(**TIMES)))
+            wait(lambda: town.chain.job(from_hex(jobs[0])).status is JobStatus.SEALED, "seal", None, 60)
+            town.withdraw(given)
+            hold.unlink()
+    finally:
+        hold.unlink(missing_ok=True)
+    assert town.done(jobs[0]).totals == with_him != town.expected()
+    assert town.job().totals == town.expected()
+
+
+def test_a_party_swaps_its_output(town: Town) -> None:
+    """It signs for other bytes than the consumer received: no seal, no payment."""
+    with rogue(town, "south", "swap-output"), settled_once(town) as jobs:
+        jobs.append(town.made.begin(town.made.request(**SHORT)))
+        assert ended_everywhere(town, jobs[0]) == "aborted"
+    assert not [e for e in events(town, jobs[0]) if isinstance(e, JobSealed)]
+
+
+@pytest.mark.slow
+def test_a_consumer_refuses_the_seal(town: Town) -> None:
+    """It holds every masked output, and nothing opens them: no key is ever on chain."""
+    with rogue(town, "consumer", "refuse-seal"), settled_once(town) as jobs:
+        jobs.append(town.made.begin(town.made.request(**SHORT)))
+        assert ended_everywhere(town, jobs[0]) == "aborted"
+    assert not [e for e in events(town, jobs[0]) if isinstance(e, JobSealed | KeyReleased)]
+    assert town.ask("consumer", f"/v1/jobs/{jobs[0]}/result").status_code == 409
+
+
+def test_a_consumer_wants_the_result_without_paying(town: Town) -> None:
+    """Rewards that it does not have: the contract refuses the opening, so nobody computes anything."""
+    request = town.made.request(**TIMES)
+    for provider in request["providers"]:
+        provider["reward"] = str(10**15)
+    job = town.made.begin(request)
+    assert ended_everywhere(town, job) == "cancelled"
+    shown = {who: town.ask(who, f"/v1/jobs/{job}").json()["attempt"] for who in town.made.members}
+    assert set(shown.values()) == {0}
+
+
+# --- steps
+
+
+def test_a_thief_of_a_recording_key_inserts_a_step_on_chain(town: Town) -> None:
+    """The party's own head no longer fits what is on chain: nobody signs the seal, all money goes back. Recording after
+    the abort is possible, to complete a trail, and brings nothing back."""
+    calls, thief, party = Calls(town.deployment), town.key("fund", "recorder"), PROVIDERS.index("fund")
+    with settled_once(town) as jobs:
+        jobs.append(town.made.begin(town.made.request(**SHORT)))
+        job = from_hex(jobs[0])
+        until(lambda: reached(town.made.members["fund"].folder, jobs[0], "computing"))
+        with paused(town, "fund-node"):
+            _, count = town.chain.trail(job, 1, party)
+            assert send(town, thief, calls.record(job, 1, party, count, [b"\x13" * 32])) is None
+        assert ended_everywhere(town, jobs[0]) == "aborted"
+    _, count = town.chain.trail(job, 1, party)
+    assert send(town, thief, calls.record(job, 1, party, count, [b"\x14" * 32])) is None
+    assert town.chain.job(job).status is JobStatus.ABORTED
+    assert town.chain.escrow(job).left == 0
+    assert isinstance(send(town, thief, calls.release(job, party, b"\x15" * 32)), Reverted)
+
+
+@pytest.fixture(scope="module")
+def bundle(town: Town) -> tuple[Path, dict[str, Any]]:
+    """A completed job's bundle, as an auditor saved it."""
+    job = town.job().job
+    file = town.made.folder / "honest.bundle"
+    answer = audit(town, job, "--url", town.made.chain.url, "--key", "auditor.json", "--save", file)
+    assert answer["verdict"] == "intact"
+    return file, json.loads(file.read_text())
+
+
+def _change(steps: list[Any]) -> None:
+    steps[1]["parameters"] = {"rows": "all"}
+
+
+def _drop(steps: list[Any]) -> None:
+    del steps[1]
+
+
+def _insert(steps: list[Any]) -> None:
+    steps.insert(1, {**steps[0], "name": "peek"})
+
+
+def _reorder(steps: list[Any]) -> None:
+    steps[1], steps[2] = steps[2], steps[1]
+
+
+@pytest.mark.parametrize("lie", [_change, _drop, _insert, _reorder])
+def test_a_party_tells_the_auditor_other_steps_than_it_did(
+    town: Town, bundle: tuple[Path, dict[str, Any]], lie: Callable[[list[Any]], None], tmp_path: Path
+) -> None:
+    """It signs its altered evidence with its real key; the chain has the hashes, so it is named against itself."""
+    content = json.loads(json.dumps(bundle[1]))
+    mine = next(e for e in content["evidence"] if e["evidence"]["evidence"]["party"] == 1)["evidence"]
+    lie(mine["evidence"]["steps"])
+    for index, step in enumerate(mine["evidence"]["steps"]):
+        step["index"] = index
+    signed = SignedEvidence.model_validate(mine)
+    evidence = signed.evidence
+    digest = town.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
+    mine["signature"] = to_hex(town.key("south", "recorder").sign(digest))
+    file = tmp_path / "altered.bundle"
+    file.write_text(json.dumps(content))
+    answer = audit(town, "--bundle", file)
+    assert answer["verdict"] == "tampered"
+    assert answer["named"] == ["Bank South"], answer
+
+
+# --- withdrawals while a job runs
+
+
+def test_a_withdrawal_while_the_job_runs(town: Town) -> None:
+    """No seal under the old epoch: a new attempt without the row. The delay is a matter of blocks, and is printed."""
+    who = next(s for s in town.silent[1:] if any(s in town.balances[k] for k in PROVIDERS))
+    provider = next(key for key in PROVIDERS if who in town.balances[key])
+    other = next(key for key in PROVIDERS if key != provider)
+    given = town.give(provider, who)
+    with settled_once(town) as jobs:
+        jobs.append(town.made.begin(town.made.request(**TIMES)))
+        until(lambda: reached(town.made.members[provider].folder, jobs[0], "computing"))
+        with paused(town, f"{other}-node"):
+            town.withdraw(given)
+    done = town.done(jobs[0])
+    assert done.totals == town.expected()
+    told = events(town, jobs[0])
+    amended = next(e for e in told if isinstance(e, JobAmended))
+    sealed = next(e for e in told if isinstance(e, JobSealed))
+    assert sealed.attempt >= 2
+    dead = followed(town).dead(from_hex(town.made.offers[provider]))[given.id]
+    steps = [e for e in told if isinstance(e, StepsRecorded) and dead.block < e.block <= amended.block]
+    print(f"amended {amended.block - dead.block} blocks after the withdrawal; {len(steps)} records in between")
+    answer = audit(town, jobs[0], "--url", town.made.chain.url, "--key", "auditor.json")
+    assert answer["verdict"] == "intact", answer
+
+
+def test_invented_consents_withdrawn_do_not_stall_a_job(town: Town) -> None:
+    """A stranger withdraws consents that nobody gave, against the offers of a running job: no epoch moves, and the job
+    ends in its first attempt."""
+    calls, stranger = Calls(town.deployment), Key(bytes(dev_account(8).key))
+    model = town.given[0].signed.consent
+    with settled_once(town) as jobs:
+        jobs.append(town.made.begin(town.made.request(**TIMES)))
+        offer = town.chain.offer(model.offer.id)
+        for uses in (2, 3, 4):
+            content = {**model.to_json(), "owner": to_hex(stranger.address), "uses": uses}
+            invented = Consent.model_validate(content)
+            signature = stranger.sign(town.deployment.consents.digest(withdrawal_hash(invented.id)))
+            assert send(town, stranger, calls.withdraw(invented.grant(), signature)) is None
+        assert town.chain.offer(model.offer.id).epoch == offer.epoch
+        assert ended_everywhere(town, jobs[0]) == "completed"
+    assert town.chain.job(from_hex(jobs[0])).attempt == 1
+    assert town.done(jobs[0]).totals == town.expected()
+
+
+def test_two_jobs_at_once_on_a_consent_with_one_use(town: Town) -> None:
+    """Both are agreed while one opening is left: exactly one of them uses the row."""
+    who = town.silent[-1]
+    provider = next(key for key in PROVIDERS if who in town.balances[key])
+    given = town.give(provider, who, uses=1)
+    opening = town.openings(provider)
+    assert given.signed.consent.first_opening <= opening < given.signed.consent.first_opening + 1
+    jobs = [town.made.begin(town.made.request(**TIMES)) for _ in range(2)]
+    ends = [ended_everywhere(town, job) for job in jobs]
+    assert sorted(ends) in (["cancelled", "completed"], ["completed", "completed"])
+    used = 0
+    for job, how in zip(jobs, ends, strict=True):
+        if how == "completed":
+            totals = town.done(job).totals
+            assert totals is not None
+            with_him = totals[who] == town.expected(opening=opening)[who]
+            used += with_him and town.balances[provider][who] != 0
+    assert used == 1

@@ -1,0 +1,97 @@
+"""Follow a job of the live town: when a node notes a status, how it ends everywhere, and that it was paid once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from consortium import REWARD, wait
+
+from live import PROVIDERS, Town
+from placet.chain.events import Event, Funded, JobCompleted, JobOpened, KeyReleased, StepsRecorded
+from placet.chain.index import Index
+from placet.core.values import from_hex
+
+TIMES = {"open_seconds": 60, "deadline_seconds": 120, "settle_seconds": 180}
+"""For a request: long enough for a few attempts on a busy machine."""
+
+
+def reached(folder: Path, job: str, status: str) -> bool:
+    """Has the node in `folder` noted that status, or the job's end?"""
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'state.db'}?mode=ro", uri=True, timeout=10)) as database:
+        rows = database.execute("SELECT status FROM job_moments WHERE job = ?", (from_hex(job),)).fetchall()
+    return bool({status, "completed", "aborted", "closed", "expired", "cancelled"} & {row[0] for row in rows})
+
+
+def until(ready: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "the phase was never reached"
+        time.sleep(0.005)
+
+
+def purses(town: Town) -> Counter[str]:
+    token = from_hex(town.made.token)
+    return Counter({who: town.chain.balance_of(token, from_hex(m.address)) for who, m in town.made.members.items()})
+
+
+def ended_everywhere(town: Town, job: str, seconds: float = 330) -> str:
+    """How the job ended; all its parties must say the same."""
+
+    def ends() -> set[str | None]:
+        return {town.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in town.made.members}
+
+    wait(lambda: None not in ends(), f"end of {job} at every party: {ends()}", None, seconds)
+    (how,) = ends()
+    assert how is not None
+    return how
+
+
+@contextlib.contextmanager
+def settled_once(town: Town) -> Iterator[list[str]]:
+    """Around one job (put its id into the list): ends everywhere alike, paid once in full or not at all."""
+    before, jobs = purses(town), list[str]()
+    yield jobs
+    (job,) = jobs
+    how = ended_everywhere(town, job)
+    paid = how == "completed"
+    for who in PROVIDERS:
+        assert purses(town)[who] - before[who] == REWARD * paid, (who, how)
+    assert before["consumer"] - purses(town)["consumer"] == REWARD * len(PROVIDERS) * paid, how
+    assert town.chain.escrow(from_hex(job)).left == 0
+    told = followed(town).job_events(from_hex(job))
+    once = Counter(type(event) for event in told)
+    assert once[JobOpened] <= 1 and once[JobCompleted] == paid and once[Funded] <= 1
+    assert all(n == 1 for n in Counter(e.party for e in told if isinstance(e, KeyReleased)).values())
+    steps = Counter((e.party, e.attempt, e.from_) for e in told if isinstance(e, StepsRecorded))
+    assert all(n == 1 for n in steps.values())
+
+
+def followed(town: Town) -> Index:
+    """All that the chain tells."""
+    index = Index(sa.create_engine("sqlite://", poolclass=sa.StaticPool), town.chain)
+    index.sync()
+    return index
+
+
+def events(town: Town, job: str) -> list[Event]:
+    """All that the chain tells of a job."""
+    return followed(town).job_events(from_hex(job))
+
+
+@contextlib.contextmanager
+def paused(town: Town, process: str) -> Iterator[None]:
+    """A process is there and does nothing."""
+    pid = town.made.processes[process].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
