@@ -100,16 +100,6 @@ def test_starting_loads_no_heavy_library() -> None:
     assert heavy & loaded == set()
 
 
-def test_no_running_process_loads_web3_or_a_bls_library() -> None:
-    """They take a second to load, and py_ecc lifts the limit of recursion that JSON decoders rely on."""
-    rooms = ("node.app", "vault.__main__", "identity.serve", "owner.client", "audit.collect", "chain.deploy")
-    script = f"import sys, {', '.join('placet.' + room for room in rooms)}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert "placet.chain.sender" in loaded
-    assert {"web3", "eth_account", "eth_keyfile", "py_ecc", "requests", "aiohttp"} & loaded == set()
-
-
 def test_version_and_exit_codes(tmp_path: Path) -> None:
     assert succeed("--version").out.startswith("placet ")
     assert call("nonsense").code == 2

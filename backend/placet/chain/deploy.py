@@ -5,14 +5,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from eth_account import Account
+from eth_typing import HexAddress, HexStr
+from web3.types import Nonce
+from web3.utils import get_create_address
+
 from placet.chain import abi
 from placet.chain.client import Chain, code_hash
 from placet.chain.rpc import Rpc, octets, quantity
-from placet.chain.transactions import Transaction, created_address
 from placet.core.errors import ChainError, Reverted
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
-from placet.core.values import to_hex
+from placet.core.values import from_hex, to_hex
 
 WAIT = 120.0
 TOKENS = 10**12
@@ -67,7 +71,8 @@ class _Deployer:
 
     def address(self, ahead: int) -> bytes:
         """Where the contract lands that is created `ahead` transactions from now."""
-        return created_address(self._key.address, self._nonce + ahead)
+        deployer = HexAddress(HexStr(to_hex(self._key.address)))
+        return from_hex(get_create_address(deployer, Nonce(self._nonce + ahead)), size=20)
 
     def create(self, contract: str, *arguments: Any) -> int:
         """Returns the block."""
@@ -78,11 +83,20 @@ class _Deployer:
         gas = quantity(self.rpc.call("eth_estimateGas", call))
         tip = quantity(self.rpc.call("eth_maxPriorityFeePerGas"))
         base = quantity(self.rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"])
-        chain_id = quantity(self.rpc.call("eth_chainId"))
-        transaction = Transaction(chain_id, self._nonce, to or b"", data, gas + gas // 5, 2 * base + tip, tip)
-        _, raw = transaction.sign(self._key)
+        transaction = {
+            "type": 2,
+            "chainId": quantity(self.rpc.call("eth_chainId")),
+            "nonce": self._nonce,
+            "to": b"" if to is None else to,
+            "value": 0,
+            "data": data,
+            "gas": gas + gas // 5,
+            "maxFeePerGas": 2 * base + tip,
+            "maxPriorityFeePerGas": tip,
+        }
+        raw = Account.sign_transaction(transaction, self._key.secret).raw_transaction
         self._nonce += 1
-        return self._mined(octets(self.rpc.call("eth_sendRawTransaction", to_hex(raw)), 32))
+        return self._mined(octets(self.rpc.call("eth_sendRawTransaction", to_hex(bytes(raw))), 32))
 
     def _mined(self, transaction: bytes) -> int:
         deadline = time.monotonic() + WAIT

@@ -1,18 +1,18 @@
-"""JSON-RPC over HTTP: bounded retries, and errors as Placet's.
+"""JSON-RPC over HTTP through web3's provider: bounded retries, and errors as Placet's.
 
 One `Rpc` may be used by many threads at once.
 """
 
 from __future__ import annotations
 
-import functools
-import ssl
 import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-import httpx
-from pydantic_core import from_json
+import requests
+from requests.adapters import HTTPAdapter
+from web3.providers.rpc import HTTPProvider
+from web3.types import RPCEndpoint
 
 from placet.chain.abi import decode_revert
 from placet.core.errors import ChainError, Reverted
@@ -35,29 +35,40 @@ class Rpc:
     """Calls of one endpoint. ChainError if it can't be reached in `ATTEMPTS` tries, Reverted if a contract refused."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._http = httpx.Client(trust_env=False, timeout=TIMEOUT, verify=_tls())
+        session = requests.Session()
+        session.trust_env = False
+        session.mount("http://", HTTPAdapter(pool_maxsize=16))
+        session.mount("https://", HTTPAdapter(pool_maxsize=16))
+        self._provider = HTTPProvider(
+            url,
+            request_kwargs={"timeout": TIMEOUT, "allow_redirects": False},
+            session=session,
+            exception_retry_configuration=None,
+        )
 
     def call(self, method: str, *params: object) -> Any:
         """The result of one call."""
-        return _result(method, self._tried(method, _request(0, method, params)))
+        answer = self._tried(method, lambda: self._provider.make_request(RPCEndpoint(method), list(params)))
+        return _result(method, answer)
 
     def batch(self, method: str, many: Sequence[Sequence[object]]) -> list[Any]:
         """The results of many calls of the same method, in order."""
         results: list[Any] = []
         for start in range(0, len(many), MAX_BATCH):
-            asked = [_request(i, method, params) for i, params in enumerate(many[start : start + MAX_BATCH])]
-            answers = self._tried(method, asked)
-            results.extend(_result(method, answer) for answer in _in_order(method, answers, len(asked)))
+            requests_ = [(RPCEndpoint(method), list(params)) for params in many[start : start + MAX_BATCH]]
+            answers = self._tried(method, lambda asked=requests_: self._provider.make_batch_request(asked))
+            if not isinstance(answers, list) or len(answers) != len(requests_):
+                raise ChainError(f"a batch of {method} got an impossible answer", expected=f"{len(requests_)} answers")
+            results.extend(_result(method, answer) for answer in answers)
         return results
 
-    def _tried(self, method: str, asked: object) -> Any:
+    def _tried(self, method: str, ask: Any) -> Any:
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(PAUSE * 2**attempt)
             try:
-                return from_json(self._http.post(self._url, json=asked).raise_for_status().content)
-            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+                return ask()
+            except (requests.RequestException, ValueError) as error:
                 last = type(error).__name__
         raise ChainError(
             f"the chain's endpoint can't be reached for {method}",
@@ -65,26 +76,6 @@ class Rpc:
             found=last,
             remedy="is the chain up, and is the endpoint's URL right?",
         )
-
-
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
-def _request(number: int, method: str, params: Sequence[object]) -> dict[str, object]:
-    return {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
-
-
-def _in_order(method: str, answers: Any, count: int) -> list[Any]:
-    """The answers of a batch by their ids, each of 0 to `count` - 1 once."""
-    if isinstance(answers, dict) and "error" in answers:
-        _result(method, answers)
-    listed = answers if isinstance(answers, list) else []
-    by_id = {a["id"]: a for a in listed if isinstance(a, dict) and isinstance(a.get("id"), int)}
-    if len(listed) != count or by_id.keys() != set(range(count)):
-        raise ChainError(f"a batch of {method} got an impossible answer", expected=f"{count} answers, one a request")
-    return [by_id[number] for number in range(count)]
 
 
 def _result(method: str, answer: Any) -> Any:

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+from eth_account import Account
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
@@ -23,7 +24,6 @@ from placet.chain.calls import Call
 from placet.chain.client import Chain, Head
 from placet.chain.outbox import Intent, Mined, Outbox, Signed
 from placet.chain.rpc import RpcError, octets, quantity
-from placet.chain.transactions import Transaction
 from placet.core.errors import ChainError, NotFoundError, Reverted, StateError
 from placet.core.signatures import Key
 from placet.core.values import to_hex
@@ -290,9 +290,19 @@ class Sender:
         return min(2 * self._base_fee() + tip, MAX_FEE), tip
 
     def _sign(self, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int) -> Signed:
-        transaction = Transaction(self._chain.deployment.chain_id, nonce, call.to, call.data, gas, max_fee, tip)
-        identity, raw = transaction.sign(key)
-        return Signed(identity, nonce, gas, max_fee, tip, raw)
+        transaction = {
+            "type": 2,
+            "chainId": self._chain.deployment.chain_id,
+            "nonce": nonce,
+            "to": call.to,
+            "value": 0,
+            "data": call.data,
+            "gas": gas,
+            "maxFeePerGas": max_fee,
+            "maxPriorityFeePerGas": tip,
+        }
+        signed = Account.sign_transaction(transaction, key.secret)
+        return Signed(bytes(signed.hash), nonce, gas, max_fee, tip, bytes(signed.raw_transaction))
 
     def _broadcast(self, signed: Signed, head: Head) -> None:
         """A refusal is kept for whoever waits; the transaction stays stored and is sent again."""

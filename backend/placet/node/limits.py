@@ -102,8 +102,8 @@ def forget(connection: sa.Connection, now: int) -> None:
 
 
 def _demand_shallow(body: bytes) -> None:
-    # Python's own JSON decoder trusts in the recursion limit, and a library may raise that (py_ecc does, so far that
-    # 100 KB of brackets overflow the stack and end the process). pydantic's decoder stops at a depth of 200.
+    # Python's own JSON decoder trusts in the recursion limit, and py_ecc (below eth-account) raises that so far that
+    # 100 KB of brackets overflow the stack and end the process. pydantic's decoder stops at a depth of 200.
     try:
         from_json(body or b"null", allow_inf_nan=False)
     except ValueError:
