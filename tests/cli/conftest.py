@@ -155,6 +155,10 @@ def _make(town: Town) -> None:
         *("vault", "import", "--config", "bank-vault/vault.toml", "--name", "accounts", "--file", "accounts.csv"),
         *("--identifier", "customer", "--column", "balance=amount:integer"),
     )
+    town.run(
+        *("vault", "import", "--config", "bank-vault/vault.toml", "--name", "book", "--file", "accounts.csv"),
+        *("--identifier", "customer", "--column", "balance=amount:integer", "--own"),
+    )
     code = town.run("identity", "add", "registry/register.csv", "--subject", "C1").out
     (town.folder / "code").write_text(code)
     town.run("owner", "init", "wallet", "--deployment", "deployment.json", "--trust", "trust.json")

@@ -92,7 +92,7 @@ def test_an_institution_revokes_and_erases(town: Town) -> None:
     assert town.run(*revoke).out.strip() == "revoked"
     assert town.run(*revoke).out.strip() == "revoked"
     wait_for(lambda: listed(town, consent)["status"] == "revoked", "revocation at the node")
-    erase = ["vault", "erase", "--config", "bank-vault/vault.toml", consent]
+    erase = ["erase", consent, "--config", "bank/node.toml"]
     assert [town.run(*erase).out.strip() for _ in range(2)] == ["erased", "there was nothing"]
 
 
@@ -108,7 +108,10 @@ def test_without_a_yes_nothing_is_signed_or_sent(town: Town) -> None:
 
 
 def test_an_institution_consents_for_its_own_data_by_name(town: Town) -> None:
-    offer = town.run(*offer_words(town, "Own book", "--own")).out.strip()
+    assert "whose data" in town.fails(*offer_words(town, "Own book", "--own")).err
+    own = ["book" if word == "accounts" else word for word in offer_words(town, "Own book", "--own")]
+    assert "whose data" in town.fails(*own[:-1]).err
+    offer = town.run(*own).out.strip()
     granted = town.run("grant", "--config", "bank/node.toml", "--offer", offer, "--uses", 3, "--json").json
     assert granted["status"] == "given"
     deployment = parse(Deployment, (town.folder / "deployment.json").read_bytes())

@@ -14,7 +14,8 @@ from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
 from placet.node import relay
-from placet.node.consents import erase, find
+from placet.node.consents import find
+from placet.node.erasure import erase
 from placet.node.state import batches
 
 from .conftest import Owner, Running, World, node_at
@@ -128,6 +129,9 @@ async def test_an_erased_consent_leaves_its_leaf_and_nothing_else(node: Running,
     with pytest.raises(StateError, match="on its way"):
         erase(node.node.engine, identity)
     await node.turn()
+    stranger = Owner(node.world, next(node.world.customers), Key())
+    assert (await node.get(stranger, f"/v1/consents/{await node.give(stranger, offer)}")).status_code == 200
+    assert (await node.get(owner, f"/v1/consents/{consent}")).status_code == 200
     assert erase(node.node.engine, identity) is True
     assert erase(node.node.engine, identity) is False
     assert (await node.get(owner, f"/v1/consents/{consent}")).status_code == 404

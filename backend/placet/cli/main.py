@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli import audit, chain, doctor, identity, jobs, keys, offers, owner, setup, trust
+from placet.cli import audit, chain, doctor, erasure, identity, jobs, keys, offers, owner, setup, trust
 from placet.cli.output import Commands
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(offers.commands, name="offer")
 app.command("grant")(offers.grant)
 app.command("revoke")(offers.revoke)
+app.command("erase")(erasure.erase)
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")

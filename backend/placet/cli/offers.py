@@ -57,6 +57,12 @@ def make(
     unknown = set(_list(columns)) - set(found["columns"])
     if unknown:
         raise InputError("the table has no such columns", expected=", ".join(found["columns"]), found=sorted(unknown))
+    if own is found["personal"]:
+        raise InputError(
+            "offer and table disagree on whose data these are",
+            expected="persons'" if found["personal"] else "the institution's own (--own)",
+            remedy="say --own at placet vault import and here, or at neither",
+        )
     wanted = {
         "title": title or dataset,
         "provider": to_hex(office.address),

@@ -218,19 +218,6 @@ def import_(
         print(f"{info.name}: {info.rows} rows, version {info.version}, dataset {to_hex(info.dataset)}")
 
 
-@vault.command()
-def erase(config: VaultConfig, consent: Annotated[str, typer.Argument(help="The consent's id.")]) -> None:
-    """Delete a consent's record, signature and opening in the running vault, for good. Does not withdraw it."""
-    import asyncio
-
-    from placet.cli.inputs import read_id
-    from placet.vault.client import VaultClient
-    from placet.vault.config import VaultSettings
-
-    client = VaultClient(VaultSettings.load(config).socket_path)
-    print("erased" if asyncio.run(client.erase(read_id(consent))) else "there was nothing")
-
-
 def _named(text: str) -> tuple[str, str]:
     """`NAME=SOURCE` or `SOURCE` (then its own name) as (name, source with its type)."""
     new, equals, source = text.partition("=")

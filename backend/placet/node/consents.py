@@ -20,7 +20,7 @@ from placet.core.consent import (
     enrolment_hash,
     notice,
 )
-from placet.core.errors import ConsentError, InputError, NotFoundError, StateError
+from placet.core.errors import ConsentError, InputError, NotFoundError
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
@@ -28,7 +28,7 @@ from placet.node import models
 from placet.node.limits import DAY, MINUTE, Budget, TooOften, spend
 from placet.node.models import ConsentStatus
 from placet.node.service import Node
-from placet.node.state import batches, consents, insert_new, now, overwrite_deleted, uses, withdrawals
+from placet.node.state import batches, consents, insert_new, now, withdrawals
 
 PAGE = 100
 _SCAN = 1_000
@@ -189,7 +189,7 @@ def _reserve(node: Node, submission: models.Submission) -> None:
     limits, consent = node.settings.limits, submission.consent
     budgets = [
         Budget("consents", "consents in total", limits.consents_per_minute, MINUTE),
-        Budget(f"owner:{consent.owner.hex()[:80]}", "consents of one key", limits.consents_per_owner_day, DAY),
+        Budget(owners_budget(consent.owner), "consents of one key", limits.consents_per_owner_day, DAY),
     ]
     if submission.enrolment is not None:
         name = node.subjects.name(consent.offer.id, submission.enrolment.opening.subject)
@@ -201,6 +201,11 @@ def _reserve(node: Node, submission: models.Submission) -> None:
         if connection.execute(waiting).scalar_one() >= limits.consents_pending:
             raise TooOften("consents waiting for the chain", limits.consents_pending, MINUTE, MINUTE)
         spend(connection, now(), *budgets)
+
+
+def owners_budget(owner: bytes) -> str:
+    """The counter under which a key's consents are limited."""
+    return f"owner:{owner.hex()[:80]}"
 
 
 def _store(node: Node, submission: models.Submission, route: str) -> models.Accepted:
@@ -234,25 +239,6 @@ def find(node: Node, consent: bytes) -> sa.RowMapping:
     if row is None:
         raise unknown()
     return row
-
-
-def erase(engine: sa.Engine, consent: bytes) -> bool:
-    """Forget a consent with its salt, signature, uses and withdrawal; False if there was none. The vault has its own.
-
-    StateError while the relay still needs it. Its id stays among its batch's leaves: a number that leads to nobody.
-    """
-    with engine.begin() as connection:
-        row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
-        open_ = sa.select(withdrawals).where(withdrawals.c.consent == consent, withdrawals.c.state == "written")
-        if row is not None and row["status"] in (ConsentStatus.PENDING, ConsentStatus.ANCHORING):
-            raise StateError("the consent is on its way to the chain", remedy="erase it once it is given")
-        if connection.execute(open_).first() is not None:
-            raise StateError("the consent's withdrawal is on its way to the chain", remedy="erase it afterwards")
-        connection.execute(sa.delete(withdrawals).where(withdrawals.c.consent == consent))
-        connection.execute(sa.delete(uses).where(uses.c.consent == consent))
-        erased = connection.execute(sa.delete(consents).where(consents.c.id == consent)).rowcount == 1
-    overwrite_deleted(engine)
-    return erased
 
 
 def unknown() -> NotFoundError:

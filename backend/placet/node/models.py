@@ -169,12 +169,13 @@ class Withdrawal(Value):
 
 
 class DatasetAnswer(_Answer):
-    """A dataset of this institution. `rows` is for the institution itself."""
+    """A dataset of this institution; `personal`: its rows are persons'. `rows` is for the institution itself."""
 
     name: Name
     id: Bytes32
     schema_hash: Bytes32
     columns: list[str]
+    personal: bool
     commitment: Bytes32
     provider: Named
     budget: U48 | None = Field(default=None, description="on chain, in micro-epsilon; absent if unregistered")

@@ -38,6 +38,7 @@ async def datasets(node: TheNode, request: Request) -> models.Datasets:
                 id=info.dataset,
                 schema_hash=info.schema_hash,
                 columns=list(info.columns),
+                personal=info.personal,
                 commitment=info.commitment,
                 provider=models.Named(address=node.address, name=node.settings.institution.name),
                 budget=None if state is None else state.budget,

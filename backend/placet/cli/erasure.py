@@ -1,0 +1,29 @@
+"""`placet erase`: what node and vault hold of a consent, gone together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from placet.cli.inputs import NodeConfig, read_id
+
+
+def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The consent's id.")]) -> None:
+    """Delete all that node and running vault hold of a consent, for good. Does not withdraw it."""
+    import asyncio
+
+    from placet.node.config import NodeSettings
+    from placet.node.erasure import erase as erase_here
+    from placet.node.state import create_tables, open_engine
+    from placet.vault.client import VaultClient
+
+    settings, identity = NodeSettings.load(config), read_id(consent)
+    vault = VaultClient(settings.path(settings.vault_socket))
+    # Whichever half is not there says so before the other is touched; what a kill leaves over goes the next time.
+    asyncio.run(vault.datasets())
+    engine = open_engine(settings.database)
+    create_tables(engine)
+    here = erase_here(engine, identity)
+    there = asyncio.run(vault.erase(identity))
+    print("erased" if here or there else "there was nothing")
