@@ -30,7 +30,7 @@ from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.vault.admission import Submission
 from placet.vault.answers import LawfulSet
-from placet.vault.database import METADATA, open_engine
+from placet.vault.database import create_tables, open_engine
 from placet.vault.gate import Asked
 from placet.vault.records import Records
 from placet.vault.schema import DatasetInfo, Field_, Schema
@@ -157,8 +157,9 @@ class World:
 
     def start(self) -> None:
         """The vault of the folder, as after a start of the process."""
-        engine = open_engine(self.folder / "vault.db")
-        METADATA.create_all(engine)
+        file = self.folder / "vault.db"
+        engine = open_engine(file)
+        create_tables(engine, file)
         self.engine = engine
         sealer = Sealer(self.master)
         self.tables = Tables(engine, self.folder / "tables", sealer, self.provider.address)

@@ -16,7 +16,7 @@ from placet.chain.keystore import load_secret, save_secret
 from placet.core.errors import StateError
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings, read_passphrase
-from placet.vault.database import METADATA, open_engine
+from placet.vault.database import create_tables, open_engine
 from placet.vault.endpoint import Endpoint
 from placet.vault.files import read
 from placet.vault.records import Records
@@ -113,9 +113,10 @@ class _Store:
 @contextlib.contextmanager
 def _opened(settings: VaultSettings) -> Iterator[_Store]:
     sealer = Sealer(load_secret(settings.master_key, settings.read_passphrase()))
-    engine = open_engine(settings.folder / "vault.db")
+    file = settings.folder / "vault.db"
+    engine = open_engine(file)
     try:
-        METADATA.create_all(engine)
+        create_tables(engine, file)
         tables = Tables(engine, settings.folder / "tables", sealer, settings.institution)
         yield _Store(tables, Records(engine, sealer))
     finally:
