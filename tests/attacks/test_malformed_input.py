@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from tests.node.conftest import Owner, Running, World, node_at
-from tests.node.conftest import world as world
 
 from placet.chain.local import free_port
 from placet.core.signatures import Key

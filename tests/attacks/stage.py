@@ -1,0 +1,532 @@
+"""What the attacks share: consents, plans and jobs on the real contracts, the bank's vault process, and eyes on all of
+it: `untouched` sees every change of the contracts' storage, of what the vault keeps, of rows handed out, and every
+transaction of the institutions."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import create_engine
+from tests.node.conftest import PURPOSE, World, dev_key
+
+from placet.chain.calls import Call
+from placet.chain.client import JobStatus
+from placet.chain.deploy import deploy_token
+from placet.chain.index import Index
+from placet.core.consent import (
+    NO_ENROLMENT,
+    CompactConsent,
+    Consent,
+    Enrolment,
+    EnrolmentOpening,
+    Offer,
+    Scope,
+    derive,
+    enrolment_hash,
+    withdrawal_hash,
+)
+from placet.core.errors import PlacetError, Reverted
+from placet.core.merkle import batch_levels, batch_proof
+from placet.core.plan import Amendment, Input, Party, Plan, Seal, Terms, key_hash
+from placet.core.purposes import Operation, purpose_id
+from placet.core.signatures import Key, P256Key
+from placet.core.values import ZERO32, to_hex
+from placet.jobs import asset_view as asset_view
+from placet.jobs.agreement import Agreement
+from placet.jobs.asking import Prepare, Prepared
+from placet.jobs.certificates import tls_key
+from placet.jobs.desk import Desk
+from placet.jobs.store import Store
+from placet.node.service import Node
+from placet.vault.admission import Submission
+from placet.vault.client import VaultClient
+from placet.vault.lawful import NEVER
+
+GAS = hex(8_000_000)
+MARKETING = "https://w3id.org/dpv#DirectMarketing"
+CUSTOMERS = 3
+
+
+@dataclass
+class Person:
+    """An owner's consent as it is handed in, and the key that signed it."""
+
+    key: Key | P256Key
+    consent: Consent
+    submission: Submission
+
+    @property
+    def id(self) -> bytes:
+        return self.consent.id
+
+
+@dataclass
+class Deal:
+    """An offer of the bank to the lender, who consented to it, their batch, and what the bank would bring to a job."""
+
+    offer: Offer
+    scope: Scope
+    people: list[Person]
+    batch: bytes
+    block: int
+    brought: Prepared
+    deadline: int
+
+    @property
+    def leaves(self) -> list[bytes]:
+        return sorted(person.id for person in self.people)
+
+    def proof(self, person: Person) -> list[bytes]:
+        return batch_proof(batch_levels(self.leaves), self.leaves.index(person.id))
+
+
+@dataclass
+class Agreed:
+    """A plan with its terms and everybody's signature."""
+
+    plan: Plan
+    terms: Terms
+    job: bytes
+    signatures: list[bytes] = field(repr=False)
+
+
+def tables(node: Node | None) -> dict[str, list[Any]]:
+    """What a node keeps: its tables but for limits and nonces, with the outbox of its sender."""
+    if node is None:
+        return {}
+    names = ("node_consents", "node_batches", "node_withdrawals", "node_uses", "sender_intents")
+    with node.engine.connect() as connection:
+        return {name: list(map(tuple, connection.exec_driver_sql(f"SELECT * FROM {name}"))) for name in names}  # noqa: S608
+
+
+def body_of(person: Person) -> dict[str, Any]:
+    """A consent as `POST /v1/consents` takes it."""
+    handed = person.submission.to_json()
+    enrolment = None if handed["enrolment"] is None else handed["enrolment"] | {"opening": handed["opening"]}
+    return {"consent": person.consent.to_json(), "signature": handed["signature"], "enrolment": enrolment}
+
+
+class Stage:
+    """Sends, refuses, watches. The bank is `world.provider`, the lender `world.consumer`; thieves send as `thief`."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.chain, self.calls = world, world.chain, world.calls
+        self.bank, self.lender, self.second = world.provider, world.consumer, world.second
+        self.thief = world.stranger
+        self.vault = VaultClient(world.socket)
+        self.engine = create_engine(f"sqlite:///{world.folder / 'stage.db'}")
+        self.scopes: dict[bytes, Scope] = {}
+        self.token = deploy_token(world.anvil.url, dev_key(0), {self.lender.address: 10**6})
+        self.seconds_offer = self._offer_of(self.second)
+        self.list_offer = self._offer_of(self.lender)
+        self.list_consent = self.own_consent()
+        self.mined(self.calls.grant(self.list_consent, self.signed(self.list_consent, self.lender)), self.thief)
+
+    # ------------------------------------------------------------------ the chain
+
+    def mined(self, call: Call, key: Key) -> dict[str, Any]:
+        """The receipt of a transaction that succeeds."""
+        receipt = self._sent(call, key)
+        assert receipt["status"] == "0x1", f"{call.what}: {self.why(call, key)}"
+        return receipt
+
+    def why(self, call: Call, key: Key) -> Reverted | None:
+        """The contract's refusal of a call, without sending it."""
+        try:
+            self.chain.rpc.call("eth_call", self._request(call, key), "latest")
+        except Reverted as refusal:
+            return refusal
+        return None
+
+    def refused(self, call: Call, key: Key | None = None) -> tuple[Any, ...]:
+        """The name and arguments of the contract's error. The call goes into a block all the same, fails there, and
+        changes nothing."""
+        sender = key or self.thief
+        with self.untouched(but=sender):
+            refusal = self.why(call, sender)
+            assert refusal is not None, f"{call.what} got through"
+            receipt = self._sent(call, sender)
+            assert (receipt["status"], receipt["logs"]) == ("0x0", [])
+        return (refusal.name, *refusal.arguments)
+
+    def send(self, call: Call, key: Key) -> str:
+        """Put a transaction into the pool; its hash."""
+        return str(self.chain.rpc.call("eth_sendTransaction", self._request(call, key)))
+
+    def receipt(self, transaction: str) -> dict[str, Any]:
+        for _ in range(1000):
+            found: dict[str, Any] | None = self.chain.rpc.call("eth_getTransactionReceipt", transaction)
+            if found is not None:
+                return found
+            time.sleep(0.003)
+        raise AssertionError("the transaction is not mined")
+
+    def _sent(self, call: Call, key: Key) -> dict[str, Any]:
+        return self.receipt(self.send(call, key))
+
+    def _request(self, call: Call, key: Key) -> dict[str, str]:
+        return {"from": to_hex(key.address), "to": to_hex(call.to), "data": to_hex(call.data), "gas": GAS}
+
+    def pass_time(self, seconds: int) -> None:
+        """For the chain's clock; tests take their times from it."""
+        self.world.anvil.rpc("evm_increaseTime", hex(seconds))
+        self.world.anvil.mine()
+
+    # ------------------------------------------------------------------- the eyes
+
+    @contextlib.contextmanager
+    def untouched(self, node: Node | None = None, *, but: Key | None = None) -> Iterator[None]:
+        """Nothing changes within: no storage on chain, no row handed out, nothing kept by vault or node, no institution
+        sends (`but` may)."""
+        before = self.seen(but), tables(node)
+        yield
+        assert (self.seen(but), tables(node)) == before
+
+    def seen(self, but: Key | None = None) -> dict[str, Any]:
+        deployment = self.world.deployment
+        contracts = (
+            deployment.dataset_registry,
+            deployment.consent_registry,
+            deployment.job_ledger,
+            deployment.reward_escrow,
+        )
+        roots = [
+            self.chain.rpc.call("eth_getProof", to_hex(contract.address), [], "latest")["storageHash"]
+            for contract in contracts
+        ]
+        senders = [k for k in (self.bank, self.world.recorder, self.lender) if but is None or k.address != but.address]
+        nonces = [self.chain.rpc.call("eth_getTransactionCount", to_hex(k.address), "pending") for k in senders]
+        purse = self.chain.balance_of(self.token, self.lender.address)
+        return {
+            "storage": roots,
+            "transactions": nonces,
+            "purse": purse,
+            "vault": self.kept(),
+            "rows": self.log().count("handed out"),
+        }
+
+    def kept(self) -> dict[str, list[Any]]:
+        """What the vault has taken in, as its file holds it. That it knows an offer, and sets that it computes whenever
+        a peer asks, are no harm."""
+        file = self.world.folder / "vault" / "vault.db"
+        asked = {
+            "consents": "select consent, offer from consents order by 1, 2",
+            "batches": "select offer, root, leaves from batches order by 1, 2",
+        }
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as database:
+            return {name: database.execute(query).fetchall() for name, query in asked.items()}
+
+    def log(self) -> str:
+        """All that the vault process has logged."""
+        return (self.world.folder / "vault.log").read_text()
+
+    # ------------------------------------------------------------ offers, consents
+
+    def _offer_of(self, institution: Key) -> bytes:
+        """Another institution's offer, of a table that no vault here holds."""
+        dataset = secrets.token_bytes(32)
+        self.mined(self.calls.register(dataset, ZERO32, ZERO32), institution)
+        offer = Offer(
+            dataset=dataset,
+            consumer=self.lender.address,
+            purpose=purpose_id(PURPOSE),
+            operations=Operation.PSI | Operation.MPC,
+            scope=secrets.token_bytes(32),
+        )
+        self.mined(self.calls.offer(offer), institution)
+        return offer.id
+
+    def scope(self, **changes: Any) -> Scope:
+        parties = (self.bank.address, self.second.address, self.lender.address)
+        return self.world.scope(**{"columns": ("customer", "balance"), "parties": parties, **changes})
+
+    def offer(self, scope: Scope | None = None, **changes: Any) -> tuple[Offer, Scope]:
+        """An offer of the bank, on chain."""
+        scope = scope or self.scope()
+        fields: dict[str, Any] = {
+            "dataset": (self.world.dataset if scope.personal else self.world.own).dataset,
+            "consumer": self.lender.address,
+            "purpose": purpose_id(scope.purpose),
+            "operations": Operation.PSI | Operation.MPC,
+            "scope": scope.hash,
+        }
+        offer = Offer(**(fields | changes))
+        self.mined(self.calls.offer(offer), self.bank)
+        self.scopes[offer.scope] = scope
+        return offer, scope
+
+    def signed(self, consent: Consent, key: Key | P256Key) -> bytes:
+        return key.sign(self.world.deployment.consents.digest(consent.id))
+
+    def withdrawal(self, person: Person) -> bytes:
+        return person.key.sign(self.world.deployment.consents.digest(withdrawal_hash(person.id)))
+
+    def withdraw(self, deal: Deal, person: Person) -> None:
+        """The owner's withdrawal with the proof that it touches a batch."""
+        call = self.calls.withdraw_batched(
+            person.consent.grant(), self.withdrawal(person), deal.batch, deal.proof(person)
+        )
+        self.mined(call, self.thief)
+
+    def own_consent(self, **changes: Any) -> Consent:
+        """The lender's consent for its own list; the words of its offer play no part here."""
+        now = self.chain.head().timestamp
+        words = {"dataset": "d", "consumer": "c", "purpose": "p", "columns": "x", "output": "o", "parties": "p"}
+        details = words | {"notice": ZERO32, "enrolment": ZERO32, "salt": secrets.token_bytes(32)}
+        state = self.chain.offer(self.list_offer)
+        fields: dict[str, Any] = {
+            "owner": self.lender.address,
+            "offer": state.offer,
+            "not_before": now - 1000,
+            "not_after": now + 10**8,
+            "first_opening": state.openings,
+            "uses": 10**6,
+            "details": details,
+        }
+        return Consent(**(fields | changes))
+
+    def person(self, offer: Offer, scope: Scope, **changes: Any) -> Person:
+        """A customer's good consent with a fresh key, but for `changes`."""
+        key = changes.pop("key", None) or Key()
+        owner = key.address if isinstance(key, Key) else key.signer
+        enroller: Key = changes.pop("enroller", self.world.enroller)
+        customer = changes.pop("customer", None) or next(self.world.customers)
+        opening = EnrolmentOpening(subject=customer, salt=secrets.token_bytes(32))
+        named = changes.pop("named", False)
+        now = self.chain.now()
+        fields: dict[str, Any] = {
+            "not_before": now - 1000,
+            "not_after": now + 86_400,
+            "first_opening": self.chain.offer(offer.id).openings,
+            "uses": 5,
+            "enrolment": NO_ENROLMENT if named else opening.commitment,
+            "salt": secrets.token_bytes(32),
+        }
+        consent = derive(owner, offer, scope, self.world.trust.name, **(fields | changes))
+        digest = self.world.deployment.consents.digest(enrolment_hash(owner, opening.commitment))
+        enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=enroller.sign(digest))
+        submission = Submission(
+            consent=CompactConsent.of(consent),
+            signature=self.signed(consent, key),
+            enrolment=None if named else enrolment,
+            opening=None if named else opening,
+        )
+        return Person(key, consent, submission)
+
+    async def accept(self, offer: Offer, scope: Scope, people: Sequence[Person]) -> list[str]:
+        """Hand consents to the vault: for each "ok", or the code of its refusal."""
+        outcomes = await self.vault.accept_many(offer, scope, [person.submission for person in people])
+        return [outcome.code if isinstance(outcome, PlacetError) else "ok" for outcome in outcomes]
+
+    async def anchor(self, offer: Offer, people: Sequence[Person]) -> bytes:
+        """A batch of these consents, at the vault and on chain."""
+        leaves = sorted(person.id for person in people)
+        root = batch_levels(leaves)[-1][0]
+        await self.vault.note_batch(offer.id, root, leaves)
+        self.mined(self.calls.anchor(offer.id, root), self.bank)
+        return root
+
+    # ----------------------------------------------------------------------- jobs
+
+    @functools.cached_property
+    def agreement(self) -> Agreement:
+        """The bank as a peer: its own endpoint, its vault, its policy."""
+        world = self.world
+        certificate = world.trust.institution(self.bank.address).certificate
+        desk = Desk(
+            signer=self.bank,
+            recorder=world.recorder,
+            hpke=secrets.token_bytes(32),
+            tls_key=tls_key(certificate),
+            engine=self.engine,
+            chain=self.chain,
+            index=Index(self.engine, self.chain),
+            sender=world.sender,
+            calls=self.calls,
+            vault=self.vault,
+            trust=world.trust,
+            deployment=world.deployment,
+            peers=None,  # type: ignore[arg-type]  # nobody is asked here
+            scope=lambda offer: self.scopes[offer.scope],
+            recipes=("asset-view",),
+            purposes=(PURPOSE, MARKETING),
+            note_uses=lambda job, attempt, consents: None,
+        )
+        return Agreement(desk, Store(self.engine))
+
+    async def deal(self, people: int = CUSTOMERS, scope: Scope | None = None, **changes: Any) -> Deal:
+        """A new offer whose people have consented; their consents are changed by `changes`."""
+        return await self.deal_on(*self.offer(scope), people, **changes)
+
+    async def deal_on(self, offer: Offer, scope: Scope, people: int = CUSTOMERS, **changes: Any) -> Deal:
+        """The same on an offer that is there: batched, and what the bank prepared for a job on it."""
+        self.scopes[offer.scope] = scope
+        made = [self.person(offer, scope, **changes) for _ in range(people)]
+        assert await self.accept(offer, scope, made) == ["ok"] * people
+        batch = await self.anchor(offer, made)
+        deadline, block = self.chain.now() + 600, self.chain.confirmed()
+        brought = await self.prepare(offer, deadline)
+        return Deal(offer, scope, made, batch, block, brought, deadline)
+
+    async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None) -> Prepared:
+        wanted = Prepare(offer=offer.id, recipe="asset-view", block=self.chain.confirmed(), deadline=deadline)
+        return await self.agreement.prepare((asker or self.lender).address, wanted)
+
+    def plan(
+        self,
+        deal: Deal,
+        *,
+        lender: Key | None = None,
+        reward: int = 0,
+        input: dict[str, Any] | None = None,
+        terms: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> Agreed:
+        """An asset-view over the bank and the second bank, as honest as `changes`, signed by everybody."""
+        lender, other = lender or self.lender, self.second if lender is None else self.lender
+        document = Terms(
+            **{
+                "recipe": "asset-view",
+                "recipe_version": 1,
+                "engine": "embedded",
+                "parameters": {"identifier": "customer", "value": "balance"},
+                "roles": ("provider", "provider", "consumer"),
+                "inputs": ("accounts", "accounts", "customers"),
+                "block": deal.block,
+                "consumer_key": secrets.token_bytes(32),
+                "on_withdrawal": "drop",
+                **(terms or {}),
+            }
+        )
+        chosen = Input(**(deal.brought.input.model_dump() | (input or {})))
+        mine = {k: v for k, v in deal.brought.model_dump().items() if k != "input"}
+        now = self.chain.now()
+        fields: dict[str, Any] = {
+            "terms": document.hash,
+            "consumer": lender.address,
+            "purpose": purpose_id(deal.scope.purpose),
+            "operations": Operation.PSI | Operation.MPC,
+            "sponsor": lender.address,
+            "token": self.token if reward else bytes(20),
+            "open_by": now + 300,
+            "deadline": deal.deadline,
+            "settle_by": deal.deadline + 600,
+            "salt": secrets.token_bytes(32),
+            "parties": (
+                Party(**mine, signer=self.bank.address, output=True, reward=reward, inputs=(chosen,)),
+                self._party(other, Input(offer=self.seconds_offer, lawful_root=b"\1" * 32, **self._state(0))),
+                self._party(lender, Input(offer=self.list_offer, consent=self.list_consent.id, **self._state(1))),
+            ),
+        }
+        plan = Plan(**(fields | changes))
+        return self.agreed(plan, document)
+
+    def alone(self, offer: Offer, **input: Any) -> Agreed:
+        """A plan of the bank with nobody but itself: one stolen signing key signs all of it."""
+        document = Terms(
+            recipe="asset-view",
+            recipe_version=1,
+            engine="embedded",
+            parameters={},
+            roles=("provider",),
+            inputs=("accounts",),
+            block=self.chain.confirmed(),
+            consumer_key=secrets.token_bytes(32),
+            on_withdrawal="drop",
+        )
+        now = self.chain.now()
+        party = self._party(self.bank, Input(offer=offer.id, epoch=0, opens_before=NEVER, **input))
+        plan = Plan(
+            terms=document.hash,
+            consumer=self.bank.address,
+            purpose=offer.purpose,
+            operations=offer.operations,
+            sponsor=self.bank.address,
+            open_by=now + 300,
+            deadline=now + 600,
+            settle_by=now + 1200,
+            salt=secrets.token_bytes(32),
+            parties=(party,),
+        )
+        return self.agreed(plan, document)
+
+    def agreed(self, plan: Plan, terms: Terms) -> Agreed:
+        """Signed by everybody whom the plan names, whatever it says."""
+        job = plan.job(self.world.deployment.jobs)
+        return Agreed(plan, terms, job, self.signatures(plan, plan.signers, job))
+
+    def signatures(self, plan: Plan, signers: Sequence[bytes], digest: bytes) -> list[bytes]:
+        keys = {key.address: key for key in (self.bank, self.lender, self.second, self.thief)}
+        return [keys[signer].sign(digest) for signer in signers]
+
+    def _state(self, which: int) -> dict[str, int]:
+        offer = (self.seconds_offer, self.list_offer)[which]
+        end = NEVER if which == 0 else self.list_consent.opens_before
+        return {"epoch": self.chain.offer(offer).epoch, "opens_before": end}
+
+    def _party(self, key: Key, chosen: Input) -> Party:
+        return Party(
+            signer=key.address,
+            recorder=key.address,
+            payee=key.address,
+            tls_key=tls_key(self.world.trust.institution(key.address).certificate),
+            seed=secrets.token_bytes(32),
+            output=not chosen.named,
+            inputs=(chosen,),
+        )
+
+    def open_call(self, agreed: Agreed) -> Call:
+        return self.calls.open(agreed.plan, agreed.signatures)
+
+    def open(self, agreed: Agreed) -> Agreed:
+        self.mined(self.open_call(agreed), self.thief)
+        return agreed
+
+    async def rows(self, agreed: Agreed, *, attempt: int = 1, columns: Sequence[str] | None = None) -> list[str]:
+        """The customers whose rows the vault hands out for the bank's input."""
+        rows = await self.vault.rows(agreed.job, agreed.plan, agreed.terms, attempt, 0, columns)
+        return [str(name) for name in rows.columns.get("customer", [])]
+
+    def status(self, agreed: Agreed) -> JobStatus:
+        return self.chain.job(agreed.job).status
+
+    def epochs(self, agreed: Agreed) -> tuple[int, ...]:
+        return tuple(self.chain.offer(chosen.offer).epoch for chosen in agreed.plan.inputs)
+
+    def amend_call(self, agreed: Agreed, root: bytes, epochs: tuple[int, ...] | None = None) -> Call:
+        """A new attempt in which the bank uses the set under `root`, signed by all parties."""
+        plan, attempt = agreed.plan, self.chain.job(agreed.job).attempt + 1
+        roots = (root, *(chosen.lawful_root for chosen in plan.inputs[1:]))
+        amendment = Amendment(job=agreed.job, attempt=attempt, roots=roots, epochs=epochs or self.epochs(agreed))
+        digest = self.world.deployment.jobs.digest(amendment.struct_hash())
+        return self.calls.amend(plan, amendment, self.signatures(plan, plan.signers[: len(plan.parties)], digest))
+
+    def record_all(self, agreed: Agreed) -> None:
+        """One step of each party in the current attempt, on chain."""
+        attempt = self.chain.job(agreed.job).attempt
+        recorders = {key.address: key for key in (self.world.recorder, self.second, self.lender)}
+        for number, party in enumerate(agreed.plan.parties):
+            call = self.calls.record(agreed.job, attempt, number, 0, [secrets.token_bytes(32)])
+            self.mined(call, recorders[party.recorder])
+
+    def seal_call(self, agreed: Agreed, keys: Sequence[bytes], epochs: tuple[int, ...] | None = None) -> Call:
+        """The seal of the current attempt over these release keys, signed by all parties and the consumer."""
+        plan, attempt = agreed.plan, self.chain.job(agreed.job).attempt
+        parties = range(len(plan.parties))
+        seal = Seal(
+            job=agreed.job,
+            attempt=attempt,
+            heads=tuple(self.chain.trail(agreed.job, attempt, number)[0] for number in parties),
+            outputs=tuple(b"\2" * 32 if plan.parties[number].output else ZERO32 for number in parties),
+            keys=tuple(key_hash(keys[number]) if plan.parties[number].output else ZERO32 for number in parties),
+            epochs=epochs or self.epochs(agreed),
+        )
+        digest = self.world.deployment.jobs.digest(seal.struct_hash())
+        return self.calls.seal(plan, seal, self.signatures(plan, plan.signers[:-1], digest))

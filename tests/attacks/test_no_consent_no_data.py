@@ -1,0 +1,546 @@
+"""Promise 1: no consent, no data. Three gates that don't share a fate: the contract, the peer, the vault.
+
+Each attack is a node whose own checks are switched off: it signs what it likes, and asks the next gate itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.attacks.stage import MARKETING, Agreed, Deal, Stage, body_of
+from tests.node.conftest import PURPOSE, Running
+
+from placet.chain.client import JobStatus
+from placet.core.consent import Reason
+from placet.core.errors import ConsentError, PlacetError, WarrantError
+from placet.core.merkle import lawful_root
+from placet.core.plan import cancellation_hash
+from placet.core.purposes import purpose_id
+from placet.core.signatures import Key
+from placet.core.trail import Message
+from placet.core.values import ZERO32
+from placet.jobs.asking import Prepare, Sign
+from placet.jobs.link import Envelope
+from placet.jobs.runner import Runner
+from placet.vault.lawful import NEVER
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A plan that no consent covers. `contract` is its refusal, or None where only the vault can know better; `vault`
+    is the code with which no row is handed out; `peer` the one with which the bank's own node would not sign."""
+
+    name: str
+    vault: str
+    peer: str
+    contract: tuple[str, Any] | None = None
+    deal: dict[str, Any] = field(default_factory=dict)
+    scope: Callable[[Stage], dict[str, Any]] = lambda stage: {}
+    plan: Callable[[Stage, Deal], dict[str, Any]] = lambda stage, deal: {}
+    hole: str = ""
+
+    async def prepare(self, stage: Stage) -> Agreed:
+        deal = await stage.deal(scope=stage.scope(**self.scope(stage)), **self.deal)
+        if self.name == "a use that is used up":
+            stage.open(stage.plan(deal))
+        return stage.plan(deal, **self.plan(stage, deal))
+
+
+ATTACKS = [
+    Attack(
+        "another consumer",
+        contract=("OfferRefused", Reason.WRONG_CONSUMER),
+        vault="warrant.unopened",
+        peer="consent.consumer",
+        plan=lambda stage, deal: {"lender": stage.second},
+        hole="sign does not ask whether the prepared offer is for this consumer",
+    ),
+    Attack(
+        "another purpose",
+        contract=("OfferRefused", Reason.WRONG_PURPOSE),
+        vault="warrant.unopened",
+        peer="consent.purpose",
+        plan=lambda stage, deal: {"purpose": purpose_id(MARKETING)},
+        hole="sign asks for the policy's purposes, not for the offer's",
+    ),
+    Attack(
+        "more operations",
+        contract=("OfferRefused", Reason.WRONG_OPERATION),
+        vault="warrant.unopened",
+        peer="plan",
+        plan=lambda stage, deal: {"operations": 7},
+    ),
+    Attack(
+        "an epoch of the future",
+        contract=("EpochChanged", 0),
+        vault="warrant.unopened",
+        peer="plan.stale",
+        plan=lambda stage, deal: {"input": {"epoch": 1}},
+    ),
+    Attack(
+        "a use that is used up",
+        vault="warrant.window",
+        peer="plan.stale",
+        deal={"uses": 1},
+        plan=lambda stage, deal: {"input": {"opens_before": NEVER}},
+    ),
+    Attack(
+        "a deadline after the consents' end",
+        vault="warrant.window",
+        peer="plan.stale",
+        plan=lambda stage, deal: {"deadline": deal.deadline + 90_000, "settle_by": deal.deadline + 90_001},
+    ),
+    Attack(
+        "a root that nobody computed",
+        vault="warrant.root",
+        peer="plan.unprepared",
+        plan=lambda stage, deal: {"input": {"lawful_root": secrets.token_bytes(32)}},
+    ),
+    Attack(
+        "a block before the batch",
+        vault="warrant.batch",
+        peer="plan.stale",
+        plan=lambda stage, deal: {"terms": {"block": deal.block - 1}},
+    ),
+    Attack(
+        "a party that the scope does not name",
+        vault="warrant.stranger",
+        peer="consent.stranger",
+        scope=lambda stage: {"parties": (stage.bank.address, stage.lender.address)},
+        hole="sign does not ask whether the scope names every party",
+    ),
+    Attack(
+        "a recipe that the scope does not name",
+        vault="warrant.recipe",
+        peer="plan",
+        plan=lambda stage, deal: {"terms": {"recipe": "copy-all"}},
+    ),
+]
+by_name = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
+
+
+async def test_an_honest_plan_passes_all_three_gates(stage: Stage) -> None:
+    """Without this the refusals below could be about anything."""
+    deal = await stage.deal()
+    agreed = stage.plan(deal)
+    signed = await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    assert signed.signature == agreed.signatures[0]
+    stage.open(agreed)
+    customers = {person.submission.opening.subject for person in deal.people if person.submission.opening}
+    assert set(await stage.rows(agreed)) == customers
+
+
+@by_name
+async def test_a_plan_that_no_consent_covers_yields_no_row(stage: Stage, attack: Attack) -> None:
+    """All parties sign it. The contract refuses what it can know; the vault hands out nothing in any case."""
+    agreed = await attack.prepare(stage)
+    if attack.contract is None:
+        stage.open(agreed)
+    else:
+        error, why = attack.contract
+        name, *arguments = stage.refused(stage.open_call(agreed))
+        assert name == error
+        assert why in arguments
+        assert stage.status(agreed) is JobStatus.NONE
+    with stage.untouched(), pytest.raises(WarrantError) as caught:
+        await stage.rows(agreed)
+    assert caught.value.code == attack.vault
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(attack, id=attack.name, marks=pytest.mark.xfail(reason=attack.hole) if attack.hole else ())
+        for attack in ATTACKS
+    ],
+)
+async def test_a_plan_that_no_consent_covers_is_not_signed_by_an_honest_peer(stage: Stage, attack: Attack) -> None:
+    """A consumer asks the bank's node to sign something else than it prepared."""
+    agreed = await attack.prepare(stage)
+    before = len(stage.agreement.store.all())
+    with stage.untouched(), pytest.raises(PlacetError) as caught:
+        await stage.agreement.sign(agreed.plan.consumer, Sign(plan=agreed.plan, terms=agreed.terms))
+    assert caught.value.code == attack.peer
+    assert len(stage.agreement.store.all()) == before
+
+
+async def test_a_use_that_is_used_up_and_says_so(stage: Stage) -> None:
+    """The same plan with the true end of its consents: the contract itself counts the openings."""
+    deal = await stage.deal(uses=1)
+    first, second = stage.plan(deal), stage.plan(deal)
+    stage.open(first)
+    assert stage.refused(stage.open_call(second)) == ("OpeningsExhausted", deal.offer.id, 1, 1)
+    with pytest.raises(WarrantError) as caught:
+        await stage.rows(second)
+    assert caught.value.code == "warrant.unopened"
+
+
+async def test_two_plans_race_for_a_consent_with_one_use(stage: Stage) -> None:
+    """Both are signed by all, and are in the pool at once: one opens, the other fails whole, and its rewards stay with
+    the sponsor."""
+    reward = 40
+    deal = await stage.deal(uses=1)
+    plans = [stage.plan(deal, reward=reward) for _ in range(2)]
+    escrow = stage.world.deployment.reward_escrow.address
+    stage.mined(stage.calls.approve(stage.token, escrow, 2 * reward), stage.lender)
+    purse, held = (stage.chain.balance_of(stage.token, who) for who in (stage.lender.address, escrow))
+    stage.world.anvil.rpc("evm_setAutomine", False)
+    try:
+        sent = [stage.send(stage.open_call(agreed), stage.thief) for agreed in plans]
+        stage.world.anvil.mine()
+    finally:
+        stage.world.anvil.rpc("evm_setAutomine", True)
+    receipts = [stage.receipt(transaction) for transaction in sent]
+    assert receipts[0]["blockNumber"] == receipts[1]["blockNumber"]
+    assert [receipt["status"] for receipt in receipts] == ["0x1", "0x0"]
+    assert [stage.status(agreed) for agreed in plans] == [JobStatus.OPEN, JobStatus.NONE]
+    assert [stage.chain.escrow(agreed.job).left for agreed in plans] == [reward, 0]
+    assert stage.chain.balance_of(stage.token, stage.lender.address) == purse - reward
+    assert stage.chain.balance_of(stage.token, escrow) == held + reward
+    assert stage.chain.offer(deal.offer.id).openings == 1
+    assert len(await stage.rows(plans[0])) == 3
+    with stage.untouched(), pytest.raises(WarrantError) as caught:
+        await stage.rows(plans[1])
+    assert caught.value.code == "warrant.unopened"
+
+
+# --------------------------------------------------------------- an institution's own consent, at the contract
+
+
+NAMED: dict[str, tuple[Callable[[Stage], dict[str, Any]], Reason]] = {
+    "expired": (lambda stage: {"not_after": stage.chain.head().timestamp + 500}, Reason.EXPIRED),
+    "not yet valid": (lambda stage: {"not_before": stage.chain.head().timestamp + 5000}, Reason.NOT_YET_VALID),
+    "for a later opening": (
+        lambda stage: {"first_opening": stage.chain.offer(stage.list_offer).openings + 2},
+        Reason.NOT_YET_OPEN,
+    ),
+}
+
+
+def plan_on(stage: Stage, deal: Deal, consent: bytes) -> Agreed:
+    """The plan with another named consent of the lender, whose end it makes larger than it is."""
+    agreed = stage.plan(deal)
+    *others, lender = agreed.plan.parties
+    named = lender.inputs[0].model_copy(update={"consent": consent, "opens_before": NEVER})
+    parties = (*others, lender.model_copy(update={"inputs": (named,)}))
+    return stage.agreed(type(agreed.plan)(**(dict(agreed.plan) | {"parties": parties})), agreed.terms)
+
+
+@pytest.mark.parametrize("how", NAMED)
+async def test_a_named_consent_at_the_wrong_time(stage: Stage, how: str) -> None:
+    """The plan names a consent that is given on chain, but not for the time or the opening of this job."""
+    changes, reason = NAMED[how]
+    consent = stage.own_consent(**changes(stage))
+    stage.mined(stage.calls.grant(consent, stage.signed(consent, stage.lender)), stage.thief)
+    agreed = plan_on(stage, await stage.deal(), consent.id)
+    assert stage.refused(stage.open_call(agreed)) == ("ConsentRefused", consent.id, reason)
+
+
+async def test_a_named_consent_that_nobody_gave(stage: Stage) -> None:
+    """A consent that was drafted and never granted."""
+    consent = stage.own_consent()
+    agreed = plan_on(stage, await stage.deal(), consent.id)
+    assert stage.refused(stage.open_call(agreed)) == ("ConsentRefused", consent.id, Reason.UNKNOWN_CONSENT)
+
+
+async def test_a_named_consent_whose_uses_are_over(stage: Stage) -> None:
+    """One use, already opened; the plan claims that there are more."""
+    deal = await stage.deal()
+    consent = stage.own_consent(uses=1)
+    stage.mined(stage.calls.grant(consent, stage.signed(consent, stage.lender)), stage.thief)
+    stage.open(plan_on(stage, deal, consent.id))
+    agreed = plan_on(stage, deal, consent.id)
+    assert stage.refused(stage.open_call(agreed)) == ("ConsentRefused", consent.id, Reason.EXHAUSTED)
+
+
+async def test_a_named_consent_to_another_offer(stage: Stage) -> None:
+    """A consent of the lender to something else, named for its list."""
+    deal = await stage.deal()
+    other = stage._offer_of(stage.lender)
+    consent = stage.own_consent(offer=stage.chain.offer(other).offer)
+    stage.mined(stage.calls.grant(consent, stage.signed(consent, stage.lender)), stage.thief)
+    agreed = plan_on(stage, deal, consent.id)
+    assert stage.refused(stage.open_call(agreed)) == ("ConsentRefused", consent.id, Reason.WRONG_OFFER)
+
+
+async def test_a_plan_that_the_provider_did_not_sign(stage: Stage) -> None:
+    """Consumer and second bank agree without the bank, or show another signature of it."""
+    deal = await stage.deal()
+    agreed, other = stage.plan(deal), stage.plan(deal)
+    for stolen in (b"", stage.second.sign(agreed.job), other.signatures[0], bytes(65)):
+        call = stage.calls.open(agreed.plan, [stolen, *agreed.signatures[1:]])
+        assert stage.refused(call) == ("InvalidSignerSignature", 0)
+
+
+# ------------------------------------------------------------------------------------------ the peer
+
+
+async def test_a_peer_prepares_nothing_for_somebody_else(stage: Stage) -> None:
+    """The second bank asks for what was offered to the lender; the lender for what the bank never offered."""
+    deal = await stage.deal()
+    wanted = Prepare(offer=deal.offer.id, recipe="asset-view", block=deal.block, deadline=deal.deadline)
+    for asker, question, code in (
+        (stage.second, wanted, "consent.consumer"),
+        (stage.lender, wanted.model_copy(update={"recipe": "copy-all"}), "plan"),
+        (stage.lender, wanted.model_copy(update={"offer": stage.seconds_offer}), "plan"),
+        (stage.lender, wanted.model_copy(update={"offer": secrets.token_bytes(32)}), "not-found"),
+        (stage.lender, wanted.model_copy(update={"block": deal.block + 1000}), "peer.early"),
+    ):
+        with stage.untouched(), pytest.raises(PlacetError) as caught:
+            await stage.agreement.prepare(asker.address, question)
+        assert caught.value.code == code
+
+
+async def test_a_peer_prepares_nothing_outside_scope_and_policy(stage: Stage) -> None:
+    """An offer whose scope has another recipe, and one for a purpose that the institution does not serve."""
+    for changes in ({"recipes": ("copy-all",)}, {"purpose": "https://w3id.org/dpv#LegalCompliance"}):
+        offer, _ = stage.offer(stage.scope(**changes))
+        with stage.untouched(), pytest.raises(ConsentError) as caught:
+            await stage.prepare(offer, stage.chain.now() + 600)
+        assert caught.value.code == "consent"
+
+
+@pytest.mark.xfail(reason="sign takes an end below the true one; the audit's `consent.uses` then names the bank")
+async def test_a_consumer_frames_the_bank_with_an_end_that_is_too_small(stage: Stage) -> None:
+    """The plan's `opensBefore` is below the consents' true end: no row too many, but not what the bank prepared."""
+    deal = await stage.deal()
+    agreed = stage.plan(deal, input={"opens_before": deal.brought.input.opens_before - 1})
+    with pytest.raises(PlacetError) as caught:
+        await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    assert caught.value.code == "plan.stale"
+
+
+@pytest.mark.xfail(reason="a prepared seed is not used up by the plan that holds it")
+async def test_a_consumer_has_two_plans_signed_over_one_seed(stage: Stage) -> None:
+    """Whoever re-executes one of the jobs from its seed would know the randomness of the other."""
+    deal = await stage.deal()
+    first, second = stage.plan(deal), stage.plan(deal)
+    await stage.agreement.sign(stage.lender.address, Sign(plan=first.plan, terms=first.terms))
+    with pytest.raises(PlacetError) as caught:
+        await stage.agreement.sign(stage.lender.address, Sign(plan=second.plan, terms=second.terms))
+    assert caught.value.code == "plan.unprepared"
+
+
+async def test_a_peer_hears_nobody_about_a_job_that_is_not_open(stage: Stage) -> None:
+    """Signed messages of a party for a job that was agreed but not opened, and for one that was aborted."""
+    runner = Runner(stage.agreement.desk)
+    deal = await stage.deal()
+    agreed = stage.plan(deal)
+    await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    message = Message(job=agreed.job, attempt=1, sequence=0, sender=2, receiver=0, tag="psi", digest=ZERO32)
+    signature = stage.lender.sign(stage.world.deployment.jobs.digest(message.hash))
+    envelope = Envelope(message=message, signature=signature)
+    with stage.untouched(), pytest.raises(PlacetError) as caught:
+        await runner.message(stage.lender.address, envelope, b"")
+    assert caught.value.code == "peer.early"
+    stage.open(agreed)
+    stage.mined(stage.calls.abort(agreed.job, ZERO32), stage.world.recorder)
+    with stage.untouched(), pytest.raises(PlacetError) as caught:
+        await runner.message(stage.lender.address, envelope, b"")
+    assert caught.value.code == "peer.late"
+    assert stage.agreement.store.messages(agreed.job) == []
+
+
+# ----------------------------------------------------------------------------------------- the vault
+
+
+async def refused(stage: Stage, code: str, work: Awaitable[object]) -> None:
+    with stage.untouched(), pytest.raises(WarrantError) as caught:
+        await work
+    assert caught.value.code == code
+
+
+async def test_rows_before_the_job_is_open_and_after_it_was_cancelled(stage: Stage) -> None:
+    """A plan that all have signed is no warrant; nor is one that a signer cancelled."""
+    agreed = stage.plan(await stage.deal())
+    await refused(stage, "warrant.unopened", stage.rows(agreed))
+    signature = stage.second.sign(stage.world.deployment.jobs.digest(cancellation_hash(agreed.job)))
+    stage.mined(stage.calls.cancel(agreed.plan, 1, signature), stage.thief)
+    assert stage.refused(stage.open_call(agreed)) == ("WrongStatus", agreed.job, JobStatus.CANCELLED)
+    await refused(stage, "warrant.unopened", stage.rows(agreed))
+
+
+async def test_rows_of_another_attempt(stage: Stage) -> None:
+    """An attempt that is still to come, and one that is over."""
+    deal = await stage.deal()
+    agreed = stage.open(stage.plan(deal))
+    for attempt in (0, 2):
+        await refused(stage, "warrant.attempt", stage.rows(agreed, attempt=attempt))
+    stage.mined(stage.amend_call(agreed, deal.brought.input.lawful_root), stage.thief)
+    await refused(stage, "warrant.attempt", stage.rows(agreed))
+    assert len(await stage.rows(agreed, attempt=2)) == 3
+
+
+async def test_rows_of_an_attempt_with_somebody_new(stage: Stage) -> None:
+    """All parties agree on an amendment that brings a person in who consented after the opening."""
+    deal = await stage.deal()
+    agreed = stage.open(stage.plan(deal))
+    late = stage.person(deal.offer, deal.scope)
+    assert await stage.accept(deal.offer, deal.scope, [late]) == ["ok"]
+    await stage.anchor(deal.offer, [late])
+    wider = await stage.prepare(deal.offer, deal.deadline)
+    assert wider.input.lawful_root != deal.brought.input.lawful_root
+    stage.mined(stage.amend_call(agreed, wider.input.lawful_root), stage.thief)
+    await refused(stage, "warrant.root", stage.rows(agreed, attempt=2))
+
+
+@pytest.mark.parametrize("columns", [("remark",), ("balance", "remark"), ("balance", "balance"), ()])
+async def test_columns_outside_the_scope(stage: Stage, columns: tuple[str, ...]) -> None:
+    """The job is open, and the node asks for more than the owners' words name."""
+    agreed = stage.open(stage.plan(await stage.deal()))
+    await refused(stage, "warrant.columns", stage.rows(agreed, columns=columns))
+
+
+async def test_another_plan_under_an_open_jobs_name(stage: Stage) -> None:
+    """The warrant of one job with the plan of another, or with other terms."""
+    deal = await stage.deal()
+    agreed, other = stage.open(stage.plan(deal)), stage.plan(deal)
+    await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, other.plan, other.terms, 1, 0))
+    await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, agreed.plan, other.terms, 1, 0))
+    await refused(stage, "warrant.input", stage.vault.rows(agreed.job, agreed.plan, agreed.terms, 1, 1))
+
+
+async def test_rows_after_an_abort(stage: Stage) -> None:
+    """One party has ended the job."""
+    agreed = stage.open(stage.plan(await stage.deal()))
+    stage.mined(stage.calls.abort(agreed.job, ZERO32), stage.second)
+    await refused(stage, "warrant.closed", stage.rows(agreed))
+
+
+async def test_rows_after_the_deadline(stage: Stage) -> None:
+    """The job is open for ever, if nobody ends it; its data are not."""
+    agreed = stage.open(stage.plan(await stage.deal()))
+    assert len(await stage.rows(agreed)) == 3
+    stage.pass_time(601)
+    assert stage.status(agreed) is JobStatus.OPEN
+    await refused(stage, "warrant.deadline", stage.rows(agreed))
+    assert stage.refused(stage.seal_call(agreed, [ZERO32] * 3))[0] == "TooLateToSeal"
+
+
+async def test_consents_that_are_in_no_anchored_batch(stage: Stage) -> None:
+    """Accepted by the vault, but the chain holds no batch with them: they are in no lawful set. One whose time has not
+    come neither."""
+    deal = await stage.deal()
+    waiting = stage.person(deal.offer, deal.scope)
+    early = stage.person(deal.offer, deal.scope, not_before=stage.chain.now() + 5000)
+    assert await stage.accept(deal.offer, deal.scope, [waiting, early]) == ["ok", "ok"]
+    await stage.anchor(deal.offer, [early])
+    again = await stage.prepare(deal.offer, deal.deadline)
+    assert again.input.lawful_root == deal.brought.input.lawful_root
+
+
+BAD: dict[str, tuple[Callable[[Stage], dict[str, Any]], str]] = {
+    "expired": (lambda stage: {"not_after": stage.chain.now() - 1}, "consent.expired"),
+    "exhausted": (lambda stage: {"first_opening": 0, "uses": 1}, "consent.exhausted"),
+    "without an enrolment": (lambda stage: {"named": True}, "consent.unenrolled"),
+    "of somebody without a row": (lambda stage: {"customer": "nobody"}, "consent.subject"),
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+async def test_a_consent_that_covers_nothing_is_not_taken(stage: Stage, how: str) -> None:
+    """A node that hands the vault what it should have refused itself."""
+    changes, code = BAD[how]
+    deal = await stage.deal(1)
+    stage.open(stage.plan(deal))
+    bad = stage.person(deal.offer, deal.scope, **changes(stage))
+    with stage.untouched():
+        assert await stage.accept(deal.offer, deal.scope, [bad]) == [code]
+
+
+@pytest.mark.parametrize("other", ["consumer", "purpose", "operations"])
+async def test_a_consent_to_another_offer(stage: Stage, other: str) -> None:
+    """Given for another consumer, purpose or operation, and handed in for this offer."""
+    scope = stage.scope(purpose=MARKETING if other == "purpose" else PURPOSE)
+    change = {"consumer": stage.second.address, "operations": 1}
+    theirs, _ = stage.offer(scope, **({other: change[other]} if other in change else {}))
+    deal = await stage.deal(1)
+    stray = stage.person(theirs, scope)
+    with stage.untouched():
+        assert await stage.accept(deal.offer, deal.scope, [stray]) == ["signature"]
+
+
+API: dict[str, tuple[Callable[[Stage], dict[str, Any]], str]] = {
+    "by an enroller of nobody": (lambda stage: {"enroller": Key()}, "consent.enroller"),
+    "withdrawn before it was given": (lambda stage: {}, "consent.withdrawn"),
+    **BAD,
+}
+
+
+@pytest.mark.parametrize("how", API)
+async def test_a_consent_that_covers_nothing_at_the_nodes_api(stage: Stage, node: Running, how: str) -> None:
+    """The first gate: neither node nor vault keep it, and no transaction is made of it."""
+    changes, code = API[how]
+    offer, scope = node.offer()
+    if how == "exhausted":
+        stage.open(stage.plan(await stage.deal_on(offer, scope, 1)))
+    bad = stage.person(offer, scope, **changes(stage))
+    if code == "consent.withdrawn":
+        stage.mined(stage.calls.withdraw(bad.consent.grant(), stage.withdrawal(bad)), stage.thief)
+    node.node.sync()
+    with stage.untouched(node.node):
+        answer = await node.client.post("/v1/consents", json=body_of(bad))
+        await node.turn()
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+# ------------------------------------------------------------------- a node that is broken into, with all of its keys
+
+
+async def invented(stage: Stage, scope: dict[str, Any], enroller: Key) -> None:
+    """Consents of nobody, under keys that the thief just made, to a new offer of the bank to itself. The vault takes
+    none of them; and no job on a set with them, which the thief can open alone, gets a row."""
+    opened = stage.scope(parties=(stage.bank.address,), **scope)
+    offer, _ = stage.offer(opened, consumer=stage.bank.address)
+    people = [stage.person(offer, opened, enroller=enroller) for _ in range(2)]
+    assert await stage.accept(offer, opened, people) == ["consent.enroller"] * 2
+    await stage.anchor(offer, people)
+    leaves = [(person.id, secrets.token_bytes(32)) for person in sorted(people, key=lambda person: person.id)]
+    agreed = stage.open(stage.alone(offer, lawful_root=lawful_root(leaves)))
+    await refused(stage, "warrant.root", stage.rows(agreed))
+    nobody = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).root
+    assert await stage.rows(stage.open(stage.alone(offer, lawful_root=nobody))) == []
+
+
+async def test_a_stolen_signing_key_enrols_customers_itself(stage: Stage) -> None:
+    """The provider's own word for a key counts nowhere where offer or vault's trust list name enrollers."""
+    await invented(stage, {}, stage.bank)
+    await invented(stage, {"enrollers": ()}, stage.bank)
+
+
+async def test_a_stolen_signing_key_appoints_its_own_enroller(stage: Stage) -> None:
+    """A new offer whose scope names an enroller of the thief's: the vault's own trust list does not."""
+    friend = Key()
+    await invented(stage, {"enrollers": (friend.address,)}, friend)
+
+
+async def test_a_stolen_signing_key_calls_the_customers_table_its_own(stage: Stage) -> None:
+    """A new offer says that the table belongs to the institution, whose key consents by name: the whole table would
+    be one job away. The vault knows from the import whose rows they are."""
+    scope = stage.scope(personal=False, enrollers=(), parties=(stage.bank.address,))
+    offer, _ = stage.offer(scope, dataset=stage.world.dataset.dataset, consumer=stage.bank.address)
+    named = stage.person(offer, scope, key=stage.bank, named=True)
+    stage.mined(stage.calls.grant(named.consent, named.submission.signature), stage.bank)
+    with stage.untouched(), pytest.raises(ConsentError) as caught:
+        await stage.vault.accept(named.consent, scope, named.submission.signature)
+    assert caught.value.code == "consent.personal"
+    agreed = stage.open(stage.alone(offer, consent=named.id))
+    await refused(stage, "warrant.offer", stage.rows(agreed))
+
+
+async def test_a_stolen_relay_key_anchors_what_the_vault_never_took(stage: Stage) -> None:
+    """The recorder may anchor any root; the vault's lawful set knows only consents that it has checked itself."""
+    deal = await stage.deal()
+    forged = stage.person(deal.offer, deal.scope)
+    bad = forged.submission.model_copy(update={"signature": stage.thief.sign(forged.id)})
+    outcomes = await stage.vault.accept_many(deal.offer, deal.scope, [bad])
+    assert isinstance(outcomes[0], PlacetError)
+    assert outcomes[0].code == "signature"
+    await stage.anchor(deal.offer, [forged])
+    assert stage.chain.batch(deal.offer.id, forged.id) > 0
+    again = await stage.prepare(deal.offer, deal.deadline)
+    assert again.input.lawful_root == deal.brought.input.lawful_root
