@@ -32,8 +32,9 @@ from placet.vault.client import VaultClient
 from placet.vault.config import VaultSettings
 from placet.vault.endpoint import Endpoint
 from placet.vault.gate import Asked
+from placet.vault.opening import open_vault
 from placet.vault.schema import Column
-from placet.vault.setup import import_table, init_vault, open_vault
+from placet.vault.setup import import_table, init_vault
 
 CONFIRMATIONS = 2
 OPEN_SECONDS = 30.0

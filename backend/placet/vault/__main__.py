@@ -12,8 +12,8 @@ from pathlib import Path
 from placet.core.errors import PlacetError
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings
+from placet.vault.opening import open_vault
 from placet.vault.server import Server
-from placet.vault.setup import open_vault
 
 log = logging.getLogger("placet.vault")
 

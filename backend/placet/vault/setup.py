@@ -1,4 +1,4 @@
-"""Making a vault, filling it, and putting it together from its folder."""
+"""Making a vault and filling it, which needs no chain."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet.chain.client import Chain
-from placet.chain.index import Index
 from placet.chain.keystore import load_secret, save_secret
 from placet.core.errors import StateError
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings, read_passphrase
 from placet.vault.database import create_tables, open_engine
-from placet.vault.endpoint import Endpoint
 from placet.vault.files import read
 from placet.vault.records import Records
 from placet.vault.schema import Column, DatasetInfo
 from placet.vault.sealing import Sealer
-from placet.vault.service import Vault
 from placet.vault.tables import Tables
 
 
@@ -78,46 +74,27 @@ def import_table(
     subject; `salt` (32 bytes, random by default) makes the dataset's id; `personal` false: the institution's own rows.
     """
     schema, cells = read(path, identifier, columns)
-    with _opened(settings) as store:
+    with opened(settings) as store:
         return store.tables.save(name, schema, cells, salt, personal=personal)
 
 
-@contextlib.contextmanager
-def open_vault(settings: VaultSettings) -> Iterator[Vault]:
-    """The vault of a folder, with its own chain endpoint, checked once; raises ChainError if that is not right."""
-    deployment = settings.read_deployment()
-    chain = Chain(settings.chain_url, deployment)
-    chain.check()
-    index_engine = open_engine(settings.folder / "chain.db")
-    try:
-        with _opened(settings) as store:
-            index = Index(index_engine, chain)
-            yield Vault(
-                store.tables,
-                store.records,
-                Endpoint(chain, index, lambda block: store.records.highest("confirmed", block)),
-                institution=settings.institution,
-                deployment=deployment,
-                trust=settings.read_trust(),
-            )
-    finally:
-        index_engine.dispose()
-
-
 @dataclass(frozen=True)
-class _Store:
+class Store:
+    """What a vault keeps on disk."""
+
     tables: Tables
     records: Records
 
 
 @contextlib.contextmanager
-def _opened(settings: VaultSettings) -> Iterator[_Store]:
+def opened(settings: VaultSettings) -> Iterator[Store]:
+    """The store of a vault's folder; ConfigError if its key does not open."""
     sealer = Sealer(load_secret(settings.master_key, settings.read_passphrase()))
     file = settings.folder / "vault.db"
     engine = open_engine(file)
     try:
         create_tables(engine, file)
         tables = Tables(engine, settings.folder / "tables", sealer, settings.institution)
-        yield _Store(tables, Records(engine, sealer))
+        yield Store(tables, Records(engine, sealer))
     finally:
         engine.dispose()

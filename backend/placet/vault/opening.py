@@ -1,0 +1,36 @@
+"""A vault put together from its folder, with its own eyes on the chain."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from placet.chain.client import Chain
+from placet.chain.index import Index
+from placet.vault.config import VaultSettings
+from placet.vault.database import open_engine
+from placet.vault.endpoint import Endpoint
+from placet.vault.service import Vault
+from placet.vault.setup import opened
+
+
+@contextlib.contextmanager
+def open_vault(settings: VaultSettings) -> Iterator[Vault]:
+    """The vault of a folder, with its own chain endpoint, checked once; raises ChainError if that is not right."""
+    deployment = settings.read_deployment()
+    chain = Chain(settings.chain_url, deployment)
+    chain.check()
+    index_engine = open_engine(settings.folder / "chain.db")
+    try:
+        with opened(settings) as store:
+            index = Index(index_engine, chain)
+            yield Vault(
+                store.tables,
+                store.records,
+                Endpoint(chain, index, lambda block: store.records.highest("confirmed", block)),
+                institution=settings.institution,
+                deployment=deployment,
+                trust=settings.read_trust(),
+            )
+    finally:
+        index_engine.dispose()
