@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ from typing import Any
 import httpx
 from consortium import Consortium, Member, consortium, wait
 
+from placet.chain import keystore
 from placet.chain.client import Chain
+from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
@@ -80,7 +83,9 @@ class Town:
     deployment: Deployment
     trust: TrustList
     chain: Chain
+    http: httpx.Client
     given: list[Given] = field(default_factory=list)
+    _keys: dict[Path, Key] = field(default_factory=dict, repr=False)
 
     @property
     def consumer(self) -> Member:
@@ -89,16 +94,30 @@ class Town:
     def ask(self, who: str, path: str, *, method: str = "GET", body: Any = None, **headers: str) -> httpx.Response:
         """A request to a member's API with its own credential, unless `headers` hold another Authorization."""
         member = self.made.members[who]
-        return httpx.request(
-            method, member.api + path, json=body, headers=member.authorization | headers, timeout=60, trust_env=False
-        )
+        return self.http.request(method, member.api + path, json=body, headers=member.authorization | headers)
 
     def key(self, who: str, name: str) -> Key:
         """A member's own key: `signer` or `recorder`. For attackers who have stolen it."""
-        from placet.chain import keystore
+        return self._secret(self.made.members[who].folder / "keys" / f"{name}.json")
 
-        passphrase = (self.made.folder / "passphrase").read_text().strip()
-        return Key(keystore.load_secret(self.made.members[who].folder / "keys" / f"{name}.json", passphrase))
+    @property
+    def auditor(self) -> Key:
+        """The key of the auditor whom the trust list names."""
+        return self._secret(self.made.folder / "auditor.json")
+
+    def _secret(self, file: Path) -> Key:
+        if file not in self._keys:
+            passphrase = (self.made.folder / "passphrase").read_text().strip()
+            self._keys[file] = Key(keystore.load_secret(file, passphrase))
+        return self._keys[file]
+
+    def signed(self, key: Key | OwnerKey, path: str, method: str = "GET") -> dict[str, str]:
+        """The header of an owner's or auditor's signed request without a body, good once."""
+        nonce, expiry = secrets.token_bytes(32), int(time.time()) + 60
+        digest = self.deployment.consents.digest(request_hash(method, path, b"", nonce, expiry))
+        signer = key.signer if isinstance(key, OwnerKey) else key.address
+        credential = Credential(signer=signer, nonce=nonce, expiry=expiry, signature=key.sign(digest))
+        return {"Authorization": credential.header()}
 
     def job(self, **changes: Any) -> Done:
         """Run a job over all providers to its end; `changes` are of the request."""
@@ -132,21 +151,29 @@ class Town:
     def give(self, provider: str, subject: str, *, uses: int = 1000, lasting: int = LASTING) -> Given:
         """A fresh consent of one customer at one provider, until a job may use it. At most four a customer, provider
         and run."""
-        (given,) = asyncio.run(self._give([(provider, subject)], uses, lasting))
-        self.settled([given])
+        (given,) = self.give_many([(provider, subject, uses, lasting)])
         return given
 
-    async def _give(self, wanted: Sequence[tuple[str, str]], uses: int, lasting: int) -> list[Given]:
-        made, until = self.made, int(time.time()) + lasting
+    def give_many(self, wanted: Sequence[tuple[str, str, int, int]]) -> list[Given]:
+        """Several at once: provider, subject, uses and for how many seconds."""
+        new = asyncio.run(self._give(wanted))
+        self.settled(new)
+        return new
+
+    async def _give(self, wanted: Sequence[tuple[str, str, int, int]]) -> list[Given]:
+        made, at = self.made, int(time.time())
         async with OwnerClient(self.deployment, self.trust) as client:
-            offers = {key: await client.offer(made.members[key].api, from_hex(made.offers[key])) for key, _ in wanted}
+            offers = {
+                key: await client.offer(made.members[key].api, from_hex(made.offers[key]))
+                for key in {provider for provider, *_ in wanted}
+            }
             answers = await asyncio.gather(
                 *(
-                    client.give(offers[key], who, made.codes[who], made.enroller, not_after=until, uses=uses)
-                    for key, who in wanted
+                    client.give(offers[key], who, made.codes[who], made.enroller, not_after=at + lasting, uses=uses)
+                    for key, who, uses, lasting in wanted
                 )
             )
-        new = [Given(key, who, *answer) for (key, who), answer in zip(wanted, answers, strict=True)]
+        new = [Given(key, who, *answer) for (key, who, *_), answer in zip(wanted, answers, strict=True)]
         self.given += new
         return new
 
@@ -195,14 +222,18 @@ def roster() -> tuple[dict[str, dict[str, int]], list[str]]:
 def live(folder: Path) -> Iterator[Town]:
     """Found the town, let three of four customers consent, and end all of its processes afterwards."""
     balances, customers = roster()
-    held = sorted({subject for accounts in balances.values() for subject in accounts})
-    silent = [subject for number, subject in enumerate(held) if number % 4 == 0]
-    with consortium(folder, NAMES, balances, customers, block_time=BLOCK_TIME, confirmations=1) as made:
+    people = sorted({subject for held in balances.values() for subject in held})
+    silent = [subject for number, subject in enumerate(people) if number % 4 == 0]
+    with (
+        httpx.Client(timeout=60, trust_env=False) as http,
+        consortium(folder, NAMES, balances, customers, block_time=BLOCK_TIME, confirmations=1) as made,
+    ):
         deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
         trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())
         chain = Chain(made.chain.url, deployment)
         unheard = [subject for subject in silent if subject in customers]
-        town = Town(made, balances, customers, unheard, deployment, trust, chain)
-        wanted = [(key, who) for key, accounts in balances.items() for who in accounts if who not in silent]
-        town.settled(asyncio.run(town._give(wanted, 1000, LASTING)))
+        town = Town(made, balances, customers, unheard, deployment, trust, chain, http)
+        town.give_many(
+            [(key, who, 1000, LASTING) for key, held in balances.items() for who in held if who not in silent]
+        )
         yield town

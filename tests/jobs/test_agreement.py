@@ -150,7 +150,7 @@ async def test_a_party_signs_what_it_prepared_and_keeps_it_first(world: World) -
 
 CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "another lawful root": ("plan.unprepared", lambda p: p.change_input(lawful_root=secrets.token_bytes(32))),
-    "another offer": ("plan.unprepared", lambda p: p.change_input(offer=secrets.token_bytes(32))),
+    "another offer": ("not-found", lambda p: p.change_input(offer=secrets.token_bytes(32))),
     "a seed of somebody else's": ("plan.unprepared", lambda p: p.change_party(NORTH, seed=secrets.token_bytes(32))),
     "a named consent instead": (
         "plan.unprepared",

@@ -1,12 +1,514 @@
-"""Whole jobs on real processes."""
+"""Whole jobs, from the request to the audit, on real processes; through the API and the program as users have them."""
 
 from __future__ import annotations
 
-from live import Town
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from consortium import REWARD, wait
+
+from live import PROVIDERS, Done, Given, Town
+from placet.chain.client import JobStatus
+from placet.chain.events import JobCancelled, JobOpened
+from placet.core.evidence import SignedEvidence
+from placet.core.signatures import Key, recover
+from placet.core.trail import evidence_hash
+from placet.core.values import from_hex, parse, to_hex
+from placet.owner.client import OwnerClient
+
+TOTAL = REWARD * len(PROVIDERS)
 
 
-def test_the_result_is_exactly_the_plaintext(town: Town) -> None:
-    expected = town.expected()
-    done = town.job()
-    assert (done.ended, done.totals) == ("completed", expected)
-    assert sum(1 for total in expected.values() if total) > 10
+@dataclass
+class Followed:
+    """What a job's event stream said: (id, name, data) each, and when."""
+
+    events: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
+    heard: list[float] = field(default_factory=list)
+    ended: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        return [name for _, name, _ in self.events]
+
+
+def follow(town: Town, who: str, job: str, into: Followed, **headers: str) -> Followed:
+    """Read a job's event stream to its end."""
+    member = town.made.members[who]
+    with httpx.stream(
+        "GET",
+        f"{member.api}/v1/jobs/{job}/events",
+        headers=member.authorization | headers,
+        timeout=120,
+        trust_env=False,
+    ) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        fields: dict[str, str] = {}
+        for line in answer.iter_lines():
+            name, _, value = line.partition(": ")
+            if line == "" and fields:
+                into.events.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
+                into.heard.append(time.monotonic())
+                fields = {}
+            elif name:
+                fields[name] = value
+    into.ended = True
+    return into
+
+
+def purse(town: Town, who: str) -> int:
+    """ERC-20 balance."""
+    return town.chain.balance_of(from_hex(town.made.token), from_hex(town.made.members[who].address))
+
+
+def purses(town: Town) -> dict[str, int]:
+    return {who: purse(town, who) for who in town.made.members}
+
+
+def ended_everywhere(town: Town, *jobs: str) -> None:
+    """Wait until every party is through with the jobs: paid, and all of its trail on chain."""
+    for job in jobs:
+        wait(
+            lambda job=job: all(town.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in town.made.members),
+            f"end of {job} at every party",
+        )
+
+
+def openings(town: Town) -> list[int]:
+    return [town.openings(who) for who in (*PROVIDERS, "consumer")]
+
+
+def opened(town: Town) -> set[bytes]:
+    return {event.job for event in town.chain.events([JobOpened], 0)}
+
+
+@dataclass
+class First:
+    """A job that was watched from its start, for many tests to look at, and five consents of which it used three."""
+
+    done: Done
+    expected: dict[str, int]
+    before: dict[str, int]
+    early: list[httpx.Response]
+    cancelled: list[httpx.Response]
+    stream: Followed
+    fresh: Given
+    withdrawn: Given
+    once: Given
+    short: Given
+    expired: Given
+
+
+def unheard(town: Town) -> Iterator[tuple[str, str]]:
+    """(provider, customer) of whom no consent has ever been."""
+    ever = {(given.provider, given.subject) for given in town.given}
+    for who in town.silent:
+        yield from ((key, who) for key in PROVIDERS if who in town.balances[key] and (key, who) not in ever)
+
+
+@pytest.fixture(scope="module")
+def first(town: Town, tmp_path_factory: pytest.TempPathFactory) -> First:
+    pairs = unheard(town)
+    day = 86_400
+    five = town.give_many(
+        [(*next(pairs), *how) for how in ((1000, day), (1000, day), (1, day), (1000, 600), (1000, 20))]
+    )
+    expected, before = town.expected(), purses(town)
+    file = tmp_path_factory.mktemp("first") / "job.json"
+    file.write_text(json.dumps(town.made.request()))
+    job = town.made.run("jobs", "start", "--config", "consumer/node.toml", "--file", file).strip()
+    stream = Followed()
+    listening = threading.Thread(target=follow, args=(town, "consumer", job, stream))
+    listening.start()
+    early = [town.ask(who, f"/v1/jobs/{job}/result") for who in town.made.members]
+    wait(lambda: town.chain.job(from_hex(job)).status is not JobStatus.NONE, "opening")
+    cancelled = [town.ask(who, f"/v1/jobs/{job}/cancel", method="POST") for who in ("consumer", "north")]
+    done = town.done(job)
+    listening.join(30)
+    ended_everywhere(town, job)
+    return First(done, expected, before, early, cancelled, stream, *five)
+
+
+def test_the_result_is_exactly_the_plaintext(first: First) -> None:
+    assert (first.done.ended, first.done.totals) == ("completed", first.expected)
+    assert sum(1 for total in first.expected.values() if total) > 10
+
+
+def test_who_has_not_consented_is_in_no_result(town: Town, first: First) -> None:
+    assert first.done.totals is not None
+    for who in town.silent:
+        assert any(who in held for held in town.balances.values())
+    heard = {given.subject for given in town.given}
+    unheard = [who for who in town.silent if who not in heard]
+    assert unheard
+    assert all(first.done.totals[who] == 0 for who in (*unheard, "nobody-1", "nobody-2"))
+
+
+def test_every_provider_is_paid_its_reward_and_the_consumer_pays_them_all(town: Town, first: First) -> None:
+    after = purses(town)
+    assert {who: after[who] - first.before[who] for who in after} == {
+        "north": REWARD,
+        "south": REWARD,
+        "fund": REWARD,
+        "consumer": -TOTAL,
+    }
+    account = town.chain.escrow(from_hex(first.done.job))
+    assert (account.funded, account.left, account.token) == (TOTAL, 0, from_hex(town.made.token))
+    token = from_hex(town.made.token)
+    assert all(town.chain.owed(token, from_hex(m.address)) == 0 for m in town.made.members.values())
+
+
+# What can be asked about a job.
+
+
+def test_there_is_no_result_early_nor_anywhere_else(town: Town, first: First) -> None:
+    """Asked right after the start."""
+    assert [answer.status_code for answer in first.early] == [409] * 4
+    assert {answer.json()["code"] for answer in first.early} == {"state"}
+    for who in PROVIDERS:
+        answer = town.ask(who, f"/v1/jobs/{first.done.job}/result")
+        assert (answer.status_code, answer.json()["code"]) == (409, "state")
+
+
+def test_a_job_is_shown_alike_by_all_its_parties(town: Town, first: First) -> None:
+    for party, who in enumerate((*PROVIDERS, "consumer")):
+        shown = town.ask(who, f"/v1/jobs/{first.done.job}").json()
+        assert shown["party"] == party
+        assert (shown["id"], shown["recipe"], shown["ended"]) == (first.done.job, "asset-view", "completed")
+        assert (shown["status"], shown["attempt"]) == ("completed", 1)
+        assert shown["deadline"] < shown["settle_by"]
+        assert first.done.job in [job["id"] for job in town.ask(who, "/v1/jobs").json()["jobs"]]
+
+
+@pytest.mark.parametrize("path", ["", "/events", "/result", "/trail"])
+def test_an_unknown_job_is_not_found(town: Town, path: str) -> None:
+    answer = town.ask("north", f"/v1/jobs/0x{'00' * 32}{path}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    for malformed in ("0x00", "latest", "0x" + "g" * 64):
+        assert town.ask("north", f"/v1/jobs/{malformed}{path}").status_code == 422
+
+
+def test_jobs_are_the_institutions_own_business(town: Town, first: First) -> None:
+    """An owner, an auditor, another institution and nobody: none of them sees, starts or cancels a job."""
+    job = f"/v1/jobs/{first.done.job}"
+    other = town.made.members["south"].authorization
+    for method, path in (
+        ("GET", "/v1/jobs"),
+        ("POST", "/v1/jobs"),
+        ("GET", job),
+        ("GET", f"{job}/events"),
+        ("GET", f"{job}/result"),
+        ("POST", f"{job}/cancel"),
+    ):
+        for key in (town.given[0].key, town.auditor, Key()):
+            refused = town.ask("consumer", path, method=method, **town.signed(key, path, method))
+            assert (refused.status_code, refused.json()["code"]) == (403, "access.institution"), (method, path)
+        stranger = town.ask("consumer", path, method=method, body=town.made.request(), **other)
+        assert (stranger.status_code, stranger.json()["code"]) == (401, "access.credential")
+        nobody = town.ask("consumer", path, method=method, body=town.made.request(), Authorization="")
+        assert (nobody.status_code, nobody.json()["code"]) == (401, "access.unsigned")
+
+
+def test_the_trail_is_for_the_institution_and_the_auditor(town: Town, first: First) -> None:
+    path = f"/v1/jobs/{first.done.job}/trail"
+    for party, who in enumerate((*PROVIDERS, "consumer")):
+        for headers in ({}, town.signed(town.auditor, path)):
+            answer = town.ask(who, path, **headers)
+            assert answer.status_code == 200
+            found = parse(SignedEvidence, answer.content, limit=1 << 24)
+            evidence = found.evidence
+            assert (to_hex(evidence.job), evidence.party) == (first.done.job, party)
+            digest = town.deployment.jobs.digest(evidence_hash(evidence.job, party, evidence.hash()))
+            assert recover(digest, found.signature) == evidence.plan.parties[party].recorder
+        for key in (town.given[0].key, town.key("south", "signer"), town.key(who, "signer"), Key()):
+            refused = town.ask(who, path, **town.signed(key, path))
+            assert (refused.status_code, refused.json()["code"]) == (403, "access.auditor")
+        other = "south" if who == "north" else "north"
+        assert town.ask(who, path, **town.made.members[other].authorization).status_code == 401
+
+
+def test_a_trail_shows_no_person_and_no_amount(town: Town, first: First) -> None:
+    """Subjects, balances and the result stay where they are, in clear and as numbers of the signed documents."""
+    for who in (*PROVIDERS, "consumer"):
+        text = town.ask(who, f"/v1/jobs/{first.done.job}/trail").text
+        assert not [person for person in town.customers if f'"{person}"' in text]
+        amounts = {str(v) for held in town.balances.values() for v in held.values()} | {
+            str(total) for total in first.expected.values() if total
+        }
+        assert not [amount for amount in amounts if f'"{amount}"' in text or f":{amount}," in text]
+
+
+# The stream of events.
+
+ORDER = ["agreed", "opening", "computing", "computed", "recorded", "sealed", "completed"]
+
+
+def test_the_events_tell_the_ordered_moments_until_the_end(first: First) -> None:
+    stream = first.stream
+    assert stream.ended
+    numbers = [number for number, _, _ in stream.events]
+    assert numbers == sorted(set(numbers))
+    told = [name for name in stream.names if name in ORDER]
+    assert told == ORDER
+    assert stream.names[-1] == "completed"
+    steps = [data for _, name, data in stream.events if name == "step"]
+    assert [data["index"] for data in steps] == list(range(len(steps)))
+    assert [data["name"] for data in steps] == ["open-customers", "psi-arrange", "receive-masked"]
+    computing, computed = stream.names.index("computing"), stream.names.index("computed")
+    assert all(computing < place < computed for place, name in enumerate(stream.names) if name == "step")
+    assert all(data["status"] == name for _, name, data in stream.events)
+    times = [data["at"] for _, _, data in stream.events]
+    assert times == sorted(times)
+    assert abs(times[-1] - time.time()) < 3600
+    assert stream.heard[-1] - stream.heard[0] > 0.5  # as it happened, not all of it at the end
+
+
+def test_a_provider_tells_of_its_own_part(town: Town, first: First) -> None:
+    stream = follow(town, "north", first.done.job, Followed())
+    told = [name for name in stream.names if name in (*ORDER, "released")]
+    assert told == ["agreed", "computing", "computed", "recorded", "released", "completed"]
+    steps = [data["name"] for _, name, data in stream.events if name == "step"]
+    assert steps == ["open-accounts", "psi-place", "sum-shares", "mask-output"]
+
+
+def test_the_events_of_an_ended_job_are_told_again(town: Town, first: First) -> None:
+    again = follow(town, "consumer", first.done.job, Followed())
+    assert again.events == first.stream.events
+
+
+# The program.
+
+
+def test_the_program_shows_and_watches_a_job(town: Town, first: First) -> None:
+    config = ("--config", "consumer/node.toml")
+    shown = json.loads(town.made.run("jobs", "show", *config, first.done.job))
+    assert (shown["id"], shown["ended"]) == (first.done.job, "completed")
+    town.made.run("jobs", "watch", *config, first.done.job)
+    with pytest.raises(RuntimeError) as refused:
+        town.made.run("jobs", "watch", *config, "0x" + "00" * 32)
+    assert "knows no such job" in str(refused.value)
+    assert "Traceback" not in str(refused.value)
+
+
+def test_the_audit_is_intact_with_every_check_passed(town: Town, first: First, tmp_path: Path) -> None:
+    common = ("--deployment", "deployment.json", "--trust", "trust.json")
+    html, bundle = tmp_path / "report.html", tmp_path / "job.bundle"
+    live = json.loads(
+        town.made.run(
+            *("audit", first.done.job, "--url", town.made.chain.url, *common, "--key", "auditor.json"),
+            *("--html", html, "--save", bundle, "--json"),
+        )
+    )
+    assert (live["verdict"], live["ending"]) == ("intact", "completed")
+    assert {r["name"] for r in live["results"] if r["status"] != "passed"} == {"withdrawal.amendments"}
+    assert len(live["results"]) > 20
+    assert all(result["looked_at"] > 0 for result in live["results"] if result["group"] in ("trail", "exchange"))
+    assert [party["paid"] for party in live["parties"]] == [str(REWARD)] * 3 + ["0"]
+    page = html.read_text()
+    assert page.startswith("<!doctype html>")
+    assert "intact" in page
+    assert first.done.job in page
+    saved = json.loads(town.made.run("audit", "--bundle", bundle, *common, "--json"))
+    assert (saved["verdict"], saved["results"]) == ("intact", live["results"])
+
+
+# Owners.
+
+
+def uses_of(town: Town, given: Given) -> list[tuple[str, int, str]]:
+    async def ask() -> Any:
+        async with OwnerClient(town.deployment, town.trust) as client:
+            return await client.uses(given.signed.api, given.key, given.id)
+
+    return [(to_hex(use.job), use.attempt, use.outcome) for use in asyncio.run(ask())]
+
+
+def test_an_owner_sees_which_job_used_his_data_and_how_it_ended(town: Town, first: First) -> None:
+    for given in [town.of(who)[0] for who in ("P01", "P02", "P03")]:
+        wait(
+            lambda given=given: (first.done.job, 1, "completed") in uses_of(town, given), f"outcome for {given.subject}"
+        )
+        path = f"/v1/consents/{to_hex(given.id)}/uses"
+        stranger = next(g.key for g in town.given if g.provider == given.provider and g.subject != given.subject)
+        refused = town.ask(given.provider, path, **town.signed(stranger, path))
+        assert refused.status_code == 404
+
+
+@dataclass
+class Second:
+    """Two jobs at once, after a withdrawal."""
+
+    both: list[Done]
+    expected: dict[str, int]
+    before: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def second(town: Town, first: First) -> Second:
+    town.withdraw(first.withdrawn, *town.of("P05"))
+    wait(lambda: time.time() > first.expired.signed.consent.not_after, "expiry", None, 30)
+    expected, before = town.expected(), purses(town)
+    with ThreadPoolExecutor(2) as pool:
+        return Second(list(pool.map(lambda _: town.job(), range(2))), expected, before)
+
+
+def test_two_jobs_at_once_are_both_computed_and_paid(town: Town, second: Second) -> None:
+    assert [(one.ended, one.totals) for one in second.both] == [("completed", second.expected)] * 2
+    assert second.both[0].job != second.both[1].job
+    ended_everywhere(town, *(one.job for one in second.both))
+    after = purses(town)
+    assert {who: after[who] - second.before[who] for who in PROVIDERS} == dict.fromkeys(PROVIDERS, 2 * REWARD)
+    assert second.before["consumer"] - after["consumer"] == 2 * TOTAL
+
+
+def test_only_consents_that_live_through_the_job_count(town: Town, first: First, second: Second) -> None:
+    """Withdrawn, expired, exhausted ones don't, nor do those that would end before the deadline."""
+    jobs = [first.done.job, *(one.job for one in second.both)]
+    for given, used in (
+        (first.fresh, jobs),
+        (first.withdrawn, jobs[:1]),
+        (first.once, jobs[:1]),
+        (first.short, []),
+        (first.expired, []),
+    ):
+        assert sorted(job for job, _, _ in uses_of(town, given)) == sorted(used), given.subject
+    assert first.expected["P05"] != 0
+    assert second.expected["P05"] == 0
+    assert second.expected != first.expected
+    for given in (first.withdrawn, first.once):
+        balance = town.balances[given.provider][given.subject]
+        assert first.expected[given.subject] - second.expected[given.subject] >= balance - sum(
+            town.balances[other.provider][other.subject]
+            for other in (first.withdrawn, first.once)
+            if other is not given and other.subject == given.subject
+        )
+
+
+# Cancelling.
+
+
+def test_once_open_a_job_is_not_cancelled_any_more(first: First) -> None:
+    assert [(r.status_code, r.json()["code"]) for r in first.cancelled] == [(409, "reverted")] * 2
+    assert first.done.ended == "completed"
+
+
+def test_rewards_that_the_consumer_does_not_have_open_nothing(town: Town) -> None:
+    before, count = purses(town), openings(town)
+    request = town.made.request()
+    request["providers"][0]["reward"] = str(before["consumer"] + 1)
+    job = town.made.begin(request)
+    assert town.done(job).ended == "cancelled"
+    assert town.chain.job(from_hex(job)).status is JobStatus.CANCELLED
+    ended_everywhere(town, job)
+    assert (purses(town), openings(town)) == (before, count)
+
+
+# Requests that can't become a job.
+
+
+def changed(place: int, **changes: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda request: request["providers"][place].update(changes)
+
+
+BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
+    "an unknown offer": (424, "not-found", changed(0, offer="0x" + "11" * 32)),
+    "another provider's offer": (424, "plan", lambda r: r["providers"][0].update(offer=r["providers"][1]["offer"])),
+    "an unknown recipe": (422, "plan", lambda r: r.update(recipe="credit-score")),
+    "an unknown engine": (422, "plan", lambda r: r.update(engine="spu")),
+    "an unknown purpose": (422, "input", lambda r: r.update(purpose="https://w3id.org/dpv#Nonsense")),
+    "a provider twice": (422, "plan", lambda r: r["providers"].append(r["providers"][0])),
+    "one provider only": (422, "plan", lambda r: r.update(providers=r["providers"][:1])),
+    "rewards without a token": (422, "plan", lambda r: r.pop("token")),
+    "an institution that nobody knows": (404, "not-found", changed(0, address="0x" + "11" * 20)),
+    "no column": (422, "plan", lambda r: r.update(parameters={"identifier": "customer"})),
+    "a consent of its own that is none": (422, "consent.dead", lambda r: r["own"].update(consent="0x" + "11" * 32)),
+    "an offer of its own that is none": (404, "not-found", lambda r: r["own"].update(offer="0x" + "11" * 32)),
+    "no provider": (422, "input", lambda r: r.update(providers=[])),
+    "a negative reward": (422, "input", changed(0, reward="-1")),
+    "a reward beyond all bounds": (422, "input", changed(0, reward=str(2**96))),
+    "no time at all": (422, "input", lambda r: r.update(open_seconds=0)),
+    "a word that nobody knows": (422, "input", lambda r: r.update(more=1)),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_request_is_refused_and_leaves_no_job(town: Town, what: str) -> None:
+    count, known = openings(town), {job["id"] for job in town.ask("consumer", "/v1/jobs").json()["jobs"]}
+    status, code, change = BAD[what]
+    request = town.made.request()
+    request["self"] = town.consumer.address
+    change(request)
+    del request["self"]
+    answer = town.ask("consumer", "/v1/jobs", method="POST", body=request)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    going = [job for job in town.ask("consumer", "/v1/jobs").json()["jobs"] if not job["ended"]]
+    assert [job for job in going if job["id"] not in known] == []
+    assert openings(town) == count
+
+
+def test_a_provider_that_is_not_there_is_named_and_not_needed_by_other_jobs(town: Town, tmp_path: Path) -> None:
+    """The other job pays nothing."""
+    before, count = purses(town), openings(town)
+    known = {job["id"] for job in town.ask("consumer", "/v1/jobs").json()["jobs"]}
+    request = town.made.request()
+    two = [{**provider, "reward": "0"} for provider in request["providers"][:2]]
+    file = tmp_path / "two.json"
+    file.write_text(json.dumps(request | {"providers": two, "token": "0x" + "00" * 20}))
+    town.made.kill("fund-node")
+    try:
+        answer = town.ask("consumer", "/v1/jobs", method="POST", body=request)
+        assert (answer.status_code, answer.json()["code"]) == (424, "peer.unreachable")
+        assert "Fund House" in answer.text
+        assert {job["id"] for job in town.ask("consumer", "/v1/jobs").json()["jobs"]} == known
+        assert openings(town) == count
+        expected = town.expected(PROVIDERS[:2])
+        said = town.made.run("jobs", "start", "--config", "consumer/node.toml", "--file", file, "--watch")
+        job = said.split()[0]
+        assert town.done(job) == Done(job, "completed", expected)
+    finally:
+        town.made.start_node("fund")
+        town.made.wait_healthy("fund")
+    assert purses(town) == before
+    assert openings(town) == [count[0] + 1, count[1] + 1, count[2], count[3] + 1]
+    assert town.ask("fund", f"/v1/jobs/{job}").status_code == 404
+
+
+def test_a_job_is_cancelled_before_its_opening_and_never_opens(town: Town) -> None:
+    """While no block comes, the approval of the rewards waits, and with it the opening. The last test here, since Anvil
+    goes on in whole seconds."""
+    before, count = purses(town), openings(town)
+    escrow = town.deployment.reward_escrow.address
+    allowed = town.chain.allowance(from_hex(town.made.token), from_hex(town.consumer.address), escrow)
+    request = town.made.request()
+    request["providers"][0]["reward"] = str(allowed + 1)
+    rpc = town.made.chain.rpc
+    rpc("evm_setIntervalMining", 0)
+    try:
+        job = town.made.begin(request)
+        with ThreadPoolExecutor(1) as pool:
+            cancelling = pool.submit(town.made.run, "jobs", "cancel", "--config", "consumer/node.toml", job)
+            wait(lambda: int(rpc("txpool_status")["pending"], 16) >= 2, "approval and cancellation")
+            rpc("evm_setIntervalMining", 1)
+            answer = json.loads(cancelling.result())
+    finally:
+        rpc("evm_setIntervalMining", 1)
+    assert answer["id"] == job
+    assert town.done(job).ended == "cancelled"
+    ended_everywhere(town, job)
+    assert town.chain.job(from_hex(job)).status is JobStatus.CANCELLED
+    (event,) = town.chain.events([JobCancelled], 0, job=from_hex(job))
+    assert event.signer == 3
+    assert from_hex(job) not in opened(town)
+    assert (purses(town), openings(town)) == (before, count)
+    refused = town.ask("consumer", f"/v1/jobs/{job}/result")
+    assert (refused.status_code, refused.json()["code"]) == (409, "state")
