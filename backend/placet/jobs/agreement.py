@@ -12,7 +12,7 @@ from typing import Any
 
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
-from placet.core.consent import Status
+from placet.core.consent import Scope, Status
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.plan import Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
@@ -75,14 +75,7 @@ class Agreement:
         if wanted.recipe not in desk.recipes:
             raise PlanError("this institution does not take part in such a recipe", found=wanted.recipe)
         recipe(wanted.recipe)
-        state = await asyncio.to_thread(desk.chain.offer, wanted.offer)
-        if state.provider != desk.address:
-            raise PlanError("the offer is another institution's", found=to_hex(wanted.offer))
-        if state.offer.consumer != asker:
-            raise ConsentError("the offer is for another consumer", found=to_hex(asker), code="consent.consumer")
-        scope = desk.scope(state.offer)
-        if wanted.recipe not in scope.recipes or scope.purpose not in desk.purposes:
-            raise ConsentError("the offer's scope does not allow it", expected=", ".join(scope.recipes))
+        await self._demand_offer(wanted.offer, asker, wanted.recipe)
         if wanted.block > await asyncio.to_thread(desk.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
         lawful = await desk.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
@@ -113,6 +106,9 @@ class Agreement:
         await self.demand_plan(plan, terms)
         party = plan.party_of(self.desk.address)
         mine = plan.parties[party]
+        job = plan.job(self.desk.deployment.jobs)
+        if self.store.find(job) is not None:
+            return Signed(signature=self.desk.signer.sign(job))
         kept = self.store.prepared(mine.seed)
         if kept is None or len(mine.inputs) != 1:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
@@ -120,21 +116,20 @@ class Agreement:
         if (chosen.offer, chosen.lawful_root) != (bytes(kept["offer"]), bytes(kept["root"])):
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         lawful = await self.desk.vault.lawful(chosen.offer, terms.block, plan.deadline)
-        same = (lawful.root, lawful.epoch) == (chosen.lawful_root, chosen.epoch)
-        if not same or chosen.opens_before > lawful.opens_before:
+        found = (chosen.lawful_root, chosen.epoch, chosen.opens_before)
+        if found != (lawful.root, lawful.epoch, lawful.opens_before):
             raise PlanError(
-                "the lawful set has changed since",
-                expected=to_hex(lawful.root),
-                found=to_hex(chosen.lawful_root),
+                "the lawful set has changed since, or is not the one prepared",
+                expected=f"{to_hex(lawful.root)}, epoch {lawful.epoch}, before opening {lawful.opens_before}",
+                found=f"{to_hex(found[0])}, epoch {found[1]}, before opening {found[2]}",
                 code="plan.stale",
             )
-        job = plan.job(self.desk.deployment.jobs)
         signature = self.desk.signer.sign(job)
         await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
         return Signed(signature=signature)
 
     async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
-        """Write an agreed plan down, once."""
+        """Write an agreed plan down, once; what was prepared for it is used up by it."""
         job = plan.job(self.desk.deployment.jobs)
         if self.store.find(job) is None:
             now = await asyncio.to_thread(self.desk.chain.now)
@@ -161,8 +156,29 @@ class Agreement:
             if party.tls_key != _pinned(desk, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
         mine = plan.parties[plan.party_of(desk.address)]
+        for chosen in mine.inputs:
+            scope = await self._demand_offer(chosen.offer, plan.consumer, terms.recipe)
+            if purpose_id(scope.purpose) != plan.purpose:
+                raise ConsentError("the offer is for another purpose", expected=scope.purpose, code="consent.purpose")
+            strangers = [to_hex(p.signer) for p in plan.parties if p.signer not in scope.parties]
+            if strangers:
+                raise ConsentError(
+                    "the offer's scope does not name every party", found=", ".join(strangers), code="consent.stranger"
+                )
         if (mine.recorder, mine.payee, mine.tls_key) != (desk.recorder.address, desk.address, desk.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
+
+    async def _demand_offer(self, offer: bytes, consumer: bytes, recipe: str) -> Scope:
+        """The scope of one of this institution's own offers. PlanError or ConsentError where it does not allow this."""
+        state = await asyncio.to_thread(self.desk.chain.offer, offer)
+        if state.provider != self.desk.address:
+            raise PlanError("the offer is another institution's", found=to_hex(offer))
+        if state.offer.consumer != consumer:
+            raise ConsentError("the offer is for another consumer", found=to_hex(consumer), code="consent.consumer")
+        scope = self.desk.scope(state.offer)
+        if recipe not in scope.recipes or scope.purpose not in self.desk.purposes:
+            raise ConsentError("the offer's scope does not allow it", expected=", ".join(scope.recipes), found=recipe)
+        return scope
 
     async def agreed(self, asker: bytes, told: Agreed) -> Agreed:
         """The consumer shows the fully signed plan."""

@@ -159,8 +159,10 @@ class Store:
                 connection.execute(statement)
 
     def add(self, record: Record) -> None:
-        """A newly agreed job."""
+        """A newly agreed job; what this party prepared for it is used up."""
+        mine = record.plan.parties[record.party].seed
         self._write(
+            sa.delete(prepared).where(prepared.c.commitment == mine),
             sa.insert(jobs).values(
                 job=record.job,
                 plan=record.plan.model_dump_json(),
@@ -169,7 +171,7 @@ class Store:
                 party=record.party,
                 seed=record.seed,
                 created=record.created,
-            )
+            ),
         )
 
     def find(self, job: bytes) -> Record | None:
