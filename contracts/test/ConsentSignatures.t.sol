@@ -277,6 +277,10 @@ contract ConsentSignaturesTest is Base {
         refused(g, abi.encodePacked(r));
     }
 
+    function test_p256_longer() public {
+        refused(g, abi.encodePacked(p256Consent(), uint8(27)));
+    }
+
     function test_p256_empty() public {
         p256Consent();
         refused(g, "");
