@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import create_engine
 from tests.node.conftest import PURPOSE, World, dev_key
 
-from placet.chain.calls import Call
-from placet.chain.client import JobStatus
+from placet.chain.calls import Call, Calls
+from placet.chain.client import Chain, JobStatus
 from placet.chain.deploy import deploy_token
 from placet.chain.index import Index
 from placet.core.consent import (
@@ -113,23 +113,11 @@ def body_of(person: Person) -> dict[str, Any]:
     return {"consent": person.consent.to_json(), "signature": handed["signature"], "enrolment": enrolment}
 
 
-class Stage:
-    """Sends, refuses, watches. The bank is `world.provider`, the lender `world.consumer`; thieves send as `thief`."""
+class Sending:
+    """Transactions of accounts that the local chain signs for."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.chain, self.calls = world, world.chain, world.calls
-        self.bank, self.lender, self.second = world.provider, world.consumer, world.second
-        self.thief = world.stranger
-        self.vault = VaultClient(world.socket)
-        self.engine = create_engine(f"sqlite:///{world.folder / 'stage.db'}")
-        self.scopes: dict[bytes, Scope] = {}
-        self.token = deploy_token(world.anvil.url, dev_key(0), {self.lender.address: 10**6})
-        self.seconds_offer = self._offer_of(self.second)
-        self.list_offer = self._offer_of(self.lender)
-        self.list_consent = self.own_consent()
-        self.mined(self.calls.grant(self.list_consent, self.signed(self.list_consent, self.lender)), self.thief)
-
-    # ------------------------------------------------------------------ the chain
+    def __init__(self, chain: Chain) -> None:
+        self.chain, self.calls = chain, Calls(chain.deployment)
 
     def mined(self, call: Call, key: Key) -> dict[str, Any]:
         """The receipt of a transaction that succeeds."""
@@ -144,17 +132,6 @@ class Stage:
         except Reverted as refusal:
             return refusal
         return None
-
-    def refused(self, call: Call, key: Key | None = None) -> tuple[Any, ...]:
-        """The name and arguments of the contract's error. The call goes into a block all the same, fails there, and
-        changes nothing."""
-        sender = key or self.thief
-        with self.untouched(but=sender):
-            refusal = self.why(call, sender)
-            assert refusal is not None, f"{call.what} got through"
-            receipt = self._sent(call, sender)
-            assert (receipt["status"], receipt["logs"]) == ("0x0", [])
-        return (refusal.name, *refusal.arguments)
 
     def send(self, call: Call, key: Key) -> str:
         """Put a transaction into the pool; its hash."""
@@ -174,12 +151,41 @@ class Stage:
     def _request(self, call: Call, key: Key) -> dict[str, str]:
         return {"from": to_hex(key.address), "to": to_hex(call.to), "data": to_hex(call.data), "gas": GAS}
 
+
+class Stage(Sending):
+    """Sends, refuses, watches. The bank is `world.provider`, the lender `world.consumer`; thieves send as `thief`."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.chain)
+        self.world = world
+        self.bank, self.lender, self.second = world.provider, world.consumer, world.second
+        self.thief = world.stranger
+        self.vault = VaultClient(world.socket)
+        self.engine = create_engine(f"sqlite:///{world.folder / 'stage.db'}")
+        self.scopes: dict[bytes, Scope] = {}
+        self.token = deploy_token(world.anvil.url, dev_key(0), {self.lender.address: 10**6})
+        self.seconds_offer = self._offer_of(self.second)
+        self.list_offer = self._offer_of(self.lender)
+        self.list_consent = self.own_consent()
+        self.mined(self.calls.grant(self.list_consent, self.signed(self.list_consent, self.lender)), self.thief)
+
+    # ------------------------------------------------------------------- the eyes
+
+    def refused(self, call: Call, key: Key | None = None) -> tuple[Any, ...]:
+        """The name and arguments of the contract's error. The call goes into a block all the same, fails there, and
+        changes nothing."""
+        sender = key or self.thief
+        with self.untouched(but=sender):
+            refusal = self.why(call, sender)
+            assert refusal is not None, f"{call.what} got through"
+            receipt = self._sent(call, sender)
+            assert (receipt["status"], receipt["logs"]) == ("0x0", [])
+        return (refusal.name, *refusal.arguments)
+
     def pass_time(self, seconds: int) -> None:
         """For the chain's clock; tests take their times from it."""
         self.world.anvil.rpc("evm_increaseTime", hex(seconds))
         self.world.anvil.mine()
-
-    # ------------------------------------------------------------------- the eyes
 
     @contextlib.contextmanager
     def untouched(self, node: Node | None = None, *, but: Key | None = None) -> Iterator[None]:

@@ -1,0 +1,565 @@
+"""Promise 3: only the owner's own signature grants. Forged, altered, replayed, borrowed, invented: refused at the
+contract, at the vault's door and at the node's."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import utils
+from eth_account import Account
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from tests.attacks.stage import Person, Sending, Stage, body_of
+from tests.node.conftest import Owner, Running, dev_key
+
+from placet.chain import abi
+from placet.chain.client import Chain, code_hash
+from placet.chain.deploy import deploy
+from placet.chain.local import LocalChain
+from placet.chain.rpc import octets
+from placet.core.consent import Consent, Status, enrolment_hash, withdrawal_hash
+from placet.core.eip712 import Domain
+from placet.core.errors import InputError, PlacetError
+from placet.core.hashing import keccak
+from placet.core.merkle import batch_root
+from placet.core.signatures import P256_N, SECP256K1_N, Key, P256Key
+from placet.core.trust import Deployment
+from placet.core.values import ZERO32, from_hex, to_hex
+
+EXAMPLES = settings(
+    max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+async def not_taken(stage: Stage, person: Person, code: str) -> None:
+    """The vault refuses the consent as it was handed in."""
+    offer, scope = person.consent.offer, stage.scopes[person.consent.offer.scope]
+    with stage.untouched():
+        assert await stage.accept(offer, scope, [person]) == [code]
+
+
+def handed(person: Person, **changes: Any) -> Person:
+    return Person(person.key, person.consent, person.submission.model_copy(update=changes))
+
+
+@pytest.fixture
+def person(stage: Stage) -> Person:
+    """A customer's good consent, so far with nobody."""
+    return stage.person(*stage.offer())
+
+
+async def test_the_consent_that_is_forged_below_would_be_taken(stage: Stage, person: Person) -> None:
+    """Without this the refusals below could be about anything."""
+    assert await stage.accept(person.consent.offer, stage.scopes[person.consent.offer.scope], [person]) == ["ok"]
+    stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
+    assert stage.chain.consent(person.id).status is Status.GIVEN
+
+
+# --------------------------------------------------------------------------------------- an altering relay
+
+
+B32 = st.binary(min_size=32, max_size=32)
+WORDS = ("dataset", "consumer", "purpose", "columns", "output", "parties")
+FIELDS: dict[str, tuple[Any, set[str], set[str]]] = {
+    # field: other values, the contract's errors, the vault's codes
+    "owner": (st.builds(lambda: Key().address), {"InvalidSignature"}, {"signature"}),
+    "offer.dataset": (B32, {"UnknownOffer"}, {"not-found"}),
+    "offer.consumer": (st.builds(lambda: Key().address), {"UnknownOffer"}, {"not-found"}),
+    "offer.purpose": (B32, {"UnknownOffer"}, {"consent"}),
+    "offer.operations": (st.integers(0, 2**32 - 1), {"UnknownOffer"}, {"consent.altered", "input"}),
+    "offer.scope": (B32, {"UnknownOffer"}, {"consent"}),
+    "not_before": (st.integers(0, 2**40), {"InvalidSignature"}, {"consent.altered", "input"}),
+    "not_after": (st.integers(0, 2**40), {"InvalidSignature", "AlreadyExpired"}, {"consent.altered", "input"}),
+    "first_opening": (st.integers(0, 2**31), {"InvalidSignature"}, {"signature"}),
+    "uses": (st.integers(1, 2**31), {"InvalidSignature"}, {"consent.altered"}),
+    **{f"details.{name}": (st.text(max_size=80), {"InvalidSignature"}, {"consent.altered"}) for name in WORDS},
+    "details.notice": (B32, {"InvalidSignature"}, {"consent.altered"}),
+    "details.enrolment": (B32, {"InvalidSignature"}, {"signature"}),
+    "details.salt": (B32, {"InvalidSignature"}, {"signature"}),
+}
+
+
+def altered(consent: Consent, field: str, value: Any) -> Consent:
+    """The consent with one field changed; ValidationError where the change makes no consent at all."""
+    plain = consent.model_dump()
+    *outer, name = field.split(".")
+    inner = plain[outer[0]] if outer else plain
+    inner[name] = value
+    return Consent.model_validate(plain)
+
+
+def test_every_field_of_a_consent_is_attacked() -> None:
+    """A field that is added to the consent must be added here."""
+    parts = {"offer": Consent.model_fields["offer"], "details": Consent.model_fields["details"]}
+    inner = {f"{name}.{f}" for name, part in parts.items() for f in part.annotation.model_fields}  # type: ignore[union-attr]
+    assert set(FIELDS) == (set(Consent.model_fields) - set(parts)) | inner
+
+
+def test_a_relay_that_alters_a_consent_at_the_contract_and_the_vault(stage: Stage) -> None:
+    """Any other value in any field, under the owner's signature over the true one."""
+    offer, scope = stage.offer()
+    person = stage.person(offer, scope)
+    given_in = person.submission
+
+    @EXAMPLES
+    @given(data=st.data())
+    def attempt(data: st.DataObject) -> None:
+        field = data.draw(st.sampled_from(sorted(FIELDS)))
+        values, errors, codes = FIELDS[field]
+        try:
+            fake = altered(person.consent, field, data.draw(values))
+        except ValidationError:
+            assume(False)
+        assume(fake != person.consent)
+        refusal = stage.why(stage.calls.grant(fake, given_in.signature), stage.thief)
+        assert refusal is not None and refusal.name in errors, (field, refusal)
+        assert stage.receipt(stage.send(stage.calls.grant(fake, given_in.signature), stage.thief))["status"] == "0x0"
+        with pytest.raises(PlacetError) as caught:
+            asyncio.run(stage.vault.accept(fake, scope, given_in.signature, given_in.enrolment, given_in.opening))
+        assert caught.value.code in codes, (field, caught.value)
+
+    with stage.untouched():
+        attempt()
+
+
+async def test_a_relay_that_alters_a_consent_and_its_words_with_it(stage: Stage, person: Person) -> None:
+    """More uses, more time, another opening, each with the words that fit: all hangs together, and nobody signed it."""
+    offer, scope = person.consent.offer, stage.scopes[person.consent.offer.scope]
+    for changes in ({"uses": 500}, {"not_after": stage.chain.now() + 10**7}, {"not_before": 0}, {"first_opening": 3}):
+        kept = {"key": person.key, "salt": person.consent.details.salt, "enrolment": person.consent.details.enrolment}
+        fake = stage.person(offer, scope, **kept, **changes)
+        stolen = handed(
+            fake,
+            signature=person.submission.signature,
+            enrolment=person.submission.enrolment,
+            opening=person.submission.opening,
+        )
+        await not_taken(stage, stolen, "signature")
+        call = stage.calls.grant(fake.consent, person.submission.signature)
+        assert stage.refused(call) == ("InvalidSignature", fake.id)
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+async def test_a_consent_altered_on_its_way_to_the_node(stage: Stage, node: Running, owner: Owner, field: str) -> None:
+    """The same at the node's API: nothing is kept, nothing is sent."""
+    offer, _ = node.offer()
+    good = owner.submission(await node.draft(owner, offer))
+    *outer, name = field.split(".")
+    camel = name.split("_")[0] + "".join(part.title() for part in name.split("_")[1:])
+    part = good["consent"][outer[0]] if outer else good["consent"]
+    old = part[camel]
+    if isinstance(old, int):
+        part[camel] = old + 1
+    else:
+        part[camel] = to_hex(secrets.token_bytes(len(old) // 2 - 1)) if old.startswith("0x") else old + "!"
+    with stage.untouched(node.node):
+        answer = await node.client.post("/v1/consents", json=good)
+        await node.turn()
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.json()["code"].split(".")[0] in ("consent", "signature", "not-found")
+
+
+# ------------------------------------------------------------------------------------------------ replays
+
+
+@pytest.fixture(scope="module")
+def other_chain() -> Iterator[Sending]:
+    """The same contracts at the same addresses, by the same deployer, on a chain with another id."""
+    with LocalChain(chain_id=31338) as local:
+        yield Sending(Chain(local.url, deploy(local.url, dev_key(0), 0)))
+
+
+@pytest.fixture(scope="module")
+def other_contracts(stage: Stage) -> Sending:
+    """The contracts once more on the same chain."""
+    return Sending(Chain(stage.world.anvil.url, deploy(stage.world.anvil.url, dev_key(0), 0)))
+
+
+def elsewhere(stage: Stage, other: Sending, person: Person) -> bytes:
+    """The person's consent, signed for the other deployment, where it is good: the same offer is made there."""
+    offer = person.consent.offer
+    if other.why(other.calls.register(offer.dataset, ZERO32, ZERO32), stage.bank) is None:
+        other.mined(other.calls.register(offer.dataset, ZERO32, ZERO32), stage.bank)
+    other.mined(other.calls.offer(offer), stage.bank)
+    signature = person.key.sign(other.chain.deployment.consents.digest(person.id))
+    other.mined(other.calls.grant(person.consent, signature), stage.thief)
+    assert other.chain.consent(person.id).status is Status.GIVEN
+    return signature
+
+
+@pytest.mark.parametrize("where", ["other_chain", "other_contracts"])
+async def test_a_consent_given_elsewhere(stage: Stage, person: Person, where: str, request: Any) -> None:
+    """A real consent on another chain, or to other contracts, with the very same id: not here."""
+    other: Sending = request.getfixturevalue(where)
+    same = other.chain.deployment.consent_registry.address == stage.world.deployment.consent_registry.address
+    assert same is (where == "other_chain")
+    signature = elsewhere(stage, other, person)
+    assert stage.refused(stage.calls.grant(person.consent, signature)) == ("InvalidSignature", person.id)
+    await not_taken(stage, handed(person, signature=signature), "signature")
+
+
+@pytest.mark.parametrize("where", ["other_chain", "other_contracts"])
+async def test_an_enrolment_and_a_withdrawal_made_elsewhere(
+    stage: Stage, person: Person, where: str, request: Any
+) -> None:
+    """The enroller's and the owner's signatures for another deployment."""
+    domain = request.getfixturevalue(where).chain.deployment.consents
+    enrolment = person.submission.enrolment
+    assert enrolment is not None
+    digest = domain.digest(enrolment_hash(person.consent.owner, enrolment.subject))
+    foreign = enrolment.model_copy(update={"signature": stage.world.enroller.sign(digest)})
+    await not_taken(stage, handed(person, enrolment=foreign), "signature")
+    stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
+    withdrawal = person.key.sign(domain.digest(withdrawal_hash(person.id)))
+    assert stage.refused(stage.calls.withdraw(person.consent.grant(), withdrawal)) == ("InvalidSignature", person.id)
+    assert stage.chain.consent(person.id).status is Status.GIVEN
+
+
+async def test_a_plan_signed_elsewhere(stage: Stage) -> None:
+    """A job's id has chain and contract in it, so that signatures for another ledger open nothing here."""
+    agreed = stage.plan(await stage.deal(1))
+    for domain in (
+        Domain("Placet Jobs", stage.world.deployment.chain_id + 1, stage.world.deployment.job_ledger.address),
+        Domain("Placet Jobs", stage.world.deployment.chain_id, stage.world.deployment.consent_registry.address),
+        stage.world.deployment.consents,
+    ):
+        signatures = stage.signatures(agreed.plan, agreed.plan.signers, domain.digest(agreed.plan.struct_hash()))
+        call = stage.calls.open(agreed.plan, signatures)
+        assert stage.refused(call) == ("InvalidSignerSignature", 0)
+
+
+async def test_everything_a_second_time(stage: Stage) -> None:
+    """Grant, batch, opening, recorded step, withdrawal and its proof: once is all."""
+    deal = await stage.deal(2)
+    given_one, batched = stage.person(deal.offer, deal.scope), deal.people[0]
+    grant = stage.calls.grant(given_one.consent, given_one.submission.signature)
+    stage.mined(grant, stage.thief)
+    assert stage.refused(grant) == ("ConsentExists", given_one.id, Status.GIVEN)
+    assert stage.refused(stage.calls.anchor(deal.offer.id, deal.batch), stage.bank)[0] == "BatchExists"
+
+    agreed = stage.open(stage.plan(deal))
+    assert stage.refused(stage.open_call(agreed)) == ("WrongStatus", agreed.job, 1)
+    step = stage.calls.record(agreed.job, 1, 1, 0, [secrets.token_bytes(32)])
+    stage.mined(step, stage.second)
+    assert stage.refused(step, stage.second) == ("TrailGap", 1, 0)
+
+    withdraw = stage.calls.withdraw(batched.consent.grant(), stage.withdrawal(batched))
+    stage.mined(withdraw, stage.thief)
+    assert stage.refused(withdraw) == ("ConsentEnded", batched.id, Status.WITHDRAWN)
+    prove = stage.calls.prove(batched.id, deal.offer.id, deal.batch, deal.proof(batched))
+    stage.mined(prove, stage.thief)
+    assert stage.refused(prove) == ("AlreadyProven", batched.id)
+    assert stage.refused(grant) == ("ConsentExists", given_one.id, Status.GIVEN)
+    assert stage.chain.offer(deal.offer.id).epoch == 1
+
+
+async def test_the_same_consent_twice_at_the_node_is_one(stage: Stage, node: Running, owner: Owner) -> None:
+    """A copy of a submission changes nothing and costs no transaction."""
+    offer, _ = node.offer()
+    body = owner.submission(await node.draft(owner, offer))
+    assert (await node.client.post("/v1/consents", json=body)).status_code == 202
+    await node.turn()
+    with stage.untouched(node.node):
+        again = await node.client.post("/v1/consents", json=body)
+        await node.turn()
+    assert (again.status_code, again.json()["status"]) == (202, "given")
+
+
+# --------------------------------------------------------------------------------------- batches with a bad leaf
+
+
+async def test_a_batch_with_a_bad_leaf(stage: Stage) -> None:
+    """One of three is signed by somebody else. The vault says which and takes the others; the node anchors all three:
+    the bad one is in nobody's lawful set."""
+    deal = await stage.deal(1)
+    three = [stage.person(deal.offer, deal.scope) for _ in range(3)]
+    three[1] = handed(three[1], signature=stage.thief.sign(stage.world.deployment.consents.digest(three[1].id)))
+    assert await stage.accept(deal.offer, deal.scope, three) == ["ok", "signature", "ok"]
+    await stage.anchor(deal.offer, three)
+    brought = await stage.prepare(deal.offer, deal.deadline)
+    leaves = (await stage.vault.evidence(deal.offer.id, brought.input.lawful_root)).leaves
+    owners = {person.consent.owner for person in (deal.people[0], three[0], three[2])}
+    assert {leaf.consent.owner for leaf in leaves} == owners
+
+
+async def test_a_batch_that_is_not_what_it_says(stage: Stage) -> None:
+    """Leaves that give another root, in another order, one twice, one too many: none of the batch is noted."""
+    deal = await stage.deal(1)
+    ids = sorted(secrets.token_bytes(32) for _ in range(3))
+    root = batch_root(ids)
+    for leaves, code in (
+        (ids[:2], "batch.root"),
+        ([*ids, b"\xff" * 32], "batch.root"),
+        (ids[::-1], "input"),
+        ([ids[0], ids[0], ids[2]], "input"),
+        ([], "input"),
+    ):
+        with stage.untouched(), pytest.raises(InputError) as caught:
+            await stage.vault.note_batch(deal.offer.id, root, leaves)
+        assert caught.value.code == code
+
+
+# ------------------------------------------------------------------------------------------------ enrolments
+
+
+async def test_somebody_elses_enrolment(stage: Stage, person: Person) -> None:
+    """A thief with a key of his own, and all that a real person's consent shows to its node."""
+    offer, scope = person.consent.offer, stage.scopes[person.consent.offer.scope]
+    victim = person.submission
+    assert victim.enrolment is not None and victim.opening is not None
+    thief = stage.person(offer, scope, enrolment=victim.enrolment.subject)
+    stolen = {"enrolment": victim.enrolment, "opening": victim.opening}
+    await not_taken(stage, handed(thief, **stolen), "signature")
+    mine = stage.person(offer, scope)
+    await not_taken(stage, handed(mine, **stolen), "consent.enrolment")
+    await not_taken(stage, handed(mine, opening=victim.opening), "consent.opening")
+    digest = stage.world.deployment.consents.digest(enrolment_hash(thief.consent.owner, victim.enrolment.subject))
+    own_word = victim.enrolment.model_copy(update={"signature": stage.thief.sign(digest)})
+    await not_taken(stage, handed(thief, enrolment=own_word, opening=victim.opening), "signature")
+
+
+async def test_a_provider_that_invents_customers(stage: Stage, node: Running) -> None:
+    """Real rows, keys of the provider's making, its own word for them: refused by the node's and the vault's gates.
+    What the audit says is in tests/audit/test_checks.py: self-enrolled, or refused where the offer names another."""
+    offer, scope = node.offer()
+    fake = stage.person(offer, scope, enroller=stage.bank)
+    stage.scopes[offer.scope] = scope
+    with stage.untouched(node.node):
+        answer = await node.client.post("/v1/consents", json=body_of(fake))
+    assert (answer.status_code, answer.json()["code"]) == (422, "consent.enroller")
+    await not_taken(stage, fake, "consent.enroller")
+
+
+# ------------------------------------------------------------------------------------- signatures of all shapes
+
+
+def twisted(key: Key, digest: bytes, struct_hash: bytes) -> dict[str, bytes]:
+    """Signatures that are nearly right."""
+    good = key.sign(digest)
+    r, s, v = good[:32], int.from_bytes(good[32:64], "big"), good[64]
+    compact = (s | (1 << 255 if v == 28 else 0)).to_bytes(32, "big")
+    return {
+        "high s": r + (SECP256K1_N - s).to_bytes(32, "big") + bytes([55 - v]),
+        "the other v": good[:64] + bytes([55 - v]),
+        "v of 0 or 1": good[:64] + bytes([v - 27]),
+        "EIP-155 v": good[:64] + bytes([(v + 8) % 256]),
+        "compact": r + compact,
+        "64 bytes": good[:64],
+        "66 bytes": good + b"\0",
+        "doubled": good + good,
+        "empty": b"",
+        "zeros": bytes(65),
+        "over the bare id": key.sign(struct_hash),
+        "personal sign": key.sign(keccak(b"\x19Ethereum Signed Message:\n32", digest)),
+        "of a withdrawal": key.sign(keccak(b"\x19\x01", digest)),
+        "by another": Key().sign(digest),
+    }
+
+
+def twisted_p256(key: P256Key, digest: bytes) -> dict[str, bytes]:
+    good = key.sign(digest)
+    r, s = int.from_bytes(good[:32], "big"), int.from_bytes(good[32:], "big")
+    return {
+        "high s": good[:32] + (P256_N - s).to_bytes(32, "big"),
+        "DER": utils.encode_dss_signature(r, s),
+        "swapped": good[32:] + good[:32],
+        "63 bytes": good[:63],
+        "65 bytes": good + b"\x1b",
+        "empty": b"",
+        "zeros": bytes(64),
+        "r of zero": bytes(32) + good[32:],
+        "r beyond the order": P256_N.to_bytes(32, "big") + good[32:],
+        "over other bytes": key.sign(keccak(digest)),
+        "by another": P256Key(key.signer[:20]).sign(digest),
+    }
+
+
+@pytest.mark.parametrize("kind", ["secp256k1", "p256"])
+async def test_a_signature_that_is_nearly_right(stage: Stage, kind: str) -> None:
+    """Malleable, cut, padded, packed otherwise, over something else: contract and vault agree on every one."""
+    offer, scope = stage.offer()
+    key = Key() if kind == "secp256k1" else P256Key(stage.world.deployment.p256_verifier.address)
+    person = stage.person(offer, scope, key=key)
+    digest = stage.world.deployment.consents.digest(person.id)
+    bad = twisted(key, digest, person.id) if isinstance(key, Key) else twisted_p256(key, digest)
+    for name, signature in bad.items():
+        call = stage.calls.grant(person.consent, signature)
+        assert stage.refused(call) == ("InvalidSignature", person.id), name
+    with stage.untouched():
+        outcomes = await stage.accept(offer, scope, [handed(person, signature=signature) for signature in bad.values()])
+        assert outcomes == ["signature"] * len(bad)
+    assert await stage.accept(offer, scope, [person]) == ["ok"]
+    stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
+
+
+async def test_keys_that_are_none(stage: Stage) -> None:
+    """A P-256 key that is not on the curve, one behind a verifier that nobody lists, the verifier itself."""
+    offer, scope = stage.offer()
+    verifier = stage.world.deployment.p256_verifier.address
+    real = P256Key(verifier)
+    for owner in (verifier + b"\1".rjust(32, b"\0") * 2, stage.thief.address + real.signer[20:], verifier):
+        person = stage.person(offer, scope)
+        consent = person.consent.model_copy(update={"owner": owner})
+        consent = Consent.model_validate(consent.model_dump())
+        signature = real.sign(stage.world.deployment.consents.digest(consent.id))
+        assert stage.refused(stage.calls.grant(consent, signature)) == ("InvalidSignature", consent.id)
+        compact = person.submission.consent.model_copy(update={"owner": owner})
+        await not_taken(stage, handed(person, consent=compact, signature=signature), "signature")
+
+
+MAGIC = bytes.fromhex("1626ba7e")
+
+
+def answers(word: bytes, size: int = 32) -> bytes:
+    """Code of a contract that answers every call with the first `size` bytes of `word`."""
+    return b"\x7f" + word.ljust(32, b"\0") + bytes.fromhex("600052") + b"\x60" + bytes([size]) + bytes.fromhex("6000f3")
+
+
+WALLETS = {
+    "says no": answers(b"\xff\xff\xff\xff"),
+    "answers four bytes": answers(MAGIC, 4),
+    "answers the magic value and more": answers(MAGIC + b"\1"),
+    "answers nothing": bytes.fromhex("00"),
+    "reverts with the magic value": answers(MAGIC)[:-1] + b"\xfd",
+    "burns all gas": bytes.fromhex("fe"),
+}
+
+
+@pytest.mark.parametrize("how", WALLETS)
+async def test_a_contract_that_does_not_say_yes(stage: Stage, how: str) -> None:
+    """ERC-1271 owners whose answer is not exactly the magic value."""
+    wallet = secrets.token_bytes(20)
+    stage.world.anvil.rpc("anvil_setCode", to_hex(wallet), to_hex(WALLETS[how]))
+    consent = stage.own_consent(owner=wallet)
+    assert stage.refused(stage.calls.grant(consent, b"yes")) == ("InvalidSignature", consent.id)
+    assert not stage.chain.verifiers.accepts(wallet, consent.id, b"yes")
+
+
+async def test_a_contract_that_says_yes_to_everything(stage: Stage, node: Running) -> None:
+    """It may own itself: the chain takes its grant. But persons reach jobs in batches, and a batch can't ask again."""
+    offer, scope = node.offer()
+    stage.scopes[offer.scope] = scope
+    wallet = secrets.token_bytes(20)
+    stage.world.anvil.rpc("anvil_setCode", to_hex(wallet), to_hex(answers(MAGIC)))
+
+    class Yes(Key):
+        def __init__(self) -> None:
+            super().__init__()
+            self.address = wallet
+
+    person = stage.person(offer, scope, key=Yes())
+    call = stage.calls.grant(person.consent, b"yes")
+    assert stage.why(call, stage.thief) is None
+    await not_taken(stage, handed(person, signature=b"yes"), "signature")
+    with stage.untouched(node.node):
+        answer = await node.client.post("/v1/consents", json=body_of(handed(person, signature=b"yes")))
+        await node.turn()
+    assert (answer.status_code, answer.json()["code"]) == (403, "signature")
+
+
+async def test_what_a_wallet_shows_is_what_it_signs(stage: Stage, node: Running, owner: Owner) -> None:
+    """The node's typed data, hashed by another library, give the digest that the contract checks; one word less, and
+    it is another one."""
+    offer, _ = node.offer()
+    draft = await node.draft(owner, offer)
+    shown = draft["typed_data"]
+    consent = Consent.model_validate(draft["consent"])
+    assert shown["message"] == consent.to_json()
+    wallet = Account.from_key(owner.key.secret)  # type: ignore[union-attr]
+    signed = wallet.sign_typed_data(full_message=shown)
+    digest = bytes(signed.message_hash)
+    registry = abi.function("ConsentRegistry", "hashConsent")
+    asked = {"to": to_hex(stage.world.deployment.consent_registry.address), "data": to_hex(registry.encode(consent.id))}
+    assert digest == stage.world.deployment.consents.digest(from_hex(draft["id"]))
+    assert registry.decode(octets(stage.chain.rpc.call("eth_call", asked, "latest"))) == (digest,)
+    assert bytes(signed.signature) == stage.signed(consent, owner.key)
+    for name in WORDS:
+        message = shown["message"] | {"details": shown["message"]["details"] | {name: ""}}
+        assert bytes(wallet.sign_typed_data(full_message=shown | {"message": message}).message_hash) != digest
+
+
+# ---------------------------------------------------------------------------------------- nobody above the owners
+
+
+async def test_strangers_act_for_nobody(stage: Stage) -> None:
+    """Anchor, offer, appoint, revoke, use an opening, move rewards, record, abort: not for somebody else."""
+    deal = await stage.deal(1)
+    agreed = stage.open(stage.plan(deal))
+    person = deal.people[0]
+    deployment = stage.world.deployment
+    calls = stage.calls
+    fresh = deal.offer.model_copy(update={"scope": secrets.token_bytes(32)})
+    funded = (secrets.token_bytes(32), stage.token, stage.lender.address, 1)
+    used = (stage.bank.address, stage.lender.address, deal.offer.purpose, 3, 2**40, [])
+    attempts: list[tuple[Any, str]] = [
+        (calls.anchor(deal.offer.id, secrets.token_bytes(32)), "NotProviderOrRelay"),
+        (calls.offer(fresh), "NotDatasetProvider"),
+        (calls.register(deal.offer.dataset, ZERO32, ZERO32), "DatasetExists"),
+        (calls.commit(deal.offer.dataset, ZERO32), "NotProvider"),
+        (calls.spend(deal.offer.dataset, 0, ZERO32), "NotProvider"),
+        (calls.revoke(person.consent.grant(), ZERO32), "NotProviderOrRelay"),
+        (calls.record(agreed.job, 1, 0, 0, [ZERO32]), "NotRecorder"),
+        (calls.abort(agreed.job, ZERO32), "NotRecorder"),
+        (calls.abort_for_consent(agreed.plan, 2, ZERO32), "ConsentStillLive"),
+        (calls.claim(stage.token), "NothingOwed"),
+        (calls._consent("useOpening", *used), "NotLedger"),
+        (_escrow(deployment, "fund", *funded), "NotLedger"),
+        (_escrow(deployment, "settle", agreed.job, [stage.thief.address], [1]), "NotLedger"),
+    ]
+    stage.mined(calls.appoint(stage.thief.address), stage.thief)  # for himself, which is nobody's provider
+    for call, error in attempts:
+        assert stage.refused(call)[0] == error, call.what
+
+
+def _escrow(deployment: Deployment, name: str, *values: Any) -> Any:
+    from placet.chain.calls import _call
+
+    return _call("RewardEscrow", deployment.reward_escrow.address, name, *values)
+
+
+def instructions(code: bytes) -> Iterator[int]:
+    """A contract's opcodes without what they push. The artifacts hold no metadata."""
+    at = 0
+    while at < len(code):
+        yield code[at]
+        at += 1 + (code[at] - 0x5F if 0x60 <= code[at] <= 0x7F else 0)
+
+
+def test_no_administrator_no_proxy_no_upgrade(stage: Stage) -> None:
+    """The code that is on the chain is the deployment file's, and has no instruction that runs other code in its
+    place or ends it; what can be called and changes something is what the documents name."""
+    deployment = stage.world.deployment
+    contracts = {
+        "DatasetRegistry": deployment.dataset_registry,
+        "ConsentRegistry": deployment.consent_registry,
+        "JobLedger": deployment.job_ledger,
+        "RewardEscrow": deployment.reward_escrow,
+        "P256Verifier": deployment.p256_verifier,
+    }
+    delegatecall, callcode, selfdestruct, staticcall = 0xF4, 0xF2, 0xFF, 0xFA
+    used: dict[str, set[int]] = {}
+    changing: dict[str, set[str]] = {}
+    for name, contract in contracts.items():
+        assert code_hash(stage.chain.rpc, contract.address) == contract.code_hash
+        used[name] = set(instructions(octets(stage.chain.rpc.call("eth_getCode", to_hex(contract.address), "latest"))))
+        functions = [entry for entry in abi.artifact(name)["abi"] if entry["type"] == "function"]
+        changing[name] = {f["name"] for f in functions if f["stateMutability"] not in ("view", "pure")}
+    assert staticcall in used["ConsentRegistry"] and staticcall in used["JobLedger"]
+    assert [name for name, codes in used.items() if {delegatecall, callcode, selfdestruct} & codes] == []
+    assert changing == {
+        "DatasetRegistry": {"register", "commit", "spend"},
+        "ConsentRegistry": {
+            *("offer", "appoint", "anchor", "grant", "grantMany", "prove", "useOpening"),
+            *("withdraw", "withdrawBatched", "withdrawMany", "revoke", "revokeBatched", "revokeMany"),
+        },
+        "JobLedger": {
+            *("open", "cancel", "record", "amend", "seal", "release", "close", "abort", "abortForConsent"),
+        },
+        "RewardEscrow": {"fund", "settle", "claim", "claimFor"},
+        "P256Verifier": set(),
+    }
