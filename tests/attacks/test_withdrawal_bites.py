@@ -208,7 +208,7 @@ async def test_an_unproven_withdrawal_of_a_real_consent(stage: Stage) -> None:
 
 
 async def test_a_copy_without_its_proof_that_goes_first(stage: Stage) -> None:
-    """Somebody sees the withdrawal in the pool and sends it before, stripped of its proof: the original still counts."""
+    """Somebody sees the withdrawal in the pool and sends it first, without its proof: the original still counts."""
     deal = await stage.deal(2)
     person = deal.people[0]
     stage.mined(stage.calls.withdraw(person.consent.grant(), stage.withdrawal(person)), stage.thief)
