@@ -40,7 +40,8 @@ def watched_log(town: Town, name: str) -> Iterator[None]:
     file = town.made.folder / f"{name}.log"
     start = file.stat().st_size
     yield
-    assert "Traceback" not in file.read_bytes()[start:].decode(errors="replace"), file.read_text()[-4000:]
+    told = file.read_bytes()[start:].decode(errors="replace")
+    assert "Traceback" not in told and "unforeseen" not in told, told[-4000:]
 
 
 def restart(town: Town, process: str) -> None:

@@ -144,14 +144,12 @@ def test_a_consumer_refuses_the_seal(town: Town) -> None:
 
 
 def test_a_consumer_wants_the_result_without_paying(town: Town) -> None:
-    """Rewards that it does not have: the contract refuses the opening, so nobody computes anything."""
-    request = town.made.request(**TIMES)
-    for provider in request["providers"]:
-        provider["reward"] = str(10**15)
-    job = town.made.begin(request)
-    assert ended_everywhere(town, job) == "cancelled"
-    shown = {who: town.ask(who, f"/v1/jobs/{job}").json()["attempt"] for who in town.made.members}
-    assert set(shown.values()) == {0}
+    """Rewards that it does not have: its node proposes nothing, and the contract opens nothing unpaid."""
+    request, before = town.made.request(**TIMES), followed(town).jobs()
+    request["providers"][0]["reward"] = str(10**15)
+    refusal = town.ask("consumer", "/v1/jobs", method="POST", body=request)
+    assert (refusal.status_code, refusal.json()["code"]) == (422, "plan.rewards")
+    assert followed(town).jobs() == before
 
 
 # --- steps
@@ -281,9 +279,13 @@ def test_two_jobs_at_once_on_a_consent_with_one_use(town: Town) -> None:
     assert sorted(ends) in (["cancelled", "completed"], ["completed", "completed"])
     used = 0
     for job, how in zip(jobs, ends, strict=True):
-        if how == "completed":
+        if how == "cancelled":
+            assert {town.ask(one, f"/v1/jobs/{job}").json()["attempt"] for one in town.made.members} == {0}
+        else:
             totals = town.done(job).totals
             assert totals is not None
             with_him = totals[who] == town.expected(opening=opening)[who]
             used += with_him and town.balances[provider][who] != 0
     assert used == 1
+    escrow, consumer = town.deployment.reward_escrow.address, from_hex(town.consumer.address)
+    assert town.chain.allowance(from_hex(town.made.token), consumer, escrow) == 0

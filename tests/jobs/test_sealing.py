@@ -114,7 +114,7 @@ def test_a_drawer_refuses_everything_else() -> None:
         Drawer(bytes(32)).open(b"key", closed)
 
 
-@pytest.mark.parametrize("length", range(8, 28))
+@pytest.mark.parametrize("length", range(28))
 def test_a_drawer_refuses_what_is_cut_short(length: int) -> None:
     with pytest.raises(StateError):
         Drawer(SECRET).open(b"key", Drawer(SECRET).close(b"key", b"")[:length])

@@ -419,6 +419,16 @@ def changed(place: int, **changes: Any) -> Callable[[dict[str, Any]], None]:
     return lambda request: request["providers"][place].update(changes)
 
 
+def test_the_events_go_on_after_the_last_one_that_was_heard(town: Town, first: First) -> None:
+    """As a browser's EventSource asks when its connection was cut."""
+    numbers = [number for number, _, _ in first.stream.events]
+    middle = numbers[len(numbers) // 2]
+    rest = follow(town, "consumer", first.done.job, Followed(), **{"Last-Event-ID": str(middle)})
+    assert [number for number, _, _ in rest.events] == [n for n in numbers if n > middle]
+    last = follow(town, "consumer", first.done.job, Followed(), **{"Last-Event-ID": str(numbers[-1])})
+    assert last.events == []
+
+
 BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "an unknown offer": (424, "not-found", changed(0, offer="0x" + "11" * 32)),
     "another provider's offer": (424, "plan", lambda r: r["providers"][0].update(offer=r["providers"][1]["offer"])),
@@ -432,6 +442,12 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "no column": (422, "plan", lambda r: r.update(parameters={"identifier": "customer"})),
     "a consent of its own that is none": (422, "consent.dead", lambda r: r["own"].update(consent="0x" + "11" * 32)),
     "an offer of its own that is none": (404, "not-found", lambda r: r["own"].update(offer="0x" + "11" * 32)),
+    "a provider's offer as its own": (422, "plan", lambda r: r["own"].update(offer=r["providers"][0]["offer"])),
+    "itself as a provider": (
+        422,
+        "plan",
+        lambda r: r["providers"][0].update(address=r["self"], offer=r["own"]["offer"]),
+    ),
     "no provider": (422, "input", lambda r: r.update(providers=[])),
     "a negative reward": (422, "input", changed(0, reward="-1")),
     "a reward beyond all bounds": (422, "input", changed(0, reward=str(2**96))),

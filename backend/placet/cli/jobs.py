@@ -16,7 +16,7 @@ from placet.cli.output import console, emit, say, stop
 from placet.core.errors import InputError, PeerError
 
 MAX_EVENT = 1 << 20
-ENDED = frozenset({"completed", "closed", "aborted", "cancelled", "failed", "refused"})
+ENDED = frozenset({"completed", "closed", "aborted", "cancelled", "expired", "refused"})
 commands = typer.Typer(no_args_is_help=True, help="Jobs at the own node.")
 Job = Annotated[str, typer.Argument(help="The job's id.")]
 

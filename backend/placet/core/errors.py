@@ -128,3 +128,12 @@ class NotFoundError(PlacetError):
 
 class ConfigError(PlacetError):
     code = "config"
+
+
+def unforeseen(error: BaseException) -> str:
+    """Type and place of an error that nobody meant to raise: its own text may hold what came in."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "?" if place is None else f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}"
+    return f"unforeseen {type(error).__name__} at {where}"

@@ -16,7 +16,7 @@ from placet.jobs.proposal import Asking, Opening
 from placet.jobs.store import Record
 
 MAX_ATTEMPTS = 8
-"""Attempts that may fail for other reasons than withdrawals; those are bounded by the deadline."""
+"""Attempts after which only one with fewer rows is begun; consents that die are bounded by their number."""
 WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased"})
 
 
@@ -106,8 +106,7 @@ class Coordinator:
         for number, chosen in enumerate(record.plan.inputs):
             if chosen.named and await self.agreement.named_dead(chosen.consent):
                 return await self.abort_for(record, number)
-        withdrawn = why in WITHDRAWN
-        if record.terms.on_withdrawal == "abort" if withdrawn else state.attempt >= MAX_ATTEMPTS:
+        if why in WITHDRAWN and record.terms.on_withdrawal == "abort":
             return await self.abort(record, why)
         plan, about = record.plan, About(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []
@@ -116,6 +115,9 @@ class Coordinator:
             if len(answer.roots) != len(party.inputs):
                 raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
             roots.extend(answer.roots)
+        before = await asyncio.to_thread(self.agreement.current_roots, record, state.attempt)
+        if tuple(roots) == before and state.attempt >= MAX_ATTEMPTS:
+            return await self.abort(record, why)
         epochs = await self.agreement.epochs(record)
         amendment = Amendment(job=record.job, attempt=state.attempt + 1, roots=tuple(roots), epochs=epochs)
         signatures = await self._signatures(record, "amend", Amend(amendment=amendment), amendment)

@@ -65,12 +65,16 @@ class Link:
         self._sent: dict[int, int] = defaultdict(int)
         self._expected: dict[int, int] = defaultdict(int)
         self._last: dict[int, bytes] = {}
+        self._broken: set[int] = set()
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
         """Sign, keep, deliver until acknowledged. PeerError if the peer refuses, or stays away for `PATIENCE` s."""
         party = self.record.plan.parties[receiver]
         async with self._locks[receiver]:
+            if receiver in self._broken:
+                raise PeerError("an earlier message did not arrive", found=f"party {receiver}", code="peer.late")
+            self._broken.add(receiver)
             message = Message(
                 job=self.record.job,
                 attempt=self.attempt,
@@ -90,6 +94,7 @@ class Link:
                 raise SignatureError("the acknowledgement is not the receiver's", found=f"party {receiver}")
             self.store.acknowledge(message, acknowledgement)
             self._sent[receiver] += 1
+            self._broken.discard(receiver)
         return Exchange(peer=receiver, sequence=message.sequence, tag=tag, digest=message.digest)
 
     async def _deliver(self, to: bytes, what: str, body: bytes) -> bytes:

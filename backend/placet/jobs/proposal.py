@@ -7,8 +7,19 @@ import contextlib
 import secrets
 from typing import cast
 
+from pydantic import ValidationError
+
 from placet.core.consent import Status
-from placet.core.errors import ConfigError, ConsentError, PeerError, PlacetError, PlanError, StateError
+from placet.core.errors import (
+    ConfigError,
+    ConsentError,
+    InputError,
+    PeerError,
+    PlacetError,
+    PlanError,
+    Reverted,
+    StateError,
+)
 from placet.core.plan import Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
@@ -37,12 +48,21 @@ class Asking:
         for attempt in range(TRIES):
             try:
                 raw = await self.desk.peers.call(peer, what, question.model_dump_json().encode(), limit=MAX_ANSWER)
-                return parse(answer, raw, limit=MAX_ANSWER)
+                return _parsed(answer, raw, peer.name)
             except PlacetError as error:
                 if error.code not in ("peer.early", "peer.unreachable") or attempt == TRIES - 1:
                     raise
             await asyncio.sleep(0.5)
         raise PeerError("a peer did not answer", code="peer.unreachable")
+
+
+def _parsed(answer: type[V], raw: bytes, name: str) -> V:
+    try:
+        return parse(answer, raw, limit=MAX_ANSWER)
+    except InputError as error:
+        raise PeerError(
+            "a peer's answer is malformed", expected=error.expected, found=name, code="peer.answer"
+        ) from None
 
 
 async def propose(asking: Asking, request: JobRequest) -> Record:
@@ -52,8 +72,11 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
     chain = desk.chain
     if len({p.address for p in request.providers}) != len(request.providers):
         raise PlanError("a provider is named twice")
-    if sum(p.reward for p in request.providers) and request.token == ZERO20:
+    rewards = sum(p.reward for p in request.providers)
+    if rewards and request.token == ZERO20:
         raise PlanError("rewards need a token")
+    if rewards and await asyncio.to_thread(chain.balance_of, request.token, desk.address) < rewards:
+        raise PlanError("the rewards are more than this institution has", expected=rewards, code="plan.rewards")
     now = await asyncio.to_thread(chain.now)
     block = await asyncio.to_thread(chain.confirmed)
     deadline = now + request.open_seconds + request.deadline_seconds
@@ -79,15 +102,14 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         consumer_key=consumer_key(desk),
         on_withdrawal=known.on_withdrawal,
     )
-    total = sum(p.reward for p in request.providers)
-    plan = Plan.model_validate(
+    plan = _sound(
         {
             "terms": terms.hash,
             "consumer": desk.address,
             "purpose": purpose_id(request.purpose),
             "operations": known.operations,
             "sponsor": desk.address,
-            "token": request.token if total else ZERO20,
+            "token": request.token if rewards else ZERO20,
             "open_by": now + request.open_seconds,
             "deadline": deadline,
             "settle_by": deadline + request.settle_seconds,
@@ -123,6 +145,13 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         raise
     agreement.store.signed(job, signatures)
     return agreement.store.job(job)
+
+
+def _sound(fields: dict[str, object]) -> Plan:
+    try:
+        return Plan.model_validate(fields)
+    except ValidationError as error:
+        raise PlanError("no sound plan follows from the request", found=str(error.errors()[0]["msg"])[:200]) from None
 
 
 async def _signatures(asking: Asking, plan: Plan, terms: Terms, providers: list[bytes]) -> tuple[bytes, ...]:
@@ -169,7 +198,12 @@ class Opening:
         async with self._one:
             if plan.total_reward:
                 await self._approve(record)
-            await self._intents.carry(f"open:{record.job.hex()}", desk.calls.open(plan, record.signatures))
+            try:
+                await self._intents.carry(f"open:{record.job.hex()}", desk.calls.open(plan, record.signatures))
+            except Reverted:
+                if plan.total_reward:
+                    await self._disallow(record)
+                raise
 
     async def _approve(self, record: Record) -> None:
         desk, plan = self._asking.desk, record.plan
@@ -184,3 +218,9 @@ class Opening:
                 desk.sender.submit(intent, desk.calls.approve(plan.token, escrow, plan.total_reward), desk.address)
             await desk.sender.wait(intent, SECONDS)
         raise StateError("the rewards' allowance is used up again and again", expected=plan.total_reward)
+
+    async def _disallow(self, record: Record) -> None:
+        """What a refused opening did not take is not the escrow's to take later."""
+        desk, plan = self._asking.desk, record.plan
+        call = desk.calls.approve(plan.token, desk.deployment.reward_escrow.address, 0)
+        await self._intents.carry(f"disallow:{record.job.hex()}", call, desk.address)

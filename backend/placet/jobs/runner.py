@@ -12,7 +12,7 @@ import logging
 
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import JobOpened
-from placet.core.errors import ChainError, PeerError, PlacetError
+from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.asking import JobRequest
@@ -84,8 +84,8 @@ class Runner:
         except PlacetError as error:
             log.warning("job %s waits: %s", to_hex(record.job)[:10], error)
             self.say(record, "waiting", code=error.code, why=error.message)
-        except Exception:  # a mistake in one look must not end the others, and the next one may succeed
-            log.exception("job %s", to_hex(record.job)[:10])
+        except Exception as error:  # a mistake in one look must not end the others, and the next one may succeed
+            log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
 
     async def _advance(self, record: Record) -> None:
         state = await asyncio.to_thread(self.desk.chain.job, record.job)
@@ -186,8 +186,8 @@ class Runner:
             log.warning("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, error)
             self.store.fail(record.job, attempt, error.code)
             self.say(record, "failed-attempt", attempt=attempt, code=error.code)
-        except Exception:
-            log.exception("job %s, attempt %d", to_hex(record.job)[:10], attempt)
+        except Exception as error:
+            log.error("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, unforeseen(error))
             self.store.fail(record.job, attempt, "internal")
         else:
             self.store.computed(record.job, attempt)

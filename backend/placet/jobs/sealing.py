@@ -64,7 +64,7 @@ class Drawer:
         """StateError if it was altered."""
         try:
             return self._aead.decrypt(closed[:12], closed[12:], name)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise StateError("what the node kept of a job was altered, or is under another key") from None
 
 

@@ -190,6 +190,23 @@ class Store:
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job)
         return [_record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
 
+    def page(self, after: bytes | None, size: int) -> list[Record]:
+        """Newest first, after a job or from the start. NotFoundError for a job that this node does not know."""
+        query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job).limit(size)
+        if after is not None:
+            last = self.job(after)
+            same = sa.and_(jobs.c.created == last.created, jobs.c.job > last.job)
+            query = query.where(sa.or_(jobs.c.created < last.created, same))
+        return [_record(row) for row in self._all(query)]
+
+    def progress(self, job: bytes) -> tuple[str, int]:
+        """The last thing that happened to a job, and its latest attempt here (0 before the first)."""
+        last = sa.select(moments.c.status).where(moments.c.job == job).order_by(moments.c.id.desc()).limit(1)
+        latest = sa.select(sa.func.max(attempts.c.attempt)).where(attempts.c.job == job)
+        with self._engine.connect() as connection:
+            status = connection.execute(last).scalar()
+            return "agreed" if status is None else str(status), int(connection.execute(latest).scalar() or 0)
+
     def signed(self, job: bytes, signatures: Sequence[bytes]) -> None:
         self._write(sa.update(jobs).where(jobs.c.job == job).values(signatures=_hexes(signatures)))
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -24,7 +24,9 @@ from placet.node.problems import problems
 
 router = APIRouter(tags=["jobs"])
 JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{64}$")]
+PAGE = 100
 _EVENT_SECONDS = 3600
+_KEEP_ALIVE = 30
 
 
 class JobAnswer(BaseModel):
@@ -41,7 +43,10 @@ class JobAnswer(BaseModel):
 
 
 class JobList(BaseModel):
+    """`cursor` asks for the page after this one; none is left where it is null."""
+
     jobs: list[JobAnswer]
+    cursor: str | None
 
 
 class ResultRow(BaseModel):
@@ -61,14 +66,14 @@ def _runner(request: Request) -> Runner:
 
 
 def _answer(runner: Runner, record: Record) -> JobAnswer:
-    moments = runner.store.moments(record.job)
+    status, attempt = runner.store.progress(record.job)
     return JobAnswer(
         id=to_hex(record.job),
         recipe=record.terms.recipe,
         party=record.party,
-        status=str(moments[-1][1]["status"]) if moments else "agreed",
+        status=status,
         ended=record.ended,
-        attempt=len(runner.store.attempts(record.job)),
+        attempt=attempt,
         deadline=record.plan.deadline,
         settle_by=record.plan.settle_by,
     )
@@ -82,11 +87,17 @@ async def start(request: Request, wanted: JobRequest, _: Institution) -> JobAnsw
     return _answer(runner, await runner.start(wanted))
 
 
-@router.get("/v1/jobs", response_model=JobList, responses=problems(403))
-async def listed(request: Request, _: Institution) -> JobList:
-    """All jobs that this institution takes part in, newest first."""
+@router.get("/v1/jobs", response_model=JobList, responses=problems(403, 404))
+async def listed(
+    request: Request,
+    _: Institution,
+    cursor: Annotated[str | None, Query(pattern="^0x[0-9a-fA-F]{64}$")] = None,
+) -> JobList:
+    """The jobs that this institution takes part in, newest first, a hundred at a time."""
     runner = _runner(request)
-    return JobList(jobs=[_answer(runner, record) for record in runner.store.all()])
+    page = runner.store.page(None if cursor is None else from_hex(cursor), PAGE)
+    answers = [_answer(runner, record) for record in page]
+    return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
 
 
 @router.get("/v1/jobs/{job}", response_model=JobAnswer, responses=problems(403, 404))
@@ -97,22 +108,28 @@ async def show(request: Request, job: JobId, _: Institution) -> JobAnswer:
 
 
 @router.get("/v1/jobs/{job}/events", responses=problems(403, 404))
-async def events(request: Request, job: JobId, _: Institution) -> StreamingResponse:
-    """Server-sent events: what happened so far, then what happens, until the job ends."""
+async def events(
+    request: Request,
+    job: JobId,
+    _: Institution,
+    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+) -> StreamingResponse:
+    """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
     runner = _runner(request)
     record = runner.store.job(from_hex(job))
-    return StreamingResponse(_follow(runner, record.job), media_type="text/event-stream")
+    return StreamingResponse(_follow(runner, record.job, last_event_id), media_type="text/event-stream")
 
 
-async def _follow(runner: Runner, job: bytes) -> AsyncIterator[str]:
-    last = 0
-    for _ in range(_EVENT_SECONDS * 2):
+async def _follow(runner: Runner, job: bytes, last: int) -> AsyncIterator[str]:
+    for beat in range(_EVENT_SECONDS * 2):
         ended = runner.store.job(job).ended
         for number, event in runner.store.moments(job, last):
             last = number
             yield f"id: {number}\nevent: {event['status']}\ndata: {json.dumps(event)}\n\n"
         if ended is not None:
             return
+        if beat % _KEEP_ALIVE == 0:
+            yield ": still here\n\n"
         await asyncio.sleep(0.5)
 
 
@@ -134,7 +151,7 @@ async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Respon
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobAnswer, responses=problems(403, 404, 409))
 async def cancel(request: Request, job: JobId, _: Institution) -> JobAnswer:
-    """Cancel a job before its opening; afterwards the contract refuses (StateError)."""
+    """Cancel a job before its opening; afterwards the contract refuses (`reverted`)."""
     runner = _runner(request)
     record = runner.store.job(from_hex(job))
     await runner.coordinator.cancel(record)

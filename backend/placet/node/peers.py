@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
@@ -17,9 +18,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from placet.core.errors import ConfigError, LimitError, PeerError, PlacetError
+from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, unforeseen
 from placet.core.trust import Institution, TrustList
 from placet.core.values import Value, parse
 from placet.jobs.certificates import of as key_of
@@ -29,16 +30,20 @@ from placet.jobs.link import MAX_PAYLOAD, problem
 log = logging.getLogger("placet.node.peers")
 MAX_BODY = MAX_PAYLOAD + 8192
 SECONDS = 60.0
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]")
 _CONNECT = 5.0
 Handler = Callable[[bytes, str, bytes], Awaitable[bytes]]
 
 
+_Told = Annotated[str, Field(max_length=400), AfterValidator(lambda text: _UNPRINTABLE.sub("?", text))]
+
+
 class _Problem(Value):
-    code: Annotated[str, Field(max_length=64)]
-    message: Annotated[str, Field(max_length=400)]
-    expected: Annotated[str, Field(max_length=400)] | None = None
-    found: Annotated[str, Field(max_length=400)] | None = None
-    remedy: Annotated[str, Field(max_length=400)] | None = None
+    code: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")]
+    message: _Told
+    expected: _Told | None = None
+    found: _Told | None = None
+    remedy: _Told | None = None
 
 
 def context(folder: Path, passphrase: str, trust: TrustList, *, server: bool) -> ssl.SSLContext:
@@ -99,7 +104,10 @@ class PeerLink:
         finally:
             writer.close()
         if status:
-            told = parse(_Problem, answer, limit=8192)
+            try:
+                told = parse(_Problem, answer, limit=8192)
+            except InputError:
+                raise PeerError("a peer refuses in no known form", found=to.name, code="peer.answer") from None
             raise PeerError(
                 f"{to.name}: {told.message}",
                 expected=told.expected,
@@ -146,3 +154,8 @@ class PeerServer:
         except PlacetError as error:
             told = {k: None if v is None else str(v)[:400] for k, v in problem(error).items()}
             return 1, json.dumps(told).encode()
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            raise
+        except Exception as error:
+            log.error("%s in a peer's question", unforeseen(error))
+            return 1, json.dumps({"code": "internal", "message": "the node that was asked stumbled"}).encode()

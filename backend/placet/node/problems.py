@@ -29,6 +29,7 @@ from placet.core.errors import (
     SignatureError,
     StateError,
     WarrantError,
+    unforeseen,
 )
 
 log = logging.getLogger("placet.node")
@@ -106,7 +107,8 @@ class Problem(BaseModel):
 
 def problem_of(error: PlacetError) -> Problem:
     """An error as a problem document."""
-    status = _STATUS_OF_CODE.get(error.code)
+    # A peer's code is the peer's word: what it means for our own caller is that a peer said no.
+    status = None if isinstance(error, PeerError) else _STATUS_OF_CODE.get(error.code)
     if status is None:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     return Problem(
@@ -182,10 +184,5 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
-    # The exception's text may hold what came in; its type and place don't.
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else "?"
-    log.error("unforeseen %s at %s in %s %s", type(error).__name__, where, request.method, request.scope["path"][:200])
+    log.error("%s in %s %s", unforeseen(error), request.method, request.scope["path"][:200])
     return answer(PlacetError("the node made a mistake", code="internal", remedy="its operator finds it in the log"))

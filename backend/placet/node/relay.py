@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from placet.chain.calls import Call
 from placet.chain.sender import Mined
 from placet.core.consent import Status
-from placet.core.errors import PlacetError, Reverted
+from placet.core.errors import PlacetError, Reverted, unforeseen
 from placet.core.merkle import batch_root
 from placet.node import consents as held
 from placet.node.limits import forget
@@ -249,5 +249,5 @@ async def forever(node: Node, name: str, seconds: float, step: Callable[[], Awai
         except Exception as error:  # a mistake in one turn must not end the loop: the next may well succeed
             failures += 1
             node.health.loops[name] = f"internal: {type(error).__name__}"
-            log.exception("%s", name)
+            log.error("%s: %s", name, unforeseen(error))
         await asyncio.sleep(min(seconds * 2 ** min(failures, 6), max(seconds, 10.0)))
