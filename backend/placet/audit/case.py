@@ -35,11 +35,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Submission:
-    """One party's evidence as it came in, with what is wrong with it from outside (None: admitted)."""
+    """One party's evidence as it came in, with what is wrong with it from outside (None: admitted). `own`: the fault is
+    in what the party signed."""
 
     entry: PartyEvidence
     party: int | None
-    signed: bool
+    own: bool
     fault: tuple[str, str] | None
 
 
@@ -102,20 +103,20 @@ class Case:
         party = self.plan.parties[evidence.party]
         digest = self.deployment.jobs.digest(evidence_hash(self.bundle.job, evidence.party, evidence.hash()))
         author = recover(digest, entry.evidence.signature)
-        signed = author == party.recorder
-        fault = None
-        if not signed:
+        fault, own = None, False
+        if author != party.recorder:
             found = "no valid signature" if author is None else f"a signature of {to_hex(author)}"
             fault = (f"evidence signed by {self.name(evidence.party)}'s recorder {to_hex(party.recorder)}", found)
         elif party.signer != entry.institution:
             fault = (f"evidence of {to_hex(party.signer)}", f"handed out as that of {to_hex(entry.institution)}")
         elif evidence.job != self.bundle.job:
-            fault = (f"evidence about {to_hex(self.bundle.job)}", f"about {to_hex(evidence.job)}")
+            fault, own = (f"evidence about {to_hex(self.bundle.job)}", f"about {to_hex(evidence.job)}"), True
         elif not self._is_job(evidence.plan):
-            fault = (f"the plan with digest {to_hex(self.bundle.job)}", to_hex(evidence.plan.job(self.deployment.jobs)))
+            found = to_hex(evidence.plan.job(self.deployment.jobs))
+            fault, own = (f"the plan with digest {to_hex(self.bundle.job)}", found), True
         elif evidence.party in seen:
             fault = ("one evidence a party", "a second one")
-        return Submission(entry, evidence.party, signed, fault)
+        return Submission(entry, evidence.party, own, fault)
 
     @cached_property
     def evidence(self) -> dict[int, Evidence]:

@@ -26,7 +26,8 @@ def present(case: Case, tell: Findings) -> None:
 @check(GROUP, "signed", "Each evidence is signed by its party's recorder and speaks of this job")
 def signed(case: Case, tell: Findings) -> None:
     """The signature is by the recorder that the plan names, over exactly this document; job, party and plan are the
-    job's. What is not so counts as no evidence, and where the signature holds, its author has signed a falsehood."""
+    job's; it is filed under its author, once. What is not so counts as no evidence. An author is named for another job
+    or plan that he signed; where and how often his evidence is filed is the collector's doing."""
     if case.plan is None:
         return tell.skip("no plan, so no recorder is known")
     for submission in case.submissions:
@@ -34,7 +35,7 @@ def signed(case: Case, tell: Findings) -> None:
             continue
         tell.looked += 1
         if submission.fault is not None:
-            author = (submission.party,) if submission.signed and submission.party is not None else ()
+            author = (submission.party,) if submission.own and submission.party is not None else ()
             tell.fail(*submission.fault, *author)
 
 
