@@ -9,7 +9,8 @@ from placet.core.consent import CompactConsent, EnrolmentOpening
 from placet.core.errors import ChainError, ConsentError, NotFoundError, PlacetError, SignatureError
 from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment
-from placet.vault.admission import Submission, Wording
+from placet.core.wording import Wording
+from placet.vault.admission import Submission
 from placet.vault.view import OfferFacts
 
 

@@ -22,11 +22,11 @@ def test_signatures_are_checked_once_and_words_derived_once(world, monkeypatch: 
         calls["accepts"] += 1
         return accepts(self, *arguments)
 
-    monkeypatch.setattr("placet.vault.admission.derive", counted_derive)
+    monkeypatch.setattr("placet.core.wording.derive", counted_derive)
     monkeypatch.setattr(Verifiers, "accepts", counted_accepts)
     ids = world.vault.accept_many(world.offer, world.scope, submissions)
     assert ids == [consent.id for consent, _ in made]
-    # Once to see that offer and scope have words at all, once for the time window that all of these share.
+    # Once to see that offer and scope have words at all, once for the ids.
     assert calls == {"derive": 2, "accepts": 2 * len(made)}
     world.anchor(list(ids))
     calls["accepts"] = 0

@@ -244,22 +244,33 @@ def withdrawal_head(head: bytes, consent: bytes) -> bytes:
 
 def notice(offer: Offer, scope: Scope, names: Names, not_before: int, not_after: int, uses: int) -> str:
     """The plain words that an owner reads before signing; its SHA-256 stands in the consent."""
+    before, after = notice_frame(offer, scope, names)
+    return f"{before}{window_words(not_before, not_after, uses)}{after}"
+
+
+def notice_frame(offer: Offer, scope: Scope, names: Names) -> tuple[str, str]:
+    """What stands before and after the `window_words` in every notice of an offer."""
     consumer = names(offer.consumer)
     others = ", ".join(names(p) for p in scope.parties)
-    return "\n".join(
-        (
-            f"You allow {names(scope.provider)} to let your data in “{scope.title}” be used for {consumer}.",
-            f"Which data: {', '.join(scope.columns)}.",
-            f"What for: {PURPOSES[scope.purpose]} ({scope.purpose}).",
-            f"How: {operation_words(offer.operations)}; recipe {', '.join(scope.recipes)}.",
-            f"What {consumer} gets: {_OUTPUT_WORDS[scope.output]}"
-            + (f", never for fewer than {scope.smallest_group} people together." if scope.smallest_group > 1 else "."),
-            f"Institutions that take part: {others}.",
-            f"From {_when(not_before)} until {_when(not_after)}, at most {uses} time{'s' if uses != 1 else ''}.",
-            "You can withdraw at any time. A computation that has already been sealed is not undone by it.",
-            "On the public chain this consent is a number that leads back to nobody.",
-        )
+    before = (
+        f"You allow {names(scope.provider)} to let your data in “{scope.title}” be used for {consumer}.",
+        f"Which data: {', '.join(scope.columns)}.",
+        f"What for: {PURPOSES[scope.purpose]} ({scope.purpose}).",
+        f"How: {operation_words(offer.operations)}; recipe {', '.join(scope.recipes)}.",
+        f"What {consumer} gets: {_OUTPUT_WORDS[scope.output]}"
+        + (f", never for fewer than {scope.smallest_group} people together." if scope.smallest_group > 1 else "."),
+        f"Institutions that take part: {others}.",
     )
+    after = (
+        "You can withdraw at any time. A computation that has already been sealed is not undone by it.",
+        "On the public chain this consent is a number that leads back to nobody.",
+    )
+    return "".join(f"{line}\n" for line in before), "".join(f"\n{line}" for line in after)
+
+
+def window_words(not_before: int, not_after: int, uses: int) -> str:
+    """The one line of a notice that differs between consents to an offer."""
+    return f"From {_when(not_before)} until {_when(not_after)}, at most {uses} time{'s' if uses != 1 else ''}."
 
 
 def _when(timestamp: int) -> str:

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from placet.core import eip712
 from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
     Enrolment,
     EnrolmentOpening,
     Names,
-    Offer,
     Scope,
-    consent_id,
-    derive,
     enrolment_hash,
 )
 from placet.core.eip712 import Domain
 from placet.core.errors import ConsentError, NotFoundError
-from placet.core.hashing import keccak
 from placet.core.purposes import operation_words
 from placet.core.signatures import Verifiers
-from placet.core.values import ZERO32, Signature, Value, to_hex
+from placet.core.values import Signature, Value, to_hex
+from placet.core.wording import Wording
 from placet.vault.schema import DatasetInfo
 from placet.vault.view import OfferFacts
-
-_DETAILS = eip712.type_hash(eip712.DETAILS)
 
 
 class Submission(Value):
@@ -79,7 +72,7 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
         )
     operation_words(facts.offer.operations)
     try:
-        Wording(facts.offer, scope, names).hashes(0, 0, 1)
+        Wording(facts.offer, scope, names)
     except NotFoundError as error:
         raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
 
@@ -103,46 +96,6 @@ def admit(submission: Submission, wording: Wording, situation: Situation) -> byt
         _demand_own(submission, situation)
     _demand_alive(identity, consent, situation)
     return identity
-
-
-class Wording:
-    """Consent ids of one offer: what `derive` gives, with the hashes of the words kept for each time window."""
-
-    def __init__(self, offer: Offer, scope: Scope, names: Names) -> None:
-        self._offer, self._scope, self._names = offer, scope, names
-        self.hashes = functools.lru_cache(maxsize=1024)(self._hashes)
-
-    def _hashes(self, not_before: int, not_after: int, uses: int) -> tuple[bytes, ...]:
-        details = derive(
-            bytes(20),
-            self._offer,
-            self._scope,
-            self._names,
-            not_before=not_before,
-            not_after=not_after,
-            first_opening=0,
-            uses=uses,
-            enrolment=ZERO32,
-            salt=ZERO32,
-        ).details
-        texts = (details.dataset, details.consumer, details.purpose, details.columns, details.output, details.parties)
-        return (*(eip712.text(text) for text in texts), details.notice)
-
-    def consent_id(self, consent: CompactConsent) -> bytes:
-        """Equal to `consent.expand(offer, scope, names).id`. ConsentError where that has none."""
-        if consent.not_before > consent.not_after or consent.first_opening + consent.uses >= 2**32:
-            raise ConsentError("the consent's times or uses make no sense", code="consent.window")
-        words = self.hashes(consent.not_before, consent.not_after, consent.uses)
-        details = keccak(_DETAILS, *words, consent.enrolment, consent.salt)
-        return consent_id(
-            consent.owner,
-            self._offer.id,
-            consent.not_before,
-            consent.not_after,
-            consent.first_opening,
-            consent.uses,
-            details,
-        )
 
 
 def _demand_enrolled(submission: Submission, situation: Situation) -> None:
