@@ -291,11 +291,11 @@ class OwnerClient:
         return await ask(self._http, ConsentAnswer, "GET", api, path, key=key, domain=self._domain)
 
     async def consents(self, api: str, key: Signing, *, status: str | None = None) -> list[ConsentAnswer]:
-        """All consents of `key` at a node, at most 100 pages."""
+        """All consents of `key` at a node, at most 100 pages. Whose they are says the signature, not the URL."""
         found: list[ConsentAnswer] = []
-        query = {"owner": to_hex(key.signer)} | ({} if status is None else {"status": status})
+        query = {} if status is None else {"status": status}
         for _ in range(100):
-            path = f"/v1/consents?{urlencode(query)}"
+            path = "/v1/consents" + (f"?{urlencode(query)}" if query else "")
             page = await ask(self._http, ConsentsAnswer, "GET", api, path, key=key, domain=self._domain)
             found += page.consents
             if page.cursor is None:
