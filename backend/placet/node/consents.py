@@ -25,10 +25,11 @@ from placet.core.merkle import batch_levels, batch_proof
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.node import models
-from placet.node.limits import DAY, MINUTE, Budget, TooOften, spend
+from placet.node.intake import Entry
 from placet.node.models import ConsentStatus
 from placet.node.service import Node
-from placet.node.state import batches, consents, insert_new, now, withdrawals
+from placet.node.state import batches, consents, now, reading, withdrawals
+from placet.node.taking import take_in
 
 PAGE = 100
 _SCAN = 1_000
@@ -91,9 +92,8 @@ async def accept(node: Node, submission: models.Submission) -> models.Accepted:
     known, route = await asyncio.to_thread(_examine, node, submission)
     if known is not None:
         return known
-    await asyncio.to_thread(_reserve, node, submission)
-    await node.intake.accept(node.scopes.of(submission.consent.offer), submission)
-    return await asyncio.to_thread(_store, node, submission, route)
+    await node.intake.enter(Entry(submission, route), functools.partial(take_in, node))
+    return models.Accepted(id=submission.consent.id, status=ConsentStatus.PENDING)
 
 
 def _examine(node: Node, submission: models.Submission) -> tuple[models.Accepted | None, str]:
@@ -145,11 +145,11 @@ def _demand_usable(node: Node, consent: Consent) -> None:
             remedy="ask for a fresh draft and sign that",
             code="consent.withdrawn",
         )
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         asked = sa.select(withdrawals.c.consent).where(withdrawals.c.consent == consent.id)
         if connection.execute(asked).first() is not None:
             raise ConsentError("the consent is being withdrawn", remedy="sign a fresh one", code="consent.withdrawn")
-    openings = node.chain.offer(consent.offer.id).openings
+    openings = node.openings(consent.offer.id)
     if consent.opens_before <= openings:
         raise ConsentError(
             "the consent is exhausted before it is given",
@@ -184,57 +184,9 @@ def _demand_enrolled(node: Node, submission: models.Submission, scope: Scope) ->
         raise ConsentError("the opening does not open the enrolment", code="consent.opening")
 
 
-def _reserve(node: Node, submission: models.Submission) -> None:
-    """Keys are free, so what counts is the enrolled person, and the total."""
-    limits, consent = node.settings.limits, submission.consent
-    budgets = [
-        Budget("consents", "consents in total", limits.consents_per_minute, MINUTE),
-        Budget(owners_budget(consent.owner), "consents of one key", limits.consents_per_owner_day, DAY),
-    ]
-    if submission.enrolment is not None:
-        name = node.subjects.name(consent.offer.id, submission.enrolment.opening.subject)
-        budgets.append(Budget(f"subject:{name}", "consents of one person", limits.consents_per_subject_day, DAY))
-    with node.engine.begin() as connection:
-        waiting = (
-            sa.select(sa.func.count()).select_from(consents).where(consents.c.status == ConsentStatus.PENDING.value)
-        )
-        if connection.execute(waiting).scalar_one() >= limits.consents_pending:
-            raise TooOften("consents waiting for the chain", limits.consents_pending, MINUTE, MINUTE)
-        spend(connection, now(), *budgets)
-
-
-def owners_budget(owner: bytes) -> str:
-    """The counter under which a key's consents are limited."""
-    return f"owner:{owner.hex()[:80]}"
-
-
-def _store(node: Node, submission: models.Submission, route: str) -> models.Accepted:
-    consent = submission.consent
-    row = {
-        "id": consent.id,
-        "offer": consent.offer.id,
-        "owner": consent.owner,
-        "not_before": consent.not_before,
-        "not_after": consent.not_after,
-        "first_opening": consent.first_opening,
-        "uses": consent.uses,
-        "enrolment": consent.details.enrolment,
-        "salt": consent.details.salt,
-        "signature": submission.signature,
-        "route": route,
-        "status": ConsentStatus.PENDING.value,
-        "attempts": 0,
-        "retry_at": 0,
-        "created": now(),
-    }
-    with node.engine.begin() as connection:
-        insert_new(connection, consents, row)
-    return models.Accepted(id=consent.id, status=ConsentStatus.PENDING)
-
-
 def find(node: Node, consent: bytes) -> sa.RowMapping:
     """A consent's row. NotFoundError."""
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
     if row is None:
         raise unknown()
@@ -274,7 +226,7 @@ def listing(node: Node, owner: bytes | None, status: ConsentStatus | None, curso
     asked = sa.select(consents).where(consents.c.id > (cursor or b"")).order_by(consents.c.id).limit(_SCAN)
     if owner is not None:
         asked = asked.where(consents.c.owner == owner)
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         rows = connection.execute(asked).mappings().all()
     view = _View(node)
     found: list[models.ConsentAnswer] = []
@@ -303,7 +255,7 @@ def proof_of(leaves: bytes, consent: bytes) -> list[bytes]:
 
 def batch_of(node: Node, number: int) -> sa.RowMapping:
     """A batch's row."""
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         return connection.execute(sa.select(batches).where(batches.c.id == number)).mappings().one()
 
 
@@ -334,7 +286,7 @@ class _View:
         return own
 
     def _withdrawing(self, consent: bytes) -> bool:
-        with self.node.engine.connect() as connection:
+        with reading(self.node.engine) as connection:
             asked = sa.select(withdrawals.c.consent).where(
                 withdrawals.c.consent == consent, withdrawals.c.state != "refused"
             )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from placet.core.errors import StateError
-from placet.node.consents import owners_budget
 from placet.node.models import ConsentStatus
 from placet.node.state import consents, counters, nonces, overwrite_deleted, uses, withdrawals
+from placet.node.taking import owners_budget
 
 
 def erase(engine: sa.Engine, consent: bytes) -> bool:

@@ -1,71 +1,70 @@
-"""The way of a consent into the vault. What arrives while the vault is busy goes in together with one call."""
+"""The way of consents into node and vault: what arrives while a group is taken in goes in together, as the next one.
+
+A group costs one call to the vault and two commits, whatever its size; a vault's look at the chain and a commit's wait
+for the disk take far longer than the checks of one consent.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from placet.core.consent import CompactConsent, Offer, Scope
-from placet.core.errors import PlacetError, StateError
-from placet.core.values import to_hex
+from placet.core.errors import PlacetError
 from placet.node import models
-from placet.vault.admission import Submission
-from placet.vault.client import VaultClient
 
-_MOST = 256
+MOST = 256
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission that all checks without a vault have passed, and its route to the chain: batch or grant."""
+
+    submission: models.Submission
+    route: str
+
+
+Take = Callable[[Sequence[Entry]], Awaitable[Sequence[PlacetError | None]]]
+"""Takes a group in; for each entry, in order, why it is refused or None."""
+_Waiting = tuple[Entry, asyncio.Future[None]]
 
 
 class Intake:
-    """Groups submissions by offer; at most one call to the vault an offer at a time, of at most `_MOST` consents."""
+    """Groups entries by offer; one group an offer at a time, of at most `MOST` entries."""
 
-    def __init__(self, vault: VaultClient) -> None:
-        self._vault = vault
-        self._waiting: dict[bytes, list[tuple[models.Submission, asyncio.Future[None]]]] = {}
-        self._flushing: dict[bytes, asyncio.Task[None]] = {}
+    def __init__(self) -> None:
+        self._waiting: dict[bytes, list[_Waiting]] = {}
+        self._taking: dict[bytes, asyncio.Task[None]] = {}
 
-    async def accept(self, scope: Scope, submission: models.Submission) -> None:
-        """Until the vault has stored the consent; ConsentError, SignatureError or StateError if it has not."""
+    async def enter(self, entry: Entry, take: Take) -> None:
+        """Until the entry's group is taken in; raises why this entry is refused."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        offer = submission.consent.offer
-        self._waiting.setdefault(offer.id, []).append((submission, done))
-        if offer.id not in self._flushing:
-            self._flushing[offer.id] = asyncio.create_task(self._flush(offer, scope))
+        offer = entry.submission.consent.offer.id
+        self._waiting.setdefault(offer, []).append((entry, done))
+        if offer not in self._taking:
+            self._taking[offer] = asyncio.create_task(self._run(offer, take))
         await done
 
-    async def _flush(self, offer: Offer, scope: Scope) -> None:
+    async def _run(self, offer: bytes, take: Take) -> None:
+        group: list[_Waiting] = []
         try:
-            while waiting := self._waiting.pop(offer.id, []):
-                if len(waiting) > _MOST:
-                    self._waiting[offer.id] = waiting[_MOST:]
-                await self._hand_over(offer, scope, waiting[:_MOST])
+            while group := self._waiting.pop(offer, []):
+                if len(group) > MOST:
+                    self._waiting[offer] = group[MOST:]
+                    group = group[:MOST]
+                refusals: Sequence[Exception | None]
+                try:
+                    refusals = await take([entry for entry, _ in group])
+                except Exception as error:  # a fault: each request answers for itself, and the next group may do well
+                    refusals = [error] * len(group)
+                for (_, done), refusal in zip(group, refusals, strict=True):
+                    if done.done():
+                        continue
+                    if refusal is None:
+                        done.set_result(None)
+                    else:
+                        done.set_exception(refusal)
         finally:
-            del self._flushing[offer.id]
-            for _, done in self._waiting.pop(offer.id, []):
+            del self._taking[offer]
+            for _, done in (*group, *self._waiting.pop(offer, [])):
                 done.cancel()
-
-    async def _hand_over(
-        self, offer: Offer, scope: Scope, group: list[tuple[models.Submission, asyncio.Future[None]]]
-    ) -> None:
-        try:
-            outcomes = await self._vault.accept_many(offer, scope, [_compact(submission) for submission, _ in group])
-        except PlacetError as error:
-            outcomes = [error] * len(group)
-        for (submission, done), outcome in zip(group, outcomes, strict=True):
-            if done.done():
-                continue
-            if isinstance(outcome, PlacetError):
-                done.set_exception(outcome)
-            elif outcome != submission.consent.id:
-                expected, found = to_hex(submission.consent.id), to_hex(outcome)
-                done.set_exception(StateError("the vault took another consent", expected=expected, found=found))
-            else:
-                done.set_result(None)
-
-
-def _compact(submission: models.Submission) -> Submission:
-    given = submission.enrolment
-    return Submission(
-        consent=CompactConsent.of(submission.consent),
-        signature=submission.signature,
-        enrolment=None if given is None else given.enrolment(),
-        opening=None if given is None else given.opening,
-    )

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from placet.core.errors import InputError, LimitError, PlacetError
 from placet.node.config import Limits
 from placet.node.problems import answer
-from placet.node.state import counters, insert_new
+from placet.node.state import counters, insert
 
 MINUTE = 60
 DAY = 86_400
@@ -85,14 +85,14 @@ def spend(connection: sa.Connection, now: int, *budgets: Budget) -> None:
     """Count one under each budget, in the caller's transaction; TooOften, which undoes it, if one is used up."""
     for budget in budgets:
         window = now // budget.seconds
-        expiry = (window + 2) * budget.seconds
-        insert_new(connection, counters, {"key": budget.key, "window": window, "count": 0, "expiry": expiry})
-        counted = connection.execute(
-            sa.update(counters)
-            .where(counters.c.key == budget.key, counters.c.window == window, counters.c.count < budget.allowed)
-            .values(count=counters.c.count + 1)
-        ).rowcount
-        if counted == 0:
+        entry = {"key": budget.key, "window": window, "count": 1, "expiry": (window + 2) * budget.seconds}
+        added = insert(connection, counters).values(entry)
+        counted = added.on_conflict_do_update(
+            index_elements=["key", "window"],
+            set_={"count": counters.c.count + 1},
+            where=counters.c.count < budget.allowed,
+        ).returning(counters.c.count)
+        if connection.execute(counted).first() is None:
             raise TooOften(budget.what, budget.allowed, budget.seconds, (window + 1) * budget.seconds - now)
 
 

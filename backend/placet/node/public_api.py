@@ -13,7 +13,7 @@ from placet.node import metrics, models
 from placet.node.auth import Institution, TheNode, client_of
 from placet.node.problems import problems
 from placet.node.service import Node
-from placet.node.state import batches, consents, withdrawals
+from placet.node.state import batches, consents, reading, withdrawals
 
 router = APIRouter(tags=["node"])
 _VAULT_SECONDS = 5.0
@@ -82,7 +82,7 @@ async def prometheus(node: TheNode, _: Institution) -> Response:
 
 
 def _metrics(node: Node) -> str:
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         by_status = connection.execute(sa.select(consents.c.status, sa.func.count()).group_by(consents.c.status)).all()
         by_batch = connection.execute(sa.select(batches.c.state, sa.func.count()).group_by(batches.c.state)).all()
         by_end = connection.execute(sa.select(withdrawals.c.state, sa.func.count()).group_by(withdrawals.c.state)).all()

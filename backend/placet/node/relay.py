@@ -21,7 +21,7 @@ from placet.node import consents as held
 from placet.node.limits import forget
 from placet.node.models import ConsentStatus
 from placet.node.service import Node
-from placet.node.state import batches, consents, now, withdrawals
+from placet.node.state import batches, consents, now, reading, withdrawals
 
 log = logging.getLogger("placet.node.relay")
 _LONGEST_PAUSE = 3_600
@@ -44,7 +44,7 @@ async def turn(node: Node) -> None:
 
 def form_batches(node: Node) -> int:
     """Put what is pending into one batch an offer, in one database transaction; the number of new batches."""
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         offers = connection.execute(sa.select(consents.c.offer).where(_waiting()).distinct()).scalars().all()
     ended = {bytes(offer): node.ended(bytes(offer)).keys() for offer in offers}
     with node.engine.begin() as connection:
@@ -101,7 +101,7 @@ def open_withdrawals(node: Node) -> list[sa.RowMapping]:
 
 def _due(node: Node, table: sa.Table, condition: sa.ColumnElement[bool]) -> list[sa.RowMapping]:
     asked = sa.select(table).where(condition, table.c.retry_at <= now()).order_by(table.c.created).limit(_GRANTS)
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         return list(connection.execute(asked).mappings())
 
 
@@ -202,7 +202,7 @@ def _prove(node: Node) -> None:
         for start in range(0, len(unproven), 500):
             asked = sa.select(consents.c.id, batches.c.root, batches.c.leaves).join_from(consents, batches)
             part = asked.where(consents.c.id.in_(unproven[start : start + 500]), batches.c.state == "anchored")
-            with node.engine.connect() as connection:
+            with reading(node.engine) as connection:
                 rows = connection.execute(part).all()
             for consent, root, leaves in rows:
                 proof = held.proof_of(bytes(leaves), bytes(consent))

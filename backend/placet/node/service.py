@@ -61,11 +61,12 @@ class Health:
 
 @dataclass
 class _Seen:
-    """What was asked of the index since it last moved."""
+    """What was asked of index and chain since the last block."""
 
     head: tuple[bytes, int] | None = None
     ended: dict[bytes, Mapping[bytes, DeadConsent]] = field(default_factory=dict)
     offers: Mapping[bytes, OfferMade] | None = None
+    openings: dict[bytes, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -130,6 +131,13 @@ class Node:
             seen.ended[offer] = self.index.dead(offer)
         return seen.ended[offer]
 
+    def openings(self, offer: bytes) -> int:
+        """How many jobs had opened on an offer by the last `sync`."""
+        seen = self._seen
+        if offer not in seen.openings:
+            seen.openings[offer] = self.chain.offer(offer).openings
+        return seen.openings[offer]
+
     def offers(self) -> Mapping[bytes, OfferMade]:
         """All offers on chain by id, as of the last `sync`."""
         seen = self._seen
@@ -192,7 +200,7 @@ def open_node(settings: NodeSettings) -> Node:
         sender=Sender(engine, chain, [keys.signer, keys.recorder]),
         calls=Calls(deployment),
         vault=vault,
-        intake=Intake(vault),
+        intake=Intake(),
         scopes=Scopes(settings.path(settings.scopes)),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),

@@ -123,6 +123,9 @@ uses = sa.Table(
 """Which of this node's jobs used a consent. `block` and `outcome` are the job's, as far as the chain tells."""
 
 
+_READING = "placet_reading"
+
+
 def open_engine(url: str) -> sa.Engine:
     """An engine on SQLite (WAL, foreign keys, waits for locks) or PostgreSQL; ConfigError for others."""
     try:
@@ -157,15 +160,25 @@ def _sqlite_settings(connection: sqlite3.Connection, _: object) -> None:
 
 def _sqlite_begin(connection: sa.Connection) -> None:
     # A deferred transaction that reads first can't wait for the write lock any more: SQLite fails it at once.
-    # So each one takes the lock when it begins, and none may be opened within another.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # So each one takes the lock when it begins, and none may be opened within another; but for those that only read.
+    only_reads = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+
+def reading(engine: sa.Engine) -> sa.Connection:
+    """A connection that only reads: on SQLite it waits for no writer."""
+    return engine.connect().execution_options(**{_READING: True})
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT of the connection's database, which knows `on_conflict…`."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
     """Insert a row unless its primary key is there already; whether it was new. On both databases without an error."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     key = table.primary_key.columns.values()[0]
-    added = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(key)
+    added = insert(connection, table).values(**values).on_conflict_do_nothing().returning(key)
     return connection.execute(added).first() is not None
 
 

@@ -10,7 +10,7 @@ from placet.chain import events
 from placet.node import consents as held
 from placet.node import models
 from placet.node.service import Node
-from placet.node.state import insert_new, now, uses
+from placet.node.state import insert, now, reading, uses
 
 RUNNING, SEALED = "running", "sealed"
 _ENDS: dict[type[events.Event], str] = {
@@ -23,17 +23,17 @@ _ENDS: dict[type[events.Event], str] = {
 
 def note_uses(engine: sa.Engine, job: bytes, attempt: int, consents: Iterable[bytes]) -> None:
     """Remember, before the rows are used, that an attempt of a job uses these consents. Again is nothing new."""
-    at = now()
-    with engine.begin() as connection:
-        for consent in consents:
-            entry = {"consent": consent, "job": job, "attempt": attempt, "at": at, "block": None, "outcome": RUNNING}
-            insert_new(connection, uses, entry)
+    entry = {"job": job, "attempt": attempt, "at": now(), "block": None, "outcome": RUNNING}
+    entries = [{"consent": consent, **entry} for consent in consents]
+    if entries:
+        with engine.begin() as connection:
+            connection.execute(insert(connection, uses).on_conflict_do_nothing(), entries)
 
 
 def follow(node: Node) -> None:
     """Write down how jobs that were still going have gone on."""
     going = sa.select(uses.c.job).where(uses.c.outcome.in_((RUNNING, SEALED))).distinct()
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         jobs = [bytes(job) for job in connection.execute(going).scalars()]
     for job in jobs:
         last = [event for event in node.index.job_events(job) if type(event) in _ENDS]
@@ -49,7 +49,7 @@ def of_consent(node: Node, consent: bytes, owner: bytes | None) -> models.Uses:
     if owner is not None and bytes(row["owner"]) != owner:
         raise held.unknown()
     asked = sa.select(uses).where(uses.c.consent == consent).order_by(uses.c.at, uses.c.job, uses.c.attempt)
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         rows = connection.execute(asked).mappings().all()
     return models.Uses(
         uses=[

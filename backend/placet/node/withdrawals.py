@@ -18,7 +18,7 @@ from placet.node import models, relay
 from placet.node.limits import DAY, MINUTE, Budget, spend
 from placet.node.models import ConsentStatus
 from placet.node.service import Node
-from placet.node.state import insert_new, now, withdrawals
+from placet.node.state import insert_new, now, reading, withdrawals
 
 
 def draft(node: Node, consent: bytes) -> models.WithdrawalDraft:
@@ -38,7 +38,7 @@ def accept(node: Node, identity: bytes, given: models.Withdrawal) -> models.Acce
     ended = node.ended(consent.offer.id).get(identity)
     if ended is not None:
         return models.Accepted(id=identity, status=ConsentStatus(ended.kind))
-    with node.engine.connect() as connection:
+    with reading(node.engine) as connection:
         if connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).first() is not None:
             return models.Accepted(id=identity, status=ConsentStatus.WITHDRAWING)
     node.demand_chain()

@@ -1,0 +1,131 @@
+"""Consents that arrive together are taken in together, and each is answered for itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from placet.core.signatures import Key
+from placet.core.values import to_hex
+from placet.node import uses
+from placet.node.intake import MOST, Intake
+from placet.node.state import consents, counters, create_tables, open_engine, reading
+
+from .conftest import Owner, Running
+
+TOGETHER = 24
+
+
+async def submissions(node: Running, count: int) -> list[dict[str, Any]]:
+    offer, _ = node.offer()
+    owners = [Owner(node.world, next(node.world.customers), Key()) for _ in range(count)]
+    return [owner.submission(await node.draft(owner, offer)) for owner in owners]
+
+
+async def statuses(node: Running, bodies: list[dict[str, Any]]) -> list[int]:
+    answers = await asyncio.gather(*(node.client.post("/v1/consents", json=body) for body in bodies))
+    return [answer.status_code for answer in answers]
+
+
+def stored(node: Running) -> int:
+    with reading(node.node.engine) as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(consents)).scalar_one())
+
+
+async def test_a_group_costs_one_call_and_two_commits(node: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies, calls, commits = await submissions(node, TOGETHER), [], []
+    honest = node.node.vault.accept_many
+
+    async def accept_many(*arguments: Any) -> Any:
+        calls.append(len(arguments[2]))
+        return await honest(*arguments)
+
+    monkeypatch.setattr(node.node.vault, "accept_many", accept_many)
+    event.listen(node.node.engine, "commit", commits.append)
+    assert await statuses(node, bodies) == [202] * TOGETHER
+    assert sum(calls) == stored(node) == TOGETHER
+    assert len(calls) <= TOGETHER // 2
+    assert len(commits) == 2 * len(calls)
+
+
+async def test_each_is_refused_for_itself_and_uses_nothing_up(node: Running) -> None:
+    bodies = await submissions(node, 3)
+    spoilt = {**bodies[1], "enrolment": {**bodies[1]["enrolment"], "opening": bodies[0]["enrolment"]["opening"]}}
+    assert await statuses(node, [bodies[0], spoilt, bodies[2]]) == [202, 422, 202]
+    offer, _ = node.offer()
+    owner = Owner(node.world, next(node.world.customers), Key())
+    many = [owner.submission(await node.draft(owner, offer)) for _ in range(8)]
+    allowed = node.settings.limits.consents_per_subject_day
+    assert sorted(await statuses(node, many)) == [202] * allowed + [429] * (8 - allowed)
+    with reading(node.node.engine) as connection:
+        counted = dict(connection.execute(sa.select(counters.c.key, counters.c.count)).all())
+    assert counted[f"owner:{owner.signer.hex()}"] == allowed
+    assert counted["consents"] == 2 + allowed == stored(node)
+
+
+async def test_a_fault_ends_its_group_only(node: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = await submissions(node, 4)
+
+    async def fault(*_: Any) -> Any:
+        raise RuntimeError("a mistake")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(node.node.vault, "accept_many", fault)
+        outcomes = await asyncio.gather(
+            *(node.client.post("/v1/consents", json=body) for body in bodies), return_exceptions=True
+        )
+        assert all(isinstance(o, RuntimeError) or o.status_code == 500 for o in outcomes)
+    assert stored(node) == 0
+    assert await statuses(node, bodies) == [202] * 4
+
+
+async def test_a_group_has_an_upper_size() -> None:
+    class Given:
+        class submission:  # noqa: N801
+            class consent:  # noqa: N801
+                class offer:  # noqa: N801
+                    id = bytes(32)
+
+    sizes: list[int] = []
+
+    async def take(group: Any) -> list[None]:
+        sizes.append(len(group))
+        await asyncio.sleep(0)
+        return [None] * len(group)
+
+    intake, entry = Intake(), Given()
+    await asyncio.gather(*(intake.enter(entry, take) for _ in range(2 * MOST + 10)))  # type: ignore[arg-type]
+    assert sum(sizes) == 2 * MOST + 10 and max(sizes) <= MOST
+
+
+def test_who_reads_waits_for_no_writer(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    create_tables(engine)
+    entry = {"key": "k", "window": 1, "count": 1, "expiry": 1}
+    with engine.begin() as writer:
+        writer.execute(sa.insert(counters).values(entry))
+        with reading(engine) as reader:
+            assert reader.execute(sa.select(counters)).all() == []
+    with reading(engine) as reader:
+        assert len(reader.execute(sa.select(counters)).all()) == 1
+    engine.dispose()
+
+
+def test_many_uses_are_noted_at_once_and_only_once(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    create_tables(engine)
+    used, statements = [number.to_bytes(32, "big") for number in range(3000)], []
+    event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
+    uses.note_uses(engine, bytes(32), 1, used)
+    uses.note_uses(engine, bytes(32), 1, [*used[:5]])
+    uses.note_uses(engine, bytes(32), 2, [])
+    assert len([s for s in statements if s.startswith("INSERT")]) == 2
+    with reading(engine) as connection:
+        rows = connection.execute(sa.text("SELECT consent FROM node_uses")).scalars().all()
+    assert sorted(map(to_hex, rows)) == sorted(map(to_hex, used))
+    engine.dispose()
