@@ -1,7 +1,7 @@
 """The job `asset-view` over a folder of your own files, on a consortium of this machine.
 
 Every institution in `mapping.toml` gets a node and a vault, every consenting person a code of the enrolling
-service and a key for each consent. A bad file is refused before anything is started, and nothing is written unless the
+service and a key for each consent. A bad file is refused before anything is started; the result is written only if the
 audit says `intact`.
 """
 

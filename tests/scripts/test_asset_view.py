@@ -86,7 +86,7 @@ def split(home: Path, people: int) -> dict[str, str]:
     for file, amounts in held.items():
         write_table(home / "town" / file, ("client", "balance"), list(amounts.items()))
     ids = [row["ID"] for row in rows]
-    customers, consenting = [one for one in ids if int(one) % 7], {one for one in ids if int(one) % 9 < 4}
+    customers, consenting = [one for one in ids if int(one) % 50], {one for one in ids if int(one) % 9 < 4}
     write_table(home / "town" / "customers.csv", ("ID",), [(one,) for one in reversed(customers)])
     write_table(home / "town" / "consents.csv", ("person",), [(one,) for one in sorted(consenting)])
     return {
