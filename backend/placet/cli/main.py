@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli import audit, chain, doctor, erasure, identity, jobs, keys, offers, owner, setup, trust
+from placet.cli import audit, batches, chain, doctor, erasure, identity, jobs, keys, offers, owner, setup, trust
 from placet.cli.output import Commands
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ app.command("node")(setup.node)
 app.add_typer(setup.vault, name="vault")
 app.command("doctor")(doctor.doctor)
 app.add_typer(offers.commands, name="offer")
+app.add_typer(batches.commands, name="batch")
 app.command("grant")(offers.grant)
 app.command("revoke")(offers.revoke)
 app.command("erase")(erasure.erase)

@@ -41,6 +41,35 @@ def batch_root(leaves: Sequence[bytes]) -> bytes:
     return batch_levels(leaves)[-1][0]
 
 
+class BatchTree:
+    """The batch tree's root over subtrees of one size, a power of two (only the last may be smaller), one by one."""
+
+    def __init__(self, nodes: Sequence[tuple[int, bytes]] = ()) -> None:
+        self._nodes = list(nodes)
+
+    def add(self, node: bytes) -> None:
+        """The next subtree's node, to the right of all before."""
+        size = 1
+        while self._nodes and self._nodes[-1][0] == size:
+            node = _pair(self._nodes.pop()[1], node)
+            size *= 2
+        self._nodes.append((size, node))
+
+    @property
+    def nodes(self) -> tuple[tuple[int, bytes], ...]:
+        """All that has to be kept to go on later: complete subtrees, from left to right, with their sizes."""
+        return tuple(self._nodes)
+
+    def root(self) -> bytes:
+        """InputError if nothing was added."""
+        if not self._nodes:
+            raise InputError("a batch has at least one consent", expected="one leaf or more", found=0)
+        node = self._nodes[-1][1]
+        for _, left in reversed(self._nodes[:-1]):
+            node = _pair(left, node)
+        return node
+
+
 def batch_proof(levels: list[list[bytes]], index: int) -> list[bytes]:
     """Siblings from leaf `index` up to the root."""
     proof = []

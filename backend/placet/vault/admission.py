@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from placet.core.batch_file import Line
 from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
@@ -31,6 +32,11 @@ class Submission(Value):
     signature: Signature
     enrolment: Enrolment | None = None
     opening: EnrolmentOpening | None = None
+
+    @classmethod
+    def of_line(cls, line: Line) -> Submission:
+        """A batch file's line."""
+        return cls(consent=line.consent(), signature=line.signature, enrolment=line.proof(), opening=line.opened())
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,18 @@ def _demand_enrolled(submission: Submission, situation: Situation) -> None:
     Verifiers(frozenset()).demand("the enrolment", enrolment.enroller, digest, enrolment.signature)
     if opening.commitment != enrolment.subject:
         raise ConsentError("the opening does not open the enrolment", code="consent.opening")
+    _demand_known(opening, situation)
+
+
+def admit_checked(identity: bytes, submission: Submission, situation: Situation) -> None:
+    """What is left to check of a person's consent whose words, signatures and enrolment are known to be good."""
+    if submission.opening is None:
+        raise ConsentError("a person's consent needs an enrolment and its opening", code="consent.unenrolled")
+    _demand_known(submission.opening, situation)
+    _demand_alive(identity, submission.consent, situation)
+
+
+def _demand_known(opening: EnrolmentOpening, situation: Situation) -> None:
     if not situation.knows(opening.subject):
         raise ConsentError("the dataset has no row of this person", code="consent.subject")
 

@@ -10,6 +10,7 @@ from placet.chain.index import Index
 from placet.vault.config import VaultSettings
 from placet.vault.database import open_engine
 from placet.vault.endpoint import Endpoint
+from placet.vault.server import alone
 from placet.vault.service import Vault
 from placet.vault.setup import opened
 
@@ -34,3 +35,10 @@ def open_vault(settings: VaultSettings) -> Iterator[Vault]:
             )
     finally:
         index_engine.dispose()
+
+
+@contextlib.contextmanager
+def open_alone(settings: VaultSettings) -> Iterator[Vault]:
+    """The vault of a folder that is not being served; StateError if it is."""
+    with alone(settings.socket_path), open_vault(settings) as vault:
+        yield vault

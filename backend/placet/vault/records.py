@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -108,16 +108,30 @@ class Records:
 
     def add(self, offer: bytes, accepted: Mapping[bytes, Record]) -> None:
         """Store accepted consents by id; those already here stay as they are."""
+        if accepted:
+            with self._engine.begin() as connection:
+                self._insert(connection, offer, accepted)
+            if offer in self._candidates:
+                fresh = {consent: Candidate.of(consent, record) for consent, record in accepted.items()}
+                self._candidates[offer] = fresh | self._candidates[offer]
+
+    def add_batch(self, offer: bytes, root: bytes, parts: Iterable[Mapping[bytes, Record]]) -> None:
+        """Store a batch's consents and leaves in one transaction: nothing of it if `parts` raises."""
+        leaves = bytearray()
+        with self._engine.begin() as connection:
+            for accepted in parts:
+                self._insert(connection, offer, accepted)
+                leaves += b"".join(accepted)
+            statement = sqlite.insert(BATCHES).values(offer=offer, root=root, leaves=bytes(leaves))
+            connection.execute(statement.on_conflict_do_nothing())
+        self._candidates.pop(offer, None)
+
+    def _insert(self, connection: sa.Connection, offer: bytes, accepted: Mapping[bytes, Record]) -> None:
         values = [
             {"consent": consent, "offer": offer, "sealed": self._seal_record(offer, consent, record)}
             for consent, record in accepted.items()
         ]
-        if values:
-            with self._engine.begin() as connection:
-                connection.execute(sqlite.insert(CONSENTS).on_conflict_do_nothing(), values)
-            if offer in self._candidates:
-                fresh = {consent: Candidate.of(consent, record) for consent, record in accepted.items()}
-                self._candidates[offer] = fresh | self._candidates[offer]
+        connection.execute(sqlite.insert(CONSENTS).on_conflict_do_nothing(), values)
 
     def candidates(self, offer: bytes) -> dict[bytes, Candidate]:
         """All accepted consents of an offer by id. Opened once, then kept in memory without anything personal."""

@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +155,17 @@ def _demand_peer(connection: socket.socket, uids: set[int]) -> None:
 
 
 @contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """StateError if another process serves the socket; none does while in the block."""
+    with path.with_name(path.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StateError("another vault serves this socket", found=path, remedy="stop it first") from None
+        yield
+
+
+@contextlib.contextmanager
 def _listener(path: Path, *, shared: bool) -> Any:
     """A bound socket of mode 0600 (0666 if `shared`: then each peer's user is checked); one vault a socket."""
     if len(os.fsencode(path)) > _MAX_PATH:
@@ -168,11 +179,7 @@ def _listener(path: Path, *, shared: bool) -> Any:
         raise ConfigError(
             "this system can't tell who connects", remedy="run node and vault as one user: leave node_uid out"
         )
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StateError("another vault serves this socket", found=path, remedy="stop it first") from None
+    with alone(path):
         path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             before = os.umask(0o177)

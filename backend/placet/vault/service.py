@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from placet.core.batch_file import accepted_enrollers, at_line, decode_line
 from placet.core.consent import (
     CompactConsent,
     Consent,
@@ -32,9 +33,11 @@ from placet.core.evidence import Batch, Leaf, NamedConsent
 from placet.core.merkle import batch_root
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import ZERO32, to_hex
+from placet.core.wording import Wording
 from placet.vault import gate
-from placet.vault.admission import Situation, Submission, Wording, admit, demand_offer
+from placet.vault.admission import Situation, Submission, admit, admit_checked, demand_offer
 from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
+from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.lawful import NEVER, choose, first_batches, root_of
 from placet.vault.records import Bound, Record, Records, RowLeaf, StoredSet
 from placet.vault.schema import DatasetInfo
@@ -89,22 +92,8 @@ class Vault:
 
     def accept_many(self, offer: Offer, scope: Scope, submissions: Sequence[Submission]) -> list[bytes | PlacetError]:
         with self._lock:
-            now = self._chain.look(thorough=False)
-            dataset = self._serve(offer, scope)
+            dataset, situation = self._situation(offer, scope)
             wording = Wording(offer, scope, self._trust.name)
-            subjects = self._tables.subjects(dataset.name)
-            situation = Situation(
-                facts=self._chain.offer(offer.id),
-                scope=scope,
-                names=self._trust.name,
-                enrollers=self._enrollers(scope),
-                institution=self._institution,
-                domain=self._deployment.consents,
-                verifiers=self._chain.verifiers,
-                now=now.time,
-                dead=self._chain.dead(offer.id),
-                knows=lambda subject: self._tables.tag(dataset.name, subject) in subjects,
-            )
             outcomes: list[bytes | PlacetError] = []
             accepted: dict[bytes, Record] = {}
             for submission in submissions:
@@ -113,25 +102,60 @@ class Vault:
                 except (ConsentError, SignatureError, InputError) as error:
                     outcomes.append(error)
                     continue
-                opening = submission.opening
-                accepted[identity] = Record(
-                    consent=submission.consent,
-                    signature=submission.signature,
-                    enrolment=submission.enrolment,
-                    opening=opening,
-                    subject=None if opening is None else self._tables.tag(dataset.name, opening.subject),
-                )
+                accepted[identity] = self._record(submission, dataset)
                 outcomes.append(identity)
             self._records.add(offer.id, accepted)
         log.info("accepted %d of %d consents to offer %s", len(accepted), len(submissions), to_hex(offer.id))
         return outcomes
 
-    def _enrollers(self, scope: Scope) -> frozenset[bytes]:
-        """Those whom both the scope and this vault's own trust list name. The provider's own word counts only where
-        neither names anybody: else who has the node's keys could invent a person for every row."""
-        if scope.enrollers or self._trust.enrollers:
-            return frozenset(who for who in scope.enrollers if self._trust.is_enroller(who))
-        return frozenset({self._institution})
+    def take_batch(self, reader: BatchReader, tell: Callable[[int], None], processes: int = 0) -> None:
+        """Check all of a batch file and take it in, all or nothing. InputError names a line that may not come in."""
+        header = reader.header
+        with self._lock, BatchCheck(header, self._deployment, self._trust, processes) as check:
+            dataset, situation = self._situation(header.offer, header.scope)
+
+            def parts() -> Iterator[dict[bytes, Record]]:
+                for chunk in check.run(reader):
+                    accepted: dict[bytes, Record] = {}
+                    for place, (identity, raw) in enumerate(zip(chunk.ids, chunk.lines, strict=True)):
+                        submission = Submission.of_line(decode_line(raw))
+                        try:
+                            admit_checked(identity, submission, situation)
+                        except ConsentError as error:
+                            raise at_line(chunk.first + place, error) from None
+                        accepted[identity] = self._record(submission, dataset)
+                    yield accepted
+                    tell(chunk.progress.lines)
+
+            self._records.add_batch(header.offer.id, header.root, parts())
+        log.info("took in batch %s: %d consents", to_hex(header.root), header.count)
+
+    def _record(self, submission: Submission, dataset: DatasetInfo) -> Record:
+        opening = submission.opening
+        return Record(
+            consent=submission.consent,
+            signature=submission.signature,
+            enrolment=submission.enrolment,
+            opening=opening,
+            subject=None if opening is None else self._tables.tag(dataset.name, opening.subject),
+        )
+
+    def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, Situation]:
+        now = self._chain.look(thorough=False)
+        dataset = self._serve(offer, scope)
+        subjects = self._tables.subjects(dataset.name)
+        return dataset, Situation(
+            facts=self._chain.offer(offer.id),
+            scope=scope,
+            names=self._trust.name,
+            enrollers=accepted_enrollers(scope, self._trust),
+            institution=self._institution,
+            domain=self._deployment.consents,
+            verifiers=self._chain.verifiers,
+            now=now.time,
+            dead=self._chain.dead(offer.id),
+            knows=lambda subject: self._tables.tag(dataset.name, subject) in subjects,
+        )
 
     def _serve(self, offer: Offer, scope: Scope) -> DatasetInfo:
         dataset = self._tables.by_id(offer.dataset)

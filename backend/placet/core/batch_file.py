@@ -1,0 +1,257 @@
+"""A batch file: signed consents to one offer under a Merkle root, one a line, ascending by consent id.
+
+Every line is canonical JSON, the first one a header. Since a line has one spelling only, it is read by its pattern:
+whatever else JSON could say is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from placet.core.consent import (
+    NO_ENROLMENT,
+    CompactConsent,
+    Enrolment,
+    EnrolmentOpening,
+    Offer,
+    Scope,
+    enrolment_hash,
+    subject_commitment,
+)
+from placet.core.eip712 import Domain
+from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
+from placet.core.hashing import canonical, document_bytes
+from placet.core.signatures import Verifiers
+from placet.core.trust import TrustList
+from placet.core.values import Bytes32, Value, parse, to_hex
+from placet.core.wording import Wording
+
+MAX_HEADER = 65_536
+MAX_LINE = 4_096
+"""Bytes of a line without its line feed."""
+MAX_COUNT = 2**32 - 1
+CHUNK = 256
+"""Lines that are checked at a time: a power of two, so that a full chunk is a whole subtree of the batch tree."""
+
+
+class BatchHeader(Value):
+    """A batch file's first line. `count` is the number of lines that follow."""
+
+    type: Literal["placet.batch"] = "placet.batch"
+    version: Literal[1] = 1
+    offer: Offer
+    scope: Scope
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)]
+    root: Bytes32
+
+    @classmethod
+    def of_line(cls, line: bytes) -> BatchHeader:
+        """InputError unless this is such a header in canonical JSON."""
+        header = parse(cls, line, limit=MAX_HEADER, what="the batch file's header")
+        if document_bytes(header) != line:
+            raise InputError("the batch file's header is not in its one form", expected="canonical JSON (RFC 8785)")
+        return header
+
+
+def accepted_enrollers(scope: Scope, trust: TrustList) -> frozenset[bytes]:
+    """Those whom both the scope and the trust list name. The provider's own word counts only where neither names
+    anybody: else who has the node's keys could invent a person for every row."""
+    if scope.enrollers or trust.enrollers:
+        return frozenset(who for who in scope.enrollers if trust.is_enroller(who))
+    return frozenset({scope.provider})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A person's consent with its signature, its enrolment and, for the provider's vault alone, what opens that."""
+
+    owner: bytes
+    not_before: int
+    not_after: int
+    first_opening: int
+    uses: int
+    enrolment: bytes
+    salt: bytes
+    signature: bytes
+    enroller: bytes
+    enrolled: bytes
+    """The enroller's signature."""
+    opening: tuple[str, bytes] | None
+    """Subject and salt."""
+
+    def __repr__(self) -> str:
+        return "Line(…)"
+
+    def consent(self) -> CompactConsent:
+        return CompactConsent(
+            owner=self.owner,
+            not_before=self.not_before,
+            not_after=self.not_after,
+            first_opening=self.first_opening,
+            uses=self.uses,
+            enrolment=self.enrolment,
+            salt=self.salt,
+        )
+
+    def encode(self) -> bytes:
+        """The line as it stands in the file, without its line feed."""
+        document: dict[str, object] = {
+            "consent": self.consent().to_json(),
+            "enrolment": self.proof().to_json(),
+            "signature": to_hex(self.signature),
+        }
+        if self.opening is not None:
+            document["opening"] = {"subject": self.opening[0], "salt": to_hex(self.opening[1])}
+        return canonical(document)
+
+    def proof(self) -> Enrolment:
+        return Enrolment(enroller=self.enroller, subject=self.enrolment, signature=self.enrolled)
+
+    def opened(self) -> EnrolmentOpening | None:
+        return None if self.opening is None else EnrolmentOpening(subject=self.opening[0], salt=self.opening[1])
+
+
+def _hex(size: int) -> str:
+    return f'"0x([0-9a-f]{{{2 * size}}})"'
+
+
+_NUMBER = "(0|[1-9][0-9]{0,14})"
+_SIGNED = '"0x([0-9a-f]{128}|[0-9a-f]{130})"'
+_PATTERN = re.compile(
+    rf'{{"consent":{{"enrolment":{_hex(32)},"first_opening":{_NUMBER},"not_after":{_NUMBER},"not_before":{_NUMBER},'
+    rf'"owner":"0x([0-9a-f]{{40}}|[0-9a-f]{{168}})","salt":{_hex(32)},"uses":{_NUMBER}}},'
+    rf'"enrolment":{{"enroller":{_hex(20)},"signature":{_SIGNED},"subject":{_hex(32)}}},'
+    rf'(?:"opening":{{"salt":{_hex(32)},"subject":("(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])+")}},)?'
+    rf'"signature":{_SIGNED}}}'.encode()
+)
+_TEXT = TypeAdapter(Annotated[str, Field(min_length=1, max_length=256)])
+
+
+def decode_line(raw: bytes) -> Line:
+    """A line of the file, without its line feed. LimitError or InputError if it is anything else."""
+    if len(raw) > MAX_LINE:
+        raise LimitError("the line is too long", expected=f"at most {MAX_LINE} bytes", found=len(raw))
+    match = _PATTERN.fullmatch(raw)
+    if match is None:
+        raise InputError(
+            "not a consent in its one form",
+            expected="canonical JSON of consent, enrolment, opening if it is there, and signature",
+            remedy="docs/formats.md, “Batch files”",
+            code="batch.line",
+        )
+    enrolment, first, after, before, owner, salt, uses, enroller, enrolled, subject, key, name, signature = (
+        match.groups()
+    )
+    if subject != enrolment:
+        raise ConsentError("the enrolment is not the one in the consent", code="consent.enrolment")
+    numbers = int(before), int(after), int(first), int(uses)
+    if numbers[0] >= 2**48 or numbers[1] >= 2**48 or numbers[2] >= 2**32 or not 1 <= numbers[3] < 2**32:
+        raise InputError("a number of the consent is out of range", code="batch.line")
+    opening = None if key is None else (_subject(name), bytes.fromhex(key.decode()))
+    unhex = bytes.fromhex
+    return Line(
+        unhex(owner.decode()),
+        *numbers,
+        unhex(enrolment.decode()),
+        unhex(salt.decode()),
+        unhex(signature.decode()),
+        unhex(enroller.decode()),
+        unhex(enrolled.decode()),
+        opening,
+    )
+
+
+def _subject(raw: bytes) -> str:
+    try:
+        subject = _TEXT.validate_json(raw)
+    except ValidationError:
+        raise InputError("the opening's subject is no text of 1 to 256 characters", code="batch.line") from None
+    if canonical(subject) != raw:
+        raise InputError("the opening's subject is not in its one form", expected="canonical JSON", code="batch.line")
+    return subject
+
+
+class LineCheck:
+    """What makes a line good: pure, and in the order of `demand`. ConsentError where offer and scope do not fit."""
+
+    def __init__(self, offer: Offer, scope: Scope, domain: Domain, p256: frozenset[bytes], trust: TrustList) -> None:
+        if not scope.personal:
+            raise ConsentError("a batch holds persons' consents", expected="a scope of personal data")
+        self._wording = Wording(offer, scope, trust.name)
+        self._domain = domain
+        self._verifiers = Verifiers(p256)
+        self._enrollers = accepted_enrollers(scope, trust)
+
+    def demand(self, line: Line) -> bytes:
+        """The consent's id. The enroller is one of the offer's; the opening, where it is there, opens the enrolment;
+        the owner signed exactly the words that follow from the offer; the enroller signed for this owner's key."""
+        if line.enrolment == NO_ENROLMENT:
+            raise ConsentError("a person's consent needs an enrolment", code="consent.unenrolled")
+        if line.enroller not in self._enrollers:
+            raise ConsentError(
+                "the offer does not accept this enroller",
+                expected="an enroller that the offer's scope and the trust list name",
+                found=to_hex(line.enroller),
+                code="consent.enroller",
+            )
+        if line.opening is not None and subject_commitment(*line.opening) != line.enrolment:
+            raise ConsentError("the opening does not open the enrolment", code="consent.opening")
+        identity = self.identity(line)
+        digest = self._domain.digest
+        self._verifiers.demand("the consent", line.owner, digest(identity), line.signature)
+        enrolled = digest(enrolment_hash(line.owner, line.enrolment))
+        self._verifiers.demand("the enrolment", line.enroller, enrolled, line.enrolled)
+        return identity
+
+    def identity(self, line: Line) -> bytes:
+        """The consent's id alone, without any check of signatures."""
+        return self._wording.identity(
+            line.owner,
+            line.not_before,
+            line.not_after,
+            line.first_opening,
+            line.uses,
+            line.enrolment,
+            line.salt,
+        )
+
+
+def at_line(number: int, error: PlacetError) -> InputError:
+    """An error as that of a line, counted as editors do: the header is line 1."""
+    return InputError(
+        f"line {number}: {error.message}",
+        expected=error.expected,
+        found=error.found,
+        remedy=error.remedy,
+        code=error.code,
+    )
+
+
+def check_chunk(check: LineCheck, lines: Sequence[bytes], first: int) -> list[bytes]:
+    """The consent ids of some lines, the first being number `first`. InputError names the first bad one."""
+    ids: list[bytes] = []
+    for place, raw in enumerate(lines):
+        try:
+            identity = check.demand(decode_line(raw))
+            if ids:
+                demand_above(ids[-1], identity)
+        except PlacetError as error:
+            raise at_line(first + place, error) from None
+        ids.append(identity)
+    return ids
+
+
+def demand_above(last: bytes, identity: bytes) -> None:
+    """InputError unless consent ids ascend."""
+    if last >= identity:
+        raise InputError(
+            "a consent stands twice" if last == identity else "the consents are not in ascending order of their ids",
+            expected=f"an id above {to_hex(last)}",
+            found=to_hex(identity),
+            code="batch.order",
+        )

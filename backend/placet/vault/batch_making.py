@@ -1,0 +1,58 @@
+"""Making a batch file out of signed consents in any order, in memory of some 50 bytes a consent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from placet.core.batch_file import MAX_COUNT, MAX_LINE, BatchHeader, LineCheck, at_line, decode_line
+from placet.core.consent import Offer, Scope
+from placet.core.errors import ConfigError, InputError, PlacetError
+from placet.core.hashing import document_bytes
+from placet.core.merkle import batch_root
+
+
+def make_batch(check: LineCheck, offer: Offer, scope: Scope, source: BinaryIO, out: Path) -> BatchHeader:
+    """Write the batch file `out`, which must not exist, whole or not at all. InputError names a line that is no
+    consent, or the same as another."""
+    ids, starts = _places(check, source)
+    if not starts:
+        raise InputError("a batch has at least one consent", expected="one line or more", found=0)
+    order = np.argsort(np.frombuffer(ids, dtype="S32"), kind="stable").tolist()
+    leaves = [bytes(ids[32 * place : 32 * place + 32]) for place in order]
+    for one, other, place in zip(leaves, leaves[1:], order[1:], strict=False):
+        if one == other:
+            raise InputError(f"line {place + 1}: a consent stands twice", code="batch.order")
+    header = BatchHeader(offer=offer, scope=scope, count=len(leaves), root=batch_root(leaves))
+    fresh = out.with_name(f".{out.name}.new")
+    if out.exists():
+        raise ConfigError("the file can't be made", expected="no file yet", found=out)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=1 << 20) as sink:
+        sink.write(document_bytes(header) + b"\n")
+        for place in order:
+            source.seek(starts[place])
+            sink.write(source.readline(MAX_LINE + 1))
+        sink.flush()
+        os.fsync(sink.fileno())
+    fresh.rename(out)
+    return header
+
+
+def _places(check: LineCheck, source: BinaryIO) -> tuple[bytearray, list[int]]:
+    ids, starts, at = bytearray(), list[int](), 0
+    while raw := source.readline(MAX_LINE + 1):
+        number = len(starts) + 1
+        try:
+            if not raw.endswith(b"\n"):
+                raise InputError("too long, or without a line feed", expected=f"at most {MAX_LINE} bytes and one")
+            if number > MAX_COUNT:
+                raise InputError("too many consents for one batch", expected=f"at most {MAX_COUNT}")
+            ids += check.identity(decode_line(raw[:-1]))
+        except PlacetError as error:
+            raise at_line(number, error) from None
+        starts.append(at)
+        at += len(raw)
+    return ids, starts

@@ -1,0 +1,172 @@
+"""tests/vectors/batch.json: what docs/formats.md says of batch files, written a second time from the document, without
+the package. Run this file to write the vectors anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from eth_hash.auto import keccak
+
+FILE = Path(__file__).resolve().parents[1] / "vectors" / "batch.json"
+PURPOSE = "https://w3id.org/dpv#CreditChecking"
+CHAIN = 31337
+REGISTRY = "0x" + "c0" * 20
+NAMES = {"0x" + "a1" * 20: "First Bank", "0x" + "b2" * 20: "Credit House"}
+TYPES = {
+    "Consent": "bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,"
+    "Details details",
+    "Offer": "bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope",
+    "Details": "string dataset,string consumer,string purpose,string columns,string output,string parties,"
+    "bytes32 notice,bytes32 enrolment,bytes32 salt",
+    "Enrolment": "bytes owner,bytes32 subject",
+}
+SUBJECTS = ("customer-1", "Zoë Ångström", 'with "quotes" and \\', "customer-4", "customer-5")
+
+
+def canonical(value: Any) -> str:
+    """RFC 8785 for what occurs here: ASCII keys, no floats."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def sha(*parts: bytes) -> str:
+    return "0x" + hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def raw(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def digest(primary: str, message: dict[str, Any]) -> Any:
+    types = {
+        name: [dict(zip(("type", "name"), f.split(), strict=True)) for f in fields.split(",")]
+        for name, fields in TYPES.items()
+    }
+    used = {"Consent": ("Consent", "Offer", "Details"), "Enrolment": ("Enrolment",)}[primary]
+    domain = {"name": "Placet Consent", "version": "1", "chainId": CHAIN, "verifyingContract": REGISTRY}
+    return encode_typed_data(domain, {name: types[name] for name in used}, message)
+
+
+def sign(number: int, signable: Any) -> str:
+    return "0x" + bytes(Account.sign_message(signable, number.to_bytes(32, "big")).signature).hex()
+
+
+def address(number: int) -> str:
+    return str(Account.from_key(number.to_bytes(32, "big")).address).lower()
+
+
+def root(leaves: list[bytes]) -> bytes:
+    while len(leaves) > 1:
+        pairs = [leaves[i : i + 2] for i in range(0, len(leaves), 2)]
+        leaves = [keccak(b"".join(sorted(pair))) if len(pair) == 2 else pair[0] for pair in pairs]
+    return leaves[0]
+
+
+def reference() -> dict[str, Any]:
+    provider, consumer = NAMES
+    enroller = address(99)
+    scope = {
+        "type": "placet.scope",
+        "version": 1,
+        "title": "Accounts",
+        "provider": provider,
+        "purpose": PURPOSE,
+        "columns": ["customer", "balance"],
+        "output": "total",
+        "smallest_group": 1,
+        "recipes": ["asset-view"],
+        "parties": [provider, consumer],
+        "enrollers": [enroller],
+        "personal": True,
+        "salt": "0x" + "05" * 32,
+    }
+    offer = {
+        "dataset": "0x" + "d5" * 32,
+        "consumer": consumer,
+        "purpose": "0x" + keccak(PURPOSE.encode()).hex(),
+        "operations": 3,
+        "scope": sha(canonical(scope).encode()),
+    }
+    lines = []
+    for number, subject in enumerate(SUBJECTS, 1):
+        salt = "0x" + f"{number:02x}" * 32
+        before, after, uses = 1_800_000_000 + number, 1_900_000_000, number
+        commitment = sha(b"placet.subject/1", raw(salt), subject.encode())
+        notice = (
+            "You allow First Bank to let your data in “Accounts” be used for Credit House.\n"
+            "Which data: customer, balance.\n"
+            f"What for: checking creditworthiness ({PURPOSE}).\n"
+            "How: matching records (private set intersection), computing on secret shares; recipe asset-view.\n"
+            "What Credit House gets: one total per person over all parties.\n"
+            "Institutions that take part: First Bank, Credit House.\n"
+            f"From 2027-01-15 08:00:0{number} UTC until 2030-03-17 17:46:40 UTC, "
+            f"at most {uses} time{'s' * (uses > 1)}.\n"
+            "You can withdraw at any time. A computation that has already been sealed is not undone by it.\n"
+            "On the public chain this consent is a number that leads back to nobody."
+        )
+        owner = address(number)
+        message = {
+            "owner": raw(owner),
+            "offer": {**offer, **{name: raw(offer[name]) for name in ("dataset", "purpose", "scope")}},
+            "notBefore": before,
+            "notAfter": after,
+            "firstOpening": 0,
+            "uses": uses,
+            "details": {
+                "dataset": "Accounts, kept by First Bank",
+                "consumer": "Credit House",
+                "purpose": f"checking creditworthiness ({PURPOSE})",
+                "columns": "customer, balance",
+                "output": "one total per person over all parties",
+                "parties": "First Bank, Credit House",
+                "notice": hashlib.sha256(notice.encode()).digest(),
+                "enrolment": raw(commitment),
+                "salt": raw(salt),
+            },
+        }
+        consent = digest("Consent", message)
+        enrolled = digest("Enrolment", {"owner": raw(owner), "subject": raw(commitment)})
+        line = {
+            "consent": {
+                "owner": owner,
+                "not_before": before,
+                "not_after": after,
+                "first_opening": 0,
+                "uses": uses,
+                "enrolment": commitment,
+                "salt": salt,
+            },
+            "enrolment": {"enroller": enroller, "subject": commitment, "signature": sign(99, enrolled)},
+            "signature": sign(number, consent),
+        }
+        if number != 4:
+            line["opening"] = {"subject": subject, "salt": salt}
+        lines.append((consent.body, canonical(line)))
+    lines.sort()
+    tree = root([body for body, _ in lines])
+    header = {
+        "type": "placet.batch",
+        "version": 1,
+        "offer": offer,
+        "scope": scope,
+        "count": len(lines),
+        "root": "0x" + tree.hex(),
+    }
+    return {
+        "about": "A batch file (docs/formats.md, “Batch files”): its lines as text, and their consent ids.",
+        "chain_id": CHAIN,
+        "consent_registry": REGISTRY,
+        "names": NAMES,
+        "enrollers": [enroller],
+        "file": [canonical(header), *(line for _, line in lines)],
+        "ids": ["0x" + body.hex() for body, _ in lines],
+    }
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(reference(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

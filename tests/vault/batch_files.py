@@ -1,0 +1,49 @@
+"""Batch files for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from placet.core.batch_file import BatchHeader, Line
+from placet.core.hashing import document_bytes
+from placet.core.merkle import batch_root
+from placet.vault.admission import Submission
+
+
+def line_of(submission: Submission) -> Line:
+    consent, enrolment, opening = submission.consent, submission.enrolment, submission.opening
+    assert enrolment is not None
+    return Line(
+        owner=consent.owner,
+        not_before=consent.not_before,
+        not_after=consent.not_after,
+        first_opening=consent.first_opening,
+        uses=consent.uses,
+        enrolment=consent.enrolment,
+        salt=consent.salt,
+        signature=submission.signature,
+        enroller=enrolment.enroller,
+        enrolled=enrolment.signature,
+        opening=None if opening is None else (opening.subject, opening.salt),
+    )
+
+
+def made(world: Any, subjects: list[str], **changes: Any) -> dict[bytes, Line]:
+    """Good lines by consent id, ascending."""
+    found = [world.consent(subject, **changes) for subject in subjects]
+    return {full.id: line_of(submission) for full, submission in sorted(found, key=lambda one: one[0].id)}
+
+
+def header_of(world: Any, ids: list[bytes], **changes: Any) -> BatchHeader:
+    fields = {"offer": world.offer, "scope": world.scope, "count": len(ids), "root": batch_root(sorted(ids)), **changes}
+    return BatchHeader(**fields)
+
+
+def write(path: Path, header: BatchHeader, lines: list[bytes]) -> Path:
+    path.write_bytes(b"".join(line + b"\n" for line in (document_bytes(header), *lines)))
+    return path
+
+
+def file_of(world: Any, path: Path, lines: dict[bytes, Line]) -> Path:
+    return write(path, header_of(world, list(lines)), [line.encode() for line in lines.values()])

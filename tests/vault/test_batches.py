@@ -1,0 +1,269 @@
+"""A batch file as it is checked and taken in: every kind of bad line, interruptions, changes, all or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+from click.testing import Result
+from typer.testing import CliRunner
+
+from placet.cli.main import app
+from placet.core.batch_file import CHUNK, LineCheck, check_chunk
+from placet.core.errors import InputError, PlacetError, StateError
+from placet.core.hashing import document_bytes
+from placet.core.merkle import batch_root
+from placet.core.signatures import Key, P256Key, Verifiers
+from placet.vault.admission import Submission
+from placet.vault.batches import BatchCheck, BatchReader, Progress
+from placet.vault.database import BATCHES, CONSENTS
+from placet.vault.server import alone
+
+from .batch_files import file_of, header_of, made, write
+
+
+def check_of(world) -> LineCheck:
+    p256 = frozenset((world.deployment.p256_verifier.address,))
+    return LineCheck(world.offer, world.scope, world.deployment.consents, p256, world.trust)
+
+
+def run(world, path: Path, progress: Progress | None = None) -> Progress:
+    with path.open("rb") as file:
+        reader = BatchReader(file)
+        with BatchCheck(reader.header, world.deployment, world.trust, 1) as check:
+            return [chunk.progress for chunk in check.run(reader, progress)][-1]
+
+
+def p256_owner(world) -> P256Key:
+    key = P256Key(world.deployment.p256_verifier.address)
+    key.address = key.signer  # type: ignore[attr-defined]
+    return key
+
+
+def flip(raw: bytes, place: int = -1) -> bytes:
+    changed = bytearray(raw)
+    changed[place] ^= 1
+    return bytes(changed)
+
+
+BAD = {
+    "owner's signature": ({"signature": lambda line: flip(line.signature, 5)}, "signature"),
+    "another's signature": ({"signature": lambda _: Key().sign(bytes(32))}, "signature"),
+    "owner": ({"owner": lambda _: Key().address}, "signature"),
+    "salt": ({"salt": lambda line: flip(line.salt)}, "signature"),
+    "longer": ({"not_after": lambda line: line.not_after + 1}, "signature"),
+    "earlier": ({"not_before": lambda line: line.not_before - 1}, "signature"),
+    "more uses": ({"uses": lambda line: line.uses + 1}, "signature"),
+    "other opening": ({"first_opening": lambda line: line.first_opening + 1}, "signature"),
+    "times swapped": ({"not_before": lambda line: line.not_after + 1}, "consent.window"),
+    "enroller's signature": ({"enrolled": lambda line: flip(line.enrolled, 40)}, "signature"),
+    "a stranger enrols": ({"enroller": lambda _: Key().address}, "consent.enroller"),
+    "the provider enrols": ({"enroller": lambda _: bytes(20)}, "consent.enroller"),
+    "opening's salt": ({"opening": lambda line: (line.opening[0], flip(line.opening[1]))}, "consent.opening"),
+    "opening's subject": ({"opening": lambda line: ("customer-00007", line.opening[1])}, "consent.opening"),
+    "no enrolment": ({"enrolment": lambda _: bytes(32), "opening": lambda _: None}, "consent.unenrolled"),
+    "unknown verifier": ({"owner": lambda _: bytes(84)}, "signature"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_one_bad_line_is_named_with_its_reason(world, kind: str) -> None:
+    lines = list(made(world, world.customers[:4]).values())
+    check = check_of(world)
+    check_chunk(check, [line.encode() for line in lines], 2)
+    changes, code = BAD[kind]
+    lines[2] = dataclasses.replace(lines[2], **{name: change(lines[2]) for name, change in changes.items()})
+    with pytest.raises(InputError) as caught:
+        check_chunk(check, [line.encode() for line in lines], 2)
+    assert caught.value.code == code
+    assert caught.value.message.startswith("line 4: ")
+
+
+def test_consents_to_another_offer_or_under_other_names_are_refused(world) -> None:
+    scope = world.a_scope()
+    offer = world.make_offer(scope)
+    other = made(world, ["customer-00001"], scope=scope, offer=offer)
+    with pytest.raises(InputError, match="line 2: the consent is not signed"):
+        check_chunk(check_of(world), [line.encode() for line in other.values()], 2)
+
+
+def test_order(world) -> None:
+    lines = [line.encode() for line in made(world, world.customers[:3]).values()]
+    for wrong, said in (([0, 2, 1], "line 4: .*ascending"), ([0, 0, 1], "line 3: a consent stands twice")):
+        with pytest.raises(InputError, match=said) as caught:
+            check_chunk(check_of(world), [lines[place] for place in wrong], 2)
+        assert caught.value.code == "batch.order"
+
+
+def test_a_whole_file_over_several_chunks(make_world, tmp_path: Path) -> None:
+    world = make_world(tmp_path, customers=4)
+    world.chain.verifiers = Verifiers(frozenset((world.deployment.p256_verifier.address,)))
+    lines = made(world, [f"anybody {i}" for i in range(2 * CHUNK + 3)])
+    passkeys = made(world, ["with a passkey"], owner=p256_owner(world))
+    lines = dict(sorted({**lines, **passkeys}.items()))
+    path = file_of(world, tmp_path / "b", lines)
+    done = run(world, path)
+    assert (done.lines, done.last) == (len(lines), list(lines)[-1])
+
+    raw = [line.encode() for line in lines.values()]
+    ids = list(lines)
+    good = header_of(world, ids)
+    across = [*raw[: CHUNK - 1], raw[CHUNK], raw[CHUNK - 1], *raw[CHUNK + 1 :]]
+    for header, content, said in (
+        (header_of(world, ids, root=secrets.token_bytes(32)), raw, "the root is not that"),
+        (good, across, f"line {CHUNK + 2}: the consents are not in ascending"),
+        (good, raw[:-1], f"line {len(raw) + 1}: the file ends here"),
+        (good, [*raw, raw[-1]], f"line {len(raw) + 2}: more lines"),
+        (good, [*raw[:5], b"x" * 5000, *raw[6:]], "line 7: too long"),
+        (good, [*raw[:5], b"", *raw[6:]], "line 7: not a consent"),
+        (good, [*raw[: CHUNK + 5], raw[CHUNK + 5].replace(b'"uses":5', b'"uses":6'), *raw[CHUNK + 6 :]], "line 263: "),
+    ):
+        with pytest.raises(PlacetError, match=said):
+            run(world, write(path, header, content))
+
+
+def test_headers(world, tmp_path: Path) -> None:
+    lines = made(world, world.customers[:2])
+    header = header_of(world, list(lines))
+    good = document_bytes(header)
+    for raw in (b"{}", b"", good[:-1], good.replace(b'"count":2', b'"count": 2'), good + b" ", b"[" * 10_000):
+        (tmp_path / "b").write_bytes(raw + b"\n")
+        with (tmp_path / "b").open("rb") as file, pytest.raises(PlacetError):
+            BatchReader(file)
+    with pytest.raises(PlacetError, match="scope is not this offer's"):
+        BatchCheck(header_of(world, list(lines), scope=world.a_scope()), world.deployment, world.trust)
+
+
+def placet(folder: Path, *more: str) -> Result:
+    """`placet batch check` in this process."""
+    return CliRunner().invoke(app, [*words(folder), "--processes", "1", *more])
+
+
+def words(folder: Path) -> list[str]:
+    known = (f"--{name}={folder / name}.json" for name in ("deployment", "trust"))
+    return ["batch", "check", str(folder / "batch"), *known, "--json"]
+
+
+def test_a_killed_check_goes_on_and_notices_what_was_changed_behind_it(make_world, tmp_path: Path) -> None:
+    world = make_world(tmp_path, customers=2)
+    (tmp_path / "deployment.json").write_text(world.deployment.model_dump_json())
+    (tmp_path / "trust.json").write_text(world.trust.model_dump_json())
+    path, beside = tmp_path / "batch", tmp_path / "batch.check"
+    file_of(world, path, made(world, [f"anybody {i}" for i in range(6 * CHUNK)]))
+    good = path.read_bytes()
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "placet.cli", *words(tmp_path), "--processes", "2"], stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not beside.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait(30)
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    state = beside.read_bytes()
+    done = json.loads(state)["lines"]
+    assert 0 < done < 6 * CHUNK
+
+    # Behind: only the hash can show it, since these lines are not checked again.
+    path.write_bytes(good.replace(b'"uses":5', b'"uses":6', 1))
+    refused = placet(tmp_path)
+    assert (refused.exit_code, "changed since its check began" in refused.stderr) == (1, True)
+    # Ahead: the check itself finds it.
+    lines = good.splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:-1], lines[-1].replace(b'"uses":5', b'"uses":6')]))
+    refused = placet(tmp_path)
+    assert (refused.exit_code, f"line {len(lines)}: the consent is not signed" in refused.stderr) == (1, True)
+
+    path.write_bytes(good)
+    beside.write_bytes(state)
+    finished = placet(tmp_path)
+    assert finished.exit_code == 0, finished.stderr
+    answer = json.loads(finished.stdout)
+    assert (answer["resumed_after"], answer["count"]) == (done, 6 * CHUNK)
+    # Under another trust list nothing of it counts.
+    trust = world.trust.model_copy(update={"enrollers": ()})
+    (tmp_path / "trust.json").write_text(trust.model_dump_json())
+    refused = placet(tmp_path)
+    assert (refused.exit_code, "line 2: the offer does not accept this enroller" in refused.stderr) == (1, True)
+
+
+def take(world, path: Path) -> None:
+    with path.open("rb") as file:
+        world.vault.take_batch(BatchReader(file), lambda _: None, 1)
+
+
+def held(world) -> tuple[int, int]:
+    with world.engine.connect() as connection:
+        tables = (CONSENTS, BATCHES)
+        consents, batches = (connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in tables)
+    return consents, batches
+
+
+def test_all_of_a_batch_comes_in_or_nothing(make_world, tmp_path: Path) -> None:
+    world = make_world(tmp_path, customers=CHUNK + 20)
+    lines = made(world, world.customers)
+    stranger = made(world, ["a stranger"])
+    expired = made(world, world.customers[:1], not_after=world.now - 1)
+    exhausted = made(world, world.customers[:1], uses=1)
+    closed = {i: dataclasses.replace(line, opening=None) for i, line in made(world, world.customers[:1]).items()}
+    world.state(openings=1)
+    for wrong in (stranger, expired, exhausted, closed):
+        mixed = dict(sorted({**lines, **wrong}.items()))
+        with pytest.raises(InputError, match=f"line {list(mixed).index(next(iter(wrong))) + 2}: "):
+            take(world, file_of(world, tmp_path / "b", mixed))
+        assert held(world) == (0, 0)
+    withdrawn = list(lines)[CHUNK + 4]
+    world.chain.ended[world.offer.id] = {withdrawn}
+    with pytest.raises(InputError, match=f"line {CHUNK + 6}: the consent was withdrawn"):
+        take(world, file_of(world, tmp_path / "b", lines))
+    world.chain.ended.clear()
+    with pytest.raises(InputError, match="the root is not"):
+        raw = [line.encode() for line in lines.values()]
+        take(world, write(tmp_path / "b", header_of(world, list(lines), root=bytes(32)), raw))
+    assert held(world) == (0, 0)
+    take(world, file_of(world, tmp_path / "b", lines))
+    assert held(world) == (len(lines), 1)
+    take(world, file_of(world, tmp_path / "b", lines))
+    assert held(world) == (len(lines), 1)
+
+
+def test_the_lawful_set_is_the_one_of_single_submissions(make_world, tmp_path: Path) -> None:
+    world = make_world(tmp_path, customers=40)
+    lines = made(world, world.customers)
+    made_twice = made(world, world.customers[:7], uses=9)
+    lines = dict(sorted({**lines, **made_twice}.items()))
+    root = batch_root(list(lines))
+    world.chain.anchored[world.offer.id] = {root: 50}
+    submissions = [Submission.of_line(line) for line in lines.values()]
+    assert world.vault.accept_many(world.offer, world.scope, submissions) == list(lines)
+    world.vault.note_batch(world.offer.id, root, list(lines))
+    world.chain.ended[world.offer.id] = {list(lines)[3]}
+    single = world.lawful()
+    evidence = world.vault.evidence(world.offer.id, single.root)
+    assert single.count >= 39
+    with world.engine.begin() as connection:
+        for table in (CONSENTS, BATCHES):
+            connection.execute(sa.delete(table))
+    world.restart()
+    world.chain.ended.clear()
+    take(world, file_of(world, tmp_path / "b", lines))
+    world.chain.ended[world.offer.id] = {list(lines)[3]}
+    assert world.lawful() == single
+    assert world.vault.evidence(world.offer.id, single.root) == evidence
+
+
+def test_nothing_comes_in_while_the_vault_is_served(tmp_path: Path) -> None:
+    with alone(tmp_path / "s"), pytest.raises(StateError, match="another vault serves"), alone(tmp_path / "s"):
+        pass
