@@ -384,9 +384,11 @@ async def test_columns_outside_the_scope(stage: Stage, columns: tuple[str, ...])
 
 
 async def test_another_plan_under_an_open_jobs_name(stage: Stage) -> None:
-    """The warrant of one job with the plan of another, or with other terms."""
+    """The warrant of one job with the plan of another, with a later deadline, or with other terms."""
     deal = await stage.deal()
     agreed, other = stage.open(stage.plan(deal)), stage.plan(deal)
+    longer = type(agreed.plan)(**(dict(agreed.plan) | {"deadline": deal.deadline + 60}))
+    await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, longer, agreed.terms, 1, 0))
     await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, other.plan, other.terms, 1, 0))
     await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, agreed.plan, other.terms, 1, 0))
     await refused(stage, "warrant.input", stage.vault.rows(agreed.job, agreed.plan, agreed.terms, 1, 1))
