@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from placet.core.errors import InputError
@@ -91,20 +92,22 @@ def batch_verify(root: bytes, leaf: bytes, proof: Sequence[bytes]) -> bool:
 
 def rfc6962_root(leaves: Sequence[bytes]) -> bytes:
     """RFC 6962 section 2.1 Merkle tree hash over leaf data; SHA-256 of nothing for an empty list."""
-    if not leaves:
+    return rfc6962_nodes([sha256(b"\x00", leaf) for leaf in leaves])
+
+
+def rfc6962_nodes(nodes: list[bytes]) -> bytes:
+    """The same over leaf hashes. Level by level, an odd node carried up: the RFC's split, from the bottom."""
+    if not nodes:
         return sha256(b"")
-    # Complete subtrees merge as in a binary counter; what is left is folded from the right.
-    stack: list[tuple[int, bytes]] = []
-    for leaf in leaves:
-        size, node = 1, sha256(b"\x00", leaf)
-        while stack and stack[-1][0] == size:
-            node = sha256(b"\x01", stack.pop()[1], node)
-            size *= 2
-        stack.append((size, node))
-    node = stack.pop()[1]
-    while stack:
-        node = sha256(b"\x01", stack.pop()[1], node)
-    return node
+    while len(nodes) > 1:
+        above = [
+            hashlib.sha256(b"\x01" + left + right).digest()
+            for left, right in zip(nodes[::2], nodes[1::2], strict=False)
+        ]
+        if len(nodes) % 2:
+            above.append(nodes[-1])
+        nodes = above
+    return nodes[0]
 
 
 def lawful_root(leaves: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from placet.core.eip712 import Domain
 from placet.core.errors import PlanError, WarrantError
 from placet.core.plan import Input, Plan, Terms, demand_fit
+from placet.core.results import gives
 from placet.core.values import ZERO32, to_hex
+from placet.vault.candidates import Candidate
 from placet.vault.lawful import covers
-from placet.vault.records import Bound, Candidate, RowLeaf, StoredSet
+from placet.vault.records import Bound, RowLeaf, StoredSet
 from placet.vault.view import JobFacts, Now
 
 
@@ -138,6 +140,13 @@ def _demand_allowed(asked: Asked, bound: Bound) -> None:
             expected=", ".join(scope.recipes),
             found=asked.terms.recipe,
             code="warrant.recipe",
+        )
+    if not gives(asked.terms.recipe, scope.output, scope.smallest_group):
+        raise WarrantError(
+            "the recipe tells more than the scope allows",
+            expected=f"{scope.output}, groups of {scope.smallest_group} or more",
+            found=asked.terms.recipe,
+            code="warrant.output",
         )
 
 

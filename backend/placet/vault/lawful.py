@@ -1,56 +1,88 @@
-"""Which rows are lawful: pure, over what the vault has accepted and the chain shows."""
+"""Which rows are lawful: pure, over what the vault has accepted and the chain shows. In columns, since there may be
+millions of consents."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from placet.core.merkle import lawful_root
-from placet.vault.records import Candidate, RowLeaf
+import numpy as np
+
+from placet.core.errors import StateError
+from placet.core.merkle import lawful_root, rfc6962_nodes
+from placet.vault.candidates import Candidate, Candidates
+from placet.vault.columns import Subjects, column, find
+from placet.vault.records import LEAF, RowLeaf
 
 NEVER = 2**32 - 1
 
 
-def first_batches(
-    batches: Mapping[bytes, Sequence[bytes]], anchored: Mapping[bytes, int], block: int
-) -> dict[bytes, bytes]:
-    """Consent to the root of the earliest batch, anchored at or before `block`, that holds it."""
-    found: dict[bytes, bytes] = {}
-    early = [root for root in batches if anchored.get(root, block + 1) <= block]
-    for root in sorted(early, key=lambda r: (anchored[r], r)):
-        for consent in batches[root]:
-            found.setdefault(consent, root)
-    return found
+@dataclass(frozen=True)
+class Chosen:
+    """A lawful set: its leaves, `RowLeaf`s one after the other, and the first opening that not all of them cover."""
+
+    leaves: bytes
+    opens_before: int
+
+    @property
+    def count(self) -> int:
+        return len(self.leaves) // LEAF
+
+    def root(self) -> bytes:
+        """The lawful tree's root."""
+        view, sha256 = self.leaves, hashlib.sha256
+        starts = range(0, len(view), LEAF)
+        return rfc6962_nodes([sha256(b"\x00" + view[start : start + 64]).digest() for start in starts])
 
 
 def choose(
-    candidates: Iterable[Candidate],
+    candidates: Candidates,
     *,
-    batch_of: Mapping[bytes, bytes],
-    row_of: Mapping[bytes, bytes],
+    batches: Mapping[bytes, bytes],
+    anchored: Mapping[bytes, int],
+    block: int,
+    subjects: Subjects,
     dead: Collection[bytes],
     now: int,
     deadline: int,
     openings: int,
-) -> list[RowLeaf]:
-    """Leaves ascending by consent id, each row once.
+) -> Chosen:
+    """Leaves ascending by consent id, each row once. `batches` are joined leaves by root.
 
-    A consent counts if it is batched, alive, valid from now until the deadline and covers the next opening; where a row
-    has more than one, the one that lasts longest (uses, then time, then the smaller id) stands for it.
+    A consent counts if it is in a batch anchored at or before `block`, alive, valid from now until the deadline and
+    covers the next opening; its leaf names the earliest such batch. Where a row has more than one consent, the one that
+    lasts longest (uses, then time, then the smaller id) stands for it.
     """
-    best: dict[bytes, Candidate] = {}
-    for candidate in candidates:
-        if (
-            candidate.subject is not None
-            and candidate.subject in row_of
-            and candidate.consent in batch_of
-            and candidate.consent not in dead
-            and covers(candidate, now=now, deadline=deadline, opening=openings)
-        ):
-            other = best.setdefault(candidate.subject, candidate)
-            if _lasting(candidate) < _lasting(other):
-                best[candidate.subject] = candidate
-    leaves = [RowLeaf(c.consent, row_of[subject], batch_of[c.consent]) for subject, c in best.items()]
-    return sorted(leaves, key=lambda leaf: leaf.consent)
+    early = sorted((anchored[root], root) for root in batches if anchored.get(root, block + 1) <= block)
+    batch_of = np.full(len(candidates), -1)
+    for number, (_, root) in reversed(list(enumerate(early))):
+        places, there = find(candidates.ids, column(batches[root]))
+        batch_of[places[there]] = number
+    alive = np.ones(len(candidates), np.bool_)
+    places, there = find(candidates.ids, column(b"".join(dead)))
+    alive[places[there]] = False
+    row_of, known = find(subjects.tags, candidates.subjects)
+    good = np.flatnonzero(
+        known
+        & alive
+        & (batch_of >= 0)
+        & (candidates.not_before <= now)
+        & (candidates.not_after >= deadline)
+        & (candidates.first_opening <= openings)
+        & (candidates.opens_before > openings)
+    )
+    lasting = np.lexsort((-candidates.not_after[good], -candidates.opens_before[good], row_of[good]))
+    good = good[lasting]
+    _, first = np.unique(row_of[good], return_index=True)
+    best = np.sort(good[first])
+    rows = subjects.rows[row_of[best]]
+    if len(np.unique(rows)) != len(rows):
+        raise StateError("two rows of the table have one commitment", code="vault.tampered")
+    roots = column(b"".join(root for _, root in early))
+    leaves = np.stack((candidates.ids[best], rows, roots[batch_of[best]]), axis=1) if len(best) else np.empty(0, "S32")
+    opens_before = int(candidates.opens_before[best].min()) if len(best) else NEVER
+    return Chosen(leaves.tobytes(), opens_before)
 
 
 def covers(candidate: Candidate, *, now: int, deadline: int, opening: int) -> bool:
@@ -62,7 +94,3 @@ def covers(candidate: Candidate, *, now: int, deadline: int, opening: int) -> bo
 def root_of(leaves: Sequence[RowLeaf]) -> bytes:
     """The lawful tree's root."""
     return lawful_root([(leaf.consent, leaf.row) for leaf in leaves])
-
-
-def _lasting(candidate: Candidate) -> tuple[int, int, bytes]:
-    return (-candidate.opens_before, -candidate.not_after, candidate.consent)

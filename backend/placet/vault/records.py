@@ -6,15 +6,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from pydantic import BaseModel
 from sqlalchemy.dialects import sqlite
 
 from placet.core.consent import CompactConsent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.errors import NotFoundError, StateError
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
+from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
 from placet.vault.sealing import Sealer
 
-_LEAF = 96
+LEAF = 96
+"""Bytes of a `RowLeaf` at rest: consent, row, batch."""
 _MANY = 500
 
 
@@ -31,6 +34,32 @@ class Record(Value):
     subject: Bytes32 | None
 
 
+class _Window(BaseModel):
+    not_before: int
+    not_after: int
+    first_opening: int
+    uses: int
+
+
+class _Known(BaseModel):
+    """A `Record` as the vault sealed it, less what lawfulness does not ask for."""
+
+    consent: _Window
+    subject: Bytes32 | None
+
+
+def _candidate(consent: bytes, record: _Known | Record) -> Candidate:
+    window = record.consent
+    return Candidate(
+        consent,
+        window.not_before,
+        window.not_after,
+        window.first_opening,
+        window.first_opening + window.uses,
+        record.subject,
+    )
+
+
 class Bound(Value):
     """An offer that this vault serves, its opened scope, and the local table it speaks of."""
 
@@ -39,31 +68,7 @@ class Bound(Value):
     dataset: str
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """What lawfulness needs to know of an accepted consent; `subject` is a keyed tag."""
-
-    consent: bytes
-    not_before: int
-    not_after: int
-    first_opening: int
-    opens_before: int
-    subject: bytes | None
-
-    @classmethod
-    def of(cls, consent: bytes, record: Record) -> Candidate:
-        compact = record.consent
-        return cls(
-            consent=consent,
-            not_before=compact.not_before,
-            not_after=compact.not_after,
-            first_opening=compact.first_opening,
-            opens_before=compact.first_opening + compact.uses,
-            subject=record.subject,
-        )
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RowLeaf:
     """A leaf of a lawful set: consent id, row commitment, the root of the batch that holds the consent."""
 
@@ -88,7 +93,8 @@ class Records:
     def __init__(self, engine: sa.Engine, sealer: Sealer) -> None:
         self._engine = engine
         self._sealer = sealer
-        self._candidates: dict[bytes, dict[bytes, Candidate]] = {}
+        self._candidates: dict[bytes, Candidates] = {}
+        self._fresh: dict[bytes, list[Candidate]] = {}
 
     def bind(self, bound: Bound) -> None:
         """Remember an offer; again is nothing new."""
@@ -112,8 +118,8 @@ class Records:
             with self._engine.begin() as connection:
                 self._insert(connection, offer, accepted)
             if offer in self._candidates:
-                fresh = {consent: Candidate.of(consent, record) for consent, record in accepted.items()}
-                self._candidates[offer] = fresh | self._candidates[offer]
+                fresh = [_candidate(consent, record) for consent, record in accepted.items()]
+                self._fresh.setdefault(offer, []).extend(fresh)
 
     def add_batch(self, offer: bytes, root: bytes, parts: Iterable[Mapping[bytes, Record]]) -> None:
         """Store a batch's consents and leaves in one transaction: nothing of it if `parts` raises."""
@@ -125,6 +131,7 @@ class Records:
             statement = sqlite.insert(BATCHES).values(offer=offer, root=root, leaves=bytes(leaves))
             connection.execute(statement.on_conflict_do_nothing())
         self._candidates.pop(offer, None)
+        self._fresh.pop(offer, None)
 
     def _insert(self, connection: sa.Connection, offer: bytes, accepted: Mapping[bytes, Record]) -> None:
         values = [
@@ -133,17 +140,20 @@ class Records:
         ]
         connection.execute(sqlite.insert(CONSENTS).on_conflict_do_nothing(), values)
 
-    def candidates(self, offer: bytes) -> dict[bytes, Candidate]:
-        """All accepted consents of an offer by id. Opened once, then kept in memory without anything personal."""
+    def candidates(self, offer: bytes) -> Candidates:
+        """All accepted consents of an offer. Opened once, then kept in memory."""
         if offer not in self._candidates:
+            c = CONSENTS.c
+            chosen = sa.select(c.consent, c.sealed).where(c.offer == offer).execution_options(yield_per=_MANY)
             with self._engine.connect() as connection:
-                c = CONSENTS.c
-                found = connection.execute(sa.select(c.consent, c.sealed).where(c.offer == offer)).all()
-            self._candidates[offer] = {
-                row.consent: Candidate.of(row.consent, self._open_record(offer, row.consent, row.sealed))
-                for row in found
-            }
+                rows = connection.execute(chosen)
+                self._candidates[offer] = Candidates(self._candidate(offer, row[0], row[1]) for row in rows)
+        if fresh := self._fresh.pop(offer, None):
+            self._candidates[offer] = self._candidates[offer].with_(fresh)
         return self._candidates[offer]
+
+    def _candidate(self, offer: bytes, consent: bytes, sealed: bytes) -> Candidate:
+        return _candidate(consent, parse(_Known, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer))))
 
     def records(self, offer: bytes, consents: Sequence[bytes]) -> dict[bytes, Record]:
         """The records of these consents by id; NotFoundError if one was erased or never accepted."""
@@ -173,18 +183,17 @@ class Records:
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_nothing())
 
-    def batches(self, offer: bytes, roots: Collection[bytes]) -> dict[bytes, list[bytes]]:
-        """The leaves of those of `roots` that were noted."""
+    def batches(self, offer: bytes, roots: Collection[bytes]) -> dict[bytes, bytes]:
+        """The joined leaves of those of `roots` that were noted."""
         c = BATCHES.c
         with self._engine.connect() as connection:
             found = connection.execute(sa.select(c.root, c.leaves).where(c.offer == offer)).all()
-        return {row.root: _split(row.leaves, 32) for row in found if row.root in roots}
+        return {row.root: row.leaves for row in found if row.root in roots}
 
-    def save_set(self, offer: bytes, root: bytes, leaves: Sequence[RowLeaf]) -> None:
-        """Remember a lawful set under its root."""
-        statement = sqlite.insert(LAWFUL).values(
-            offer=offer, root=root, count=len(leaves), sealed=self._seal_set(offer, root, leaves)
-        )
+    def save_set(self, offer: bytes, root: bytes, leaves: bytes) -> None:
+        """Remember a lawful set under its root; `leaves` as `pack` gives them."""
+        sealed = self._sealer.seal(leaves, "lawful", to_hex(offer), to_hex(root))
+        statement = sqlite.insert(LAWFUL).values(offer=offer, root=root, count=len(leaves) // LEAF, sealed=sealed)
         fresh = {"sealed": statement.excluded.sealed, "count": statement.excluded["count"]}
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["offer", "root"], set_=fresh))
@@ -213,8 +222,10 @@ class Records:
                 left = [leaf for leaf in leaves if leaf.consent != consent]
                 if len(left) < len(leaves):
                     chosen = sa.update(LAWFUL).where(LAWFUL.c.offer == offer, LAWFUL.c.root == root)
-                    connection.execute(chosen.values(sealed=self._seal_set(offer, root, left)))
-        self._candidates.get(offer, {}).pop(consent, None)
+                    resealed = self._sealer.seal(pack(left), "lawful", to_hex(offer), to_hex(root))
+                    connection.execute(chosen.values(sealed=resealed))
+        if offer in self._candidates:
+            self._candidates[offer] = self.candidates(offer).without(consent)
         forget(self._engine)
         return True
 
@@ -233,16 +244,17 @@ class Records:
     def _open_record(self, offer: bytes, consent: bytes, sealed: bytes) -> Record:
         return parse(Record, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer)))
 
-    def _seal_set(self, offer: bytes, root: bytes, leaves: Sequence[RowLeaf]) -> bytes:
-        plain = b"".join(part for leaf in leaves for part in (leaf.consent, leaf.row, leaf.batch))
-        return self._sealer.seal(plain, "lawful", to_hex(offer), to_hex(root))
-
     def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> tuple[RowLeaf, ...]:
         plain = self._sealer.open(sealed, "lawful", to_hex(offer), to_hex(root))
-        if len(plain) % _LEAF:
+        if len(plain) % LEAF:
             raise StateError("a stored lawful set is damaged", found=f"{len(plain)} bytes", code="vault.tampered")
-        return tuple(RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in _split(plain, _LEAF))
+        return tuple(RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in split(plain, LEAF))
 
 
-def _split(joined: bytes, size: int) -> list[bytes]:
+def pack(leaves: Iterable[RowLeaf]) -> bytes:
+    """Leaves as they are kept: consent, row, batch, one after the other."""
+    return b"".join(part for leaf in leaves for part in (leaf.consent, leaf.row, leaf.batch))
+
+
+def split(joined: bytes, size: int) -> list[bytes]:
     return [joined[i : i + size] for i in range(0, len(joined), size)]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from placet.core.batch_file import accepted_enrollers, at_line, decode_line
+from placet.core.batch_file import accepted_enrollers
 from placet.core.consent import (
     CompactConsent,
     Consent,
@@ -35,11 +35,12 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import ZERO32, to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
-from placet.vault.admission import Situation, Submission, admit, admit_checked, demand_offer
+from placet.vault.admission import Situation, Submission, admit, demand_offer
 from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
 from placet.vault.batches import BatchCheck, BatchReader
-from placet.vault.lawful import NEVER, choose, first_batches, root_of
-from placet.vault.records import Bound, Record, Records, RowLeaf, StoredSet
+from placet.vault.intake import Tag, record_of, take
+from placet.vault.lawful import NEVER, choose, root_of
+from placet.vault.records import Bound, Record, Records, RowLeaf, StoredSet, pack, split
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
 from placet.vault.view import ChainView, Now
@@ -93,6 +94,7 @@ class Vault:
     def accept_many(self, offer: Offer, scope: Scope, submissions: Sequence[Submission]) -> list[bytes | PlacetError]:
         with self._lock:
             dataset, situation = self._situation(offer, scope)
+            tag = self._tag(dataset)
             wording = Wording(offer, scope, self._trust.name)
             outcomes: list[bytes | PlacetError] = []
             accepted: dict[bytes, Record] = {}
@@ -102,7 +104,7 @@ class Vault:
                 except (ConsentError, SignatureError, InputError) as error:
                     outcomes.append(error)
                     continue
-                accepted[identity] = self._record(submission, dataset)
+                accepted[identity] = record_of(submission, tag)
                 outcomes.append(identity)
             self._records.add(offer.id, accepted)
         log.info("accepted %d of %d consents to offer %s", len(accepted), len(submissions), to_hex(offer.id))
@@ -114,31 +116,12 @@ class Vault:
         with self._lock, BatchCheck(header, self._deployment, self._trust, processes) as check:
             dataset, situation = self._situation(header.offer, header.scope)
 
-            def parts() -> Iterator[dict[bytes, Record]]:
-                for chunk in check.run(reader):
-                    accepted: dict[bytes, Record] = {}
-                    for place, (identity, raw) in enumerate(zip(chunk.ids, chunk.lines, strict=True)):
-                        submission = Submission.of_line(decode_line(raw))
-                        try:
-                            admit_checked(identity, submission, situation)
-                        except ConsentError as error:
-                            raise at_line(chunk.first + place, error) from None
-                        accepted[identity] = self._record(submission, dataset)
-                    yield accepted
-                    tell(chunk.progress.lines)
-
-            self._records.add_batch(header.offer.id, header.root, parts())
+            parts = take(check.run(reader), situation, self._tag(dataset), tell)
+            self._records.add_batch(header.offer.id, header.root, parts)
         log.info("took in batch %s: %d consents", to_hex(header.root), header.count)
 
-    def _record(self, submission: Submission, dataset: DatasetInfo) -> Record:
-        opening = submission.opening
-        return Record(
-            consent=submission.consent,
-            signature=submission.signature,
-            enrolment=submission.enrolment,
-            opening=opening,
-            subject=None if opening is None else self._tables.tag(dataset.name, opening.subject),
-        )
+    def _tag(self, dataset: DatasetInfo) -> Tag:
+        return lambda subject: self._tables.tag(dataset.name, subject)
 
     def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, Situation]:
         now = self._chain.look(thorough=False)
@@ -185,22 +168,23 @@ class Vault:
             bound = self._records.bound(offer)
             facts = self._chain.offer(offer)
             anchored = self._chain.batches(offer)
-            leaves = choose(
-                self._records.candidates(offer).values(),
-                batch_of=first_batches(self._records.batches(offer, anchored.keys()), anchored, block),
-                row_of=self._tables.subjects(bound.dataset),
+            chosen = choose(
+                self._records.candidates(offer),
+                batches=self._records.batches(offer, anchored.keys()),
+                anchored=anchored,
+                block=block,
+                subjects=self._tables.subjects(bound.dataset),
                 dead=self._chain.dead(offer),
                 now=now.time,
                 deadline=deadline,
                 openings=facts.openings,
             )
-            root = root_of(leaves)
-            self._records.save_set(offer, root, leaves)
-            stored = StoredSet(offer, root, len(leaves), tuple(leaves))
+            root = chosen.root()
+            self._records.save_set(offer, root, chosen.leaves)
             log.info(
-                "lawful set %s of offer %s: %d rows as of block %d", to_hex(root), to_hex(offer), len(leaves), block
+                "lawful set %s of offer %s: %d rows as of block %d", to_hex(root), to_hex(offer), chosen.count, block
             )
-            return self._described(stored, facts.epoch)
+            return LawfulSet(root=root, count=chosen.count, epoch=facts.epoch, opens_before=chosen.opens_before)
 
     def without(self, offer: bytes, root: bytes) -> LawfulSet:
         with self._lock:
@@ -209,7 +193,7 @@ class Vault:
             dead = self._chain.dead(offer)
             leaves = tuple(leaf for leaf in stored.leaves if leaf.consent not in dead)
             smaller = StoredSet(offer, root_of(leaves), len(leaves), leaves)
-            self._records.save_set(offer, smaller.root, leaves)
+            self._records.save_set(offer, smaller.root, pack(leaves))
             return self._described(smaller, self._chain.offer(offer).epoch)
 
     def dead(self, offer: bytes, root: bytes) -> list[bytes]:
@@ -250,7 +234,7 @@ class Vault:
                     batch=leaf.batch,
                 )
             )
-        anchored = tuple(Batch(root=root, leaves=tuple(held)) for root, held in sorted(batches.items()))
+        anchored = tuple(Batch(root=root, leaves=tuple(split(held, 32))) for root, held in sorted(batches.items()))
         return LawfulEvidence(leaves=tuple(leaves), batches=anchored)
 
     def named_evidence(self, consent: bytes) -> NamedConsent:
@@ -279,7 +263,13 @@ class Vault:
             "job %s attempt %d: handed out %d rows of input %d", to_hex(asked.job), asked.attempt, count, asked.input
         )
         consents = [leaf.consent for leaf in leaves or ()]
-        return Rows(columns=columns, commitments=commitments or [], consents=consents, count=count)
+        return Rows(
+            columns=columns,
+            identifier=self._tables.named(bound.dataset).identifier,
+            commitments=commitments or [],
+            consents=consents,
+            count=count,
+        )
 
     def _lawful_rows(self, asked: gate.Asked, warrant: gate.Warrant, offer: bytes, now: Now) -> Sequence[RowLeaf]:
         try:

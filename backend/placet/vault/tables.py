@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
+from placet.vault.columns import Subjects, column
 from placet.vault.database import DATASETS
 from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
 from placet.vault.sealing import Sealer
@@ -42,7 +43,7 @@ class Tables:
         self._sealer = sealer
         self._institution = institution
         self._lock = threading.Lock()
-        self._subjects: dict[str, tuple[int, dict[bytes, bytes]]] = {}
+        self._subjects: dict[str, tuple[int, Subjects]] = {}
 
     def save(
         self,
@@ -116,15 +117,18 @@ class Tables:
         """The keyed tag under which a subject of a table is found."""
         return self._sealer.tag("subject", name, subject)
 
-    def subjects(self, name: str) -> dict[bytes, bytes]:
+    def subjects(self, name: str) -> Subjects:
         """Tag to row commitment, for every row of the table as it is now."""
         manifest = self._manifest(name)
         with self._lock:
             cached = self._subjects.get(name)
             if cached is None or cached[0] != manifest.info.version:
                 table = self._load(manifest, (manifest.info.identifier,))
-                tags = (self.tag(name, subject) for subject in table.column(manifest.info.identifier).to_pylist())
-                cached = (manifest.info.version, dict(zip(tags, table.column(_COMMITMENT).to_pylist(), strict=True)))
+                tags, rows = bytearray(), bytearray()
+                for chunk in table.to_batches():
+                    tags += b"".join(self.tag(name, who) for who in chunk.column(manifest.info.identifier).to_pylist())
+                    rows += b"".join(chunk.column(_COMMITMENT).to_pylist())
+                cached = (manifest.info.version, Subjects(column(tags), column(rows)))
                 self._subjects[name] = cached
         return cached[1]
 

@@ -1,0 +1,87 @@
+"""What lawfulness needs to know of the consents that a vault has accepted, without anything personal."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from placet.vault.columns import Column32, column, place_of, value
+
+_NOBODY = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One accepted consent; `subject` is a keyed tag, None for a named consent."""
+
+    consent: bytes
+    not_before: int
+    not_after: int
+    first_opening: int
+    opens_before: int
+    subject: bytes | None
+
+
+class Candidates(Mapping[bytes, Candidate]):
+    """An offer's accepted consents by id, as columns that ascend by id: some 130 bytes a consent."""
+
+    def __init__(self, found: Iterable[Candidate] = ()) -> None:
+        ids, subjects, windows = bytearray(), bytearray(), bytearray()
+        for one in found:
+            ids += one.consent
+            subjects += one.subject or _NOBODY
+            windows += struct.pack("<4q", one.not_before, one.not_after, one.first_opening, one.opens_before)
+        numbers = np.frombuffer(windows, dtype="<i8").reshape(-1, 4)
+        self._set(column(ids), column(subjects), numbers)
+
+    def _set(self, ids: Column32, subjects: Column32, windows: NDArray[np.int64]) -> None:
+        self.ids, first = np.unique(ids, return_index=True)
+        self.subjects = subjects[first]
+        self._windows = windows[first]
+        self.not_before, self.not_after, self.first_opening, self.opens_before = self._windows.T
+
+    def with_(self, more: Iterable[Candidate]) -> Candidates:
+        """These and some more; of one that is there already nothing changes."""
+        added, both = Candidates(more), Candidates()
+        both._set(
+            np.concatenate((self.ids, added.ids)),
+            np.concatenate((self.subjects, added.subjects)),
+            np.concatenate((self._windows, added._windows)),
+        )
+        return both
+
+    def without(self, consent: bytes) -> Candidates:
+        """These less one."""
+        place = place_of(self.ids, consent)
+        if place is None:
+            return self
+        left = Candidates()
+        left._set(np.delete(self.ids, place), np.delete(self.subjects, place), np.delete(self._windows, place, axis=0))
+        return left
+
+    def __getitem__(self, consent: bytes) -> Candidate:
+        place = place_of(self.ids, consent)
+        if place is None:
+            raise KeyError(consent)
+        subject = value(self.subjects, place)
+        return Candidate(
+            consent,
+            int(self.not_before[place]),
+            int(self.not_after[place]),
+            int(self.first_opening[place]),
+            int(self.opens_before[place]),
+            None if subject == _NOBODY else subject,
+        )
+
+    def __contains__(self, consent: object) -> bool:
+        return place_of(self.ids, consent) is not None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (value(self.ids, place) for place in range(len(self.ids)))
+
+    def __len__(self) -> int:
+        return len(self.ids)

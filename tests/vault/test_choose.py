@@ -1,0 +1,87 @@
+"""Which rows are lawful, in columns, against the same in plain Python."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placet.core.merkle import batch_root, lawful_root
+from placet.vault.candidates import Candidate, Candidates
+from placet.vault.columns import Subjects, column
+from placet.vault.lawful import NEVER, choose, covers
+from placet.vault.records import LEAF, split
+
+
+def octets(number: int) -> bytes:
+    """Few different values, in which what differs stands before, among and after zeros."""
+    return bytes([number % 4, *bytes(29), number // 4 % 4, 0])
+
+
+VALUES = st.integers(0, 15).map(octets)
+CANDIDATES = st.lists(
+    st.builds(
+        Candidate,
+        consent=VALUES,
+        not_before=st.integers(0, 3),
+        not_after=st.integers(2, 5),
+        first_opening=st.integers(0, 2),
+        opens_before=st.integers(1, 4),
+        subject=st.none() | st.integers(1, 15).map(octets),
+    ),
+    unique_by=lambda one: one.consent,
+)
+
+
+def plain(found, *, batches, anchored, block, subjects, dead, now, deadline, openings):
+    """One consent after the other, as one would say it."""
+    batch_of = {}
+    for root in sorted((r for r in batches if r in anchored and anchored[r] <= block), key=lambda r: (anchored[r], r)):
+        for consent in batches[root]:
+            batch_of.setdefault(consent, root)
+    best = {}
+    for one in found:
+        lawful = one.subject in subjects and one.consent in batch_of and one.consent not in dead
+        if lawful and covers(one, now=now, deadline=deadline, opening=openings):
+            key = (-one.opens_before, -one.not_after, one.consent)
+            best[one.subject] = min(best.get(one.subject, (key, one)), (key, one), key=lambda pair: pair[0])
+    chosen = sorted(
+        (one.consent, subjects[one.subject], batch_of[one.consent], one.opens_before) for _, one in best.values()
+    )
+    return [leaf[:3] for leaf in chosen], min((leaf[3] for leaf in chosen), default=NEVER)
+
+
+@given(
+    CANDIDATES,
+    st.lists(st.sets(VALUES, min_size=1).map(sorted), max_size=4),
+    st.lists(st.integers(0, 4), min_size=4, max_size=4),
+    st.sets(st.integers(1, 15).map(octets)),
+    st.sets(VALUES, max_size=4),
+    st.integers(0, 3),
+    st.integers(3, 5),
+    st.integers(0, 3),
+)
+def test_columns_choose_what_plain_python_does(found, contents, blocks, tags, dead, now, deadline, openings) -> None:
+    batches = {batch_root(leaves): leaves for leaves in contents}
+    anchored = {root: block for root, block in zip(batches, blocks, strict=False) if block}
+    rows = {tag: bytes(31 - i) + b"\x01" + bytes(i) for i, tag in enumerate(sorted(tags))}
+    given = {"anchored": anchored, "block": 3, "dead": dead, "now": now, "deadline": deadline, "openings": openings}
+    leaves, opens_before = plain(found, batches=batches, subjects=rows, **given)
+    subjects = Subjects(column(b"".join(rows)), column(b"".join(rows.values())))
+    joined = {root: b"".join(held) for root, held in batches.items()}
+    chosen = choose(Candidates(found), batches=joined, subjects=subjects, **given)
+    assert [tuple(split(leaf, 32)) for leaf in split(chosen.leaves, LEAF)] == leaves
+    assert (chosen.count, chosen.opens_before) == (len(leaves), opens_before)
+    assert chosen.root() == lawful_root([leaf[:2] for leaf in leaves])
+
+
+@given(CANDIDATES, CANDIDATES, VALUES)
+def test_candidates_are_a_mapping_that_grows_and_shrinks(found, more, gone) -> None:
+    model = {one.consent: one for one in found}
+    held = Candidates(found)
+    assert dict(held) == model
+    assert list(held) == sorted(model)
+    grown = held.with_(more)
+    assert dict(grown) == {one.consent: one for one in more} | model
+    assert dict(grown.without(gone)) == {k: v for k, v in dict(grown).items() if k != gone}
+    assert (gone in held, held.get(gone)) == (gone in model, model.get(gone))
+    assert b"short" not in held
