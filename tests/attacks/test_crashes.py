@@ -95,7 +95,7 @@ def test_every_process_killed_at_every_phase(town: Town, process: str, who: str,
 def test_a_provider_that_never_comes_back_costs_nobody_anything(town: Town) -> None:
     """A node is killed while it computes and stays away until it is aborted, as it learns later."""
     made = town.made
-    times = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 15}
+    times = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 24}
     with settled_once(town) as jobs:
         jobs.append(made.begin(made.request(**times)))
         until(lambda: reached(made.members["fund"].folder, jobs[0], "computing"))
@@ -110,7 +110,7 @@ def test_a_provider_that_never_comes_back_costs_nobody_anything(town: Town) -> N
 def test_the_consumer_never_comes_back_and_a_provider_ends_the_job(town: Town) -> None:
     """Nobody coordinates any more: after the deadline a provider's node aborts, and the sponsor has its money back."""
     made = town.made
-    times = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 15}
+    times = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 24}
     with settled_once(town) as jobs:
         jobs.append(made.begin(made.request(**times)))
         until(lambda: reached(made.members["consumer"].folder, jobs[0], "computing"))

@@ -30,7 +30,7 @@ from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 
 ROGUE = Path(__file__).with_name("rogue.py")
-SHORT = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 15}
+SHORT = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 24}
 
 
 @contextlib.contextmanager

@@ -378,7 +378,7 @@ def an_amendment_that_somebody_did_not_sign() -> Bundle:
     return bundle
 
 
-@case("withdrawal.sealed", A)
+@case("withdrawal.sealed")
 def a_withdrawal_before_the_seal() -> Bundle:
     class Ignores(World):
         def before_seal(self) -> None:

@@ -170,6 +170,7 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "another consumer": ("plan", lambda p: p.change(consumer=p.world.address(SOUTH))),
     "another sponsor": ("plan", lambda p: p.change(sponsor=p.world.address(SOUTH))),
     "an opening in the past": ("plan", lambda p: p.change(open_by=NOW - 1)),
+    "no time to release keys": ("plan.settle", lambda p: p.change(settle_by=p.plan.deadline + 21)),
     "a settlement in a month and a bit": ("plan", lambda p: p.change(settle_by=NOW + LONGEST + 1)),
     "a purpose that it does not serve": (
         "plan",

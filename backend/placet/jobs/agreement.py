@@ -17,6 +17,7 @@ from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.plan import Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
+from placet.core.results import gives
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32, Value, parse, to_hex
 from placet.jobs.asking import (
@@ -41,6 +42,8 @@ from placet.jobs.work import masked_outputs
 
 LONGEST = 30 * 86_400
 """Seconds from now to `settleBy` at the most."""
+MOST_ATTEMPTS = 32
+"""Each attempt of a recipe with PSI is another chance to guess who is in a list."""
 Answer = Callable[[bytes, Any], Awaitable[Value]]
 
 
@@ -152,6 +155,14 @@ class Agreement:
         now = await asyncio.to_thread(desk.chain.now)
         if not now <= plan.open_by or plan.settle_by > now + LONGEST:
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
+        floor = release_time(desk)
+        if plan.settle_by - plan.deadline < floor:
+            raise PlanError(
+                "too little time to release the keys after a seal at the deadline",
+                expected=f"at least {floor} s from deadline to settleBy",
+                found=plan.settle_by - plan.deadline,
+                code="plan.settle",
+            )
         for party in plan.parties:
             if party.tls_key != _pinned(desk, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
@@ -160,7 +171,8 @@ class Agreement:
             scope = await self._demand_offer(chosen.offer, plan.consumer, terms.recipe)
             if purpose_id(scope.purpose) != plan.purpose:
                 raise ConsentError("the offer is for another purpose", expected=scope.purpose, code="consent.purpose")
-            strangers = [to_hex(p.signer) for p in plan.parties if p.signer not in scope.parties]
+            named = (*scope.parties, scope.provider, plan.consumer)
+            strangers = [to_hex(p.signer) for p in plan.parties if p.signer not in named]
             if strangers:
                 raise ConsentError(
                     "the offer's scope does not name every party", found=", ".join(strangers), code="consent.stranger"
@@ -178,6 +190,13 @@ class Agreement:
         scope = self.desk.scope(state.offer)
         if recipe not in scope.recipes or scope.purpose not in self.desk.purposes:
             raise ConsentError("the offer's scope does not allow it", expected=", ".join(scope.recipes), found=recipe)
+        if not gives(recipe, scope.output, scope.smallest_group):
+            raise ConsentError(
+                "the recipe tells more than the offer's owners were shown",
+                expected=f"{scope.output}, groups of {scope.smallest_group} or more",
+                found=recipe,
+                code="consent.output",
+            )
         return scope
 
     async def agreed(self, asker: bytes, told: Agreed) -> Agreed:
@@ -252,6 +271,8 @@ class Agreement:
         amendment = asked.amendment
         record = self._own(asker, amendment.job)
         state = await asyncio.to_thread(self.desk.chain.job, amendment.job)
+        if amendment.attempt > MOST_ATTEMPTS:
+            raise StateError("too many attempts", expected=f"at most {MOST_ATTEMPTS}", found=amendment.attempt)
         if state.status is not JobStatus.OPEN or amendment.attempt != state.attempt + 1:
             raise StateError("not the next attempt of an open job", expected=state.attempt + 1, found=amendment.attempt)
         await self._demand_epochs(record, amendment.epochs)
@@ -336,6 +357,11 @@ class Agreement:
         if asker != record.plan.consumer:
             raise PlanError("only the job's consumer brings its parties together", found=to_hex(asker))
         return record
+
+
+def release_time(desk: Desk) -> int:
+    """Seconds in which a seal gets deep and a key is mined, on chains with blocks of up to twelve seconds."""
+    return 10 + 12 * desk.deployment.confirmations
 
 
 def own_party(desk: Desk, seed: bytes) -> dict[str, object]:

@@ -107,4 +107,4 @@ class JobRequest(Value):
     token: Address = ZERO20
     open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
     deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
-    settle_seconds: Annotated[int, Field(ge=15, le=1_209_600)] = 1800
+    settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800

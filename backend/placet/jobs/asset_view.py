@@ -39,6 +39,8 @@ def check(plan: Plan, terms: Terms) -> None:
         isinstance(terms.parameters[name], str) for name in ("identifier", "value")
     ):
         raise PlanError("asset-view names two columns", expected="parameters identifier and value")
+    if terms.parameters["identifier"] == terms.parameters["value"]:
+        raise PlanError("asset-view adds up no identifiers", found=str(terms.parameters["value"]))
 
 
 async def run(work: Work) -> None:
@@ -52,6 +54,12 @@ async def run(work: Work) -> None:
 async def _provide(work: Work) -> None:
     (consumer,) = work.others("consumer")
     rows, opened = await work.open("accounts")
+    if rows.identifier != work.terms.parameters["identifier"]:
+        raise DataError(
+            "the plan compares another column than the one that names a row's person",
+            expected=rows.identifier,
+            found=str(work.terms.parameters["identifier"]),
+        )
     subjects = [str(value).encode() for value in rows.columns[str(work.terms.parameters["identifier"])]]
     balances = rows.columns[str(work.terms.parameters["value"])]
     if not all(isinstance(value, int) for value in balances):

@@ -9,14 +9,14 @@ from placet.chain.client import JobState
 from placet.core.errors import PeerError, PlacetError, Reverted
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
 from placet.core.values import to_hex
-from placet.jobs.agreement import Agreement
+from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
 from placet.jobs.asking import About, Amend, AskSeal, Roots, Signed, Standing
 from placet.jobs.intents import Intents
 from placet.jobs.proposal import Asking, Opening
 from placet.jobs.store import Record
 
 MAX_ATTEMPTS = 8
-"""Attempts after which only one with fewer rows is begun; consents that die are bounded by their number."""
+"""Attempts after which only one with fewer rows is begun, up to `MOST_ATTEMPTS`."""
 WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased"})
 
 
@@ -44,6 +44,8 @@ class Coordinator:
         try:
             await self._opening.send(record)
         except Reverted as refusal:
+            if refusal.name.startswith("ERC20"):  # the token, not the ledger: there may be money a moment later
+                raise
             self.say(record, "refused", code=refusal.name, why=refusal.message)
             await self.cancel(record)
 
@@ -116,7 +118,7 @@ class Coordinator:
                 raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
             roots.extend(answer.roots)
         before = await asyncio.to_thread(self.agreement.current_roots, record, state.attempt)
-        if tuple(roots) == before and state.attempt >= MAX_ATTEMPTS:
+        if state.attempt >= (MAX_ATTEMPTS if tuple(roots) == before else MOST_ATTEMPTS):
             return await self.abort(record, why)
         epochs = await self.agreement.epochs(record)
         amendment = Amendment(job=record.job, attempt=state.attempt + 1, roots=tuple(roots), epochs=epochs)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from placet.chain.events import JobAmended, JobSealed
 from placet.core.errors import NotFoundError
 from placet.core.evidence import Batch, Evidence, InputEvidence, SignedAmendment, SignedSeal
 from placet.core.plan import Amendment, Seal
@@ -14,7 +17,9 @@ async def gather(runner: Runner, job: bytes) -> Evidence:
     """All that this node and its vault know of a job, outputs and subjects left out. NotFoundError if it is unknown."""
     record = runner.store.job(job)
     inputs, batches = await _inputs(runner, record)
-    seals = runner.store.agreed(job, "seal")
+    amended, sealed = await asyncio.to_thread(_on_chain, runner, job)
+    amendments = [(parse(Amendment, text), given) for text, given in runner.store.agreed(job, "amendment")]
+    seals = [(parse(Seal, text), given) for text, given in runner.store.agreed(job, "seal")]
     return Evidence(
         job=job,
         party=record.party,
@@ -27,11 +32,25 @@ async def gather(runner: Runner, job: bytes) -> Evidence:
         sent=tuple(runner.store.messages(job, sender=record.party)),
         received=tuple(runner.store.messages(job, receiver=record.party)),
         amendments=tuple(
-            SignedAmendment(amendment=parse(Amendment, text), signatures=signatures)
-            for text, signatures in runner.store.agreed(job, "amendment")
+            SignedAmendment(amendment=amendment, signatures=given)
+            for amendment, given in amendments
+            if (amendment.attempt, amendment.roots, amendment.epochs) in amended
         ),
-        seal=SignedSeal(seal=parse(Seal, seals[-1][0]), signatures=seals[-1][1]) if seals else None,
+        seal=next((SignedSeal(seal=seal, signatures=given) for seal, given in seals if seal == sealed), None),
     )
+
+
+def _on_chain(runner: Runner, job: bytes) -> tuple[set[tuple[int, tuple[bytes, ...], tuple[int, ...]]], Seal | None]:
+    """Attempt, roots and epochs of each amendment on chain, and the seal there: not every one that all signed is."""
+    runner.desk.index.sync()
+    events = runner.desk.index.job_events(job)
+    seals = [
+        Seal(job=job, attempt=e.attempt, heads=e.heads, outputs=e.outputs, keys=e.keys, epochs=e.epochs)
+        for e in events
+        if isinstance(e, JobSealed)
+    ]
+    amended = {(e.attempt, e.roots, e.epochs) for e in events if isinstance(e, JobAmended)}
+    return amended, seals[-1] if seals else None
 
 
 async def _inputs(runner: Runner, record: Record) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...]]:
@@ -42,7 +61,7 @@ async def _inputs(runner: Runner, record: Record) -> tuple[tuple[InputEvidence, 
     used = [(a.attempt, a.roots) for a in attempts] or [(1, tuple(i.lawful_root for i in record.plan.inputs))]
     for attempt, roots in used:
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            offer = desk.chain.offer(chosen.offer).offer
+            offer = (await asyncio.to_thread(desk.chain.offer, chosen.offer)).offer
             scope = desk.scope(offer)
             if chosen.named:
                 named = await desk.vault.named_evidence(chosen.consent)

@@ -23,6 +23,8 @@ from placet.jobs.store import Record, Store
 MAX_PAYLOAD = 64 << 20
 PATIENCE = 60.0
 """Seconds for which a peer that is not there is tried again."""
+UNREAD = 16
+"""Messages of a peer that wait to be read; more of them are refused."""
 ASK_AGAIN = 10.0
 """Seconds of silence after which a peer is asked whether it is still at work."""
 
@@ -66,6 +68,7 @@ class Link:
         self._expected: dict[int, int] = defaultdict(int)
         self._last: dict[int, bytes] = {}
         self._broken: set[int] = set()
+        self._closed = False
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
@@ -124,6 +127,11 @@ class Link:
         expected = self._expected[message.sender]
         if message.sequence == expected - 1 and self._last.get(message.sender) == message.hash:
             return mine
+        if self._closed:
+            raise PeerError("this attempt takes no more messages", code="peer.late")
+        unread = sum(inbox.qsize() for (sender, _), inbox in self._inbox.items() if sender == message.sender)
+        if unread >= UNREAD:
+            raise PeerError("too many messages wait unread", expected=f"at most {UNREAD}", code="peer.early")
         if message.sequence != expected:
             raise PeerError(
                 "a message replayed or out of order", expected=expected, found=message.sequence, code="peer.sequence"
@@ -133,6 +141,14 @@ class Link:
         self._last[message.sender] = message.hash
         self._inbox[message.sender, message.tag].put_nowait((message, payload))
         return mine
+
+    def close(self) -> None:
+        """The attempt is computed: nothing more is acknowledged, so that nobody is shown to hold what he never used.
+        PeerError if a message came that no step asked for."""
+        self._closed = True
+        unasked = [(sender, tag) for (sender, tag), inbox in self._inbox.items() if not inbox.empty()]
+        if unasked:
+            raise PeerError("a message that no step asked for", found=f"party {unasked[0][0]}", code="peer.unasked")
 
     async def receive(self, sender: int, tag: str, limit: int) -> tuple[Exchange, bytes]:
         """The next message of a party under a tag; PeerError if the party has given up or gone, or it is too long."""

@@ -103,9 +103,15 @@ class Runner:
 
     async def _unopened(self, record: Record, now: int) -> None:
         if now > record.plan.open_by:
-            self._end(record, "expired")
+            if await asyncio.to_thread(self._never_opens, record):
+                self._end(record, "expired")
         elif record.plan.sponsor == self.desk.address and all(record.signatures[: len(record.plan.parties)]):
             await self.coordinator.open(record)
+
+    def _never_opens(self, record: Record) -> bool:
+        """Has the time to open passed in a block that stays, without an opening? No clock of ours decides that."""
+        deep = self.desk.chain.block(self.desk.chain.confirmed()).timestamp > record.plan.open_by
+        return deep and self.desk.chain.job(record.job).status is JobStatus.NONE
 
     async def _open(self, record: Record, state: JobState, now: int) -> None:
         if now > record.plan.deadline:
@@ -117,6 +123,7 @@ class Runner:
         for (job, number), task in list(self._running.items()):
             if job == record.job and number < state.attempt:
                 task.cancel()
+                self._links.pop((job, number), None)
         attempt = self.store.attempt(record.job, state.attempt)
         key = (record.job, state.attempt)
         if attempt is None:
@@ -179,6 +186,7 @@ class Runner:
         self.say(record, "computing", attempt=attempt)
         try:
             await self._warranted(work)
+            work.link.close()
         except asyncio.CancelledError:
             self.store.fail(record.job, attempt, "interrupted")
             raise

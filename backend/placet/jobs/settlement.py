@@ -9,7 +9,7 @@ from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
 from placet.core.errors import PlacetError, Reverted, StateError
 from placet.core.values import ZERO32
-from placet.jobs.agreement import Agreement
+from placet.jobs.agreement import Agreement, release_time
 from placet.jobs.coordinator import Say
 from placet.jobs.intents import Intents
 from placet.jobs.recipe import recipe
@@ -64,6 +64,9 @@ class Settlement:
         attempt = self.store.attempt(record.job, sealed.attempt)
         due = await asyncio.to_thread(desk.chain.key_due, record.job, record.party)
         if due is None or attempt is None or attempt.key is None or sealed.keys[record.party] == ZERO32:
+            return
+        if now > record.plan.settle_by - release_time(desk) // 4:  # shown and mined too late, it would tell for nothing
+            self.say(record, "too-late-to-release")
             return
         key = self.drawer.open(b"key", attempt.key)
         await self.intents.carry(f"release:{record.job.hex()}", desk.calls.release(record.job, record.party, key))

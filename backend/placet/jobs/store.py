@@ -88,6 +88,7 @@ agreements = sa.Table(
     sa.Column("job", sa.LargeBinary(32), primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("signatures", sa.Text, nullable=False),
 )
@@ -308,16 +309,15 @@ class Store:
         ]
 
     def agree(self, kind: str, content: Amendment | Seal, signatures: Sequence[bytes]) -> None:
-        """A seal or an amendment with the signatures that this node has; the latest replaces an earlier one."""
-        here = (
-            (agreements.c.job == content.job) & (agreements.c.attempt == content.attempt) & (agreements.c.kind == kind)
-        )
+        """A seal or an amendment with all signatures. Two for one attempt may both be on their way: both are kept."""
+        digest = content.struct_hash()
         self._write(
-            sa.delete(agreements).where(here),
+            sa.delete(agreements).where(agreements.c.digest == digest),
             sa.insert(agreements).values(
                 job=content.job,
                 attempt=content.attempt,
                 kind=kind,
+                digest=digest,
                 content=content.model_dump_json(),
                 signatures=_hexes(signatures),
             ),

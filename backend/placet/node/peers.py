@@ -23,6 +23,7 @@ from pydantic import AfterValidator, Field
 from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, unforeseen
 from placet.core.trust import Institution, TrustList
 from placet.core.values import Value, parse
+from placet.jobs.asking import MAX_ASKED
 from placet.jobs.certificates import of as key_of
 from placet.jobs.certificates import tls_key
 from placet.jobs.link import MAX_PAYLOAD, problem
@@ -30,6 +31,8 @@ from placet.jobs.link import MAX_PAYLOAD, problem
 log = logging.getLogger("placet.node.peers")
 MAX_BODY = MAX_PAYLOAD + 8192
 SECONDS = 60.0
+AT_ONCE = 8
+"""Questions of one institution that are read into memory at the same time."""
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]")
 _CONNECT = 5.0
 Handler = Callable[[bytes, str, bytes], Awaitable[bytes]]
@@ -124,6 +127,7 @@ class PeerServer:
     def __init__(self, trust: TrustList, handler: Handler) -> None:
         self._known = {tls_key(who.certificate): who.address for who in trust.institutions}
         self._handler = handler
+        self._room = {who: asyncio.Semaphore(AT_ONCE) for who in self._known.values()}
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext) -> asyncio.Server:
         return await asyncio.start_server(self._serve, host, port, ssl=tls, ssl_handshake_timeout=_CONNECT)
@@ -147,9 +151,11 @@ class PeerServer:
             (length,) = struct.unpack(">B", await reader.readexactly(1))
             name = await reader.readexactly(length)
             (size,) = struct.unpack(">I", await reader.readexactly(4))
-            if size > MAX_BODY:
-                raise LimitError("the question is too long", expected=MAX_BODY, found=size, code="peer.oversized")
-            body = await reader.readexactly(size)
+            most = MAX_BODY if name == b"message" else MAX_ASKED
+            if size > most:
+                raise LimitError("the question is too long", expected=most, found=size, code="peer.oversized")
+            async with self._room[asker]:
+                body = await reader.readexactly(size)
             return 0, await self._handler(asker, name.decode("ascii", "replace"), body)
         except PlacetError as error:
             told = {k: None if v is None else str(v)[:400] for k, v in problem(error).items()}

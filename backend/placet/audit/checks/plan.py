@@ -8,6 +8,7 @@ from placet.audit.findings import Findings, check
 from placet.core.errors import InputError, PlanError
 from placet.core.plan import demand_fit
 from placet.core.purposes import purpose_id
+from placet.core.results import gives
 from placet.core.values import to_hex
 
 GROUP = "plan"
@@ -103,6 +104,9 @@ def scope(case: Case, tell: Findings) -> None:
             tell.fail(where + str(error.expected), error.found, party)
         if case.terms.recipe not in shown.scope.recipes:
             tell.fail(where + f"recipe {case.terms.recipe}", shown.scope.recipes, party)
+        if not gives(case.terms.recipe, shown.scope.output, shown.scope.smallest_group):
+            told = f"{shown.scope.output}, groups of {shown.scope.smallest_group} or more"
+            tell.fail(where + "a recipe that tells no more than: " + told, case.terms.recipe, party)
         strangers = others - set(shown.scope.parties)
         if strangers:
             tell.fail(where + "parties within the scope", [case.name_of(s) for s in sorted(strangers)], party)

@@ -127,7 +127,9 @@ def _only_drop(case: Case, tell: Findings) -> None:
 @check(GROUP, "sealed", "Nobody who withdrew before the seal is in the sealed attempt")
 def sealed(case: Case, tell: Findings) -> None:
     """No leaf of the sealed attempt was withdrawn or revoked before the seal, proven or not, and no named consent of
-    the plan. The seal is the line: what came after it binds the next job."""
+    the plan. The seal is the line: what came after it binds the next job. The contract refuses a seal over a proven
+    withdrawal; over an unproven one nobody is named, since parties may have signed before it and somebody kept the
+    seal back."""
     if case.facts.sealed is None or case.final is None:
         return tell.skip("the job was not sealed")
     moment = case.facts.sealed.at
@@ -135,7 +137,7 @@ def sealed(case: Case, tell: Findings) -> None:
         if case.is_final(attempt.number):
             tell.looked += len(shown.leaves)
             for place, found in _dead(case, shown, moment):
-                tell.fail(f"{leaf_name(shown, place)} live at the seal in block {moment.block}", found, shown.party)
+                tell.fail(f"{leaf_name(shown, place)} live at the seal in block {moment.block}", found)
     for index, entry in enumerate(case.inputs):
         dead = case.dead_before(entry.offer, entry.consent, moment) if entry.named else None
         tell.looked += entry.named
