@@ -7,6 +7,7 @@ consent can't say something else than its offer. The compact form leaves the der
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Callable
 from enum import IntEnum
 from functools import cached_property
@@ -211,13 +212,18 @@ class Consent(Value):
         return domain.typed_data("Consent", self.to_json())
 
 
+@functools.lru_cache(maxsize=256)
+def _owner_hash(owner: bytes) -> bytes:
+    return keccak(owner)
+
+
 def consent_id(
     owner: bytes, offer: bytes, not_before: int, not_after: int, first_opening: int, uses: int, details: bytes
 ) -> bytes:
     """A consent's id from hashes alone, as the contract computes it."""
     return keccak(
         _CONSENT,
-        keccak(owner),
+        _owner_hash(owner),
         offer,
         eip712.word(not_before),
         eip712.word(not_after),
@@ -426,7 +432,7 @@ def subject_commitment(subject: str, salt: bytes) -> bytes:
 
 def enrolment_hash(owner: bytes, subject: bytes) -> bytes:
     """EIP-712 struct hash of an enrolment."""
-    return keccak(_ENROLMENT, keccak(owner), subject)
+    return keccak(_ENROLMENT, _owner_hash(owner), subject)
 
 
 NO_ENROLMENT = ZERO32

@@ -7,6 +7,7 @@ Signatures must have a low s, as OpenZeppelin's contracts demand.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +45,12 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
         if type(error) is not Exception:
             raise
         return None
-    return keccak(key.format(compressed=False)[1:])[12:]
+    return _address(key.format(compressed=False))
+
+
+@functools.lru_cache(maxsize=256)
+def _address(point: bytes) -> bytes:
+    return keccak(point[1:])[12:]
 
 
 def p256_valid(key: bytes, digest: bytes, signature: bytes) -> bool:
