@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from eth_account import Account
 
 from placet.chain.events import JobCompleted
-from placet.core.consent import Consent, Status, derive
+from placet.core.consent import Consent, Status, derive, enrolment_hash
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Key, P256Key
 from placet.core.values import from_hex, parse, to_hex
@@ -252,3 +252,20 @@ async def test_datasets_tell_rows_to_the_institution_only(node: Running) -> None
     assert public["id"] == to_hex(node.world.dataset.dataset)
     [own, _] = (await node.client.get("/v1/datasets", headers=node.credential)).json()["datasets"]
     assert own["rows"] == CUSTOMERS
+
+
+async def test_a_contract_can_consent_for_no_person_yet(node: Running, owner: Owner) -> None:
+    """Its answer can change: batches take no such owner, and nothing else brings a person's row into a lawful set."""
+    offer, _ = node.offer()
+    contract, says_yes = secrets.token_bytes(20), "0x631626ba7e60e01b60005260206000f3"
+    node.world.anvil.rpc("anvil_setCode", to_hex(contract), says_yes)
+    digest = node.world.deployment.consents.digest(enrolment_hash(contract, owner.opening.commitment))
+    enrolment = owner.enrolment() | {"signature": to_hex(node.world.enroller.sign(digest))}
+    asked = owner.draft_request(offer) | {"owner": to_hex(contract)}
+    draft = (await node.client.post("/v1/consents/draft", json=asked)).json()
+    body = owner.submission(draft, enrolment=enrolment, signature="0x00")
+    answer = await node.client.post("/v1/consents", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "consent.contract")
+    node.world.anvil.rpc("anvil_setCode", to_hex(contract), "0x")
+    answer = await node.client.post("/v1/consents", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "signature")

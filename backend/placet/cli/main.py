@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from placet.cli import audit, batches, chain, doctor, erasure, identity, jobs, keys, offers, owner, setup, trust
+from placet.cli import (
+    audit,
+    batches,
+    chain,
+    doctor,
+    erasure,
+    identity,
+    jobs,
+    keys,
+    offers,
+    owner,
+    recipes,
+    setup,
+    trust,
+)
 from placet.cli.output import Commands
 
 app = typer.Typer(
@@ -50,6 +64,7 @@ app.add_typer(batches.commands, name="batch")
 app.command("grant")(offers.grant)
 app.command("revoke")(offers.revoke)
 app.command("erase")(erasure.erase)
+app.command("recipes")(recipes.recipes)
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")

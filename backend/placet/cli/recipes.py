@@ -1,0 +1,66 @@
+"""`placet recipes`: what institutions can compute together, and what each of them learns by it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from placet.cli.inputs import AsJson
+from placet.cli.output import emit
+
+
+@dataclass(frozen=True)
+class Words:
+    """A recipe for people: what it does, its parameters, and what each role learns beyond its own data."""
+
+    does: str
+    parameters: dict[str, str]
+    learns: dict[str, str]
+
+
+WORDS = {
+    "asset-view": Words(
+        does="The consumer learns the total of each of its customers over two or more providers.",
+        parameters={
+            "identifier": "the column that names a row's person, in all tables",
+            "value": "the column of integers that is added up",
+        },
+        learns={
+            "consumer": "after the release each customer's total, not who contributed to it; how many consented rows "
+            "each provider has",
+            "provider": "how long the consumer's list is, and, while the job runs, which of its own consented rows are "
+            "in it; no total",
+        },
+    ),
+}
+_WITHDRAWAL = {"drop": "a new attempt without that row", "abort": "the job ends, with refund"}
+
+
+def recipes(as_json: AsJson = False) -> None:
+    """List the recipes: what each does, which operations it needs consent for, who learns what by it."""
+    from placet.core.purposes import operation_words
+    from placet.jobs import asset_view as asset_view  # makes itself known
+    from placet.jobs.recipe import recipe
+
+    listed = [
+        {
+            "recipe": name,
+            "version": recipe(name).version,
+            "operations": operation_words(recipe(name).operations),
+            "on_withdrawal": recipe(name).on_withdrawal,
+            **asdict(words),
+        }
+        for name, words in sorted(WORDS.items())
+    ]
+    if as_json:
+        emit(listed)
+        return
+    for one in listed:
+        name = str(one["recipe"])
+        print(f"{name}, version {one['version']}: {WORDS[name].does}")
+        print(f"  operations: {one['operations']}")
+        print(f"  after a withdrawal before the seal: {_WITHDRAWAL[str(one['on_withdrawal'])]}")
+        for parameter, what in WORDS[name].parameters.items():
+            print(f"  parameter {parameter}: {what}")
+        for role, what in WORDS[name].learns.items():
+            print(f"  the {role} learns: {what}")
+    print("What messages show, and what colluding parties learn, is in docs/protocols.md.")
