@@ -112,6 +112,14 @@ def _examine(node: Node, submission: models.Submission) -> tuple[models.Accepted
     node.demand_chain()
     _demand_usable(node, consent)
     if scope.personal:
+        if not batched:
+            raise ConsentError(
+                "a person's consent can't be a contract's yet",
+                expected="an owner with an ECDSA or a P-256 key, whose signature stays what it is",
+                found=to_hex(consent.owner),
+                remedy="consent with the key of a wallet, or with a passkey",
+                code="consent.contract",
+            )
         _demand_enrolled(node, submission, scope)
     elif submission.enrolment is not None or consent.details.enrolment != NO_ENROLMENT:
         raise _no_enrolment()
@@ -122,7 +130,7 @@ def _examine(node: Node, submission: models.Submission) -> tuple[models.Accepted
             found=to_hex(consent.owner),
             code="consent.owner",
         )
-    return None, "batch" if batched and scope.personal else "grant"
+    return None, "batch" if scope.personal else "grant"
 
 
 def _known(node: Node, consent: bytes) -> models.Accepted | None:
