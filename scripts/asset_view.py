@@ -48,13 +48,18 @@ DEPTH = 2
 
 def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
     """From files to a verdict. Writes the audit report, and the result if the trail is intact."""
+    asked = data.consents()
+    number = sum(len(known) for _, known in asked)
     with tempfile.TemporaryDirectory(prefix="placet-") as name:
         purpose, folder = DPV + data.purpose, Path(name)
-        made_of = (folder, data.names, data.balances, data.customers)
-        with consortium(*made_of, purpose=purpose, block_time=BLOCK_TIME, say=teller.say) as made:
+        with consortium(
+            *(folder, data.names, data.balances, data.customers),
+            purpose=purpose,
+            registered=[person for person, _ in asked],
+            block_time=BLOCK_TIME,
+            say=teller.say,
+        ) as made:
             teller.part("start")
-            asked = data.consents()
-            number = sum(len(providers) for _, providers in asked)
             teller.say(f"{len(asked)} persons give {number} consents")
             asyncio.run(give(made, asked, teller))
             anchored(made, number)
