@@ -61,3 +61,13 @@ def together() -> Callable[..., list[Any]]:
 @pytest.fixture(scope="session")
 def scripted() -> type[ScriptedChannel]:
     return ScriptedChannel
+
+
+@pytest.fixture(scope="session")
+def paillier_key() -> Any:
+    """One key of 2048 bits for the whole run: making one, and its table, takes a second."""
+    for package in ("gmpy2", "phe"):
+        pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[paillier]'")
+    from placet.protocols.mpc.paillier import generate
+
+    return generate(2048)
