@@ -89,7 +89,7 @@ ATTACKS = [
         "a deadline after the consents' end",
         vault="warrant.window",
         peer="plan.stale",
-        plan=lambda stage, deal: {"deadline": deal.deadline + 90_000, "settle_by": deal.deadline + 90_001},
+        plan=lambda stage, deal: {"deadline": deal.deadline + 90_000, "settle_by": deal.deadline + 90_600},
     ),
     Attack(
         "a root that nobody computed",
