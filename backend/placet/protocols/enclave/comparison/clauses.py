@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from placet.core.errors import DataError
 from placet.protocols.enclave.comparison.limits import MAX_CLAUSES, MAX_WORDS
 from placet.protocols.enclave.comparison.normal import mend, tokens
-from placet.protocols.enclave.comparison.numbering import BULLET, Marker, Outline, marker
+from placet.protocols.enclave.comparison.numbering import BULLET, Marker, Outline, marker, unknown
 from placet.protocols.enclave.comparison.reading.paragraphs import Paragraph
 
 _STACKED = 3
@@ -41,8 +41,8 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
         text = mend(paragraph.text, known)
         titled = paragraph.heading > 0 or _title(text)
         markers, rest = _numbers(text, outline, titled=titled)
-        if paragraph.label and (given := marker(paragraph.label)) is not None:
-            markers.insert(0, given)
+        if paragraph.label:
+            markers.insert(0, marker(paragraph.label) or unknown(paragraph.label))
         elif paragraph.heading and not markers and place is _NOWHERE:
             outline.leave()
         for n, number in enumerate(markers):

@@ -153,10 +153,12 @@ def _segments(old: str, new: str, blocks: Sequence[Block], starts: Sequence[Sequ
     at = 0
     end = (len(starts[0]) - 1, len(starts[1]) - 1)
     for i, i2, j, j2 in [*blocks, (end[0], end[0], end[1], end[1])]:
-        if j > at:
-            yield Segment(change="same", text=new[starts[1][at] : starts[1][j]])
+        same = new[starts[1][at] : starts[1][j]]
+        if same:
+            yield Segment(change="same", text=same)
         if i2 > i:
-            yield Segment(change="removed", text=old[starts[0][i] : starts[0][i2]])
+            apart = " " if same and not same.endswith(" ") and old[starts[0][i] - 1] == " " else ""
+            yield Segment(change="removed", text=apart + old[starts[0][i] : starts[0][i2]])
         if j2 > j:
             yield Segment(change="added", text=new[starts[1][j] : starts[1][j2]])
         at = j2

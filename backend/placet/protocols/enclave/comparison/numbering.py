@@ -118,6 +118,11 @@ def marker(text: str) -> Marker | None:
     return None
 
 
+def unknown(written: str) -> Marker:
+    """A number of a form that only its document knows, such as `III.1`."""
+    return Marker(written, (Reading(f"{written.count('.')} dots", 1),), len(written), parts=2)
+
+
 def _marker(found: re.Match[str], readings: tuple[Reading, ...], parts: int = 1, *, firm: bool = True) -> Marker | None:
     return Marker(found.group(), readings, found.end(), parts, firm) if readings else None
 

@@ -20,6 +20,8 @@ class Level:
     start: int = 1
     form: str = "decimal"
     pattern: str = ""
+    legal: bool = False
+    """All numbers in it as decimals."""
 
 
 @dataclass(slots=True)
@@ -62,11 +64,11 @@ class Numbering:
         counts[level + 1 :] = [0] * (_LEVELS - level - 1)
         if here.form == "bullet":
             return "•"
-        return _PLACE.sub(lambda m: self._shown(levels, counts, int(m[1]) - 1), here.pattern).strip()
+        return _PLACE.sub(lambda m: self._shown(levels, counts, int(m[1]) - 1, legal=here.legal), here.pattern).strip()
 
     @staticmethod
-    def _shown(levels: Mapping[int, Level], counts: list[int], level: int) -> str:
-        form = levels[level].form if level in levels else "decimal"
+    def _shown(levels: Mapping[int, Level], counts: list[int], level: int, *, legal: bool) -> str:
+        form = levels[level].form if level in levels and not legal else "decimal"
         count = counts[level] or (levels[level].start if level in levels else 1)
         if form in ("lowerLetter", "upperLetter") and 0 < count < 26 * 8:
             letters = chr(97 + (count - 1) % 26) * ((count - 1) // 26 + 1)
@@ -102,6 +104,8 @@ def read_numbering(data: bytes) -> Numbering:
                 here.start = number(value, 10_000)
             elif name == "numFmt":
                 here.form = value
+            elif name == "isLgl":
+                here.legal = value not in ("0", "false")
             elif name == "lvlText":
                 here.pattern = value[:40]
 

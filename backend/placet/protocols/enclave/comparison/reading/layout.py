@@ -27,9 +27,8 @@ class Drawn:
     size: float
 
 
-def lines(pages: list[list[Drawn]]) -> Iterator[Line | None]:
+def lines(kept: list[list[Drawn]]) -> Iterator[Line | None]:
     """What `paragraphs` takes; None where a gap is wider than between lines of a paragraph."""
-    kept = _without_margins(pages)
     size = _commonest(round(line.size) for page in kept for line in page for _ in line.text)
     leading = _commonest(
         round(above.y - below.y, 1) for page in kept for above, below in pairwise(page) if above.y > below.y
@@ -64,21 +63,33 @@ def _shape(line: Drawn) -> tuple[str, int]:
 
 
 def _edges(page: list[Drawn]) -> set[int]:
+    """The outermost lines of a page that stand apart from the text, at most two on each side."""
     order = sorted(range(len(page)), key=lambda n: page[n].y)
-    return set(order[:_EDGE] + order[-_EDGE:])
+    found: set[int] = set()
+    for outward in (order, order[::-1]):
+        for outer, inner in pairwise(outward[: _EDGE + 1]):
+            if abs(page[outer].y - page[inner].y) < 1.8 * max(page[outer].size, page[inner].size):
+                break
+            found.add(outer)
+    return found
 
 
-def _without_margins(pages: list[list[Drawn]]) -> list[list[Drawn]]:
-    """Lines at the edge that stand on at least half the pages, and page numbers, are no text of the contract."""
+def without_margins(pages: list[list[Drawn]]) -> tuple[list[list[Drawn]], list[str]]:
+    """Pages without headers, footers and page numbers; and what was left out, each once, digits as `#`.
+
+    Left out is what stands apart at the edge of at least half the pages, or is a page number.
+    """
     edges = [_edges(page) for page in pages]
     seen = Counter(shape for page, edge in zip(pages, edges, strict=True) for shape in {_shape(page[n]) for n in edge})
     often = {shape for shape, count in seen.items() if count >= 2 and 2 * count >= len(pages)}
-    return [
-        [
-            line
-            for n, line in enumerate(page)
-            if n not in edge
-            or not (_shape(line) in often or (len(pages) > 1 and _PAGE_NUMBER.match(line.text.strip())))
-        ]
-        for page, edge in zip(pages, edges, strict=True)
-    ]
+    gone: dict[str, None] = {}
+    kept = []
+    for page, edge in zip(pages, edges, strict=True):
+        margin = {n for n in edge if _shape(page[n]) in often or _numbers(page[n], len(pages))}
+        gone.update(dict.fromkeys(_shape(page[n])[0] for n in sorted(margin)))
+        kept.append([line for n, line in enumerate(page) if n not in margin])
+    return kept, list(gone)
+
+
+def _numbers(line: Drawn, pages: int) -> bool:
+    return pages > 1 and _PAGE_NUMBER.match(line.text.strip()) is not None

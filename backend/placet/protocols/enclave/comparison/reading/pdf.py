@@ -18,7 +18,7 @@ from placet.protocols.enclave.comparison.limits import (
 )
 from placet.protocols.enclave.comparison.normal import BREAK
 from placet.protocols.enclave.comparison.reading.archive import encrypted
-from placet.protocols.enclave.comparison.reading.layout import Drawn, lines
+from placet.protocols.enclave.comparison.reading.layout import Drawn, lines, without_margins
 from placet.protocols.enclave.comparison.reading.paragraphs import Paragraph, paragraphs
 
 if TYPE_CHECKING:
@@ -78,7 +78,11 @@ def read_pdf(data: bytes) -> tuple[list[Paragraph], list[str]]:
         notes.append(f"Pages without text, which may be scanned: {shown}. They were not compared.")
     if complaints.count:
         notes.append("The PDF is irregular: parts of its text may be missing or out of order.")
-    return paragraphs(lines(pages)), notes
+    kept, margins = without_margins(pages)
+    if margins:
+        shown = "; ".join(line[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
+        notes.append(f"Left out as headers, footers and page numbers: {shown}")
+    return paragraphs(lines(kept)), notes
 
 
 def _drawn(reader: PdfReader) -> list[list[Drawn]]:
