@@ -61,6 +61,12 @@ def endless_pages() -> bytes:
     return draw([[(700, "1. Text.")]]).replace(b"/Kids[5 0 R]", b"/Kids[2 0 R]")
 
 
+def varied(count: int) -> str:
+    """Paragraphs that compress no better than text does."""
+    rng = random.Random(1)
+    return "".join(PARAGRAPH.replace("deliver", f"{rng.getrandbits(128):x}") for _ in range(count))
+
+
 def deep() -> bytes:
     return b"<d>" + b"<p>" * 120 + b"</p>" * 120 + b"</d>"
 
@@ -80,6 +86,9 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "same name twice": ("contract.docx", lambda: doubled(), "data.format"),
     "too large": ("contract.txt", lambda: b"a " * 10_000_001, "data.large"),
     "too many words": ("contract.txt", lambda: b"a " * 400_001, "data.large"),
+    "too many lines": ("contract.md", lambda: b"\n" * 400_001 + GOOD, "data.large"),
+    "too many characters": ("contract.txt", lambda: b" " * 8_000_001 + GOOD, "data.large"),
+    "too many paragraphs": ("contract.docx", lambda: package(varied(40_002)), "data.large"),
     "too many clauses": ("contract.txt", lambda: b"a\n\n" * 40_001, "data.large"),
     "empty": ("contract.txt", lambda: b"", "data.empty"),
     "white space": ("contract.md", lambda: b" \n\t\n", "data.empty"),

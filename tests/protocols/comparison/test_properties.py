@@ -9,11 +9,12 @@ from collections import Counter
 import pytest
 from benchmarks._contracts import EDITS, edit, synthetic
 from benchmarks._documents import FORMATS, Item, make, numbered
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from placet.protocols.enclave.comparison import Comparison, compare
-from placet.protocols.enclave.comparison.normal import tokens
+from placet.protocols.enclave.comparison.normal import normal, tokens
+from placet.protocols.enclave.comparison.numbering import marker
 from placet.protocols.enclave.comparison.words import changes
 
 TEXT = (
@@ -57,7 +58,11 @@ def test_a_document_is_the_same_as_itself(items: list[Item]) -> None:
     st.sampled_from(["decimal", "articles"]),
 )
 def test_layout_and_numbering_are_no_change(items: list[Item], width: int, gap: str, scheme: str) -> None:
-    found = of(plain(items), plain(items, scheme, width, gap))
+    made = plain(items, scheme, width, gap)
+    wrapped = [line for block in made.decode().split(gap) for line in block.splitlines()[1:]]
+    # Where the middle of a sentence begins a line and reads like the number of a clause, nobody can tell which it is.
+    assume(not any(marker(normal(line)) for line in wrapped))
+    found = of(plain(items), made)
     assert [e for e in found.entries if e.statuses != ("same",)] == []
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from placet.core.errors import DataError
-from placet.protocols.enclave.comparison.limits import MAX_CLAUSES, MAX_WORDS
+from placet.protocols.enclave.comparison.limits import MAX_CLAUSES, MAX_WORDS, check
 from placet.protocols.enclave.comparison.normal import mend, tokens
 from placet.protocols.enclave.comparison.numbering import BULLET, Marker, Outline, marker, unknown
 from placet.protocols.enclave.comparison.reading.paragraphs import Paragraph
@@ -42,7 +41,7 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
         titled = paragraph.heading > 0 or _title(text)
         markers, rest = _numbers(text, outline, titled=titled)
         if paragraph.label:
-            markers.insert(0, marker(paragraph.label) or unknown(paragraph.label))
+            markers.insert(0, marker(f"{paragraph.label} ") or unknown(paragraph.label))
         elif paragraph.heading and not markers and place is _NOWHERE:
             outline.leave()
         for n, number in enumerate(markers):
@@ -53,7 +52,8 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
             continue
         words = tuple(tokens(rest))
         count += len(words)
-        _check(len(found) + 1, count)
+        check(len(found) + 1, MAX_CLAUSES, "clauses")
+        check(count, MAX_WORDS, "words")
         heading = paragraph.heading > 0 or ((bool(place.written) or rest.isupper()) and _title(rest))
         found.append(Clause(place.label, place.level, heading, rest, place.written, words))
         place = _NOWHERE
@@ -90,18 +90,6 @@ def _title(text: str) -> bool:
     return (
         len(text) < 120 and len(text.split()) <= _TITLE_WORDS and not text.endswith((".", ";", ":", ",", "and", "or"))
     )
-
-
-def _check(count: int, words: int) -> None:
-    for what, number, most in (("clauses", count, MAX_CLAUSES), ("words", words, MAX_WORDS)):
-        if number > most:
-            raise DataError(
-                "the document is longer than the comparison takes",
-                expected=f"at most {most} {what}",
-                found=f"more than {most} {what}",
-                remedy="compare it in parts",
-                code="data.large",
-            )
 
 
 def total(found: Iterable[Clause]) -> int:

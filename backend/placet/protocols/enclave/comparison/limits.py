@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from placet.core.errors import DataError
+
 MAX_BYTES: Final = 20_000_000
 """Of a document as it comes."""
 MAX_EXPANDED: Final = 100_000_000
-"""Bytes of all parts of an archive, and of text."""
+"""Bytes of all parts of an archive."""
 MAX_PART: Final = 60_000_000
 """Bytes of one part of an archive."""
 MAX_RATIO: Final = 250
@@ -20,10 +22,25 @@ MAX_DEPTH: Final = 100
 MAX_PAGES: Final = 2_000
 MAX_PDF_CONTENT: Final = 20_000_000
 """Bytes of one stream of a PDF, expanded, and of all pages' drawing instructions."""
-MAX_PDF_OPERATIONS: Final = 4_000_000
+MAX_PDF_OPERATIONS: Final = 2_000_000
+MAX_CHARACTERS: Final = 8_000_000
+"""Of text, formatting included."""
+MAX_LINES: Final = 400_000
 MAX_WORDS: Final = 400_000
 """A side: about 800 pages."""
 MAX_CLAUSES: Final = 40_000
 """A side."""
 MAX_NAME: Final = 255
 """Characters of a document's name."""
+
+
+def check(found: int, most: int, what: str) -> None:
+    """DataError if the document holds more than that."""
+    if found > most:
+        raise DataError(
+            "the document is longer than the comparison takes",
+            expected=f"at most {most} {what}",
+            found=f"more than {most} {what}",
+            remedy="compare it in parts",
+            code="data.large",
+        )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from placet.core.errors import DataError
+from placet.protocols.enclave.comparison.limits import MAX_CHARACTERS, MAX_CLAUSES, check
 from placet.protocols.enclave.comparison.normal import BREAK, normal
 from placet.protocols.enclave.comparison.reading.archive import Archive, parse_xml
 from placet.protocols.enclave.comparison.reading.docx_styles import (
@@ -102,6 +103,7 @@ class _Body:
     notes: set[str] = field(default_factory=set)
     _skipping: int = 0
     _showing: int = 0
+    _characters: int = 0
     _paragraphs: list[_Open] = field(default_factory=list)
     _cells: list[list[list[str]]] = field(default_factory=list)
 
@@ -152,6 +154,8 @@ class _Body:
             self.notes.add("The document has hidden text; it is compared like all other.")
 
     def _text(self, text: str) -> None:
+        self._characters += len(text)
+        check(self._characters, MAX_CHARACTERS, "characters")
         if self._showing and not self._skipping and self._paragraphs:
             self._paragraphs[-1].pieces.append(text.replace(BREAK, ""))
 
@@ -171,6 +175,7 @@ class _Body:
                 self.found.append(Paragraph(row))
 
     def _close(self, ended: _Open) -> None:
+        check(len(self.found), MAX_CLAUSES, "paragraphs")
         text = normal("".join(ended.pieces))
         styled_list, styled_level = self.styles.numbered(ended.style)
         list_id = styled_list if ended.list is None else ended.list

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from placet.core.errors import ConfigError, DataError, PlacetError
 from placet.protocols.enclave.comparison.limits import (
-    MAX_EXPANDED,
+    MAX_CHARACTERS,
+    MAX_LINES,
     MAX_PAGES,
     MAX_PDF_CONTENT,
     MAX_PDF_OPERATIONS,
+    check,
 )
 from placet.protocols.enclave.comparison.normal import BREAK
 from placet.protocols.enclave.comparison.reading.archive import encrypted
@@ -97,9 +99,10 @@ def _drawn(reader: PdfReader) -> list[list[Drawn]]:
         budget.check()
         pen = _Pen()
         page.extract_text(visitor_operand_before=budget.visit, visitor_text=pen.write)
-        budget.characters += pen.characters
-        budget.check()
         pages.append(pen.done())
+        budget.characters += pen.characters
+        budget.lines += len(pen.found)
+        budget.check()
     return pages
 
 
@@ -108,6 +111,7 @@ class _Budget:
     content: int = 0
     operations: int = 0
     characters: int = 0
+    lines: int = 0
 
     def visit(self, *_: object) -> None:
         self.operations += 1
@@ -119,16 +123,10 @@ class _Budget:
         for name, found, most in (
             ("bytes of drawing instructions", self.content, MAX_PDF_CONTENT),
             ("drawing instructions", self.operations, MAX_PDF_OPERATIONS),
-            ("characters", self.characters, MAX_EXPANDED),
+            ("characters", self.characters, MAX_CHARACTERS),
+            ("lines", self.lines, MAX_LINES),
         ):
-            if found > most:
-                raise DataError(
-                    "the PDF draws more than a contract does",
-                    expected=f"at most {most} {name}",
-                    found=found,
-                    remedy="send the document as DOCX",
-                    code="data.large",
-                )
+            check(found, most, name)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 from placet.core.errors import DataError
-from placet.protocols.enclave.comparison.limits import MAX_EXPANDED
+from placet.protocols.enclave.comparison.limits import MAX_CHARACTERS, MAX_LINES, check
 from placet.protocols.enclave.comparison.normal import BREAK, normal
 from placet.protocols.enclave.comparison.reading.paragraphs import Line, Paragraph, paragraphs
 
@@ -29,8 +29,8 @@ def decode(data: bytes) -> str:
         raise DataError(
             "the text holds zero bytes", expected="text", found="binary data", remedy="send a text", code="data.format"
         )
-    if len(text) > MAX_EXPANDED:
-        raise DataError("the text is too long", expected=f"at most {MAX_EXPANDED} characters", code="data.large")
+    check(len(text), MAX_CHARACTERS, "characters")
+    check(text.count("\n") + text.count("\r"), MAX_LINES, "lines")
     return text.replace(BREAK, "")
 
 
