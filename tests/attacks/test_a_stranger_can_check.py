@@ -112,9 +112,9 @@ def test_two_documents_of_one_party() -> None:
         assert report.named == ()
 
 
-def test_erased_records_are_incomplete_and_accuse_nobody() -> None:
-    """After an erasure the vault shows none of that set, and so it must: the leaves that are left don't give the root,
-    and would make a liar of who obeyed the law."""
+def test_what_a_party_does_not_show_accuses_nobody_and_what_it_leaves_out_does() -> None:
+    """A set that is not shown is missing evidence; one with a leaf left out gives another root than its party signed.
+    What is left of an erased leaf is shown with it: `tests/audit/test_erased.py`."""
     world = World()
     whole = world.evidence(1)
     report = verify(world.bundle(whole.model_copy(update={"inputs": (), "batches": ()})))

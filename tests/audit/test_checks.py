@@ -711,8 +711,8 @@ def test_it_alone_fails_and_names_the_culprit(check: str, name: str) -> None:
 
 
 def test_every_check_has_its_case() -> None:
-    # `evidence.present` never fails: what is missing makes the verdict incomplete (test_honest).
-    assert {c.name for c in CHECKS} - CASES.keys() == {"evidence.present"}
+    # These two never fail: what is missing makes the verdict incomplete (test_honest, test_erased).
+    assert {c.name for c in CHECKS} - CASES.keys() == {"evidence.present", "consent.erased"}
 
 
 def test_two_stories_without_a_signature_are_disputed() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from placet.core.errors import ConfigError, DataError, NotFoundError, StateError
+from placet.core.errors import ConfigError, DataError, StateError
+from placet.core.evidence import ErasedLeaf
 from placet.core.merkle import dataset_root
 from placet.vault import tables as tables_module
 from placet.vault.schema import row_commitment
@@ -175,11 +176,11 @@ def test_erase_leaves_nothing(world) -> None:
     for what, value in secret.items():
         assert value not in stored, what
         assert value.hex().encode() not in stored, what
-    assert [leaf.consent for leaf in world.records.stored_set(world.offer.id, lawful.root).leaves] == [other.id]
-    with pytest.raises(NotFoundError) as caught:
-        world.vault.evidence(world.offer.id, lawful.root)
-    assert caught.value.code == "vault.erased"
+    (leaf,) = [f for f in world.records.stored_set(world.offer.id, lawful.root).leaves if f.consent == consent.id]
     world.restart()
+    shown = world.vault.evidence(world.offer.id, lawful.root)
+    assert shown.erased == (ErasedLeaf(consent=consent.id, row=leaf.row, batch=leaf.batch),)
+    assert [shown_leaf.enrolment.subject for shown_leaf in shown.leaves] == [other.details.enrolment]
     assert list(world.records.candidates(world.offer.id)) == [other.id]
     assert world.lawful().count == 1
 

@@ -6,6 +6,7 @@ consents) are worked out once.
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.facts import Ending, Moment, OfferFact, Withdrawn
 from placet.core.consent import CompactConsent, Consent
 from placet.core.errors import NotFoundError, PlacetError
-from placet.core.evidence import Evidence, InputEvidence, Leaf
+from placet.core.evidence import ErasedLeaf, Evidence, InputEvidence, Leaf
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers, recover
 from placet.core.trail import Step, evidence_hash
@@ -58,6 +59,17 @@ class LawfulSet:
     @property
     def leaves(self) -> tuple[Leaf, ...]:
         return self.evidence.leaves
+
+    @property
+    def erased(self) -> tuple[ErasedLeaf, ...]:
+        return self.evidence.erased
+
+    @cached_property
+    def every(self) -> tuple[tuple[bytes, bytes, bytes], ...]:
+        """Consent, row and batch of every leaf that has an id, erased ones among them, ascending."""
+        kept = ((i, leaf.row, leaf.batch) for i, leaf in zip(self.ids, self.leaves, strict=True) if i is not None)
+        gone = ((leaf.consent, leaf.row, leaf.batch) for leaf in self.erased)
+        return tuple(heapq.merge(kept, gone, key=lambda leaf: leaf[0]))
 
 
 class Case:

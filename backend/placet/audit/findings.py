@@ -36,7 +36,8 @@ class Problem(Value):
 
 
 class Result(Value):
-    """A check's answer. `incomplete` means that evidence which it needs could not be had."""
+    """A check's answer. `incomplete` means that evidence which it needs could not be had; `erased`, that some of it was
+    erased as it may be."""
 
     name: str
     group: str
@@ -51,6 +52,7 @@ class Result(Value):
     named: tuple[str, ...] = ()
     disputed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    erased: bool = False
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Findings:
     looked: int = 0
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    erased: bool = False
     not_applicable: str | None = None
     missing: dict[str, None] = field(default_factory=dict)
     named: dict[str, None] = field(default_factory=dict)
@@ -92,6 +95,11 @@ class Findings:
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+    def erase(self, text: str) -> None:
+        """Evidence is gone that may be gone; `text` says what."""
+        self.erased = True
+        self.note(text)
 
     def skip(self, reason: str) -> None:
         """The rule does not apply to this job."""
@@ -131,6 +139,7 @@ class Check:
             named=tuple(findings.named),
             disputed=tuple(findings.disputed),
             notes=tuple(findings.notes),
+            erased=findings.erased,
         )
 
 

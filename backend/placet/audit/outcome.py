@@ -15,9 +15,15 @@ CHAIN_LANE = -1
 
 class Verdict(StrEnum):
     INTACT = "intact"
+    LAWFULLY_ERASED = "lawfully-erased"
     INCOMPLETE = "incomplete"
     TAMPERED = "tampered"
     DISPUTED = "disputed"
+
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        return self.value.replace("-", " ")
 
 
 class Happening(Value):

@@ -35,6 +35,7 @@ _PATHS = {
 _LACKING = "M9 3.5v7M9 14v.4"
 _SEALS = {
     Verdict.INTACT: "M38 60l15 16 30-34",
+    Verdict.LAWFULLY_ERASED: "M40 60h40",
     Verdict.TAMPERED: "M42 42l36 36M78 42L42 78",
     Verdict.DISPUTED: "M36 52h32l-9-9M84 70H52l9 9",
     Verdict.INCOMPLETE: "M60 38v26M60 78v1",
@@ -56,7 +57,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 def text(report: Report) -> list[str]:
     """The report as plain lines for a terminal."""
-    lines = [f"{report.verdict.upper()}  job {to_hex(report.job)}", report.headline, report.ended]
+    lines = [f"{report.verdict.words.upper()}  job {to_hex(report.job)}", report.headline, report.ended]
     lines += [f"note: {note}" for note in report.notes]
     for result in report.results:
         lines.append(f"{_SIGNS[result.status]} {result.name}: {result.title}{_aside(result)}")
@@ -74,7 +75,7 @@ def _aside(result: Result) -> str:
 
 def html(report: Report) -> str:
     """One page without scripts or anything from outside; every value in it is escaped."""
-    name = f"Placet audit · {report.verdict}"
+    name = f"Placet audit · {report.verdict.words}"
     return "".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -104,7 +105,8 @@ def _header(report: Report) -> str:
     verdict = report.verdict.value
     return (
         f'<header class="{verdict}">{_seal(report.verdict)}<div>'
-        f'<div class="word">{verdict}</div><h1>{escape(report.headline)}</h1><p>{escape(report.ended)}</p></div>'
+        f'<div class="word">{report.verdict.words}</div>'
+        f"<h1>{escape(report.headline)}</h1><p>{escape(report.ended)}</p></div>"
         "</header>"
         f'<dl class="facts">{listed}</dl>'
     )

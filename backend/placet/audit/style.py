@@ -18,7 +18,7 @@ h1, h2 { font-family: ui-serif, Georgia, "Times New Roman", serif; font-weight: 
 h1 { font-size: 30px; line-height: 1.22; margin: 0 0 8px; text-wrap: balance; overflow-wrap: anywhere; }
 h2 { font-size: 20px; margin: 44px 0 12px; }
 code, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .88em; overflow-wrap: anywhere; }
-.intact { --tone: var(--intact); } .tampered { --tone: var(--tampered); }
+.intact, .lawfully-erased { --tone: var(--intact); } .tampered { --tone: var(--tampered); }
 .disputed { --tone: var(--disputed); } .incomplete { --tone: var(--incomplete); }
 header { display: flex; gap: 28px; align-items: center; padding-bottom: 28px; border-bottom: 1px solid var(--line); }
 header .seal { flex: none; width: 116px; height: 116px; color: var(--tone); }

@@ -19,7 +19,8 @@ consumer, for its purpose and operations; its opened scope covers the recipe and
 every attempt says what its offer says (the words are derived again), is signed by its owner, enrolled by somebody
 whom scope and trust list name (where the scope names nobody, the provider's own signature is reported as
 *self-enrolled*), lies in a batch that was anchored in time, covers the time to the deadline and the opening's number.
-The leaves hash to the root that was signed.
+The leaves hash to the root that was signed. Of a consent that was withdrawn or revoked since, the record may be
+erased: its leaf still counts for root, batch and withdrawals.
 
 *Withdrawal.* Nobody who had withdrawn was in a set that was used; epochs were current at the opening and at each
 amendment; amendments are signed by all parties and only drop rows; at the seal nobody who had withdrawn is in the
@@ -43,8 +44,9 @@ were current. Released keys are the sealed ones; who withheld his is named.
 *Payment.* The escrow took the plan's rewards and paid them as the job's end demands.
 
 The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
-missing, else *intact*. A check that does not apply (no seal in an aborted job) is skipped with its reason and takes
-nothing away. Withheld keys, aborts and self-enrolled people are no tampering: the ending and the notes tell them.
+missing, else *lawfully erased* if records of consents that died later were erased, else *intact*. A check that does
+not apply (no seal in an aborted job) is skipped with its reason and takes nothing away. Withheld keys, aborts and
+self-enrolled people are no tampering: the ending and the notes tell them.
 
 Facts are the word of whoever collected them: see `placet.audit.bundle`."""
 
@@ -109,7 +111,9 @@ def judge(results: tuple[Result, ...]) -> Verdict:
         return Verdict.TAMPERED
     if any(r.status is Status.DISPUTED for r in results):
         return Verdict.DISPUTED
-    return Verdict.INCOMPLETE if any(r.incomplete for r in results) else Verdict.INTACT
+    if any(r.incomplete for r in results):
+        return Verdict.INCOMPLETE
+    return Verdict.LAWFULLY_ERASED if any(r.erased for r in results) else Verdict.INTACT
 
 
 def headline(verdict: Verdict, results: tuple[Result, ...]) -> str:
@@ -126,6 +130,11 @@ def headline(verdict: Verdict, results: tuple[Result, ...]) -> str:
     if verdict is Verdict.INCOMPLETE:
         reasons = _union((r.reason or "",) for r in results if r.incomplete)
         return f"Incomplete: {reasons[0]}. Without it nothing is called intact."
+    if verdict is Verdict.LAWFULLY_ERASED:
+        return (
+            "Lawfully erased: all that is still there fits; records of consents that were withdrawn or revoked later "
+            "are gone, as they may be."
+        )
     return "Intact: everything that was done was agreed, recorded and consented to."
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from placet.core.signatures import Key, Verifiers
 
 MAX_BUNDLE = 1 << 30
-EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5}
+EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
 
 
 def audit(
@@ -35,7 +35,7 @@ def audit(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete."""
+    """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete, 6 lawfully erased."""
     if (job is None) == (bundle is None):
         raise typer.BadParameter("give a job's id, or --bundle FILE")
     if bundle is not None:

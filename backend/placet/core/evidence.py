@@ -29,6 +29,14 @@ class Leaf(Value):
     batch: Bytes32
 
 
+class ErasedLeaf(Value):
+    """A leaf whose record was erased: what is left of it, numbers that lead to nobody."""
+
+    consent: Bytes32
+    row: Bytes32
+    batch: Bytes32
+
+
 class Batch(Value):
     """An anchored batch: its root and all its leaves (consent ids, ascending)."""
 
@@ -46,7 +54,8 @@ class NamedConsent(Value):
 class InputEvidence(Value):
     """All that supports one input in one attempt. `input` counts over all inputs of the plan.
 
-    `leaves` are in the order of the lawful tree; empty, with `named` set, for a named consent.
+    `leaves` and `erased` together are the lawful tree's, each ascending by consent id; both are empty, and `named` is
+    set, for a named consent.
     """
 
     input: U32
@@ -54,6 +63,7 @@ class InputEvidence(Value):
     offer: Offer
     scope: Scope
     leaves: tuple[Leaf, ...] = ()
+    erased: tuple[ErasedLeaf, ...] = ()
     named: NamedConsent | None = None
 
 

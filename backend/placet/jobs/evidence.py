@@ -72,5 +72,14 @@ async def _inputs(runner: Runner, record: Record) -> tuple[tuple[InputEvidence, 
             except NotFoundError:
                 continue
             batches.update((batch.root, batch) for batch in lawful.batches)
-            found.append(InputEvidence(input=number, attempt=attempt, offer=offer, scope=scope, leaves=lawful.leaves))
+            found.append(
+                InputEvidence(
+                    input=number,
+                    attempt=attempt,
+                    offer=offer,
+                    scope=scope,
+                    leaves=lawful.leaves,
+                    erased=lawful.erased,
+                )
+            )
     return tuple(found), tuple(batches.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from placet.core.evidence import Batch, Leaf
+from placet.core.evidence import Batch, ErasedLeaf, Leaf
 from placet.core.values import U32, Bytes32, Name, Value
 
 
@@ -28,7 +28,9 @@ class Rows(Value):
 
 
 class LawfulEvidence(Value):
-    """What supports a lawful set: its leaves in the tree's order, and the batches that hold their consents."""
+    """What supports a lawful set: its leaves and what is left of erased ones, both in the tree's order, and the batches
+    that hold their consents."""
 
     leaves: tuple[Leaf, ...]
+    erased: tuple[ErasedLeaf, ...]
     batches: tuple[Batch, ...]

@@ -85,8 +85,7 @@ class VaultClient:
         return list((await self._call("dead", frames.SetArguments(offer=offer, root=root), frames.Consents)).consents)
 
     async def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
-        """What shows an auditor that a lawful set is lawful. NotFoundError `vault.erased` where a leaf was erased: the
-        rest does not hash to the root, so showing it would look like a lie."""
+        """What shows an auditor that a lawful set is lawful, and what is left of it where records were erased."""
         return await self._call("evidence", frames.SetArguments(offer=offer, root=root), LawfulEvidence)
 
     async def named_evidence(self, consent: bytes) -> NamedConsent:

@@ -44,10 +44,8 @@ LAWFUL = sa.Table(
     METADATA,
     sa.Column("offer", sa.LargeBinary(32), primary_key=True),
     sa.Column("root", sa.LargeBinary(32), primary_key=True),
-    sa.Column("count", sa.Integer, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
-"""`count` is the number of leaves when the root was computed; an erased leaf is no longer in `sealed`."""
 SEEN = sa.Table(
     "seen",
     METADATA,

@@ -175,7 +175,7 @@ def demand_leaves(
     now: Now,
 ) -> Sequence[RowLeaf]:
     """The leaves under `used`, if every one of them is lawful; WarrantError otherwise, for all of them together."""
-    if len(used.leaves) != used.count or any(leaf.consent not in candidates for leaf in used.leaves):
+    if any(leaf.consent not in candidates for leaf in used.leaves):
         raise WarrantError(
             "a leaf of the lawful set was erased", remedy="amend the job without it", code="warrant.erased"
         )
@@ -184,7 +184,7 @@ def demand_leaves(
         raise WarrantError(
             "a leaf's consent was withdrawn or revoked",
             expected="all alive",
-            found=f"{gone} of {used.count} dead",
+            found=f"{gone} of {len(used.leaves)} dead",
             remedy="amend the job without it",
             code="warrant.withdrawn",
         )

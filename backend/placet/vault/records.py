@@ -79,11 +79,10 @@ class RowLeaf:
 
 @dataclass(frozen=True)
 class StoredSet:
-    """A lawful set that this vault computed. Fewer `leaves` than `count`: some were erased since."""
+    """A lawful set that this vault computed. A leaf stays when the record of its consent is erased."""
 
     offer: bytes
     root: bytes
-    count: int
     leaves: tuple[RowLeaf, ...]
 
 
@@ -193,8 +192,8 @@ class Records:
     def save_set(self, offer: bytes, root: bytes, leaves: bytes) -> None:
         """Remember a lawful set under its root; `leaves` as `pack` gives them."""
         sealed = self._sealer.seal(leaves, "lawful", to_hex(offer), to_hex(root))
-        statement = sqlite.insert(LAWFUL).values(offer=offer, root=root, count=len(leaves) // LEAF, sealed=sealed)
-        fresh = {"sealed": statement.excluded.sealed, "count": statement.excluded["count"]}
+        statement = sqlite.insert(LAWFUL).values(offer=offer, root=root, sealed=sealed)
+        fresh = {"sealed": statement.excluded.sealed}
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["offer", "root"], set_=fresh))
 
@@ -202,28 +201,19 @@ class Records:
         """NotFoundError for a root that this vault never computed for this offer."""
         c = LAWFUL.c
         with self._engine.connect() as connection:
-            row = connection.execute(
-                sa.select(c["count"], c.sealed).where(c.offer == offer, c.root == root)
-            ).one_or_none()
-        if row is None:
+            sealed = connection.execute(sa.select(c.sealed).where(c.offer == offer, c.root == root)).scalar()
+        if sealed is None:
             raise NotFoundError("this vault never computed such a lawful set", found=to_hex(root), code="vault.root")
-        return StoredSet(offer, root, row[0], self._open_set(offer, root, row[1]))
+        return StoredSet(offer, root, self._open_set(offer, root, sealed))
 
     def erase(self, consent: bytes) -> bool:
-        """Delete a consent with signature, enrolment, opening, and its leaf in every lawful set; False if unknown."""
+        """Delete a consent with signature, enrolment and opening; False if unknown. Its leaves stay in lawful sets: the
+        row's commitment leads to a row only as long as the table is not imported again."""
         with self._engine.begin() as connection:
             offer = connection.execute(sa.select(CONSENTS.c.offer).where(CONSENTS.c.consent == consent)).scalar()
             if offer is None:
                 return False
             connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
-            sets = connection.execute(sa.select(LAWFUL.c.root, LAWFUL.c.sealed).where(LAWFUL.c.offer == offer)).all()
-            for root, sealed in sets:
-                leaves = self._open_set(offer, root, sealed)
-                left = [leaf for leaf in leaves if leaf.consent != consent]
-                if len(left) < len(leaves):
-                    chosen = sa.update(LAWFUL).where(LAWFUL.c.offer == offer, LAWFUL.c.root == root)
-                    resealed = self._sealer.seal(pack(left), "lawful", to_hex(offer), to_hex(root))
-                    connection.execute(chosen.values(sealed=resealed))
         if offer in self._candidates:
             self._candidates[offer] = self.candidates(offer).without(consent)
         forget(self._engine)

@@ -29,7 +29,7 @@ from placet.core.errors import (
     StateError,
     WarrantError,
 )
-from placet.core.evidence import Batch, Leaf, NamedConsent
+from placet.core.evidence import Batch, ErasedLeaf, Leaf, NamedConsent
 from placet.core.merkle import batch_root
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import ZERO32, to_hex
@@ -191,8 +191,9 @@ class Vault:
             self._chain.look(thorough=True)
             stored = self._records.stored_set(offer, root)
             dead = self._chain.dead(offer)
-            leaves = tuple(leaf for leaf in stored.leaves if leaf.consent not in dead)
-            smaller = StoredSet(offer, root_of(leaves), len(leaves), leaves)
+            known = self._records.candidates(offer)
+            leaves = tuple(leaf for leaf in stored.leaves if leaf.consent in known and leaf.consent not in dead)
+            smaller = StoredSet(offer, root_of(leaves), leaves)
             self._records.save_set(offer, smaller.root, pack(leaves))
             return self._described(smaller, self._chain.offer(offer).epoch)
 
@@ -205,23 +206,18 @@ class Vault:
     def _described(self, stored: StoredSet, epoch: int) -> LawfulSet:
         candidates = self._records.candidates(stored.offer)
         ends = (candidates[leaf.consent].opens_before for leaf in stored.leaves)
-        return LawfulSet(root=stored.root, count=stored.count, epoch=epoch, opens_before=min(ends, default=NEVER))
+        return LawfulSet(root=stored.root, count=len(stored.leaves), epoch=epoch, opens_before=min(ends, default=NEVER))
 
     def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
         with self._lock:
             stored = self._records.stored_set(offer, root)
-            if len(stored.leaves) != stored.count:
-                raise NotFoundError(
-                    "records of this lawful set were erased",
-                    expected=f"{stored.count} leaves",
-                    found=len(stored.leaves),
-                    code="vault.erased",
-                )
-            records = self._records.records(offer, [leaf.consent for leaf in stored.leaves])
+            known = self._records.candidates(offer)
+            kept = [leaf for leaf in stored.leaves if leaf.consent in known]
+            records = self._records.records(offer, [leaf.consent for leaf in kept])
             roots = {leaf.batch for leaf in stored.leaves}
             batches = self._records.batches(offer, roots)
         leaves = []
-        for leaf in stored.leaves:
+        for leaf in kept:
             record = records[leaf.consent]
             if record.enrolment is None:
                 raise StateError("a leaf without an enrolment", found=to_hex(leaf.consent), code="vault.tampered")
@@ -235,7 +231,12 @@ class Vault:
                 )
             )
         anchored = tuple(Batch(root=root, leaves=tuple(split(held, 32))) for root, held in sorted(batches.items()))
-        return LawfulEvidence(leaves=tuple(leaves), batches=anchored)
+        erased = tuple(
+            ErasedLeaf(consent=leaf.consent, row=leaf.row, batch=leaf.batch)
+            for leaf in stored.leaves
+            if leaf.consent not in records
+        )
+        return LawfulEvidence(leaves=tuple(leaves), erased=erased, batches=anchored)
 
     def named_evidence(self, consent: bytes) -> NamedConsent:
         with self._lock:

@@ -42,7 +42,7 @@ def _one_named(case: Case, tell: Findings, index: int) -> None:
     _uses(tell, case, "the named consent", index, given.first_opening, given.first_opening + given.uses, party)
     if shown is None:
         return tell.lack(f"{case.name(party)} does not show its named consent")
-    if shown.named is None or shown.leaves:
+    if shown.named is None or shown.leaves or shown.erased:
         return tell.fail("the named consent and no leaves", f"{len(shown.leaves)} leaves", party)
     words = shown.named.consent
     try:
@@ -65,13 +65,13 @@ def _one_named(case: Case, tell: Findings, index: int) -> None:
 
 @check(GROUP, "roots", "The leaves give exactly the lawful root that everybody signed")
 def roots(case: Case, tell: Findings) -> None:
-    """For each input and attempt the leaves shown, strictly ascending by consent id, each row once, hash to the root
-    in the plan or the amendment. An input is shown once an attempt."""
+    """For each input and attempt the leaves shown, with what is left of erased ones, strictly ascending by consent id,
+    each row once, hash to the root in the plan or the amendment. An input is shown once an attempt."""
     for attempt, shown in lawful_sets(case, tell):
-        tell.looked += len(shown.leaves)
+        tell.looked += len(shown.leaves) + len(shown.erased)
         for place, fault in shown.faults:
             tell.fail("a consent that says what its offer says", f"{leaf_name(shown, place)}: {fault}", shown.party)
-        leaves = [(i, leaf.row) for i, leaf in zip(shown.ids, shown.leaves, strict=True) if i is not None]
+        leaves = [(ident, row) for ident, row, _ in shown.every]
         if shown.evidence.named is not None:
             tell.fail("leaves for a lawful set", f"a named consent for input {shown.input}", shown.party)
         try:
@@ -160,19 +160,19 @@ def batches(case: Case, tell: Findings) -> None:
             tell.fail("each batch once", "one twice", party)
     for _, shown in lawful_sets(case, tell):
         offer = case.inputs[shown.input].offer
-        for place, (ident, leaf) in enumerate(zip(shown.ids, shown.leaves, strict=True)):
+        for ident, _, root in shown.every:
             tell.looked += 1
-            at, inside = anchored.get((offer, leaf.batch)), contents[shown.party].get(leaf.batch)
+            at, inside = anchored.get((offer, root)), contents[shown.party].get(root)
             if at is None or at.block > case.terms.block:
                 tell.fail(
-                    f"{leaf_name(shown, place)} in a batch anchored at or before block {case.terms.block}",
+                    f"{leaf_name(shown, ident)} in a batch anchored at or before block {case.terms.block}",
                     "never anchored" if at is None else f"anchored in block {at.block}",
                     shown.party,
                 )
             if inside is None:
-                tell.fail(f"the leaves of batch {to_hex(leaf.batch)}", "not shown", shown.party)
-            elif ident is not None and ident not in inside:
-                tell.fail(leaf_name(shown, place) + " in its batch", "not among the batch's leaves", shown.party)
+                tell.fail(f"the leaves of batch {to_hex(root)}", "not shown", shown.party)
+            elif ident not in inside:
+                tell.fail(leaf_name(shown, ident) + " in its batch", "not among the batch's leaves", shown.party)
     if case.facts.opened is not None and case.terms.block >= case.facts.opened.at.block:
         tell.fail(f"lawful sets as of a block before {case.facts.opened.at.block}", case.terms.block)
 
@@ -197,7 +197,8 @@ def _window(tell: Findings, case: Case, what: str, not_before: int, not_after: i
 
 @check(GROUP, "uses", "Every leaf covers this opening of its offer")
 def uses(case: Case, tell: Findings) -> None:
-    """firstOpening ≤ opening < firstOpening + uses, and the plan's `opensBefore` is the smallest such end."""
+    """firstOpening ≤ opening < firstOpening + uses, and the plan's `opensBefore` is the smallest such end (or no later
+    than it, where the end of an erased leaf is not known)."""
     for attempt, shown in lawful_sets(case, tell):
         ends = []
         for place, leaf in enumerate(shown.leaves):
@@ -207,9 +208,9 @@ def uses(case: Case, tell: Findings) -> None:
                 tell, case, leaf_name(shown, place), shown.input, words.first_opening, ends[-1], shown.party, each=True
             )
         if attempt.number == 1 and ends:
-            tell.same(
-                f"opensBefore of input {shown.input}", min(ends), case.inputs[shown.input].opens_before, shown.party
-            )
+            planned = case.inputs[shown.input].opens_before
+            least = min(planned, *ends) if shown.erased else min(ends)
+            tell.same(f"opensBefore of input {shown.input}", least, planned, shown.party)
 
 
 def _uses(
@@ -225,4 +226,21 @@ def _uses(
         tell.fail(f"opensBefore {end} of input {index}", case.inputs[index].opens_before, party)
 
 
-CHECKS = (named, roots, signatures, enrolments, batches, time, uses)
+@check(GROUP, "erased", "What can no longer be shown was erased lawfully")
+def erased(case: Case, tell: Findings) -> None:
+    """A leaf may be shown without its record only where its consent is over: withdrawn by its owner or revoked by the
+    provider, on chain. Its signature, enrolment, times and uses can't be checked any more; that it is in the signed
+    set and in its batch, and was alive when it was used, still is. An erased record of a living consent is missing
+    evidence."""
+    for _, shown in lawful_sets(case, tell):
+        over = case.dead.get(case.inputs[shown.input].offer, {})
+        living = [leaf for leaf in shown.erased if leaf.consent not in over]
+        tell.looked += len(shown.every)
+        if living:
+            tell.lack(f"{case.name(shown.party)} erased {len(living)} records of consents that are not withdrawn")
+        gone = [over[leaf.consent].kind for leaf in shown.erased if leaf.consent in over]
+        for kind in sorted(set(gone)):
+            tell.erase(f"{case.name(shown.party)} erased {gone.count(kind)} records of consents that were {kind}")
+
+
+CHECKS = (named, roots, signatures, enrolments, batches, time, uses, erased)

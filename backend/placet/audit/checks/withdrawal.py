@@ -20,7 +20,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
     touched that set, and not be the one that was sealed."""
     for attempt, shown in lawful_sets(case, tell):
         dead = list(_dead(case, shown, attempt.start))
-        tell.looked += len(shown.leaves)
+        tell.looked += len(shown.every)
         if not dead:
             continue
         used = case.used_root(shown.party, attempt.number, attempt.roots[shown.input])
@@ -30,16 +30,16 @@ def withdrawn(case: Case, tell: Findings) -> None:
                 f"{len(dead)} had withdrawn just before it started"
             )
             continue
-        for place, found in dead:
-            tell.fail(f"{leaf_name(shown, place)} live when attempt {attempt.number} started", found, shown.party)
+        for ident, found in dead:
+            tell.fail(f"{leaf_name(shown, ident)} live when attempt {attempt.number} started", found, shown.party)
 
 
-def _dead(case: Case, shown: LawfulSet, moment: Moment) -> Iterator[tuple[int, str]]:
+def _dead(case: Case, shown: LawfulSet, moment: Moment) -> Iterator[tuple[bytes, str]]:
     offer = case.inputs[shown.input].offer
-    for place, ident in enumerate(shown.ids):
-        entry = case.dead_before(offer, ident, moment) if ident is not None else None
+    for ident, _, _ in shown.every:
+        entry = case.dead_before(offer, ident, moment)
         if entry is not None:
-            yield place, f"{entry.kind} in block {entry.at.block}"
+            yield ident, f"{entry.kind} in block {entry.at.block}"
 
 
 @check(GROUP, "epochs", "The epochs that were signed were current")
@@ -115,12 +115,12 @@ def _only_drop(case: Case, tell: Findings) -> None:
             old, new = case.lawful_sets.get((index, before.number)), case.lawful_sets.get((index, after.number))
             if old is None or new is None:
                 continue
-            rows = dict(zip(old.ids, (leaf.row for leaf in old.leaves), strict=True))
-            for place, (ident, leaf) in enumerate(zip(new.ids, new.leaves, strict=True)):
+            rows = {ident: row for ident, row, _ in old.every}
+            for ident, row, _ in new.every:
                 tell.looked += 1
-                if ident is not None and rows.get(ident) != leaf.row:
+                if rows.get(ident) != row:
                     tell.fail(
-                        leaf_name(new, place) + f" already in attempt {before.number}", "new, or another row", new.party
+                        leaf_name(new, ident) + f" already in attempt {before.number}", "new, or another row", new.party
                     )
 
 
@@ -135,9 +135,9 @@ def sealed(case: Case, tell: Findings) -> None:
     moment = case.facts.sealed.at
     for attempt, shown in lawful_sets(case, tell):
         if case.is_final(attempt.number):
-            tell.looked += len(shown.leaves)
-            for place, found in _dead(case, shown, moment):
-                tell.fail(f"{leaf_name(shown, place)} live at the seal in block {moment.block}", found)
+            tell.looked += len(shown.every)
+            for ident, found in _dead(case, shown, moment):
+                tell.fail(f"{leaf_name(shown, ident)} live at the seal in block {moment.block}", found)
     for index, entry in enumerate(case.inputs):
         dead = case.dead_before(entry.offer, entry.consent, moment) if entry.named else None
         tell.looked += entry.named

@@ -1,0 +1,110 @@
+"""Records may be erased once their consents are over: the verdict says so, and hides nothing else behind it."""
+
+from __future__ import annotations
+
+import pytest
+from simulator import NAMES, World, h
+
+from placet.audit import report as drawn
+from placet.audit.bundle import Bundle
+from placet.audit.findings import Status
+from placet.audit.outcome import Report, Verdict
+from placet.audit.verify import verify
+from placet.core.evidence import ErasedLeaf, InputEvidence
+
+PROVIDER = 1
+A, B, C, D = NAMES
+
+
+def without(world: World, shown: InputEvidence, *places: int, **changed: bytes) -> InputEvidence:
+    """What a vault shows after the records of these leaves were erased."""
+    people = {p.leaf: p.consent.id for p in world.people[shown.input]}
+    gone = [ErasedLeaf(consent=people[f], row=f.row, batch=f.batch) for f in (shown.leaves[n] for n in places)]
+    gone = [leaf.model_copy(update=changed) for leaf in gone]
+    left = tuple(leaf for n, leaf in enumerate(shown.leaves) if n not in places)
+    return shown.model_copy(update={"leaves": left, "erased": tuple(sorted(gone, key=lambda leaf: leaf.consent))})
+
+
+def erase(world: World, *places: int, kind: str | None = "withdrawn", **changed: bytes) -> Bundle:
+    """Kind None: the consents of these leaves stay alive."""
+    whole = world.evidence(PROVIDER)
+    for place in places:
+        person = next(p for p in world.people[PROVIDER] if p.leaf == whole.inputs[0].leaves[place])
+        if kind is not None:
+            world.withdraw(PROVIDER, person.consent.id, kind=kind)
+    inputs = tuple(without(world, shown, *places, **changed) for shown in whole.inputs)
+    return world.bundle(whole.model_copy(update={"inputs": inputs}))
+
+
+def failed(report: Report) -> list[str]:
+    return [r.name for r in report.results if r.status is Status.FAILED]
+
+
+@pytest.mark.parametrize("kind", ["withdrawn", "revoked"])
+@pytest.mark.parametrize("places", [(0,), (1, 3), (0, 1, 2, 3)])
+def test_erased_after_the_end_of_its_consent(places: tuple[int, ...], kind: str) -> None:
+    report = verify(erase(World(), *places, kind=kind))
+    assert failed(report) == []
+    assert report.verdict is Verdict.LAWFULLY_ERASED
+    assert report.notes == (f"{B} erased {len(places)} records of consents that were {kind}",)
+    assert report.named == ()
+    assert next(p.people for p in report.parties if p.name == B) == 4
+    assert "LAWFULLY ERASED" in drawn.text(report)[0]
+    assert "lawfully erased" in drawn.html(report)
+
+
+def test_the_record_of_a_living_consent_is_missing_evidence() -> None:
+    report = verify(erase(World(), 2, kind=None))
+    assert report.verdict is Verdict.INCOMPLETE
+    assert [r.name for r in report.results if r.incomplete] == ["consent.erased"]
+    assert B in report.headline
+    assert failed(report) == []
+
+
+def test_a_leaf_that_was_never_signed_is_no_erased_one() -> None:
+    for changed in ({"consent": h("invented")}, {"row": h("another row")}):
+        report = verify(erase(World(), 1, **changed))
+        assert report.verdict is Verdict.TAMPERED
+        assert "consent.roots" in failed(report)
+        assert report.named == (B,)
+
+
+def test_an_erased_leaf_still_lies_in_its_batch() -> None:
+    report = verify(erase(World(), 1, batch=h("another batch")))
+    assert (report.verdict, failed(report)) == (Verdict.TAMPERED, ["consent.batches"])
+
+
+def test_an_erased_leaf_is_not_shown_too() -> None:
+    world = World()
+    bundle = erase(world, 1)
+    entry = bundle.evidence[PROVIDER].evidence
+    assert entry is not None
+    (shown,) = entry.evidence.inputs
+    both = shown.model_copy(update={"leaves": world.evidence(PROVIDER).inputs[0].leaves})
+    report = verify(world.bundle(entry.evidence.model_copy(update={"inputs": (both,)})))
+    assert (report.verdict, failed(report)) == (Verdict.TAMPERED, ["consent.roots"])
+
+
+def test_an_erasure_hides_no_row_that_was_dead_before() -> None:
+    """Whoever used a withdrawn consent can't make it unseen by erasing its record."""
+
+    class Stubborn(World):
+        def before_seal(self) -> None:
+            person = min(self.people[PROVIDER], key=lambda p: p.consent.id)
+            self.withdraw(PROVIDER, person.consent.id, proven=False)
+
+    report = verify(erase(Stubborn(), 0, kind=None))
+    assert report.verdict is Verdict.TAMPERED
+    assert failed(report) == ["withdrawal.sealed"]
+
+
+def test_erased_over_several_attempts() -> None:
+    world = World(withdraw=(1,))
+    whole = world.evidence(0)
+    dead = world.facts["withdrawn"][0].consent
+    inputs = []
+    for shown in whole.inputs:
+        ids = [next(p.consent.id for p in world.people[0] if p.leaf == leaf) for leaf in shown.leaves]
+        inputs.append(without(world, shown, *(n for n, ident in enumerate(ids) if ident == dead)))
+    report = verify(world.bundle(whole.model_copy(update={"inputs": tuple(inputs)})))
+    assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
