@@ -382,7 +382,9 @@ class Stage(Sending):
         return Deal(offer, scope, made, batch, block, brought, deadline)
 
     async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None) -> Prepared:
-        wanted = Prepare(offer=offer.id, recipe="asset-view", block=self.chain.confirmed(), deadline=deadline)
+        wanted = Prepare(
+            offer=offer.id, recipe="asset-view", parameters={}, block=self.chain.confirmed(), deadline=deadline
+        )
         return await self.agreement.prepare((asker or self.lender).address, wanted)
 
     def plan(

@@ -272,7 +272,7 @@ async def test_a_plan_that_the_provider_did_not_sign(stage: Stage) -> None:
 async def test_a_peer_prepares_nothing_for_somebody_else(stage: Stage) -> None:
     """The second bank asks for what was offered to the lender; the lender for what the bank never offered."""
     deal = await stage.deal()
-    wanted = Prepare(offer=deal.offer.id, recipe="asset-view", block=deal.block, deadline=deal.deadline)
+    wanted = Prepare(offer=deal.offer.id, recipe="asset-view", parameters={}, block=deal.block, deadline=deal.deadline)
     for asker, question, code in (
         (stage.second, wanted, "consent.consumer"),
         (stage.lender, wanted.model_copy(update={"recipe": "copy-all"}), "plan"),

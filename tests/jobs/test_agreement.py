@@ -43,7 +43,13 @@ async def refused(code: str, work: Any) -> PlacetError:
 
 
 def wanted(world: World, **changes: Any) -> Prepare:
-    values = {"offer": world.offers[NORTH], "recipe": "asset-view", "block": 90, "deadline": NOW + 1000}
+    values = {
+        "offer": world.offers[NORTH],
+        "recipe": "asset-view",
+        "parameters": {},
+        "block": 90,
+        "deadline": NOW + 1000,
+    }
     return Prepare(**(values | changes))
 
 

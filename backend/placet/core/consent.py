@@ -103,7 +103,7 @@ class Scope(Value):
     provider: Address
     purpose: Text
     columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]
-    output: Literal["total", "aggregate", "score", "rows", "matches"]
+    output: Literal["total", "level", "aggregate", "score", "rows", "matches"]
     smallest_group: U32 = 1
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
@@ -125,6 +125,7 @@ class Scope(Value):
 
 _OUTPUT_WORDS = {
     "total": "one total per person over all parties",
+    "level": "one level per person, by the total over all parties, and not the total",
     "aggregate": "sums over groups of people",
     "score": "one score per person",
     "rows": "single records",

@@ -1,14 +1,43 @@
-"""What a recipe tells its consumer at the most, in the words of a scope: no owner is shown less than is told."""
+"""What a job tells at the most, in the words of a scope, so that no owner is shown less than is told; and what it tells
+before its release."""
 
 from __future__ import annotations
 
-_TELLS: dict[str, tuple[frozenset[str], int]] = {
-    # recipe: outputs that a scope may name for it, and the smallest group of people over which it tells anything
-    "asset-view": (frozenset({"total"}), 1),
-}
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+MATCH_RECEIVERS = {"provider": ("provider",), "consumer": ("consumer",), "both": ("provider", "consumer")}
+"""Who learns the matches inside the protocol of `match`, by its parameter `receiver`."""
 
 
-def gives(recipe: str, output: str, smallest_group: int) -> bool:
-    """Does a recipe keep to a scope's `output` and `smallest_group`? No for a recipe of which nothing is known."""
-    outputs, group = _TELLS.get(recipe, (frozenset(), 0))
-    return output in outputs and smallest_group <= group
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """`output` is a scope's word, `group` the smallest group of people over which anything is told. `within` are the
+    roles that learn the result, or a part of it, inside a protocol: before the seal, even where there is none."""
+
+    output: str
+    group: int
+    within: tuple[str, ...] = ()
+
+    @property
+    def disclosed(self) -> str | None:
+        """For reports; None where nothing of the result is known before the release."""
+        return f"disclosed-in-protocol: the result is known to {' and '.join(self.within)}" if self.within else None
+
+
+def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
+    """None for a recipe of which nothing is known, or parameters that it does not take."""
+    if recipe == "asset-view":
+        return Tells("level" if "edges" in parameters else "total", 1)
+    receiver = parameters.get("receiver")
+    if recipe == "match" and isinstance(receiver, str) and receiver in MATCH_RECEIVERS:
+        return Tells("matches", 1, MATCH_RECEIVERS[receiver])
+    return None
+
+
+def gives(recipe: str, parameters: Mapping[str, JsonValue], output: str, smallest_group: int) -> bool:
+    """Does a job keep to a scope's `output` and `smallest_group`? No where nothing is known of it."""
+    told = tells(recipe, parameters)
+    return told is not None and told.output == output and smallest_group <= told.group

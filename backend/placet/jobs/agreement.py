@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+
+from pydantic import JsonValue
 
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
@@ -78,7 +80,7 @@ class Agreement:
         if wanted.recipe not in desk.recipes:
             raise PlanError("this institution does not take part in such a recipe", found=wanted.recipe)
         recipe(wanted.recipe)
-        await self._demand_offer(wanted.offer, asker, wanted.recipe)
+        await self._demand_offer(wanted.offer, asker, wanted.recipe, wanted.parameters)
         if wanted.block > await asyncio.to_thread(desk.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
         lawful = await desk.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
@@ -168,7 +170,7 @@ class Agreement:
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
         mine = plan.parties[plan.party_of(desk.address)]
         for chosen in mine.inputs:
-            scope = await self._demand_offer(chosen.offer, plan.consumer, terms.recipe)
+            scope = await self._demand_offer(chosen.offer, plan.consumer, terms.recipe, terms.parameters)
             if purpose_id(scope.purpose) != plan.purpose:
                 raise ConsentError("the offer is for another purpose", expected=scope.purpose, code="consent.purpose")
             named = (*scope.parties, scope.provider, plan.consumer)
@@ -180,7 +182,9 @@ class Agreement:
         if (mine.recorder, mine.payee, mine.tls_key) != (desk.recorder.address, desk.address, desk.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
 
-    async def _demand_offer(self, offer: bytes, consumer: bytes, recipe: str) -> Scope:
+    async def _demand_offer(
+        self, offer: bytes, consumer: bytes, recipe: str, parameters: Mapping[str, JsonValue]
+    ) -> Scope:
         """The scope of one of this institution's own offers. PlanError or ConsentError where it does not allow this."""
         state = await asyncio.to_thread(self.desk.chain.offer, offer)
         if state.provider != self.desk.address:
@@ -190,7 +194,7 @@ class Agreement:
         scope = self.desk.scope(state.offer)
         if recipe not in scope.recipes or scope.purpose not in self.desk.purposes:
             raise ConsentError("the offer's scope does not allow it", expected=", ".join(scope.recipes), found=recipe)
-        if not gives(recipe, scope.output, scope.smallest_group):
+        if not gives(recipe, parameters, scope.output, scope.smallest_group):
             raise ConsentError(
                 "the recipe tells more than the offer's owners were shown",
                 expected=f"{scope.output}, groups of {scope.smallest_group} or more",

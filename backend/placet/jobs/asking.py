@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
@@ -13,11 +13,15 @@ MAX_ASKED = 4 << 20
 MAX_ANSWER = 1 << 20
 
 
+Parameters = Annotated[dict[str, JsonValue], Field(max_length=64)]
+
+
 class Prepare(Value):
     """Would you bring this offer to a job?"""
 
     offer: Bytes32
     recipe: Name
+    parameters: Parameters
     block: Annotated[int, Field(ge=0, lt=2**53)]
     deadline: U48
 
@@ -101,7 +105,7 @@ class JobRequest(Value):
     recipe: Name
     engine: Name = "embedded"
     purpose: Text
-    parameters: dict[str, str]
+    parameters: Parameters
     providers: Annotated[tuple[Provider, ...], Field(min_length=1, max_length=15)]
     own: OwnInput
     token: Address = ZERO20

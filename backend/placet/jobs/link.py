@@ -170,11 +170,19 @@ class Link:
 
     async def _demand_alive(self, sender: int, tag: str) -> None:
         """A party that works on its part may take its time: the job's deadline ends what nobody else does."""
-        about = About(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
-        answer = await self._deliver(self.record.plan.parties[sender].signer, "alive", about)
-        state = parse(Standing, answer, limit=8192).state
+        state = await self._state(sender)
         if state in ("computed", "failed") and self._inbox[sender, tag].empty():
             raise PeerError("a peer's message will not come", found=f"party {sender}, {tag}: {state}", code="peer.late")
+
+    async def demand_at_work(self, party: int) -> None:
+        """PeerError if a party has given this attempt up."""
+        if await self._state(party) == "failed":
+            raise PeerError("a peer has given up", found=f"party {party}", code="peer.late")
+
+    async def _state(self, party: int) -> str:
+        about = About(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
+        answer = await self._deliver(self.record.plan.parties[party].signer, "alive", about)
+        return parse(Standing, answer, limit=8192).state
 
 
 def problem(error: PlacetError) -> dict[str, Any]:

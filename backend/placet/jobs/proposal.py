@@ -80,7 +80,10 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
     now = await asyncio.to_thread(chain.now)
     block = await asyncio.to_thread(chain.confirmed)
     deadline = now + request.open_seconds + request.deadline_seconds
-    wanted = [Prepare(offer=p.offer, recipe=known.name, block=block, deadline=deadline) for p in request.providers]
+    wanted = [
+        Prepare(offer=p.offer, recipe=known.name, parameters=dict(request.parameters), block=block, deadline=deadline)
+        for p in request.providers
+    ]
     brought = await asyncio.gather(
         *(asking.ask(p.address, "prepare", w, Prepared) for p, w in zip(request.providers, wanted, strict=True))
     )

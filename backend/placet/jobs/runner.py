@@ -181,7 +181,15 @@ class Runner:
 
     async def _compute(self, record: Record, attempt: int, roots: tuple[bytes, ...]) -> None:
         work = Work(
-            self.desk, self.store, record, attempt, roots, self.link(record, attempt), lambda: self._time, self.say
+            self.desk,
+            self.store,
+            record,
+            attempt,
+            roots,
+            self.link(record, attempt),
+            lambda: self._time,
+            self.say,
+            functools.partial(record_steps, self.desk, self.store, self.intents, record, attempt),
         )
         self.say(record, "computing", attempt=attempt)
         try:

@@ -1,11 +1,15 @@
-"""What a recipe sees: one party's attempt of one job. Opens lawful rows, records steps, hands its output over."""
+"""What a recipe sees: one party's attempt of one job. Opens lawful rows, records steps, hands its output over.
+
+`now` is the chain's time in Unix seconds; `say` tells who follows the job; `record_now` brings this party's steps on
+chain at once, as the runner does at the end of an attempt anyway."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -22,6 +26,8 @@ from placet.protocols.order import Entropy
 from placet.vault.answers import Rows
 
 MASKED = "masked"
+LOOKS = 40
+"""Looks at the chain, four a second, after which a party that it waits for is asked whether it is still at work."""
 
 
 async def together(*works: Coroutine[None, None, object]) -> None:
@@ -81,7 +87,7 @@ def _index(name: str) -> int:
 
 @dataclass
 class Work:
-    """One party's attempt. `now` is the chain's time in Unix seconds; `say` tells who follows the job."""
+    """One party's attempt."""
 
     desk: Desk
     store: Store
@@ -91,6 +97,7 @@ class Work:
     link: Link
     now: Callable[[], int]
     say: Callable[..., None]
+    record_now: Callable[[], Awaitable[int]]
     _steps: int = 0
 
     @property
@@ -152,6 +159,28 @@ class Work:
     def started(self) -> bool:
         """Has any step been recorded?"""
         return self._steps > 0
+
+    async def anchored(self, *parties: int) -> None:
+        """This party's steps so far are on chain, and as many of each of `parties`, before anything goes on.
+
+        For protocols that disclose something inside themselves: what each side starts from is fixed by then. PeerError
+        if one of them has given up.
+        """
+        await self.record_now()
+        waiting = set(parties)
+        for round_ in itertools.count(1):
+            depth = await asyncio.to_thread(self.desk.chain.confirmed)
+            for party in sorted(waiting):
+                _, steps = await asyncio.to_thread(
+                    self.desk.chain.trail, self.record.job, self.attempt, party, block=depth
+                )
+                if steps >= self._steps:
+                    waiting.discard(party)
+                elif round_ % LOOKS == 0:
+                    await self.link.demand_at_work(party)
+            if not waiting:
+                return
+            await asyncio.sleep(0.25)
 
     async def open(self, alias: str) -> tuple[Rows, Artefact]:
         """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no."""

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from placet.core.evidence import SignedEvidence
+from placet.core.results import tells
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 from placet.jobs.asking import JobRequest
@@ -49,15 +50,12 @@ class JobList(BaseModel):
     cursor: str | None
 
 
-class ResultRow(BaseModel):
-    customer: str
-    total: str
-
-
 class JobResult(BaseModel):
-    """Totals are decimal strings in minor units."""
+    """One row for each customer that the recipe tells of; `docs/api.md` has each recipe's fields.
+    `disclosed_in_protocol` are the roles that knew of it before the release."""
 
-    rows: list[ResultRow]
+    rows: list[dict[str, str]]
+    disclosed_in_protocol: list[str]
 
 
 def _runner(request: Request) -> Runner:
@@ -136,7 +134,11 @@ async def _follow(runner: Runner, job: bytes, last: int) -> AsyncIterator[str]:
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
 async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
-    return {"rows": await asyncio.to_thread(_runner(request).settlement.result, from_hex(job))}
+    runner = _runner(request)
+    rows = await asyncio.to_thread(runner.settlement.result, from_hex(job))
+    terms = runner.store.job(from_hex(job)).terms
+    told = tells(terms.recipe, terms.parameters)
+    return {"rows": rows, "disclosed_in_protocol": list(told.within) if told else []}
 
 
 @router.get("/v1/jobs/{job}/trail", response_model=SignedEvidence, responses=problems(403, 404))

@@ -141,7 +141,7 @@ def _demand_allowed(asked: Asked, bound: Bound) -> None:
             found=asked.terms.recipe,
             code="warrant.recipe",
         )
-    if not gives(asked.terms.recipe, scope.output, scope.smallest_group):
+    if not gives(asked.terms.recipe, asked.terms.parameters, scope.output, scope.smallest_group):
         raise WarrantError(
             "the recipe tells more than the scope allows",
             expected=f"{scope.output}, groups of {scope.smallest_group} or more",

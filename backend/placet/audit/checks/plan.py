@@ -8,7 +8,7 @@ from placet.audit.findings import Findings, check
 from placet.core.errors import InputError, PlanError
 from placet.core.plan import demand_fit
 from placet.core.purposes import purpose_id
-from placet.core.results import gives
+from placet.core.results import gives, tells
 from placet.core.values import to_hex
 
 GROUP = "plan"
@@ -38,7 +38,8 @@ def signed(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "terms", "The terms are the plan's")
 def terms(case: Case, tell: Findings) -> None:
-    """Each party's terms hash to the plan's `terms`, and have one role a party and one alias an input."""
+    """Each party's terms hash to the plan's `terms`, and have one role a party and one alias an input. Where the recipe
+    tells somebody the result, or a part of it, before the release, a note says so: disclosed-in-protocol."""
     if case.plan is None:
         return tell.skip("no plan")
     for party, evidence in case.evidence.items():
@@ -49,6 +50,9 @@ def terms(case: Case, tell: Findings) -> None:
             tell.fail(error.expected, error.found, party)
     if not case.evidence:
         tell.lack("no evidence that shows the terms")
+    told = tells(case.terms.recipe, case.terms.parameters) if case.terms is not None else None
+    if told is not None and told.disclosed is not None:
+        tell.note(told.disclosed)
 
 
 @check(GROUP, "opened", "The chain opened this plan")
@@ -104,7 +108,7 @@ def scope(case: Case, tell: Findings) -> None:
             tell.fail(where + str(error.expected), error.found, party)
         if case.terms.recipe not in shown.scope.recipes:
             tell.fail(where + f"recipe {case.terms.recipe}", shown.scope.recipes, party)
-        if not gives(case.terms.recipe, shown.scope.output, shown.scope.smallest_group):
+        if not gives(case.terms.recipe, case.terms.parameters, shown.scope.output, shown.scope.smallest_group):
             told = f"{shown.scope.output}, groups of {shown.scope.smallest_group} or more"
             tell.fail(where + "a recipe that tells no more than: " + told, case.terms.recipe, party)
         strangers = others - set(shown.scope.parties)
