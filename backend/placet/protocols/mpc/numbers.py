@@ -60,11 +60,11 @@ class Ring:
     outside: int
 
 
-EMBEDDED = Ring("integers modulo 2^128", 2**126, 2**126)
-"""`additive`: the sum of at most 2^26 numbers within ±2^100."""
+EMBEDDED = Ring("integers modulo 2^128", 2**100, 2**100)
+"""`additive.LIMIT`, for the whole as for each party's part."""
 FM64 = Ring("SPU FM64", 2**63 - 1, 2**63 - 1)
 FM128 = Ring("SPU FM128", 2**127 - 1, 2**63 - 1)
-"""Results of SPU are 64-bit integers in either field."""
+"""Integers come out of SPU with 64 bits in either field."""
 
 
 def require_within(ring: Ring, what: str, inside: int, outside: int) -> None:
