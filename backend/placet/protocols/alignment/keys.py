@@ -1,0 +1,121 @@
+"""From a party's own columns to the identifiers of each round, and what may be told of how well they matched.
+
+A round is one key. The first is matched among all rows, each later one among the rows that no round before has matched.
+In a round a row is
+
+- *empty*: the column holds nothing there,
+- *invalid*: what it holds is no phone number, no LEI, … by the rules,
+- *ambiguous*: another row of the same party has the same identifier. All such rows are left out, since nobody can say
+  which of them is meant; that is judged among all rows, matched or not, so that it does not depend on what a peer has,
+- *usable* otherwise.
+
+A row that is not usable in one round may be in the next. Nothing here fails on a value.
+
+Both sides of a round leave out the rows matched before. A side that does not learn which of its rows have matched
+(receiver-only PSI) can't: its row may then be matched by two rows of its peer, in two rounds, unseen by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from placet.core.errors import DataError, InputError
+from placet.protocols.alignment.rules import Key, Rules
+from placet.protocols.alignment.text import clean
+
+
+@dataclass(frozen=True)
+class Round:
+    """One key's identifiers: for each row, in order, UTF-8 or None where the row is not usable."""
+
+    key: Key
+    identifiers: tuple[bytes | None, ...] = field(repr=False)
+    empty: int
+    invalid: int
+    ambiguous: int
+
+    @property
+    def usable(self) -> int:
+        """Rows with an identifier."""
+        return len(self.identifiers) - self.empty - self.invalid - self.ambiguous
+
+    def left(self, matched: Collection[int] = ()) -> tuple[int, ...]:
+        """The rows for this round's PSI, ascending: those with an identifier, without the ones matched before."""
+        taken = set(matched)
+        return tuple(
+            row for row, identifier in enumerate(self.identifiers) if identifier is not None and row not in taken
+        )
+
+
+def keys(columns: Mapping[str, Sequence[object]], rules: Rules) -> tuple[Round, ...]:
+    """The rounds, in the order of the rules' keys. The same rows and rules give the same rounds.
+
+    DataError for a column that is missing or has another length; never for what a cell holds.
+    """
+    missing = [key.column for key in rules.keys if key.column not in columns]
+    if missing:
+        raise DataError("a column of the rules is missing", expected=missing[0], found=", ".join(sorted(columns)))
+    lengths = {len(columns[key.column]) for key in rules.keys}
+    if len(lengths) > 1:
+        raise DataError("columns of different lengths", found=", ".join(map(str, sorted(lengths))))
+    return tuple(_round(key, columns[key.column]) for key in rules.keys)
+
+
+def identifier(key: Key, value: object) -> bytes | None:
+    """One value as this key writes it, in UTF-8; None where it holds nothing. ValueError where it is invalid."""
+    cleaned = clean(value)
+    return key.write(cleaned).encode() if cleaned else None
+
+
+def _round(key: Key, values: Sequence[object]) -> Round:
+    found: list[bytes | None] = []
+    empty = invalid = 0
+    for value in values:
+        try:
+            written = identifier(key, value)
+        except ValueError:
+            written = None
+            invalid += 1
+        else:
+            empty += written is None
+        found.append(written)
+    often = {written for written, count in Counter(found).items() if count > 1 and written is not None}
+    ambiguous = sum(written in often for written in found)
+    return Round(key, tuple(None if w in often else w for w in found), empty, invalid, ambiguous)
+
+
+def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: Rules) -> dict[str, JsonValue]:
+    """How many rows there were, were usable and were matched in each round: counts, and none that is small.
+
+    `matched[k]` are the rows that round k matched. A count is None, "not told", where it is below `rules.smallest`, or
+    where what it leaves of its whole is, so that no subtraction gives a small one. All rows may be usable; that all
+    have matched is not told, since it tells it of each. InputError for rows that can't have matched.
+    """
+    if len(matched) != len(rounds):
+        raise InputError("each round needs its matched rows", expected=len(rounds), found=len(matched))
+    rows = len(rounds[0].identifiers) if rounds else 0
+    before: set[int] = set()
+    told: list[JsonValue] = []
+    for number, (one, rows_matched) in enumerate(zip(rounds, matched, strict=True), start=1):
+        offered = one.left(before)
+        if len(set(rows_matched)) != len(rows_matched) or not set(rows_matched) <= set(offered):
+            raise InputError("rows matched that were not in the round", expected="rows of the round", found=number)
+        before |= set(rows_matched)
+        told.append(
+            {
+                "round": number,
+                "kind": one.key.kind,
+                "usable": _told(one.usable, rows, rules.smallest, all_of_it=True),
+                "matched": _told(len(rows_matched), len(offered), rules.smallest, all_of_it=False),
+            }
+        )
+    return {"smallest": rules.smallest, "rows": rows if rows >= rules.smallest else None, "rounds": told}
+
+
+def _told(count: int, whole: int, smallest: int, *, all_of_it: bool) -> int | None:
+    rest = whole - count
+    return count if count >= smallest and (rest >= smallest or (all_of_it and rest == 0)) else None

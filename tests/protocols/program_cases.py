@@ -1,0 +1,151 @@
+"""What every engine has to compute alike: programs, what parties bring, and the result, worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from placet.protocols.mpc.numbers import Integers
+from placet.protocols.mpc.programs import (
+    Compare,
+    Dot,
+    GroupBy,
+    GroupTotals,
+    Levels,
+    Mean,
+    Program,
+    Size,
+    Sum,
+    WeightedSum,
+    parse_program,
+)
+
+BIG = 2**61 - 1
+"""Two of these and an edge as large still fit 63 bits."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run: what each party brings, and what must come out."""
+
+    name: str
+    program: Program
+    size: Size
+    brought: tuple[Integers, ...]
+    expected: list[Any]
+
+    def holds(self, result: Integers) -> None:
+        assert result.shape == self.program.output_shape(self.size)
+        assert [int(value) for value in result.reshape(-1)] == list(np.array(self.expected, dtype=object).reshape(-1))
+
+
+def rows_of(name: str, program: dict[str, Any], rows: list[list[int]], expected: list[int]) -> Case:
+    """A program that takes a number for each row from every party."""
+    parsed = parse_program(program)
+    assert isinstance(parsed, Sum | WeightedSum | Compare | Levels)
+    return Case(name, parsed, Size(len(rows[0])), tuple(parsed.bring(row) for row in rows), expected)
+
+
+def _mean(name: str, bound: int, rows: list[list[int]], expected: list[int]) -> Case:
+    parsed = parse_program({"program": "mean", "values": {"bound": str(bound), "decimals": 2}})
+    assert isinstance(parsed, Mean)
+    return Case(name, parsed, Size(max(map(len, rows))), tuple(parsed.bring(row) for row in rows), expected)
+
+
+def _dot(name: str, bounds: tuple[int, int], vector: list[int], rows: list[list[int]], expected: list[int]) -> Case:
+    parsed = parse_program(
+        {"program": "dot", "vector": {"bound": str(bounds[0])}, "rows": {"bound": str(bounds[1]), "decimals": 1}}
+    )
+    assert isinstance(parsed, Dot)
+    brought = (parsed.bring_vector(vector), parsed.bring_rows(rows))
+    return Case(name, parsed, Size(len(rows), len(vector)), brought, expected)
+
+
+def _group_by(name: str, smallest: int, groups: list[Any], values: list[Any], expected: list[list[int]]) -> Case:
+    parsed = parse_program(
+        {"program": "group-by", "groups": len(expected[0]), "smallest": smallest, "values": {"bound": str(2**58)}}
+    )
+    assert isinstance(parsed, GroupBy)
+    brought = (parsed.bring_groups(groups), parsed.bring_values(values))
+    return Case(name, parsed, Size(len(groups)), brought, expected)
+
+
+def _group_totals(name: str, smallest: int, parties: list[list[tuple[Any, int]]], expected: list[list[int]]) -> Case:
+    parsed = parse_program(
+        {"program": "group-totals", "groups": len(expected[0]), "smallest": smallest, "values": {"bound": str(2**58)}}
+    )
+    assert isinstance(parsed, GroupTotals)
+    brought = tuple(parsed.bring([g for g, _ in rows], [v for _, v in rows]) for rows in parties)
+    return Case(name, parsed, Size(max(map(len, parties))), brought, expected)
+
+
+def _values(bound: int, **more: Any) -> dict[str, Any]:
+    return {"values": {"bound": str(bound), "decimals": 2}, **more}
+
+
+EDGES = ["-100", "0", "100000", "100000000"]
+
+CASES = [
+    rows_of("sum of two", {"program": "sum", **_values(BIG)}, [[1, -5, 0, BIG], [2, 5, 0, BIG]], [3, 0, 0, 2 * BIG]),
+    rows_of("sum of negatives", {"program": "sum", **_values(BIG)}, [[-BIG, -1], [-BIG, BIG]], [-2 * BIG, BIG - 1]),
+    rows_of("sum of three", {"program": "sum", **_values(BIG)}, [[7, -BIG], [8, -BIG], [-20, BIG]], [-5, -BIG]),
+    _mean("mean", 2**50, [[1999, 2001, -500], [2**50]], [3500 + 2**50, 4]),
+    _mean("mean of nothing", 10, [[], [0]], [0, 1]),
+    rows_of(
+        "weighted sum",
+        {"program": "weighted-sum", **_values(2**40), "weights": ["0.35", "-1.5"], "weight_decimals": 2},
+        [[100, 2**40, -(2**40)], [7, -(2**40), 2**40]],
+        [3500 - 1050, 185 * 2**40, -185 * 2**40],
+    ),
+    rows_of(
+        "weighted sum of three",
+        {"program": "weighted-sum", **_values(2**40), "weights": ["1", "0", "2.0"], "weight_decimals": 1},
+        [[3, -3], [999, -999], [5, 6]],
+        [130, 90],
+    ),
+    _dot("dot", (2**30, 2**30), [3, -4, 2**30], [[7, 9, -(2**30)], [0, 0, 0], [1, 1, 1]], [-15 - 2**60, 0, 2**30 - 1]),
+    rows_of(
+        "count of larger",
+        {"program": "compare", **_values(BIG), "output": "count"},
+        [[1, 0, -1, BIG, -BIG, -BIG, BIG], [0, 0, 0, BIG - 1, -BIG, BIG, -BIG]],
+        [3],
+    ),
+    rows_of(
+        "flags of larger",
+        {"program": "compare", **_values(BIG), "output": "flags"},
+        [[1, 0, -1, BIG, -BIG, -BIG, BIG], [0, 0, 0, BIG - 1, -BIG, BIG, -BIG]],
+        [1, 0, 0, 1, 0, 0, 1],
+    ),
+    _group_by(
+        "group by",
+        2,
+        [0, 0, 1, 2, 2, None, 2, 3],
+        [2**58, 2**58, 5, -1, None, 9, -(2**58), None],
+        [[2, 0, 2, 0], [2**59, 0, -1 - 2**58, 0]],
+    ),
+    _group_totals(
+        "group totals",
+        3,
+        [[(0, 5), (0, -7), (1, 2**58), (None, 3)], [(0, 1), (1, 2**58), (2, 4), (2, 4)]],
+        [[3, 0, 0], [-1, 0, 0]],
+    ),
+    _group_totals(
+        "group totals of three", 3, [[(1, 2**58)], [(1, 2**58)], [(1, -3), (0, 1)]], [[0, 3], [0, 2**59 - 3]]
+    ),
+    rows_of(
+        "levels",
+        {"program": "levels", **_values(2**60), "edges": EDGES},
+        [[-101, -100, -99, -1, 0, 50000, 99999, 2**60, -(2**60)], [0, 0, -1, 0, 0, 50000, 0, 2**60, -(2**60)]],
+        [0, 1, 1, 1, 2, 3, 2, 4, 0],
+    ),
+    rows_of(
+        "levels of three",
+        {"program": "levels", **_values(2**60), "edges": EDGES},
+        [[33333, 2**60, 0], [33333, -(2**60), 0], [33334, 99_999_999, -1]],
+        [3, 3, 1],
+    ),
+]
+BY_NAME = {case.name: case for case in CASES}
+assert len(BY_NAME) == len(CASES)
