@@ -1,15 +1,22 @@
-"""ECDH PSI with placement: a provider learns where its rows stand in a consumer's secretly ordered list.
+"""ECDH PSI: with placement, where a provider learns at which places of a secret order its rows stand, and plain.
 
 After Meadows (1986) and Huberman, Franklin, Hogg (1999), on Curve25519 (`curve`). H hashes to the curve, a and b are
-fresh scalars of consumer and provider for this pair and attempt:
+fresh scalars of the two parties for this pair and attempt. With placement (`arrange`, `place`):
 
     consumer → provider   psi.list     a·H(x) for its identifiers x, in the secret order of the job
     provider → consumer   psi.rows     b·H(y) for its rows y, in a secret order of its own
     consumer → provider   psi.doubled  a·b·H(y), in the order received
 
-The provider computes b·a·H(x) and finds its rows among them. Each message is 32 bytes a point, without a header; how
-many points there may be is agreed beforehand, and sizes are not hidden. Secure against parties that follow the
-protocol; `docs/protocols.md` says what each learns, and what one that does not follow it can do.
+The provider computes b·a·H(x) and finds its rows among them. Plain (`intersect`), for one receiver or both:
+
+    each → other                     psi.blinded   a·H(x), in a secret order of its own
+    each → other, if that receives   psi.returned  a·b·H(y), in the order received
+
+A receiver computes a·b·H(y) of what the other blinded, and finds its own returned points among them.
+
+Each message is 32 bytes a point, without a header; how many points there may be is agreed beforehand, and sizes are not
+hidden. Secure against parties that follow the protocol; `docs/protocols.md` says what each learns, and what one that
+does not follow it can do.
 """
 
 from __future__ import annotations
@@ -18,13 +25,15 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from placet.core.errors import DataError, ProtocolError
+from placet.core.errors import ProtocolError
 from placet.protocols.channel import Channel
 from placet.protocols.order import Entropy, require_permutation, restore, secret_permutation
 from placet.protocols.psi.curve import POINT_BYTES, Blinding, hash_to_curve, require_point
+from placet.protocols.psi.rows import require_distinct_rows, require_receiver
 from placet.protocols.work import Progress, each
 
 LIST, ROWS, DOUBLED = "psi.list", "psi.rows", "psi.doubled"
+BLINDED, RETURNED = "psi.blinded", "psi.returned"
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ async def arrange(
     uses it for all providers and attempts. `context` is public, the same on both sides and unique to pair and attempt.
     `max_rows` bounds the provider's rows. Raises DataError for duplicate identifiers, ProtocolError for a bad peer.
     """
-    _require_distinct_rows(identifiers)
+    require_distinct_rows(identifiers)
     require_permutation(permutation, len(identifiers))
     key = Blinding(entropy)
 
@@ -86,7 +95,7 @@ async def place(
     `context` as in `arrange`. `max_positions` bounds the consumer's list. Raises DataError for duplicate identifiers,
     ProtocolError for a bad peer.
     """
-    _require_distinct_rows(identifiers)
+    require_distinct_rows(identifiers)
     key = Blinding(entropy)
     order = secret_permutation(len(identifiers), entropy)
 
@@ -96,13 +105,52 @@ async def place(
     places = await each(key, listed, stage="double", progress=progress)
     _require_distinct_points(places, consumer)
 
-    doubled = await _receive(channel, consumer, DOUBLED, len(rows), progress)
-    if len(doubled) != len(rows):
-        raise ProtocolError(
-            f"{consumer} did not send every row back", expected=f"{len(rows)} points", found=len(doubled)
-        )
+    doubled = await _receive_all(channel, consumer, DOUBLED, len(rows), progress)
     found = {point: place for place, point in enumerate(places)}
     return Placement(tuple(restore([found.get(point) for point in doubled], order)), len(listed))
+
+
+async def intersect(
+    channel: Channel,
+    peer: str,
+    identifiers: Sequence[bytes],
+    *,
+    receiver: str | None,
+    context: bytes,
+    max_rows: int,
+    entropy: Entropy = secrets.token_bytes,
+    progress: Progress | None = None,
+) -> tuple[int, ...] | None:
+    """Which of this party's rows the peer has too, ascending; None at the side that does not receive.
+
+    `receiver` is the party that gets the result, or None for both. `context` as in `arrange`. `max_rows` bounds the
+    peer's rows. DataError for duplicate identifiers, before anything is sent; ProtocolError for a bad peer.
+    """
+    require_receiver(receiver, channel.me, peer)
+    require_distinct_rows(identifiers)
+    key = Blinding(entropy)
+    order = secret_permutation(len(identifiers), entropy)
+
+    blinded = await each(lambda i: key(hash_to_curve(identifiers[i], context)), order, stage="blind", progress=progress)
+    await channel.send(peer, BLINDED, b"".join(blinded))
+    rows = await _receive(channel, peer, BLINDED, max_rows, progress)
+    doubled = await each(key, rows, stage="double", progress=progress)
+    _require_distinct_points(doubled, peer)
+    if receiver != channel.me:
+        await channel.send(peer, RETURNED, b"".join(doubled))
+    if receiver not in (None, channel.me):
+        return None
+    returned = await _receive_all(channel, peer, RETURNED, len(identifiers), progress)
+    theirs = frozenset(doubled)
+    return tuple(sorted(row for row, point in zip(order, returned, strict=True) if point in theirs))
+
+
+async def _receive_all(channel: Channel, sender: str, tag: str, count: int, progress: Progress | None) -> list[bytes]:
+    """As `_receive`, and ProtocolError unless there are as many points as were sent."""
+    points = await _receive(channel, sender, tag, count, progress)
+    if len(points) != count:
+        raise ProtocolError(f"{sender} did not send every row back", expected=f"{count} points", found=len(points))
+    return points
 
 
 async def _receive(channel: Channel, sender: str, tag: str, limit: int, progress: Progress | None) -> list[bytes]:
@@ -125,15 +173,3 @@ def _require_distinct_points(points: Sequence[bytes], sender: str) -> None:
     """Of what a peer sent and of what came of it: points that differ by a small-order part coincide once blinded."""
     if len(set(points)) != len(points):
         raise ProtocolError(f"{sender} sent a point twice", expected=len(points), found=len(set(points)))
-
-
-def _require_distinct_rows(identifiers: Sequence[bytes]) -> None:
-    first: dict[bytes, int] = {}
-    for row, identifier in enumerate(identifiers):
-        if first.setdefault(identifier, row) != row:
-            raise DataError(
-                "an identifier occurs twice",
-                expected="each identifier once",
-                found=f"rows {first[identifier]} and {row} have the same",
-                remedy="merge or drop one of the two rows",
-            )
