@@ -30,6 +30,7 @@ PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PLACET = (sys.executable, "-m", "placet.cli")
 REWARD = 1000
 LIMITS = ("drafts_per_client_minute", "requests_per_client_minute", "consents_per_minute")
+RECIPES = ["asset-view", "match", "match-salted-hash"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Consortium:
         return (self.folder / f"{name}.log").read_text()
 
     def request(self, **changes: Any) -> dict[str, Any]:
-        """A request for `asset-view` over all providers."""
+        """A request over all providers; for `asset-view` unless `changes` say otherwise."""
         providers = [k for k in self.members if k != "consumer"]
         wanted: dict[str, Any] = {
             "recipe": "asset-view",
@@ -180,13 +181,16 @@ def consortium(
     customers: Sequence[str],
     *,
     purpose: str = PURPOSE,
+    recipe: str = "asset-view",
+    output: str = "total",
     registered: Sequence[str] | None = None,
     block_time: float | None = 1,
     confirmations: int = 1,
     say: Any = lambda text: None,
 ) -> Iterator[Consortium]:
-    """`names` by key, with `consumer` among them; `balances` by provider; `customers` are the consumer's list;
-    `registered` are known to the enroller: all that a provider knows, unless given."""
+    """`names` by key, with `consumer` among them; `balances` by provider; `customers` are the consumer's list; offers
+    are for `recipe` and what it gives out; `registered` are known to the enroller: all that a provider knows, unless
+    given."""
     (folder / "passphrase").touch(0o600)
     (folder / "passphrase").write_text("only for this consortium\n")
     with LocalChain(block_time=block_time) as chain:
@@ -204,7 +208,7 @@ def consortium(
                 made.wait_healthy(key)
             wait(lambda: _ok(f"{made.enroller}/healthz"), "identity service", folder / "enroller.log")
             say("offers on chain")
-            _offer(made, purpose)
+            _offer(made, purpose, recipe, output)
             yield made
         finally:
             made.stop()
@@ -227,7 +231,8 @@ def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: 
         made.members[key] = Member(made.folder / key, name, entry["address"], entry["api"])
         settings = made.folder / key / "node.toml"
         limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
-        settings.write_text("batch_seconds = 1\n" + settings.read_text() + limits)
+        policy = f"\n[policy]\nrecipes = {json.dumps(RECIPES)}\n"
+        settings.write_text("batch_seconds = 1\n" + settings.read_text() + limits + policy)
 
     def registry() -> None:
         port = free_port()
@@ -297,7 +302,7 @@ def _stock(
     _together(register, *(functools.partial(import_, key) for key in made.members))
 
 
-def _offer(made: Consortium, purpose: str) -> None:
+def _offer(made: Consortium, purpose: str, recipe: str, output: str) -> None:
     parties = ",".join(m.address for m in made.members.values())
     consumer = made.members["consumer"].address
 
@@ -305,8 +310,8 @@ def _offer(made: Consortium, purpose: str) -> None:
         own = key == "consumer"
         answer = made.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
-            *("--consumer", consumer, "--purpose", purpose, "--operations", "PSI,MPC", "--output", "total"),
-            *("--columns", "customer" if own else "customer,balance", "--recipes", "asset-view"),
+            *("--consumer", consumer, "--purpose", purpose, "--operations", "PSI,MPC", "--output", output),
+            *("--columns", "customer" if own else "customer,balance", "--recipes", recipe),
             *("--parties", parties, "--json", *(("--own",) if own else ())),
         )
         made.offers[key] = json.loads(answer)["offer"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from placet.cli.recipes import WORDS
 from placet.core.plan import Terms
-from placet.jobs import asset_view
+from placet.jobs import asset_view, match
 
 from .conftest import succeed
 
@@ -30,10 +30,13 @@ def test_each_says_what_it_does_and_who_learns_what() -> None:
         assert f"{one['recipe']}, version {one['version']}: {one['does']}" in text
         for said in (one["operations"], *one["parameters"].values(), *one["learns"].values()):
             assert said in text
-        assert re.search(rf"^## `{one['recipe']}`$", PROTOCOLS.read_text(), re.MULTILINE)
+        assert re.search(rf"^(## |\*\*)`{one['recipe']}`(\*\*| |$)", PROTOCOLS.read_text(), re.MULTILINE)
 
 
 def test_the_parameters_are_those_that_the_recipe_demands() -> None:
-    source = Path(str(asset_view.__file__)).read_text()
-    assert set(re.findall(r'terms\.parameters\["([a-z_]+)"\]', source)) == set(WORDS["asset-view"].parameters)
+    for module, names in ((asset_view, ["asset-view"]), (match, ["match", "match-salted-hash"])):
+        source = Path(str(module.__file__)).read_text()
+        for name in names:
+            asked = re.findall(r'parameters(?:\["|\.get\(")([a-z_]+)"', source)
+            assert set(asked) == set(WORDS[name].parameters)
     assert "parameters" in Terms.model_fields

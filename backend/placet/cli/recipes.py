@@ -17,6 +17,11 @@ class Words:
     learns: dict[str, str]
 
 
+_MATCHING = {
+    "identifier": "the column that names a row's person, in both tables; or instead",
+    "alignment": "rules by which identifiers of several columns are written alike, tried in rounds",
+    "receiver": "who learns the matches inside the protocol: provider, consumer or both",
+}
 WORDS = {
     "asset-view": Words(
         does="The consumer learns the total of each of its customers over two or more providers.",
@@ -31,6 +36,25 @@ WORDS = {
             "in it; no total",
         },
     ),
+    "match": Words(
+        does="The consumer learns which of its customers a provider has among its consented rows.",
+        parameters=_MATCHING | {"psi": "ecdh on the embedded engine"},
+        learns={
+            "consumer": "the matches, after the release or, as receiver, while the job runs; how many consented rows "
+            "the provider has",
+            "provider": "how long the consumer's list is, and, as receiver, the matches while the job runs",
+        },
+    ),
+    "match-salted-hash": Words(
+        does="The same by salted hashes: fast, and no secret from a receiver who can guess identifiers.",
+        parameters=_MATCHING | {"psi": "salted-hash"},
+        learns={
+            "consumer": "the matches, after the release or, as receiver, while the job runs; as receiver everybody in "
+            "the provider's consented rows whose identifier it can guess",
+            "provider": "as receiver the matches while the job runs, and everybody in the consumer's list whose "
+            "identifier it can guess",
+        },
+    ),
 }
 _WITHDRAWAL = {"drop": "a new attempt without that row", "abort": "the job ends, with refund"}
 
@@ -38,7 +62,8 @@ _WITHDRAWAL = {"drop": "a new attempt without that row", "abort": "the job ends,
 def recipes(as_json: AsJson = False) -> None:
     """List the recipes: what each does, which operations it needs consent for, who learns what by it."""
     from placet.core.purposes import operation_words
-    from placet.jobs import asset_view as asset_view  # makes itself known
+    from placet.jobs import asset_view as asset_view  # these make themselves known
+    from placet.jobs import match as match
     from placet.jobs.recipe import recipe
 
     listed = [

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 MATCH_RECEIVERS = {"provider": ("provider",), "consumer": ("consumer",), "both": ("provider", "consumer")}
 """Who learns the matches inside the protocol of `match`, by its parameter `receiver`."""
+_GUESSES = "; who received salted hashes can guess at the other's whole list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,14 @@ class Tells:
     output: str
     group: int
     within: tuple[str, ...] = ()
+    more: str = ""
 
     @property
     def disclosed(self) -> str | None:
         """For reports; None where nothing of the result is known before the release."""
-        return f"disclosed-in-protocol: the result is known to {' and '.join(self.within)}" if self.within else None
+        if not self.within:
+            return None
+        return f"disclosed-in-protocol: the result is known to {' and '.join(self.within)}{self.more}"
 
 
 def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
@@ -32,8 +36,8 @@ def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
     if recipe == "asset-view":
         return Tells("level" if "edges" in parameters else "total", 1)
     receiver = parameters.get("receiver")
-    if recipe == "match" and isinstance(receiver, str) and receiver in MATCH_RECEIVERS:
-        return Tells("matches", 1, MATCH_RECEIVERS[receiver])
+    if recipe in ("match", "match-salted-hash") and isinstance(receiver, str) and receiver in MATCH_RECEIVERS:
+        return Tells("matches", 1, MATCH_RECEIVERS[receiver], _GUESSES if recipe == "match-salted-hash" else "")
     return None
 
 

@@ -111,13 +111,13 @@ def _context(work: Work, provider: int) -> bytes:
     return work.record.job + work.attempt.to_bytes(4, "big") + provider.to_bytes(4, "big")
 
 
-def combine(parts: Mapping[int, bytes], private: bytes) -> list[dict[str, Any]]:
+def combine(parts: Mapping[int, bytes], private: bytes) -> dict[str, Any]:
     """One row a customer, in the list's own order: {customer, total}. Totals are decimal strings in minor units."""
     kept = json.loads(private)
     customers, order = kept["customers"], kept["order"]
     shares = [additive.from_bytes(part, len(customers), sender=name_of(i)) for i, part in sorted(parts.items())]
     totals = restore(additive.reconstruct(shares), order)
-    return [{"customer": c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]
+    return {"rows": [{"customer": c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]}
 
 
 ASSET_VIEW = register(

@@ -11,14 +11,15 @@ from placet.core.plan import Plan, Terms
 from placet.jobs.work import Work
 
 Run = Callable[[Work], Awaitable[None]]
-Combine = Callable[[Mapping[int, bytes], bytes], list[dict[str, Any]]]
+Combine = Callable[[Mapping[int, bytes], bytes], dict[str, Any]]
 Check = Callable[[Plan, Terms], None]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """`run` is the same function at every party; `combine` makes the result of the parts by party and of what the
-    consumer kept to itself; `check` refuses a plan that the recipe can't run (PlanError)."""
+    consumer kept to itself: a JSON object, its `rows` one object a person. `check` refuses a plan that the recipe can't
+    run (PlanError)."""
 
     name: str
     version: int

@@ -120,13 +120,13 @@ class Settlement:
             )
             for party, masked in masked_outputs(attempt.output).items()
         }
-        rows = recipe(record.terms.recipe).combine(parts, self.drawer.open(b"private", attempt.private))
-        self.store.keep_result(record.job, self.drawer.close(b"result", json.dumps(rows).encode()))
+        made = recipe(record.terms.recipe).combine(parts, self.drawer.open(b"private", attempt.private))
+        self.store.keep_result(record.job, self.drawer.close(b"result", json.dumps(made).encode()))
 
-    def result(self, job: bytes) -> list[dict[str, object]]:
+    def result(self, job: bytes) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none."""
         closed = self.store.job(job).result
         if closed is None:
             raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
-        rows: list[dict[str, object]] = json.loads(self.drawer.open(b"result", closed))
-        return rows
+        made: dict[str, object] = json.loads(self.drawer.open(b"result", closed))
+        return made

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from placet.core.evidence import SignedEvidence
 from placet.core.results import tells
@@ -52,9 +52,11 @@ class JobList(BaseModel):
 
 class JobResult(BaseModel):
     """One row for each customer that the recipe tells of; `docs/api.md` has each recipe's fields.
-    `disclosed_in_protocol` are the roles that knew of it before the release."""
+    `disclosed_in_protocol` are the roles that knew of it before the release; `report` holds counts where lists were
+    aligned."""
 
     rows: list[dict[str, str]]
+    report: dict[str, JsonValue] | None = None
     disclosed_in_protocol: list[str]
 
 
@@ -135,10 +137,10 @@ async def _follow(runner: Runner, job: bytes, last: int) -> AsyncIterator[str]:
 async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
     runner = _runner(request)
-    rows = await asyncio.to_thread(runner.settlement.result, from_hex(job))
+    made = await asyncio.to_thread(runner.settlement.result, from_hex(job))
     terms = runner.store.job(from_hex(job)).terms
     told = tells(terms.recipe, terms.parameters)
-    return {"rows": rows, "disclosed_in_protocol": list(told.within) if told else []}
+    return {**made, "disclosed_in_protocol": list(told.within) if told else []}
 
 
 @router.get("/v1/jobs/{job}/trail", response_model=SignedEvidence, responses=problems(403, 404))

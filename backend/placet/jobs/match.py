@@ -1,0 +1,183 @@
+"""`match`: a consumer learns which of its customers a provider has among its lawful rows, and the provider may too.
+
+Both write their identifiers by the same rules (`protocols.alignment`: the parameter `alignment`, or `identifier` for
+one column as it stands), in rounds: what one key has matched is left out of the next. Each round's lists are
+intersected by the parameter `psi`. Who learns the matches inside that protocol, before the release, is the parameter
+`receiver`: the provider alone (it masks them for the consumer, who learns them by the release), the consumer alone, or
+both. So both sides' inputs are on chain before it runs, and the result is marked `disclosed-in-protocol`
+(`core.results`).
+
+Salted hashes let a receiver guess at the other side's whole list. They are a recipe of their own,
+`match-salted-hash`, so that they run only where every offer's scope names it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from placet.core.errors import InputError, PlanError, ProtocolError
+from placet.core.hashing import canonical
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+from placet.core.results import MATCH_RECEIVERS
+from placet.core.trail import Artefact
+from placet.jobs.recipe import Recipe, register
+from placet.jobs.work import Work, name_of
+from placet.protocols import alignment, psi
+from placet.protocols.alignment import Round, Rules
+from placet.protocols.psi import salted_hash
+
+MAX_ROWS = 1_000_000
+PROTOCOLS = {"match": {"embedded": ("ecdh",)}, "match-salted-hash": {"embedded": ("salted-hash",)}}
+"""By recipe and engine, as the parameter `psi` names them."""
+_FORM = ({"psi", "receiver", "identifier"}, {"psi", "receiver", "alignment"})
+
+
+def check(plan: Plan, terms: Terms) -> None:
+    """One provider with an input and an output, the consumer with its list and no output."""
+    fits = (
+        terms.roles == ("provider", "consumer")
+        and plan.parties[1].signer == plan.consumer
+        and all(len(p.inputs) == 1 for p in plan.parties)
+        and [p.output for p in plan.parties] == [True, False]
+        and terms.inputs == ("accounts", "customers")
+    )
+    if not fits:
+        raise PlanError("not a plan for match", expected="one provider and the consumer, one input each")
+    if terms.parameters.keys() not in _FORM:
+        raise PlanError("match takes other parameters", expected="psi, receiver, and identifier or alignment")
+    known = PROTOCOLS[terms.recipe]
+    if terms.parameters["psi"] not in known.get(terms.engine, ()):
+        raise PlanError(
+            "this recipe and engine have no such protocol",
+            expected="; ".join(f"{engine}: {', '.join(names)}" for engine, names in known.items()),
+            found=f"{terms.engine}: {terms.parameters['psi']}",
+        )
+    if terms.parameters["receiver"] not in MATCH_RECEIVERS:
+        raise PlanError(
+            "no such receiver", expected=", ".join(MATCH_RECEIVERS), found=str(terms.parameters["receiver"])
+        )
+    rules_of(terms.parameters)
+
+
+def rules_of(parameters: Mapping[str, Any]) -> Rules:
+    """How identifiers are written; PlanError for rules that are none."""
+    asked = parameters.get("alignment")
+    if asked is None:
+        key = {"kind": "text", "column": parameters["identifier"], "width": "keep", "case": "keep"}
+        asked = {"keys": [key], "smallest": 2}
+    if not isinstance(asked, dict):
+        raise PlanError("the rules of alignment are an object", found=type(asked).__name__)
+    try:
+        return alignment.parse_rules(asked)
+    except InputError as error:
+        raise PlanError(error.message, expected=error.expected, found=error.found) from None
+
+
+async def run(work: Work) -> None:
+    """The same function at both parties."""
+    rows, opened = await work.open("customers" if work.role == "consumer" else "accounts")
+    rules = rules_of(work.terms.parameters)
+    async with work.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
+        rounds = alignment.keys(rows.columns, rules)
+        aligned = step.output("identifiers", canonical([[_text(i) for i in one.identifiers] for one in rounds]))
+    matched, made = await _match(work, rounds, aligned)
+    if work.role == "consumer":
+        columns = {name: rows.columns[name] for name in {rows.identifier, *(key.column for key in rules.keys)}}
+        kept = {"customers": rows.columns[rows.identifier], "columns": columns, "matched": matched}
+        await work.collect(canonical({**kept, "alignment": rules.to_json()}), made)
+    else:
+        places = matched or [[] for _ in rounds]
+        part = [[_text(one.identifiers[i]) for i in found] for one, found in zip(rounds, places, strict=True)]
+        await work.release(canonical(part), made)
+
+
+def _text(identifier: bytes | None) -> str | None:
+    return None if identifier is None else identifier.decode()
+
+
+async def _match(work: Work, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
+    """The places of this party's matched rows by round, None if it does not learn them; and what the last step made."""
+    (peer,) = [i for i in range(len(work.plan.parties)) if i != work.party]
+    protocol = str(work.terms.parameters["psi"])
+    receivers = MATCH_RECEIVERS[str(work.terms.parameters["receiver"])]
+    receiver = name_of(work.terms.roles.index(receivers[0])) if len(receivers) == 1 else None
+    intersect = salted_hash.intersect if protocol == "salted-hash" else psi.intersect
+    await work.anchored(peer)
+    matched: list[list[int]] = []
+    before: list[int] = []
+    made = aligned
+    for number, one in enumerate(rounds):
+        offered = one.left(before)
+        told: dict[str, JsonValue] = {"receivers": list(receivers)}
+        async with work.step(f"psi-{number}", f"psi.{protocol}/1", aligned, parameters=told) as step:
+            places = await intersect(
+                step,
+                name_of(peer),
+                [i for i in (one.identifiers[row] for row in offered) if i is not None],
+                receiver=receiver,
+                context=work.record.job + work.attempt.to_bytes(4, "big") + number.to_bytes(4, "big"),
+                max_rows=MAX_ROWS,
+                entropy=work.entropy(b"psi", number.to_bytes(4, "big")),
+            )
+            matched.append([offered[place] for place in places or ()])
+            made = step.output("matched", canonical(list(matched[-1])))
+        before += matched[-1]
+    return (matched if work.role in receivers else None), made
+
+
+def combine(parts: Mapping[int, bytes], private: bytes) -> dict[str, Any]:
+    """`rows`: one a matched customer, in the list's own order: {customer}. `report`: the counts of `alignment.report`.
+    ProtocolError if the provider's part is none."""
+    kept = json.loads(private)
+    rules = alignment.parse_rules(kept["alignment"])
+    rounds = alignment.keys(kept["columns"], rules)
+    matched = kept["matched"]
+    if matched is None:
+        matched = _places(rounds, _read(parts[0], len(rounds)))
+    hits = {row for places in matched for row in places}
+    return {
+        "rows": [{"customer": str(c)} for row, c in enumerate(kept["customers"]) if row in hits],
+        "report": alignment.report(rounds, matched, rules),
+    }
+
+
+def _places(rounds: Sequence[Round], told: Sequence[set[bytes]]) -> list[list[int]]:
+    found: list[list[int]] = []
+    for one, identifiers in zip(rounds, told, strict=True):
+        before = {row for places in found for row in places}
+        found.append([row for row in one.left(before) if one.identifiers[row] in identifiers])
+    return found
+
+
+def _read(part: bytes, rounds: int) -> list[set[bytes]]:
+    try:
+        told = json.loads(part)
+    except ValueError:
+        told = None
+    if (
+        not isinstance(told, list)
+        or len(told) != rounds
+        or not all(isinstance(one, list) and all(isinstance(i, str) for i in one) for one in told)
+    ):
+        raise ProtocolError("the provider's part holds no lists of identifiers", expected=f"{rounds} lists of text")
+    return [{i.encode() for i in one} for one in told]
+
+
+_MATCH = register(
+    Recipe(
+        name="match",
+        version=1,
+        operations=int(Operation.PSI),
+        on_withdrawal="drop",
+        run=run,
+        combine=combine,
+        check=check,
+    )
+)
+register(dataclasses.replace(_MATCH, name="match-salted-hash"))
