@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from placet.core.errors import DataError, InputError, LimitError, PlanError
 from placet.core.hashing import canonical
-from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, MAX_BOUND, Numbers, Ring, fixed
+from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, MAX_BOUND, Magnitudes, Numbers, Ring, fixed
 from placet.protocols.mpc.programs import (
     Compare,
     Dot,
@@ -247,12 +247,13 @@ def test_the_range_is_checked_to_the_last_unit(program: dict[str, Any], most: Si
 def test_no_result_or_step_is_larger_than_its_magnitude(name: str) -> None:
     """The bound that is checked is reached by the largest numbers, and not passed."""
     program, size = parse_program({"program": name, **GOOD[name]}), Size(6, 6)
-    inside, outside = program.magnitudes(2, size)
+    given, inside, outside = program.magnitudes(2, size)
     brought = _largest(program, size)
     for party, array in enumerate(brought):
         program.brings(party, 2, size, array)
     result = program.reference(brought)
     reached = max(abs(int(value)) for value in result.reshape(-1))
+    assert max(abs(int(value)) for array in brought for value in array.reshape(-1)) <= given
     assert reached <= outside <= inside
     if name not in ("levels", "compare"):
         assert reached == outside
@@ -274,12 +275,14 @@ def test_only_differences_need_the_wider_field() -> None:
     levels.require_range(3, Size(1), FM128)
     with pytest.raises(PlanError, match="on the way"):
         levels.require_range(3, Size(1), FM64)
+    with pytest.raises(PlanError, match="among what is given"):
+        parse_program({"program": "levels", "values": VALUES, "edges": [str(2**63)]}).require_range(2, Size(1), FM128)
     total = parse_program({"program": "sum", "values": {"bound": str(2**63 - 1)}})
     total.require_range(3, Size(1), EMBEDDED)
     with pytest.raises(PlanError, match="in the result"):
         total.require_range(3, Size(1), FM128)
     with pytest.raises(PlanError):
-        total.require_range(3, Size(1), Ring("a small one", 2**70, 2**60))
+        total.require_range(3, Size(1), Ring("a small one", Magnitudes(2**63, 2**70, 2**60)))
 
 
 @pytest.mark.parametrize("value", [1.0, "1", None, True, float("nan"), BOUND + 1, -BOUND - 1, 2**63, -(2**63), 2**200])
