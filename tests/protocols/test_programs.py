@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +30,10 @@ from placet.protocols.mpc.programs import (
     WeightedSum,
     parse_program,
 )  # fmt: skip
+from placet.protocols.spu import Member, Network, evaluate
 
 from .program_cases import BY_NAME, CASES, Case
-from .program_engines import Embedded, Engine
+from .program_engines import ENGINES, RUNS
 
 NAMES = ["sum", "mean", "weighted-sum", "dot", "compare", "group-by", "group-totals", "levels"]
 BOUND = 10**6
@@ -41,30 +44,28 @@ columns = st.integers(1, 6).flatmap(
 )
 
 
-@pytest.fixture(scope="module", params=["embedded"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Every engine in turn."""
-    return Embedded()
-
-
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_reference_gives_what_was_worked_out(name: str) -> None:
     case = BY_NAME[name]
     case.holds(case.program.reference(case.brought))
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_every_engine_gives_what_was_worked_out(engine: Engine, name: str) -> None:
-    case = BY_NAME[name]
+@pytest.mark.parametrize(("name", "case"), [pytest.param(*run, id=f"{run[0]}: {run[1].name}") for run in RUNS])
+def test_every_engine_gives_what_was_worked_out(name: str, case: Case, tmp_path: Path) -> None:
+    if name != "embedded":
+        for package in ("spu", "jax"):
+            pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[spu]'")
+    engine = ENGINES[name]
     if not engine.offers(case):
         with pytest.raises(PlanError, match=engine.refusal):
-            engine.compute(case)
+            engine.compute(case, tmp_path)
         return
-    case.holds(engine.compute(case))
+    case.holds(engine.compute(case, tmp_path))
 
 
-def test_the_cases_hold_every_program() -> None:
-    assert sorted({case.program.program for case in CASES}) == sorted(NAMES)
+def test_every_program_runs_on_every_engine_or_is_refused() -> None:
+    for name in ENGINES:
+        assert {case.program.program for engine, case in RUNS if engine == name} == set(NAMES)
 
 
 @given(columns)
@@ -388,8 +389,6 @@ def test_the_embedded_engine_refuses_by_name_what_it_would_have_to_open() -> Non
 
 
 def test_the_embedded_engine_checks_the_range_before_it_sends_anything(scripted: Callable[..., Any]) -> None:
-    import asyncio
-
     from placet.protocols.mpc import embedded
 
     channel = scripted({})
@@ -418,3 +417,45 @@ def test_dots_beyond_paillier_are_refused_before_anything_is_sent() -> None:
     for program, size in ((wide, Size(1)), (narrow, Size(2**17)), (Dot(vector=Numbers(bound=1), rows=Numbers(bound=1)), Size(1, 2**17))):  # fmt: skip  # noqa: E501
         with pytest.raises(PlanError, match="too large for Paillier"):
             require_offered(program, 2, size)
+
+
+@pytest.mark.parametrize(
+    ("owners", "brought", "error", "reason"),
+    [
+        ([0, 0], True, InputError, "each owner once"),
+        ([0, 2], True, InputError, "each owner once"),
+        ([0, 1], False, InputError, "an owner brings something"),
+        ([1, 0], False, InputError, "an owner brings something"),
+        ([0], True, PlanError, "wrong number of parties"),
+    ],
+)
+def test_spu_is_not_started_for_inputs_that_do_not_fit(
+    tmp_path: Path, owners: list[int], brought: bool, error: type[Exception], reason: str
+) -> None:
+    program = Sum(values=Numbers(bound=10))
+    members = tuple(Member(f"bank-{rank}", "127.0.0.1", 9 + rank, f"certificate {rank}") for rank in range(2))
+    with pytest.raises(error, match=reason):
+        asyncio.run(
+            evaluate.run(
+                Network(members, 0, b"", b""),
+                program,
+                owners,
+                program.bring([1]) if brought else None,
+                size=Size(1),
+                scratch=tmp_path,
+                seconds=1,
+            )
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_spu_takes_the_smaller_ring_that_is_safe_and_refuses_beyond_both() -> None:
+    def field(bound: int) -> str:
+        program = parse_program({"program": "levels", "values": {"bound": str(bound)}, "edges": ["0"]})
+        return evaluate.engine_of(program, 2, 2, Size(1)).field
+
+    assert field(2**62 - 1) == "FM64"
+    assert field(2**62) == field(2**63 - 1) == "FM128"
+    with pytest.raises(PlanError, match="among what is given") as caught:
+        field(2**63)
+    assert caught.value.code == "plan.overflow"

@@ -1,13 +1,13 @@
-"""The programs of `mpc.programs` as SPU runs them: exact integers, so that each gives what its plaintext reference gives.
+"""The programs of `mpc.programs` as SPU runs them: exact integers, so that each gives what its reference gives.
 
-Inputs and results are 64-bit integers, never real numbers: SPU would round those by its fraction bits, with an error of its
-own in each product. A ring of 64 bits (FM64) holds every value that `Program.require_range` lets through for it, and a
-comparison is the sign of a difference, which is bounded too. Where something on the way needs more, `ring_of` takes 128
-bits (FM128), which cost more. SPU itself tells no overflow.
+Inputs and results are 64-bit integers, never real numbers: SPU would round those by its fraction bits, with an error of
+its own in each product. A ring of 64 bits (FM64) holds every value that `Program.require_range` lets through for it,
+and a comparison is the sign of a difference, which is bounded too. Where something on the way needs more, `ring_of`
+takes 128 bits (FM128), which cost more. SPU itself tells no overflow.
 
-Each body takes what the parties bring, in their order, and keeps all of it shares: a group is compared with the smallest
-one, and a total with the edges, under the protocol; only flags multiply on. Edges are compared all at once, since rounds
-cost more than numbers.
+Each body takes what the parties bring, in their order, and keeps all of it shares: counts are compared with the
+smallest group, and totals with the edges, under the protocol, and only flags multiply on. All edges are compared at
+once, since rounds cost more than numbers.
 """
 
 from __future__ import annotations

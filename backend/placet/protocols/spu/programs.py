@@ -16,6 +16,8 @@ from typing import Any
 
 from placet.core.errors import InputError
 from placet.core.values import Value
+from placet.protocols.mpc import programs as declared
+from placet.protocols.spu import arithmetic
 
 Array = Any
 """A jax array under trace."""
@@ -40,7 +42,18 @@ def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array
 
 
 PROGRAMS: dict[str, Program] = {
-    program.name: program for program in (Program("sum-of-vectors", NoParameters, _sum_of_vectors),)
+    program.name: program
+    for program in (
+        Program("sum-of-vectors", NoParameters, _sum_of_vectors),
+        Program("sum", declared.Sum, arithmetic.total),
+        Program("mean", declared.Mean, arithmetic.total),
+        Program("weighted-sum", declared.WeightedSum, arithmetic.weighted_sum),
+        Program("dot", declared.Dot, arithmetic.dot),
+        Program("compare", declared.Compare, arithmetic.compare),
+        Program("group-by", declared.GroupBy, arithmetic.group_by),
+        Program("group-totals", declared.GroupTotals, arithmetic.group_totals),
+        Program("levels", declared.Levels, arithmetic.levels),
+    )
 }
 
 
