@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from placet.protocols.mpc.numbers import Integers
+from placet.protocols.mpc.numbers import INT64, Integers
 from placet.protocols.mpc.programs import (
     Compare,
     Dot,
@@ -88,8 +88,12 @@ def _values(bound: int, **more: Any) -> dict[str, Any]:
 EDGES = ["-100", "0", "100000", "100000000"]
 
 CASES = [
-    rows_of("sum of two", {"program": "sum", **_values(BIG)}, [[1, -5, 0, BIG], [2, 5, 0, BIG]], [3, 0, 0, 2 * BIG]),
-    rows_of("sum of negatives", {"program": "sum", **_values(BIG)}, [[-BIG, -1], [-BIG, BIG]], [-2 * BIG, BIG - 1]),
+    rows_of(
+        "sum of two",
+        {"program": "sum", **_values(BIG)},
+        [[1, -5, 0, BIG, -BIG, -1], [2, 5, 0, BIG, -BIG, BIG]],
+        [3, 0, 0, 2 * BIG, -2 * BIG, BIG - 1],
+    ),
     rows_of("sum of three", {"program": "sum", **_values(BIG)}, [[7, -BIG], [8, -BIG], [-20, BIG]], [-5, -BIG]),
     _mean("mean", 2**50, [[1999, 2001, -500], [2**50]], [3500 + 2**50, 4]),
     _mean("mean of nothing", 10, [[], [0]], [0, 1]),
@@ -139,6 +143,12 @@ CASES = [
         {"program": "levels", **_values(2**60), "edges": EDGES},
         [[-101, -100, -99, -1, 0, 50000, 99999, 2**60, -(2**60)], [0, 0, -1, 0, 0, 50000, 0, 2**60, -(2**60)]],
         [0, 1, 1, 1, 2, 3, 2, 4, 0],
+    ),
+    rows_of(
+        "levels beyond 63 bits",
+        {"program": "levels", **_values(INT64), "edges": [str(-INT64), "0", "1", str(INT64)]},
+        [[INT64, INT64, -INT64, INT64, -INT64, 0, 1], [INT64, -INT64, -INT64, 1, -1, 0, -1]],
+        [4, 2, 0, 4, 0, 2, 2],
     ),
     rows_of(
         "levels of three",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from placet.core.errors import DataError, InputError, LimitError, PlanError
 from placet.core.hashing import canonical
-from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, MAX_BOUND, Numbers, Ring, fixed
+from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, MAX_BOUND, Magnitudes, Numbers, Ring, fixed
 from placet.protocols.mpc.programs import (
     Compare,
     Dot,
@@ -28,9 +30,10 @@ from placet.protocols.mpc.programs import (
     WeightedSum,
     parse_program,
 )  # fmt: skip
+from placet.protocols.spu import Member, Network, evaluate
 
 from .program_cases import BY_NAME, CASES, Case
-from .program_engines import Embedded, Engine
+from .program_engines import ENGINES, RUNS
 
 NAMES = ["sum", "mean", "weighted-sum", "dot", "compare", "group-by", "group-totals", "levels"]
 BOUND = 10**6
@@ -41,30 +44,28 @@ columns = st.integers(1, 6).flatmap(
 )
 
 
-@pytest.fixture(scope="module", params=["embedded"])
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Every engine in turn."""
-    return Embedded()
-
-
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_reference_gives_what_was_worked_out(name: str) -> None:
     case = BY_NAME[name]
     case.holds(case.program.reference(case.brought))
 
 
-@pytest.mark.parametrize("name", BY_NAME)
-def test_every_engine_gives_what_was_worked_out(engine: Engine, name: str) -> None:
-    case = BY_NAME[name]
+@pytest.mark.parametrize(("name", "case"), [pytest.param(*run, id=f"{run[0]}: {run[1].name}") for run in RUNS])
+def test_every_engine_gives_what_was_worked_out(name: str, case: Case, tmp_path: Path) -> None:
+    if name != "embedded":
+        for package in ("spu", "jax"):
+            pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[spu]'")
+    engine = ENGINES[name]
     if not engine.offers(case):
         with pytest.raises(PlanError, match=engine.refusal):
-            engine.compute(case)
+            engine.compute(case, tmp_path)
         return
-    case.holds(engine.compute(case))
+    case.holds(engine.compute(case, tmp_path))
 
 
-def test_the_cases_hold_every_program() -> None:
-    assert sorted({case.program.program for case in CASES}) == sorted(NAMES)
+def test_every_program_runs_on_every_engine_or_is_refused() -> None:
+    for name in ENGINES:
+        assert {case.program.program for engine, case in RUNS if engine == name} == set(NAMES)
 
 
 @given(columns)
@@ -247,12 +248,13 @@ def test_the_range_is_checked_to_the_last_unit(program: dict[str, Any], most: Si
 def test_no_result_or_step_is_larger_than_its_magnitude(name: str) -> None:
     """The bound that is checked is reached by the largest numbers, and not passed."""
     program, size = parse_program({"program": name, **GOOD[name]}), Size(6, 6)
-    inside, outside = program.magnitudes(2, size)
+    given, inside, outside = program.magnitudes(2, size)
     brought = _largest(program, size)
     for party, array in enumerate(brought):
         program.brings(party, 2, size, array)
     result = program.reference(brought)
     reached = max(abs(int(value)) for value in result.reshape(-1))
+    assert max(abs(int(value)) for array in brought for value in array.reshape(-1)) <= given
     assert reached <= outside <= inside
     if name not in ("levels", "compare"):
         assert reached == outside
@@ -274,12 +276,14 @@ def test_only_differences_need_the_wider_field() -> None:
     levels.require_range(3, Size(1), FM128)
     with pytest.raises(PlanError, match="on the way"):
         levels.require_range(3, Size(1), FM64)
+    with pytest.raises(PlanError, match="among what is given"):
+        parse_program({"program": "levels", "values": VALUES, "edges": [str(2**63)]}).require_range(2, Size(1), FM128)
     total = parse_program({"program": "sum", "values": {"bound": str(2**63 - 1)}})
     total.require_range(3, Size(1), EMBEDDED)
     with pytest.raises(PlanError, match="in the result"):
         total.require_range(3, Size(1), FM128)
     with pytest.raises(PlanError):
-        total.require_range(3, Size(1), Ring("a small one", 2**70, 2**60))
+        total.require_range(3, Size(1), Ring("a small one", Magnitudes(2**63, 2**70, 2**60)))
 
 
 @pytest.mark.parametrize("value", [1.0, "1", None, True, float("nan"), BOUND + 1, -BOUND - 1, 2**63, -(2**63), 2**200])
@@ -385,8 +389,6 @@ def test_the_embedded_engine_refuses_by_name_what_it_would_have_to_open() -> Non
 
 
 def test_the_embedded_engine_checks_the_range_before_it_sends_anything(scripted: Callable[..., Any]) -> None:
-    import asyncio
-
     from placet.protocols.mpc import embedded
 
     channel = scripted({})
@@ -415,3 +417,45 @@ def test_dots_beyond_paillier_are_refused_before_anything_is_sent() -> None:
     for program, size in ((wide, Size(1)), (narrow, Size(2**17)), (Dot(vector=Numbers(bound=1), rows=Numbers(bound=1)), Size(1, 2**17))):  # fmt: skip  # noqa: E501
         with pytest.raises(PlanError, match="too large for Paillier"):
             require_offered(program, 2, size)
+
+
+@pytest.mark.parametrize(
+    ("owners", "brought", "error", "reason"),
+    [
+        ([0, 0], True, InputError, "each owner once"),
+        ([0, 2], True, InputError, "each owner once"),
+        ([0, 1], False, InputError, "an owner brings something"),
+        ([1, 0], False, InputError, "an owner brings something"),
+        ([0], True, PlanError, "wrong number of parties"),
+    ],
+)
+def test_spu_is_not_started_for_inputs_that_do_not_fit(
+    tmp_path: Path, owners: list[int], brought: bool, error: type[Exception], reason: str
+) -> None:
+    program = Sum(values=Numbers(bound=10))
+    members = tuple(Member(f"bank-{rank}", "127.0.0.1", 9 + rank, f"certificate {rank}") for rank in range(2))
+    with pytest.raises(error, match=reason):
+        asyncio.run(
+            evaluate.run(
+                Network(members, 0, b"", b""),
+                program,
+                owners,
+                program.bring([1]) if brought else None,
+                size=Size(1),
+                scratch=tmp_path,
+                seconds=1,
+            )
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_spu_takes_the_smaller_ring_that_is_safe_and_refuses_beyond_both() -> None:
+    def field(bound: int) -> str:
+        program = parse_program({"program": "levels", "values": {"bound": str(bound)}, "edges": ["0"]})
+        return evaluate.engine_of(program, 2, 2, Size(1)).field
+
+    assert field(2**62 - 1) == "FM64"
+    assert field(2**62) == field(2**63 - 1) == "FM128"
+    with pytest.raises(PlanError, match="among what is given") as caught:
+        field(2**63)
+    assert caught.value.code == "plan.overflow"

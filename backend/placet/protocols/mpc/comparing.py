@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator
 
 from placet.core.errors import DataError
-from placet.protocols.mpc.numbers import Integers, Numbers, Whole
+from placet.protocols.mpc.numbers import Integers, Magnitudes, Numbers, Whole
 from placet.protocols.mpc.program import Declared, RowWise, Shape, Size, add, pair
 
 MAX_GROUPS = 1_024
@@ -29,10 +29,10 @@ class Compare(RowWise):
     def output_shape(self, size: Size) -> Shape:
         return (size.rows,) if self.output == "flags" else (1,)
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
         self.roles(parties)
         result = 1 if self.output == "flags" else size.rows
-        return max(2 * self.values.bound, result), result
+        return Magnitudes(self.values.bound, max(2 * self.values.bound, result), result)
 
     def compute(self, brought: Sequence[Integers]) -> Integers:
         flags = (brought[0] > brought[1]).astype(object) * 1
@@ -100,10 +100,10 @@ class GroupBy(_Grouped):
         self.roles(parties)
         return ((size.rows, self.groups), (2, size.rows))
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
         self.roles(parties)
         total = size.rows * self.values.bound
-        return max(total, size.rows + self.smallest), total
+        return Magnitudes(max(self.values.bound, self.smallest), max(total, size.rows + self.smallest), total)
 
     def inspect(self, role: str, size: Size, array: Integers) -> None:
         if role == "groups":
@@ -138,9 +138,10 @@ class GroupTotals(_Grouped):
     def shapes(self, parties: int, size: Size) -> tuple[Shape, ...]:
         return ((2, self.groups),) * len(self.roles(parties))
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
-        total = parties * size.rows * self.values.bound
-        return max(total, parties * size.rows + self.smallest), total
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
+        total = size.rows * self.values.bound
+        inside = max(parties * total, parties * size.rows + self.smallest)
+        return Magnitudes(max(total, self.smallest), inside, parties * total)
 
     def inspect(self, role: str, size: Size, array: Integers) -> None:
         counts, sums = array.astype(object)
@@ -169,8 +170,9 @@ class Levels(RowWise):
             raise ValueError("strictly ascending edges")
         return edges
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
-        return parties * self.values.bound + max(abs(edge) for edge in self.edges), len(self.edges)
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
+        edge = max(abs(edge) for edge in self.edges)
+        return Magnitudes(max(self.values.bound, edge), parties * self.values.bound + edge, len(self.edges))
 
     def compute(self, brought: Sequence[Integers]) -> Integers:
         totals = add(brought)

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator
 
 from placet.core.errors import DataError, PlanError
-from placet.protocols.mpc.numbers import MAX_BOUND, Integers, Numbers
+from placet.protocols.mpc.numbers import MAX_BOUND, Integers, Magnitudes, Numbers
 from placet.protocols.mpc.program import MAX_PARTIES, Declared, RowWise, Shape, Size, add, pair, strings, wrong_number
 
 MEAN_DECIMALS = 6
@@ -22,8 +22,9 @@ class Sum(RowWise):
 
     program: Literal["sum"] = "sum"
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
-        return (parties * self.values.bound,) * 2
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
+        total = parties * self.values.bound
+        return Magnitudes(self.values.bound, total, total)
 
     def compute(self, brought: Sequence[Integers]) -> Integers:
         return add(brought)
@@ -51,8 +52,9 @@ class Mean(Declared):
     def output_shape(self, size: Size) -> Shape:
         return (2,)
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
-        return (parties * size.rows * self.values.bound,) * 2
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
+        total = size.rows * self.values.bound
+        return Magnitudes(total, parties * total, parties * total)
 
     def inspect(self, role: str, size: Size, array: Integers) -> None:
         total, count = (int(value) for value in array)
@@ -103,9 +105,11 @@ class WeightedSum(RowWise):
             raise wrong_number(self, f"{len(self.weights)}, as many as weights", parties)
         return super().roles(parties)
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
         self.roles(parties)
-        return (sum(abs(weight) for weight in self.scaled) * self.values.bound,) * 2
+        weights = [abs(weight) for weight in self.scaled]
+        total = sum(weights) * self.values.bound
+        return Magnitudes(max(self.values.bound, *weights), total, total)
 
     def compute(self, brought: Sequence[Integers]) -> Integers:
         return add([array * weight for array, weight in zip(brought, self.scaled, strict=True)])
@@ -148,9 +152,10 @@ class Dot(Declared):
         self.roles(parties)
         return ((size.length,), (size.rows, size.length))
 
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
         self.roles(parties)
-        return (size.length * self.vector.bound * self.rows.bound,) * 2
+        product = size.length * self.vector.bound * self.rows.bound
+        return Magnitudes(max(self.vector.bound, self.rows.bound), product, product)
 
     def inspect(self, role: str, size: Size, array: Integers) -> None:
         (self.vector if role == "vector" else self.rows).take(array.reshape(-1))

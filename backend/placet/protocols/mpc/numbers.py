@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,25 +51,35 @@ class Numbers(Value):
         return integers(values, self.bound)
 
 
+class Magnitudes(NamedTuple):
+    """The largest absolute values of a run: given (inputs and public numbers), on the way, in the result."""
+
+    given: int
+    inside: int
+    result: int
+
+
 @dataclass(frozen=True)
 class Ring:
-    """Where an engine computes: no value inside may pass ±`inside`, none that comes out ±`outside`."""
+    """Where an engine computes, and the largest absolute values that are safe there."""
 
     name: str
-    inside: int
-    outside: int
+    safe: Magnitudes
 
 
-EMBEDDED = Ring("integers modulo 2^128", 2**100, 2**100)
+INT64 = 2**63 - 1
+EMBEDDED = Ring("integers modulo 2^128", Magnitudes(2**100, 2**100, 2**100))
 """`additive.LIMIT`, for the whole as for each party's part."""
-FM64 = Ring("SPU FM64", 2**63 - 1, 2**63 - 1)
-FM128 = Ring("SPU FM128", 2**127 - 1, 2**63 - 1)
-"""Integers come out of SPU with 64 bits in either field."""
+FM64 = Ring("FM64", Magnitudes(INT64, INT64, INT64))
+FM128 = Ring("FM128", Magnitudes(INT64, 2**127 - 1, INT64))
+"""SPU's two. Integers go into it and come out of it with 64 bits in either."""
 
 
-def require_within(ring: Ring, what: str, inside: int, outside: int) -> None:
-    """PlanError unless the largest magnitude on the way and that of the result fit the ring."""
-    for place, largest, most in (("on the way", inside, ring.inside), ("in the result", outside, ring.outside)):
+def require_within(ring: Ring, what: str, found: Magnitudes) -> None:
+    """PlanError unless every value of a run fits the ring."""
+    for place, largest, most in zip(
+        ("among what is given", "on the way", "in the result"), found, ring.safe, strict=True
+    ):
         if largest > most:
             raise PlanError(
                 f"{what} could overflow {place}",

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from placet.core.errors import DataError, InputError, LimitError, PlanError
 from placet.core.values import Value
-from placet.protocols.mpc.numbers import MAX_CELLS, Integers, Numbers, Ring, require_within
+from placet.protocols.mpc.numbers import MAX_CELLS, Integers, Magnitudes, Numbers, Ring, require_within
 
 MAX_PARTIES = 64
 Shape = tuple[int, ...]
@@ -50,8 +50,8 @@ class Declared(Value):
         return (size.rows,)
 
     @abstractmethod
-    def magnitudes(self, parties: int, size: Size) -> tuple[int, int]:
-        """The largest absolute value on the way, differences for comparisons included, and in the result."""
+    def magnitudes(self, parties: int, size: Size) -> Magnitudes:
+        """The largest absolute values there can be; differences for comparisons are on the way."""
 
     @abstractmethod
     def compute(self, brought: Sequence[Integers]) -> Integers:
@@ -82,7 +82,7 @@ class Declared(Value):
 
     def require_range(self, parties: int, size: Size, ring: Ring) -> None:
         """PlanError, before anything runs, unless no value can overflow the engine's ring."""
-        require_within(ring, f"{self.program} over {size.rows} rows", *self.magnitudes(parties, size))
+        require_within(ring, f"{self.program} over {size.rows} rows", self.magnitudes(parties, size))
 
 
 class RowWise(Declared):

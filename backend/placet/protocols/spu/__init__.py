@@ -1,0 +1,27 @@
+"""SecretFlow SPU as the distributed engine: PSI and MPC with one process of the operating system a party.
+
+A node never imports SPU. It starts `python -m placet.protocols.spu` for one task, in a folder that ends with it.
+
+psi      `intersect`: ECDH, KKRT and RR22 between two parties
+mpc      `compute` a registered program on secret arrays, `reconstruct` an output from all shares
+programs  the register: how to add a program is said there
+engine   `choose`: two parties get Cheetah, three ABY3
+"""
+
+from placet.protocols.spu.engine import Engine, choose
+from placet.protocols.spu.mpc import Secret, compute, reconstruct
+from placet.protocols.spu.network import Member, Network, free_port
+from placet.protocols.spu.psi import Intersection, intersect
+
+__all__ = [
+    "Engine",
+    "Intersection",
+    "Member",
+    "Network",
+    "Secret",
+    "choose",
+    "compute",
+    "free_port",
+    "intersect",
+    "reconstruct",
+]

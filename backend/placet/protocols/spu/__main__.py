@@ -1,0 +1,130 @@
+"""The engine's process: one task from standard input, one outcome on standard output, in the folder it starts in.
+
+Standard input stays open for as long as somebody waits; once it ends, the process removes its folder and ends too.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from placet.core.errors import PlacetError, unforeseen
+from placet.core.values import parse
+from placet.protocols.spu.task import (
+    KEY_FILE,
+    MAX_TASK,
+    Done,
+    Failed,
+    Order,
+    ProgramTask,
+    Progressed,
+    PsiTask,
+    ReconstructTask,
+    line,
+)
+from placet.protocols.spu.tunnel import Tunnel
+
+_MEET = 60.0
+_GRACE = 30
+
+
+class _Teller:
+    """Says what happens, from whichever thread, whole lines only; after an outcome nothing more."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        self._say(Progressed(stage=stage, done=done, total=total), last=False)
+
+    def outcome(self, value: Done | Failed) -> None:
+        self._say(value, last=True)
+
+    def _say(self, value: Progressed | Done | Failed, *, last: bool) -> None:
+        with self._lock:
+            if not self._ended:
+                self._ended = last
+                self._out.write(line(value))
+                self._out.flush()
+
+
+def _failed(error: PlacetError) -> Failed:
+    found = None if error.found is None else error.found[:400]
+    return Failed(code=error.code, message=error.message[:400], found=found)
+
+
+def _orphaned(folder: Path) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _perform(order: Order, teller: _Teller) -> int | None:
+    task = order.task
+    if isinstance(task, ReconstructTask):
+        from placet.protocols.spu.computing import reconstruct
+
+        return reconstruct(task.engine)
+
+    def lost(error: PlacetError) -> NoReturn:
+        teller.outcome(_failed(error))
+        os._exit(0)
+
+    key = Path(KEY_FILE)
+    tunnel = Tunnel(task.link, key, lost)
+    key.unlink()
+    teller.progress("link", 0, 1)
+    tunnel.open(min(_MEET, order.seconds))
+    from placet.protocols.spu.linking import connect, quiet
+
+    quiet()
+    link = connect(task.link, seconds=order.seconds)
+    tunnel.watch()
+    teller.progress("link", 1, 1)
+    items = _together(task, link, teller)
+    link.barrier()
+    link.stop_link()
+    tunnel.close()
+    return items
+
+
+def _together(task: PsiTask | ProgramTask, link: object, teller: _Teller) -> int | None:
+    if isinstance(task, PsiTask):
+        from placet.protocols.spu.intersecting import intersect
+
+        return intersect(task, link, lambda done, total: teller.progress("psi", done, total))
+    from placet.protocols.spu.computing import compute
+
+    return compute(task, link)
+
+
+def main() -> int:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    teller = _Teller(out)
+    try:
+        order = parse(Order, sys.stdin.buffer.readline(MAX_TASK + 1), limit=MAX_TASK)
+        signal.alarm(order.seconds + _GRACE)
+        threading.Thread(target=_orphaned, args=(Path.cwd(),), daemon=True).start()
+        teller.outcome(Done(items=_perform(order, teller)))
+    except PlacetError as error:
+        teller.outcome(_failed(error))
+    except Exception as error:
+        print(repr(error), file=sys.stderr, flush=True)
+        teller.outcome(Failed(code="spu.engine", message="the engine failed", found=unforeseen(error)[-400:]))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""A registered program on everybody's secret inputs, in the engine's process. Outputs are written as shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+import spu
+from spu import libspu
+from spu.utils import frontend
+
+from placet.core.errors import InputError
+from placet.core.values import parse
+from placet.protocols.spu.engine import Engine
+from placet.protocols.spu.programs import find
+from placet.protocols.spu.shares import ShareBytes, decode, encode
+from placet.protocols.spu.task import Input, ProgramTask, array_file, share_file
+
+_KINDS = {"cheetah": libspu.ProtocolKind.CHEETAH, "aby3": libspu.ProtocolKind.ABY3}
+_FIELDS = {"FM64": libspu.FieldType.FM64, "FM128": libspu.FieldType.FM128}
+
+
+def settings(engine: Engine) -> Any:
+    """SPU's configuration; the protocol stands in `Engine`, so SEMI2K can't be asked for."""
+    return libspu.RuntimeConfig(
+        protocol=_KINDS[engine.protocol], field=_FIELDS[engine.field], fxp_fraction_bits=engine.fraction_bits
+    )
+
+
+def compute(task: ProgramTask, link: Any) -> int:
+    """Run it, write `share_file(i)` for each output i, and return how many there are."""
+    configuration = settings(task.engine)
+    runtime = spu.Runtime(link, configuration)
+    executable, outputs = _compiled(task)
+    for place, (given, share) in enumerate(_shared(task, link, spu.Io(task.engine.parties, configuration))):
+        del given
+        runtime.set_var(_input(place), share)
+    runtime.run(executable)
+    for place in range(outputs):
+        share = runtime.get_var(_output(place))
+        Path(share_file(place)).write_bytes(encode(ShareBytes(share.meta, tuple(share.share_chunks))))
+    return outputs
+
+
+def reconstruct(engine: Engine) -> int:
+    """Put one value together from `share_file` of every party and write it as `array_file(0)`."""
+    shares = [_libspu(Path(share_file(rank)).read_bytes()) for rank in range(engine.parties)]
+    value = spu.Io(engine.parties, settings(engine)).reconstruct(shares)
+    np.save(array_file(0), np.asarray(value), allow_pickle=False)
+    return 1
+
+
+def _compiled(task: ProgramTask) -> tuple[Any, int]:
+    program = find(task.program)
+    parameters = parse(program.parameters, task.parameters)
+
+    def body(*arrays: Any) -> tuple[Any, ...]:
+        return program.body(parameters, {given.name: array for given, array in zip(task.inputs, arrays, strict=True)})
+
+    names: list[str] = []
+
+    def named(flat: list[Any]) -> list[str]:
+        names.extend(_output(place) for place in range(len(flat)))
+        return names
+
+    executable, _ = frontend.compile(
+        frontend.Kind.JAX,
+        body,
+        [jax.ShapeDtypeStruct(given.shape, given.dtype) for given in task.inputs],
+        {},
+        [_input(place) for place in range(len(task.inputs))],
+        [spu.Visibility.VIS_SECRET] * len(task.inputs),
+        named,
+    )
+    return executable, len(names)
+
+
+def _shared(task: ProgramTask, link: Any, io: Any) -> Iterator[tuple[Input, Any]]:
+    """Our share of each input: made and dealt by its owner, who sends each peer that peer's share and no other."""
+    me = task.link.me
+    for place, given in enumerate(task.inputs):
+        if given.owner != me:
+            yield given, _libspu(link.recv(given.owner))
+            continue
+        shares = io.make_shares(_own(place, given), spu.Visibility.VIS_SECRET)
+        for rank, share in enumerate(shares):
+            if rank != me:
+                link.send(rank, encode(ShareBytes(share.meta, tuple(share.share_chunks))))
+        yield given, shares[me]
+
+
+def _own(place: int, given: Input) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.load(array_file(place), allow_pickle=False)
+    if array.dtype.name != given.dtype or array.shape != given.shape:
+        raise InputError("an input is not what was announced", expected=given.name, code="spu.input")
+    return np.ascontiguousarray(array)
+
+
+def _libspu(raw: bytes) -> Any:
+    given = decode(raw)
+    share = libspu.Share()
+    share.meta = given.meta
+    share.share_chunks = list(given.chunks)
+    return share
+
+
+def _input(place: int) -> str:
+    return f"in{place}"
+
+
+def _output(place: int) -> str:
+    return f"out{place}"

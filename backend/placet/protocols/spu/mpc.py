@@ -1,0 +1,134 @@
+"""Registered programs on several parties' secret arrays by SPU; what comes out stays shares until it is released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from placet.core.errors import InputError
+from placet.core.values import Value
+from placet.protocols.spu.engine import Engine
+from placet.protocols.spu.network import Network
+from placet.protocols.spu.process import link_of, run, write_key
+from placet.protocols.spu.programs import find
+from placet.protocols.spu.shares import decode
+from placet.protocols.spu.task import (
+    Done,
+    Dtype,
+    Input,
+    ProgramTask,
+    ReconstructTask,
+    array_file,
+    share_file,
+)
+from placet.protocols.work import Progress
+
+Array = npt.NDArray[Any]
+MAX_OUTPUTS = 256
+
+
+@dataclass(frozen=True)
+class Secret:
+    """One input of a program, as all parties know it: its name, its owner's rank, its type and shape."""
+
+    name: str
+    owner: int
+    dtype: Dtype
+    shape: tuple[int, ...]
+
+
+async def compute(
+    network: Network,
+    engine: Engine,
+    program: str,
+    parameters: Value,
+    secrets: Sequence[Secret],
+    own: Mapping[str, Array],
+    *,
+    scratch: Path,
+    seconds: float,
+    progress: Progress | None = None,
+) -> tuple[bytes, ...]:
+    """Our share of each of the program's outputs, encoded (`shares`); nothing is revealed to anybody.
+
+    All parties call this with the same arguments but `own`: exactly our own secrets' arrays, by name. InputError for an
+    unregistered program or an array that does not fit its announcement, and `process.run`'s errors.
+    """
+    if engine.parties != len(network.members):
+        raise InputError(
+            f"{engine.protocol} is for another number", expected=engine.parties, found=len(network.members)
+        )
+    if not isinstance(parameters, find(program).parameters):
+        raise InputError("these are another program's parameters", expected=program, code="spu.program")
+    announced = [
+        Input.model_validate({"name": s.name, "owner": s.owner, "dtype": s.dtype, "shape": s.shape}) for s in secrets
+    ]
+    _check(announced, own, network.me, engine.parties)
+    task = ProgramTask(
+        link=link_of(network), engine=engine, program=program, parameters=parameters.to_json(), inputs=tuple(announced)
+    )
+
+    def prepare(folder: Path) -> None:
+        write_key(network, folder)
+        for place, given in enumerate(announced):
+            if given.owner == network.me:
+                np.save(folder / array_file(place), own[given.name], allow_pickle=False)
+
+    return await run(task, prepare=prepare, collect=_shares, scratch=scratch, seconds=seconds, progress=progress)
+
+
+async def reconstruct(shares: Sequence[bytes], engine: Engine, *, scratch: Path, seconds: float) -> Array:
+    """The value behind every party's share of one output, in the parties' order, put together in a process of its own.
+
+    InputError or LimitError for what are no shares, ProtocolError for shares that SPU can't put together. There is no
+    MAC: a wrong share gives a wrong value.
+    """
+    if len(shares) != engine.parties:
+        raise InputError("every party's share is needed", expected=engine.parties, found=len(shares))
+    for share in shares:
+        decode(share)
+
+    def prepare(folder: Path) -> None:
+        for rank, share in enumerate(shares):
+            (folder / share_file(rank)).write_bytes(share)
+
+    return await run(ReconstructTask(engine=engine), prepare=prepare, collect=_array, scratch=scratch, seconds=seconds)
+
+
+def _check(announced: Sequence[Input], own: Mapping[str, Array], me: int, parties: int) -> None:
+    names = {given.name for given in announced}
+    if len(names) != len(announced) or any(given.owner >= parties for given in announced):
+        raise InputError("the announced inputs do not fit", expected="distinct names, each with a party for owner")
+    if set(own) != {given.name for given in announced if given.owner == me}:
+        raise InputError("exactly our own arrays are needed", found=", ".join(sorted(own))[:200], code="spu.input")
+    for given in announced:
+        if given.owner != me:
+            continue
+        array = own[given.name]
+        if array.dtype.name != given.dtype or array.shape != given.shape:
+            raise InputError(
+                f"{given.name} is not what was announced",
+                expected=f"{given.dtype} {given.shape}",
+                found=f"{array.dtype.name} {array.shape}",
+                code="spu.input",
+            )
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"{given.name} is not finite everywhere", code="spu.input")
+
+
+def _shares(folder: Path, done: Done) -> tuple[bytes, ...]:
+    if done.items is None or done.items > MAX_OUTPUTS:
+        raise InputError(
+            "the engine's result is malformed", expected=f"at most {MAX_OUTPUTS} outputs", code="spu.result"
+        )
+    return tuple((folder / share_file(place)).read_bytes() for place in range(done.items))
+
+
+def _array(folder: Path, _: Done) -> Array:
+    array: Array = np.load(folder / array_file(0), allow_pickle=False)
+    return array

@@ -1,0 +1,146 @@
+"""The engine's process as its node sees it: started in a private folder, awaited, ended, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, ProtocolError
+from placet.protocols.spu import extra
+from placet.protocols.spu.network import Network
+from placet.protocols.spu.task import (
+    KEY_FILE,
+    MAX_EVENT,
+    Done,
+    Failed,
+    Link,
+    Order,
+    ProgramTask,
+    PsiTask,
+    ReconstructTask,
+    event,
+    line,
+)
+from placet.protocols.work import Progress
+
+R = TypeVar("R")
+_PEERS = frozenset({"spu.unreachable", "spu.stranger", "spu.refused", "spu.lost"})
+
+
+def link_of(network: Network) -> Link:
+    """The parties as the process is told of them."""
+    addresses = [{"host": m.host, "port": m.port, "certificate": m.certificate} for m in network.members]
+    return Link.model_validate({"members": addresses, "me": network.me, "session": network.session})
+
+
+def write_key(network: Network, folder: Path) -> None:
+    """The TLS key, for our eyes only; the process reads it once and removes it."""
+    descriptor = os.open(folder / KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(network.key)
+
+
+async def run(
+    task: PsiTask | ProgramTask | ReconstructTask,
+    *,
+    prepare: Callable[[Path], None],
+    collect: Callable[[Path, Done], R],
+    scratch: Path,
+    seconds: float,
+    progress: Progress | None = None,
+) -> R:
+    """Start a process for one task, wait for it, and return what `collect` reads from its folder.
+
+    The folder lies in `scratch`, is for this user alone, and is removed whatever happens. `prepare` and `collect` run
+    in a thread. ConfigError `spu.missing` without SPU; PeerError `spu.unreachable`, `spu.stranger`, `spu.refused` or
+    `spu.lost` for a party that is not there, is another, does not let us in or went away; ProtocolError `spu.timeout`
+    after `seconds`, `spu.crashed` or `spu.engine` where the engine itself fails, `spu.port` where it can't listen.
+    """
+    extra.require()
+    order = line(Order.model_validate({"seconds": max(1, math.ceil(seconds)), "task": task.to_json()}))
+    folder = Path(tempfile.mkdtemp(prefix="spu-", dir=scratch.absolute()))
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.to_thread(prepare, folder)
+            done = await _outcome(order, folder, progress)
+            return await asyncio.to_thread(collect, folder, done)
+    except TimeoutError:
+        raise ProtocolError("SPU took too long", expected=f"at most {seconds:g} s", code="spu.timeout") from None
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _outcome(order: bytes, folder: Path, progress: Progress | None) -> Done:
+    with (folder / "process.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-m",
+            "placet.protocols.spu",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            cwd=folder,
+            env=_environment(folder),
+            start_new_session=True,
+            limit=2 * MAX_EVENT,
+        )
+    try:
+        if process.stdin is None or process.stdout is None:
+            raise ProtocolError("SPU's process has no pipes", code="spu.crashed")
+        process.stdin.write(order)
+        with contextlib.suppress(ConnectionError):
+            await process.stdin.drain()
+        return await _listen(process.stdout, progress)
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await asyncio.shield(process.wait())
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """`sort` needs a place for its files and plain bytes for its order; nothing else of ours is handed on."""
+    return {
+        "PATH": os.defpath,
+        "LC_ALL": "C",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "JAX_PLATFORMS": "cpu",
+        "JAX_ENABLE_X64": "1",
+    }
+
+
+async def _listen(stdout: asyncio.StreamReader, progress: Progress | None) -> Done:
+    while True:
+        try:
+            said = await stdout.readline()
+        except ValueError:
+            raise LimitError("the engine says too much", expected=f"at most {MAX_EVENT} bytes a line") from None
+        if not said:
+            raise ProtocolError("SPU's process ended without an outcome", code="spu.crashed")
+        told = event(said)
+        if isinstance(told, Done):
+            return told
+        if isinstance(told, Failed):
+            raise _error(told)
+        if progress is not None:
+            progress(told.stage, told.done, told.total)
+
+
+def _error(told: Failed) -> PlacetError:
+    if told.code in _PEERS:
+        return PeerError(told.message, found=told.found, code=told.code)
+    if told.code == "config":
+        return ConfigError(told.message, found=told.found)
+    if told.code in ("input", "spu.input", "spu.program"):
+        return InputError(told.message, found=told.found, code=told.code)
+    return ProtocolError(told.message, found=told.found, code=told.code)

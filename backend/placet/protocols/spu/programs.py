@@ -1,0 +1,64 @@
+"""The programs that SPU may run: fixed here by name, never sent by a peer.
+
+A program is a function of (parameters, arrays by input name) that returns a tuple of arrays. It runs while SPU traces
+it, with jax arrays, so it may use `jax.numpy` (imported inside the function: only the engine's process has it) and no
+Python branch on values. Every party runs the same program on the same parameters and shapes; inputs are secret and
+all outputs stay shares.
+
+To add one: write the function and its parameters' model, and put a `Program` into `PROGRAMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from placet.core.errors import InputError
+from placet.core.values import Value
+from placet.protocols.mpc import programs as declared
+from placet.protocols.spu import arithmetic
+
+Array = Any
+"""A jax array under trace."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """`name` stands in plans and trails; `parameters` is public and parsed before anything runs."""
+
+    name: str
+    parameters: type[Value]
+    body: Callable[[Any, Mapping[str, Array]], tuple[Array, ...]]
+
+
+class NoParameters(Value):
+    """For programs that are fixed by their inputs alone."""
+
+
+def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    first, *rest = arrays.values()
+    return (sum(rest, start=first),)
+
+
+PROGRAMS: dict[str, Program] = {
+    program.name: program
+    for program in (
+        Program("sum-of-vectors", NoParameters, _sum_of_vectors),
+        Program("sum", declared.Sum, arithmetic.total),
+        Program("mean", declared.Mean, arithmetic.total),
+        Program("weighted-sum", declared.WeightedSum, arithmetic.weighted_sum),
+        Program("dot", declared.Dot, arithmetic.dot),
+        Program("compare", declared.Compare, arithmetic.compare),
+        Program("group-by", declared.GroupBy, arithmetic.group_by),
+        Program("group-totals", declared.GroupTotals, arithmetic.group_totals),
+        Program("levels", declared.Levels, arithmetic.levels),
+    )
+}
+
+
+def find(name: str) -> Program:
+    """InputError for a name that is not registered."""
+    if name not in PROGRAMS:
+        raise InputError("no such program", expected=", ".join(sorted(PROGRAMS)), found=name, code="spu.program")
+    return PROGRAMS[name]

@@ -1,0 +1,148 @@
+"""What a node asks of the engine's process, and what that says back: JSON, a line each, parsed once at either end."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+
+from placet.core.errors import InputError, LimitError
+from placet.core.values import Bytes32, Name, Value, invalid
+from placet.protocols.spu.engine import Engine
+
+MAX_TASK = 1 << 20
+MAX_EVENT = 4096
+MAX_ITEMS = 1 << 28
+KEY_FILE = PurePosixPath("tls.key")
+IDENTIFIERS_FILE = PurePosixPath("identifiers.csv")
+ROWS_FILE = PurePosixPath("rows.npy")
+
+PsiProtocol = Literal["ecdh", "kkrt", "rr22"]
+Dtype = Literal["bool", "int32", "int64", "float32"]
+Rank = Annotated[int, Field(ge=0, le=2)]
+Port = Annotated[int, Field(ge=1, lt=65_536)]
+Shape = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=MAX_ITEMS)], ...],
+    Field(max_length=4),
+]
+
+
+def array_file(place: int) -> PurePosixPath:
+    """Where a party's own array for input `place` lies, or the array put together from shares."""
+    return PurePosixPath(f"array_{place}.npy")
+
+
+def share_file(place: int) -> PurePosixPath:
+    """Where share `place` lies: of an output, or of a party."""
+    return PurePosixPath(f"share_{place}.bin")
+
+
+class Address(Value):
+    """A party of the link."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[0-9A-Za-z.:_-]+$")]
+    port: Port
+    certificate: Annotated[str, Field(max_length=16_384)]
+
+
+class Link(Value):
+    """All parties by rank; our rank; the session's name."""
+
+    members: Annotated[tuple[Address, ...], Field(min_length=2, max_length=3)]
+    me: Rank
+    session: Bytes32
+
+
+class Input(Value):
+    """One secret array of a program: what it is called, whose it is, its type and shape, which every party knows."""
+
+    name: Name
+    owner: Rank
+    dtype: Dtype
+    shape: Shape
+
+
+class PsiTask(Value):
+    """Intersect with one peer. `receiver` alone gets the result; None means both do."""
+
+    kind: Literal["psi"] = "psi"
+    link: Link
+    protocol: PsiProtocol
+    receiver: Annotated[int, Field(ge=0, le=1)] | None
+
+
+class ProgramTask(Value):
+    """Run a registered program; every output stays shares."""
+
+    kind: Literal["program"] = "program"
+    link: Link
+    engine: Engine
+    program: Name
+    parameters: dict[str, JsonValue]
+    inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=256)]
+
+
+class ReconstructTask(Value):
+    """Put one output together from every party's share."""
+
+    kind: Literal["reconstruct"] = "reconstruct"
+    engine: Engine
+
+
+class Order(Value):
+    """A task and the seconds after which the process ends itself, should nobody end it."""
+
+    seconds: Annotated[int, Field(ge=1, le=7 * 86_400)]
+    task: Annotated[PsiTask | ProgramTask | ReconstructTask, Field(discriminator="kind")]
+
+
+class Progressed(Value):
+    kind: Literal["progress"] = "progress"
+    stage: Name
+    done: Annotated[int, Field(ge=0)]
+    total: Annotated[int, Field(ge=0)]
+
+
+class Failed(Value):
+    """Codes and texts of our own; the engine's own words may hold what came in and stay in its folder."""
+
+    kind: Literal["failed"] = "failed"
+    code: Name
+    message: Annotated[str, Field(max_length=400)]
+    found: Annotated[str, Field(max_length=400)] | None = None
+
+
+class Done(Value):
+    """`items`: size of the intersection (None for who gets no result), or the number of outputs."""
+
+    kind: Literal["done"] = "done"
+    items: Annotated[int, Field(ge=0)] | None
+
+
+_EVENT: TypeAdapter[Progressed | Failed | Done] = TypeAdapter(
+    Annotated[Progressed | Failed | Done, Field(discriminator="kind")]
+)
+
+
+def event(line: bytes) -> Progressed | Failed | Done:
+    """What the process said; InputError or LimitError for anything else."""
+    if len(line) > MAX_EVENT:
+        raise LimitError("the engine says too much", expected=f"at most {MAX_EVENT} bytes", found=len(line))
+    try:
+        return _EVENT.validate_json(line)
+    except ValidationError as error:
+        raise invalid("what the engine says", error) from None
+
+
+def line(value: Value) -> bytes:
+    """One line of JSON; InputError where a task is too large to hand over."""
+    text = value.model_dump_json().encode() + b"\n"
+    if len(text) > MAX_TASK:
+        raise InputError("the task is too large", expected=f"at most {MAX_TASK} bytes", found=len(text))
+    return text
+
+
+def parameters(value: Value) -> dict[str, Any]:
+    """A program's parameters as they are handed over."""
+    return value.to_json()
