@@ -28,7 +28,7 @@ from placet.jobs.trail import record_steps
 from placet.jobs.work import Work
 
 log = logging.getLogger("placet.jobs")
-NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.unreachable"})
+NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
 WAITS = 240
 """Half seconds for which an attempt waits for its own vault."""
 Key = tuple[bytes, int]
