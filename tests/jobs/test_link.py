@@ -241,6 +241,28 @@ def test_a_message_longer_than_the_protocol_allows_is_refused(four: Parties) -> 
     assert refused.value.code == "peer.oversized"
 
 
+def test_what_waits_unread_is_bounded_in_number_and_in_bytes(four: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "UNREAD", 3)
+    monkeypatch.setattr(links, "UNREAD_BYTES", 10)
+    south = four.links[SOUTH]
+
+    def give(sequence: int, size: int, sender: int = NORTH) -> str:
+        envelope = four.envelope(bytes(size), sequence=sequence, sender=sender)
+        try:
+            south.accept(envelope, bytes(size))
+        except PeerError as error:
+            return error.code
+        return "taken"
+
+    assert [give(0, 4), give(1, 7), give(1, 6), give(2, 1)] == ["taken", "peer.early", "taken", "peer.early"]
+    assert give(0, 10, sender=FUND) == "taken"
+    at_once(south.receive(NORTH, "psi.points", 10))
+    assert [give(2, 4), give(3, 1)] == ["taken", "peer.early"]
+    for _ in range(2):
+        at_once(south.receive(NORTH, "psi.points", 10))
+    assert [give(3, 0), give(4, 0), give(5, 0), give(6, 0)] == ["taken"] * 3 + ["peer.early"]
+
+
 def test_what_is_sent_arrives_and_both_keep_the_same(four: Parties) -> None:
     four.wire()
 

@@ -25,6 +25,8 @@ PATIENCE = 60.0
 """Seconds for which a peer that is not there is tried again."""
 UNREAD = 16
 """Messages of a peer that wait to be read; more of them are refused."""
+UNREAD_BYTES = 2 * MAX_PAYLOAD
+"""What they may weigh together."""
 ASK_AGAIN = 10.0
 """Seconds of silence after which a peer is asked whether it is still at work."""
 
@@ -64,6 +66,7 @@ class Link:
         self.record = record
         self.attempt = attempt
         self._inbox: dict[tuple[int, str], asyncio.Queue[tuple[Message, bytes]]] = defaultdict(asyncio.Queue)
+        self._unread: dict[int, list[int]] = defaultdict(list)
         self._sent: dict[int, int] = defaultdict(int)
         self._expected: dict[int, int] = defaultdict(int)
         self._last: dict[int, bytes] = {}
@@ -129,9 +132,13 @@ class Link:
             return mine
         if self._closed:
             raise PeerError("this attempt takes no more messages", code="peer.late")
-        unread = sum(inbox.qsize() for (sender, _), inbox in self._inbox.items() if sender == message.sender)
-        if unread >= UNREAD:
-            raise PeerError("too many messages wait unread", expected=f"at most {UNREAD}", code="peer.early")
+        unread = self._unread[message.sender]
+        if len(unread) >= UNREAD or sum(unread) + len(payload) > UNREAD_BYTES:
+            raise PeerError(
+                "too many messages wait unread",
+                expected=f"at most {UNREAD}, of {UNREAD_BYTES} bytes together",
+                code="peer.early",
+            )
         if message.sequence != expected:
             raise PeerError(
                 "a message replayed or out of order", expected=expected, found=message.sequence, code="peer.sequence"
@@ -139,6 +146,7 @@ class Link:
         self.store.add_message(message, envelope.signature, mine)
         self._expected[message.sender] = expected + 1
         self._last[message.sender] = message.hash
+        unread.append(len(payload))
         self._inbox[message.sender, message.tag].put_nowait((message, payload))
         return mine
 
@@ -162,6 +170,7 @@ class Link:
                 await self._demand_alive(sender, tag)
         else:
             message, payload = inbox.get_nowait()
+        self._unread[sender].remove(len(payload))
         if len(payload) > limit:
             raise PeerError(
                 "a peer's message is too long", expected=f"at most {limit}", found=len(payload), code="peer.oversized"
