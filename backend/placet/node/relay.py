@@ -56,7 +56,7 @@ def _waiting() -> sa.ColumnElement[bool]:
         (consents.c.status == ConsentStatus.PENDING.value)
         & (consents.c.route == "batch")
         & consents.c.batch.is_(None)
-        & consents.c.id.not_in(sa.select(withdrawals.c.consent))
+        & consents.c.id.not_in(sa.select(withdrawals.c.consent).where(withdrawals.c.state != "refused"))
     )
 
 

@@ -27,7 +27,8 @@ def draft(node: Node, consent: bytes) -> models.WithdrawalDraft:
 
 
 def accept(node: Node, identity: bytes, given: models.Withdrawal, client: str) -> models.Accepted:
-    """Check a withdrawal of the address `client` and submit it at once. The same again changes nothing.
+    """Check a withdrawal of the address `client` and submit it at once. The same again changes nothing, unless the
+    owner's contract refused it before.
 
     Raises SignatureError, NotFoundError, InputError, LimitError, and ChainError while the chain is lost.
     """
@@ -41,7 +42,8 @@ def accept(node: Node, identity: bytes, given: models.Withdrawal, client: str) -
     if ended is not None:
         return models.Accepted(id=identity, status=ConsentStatus(ended.kind))
     with reading(node.engine) as connection:
-        if connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).first() is not None:
+        earlier = connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).mappings().first()
+        if earlier is not None and earlier["state"] != "refused":
             return models.Accepted(id=identity, status=ConsentStatus.WITHDRAWING)
     node.demand_chain()
     place = _place(node, consent, row, given)
@@ -62,13 +64,15 @@ def accept(node: Node, identity: bytes, given: models.Withdrawal, client: str) -
         "proof": None if proof is None else b"".join(proof),
         "state": "written",
         "block": None,
-        "attempts": 0,
+        "attempts": 0 if earlier is None else earlier["attempts"] + 1,
         "retry_at": 0,
         "error": None,
         "created": now(),
     }
     with node.engine.begin() as connection:
         spend(connection, now(), budget)
+        refused = (withdrawals.c.consent == identity) & (withdrawals.c.state == "refused")
+        connection.execute(sa.delete(withdrawals).where(refused))
         insert_new(connection, withdrawals, entry)
         written = connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).mappings().one()
     relay.withdraw(node, written)
