@@ -13,10 +13,12 @@ from typing import Any
 
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.hashing import canonical, sha256
+from placet.core.plan import Party
 from placet.core.signatures import recover
 from placet.core.trail import Exchange, Message, acknowledgement_hash
 from placet.core.values import Signature, Value, parse
 from placet.jobs.asking import About, Standing
+from placet.jobs.certificates import institution_of
 from placet.jobs.desk import Desk
 from placet.jobs.store import Record, Store
 
@@ -94,7 +96,7 @@ class Link:
             signature = self.desk.recorder.sign(domain.digest(message.hash))
             self.store.add_message(message, signature)
             body = pack(Envelope(message=message, signature=signature), payload)
-            answer = await self._deliver(party.signer, "message", body)
+            answer = await self._deliver(party, "message", body)
             acknowledgement = parse(Acknowledged, answer, limit=8192).signature
             if recover(domain.digest(acknowledgement_hash(message.hash)), acknowledgement) != party.recorder:
                 raise SignatureError("the acknowledgement is not the receiver's", found=f"party {receiver}")
@@ -103,8 +105,8 @@ class Link:
             self._broken.discard(receiver)
         return Exchange(peer=receiver, sequence=message.sequence, tag=tag, digest=message.digest)
 
-    async def _deliver(self, to: bytes, what: str, body: bytes) -> bytes:
-        peer = self.desk.trust.institution(to)
+    async def _deliver(self, to: Party, what: str, body: bytes) -> bytes:
+        peer = institution_of(to, self.desk.trust)
         end = asyncio.get_running_loop().time() + PATIENCE
         while True:
             try:
@@ -190,7 +192,7 @@ class Link:
 
     async def _state(self, party: int) -> str:
         about = About(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
-        answer = await self._deliver(self.record.plan.parties[party].signer, "alive", about)
+        answer = await self._deliver(self.record.plan.parties[party], "alive", about)
         return parse(Standing, answer, limit=8192).state
 
 

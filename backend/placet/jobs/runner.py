@@ -16,6 +16,7 @@ from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.asking import JobRequest
+from placet.jobs.certificates import institution_of
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.desk import Desk
 from placet.jobs.intents import Intents
@@ -239,6 +240,7 @@ class Runner:
         parties = record.plan.parties
         if message.sender >= len(parties) or parties[message.sender].signer != sender:
             raise PeerError("the sender is not who the connection says", code="peer.wrong-party")
+        institution_of(parties[message.sender], self.desk.trust)
         try:
             state = await asyncio.to_thread(self.desk.chain.job, message.job)
             confirmed = await asyncio.to_thread(self._confirmed, record)
