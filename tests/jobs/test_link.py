@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from parties import World, at_once
+from parties import NAMES, World, at_once
 
 from placet.chain.client import JobStatus
+from placet.cli import certificates
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.hashing import sha256
 from placet.core.signatures import Key
 from placet.core.trail import Message, acknowledgement_hash
+from placet.core.trust import TrustList
 from placet.jobs import link as links
-from placet.jobs.asking import Standing
+from placet.jobs.agreement import Agreement
+from placet.jobs.asking import About, Standing
 from placet.jobs.link import Acknowledged, Envelope, Link, pack, unpack
+from placet.jobs.proposal import Asking
 from placet.jobs.runner import Runner
 
 NORTH, SOUTH, FUND, CONSUMER = range(4)
@@ -239,6 +243,28 @@ def test_a_message_longer_than_the_protocol_allows_is_refused(four: Parties) -> 
     with pytest.raises(PeerError) as refused:
         at_once(south.receive(NORTH, "psi.points", 5))
     assert refused.value.code == "peer.oversized"
+
+
+def test_what_waits_unread_is_bounded_in_number_and_in_bytes(four: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "UNREAD", 3)
+    monkeypatch.setattr(links, "UNREAD_BYTES", 10)
+    south = four.links[SOUTH]
+
+    def give(sequence: int, size: int, sender: int = NORTH) -> str:
+        envelope = four.envelope(bytes(size), sequence=sequence, sender=sender)
+        try:
+            south.accept(envelope, bytes(size))
+        except PeerError as error:
+            return error.code
+        return "taken"
+
+    assert [give(0, 4), give(1, 7), give(1, 6), give(2, 1)] == ["taken", "peer.early", "taken", "peer.early"]
+    assert give(0, 10, sender=FUND) == "taken"
+    at_once(south.receive(NORTH, "psi.points", 10))
+    assert [give(2, 4), give(3, 1)] == ["taken", "peer.early"]
+    for _ in range(2):
+        at_once(south.receive(NORTH, "psi.points", 10))
+    assert [give(3, 0), give(4, 0), give(5, 0), give(6, 0)] == ["taken"] * 3 + ["peer.early"]
 
 
 def test_what_is_sent_arrives_and_both_keep_the_same(four: Parties) -> None:
@@ -679,3 +705,59 @@ def test_an_attempt_that_is_over_takes_no_more(four: Parties, ends: str) -> None
     store.begin(four.job, 1, ())
     _ = store.fail(four.job, 1, "why") if ends == "fail" else store.computed(four.job, 1)
     assert refused(four, four.envelope()) == "peer.late"
+
+
+# The plan names each party's TLS key; the trust list may have another one by now.
+
+
+def renewed(four: Parties, at: int, party: int) -> Link:
+    """A party's link, with a trust list in which another one has a new certificate: what the peer link goes by."""
+    world = four.world
+    certificate = certificates.make(NAMES[party], ["127.0.0.1"], "only for tests")[1].decode()
+    institutions = [
+        who.model_copy(update={"certificate": certificate}) if number == party else who
+        for number, who in enumerate(world.trust.institutions)
+    ]
+    world.desks[at] = replace(world.desks[at], trust=TrustList(institutions=tuple(institutions)))
+    return Link(world.desks[at], world.stores[at], world.stores[at].job(four.job), 1)
+
+
+def test_nothing_is_sent_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
+    four.wire()
+    with pytest.raises(PeerError) as refused:
+        at_once(renewed(four, NORTH, SOUTH).send(SOUTH, "a", b"x"))
+    assert refused.value.code == "peer.wrong-party"
+    assert four.accepted(SOUTH) == []
+    assert at_once(four.links[NORTH].send(FUND, "a", b"x"))
+    with pytest.raises(PeerError) as refused:
+        at_once(renewed(four, NORTH, SOUTH).demand_at_work(SOUTH))
+    assert refused.value.code == "peer.wrong-party"
+
+
+def test_nothing_is_taken_from_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
+    put(four)
+    renewed(four, SOUTH, NORTH)
+    assert refused(four, four.envelope()) == "peer.wrong-party"
+    assert told(four, four.envelope(sender=FUND), sender=FUND)
+
+
+@pytest.mark.parametrize("what", ["alive", "standing", "roots"])
+def test_no_question_of_a_certificate_that_the_plan_does_not_name_is_answered(four: Parties, what: str) -> None:
+    about = About(job=four.job, attempt=1)
+    consumer = four.world.address(CONSUMER)
+    renewed(four, SOUTH, CONSUMER)
+    with pytest.raises(PeerError) as wrong:
+        at_once(Agreement(four.world.desks[SOUTH], four.world.stores[SOUTH]).answer(consumer, what, about))
+    assert wrong.value.code == "peer.wrong-party"
+
+
+def test_no_question_is_put_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
+    four.wire()
+    renewed(four, CONSUMER, NORTH)
+    asking = Asking(Agreement(four.world.desks[CONSUMER], four.world.stores[CONSUMER]))
+    parties = four.world.stores[CONSUMER].job(four.job).plan.parties
+    about = About(job=four.job, attempt=1)
+    assert at_once(asking.ask_party(parties[SOUTH], "alive", about, Standing)).state == "running"
+    with pytest.raises(PeerError) as wrong:
+        at_once(asking.ask_party(parties[NORTH], "alive", about, Standing))
+    assert wrong.value.code == "peer.wrong-party"

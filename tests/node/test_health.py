@@ -15,6 +15,7 @@ import pytest
 
 from placet.core.errors import ConfigError, DeploymentError
 from placet.core.values import to_hex
+from placet.node import relay
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
 
@@ -116,6 +117,7 @@ async def test_a_node_starts_without_a_chain(world: World, tmp_path: Path) -> No
     settings = world.settings(tmp_path / "node", chain_url="http://127.0.0.1:1")
     app = await asyncio.to_thread(create_app, settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://n") as client:
+        await app.state.node.probe_vault()
         health = await client.get("/healthz")
         assert (health.status_code, health.json()["ok"], health.json()["vault"]) == (503, False, "ok")
         offers = await client.get("/v1/offers")
@@ -137,8 +139,38 @@ async def test_no_vault(world: World, owner: Owner, tmp_path: Path) -> None:
         offer, _ = node.offer()
         answer = await node.client.post("/v1/consents", json=owner.submission(await node.draft(owner, offer)))
         assert (answer.status_code, answer.json()["code"]) == (503, "vault.unreachable")
+        await node.node.probe_vault()
         assert (await node.client.get("/healthz")).json()["vault"] == "vault.unreachable"
         assert (await node.client.get("/v1/datasets")).status_code == 503
+
+
+async def test_asking_for_health_asks_nobody_else(node: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    await node.node.probe_vault()
+    asked = []
+
+    async def datasets() -> list[Any]:
+        asked.append("datasets")
+        return []
+
+    monkeypatch.setattr(node.node.vault, "datasets", datasets)
+    answers = await asyncio.gather(*(node.client.get("/healthz") for _ in range(100)))
+    assert {(answer.status_code, answer.json()["vault"]) for answer in answers} == {(200, "ok")}
+    assert asked == []
+
+
+async def test_health_tells_codes_and_never_what_stands_in_an_error(node: Running) -> None:
+    async def told() -> None:
+        raise ConfigError("secret words", found="/etc/secret")
+
+    async def broken() -> None:
+        raise KeyError("C00001")
+
+    for name, step in (("told", told), ("broken", broken)):
+        loop = asyncio.create_task(relay.forever(node.node, name, 60, step))
+        await asyncio.sleep(0.01)
+        loop.cancel()
+    answer = await node.client.get("/healthz")
+    assert (answer.status_code, answer.json()["loops"]) == (503, {"told": "config", "broken": "internal"})
 
 
 async def test_metrics(node: Running, owner: Owner) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from starlette.responses import PlainTextResponse
 
+from placet.core.errors import ConfigError
 from placet.core.signatures import Key
+from placet.node.__main__ import server_options
 from placet.node.config import Limits
 from placet.node.limits import Budget, ClientRates, RequestLimits, TooOften, forget, spend
 from placet.node.state import create_tables, open_engine
@@ -59,6 +62,57 @@ async def test_drafts_are_limited_by_address(world: World, owner: Owner, tmp_pat
         asked = owner.draft_request(offer)
         codes = [(await node.client.post("/v1/consents/draft", json=asked)).status_code for _ in range(8)]
         assert 429 in codes and codes[0] == 200
+
+
+async def test_no_junk_from_the_same_address_stops_a_withdrawal(world: World, owner: Owner, tmp_path: Path) -> None:
+    limits = {
+        "requests_per_client_minute": 3,
+        "drafts_per_client_minute": 2,
+        "withdrawals_per_client_minute": 1,
+        "withdrawals_unproven_per_day": 5,
+    }
+    async with node_at(world, world.settings(tmp_path / "node", limits=limits)) as node:
+        offer, _ = node.offer()
+        consent = await node.give(owner, offer)
+        path = f"/v1/consents/{consent}/withdrawal"
+        stranger = Owner(world, owner.customer, Key())
+        draft = await node.draft(stranger, offer)
+        junk = [await node.client.post(path, json=stranger.withdrawal(consent)) for _ in range(5)]
+        assert [answer.status_code for answer in junk] == [403, 403, 429, 429, 429]
+        assert (await node.get(owner, f"/v1/consents/{consent}")).status_code == 429
+        assert (await node.client.get("/v1/offers")).status_code == 429
+        invented = stranger.withdrawal(draft["id"]) | {"consent": draft["consent"]}
+        answers = [await node.client.post(f"/v1/consents/{draft['id']}/withdrawal", json=invented) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 429]
+        assert (await node.client.post(path + "/draft")).status_code == 200
+        assert (await node.client.post(path, json=owner.withdrawal(consent))).status_code == 202
+        again = await node.client.post(path, json=owner.withdrawal(consent))
+        assert (again.status_code, again.json()["code"]) == (429, "limit.rate")
+
+
+async def test_an_address_is_taken_from_a_named_proxy_alone(world: World, tmp_path: Path) -> None:
+    limits = {"drafts_per_client_minute": 1}
+    proxies = ["127.0.0.1", "10.20.0.0/16"]
+    settings = world.settings(tmp_path / "node", limits=limits, trusted_proxies=proxies)
+    async with node_at(world, settings) as node:
+        config = uvicorn.Config(node.app, **server_options(settings))
+        config.load()
+
+        async def ask(connecting: str, forwarded: str) -> int:
+            transport = httpx.ASGITransport(app=config.loaded_app, client=(connecting, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+                return (await client.get("/v1/offers", headers={"X-Forwarded-For": forwarded})).status_code
+
+        assert [await ask("127.0.0.1", f"198.51.100.{n}") for n in (1, 2, 1)] == [200, 200, 429]
+        assert await ask("127.0.0.1", "192.0.2.1, 198.51.100.2, 10.20.3.4") == 429
+        assert [await ask("203.0.113.9", f"192.0.2.{n}") for n in (2, 3)] == [200, 429]
+
+
+def test_by_default_no_forwarded_address_is_believed(world: World, tmp_path: Path) -> None:
+    options = server_options(world.settings(tmp_path / "node"))
+    assert (options["proxy_headers"], options["forwarded_allow_ips"]) == (False, [])
+    with pytest.raises(ConfigError):
+        world.settings(tmp_path / "other", trusted_proxies=["*"])
 
 
 async def test_nothing_personal_is_stored_or_logged(

@@ -346,6 +346,36 @@ async def test_the_largest_question_is_read(ring: Ring, monkeypatch: pytest.Monk
     assert [len(body) for _, _, body in handler.questions] == [5000]
 
 
+async def test_messages_that_wait_for_the_handler_are_bounded_and_hold_up_nobody_else(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "AT_ONCE", 2)
+    held: list[bytes] = []
+    full, go = asyncio.Event(), asyncio.Event()
+
+    async def handle(asker: bytes, what: str, body: bytes) -> bytes:
+        if what == "message":
+            held.append(asker)
+            if held.count(ring.alice.address) == 2:
+                full.set()
+            await go.wait()
+        return b"yes"
+
+    async with bob_serving(ring, handle) as bob:
+        alice, carol = link(ring.alice, ring.trust), link(ring.carol, ring.trust)
+        sending = [asyncio.create_task(alice.call(bob, "message", bytes(1000), limit=10)) for _ in range(6)]
+        await asyncio.wait_for(full.wait(), 10)
+        # Each of these comes after a message of Alice's could have come in too.
+        assert await alice.call(bob, "alive", b"", limit=10) == b"yes"
+        carols = asyncio.create_task(carol.call(bob, "message", b"", limit=10))
+        assert await carol.call(bob, "alive", b"", limit=10) == b"yes"
+        await asyncio.sleep(0.2)
+        assert sorted(held) == sorted([ring.alice.address] * 2 + [ring.carol.address])
+        go.set()
+        assert await asyncio.gather(*sending, carols) == [b"yes"] * 7
+    assert held.count(ring.alice.address) == 6
+
+
 async def test_an_oversized_answer_is_refused_before_it_is_read(ring: Ring) -> None:
     read: list[bool] = []
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from pathlib import Path
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
-from placet.core.consent import Status
+from placet.core.consent import Consent, Status
 from placet.core.errors import StateError
 from placet.core.signatures import Key
-from placet.core.values import from_hex, to_hex
+from placet.core.values import from_hex, parse, to_hex
 from placet.node import relay
 from placet.node.consents import find
 from placet.node.erasure import erase
-from placet.node.state import batches
+from placet.node.state import batches, withdrawals
 
 from .conftest import Owner, Running, World, node_at
 
@@ -115,6 +116,41 @@ async def test_invented_withdrawals_cannot_starve_real_ones(world: World, owner:
         assert answers[1].json()["code"] == "limit.rate"
         assert 0 < int(answers[1].headers["retry-after"]) <= 86_400
         assert (await _withdraw(node, owner, consent)).status_code == 202
+
+
+async def test_a_withdrawal_that_a_contract_refused_is_tried_again(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    yes, no = "0x631626ba7e60e01b60005260206000f3", "0x60006000fd"
+    contract = secrets.token_bytes(20)
+    asked = owner.draft_request(offer) | {"owner": to_hex(contract)}
+    draft = (await node.client.post("/v1/consents/draft", json=asked)).json()
+
+    async def withdraw_where_it_says(code: str) -> str:
+        node.world.anvil.rpc("anvil_setCode", to_hex(contract), yes)
+        answer = await _withdraw(node, owner, draft["id"], consent=draft["consent"])
+        assert (answer.status_code, answer.json()["status"]) == (202, "withdrawing")
+        node.world.anvil.rpc("anvil_setCode", to_hex(contract), code)
+        await node.turn()
+        with node.node.engine.connect() as connection:
+            return str(connection.execute(sa.select(withdrawals.c.state)).scalar_one())
+
+    try:
+        assert [await withdraw_where_it_says(code) for code in (no, no, yes)] == ["refused", "refused", "mined"]
+    finally:
+        node.world.anvil.rpc("anvil_setCode", to_hex(contract), "0x")
+    assert node.world.chain.consent(from_hex(draft["id"])).status is Status.WITHDRAWN
+
+
+async def test_a_refused_withdrawal_does_not_make_a_consent_withdrawn(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    submission = owner.submission(await node.draft(owner, offer))
+    consent = parse(Consent, submission["consent"]).id
+    assert (await _withdraw(node, owner, to_hex(consent), consent=submission["consent"])).status_code == 202
+    assert (await node.client.post("/v1/consents", json=submission)).json()["code"] == "consent.withdrawn"
+    with node.node.engine.begin() as connection:
+        connection.execute(sa.update(withdrawals).values(state="refused"))
+    assert (await node.client.post("/v1/consents", json=submission)).status_code == 202
+    assert relay.form_batches(node.node) == 1
 
 
 async def test_an_erased_consent_leaves_its_leaf_and_nothing_else(node: Running, owner: Owner) -> None:

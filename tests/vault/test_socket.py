@@ -22,7 +22,7 @@ from placet.core.errors import (
     StateError,
     WarrantError,
 )
-from placet.vault import frames, server
+from placet.vault import client, frames, server
 from placet.vault.client import VaultClient
 from placet.vault.schema import DatasetInfo
 from placet.vault.server import Server
@@ -135,9 +135,15 @@ async def test_too_many_connections(world, door, monkeypatch: pytest.MonkeyPatch
         for _ in range(2):
             _, writer = await asyncio.open_unix_connection(world.folder / "vault.sock")
             stack.callback(writer.close)
-        assert (await raw(world, b""))["failure"]["code"] == "limit"
+        assert (await raw(world, b""))["failure"]["code"] == "vault.busy"
     await asyncio.sleep(0.05)
     assert len(await door.datasets()) == 1
+
+
+async def test_one_client_never_fills_the_vault(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", client.AT_ONCE)
+    answers = await asyncio.gather(*(door.datasets() for _ in range(200)))
+    assert [len(answer) for answer in answers] == [1] * 200
 
 
 async def test_bug_inside_says_nothing_of_data(

@@ -26,6 +26,23 @@ class Verdict(StrEnum):
         return self.value.replace("-", " ")
 
 
+class Basis(StrEnum):
+    """Whose word the verifier worked with, besides the parties' signatures."""
+
+    LIVE_CHAIN = "live-chain"
+    OWN_FILES = "own-files"
+    BUNDLE = "bundle"
+
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        return {
+            Basis.LIVE_CHAIN: "Contracts and names are those of your own files, the chain that of your own endpoint.",
+            Basis.OWN_FILES: "Contracts and names are those of your own files; what the chain says is the bundle's.",
+            Basis.BUNDLE: "Contracts and names are the bundle's own word: whoever made it may have made them up.",
+        }[self]
+
+
 class Happening(Value):
     """A point on the timeline: `lane` is a party, or `CHAIN_LANE`; `block` is None for what is not on chain."""
 
@@ -56,6 +73,7 @@ class Report(Value):
     version: Literal[1] = 1
     job: Bytes32
     verdict: Verdict
+    basis: Basis
     headline: str
     ending: Ending
     ended: str

@@ -58,6 +58,7 @@ def to_json(report: Report) -> dict[str, Any]:
 def text(report: Report) -> list[str]:
     """The report as plain lines for a terminal."""
     lines = [f"{report.verdict.words.upper()}  job {to_hex(report.job)}", report.headline, report.ended]
+    lines.append(f"basis: {report.basis.words}")
     lines += [f"note: {note}" for note in report.notes]
     for result in report.results:
         lines.append(f"{_SIGNS[result.status]} {result.name}: {result.title}{_aside(result)}")
@@ -100,6 +101,7 @@ def _header(report: Report) -> str:
         ("Recipe", escape(report.recipe or "unknown")),
         ("Purpose", escape((report.purpose or "unknown").rsplit("#", 1)[-1])),
         ("Chain", f"{report.chain_id}, up to block {report.head.block}, {_when(report.head.timestamp)}"),
+        ("Basis", escape(report.basis.words)),
     )
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     verdict = report.verdict.value

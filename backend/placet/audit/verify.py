@@ -44,9 +44,10 @@ were current. Released keys are the sealed ones; who withheld his is named.
 *Payment.* The escrow took the plan's rewards and paid them as the job's end demands.
 
 The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
-missing, else *lawfully erased* if records of consents that died later were erased, else *intact*. A check that does
-not apply (no seal in an aborted job) is skipped with its reason and takes nothing away. Withheld keys, aborts and
-self-enrolled people are no tampering: the ending and the notes tell them.
+missing or the auditor brought no deployment and trust list of his own, else *lawfully erased* if records of consents
+that died later were erased, else *intact*. A check that does not apply (no seal in an aborted job) is skipped with its
+reason and takes nothing away. Withheld keys, aborts and self-enrolled people are no tampering: the ending and the notes
+tell them.
 
 Facts are the word of whoever collected them: see `placet.audit.bundle`."""
 
@@ -59,7 +60,7 @@ from placet.audit.case import Case
 from placet.audit.checks import chain, consent, evidence, exchange, flow, payment, plan, seal, trail, withdrawal
 from placet.audit.facts import Ending
 from placet.audit.findings import Check, Result, Status, listed
-from placet.audit.outcome import Report, Verdict
+from placet.audit.outcome import Basis, Report, Verdict
 from placet.audit.timeline import parties, timeline
 from placet.core.signatures import Verifiers
 
@@ -77,19 +78,23 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def verify(bundle: Bundle, verifiers: Verifiers | None = None) -> Report:
+def verify(bundle: Bundle, verifiers: Verifiers | None = None, basis: Basis = Basis.OWN_FILES) -> Report:
     """All checks over one bundle.
+
+    `basis`: `OWN_FILES` and `LIVE_CHAIN` are the caller's word that deployment and trust list are his own, or were
+    compared with his own; under `BUNDLE` nothing is ever called intact.
 
     `verifiers` adds what an endpoint can answer (signers that are ERC-1271 contracts); without it only addresses' and
     P-256 signatures count, and a contract's signature does not verify.
     """
     case = Case(bundle, verifiers)
     results = tuple(check.result(case) for check in CHECKS)
-    verdict = judge(results)
+    verdict = judge(results, basis)
     return Report(
         job=bundle.job,
         verdict=verdict,
-        headline=headline(verdict, results),
+        basis=basis,
+        headline=headline(verdict, results) + ("" if basis is Basis.LIVE_CHAIN else f" {basis.words}"),
         ending=case.facts.status,
         ended=ending_words(case),
         recipe=case.terms.recipe if case.terms else None,
@@ -105,13 +110,13 @@ def verify(bundle: Bundle, verifiers: Verifiers | None = None) -> Report:
     )
 
 
-def judge(results: tuple[Result, ...]) -> Verdict:
-    """The worst answer decides; missing evidence is never intact."""
+def judge(results: tuple[Result, ...], basis: Basis) -> Verdict:
+    """The worst answer decides; missing evidence is never intact, nor is anything by the bundle's own word."""
     if any(r.status is Status.FAILED for r in results):
         return Verdict.TAMPERED
     if any(r.status is Status.DISPUTED for r in results):
         return Verdict.DISPUTED
-    if any(r.incomplete for r in results):
+    if any(r.incomplete for r in results) or basis is Basis.BUNDLE:
         return Verdict.INCOMPLETE
     return Verdict.LAWFULLY_ERASED if any(r.erased for r in results) else Verdict.INTACT
 
@@ -128,7 +133,9 @@ def headline(verdict: Verdict, results: tuple[Result, ...]) -> str:
             f"Disputed: {', '.join(_union(r.disputed for r in results))} tell different stories; no signature decides."
         )
     if verdict is Verdict.INCOMPLETE:
-        reasons = _union((r.reason or "",) for r in results if r.incomplete)
+        reasons = _union((r.reason or "",) for r in results if r.incomplete) or (
+            "no deployment file and trust list to compare",
+        )
         return f"Incomplete: {reasons[0]}. Without it nothing is called intact."
     if verdict is Verdict.LAWFULLY_ERASED:
         return (

@@ -13,6 +13,7 @@ from placet.core.errors import DeploymentError, InputError
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
+    from placet.audit.outcome import Basis
     from placet.core.signatures import Key, Verifiers
 
 MAX_BUNDLE = 1 << 30
@@ -39,17 +40,17 @@ def audit(
     if (job is None) == (bundle is None):
         raise typer.BadParameter("give a job's id, or --bundle FILE")
     if bundle is not None:
-        found, verifiers = _saved(bundle, url, deployment, trust)
+        found, verifiers, basis = _saved(bundle, url, deployment, trust)
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
-        found, verifiers = _live(read_id(job), url, deployment, trust, key, passphrase_file)
+        found, verifiers, basis = _live(read_id(job), url, deployment, trust, key, passphrase_file)
     if save is not None:
         replace(save, found.model_dump_json().encode())
     from placet.audit import report as drawn
     from placet.audit.verify import verify
 
-    report = verify(found, verifiers)
+    report = verify(found, verifiers, basis)
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -63,13 +64,14 @@ def audit(
 
 def _live(
     job: bytes, url: str, deployment: Path, trust: Path, key: Path | None, passphrase_file: Path | None
-) -> tuple[Bundle, Verifiers]:
+) -> tuple[Bundle, Verifiers, Basis]:
     from placet.audit.collect import collect, fetcher
+    from placet.audit.outcome import Basis
     from placet.chain.client import Chain
 
     signer = _auditor(key, passphrase_file)
     chain = Chain(url, read_deployment(deployment))
-    return collect(chain, read_trust(trust), job, fetcher(chain, signer)), chain.verifiers
+    return collect(chain, read_trust(trust), job, fetcher(chain, signer)), chain.verifiers, Basis.LIVE_CHAIN
 
 
 def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
@@ -83,24 +85,29 @@ def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
     return Key(load_secret(key, passphrase(passphrase_file)))
 
 
-def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | None) -> tuple[Bundle, Verifiers | None]:
+def _saved(
+    file: Path, url: str | None, deployment: Path | None, trust: Path | None
+) -> tuple[Bundle, Verifiers | None, Basis]:
     """A bundle from a file. What the auditor has himself must be what the bundle was made with."""
     from placet.audit.bundle import parse_bundle
+    from placet.audit.outcome import Basis
 
     bundle = parse_bundle(read(file, "bundle", limit=MAX_BUNDLE))
     if deployment is not None and read_deployment(deployment) != bundle.deployment:
         raise DeploymentError("the bundle was made for other contracts than your deployment file names")
     if trust is not None and read_trust(trust) != bundle.trust:
         raise InputError("the bundle was made with another trust list than yours", remedy="compare the two lists")
-    if deployment is None or trust is None:
-        say("note: deployment file and trust list are the bundle's own; give your copies to have them compared")
+    own = deployment is not None and trust is not None
+    if not own:
+        say("note: give your own --deployment and --trust: against the bundle's own nothing is called intact")
     if url is None:
         say("note: what the chain says is the bundle's word; give --url to have it read again")
-        return bundle, None
+        return bundle, None, Basis.OWN_FILES if own else Basis.BUNDLE
     from placet.audit.collect import facts
     from placet.chain.client import Chain
 
     chain = Chain(url, bundle.deployment)
     shown = (entry.evidence.evidence.plan for entry in bundle.evidence if entry.evidence is not None)
     plan = next((plan for plan in shown if plan.job(bundle.deployment.jobs) == bundle.job), None)
-    return bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)}), chain.verifiers
+    read_again = bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)})
+    return read_again, chain.verifiers, Basis.LIVE_CHAIN if own else Basis.BUNDLE

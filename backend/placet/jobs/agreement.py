@@ -35,7 +35,7 @@ from placet.jobs.asking import (
     Signed,
     Standing,
 )
-from placet.jobs.certificates import tls_key
+from placet.jobs.certificates import institution_of, tls_key
 from placet.jobs.desk import Desk
 from placet.jobs.recipe import recipe
 from placet.jobs.sealing import Drawer, public_key, seed_commitment
@@ -213,8 +213,10 @@ class Agreement:
     async def alive(self, asker: bytes, about: About) -> Standing:
         """Is this party still at an attempt? For every party that waits for a message of ours."""
         record = self.store.job(about.job)
-        if asker not in {party.signer for party in record.plan.parties}:
+        party = next((party for party in record.plan.parties if party.signer == asker), None)
+        if party is None:
             raise PeerError("not a party of this job", found=to_hex(asker), code="peer.wrong-party")
+        institution_of(party, self.desk.trust)
         attempt = self.store.attempt(about.job, about.attempt)
         return Standing(state="waiting" if attempt is None else attempt.phase.value)
 
@@ -360,6 +362,7 @@ class Agreement:
         record = self.store.job(job)
         if asker != record.plan.consumer:
             raise PlanError("only the job's consumer brings its parties together", found=to_hex(asker))
+        institution_of(record.plan.parties[record.plan.party_of(asker)], self.desk.trust)
         return record
 
 

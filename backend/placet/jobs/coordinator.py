@@ -58,7 +58,7 @@ class Coordinator:
     async def bring_together(self, record: Record, state: JobState) -> None:
         """Ask how far all are, then seal, or agree on a new attempt."""
         about = About(job=record.job, attempt=state.attempt)
-        standings = [await self.asking.ask(p.signer, "standing", about, Standing) for p in record.plan.parties]
+        standings = [await self.asking.ask_party(p, "standing", about, Standing) for p in record.plan.parties]
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         if failed:
             await self._again(record, state, next((why for why in failed if why in WITHDRAWN), failed[0]))
@@ -98,7 +98,7 @@ class Coordinator:
     ) -> tuple[bytes, ...]:
         """All parties' signatures under a seal or an amendment, checked."""
         parties = record.plan.parties
-        found = tuple([(await self.asking.ask(p.signer, what, question, Signed)).signature for p in parties])
+        found = tuple([(await self.asking.ask_party(p, what, question, Signed)).signature for p in parties])
         digest = self.desk.deployment.jobs.digest(content.struct_hash())
         demand_signatures(f"the {what}", tuple(p.signer for p in parties), found, digest, self.desk.chain.verifiers)
         return found
@@ -113,7 +113,7 @@ class Coordinator:
         plan, about = record.plan, About(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []
         for party in plan.parties:
-            answer = await self.asking.ask(party.signer, "roots", about, Roots)
+            answer = await self.asking.ask_party(party, "roots", about, Roots)
             if len(answer.roots) != len(party.inputs):
                 raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
             roots.extend(answer.roots)

@@ -13,10 +13,12 @@ from typing import Any
 
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.hashing import canonical, sha256
+from placet.core.plan import Party
 from placet.core.signatures import recover
 from placet.core.trail import Exchange, Message, acknowledgement_hash
 from placet.core.values import Signature, Value, parse
 from placet.jobs.asking import About, Standing
+from placet.jobs.certificates import institution_of
 from placet.jobs.desk import Desk
 from placet.jobs.store import Record, Store
 
@@ -25,6 +27,8 @@ PATIENCE = 60.0
 """Seconds for which a peer that is not there is tried again."""
 UNREAD = 16
 """Messages of a peer that wait to be read; more of them are refused."""
+UNREAD_BYTES = 2 * MAX_PAYLOAD
+"""What they may weigh together."""
 ASK_AGAIN = 10.0
 """Seconds of silence after which a peer is asked whether it is still at work."""
 
@@ -64,6 +68,7 @@ class Link:
         self.record = record
         self.attempt = attempt
         self._inbox: dict[tuple[int, str], asyncio.Queue[tuple[Message, bytes]]] = defaultdict(asyncio.Queue)
+        self._unread: dict[int, list[int]] = defaultdict(list)
         self._sent: dict[int, int] = defaultdict(int)
         self._expected: dict[int, int] = defaultdict(int)
         self._last: dict[int, bytes] = {}
@@ -91,7 +96,7 @@ class Link:
             signature = self.desk.recorder.sign(domain.digest(message.hash))
             self.store.add_message(message, signature)
             body = pack(Envelope(message=message, signature=signature), payload)
-            answer = await self._deliver(party.signer, "message", body)
+            answer = await self._deliver(party, "message", body)
             acknowledgement = parse(Acknowledged, answer, limit=8192).signature
             if recover(domain.digest(acknowledgement_hash(message.hash)), acknowledgement) != party.recorder:
                 raise SignatureError("the acknowledgement is not the receiver's", found=f"party {receiver}")
@@ -100,8 +105,8 @@ class Link:
             self._broken.discard(receiver)
         return Exchange(peer=receiver, sequence=message.sequence, tag=tag, digest=message.digest)
 
-    async def _deliver(self, to: bytes, what: str, body: bytes) -> bytes:
-        peer = self.desk.trust.institution(to)
+    async def _deliver(self, to: Party, what: str, body: bytes) -> bytes:
+        peer = institution_of(to, self.desk.trust)
         end = asyncio.get_running_loop().time() + PATIENCE
         while True:
             try:
@@ -129,9 +134,13 @@ class Link:
             return mine
         if self._closed:
             raise PeerError("this attempt takes no more messages", code="peer.late")
-        unread = sum(inbox.qsize() for (sender, _), inbox in self._inbox.items() if sender == message.sender)
-        if unread >= UNREAD:
-            raise PeerError("too many messages wait unread", expected=f"at most {UNREAD}", code="peer.early")
+        unread = self._unread[message.sender]
+        if len(unread) >= UNREAD or sum(unread) + len(payload) > UNREAD_BYTES:
+            raise PeerError(
+                "too many messages wait unread",
+                expected=f"at most {UNREAD}, of {UNREAD_BYTES} bytes together",
+                code="peer.early",
+            )
         if message.sequence != expected:
             raise PeerError(
                 "a message replayed or out of order", expected=expected, found=message.sequence, code="peer.sequence"
@@ -139,6 +148,7 @@ class Link:
         self.store.add_message(message, envelope.signature, mine)
         self._expected[message.sender] = expected + 1
         self._last[message.sender] = message.hash
+        unread.append(len(payload))
         self._inbox[message.sender, message.tag].put_nowait((message, payload))
         return mine
 
@@ -162,6 +172,7 @@ class Link:
                 await self._demand_alive(sender, tag)
         else:
             message, payload = inbox.get_nowait()
+        self._unread[sender].remove(len(payload))
         if len(payload) > limit:
             raise PeerError(
                 "a peer's message is too long", expected=f"at most {limit}", found=len(payload), code="peer.oversized"
@@ -181,7 +192,7 @@ class Link:
 
     async def _state(self, party: int) -> str:
         about = About(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
-        answer = await self._deliver(self.record.plan.parties[party].signer, "alive", about)
+        answer = await self._deliver(self.record.plan.parties[party], "alive", about)
         return parse(Standing, answer, limit=8192).state
 
 

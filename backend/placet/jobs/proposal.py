@@ -20,11 +20,12 @@ from placet.core.errors import (
     Reverted,
     StateError,
 )
-from placet.core.plan import Plan, Terms, demand_signatures
+from placet.core.plan import Party, Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
 from placet.jobs.agreement import Agreement, consumer_key, own_party
 from placet.jobs.asking import MAX_ANSWER, Agreed, JobRequest, Prepare, Prepared, Provider, Sign, Signed
+from placet.jobs.certificates import institution_of
 from placet.jobs.intents import SECONDS, Intents
 from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
@@ -54,6 +55,11 @@ class Asking:
                     raise
             await asyncio.sleep(0.5)
         raise PeerError("a peer did not answer", code="peer.unreachable")
+
+    async def ask_party(self, party: Party, what: str, question: Value, answer: type[V]) -> V:
+        """The same of a plan's party. PeerError `peer.wrong-party` if the trust list has another TLS key for it."""
+        institution_of(party, self.desk.trust)
+        return await self.ask(party.signer, what, question, answer)
 
 
 def _parsed(answer: type[V], raw: bytes, name: str) -> V:
@@ -197,7 +203,7 @@ class Opening:
             raise ConfigError("only the sponsor opens a job")
         told = Agreed(job=record.job, signatures=record.signatures)
         for party in plan.parties[:-1]:
-            await self._asking.ask(party.signer, "agreed", told, Agreed)
+            await self._asking.ask_party(party, "agreed", told, Agreed)
         async with self._one:
             if plan.total_reward:
                 await self._approve(record)

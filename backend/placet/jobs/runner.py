@@ -16,6 +16,7 @@ from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.asking import JobRequest
+from placet.jobs.certificates import institution_of
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.desk import Desk
 from placet.jobs.intents import Intents
@@ -28,7 +29,7 @@ from placet.jobs.trail import record_steps
 from placet.jobs.work import Work
 
 log = logging.getLogger("placet.jobs")
-NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.unreachable"})
+NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
 WAITS = 240
 """Half seconds for which an attempt waits for its own vault."""
 Key = tuple[bytes, int]
@@ -239,6 +240,7 @@ class Runner:
         parties = record.plan.parties
         if message.sender >= len(parties) or parties[message.sender].signer != sender:
             raise PeerError("the sender is not who the connection says", code="peer.wrong-party")
+        institution_of(parties[message.sender], self.desk.trust)
         try:
             state = await asyncio.to_thread(self.desk.chain.job, message.job)
             confirmed = await asyncio.to_thread(self._confirmed, record)

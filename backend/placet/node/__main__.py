@@ -16,7 +16,10 @@ from placet.node.config import NodeSettings
 
 
 def server_options(settings: NodeSettings) -> dict[str, Any]:
-    """How uvicorn serves: bounded headers, connections and waits; no trust in forwarded addresses; no access log."""
+    """How uvicorn serves: bounded headers, connections and waits; no access log.
+
+    The address that a proxy forwards is believed of `trusted_proxies` alone.
+    """
     return {
         "host": settings.api_host,
         "port": settings.api_port,
@@ -26,7 +29,8 @@ def server_options(settings: NodeSettings) -> dict[str, Any]:
         "limit_concurrency": 512,
         "timeout_keep_alive": 15,
         "timeout_graceful_shutdown": 10,
-        "proxy_headers": False,
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": [str(proxy) for proxy in settings.trusted_proxies],
         "server_header": False,
         "access_log": False,
         "log_config": None,

@@ -29,6 +29,7 @@ from placet.node.service import Node, open_node
 from placet.vault.config import read_passphrase
 
 log = logging.getLogger("placet.node")
+_PROBE_SECONDS = 2.0
 
 
 def create_app(settings: NodeSettings) -> FastAPI:
@@ -79,6 +80,7 @@ async def _loops(node: Node) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(relay.forever(node, "sender", 1.0, lambda: _send(node))),
         asyncio.create_task(relay.forever(node, "index", settings.sync_seconds, lambda: _follow(node))),
+        asyncio.create_task(relay.forever(node, "vault", _PROBE_SECONDS, node.probe_vault)),
         asyncio.create_task(relay.forever(node, "relay", settings.batch_seconds, lambda: relay.turn(node))),
     ]
     try:

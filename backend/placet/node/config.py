@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from placet.core.errors import ConfigError
@@ -48,6 +48,7 @@ class Limits(_Section):
     consents_per_minute: Count = 3_000
     consents_pending: Count = 50_000
     batch_leaves: Annotated[int, Field(ge=1, le=65_536)] = 4_096
+    withdrawals_per_client_minute: Count = 600
     withdrawals_known_per_minute: Count = 3_000
     withdrawals_proven_per_minute: Count = 300
     withdrawals_unproven_per_day: Count = 50
@@ -66,6 +67,7 @@ class NodeSettings(BaseSettings):
     api_port: Port = 8601
     peer_host: str = "127.0.0.1"
     peer_port: Port = 8602
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     public_url: Url = "http://127.0.0.1:8601"
     chain_url: Url
     deployment: Path

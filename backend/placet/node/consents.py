@@ -154,7 +154,9 @@ def _demand_usable(node: Node, consent: Consent) -> None:
             code="consent.withdrawn",
         )
     with reading(node.engine) as connection:
-        asked = sa.select(withdrawals.c.consent).where(withdrawals.c.consent == consent.id)
+        asked = sa.select(withdrawals.c.consent).where(
+            withdrawals.c.consent == consent.id, withdrawals.c.state != "refused"
+        )
         if connection.execute(asked).first() is not None:
             raise ConsentError("the consent is being withdrawn", remedy="sign a fresh one", code="consent.withdrawn")
     openings = node.openings(consent.offer.id)

@@ -22,10 +22,6 @@ def _open(node: Node, request: Request) -> None:
     node.clients.take("drafts", client_of(request), node.settings.limits.drafts_per_client_minute)
 
 
-def _submitting(node: Node, request: Request) -> None:
-    node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
-
-
 @router.get("/v1/offers", response_model=models.Offers, responses=problems())
 async def offers(node: TheNode, request: Request) -> models.Offers:
     """What this institution may be asked for: its offers with their scopes opened and in words."""
@@ -70,7 +66,7 @@ async def draft(node: TheNode, request: Request, asked: models.DraftRequest) -> 
 @router.post("/v1/consents", status_code=202, response_model=models.Accepted, responses=problems(403, 404, 409, 421))
 async def submit(node: TheNode, request: Request, submission: models.Submission) -> models.Accepted:
     """Take a signed consent on. Its id is the idempotency key: the same again changes nothing."""
-    _submitting(node, request)
+    node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
     return await consents.accept(node, submission)
 
 
@@ -106,7 +102,8 @@ async def used(node: TheNode, caller: AnyCaller, id: Bytes32) -> models.Uses:
 @router.post("/v1/consents/{id}/withdrawal/draft", response_model=models.WithdrawalDraft, responses=problems())
 async def withdrawal_draft(node: TheNode, request: Request, id: Bytes32) -> models.WithdrawalDraft:
     """What the owner signs to withdraw. It follows from the id alone."""
-    _open(node, request)
+    allowed = node.settings.limits.drafts_per_client_minute
+    node.clients.take("withdrawal drafts", client_of(request), allowed)
     return withdrawals.draft(node, id)
 
 
@@ -115,8 +112,7 @@ async def withdrawal_draft(node: TheNode, request: Request, id: Bytes32) -> mode
 )
 async def withdraw(node: TheNode, request: Request, id: Bytes32, given: models.Withdrawal) -> models.Accepted:
     """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
-    _submitting(node, request)
-    return await asyncio.to_thread(withdrawals.accept, node, id, given)
+    return await asyncio.to_thread(withdrawals.accept, node, id, given, client_of(request))
 
 
 def _owner(caller: Caller) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -47,16 +48,18 @@ class ClientRates:
 
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def take(self, what: str, client: str, allowed: int) -> None:
         """Count one; TooOften beyond `allowed` a minute."""
         at = int(time.monotonic())
         window = at // MINUTE
-        began, count = self._seen.pop((what, client), (window, 0))
-        count = count + 1 if began == window else 1
-        self._seen[what, client] = (window, min(count, allowed + 1))
-        if len(self._seen) > _CLIENTS:
-            self._seen.popitem(last=False)
+        with self._lock:
+            began, count = self._seen.pop((what, client), (window, 0))
+            count = count + 1 if began == window else 1
+            self._seen[what, client] = (window, min(count, allowed + 1))
+            if len(self._seen) > _CLIENTS:
+                self._seen.popitem(last=False)
         if count > allowed:
             raise TooOften(f"{what} from this address", allowed, MINUTE, MINUTE - at % MINUTE)
 

@@ -32,7 +32,7 @@ log = logging.getLogger("placet.node.peers")
 MAX_BODY = MAX_PAYLOAD + 8192
 SECONDS = 60.0
 AT_ONCE = 8
-"""Questions of one institution that are read into memory at the same time."""
+"""Messages of one institution that are in memory before they are taken in; and other questions that are being read."""
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]")
 _CONNECT = 5.0
 Handler = Callable[[bytes, str, bytes], Awaitable[bytes]]
@@ -127,7 +127,9 @@ class PeerServer:
     def __init__(self, trust: TrustList, handler: Handler) -> None:
         self._known = {tls_key(who.certificate): who.address for who in trust.institutions}
         self._handler = handler
-        self._room = {who: asyncio.Semaphore(AT_ONCE) for who in self._known.values()}
+        self._messages, self._others = (
+            {who: asyncio.Semaphore(AT_ONCE) for who in self._known.values()} for _ in range(2)
+        )
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext) -> asyncio.Server:
         return await asyncio.start_server(self._serve, host, port, ssl=tls, ssl_handshake_timeout=_CONNECT)
@@ -151,10 +153,14 @@ class PeerServer:
             (length,) = struct.unpack(">B", await reader.readexactly(1))
             name = await reader.readexactly(length)
             (size,) = struct.unpack(">I", await reader.readexactly(4))
-            most = MAX_BODY if name == b"message" else MAX_ASKED
+            message = name == b"message"
+            most = MAX_BODY if message else MAX_ASKED
             if size > most:
                 raise LimitError("the question is too long", expected=most, found=size, code="peer.oversized")
-            async with self._room[asker]:
+            if message:
+                async with self._messages[asker]:
+                    return 0, await self._handler(asker, "message", await reader.readexactly(size))
+            async with self._others[asker]:
                 body = await reader.readexactly(size)
             return 0, await self._handler(asker, name.decode("ascii", "replace"), body)
         except PlacetError as error:

@@ -64,6 +64,7 @@ _STATUS_OF_CODE = {
     "limit.header": 431,
     "limit.slow": 408,
     "not-allowed": 405,
+    "vault.busy": 503,
     "vault.unreachable": 503,
 }
 _TITLES = {

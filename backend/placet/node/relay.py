@@ -56,7 +56,7 @@ def _waiting() -> sa.ColumnElement[bool]:
         (consents.c.status == ConsentStatus.PENDING.value)
         & (consents.c.route == "batch")
         & consents.c.batch.is_(None)
-        & consents.c.id.not_in(sa.select(withdrawals.c.consent))
+        & consents.c.id.not_in(sa.select(withdrawals.c.consent).where(withdrawals.c.state != "refused"))
     )
 
 
@@ -244,10 +244,10 @@ async def forever(node: Node, name: str, seconds: float, step: Callable[[], Awai
             node.health.loops[name] = "ok"
         except PlacetError as error:
             failures += 1
-            node.health.loops[name] = f"{error.code}: {error.message}"
+            node.health.loops[name] = error.code
             log.warning("%s: %s", name, error.message)
         except Exception as error:  # a mistake in one turn must not end the loop: the next may well succeed
             failures += 1
-            node.health.loops[name] = f"internal: {type(error).__name__}"
+            node.health.loops[name] = "internal"
             log.error("%s: %s", name, unforeseen(error))
         await asyncio.sleep(min(seconds * 2 ** min(failures, 6), max(seconds, 10.0)))

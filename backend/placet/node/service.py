@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from placet.chain.index import DeadConsent, Index
 from placet.chain.keystore import load_secret
 from placet.chain.sender import Sender
 from placet.core.consent import Offer, Scope
-from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError
+from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
@@ -32,6 +33,7 @@ from placet.vault.client import VaultClient
 from placet.vault.config import read_passphrase
 
 _MAX_TRUST = 8 << 20
+_VAULT_SECONDS = 5.0
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -46,10 +48,15 @@ class Keys:
 
 @dataclass
 class Health:
-    """What the loops last saw. `chain_error` is None while the endpoint answers and is the right chain."""
+    """What the loops last saw, as codes: anybody may read it.
+
+    `chain_error` is None while the endpoint answers and is the right chain; `vault` and `loops` are "ok" if
+    all is well.
+    """
 
     checked: bool = False
-    chain_error: str | None = "not asked yet"
+    chain_error: str | None = "unseen"
+    vault: str = "unseen"
     head: int | None = None
     indexed: int | None = None
     loops: dict[str, str] = field(default_factory=dict)
@@ -115,7 +122,7 @@ class Node:
             head = self.chain.head()
             self.health.indexed = self.index.sync()
         except ChainError as error:
-            self.health.chain_error = error.message
+            self.health.chain_error = error.code
             # After a silence it may be another chain that answers.
             self.health.checked = False
             raise
@@ -123,6 +130,17 @@ class Node:
         self.health.chain_error = None
         if (head.hash, self.health.indexed) != self._seen.head:
             self._seen = _Seen((head.hash, self.health.indexed))
+
+    async def probe_vault(self) -> None:
+        """Ask the vault for a sign of life; `health` tells how that went."""
+        try:
+            async with asyncio.timeout(_VAULT_SECONDS):
+                await self.vault.datasets()
+            self.health.vault = "ok"
+        except TimeoutError:
+            self.health.vault = "slow"
+        except PlacetError as error:
+            self.health.vault = error.code
 
     def ended(self, offer: bytes) -> Mapping[bytes, DeadConsent]:
         """An offer's withdrawn and revoked consents, as of the last `sync`."""

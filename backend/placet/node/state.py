@@ -85,7 +85,9 @@ withdrawals = sa.Table(
     sa.Column("created", sa.BigInteger, nullable=False),
     sa.Index("node_withdrawals_state", "state"),
 )
-"""`state`: written → mined. With `batch` the withdrawal carries its proof (32 bytes a sibling)."""
+"""`state`: written → mined, or refused by the owner's contract, and then maybe written again.
+
+With `batch` the withdrawal carries its proof (32 bytes a sibling)."""
 
 nonces = sa.Table(
     "node_nonces",

@@ -26,24 +26,28 @@ def draft(node: Node, consent: bytes) -> models.WithdrawalDraft:
     return models.WithdrawalDraft(typed_data=withdrawal_typed_data(consent, node.deployment.consents))
 
 
-def accept(node: Node, identity: bytes, given: models.Withdrawal) -> models.Accepted:
-    """Check a withdrawal and submit it at once. The same again changes nothing.
+def accept(node: Node, identity: bytes, given: models.Withdrawal, client: str) -> models.Accepted:
+    """Check a withdrawal of the address `client` and submit it at once. The same again changes nothing, unless the
+    owner's contract refused it before.
 
     Raises SignatureError, NotFoundError, InputError, LimitError, and ChainError while the chain is lost.
     """
     row = _own(node, identity)
     consent = _consent(node, identity, row, given)
     digest = node.deployment.consents.digest(withdrawal_hash(identity))
-    node.chain.verifiers.demand("the withdrawal", consent.owner, digest, given.signature)
+    cheap = _demand_signed(node, consent, digest, given.signature, client)
+    whose = "withdrawals" if row is not None else "withdrawals of consents that came with them"
+    node.clients.take(whose, client, node.settings.limits.withdrawals_per_client_minute)
     ended = node.ended(consent.offer.id).get(identity)
     if ended is not None:
         return models.Accepted(id=identity, status=ConsentStatus(ended.kind))
     with reading(node.engine) as connection:
-        if connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).first() is not None:
+        earlier = connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).mappings().first()
+        if earlier is not None and earlier["state"] != "refused":
             return models.Accepted(id=identity, status=ConsentStatus.WITHDRAWING)
     node.demand_chain()
     place = _place(node, consent, row, given)
-    budget = _budget(node, consent, digest, row, place, given.signature)
+    budget = _budget(node, consent, row, place, cheap=cheap)
     owner, offer, not_before, not_after, first_opening, uses, details = consent.grant()
     batch, proof = place if place is not None else (None, None)
     entry = {
@@ -60,17 +64,32 @@ def accept(node: Node, identity: bytes, given: models.Withdrawal) -> models.Acce
         "proof": None if proof is None else b"".join(proof),
         "state": "written",
         "block": None,
-        "attempts": 0,
+        "attempts": 0 if earlier is None else earlier["attempts"] + 1,
         "retry_at": 0,
         "error": None,
         "created": now(),
     }
     with node.engine.begin() as connection:
         spend(connection, now(), budget)
+        refused = (withdrawals.c.consent == identity) & (withdrawals.c.state == "refused")
+        connection.execute(sa.delete(withdrawals).where(refused))
         insert_new(connection, withdrawals, entry)
         written = connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).mappings().one()
     relay.withdraw(node, written)
     return models.Accepted(id=identity, status=ConsentStatus.WITHDRAWING)
+
+
+def _demand_signed(node: Node, consent: Consent, digest: bytes, signature: bytes, client: str) -> bool:
+    """SignatureError unless the owner signed; whether that shows without asking his contract.
+
+    An address pays for a question to the chain, and for nothing else before its signature is known to be good: what
+    others send from the same address must not stop a person's withdrawal.
+    """
+    if Verifiers(node.chain.verifiers.p256).accepts(consent.owner, digest, signature):
+        return True
+    node.clients.take("requests", client, node.settings.limits.requests_per_client_minute)
+    node.chain.verifiers.demand("the withdrawal", consent.owner, digest, signature)
+    return False
 
 
 def _own(node: Node, identity: bytes) -> sa.RowMapping | None:
@@ -119,18 +138,12 @@ def _place(
 
 
 def _budget(
-    node: Node,
-    consent: Consent,
-    digest: bytes,
-    row: sa.RowMapping | None,
-    place: tuple[bytes, list[bytes]] | None,
-    signature: bytes,
+    node: Node, consent: Consent, row: sa.RowMapping | None, place: tuple[bytes, list[bytes]] | None, *, cheap: bool
 ) -> Budget:
     limits = node.settings.limits
     if row is not None:
         return Budget("withdraw:known", "withdrawals", limits.withdrawals_known_per_minute, MINUTE)
     # A contract may spend any amount of the relay's gas to check its owner's signature.
-    cheap = Verifiers(node.chain.verifiers.p256).accepts(consent.owner, digest, signature)
     if cheap and (place is not None or node.index.given(consent.id) is not None):
         return Budget("withdraw:proven", "withdrawals", limits.withdrawals_proven_per_minute, MINUTE)
     return Budget(

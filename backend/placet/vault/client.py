@@ -18,6 +18,8 @@ from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
 from placet.vault.schema import DatasetInfo
 
 TIMEOUT = 120.0
+AT_ONCE = 16
+"""Connections of one client: half of what the vault takes, so that commands get through beside a node."""
 
 R = TypeVar("R", bound=Value)
 
@@ -28,6 +30,7 @@ class VaultClient:
     def __init__(self, socket: Path, timeout: float = TIMEOUT) -> None:
         self._socket = socket
         self._timeout = timeout
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def datasets(self) -> list[DatasetInfo]:
         """All tables, by name."""
@@ -125,7 +128,7 @@ class VaultClient:
         if len(content) > frames.MAX_REQUEST:
             raise InputError("too much for one request", expected=frames.MAX_REQUEST, found=len(content))
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._room, asyncio.timeout(self._timeout):
                 reader, writer = await asyncio.open_unix_connection(self._socket, limit=1 << 20)
                 try:
                     await frames.write_frame(writer, content)

@@ -72,7 +72,7 @@ class Server:
         try:
             _demand_peer(writer.get_extra_info("socket"), self._uids)
             if len(self._connections) > MAX_CONNECTIONS:
-                raise LimitError("too many connections", expected=f"at most {MAX_CONNECTIONS}")
+                raise LimitError("too many connections", expected=f"at most {MAX_CONNECTIONS}", code="vault.busy")
             async with asyncio.timeout(READ_SECONDS):
                 content = await frames.read_frame(reader, frames.MAX_REQUEST)
             answer = await asyncio.to_thread(self._answer, content)
