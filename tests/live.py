@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from consortium import Consortium, Member, consortium, wait
 
 from placet.chain import keystore
 from placet.chain.client import Chain
+from placet.cli.audit import EXIT
 from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
@@ -118,6 +120,45 @@ class Town:
         signer = key.signer if isinstance(key, OwnerKey) else key.address
         credential = Credential(signer=signer, nonce=nonce, expiry=expiry, signature=key.sign(digest))
         return {"Authorization": credential.header()}
+
+    def offering(self, recipes: str, output: str, operations: str, providers: Sequence[str]) -> Town:
+        """The same town under other offers of these providers, to which its customers, but the silent, consent."""
+        made = self.made
+        parties = ",".join(m.address for m in made.members.values())
+        offers = {}
+        for key in (*providers, "consumer"):
+            own = key == "consumer"
+            answer = made.run(
+                *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
+                *("--consumer", made.members["consumer"].address, "--purpose", "CreditChecking"),
+                *("--operations", operations, "--output", output, "--recipes", recipes, "--parties", parties),
+                *("--columns", "customer" if own else "customer,balance", "--json", *(("--own",) if own else ())),
+            )
+            offers[key] = json.loads(answer)["offer"]
+        words = ("--config", "consumer/node.toml", "--offer", offers["consumer"], "--uses", 1000, "--json")
+        consent = json.loads(made.run("grant", *words))["consent"]
+        other = replace(self, made=replace(made, offers=made.offers | offers, own_consent=consent), given=[])
+        held = [(key, who) for key in providers for who in sorted(self.balances[key]) if who not in self.silent]
+        other.give_many([(key, who, 1000, LASTING) for key, who in held])
+        return other
+
+    def result(self, **changes: Any) -> tuple[str, dict[str, Any]]:
+        """Run a job that must complete; its id, and its result."""
+        job = self.made.begin(self.made.request(**changes))
+        assert self.made.ended(job) == "completed"
+        return job, self.consumer.get(f"/v1/jobs/{job}/result")
+
+    def audited(self, job: str) -> dict[str, Any]:
+        """The auditor's report."""
+        return dict(
+            json.loads(
+                self.made.run(
+                    *("audit", job, "--url", self.made.chain.url, "--deployment", "deployment.json"),
+                    *("--trust", "trust.json", "--key", "auditor.json", "--json"),
+                    accept=EXIT.values(),
+                )
+            )
+        )
 
     def job(self, **changes: Any) -> Done:
         """Run a job over all providers to its end; `changes` are of the request."""

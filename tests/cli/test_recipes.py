@@ -9,7 +9,7 @@ from pathlib import Path
 
 from placet.cli.recipes import WORDS
 from placet.core.plan import Terms
-from placet.jobs import asset_view, match
+from placet.jobs import asset_view, levels, match
 
 from .conftest import succeed
 
@@ -34,8 +34,8 @@ def test_each_says_what_it_does_and_who_learns_what() -> None:
 
 
 def test_the_parameters_are_those_that_the_recipe_demands() -> None:
-    for module, names in ((asset_view, ["asset-view"]), (match, ["match", "match-salted-hash"])):
-        source = Path(str(module.__file__)).read_text()
+    for modules, names in (((asset_view, levels), ["asset-view"]), ((match,), ["match", "match-salted-hash"])):
+        source = "".join(Path(str(module.__file__)).read_text() for module in modules)
         for name in names:
             asked = re.findall(r'parameters(?:\["|\.get\(")([a-z_]+)"', source)
             assert set(asked) == set(WORDS[name].parameters)

@@ -8,6 +8,7 @@ import secrets
 import selectors
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from placet.core.values import ZERO20, ZERO32, to_hex
 from placet.jobs import asset_view as asset_view
 from placet.jobs.agreement import Agreement
 from placet.jobs.certificates import tls_key
-from placet.jobs.desk import Desk
+from placet.jobs.desk import Desk, EngineRoom
 from placet.jobs.sealing import public_key, seed_commitment
 from placet.jobs.store import Record, Store
 from placet.vault.answers import LawfulSet
@@ -273,6 +274,7 @@ class World:
             engine=sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False}),
             trust=self.trust,
             deployment=self.deployment,
+            room=EngineRoom("127.0.0.1", (0, 0), b"", Path()),
             scope=lambda offer: self.scope,
             recipes=("asset-view",),
             purposes=(PURPOSE,),

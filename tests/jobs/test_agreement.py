@@ -23,6 +23,7 @@ from placet.core.values import ZERO32
 from placet.jobs.agreement import LONGEST
 from placet.jobs.asking import About, Agreed, Amend, AskSeal, Prepare, Prepared, Sign
 from placet.jobs.sealing import seed_commitment
+from placet.protocols.spu import extra
 
 NORTH, SOUTH, FUND = range(3)
 
@@ -154,6 +155,13 @@ async def test_a_party_signs_what_it_prepared_and_keeps_it_first(world: World) -
     assert await asked.sign() == signature
 
 
+LEVELS = {
+    "identifier": "customer",
+    "value": "balance",
+    "edges": ["0", "1000"],
+    "bound": "1000000",
+    "protocol": "aby3",
+}
 CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "another lawful root": ("plan.unprepared", lambda p: p.change_input(lawful_root=secrets.token_bytes(32))),
     "another offer": ("not-found", lambda p: p.change_input(offer=secrets.token_bytes(32))),
@@ -188,7 +196,16 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "terms of another plan": ("plan", lambda p: setattr(p, "terms", p.world.terms(block=91))),
     "an unknown recipe": ("plan", lambda p: p.change_terms(recipe="credit-score")),
     "a recipe of tomorrow": ("plan", lambda p: p.change_terms(recipe_version=2)),
-    "another engine": ("plan", lambda p: p.change_terms(engine="spu")),
+    "another engine": ("plan.engine", lambda p: p.change_terms(engine="spu")),
+    "levels on the small engine": ("plan.engine", lambda p: p.change_terms(parameters=LEVELS)),
+    "levels by a protocol that is refused": (
+        "spu.protocol",
+        lambda p: p.change_terms(engine="spu", parameters=LEVELS | {"protocol": "semi2k"}),
+    ),
+    "levels that its offer does not name": (
+        "consent.output",
+        lambda p: p.change_terms(engine="spu", parameters=LEVELS),
+    ),
     "another word on withdrawals": ("plan", lambda p: p.change_terms(on_withdrawal="abort")),
     "no column": ("plan", lambda p: p.change_terms(parameters={"identifier": "customer"})),
     "a column that is no name": (
@@ -225,6 +242,15 @@ async def test_a_party_does_not_sign(world: World, what: str) -> None:
     change(asked)
     await refused(code, asked.sign(asked.plan.consumer))
     assert world.stores[NORTH].all() == []
+
+
+async def test_a_party_without_the_engine_does_not_sign(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = await proposal(world)
+    monkeypatch.setattr(extra, "find_spec", lambda name: None)
+    asked.change_terms(engine="spu", parameters=LEVELS)
+    error = await refused("spu.missing", asked.sign())
+    assert "placet[spu]" in str(error.expected)
+    assert error.remedy
 
 
 async def test_a_party_signs_for_the_consumer_alone(world: World) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from live import LASTING, Given, Town
+from live import Given, Town
 from placet.chain.events import StepsRecorded
 from placet.core.errors import PlanError, ProtocolError
 from placet.core.evidence import SignedEvidence
@@ -22,35 +20,14 @@ TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
 
 
 @pytest.fixture(scope="module")
-def market(town: Town) -> Iterator[Town]:
-    """The town with other offers: north lets itself be matched, by both recipes."""
-    made = town.made
-    consumer = made.members["consumer"].address
-    parties = ",".join(m.address for m in made.members.values())
-    offers = {}
-    for key, table, own in (("north", "accounts", ()), ("consumer", "customers", ("--own",))):
-        answer = made.run(
-            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table, "--consumer", consumer),
-            *("--purpose", "https://w3id.org/dpv#CreditChecking", "--operations", "PSI", "--output", "matches"),
-            *("--columns", "customer", "--recipes", "match,match-salted-hash", "--parties", parties, "--json", *own),
-        )
-        offers[key] = json.loads(answer)["offer"]
-    words = ("--config", "consumer/node.toml", "--offer", offers["consumer"], "--uses", 1000, "--json")
-    consent = json.loads(made.run("grant", *words))["consent"]
-    other = replace(town, made=replace(made, offers=made.offers | offers, own_consent=consent), given=[])
-    people = [who for who in made_people(town) if who not in town.silent]
-    other.give_many([("north", who, 1000, LASTING) for who in people])
-    yield other
-
-
-def made_people(town: Town) -> list[str]:
-    return sorted(town.balances["north"])
+def market(town: Town) -> Town:
+    """The town with another offer: north lets itself be matched, by both recipes."""
+    return town.offering("match,match-salted-hash", "matches", "PSI", ["north"])
 
 
 def request(market: Town, recipe: str = "match", **parameters: Any) -> dict[str, Any]:
-    made = market.made
-    provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}
-    return made.request(recipe=recipe, parameters=parameters, providers=[provider])
+    provider = {"address": market.made.members["north"].address, "offer": market.made.offers["north"], "reward": "7"}
+    return {"recipe": recipe, "parameters": parameters, "providers": [provider]}
 
 
 def expected(market: Town) -> list[str]:
@@ -58,25 +35,14 @@ def expected(market: Town) -> list[str]:
     return [customer for customer in market.customers if customer in consenting]
 
 
-def result(market: Town, wanted: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    job = market.made.begin(wanted)
-    assert market.made.ended(job) == "completed"
-    return job, market.consumer.get(f"/v1/jobs/{job}/result")
-
-
 @pytest.mark.parametrize("receiver", ["provider", "consumer", "both"])
 @pytest.mark.parametrize(("recipe", "protocol"), [("match", "ecdh"), ("match-salted-hash", "salted-hash")])
 def test_exactly_the_consenting_customers_match(market: Town, recipe: str, protocol: str, receiver: str) -> None:
     wanted = request(market, recipe, identifier="customer", psi=protocol, receiver=receiver)
-    job, found = result(market, wanted)
+    job, found = market.result(**wanted)
     assert [row["customer"] for row in found["rows"]] == expected(market) != []
     assert found["disclosed_in_protocol"] == list(tells(recipe, {"receiver": receiver}).within)  # type: ignore[union-attr]
-    report = json.loads(
-        market.made.run(
-            *("audit", job, "--url", market.made.chain.url, "--deployment", "deployment.json"),
-            *("--trust", "trust.json", "--key", "auditor.json", "--json"),
-        )
-    )
+    report = market.audited(job)
     assert report["verdict"] == "intact"
     assert any(note.startswith("disclosed-in-protocol: ") for note in report["notes"])
     assert any("whole list" in note for note in report["notes"]) == (recipe == "match-salted-hash")
@@ -99,7 +65,7 @@ def _nothing_before_both_are_on_chain(market: Town, job: str) -> None:
 
 def test_rounds_with_rules_match_what_is_written_otherwise(market: Town) -> None:
     rules = {"keys": [TEXT, {**TEXT, "width": "keep", "case": "keep"}], "smallest": 2}
-    _, found = result(market, request(market, alignment=rules, psi="ecdh", receiver="both"))
+    _, found = market.result(**request(market, alignment=rules, psi="ecdh", receiver="both"))
     assert [row["customer"] for row in found["rows"]] == expected(market)
     first, second = found["report"]["rounds"]
     assert first["matched"] in (None, len(expected(market)))
@@ -109,7 +75,7 @@ def test_rounds_with_rules_match_what_is_written_otherwise(market: Town) -> None
 def test_a_withdrawn_customer_matches_no_more(market: Town) -> None:
     gone: Given = next(g for g in market.given if g.subject in market.customers and not g.ended)
     market.withdraw(gone)
-    _, found = result(market, request(market, identifier="customer", psi="ecdh", receiver="provider"))
+    _, found = market.result(**request(market, identifier="customer", psi="ecdh", receiver="provider"))
     assert [row["customer"] for row in found["rows"]] == expected(market)
     assert gone.subject not in expected(market)
 
@@ -126,14 +92,19 @@ def test_a_withdrawn_customer_matches_no_more(market: Town) -> None:
 )
 def test_plans_that_are_refused(market: Town, recipe: str, changes: dict[str, Any], code: str) -> None:
     parameters = {"identifier": "customer", "psi": "ecdh" if recipe == "match" else "salted-hash", "receiver": "both"}
-    answer = market.ask("consumer", "/v1/jobs", method="POST", body=request(market, recipe, **parameters | changes))
+    answer = market.ask(
+        "consumer",
+        "/v1/jobs",
+        method="POST",
+        body=market.made.request(**request(market, recipe, **parameters | changes)),
+    )
     assert answer.status_code in (400, 409, 422), answer.text
     assert answer.json()["code"].startswith(code)
 
 
 def test_the_scope_decides_which_recipe(town: Town, market: Town) -> None:
     """An offer for totals lets nobody be matched, whatever the recipe is called."""
-    wanted = request(market, identifier="customer", psi="ecdh", receiver="both")
+    wanted = market.made.request(**request(market, identifier="customer", psi="ecdh", receiver="both"))
     wanted["providers"][0]["offer"] = town.made.offers["north"]
     answer = market.ask("consumer", "/v1/jobs", method="POST", body=wanted)
     assert answer.json()["code"] == "consent"
@@ -159,4 +130,4 @@ def test_a_part_that_holds_no_lists_is_refused(part: bytes) -> None:
     kept = {"customers": ["a"], "columns": {"customer": ["a"]}, "matched": None}
     rules = {"type": "placet.alignment", "version": 1, "keys": [TEXT], "smallest": 2}
     with pytest.raises(ProtocolError):
-        combine({0: part}, canonical({**kept, "alignment": rules}))
+        combine({0: part}, canonical({**kept, "alignment": rules}), Path())

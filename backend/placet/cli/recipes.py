@@ -28,17 +28,20 @@ WORDS = {
         parameters={
             "identifier": "the column that names a row's person, in all tables",
             "value": "the column of integers that is added up",
+            "edges": "levels instead of totals, on the engine spu: ascending edges in the smallest unit, as strings",
+            "bound": "with edges: the largest absolute value that a row may have",
+            "protocol": "with edges: cheetah for two providers, aby3 for three",
         },
         learns={
-            "consumer": "after the release each customer's total, not who contributed to it; how many consented rows "
-            "each provider has",
+            "consumer": "after the release each customer's total, or its level alone, not who contributed to it; how "
+            "many consented rows each provider has",
             "provider": "how long the consumer's list is, and, while the job runs, which of its own consented rows are "
             "in it; no total",
         },
     ),
     "match": Words(
         does="The consumer learns which of its customers a provider has among its consented rows.",
-        parameters=_MATCHING | {"psi": "ecdh on the embedded engine"},
+        parameters=_MATCHING | {"psi": "ecdh on the embedded engine; ecdh, kkrt (oblivious transfer) or rr22 on spu"},
         learns={
             "consumer": "the matches, after the release or, as receiver, while the job runs; how many consented rows "
             "the provider has",

@@ -41,6 +41,7 @@ from placet.jobs.recipe import recipe
 from placet.jobs.sealing import Drawer, public_key, seed_commitment
 from placet.jobs.store import Attempt, Phase, Record, Store
 from placet.jobs.work import masked_outputs
+from placet.protocols.spu import extra
 
 LONGEST = 30 * 86_400
 """Seconds from now to `settleBy` at the most."""
@@ -150,6 +151,8 @@ class Agreement:
         if terms.recipe not in desk.recipes or terms.recipe_version != known.version:
             raise PlanError("not this institution's recipe", expected=f"version {known.version}", found=terms.recipe)
         known.check(plan, terms)
+        if terms.engine == "spu":
+            extra.require()
         if plan.operations != known.operations or terms.on_withdrawal != known.on_withdrawal:
             raise PlanError("not what the recipe does", expected=known.operations, found=plan.operations)
         if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in desk.purposes}:

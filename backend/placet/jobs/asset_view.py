@@ -1,15 +1,20 @@
-"""`asset-view`: a consumer learns each of its customers' total over several providers, and not who holds what."""
+"""`asset-view`: a consumer learns each of its customers' total over several providers, and not who holds what.
+
+With the parameter `edges` it learns the total's band instead of the total (`levels`), on the distributed engine.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from placet.core.errors import DataError, PlanError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
+from placet.jobs import levels
 from placet.jobs.recipe import Recipe, register
 from placet.jobs.work import Work, name_of, together
 from placet.protocols import psi
@@ -33,8 +38,12 @@ def check(plan: Plan, terms: Terms) -> None:
     )
     if not fits:
         raise PlanError("not a plan for asset-view", expected="two or more providers and the consumer, one input each")
-    if set(terms.inputs) != {"accounts", "customers"} or terms.engine != "embedded":
-        raise PlanError("asset-view takes accounts and customers, on the embedded engine", found=terms.engine)
+    if set(terms.inputs) != {"accounts", "customers"}:
+        raise PlanError("asset-view takes accounts and customers", found=", ".join(sorted(set(terms.inputs))))
+    if "edges" in terms.parameters:
+        levels.check(terms.parameters, terms.engine, len(providers), MAX_ROWS)
+    elif terms.engine != "embedded":
+        raise PlanError("totals are added on the embedded engine", found=terms.engine, code="plan.engine")
     if not {"identifier", "value"} <= terms.parameters.keys() or not all(
         isinstance(terms.parameters[name], str) for name in ("identifier", "value")
     ):
@@ -74,8 +83,10 @@ async def _provide(work: Work) -> None:
             entropy=work.entropy(b"psi"),
         )
         placed = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
+    found = [(p, int(v)) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
+    if "edges" in work.terms.parameters:
+        return await levels.provide(work, [p for p, _ in found], [v for _, v in found], placement.total, placed)
     async with work.step("sum-shares", "mpc.additive-2^128/1", opened, placed) as step:
-        found = [(p, int(v)) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
         vector = additive.scatter([v for _, v in found], [p for p, _ in found], placement.total)
         peers = [name_of(i) for i in work.others("provider")]
         part = additive.to_bytes(await additive.sum_shares(step, peers, vector, entropy=work.entropy(b"share")))
@@ -104,17 +115,22 @@ async def _consume(work: Work) -> None:
             )
         )
         arranged = step.output("order", canonical(list(order)))
-    await work.collect(canonical({"customers": customers, "order": list(order)}), arranged)
+    kept = {"customers": customers, "order": list(order), "parameters": work.terms.parameters}
+    await work.collect(canonical(kept), arranged)
 
 
 def _context(work: Work, provider: int) -> bytes:
     return work.record.job + work.attempt.to_bytes(4, "big") + provider.to_bytes(4, "big")
 
 
-def combine(parts: Mapping[int, bytes], private: bytes) -> dict[str, Any]:
-    """One row a customer, in the list's own order: {customer, total}. Totals are decimal strings in minor units."""
+def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
+    """One row a customer, in the list's own order: {customer, total}, a decimal string in minor units; or {customer,
+    level}, how many of the plan's edges the total reaches."""
     kept = json.loads(private)
     customers, order = kept["customers"], kept["order"]
+    if "edges" in kept["parameters"]:
+        bands = restore(levels.combine(kept["parameters"], parts, len(customers), scratch), order)
+        return {"rows": [{"customer": c, "level": str(b)} for c, b in zip(customers, bands, strict=True)]}
     shares = [additive.from_bytes(part, len(customers), sender=name_of(i)) for i, part in sorted(parts.items())]
     totals = restore(additive.reconstruct(shares), order)
     return {"rows": [{"customer": c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]}

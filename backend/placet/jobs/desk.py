@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -26,6 +28,23 @@ class Peers(Protocol):
 
 
 @dataclass(frozen=True)
+class EngineRoom:
+    """Where this institution's engine listens (one of the ports, any if both are 0), its TLS key in PEM, unencrypted,
+    and the folder in which each task gets a folder of its own."""
+
+    host: str
+    ports: tuple[int, int]
+    key: bytes = field(repr=False)
+    scratch: Path
+
+    def clear(self) -> None:
+        """Remove what a killed node left of its tasks."""
+        self.scratch.mkdir(mode=0o700, exist_ok=True)
+        for left in self.scratch.glob("spu-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@dataclass(frozen=True)
 class Desk:
     """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data."""
 
@@ -42,6 +61,7 @@ class Desk:
     trust: TrustList
     deployment: Deployment
     peers: Peers
+    room: EngineRoom
     scope: Callable[[Offer], Scope]
     recipes: tuple[str, ...]
     purposes: tuple[str, ...]

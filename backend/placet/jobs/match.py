@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
@@ -26,14 +27,19 @@ from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
 from placet.core.results import MATCH_RECEIVERS
 from placet.core.trail import Artefact
+from placet.jobs import distributed
+from placet.jobs.distributed import engine_of
 from placet.jobs.recipe import Recipe, register
-from placet.jobs.work import Work, name_of
+from placet.jobs.work import Stage, Work, name_of
 from placet.protocols import alignment, psi
 from placet.protocols.alignment import Round, Rules
 from placet.protocols.psi import salted_hash
 
 MAX_ROWS = 1_000_000
-PROTOCOLS = {"match": {"embedded": ("ecdh",)}, "match-salted-hash": {"embedded": ("salted-hash",)}}
+PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
+    "match": {"embedded": ("ecdh",), "spu": ("ecdh", "kkrt", "rr22")},
+    "match-salted-hash": {"embedded": ("salted-hash",)},
+}
 """By recipe and engine, as the parameter `psi` names them."""
 _FORM = ({"psi", "receiver", "identifier"}, {"psi", "receiver", "alignment"})
 
@@ -104,34 +110,48 @@ def _text(identifier: bytes | None) -> str | None:
 async def _match(work: Work, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
     """The places of this party's matched rows by round, None if it does not learn them; and what the last step made."""
     (peer,) = [i for i in range(len(work.plan.parties)) if i != work.party]
-    protocol = str(work.terms.parameters["psi"])
     receivers = MATCH_RECEIVERS[str(work.terms.parameters["receiver"])]
-    receiver = name_of(work.terms.roles.index(receivers[0])) if len(receivers) == 1 else None
-    intersect = salted_hash.intersect if protocol == "salted-hash" else psi.intersect
+    told: dict[str, JsonValue] = {"engine": engine_of(work.terms.engine), "receivers": list(receivers)}
+    protocol = f"psi.{work.terms.parameters['psi']}/1"
+    async with work.step("psi-start", protocol, aligned, parameters=told) as step:
+        step.output("rounds", canonical(len(rounds)))
     await work.anchored(peer)
     matched: list[list[int]] = []
     before: list[int] = []
     made = aligned
     for number, one in enumerate(rounds):
         offered = one.left(before)
-        told: dict[str, JsonValue] = {"receivers": list(receivers)}
-        async with work.step(f"psi-{number}", f"psi.{protocol}/1", aligned, parameters=told) as step:
-            places = await intersect(
-                step,
-                name_of(peer),
-                [i for i in (one.identifiers[row] for row in offered) if i is not None],
-                receiver=receiver,
-                context=work.record.job + work.attempt.to_bytes(4, "big") + number.to_bytes(4, "big"),
-                max_rows=MAX_ROWS,
-                entropy=work.entropy(b"psi", number.to_bytes(4, "big")),
-            )
-            matched.append([offered[place] for place in places or ()])
+        identifiers = [i for i in (one.identifiers[row] for row in offered) if i is not None]
+        async with work.step(f"psi-{number}", protocol, aligned, parameters=told) as step:
+            places = await _intersect(work, step, peer, identifiers, receivers, number.to_bytes(4, "big"))
+            matched.append([offered[place] for place in places])
             made = step.output("matched", canonical(list(matched[-1])))
         before += matched[-1]
     return (matched if work.role in receivers else None), made
 
 
-def combine(parts: Mapping[int, bytes], private: bytes) -> dict[str, Any]:
+async def _intersect(
+    work: Work, step: Stage, peer: int, identifiers: Sequence[bytes], receivers: Sequence[str], label: bytes
+) -> Sequence[int]:
+    """The places of the matches among `identifiers`; none for who does not receive them."""
+    protocol = str(work.terms.parameters["psi"])
+    receiver = work.terms.roles.index(receivers[0]) if len(receivers) == 1 else None
+    if work.terms.engine == "spu":
+        return await distributed.intersect(work, step, peer, identifiers, protocol, receiver, label)
+    intersect = salted_hash.intersect if protocol == "salted-hash" else psi.intersect
+    found = await intersect(
+        step,
+        name_of(peer),
+        identifiers,
+        receiver=None if receiver is None else name_of(receiver),
+        context=work.record.job + work.attempt.to_bytes(4, "big") + label,
+        max_rows=MAX_ROWS,
+        entropy=work.entropy(b"psi", label),
+    )
+    return found or ()
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
     """`rows`: one a matched customer, in the list's own order: {customer}. `report`: the counts of `alignment.report`.
     ProtocolError if the provider's part is none."""
     kept = json.loads(private)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from placet.core.errors import PlanError
@@ -11,15 +12,15 @@ from placet.core.plan import Plan, Terms
 from placet.jobs.work import Work
 
 Run = Callable[[Work], Awaitable[None]]
-Combine = Callable[[Mapping[int, bytes], bytes], dict[str, Any]]
+Combine = Callable[[Mapping[int, bytes], bytes, Path], dict[str, Any]]
 Check = Callable[[Plan, Terms], None]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """`run` is the same function at every party; `combine` makes the result of the parts by party and of what the
-    consumer kept to itself: a JSON object, its `rows` one object a person. `check` refuses a plan that the recipe can't
-    run (PlanError)."""
+    """`run` is the same function at every party. `combine` makes the result of the parts by party and of what the
+    consumer kept to itself, with a folder for engines: a JSON object, its `rows` one object a person. `check` refuses a
+    plan that the recipe can't run (PlanError)."""
 
     name: str
     version: int

@@ -120,7 +120,8 @@ class Settlement:
             )
             for party, masked in masked_outputs(attempt.output).items()
         }
-        made = recipe(record.terms.recipe).combine(parts, self.drawer.open(b"private", attempt.private))
+        private = self.drawer.open(b"private", attempt.private)
+        made = recipe(record.terms.recipe).combine(parts, private, self.desk.room.scratch)
         self.store.keep_result(record.job, self.drawer.close(b"result", json.dumps(made).encode()))
 
     def result(self, job: bytes) -> dict[str, object]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from placet.core.errors import PlanError
+from placet.core.errors import PlanError, ProtocolError
 from placet.core.hashing import canonical, commit, sha256
 from placet.core.plan import Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
@@ -154,6 +154,14 @@ class Work:
         self.store.add_step(step)
         self.say(self.record, "step", attempt=self.attempt, index=step.index, name=name)
         self._steps += 1
+
+    @property
+    def seconds_left(self) -> int:
+        """To the deadline: no engine runs longer. ProtocolError where nothing is left."""
+        left = self.plan.deadline - self.now()
+        if left <= 0:
+            raise ProtocolError("the deadline has passed", code="job.deadline")
+        return left
 
     @property
     def started(self) -> bool:

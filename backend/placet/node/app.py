@@ -18,12 +18,12 @@ from placet.core.errors import ChainError, DeploymentError
 from placet.jobs import asset_view as asset_view
 from placet.jobs import match as match
 from placet.jobs.certificates import tls_key
-from placet.jobs.desk import Desk
+from placet.jobs.desk import Desk, EngineRoom
 from placet.jobs.runner import Runner
 from placet.node import consents_api, jobs_api, problems, public_api, relay, uses
 from placet.node.config import NodeSettings
 from placet.node.limits import RequestLimits
-from placet.node.peers import PeerLink, PeerServer, context
+from placet.node.peers import PeerLink, PeerServer, context, private_key
 from placet.node.problems import Problem
 from placet.node.service import Node, open_node
 from placet.vault.config import read_passphrase
@@ -97,6 +97,13 @@ async def _jobs(app: FastAPI, node: Node) -> AsyncIterator[None]:
     folder = node.settings.folder / "keys"
     passphrase = read_passphrase(node.settings.path(node.settings.passphrase_file))
     certificate = (folder / "tls.crt").read_text()
+    room = EngineRoom(
+        host=node.settings.engine_host,
+        ports=node.settings.engine_ports,
+        key=private_key(folder, passphrase),
+        scratch=node.settings.folder / "engine",
+    )
+    room.clear()
     outward = context(folder, passphrase, node.trust, server=False)
     runner = Runner(
         Desk(
@@ -113,6 +120,7 @@ async def _jobs(app: FastAPI, node: Node) -> AsyncIterator[None]:
             trust=node.trust,
             deployment=node.deployment,
             peers=PeerLink(outward),
+            room=room,
             scope=node.scopes.of,
             recipes=node.settings.policy.recipes,
             purposes=node.settings.policy.purposes,

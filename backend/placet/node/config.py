@@ -67,6 +67,8 @@ class NodeSettings(BaseSettings):
     api_port: Port = 8601
     peer_host: str = "127.0.0.1"
     peer_port: Port = 8602
+    engine_host: str = "127.0.0.1"
+    engine_ports: tuple[Port, Port] = (0, 0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     public_url: Url = "http://127.0.0.1:8601"
     chain_url: Url

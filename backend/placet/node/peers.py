@@ -18,6 +18,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from pydantic import AfterValidator, Field
 
 from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, unforeseen
@@ -63,6 +64,15 @@ def context(folder: Path, passphrase: str, trust: TrustList, *, server: bool) ->
         tls_key(institution.certificate)
         made.load_verify_locations(cadata=institution.certificate)
     return made
+
+
+def private_key(folder: Path, passphrase: str) -> bytes:
+    """Our TLS key in PEM, unencrypted, for the engine's process. ConfigError if it can't be read."""
+    try:
+        key = load_pem_private_key((folder / "tls.key").read_bytes(), passphrase.encode())
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError("the TLS key can't be read", found=type(error).__name__, remedy="placet doctor") from None
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _peer_key(writer: asyncio.StreamWriter) -> bytes:

@@ -1,0 +1,97 @@
+"""Brings the distributed engine to a recipe: who listens where, under the plan's certificates, in a private folder.
+
+The engine has a link of its own. What the trail holds of it is how it began (protocol, addresses, inputs) and what came
+out; its messages are not signed one by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import cast
+from urllib.parse import urlsplit
+
+from placet.core.errors import PeerError, ProtocolError
+from placet.core.hashing import canonical
+from placet.jobs.certificates import tls_key
+from placet.jobs.work import Stage, Work, name_of
+from placet.protocols import spu
+from placet.protocols.spu import Member, Network, free_port
+from placet.protocols.spu.task import PsiProtocol
+
+ADDRESS, ROWS = "spu.address", "spu.rows"
+MAX_ROWS = 1_000_000
+
+
+def engine_of(engine: str) -> str:
+    """A plan's engine as the trail names it: with its version where it is a package of its own."""
+    return f"spu {version('spu')}" if engine == "spu" else engine
+
+
+async def meet(work: Work, step: Stage, parties: Sequence[int], label: bytes) -> Network:
+    """Choose a port, tell it to the other parties over the signed link, and take theirs; `parties` in the plan's order.
+
+    Each is known by the certificate whose key the plan names. `label` tells this run from others of the attempt.
+    """
+    room = work.desk.room
+    port = free_port(room.host, *room.ports)
+    told = {work.party: port}
+    others = [party for party in parties if party != work.party]
+    for party in others:
+        await step.send(name_of(party), ADDRESS, canonical({"port": port}))
+    for party in others:
+        told[party] = _number(await step.receive(name_of(party), ADDRESS, limit=64), "port", party, 1, 65_535)
+    return Network(
+        members=tuple(_member(work, party, told[party]) for party in parties),
+        me=parties.index(work.party),
+        context=work.record.job + work.attempt.to_bytes(4, "big") + label,
+        key=room.key,
+    )
+
+
+async def intersect(
+    work: Work,
+    step: Stage,
+    peer: int,
+    identifiers: Sequence[bytes],
+    protocol: str,
+    receiver: int | None,
+    label: bytes,
+) -> Sequence[int]:
+    """PSI with one peer: the places of the matches among `identifiers`; none for who does not receive (`receiver` is a
+    party, None for both). Each side's number of rows is told first; where one has none, nothing runs."""
+    await step.send(name_of(peer), ROWS, canonical({"count": len(identifiers)}))
+    theirs = _number(await step.receive(name_of(peer), ROWS, limit=64), "count", peer, 0, MAX_ROWS)
+    if not identifiers or not theirs:
+        return ()
+    parties = sorted((work.party, peer))
+    network = await meet(work, step, parties, label)
+    found = await spu.intersect(
+        network,
+        identifiers,
+        cast(PsiProtocol, protocol),
+        receiver=None if receiver is None else parties.index(receiver),
+        scratch=work.desk.room.scratch,
+        seconds=work.seconds_left,
+    )
+    return () if found.rows is None else [int(row) for row in found.rows]
+
+
+def _number(raw: bytes, name: str, party: int, least: int, most: int) -> int:
+    try:
+        number = json.loads(raw)[name]
+    except (ValueError, KeyError, TypeError):
+        number = None
+    if type(number) is not int or not least <= number <= most:
+        raise ProtocolError(f"{name_of(party)} told no {name}", expected=f"{least} to {most}")
+    return number
+
+
+def _member(work: Work, party: int, port: int) -> Member:
+    planned = work.plan.parties[party]
+    peer = work.desk.trust.institution(planned.signer)
+    if tls_key(peer.certificate) != planned.tls_key:
+        raise PeerError("the party's certificate is not the plan's", found=name_of(party), code="peer.wrong-party")
+    host = work.desk.room.host if party == work.party else urlsplit(peer.peer).hostname or ""
+    return Member(name=name_of(party), host=host, port=port, certificate=peer.certificate)

@@ -1,0 +1,131 @@
+"""Jobs on the distributed engine between real processes: under the same plan, warrant, trail, seal and audit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from live import PROVIDERS, Town
+from placet.core.errors import PlanError
+from placet.core.evidence import SignedEvidence
+from placet.core.values import parse
+from placet.jobs.levels import check
+from placet.protocols.spu import extra
+
+EDGES = [0, 1, 500_000, 5_000_000]
+LEVELS = {
+    "identifier": "customer",
+    "value": "balance",
+    "edges": [str(edge) for edge in EDGES],
+    "bound": "5000000",
+    "protocol": "aby3",
+}
+
+
+@pytest.fixture(scope="module")
+def _installed() -> None:
+    try:
+        extra.require()
+    except Exception as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def ladder(_installed: None, town: Town) -> Town:
+    """The town under offers that allow levels and no totals, and matching at north."""
+    return town.offering("asset-view", "level", "PSI,MPC", PROVIDERS)
+
+
+@pytest.fixture(scope="module")
+def market(_installed: None, town: Town) -> Town:
+    return town.offering("match", "matches", "PSI", ["north"])
+
+
+def steps(town: Town, who: str, job: str) -> list[Any]:
+    raw = town.ask(who, f"/v1/jobs/{job}/trail").content
+    return list(parse(SignedEvidence, raw, limit=1 << 24).evidence.steps)
+
+
+def nothing_left(town: Town) -> None:
+    for member in town.made.members.values():
+        assert list((member.folder / "engine").iterdir()) == []
+
+
+@pytest.mark.parametrize("protocol", ["ecdh", "kkrt", "rr22"])
+def test_exactly_the_consenting_customers_match(market: Town, protocol: str) -> None:
+    made = market.made
+    provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}
+    parameters = {"identifier": "customer", "psi": protocol, "receiver": "both" if protocol == "kkrt" else "provider"}
+    job, found = market.result(recipe="match", engine="spu", parameters=parameters, providers=[provider])
+    consenting = {g.subject for g in market.given if not g.ended}
+    assert [row["customer"] for row in found["rows"]] == [c for c in market.customers if c in consenting] != []
+    report = market.audited(job)
+    assert report["verdict"] == "intact"
+    assert any(note.startswith("disclosed-in-protocol: ") for note in report["notes"])
+    for who in ("north", "consumer"):
+        start = next(step for step in steps(market, who, job) if step.name == "psi-start")
+        assert start.protocol == f"psi.{protocol}/1"
+        assert str(start.parameters["engine"]).startswith("spu ")
+    nothing_left(market)
+
+
+def test_levels_and_nothing_else(ladder: Town) -> None:
+    """The consumer gets each customer's band; no party ever holds a total, and the trail says what ran."""
+    totals = ladder.expected()
+    job, found = ladder.result(engine="spu", parameters=LEVELS)
+    bands = {customer: str(sum(total >= edge for edge in EDGES)) for customer, total in totals.items()}
+    assert {row["customer"]: row["level"] for row in found["rows"]} == bands
+    assert len(set(bands.values())) > 2
+    assert all(set(row) == {"customer", "level"} for row in found["rows"])
+    assert ladder.audited(job)["verdict"] == "intact"
+    for who in PROVIDERS:
+        names = [step.name for step in steps(ladder, who, job)]
+        assert names == ["open-accounts", "psi-place", "levels-start", "levels", "mask-output"]
+        start = next(step for step in steps(ladder, who, job) if step.name == "levels-start")
+        assert start.parameters["protocol"] == "aby3"
+        assert start.parameters["engine"].startswith("spu ")
+        assert {exchange.tag for exchange in start.sent} == {"spu.address"}
+    nothing_left(ladder)
+    told = json.dumps(found)
+    assert not any(str(total) in told for total in totals.values() if abs(total) > 1000)
+
+
+def test_two_providers_compute_by_cheetah(ladder: Town) -> None:
+    made = ladder.made
+    providers = [
+        {"address": made.members[k].address, "offer": made.offers[k], "reward": "5"} for k in ("north", "south")
+    ]
+    _, found = ladder.result(engine="spu", parameters=LEVELS | {"protocol": "cheetah"}, providers=providers)
+    totals = ladder.expected(("north", "south"))
+    assert {row["customer"]: int(row["level"]) for row in found["rows"]} == {
+        customer: sum(total >= edge for edge in EDGES) for customer, total in totals.items()
+    }
+
+
+def test_an_offer_for_levels_gives_no_totals(ladder: Town) -> None:
+    answer = ladder.ask("consumer", "/v1/jobs", method="POST", body=ladder.made.request())
+    assert answer.json()["code"] == "consent.output"
+
+
+def test_an_offer_for_totals_gives_no_levels(_installed: None, town: Town) -> None:
+    wanted = town.made.request(engine="spu", parameters=LEVELS)
+    assert town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
+
+
+@pytest.mark.parametrize(
+    ("changes", "engine", "providers", "words"),
+    [
+        ({}, "embedded", 3, "comparisons"),
+        ({"protocol": "semi2k"}, "spu", 3, "SEMI2K|semi2k"),
+        ({"protocol": "cheetah"}, "spu", 3, "another protocol"),
+        ({"protocol": "aby3"}, "spu", 4, "number of parties"),
+        ({"edges": ["5", "1"]}, "spu", 3, "no levels"),
+        ({"edges": ["a"]}, "spu", 3, "no levels"),
+        ({"bound": str(2**99)}, "spu", 3, "overflow"),
+    ],
+)
+def test_plans_for_levels_that_are_refused(changes: dict[str, Any], engine: str, providers: int, words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        check({**LEVELS, **changes}, engine, providers, 1000)
