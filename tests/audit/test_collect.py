@@ -294,6 +294,17 @@ def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], st
     )
 
 
+def test_evidence_may_be_elsewhere(endpoint: tuple[type[Endpoint], str]) -> None:
+    world, (handler, url) = World(), endpoint
+    chain, (first, second, third, _) = cast(Chain, Replay(world)), world.trust.institutions
+    fetch = fetcher(chain, key("auditor"), {first.address: url, second.address: b"from a file"})
+    assert fetch(first, world.job) == b"evidence"
+    assert handler.seen is not None and handler.seen[0] == f"/base/v1/jobs/{to_hex(world.job)}/trail"
+    assert fetch(second, world.job) == b"from a file"
+    with pytest.raises(PeerError):
+        fetch(third, world.job)
+
+
 @pytest.mark.parametrize("status", [302, 401, 404, 500])
 def test_any_other_answer_is_none(endpoint: tuple[type[Endpoint], str], status: int) -> None:
     world, (handler, url) = World(), endpoint

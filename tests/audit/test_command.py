@@ -1,4 +1,4 @@
-"""`placet audit` over saved bundles: the exit code, and on whose word it stands."""
+"""`placet audit`: the exit code, on whose word it stands, and evidence from other places than the trust list's."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from simulator import World
+from test_collect import Replay
 from typer.testing import CliRunner
 
 from placet.audit.outcome import Basis
 from placet.cli.main import app
+from placet.core.hashing import canonical
+from placet.core.values import to_hex
 
 TRUST = ("--trust", "trust.json")
 DEPLOYMENT = ("--deployment", "deployment.json")
@@ -55,3 +58,53 @@ def test_a_tampered_bundle_stays_tampered_by_its_own_word(folder: Path) -> None:
     bundle["evidence"][0]["evidence"]["evidence"]["steps"][0]["parameters"] = {"rows": "all"}
     (folder / "bundle.json").write_text(json.dumps(bundle))
     assert audit()[0] == audit(*DEPLOYMENT, *TRUST)[0] == 3
+
+
+@pytest.fixture
+def live(folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A chain that holds the job, and no party that answers: their evidence is in files."""
+    world = World()
+    monkeypatch.setattr("placet.chain.client.Chain", lambda url, deployment: Replay(world))
+    (folder / "trust.json").write_text(world.trust.model_dump_json())
+    for party in range(4):
+        evidence = world.sign_evidence(world.evidence(party))
+        (folder / f"{party}.json").write_bytes(canonical(evidence.to_json()))
+    return world
+
+
+def audit_live(world: World, *evidence: str) -> Any:
+    places = [word for place in evidence for word in ("--evidence", place)]
+    words = ["audit", to_hex(world.job), "--url", "http://127.0.0.1:1", *DEPLOYMENT, *TRUST, "--json", *places]
+    return CliRunner().invoke(app, words)
+
+
+def of(world: World, party: int, place: str) -> str:
+    return f"{to_hex(world.signers[party].address)}={place}"
+
+
+def test_evidence_comes_from_where_the_auditor_says(live: World) -> None:
+    files = [of(live, party, f"{party}.json") for party in range(4)]
+    whole = audit_live(live, *files)
+    assert whole.exit_code == 0, whole.output
+    report = json.loads(whole.stdout)
+    assert (report["verdict"], report["basis"]) == ("intact", "live-chain")
+    for places in (
+        files[:3],
+        [*files[:3], of(live, 3, "http://127.0.0.1:1/closed")],
+        [*files[:3], of(live, 3, "2.json")],
+    ):
+        assert audit_live(live, *places).exit_code == 5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["nonsense", "0x12=0.json", "0x" + "ab" * 20 + "=0.json", "{0}=", "{0}=absent.json", "{0}=0.json {0}=1.json"],
+)
+def test_a_wrong_place_is_refused_before_anything_is_asked(live: World, wrong: str) -> None:
+    answer = audit_live(live, *wrong.format(to_hex(live.signers[0].address)).split())
+    assert (answer.exit_code, answer.stdout) == (1, "")
+
+
+def test_a_bundle_takes_no_evidence_from_elsewhere(folder: Path) -> None:
+    answer = CliRunner().invoke(app, ["audit", "--bundle", "bundle.json", "--evidence", "0x00=x"])
+    assert answer.exit_code == 2

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -255,8 +256,9 @@ def test_after_a_reorganisation_the_same_transactions_are_sent_again(world, monk
     assert all(isinstance(sender.outcome(f"{number}"), Mined) for number in range(3))
 
 
-def test_a_nonce_that_somebody_else_used_up_costs_no_intent(world) -> None:
+def test_a_nonce_that_somebody_else_used_up_costs_no_intent(world, monkeypatch) -> None:
     """The same key in another tool: against the rules, but nothing is lost or doubled."""
+    monkeypatch.setattr(module, "LOST_SECONDS", 0.0)
     sender, dataset = world.sender(), world.dataset(budget=10)
     world.automine(False)
     sender.submit("one", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
@@ -268,6 +270,24 @@ def test_a_nonce_that_somebody_else_used_up_costs_no_intent(world) -> None:
     world.automine(True)
     world.local.rpc("eth_sendTransaction", {"from": "0x" + world.key.address.hex(), "to": "0x" + "11" * 20})
     drain(sender)
+    assert isinstance(sender.outcome("one"), Mined)
+    assert spent(world, dataset) == [0]
+
+
+def test_a_receipt_that_comes_late_is_waited_for(world, monkeypatch) -> None:
+    """An endpoint of several machines: one counts the transaction, another does not show its receipt yet."""
+    clock = [1000.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    sender, dataset = world.sender(), world.dataset(budget=10)
+    sender.submit("one", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
+    sender.step()
+    batch = sender._chain.rpc.batch
+    sender._chain.rpc.batch = lambda method, asked: [None for _ in asked]
+    for _ in range(20):
+        assert sender.step()
+        clock[0] += module.LOST_SECONDS / 21
+    sender._chain.rpc.batch = batch
+    sender.step()
     assert isinstance(sender.outcome("one"), Mined)
     assert spent(world, dataset) == [0]
 

@@ -17,15 +17,19 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from placet.chain.calls import Calls
 from placet.chain.local import free_port
 from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
 from placet.node import relay
 from placet.node.config import NodeSettings
+from placet.node.consents import find
 from placet.node.state import batches, consents
 
 from .conftest import Owner, Running, World, node_at
+
+NO_GRANT = (bytes(20), bytes(32), 0, 0, 0, 0, bytes(32))
 
 
 def _leaves(node: Running) -> list[bytes]:
@@ -57,6 +61,26 @@ async def test_a_batch_holds_no_more_than_allowed(world: World, tmp_path: Path) 
         await node.turn(2)
         assert len(node.node.index.batches(offer.id)) == 2
         assert len(set(_leaves(node))) == 3
+
+
+async def test_a_proof_that_the_contract_refused_is_tried_again(
+    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer, _ = node.offer()
+    consent = from_hex(await node.give(owner, offer))
+    assert relay.form_batches(node.node) == 1
+    path = f"/v1/consents/{to_hex(consent)}/withdrawal"
+    assert (await node.client.post(path, json=owner.withdrawal(to_hex(consent)))).status_code == 202
+    await asyncio.to_thread(node.settle)
+    with monkeypatch.context() as wrong:
+        wrong.setattr(Calls, "prove", lambda calls, *place: Calls.revoke(calls, NO_GRANT, bytes(32)))
+        await node.turn(2)
+    await node.turn(2)
+    assert (node.world.chain.offer(offer.id).epoch, find(node.node, consent)["attempts"]) == (0, 1)
+    with node.node.engine.begin() as connection:
+        connection.execute(sa.update(consents).values(retry_at=0))
+    await node.turn(2)
+    assert node.world.chain.offer(offer.id).epoch == 1
 
 
 @pytest.mark.parametrize("place", ["note_batch", "submit", "outcome"])

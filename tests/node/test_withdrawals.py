@@ -118,6 +118,25 @@ async def test_invented_withdrawals_cannot_starve_real_ones(world: World, owner:
         assert (await _withdraw(node, owner, consent)).status_code == 202
 
 
+@pytest.mark.parametrize("loss", ["missing", "damaged"])
+async def test_a_lost_scope_stops_no_withdrawal_that_comes_with_its_consent(
+    node: Running, owner: Owner, loss: str
+) -> None:
+    offer, scope = node.offer()
+    submission = owner.submission(await node.draft(owner, offer))
+    consent = (await node.client.post("/v1/consents", json=submission)).json()["id"]
+    await node.turn()
+    file = node.settings.path(node.settings.scopes) / f"{scope.hash.hex()}.json"
+    _ = file.unlink() if loss == "missing" else file.write_text("{")
+    assert (await _withdraw(node, owner, consent)).status_code in (404, 422)
+    another = submission["consent"] | {"uses": 9}
+    assert (await _withdraw(node, owner, consent, consent=another)).json()["code"] == "input"
+    assert (await _withdraw(node, owner, consent, consent=submission["consent"])).status_code == 202
+    await node.turn()
+    assert node.world.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
+    assert node.world.chain.offer(offer.id).epoch == 1
+
+
 async def test_a_withdrawal_that_a_contract_refused_is_tried_again(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
     yes, no = "0x631626ba7e60e01b60005260206000f3", "0x60006000fd"

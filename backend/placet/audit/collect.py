@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -86,11 +87,17 @@ def facts(chain: Chain, job: bytes, plan: Plan | None) -> ChainFacts:
     return _Reader(chain, job).facts(plan)
 
 
-def fetcher(chain: Chain, key: Key) -> Fetch:
-    """GET {api}/v1/jobs/{job}/trail, signed with the auditor's key; bounded in time and size, no redirects."""
+def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | bytes] = MappingProxyType({})) -> Fetch:
+    """GET {api}/v1/jobs/{job}/trail, signed with the auditor's key; bounded in time and size, no redirects.
+
+    `elsewhere`, by institution: another URL than the trust list's `api`, or what its endpoint answered somebody.
+    """
 
     def fetch(institution: Institution, job: bytes) -> bytes:
-        url = f"{institution.api.rstrip('/')}/v1/jobs/{to_hex(job)}/trail"
+        place = elsewhere.get(institution.address, institution.api)
+        if isinstance(place, bytes):
+            return place
+        url = f"{place.rstrip('/')}/v1/jobs/{to_hex(job)}/trail"
         path, nonce, expiry = urlsplit(url).path, secrets.token_bytes(32), chain.now() + LIFETIME
         digest = chain.deployment.consents.digest(request_hash("GET", path, b"", nonce, expiry))
         credential = Credential(signer=key.address, nonce=nonce, expiry=expiry, signature=key.sign(digest))

@@ -36,8 +36,9 @@ IN_FLIGHT = 64
 MAX_FEE = 2_000 * 10**9
 """Wei a unit of gas that are never exceeded, whatever an endpoint says."""
 REPLACEMENTS = 12
-LOST_AFTER = 5
-"""How often a nonce must be seen used up by a stranger before the intent is signed anew."""
+LOST_AFTER, LOST_SECONDS = 5, 30.0
+"""How often, and for how long, a nonce must be seen used up by a stranger before the intent is signed anew: an endpoint
+of several machines may count a transaction some time before it shows the receipt."""
 MARGIN = 150_000
 """Gas on top of a quarter more than estimated: a release key that turns out to be the last one pays everybody."""
 STARVED = 2
@@ -62,7 +63,7 @@ class Sender:
         self._stepping = threading.Lock()
         self._sent_at: dict[bytes, float] = {}
         self._heard: dict[bytes, tuple[float, bytes]] = {}
-        self._lost: dict[int, int] = {}
+        self._lost: dict[int, tuple[int, float]] = {}
         self._starved: dict[int, int] = {}
         self._complaint = ""
         self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
@@ -215,8 +216,9 @@ class Sender:
         for place, intent in enumerate(missing):
             newest = intent.signed[-1]
             if newest.nonce < used:
-                self._lost[intent.number] = self._lost.get(intent.number, 0) + 1
-                if self._lost[intent.number] >= LOST_AFTER:
+                looks, since = self._lost.get(intent.number, (0, time.monotonic()))
+                self._lost[intent.number] = (looks + 1, since)
+                if looks + 1 >= LOST_AFTER and time.monotonic() - since >= LOST_SECONDS:
                     _log.warning("%s: its nonce was used by another transaction; signing it anew", intent.name)
                     self._outbox.requeue(intent)
                     del self._lost[intent.number]

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read, read_deployment, read_id, read_trust, replace
+from placet.cli.inputs import (
+    AsJson,
+    PassphraseFile,
+    passphrase,
+    read,
+    read_address,
+    read_deployment,
+    read_id,
+    read_trust,
+    replace,
+)
 from placet.cli.output import emit, say
 from placet.core.errors import DeploymentError, InputError
 
@@ -15,6 +25,7 @@ if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
     from placet.audit.outcome import Basis
     from placet.core.signatures import Key, Verifiers
+    from placet.core.trust import TrustList
 
 MAX_BUNDLE = 1 << 30
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
@@ -31,6 +42,14 @@ def audit(
     ] = None,
     trust: Annotated[Path | None, typer.Option(envvar="PLACET_TRUST", help="Your own copy of the trust list.")] = None,
     key: Annotated[Path | None, typer.Option(help="Keystore of an auditor whom the trust lists name.")] = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS=URL|FILE",
+            help="Where a party's evidence is, if not at the trust list's URL: another API, or a file that holds what "
+            "its GET /v1/jobs/{job}/trail answered. Repeatable.",
+        ),
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Keep the bundle in this file.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
     passphrase_file: PassphraseFile = None,
@@ -40,11 +59,13 @@ def audit(
     if (job is None) == (bundle is None):
         raise typer.BadParameter("give a job's id, or --bundle FILE")
     if bundle is not None:
+        if evidence:
+            raise typer.BadParameter("--evidence is for a live audit: a bundle brings its own")
         found, verifiers, basis = _saved(bundle, url, deployment, trust)
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
-        found, verifiers, basis = _live(read_id(job), url, deployment, trust, key, passphrase_file)
+        found, verifiers, basis = _live(read_id(job), url, deployment, trust, key, passphrase_file, evidence or [])
     if save is not None:
         replace(save, found.model_dump_json().encode())
     from placet.audit import report as drawn
@@ -63,15 +84,41 @@ def audit(
 
 
 def _live(
-    job: bytes, url: str, deployment: Path, trust: Path, key: Path | None, passphrase_file: Path | None
+    job: bytes,
+    url: str,
+    deployment: Path,
+    trust: Path,
+    key: Path | None,
+    passphrase_file: Path | None,
+    evidence: list[str],
 ) -> tuple[Bundle, Verifiers, Basis]:
     from placet.audit.collect import collect, fetcher
     from placet.audit.outcome import Basis
     from placet.chain.client import Chain
 
+    listed = read_trust(trust)
+    elsewhere = _elsewhere(evidence, listed)
     signer = _auditor(key, passphrase_file)
     chain = Chain(url, read_deployment(deployment))
-    return collect(chain, read_trust(trust), job, fetcher(chain, signer)), chain.verifiers, Basis.LIVE_CHAIN
+    found = collect(chain, listed, job, fetcher(chain, signer, elsewhere))
+    return found, chain.verifiers, Basis.LIVE_CHAIN
+
+
+def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | bytes]:
+    """URLs and files' contents by institution. InputError for what is neither, twice, or no institution's."""
+    from placet.core.evidence import MAX_EVIDENCE
+
+    found: dict[bytes, str | bytes] = {}
+    for one in given:
+        address, equals, place = one.partition("=")
+        if not equals or not place:
+            raise InputError("not a place of evidence", expected="ADDRESS=URL or ADDRESS=FILE", found=one[:100])
+        whose = trust.institution(read_address(address)).address
+        if whose in found:
+            raise InputError("two places for one party's evidence", found=address)
+        web = place.startswith(("http://", "https://"))
+        found[whose] = place if web else read(Path(place), "evidence", limit=MAX_EVIDENCE)
+    return found
 
 
 def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:

@@ -200,14 +200,17 @@ def _prove(node: Node) -> None:
         if made.provider != node.address or not unproven:
             continue
         for start in range(0, len(unproven), 500):
-            asked = sa.select(consents.c.id, batches.c.root, batches.c.leaves).join_from(consents, batches)
-            part = asked.where(consents.c.id.in_(unproven[start : start + 500]), batches.c.state == "anchored")
+            columns = (consents.c.id, consents.c.attempts, consents.c.retry_at, batches.c.root, batches.c.leaves)
+            due = consents.c.id.in_(unproven[start : start + 500]) & (consents.c.retry_at <= now())
+            part = sa.select(*columns).join_from(consents, batches).where(due, batches.c.state == "anchored")
             with reading(node.engine) as connection:
-                rows = connection.execute(part).all()
-            for consent, root, leaves in rows:
-                proof = held.proof_of(bytes(leaves), bytes(consent))
-                call = node.calls.prove(bytes(consent), offer, bytes(root), proof)
-                node.sender.submit(f"prove:{bytes(consent).hex()}", call, node.keys.recorder.address)
+                rows = connection.execute(part).mappings().all()
+            for row in rows:
+                consent, root = bytes(row["id"]), bytes(row["root"])
+                call = node.calls.prove(consent, offer, root, held.proof_of(bytes(row["leaves"]), consent))
+                outcome = _push(node, consents, row, f"prove:{consent.hex()}", call)
+                if isinstance(outcome, Reverted):
+                    _retry(node, consents, consents.c.id == consent, row, outcome)
 
 
 def _push(node: Node, table: sa.Table, row: sa.RowMapping, name: str, call: Call) -> Mined | Reverted | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from placet.core.consent import Consent, withdrawal_hash, withdrawal_typed_data
-from placet.core.errors import InputError, NotFoundError
+from placet.core.errors import InputError, NotFoundError, PlacetError
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Verifiers
 from placet.core.values import ZERO32, to_hex
@@ -101,7 +101,11 @@ def _own(node: Node, identity: bytes) -> sa.RowMapping | None:
 
 def _consent(node: Node, identity: bytes, row: sa.RowMapping | None, given: models.Withdrawal) -> Consent:
     if row is not None:
-        return held.full(node, row)
+        try:
+            return held.full(node, row)
+        except PlacetError:  # its scope document is lost or damaged
+            if given.consent is None:
+                raise
     if given.consent is None:
         raise NotFoundError(
             "this node does not know the consent",
