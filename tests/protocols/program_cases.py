@@ -36,9 +36,22 @@ class Case:
     brought: tuple[Integers, ...]
     expected: list[Any]
 
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in tests/vectors/programs.json: numbers as decimal strings."""
+        return {
+            "name": self.name,
+            "program": self.program.to_json(),
+            "brought": [_strings(array.tolist()) for array in self.brought],
+            "result": _strings(self.expected),
+        }
+
     def holds(self, result: Integers) -> None:
         assert result.shape == self.program.output_shape(self.size)
         assert [int(value) for value in result.reshape(-1)] == list(np.array(self.expected, dtype=object).reshape(-1))
+
+
+def _strings(value: Any) -> Any:
+    return [_strings(part) for part in value] if isinstance(value, list) else str(value)
 
 
 def rows_of(name: str, program: dict[str, Any], rows: list[list[int]], expected: list[int]) -> Case:

@@ -63,6 +63,11 @@ def test_every_engine_gives_what_was_worked_out(name: str, case: Case, tmp_path:
     case.holds(engine.compute(case, tmp_path))
 
 
+def test_the_vectors_hold_the_cases() -> None:
+    vectors = json.loads((Path(__file__).parents[1] / "vectors" / "programs.json").read_text(encoding="utf-8"))
+    assert vectors["cases"] == [case.to_json() for case in CASES]
+
+
 def test_every_program_runs_on_every_engine_or_is_refused() -> None:
     for name in ENGINES:
         assert {case.program.program for engine, case in RUNS if engine == name} == set(NAMES)

@@ -30,6 +30,8 @@ def clean(value: object) -> str:
     text = str(value)
     if len(text) > MAX_LENGTH:
         raise ValueError("too long")
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     marked = [(character, unicodedata.category(character)) for character in text]
     if any(kind in ("Cn", "Cs", "Co") or (kind == "Cc" and not c.isspace()) for c, kind in marked):
         raise ValueError("not text")

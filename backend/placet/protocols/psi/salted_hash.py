@@ -1,8 +1,8 @@
 """PSI by salted hashes: fast, simple, and weak. Each receiver can try guesses against the other side's whole list.
 
 Who receives a list of hashes and knows the salt can hash any identifier it can think of and look it up. Phone numbers,
-identity numbers, e-mail addresses, names and registration numbers can all be thought of: eleven-digit numbers are
-hashed through in minutes on one machine. So take it that **a receiver learns the sender's complete list**, not only
+identity numbers, e-mail addresses, names and registration numbers can all be thought of: all eleven-digit numbers are
+hashed in minutes on one graphics card. So take it that **a receiver learns the sender's complete list**, not only
 what both have; the salt only keeps hashes of different attempts apart, and from those who never saw it. ECDH PSI
 (`ecdh`) lets nobody try anything alone, at some 100 µs an identifier. This protocol is for identifiers with 128 bits of
 entropy, such as random customer keys, and for partners who may see each other's lists; it runs only where every offer's
