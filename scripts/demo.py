@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from consortium import Consortium, consortium
-from demo_attacks import ATTACKS, Scene
+from consortium import Consortium, Member, consortium, wait
+from demo_attacks import ATTACKS, Scene, met
 
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
@@ -74,14 +74,14 @@ async def consents(made: Consortium, balances: dict[str, dict[str, int]], willin
     return len(given)
 
 
-def anchored(made: Consortium) -> None:
-    """Wait until every relay has anchored what it took on."""
-    for member in made.members.values():
-        for _ in range(600):
-            listed = member.get("/v1/consents")["consents"]
-            if all(consent["status"] == "given" for consent in listed):
-                break
-            time.sleep(0.1)
+def anchored(made: Consortium, number: int) -> None:
+    """Wait until the providers' relays have anchored all consents; RuntimeError if they do not."""
+    providers = [member for key, member in made.members.items() if key != "consumer"]
+    wait(lambda: sum(map(_given, providers)) == number, "anchoring of every consent")
+
+
+def _given(member: Member) -> int:
+    return sum(consent["status"] == "given" for consent in member.get("/v1/consents")["consents"])
 
 
 def main() -> int:
@@ -101,7 +101,7 @@ def main() -> int:
         teller.part("start")
         scene = Scene(made, balances, customers)
         number = asyncio.run(consents(made, balances, willing, scene))
-        anchored(made)
+        anchored(made, number)
         teller.say(f"{len(willing)} customers gave {number} consents; their relays anchored them in batches")
         teller.part("consents")
         time.sleep(2.5)
@@ -119,10 +119,10 @@ def main() -> int:
         teller.say(f"audit: {verdict}; report in {report}")
         teller.part("audit")
         refused = 0
-        for name, attack in ATTACKS.items():
-            why = attack(scene)
-            refused += why is not None
-            teller.say(f"attack: {name}: {'refused (' + why + ')' if why else 'NOT REFUSED'}")
+        for name, (attack, refusal) in ATTACKS.items():
+            found = met(attack, scene)
+            refused += found == refusal
+            teller.say(f"attack: {name}: " + (f"refused ({found})" if found == refusal else f"NOT REFUSED ({found})"))
         teller.part("attacks")
     summary = {
         "job": job,
