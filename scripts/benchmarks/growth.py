@@ -1,4 +1,4 @@
-"""What a job costs as its rows grow: time, memory, gas, evidence bytes, from 1 k to 1 M. Takes --n (one size), --engine.
+"""What a job costs as its rows grow, from 1 k to 1 M: time, memory, gas, evidence. Takes --n (one size), --engine.
 
 Gas is of every transaction from the opening to the payment, of both institutions together.
 """
