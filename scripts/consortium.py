@@ -150,7 +150,7 @@ class Consortium:
         return str(consumer.get(f"/v1/jobs/{job}")["ended"])
 
 
-def wait(ready: Any, what: str, log: Path | None = None, seconds: float = 60) -> None:
+def wait(ready: Any, what: str, log: Path | None = None, seconds: float = 180) -> None:
     """Until `ready` says yes; RuntimeError with the log after `seconds`."""
     end = time.monotonic() + seconds
     while not ready():
