@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.core.errors import DataError, InputError, LimitError, PlanError
+from placet.core.errors import ConfigError, DataError, InputError, LimitError, PlanError
 from placet.core.hashing import canonical
 from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, MAX_BOUND, Magnitudes, Numbers, Ring, fixed
 from placet.protocols.mpc.programs import (
@@ -30,7 +30,7 @@ from placet.protocols.mpc.programs import (
     WeightedSum,
     parse_program,
 )  # fmt: skip
-from placet.protocols.spu import Member, Network, evaluate
+from placet.protocols.spu import Member, Network, evaluate, extra
 
 from .program_cases import BY_NAME, CASES, Case
 from .program_engines import ENGINES, RUNS
@@ -53,8 +53,10 @@ def test_the_reference_gives_what_was_worked_out(name: str) -> None:
 @pytest.mark.parametrize(("name", "case"), [pytest.param(*run, id=f"{run[0]}: {run[1].name}") for run in RUNS])
 def test_every_engine_gives_what_was_worked_out(name: str, case: Case, tmp_path: Path) -> None:
     if name != "embedded":
-        for package in ("spu", "jax"):
-            pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[spu]'")
+        try:
+            extra.require()
+        except ConfigError as error:
+            pytest.skip(str(error))
     engine = ENGINES[name]
     if not engine.offers(case):
         with pytest.raises(PlanError, match=engine.refusal):
