@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from benchmarks._contracts import EDITS, edit, synthetic
 from benchmarks._documents import FORMATS, Item, make, numbered
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from placet.protocols.enclave.comparison import Comparison, compare
@@ -87,6 +87,7 @@ def test_every_clause_of_both_sides_is_told_once(one: list[Item], other: list[It
 
 
 @calm
+@example([Item(0, False, "Zthe the the a U.S..")], [Item(0, False, "Z(a) U.S..")])
 @given(documents, documents)
 def test_segments_hold_both_texts(one: list[Item], other: list[Item]) -> None:
     found = of(plain(one), plain(other))

@@ -150,17 +150,20 @@ def _joined(side: Sequence[Clause], places: Sequence[int], *, numbers: bool) -> 
 
 
 def _segments(old: str, new: str, blocks: Sequence[Block], starts: Sequence[Sequence[int]]) -> Iterator[Segment]:
-    at = 0
+    at, space = 0, ""
     end = (len(starts[0]) - 1, len(starts[1]) - 1)
     for i, i2, j, j2 in [*blocks, (end[0], end[0], end[1], end[1])]:
-        same = new[starts[1][at] : starts[1][j]]
+        same, space = space + new[starts[1][at] : starts[1][j]], ""
         if same:
             yield Segment(change="same", text=same)
         if i2 > i:
             apart = " " if same and not same.endswith(" ") and old[starts[0][i] - 1] == " " else ""
             yield Segment(change="removed", text=apart + old[starts[0][i] : starts[0][i2]])
         if j2 > j:
-            yield Segment(change="added", text=new[starts[1][j] : starts[1][j2]])
+            added = new[starts[1][j] : starts[1][j2]]
+            if i2 == i and same and not same.endswith(" ") and old[starts[0][i] - 1] == " " and added.endswith(" "):
+                added, space = added[:-1], " "  # the blank stands on both sides
+            yield Segment(change="added", text=added)
         at = j2
 
 
