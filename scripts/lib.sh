@@ -66,11 +66,14 @@ foundry_tool() {
   local machine binary
   case "$(uname -s)-$(uname -m)" in
     Linux-x86_64) machine=linux-amd64 ;;
+    Linux-aarch64) machine=linux-arm64 ;;
+    Darwin-x86_64) machine=darwin-amd64 ;;
+    Darwin-arm64) machine=darwin-arm64 ;;
     *) machine=none ;;
   esac
   binary="$LOCAL_CHAIN/node_modules/@foundry-rs/$1-$machine/bin/$1"
   [ -x "$binary" ] || die "$1 $FOUNDRY_VERSION not found for $(uname -s) $(uname -m)" \
-    "put Foundry $FOUNDRY_VERSION on PATH (foundryup --install $FOUNDRY_VERSION); npm's packages serve Linux on x86-64"
+    "put Foundry $FOUNDRY_VERSION on PATH (foundryup --install $FOUNDRY_VERSION); npm's packages serve Linux and macOS on x86-64 and arm64"
   printf '%s\n' "$binary"
 }
 

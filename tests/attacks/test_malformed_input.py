@@ -1,13 +1,15 @@
-"""Malformed input to every endpoint of a node: an answer below 500, a problem document, and nothing happens.
+"""Malformed input to every endpoint of a node and of an enrolling service: an answer below 500, a problem document, and
+nothing happens.
 
-Schemathesis makes requests from the node's own OpenAPI document, right and wrong ones; the cases below are what it
-would not think of.
+Schemathesis makes requests from their own OpenAPI documents, right and wrong ones; the cases below are what it would
+not think of.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -20,10 +22,18 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from tests.identity.test_identity import Service
+from tests.jobs.parties import World as Parties
 from tests.node.conftest import Owner, Running, World, node_at
 
 from placet.chain.local import free_port
+from placet.core.consent import Offer
+from placet.core.plan import Input
 from placet.core.signatures import Key
+from placet.core.values import to_hex
+from placet.identity.service import Enrolling
+from placet.jobs.store import Record, Store
+from placet.node.service import Node
 from placet.node.state import batches, consents, withdrawals
 
 QUIET = settings(
@@ -45,10 +55,33 @@ def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     folder = tmp_path_factory.mktemp("malformed")
     made = world.settings(folder / "node", limits=GENEROUS)
     app = create_app(made)
-    world.offer(made.path(made.scopes))
+    offer, _ = world.offer(made.path(made.scopes))
     app.state.node.sync()
+    app.state.known = {state: _job(app.state.node, offer, ended=state == "ended") for state in ("ended", "going")}
     yield app
     app.state.node.engine.dispose()
+
+
+def _job(node: Node, offer: Offer, *, ended: bool) -> str:
+    """A job that the node has signed, with itself as a provider; the chain has not opened it."""
+    parties = Parties()
+    own = Input(offer=offer.id, lawful_root=secrets.token_bytes(32), epoch=0, opens_before=1000)
+    mine = parties.party(0, signer=node.address, recorder=node.keys.recorder.address, inputs=(own,))
+    terms, at = parties.terms(), int(time.time())
+    plan = parties.plan(
+        terms,
+        parties=(mine, *(parties.party(other) for other in range(1, 4))),
+        open_by=at + 3_600,
+        deadline=at + 7_200,
+        settle_by=at + 10_800,
+    )
+    job = plan.job(node.deployment.jobs)
+    store = Store(node.engine)
+    store.add(Record(job, plan, terms, (bytes(65),) * 6, 0, b"", None, None, at))
+    store.note(job, "agreed")
+    if ended:
+        store.end(job, "aborted")
+    return to_hex(job)
 
 
 @pytest.fixture(scope="module")
@@ -58,26 +91,39 @@ def openapi(served: Any) -> Any:
 
 def test_no_request_that_openapi_can_express_is_an_error_of_the_server(openapi: Any, served: Any) -> None:
     credential = {"Authorization": "Bearer " + served.state.node.credential.decode()}
-    tried = {found.ok().path for found in openapi.get_all_operations() if _attack(found.ok(), credential) > 0}
-    assert tried == set(openapi.raw_schema["paths"])
+    seen = {
+        found.ok().label: _attack(found.ok(), credential, served.state.known) for found in openapi.get_all_operations()
+    }
+    assert {label.split()[1] for label, statuses in seen.items() if statuses} == set(openapi.raw_schema["paths"])
+    found = {label: statuses & {200, 202, 409} for label, statuses in seen.items() if "{job}" in label}
+    assert found == {
+        "GET /v1/jobs/{job}": {200},
+        "GET /v1/jobs/{job}/events": {200},
+        "GET /v1/jobs/{job}/trail": {200},
+        "GET /v1/jobs/{job}/result": {409},
+        "POST /v1/jobs/{job}/cancel": {202},
+    }
 
 
-def _attack(operation: Any, credential: dict[str, str]) -> int:
-    """Send right and wrong requests of one operation; how many."""
-    sent = 0
+def _attack(operation: Any, credential: dict[str, str], known: dict[str, str] | None = None) -> set[int]:
+    """Send right and wrong requests of one operation, with `known` about jobs that exist too; the answers' statuses."""
+    seen: set[int] = set()
 
     @QUIET
-    @given(data=st.data(), own=st.booleans(), right=st.booleans())
-    def attempt(data: st.DataObject, own: bool, right: bool) -> None:
-        nonlocal sent
+    @given(data=st.data(), own=st.booleans(), right=st.booleans(), exists=st.booleans())
+    def attempt(data: st.DataObject, own: bool, right: bool, exists: bool) -> None:
         mode = GenerationMode.POSITIVE if right or not operation.body else GenerationMode.NEGATIVE
         case = data.draw(operation.as_strategy(generation_mode=mode))
+        if known is not None and exists and "{job}" in operation.path:
+            # The events of a job that goes on come for an hour.
+            states = ["ended"] if operation.path.endswith("/events") else sorted(known)
+            case.path_parameters["job"] = known[data.draw(st.sampled_from(states))]
         answer = case.call(headers=credential if own else {})
         _demand_problem(answer.status_code, dict(answer.headers), answer.content)
-        sent += 1
+        seen.add(answer.status_code)
 
     attempt()
-    return sent
+    return seen
 
 
 def _demand_problem(status: int, headers: dict[str, Any], content: bytes) -> None:
@@ -283,3 +329,61 @@ async def test_what_is_not_http(world: World, tmp_path: Path) -> None:
     finally:
         server.should_exit = True
         await task
+
+
+# The enrolling service.
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Service]:
+    made = Service(tmp_path)
+    yield made
+    await made.http.aclose()
+
+
+def test_no_request_that_the_enrolling_services_openapi_can_express_is_its_error(tmp_path: Path) -> None:
+    document = schemathesis.openapi.from_asgi("/openapi.json", Service(tmp_path).app)
+    seen = {found.ok().path: _attack(found.ok(), {}) for found in document.get_all_operations()}
+    assert set(seen) == set(document.raw_schema["paths"]) and all(seen.values())
+
+
+async def test_signed_bodies_that_are_no_enrolment(registry: Service) -> None:
+    key = Key()
+    good = json.loads(registry.body(key.address))
+    spoiled = [{**good, place: value} for place in good for value in STRANGE]
+    for body in [*BODIES, *(json.dumps(one).encode() for one in [*spoiled, {**good, "more": 1}])]:
+        answer = await registry.post(body, registry.header(key, body))
+        _demand_problem(answer.status_code, dict(answer.headers), answer.content)
+        assert answer.status_code >= 400
+        assert b"ada" not in answer.content
+    body = registry.body(key.address)
+    assert (await registry.post(body, registry.header(key, body))).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["", "Placet", "Placet !", "Placet " + "A" * 20_000, "Bearer x", "Placet e30"])
+async def test_an_enrolment_without_a_credential(registry: Service, header: str) -> None:
+    answer = await registry.post(registry.body(Key().address), header)
+    _demand_problem(answer.status_code, dict(answer.headers), answer.content)
+    assert answer.status_code in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1/enrolments", "/v1/enrolments/", "/v1", "/healthz", "/%00", "/%ff", "/nothing"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+async def test_paths_and_methods_of_the_enrolling_service(registry: Service, path: str, method: str) -> None:
+    answer = await registry.http.request(method, path)
+    _demand_problem(answer.status_code, dict(answer.headers), answer.content)
+
+
+async def test_a_mistake_of_the_enrolling_service_names_nobody(
+    registry: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def stumble(*_: object) -> None:
+        raise KeyError("ada")
+
+    monkeypatch.setattr(Enrolling, "enrol", stumble)
+    answer = await registry.ask(Key())
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "KeyError" in caplog.text and "ada" not in caplog.text + answer.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,11 +14,27 @@ from pathlib import Path
 
 import pytest
 
-from placet.chain import local
+from placet.chain import anvil, local
 from placet.chain.local import LocalChain, dev_account, free_port, rpc
 from placet.core.errors import ChainError, StateError
 
 SENDER, RECEIVER = dev_account(0).address, "0x" + "11" * 20
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_each_machine_that_a_tool_is_looked_for_on_has_it_in_the_lock_file() -> None:
+    machines = set(anvil._PLATFORMS.values())
+    wanted = {f"@foundry-rs/{tool}-{machine}" for tool in ("anvil", "forge") for machine in machines}
+    lock = json.loads((ROOT / "hardhat-free-local" / "package-lock.json").read_text())["packages"]
+    assert lock[""]["optionalDependencies"] == dict.fromkeys(wanted, anvil.ANVIL_VERSION)
+    for name in wanted:
+        held = lock[f"node_modules/{name}"]
+        assert (held["version"], held["optional"]) == (anvil.ANVIL_VERSION, True) and held["integrity"]
+    script = (ROOT / "scripts" / "lib.sh").read_text()
+    shown = re.findall(r"^ +(\w+)-(\w+)\) machine=([\w-]+) ;;$", script, re.MULTILINE)
+    assert {(system, machine): name for system, machine, name in shown} == anvil._PLATFORMS
 
 
 @pytest.fixture

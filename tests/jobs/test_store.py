@@ -1,4 +1,4 @@
-"""What a node keeps of its jobs comes back as it was, and only what may change changes. On SQLite files."""
+"""What a node keeps of its jobs comes back as it was, and only what may change changes: on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from placet.core.plan import Amendment, Seal
 from placet.core.trail import Artefact, Exchange, Message, Step
 from placet.core.values import parse
 from placet.jobs.store import Attempt, Phase, Record, Store
+from placet.node.state import open_engine
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +24,25 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    made = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty database; on PostgreSQL a schema of its own."""
+    if request.param == "sqlite":
+        made = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
+        yield made
+        made.dispose()
+        return
+    url = request.getfixturevalue("postgres_url")
+    schema = sa.schema.CreateSchema(f"store_{secrets.token_hex(8)}")
+    whole = open_engine(url)
+    with whole.begin() as connection:
+        connection.execute(schema)
+    made = open_engine(f"{url}?options=-csearch_path%3D{schema.element}")
     yield made
     made.dispose()
+    with whole.begin() as connection:
+        connection.execute(sa.schema.DropSchema(schema.element, cascade=True))
+    whole.dispose()
 
 
 @pytest.fixture

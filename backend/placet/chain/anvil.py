@@ -49,7 +49,7 @@ def find_anvil() -> Path:
         "no Anvil to run",
         expected=f"anvil {ANVIL_VERSION} on PATH or in hardhat-free-local/node_modules",
         found=f"on PATH: {found}; {platform.system()} {platform.machine()}",
-        remedy=f"run scripts/setup in a checkout (Linux on x86-64), or foundryup --install {ANVIL_VERSION}",
+        remedy=f"run scripts/setup in a checkout (on Linux or macOS), or foundryup --install {ANVIL_VERSION}",
     )
 
 

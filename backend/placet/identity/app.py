@@ -1,18 +1,22 @@
-"""The enrolling service over HTTP: one endpoint that matters. Errors are RFC 9457 problem details."""
+"""The enrolling service over HTTP: one endpoint that matters. Every error is an RFC 9457 problem document."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.consent import Enrolment
-from placet.core.errors import AccessError, InputError, LimitError, PlacetError
+from placet.core.errors import AccessError, InputError, LimitError, NotFoundError, PlacetError, unforeseen
 from placet.core.requests import Credential
 from placet.core.values import parse, to_hex
 from placet.identity.service import PATH, Enrolling, EnrolmentRequest
 
+log = logging.getLogger("placet.identity")
 MAX_BODY = 4096
 _STATUS: tuple[tuple[type[PlacetError], int], ...] = ((LimitError, 429), (AccessError, 403), (InputError, 400))
 _BODY: dict[str, Any] = {
@@ -36,6 +40,13 @@ def create_app(enrolling: Enrolling, name: str) -> FastAPI:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
         return _problem(413 if error.code == "limit.size" else status, error)
 
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        code, what = _REFUSED.get(error.status_code, ("input", "the request can't be read"))
+        answer = _problem(error.status_code, NotFoundError(what, remedy="see /openapi.json", code=code))
+        answer.headers.update(error.headers or {})
+        return answer
+
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         """Is the service up, and who is it?"""
@@ -49,7 +60,39 @@ def create_app(enrolling: Enrolling, name: str) -> FastAPI:
         body = parse(EnrolmentRequest, raw, limit=MAX_BODY, what="enrolment request")
         return await enrolling.enrol(body, credential, raw)
 
+    app.add_middleware(_NoSurprises)
     return app
+
+
+_REFUSED = {404: ("not-found", "no such path"), 405: ("not-allowed", "no such method on this path")}
+
+
+class _NoSurprises:
+    """ASGI middleware: an error that nobody foresaw is a problem document too, and its words, which may name a person,
+    reach no log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            log.error("%s", unforeseen(error))
+            if not begun:
+                stumbled = PlacetError(
+                    "the service made a mistake", code="internal", remedy="its operator's log has it"
+                )
+                await _problem(500, stumbled)(scope, receive, send)
 
 
 def _problem(status: int, error: PlacetError) -> JSONResponse:
