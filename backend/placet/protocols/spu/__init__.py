@@ -2,12 +2,14 @@
 
 A node never imports SPU. It starts `python -m placet.protocols.spu` for one task, in a folder that ends with it.
 
-psi      `intersect`: ECDH, KKRT and RR22 between two parties
-mpc      `compute` a registered program on secret arrays, `reconstruct` an output from all shares
+psi       `intersect`: ECDH, KKRT and RR22 between two parties
+circuit   `count_and_sum` over an intersection that nobody learns
+mpc       `compute` a registered program on secret arrays, `reconstruct` an output from all shares
 programs  the register: how to add a program is said there
-engine   `choose`: two parties get Cheetah, three ABY3
+engine    `choose`: two parties get Cheetah, three ABY3
 """
 
+from placet.protocols.spu.circuit import count_and_sum
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Secret, compute, reconstruct
 from placet.protocols.spu.network import Member, Network, free_port
@@ -21,6 +23,7 @@ __all__ = [
     "Secret",
     "choose",
     "compute",
+    "count_and_sum",
     "free_port",
     "intersect",
     "reconstruct",

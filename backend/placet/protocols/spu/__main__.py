@@ -80,15 +80,14 @@ def _perform(order: Order, teller: _Teller) -> int | None:
         os._exit(0)
 
     key = Path(KEY_FILE)
-    tunnel = Tunnel(task.link, key, lost)
+    tunnel = Tunnel(task.link, Path(), key, lost)
     key.unlink()
     teller.progress("link", 0, 1)
-    tunnel.open(min(_MEET, order.seconds))
+    tunnel.open(min(_MEET, order.seconds / 2))
     from placet.protocols.spu.linking import connect, quiet
 
     quiet()
     link = connect(task.link, seconds=order.seconds)
-    tunnel.watch()
     teller.progress("link", 1, 1)
     items = _together(task, link, teller)
     link.barrier()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from dataclasses import dataclass, field
 
 from placet.core.errors import InputError, LimitError
@@ -36,7 +37,7 @@ class Network:
 
     def __post_init__(self) -> None:
         names, places = {m.name for m in self.members}, {(m.host, m.port) for m in self.members}
-        certificates = {m.certificate for m in self.members}
+        certificates = {_der(m) for m in self.members}
         count = len(self.members)
         if not 2 <= count <= MAX_MEMBERS:
             raise InputError("SPU links two or three parties", expected="2 or 3", found=count)
@@ -49,6 +50,13 @@ class Network:
     def session(self) -> bytes:
         """32 bytes that name this context on the link and salt identifiers."""
         return sha256(b"placet.spu/1" + self.context)
+
+
+def _der(member: Member) -> bytes:
+    try:
+        return ssl.PEM_cert_to_DER_cert(member.certificate.strip())
+    except ValueError:
+        raise InputError("not a certificate", expected="one certificate in PEM", found=member.name[:80]) from None
 
 
 def free_port(host: str, first: int = 0, last: int = 0) -> int:

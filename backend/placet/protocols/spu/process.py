@@ -70,13 +70,22 @@ async def run(
     folder = Path(tempfile.mkdtemp(prefix="spu-", dir=scratch.absolute()))
     try:
         async with asyncio.timeout(seconds):
-            await asyncio.to_thread(prepare, folder)
+            await _in_thread(lambda: prepare(folder))
             done = await _outcome(order, folder, progress)
-            return await asyncio.to_thread(collect, folder, done)
+            return await _in_thread(lambda: collect(folder, done))
     except TimeoutError:
         raise ProtocolError("SPU took too long", expected=f"at most {seconds:g} s", code="spu.timeout") from None
     finally:
         shutil.rmtree(folder)
+
+
+async def _in_thread(work: Callable[[], R]) -> R:
+    """Like `to_thread`, but never returns while the thread may still be writing."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(thread)
+    finally:
+        await asyncio.wait([thread])
 
 
 async def _outcome(order: bytes, folder: Path, progress: Progress | None) -> Done:

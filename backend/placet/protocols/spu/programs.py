@@ -41,10 +41,26 @@ def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array
     return (sum(rest, start=first),)
 
 
+def _intersection(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    """Entries of the `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,): how many; and the sum of the
+    `amounts` that go with them, of either shape."""
+    import jax.numpy as jnp
+
+    common = (arrays["simple"] == arrays["cuckoo"][:, None]).astype(jnp.int64)
+    found = jnp.sum(common, axis=1)
+    if "amounts" not in arrays:
+        return (jnp.sum(found),)
+    amounts = arrays["amounts"]
+    return jnp.sum(found), jnp.sum(amounts * (common if amounts.ndim == 2 else found))
+
+
+SUM_OF_VECTORS = Program("sum-of-vectors", NoParameters, _sum_of_vectors)
+INTERSECTION = Program("intersection-count-and-sum", NoParameters, _intersection)
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (
-        Program("sum-of-vectors", NoParameters, _sum_of_vectors),
+        SUM_OF_VECTORS,
+        INTERSECTION,
         Program("sum", declared.Sum, arithmetic.total),
         Program("mean", declared.Mean, arithmetic.total),
         Program("weighted-sum", declared.WeightedSum, arithmetic.weighted_sum),

@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from placet.core.errors import PeerError, PlacetError, ProtocolError
+from placet.core.errors import ConfigError, PeerError, PlacetError, ProtocolError
 from placet.protocols.spu.task import Link
 
 _WELCOME = b"\x01"
@@ -33,15 +33,19 @@ _PROBE_PAUSE = 0.5
 
 
 def socket_of(rank: int) -> str:
-    """Where party `rank` is reached, relative to the folder: the engine itself, or the tunnel's end towards it."""
+    """Where party `rank` is reached, in the folder: our own engine, or the tunnel's end towards a peer's."""
     return f"party_{rank}.sock"
 
 
 class Tunnel:
-    """Our end, on an event loop in a thread of its own. `lost` is called there, once, when a party is gone for good."""
+    """Our end, on an event loop in a thread of its own. `lost` is called there, once, when a party is gone for good.
 
-    def __init__(self, link: Link, key: Path, lost: Callable[[PlacetError], None]) -> None:
+    The engine's sockets and `key` (PEM, read at once) lie in `folder`.
+    """
+
+    def __init__(self, link: Link, folder: Path, key: Path, lost: Callable[[PlacetError], None]) -> None:
         self._link = link
+        self._folder = folder
         self._lost = lost
         self._certificates = [ssl.PEM_cert_to_DER_cert(member.certificate) for member in link.members]
         self._as_server = self._context(key, server=True)
@@ -52,16 +56,13 @@ class Tunnel:
         self._watching = False
 
     def open(self, seconds: float) -> None:
-        """Listen, and wait until every party has let us in and shown its certificate.
+        """Listen, wait until every party has let us in and shown its certificate, and watch that none goes away.
 
         ProtocolError `spu.port` if our port is taken; PeerError `spu.unreachable` if a party has not appeared after
         `seconds`, `spu.stranger` as soon as another one answers in its place, `spu.refused` if it does not let us in.
         """
         self._thread.start()
         self._run(self._open(seconds), seconds + 2 * _HANDSHAKE)
-
-    def watch(self) -> None:
-        """From here on a party that goes away is reported."""
         self._watching = True
 
     def close(self) -> None:
@@ -85,7 +86,10 @@ class Tunnel:
         made.verify_mode = ssl.CERT_REQUIRED
         certificate = key.with_suffix(".crt")
         certificate.write_text(self._link.members[self._link.me].certificate)
-        made.load_cert_chain(certificate, key)
+        try:
+            made.load_cert_chain(certificate, key, lambda: "")
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise ConfigError("our TLS key and certificate don't fit", found=type(error).__name__) from None
         for rank in self._others():
             made.load_verify_locations(cadata=self._link.members[rank].certificate)
         return made
@@ -101,7 +105,7 @@ class Tunnel:
                 "the engine can't listen at its address", found=type(error).__name__, code="spu.port"
             ) from None
         for rank in self._others():
-            await asyncio.start_unix_server(self._caller(rank), socket_of(rank))
+            await asyncio.start_unix_server(self._caller(rank), self._folder / socket_of(rank))
         deadline = self._loop.time() + seconds
         await asyncio.gather(*(self._meet(rank, deadline) for rank in self._others()))
 
@@ -160,7 +164,7 @@ class Tunnel:
                 first = await reader.read(_CHUNK)
                 if not first:
                     return
-                inside = await asyncio.open_unix_connection(socket_of(self._link.me))
+                inside = await asyncio.open_unix_connection(self._folder / socket_of(self._link.me))
             except (OSError, TimeoutError, asyncio.IncompleteReadError):
                 return
             inside[1].write(first)

@@ -1,0 +1,73 @@
+"""Circuit PSI: how many identifiers two parties share, and the sum of one side's amounts over them, as shares.
+
+Nobody learns which they are, and the numbers only whoever gets both shares. Identifiers are laid out in bins (`bins`)
+and compared by the MPC engine, so it rests on Cheetah alone. Cost: bins · depth comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from placet.core.errors import DataError, InputError
+from placet.protocols.spu.bins import cuckoo, layout, simple, spread
+from placet.protocols.spu.engine import choose
+from placet.protocols.spu.mpc import Array, Secret, compute
+from placet.protocols.spu.network import Network
+from placet.protocols.spu.programs import INTERSECTION, NoParameters
+from placet.protocols.work import Progress
+
+LIMIT = 1 << 62
+
+
+async def count_and_sum(
+    network: Network,
+    identifiers: Sequence[bytes | str],
+    amounts: Sequence[int] | None,
+    *,
+    rows: tuple[int, int],
+    amounts_of: int | None,
+    scratch: Path,
+    seconds: float,
+    progress: Progress | None = None,
+) -> tuple[bytes, ...]:
+    """Our shares of the count and, if `amounts_of` names a rank, of the sum of that party's amounts over the common rows.
+
+    Both call this with the same `rows` (how many each rank has, which is public) and `amounts_of`. `amounts` go with
+    our identifiers where they are ours. DataError for duplicates, other numbers of rows, or amounts whose sum could
+    leave ±2^62; LimitError where it is not feasible; and `process.run`'s errors.
+    """
+    mine = amounts_of == network.me
+    if len(network.members) != 2 or amounts_of not in (None, 0, 1) or mine != (amounts is not None):
+        raise InputError(
+            "circuit PSI does not fit", expected="two parties; amounts exactly from whom they are announced"
+        )
+    if not len(identifiers) == rows[network.me] > 0 or (amounts is not None and len(amounts) != len(identifiers)):
+        raise DataError("another number of rows", expected=rows[network.me], found=len(identifiers))
+    if min(rows) < 1:
+        raise DataError("no identifiers", expected="at least one on each side", found=rows)
+    if amounts is not None and any(abs(amount) > LIMIT // len(amounts) for amount in amounts):
+        raise DataError("an amount is out of range", expected=f"a sum within ±2^62 over {len(amounts)} rows")
+    shape = layout(*rows)
+    wide = (shape.bins, shape.depth)
+    secrets = [Secret("cuckoo", 0, "int64", (shape.bins,)), Secret("simple", 1, "int64", wide)]
+    if amounts_of is not None:
+        secrets.append(Secret("amounts", amounts_of, "int64", (shape.bins,) if amounts_of == 0 else wide))
+    lay = cuckoo if network.me == 0 else simple
+    tags, at = lay(identifiers, network.session, shape)
+    own: dict[str, Array] = {"cuckoo" if network.me == 0 else "simple": tags}
+    if amounts is not None:
+        own["amounts"] = spread(np.asarray(amounts, np.int64), at)
+    return await compute(
+        network,
+        choose(2),
+        INTERSECTION.name,
+        NoParameters(),
+        secrets,
+        own,
+        scratch=scratch,
+        seconds=seconds,
+        progress=progress,
+    )
