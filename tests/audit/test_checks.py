@@ -387,6 +387,15 @@ def a_withdrawal_before_the_seal() -> Bundle:
     return Ignores().bundle()
 
 
+@case("withdrawal.sealed", A)
+def a_seal_over_a_proven_withdrawal() -> Bundle:
+    class Ignores(World):
+        def before_seal(self) -> None:
+            self.withdraw(0, self.people[0][1].consent.id)
+
+    return Ignores().bundle()
+
+
 @case("withdrawal.sealed", D)
 def an_own_consent_revoked_before_the_seal() -> Bundle:
     class Ignores(World):

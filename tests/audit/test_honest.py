@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulator import NAMES, World
+from simulator import NAMES, World, h
 
 from placet.audit.bundle import parse_bundle
 from placet.audit.facts import Ending
@@ -44,6 +44,25 @@ def test_whoever_withheld_is_told_but_nothing_is_tampered() -> None:
     report = verify(World(ending=Ending.CLOSED, withholds=(1,)).bundle())
     assert f"{NAMES[1]} withheld its key" in report.notes
     assert NAMES[1] in report.ended
+
+
+@pytest.mark.parametrize(("people", "blocks"), [((1,), 5), ((0, 2, 3), 7)])
+def test_how_long_a_withdrawal_took_to_bite_is_told(people: tuple[int, ...], blocks: int) -> None:
+    """Counted from the first one; in between each of the four parties recorded its one step."""
+    world = World(withdraw=people)
+    first, amended = world.facts["withdrawn"][0].at.block, world.facts["amended"][0].at.block
+    told = f"withdrawn in block {first}, attempt 2 from block {amended}: {blocks} blocks, 4 steps"
+    assert [note for note in verify(world.bundle()).notes if "withdrawn" in note] == [told]
+
+
+def test_a_withdrawal_of_somebody_else_delays_nothing() -> None:
+    class Stranger(World):
+        def _open_tables(self) -> None:
+            self.withdraw(0, h("stranger", self.attempt), proven=False)
+            super()._open_tables()
+
+    told = [note for note in verify(Stranger(withdraw=(1,)).bundle()).notes if "withdrawn" in note]
+    assert len(told) == 1 and told[0].endswith(": 5 blocks, 4 steps")
 
 
 def test_the_aborter_is_told() -> None:

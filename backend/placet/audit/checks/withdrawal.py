@@ -57,7 +57,7 @@ def epochs(case: Case, tell: Findings) -> None:
 @check(GROUP, "amendments", "New attempts were agreed by all and only drop rows")
 def amendments(case: Case, tell: Findings) -> None:
     """Each amendment on chain is signed by every party, exactly as it is on chain; each attempt's leaves are among
-    those of the attempt before, with the same rows."""
+    those of the attempt before, with the same rows. Noted is how long an attempt's first withdrawal took to bite."""
     if case.plan is None:
         return tell.skip("no plan")
     signers = tuple(p.signer for p in case.parties)
@@ -77,6 +77,7 @@ def amendments(case: Case, tell: Findings) -> None:
         _agreed(case, tell, attempt, signers, lists)
     _never_sent(case, tell, signers)
     _only_drop(case, tell)
+    _delays(case, tell)
 
 
 def _agreed(
@@ -124,12 +125,33 @@ def _only_drop(case: Case, tell: Findings) -> None:
                     )
 
 
+def _delays(case: Case, tell: Findings) -> None:
+    """From the first withdrawal that an amendment dropped to its block; steps are those that all parties recorded on
+    chain in between."""
+    for before, after in zip(case.attempts, case.attempts[1:], strict=False):
+        dropped = []
+        for index, entry in enumerate(case.inputs):
+            old, new = case.lawful_sets.get((index, before.number)), case.lawful_sets.get((index, after.number))
+            if old is not None and new is not None:
+                kept = {ident for ident, _, _ in new.every}
+                gone = (ident for ident, _, _ in old.every if ident not in kept)
+                dropped += [case.dead_before(entry.offer, ident, after.start) for ident in gone]
+        first = min((d.at for d in dropped if d is not None), key=lambda at: at.order, default=None)
+        if first is not None:
+            blocks = after.start.block - first.block
+            between = (r for r in case.facts.recorded if first.order < r.at.order < after.start.order)
+            tell.note(
+                f"withdrawn in block {first.block}, attempt {after.number} from block {after.start.block}: "
+                f"{blocks} blocks, {sum(len(r.hashes) for r in between)} steps"
+            )
+
+
 @check(GROUP, "sealed", "Nobody who withdrew before the seal is in the sealed attempt")
 def sealed(case: Case, tell: Findings) -> None:
     """No leaf of the sealed attempt was withdrawn or revoked before the seal, proven or not, and no named consent of
-    the plan. The seal is the line: what came after it binds the next job. The contract refuses a seal over a proven
-    withdrawal; over an unproven one nobody is named, since parties may have signed before it and somebody kept the
-    seal back."""
+    the plan. The seal is the line: what came after it binds the next job. A proven withdrawal is in the epoch that the
+    provider sealed, so it is named; over an unproven one nobody is, since parties may have signed before it and
+    somebody kept the seal back."""
     if case.facts.sealed is None or case.final is None:
         return tell.skip("the job was not sealed")
     moment = case.facts.sealed.at
@@ -137,7 +159,10 @@ def sealed(case: Case, tell: Findings) -> None:
         if case.is_final(attempt.number):
             tell.looked += len(shown.every)
             for ident, found in _dead(case, shown, moment):
-                tell.fail(f"{leaf_name(shown, ident)} live at the seal in block {moment.block}", found)
+                proven = case.dead[case.inputs[shown.input].offer][ident].proven
+                knew = proven is not None and proven.order < moment.order
+                culprits = (shown.party,) if knew else ()
+                tell.fail(f"{leaf_name(shown, ident)} live at the seal in block {moment.block}", found, *culprits)
     for index, entry in enumerate(case.inputs):
         dead = case.dead_before(entry.offer, entry.consent, moment) if entry.named else None
         tell.looked += entry.named
