@@ -33,7 +33,7 @@ async def count_and_sum(
     seconds: float,
     progress: Progress | None = None,
 ) -> tuple[bytes, ...]:
-    """Our shares of the count and, if `amounts_of` names a rank, of the sum of that party's amounts over the common rows.
+    """Our shares of the count and, if `amounts_of` names a rank, of the sum of its amounts over the common rows.
 
     Both call this with the same `rows` (how many each rank has, which is public) and `amounts_of`. `amounts` go with
     our identifiers where they are ours. DataError for duplicates, other numbers of rows, or amounts whose sum could
