@@ -58,6 +58,7 @@ from placet.audit.checks import chain, consent, evidence, exchange, flow, paymen
 from placet.audit.facts import Ending
 from placet.audit.findings import Check, Result, Status, listed
 from placet.audit.outcome import Report, Verdict
+from placet.audit.sections import Sections
 from placet.audit.timeline import parties, timeline
 from placet.core.signatures import Verifiers
 
@@ -75,13 +76,13 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def verify(bundle: Bundle, verifiers: Verifiers | None = None) -> Report:
-    """All checks over one bundle.
+def verify(bundle: Bundle, verifiers: Verifiers | None = None, sections: Sections | None = None) -> Report:
+    """All checks over one bundle; `sections` hold those that it names (NotFoundError if one is not there).
 
     `verifiers` adds what an endpoint can answer (signers that are ERC-1271 contracts); without it only addresses' and
-    P-256 signatures count, and a contract's signature does not verify.
+    P-256 signatures count, and a contract's signature does not verify. Persons' consents never count with a contract's.
     """
-    case = Case(bundle, verifiers)
+    case = Case(bundle, verifiers, sections)
     results = tuple(check.result(case) for check in CHECKS)
     verdict = judge(results)
     return Report(

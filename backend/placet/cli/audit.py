@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read, read_deployment, read_id, read_trust, replace
+from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read_deployment, read_id, read_trust, replace
 from placet.cli.output import emit, say
-from placet.core.errors import DeploymentError, InputError
+from placet.core.errors import ConfigError, DeploymentError, InputError
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
+    from placet.audit.sections import Sections
     from placet.core.signatures import Key, Verifiers
 
-MAX_BUNDLE = 1 << 30
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5}
 
 
@@ -38,18 +38,22 @@ def audit(
     """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete."""
     if (job is None) == (bundle is None):
         raise typer.BadParameter("give a job's id, or --bundle FILE")
+    from placet.audit.bundle import bundle_pieces
+    from placet.audit.sections import Sections
+
+    sections = Sections()
     if bundle is not None:
-        found, verifiers = _saved(bundle, url, deployment, trust)
+        found, verifiers = _saved(bundle, url, deployment, trust, sections)
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
-        found, verifiers = _live(read_id(job), url, deployment, trust, key, passphrase_file)
+        found, verifiers = _live(read_id(job), url, deployment, trust, key, passphrase_file, sections)
     if save is not None:
-        replace(save, found.model_dump_json().encode())
+        replace(save, bundle_pieces(found, sections))
     from placet.audit import report as drawn
     from placet.audit.verify import verify
 
-    report = verify(found, verifiers)
+    report = verify(found, verifiers, sections)
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -62,14 +66,20 @@ def audit(
 
 
 def _live(
-    job: bytes, url: str, deployment: Path, trust: Path, key: Path | None, passphrase_file: Path | None
+    job: bytes,
+    url: str,
+    deployment: Path,
+    trust: Path,
+    key: Path | None,
+    passphrase_file: Path | None,
+    sections: Sections,
 ) -> tuple[Bundle, Verifiers]:
     from placet.audit.collect import collect, fetcher
     from placet.chain.client import Chain
 
     signer = _auditor(key, passphrase_file)
     chain = Chain(url, read_deployment(deployment))
-    return collect(chain, read_trust(trust), job, fetcher(chain, signer)), chain.verifiers
+    return collect(chain, read_trust(trust), job, fetcher(chain, signer), sections), chain.verifiers
 
 
 def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
@@ -83,11 +93,17 @@ def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
     return Key(load_secret(key, passphrase(passphrase_file)))
 
 
-def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | None) -> tuple[Bundle, Verifiers | None]:
+def _saved(
+    file: Path, url: str | None, deployment: Path | None, trust: Path | None, sections: Sections
+) -> tuple[Bundle, Verifiers | None]:
     """A bundle from a file. What the auditor has himself must be what the bundle was made with."""
-    from placet.audit.bundle import parse_bundle
+    from placet.audit.bundle import read_bundle
 
-    bundle = parse_bundle(read(file, "bundle", limit=MAX_BUNDLE))
+    try:
+        with file.open("rb") as source:
+            bundle = read_bundle(source, sections)
+    except OSError as error:
+        raise ConfigError("the bundle can't be read", found=f"{file}: {error.strerror}") from None
     if deployment is not None and read_deployment(deployment) != bundle.deployment:
         raise DeploymentError("the bundle was made for other contracts than your deployment file names")
     if trust is not None and read_trust(trust) != bundle.trust:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from placet.core.evidence import Batch, Leaf
-from placet.core.values import U32, Bytes32, Name, Value
+from placet.core.values import U32, Bytes32, Name, Octets, Value
 
 
 class LawfulSet(Value):
@@ -32,3 +32,19 @@ class LawfulEvidence(Value):
 
     leaves: tuple[Leaf, ...]
     batches: tuple[Batch, ...]
+
+
+class LeavesPart(Value):
+    """Some of a lawful set's leaves as records (`core.leaves`), the batches that hold these, and how many the set has
+    in all."""
+
+    total: int
+    count: int
+    records: Octets
+    batches: tuple[Bytes32, ...]
+
+
+class BatchLeaves(Value):
+    """A batch's consent ids, ascending, 32 bytes each."""
+
+    joined: Octets

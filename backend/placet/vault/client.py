@@ -14,7 +14,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
+from placet.vault.answers import BatchLeaves, LawfulEvidence, LawfulSet, LeavesPart, Rows
 from placet.vault.schema import DatasetInfo
 
 TIMEOUT = 120.0
@@ -88,6 +88,14 @@ class VaultClient:
         """What shows an auditor that a lawful set is lawful. NotFoundError `vault.erased` where a leaf was erased: the
         rest does not hash to the root, so showing it would look like a lie."""
         return await self._call("evidence", frames.SetArguments(offer=offer, root=root), LawfulEvidence)
+
+    async def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
+        """The leaves of `evidence` from number `start` on, some thousands at a time."""
+        return await self._call("leaves", frames.PartArguments(offer=offer, root=root, start=start), LeavesPart)
+
+    async def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
+        """The leaves of a batch that was noted or taken in. NotFoundError."""
+        return await self._call("batch", frames.SetArguments(offer=offer, root=root), BatchLeaves)
 
     async def named_evidence(self, consent: bytes) -> NamedConsent:
         """The institution's own consent for its own data."""

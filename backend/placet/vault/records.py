@@ -200,6 +200,11 @@ class Records:
 
     def stored_set(self, offer: bytes, root: bytes) -> StoredSet:
         """NotFoundError for a root that this vault never computed for this offer."""
+        count, plain = self.packed_set(offer, root)
+        return StoredSet(offer, root, count, tuple(unpack(plain)))
+
+    def packed_set(self, offer: bytes, root: bytes) -> tuple[int, bytes]:
+        """The same as its count and its packed leaves."""
         c = LAWFUL.c
         with self._engine.connect() as connection:
             row = connection.execute(
@@ -207,7 +212,7 @@ class Records:
             ).one_or_none()
         if row is None:
             raise NotFoundError("this vault never computed such a lawful set", found=to_hex(root), code="vault.root")
-        return StoredSet(offer, root, row[0], self._open_set(offer, root, row[1]))
+        return row[0], self._open_set(offer, root, row[1])
 
     def erase(self, consent: bytes) -> bool:
         """Delete a consent with signature, enrolment, opening, and its leaf in every lawful set; False if unknown."""
@@ -218,7 +223,7 @@ class Records:
             connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
             sets = connection.execute(sa.select(LAWFUL.c.root, LAWFUL.c.sealed).where(LAWFUL.c.offer == offer)).all()
             for root, sealed in sets:
-                leaves = self._open_set(offer, root, sealed)
+                leaves = unpack(self._open_set(offer, root, sealed))
                 left = [leaf for leaf in leaves if leaf.consent != consent]
                 if len(left) < len(leaves):
                     chosen = sa.update(LAWFUL).where(LAWFUL.c.offer == offer, LAWFUL.c.root == root)
@@ -244,16 +249,21 @@ class Records:
     def _open_record(self, offer: bytes, consent: bytes, sealed: bytes) -> Record:
         return parse(Record, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer)))
 
-    def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> tuple[RowLeaf, ...]:
+    def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> bytes:
         plain = self._sealer.open(sealed, "lawful", to_hex(offer), to_hex(root))
         if len(plain) % LEAF:
             raise StateError("a stored lawful set is damaged", found=f"{len(plain)} bytes", code="vault.tampered")
-        return tuple(RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in split(plain, LEAF))
+        return plain
 
 
 def pack(leaves: Iterable[RowLeaf]) -> bytes:
     """Leaves as they are kept: consent, row, batch, one after the other."""
     return b"".join(part for leaf in leaves for part in (leaf.consent, leaf.row, leaf.batch))
+
+
+def unpack(packed: bytes) -> list[RowLeaf]:
+    """What `pack` gave, as leaves."""
+    return [RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in split(packed, LEAF)]
 
 
 def split(joined: bytes, size: int) -> list[bytes]:

@@ -29,23 +29,27 @@ from placet.core.errors import (
     StateError,
     WarrantError,
 )
-from placet.core.evidence import Batch, Leaf, NamedConsent
+from placet.core.evidence import Batch, NamedConsent
+from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import ZERO32, to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
 from placet.vault.admission import Situation, Submission, admit, demand_offer
-from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
+from placet.vault.answers import BatchLeaves, LawfulEvidence, LawfulSet, LeavesPart, Rows
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.intake import Tag, record_of, take
 from placet.vault.lawful import NEVER, choose, root_of
-from placet.vault.records import Bound, Record, Records, RowLeaf, StoredSet, pack, split
+from placet.vault.records import LEAF, Bound, Record, Records, RowLeaf, StoredSet, pack, split, unpack
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
 from placet.vault.view import ChainView, Now
 
 log = logging.getLogger(__name__)
+
+PART = 20_000
+"""Leaves of one `leaves` answer at the most."""
 
 
 class Vault:
@@ -209,33 +213,67 @@ class Vault:
 
     def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
         with self._lock:
-            stored = self._records.stored_set(offer, root)
-            if len(stored.leaves) != stored.count:
-                raise NotFoundError(
-                    "records of this lawful set were erased",
-                    expected=f"{stored.count} leaves",
-                    found=len(stored.leaves),
-                    code="vault.erased",
-                )
-            records = self._records.records(offer, [leaf.consent for leaf in stored.leaves])
-            roots = {leaf.batch for leaf in stored.leaves}
-            batches = self._records.batches(offer, roots)
-        leaves = []
-        for leaf in stored.leaves:
-            record = records[leaf.consent]
-            if record.enrolment is None:
-                raise StateError("a leaf without an enrolment", found=to_hex(leaf.consent), code="vault.tampered")
-            leaves.append(
-                Leaf(
-                    consent=record.consent,
-                    signature=record.signature,
-                    enrolment=record.enrolment,
-                    row=leaf.row,
-                    batch=leaf.batch,
-                )
-            )
+            packed = self._whole_set(offer, root)
+            leaves = [record.leaf() for record in self._leaf_records(offer, packed)]
+            batches = self._records.batches(offer, {leaf.batch for leaf in leaves})
         anchored = tuple(Batch(root=root, leaves=tuple(split(held, 32))) for root, held in sorted(batches.items()))
         return LawfulEvidence(leaves=tuple(leaves), batches=anchored)
+
+    def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
+        with self._lock:
+            packed = self._whole_set(offer, root)
+            part = self._leaf_records(offer, packed[start * LEAF : (start + PART) * LEAF])
+        return LeavesPart(
+            total=len(packed) // LEAF,
+            count=len(part),
+            records=b"".join(record.encode() for record in part),
+            batches=tuple(sorted({record.batch for record in part})),
+        )
+
+    def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
+        with self._lock:
+            held = self._records.batches(offer, {root})
+        if root not in held:
+            raise NotFoundError("the vault knows no such batch", found=to_hex(root), code="vault.root")
+        return BatchLeaves(joined=held[root])
+
+    def _whole_set(self, offer: bytes, root: bytes) -> bytes:
+        count, packed = self._records.packed_set(offer, root)
+        if len(packed) != count * LEAF:
+            raise NotFoundError(
+                "records of this lawful set were erased",
+                expected=f"{count} leaves",
+                found=len(packed) // LEAF,
+                code="vault.erased",
+            )
+        return packed
+
+    def _leaf_records(self, offer: bytes, packed: bytes) -> list[LeafRecord]:
+        leaves, found = unpack(packed), []
+        records = self._records.records(offer, [leaf.consent for leaf in leaves])
+        for leaf in leaves:
+            record = records[leaf.consent]
+            words, enrolment = record.consent, record.enrolment
+            if enrolment is None:
+                raise StateError("a leaf without an enrolment", found=to_hex(leaf.consent), code="vault.tampered")
+            found.append(
+                LeafRecord(
+                    words.owner,
+                    words.not_before,
+                    words.not_after,
+                    words.first_opening,
+                    words.uses,
+                    words.enrolment,
+                    words.salt,
+                    record.signature,
+                    enrolment.enroller,
+                    enrolment.subject,
+                    enrolment.signature,
+                    leaf.row,
+                    leaf.batch,
+                )
+            )
+        return found
 
     def named_evidence(self, consent: bytes) -> NamedConsent:
         with self._lock:

@@ -26,6 +26,6 @@ def lawful_sets(case: Case, tell: Findings) -> Iterator[tuple[Attempt, LawfulSet
 
 
 def leaf_name(shown: LawfulSet, place: int) -> str:
-    ident = shown.ids[place]
+    ident = shown.id(place)
     name = to_hex(ident) if ident is not None else "unknown"
     return f"leaf {place} ({name}) of input {shown.input}, attempt {shown.attempt}"

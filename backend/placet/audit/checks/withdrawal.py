@@ -20,7 +20,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
     touched that set, and not be the one that was sealed."""
     for attempt, shown in lawful_sets(case, tell):
         dead = list(_dead(case, shown, attempt.start))
-        tell.looked += len(shown.leaves)
+        tell.looked += shown.count
         if not dead:
             continue
         used = case.used_root(shown.party, attempt.number, attempt.roots[shown.input])
@@ -115,10 +115,10 @@ def _only_drop(case: Case, tell: Findings) -> None:
             old, new = case.lawful_sets.get((index, before.number)), case.lawful_sets.get((index, after.number))
             if old is None or new is None:
                 continue
-            rows = dict(zip(old.ids, (leaf.row for leaf in old.leaves), strict=True))
-            for place, (ident, leaf) in enumerate(zip(new.ids, new.leaves, strict=True)):
+            rows = dict(zip(old.ids, old.rows, strict=True))
+            for place, (ident, row) in enumerate(zip(new.ids, new.rows, strict=True)):
                 tell.looked += 1
-                if ident is not None and rows.get(ident) != leaf.row:
+                if ident is not None and rows.get(ident) != row:
                     tell.fail(
                         leaf_name(new, place) + f" already in attempt {before.number}", "new, or another row", new.party
                     )
@@ -135,7 +135,7 @@ def sealed(case: Case, tell: Findings) -> None:
     moment = case.facts.sealed.at
     for attempt, shown in lawful_sets(case, tell):
         if case.is_final(attempt.number):
-            tell.looked += len(shown.leaves)
+            tell.looked += shown.count
             for place, found in _dead(case, shown, moment):
                 tell.fail(f"{leaf_name(shown, place)} live at the seal in block {moment.block}", found)
     for index, entry in enumerate(case.inputs):
