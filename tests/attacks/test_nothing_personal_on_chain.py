@@ -38,6 +38,7 @@ from placet.node.app import create_app
 from placet.node.config import NodeSettings
 from placet.owner.client import Offered, OwnerClient, Signed
 from placet.owner.keys import Kind, OwnerKey
+from shown import leaves_of
 
 SECONDS = 60
 
@@ -271,7 +272,7 @@ async def _erased(
 ) -> dict[str, Any]:
     """What is there before and after `placet erase`."""
     lawful = await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)
-    assert len((await stage.vault.evidence(offer.id, lawful.root)).leaves) == 3
+    assert len(leaves_of(await stage.vault.leaves(offer.id, lawful.root, 0))) == 3
     held = _held(stage, file)
     await asyncio.to_thread(erase, file, to_hex(one.id))
     told: dict[str, Any] = {"held before": held, "held after": _held(stage, file), "root": lawful.root}
@@ -280,7 +281,7 @@ async def _erased(
     except NotFoundError as error:
         told["shown"] = error.code
     try:
-        await stage.vault.evidence(offer.id, lawful.root)
+        await stage.vault.leaves(offer.id, lawful.root, 0)
     except NotFoundError as error:
         told["evidence"] = error.code
     told["next"] = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).count

@@ -250,7 +250,7 @@ def test_the_lawful_set_is_the_one_of_single_submissions(make_world, tmp_path: P
     world.vault.note_batch(world.offer.id, root, list(lines))
     world.chain.ended[world.offer.id] = {list(lines)[3]}
     single = world.lawful()
-    evidence = world.vault.evidence(world.offer.id, single.root)
+    evidence = world.vault.leaves(world.offer.id, single.root, 0)
     assert single.count >= 39
     with world.engine.begin() as connection:
         for table in (CONSENTS, BATCHES):
@@ -260,7 +260,7 @@ def test_the_lawful_set_is_the_one_of_single_submissions(make_world, tmp_path: P
     take(world, file_of(world, tmp_path / "b", lines))
     world.chain.ended[world.offer.id] = {list(lines)[3]}
     assert world.lawful() == single
-    assert world.vault.evidence(world.offer.id, single.root) == evidence
+    assert world.vault.leaves(world.offer.id, single.root, 0) == evidence
 
 
 def test_nothing_comes_in_while_the_vault_is_served(tmp_path: Path) -> None:

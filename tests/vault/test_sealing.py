@@ -177,7 +177,7 @@ def test_erase_leaves_nothing(world) -> None:
         assert value.hex().encode() not in stored, what
     assert [leaf.consent for leaf in world.records.stored_set(world.offer.id, lawful.root).leaves] == [other.id]
     with pytest.raises(NotFoundError) as caught:
-        world.vault.evidence(world.offer.id, lawful.root)
+        world.vault.leaves(world.offer.id, lawful.root, 0)
     assert caught.value.code == "vault.erased"
     world.restart()
     assert list(world.records.candidates(world.offer.id)) == [other.id]

@@ -7,6 +7,7 @@ leaf.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -173,7 +174,12 @@ def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _on_all_cores(context: LeafContext, chunks: Iterator[bytes]) -> Iterator[Columns]:
-    processes = os.cpu_count() or 1
+    """A single chunk is read here."""
+    one, two = next(chunks, b""), next(chunks, b"")
+    if not two:
+        yield context.reader().read(decode_records(one), 0)
+        return
+    chunks, processes = itertools.chain((one, two), chunks), os.cpu_count() or 1
     names = ("offer", "scope", "deployment", "trust")
     documents = (*(getattr(context, name).model_dump_json() for name in names), context.provider)
     method = multiprocessing.get_context("spawn")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
 
 from placet.chain.events import JobAmended, JobSealed
-from placet.core.errors import NotFoundError, PlacetError
+from placet.core.errors import NotFoundError, PlacetError, StateError
 from placet.core.evidence import (
     MAX_INLINE,
     Batch,
@@ -145,8 +145,10 @@ async def _leaves(
             yield shown.count, shown.records
             told += shown.count
             within.update(shown.batches)
-            if told >= shown.total or not shown.count:
+            if told >= shown.total:
                 return
+            if not shown.count:
+                raise StateError("the vault shows fewer leaves than it counts", expected=shown.total, found=told)
             shown = await vault.leaves(offer, root, told)
 
     return await beside.add(parts()), within

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from placet.core.evidence import Batch, Leaf
 from placet.core.values import U32, Bytes32, Name, Octets, Value
 
 
@@ -25,13 +24,6 @@ class Rows(Value):
     commitments: list[Bytes32]
     consents: list[Bytes32]
     count: int
-
-
-class LawfulEvidence(Value):
-    """What supports a lawful set: its leaves in the tree's order, and the batches that hold their consents."""
-
-    leaves: tuple[Leaf, ...]
-    batches: tuple[Batch, ...]
 
 
 class LeavesPart(Value):

@@ -14,7 +14,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.answers import BatchLeaves, LawfulEvidence, LawfulSet, LeavesPart, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
 from placet.vault.schema import DatasetInfo
 
 TIMEOUT = 120.0
@@ -84,13 +84,10 @@ class VaultClient:
         """The consents of a lawful set that are withdrawn or revoked by now."""
         return list((await self._call("dead", frames.SetArguments(offer=offer, root=root), frames.Consents)).consents)
 
-    async def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
-        """What shows an auditor that a lawful set is lawful. NotFoundError `vault.erased` where a leaf was erased: the
-        rest does not hash to the root, so showing it would look like a lie."""
-        return await self._call("evidence", frames.SetArguments(offer=offer, root=root), LawfulEvidence)
-
     async def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
-        """The leaves of `evidence` from number `start` on, some thousands at a time."""
+        """What shows an auditor that a lawful set is lawful, from leaf number `start` on, some thousands at a time.
+        NotFoundError `vault.erased` where a leaf was erased: the rest does not hash to the root, so showing it would
+        look like a lie."""
         return await self._call("leaves", frames.PartArguments(offer=offer, root=root, start=start), LeavesPart)
 
     async def batch(self, offer: bytes, root: bytes) -> BatchLeaves:

@@ -29,7 +29,7 @@ from placet.core.errors import (
     StateError,
     WarrantError,
 )
-from placet.core.evidence import Batch, NamedConsent
+from placet.core.evidence import NamedConsent
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
 from placet.core.trust import Deployment, TrustList
@@ -37,11 +37,11 @@ from placet.core.values import ZERO32, to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
 from placet.vault.admission import Situation, Submission, admit, demand_offer
-from placet.vault.answers import BatchLeaves, LawfulEvidence, LawfulSet, LeavesPart, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.intake import Tag, record_of, take
 from placet.vault.lawful import NEVER, choose, root_of
-from placet.vault.records import LEAF, Bound, Record, Records, RowLeaf, StoredSet, pack, split, unpack
+from placet.vault.records import LEAF, Bound, Record, Records, RowLeaf, StoredSet, pack, unpack
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
 from placet.vault.view import ChainView, Now
@@ -210,14 +210,6 @@ class Vault:
         candidates = self._records.candidates(stored.offer)
         ends = (candidates[leaf.consent].opens_before for leaf in stored.leaves)
         return LawfulSet(root=stored.root, count=stored.count, epoch=epoch, opens_before=min(ends, default=NEVER))
-
-    def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
-        with self._lock:
-            packed = self._whole_set(offer, root)
-            leaves = [record.leaf() for record in self._leaf_records(offer, packed)]
-            batches = self._records.batches(offer, {leaf.batch for leaf in leaves})
-        anchored = tuple(Batch(root=root, leaves=tuple(split(held, 32))) for root, held in sorted(batches.items()))
-        return LawfulEvidence(leaves=tuple(leaves), batches=anchored)
 
     def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
         with self._lock:
