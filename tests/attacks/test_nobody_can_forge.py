@@ -30,6 +30,7 @@ from placet.core.merkle import batch_root
 from placet.core.signatures import P256_N, SECP256K1_N, Key, P256Key
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32, from_hex, to_hex
+from shown import leaves_of
 
 EXAMPLES = settings(
     max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -282,7 +283,7 @@ async def test_a_batch_with_a_bad_leaf(stage: Stage) -> None:
     assert await stage.accept(deal.offer, deal.scope, three) == ["ok", "signature", "ok"]
     await stage.anchor(deal.offer, three)
     brought = await stage.prepare(deal.offer, deal.deadline)
-    leaves = (await stage.vault.evidence(deal.offer.id, brought.input.lawful_root)).leaves
+    leaves = leaves_of(await stage.vault.leaves(deal.offer.id, brought.input.lawful_root, 0))
     owners = {person.consent.owner for person in (deal.people[0], three[0], three[2])}
     assert {leaf.consent.owner for leaf in leaves} == owners
 

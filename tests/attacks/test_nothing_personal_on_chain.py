@@ -38,6 +38,7 @@ from placet.node.app import create_app
 from placet.node.config import NodeSettings
 from placet.owner.client import Offered, OwnerClient, Signed
 from placet.owner.keys import Kind, OwnerKey
+from shown import leaves_of
 
 SECONDS = 60
 
@@ -271,7 +272,7 @@ async def _erased(
 ) -> dict[str, Any]:
     """What is there before and after `placet erase`."""
     lawful = await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)
-    assert len((await stage.vault.evidence(offer.id, lawful.root)).leaves) == 3
+    assert len(leaves_of(await stage.vault.leaves(offer.id, lawful.root, 0))) == 3
     held = _held(stage, file)
     await asyncio.to_thread(erase, file, to_hex(one.id))
     told: dict[str, Any] = {"held before": held, "held after": _held(stage, file), "root": lawful.root}
@@ -279,8 +280,8 @@ async def _erased(
         await client.consent(api, one.key, one.id)
     except NotFoundError as error:
         told["shown"] = error.code
-    evidence = await stage.vault.evidence(offer.id, lawful.root)
-    told["leaves"], told["numbers"] = len(evidence.leaves), [leaf.consent for leaf in evidence.erased]
+    part = await stage.vault.leaves(offer.id, lawful.root, 0)
+    told["leaves"], told["numbers"] = part.count, [leaf.consent for leaf in part.erased]
     told["next"] = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).count
     return told
 

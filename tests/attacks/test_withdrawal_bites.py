@@ -18,12 +18,13 @@ from placet.core.values import ZERO32, to_hex
 from placet.jobs.asking import AskSeal, Sign
 from placet.jobs.store import Phase
 from placet.vault.lawful import NEVER
+from shown import leaves_of
 
 
 async def set_without(stage: Stage, deal: Deal, gone: Person) -> None:
     """The vault's set for the next job, as of now, is of all the others."""
     now = await stage.prepare(deal.offer, deal.deadline)
-    leaves = (await stage.vault.evidence(deal.offer.id, now.input.lawful_root)).leaves
+    leaves = leaves_of(await stage.vault.leaves(deal.offer.id, now.input.lawful_root, 0))
     assert {leaf.consent.owner for leaf in leaves} == {p.consent.owner for p in deal.people if p is not gone}
 
 

@@ -12,9 +12,10 @@ from simulator import NAMES, World, h, key
 
 from placet.audit import collect as collecting
 from placet.audit.bundle import Bundle
-from placet.audit.collect import collect, facts, fetcher
+from placet.audit.collect import Fetch, collect, facts, fetcher
 from placet.audit.facts import Ending, Moment
 from placet.audit.outcome import Verdict
+from placet.audit.sections import Sections
 from placet.audit.verify import verify
 from placet.chain import events
 from placet.chain.client import Chain, Head, JobState, JobStatus, OfferState
@@ -152,7 +153,12 @@ def honest(world: World) -> Callable[[Institution, bytes], bytes]:
 
 
 def collected(world: World, fetch: Callable[[Institution, bytes], bytes] | None = None) -> Bundle:
-    return collect(cast(Chain, Replay(world)), world.trust, world.job, fetch or honest(world))
+    return collect(cast(Chain, Replay(world)), world.trust, world.job, whole(fetch or honest(world)), Sections())
+
+
+def whole(fetch: Callable[[Institution, bytes], bytes]) -> Fetch:
+    """An answer that comes at once."""
+    return lambda who, job: (fetch(who, job),)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +180,7 @@ def test_facts_alone_are_the_same() -> None:
 def test_an_unknown_job() -> None:
     world = World()
     with pytest.raises(NotFoundError):
-        collect(cast(Chain, Replay(world)), world.trust, h("no job"), honest(world))
+        collect(cast(Chain, Replay(world)), world.trust, h("no job"), whole(honest(world)), Sections())
 
 
 def test_a_reorganisation_while_reading_is_noticed() -> None:
@@ -186,7 +192,7 @@ def test_a_reorganisation_while_reading_is_noticed() -> None:
         return honest(world)(who, job)
 
     with pytest.raises(ChainError, match="reorganised"):
-        collect(cast(Chain, chain), world.trust, world.job, fetch)
+        collect(cast(Chain, chain), world.trust, world.job, whole(fetch), Sections())
 
 
 def raise_dead(world: World) -> bytes:
@@ -283,7 +289,7 @@ def at(world: World, url: str) -> Institution:
 def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], str]) -> None:
     world, auditor, (handler, url) = World(), key("auditor"), endpoint
     chain = cast(Chain, Replay(world))
-    assert fetcher(chain, auditor)(at(world, url), world.job) == b"evidence"
+    assert b"".join(fetcher(chain, auditor)(at(world, url), world.job)) == b"evidence"
     assert handler.seen is not None
     path, header = handler.seen
     assert path == f"/base/v1/jobs/{to_hex(world.job)}/trail"
@@ -310,25 +316,26 @@ def test_any_other_answer_is_none(endpoint: tuple[type[Endpoint], str], status: 
     world, (handler, url) = World(), endpoint
     handler.answer = (status, b"{}")
     with pytest.raises(PeerError, match=str(status)):
-        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job)
+        list(fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job))
 
 
 def test_too_much_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: pytest.MonkeyPatch) -> None:
     world, (handler, url) = World(), endpoint
     handler.answer = (200, b"x" * 10_000)
     monkeypatch.setattr(collecting, "MAX_EVIDENCE", 9_999)
-    with pytest.raises(LimitError, match="too large"):
-        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job)
+    fetch = fetcher(cast(Chain, Replay(world)), key("auditor"))
+    bundle = collected(world, lambda who, job: b"".join(fetch(at(world, url), job)))
+    assert all("too large" in (entry.missing or "") for entry in bundle.evidence)
 
 
 def test_too_slow_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: pytest.MonkeyPatch) -> None:
     world, (_, url) = World(), endpoint
     monkeypatch.setattr(collecting, "LONGEST", -1.0)
     with pytest.raises(LimitError, match="slowly"):
-        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job)
+        list(fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job))
 
 
 def test_nobody_there(free_port: int) -> None:
     world = World()
     with pytest.raises(PeerError, match="ConnectError"):
-        fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, f"http://127.0.0.1:{free_port}"), world.job)
+        list(fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, f"http://127.0.0.1:{free_port}"), world.job))

@@ -35,6 +35,7 @@ from placet.vault.gate import Asked
 from placet.vault.opening import open_vault
 from placet.vault.schema import Column
 from placet.vault.setup import import_table, init_vault
+from shown import leaves_of
 
 CONFIRMATIONS = 2
 OPEN_SECONDS = 30.0
@@ -402,7 +403,7 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
         process.wait()
         process = start(settings)
         await answering(process, client)
-        assert (await client.evidence(offer.id, lawful.root)).leaves[0].signature == submission.signature
+        assert leaves_of(await client.leaves(offer.id, lawful.root, 0))[0].signature == submission.signature
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import secrets
 import subprocess
@@ -80,7 +79,7 @@ def test_one_bad_line_is_named_with_its_reason(world, kind: str) -> None:
     check = check_of(world)
     check_chunk(check, [line.encode() for line in lines], 2)
     changes, code = BAD[kind]
-    lines[2] = dataclasses.replace(lines[2], **{name: change(lines[2]) for name, change in changes.items()})
+    lines[2] = lines[2]._replace(**{name: change(lines[2]) for name, change in changes.items()})
     with pytest.raises(InputError) as caught:
         check_chunk(check, [line.encode() for line in lines], 2)
     assert caught.value.code == code
@@ -217,7 +216,7 @@ def test_all_of_a_batch_comes_in_or_nothing(make_world, tmp_path: Path) -> None:
     stranger = made(world, ["a stranger"])
     expired = made(world, world.customers[:1], not_after=world.now - 1)
     exhausted = made(world, world.customers[:1], uses=1)
-    closed = {i: dataclasses.replace(line, opening=None) for i, line in made(world, world.customers[:1]).items()}
+    closed = {i: line._replace(opening=None) for i, line in made(world, world.customers[:1]).items()}
     world.state(openings=1)
     for wrong in (stranger, expired, exhausted, closed):
         mixed = dict(sorted({**lines, **wrong}.items()))
@@ -251,7 +250,7 @@ def test_the_lawful_set_is_the_one_of_single_submissions(make_world, tmp_path: P
     world.vault.note_batch(world.offer.id, root, list(lines))
     world.chain.ended[world.offer.id] = {list(lines)[3]}
     single = world.lawful()
-    evidence = world.vault.evidence(world.offer.id, single.root)
+    evidence = world.vault.leaves(world.offer.id, single.root, 0)
     assert single.count >= 39
     with world.engine.begin() as connection:
         for table in (CONSENTS, BATCHES):
@@ -261,7 +260,7 @@ def test_the_lawful_set_is_the_one_of_single_submissions(make_world, tmp_path: P
     take(world, file_of(world, tmp_path / "b", lines))
     world.chain.ended[world.offer.id] = {list(lines)[3]}
     assert world.lawful() == single
-    assert world.vault.evidence(world.offer.id, single.root) == evidence
+    assert world.vault.leaves(world.offer.id, single.root, 0) == evidence
 
 
 def test_nothing_comes_in_while_the_vault_is_served(tmp_path: Path) -> None:

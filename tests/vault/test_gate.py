@@ -10,6 +10,7 @@ from placet.core.errors import ChainError, DeploymentError, StateError, WarrantE
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
+from shown import leaves_of
 
 
 @pytest.fixture
@@ -39,8 +40,8 @@ def test_rows_of_an_opened_job(world, root) -> None:
         "customer-00001": 1001,
         "customer-00002": 1002,
     }
-    evidence = world.vault.evidence(world.offer.id, root)
-    assert rows.commitments == [leaf.row for leaf in evidence.leaves]
+    evidence = world.vault.leaves(world.offer.id, root, 0)
+    assert rows.commitments == [leaf.row for leaf in leaves_of(evidence)]
 
 
 def test_fewer_columns(world, root) -> None:

@@ -7,6 +7,7 @@ from placet.core.errors import ChainError, InputError, NotFoundError, StateError
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
 from placet.vault.lawful import NEVER
+from shown import leaves_of
 
 
 def ids(world, lawful) -> list[bytes]:
@@ -20,16 +21,16 @@ def test_batched_and_alive(world) -> None:
     lawful = world.lawful()
     assert ids(world, lawful) == sorted(consents[:2])
     assert (lawful.count, lawful.epoch, lawful.opens_before) == (2, 7, 4)
-    evidence = world.vault.evidence(world.offer.id, lawful.root)
-    assert len(evidence.leaves) == 2
+    evidence = world.vault.leaves(world.offer.id, lawful.root, 0)
+    assert evidence.count == evidence.total == 2
     leaves = []
-    for leaf in evidence.leaves:
+    for leaf in leaves_of(evidence):
         full = leaf.consent.expand(world.offer, world.scope, world.trust.name)
         world.chain.verifiers.demand("it", full.owner, world.deployment.consents.digest(full.id), leaf.signature)
         leaves.append((full.id, leaf.row))
     assert lawful_root(leaves) == lawful.root
-    assert [batch.root for batch in evidence.batches] == [batch_root(sorted(consents[:2]))]
-    assert evidence.batches[0].leaves == tuple(sorted(consents[:2]))
+    assert evidence.batches == (batch_root(sorted(consents[:2])),)
+    assert world.vault.batch(world.offer.id, evidence.batches[0]).joined == b"".join(sorted(consents[:2]))
 
 
 def test_nobody(world) -> None:
@@ -37,7 +38,7 @@ def test_nobody(world) -> None:
     lawful = world.lawful()
     assert (lawful.root, lawful.count, lawful.opens_before) == (sha256(b""), 0, NEVER)
     assert world.vault.without(world.offer.id, lawful.root) == lawful
-    assert world.vault.evidence(world.offer.id, lawful.root).leaves == ()
+    assert leaves_of(world.vault.leaves(world.offer.id, lawful.root, 0)) == []
 
 
 def test_batch_anchored_after_the_block(world) -> None:
@@ -118,9 +119,9 @@ def test_restart_keeps_everything(world) -> None:
     consents = world.accept("customer-00001", "customer-00002")
     world.anchor(consents)
     before = world.lawful()
-    evidence = world.vault.evidence(world.offer.id, before.root)
+    evidence = world.vault.leaves(world.offer.id, before.root, 0)
     world.restart()
-    assert world.vault.evidence(world.offer.id, before.root) == evidence
+    assert world.vault.leaves(world.offer.id, before.root, 0) == evidence
     assert world.lawful() == before
     assert world.vault.datasets() == [world.dataset]
 
@@ -136,7 +137,7 @@ def test_consents_of_a_second_offer_stay_apart(world) -> None:
     assert world.lawful().count == 1
     other = world.vault.lawful(offer.id, 60, 1_800_001_000)
     with pytest.raises(NotFoundError):
-        world.vault.evidence(world.offer.id, other.root)
+        world.vault.leaves(world.offer.id, other.root, 0)
 
 
 def test_unknown_offer(world) -> None:

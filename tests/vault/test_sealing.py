@@ -8,6 +8,7 @@ import pytest
 
 from placet.core.errors import ConfigError, DataError, StateError
 from placet.core.evidence import ErasedLeaf
+from placet.core.leaves import decode_records
 from placet.core.merkle import dataset_root
 from placet.vault import tables as tables_module
 from placet.vault.schema import row_commitment
@@ -178,9 +179,9 @@ def test_erase_leaves_nothing(world) -> None:
         assert value.hex().encode() not in stored, what
     (leaf,) = [f for f in world.records.stored_set(world.offer.id, lawful.root).leaves if f.consent == consent.id]
     world.restart()
-    shown = world.vault.evidence(world.offer.id, lawful.root)
+    shown = world.vault.leaves(world.offer.id, lawful.root, 0)
     assert shown.erased == (ErasedLeaf(consent=consent.id, row=leaf.row, batch=leaf.batch),)
-    assert [shown_leaf.enrolment.subject for shown_leaf in shown.leaves] == [other.details.enrolment]
+    assert [record.subject for record in decode_records(shown.records)] == [other.details.enrolment]
     assert list(world.records.candidates(world.offer.id)) == [other.id]
     assert world.lawful().count == 1
 

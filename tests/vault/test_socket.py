@@ -75,8 +75,9 @@ async def test_every_call(world, door) -> None:
         await door.rows(asked.job, asked.plan, asked.terms, 1, 0)
     assert caught.value.code == "warrant.withdrawn"
     assert (await door.without(world.offer.id, lawful.root)).count == 2
-    evidence = await door.evidence(world.offer.id, lawful.root)
-    assert evidence == world.vault.evidence(world.offer.id, lawful.root)
+    evidence = await door.leaves(world.offer.id, lawful.root, 0)
+    assert evidence == world.vault.leaves(world.offer.id, lawful.root, 0)
+    assert (await door.batch(world.offer.id, root)).joined == b"".join(ids)
     assert await door.erase(consent.id)
     assert not await door.erase(consent.id)
 

@@ -6,19 +6,21 @@ not do that himself collects the facts again from an endpoint of his own (`colle
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, BinaryIO, Literal
 
 from pydantic import Field
 
 from placet.audit.facts import ChainFacts
+from placet.audit.sections import Body, Sections, pieces_of
 from placet.core.errors import InputError
-from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
+from placet.core.evidence import MAX_EVIDENCE, Section, SignedEvidence
 from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import Address, Bytes32, Value, parse
 
 MAX_BUNDLE = 1 << 30
-"""Bytes of a bundle file at the most."""
+"""Bytes of a bundle's document at the most, without its sections."""
 
 
 class PartyEvidence(Value):
@@ -40,9 +42,14 @@ class Bundle(Value):
     facts: ChainFacts
     evidence: Annotated[tuple[PartyEvidence, ...], Field(max_length=MAX_PARTIES + 2)] = ()
 
+    def sections(self) -> tuple[Section, ...]:
+        """All sections of all evidence, in the order in which they follow the bundle, each once."""
+        shown = (entry.evidence.evidence.sections() for entry in self.evidence if entry.evidence is not None)
+        return tuple({section.hash: section for sections in shown for section in sections}.values())
+
 
 def parse_bundle(raw: bytes) -> Bundle:
-    """A bundle file; InputError or LimitError, never anything else."""
+    """A bundle's document; InputError or LimitError, never anything else."""
     bundle = parse(Bundle, raw, limit=MAX_BUNDLE, what="bundle")
     for entry in bundle.evidence:
         if (entry.evidence is None) == (entry.missing is None):
@@ -50,6 +57,23 @@ def parse_bundle(raw: bytes) -> Bundle:
     return bundle
 
 
+def read_bundle(file: BinaryIO, sections: Sections) -> Bundle:
+    """A bundle file: the document, and its sections into `sections`. InputError or LimitError."""
+    body = Body(pieces_of(file))
+    bundle = parse_bundle(body.line(MAX_BUNDLE, "bundle"))
+    body.sections(bundle.sections(), sections)
+    return bundle
+
+
+def bundle_pieces(bundle: Bundle, sections: Sections) -> Iterator[bytes]:
+    """What `read_bundle` reads."""
+    yield bundle.model_dump_json().encode()
+    for number, section in enumerate(bundle.sections()):
+        if number == 0:
+            yield b"\n"
+        yield from sections.read(section)
+
+
 def parse_evidence(raw: bytes) -> SignedEvidence:
-    """What a party's endpoint answers; InputError or LimitError, never anything else."""
+    """The document that a party's endpoint answers; InputError or LimitError, never anything else."""
     return parse(SignedEvidence, raw, limit=MAX_EVIDENCE, what="evidence")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,13 +16,15 @@ from pydantic import ValidationError
 
 from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.facts import Ending, Moment, OfferFact, Withdrawn
+from placet.audit.reading import Columns, LeafContext, read_leaves
+from placet.audit.sections import Sections
 from placet.core.consent import CompactConsent, Consent
-from placet.core.errors import NotFoundError, PlacetError
-from placet.core.evidence import ErasedLeaf, Evidence, InputEvidence, Leaf
+from placet.core.errors import InputError, NotFoundError
+from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Section
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers, recover
 from placet.core.trail import Step, evidence_hash
-from placet.core.values import invalid, to_hex
+from placet.core.values import ZERO32, invalid, to_hex
 
 
 @dataclass(frozen=True)
@@ -47,41 +50,61 @@ class Submission:
 
 @dataclass(frozen=True)
 class LawfulSet:
-    """The leaves that a party shows for one input in one attempt. `ids[i]` is None where leaf i can't be expanded."""
+    """The leaves that a party shows for one input in one attempt. An id is None where the leaf has no words."""
 
     input: int
     attempt: int
     party: int
     evidence: InputEvidence
-    ids: tuple[bytes | None, ...]
-    faults: tuple[tuple[int, str], ...]
-
-    @property
-    def leaves(self) -> tuple[Leaf, ...]:
-        return self.evidence.leaves
+    columns: Columns
 
     @property
     def erased(self) -> tuple[ErasedLeaf, ...]:
         return self.evidence.erased
 
-    @cached_property
-    def every(self) -> tuple[tuple[bytes, bytes, bytes], ...]:
+    @property
+    def count(self) -> int:
+        """Of all leaves, erased ones among them."""
+        return len(self.columns) + len(self.erased)
+
+    def every(self) -> Iterator[tuple[bytes, bytes, bytes]]:
         """Consent, row and batch of every leaf that has an id, erased ones among them, ascending."""
-        kept = ((i, leaf.row, leaf.batch) for i, leaf in zip(self.ids, self.leaves, strict=True) if i is not None)
+        shown = zip(self.ids, self.rows, self.batches, strict=True)
+        kept = ((ident, row, batch) for ident, row, batch in shown if ident is not None)
         gone = ((leaf.consent, leaf.row, leaf.batch) for leaf in self.erased)
-        return tuple(heapq.merge(kept, gone, key=lambda leaf: leaf[0]))
+        return heapq.merge(kept, gone, key=lambda leaf: leaf[0])
+
+    def id(self, place: int) -> bytes | None:
+        found = bytes(self.columns.ids[32 * place : 32 * place + 32])
+        return None if found == ZERO32 else found
+
+    @property
+    def ids(self) -> Iterator[bytes | None]:
+        return (None if found == ZERO32 else found for found in _each(self.columns.ids))
+
+    @property
+    def rows(self) -> Iterator[bytes]:
+        return _each(self.columns.rows)
+
+    @property
+    def batches(self) -> Iterator[bytes]:
+        return _each(self.columns.batches)
+
+
+def _each(column: bytearray) -> Iterator[bytes]:
+    return (bytes(column[start : start + 32]) for start in range(0, len(column), 32))
 
 
 class Case:
     """Everything that the checks ask for."""
 
-    def __init__(self, bundle: Bundle, verifiers: Verifiers | None = None) -> None:
+    def __init__(self, bundle: Bundle, verifiers: Verifiers | None = None, sections: Sections | None = None) -> None:
         self.bundle = bundle
         self.facts = bundle.facts
         self.deployment = bundle.deployment
         self.trust = bundle.trust
         self.verifiers = verifiers or Verifiers(frozenset({bundle.deployment.p256_verifier.address}))
-        self._ids: dict[tuple[tuple[bytes, bytes], tuple[object, ...]], bytes] = {}
+        self.sections = sections or Sections()
         self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}
 
     @cached_property
@@ -252,12 +275,25 @@ class Case:
 
     @cached_property
     def lawful_sets(self) -> dict[tuple[int, int], LawfulSet]:
-        """(input, attempt) to the leaves that were shown, expanded."""
-        return {
-            (index, attempt): self._expand(index, attempt, shown)
-            for (index, attempt), shown in self.input_evidence.items()
-            if not self.inputs[index].named
-        }
+        """(input, attempt) to the leaves that were shown, read through once."""
+        found = {}
+        for (index, attempt), shown in self.input_evidence.items():
+            if not self.inputs[index].named:
+                party = self.owners[index]
+                provider = self.parties[party].signer
+                context = LeafContext(shown.offer, shown.scope, self.deployment, self.trust, provider)
+                columns = read_leaves(context, shown.leaves, self.sections)
+                found[index, attempt] = LawfulSet(index, attempt, party, shown, columns)
+        return found
+
+    def batch_leaves(self, batch: Batch) -> list[bytes]:
+        """A batch's consent ids. InputError for a section that does not hold so many."""
+        if not isinstance(batch.leaves, Section):
+            return list(batch.leaves)
+        joined = bytearray().join(self.sections.read(batch.leaves))
+        if len(joined) != 32 * batch.leaves.count:
+            raise InputError("a batch's leaves have 32 bytes each", expected=32 * batch.leaves.count, found=len(joined))
+        return list(_each(joined))
 
     def expand(self, words: CompactConsent, shown: InputEvidence) -> Consent:
         """The full consent behind a compact one; PlacetError if there is none that its offer, scope and trust list
@@ -266,21 +302,6 @@ class Case:
             return words.expand(shown.offer, shown.scope, self.trust.name)
         except ValidationError as error:
             raise invalid("consent", error) from None
-
-    def _expand(self, index: int, attempt: int, shown: InputEvidence) -> LawfulSet:
-        ids: list[bytes | None] = []
-        faults = []
-        context = (shown.offer.id, shown.scope.hash)
-        for place, leaf in enumerate(shown.leaves):
-            key = (context, tuple(value for _, value in leaf.consent))
-            try:
-                if key not in self._ids:
-                    self._ids[key] = self.expand(leaf.consent, shown).id
-                ids.append(self._ids[key])
-            except PlacetError as error:
-                ids.append(None)
-                faults.append((place, str(error)))
-        return LawfulSet(index, attempt, self.owners[index], shown, tuple(ids), tuple(faults))
 
     def accepts(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         """`Verifiers.accepts`, each signature once."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ from placet.audit.facts import (
     Withdrawn,
     Withheld,
 )
+from placet.audit.sections import Body, Sections
 from placet.chain import events
 from placet.chain.client import Chain, JobStatus
 from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
@@ -45,12 +47,13 @@ from placet.core.trail import evidence_hash
 from placet.core.trust import Institution, TrustList
 from placet.core.values import to_hex
 
-Fetch = Callable[[Institution, bytes], bytes]
-"""(institution, job) → what its evidence endpoint answers; raises PlacetError."""
+Fetch = Callable[[Institution, bytes], Iterable[bytes]]
+"""(institution, job) → what its evidence endpoint answers, piece by piece; raises PlacetError, also meanwhile."""
 
-TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-LONGEST = 600.0
+LONGEST = 1800.0
 """Seconds for one party's evidence at the most, however slowly it drips."""
+TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+"""A node puts a million leaves together before it answers."""
 LIFETIME = 240
 """Seconds that the auditor's signed request is valid."""
 
@@ -66,9 +69,9 @@ _ENDINGS = {
 }
 
 
-def collect(chain: Chain, trust: TrustList, job: bytes, fetch: Fetch) -> Bundle:
-    """The bundle of a job. DeploymentError or ChainError if the chain can't be trusted or reached, NotFoundError if
-    it does not know the job; never an error because of a party."""
+def collect(chain: Chain, trust: TrustList, job: bytes, fetch: Fetch, sections: Sections) -> Bundle:
+    """The bundle of a job; what stands beside its evidence goes into `sections`. DeploymentError or ChainError if the
+    chain can't be trusted or reached, NotFoundError if it does not know the job; never an error because of a party."""
     chain.check()
     reader = _Reader(chain, job)
     if reader.state.status is JobStatus.NONE:
@@ -77,7 +80,7 @@ def collect(chain: Chain, trust: TrustList, job: bytes, fetch: Fetch) -> Bundle:
             found=to_hex(job),
             remedy=f"is the id right, and is its opening {chain.deployment.confirmations} blocks deep?",
         )
-    plan, evidence = _evidence(chain, trust, job, fetch, reader.first(events.JobOpened))
+    plan, evidence = _evidence(chain, trust, job, _Asking(fetch, sections), reader.first(events.JobOpened))
     return Bundle(job=job, deployment=chain.deployment, trust=trust, facts=reader.facts(plan), evidence=tuple(evidence))
 
 
@@ -93,15 +96,16 @@ def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | bytes] = Map
     `elsewhere`, by institution: another URL than the trust list's `api`, or what its endpoint answered somebody.
     """
 
-    def fetch(institution: Institution, job: bytes) -> bytes:
+    def fetch(institution: Institution, job: bytes) -> Iterable[bytes]:
         place = elsewhere.get(institution.address, institution.api)
         if isinstance(place, bytes):
-            return place
+            yield place
+            return
         url = f"{place.rstrip('/')}/v1/jobs/{to_hex(job)}/trail"
         path, nonce, expiry = urlsplit(url).path, secrets.token_bytes(32), chain.now() + LIFETIME
         digest = chain.deployment.consents.digest(request_hash("GET", path, b"", nonce, expiry))
         credential = Credential(signer=key.address, nonce=nonce, expiry=expiry, signature=key.sign(digest))
-        headers = {"Authorization": credential.header(), "Accept": "application/json"}
+        headers = {"Authorization": credential.header(), "Accept": "*/*"}
         try:
             with (
                 httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client,
@@ -109,26 +113,29 @@ def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | bytes] = Map
             ):
                 if answer.status_code != 200:
                     raise PeerError("no evidence", expected="HTTP 200", found=f"HTTP {answer.status_code}")
-                return _bounded(answer.iter_bytes())
+                yield from _bounded(answer.iter_bytes())
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PeerError("the evidence endpoint does not answer", found=type(error).__name__) from error
 
     return fetch
 
 
-def _bounded(chunks: Iterator[bytes]) -> bytes:
-    body, until = bytearray(), time.monotonic() + LONGEST
-    for chunk in chunks:
-        body += chunk
-        if len(body) > MAX_EVIDENCE:
-            raise LimitError("evidence is too large", expected=f"at most {MAX_EVIDENCE} bytes")
+def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    until = time.monotonic() + LONGEST
+    for piece in pieces:
         if time.monotonic() > until:
             raise LimitError("evidence comes too slowly", expected=f"within {LONGEST:.0f} seconds")
-    return bytes(body)
+        yield piece
+
+
+@dataclass(frozen=True)
+class _Asking:
+    fetch: Fetch
+    sections: Sections
 
 
 def _evidence(
-    chain: Chain, trust: TrustList, job: bytes, fetch: Fetch, opened: events.JobOpened | None
+    chain: Chain, trust: TrustList, job: bytes, asking: _Asking, opened: events.JobOpened | None
 ) -> tuple[Plan | None, list[PartyEvidence]]:
     """Asks the consumer and sponsor first, since they are known from the chain; once somebody shows the plan, its
     parties."""
@@ -139,7 +146,7 @@ def _evidence(
     likely = [who for who in trust.institutions if who.address in (opened.consumer, opened.sponsor)]
     for who in [*likely, *(i for i in trust.institutions if i not in likely)]:
         if plan is None:
-            asked[who.address], plan = _one(chain, who, job, fetch)
+            asked[who.address], plan = _one(chain, who, job, asking)
     if plan is None:
         return None, list(asked.values())
     found = []
@@ -147,17 +154,19 @@ def _evidence(
         address = party.signer[:20]
         if address not in asked:
             try:
-                asked[address], _ = _one(chain, trust.institution(address), job, fetch)
+                asked[address], _ = _one(chain, trust.institution(address), job, asking)
             except NotFoundError as error:
                 asked[address] = PartyEvidence(institution=address, missing=str(error)[:300])
         found.append(asked[address])
     return plan, found
 
 
-def _one(chain: Chain, who: Institution, job: bytes, fetch: Fetch) -> tuple[PartyEvidence, Plan | None]:
+def _one(chain: Chain, who: Institution, job: bytes, asking: _Asking) -> tuple[PartyEvidence, Plan | None]:
     try:
-        signed = parse_evidence(fetch(who, job))
+        body = Body(asking.fetch(who, job))
+        signed = parse_evidence(body.line(MAX_EVIDENCE, "evidence"))
         _demand_own(chain, who, job, signed)
+        body.sections(signed.evidence.sections(), asking.sections)
     except PlacetError as error:
         return PartyEvidence(institution=who.address, missing=str(error)[:300]), None
     return PartyEvidence(institution=who.address, evidence=signed), signed.evidence.plan

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from placet.core.values import Value, to_hex
 
@@ -17,6 +17,24 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Problems that a result spells out; the rest are counted."""
+T = TypeVar("T")
+
+
+@dataclass
+class Few(Generic[T]):
+    """The first `SHOWN` of something, and how many there were."""
+
+    shown: list[T] = field(default_factory=list)
+    total: int = 0
+
+    def add(self, one: T) -> None:
+        self.total += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append(one)
+
+    def join(self, more: Few[T]) -> None:
+        self.shown += more.shown[: SHOWN - len(self.shown)]
+        self.total += more.total
 
 
 class Status(StrEnum):
@@ -75,6 +93,12 @@ class Findings:
         names = tuple(self.name_of(p) for p in culprits)
         self.named.update(dict.fromkeys(names))
         self._add(Problem(expected=shown(expected), found=shown(found), parties=names))
+
+    def few(self, found: Few[T], say: Callable[[T], tuple[object, object]], *culprits: int) -> None:
+        """`fail` for each of some that were counted already; `say` gives what was expected and found."""
+        for one in found.shown:
+            self.fail(*say(one), *culprits)
+        self.total += found.total - len(found.shown)
 
     def dispute(self, expected: object, found: object, *between: int) -> None:
         """Parties tell different stories and none contradicts its own signature."""

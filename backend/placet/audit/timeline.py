@@ -21,7 +21,7 @@ def parties(case: Case) -> tuple[PartyView, ...]:
             PartyView(
                 name=case.name(index),
                 role=roles[index] if index < len(roles) else "party",
-                people=sum(len(s.every) for s in sets) if sets else None,
+                people=sum(s.count for s in sets) if sets else None,
                 steps=len(evidence.steps) if evidence else 0,
                 reward=party.reward,
                 paid=min(paid, 2**96 - 1),
@@ -70,7 +70,9 @@ def _happenings(case: Case) -> Iterator[Happening]:
 
 def _withdrawals(case: Case) -> Iterator[Happening]:
     """Withdrawals that touch this job's leaves or named consents, up to its end."""
-    ids = {i for s in case.lawful_sets.values() for i, _, _ in s.every} | {i.consent for i in case.inputs if i.named}
+    ended = {entry.consent for entry in case.facts.withdrawn}
+    ids = {i for s in case.lawful_sets.values() for i, _, _ in s.every() if i in ended}
+    ids |= {i.consent for i in case.inputs if i.named}
     owners = {entry.offer: party for entry, party in zip(case.inputs, case.owners, strict=True)}
     for entry in case.facts.withdrawn:
         over = case.facts.end is not None and entry.at.order > case.facts.end.at.order

@@ -61,6 +61,7 @@ from placet.audit.checks import chain, consent, evidence, exchange, flow, paymen
 from placet.audit.facts import Ending
 from placet.audit.findings import Check, Result, Status, listed
 from placet.audit.outcome import Basis, Report, Verdict
+from placet.audit.sections import Sections
 from placet.audit.timeline import parties, timeline
 from placet.core.signatures import Verifiers
 
@@ -78,16 +79,21 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def verify(bundle: Bundle, verifiers: Verifiers | None = None, basis: Basis = Basis.OWN_FILES) -> Report:
-    """All checks over one bundle.
+def verify(
+    bundle: Bundle,
+    verifiers: Verifiers | None = None,
+    basis: Basis = Basis.OWN_FILES,
+    sections: Sections | None = None,
+) -> Report:
+    """All checks over one bundle; `sections` hold those that it names (NotFoundError if one is not there).
 
     `basis`: `OWN_FILES` and `LIVE_CHAIN` are the caller's word that deployment and trust list are his own, or were
     compared with his own; under `BUNDLE` nothing is ever called intact.
 
     `verifiers` adds what an endpoint can answer (signers that are ERC-1271 contracts); without it only addresses' and
-    P-256 signatures count, and a contract's signature does not verify.
+    P-256 signatures count, and a contract's signature does not verify. Persons' consents never count with a contract's.
     """
-    case = Case(bundle, verifiers)
+    case = Case(bundle, verifiers, sections)
     results = tuple(check.result(case) for check in CHECKS)
     verdict = judge(results, basis)
     return Report(

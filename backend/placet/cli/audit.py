@@ -19,15 +19,15 @@ from placet.cli.inputs import (
     replace,
 )
 from placet.cli.output import emit, say
-from placet.core.errors import DeploymentError, InputError
+from placet.core.errors import ConfigError, DeploymentError, InputError
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
     from placet.audit.outcome import Basis
+    from placet.audit.sections import Sections
     from placet.core.signatures import Key, Verifiers
     from placet.core.trust import TrustList
 
-MAX_BUNDLE = 1 << 30
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
 
 
@@ -58,20 +58,25 @@ def audit(
     """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete, 6 lawfully erased."""
     if (job is None) == (bundle is None):
         raise typer.BadParameter("give a job's id, or --bundle FILE")
+    from placet.audit.bundle import bundle_pieces
+    from placet.audit.sections import Sections
+
+    sections = Sections()
     if bundle is not None:
         if evidence:
             raise typer.BadParameter("--evidence is for a live audit: a bundle brings its own")
-        found, verifiers, basis = _saved(bundle, url, deployment, trust)
+        found, verifiers, basis = _saved(bundle, url, deployment, trust, sections)
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
-        found, verifiers, basis = _live(read_id(job), url, deployment, trust, key, passphrase_file, evidence or [])
+        elsewhere = _elsewhere(evidence or [], read_trust(trust))
+        found, verifiers, basis = _live(read_id(job), url, deployment, trust, key, passphrase_file, elsewhere, sections)
     if save is not None:
-        replace(save, found.model_dump_json().encode())
+        replace(save, bundle_pieces(found, sections))
     from placet.audit import report as drawn
     from placet.audit.verify import verify
 
-    report = verify(found, verifiers, basis)
+    report = verify(found, verifiers, basis, sections)
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -90,17 +95,16 @@ def _live(
     trust: Path,
     key: Path | None,
     passphrase_file: Path | None,
-    evidence: list[str],
+    elsewhere: dict[bytes, str | bytes],
+    sections: Sections,
 ) -> tuple[Bundle, Verifiers, Basis]:
     from placet.audit.collect import collect, fetcher
     from placet.audit.outcome import Basis
     from placet.chain.client import Chain
 
-    listed = read_trust(trust)
-    elsewhere = _elsewhere(evidence, listed)
     signer = _auditor(key, passphrase_file)
     chain = Chain(url, read_deployment(deployment))
-    found = collect(chain, listed, job, fetcher(chain, signer, elsewhere))
+    found = collect(chain, read_trust(trust), job, fetcher(chain, signer, elsewhere), sections)
     return found, chain.verifiers, Basis.LIVE_CHAIN
 
 
@@ -133,13 +137,17 @@ def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
 
 
 def _saved(
-    file: Path, url: str | None, deployment: Path | None, trust: Path | None
+    file: Path, url: str | None, deployment: Path | None, trust: Path | None, sections: Sections
 ) -> tuple[Bundle, Verifiers | None, Basis]:
     """A bundle from a file. What the auditor has himself must be what the bundle was made with."""
-    from placet.audit.bundle import parse_bundle
+    from placet.audit.bundle import read_bundle
     from placet.audit.outcome import Basis
 
-    bundle = parse_bundle(read(file, "bundle", limit=MAX_BUNDLE))
+    try:
+        with file.open("rb") as source:
+            bundle = read_bundle(source, sections)
+    except OSError as error:
+        raise ConfigError("the bundle can't be read", found=f"{file}: {error.strerror}") from None
     if deployment is not None and read_deployment(deployment) != bundle.deployment:
         raise DeploymentError("the bundle was made for other contracts than your deployment file names")
     if trust is not None and read_trust(trust) != bundle.trust:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -117,19 +118,19 @@ def when(timestamp: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(timestamp))
 
 
-def write_new(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+def write_new(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
     """Write a file that is not there yet, whole or not at all. ConfigError if it exists."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
         raise ConfigError("the file can't be made", expected="no file yet", found=f"{path}: {error.strerror}") from None
     with os.fdopen(descriptor, "wb") as sink:
-        sink.write(content)
+        sink.writelines((content,) if isinstance(content, bytes) else content)
         sink.flush()
         os.fsync(sink.fileno())
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file over an old one, whole or not at all."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)

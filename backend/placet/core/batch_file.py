@@ -7,9 +7,9 @@ whatever else JSON could say is refused.
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -66,8 +66,7 @@ def accepted_enrollers(scope: Scope, trust: TrustList) -> frozenset[bytes]:
     return frozenset({scope.provider})
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A person's consent with its signature, its enrolment and, for the provider's vault alone, what opens that."""
 
     owner: bytes
@@ -129,6 +128,8 @@ _PATTERN = re.compile(
     rf'(?:"opening":{{"salt":{_hex(32)},"subject":("(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])+")}},)?'
     rf'"signature":{_SIGNED}}}'.encode()
 )
+_PLAIN = re.compile(rb'"[ !#-\[\]-~]{1,256}"')
+"""A text that stands in JSON as it is: printable ASCII without quotes and backslashes."""
 _TEXT = TypeAdapter(Annotated[str, Field(min_length=1, max_length=256)])
 
 
@@ -152,21 +153,22 @@ def decode_line(raw: bytes) -> Line:
     numbers = int(before), int(after), int(first), int(uses)
     if numbers[0] >= 2**48 or numbers[1] >= 2**48 or numbers[2] >= 2**32 or not 1 <= numbers[3] < 2**32:
         raise InputError("a number of the consent is out of range", code="batch.line")
-    opening = None if key is None else (_subject(name), bytes.fromhex(key.decode()))
-    unhex = bytes.fromhex
+    opening = None if key is None else (_subject(name), unhexlify(key))
     return Line(
-        unhex(owner.decode()),
+        unhexlify(owner),
         *numbers,
-        unhex(enrolment.decode()),
-        unhex(salt.decode()),
-        unhex(signature.decode()),
-        unhex(enroller.decode()),
-        unhex(enrolled.decode()),
+        unhexlify(enrolment),
+        unhexlify(salt),
+        unhexlify(signature),
+        unhexlify(enroller),
+        unhexlify(enrolled),
         opening,
     )
 
 
 def _subject(raw: bytes) -> str:
+    if _PLAIN.fullmatch(raw):
+        return raw[1:-1].decode()
     try:
         subject = _TEXT.validate_json(raw)
     except ValidationError:

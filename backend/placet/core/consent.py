@@ -35,6 +35,7 @@ from placet.core.values import (
     to_hex,
 )
 
+_EPOCH = datetime.date(1970, 1, 1)
 _OFFER = eip712.type_hash(eip712.OFFER)
 _DETAILS = eip712.type_hash(eip712.DETAILS)
 _CONSENT = eip712.type_hash(eip712.CONSENT, eip712.OFFER, eip712.DETAILS)
@@ -222,16 +223,8 @@ def consent_id(
     owner: bytes, offer: bytes, not_before: int, not_after: int, first_opening: int, uses: int, details: bytes
 ) -> bytes:
     """A consent's id from hashes alone, as the contract computes it."""
-    return keccak(
-        _CONSENT,
-        _owner_hash(owner),
-        offer,
-        eip712.word(not_before),
-        eip712.word(not_after),
-        eip712.word(first_opening),
-        eip712.word(uses),
-        details,
-    )
+    times, openings = not_before << 256 | not_after, first_opening << 256 | uses
+    return keccak(_CONSENT, _owner_hash(owner), offer, times.to_bytes(64, "big"), openings.to_bytes(64, "big"), details)
 
 
 def withdrawal_hash(consent: bytes) -> bytes:
@@ -281,11 +274,18 @@ def window_words(not_before: int, not_after: int, uses: int) -> str:
 
 
 def _when(timestamp: int) -> str:
+    day, second = divmod(timestamp, 86_400)
+    minute, second = divmod(second, 60)
+    return f"{_date(day)} {minute // 60:02}:{minute % 60:02}:{second:02} UTC"
+
+
+@functools.lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    """The date so many days after 1 January 1970."""
     try:
-        moment = datetime.datetime.fromtimestamp(timestamp, datetime.UTC)
-    except (OverflowError, ValueError, OSError):
-        raise InputError("a time out of range", expected="a year up to 9999", found=timestamp) from None
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+        return (_EPOCH + datetime.timedelta(day)).isoformat()
+    except OverflowError:
+        raise InputError("a time out of range", expected="a year up to 9999", found=f"day {day}") from None
 
 
 def derive(

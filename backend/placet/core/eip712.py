@@ -101,9 +101,13 @@ class Domain:
     def separator(self) -> bytes:
         return keccak(_DOMAIN, text(self.name), text("1"), word(self.chain_id), address(self.contract))
 
+    @cached_property
+    def _prefix(self) -> bytes:
+        return b"\x19\x01" + self.separator
+
     def digest(self, struct_hash: bytes) -> bytes:
         """What is signed: keccak256(0x1901 ‖ separator ‖ struct hash)."""
-        return keccak(b"\x19\x01", self.separator, struct_hash)
+        return keccak(self._prefix, struct_hash)
 
     def typed_data(self, primary: str, message: dict[str, Any]) -> dict[str, Any]:
         """The argument of `eth_signTypedData_v4`."""

@@ -15,8 +15,20 @@ from placet.core.plan import Amendment, Plan, Seal, Terms
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value
 
-MAX_EVIDENCE = 256 << 20
-"""Bytes of one party's evidence document at the most."""
+MAX_EVIDENCE = 64 << 20
+"""Bytes of one party's evidence document at the most, without its sections."""
+MAX_SECTIONS = 8 << 30
+"""Bytes of one party's sections at the most, all together."""
+MAX_INLINE = 10_000
+"""Leaves that stand in the document itself; where a set or a batch has more, they are in a section beside it."""
+
+
+class Section(Value):
+    """Leaves that stand beside the document: how many, in how many bytes, with which SHA-256."""
+
+    count: U32
+    size: Annotated[int, Field(ge=0, le=MAX_SECTIONS, strict=True)]
+    hash: Bytes32
 
 
 class Leaf(Value):
@@ -38,10 +50,10 @@ class ErasedLeaf(Value):
 
 
 class Batch(Value):
-    """An anchored batch: its root and all its leaves (consent ids, ascending)."""
+    """An anchored batch: its root and all its leaves (consent ids, ascending); in a section of 32 bytes each."""
 
     root: Bytes32
-    leaves: tuple[Bytes32, ...]
+    leaves: tuple[Bytes32, ...] | Section
 
 
 class NamedConsent(Value):
@@ -54,15 +66,15 @@ class NamedConsent(Value):
 class InputEvidence(Value):
     """All that supports one input in one attempt. `input` counts over all inputs of the plan.
 
-    `leaves` and `erased` together are the lawful tree's, each ascending by consent id; both are empty, and `named` is
-    set, for a named consent.
+    `leaves` and `erased` together are the lawful tree's, each ascending by consent id; leaves in a section are records
+    (`core.leaves`). All are empty, and `named` is set, for a named consent.
     """
 
     input: U32
     attempt: U32
     offer: Offer
     scope: Scope
-    leaves: tuple[Leaf, ...] = ()
+    leaves: tuple[Leaf, ...] | Section = ()
     erased: tuple[ErasedLeaf, ...] = ()
     named: NamedConsent | None = None
 
@@ -97,6 +109,11 @@ class Evidence(Value):
 
     def hash(self) -> bytes:
         return document_hash(self)
+
+    def sections(self) -> tuple[Section, ...]:
+        """All that stands beside the document, in the order in which it follows it: inputs, then batches, each once."""
+        shown = (*(entry.leaves for entry in self.inputs), *(batch.leaves for batch in self.batches))
+        return tuple({one.hash: one for one in shown if isinstance(one, Section)}.values())
 
 
 class SignedEvidence(Value):

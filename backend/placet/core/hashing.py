@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import rfc8785
-from eth_hash.auto import keccak as _keccak
+from sha3 import keccak_256
 
 from placet.core.errors import InputError
 from placet.core.values import Value
@@ -22,7 +22,8 @@ def sha256(*parts: bytes) -> bytes:
 
 def keccak(*parts: bytes) -> bytes:
     """Keccak-256 over the concatenation of `parts`, 32 bytes."""
-    return _keccak(b"".join(parts))
+    digest: bytes = keccak_256(b"".join(parts)).digest()
+    return digest
 
 
 def canonical(value: Any) -> bytes:

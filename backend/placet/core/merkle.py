@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from placet.core.errors import InputError
 from placet.core.hashing import keccak, sha256
@@ -110,12 +110,19 @@ def rfc6962_nodes(nodes: list[bytes]) -> bytes:
     return nodes[0]
 
 
-def lawful_root(leaves: Sequence[tuple[bytes, bytes]]) -> bytes:
+def lawful_root(leaves: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Root over (consent id, row commitment), ascending by consent id, row commitments unique; InputError otherwise."""
-    _ascending([consent for consent, _ in leaves], "lawful leaves")
-    if len({row for _, row in leaves}) != len(leaves):
+    nodes, rows, last = list[bytes](), set[bytes](), b""
+    for consent, row in leaves:
+        if nodes and last >= consent:
+            found = f"leaf {len(nodes)} is not above leaf {len(nodes) - 1}"
+            raise InputError("lawful leaves must be strictly ascending", found=found)
+        nodes.append(sha256(b"\x00", consent, row))
+        rows.add(row)
+        last = consent
+    if len(rows) != len(nodes):
         raise InputError("two lawful leaves name the same row", expected="each row once")
-    return rfc6962_root([consent + row for consent, row in leaves])
+    return rfc6962_nodes(nodes)
 
 
 def dataset_root(commitments: Sequence[bytes]) -> bytes:

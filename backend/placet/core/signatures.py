@@ -22,6 +22,8 @@ from placet.core.hashing import keccak
 from placet.core.values import to_hex
 
 SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+_HALF = (SECP256K1_N // 2).to_bytes(32, "big")
+_V = {27: b"\x00", 28: b"\x01"}
 P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _PREHASHED = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 
@@ -31,14 +33,10 @@ ContractCheck = Callable[[bytes, bytes, bytes], bool]
 
 def recover(digest: bytes, signature: bytes) -> bytes | None:
     """The address whose ECDSA signature this is (65 bytes r ‖ s ‖ v, v 27 or 28, low s), or None."""
-    if len(signature) != 65 or signature[64] not in (27, 28):
-        return None
-    if int.from_bytes(signature[32:64], "big") > SECP256K1_N // 2:
+    if len(signature) != 65 or signature[32:64] > _HALF or (v := _V.get(signature[64])) is None:
         return None
     try:
-        key = coincurve.PublicKey.from_signature_and_message(
-            signature[:64] + bytes([signature[64] - 27]), digest, hasher=None
-        )
+        key = coincurve.PublicKey.from_signature_and_message(signature[:64] + v, digest, hasher=None)
     except ValueError:
         return None
     except Exception as error:  # coincurve raises a bare Exception for a point that can't be recovered

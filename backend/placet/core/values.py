@@ -68,6 +68,8 @@ Signature = Annotated[
     bytes,
     *_hex_type(lambda n: n <= MAX_SIGNATURE, f"a signature of at most {MAX_SIGNATURE} bytes", "^0x([0-9a-fA-F]{2})*$"),
 ]
+Octets = Annotated[bytes, *_hex_type(lambda _: True, "bytes", "^0x([0-9a-fA-F]{2})*$")]
+"""Any number of bytes; bounded by what they stand in."""
 U32 = Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 U48 = Annotated[int, Field(ge=0, lt=2**48, strict=True)]
 BigUint = Annotated[

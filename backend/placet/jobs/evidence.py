@@ -1,22 +1,74 @@
-"""What this party shows an auditor about a job."""
+"""What this party shows an auditor about a job: a document and, where there are many leaves, sections after it."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from typing import BinaryIO
 
 from placet.chain.events import JobAmended, JobSealed
-from placet.core.errors import NotFoundError
-from placet.core.evidence import Batch, Evidence, InputEvidence, SignedAmendment, SignedSeal
+from placet.core.errors import NotFoundError, PlacetError, StateError
+from placet.core.evidence import (
+    MAX_INLINE,
+    Batch,
+    ErasedLeaf,
+    Evidence,
+    InputEvidence,
+    Leaf,
+    Section,
+    SignedAmendment,
+    SignedSeal,
+)
+from placet.core.leaves import decode_records
 from placet.core.plan import Amendment, Seal
 from placet.core.values import parse
 from placet.jobs.runner import Runner
 from placet.jobs.store import Record
+from placet.vault.client import VaultClient
+
+_PIECE = 1 << 20
 
 
-async def gather(runner: Runner, job: bytes) -> Evidence:
+class Beside:
+    """The sections of one document, in a file without a name, in the document's order."""
+
+    def __init__(self) -> None:
+        self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `pieces`, or with this object
+        self._known: set[bytes] = set()
+
+    async def add(self, parts: AsyncIterator[tuple[int, bytes]]) -> Section:
+        """One more: `parts` are so many leaves each and their bytes. What is here already is not written again."""
+        start, count, digest = self._file.seek(0, io.SEEK_END), 0, hashlib.sha256()
+        try:
+            async for leaves, part in parts:
+                count += leaves
+                digest.update(part)
+                self._file.write(part)
+        except PlacetError:
+            self._file.truncate(start)
+            raise
+        section = Section(count=count, size=self._file.tell() - start, hash=digest.digest())
+        if section.hash in self._known:
+            self._file.truncate(start)
+        self._known.add(section.hash)
+        return section
+
+    def pieces(self, document: bytes) -> Iterator[bytes]:
+        """The document with its sections after it, once."""
+        with self._file as file:
+            yield document + b"\n"
+            file.seek(0)
+            while piece := file.read(_PIECE):
+                yield piece
+
+
+async def gather(runner: Runner, job: bytes, beside: Beside) -> Evidence:
     """All that this node and its vault know of a job, outputs and subjects left out. NotFoundError if it is unknown."""
     record = runner.store.job(job)
-    inputs, batches = await _inputs(runner, record)
+    inputs, batches = await _inputs(runner, record, beside)
     amended, sealed = await asyncio.to_thread(_on_chain, runner, job)
     amendments = [(parse(Amendment, text), given) for text, given in runner.store.agreed(job, "amendment")]
     seals = [(parse(Seal, text), given) for text, given in runner.store.agreed(job, "seal")]
@@ -53,9 +105,11 @@ def _on_chain(runner: Runner, job: bytes) -> tuple[set[tuple[int, tuple[bytes, .
     return amended, seals[-1] if seals else None
 
 
-async def _inputs(runner: Runner, record: Record) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...]]:
+async def _inputs(
+    runner: Runner, record: Record, beside: Beside
+) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...]]:
     desk, found = runner.desk, []
-    batches: dict[bytes, Batch] = {}
+    roots_used: dict[tuple[bytes, bytes], None] = {}
     first = record.plan.input_offset(record.party)
     attempts = runner.store.attempts(record.job)
     used = [(a.attempt, a.roots) for a in attempts] or [(1, tuple(i.lawful_root for i in record.plan.inputs))]
@@ -68,18 +122,58 @@ async def _inputs(runner: Runner, record: Record) -> tuple[tuple[InputEvidence, 
                 found.append(InputEvidence(input=number, attempt=attempt, offer=offer, scope=scope, named=named))
                 continue
             try:
-                lawful = await desk.vault.evidence(chosen.offer, roots[number])
+                leaves, erased, within = await _leaves(desk.vault, chosen.offer, roots[number], beside)
             except NotFoundError:
                 continue
-            batches.update((batch.root, batch) for batch in lawful.batches)
+            roots_used.update(dict.fromkeys((chosen.offer, root) for root in within))
             found.append(
                 InputEvidence(
                     input=number,
                     attempt=attempt,
                     offer=offer,
                     scope=scope,
-                    leaves=lawful.leaves,
-                    erased=lawful.erased,
+                    leaves=leaves,
+                    erased=erased,
                 )
             )
-    return tuple(found), tuple(batches.values())
+    batches = [await _batch(desk.vault, offer, root, beside) for offer, root in sorted(roots_used)]
+    return tuple(found), tuple(batches)
+
+
+async def _leaves(
+    vault: VaultClient, offer: bytes, root: bytes, beside: Beside
+) -> tuple[tuple[Leaf, ...] | Section, tuple[ErasedLeaf, ...], set[bytes]]:
+    """A lawful set's leaves, what is left of erased ones, and the roots of the batches that hold them."""
+    part = await vault.leaves(offer, root, 0)
+    within = set(part.batches)
+    if part.passed == part.total <= MAX_INLINE:
+        return tuple(record.leaf() for record in decode_records(part.records)), part.erased, within
+    erased: list[ErasedLeaf] = []
+
+    async def parts() -> AsyncIterator[tuple[int, bytes]]:
+        shown, told = part, 0
+        while True:
+            yield shown.count, shown.records
+            told += shown.passed
+            within.update(shown.batches)
+            erased.extend(shown.erased)
+            if told >= shown.total:
+                return
+            if not shown.passed:
+                raise StateError("the vault shows fewer leaves than it counts", expected=shown.total, found=told)
+            shown = await vault.leaves(offer, root, told)
+
+    section = await beside.add(parts())
+    return section, tuple(erased), within
+
+
+async def _batch(vault: VaultClient, offer: bytes, root: bytes, beside: Beside) -> Batch:
+    joined = (await vault.batch(offer, root)).joined
+    count = len(joined) // 32
+    if count <= MAX_INLINE:
+        return Batch(root=root, leaves=tuple(joined[i : i + 32] for i in range(0, len(joined), 32)))
+
+    async def whole() -> AsyncIterator[tuple[int, bytes]]:
+        yield count, joined
+
+    return Batch(root=root, leaves=await beside.add(whole()))

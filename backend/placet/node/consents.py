@@ -1,8 +1,7 @@
-"""Consents at this node: drafts, acceptance, what their owners may see. All functions are synchronous but `accept`."""
+"""Consents at this node: drafts, and what their owners may see. How they come in: `taking`."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import secrets
 from dataclasses import dataclass
@@ -15,21 +14,15 @@ from placet.core.consent import (
     Consent,
     Offer,
     Scope,
-    demand_derived,
     derive,
-    enrolment_hash,
     notice,
 )
 from placet.core.errors import ConsentError, InputError, NotFoundError
 from placet.core.merkle import batch_levels, batch_proof
-from placet.core.signatures import Verifiers
-from placet.core.values import to_hex
 from placet.node import models
-from placet.node.intake import Entry
 from placet.node.models import ConsentStatus
 from placet.node.service import Node
 from placet.node.state import batches, consents, now, reading, withdrawals
-from placet.node.taking import take_in
 
 PAGE = 100
 _SCAN = 1_000
@@ -58,7 +51,7 @@ def draft(node: Node, asked: models.DraftRequest) -> models.Draft:
     offer = node.offer(asked.offer)
     scope = node.scopes.of(offer)
     if scope.personal == (asked.enrolment is None or asked.enrolment == NO_ENROLMENT):
-        raise _needs_enrolment() if scope.personal else _no_enrolment()
+        raise needs_enrolment() if scope.personal else no_enrolment()
     if asked.not_before > asked.not_after or asked.not_after < now():
         raise InputError("the time window makes no sense", expected="notBefore ≤ notAfter, and notAfter in the future")
     first_opening = node.chain.offer(asked.offer).openings
@@ -84,114 +77,9 @@ def draft(node: Node, asked: models.DraftRequest) -> models.Draft:
     )
 
 
-async def accept(node: Node, submission: models.Submission) -> models.Accepted:
-    """Take a signed consent on: vault first, then this node's queue for the chain. The same id again changes nothing.
-
-    Raises ConsentError, SignatureError, LimitError, and ChainError while the chain is lost.
-    """
-    known, route = await asyncio.to_thread(_examine, node, submission)
-    if known is not None:
-        return known
-    await node.intake.enter(Entry(submission, route), functools.partial(take_in, node))
-    return models.Accepted(id=submission.consent.id, status=ConsentStatus.PENDING)
-
-
-def _examine(node: Node, submission: models.Submission) -> tuple[models.Accepted | None, str]:
-    """All checks that need no vault; what is known already, and the route to the chain."""
-    consent = submission.consent
-    scope = node.own_offer(consent.offer)
-    demand_derived(consent, scope, node.trust.name)
-    domain = node.deployment.consents
-    digest = domain.digest(consent.id)
-    batched = Verifiers(node.chain.verifiers.p256).accepts(consent.owner, digest, submission.signature)
-    if not batched:
-        node.chain.verifiers.demand("the consent", consent.owner, digest, submission.signature)
-    known = _known(node, consent.id)
-    if known is not None:
-        return known, ""
-    node.demand_chain()
-    _demand_usable(node, consent)
-    if scope.personal:
-        if not batched:
-            raise ConsentError(
-                "a person's consent can't be a contract's yet",
-                expected="an owner with an ECDSA or a P-256 key, whose signature stays what it is",
-                found=to_hex(consent.owner),
-                remedy="consent with the key of a wallet, or with a passkey",
-                code="consent.contract",
-            )
-        _demand_enrolled(node, submission, scope)
-    elif submission.enrolment is not None or consent.details.enrolment != NO_ENROLMENT:
-        raise _no_enrolment()
-    elif consent.owner != node.address:
-        raise ConsentError(
-            "only the institution itself consents for its own data",
-            expected=to_hex(node.address),
-            found=to_hex(consent.owner),
-            code="consent.owner",
-        )
-    return None, "batch" if scope.personal else "grant"
-
-
-def _known(node: Node, consent: bytes) -> models.Accepted | None:
-    try:
-        row = find(node, consent)
-    except NotFoundError:
-        return None
-    return models.Accepted(id=consent, status=_View(node).status(row))
-
-
-def _demand_usable(node: Node, consent: Consent) -> None:
-    at = now()
-    if consent.not_after < at:
-        raise ConsentError(
-            "the consent has expired", expected=f"notAfter ≥ {at}", found=consent.not_after, code="consent.expired"
-        )
-    if consent.id in node.ended(consent.offer.id):
-        raise ConsentError(
-            "the consent was withdrawn or revoked",
-            remedy="ask for a fresh draft and sign that",
-            code="consent.withdrawn",
-        )
-    with reading(node.engine) as connection:
-        asked = sa.select(withdrawals.c.consent).where(
-            withdrawals.c.consent == consent.id, withdrawals.c.state != "refused"
-        )
-        if connection.execute(asked).first() is not None:
-            raise ConsentError("the consent is being withdrawn", remedy="sign a fresh one", code="consent.withdrawn")
-    openings = node.openings(consent.offer.id)
-    if consent.opens_before <= openings:
-        raise ConsentError(
-            "the consent is exhausted before it is given",
-            expected=f"an end above opening {openings}",
-            found=consent.opens_before,
-            remedy="ask for a fresh draft and sign that",
-            code="consent.exhausted",
-        )
-
-
-def _demand_enrolled(node: Node, submission: models.Submission, scope: Scope) -> None:
-    given, consent = submission.enrolment, submission.consent
-    if given is None or consent.details.enrolment == NO_ENROLMENT:
-        raise _needs_enrolment()
-    if given.subject != consent.details.enrolment:
-        raise ConsentError(
-            "the enrolment is not the one in the consent",
-            expected=to_hex(consent.details.enrolment),
-            found=to_hex(given.subject),
-            code="consent.enrolment",
-        )
-    if given.enroller not in (scope.enrollers or (scope.provider,)):
-        raise ConsentError(
-            "the offer does not accept this enroller",
-            expected="an enroller that the offer's scope lists",
-            found=to_hex(given.enroller),
-            code="consent.enroller",
-        )
-    digest = node.deployment.consents.digest(enrolment_hash(consent.owner, given.subject))
-    Verifiers(frozenset()).demand("the enrolment", given.enroller, digest, given.signature)
-    if given.opening.commitment != given.subject:
-        raise ConsentError("the opening does not open the enrolment", code="consent.opening")
+def status_of(node: Node, row: sa.RowMapping) -> ConsentStatus:
+    """A row's status, with what the chain says."""
+    return _View(node).status(row)
 
 
 def find(node: Node, consent: bytes) -> sa.RowMapping:
@@ -322,7 +210,8 @@ class _View:
         )
 
 
-def _needs_enrolment() -> ConsentError:
+def needs_enrolment() -> ConsentError:
+    """For a person's consent without one."""
     return ConsentError(
         "a person's consent needs an enrolment",
         expected="the subject commitment of an enrolment by an enroller that the offer's scope lists",
@@ -330,5 +219,6 @@ def _needs_enrolment() -> ConsentError:
     )
 
 
-def _no_enrolment() -> ConsentError:
+def no_enrolment() -> ConsentError:
+    """For an institution's consent with one."""
     return ConsentError("an institution's consent for its own data has no enrolment", code="consent.enrolment")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 
 from placet.core.errors import AccessError, NotFoundError
 from placet.core.values import Bytes32, Signer
-from placet.node import consents, models, uses, withdrawals
+from placet.node import consents, models, taking, uses, withdrawals
 from placet.node.auth import AnyCaller, Caller, TheNode, client_of
 from placet.node.problems import problems
 from placet.node.service import Node
@@ -67,7 +67,7 @@ async def draft(node: TheNode, request: Request, asked: models.DraftRequest) -> 
 async def submit(node: TheNode, request: Request, submission: models.Submission) -> models.Accepted:
     """Take a signed consent on. Its id is the idempotency key: the same again changes nothing."""
     node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
-    return await consents.accept(node, submission)
+    return await taking.accept(node, submission)
 
 
 @router.get("/v1/consents", response_model=models.ConsentPage, responses=problems(401, 403), openapi_extra=_SIGNED)

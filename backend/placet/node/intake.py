@@ -1,7 +1,7 @@
 """The way of consents into node and vault: what arrives while a group is taken in goes in together, as the next one.
 
-A group costs one call to the vault and two commits, whatever its size; a vault's look at the chain and a commit's wait
-for the disk take far longer than the checks of one consent.
+A group costs one look at the database, one call to the vault and two commits, whatever its size; a vault's look at the
+chain and a commit's wait for the disk take far longer than the checks of one consent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from placet.core.errors import PlacetError
 from placet.node import models
 
 MOST = 256
@@ -18,15 +17,16 @@ MOST = 256
 
 @dataclass(frozen=True)
 class Entry:
-    """A submission that all checks without a vault have passed, and its route to the chain: batch or grant."""
+    """A submission that its owner signed. `key`: with a key of his own, so that no contract has to be asked."""
 
     submission: models.Submission
-    route: str
+    key: bool
 
 
-Take = Callable[[Sequence[Entry]], Awaitable[Sequence[PlacetError | None]]]
-"""Takes a group in; for each entry, in order, why it is refused or None."""
-_Waiting = tuple[Entry, asyncio.Future[None]]
+Outcome = models.Accepted | Exception
+Take = Callable[[Sequence[Entry]], Awaitable[Sequence[Outcome]]]
+"""Takes a group in; for each entry, in order, the answer or why it is refused."""
+_Waiting = tuple[Entry, asyncio.Future[models.Accepted]]
 
 
 class Intake:
@@ -36,14 +36,14 @@ class Intake:
         self._waiting: dict[bytes, list[_Waiting]] = {}
         self._taking: dict[bytes, asyncio.Task[None]] = {}
 
-    async def enter(self, entry: Entry, take: Take) -> None:
-        """Until the entry's group is taken in; raises why this entry is refused."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def enter(self, entry: Entry, take: Take) -> models.Accepted:
+        """The answer, once the entry's group is taken in; raises why this entry is refused."""
+        done: asyncio.Future[models.Accepted] = asyncio.get_running_loop().create_future()
         offer = entry.submission.consent.offer.id
         self._waiting.setdefault(offer, []).append((entry, done))
         if offer not in self._taking:
             self._taking[offer] = asyncio.create_task(self._run(offer, take))
-        await done
+        return await done
 
     async def _run(self, offer: bytes, take: Take) -> None:
         group: list[_Waiting] = []
@@ -52,18 +52,18 @@ class Intake:
                 if len(group) > MOST:
                     self._waiting[offer] = group[MOST:]
                     group = group[:MOST]
-                refusals: Sequence[Exception | None]
+                outcomes: Sequence[Outcome]
                 try:
-                    refusals = await take([entry for entry, _ in group])
+                    outcomes = await take([entry for entry, _ in group])
                 except Exception as error:  # a fault: each request answers for itself, and the next group may do well
-                    refusals = [error] * len(group)
-                for (_, done), refusal in zip(group, refusals, strict=True):
+                    outcomes = [error] * len(group)
+                for (_, done), outcome in zip(group, outcomes, strict=True):
                     if done.done():
                         continue
-                    if refusal is None:
-                        done.set_result(None)
+                    if isinstance(outcome, Exception):
+                        done.set_exception(outcome)
                     else:
-                        done.set_exception(refusal)
+                        done.set_result(outcome)
         finally:
             del self._taking[offer]
             for _, done in (*group, *self._waiting.pop(offer, [])):

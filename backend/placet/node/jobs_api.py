@@ -16,7 +16,7 @@ from placet.core.results import tells
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 from placet.jobs.asking import JobRequest
-from placet.jobs.evidence import gather
+from placet.jobs.evidence import Beside, gather
 from placet.jobs.link import Acknowledged, unpack
 from placet.jobs.runner import Runner
 from placet.jobs.store import Record
@@ -143,14 +143,25 @@ async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]
     return {**made, "disclosed_in_protocol": list(told.within) if told else []}
 
 
-@router.get("/v1/jobs/{job}/trail", response_model=SignedEvidence, responses=problems(403, 404))
+_SECTIONS = "application/vnd.placet.evidence"
+
+
+@router.get(
+    "/v1/jobs/{job}/trail",
+    response_model=SignedEvidence,
+    responses={200: {"content": {_SECTIONS: {}}}, **problems(403, 404)},
+)
 async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Response:
-    """This party's signed evidence about a job: for auditors of the trust list, and the institution itself."""
-    runner = _runner(request)
-    evidence = await gather(runner, from_hex(job))
+    """This party's signed evidence about a job: for auditors of the trust list, and the institution itself. Where it
+    has more leaves than a document holds, they follow it after a line feed, and the media type says so."""
+    runner, beside = _runner(request), Beside()
+    evidence = await gather(runner, from_hex(job), beside)
     digest = runner.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
     signed = SignedEvidence(evidence=evidence, signature=runner.desk.recorder.sign(digest))
-    return Response(signed.model_dump_json(), media_type="application/json")
+    document = signed.model_dump_json().encode()
+    if evidence.sections():
+        return StreamingResponse(beside.pieces(document), media_type=_SECTIONS)
+    return Response(document, media_type="application/json")
 
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobAnswer, responses=problems(403, 404, 409))

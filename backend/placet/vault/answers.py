@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from placet.core.evidence import Batch, ErasedLeaf, Leaf
-from placet.core.values import U32, Bytes32, Name, Value
+from placet.core.evidence import ErasedLeaf
+from placet.core.values import U32, Bytes32, Name, Octets, Value
 
 
 class LawfulSet(Value):
@@ -27,10 +27,19 @@ class Rows(Value):
     count: int
 
 
-class LawfulEvidence(Value):
-    """What supports a lawful set: its leaves and what is left of erased ones, both in the tree's order, and the batches
-    that hold their consents."""
+class LeavesPart(Value):
+    """Some of a lawful set's leaves as records (`core.leaves`), what is left of erased ones among them, the batches
+    that hold both, how many leaves it went through, and how many the set has in all."""
 
-    leaves: tuple[Leaf, ...]
+    total: int
+    passed: int
+    count: int
+    records: Octets
     erased: tuple[ErasedLeaf, ...]
-    batches: tuple[Batch, ...]
+    batches: tuple[Bytes32, ...]
+
+
+class BatchLeaves(Value):
+    """A batch's consent ids, ascending, 32 bytes each."""
+
+    joined: Octets

@@ -14,7 +14,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
 from placet.vault.schema import DatasetInfo
 
 TIMEOUT = 120.0
@@ -87,9 +87,14 @@ class VaultClient:
         """The consents of a lawful set that are withdrawn or revoked by now."""
         return list((await self._call("dead", frames.SetArguments(offer=offer, root=root), frames.Consents)).consents)
 
-    async def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
-        """What shows an auditor that a lawful set is lawful, and what is left of it where records were erased."""
-        return await self._call("evidence", frames.SetArguments(offer=offer, root=root), LawfulEvidence)
+    async def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
+        """What shows an auditor that a lawful set is lawful, from leaf number `start` on, some thousands at a time; of
+        leaves whose records were erased, what is left of them."""
+        return await self._call("leaves", frames.PartArguments(offer=offer, root=root, start=start), LeavesPart)
+
+    async def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
+        """The leaves of a batch that was noted or taken in. NotFoundError."""
+        return await self._call("batch", frames.SetArguments(offer=offer, root=root), BatchLeaves)
 
     async def named_evidence(self, consent: bytes) -> NamedConsent:
         """The institution's own consent for its own data."""

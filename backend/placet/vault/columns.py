@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -44,6 +45,12 @@ class Subjects(Mapping[bytes, bytes]):
     def __init__(self, tags: Column32, rows: Column32) -> None:
         order = np.argsort(tags, kind="stable")
         self.tags, self.rows = tags[order], rows[order]
+
+    @cached_property
+    def distinct(self) -> bool:
+        """Does every row have a commitment of its own?"""
+        ascending = np.sort(self.rows)
+        return not bool((ascending[1:] == ascending[:-1]).any())
 
     def __getitem__(self, tag: bytes) -> bytes:
         place = place_of(self.tags, tag)

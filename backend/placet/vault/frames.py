@@ -112,6 +112,10 @@ class SetArguments(Value):
     root: Bytes32
 
 
+class PartArguments(SetArguments):
+    start: U32
+
+
 class ConsentArguments(Value):
     consent: Bytes32
 

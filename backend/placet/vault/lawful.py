@@ -62,7 +62,7 @@ def choose(
     alive = np.ones(len(candidates), np.bool_)
     places, there = find(candidates.ids, column(b"".join(dead)))
     alive[places[there]] = False
-    row_of, known = find(subjects.tags, candidates.subjects)
+    row_of, known = candidates.places_in(subjects)
     good = np.flatnonzero(
         known
         & alive
@@ -77,7 +77,7 @@ def choose(
     _, first = np.unique(row_of[good], return_index=True)
     best = np.sort(good[first])
     rows = subjects.rows[row_of[best]]
-    if len(np.unique(rows)) != len(rows):
+    if not subjects.distinct and len(set(rows.tolist())) != len(rows):
         raise StateError("two rows of the table have one commitment", code="vault.tampered")
     roots = column(b"".join(root for _, root in early))
     leaves = np.stack((candidates.ids[best], rows, roots[batch_of[best]]), axis=1) if len(best) else np.empty(0, "S32")

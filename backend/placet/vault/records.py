@@ -199,12 +199,16 @@ class Records:
 
     def stored_set(self, offer: bytes, root: bytes) -> StoredSet:
         """NotFoundError for a root that this vault never computed for this offer."""
+        return StoredSet(offer, root, tuple(unpack(self.packed_set(offer, root))))
+
+    def packed_set(self, offer: bytes, root: bytes) -> bytes:
+        """The same as its packed leaves."""
         c = LAWFUL.c
         with self._engine.connect() as connection:
             sealed = connection.execute(sa.select(c.sealed).where(c.offer == offer, c.root == root)).scalar()
         if sealed is None:
             raise NotFoundError("this vault never computed such a lawful set", found=to_hex(root), code="vault.root")
-        return StoredSet(offer, root, self._open_set(offer, root, sealed))
+        return self._open_set(offer, root, sealed)
 
     def erase(self, consent: bytes) -> bool:
         """Delete a consent with signature, enrolment and opening; False if unknown. Its leaves stay in lawful sets: the
@@ -234,16 +238,21 @@ class Records:
     def _open_record(self, offer: bytes, consent: bytes, sealed: bytes) -> Record:
         return parse(Record, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer)))
 
-    def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> tuple[RowLeaf, ...]:
+    def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> bytes:
         plain = self._sealer.open(sealed, "lawful", to_hex(offer), to_hex(root))
         if len(plain) % LEAF:
             raise StateError("a stored lawful set is damaged", found=f"{len(plain)} bytes", code="vault.tampered")
-        return tuple(RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in split(plain, LEAF))
+        return plain
 
 
 def pack(leaves: Iterable[RowLeaf]) -> bytes:
     """Leaves as they are kept: consent, row, batch, one after the other."""
     return b"".join(part for leaf in leaves for part in (leaf.consent, leaf.row, leaf.batch))
+
+
+def unpack(packed: bytes) -> list[RowLeaf]:
+    """What `pack` gave, as leaves."""
+    return [RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in split(packed, LEAF)]
 
 
 def split(joined: bytes, size: int) -> list[bytes]:

@@ -29,23 +29,27 @@ from placet.core.errors import (
     StateError,
     WarrantError,
 )
-from placet.core.evidence import Batch, ErasedLeaf, Leaf, NamedConsent
+from placet.core.evidence import ErasedLeaf, NamedConsent
+from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import ZERO32, to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
 from placet.vault.admission import Situation, Submission, admit, demand_offer
-from placet.vault.answers import LawfulEvidence, LawfulSet, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.intake import Tag, record_of, take
 from placet.vault.lawful import NEVER, choose, root_of
-from placet.vault.records import Bound, Record, Records, RowLeaf, StoredSet, pack, split
+from placet.vault.records import LEAF, Bound, Record, Records, RowLeaf, StoredSet, pack, unpack
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
 from placet.vault.view import ChainView, Now
 
 log = logging.getLogger(__name__)
+
+PART = 20_000
+"""Leaves of one `leaves` answer at the most."""
 
 
 class Vault:
@@ -208,35 +212,58 @@ class Vault:
         ends = (candidates[leaf.consent].opens_before for leaf in stored.leaves)
         return LawfulSet(root=stored.root, count=len(stored.leaves), epoch=epoch, opens_before=min(ends, default=NEVER))
 
-    def evidence(self, offer: bytes, root: bytes) -> LawfulEvidence:
+    def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
         with self._lock:
-            stored = self._records.stored_set(offer, root)
+            packed = self._records.packed_set(offer, root)
+            leaves = unpack(packed[start * LEAF : (start + PART) * LEAF])
             known = self._records.candidates(offer)
-            kept = [leaf for leaf in stored.leaves if leaf.consent in known]
-            records = self._records.records(offer, [leaf.consent for leaf in kept])
-            roots = {leaf.batch for leaf in stored.leaves}
-            batches = self._records.batches(offer, roots)
-        leaves = []
-        for leaf in kept:
+            part = self._leaf_records(offer, [leaf for leaf in leaves if leaf.consent in known])
+        return LeavesPart(
+            total=len(packed) // LEAF,
+            passed=len(leaves),
+            count=len(part),
+            records=b"".join(record.encode() for record in part),
+            erased=tuple(
+                ErasedLeaf(consent=leaf.consent, row=leaf.row, batch=leaf.batch)
+                for leaf in leaves
+                if leaf.consent not in known
+            ),
+            batches=tuple(sorted({leaf.batch for leaf in leaves})),
+        )
+
+    def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
+        with self._lock:
+            held = self._records.batches(offer, {root})
+        if root not in held:
+            raise NotFoundError("the vault knows no such batch", found=to_hex(root), code="vault.root")
+        return BatchLeaves(joined=held[root])
+
+    def _leaf_records(self, offer: bytes, leaves: Sequence[RowLeaf]) -> list[LeafRecord]:
+        found = []
+        records = self._records.records(offer, [leaf.consent for leaf in leaves])
+        for leaf in leaves:
             record = records[leaf.consent]
-            if record.enrolment is None:
+            words, enrolment = record.consent, record.enrolment
+            if enrolment is None:
                 raise StateError("a leaf without an enrolment", found=to_hex(leaf.consent), code="vault.tampered")
-            leaves.append(
-                Leaf(
-                    consent=record.consent,
-                    signature=record.signature,
-                    enrolment=record.enrolment,
-                    row=leaf.row,
-                    batch=leaf.batch,
+            found.append(
+                LeafRecord(
+                    words.owner,
+                    words.not_before,
+                    words.not_after,
+                    words.first_opening,
+                    words.uses,
+                    words.enrolment,
+                    words.salt,
+                    record.signature,
+                    enrolment.enroller,
+                    enrolment.subject,
+                    enrolment.signature,
+                    leaf.row,
+                    leaf.batch,
                 )
             )
-        anchored = tuple(Batch(root=root, leaves=tuple(split(held, 32))) for root, held in sorted(batches.items()))
-        erased = tuple(
-            ErasedLeaf(consent=leaf.consent, row=leaf.row, batch=leaf.batch)
-            for leaf in stored.leaves
-            if leaf.consent not in records
-        )
-        return LawfulEvidence(leaves=tuple(leaves), erased=erased, batches=anchored)
+        return found
 
     def named_evidence(self, consent: bytes) -> NamedConsent:
         with self._lock:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from placet.audit.case import Case
+from collections.abc import Callable
+from functools import partial
+
+from placet.audit.case import Case, LawfulSet
 from placet.audit.checks.leaves import lawful_sets, leaf_name
 from placet.audit.findings import Findings, check
-from placet.core.consent import NO_ENROLMENT, enrolment_hash
+from placet.audit.reading import INVALID
+from placet.core.consent import NO_ENROLMENT
 from placet.core.errors import InputError, PlacetError
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.values import to_hex
@@ -38,12 +42,15 @@ def _one_named(case: Case, tell: Findings, index: int) -> None:
     withdrawn = case.dead_before(entry.offer, entry.consent, opened.at)
     if withdrawn is not None:
         tell.fail("a live consent at the opening", f"{withdrawn.kind} in block {withdrawn.at.block}", party)
-    _window(tell, case, "the named consent", given.not_before, given.not_after, party)
-    _uses(tell, case, "the named consent", index, given.first_opening, given.first_opening + given.uses, party)
+    end = given.first_opening + given.uses
+    _window(tell, case, lambda: "the named consent", given.not_before, given.not_after, party)
+    _covers(tell, case, lambda: "the named consent", index, given.first_opening, end, party)
+    if entry.opens_before != end:
+        tell.fail(f"opensBefore {end} of input {index}", entry.opens_before, party)
     if shown is None:
         return tell.lack(f"{case.name(party)} does not show its named consent")
     if shown.named is None or shown.leaves or shown.erased:
-        return tell.fail("the named consent and no leaves", f"{len(shown.leaves)} leaves", party)
+        return tell.fail("the named consent and no leaves", "leaves, or no consent", party)
     words = shown.named.consent
     try:
         full = case.expand(words, shown)
@@ -68,10 +75,11 @@ def roots(case: Case, tell: Findings) -> None:
     """For each input and attempt the leaves shown, with what is left of erased ones, strictly ascending by consent id,
     each row once, hash to the root in the plan or the amendment. An input is shown once an attempt."""
     for attempt, shown in lawful_sets(case, tell):
-        tell.looked += len(shown.leaves) + len(shown.erased)
-        for place, fault in shown.faults:
-            tell.fail("a consent that says what its offer says", f"{leaf_name(shown, place)}: {fault}", shown.party)
-        leaves = [(ident, row) for ident, row, _ in shown.every]
+        tell.looked += shown.count
+        tell.few(shown.columns.wordless, partial(_wordless, shown), shown.party)
+        if shown.columns.broken is not None:
+            tell.fail(f"leaf records of input {shown.input}", shown.columns.broken, shown.party)
+        leaves = ((ident, row) for ident, row, _ in shown.every())
         if shown.evidence.named is not None:
             tell.fail("leaves for a lawful set", f"a named consent for input {shown.input}", shown.party)
         try:
@@ -88,20 +96,23 @@ def roots(case: Case, tell: Findings) -> None:
             tell.fail("each of its own inputs once an attempt", wrong or "one twice", party)
 
 
+def _wordless(shown: LawfulSet, found: tuple[int, str]) -> tuple[str, str]:
+    place, fault = found
+    return "a consent that says what its offer says", f"{leaf_name(shown, place)}: {fault}"
+
+
 @check(GROUP, "signatures", "Every leaf was signed by its owner")
 def signatures(case: Case, tell: Findings) -> None:
     """The owner's own signature stands over the consent, whose words follow from the offer, its scope and the trust
     list."""
-    domain = case.deployment.consents
     for _, shown in lawful_sets(case, tell):
-        for place, (ident, leaf) in enumerate(zip(shown.ids, shown.leaves, strict=True)):
-            tell.looked += 1
-            if ident is not None and not case.accepts(leaf.consent.owner, domain.digest(ident), leaf.signature):
-                tell.fail(
-                    f"{leaf_name(shown, place)} signed by {to_hex(leaf.consent.owner)}",
-                    "a signature that does not verify",
-                    shown.party,
-                )
+        tell.looked += shown.count
+        tell.few(shown.columns.unsigned, partial(_unsigned, shown), shown.party)
+
+
+def _unsigned(shown: LawfulSet, found: tuple[int, bytes]) -> tuple[str, str]:
+    place, owner = found
+    return f"{leaf_name(shown, place)} signed by {to_hex(owner)}", INVALID
 
 
 @check(GROUP, "enrolments", "Every owner was enrolled by somebody who may")
@@ -109,34 +120,17 @@ def enrolments(case: Case, tell: Findings) -> None:
     """An enroller that both the offer's scope and the trust list name signed (owner, subject) of the consent. Where the
     scope names nobody the provider's own signature is valid too, and is reported as self-enrolled: the provider could
     have invented these people."""
-    domain = case.deployment.consents
     for _, shown in lawful_sets(case, tell):
-        provider, own = case.parties[shown.party].signer, 0
-        scope = shown.evidence.scope
-        accepted = {e for e in scope.enrollers if case.trust.is_enroller(e)} if scope.enrollers else {provider}
-        for place, leaf in enumerate(shown.leaves):
-            tell.looked += 1
-            enrolment = leaf.enrolment
-            if enrolment.subject != leaf.consent.enrolment or enrolment.subject == NO_ENROLMENT:
-                tell.fail(
-                    f"{leaf_name(shown, place)} enrolled as {to_hex(leaf.consent.enrolment)}",
-                    enrolment.subject,
-                    shown.party,
-                )
-                continue
-            if enrolment.enroller not in accepted:
-                tell.fail("an enroller that scope and trust list name", enrolment.enroller, shown.party)
-                continue
-            own += enrolment.enroller == provider
-            digest = domain.digest(enrolment_hash(leaf.consent.owner, enrolment.subject))
-            if not case.accepts(enrolment.enroller, digest, enrolment.signature):
-                tell.fail(
-                    f"{leaf_name(shown, place)} enrolled by {to_hex(enrolment.enroller)}",
-                    "a signature that does not verify",
-                    shown.party,
-                )
+        tell.looked += shown.count
+        tell.few(shown.columns.unenrolled, partial(_unenrolled, shown), shown.party)
+        own = shown.columns.own
         if own and shown.attempt == (case.final or case.attempts[-1]).number:
-            tell.note(f"self-enrolled: {own} of {len(shown.leaves)} people of {case.name(shown.party)}")
+            tell.note(f"self-enrolled: {own} of {shown.count} people of {case.name(shown.party)}")
+
+
+def _unenrolled(shown: LawfulSet, found: tuple[int, str, str]) -> tuple[str, str]:
+    place, expected, instead = found
+    return f"{leaf_name(shown, place)} {expected}", instead
 
 
 @check(GROUP, "batches", "Every leaf lies in a batch that was anchored in time")
@@ -149,18 +143,19 @@ def batches(case: Case, tell: Findings) -> None:
     contents: dict[int, dict[bytes, frozenset[bytes]]] = {}
     for party, evidence in case.evidence.items():
         contents[party] = {}
-        for batch in evidence.batches:
+        for held in evidence.batches:
             tell.looked += 1
             try:
-                tell.same("batch root", batch.root, batch_root(batch.leaves), party)
+                leaves = case.batch_leaves(held)
+                contents[party][held.root] = frozenset(leaves)
+                tell.same("batch root", held.root, batch_root(leaves), party)
             except InputError as error:
                 tell.fail(error.message, error.found, party)
-            contents[party][batch.root] = frozenset(batch.leaves)
-        if len(contents[party]) != len(evidence.batches):
+        if len({batch.root for batch in evidence.batches}) != len(evidence.batches):
             tell.fail("each batch once", "one twice", party)
     for _, shown in lawful_sets(case, tell):
         offer = case.inputs[shown.input].offer
-        for ident, _, root in shown.every:
+        for ident, _, root in shown.every():
             tell.looked += 1
             at, inside = anchored.get((offer, root)), contents[shown.party].get(root)
             if at is None or at.block > case.terms.block:
@@ -181,17 +176,16 @@ def batches(case: Case, tell: Findings) -> None:
 def time(case: Case, tell: Findings) -> None:
     """notBefore is not after the opening's time, notAfter not before the plan's deadline."""
     for _, shown in lawful_sets(case, tell):
-        for place, leaf in enumerate(shown.leaves):
-            words = leaf.consent
-            _window(tell, case, leaf_name(shown, place), words.not_before, words.not_after, shown.party)
+        for place, (not_before, not_after, _, _) in enumerate(shown.columns.spans()):
+            _window(tell, case, partial(leaf_name, shown, place), not_before, not_after, shown.party)
 
 
-def _window(tell: Findings, case: Case, what: str, not_before: int, not_after: int, party: int) -> None:
+def _window(tell: Findings, case: Case, what: Callable[[], str], not_before: int, not_after: int, party: int) -> None:
     tell.looked += 1
     opened = case.facts.opened
     if opened is not None and not (not_before <= opened.at.timestamp and opened.deadline <= not_after):
         tell.fail(
-            f"{what} valid from {opened.at.timestamp} to {opened.deadline}", f"{not_before} to {not_after}", party
+            f"{what()} valid from {opened.at.timestamp} to {opened.deadline}", f"{not_before} to {not_after}", party
         )
 
 
@@ -200,30 +194,25 @@ def uses(case: Case, tell: Findings) -> None:
     """firstOpening ≤ opening < firstOpening + uses, and the plan's `opensBefore` is the smallest such end (or no later
     than it, where the end of an erased leaf is not known)."""
     for attempt, shown in lawful_sets(case, tell):
-        ends = []
-        for place, leaf in enumerate(shown.leaves):
-            words = leaf.consent
-            ends.append(words.first_opening + words.uses)
-            _uses(
-                tell, case, leaf_name(shown, place), shown.input, words.first_opening, ends[-1], shown.party, each=True
-            )
-        if attempt.number == 1 and ends:
+        least = None
+        for place, (_, _, first, uses) in enumerate(shown.columns.spans()):
+            end = first + uses
+            least = end if least is None or end < least else least
+            _covers(tell, case, partial(leaf_name, shown, place), shown.input, first, end, shown.party)
+        if attempt.number == 1 and least is not None:
             planned = case.inputs[shown.input].opens_before
-            least = min(planned, *ends) if shown.erased else min(ends)
+            if shown.erased:
+                least = min(planned, least)
             tell.same(f"opensBefore of input {shown.input}", least, planned, shown.party)
 
 
-def _uses(
-    tell: Findings, case: Case, what: str, index: int, first: int, end: int, party: int, *, each: bool = False
-) -> None:
+def _covers(tell: Findings, case: Case, what: Callable[[], str], index: int, first: int, end: int, party: int) -> None:
     tell.looked += 1
     opening = case.opening(index)
     if opening is None:
         return tell.fail(f"an opening of the offer of input {index}", "none", party)
     if not first <= opening < end:
-        tell.fail(f"{what} for openings {first} to {end - 1}", f"opening {opening}", party)
-    if not each and case.inputs[index].opens_before != end:
-        tell.fail(f"opensBefore {end} of input {index}", case.inputs[index].opens_before, party)
+        tell.fail(f"{what()} for openings {first} to {end - 1}", f"opening {opening}", party)
 
 
 @check(GROUP, "erased", "What can no longer be shown was erased lawfully")
@@ -235,7 +224,7 @@ def erased(case: Case, tell: Findings) -> None:
     for _, shown in lawful_sets(case, tell):
         over = case.dead.get(case.inputs[shown.input].offer, {})
         living = [leaf for leaf in shown.erased if leaf.consent not in over]
-        tell.looked += len(shown.every)
+        tell.looked += shown.count
         if living:
             tell.lack(f"{case.name(shown.party)} erased {len(living)} records of consents that are not withdrawn")
         gone = [over[leaf.consent].kind for leaf in shown.erased if leaf.consent in over]

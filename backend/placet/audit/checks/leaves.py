@@ -27,6 +27,6 @@ def lawful_sets(case: Case, tell: Findings) -> Iterator[tuple[Attempt, LawfulSet
 
 def leaf_name(shown: LawfulSet, leaf: int | bytes) -> str:
     """How findings call a leaf, by its place among those shown or by its consent's id."""
-    ident = shown.ids[leaf] if isinstance(leaf, int) else leaf
+    ident = shown.id(leaf) if isinstance(leaf, int) else leaf
     name = to_hex(ident) if ident is not None else f"{leaf!r} (unknown)"
     return f"leaf {name} of input {shown.input}, attempt {shown.attempt}"

@@ -20,7 +20,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
     touched that set, and not be the one that was sealed."""
     for attempt, shown in lawful_sets(case, tell):
         dead = list(_dead(case, shown, attempt.start))
-        tell.looked += len(shown.every)
+        tell.looked += shown.count
         if not dead:
             continue
         used = case.used_root(shown.party, attempt.number, attempt.roots[shown.input])
@@ -36,7 +36,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
 
 def _dead(case: Case, shown: LawfulSet, moment: Moment) -> Iterator[tuple[bytes, str]]:
     offer = case.inputs[shown.input].offer
-    for ident, _, _ in shown.every:
+    for ident, _, _ in shown.every():
         entry = case.dead_before(offer, ident, moment)
         if entry is not None:
             yield ident, f"{entry.kind} in block {entry.at.block}"
@@ -116,8 +116,8 @@ def _only_drop(case: Case, tell: Findings) -> None:
             old, new = case.lawful_sets.get((index, before.number)), case.lawful_sets.get((index, after.number))
             if old is None or new is None:
                 continue
-            rows = {ident: row for ident, row, _ in old.every}
-            for ident, row, _ in new.every:
+            rows = {ident: row for ident, row, _ in old.every()}
+            for ident, row, _ in new.every():
                 tell.looked += 1
                 if rows.get(ident) != row:
                     tell.fail(
@@ -133,8 +133,8 @@ def _delays(case: Case, tell: Findings) -> None:
         for index, entry in enumerate(case.inputs):
             old, new = case.lawful_sets.get((index, before.number)), case.lawful_sets.get((index, after.number))
             if old is not None and new is not None:
-                kept = {ident for ident, _, _ in new.every}
-                gone = (ident for ident, _, _ in old.every if ident not in kept)
+                kept = {ident for ident, _, _ in new.every()}
+                gone = (ident for ident, _, _ in old.every() if ident not in kept)
                 dropped += [case.dead_before(entry.offer, ident, after.start) for ident in gone]
         first = min((d.at for d in dropped if d is not None), key=lambda at: at.order, default=None)
         if first is not None:
@@ -157,7 +157,7 @@ def sealed(case: Case, tell: Findings) -> None:
     moment = case.facts.sealed.at
     for attempt, shown in lawful_sets(case, tell):
         if case.is_final(attempt.number):
-            tell.looked += len(shown.every)
+            tell.looked += shown.count
             for ident, found in _dead(case, shown, moment):
                 proven = case.dead[case.inputs[shown.input].offer][ident].proven
                 knew = proven is not None and proven.order < moment.order

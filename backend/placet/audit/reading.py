@@ -1,0 +1,228 @@
+"""One pass over the leaves of a lawful set: from what a party shows to columns, and to what is wrong with single ones.
+
+What costs time is done here and once: each consent's id and two signatures, for a section on all cores. What needs the
+rest of the case (roots, batches, withdrawals, time, uses) is for the checks, which go over the columns: 128 bytes a
+leaf.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import struct
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from placet.audit.findings import Few
+from placet.audit.sections import Sections
+from placet.core.consent import NO_ENROLMENT, Offer, Scope, enrolment_hash
+from placet.core.errors import InputError, PlacetError
+from placet.core.evidence import Leaf, Section
+from placet.core.leaves import LeafRecord, decode_records, record_size
+from placet.core.signatures import Verifiers
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import ZERO32, parse, to_hex
+from placet.core.wording import Wording
+
+CHUNK = 1_024
+"""Leaves that a process reads at a time."""
+_AHEAD = 3
+"""Chunks that wait for each process."""
+_WINDOW = struct.Struct(">4q")
+INVALID = "a signature that does not verify"
+
+
+@dataclass
+class Columns:
+    """What a lawful set holds, 32 bytes a leaf in `ids` (zeros where there is none), `rows`, `batches` and `windows`.
+
+    `wordless` are leaves that say what their offer can't say: place and why. `unsigned`: place and owner.
+    `unenrolled`: place, what was expected, what was found. `own` people were enrolled by their provider. `broken`: why
+    reading ended before the end.
+    """
+
+    ids: bytearray = field(default_factory=bytearray)
+    rows: bytearray = field(default_factory=bytearray)
+    batches: bytearray = field(default_factory=bytearray)
+    windows: bytearray = field(default_factory=bytearray)
+    wordless: Few[tuple[int, str]] = field(default_factory=Few)
+    unsigned: Few[tuple[int, bytes]] = field(default_factory=Few)
+    unenrolled: Few[tuple[int, str, str]] = field(default_factory=Few)
+    own: int = 0
+    broken: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids) // 32
+
+    def join(self, more: Columns) -> None:
+        """The leaves of the next chunk."""
+        for name in ("ids", "rows", "batches", "windows"):
+            column: bytearray = getattr(self, name)
+            column += getattr(more, name)
+        self.wordless.join(more.wordless)
+        self.unsigned.join(more.unsigned)
+        self.unenrolled.join(more.unenrolled)
+        self.own += more.own
+
+    def spans(self) -> Iterator[tuple[int, int, int, int]]:
+        """Each leaf's notBefore, notAfter, firstOpening and uses."""
+        found: Iterator[tuple[int, int, int, int]] = _WINDOW.iter_unpack(self.windows)
+        return found
+
+
+class LeafReader:
+    """Reads leaves shown for one offer: its words, its owners' and its enrollers' signatures."""
+
+    def __init__(self, offer: Offer, scope: Scope, deployment: Deployment, trust: TrustList, provider: bytes) -> None:
+        self._domain = deployment.consents
+        self._verifiers = Verifiers(frozenset({deployment.p256_verifier.address}))
+        self._provider = provider
+        named = frozenset(who for who in scope.enrollers if trust.is_enroller(who))
+        self._enrollers = named if scope.enrollers else frozenset({provider})
+        self._wording: Wording | None = None
+        try:
+            self._wording = Wording(offer, scope, trust.name)
+        except PlacetError as error:
+            self._without_words = str(error)
+
+    def read(self, leaves: Iterable[LeafRecord], first: int) -> Columns:
+        """Columns of some leaves, the first being leaf number `first`."""
+        found = Columns()
+        for place, leaf in enumerate(leaves, first):
+            found.ids += self._identity(leaf, place, found)
+            found.rows += leaf.row
+            found.batches += leaf.batch
+            found.windows += _WINDOW.pack(leaf.not_before, leaf.not_after, leaf.first_opening, leaf.uses)
+            self._enrolled(leaf, place, found)
+        return found
+
+    def _identity(self, leaf: LeafRecord, place: int, found: Columns) -> bytes:
+        try:
+            if self._wording is None:
+                found.wordless.add((place, self._without_words))
+                return ZERO32
+            identity = self._wording.identity(*leaf[:7])
+        except PlacetError as error:
+            found.wordless.add((place, str(error)))
+            return ZERO32
+        if not self._verifiers.accepts(leaf.owner, self._domain.digest(identity), leaf.signature):
+            found.unsigned.add((place, leaf.owner))
+        return identity
+
+    def _enrolled(self, leaf: LeafRecord, place: int, found: Columns) -> None:
+        if leaf.subject != leaf.enrolment or leaf.subject == NO_ENROLMENT:
+            found.unenrolled.add((place, f"enrolled as {to_hex(leaf.enrolment)}", to_hex(leaf.subject)))
+            return
+        if leaf.enroller not in self._enrollers:
+            wanted = "enrolled by an enroller that scope and trust list name"
+            found.unenrolled.add((place, wanted, to_hex(leaf.enroller)))
+            return
+        found.own += leaf.enroller == self._provider
+        digest = self._domain.digest(enrolment_hash(leaf.owner, leaf.subject))
+        if not self._verifiers.accepts(leaf.enroller, digest, leaf.enrolled):
+            found.unenrolled.add((place, f"enrolled by {to_hex(leaf.enroller)}", INVALID))
+
+
+@dataclass(frozen=True)
+class LeafContext:
+    """What a `LeafReader` is made from."""
+
+    offer: Offer
+    scope: Scope
+    deployment: Deployment
+    trust: TrustList
+    provider: bytes
+
+    def reader(self) -> LeafReader:
+        return LeafReader(self.offer, self.scope, self.deployment, self.trust, self.provider)
+
+
+def read_leaves(context: LeafContext, leaves: tuple[Leaf, ...] | Section, sections: Sections) -> Columns:
+    """All leaves that are shown. NotFoundError for a section that is not in `sections`."""
+    if not isinstance(leaves, Section):
+        return context.reader().read(map(LeafRecord.of, leaves), 0)
+    found = Columns()
+    try:
+        for part in _on_all_cores(context, _chunks(sections.read(leaves))):
+            found.join(part)
+    except InputError as error:
+        found.broken = str(error)
+    if found.broken is None and len(found) != leaves.count:
+        found.broken = f"{len(found)} leaf records in place of {leaves.count}"
+    return found
+
+
+def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """`CHUNK` whole records at a time, one after the other; the rest, whatever it is, at the end."""
+    held = bytearray()
+    start = count = 0
+    for piece in pieces:
+        held += piece
+        while start < len(held) and start + (size := record_size(held, start)) <= len(held):
+            start, count = start + size, count + 1
+            if count == CHUNK:
+                yield bytes(held[:start])
+                del held[:start]
+                start = count = 0
+    if held:
+        yield bytes(held)
+
+
+def _on_all_cores(context: LeafContext, chunks: Iterator[bytes]) -> Iterator[Columns]:
+    """A single chunk is read here."""
+    one, two = next(chunks, b""), next(chunks, b"")
+    if not two:
+        yield context.reader().read(decode_records(one), 0)
+        return
+    chunks, processes = itertools.chain((one, two), chunks), os.cpu_count() or 1
+    names = ("offer", "scope", "deployment", "trust")
+    documents = (*(getattr(context, name).model_dump_json() for name in names), context.provider)
+    method = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, method, initializer=_start, initargs=documents) as pool:
+        waiting: deque[Future[Columns]] = deque()
+        first = 0
+        try:
+            for chunk in chunks:
+                waiting.append(pool.submit(_work, chunk, first))
+                first += CHUNK
+                if len(waiting) >= processes * _AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_reader: LeafReader | None = None
+
+
+def _start(offer: str, scope: str, deployment: str, trust: str, provider: bytes) -> None:
+    global _reader
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _reader = LeafReader(
+        parse(Offer, offer),
+        parse(Scope, scope),
+        parse(Deployment, deployment),
+        parse(TrustList, trust, limit=8 << 20),
+        provider,
+    )
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(chunk: bytes, first: int) -> Columns:
+    if _reader is None:
+        raise RuntimeError("a worker starts with its documents")
+    return _reader.read(decode_records(chunk), first)

@@ -1,0 +1,150 @@
+"""Leaves of a lawful set in bulk: one record a leaf, in the tree's order, beside the evidence document.
+
+    kind(1) ‖ owner ‖ notBefore(6) ‖ notAfter(6) ‖ firstOpening(4) ‖ uses(4) ‖ enrolment(32) ‖ salt(32) ‖ signature
+    ‖ enroller(20) ‖ the enroller's signature(65) ‖ row(32) ‖ batch(32)
+
+Kind 0 is an address (20 bytes) with an ECDSA signature (65), kind 1 a P-256 owner (84) with a signature of 64. Numbers
+are big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from placet.core.consent import CompactConsent, Enrolment
+from placet.core.errors import InputError
+from placet.core.evidence import Leaf
+
+_SIGNATURES = {20: 65, 84: 64}
+_OWNERS = (20, 84)
+_NUMBERS = struct.Struct(">HIHIII")
+_FIXED = 1 + _NUMBERS.size + 32 + 32 + 20 + 65 + 32 + 32
+SIZES = tuple(_FIXED + owner + _SIGNATURES[owner] for owner in _OWNERS)
+"""Bytes of a record by its kind."""
+LONGEST = max(SIZES)
+
+
+class LeafRecord(NamedTuple):
+    """A leaf without objects inside. `subject` is what the enroller signed for: in a record the consent's enrolment."""
+
+    owner: bytes
+    not_before: int
+    not_after: int
+    first_opening: int
+    uses: int
+    enrolment: bytes
+    salt: bytes
+    signature: bytes
+    enroller: bytes
+    subject: bytes
+    enrolled: bytes
+    row: bytes
+    batch: bytes
+
+    @classmethod
+    def of(cls, leaf: Leaf) -> LeafRecord:
+        words, enrolment = leaf.consent, leaf.enrolment
+        return cls(
+            words.owner,
+            words.not_before,
+            words.not_after,
+            words.first_opening,
+            words.uses,
+            words.enrolment,
+            words.salt,
+            leaf.signature,
+            enrolment.enroller,
+            enrolment.subject,
+            enrolment.signature,
+            leaf.row,
+            leaf.batch,
+        )
+
+    def leaf(self) -> Leaf:
+        consent = CompactConsent(
+            owner=self.owner,
+            not_before=self.not_before,
+            not_after=self.not_after,
+            first_opening=self.first_opening,
+            uses=self.uses,
+            enrolment=self.enrolment,
+            salt=self.salt,
+        )
+        enrolment = Enrolment(enroller=self.enroller, subject=self.subject, signature=self.enrolled)
+        return Leaf(consent=consent, signature=self.signature, enrolment=enrolment, row=self.row, batch=self.batch)
+
+    def encode(self) -> bytes:
+        """InputError for a leaf that has no record: signatures of other lengths, another subject than the consent's."""
+        kind = len(self.owner) == 84
+        before, after = divmod(self.not_before, 2**32), divmod(self.not_after, 2**32)
+        raw = b"".join(
+            (
+                bytes((kind,)),
+                self.owner,
+                _NUMBERS.pack(*before, *after, self.first_opening, self.uses),
+                self.enrolment,
+                self.salt,
+                self.signature,
+                self.enroller,
+                self.enrolled,
+                self.row,
+                self.batch,
+            )
+        )
+        if self.subject != self.enrolment or len(raw) != SIZES[kind] or len(self.enrolled) != 65:
+            raise InputError("a leaf that has no record", expected="ECDSA or P-256 signatures, one enrolment")
+        return raw
+
+
+def decode_records(joined: bytes) -> list[LeafRecord]:
+    """Whole records, one after the other. InputError for anything else."""
+    return [_decode(raw) for raw in split_records(joined)]
+
+
+def split_records(joined: bytes) -> Iterator[bytes]:
+    """The records in `joined`; InputError if it does not end with one."""
+    start = 0
+    while start < len(joined):
+        end = start + record_size(joined, start)
+        if end > len(joined):
+            raise InputError("leaf records end in the middle of one", found=f"{len(joined) - start} bytes too many")
+        yield joined[start:end]
+        start = end
+
+
+def record_size(joined: bytes | bytearray, start: int) -> int:
+    """Bytes of the record that starts there. InputError for a kind that is none."""
+    kind = joined[start]
+    if kind >= len(SIZES):
+        raise InputError("no leaf record", expected="kind 0 or 1", found=kind)
+    return SIZES[kind]
+
+
+def _decode(raw: bytes) -> LeafRecord:
+    owner = _OWNERS[raw[0]]
+    numbers = 1 + owner
+    enrolment = numbers + _NUMBERS.size
+    salt = enrolment + 32
+    signature = salt + 32
+    enroller = signature + _SIGNATURES[owner]
+    enrolled = enroller + 20
+    row = enrolled + 65
+    b_high, b_low, a_high, a_low, first, uses = _NUMBERS.unpack_from(raw, numbers)
+    subject = raw[enrolment:salt]
+    return LeafRecord(
+        raw[1:numbers],
+        b_high << 32 | b_low,
+        a_high << 32 | a_low,
+        first,
+        uses,
+        subject,
+        raw[salt:signature],
+        raw[signature:enroller],
+        raw[enroller:enrolled],
+        subject,
+        raw[enrolled:row],
+        raw[row : row + 32],
+        raw[row + 32 :],
+    )

@@ -1,0 +1,148 @@
+"""What the benchmark `api` sends, the client that sends it, and the bare endpoint beside the node.
+
+Run as a program this module is the bare endpoint: the same framework, server and request, and nothing done but the
+owner's signature checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI, HTTPException
+
+from placet.core.consent import CompactConsent, Offer, Scope, enrolment_hash, subject_commitment
+from placet.core.signatures import Key, Verifiers
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import parse, to_hex
+from placet.node.models import Submission
+
+CONNECTIONS = 128
+PAUSE = 0.05
+FROM, UNTIL = 1_700_000_000, 4_000_000_000
+
+
+def subject(i: int) -> str:
+    return f"customer-{i:08d}"
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Whose consents, and to what."""
+
+    offer: Offer
+    scope: Scope
+    trust: TrustList
+    deployment: Deployment
+    enroller: bytes
+
+    def submissions(self, start: int, end: int) -> list[tuple[bytes, bytes]]:
+        """Consent id and request body of the customers from `start` to `end`, each with a key of its own."""
+        enroller, digest, made = Key(self.enroller), self.deployment.consents.digest, []
+        for i in range(start, end):
+            owner, salt = Key(), secrets.token_bytes(32)
+            commitment = subject_commitment(subject(i), salt)
+            consent = CompactConsent(
+                owner=owner.address,
+                not_before=FROM,
+                not_after=UNTIL,
+                first_opening=0,
+                uses=9,
+                enrolment=commitment,
+                salt=secrets.token_bytes(32),
+            ).expand(self.offer, self.scope, self.trust.name)
+            body = {
+                "consent": consent.model_dump(mode="json", by_alias=True),
+                "signature": to_hex(owner.sign(digest(consent.id))),
+                "enrolment": {
+                    "enroller": to_hex(enroller.address),
+                    "subject": to_hex(commitment),
+                    "signature": to_hex(enroller.sign(digest(enrolment_hash(owner.address, commitment)))),
+                    "opening": {"subject": subject(i), "salt": to_hex(salt)},
+                },
+            }
+            made.append((consent.id, json.dumps(body, separators=(",", ":")).encode()))
+        return made
+
+
+@dataclass
+class Client:
+    """Sends bodies over `CONNECTIONS` connections. What is cut off, or told to come again, is sent again."""
+
+    url: str
+    patience: float
+    answers: Counter[int] = field(default_factory=Counter)
+    cut: int = 0
+
+    def send(self, bodies: Sequence[bytes], told: Callable[[int], None] = lambda _: None) -> None:
+        """Until all are taken (a status of 2xx); `told` is called with the number of those, each time. RuntimeError for
+        a refusal, TimeoutError after `patience` seconds."""
+        asyncio.run(asyncio.wait_for(self._all(iter(bodies), told), self.patience))
+
+    async def _all(self, bodies: Iterator[bytes], told: Callable[[int], None]) -> None:
+        self._taken = 0
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CONNECTIONS):
+                group.create_task(self._one(bodies, told))
+
+    async def _one(self, bodies: Iterator[bytes], told: Callable[[int], None]) -> None:
+        where = urlsplit(self.url)
+        head = f"POST {where.path} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Type: application/json\r\n"
+        line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        for body in bodies:
+            request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+            status = 0
+            while not 200 <= status < 300:
+                try:
+                    if line is None:
+                        line = await asyncio.open_connection(where.hostname, where.port)
+                    line[1].write(request)
+                    status, answer = await _answer(line[0])
+                except (OSError, EOFError):
+                    self.cut += line is not None
+                    line = None
+                    await asyncio.sleep(PAUSE)
+                    continue
+                self.answers[status] += 1
+                if status in (429, 503):
+                    await asyncio.sleep(PAUSE)
+                elif not 200 <= status < 300:
+                    raise RuntimeError(f"{status}: {answer.decode()[:500]}")
+            self._taken += 1
+            told(self._taken)
+        if line is not None:
+            line[1].close()
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+    return int(head.split(b" ", 2)[1]), await reader.readexactly(length)
+
+
+def bare(deployment: Deployment) -> FastAPI:
+    """An endpoint that only checks the owner's signature of a submission."""
+    app = FastAPI()
+    verifiers, domain = Verifiers(frozenset()), deployment.consents
+
+    @app.post("/v1/consents", status_code=202)
+    async def check(submission: Submission) -> dict[str, str]:
+        consent = submission.consent
+        if not verifiers.accepts(consent.owner, domain.digest(consent.id), submission.signature):
+            raise HTTPException(403)
+        return {"id": to_hex(consent.id)}
+
+    return app
+
+
+if __name__ == "__main__":
+    app = bare(parse(Deployment, Path(sys.argv[1]).read_bytes()))
+    uvicorn.run(app, port=int(sys.argv[2]), http="h11", ws="none", access_log=False, log_level="warning")

@@ -1,0 +1,87 @@
+"""What the benchmark `audit` audits: an honest job as the tests make theirs, one of whose providers has many people."""
+
+from __future__ import annotations
+
+import multiprocessing
+import secrets
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "audit"))
+from simulator import START, World
+
+from placet.audit.facts import Anchored
+from placet.audit.sections import Sections
+from placet.core.consent import Offer, Scope, enrolment_hash
+from placet.core.evidence import Batch, InputEvidence, Section
+from placet.core.hashing import sha256
+from placet.core.leaves import LeafRecord
+from placet.core.merkle import batch_root, lawful_root
+from placet.core.plan import Input
+from placet.core.signatures import Key
+from placet.core.trust import Deployment, TrustList
+from placet.core.wording import Wording
+
+STEP = 2_000
+WINDOW = (START - 1000, START + 10_000_000, 0, 3)
+
+
+def _made(
+    offer: Offer, scope: Scope, trust: TrustList, deployment: Deployment, secret: bytes, count: int
+) -> list[tuple[bytes, bytes, bytes]]:
+    """Id, row and record of so many people's leaves; the batch is still left out."""
+    wording, enroller, digest = Wording(offer, scope, trust.name), Key(secret), deployment.consents.digest
+    made = []
+    for _ in range(count):
+        owner, subject, salt, row = Key(), *(secrets.token_bytes(32) for _ in range(3))
+        identity = wording.identity(owner.address, *WINDOW, subject, salt)
+        signature = owner.sign(digest(identity))
+        enrolled = enroller.sign(digest(enrolment_hash(owner.address, subject)))
+        record = LeafRecord(
+            owner.address, *WINDOW, subject, salt, signature, enroller.address, subject, enrolled, row, bytes(32)
+        )
+        made.append((identity, row, record.encode()[:-32]))
+    return made
+
+
+class Million(World):
+    """The first provider has `n` people; all that it shows of them stands in `sections`."""
+
+    def __init__(self, n: int, sections: Sections) -> None:
+        self.n, self.shown = n, sections
+        super().__init__(people=2)
+
+    def _consents(self, count: int) -> None:
+        super()._consents(count)
+        context = (self.offers[0], self.scopes[0], self.trust, self.deployment, self.enroller.secret)
+        counts = [min(STEP, self.n - start) for start in range(0, self.n, STEP)]
+        with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+            parts = [pool.submit(_made, *context, count) for count in counts]
+            made = sorted(leaf for part in parts for leaf in part.result())
+        ids = [identity for identity, _, _ in made]
+        root = batch_root(ids)
+        self.lawful_root = lawful_root((identity, row) for identity, row, _ in made)
+        self.leaves = self._put((record + root for _, _, record in made), 319)
+        self.batches[0].append(Batch(root=root, leaves=self._put(iter(ids), 32)))
+        self.facts["anchored"].append(Anchored(offer=self.offers[0].id, root=root, at=self.tick()))
+
+    def _put(self, pieces: Iterator[bytes], size: int) -> Section:
+        joined = b"".join(pieces)
+        section = Section(count=self.n, size=size * self.n, hash=sha256(joined))
+        self.shown.add(section, (joined,))
+        return section
+
+    def _root(self, party: int) -> bytes:
+        return self.lawful_root if party == 0 else super()._root(party)
+
+    def _input(self, party: int) -> Input:
+        found = super()._input(party)
+        return found.model_copy(update={"lawful_root": self.lawful_root}) if party == 0 else found
+
+    def _show_inputs(self, attempt: int) -> None:
+        super()._show_inputs(attempt)
+        big: dict[str, Any] = {"input": 0, "attempt": attempt, "offer": self.offers[0], "scope": self.scopes[0]}
+        self.inputs[0][-1] = InputEvidence(**big, leaves=self.leaves)

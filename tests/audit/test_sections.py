@@ -1,0 +1,234 @@
+"""Leaves beside the document: the same verdict as within it, one pass on all cores, and every kind of wrong section."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from simulator import NAMES, World, key
+from test_checks import CASES, failed
+from test_collect import Replay, honest
+
+from placet.audit import reading
+from placet.audit.bundle import Bundle, bundle_pieces, read_bundle
+from placet.audit.collect import collect
+from placet.audit.facts import Ending
+from placet.audit.outcome import Verdict
+from placet.audit.sections import PIECE, Sections
+from placet.audit.verify import verify
+from placet.chain.client import Chain
+from placet.core.errors import InputError, LimitError, NotFoundError
+from placet.core.evidence import Evidence, Section
+from placet.core.hashing import canonical, sha256
+from placet.core.leaves import LeafRecord
+from placet.core.signatures import Key
+from placet.core.trail import evidence_hash
+from placet.core.trust import Institution
+
+RECORDERS = {who.address: who for who in (key("recorder", i) for i in range(4))}
+
+
+def put(sections: Sections, count: int, joined: bytes) -> Section:
+    section = Section(count=count, size=len(joined), hash=sha256(joined))
+    sections.add(section, (joined,))
+    return section
+
+
+def beside(evidence: Evidence, sections: Sections) -> Evidence:
+    """The same evidence with all its leaves in sections."""
+    inputs, batches = [], []
+    for shown in evidence.inputs:
+        leaves = shown.leaves
+        assert isinstance(leaves, tuple)
+        if leaves:
+            leaves = put(sections, len(leaves), b"".join(LeafRecord.of(leaf).encode() for leaf in leaves))
+        inputs.append(shown.model_copy(update={"leaves": leaves}))
+    for batch in evidence.batches:
+        assert isinstance(batch.leaves, tuple)
+        section = put(sections, len(batch.leaves), b"".join(batch.leaves))
+        batches.append(batch.model_copy(update={"leaves": section}))
+    return evidence.model_copy(update={"inputs": tuple(inputs), "batches": tuple(batches)})
+
+
+def moved(bundle: Bundle, sections: Sections) -> Bundle:
+    """A bundle with all leaves in sections, each document signed anew by whoever had signed it."""
+    entries = []
+    for entry in bundle.evidence:
+        if entry.evidence is not None:
+            old = entry.evidence.evidence
+            recorder = RECORDERS.get(old.plan.parties[old.party].recorder)
+            if recorder is not None and signature(bundle, old, recorder) == entry.evidence.signature:
+                new = beside(old, sections)
+                signed = entry.evidence.model_copy(
+                    update={"evidence": new, "signature": signature(bundle, new, recorder)}
+                )
+                entry = entry.model_copy(update={"evidence": signed})
+        entries.append(entry)
+    return bundle.model_copy(update={"evidence": tuple(entries)})
+
+
+def signature(bundle: Bundle, evidence: Evidence, recorder: Key) -> bytes:
+    return recorder.sign(bundle.deployment.jobs.digest(evidence_hash(bundle.job, evidence.party, evidence.hash())))
+
+
+@pytest.mark.parametrize("job", [{}, {"withdraw": (1, 2)}, {"ending": Ending.ABORTED}])
+def test_the_report_is_the_same(job: dict[str, Any]) -> None:
+    bundle, sections = World(**job).bundle(), Sections()
+    other = moved(bundle, sections)
+    assert len(other.sections()) >= 6
+    assert verify(other, sections=sections) == verify(bundle)
+
+
+LEAF_CASES = [(c, n) for c in CASES if c.startswith(("consent", "withdrawal")) for n in CASES[c]]
+
+
+@pytest.mark.parametrize(("check", "name"), LEAF_CASES)
+def test_every_lie_about_leaves_is_found_there_too(check: str, name: str) -> None:
+    make, culprits = CASES[check][name]
+    bundle, sections = make(), Sections()
+    report = verify(moved(bundle, sections), sections=sections)
+    assert ([r.name for r in failed(report)], report.named) == ([check], culprits)
+    assert report == verify(bundle)
+
+
+def test_big_sections_go_to_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forger(World):
+        def sign_consent(self, owner: Any, consent: Any) -> bytes:
+            forged = owner.address == key("owner", 1, 17).address
+            return super().sign_consent(key("forger") if forged else owner, consent)
+
+    bundle, sections = Forger(people=30).bundle(), Sections()
+    monkeypatch.setattr(reading, "CHUNK", 7)
+    report = verify(moved(bundle, sections), sections=sections)
+    assert report == verify(bundle)
+    assert [r.name for r in failed(report)] == ["consent.signatures"]
+
+
+def test_problems_are_counted_but_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forger(World):
+        def sign_consent(self, owner: Any, consent: Any) -> bytes:
+            return super().sign_consent(key("forger"), consent)
+
+    bundle, sections = Forger(people=50).bundle(), Sections()
+    monkeypatch.setattr(reading, "CHUNK", 64)
+    report = verify(moved(bundle, sections), sections=sections)
+    (found,) = [r for r in failed(report) if r.name == "consent.signatures"]
+    assert (len(found.problems), found.more_problems, found.looked_at) == (20, 130, 150)
+
+
+def shown(world: World, change: Callable[[bytes], bytes], count: int = 4) -> tuple[Bundle, Sections]:
+    """A bundle in which the second party signed a section that `change` made."""
+    sections = Sections()
+    evidence = beside(world.evidence(1), sections)
+    section = evidence.inputs[0].leaves
+    assert isinstance(section, Section)
+    other = put(sections, count, change(b"".join(sections.read(section))))
+    inputs = (evidence.inputs[0].model_copy(update={"leaves": other}),)
+    return world.bundle(evidence.model_copy(update={"inputs": inputs})), sections
+
+
+WRONG: dict[str, Callable[[bytes], bytes]] = {
+    "half a record": lambda joined: joined[:-1],
+    "more": lambda joined: joined + b"\0",
+    "no kind": lambda joined: b"\x07" + joined[1:],
+    "empty": lambda joined: b"",
+    "one less": lambda joined: joined[319:],
+    "another order": lambda joined: joined[319:638] + joined[:319] + joined[638:],
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_section_that_is_none_is_its_signers_lie(kind: str) -> None:
+    bundle, sections = shown(World(), WRONG[kind])
+    report = verify(bundle, sections=sections)
+    assert (report.verdict, report.named) == (Verdict.TAMPERED, (NAMES[1],))
+    assert "consent.roots" in {r.name for r in failed(report)}
+
+
+def test_a_section_that_counts_wrongly() -> None:
+    bundle, sections = shown(World(), lambda joined: joined, count=5)
+    report = verify(bundle, sections=sections)
+    assert [r.name for r in failed(report)] == ["consent.roots"]
+
+
+def test_a_batch_that_is_none() -> None:
+    world, sections = World(), Sections()
+    evidence = beside(world.evidence(1), sections)
+    bad = evidence.batches[0].model_copy(update={"leaves": put(sections, 4, bytes(33))})
+    report = verify(world.bundle(evidence.model_copy(update={"batches": (bad,)})), sections=sections)
+    assert ([r.name for r in failed(report)], report.named) == (["consent.batches"], (NAMES[1],))
+
+
+def test_a_section_that_is_not_there() -> None:
+    with pytest.raises(NotFoundError, match="missing"):
+        verify(moved(World().bundle(), Sections()))
+
+
+# ---------------------------------------------------------------------- files and answers
+
+
+def saved(bundle: Bundle, sections: Sections) -> bytes:
+    return b"".join(bundle_pieces(bundle, sections))
+
+
+def test_a_bundle_file_holds_its_sections() -> None:
+    sections, again = Sections(), Sections()
+    bundle = moved(World(withdraw=(1,)).bundle(), sections)
+    raw = saved(bundle, sections)
+    read = read_bundle(io.BytesIO(raw), again)
+    assert read == bundle
+    assert verify(read, sections=again) == verify(bundle, sections=sections)
+    assert saved(read, again) == raw
+    without = saved(World().bundle(), Sections())
+    assert b"\n" not in without
+    assert read_bundle(io.BytesIO(without), Sections()) == World().bundle()
+
+
+def test_a_bundle_file_is_whole_or_refused() -> None:
+    sections = Sections()
+    raw = saved(moved(World().bundle(), sections), sections)
+    first = raw.index(b"\n") + 1
+    for wrong in (raw[:-1], raw + b"x", raw[:first], raw[: first - 1], raw[:first] + b"\xff" + raw[first + 1 :]):
+        with pytest.raises(InputError):
+            read_bundle(io.BytesIO(wrong), Sections())
+
+
+def test_a_document_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placet.audit.bundle.MAX_BUNDLE", PIECE)
+    with pytest.raises(LimitError):
+        read_bundle(io.BytesIO(b"x" * (PIECE + 1)), Sections())
+
+
+def answer(world: World, party: int, change: Callable[[bytes], bytes]) -> bytes:
+    sections = Sections()
+    evidence = beside(world.evidence(party), sections)
+    document = canonical(world.sign_evidence(evidence).to_json())
+    return document + b"\n" + change(b"".join(b"".join(sections.read(one)) for one in evidence.sections()))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda joined: joined, None),
+        (lambda joined: joined[:-5], "not the one that was signed"),
+        (lambda joined: bytes([joined[0] ^ 1]) + joined[1:], "not the one that was signed"),
+        (lambda joined: joined + b"more", "follows the last section"),
+    ],
+)
+def test_answers_are_taken_whole_and_in_small_pieces(change: Callable[[bytes], bytes], why: str | None) -> None:
+    world, sections = World(), Sections()
+
+    def fetch(who: Institution, job: bytes) -> list[bytes]:
+        if who.name != NAMES[1]:
+            return [honest(world)(who, job)]
+        whole = answer(world, 1, change)
+        return [whole[start : start + 999] for start in range(0, len(whole), 999)]
+
+    bundle = collect(cast(Chain, Replay(world)), world.trust, world.job, fetch, sections)
+    if why is None:
+        assert verify(bundle, sections=sections) == verify(world.bundle())
+    else:
+        assert why in (bundle.evidence[1].missing or "")
+        assert verify(bundle, sections=sections).verdict is Verdict.INCOMPLETE

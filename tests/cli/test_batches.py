@@ -1,0 +1,107 @@
+"""`placet batch …` with a real node, vault folder and chain."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from placet.chain.client import Chain
+from placet.chain.keystore import load_secret
+from placet.core.batch_file import Line
+from placet.core.consent import EnrolmentOpening, Scope, enrolment_hash
+from placet.core.signatures import Key
+from placet.core.trust import Deployment, TrustList
+from placet.core.values import from_hex, parse
+from placet.core.wording import Wording
+
+from .conftest import PASSPHRASE, Town
+from .test_town import offer_words
+
+KNOWN = ("--deployment", "deployment.json", "--trust", "trust.json")
+
+
+def lines(town: Town, offer: str, subjects: list[str]) -> list[bytes]:
+    """Consents with the registry's own signature, in no order."""
+    deployment = parse(Deployment, (town.folder / "deployment.json").read_bytes())
+    trust = parse(TrustList, (town.folder / "trust.json").read_bytes())
+    offered = Chain(town.chain.url, deployment).offer(from_hex(offer)).offer
+    scopes = [parse(Scope, path.read_bytes()) for path in (town.folder / "bank" / "scopes").glob("*.json")]
+    wording = Wording(offered, next(scope for scope in scopes if scope.hash == offered.scope), trust.name)
+    enroller = Key(load_secret(town.folder / "registry" / "enroller.json", PASSPHRASE))
+    digest, made = deployment.consents.digest, []
+    for subject in subjects:
+        owner, opening, salt = (
+            Key(),
+            EnrolmentOpening(subject=subject, salt=secrets.token_bytes(32)),
+            secrets.token_bytes(32),
+        )
+        window = (int(time.time()) - 60, int(time.time()) + 86_400, 0, 3)
+        identity = wording.identity(owner.address, *window, opening.commitment, salt)
+        enrolled = enroller.sign(digest(enrolment_hash(owner.address, opening.commitment)))
+        line = Line(
+            owner.address,
+            *window,
+            opening.commitment,
+            salt,
+            owner.sign(digest(identity)),
+            enroller.address,
+            enrolled,
+            (subject, opening.salt),
+        )
+        made.append(line.encode() + b"\n")
+    return made
+
+
+def test_from_lines_to_an_anchored_batch(town: Town) -> None:
+    offer = town.run(*offer_words(town, "In bulk")).out.strip()
+    (town.folder / "lines").write_bytes(b"".join(lines(town, offer, ["C1", "C2", "C1"])))
+    words = ("batch", "make", "lines", "batch", "--offer", offer, "--config", "bank/node.toml")
+    made = town.run(*words, "--json").json
+    assert (made["count"], made["offer"]) == (3, offer)
+    assert "no file yet" in town.fails(*words).err
+
+    checked = town.run("batch", "check", "batch", *KNOWN, "--json").json
+    assert (checked["root"], checked["anchored"]) == (made["root"], None)
+    url = ("--url", town.chain.url)
+    assert "is not anchored" in town.fails("batch", "check", "batch", *KNOWN, *url).err
+
+    taken = ("batch", "import", "batch", "--config")
+    assert "stop it first" in town.fails(*taken, "bank-vault/vault.toml").err
+
+    assert "anchored on" in town.run("batch", "anchor", "batch", "--config", "bank/node.toml").out
+    assert "anchored on" in town.run("batch", "anchor", "batch", "--config", "bank/node.toml").out
+    again = town.run("batch", "check", "batch", *KNOWN, *url, "--json").json
+    assert again["resumed_after"] == 3
+    assert abs(again["anchored"] - time.time()) < 600
+
+
+def test_import_into_a_vault_that_is_not_served(town: Town) -> None:
+    offer = town.run(*offer_words(town, "Taken in")).out.strip()
+    (town.folder / "taken").write_bytes(b"".join(lines(town, offer, ["C1", "C2"])))
+    town.run("batch", "make", "taken", "taken.batch", "--offer", offer, "--config", "bank/node.toml")
+    folder = town.folder / "copy"
+    _copy(town.folder / "bank-vault", folder)
+    words = ("batch", "import", "taken.batch", "--config", "copy/vault.toml")
+    env = {"PLACET_VAULT_FOLDER": str(folder), "PLACET_VAULT_SOCKET": str(folder / "s")}
+    assert "2 consents taken" in town.run(*words, **env).out
+    engine = sa.create_engine(f"sqlite:///{folder / 'vault.db'}")
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select count(*) from batches")).scalar_one() == 1
+    engine.dispose()
+    (town.folder / "taken").write_bytes(b"".join(lines(town, offer, ["C1", "nobody"])))
+    town.run("batch", "make", "taken", "bad.batch", "--offer", offer, "--config", "bank/node.toml")
+    refused = town.fails("batch", "import", "bad.batch", "--config", "copy/vault.toml", **env)
+    assert "the dataset has no row of this person" in refused.err
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A vault's folder as a backup holds it."""
+    import shutil
+    import sqlite3
+
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.sock", "*.lock", "*.db*"))
+    with sqlite3.connect(source / "vault.db") as live, sqlite3.connect(target / "vault.db") as kept:
+        live.backup(kept)

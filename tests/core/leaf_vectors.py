@@ -1,0 +1,61 @@
+"""tests/vectors/leaves.json: what docs/formats.md says of leaf records, written a second time from the document,
+without the package. Run this file to write the vectors anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).resolve().parents[1] / "vectors" / "leaves.json"
+FIELDS: tuple[tuple[str, int], ...] = (
+    ("notBefore", 6),
+    ("notAfter", 6),
+    ("firstOpening", 4),
+    ("uses", 4),
+    ("enrolment", 32),
+    ("salt", 32),
+    ("signature", 0),
+    ("enroller", 20),
+    ("enrolled", 65),
+    ("row", 32),
+    ("batch", 32),
+)
+
+
+def some(label: str, size: int) -> bytes:
+    return hashlib.shake_256(label.encode()).digest(size)
+
+
+def leaf(number: int, owner: int, signature: int) -> dict[str, Any]:
+    sizes = {name: size or signature for name, size in FIELDS}
+    found: dict[str, Any] = {"owner": some(f"owner {number}", owner)}
+    found |= {name: some(f"{name} {number}", size) for name, size in sizes.items()}
+    numbers = {"notBefore": 1_700_000_000 + number, "notAfter": 2**47 + number, "firstOpening": 7, "uses": 2**31 + 1}
+    return found | numbers
+
+
+def record(values: dict[str, Any]) -> bytes:
+    raw = bytes([len(values["owner"]) == 84]) + values["owner"]
+    for name, size in FIELDS:
+        value = values[name]
+        raw += value.to_bytes(size, "big") if isinstance(value, int) else value
+    return raw
+
+
+def reference() -> dict[str, Any]:
+    leaves = [leaf(0, 20, 65), leaf(1, 84, 64), leaf(2, 20, 65)]
+    joined = b"".join(map(record, leaves))
+    plain = [{n: v if isinstance(v, int) else "0x" + v.hex() for n, v in values.items()} for values in leaves]
+    return {
+        "leaves": [
+            {"leaf": values, "record": "0x" + record(raw).hex()} for values, raw in zip(plain, leaves, strict=True)
+        ],
+        "section": {"count": 3, "hash": "0x" + hashlib.sha256(joined).hexdigest(), "size": len(joined)},
+    }
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(reference(), indent=1) + "\n")

@@ -1,0 +1,114 @@
+"""Leaf records: what is written is read, nothing else is, and what tests/vectors/leaves.json says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placet.core.errors import InputError
+from placet.core.evidence import Section
+from placet.core.hashing import sha256
+from placet.core.leaves import LeafRecord, decode_records
+from placet.core.values import from_hex
+
+from .leaf_vectors import FILE, reference
+
+VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def octets(size: int) -> st.SearchStrategy[bytes]:
+    return st.binary(min_size=size, max_size=size)
+
+
+def records(owner: int, signature: int) -> st.SearchStrategy[LeafRecord]:
+    u48, u32 = st.integers(0, 2**48 - 1), st.integers(0, 2**32 - 1)
+    numbers = {"not_before": u48, "not_after": u48, "first_opening": u32, "uses": u32}
+    values = {
+        "owner": owner,
+        "signature": signature,
+        "enroller": 20,
+        "enrolled": 65,
+        "row": 32,
+        "batch": 32,
+        "salt": 32,
+    }
+    made = st.builds(
+        LeafRecord,
+        enrolment=octets(32),
+        subject=st.just(bytes(32)),
+        **numbers,
+        **{name: octets(size) for name, size in values.items()},
+    )
+    return made.map(lambda record: record._replace(subject=record.enrolment))
+
+
+RECORDS = records(20, 65) | records(84, 64)
+
+
+def of_vector(values: dict[str, Any]) -> LeafRecord:
+    def at(name: str) -> bytes:
+        return from_hex(values[name])
+
+    return LeafRecord(
+        at("owner"),
+        values["notBefore"],
+        values["notAfter"],
+        values["firstOpening"],
+        values["uses"],
+        at("enrolment"),
+        at("salt"),
+        at("signature"),
+        at("enroller"),
+        at("enrolment"),
+        at("enrolled"),
+        at("row"),
+        at("batch"),
+    )
+
+
+def test_the_vectors_are_those_of_the_document() -> None:
+    assert reference() == VECTORS
+
+
+def test_vectors() -> None:
+    joined = b""
+    for vector in VECTORS["leaves"]:
+        raw = from_hex(vector["record"])
+        assert of_vector(vector["leaf"]).encode() == raw
+        assert decode_records(raw) == [of_vector(vector["leaf"])]
+        joined += raw
+    section = Section(count=len(decode_records(joined)), size=len(joined), hash=sha256(joined))
+    assert section.to_json() == VECTORS["section"]
+
+
+@given(st.lists(RECORDS, max_size=5))
+def test_what_is_written_is_read(leaves: list[LeafRecord]) -> None:
+    assert decode_records(b"".join(leaf.encode() for leaf in leaves)) == leaves
+
+
+@given(RECORDS.filter(lambda record: record.uses > 0))
+def test_a_leaf_has_one_record(record: LeafRecord) -> None:
+    assert LeafRecord.of(record.leaf()) == record
+
+
+@given(RECORDS, st.integers(1, 400))
+def test_nothing_else_is_read(record: LeafRecord, cut: int) -> None:
+    raw = record.encode()
+    if cut < len(raw):
+        with pytest.raises(InputError):
+            decode_records(raw[:-cut])
+    with pytest.raises(InputError):
+        decode_records(bytes([2]) + raw[1:])
+
+
+@pytest.mark.parametrize(
+    "change", [{"subject": bytes(32)}, {"signature": bytes(66)}, {"signature": bytes(63)}, {"enrolled": bytes(64)}]
+)
+def test_what_has_no_record_is_refused(change: dict[str, bytes]) -> None:
+    record = of_vector(VECTORS["leaves"][0]["leaf"])
+    with pytest.raises(InputError, match="no record"):
+        record._replace(**change).encode()

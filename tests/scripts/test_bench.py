@@ -1,0 +1,50 @@
+"""The benchmarks are those that the operations document lists, with options they have and figures they print."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {file.stem: file for file in (ROOT / "scripts" / "benchmarks").glob("[!_]*.py")}
+SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Benchmarks")[2].partition("\n## ")[0]
+ROWS = {
+    words[1]: (words, text)
+    for words, text in (
+        (shlex.split(command), text)
+        for command, text in re.findall(r"^\| `([^`]+)` \| (.*) \|$", SECTION, re.MULTILINE)
+    )
+}
+COMMAND = re.compile(r"scripts/bench ([a-z]+)((?: --[a-z]+(?: [0-9]+)?)*)")
+
+
+def options(name: str) -> set[str]:
+    tree = ast.parse(FILES[name].read_text())
+    (main,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
+    return {"--" + argument.arg for argument in main.args.kwonlyargs}
+
+
+def test_every_benchmark_is_in_the_document() -> None:
+    assert ROWS.keys() == FILES.keys()
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_commands_in_the_documents_exist_with_these_options(document: str) -> None:
+    for name, more in COMMAND.findall((ROOT / document).read_text()):
+        assert {word for word in more.split() if word.startswith("--")} <= options(name), (name, more)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_figures_that_the_document_names_are_printed(name: str) -> None:
+    words, text = ROWS[name]
+    assert words[0] == "scripts/bench" and {w for w in words if w.startswith("--")} <= options(name)
+    source = FILES[name].read_text()
+    for figure in re.findall(r"`([a-z_]+)`", text):
+        if "_" in figure:
+            assert f'"{figure}"' in source, figure

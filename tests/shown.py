@@ -1,0 +1,11 @@
+"""What a vault shows of a lawful set, as leaves."""
+
+from __future__ import annotations
+
+from placet.core.evidence import Leaf
+from placet.core.leaves import decode_records
+from placet.vault.answers import LeavesPart
+
+
+def leaves_of(part: LeavesPart) -> list[Leaf]:
+    return [record.leaf() for record in decode_records(part.records)]
