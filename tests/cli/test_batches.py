@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import shutil
+import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
@@ -17,7 +21,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse
 from placet.core.wording import Wording
 
-from .conftest import PASSPHRASE, Town
+from .conftest import PASSPHRASE, PLACET, Town, environment, wait_for
 from .test_town import offer_words
 
 KNOWN = ("--deployment", "deployment.json", "--trust", "trust.json")
@@ -97,11 +101,38 @@ def test_import_into_a_vault_that_is_not_served(town: Town) -> None:
     assert "the dataset has no row of this person" in refused.err
 
 
+def test_an_import_that_is_killed_leaves_nothing_and_may_be_given_again(town: Town) -> None:
+    count = 3_000
+    offer = town.run(*offer_words(town, "Killed")).out.strip()
+    (town.folder / "many").write_bytes(b"".join(lines(town, offer, ["C1"] * count)))
+    town.run("batch", "make", "many", "many.batch", "--offer", offer, "--config", "bank/node.toml")
+    folder = town.folder / "killed"
+    _copy(town.folder / "bank-vault", folder)
+    words = ("batch", "import", "many.batch", "--config", "killed/vault.toml")
+    env = {"PLACET_VAULT_FOLDER": str(folder), "PLACET_VAULT_SOCKET": str(folder / "s")}
+    before = _held(folder)
+
+    written = folder / "vault.db-wal"
+    process = subprocess.Popen([*PLACET, *words], cwd=town.folder, env=environment(**town.env, **env))
+    wait_for(lambda: process.poll() is not None or (written.exists() and written.stat().st_size > 200_000), "records")
+    assert process.poll() is None, "it was through before it could be killed"
+    process.kill()
+    process.wait(30)
+    assert _held(folder) == before
+
+    assert f"{count} consents taken" in town.run(*words, **env).out
+    assert _held(folder) == (before[0] + count, before[1] + 1)
+
+
+def _held(folder: Path) -> tuple[int, int]:
+    """Consents and batches in a vault that nobody serves."""
+    with contextlib.closing(sqlite3.connect(folder / "vault.db")) as connection:
+        counted = [connection.execute(f"select count(*) from {t}").fetchone()[0] for t in ("consents", "batches")]  # noqa: S608
+    return counted[0], counted[1]
+
+
 def _copy(source: Path, target: Path) -> None:
     """A vault's folder as a backup holds it."""
-    import shutil
-    import sqlite3
-
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.sock", "*.lock", "*.db*"))
     with sqlite3.connect(source / "vault.db") as live, sqlite3.connect(target / "vault.db") as kept:
         live.backup(kept)
