@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine
@@ -42,7 +43,7 @@ from placet.jobs import asset_view as asset_view
 from placet.jobs.agreement import Agreement
 from placet.jobs.asking import Prepare, Prepared
 from placet.jobs.certificates import tls_key
-from placet.jobs.desk import Desk
+from placet.jobs.desk import Desk, EngineRoom
 from placet.jobs.store import Store
 from placet.node.service import Node
 from placet.vault.admission import Submission
@@ -363,6 +364,7 @@ class Stage(Sending):
             scope=lambda offer: self.scopes[offer.scope],
             recipes=("asset-view",),
             purposes=(PURPOSE, MARKETING),
+            room=EngineRoom("127.0.0.1", (0, 0), b"", Path()),
             note_uses=lambda job, attempt, consents: None,
         )
         return Agreement(desk, Store(self.engine))
