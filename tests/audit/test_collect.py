@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -300,15 +301,19 @@ def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], st
     )
 
 
-def test_evidence_may_be_elsewhere(endpoint: tuple[type[Endpoint], str]) -> None:
+def test_evidence_may_be_elsewhere(endpoint: tuple[type[Endpoint], str], tmp_path: Path) -> None:
     world, (handler, url) = World(), endpoint
-    chain, (first, second, third, _) = cast(Chain, Replay(world)), world.trust.institutions
-    fetch = fetcher(chain, key("auditor"), {first.address: url, second.address: b"from a file"})
-    assert fetch(first, world.job) == b"evidence"
+    chain, (first, second, third, fourth) = cast(Chain, Replay(world)), world.trust.institutions
+    file = tmp_path / "evidence"
+    file.write_bytes(b"from a file")
+    places = {first.address: url, second.address: file, fourth.address: tmp_path / "none"}
+    fetch = fetcher(chain, key("auditor"), places)
+    assert b"".join(fetch(first, world.job)) == b"evidence"
     assert handler.seen is not None and handler.seen[0] == f"/base/v1/jobs/{to_hex(world.job)}/trail"
-    assert fetch(second, world.job) == b"from a file"
-    with pytest.raises(PeerError):
-        fetch(third, world.job)
+    assert b"".join(fetch(second, world.job)) == b"from a file"
+    for other in (third, fourth):
+        with pytest.raises(PeerError):
+            list(fetch(other, world.job))
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 500])

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -90,16 +91,25 @@ def facts(chain: Chain, job: bytes, plan: Plan | None) -> ChainFacts:
     return _Reader(chain, job).facts(plan)
 
 
-def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | bytes] = MappingProxyType({})) -> Fetch:
+def _pieces(file: Path) -> Iterator[bytes]:
+    try:
+        with file.open("rb") as source:
+            while piece := source.read(1 << 20):
+                yield piece
+    except OSError as error:
+        raise PeerError("the evidence's file can't be read", found=f"{file}: {error.strerror}") from None
+
+
+def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | Path] = MappingProxyType({})) -> Fetch:
     """GET {api}/v1/jobs/{job}/trail, signed with the auditor's key; bounded in time and size, no redirects.
 
-    `elsewhere`, by institution: another URL than the trust list's `api`, or what its endpoint answered somebody.
+    `elsewhere`, by institution: another URL than the trust list's `api`, or a file of what its endpoint answered.
     """
 
     def fetch(institution: Institution, job: bytes) -> Iterable[bytes]:
         place = elsewhere.get(institution.address, institution.api)
-        if isinstance(place, bytes):
-            yield place
+        if isinstance(place, Path):
+            yield from _pieces(place)
             return
         url = f"{place.rstrip('/')}/v1/jobs/{to_hex(job)}/trail"
         path, nonce, expiry = urlsplit(url).path, secrets.token_bytes(32), chain.now() + LIFETIME

@@ -11,7 +11,6 @@ from placet.cli.inputs import (
     AsJson,
     PassphraseFile,
     passphrase,
-    read,
     read_address,
     read_deployment,
     read_id,
@@ -95,7 +94,7 @@ def _live(
     trust: Path,
     key: Path | None,
     passphrase_file: Path | None,
-    elsewhere: dict[bytes, str | bytes],
+    elsewhere: dict[bytes, str | Path],
     sections: Sections,
 ) -> tuple[Bundle, Verifiers, Basis]:
     from placet.audit.collect import collect, fetcher
@@ -108,11 +107,9 @@ def _live(
     return found, chain.verifiers, Basis.LIVE_CHAIN
 
 
-def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | bytes]:
-    """URLs and files' contents by institution. InputError for what is neither, twice, or no institution's."""
-    from placet.core.evidence import MAX_EVIDENCE
-
-    found: dict[bytes, str | bytes] = {}
+def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | Path]:
+    """URLs and files by institution. InputError for what is neither, twice, or no institution's."""
+    found: dict[bytes, str | Path] = {}
     for one in given:
         address, equals, place = one.partition("=")
         if not equals or not place:
@@ -121,7 +118,7 @@ def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | bytes]:
         if whose in found:
             raise InputError("two places for one party's evidence", found=address)
         web = place.startswith(("http://", "https://"))
-        found[whose] = place if web else read(Path(place), "evidence", limit=MAX_EVIDENCE)
+        found[whose] = place if web else Path(place)
     return found
 
 
