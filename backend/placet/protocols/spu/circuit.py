@@ -33,7 +33,7 @@ async def count_and_sum(
     seconds: float,
     progress: Progress | None = None,
 ) -> tuple[bytes, ...]:
-    """Our shares of the count and, if `amounts_of` names a rank, of the sum of that party's amounts over the common rows.
+    """Our shares of the count and, if `amounts_of` names a rank, of the sum of its amounts over the common rows.
 
     Both call this with the same `rows` (how many each rank has, which is public) and `amounts_of`. `amounts` go with
     our identifiers where they are ours. DataError for duplicates, other numbers of rows, or amounts whose sum could
@@ -41,9 +41,7 @@ async def count_and_sum(
     """
     mine = amounts_of == network.me
     if len(network.members) != 2 or amounts_of not in (None, 0, 1) or mine != (amounts is not None):
-        raise InputError(
-            "circuit PSI does not fit", expected="two parties; amounts exactly from whom they are announced"
-        )
+        raise InputError("circuit PSI does not fit", expected="two parties; amounts from whom they are announced")
     if not len(identifiers) == rows[network.me] > 0 or (amounts is not None and len(amounts) != len(identifiers)):
         raise DataError("another number of rows", expected=rows[network.me], found=len(identifiers))
     if min(rows) < 1:
