@@ -5,6 +5,7 @@ Standard input stays open for as long as somebody waits; once it ends, the proce
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -20,6 +21,8 @@ from placet.protocols.spu.task import (
     KEY_FILE,
     MAX_TASK,
     Done,
+    Doubted,
+    Event,
     Failed,
     Order,
     ProgramTask,
@@ -45,10 +48,13 @@ class _Teller:
     def progress(self, stage: str, done: int, total: int) -> None:
         self._say(Progressed(stage=stage, done=done, total=total), last=False)
 
+    def doubted(self, rank: int | None) -> None:
+        self._say(Doubted(rank=rank), last=False)
+
     def outcome(self, value: Done | Failed) -> None:
         self._say(value, last=True)
 
-    def _say(self, value: Progressed | Done | Failed, *, last: bool) -> None:
+    def _say(self, value: Event, *, last: bool) -> None:
         with self._lock:
             if not self._ended:
                 self._ended = last
@@ -80,7 +86,7 @@ def _perform(order: Order, teller: _Teller) -> int | None:
         os._exit(0)
 
     key = Path(KEY_FILE)
-    tunnel = Tunnel(task.link, Path(), key, lost)
+    tunnel = Tunnel(task.link, Path(), key, lost, teller.doubted)
     key.unlink()
     teller.progress("link", 0, 1)
     tunnel.open(min(_MEET, order.seconds / 2))
@@ -91,7 +97,9 @@ def _perform(order: Order, teller: _Teller) -> int | None:
     teller.progress("link", 1, 1)
     items = _together(task, link, teller)
     link.barrier()
-    link.stop_link()
+    tunnel.ease()
+    with contextlib.suppress(RuntimeError):
+        link.stop_link()
     tunnel.close()
     return items
 

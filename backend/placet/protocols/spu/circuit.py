@@ -41,9 +41,7 @@ async def count_and_sum(
     """
     mine = amounts_of == network.me
     if len(network.members) != 2 or amounts_of not in (None, 0, 1) or mine != (amounts is not None):
-        raise InputError(
-            "circuit PSI does not fit", expected="two parties; amounts exactly from whom they are announced"
-        )
+        raise InputError("circuit PSI does not fit", expected="two parties; amounts from whom they are announced")
     if not len(identifiers) == rows[network.me] > 0 or (amounts is not None and len(amounts) != len(identifiers)):
         raise DataError("another number of rows", expected=rows[network.me], found=len(identifiers))
     if min(rows) < 1:

@@ -21,6 +21,7 @@ from placet.protocols.spu.task import (
     KEY_FILE,
     MAX_EVENT,
     Done,
+    Doubted,
     Failed,
     Link,
     Order,
@@ -33,6 +34,8 @@ from placet.protocols.spu.task import (
 from placet.protocols.work import Progress
 
 R = TypeVar("R")
+_OWN = frozenset({"spu.crashed", "spu.engine"})
+"""Ends that SPU itself comes to, also when a peer goes away in the middle of a message."""
 _PEERS = frozenset({"spu.unreachable", "spu.stranger", "spu.refused", "spu.lost"})
 
 
@@ -129,19 +132,22 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 async def _listen(stdout: asyncio.StreamReader, progress: Progress | None) -> Done:
+    doubted: int | None = None
     while True:
         try:
             said = await stdout.readline()
         except ValueError:
             raise LimitError("the engine says too much", expected=f"at most {MAX_EVENT} bytes a line") from None
-        if not said:
-            raise ProtocolError("SPU's process ended without an outcome", code="spu.crashed")
-        told = event(said)
+        told = event(said) if said else Failed(code="spu.crashed", message="SPU's process ended without an outcome")
         if isinstance(told, Done):
             return told
         if isinstance(told, Failed):
+            if doubted is not None and told.code in _OWN:
+                raise PeerError("a party went away", found=f"party {doubted}", code="spu.lost")
             raise _error(told)
-        if progress is not None:
+        if isinstance(told, Doubted):
+            doubted = told.rank
+        elif progress is not None:
             progress(told.stage, told.done, told.total)
 
 

@@ -104,6 +104,13 @@ class Progressed(Value):
     total: Annotated[int, Field(ge=0)]
 
 
+class Doubted(Value):
+    """The connection to a party ended, or (None) it is there after all."""
+
+    kind: Literal["doubted"] = "doubted"
+    rank: Rank | None
+
+
 class Failed(Value):
     """Codes and texts of our own; the engine's own words may hold what came in and stay in its folder."""
 
@@ -120,12 +127,11 @@ class Done(Value):
     items: Annotated[int, Field(ge=0)] | None
 
 
-_EVENT: TypeAdapter[Progressed | Failed | Done] = TypeAdapter(
-    Annotated[Progressed | Failed | Done, Field(discriminator="kind")]
-)
+Event = Progressed | Doubted | Failed | Done
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 
-def event(line: bytes) -> Progressed | Failed | Done:
+def event(line: bytes) -> Event:
     """What the process said; InputError or LimitError for anything else."""
     if len(line) > MAX_EVENT:
         raise LimitError("the engine says too much", expected=f"at most {MAX_EVENT} bytes", found=len(line))

@@ -27,9 +27,12 @@ _WELCOME = b"\x01"
 _CHUNK = 1 << 18
 _HANDSHAKE = 10.0
 _PAUSE = 0.2
-_LINGER = 2.0
-_PROBES = 10
+_LINGER = 0.3
+_GONE = 10.0
 _PROBE_PAUSE = 0.5
+
+Lost = Callable[[PlacetError], None]
+Doubted = Callable[[int | None], None]
 
 
 def socket_of(rank: int) -> str:
@@ -38,21 +41,25 @@ def socket_of(rank: int) -> str:
 
 
 class Tunnel:
-    """Our end, on an event loop in a thread of its own. `lost` is called there, once, when a party is gone for good.
+    """Our end, on an event loop in a thread of its own.
 
-    The engine's sockets and `key` (PEM, read at once) lie in `folder`.
+    There it calls `lost`, once, when a party is gone for good; `doubted` with its rank when a connection to it ended,
+    before the engine notices, and with None if it is there after all. The engine's sockets and `key` (PEM, read at
+    once) lie in `folder`.
     """
 
-    def __init__(self, link: Link, folder: Path, key: Path, lost: Callable[[PlacetError], None]) -> None:
+    def __init__(self, link: Link, folder: Path, key: Path, lost: Lost, doubted: Doubted) -> None:
         self._link = link
         self._folder = folder
         self._lost = lost
+        self._doubted = doubted
         self._certificates = [ssl.PEM_cert_to_DER_cert(member.certificate) for member in link.members]
         self._as_server = self._context(key, server=True)
         self._as_client = self._context(key, server=False)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._servers: list[asyncio.Server] = []
         self._watching = False
 
     def open(self, seconds: float) -> None:
@@ -65,13 +72,16 @@ class Tunnel:
         self._run(self._open(seconds), seconds + 2 * _HANDSHAKE)
         self._watching = True
 
-    def close(self) -> None:
-        """Stop watching, let what is under way arrive, and end."""
+    def ease(self) -> None:
+        """From here on parties may leave: everybody is done."""
         self._watching = False
-        with contextlib.suppress(TimeoutError):
-            self._run(self._drain(), 2 * _LINGER)
+
+    def close(self) -> None:
+        """Let the last acknowledgements leave, and end."""
+        self.ease()
+        self._run(self._drain(), _HANDSHAKE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_LINGER)
+        self._thread.join(_HANDSHAKE)
 
     def _run(self, what: Coroutine[Any, Any, None], seconds: float) -> None:
         asyncio.run_coroutine_threadsafe(what, self._loop).result(seconds)
@@ -97,15 +107,17 @@ class Tunnel:
     async def _open(self, seconds: float) -> None:
         mine = self._link.members[self._link.me]
         try:
-            await asyncio.start_server(
+            outer = await asyncio.start_server(
                 self._called, mine.host, mine.port, ssl=self._as_server, ssl_handshake_timeout=_HANDSHAKE
             )
         except OSError as error:
             raise ProtocolError(
                 "the engine can't listen at its address", found=type(error).__name__, code="spu.port"
             ) from None
+        self._servers.append(outer)
         for rank in self._others():
-            await asyncio.start_unix_server(self._caller(rank), self._folder / socket_of(rank))
+            inner = await asyncio.start_unix_server(self._caller(rank), self._folder / socket_of(rank))
+            self._servers.append(inner)
         deadline = self._loop.time() + seconds
         await asyncio.gather(*(self._meet(rank, deadline) for rank in self._others()))
 
@@ -193,26 +205,27 @@ class Tunnel:
         self._tasks.update(ways)
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            self._suspect(rank)
         finally:
             for way in ways:
                 self._tasks.discard(way)
                 way.cancel()
             one[1].close()
             other[1].close()
-        self._suspect(rank)
 
     def _suspect(self, rank: int) -> None:
         if self._watching:
+            self._doubted(rank)
             task = self._loop.create_task(self._probe(rank))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _probe(self, rank: int) -> None:
-        for _ in range(_PROBES):
-            if not self._watching:
-                return
+        deadline = self._loop.time() + _GONE
+        while self._watching and self._loop.time() < deadline:
             with contextlib.suppress(PeerError):
                 (await self._call(rank))[1].close()
+                self._doubted(None)
                 return
             await asyncio.sleep(_PROBE_PAUSE)
         if self._watching:
@@ -220,9 +233,9 @@ class Tunnel:
             self._lost(PeerError("a party went away", found=f"party {rank}", code="spu.lost"))
 
     async def _drain(self) -> None:
-        ways = list(self._tasks)
-        if ways:
-            await asyncio.wait(ways, timeout=_LINGER)
+        for server in self._servers:
+            server.close()
+        await asyncio.sleep(_LINGER)
 
 
 def _shown(writer: asyncio.StreamWriter) -> bytes | None:

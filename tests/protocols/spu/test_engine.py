@@ -1,0 +1,304 @@
+"""The engine itself, one process a party on loopback under real TLS: what comes out, and how it ends in trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from placet.core.errors import DataError, InputError, PeerError, PlacetError, ProtocolError
+from placet.protocols.spu import Network, Secret, choose, compute, count_and_sum, intersect, reconstruct
+from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
+from placet.protocols.spu.shares import ShareBytes, decode, encode
+from placet.protocols.spu.task import PsiProtocol
+
+pytestmark = pytest.mark.usefixtures("engine")
+Networks = Callable[..., list[Network]]
+SECONDS = 240.0
+
+
+def each(*parties: Coroutine[Any, Any, Any]) -> list[Any]:
+    """What every party ends with: its result or its error."""
+
+    async def run() -> list[Any]:
+        return await asyncio.gather(*parties, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def codes(ended: list[Any]) -> list[str]:
+    assert all(isinstance(error, PlacetError) for error in ended), ended
+    return [error.code for error in ended]
+
+
+def ours(count: int, start: int = 0) -> list[bytes | str]:
+    return [
+        f'person {number}, "quoted"' if number % 2 else b"\xff\n,%d" % number for number in range(start, start + count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "receiver"), [("ecdh", 1), ("ecdh", None), ("kkrt", 0), ("kkrt", None), ("rr22", 1), ("rr22", None)]
+)
+def test_the_receivers_learn_which_of_their_rows_are_common(
+    networks: Networks, scratch: Path, protocol: PsiProtocol, receiver: int | None
+) -> None:
+    lists = [ours(60), list(reversed(ours(90, 40)))]
+    said: list[tuple[str, int, int]] = []
+    ended = each(
+        *(
+            intersect(
+                network,
+                lists[network.me],
+                protocol,
+                receiver=receiver,
+                scratch=scratch,
+                seconds=SECONDS,
+                progress=lambda *told: said.append(told),
+            )
+            for network in networks(2)
+        )
+    )
+    for rank, found in enumerate(ended):
+        if receiver in (None, rank):
+            expected = [place for place, one in enumerate(lists[rank]) if one in lists[1 - rank]]
+            assert found.rows.tolist() == expected and found.size == 20
+        else:
+            assert found.rows is None and found.size is None
+    assert ("link", 1, 1) in said and list(scratch.iterdir()) == []
+
+
+def test_nothing_in_common(networks: Networks, scratch: Path) -> None:
+    ended = each(
+        *(
+            intersect(n, ours(5, 100 * n.me), "rr22", receiver=None, scratch=scratch, seconds=SECONDS)
+            for n in networks(2)
+        )
+    )
+    assert [found.rows.tolist() for found in ended] == [[], []]
+
+
+@pytest.mark.parametrize("parties", [2, 3])
+def test_outputs_stay_shares_and_add_up(networks: Networks, scratch: Path, parties: int) -> None:
+    rng = np.random.default_rng(parties)
+    vectors = [rng.integers(-(2**60), 2**60, 50) for _ in range(parties)]
+    secrets = [Secret(f"v{rank}", rank, "int64", (50,)) for rank in range(parties)]
+    engine = choose(parties)
+
+    def run() -> list[Any]:
+        return each(
+            *(
+                compute(
+                    network,
+                    engine,
+                    SUM_OF_VECTORS.name,
+                    NoParameters(),
+                    secrets,
+                    {f"v{network.me}": vectors[network.me]},
+                    scratch=scratch,
+                    seconds=SECONDS,
+                )
+                for network in networks(parties)
+            )
+        )
+
+    first, second = run(), run()
+    assert all(one[0] != other[0] for one, other in zip(first, second, strict=True)), "shares must be fresh"
+    total = asyncio.run(reconstruct([share for (share,) in first], engine, scratch=scratch, seconds=SECONDS))
+    assert total.dtype == np.int64 and (total == sum(vectors)).all()
+    mixed = [second[0][0], *(share for (share,) in first[1:])]
+    wrong = asyncio.run(reconstruct(mixed, engine, scratch=scratch, seconds=SECONDS))
+    assert (wrong != sum(vectors)).any()
+    assert list(scratch.iterdir()) == []
+
+
+def test_circuit_psi_counts_and_sums(networks: Networks, scratch: Path) -> None:
+    lists = [ours(40), ours(30, 25)]
+    amounts = [7 * place - 100 for place in range(30)]
+    ended = each(
+        *(
+            count_and_sum(
+                network,
+                lists[network.me],
+                (None, amounts)[network.me],
+                rows=(40, 30),
+                amounts_of=1,
+                scratch=scratch,
+                seconds=SECONDS,
+            )
+            for network in networks(2)
+        )
+    )
+    values = [
+        int(asyncio.run(reconstruct(list(shares), choose(2), scratch=scratch, seconds=SECONDS)))
+        for shares in zip(*ended, strict=True)
+    ]
+    assert values == [15, sum(amount for amount, one in zip(amounts, lists[1], strict=True) if one in lists[0])]
+
+
+def test_hostile_shares_end_in_an_error(scratch: Path) -> None:
+    """Well-formed for the codec, nonsense for SPU: its process may fail or die, ours does not."""
+    for share in (ShareBytes(b"", ()), ShareBytes(b"\xff" * 40, (b"\xff" * 90,)), ShareBytes(b"\x08\x09", (b"",))):
+        with pytest.raises(ProtocolError) as caught:
+            asyncio.run(reconstruct([encode(share)] * 2, choose(2), scratch=scratch, seconds=60))
+        assert caught.value.code in ("spu.engine", "spu.crashed")
+    with pytest.raises(InputError, match="not a share"):
+        asyncio.run(reconstruct([b"", b""], choose(2), scratch=scratch, seconds=60))
+    with pytest.raises(InputError, match="every party's share"):
+        asyncio.run(reconstruct([encode(ShareBytes(b"", ()))], choose(2), scratch=scratch, seconds=60))
+    assert list(scratch.iterdir()) == []
+
+
+def psi(network: Network, scratch: Path, seconds: float = SECONDS, **changed: Any) -> Coroutine[Any, Any, Any]:
+    given: dict[str, Any] = {"identifiers": ours(20), "protocol": "rr22", "receiver": 0} | changed
+    identifiers, protocol = given.pop("identifiers"), given.pop("protocol")
+    return intersect(network, identifiers, protocol, scratch=scratch, seconds=seconds, **given)
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "kind"), [([], DataError), ([b"a", b"b", b"a"], DataError), (["ä", "ä".encode()], DataError)]
+)
+def test_bad_lists_are_refused_before_anything_starts(
+    networks: Networks, scratch: Path, identifiers: list[Any], kind: type[Exception]
+) -> None:
+    (ended,) = each(psi(networks(2)[0], scratch, identifiers=identifiers))
+    assert isinstance(ended, kind) and list(scratch.iterdir()) == []
+
+
+def test_a_party_that_never_comes(networks: Networks, scratch: Path) -> None:
+    assert codes(each(psi(networks(2)[0], scratch, seconds=20))) == ["spu.unreachable"]
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_stranger_is_refused_in_either_role(networks: Networks, scratch: Path, identities: Any, rank: int) -> None:
+    """It knows everything but a party's key: the network as it tells itself has its own certificate in its place."""
+    parties = networks(2)
+    stranger = identities["stranger"]
+    members = list(parties[rank].members)
+    members[rank] = dataclasses.replace(members[rank], certificate=stranger.certificate)
+    impostor = Network(tuple(members), rank, parties[rank].context, stranger.key)
+    ended = each(psi(parties[1 - rank], scratch, seconds=60), psi(impostor, scratch, seconds=20))
+    assert codes(ended[:1]) == ["spu.stranger"] and isinstance(ended[1], PeerError)
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_party_that_dies_is_noticed(networks: Networks, scratch: Path, tmp_path: Path) -> None:
+    """Its process is killed as soon as both are linked and at work."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    linked = asyncio.Event()
+    parties = networks(2)
+
+    async def run() -> list[Any]:
+        big = ours(200_000)
+        first = asyncio.create_task(
+            psi(
+                parties[0],
+                scratch,
+                identifiers=big,
+                protocol="ecdh",
+                progress=lambda stage, done, _: linked.set() if (stage, done) == ("link", 1) else None,
+            )
+        )
+        second = asyncio.create_task(psi(parties[1], theirs, identifiers=big, protocol="ecdh"))
+        await linked.wait()
+        (victim,) = [p for p in psutil.Process().children() if Path(p.cwd()).parent == theirs]
+        victim.kill()
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    assert codes(asyncio.run(run())) == ["spu.lost", "spu.crashed"]
+    assert [*scratch.iterdir(), *theirs.iterdir()] == []
+
+
+@pytest.mark.parametrize("how", ["cancelled", "too long"])
+def test_an_ended_wait_ends_the_process_and_its_folder(networks: Networks, scratch: Path, how: str) -> None:
+    async def run() -> BaseException | None:
+        started = asyncio.Event()
+        waiting = asyncio.create_task(
+            psi(
+                networks(2)[0],
+                scratch,
+                seconds=SECONDS if how == "cancelled" else 8,
+                progress=lambda *_: started.set(),
+            )
+        )
+        if how == "cancelled":
+            await started.wait()
+            assert (process := psutil.Process().children())
+            modes = {path.name: path.stat().st_mode & 0o777 for path in [*scratch.iterdir(), *scratch.glob("*/*")]}
+            assert {mode for name, mode in modes.items() if name.startswith("spu-")} == {0o700}
+            assert all(p.cmdline()[-1] == "placet.protocols.spu" and "PRIVATE" not in str(p.environ()) for p in process)
+            waiting.cancel()
+        try:
+            await waiting
+        except (asyncio.CancelledError, PlacetError) as error:
+            return error
+        return None
+
+    ended = asyncio.run(run())
+    if how == "cancelled":
+        assert isinstance(ended, asyncio.CancelledError)
+    else:
+        assert isinstance(ended, ProtocolError) and ended.code in ("spu.timeout", "spu.unreachable")
+    assert psutil.Process().children() == [] and list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "error"),
+    [
+        ({}, InputError),
+        ({"v0": np.zeros(4, np.int64), "v1": np.zeros(4, np.int64)}, InputError),
+        ({"v0": np.zeros(5, np.int64)}, InputError),
+        ({"v0": np.zeros(4, np.float32)}, InputError),
+    ],
+)
+def test_only_ones_own_announced_arrays_are_shared(
+    networks: Networks, scratch: Path, own: dict[str, Any], error: type[Exception]
+) -> None:
+    secrets = [Secret("v0", 0, "int64", (4,)), Secret("v1", 1, "int64", (4,))]
+    (ended,) = each(
+        compute(
+            networks(2)[0],
+            choose(2),
+            SUM_OF_VECTORS.name,
+            NoParameters(),
+            secrets,
+            own,
+            scratch=scratch,
+            seconds=SECONDS,
+        )
+    )
+    assert isinstance(ended, error) and list(scratch.iterdir()) == []
+
+
+def test_parties_that_announce_different_inputs_do_not_compute(networks: Networks, scratch: Path) -> None:
+    """Each traces its own idea of the program; SPU refuses shares that don't fit it, or the wait ends."""
+    parties = networks(2)
+
+    def party(network: Network, length: int) -> Coroutine[Any, Any, Any]:
+        secrets = [Secret("v0", 0, "int64", (length,)), Secret("v1", 1, "int64", (length,))]
+        return compute(
+            network,
+            choose(2),
+            SUM_OF_VECTORS.name,
+            NoParameters(),
+            secrets,
+            {f"v{network.me}": np.ones(length, np.int64)},
+            scratch=scratch,
+            seconds=60,
+        )
+
+    ended = each(party(parties[0], 3), party(parties[1], 4))
+    assert all(isinstance(error, ProtocolError) for error in ended)
+
+
+def test_shares_name_their_bytes(networks: Networks) -> None:
+    share = ShareBytes(b"m", (b"secret",))
+    assert "secret" not in repr(share) and decode(encode(share)) == share
