@@ -173,6 +173,15 @@ class Registry:
         reason = self._judge_consent(consent, offer, start, until, opening)
         return reason if reason != Reason.OK else self._judge_use(self.offers[offer], consumer, purpose, operations)
 
+    def demand_live(self, inputs: Sequence[Input], epochs: Sequence[int]) -> None:
+        """Nothing proven has ended since these epochs, and no named consent at all."""
+        ended = {Status.WITHDRAWN: Reason.WITHDRAWN, Status.REVOKED: Reason.REVOKED}
+        for used, epoch in zip(inputs, epochs, strict=True):
+            if self.offers[used.offer].epoch != epoch:
+                raise Refused("EpochChanged")
+            if used.consent is not None and self.state(used.consent).ended:
+                raise Refused("ConsentRefused", ended[self.state(used.consent).status])
+
     def _only_proves(self, consent: Terms, batch: frozenset[Terms] | None) -> bool:
         if batch is not None:
             self._demand_in_batch(consent, consent.offer, batch)

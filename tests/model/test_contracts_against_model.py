@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 
-from placet.chain.calls import NO_PROOF, Call, Calls
+from model import reference as model
+from model.sides import BothSides, go_through_histories
+from placet.chain.calls import NO_PROOF
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
 from placet.core import consent as core
-from placet.core.errors import Reverted
 from placet.core.merkle import batch_levels, batch_proof, batch_root
 from placet.core.plan import Input, Party, Plan
 from placet.core.signatures import Key
-from placet.core.values import ZERO32, to_hex
-
-_spec = importlib.util.spec_from_file_location("placet_reference_model", Path(__file__).with_name("reference.py"))
-assert _spec is not None
-assert _spec.loader is not None
-model = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = model
-_spec.loader.exec_module(model)
-
-EXAMPLES = int(os.environ.get("PLACET_MODEL_EXAMPLES", "60"))
-STEPS = 30
+from placet.core.values import ZERO32
 
 PROVIDER, RELAY, STRANGER = (Key(bytes(dev_account(i).key)) for i in range(3))
 CONSUMERS = [Key(bytes([i + 1]) * 32) for i in range(2)]
@@ -55,18 +32,14 @@ senders = st.sampled_from([*model.Sender, model.Sender.PROVIDER])
 uses = {"consumer": st.sampled_from([0] * 5 + [1]), "purpose": st.sampled_from([0] * 5 + [1])}
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(BothSides):
     """Two offers of one provider, two owners. Numbers stand for keys and hashes in the model."""
 
     consents = Bundle("consents")
     batches = Bundle("batches")
 
     def __init__(self, chain: Chain) -> None:
-        super().__init__()
-        self.chain = chain
-        self.calls = Calls(chain.deployment)
-        self.snapshot = chain.rpc.call("evm_snapshot")
-        self.start = self.now = chain.head().timestamp
+        super().__init__(chain)
         self.made = self.jobs = 0
         self.registry = model.Registry([model.Offer(consumer=0, purpose=0, operations=3) for _ in range(2)])
         self.offers = []
@@ -80,51 +53,11 @@ class Machine(RuleBasedStateMachine):
             self.tell(PROVIDER, self.calls.register(dataset, ZERO32, ZERO32))
             self.tell(PROVIDER, self.calls.offer(self.offers[number]))
 
-    def teardown(self) -> None:
-        try:
-            for terms in self.registry.consents:
-                self.agree_on(terms)
-        finally:
-            assert self.chain.rpc.call("evm_revert", self.snapshot) is True
+    def agree_at_last(self) -> None:
+        for terms in self.registry.consents:
+            self.agree_on(terms)
 
     # Both sides.
-
-    def tell(self, sender: Key, call: Call) -> Reverted | None:
-        """Have the call in a block of its own, `now`; the refusal if there is one, and then nothing is sent."""
-        self.now += 1
-        request = {
-            "from": to_hex(sender.address),
-            "to": to_hex(call.to),
-            "data": to_hex(call.data),
-            "gas": hex(3_000_000),
-        }
-        try:
-            self.chain.rpc.call("eth_call", request, "latest", {}, {"time": hex(self.now)})
-        except Reverted as refusal:
-            return refusal
-        self.chain.rpc.call("evm_setNextBlockTimestamp", hex(self.now))
-        transaction = self.chain.rpc.call("eth_sendTransaction", request)
-        for _ in range(1000):
-            receipt = self.chain.rpc.call("eth_getTransactionReceipt", transaction)
-            if receipt is not None:
-                assert receipt["status"] == "0x1", "the simulation passed and the transaction failed"
-                return None
-            time.sleep(0.002)
-        raise AssertionError("the transaction is not mined")
-
-    def same(self, sender: Key, call: Call, action: Any, *arguments: Any) -> bool:
-        """Contract and model do it, or refuse it for the same reason."""
-        refusal = self.tell(sender, call)
-        try:
-            action(*arguments)
-        except model.Refused as expected:
-            assert refusal is not None, f"the model refuses with {expected.name}, the contract does not"
-            assert refusal.name == expected.name
-            if expected.reason is not None:
-                assert refusal.arguments[-1] == expected.reason
-            return False
-        assert refusal is None, f"the contract refuses with {refusal.name}, the model does not"
-        return True
 
     def grant_of(self, terms: Any) -> tuple[bytes, bytes, int, int, int, int, bytes]:
         return (
@@ -354,15 +287,4 @@ def chain(anvil: LocalChain) -> Any:
 
 
 def test_contracts_and_model_agree(chain: Chain) -> None:
-    phases = (Phase.explicit, Phase.generate, Phase.shrink)
-    run_state_machine_as_test(
-        lambda: Machine(chain),
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    go_through_histories(lambda: Machine(chain))
