@@ -3,6 +3,8 @@
 hold-key        publishes no key while the file `hold` lies in the working folder
 swap-output     signs for another output than it sent
 refuse-seal     a consumer that has all masked outputs and seals nothing
+no-money        a consumer that checks no balance and approves no reward
+no-gate         checks no plan, no epoch and none of its own consents
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from placet.chain.client import Chain
 from placet.cli.main import app
 from placet.jobs.agreement import Agreement
 from placet.jobs.coordinator import Coordinator
+from placet.jobs.proposal import Opening
 from placet.jobs.settlement import Settlement
 
 
@@ -44,7 +48,32 @@ def refuse_seal() -> None:
     Coordinator._seal = nothing  # type: ignore[method-assign]
 
 
-MODES = {"hold-key": hold_key, "swap-output": swap_output, "refuse-seal": refuse_seal}
+def no_money() -> None:
+    async def nothing(self: Opening, record: Any) -> None:
+        return None
+
+    Chain.balance_of = lambda *_, **__: 1 << 90  # type: ignore[method-assign]
+    Opening._approve = nothing  # type: ignore[method-assign]
+
+
+def no_gate() -> None:
+    async def nothing(self: Agreement, *_: Any) -> None:
+        return None
+
+    async def nobody(self: Agreement, *_: Any) -> list[int]:
+        return []
+
+    Agreement.demand_plan = Agreement._demand_epochs = nothing  # type: ignore[method-assign]
+    Agreement.dead_inputs = nobody  # type: ignore[method-assign]
+
+
+MODES = {
+    "hold-key": hold_key,
+    "swap-output": swap_output,
+    "refuse-seal": refuse_seal,
+    "no-money": no_money,
+    "no-gate": no_gate,
+}
 
 if __name__ == "__main__":
     MODES[sys.argv.pop(1)]()

@@ -1,0 +1,84 @@
+"""Attacks on the live town: a member's node that lies, calls under stolen keys, what the auditor says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from consortium import PLACET
+
+from live import Town
+from placet.chain.calls import Call
+from placet.chain.sender import Sender
+from placet.core.errors import Reverted
+from placet.core.signatures import Key
+from placet.jobs.store import Store
+
+ROGUE = Path(__file__).with_name("rogue.py")
+
+
+@contextlib.contextmanager
+def rogue(town: Town, who: str, mode: str) -> Iterator[None]:
+    """Replace a member's node by one that lies; afterwards its honest node runs again."""
+    made = town.made
+    made.kill(f"{who}-node")
+    with (made.folder / f"{who}-node.log").open("ab") as log:
+        made.processes[f"{who}-node"] = subprocess.Popen(
+            [sys.executable, str(ROGUE), mode, "node", "--config", f"{who}/node.toml"],
+            cwd=made.folder,
+            env=made._env(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    made.wait_healthy(who)
+    try:
+        yield
+    finally:
+        made.kill(f"{who}-node")
+        made.start_node(who)
+        made.wait_healthy(who)
+
+
+def send(town: Town, key: Key, call: Call) -> Reverted | None:
+    """Send a call with somebody's key; why it was refused, or None."""
+    sender = Sender(sa.create_engine("sqlite://", poolclass=sa.StaticPool), town.chain, [key])
+    sender.submit("attack", call, key.address)
+    for _ in range(400):
+        sender.step()
+        outcome = sender.outcome("attack")
+        if outcome is not None:
+            return outcome if isinstance(outcome, Reverted) else None
+        time.sleep(0.05)
+    raise AssertionError("the chain never answered")
+
+
+def audit(town: Town, *words: object) -> dict[str, Any]:
+    """The auditor's answer, whatever the verdict."""
+    done = subprocess.run(
+        [*PLACET, "audit", *map(str, words), "--deployment", "deployment.json", "--trust", "trust.json", "--json"],
+        cwd=town.made.folder,
+        env=town.made._env(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def audit_live(town: Town, job: str, *words: object) -> dict[str, Any]:
+    """The same, from the chain and the parties, under the auditor's key."""
+    return audit(town, job, "--url", town.made.chain.url, "--key", "auditor.json", *words)
+
+
+def notebook(town: Town, who: str) -> Store:
+    """What a member's node keeps of its jobs."""
+    return Store(sa.create_engine(f"sqlite:///{town.made.members[who].folder / 'state.db'}"))
