@@ -9,29 +9,38 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import consortium as consortium_
+import httpx
 import pytest
 from consortium import wait
+from tests.attacks.liars import notebook
 
-from follow import TIMES, ended_everywhere, reached, settled_once, until
-from live import Town
+from follow import TIMES, ended_everywhere, paused, reached, settled_once, until
+from live import BLOCK_TIME, PROVIDERS, Town, live
+from placet.chain import local
 from placet.chain.client import JobStatus
+from placet.chain.local import free_port
+from placet.core.errors import PeerError
 from placet.core.values import from_hex
+from placet.jobs.store import Phase
 
 QUICK = [
     ("consumer-node", "consumer", "opening"),
     ("north-node", "north", "step"),
     ("north-node", "north", "computed"),
     ("north-vault", "north", "computing"),
+    ("south-node", "south", "sealed"),
 ]
-PHASES = ("agreed", "computing", "step", "computed", "recorded", "released")
+PHASES = ("agreed", "computing", "step", "computed", "recorded", "sealed", "released")
 ALL = [
-    *(("consumer-node", "consumer", phase) for phase in ("agreed", "opening", "computing", "step", "computed")),
-    *(("consumer-node", "consumer", phase) for phase in ("recorded", "sealed")),
+    *(("consumer-node", "consumer", phase) for phase in ("agreed", "opening", *PHASES[1:-1])),
     *(("south-node", "south", phase) for phase in PHASES),
     *(("south-vault", "south", phase) for phase in PHASES),
-    *(("consumer-vault", "consumer", phase) for phase in ("agreed", "opening", "computing", "computed")),
+    *(("consumer-vault", "consumer", phase) for phase in ("agreed", "opening", *PHASES[1:-1])),
 ]
+GOING = {JobStatus.NONE, JobStatus.OPEN, JobStatus.SEALED}
 
 
 @contextlib.contextmanager
@@ -50,13 +59,22 @@ def restart(town: Town, process: str) -> None:
     town.made.wait_healthy(who)
 
 
+def at(town: Town, job: str, who: str, status: str) -> bool:
+    """Has `who` noted that status? `sealed` is the chain's own: notes are made a confirmation later."""
+    if status == "sealed":
+        return town.chain.job(from_hex(job)).status not in (JobStatus.NONE, JobStatus.OPEN)
+    return reached(town.made.members[who].folder, job, status)
+
+
 def crash(town: Town, process: str, who: str, status: str) -> str:
-    """Run a job, kill `process` when `who` notes `status`, start it again a second later; the job's id."""
+    """Run a job, kill `process` at that moment of `who`, start it again a second later; the job's id."""
     made = town.made
     job = made.begin(made.request(**TIMES))
-    until(lambda: reached(made.members[who].folder, job, status))
+    until(lambda: at(town, job, who, status))
     made.kill(process)
     try:
+        if status != "released":
+            assert town.chain.job(from_hex(job)).status in GOING, "the job had ended before the kill"
         time.sleep(1)
     finally:
         restart(town, process)
@@ -138,10 +156,135 @@ def test_the_chain_endpoint_is_lost_and_comes_back(town: Town) -> None:
     assert town.done(jobs[0]).totals == town.expected()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("process", ["consumer-node", "north-node", "south-node", "north-vault"])
+def test_a_process_killed_during_an_amendment(town: Town, process: str) -> None:
+    """A withdrawal has ended the first attempt, and the second is not on chain yet."""
+    made = town.made
+    given = town.give("north", next(s for s in town.silent if s in town.balances["north"] and not town.of(s, "north")))
+    with watched_log(town, process), settled_once(town) as jobs:
+        jobs.append(made.begin(made.request(**TIMES)))
+        job = from_hex(jobs[0])
+        until(lambda: reached(made.members["north"].folder, jobs[0], "computing"))
+        with paused(town, "fund-node"):
+            town.withdraw(given)
+            until(lambda: _failed(town, "north", job))
+            assert town.chain.job(job).attempt == 1
+            made.kill(process)
+        try:
+            time.sleep(1)
+        finally:
+            restart(town, process)
+        assert ended_everywhere(town, jobs[0]) == "completed"
+    assert town.chain.job(job).attempt >= 2
+    assert town.done(jobs[0]).totals == town.expected()
+    assert audit(town, jobs[0]) == "intact"
+
+
+def _failed(town: Town, who: str, job: bytes) -> bool:
+    attempt = notebook(town, who).attempt(job, 1)
+    return attempt is not None and attempt.phase is Phase.FAILED
+
+
+@pytest.mark.slow
+def test_the_enrolling_service_is_killed_while_a_job_runs(town: Town) -> None:
+    """Jobs do without it; whoever wants to consent meanwhile is told, and can once it runs again."""
+    made = town.made
+    who = next(s for s in town.silent if s in town.balances["fund"] and not town.of(s, "fund"))
+    with watched_log(town, "enroller"), settled_once(town) as jobs:
+        jobs.append(made.begin(made.request(**TIMES)))
+        until(lambda: reached(made.members["north"].folder, jobs[0], "computing"))
+        made.kill("enroller")
+        try:
+            with pytest.raises(PeerError):
+                town.give("fund", who)
+            assert ended_everywhere(town, jobs[0]) == "completed"
+            assert town.done(jobs[0]).totals == town.expected()
+        finally:
+            made.start("enroller", "identity", "--config", "registry/identity.toml")
+            until(lambda: _answers(f"{made.enroller}/healthz"))
+    town.give("fund", who)
+    assert town.job().totals == town.expected()
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return httpx.get(url, trust_env=False, timeout=2).status_code == 200
+    return False
+
+
+class KeptChain:
+    """`placet chain up` in the place of a chain that lives as long as its process."""
+
+    def __init__(self, folder: Path, block_time: float) -> None:
+        self._folder, self._port, self._block_time = folder, free_port(), block_time
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> KeptChain:
+        local.up(self._folder, port=self._port, block_time=self._block_time)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        local.down(self._folder)
+
+    def kill_once_kept(self) -> int:
+        """SIGKILL after the state of now has reached the disk; the block that it has at least."""
+        now = local.status(self._folder)
+        assert now.running is not None and now.block is not None
+        asked = time.time_ns()
+        until(lambda: self._written_since(asked))
+        os.kill(now.running.pid, signal.SIGKILL)
+        return now.block
+
+    def _written_since(self, moment: int) -> bool:
+        state = self._folder / "state.json"
+        if not state.exists() or state.stat().st_mtime_ns < moment:
+            return False
+        with contextlib.suppress(ValueError):
+            return bool(json.loads(state.read_bytes()))
+        return False
+
+
+@pytest.mark.slow
+def test_the_chain_is_killed_and_started_again_from_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain of this test's own, killed while a job runs. Institutions stand still until the state of that moment is
+    on disk: what a chain loses with its last seconds is a reorganisation, and tested as one."""
+    chain = KeptChain(tmp_path / "chain", BLOCK_TIME)
+    monkeypatch.setattr(consortium_, "LocalChain", lambda *, block_time: chain)
+    (tmp_path / "town").mkdir()
+    with live(tmp_path / "town") as town:
+        with settled_once(town) as jobs:
+            jobs.append(town.made.begin(town.made.request(**TIMES)))
+            until(lambda: reached(town.made.members["north"].folder, jobs[0], "computing"))
+            with contextlib.ExitStack() as still:
+                for process in town.made.processes:
+                    still.enter_context(paused(town, process))
+                last = chain.kill_once_kept()
+                chain.__enter__()
+                assert town.chain.head().number >= last
+            assert ended_everywhere(town, jobs[0]) == "completed"
+        assert town.done(jobs[0]).totals == town.expected()
+        assert audit(town, jobs[0]) == "intact"
+
+
 @pytest.mark.parametrize("who", ["north", "consumer"])
 def test_an_attempt_cut_short_by_a_restart_is_in_the_trail_of_the_next(town: Town, who: str) -> None:
-    """What was sent before the kill was signed for: the evidence of both attempts stands, and the audit knows both."""
-    job = crash(town, f"{who}-node", who, "step")
+    """What was sent before the kill was signed for: both attempts are in the evidence, each with the steps that its
+    party made in it, and the audit knows both."""
+    made = town.made
+    job = made.begin(made.request(**TIMES))
+    until(lambda: town.chain.job(from_hex(job)).status is JobStatus.OPEN)
+    with paused(town, "fund-node"):  # so that nobody gets through with the first attempt
+        until(lambda: reached(made.members[who].folder, job, "step"))
+        made.kill(f"{who}-node")
+    restart(town, f"{who}-node")
     assert ended_everywhere(town, job) == "completed"
-    assert town.chain.job(from_hex(job)).attempt >= 2 or town.done(job).totals == town.expected()
+    assert town.done(job).totals == town.expected()
+    last = town.chain.job(from_hex(job)).attempt
+    assert last >= 2
+    assert [town.chain.trail(from_hex(job), attempt, party(who))[1] > 0 for attempt in (1, last)] == [True, True]
     assert audit(town, job) == "intact"
+
+
+def party(who: str) -> int:
+    return (*PROVIDERS, "consumer").index(who)
