@@ -36,12 +36,12 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "rr22") -> dict[str, obj
             parts.append(spent)
         peak = town.peak_mb()
     figures: dict[str, object] = {"n": n, "engine": engine, "rounds": ROUNDS}
-    for what in ("wall", "cpu", "bytes"):
+    for what, ratio in (("wall", "wall_ratio"), ("cpu", "cpu_ratio"), ("bytes", "bytes_ratio")):
         ratios = [getattr(g, what) / max(getattr(b, what), 1e-9) for g, b in zip(gated, bare, strict=True)]
-        figures[f"{what}_ratio"] = round(statistics.median(ratios), 2)
+        figures[ratio] = round(statistics.median(ratios), 2)
         figures[f"{what}_bare"] = round(statistics.median(getattr(b, what) for b in bare), 3)
         figures[f"{what}_gated"] = round(statistics.median(getattr(g, what) for g in gated), 3)
-        print(f"{what:<6} {figures[what + '_ratio']:>8} times bare", file=out)
+        print(f"{what:<6} {figures[ratio]:>8} times bare", file=out)
     figures["parts"] = {
         name: round(statistics.median(one[name] for one in parts if name in one), 3) for name in parts[0]
     }
