@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ import pytest
 from placet.core.errors import DataError, InputError, PeerError, PlacetError, ProtocolError
 from placet.protocols.spu import Network, Secret, choose, compute, count_and_sum, intersect, reconstruct
 from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
+from placet.protocols.spu.psi import write_identifiers
 from placet.protocols.spu.shares import ShareBytes, decode, encode
-from placet.protocols.spu.task import PsiProtocol
+from placet.protocols.spu.task import IDENTIFIERS_FILE, PsiProtocol
 
 pytestmark = pytest.mark.usefixtures("engine")
 Networks = Callable[..., list[Network]]
@@ -71,17 +74,44 @@ def test_the_receivers_learn_which_of_their_rows_are_common(
             assert found.rows.tolist() == expected and found.size == 20
         else:
             assert found.rows is None and found.size is None
-    assert ("link", 1, 1) in said and list(scratch.iterdir()) == []
+    assert {("link", 1, 1), ("psi", 1, 1)} <= set(said) and list(scratch.iterdir()) == []
 
 
-def test_nothing_in_common(networks: Networks, scratch: Path) -> None:
+@pytest.mark.parametrize(("apart", "common"), [(100, []), (0, [0, 1, 2, 3, 4])])
+def test_nothing_and_everything_in_common(networks: Networks, scratch: Path, apart: int, common: list[int]) -> None:
+    before = traces()
     ended = each(
         *(
-            intersect(n, ours(5, 100 * n.me), "rr22", receiver=None, scratch=scratch, seconds=SECONDS)
+            intersect(n, ours(5, apart * n.me), "rr22", receiver=None, scratch=scratch, seconds=SECONDS)
             for n in networks(2)
         )
     )
-    assert [found.rows.tolist() for found in ended] == [[], []]
+    assert [found.rows.tolist() for found in ended] == [common, common]
+    left = traces() - before
+    for _ in range(120):
+        if not (left := left & traces()):
+            break
+        time.sleep(0.5)  # another test's, still at work
+    assert not left
+
+
+def traces() -> set[Path]:
+    """What SPU's PSI leaves behind outside the folder: traces of processes of ours."""
+    found = set()
+    for file in Path("/tmp").glob("psi_*.trace"):
+        with contextlib.suppress(FileNotFoundError):
+            if b"placet.protocols.spu" in file.read_bytes():
+                found.add(file)
+    return found
+
+
+def test_what_the_peer_sees_a_digest_of_cannot_be_guessed(tmp_path: Path) -> None:
+    files = [tmp_path / "a", tmp_path / "b"]
+    for folder in files:
+        folder.mkdir()
+        write_identifiers(folder, bytes(32), ["only one"])
+    (header, row, decoy), other = ((folder / IDENTIFIERS_FILE).read_text().split() for folder in files)
+    assert [header, row] == other[:2] and decoy != other[2] and len(decoy) == len(row)
 
 
 @pytest.mark.parametrize("parties", [2, 3])

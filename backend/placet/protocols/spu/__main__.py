@@ -95,8 +95,10 @@ def _perform(order: Order, teller: _Teller) -> int | None:
     quiet()
     link = connect(task.link, seconds=order.seconds)
     teller.progress("link", 1, 1)
-    items = _together(task, link, teller)
+    teller.progress(task.kind, 0, 1)
+    items = _together(task, link)
     link.barrier()
+    teller.progress(task.kind, 1, 1)
     tunnel.ease()
     with contextlib.suppress(RuntimeError):
         link.stop_link()
@@ -104,11 +106,11 @@ def _perform(order: Order, teller: _Teller) -> int | None:
     return items
 
 
-def _together(task: PsiTask | ProgramTask, link: object, teller: _Teller) -> int | None:
+def _together(task: PsiTask | ProgramTask, link: object) -> int | None:
     if isinstance(task, PsiTask):
         from placet.protocols.spu.intersecting import intersect
 
-        return intersect(task, link, lambda done, total: teller.progress("psi", done, total))
+        return intersect(task, link)
     from placet.protocols.spu.computing import compute
 
     return compute(task, link)

@@ -1,11 +1,10 @@
 """`spu.psi` on two parties' identifiers, in the engine's process.
 
-It reads and writes CSV files beside each other and starts `tail` and `sort`: all of it in the task's folder.
+It reads and writes CSV files and starts `tail` and `sort`: in the task's folder, which TMPDIR names too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,19 @@ import numpy as np
 from pyarrow import csv
 from spu import psi
 
+from placet.core.errors import ProtocolError
 from placet.protocols.spu.task import IDENTIFIERS_FILE, ROWS_FILE, PsiTask
 
 _OUT = Path("matched.csv")
 _BOTH_RECEIVE = 0
-_EVERY_MS = 1000
+_NOT_TOLD = -1
 
 
-def intersect(task: PsiTask, link: Any, progress: Callable[[int, int], None]) -> int | None:
-    """Write the numbers of our rows that the peer has too as `ROWS_FILE`, sorted; None if they are not for us."""
+def intersect(task: PsiTask, link: Any) -> int | None:
+    """Write the numbers of our rows that the peer has too as `ROWS_FILE`, sorted; None if they are not for us.
+
+    ProtocolError if SPU told us a result that is not for us.
+    """
     report = psi.psi_execute(
         psi.PsiExecuteConfig(
             protocol_conf=_protocol(task),
@@ -32,9 +35,10 @@ def intersect(task: PsiTask, link: Any, progress: Callable[[int, int], None]) ->
             join_conf=psi.ResultJoinConfig(type=psi.ResultJoinType.JOIN_TYPE_INNER_JOIN, left_side_rank=0),
         ),
         link,
-        psi.ProgressParams(lambda seen: progress(seen.percentage, 100), _EVERY_MS),
     )
     if task.receiver is not None and task.receiver != task.link.me:
+        if report.intersection_count != _NOT_TOLD:
+            raise ProtocolError("SPU told the intersection to the one who must not learn it", code="spu.disclosed")
         return None
     rows = _rows() if report.intersection_count else np.empty(0, np.int64)
     np.save(ROWS_FILE, rows, allow_pickle=False)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import os
+import re
 import shutil
 import signal
 import sys
@@ -34,6 +35,9 @@ from placet.protocols.spu.task import (
 from placet.protocols.work import Progress
 
 R = TypeVar("R")
+_LOG = "process.log"
+_TAIL = 1 << 20
+_TRACE = re.compile(rb"Trace has been written to (/tmp/psi_[A-Za-z0-9_-]{1,40}\.trace)\.")
 _OWN = frozenset({"spu.crashed", "spu.engine"})
 """Ends that SPU itself comes to, also when a peer goes away in the middle of a message."""
 _PEERS = frozenset({"spu.unreachable", "spu.stranger", "spu.refused", "spu.lost"})
@@ -92,7 +96,7 @@ async def _in_thread(work: Callable[[], R]) -> R:
 
 
 async def _outcome(order: bytes, folder: Path, progress: Progress | None) -> Done:
-    with (folder / "process.log").open("wb") as log:
+    with (folder / _LOG).open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
@@ -117,6 +121,15 @@ async def _outcome(order: bytes, folder: Path, progress: Progress | None) -> Don
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         await asyncio.shield(process.wait())
+        _remove_traces(folder / _LOG)
+
+
+def _remove_traces(log: Path) -> None:
+    """SPU's PSI leaves a trace (times, command line, kernel) in /tmp, wherever TMPDIR points, and says so last."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _TAIL))
+        for name in _TRACE.findall(file.read()):
+            Path(name.decode()).unlink(missing_ok=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:

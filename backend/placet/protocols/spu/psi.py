@@ -9,6 +9,7 @@ OKVS and subfield VOLE", CCS 2022.
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,10 +81,12 @@ async def intersect(
 
 
 def write_identifiers(folder: Path, session: bytes, identifiers: Sequence[bytes | str]) -> None:
-    """The engine's input: for each row the hex of SHA-256(session ‖ identifier), text as UTF-8, and its place.
+    """The engine's input: for each row the hex of SHA-256(session ‖ identifier), text as UTF-8, and its place; and one
+    more, random row.
 
-    Hashing makes every identifier plain hex of one length for CSV and `sort`; it hides nothing. DataError, by its
-    place, for one that occurs twice.
+    Hashing makes every identifier plain hex of one length for CSV and `sort`; it hides nothing. The random row is in
+    no intersection: SPU first sends the peer a plain digest of all rows, to see whether the lists are the same, and
+    without it a short list could be guessed from that. DataError, by its place, for an identifier that occurs twice.
     """
     salted = hashlib.sha256(session)
     digests = bytearray()
@@ -92,9 +95,9 @@ def write_identifiers(folder: Path, session: bytes, identifiers: Sequence[bytes 
         one.update(identifier.encode() if isinstance(identifier, str) else identifier)
         digests += one.digest()
     _refuse_duplicates(np.frombuffer(digests, dtype="S32"))
-    text = digests.hex().encode()
-    column = pa.Array.from_buffers(pa.binary(64), len(identifiers), [None, pa.py_buffer(text)])
-    places = pa.array(np.arange(len(identifiers), dtype=np.int64))
+    text = (digests + secrets.token_bytes(32)).hex().encode()
+    column = pa.Array.from_buffers(pa.binary(64), len(identifiers) + 1, [None, pa.py_buffer(text)])
+    places = pa.array(np.arange(len(identifiers) + 1, dtype=np.int64))
     table = pa.table({"id": pa.array(column).cast(pa.binary()).cast(pa.string()), "row": places})
     csv.write_csv(table, folder / IDENTIFIERS_FILE, csv.WriteOptions(quoting_style="none"))
 
