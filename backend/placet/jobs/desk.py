@@ -17,6 +17,7 @@ from placet.chain.sender import Sender
 from placet.core.consent import Offer, Scope
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
+from placet.protocols.spu.task import FOLDER
 from placet.vault.client import VaultClient
 
 
@@ -40,7 +41,7 @@ class EngineRoom:
     def clear(self) -> None:
         """Remove what a killed node left of its tasks."""
         self.scratch.mkdir(mode=0o700, exist_ok=True)
-        for left in self.scratch.glob("spu-*"):
+        for left in self.scratch.glob(f"{FOLDER}*"):
             shutil.rmtree(left, ignore_errors=True)
 
 

@@ -15,9 +15,10 @@ import threading
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from placet.core.errors import PlacetError, unforeseen
+from placet.core.errors import ConfigError, PlacetError, unforeseen
 from placet.core.values import parse
 from placet.protocols.spu.task import (
+    FOLDER,
     KEY_FILE,
     MAX_TASK,
     Done,
@@ -122,6 +123,8 @@ def main() -> int:
     os.dup2(2, 1)
     teller = _Teller(out)
     try:
+        if not Path.cwd().name.startswith(FOLDER):
+            raise ConfigError("the engine starts in a folder of its own", expected=f"{FOLDER}…", found=Path.cwd().name)
         order = parse(Order, sys.stdin.buffer.readline(MAX_TASK + 1), limit=MAX_TASK)
         signal.alarm(order.seconds + _GRACE)
         threading.Thread(target=_orphaned, args=(Path.cwd(),), daemon=True).start()

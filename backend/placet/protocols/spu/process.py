@@ -19,6 +19,7 @@ from placet.core.errors import ConfigError, InputError, LimitError, PeerError, P
 from placet.protocols.spu import extra
 from placet.protocols.spu.network import Network
 from placet.protocols.spu.task import (
+    FOLDER,
     KEY_FILE,
     MAX_EVENT,
     Done,
@@ -74,7 +75,7 @@ async def run(
     """
     extra.require()
     order = line(Order.model_validate({"seconds": max(1, math.ceil(seconds)), "task": task.to_json()}))
-    folder = Path(tempfile.mkdtemp(prefix="spu-", dir=scratch.absolute()))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=scratch.absolute()))
     try:
         async with asyncio.timeout(seconds):
             await _in_thread(lambda: prepare(folder))

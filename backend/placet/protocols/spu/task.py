@@ -11,6 +11,8 @@ from placet.core.errors import InputError, LimitError
 from placet.core.values import Bytes32, Name, Value, invalid
 from placet.protocols.spu.engine import Engine
 
+FOLDER = "spu-"
+"""How the name of a task's own folder begins: it goes with all that is in it."""
 MAX_TASK = 1 << 20
 MAX_EVENT = 4096
 MAX_ITEMS = 1 << 28
