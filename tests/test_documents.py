@@ -57,10 +57,11 @@ RUN = [
     "placet jobs start",
     "printf 'Authorization",
     "placet key new auditor.key",
-    "placet audit",
+    "placet audit 0x…job --url https://rpc.example.org --deployment deployment.json --trust trust.json \\",
+    "placet audit 0x…job --url https://rpc.example.org --deployment deployment.json --trust trust.json --key",
 ]
 """By how they start, in an order in which each finds what it needs."""
-IN_TOWN = {"placet jobs start", "printf 'Authorization", "placet key new auditor.key", "placet audit"}
+IN_TOWN = {*RUN[-5:]}
 EMPTY = {"placet chain up", "placet key new deployer.json", "placet deploy --url http://127.0.0.1:8545"}
 
 
@@ -155,7 +156,7 @@ def story(town: Town) -> Iterator[Story]:
     finally:
         made.stop()
         shutil.rmtree(home)
-        for name in ("job.json", "job.html", "job.bundle", "auditor.key", "auth.header"):
+        for name in ("job.json", "job.html", "job.bundle", "lender-evidence.json", "auditor.key", "auth.header"):
             (town.made.folder / name).unlink(missing_ok=True)
 
 
@@ -228,10 +229,16 @@ def before(start: str, story: Story) -> dict[str, str]:
             "0x…job": "$job",
         }
     if start in IN_TOWN:
+        town, job = story.town, str(story.town.consumer.get("/v1/jobs")["jobs"][-1]["id"])
+        handed = town.made.folder / "lender-evidence.json"
+        handed.write_text(json.dumps(town.consumer.get(f"/v1/jobs/{job}/trail")))
         return {
-            "0x…job": str(story.town.consumer.get("/v1/jobs")["jobs"][-1]["id"]),
+            "0x…job": job,
+            "0x…bank": town.made.members["north"].address,
+            "0x…lender": town.consumer.address,
             "lender/": "consumer/",
-            "https://lender.example.org": story.town.consumer.api,
+            "https://lender.example.org": town.consumer.api,
+            "https://mirror.example.org/bank": town.made.members["north"].api,
             "--key auditor.key": "--key auditor.json",
         }
     return {}
@@ -262,7 +269,6 @@ SAYS = {
     "placet owner init": r"with",
     "placet jobs start": r'"ended": "completed"',
     "printf 'Authorization": r'"total"',
-    "placet key new auditor.key": r"INTACT",
-    "placet audit": r"INTACT",
+    **dict.fromkeys(RUN[-3:], r"INTACT"),
 }
 """A pattern in what a block prints, where its commands print something."""
