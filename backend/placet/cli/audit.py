@@ -118,6 +118,8 @@ def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | Path]:
         if whose in found:
             raise InputError("two places for one party's evidence", found=address)
         web = place.startswith(("http://", "https://"))
+        if not web and not Path(place).is_file():
+            raise InputError("there is no such file of evidence", expected="ADDRESS=URL or ADDRESS=FILE", found=place)
         found[whose] = place if web else Path(place)
     return found
 
