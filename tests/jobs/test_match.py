@@ -125,7 +125,9 @@ def test_rules_that_are_none_are_no_plan() -> None:
             rules_of({"alignment": asked})
 
 
-@pytest.mark.parametrize("part", [b"", b"{}", b"[1]", b'[["a"],["b"]]', b"[[null]]", b"\xff", b'"a"'])
+@pytest.mark.parametrize(
+    "part", [b"", b"{}", b"[1]", b'[["a"],["b"]]', b"[[null]]", b"\xff", b'"a"', b"[" * 200_000, b'[["\\ud800"]]']
+)
 def test_a_part_that_holds_no_lists_is_refused(part: bytes) -> None:
     kept = {"customers": ["a"], "columns": {"customer": ["a"]}, "matched": None}
     rules = {"type": "placet.alignment", "version": 1, "keys": [TEXT], "smallest": 2}

@@ -267,9 +267,11 @@ class Case:
     def input_evidence(self) -> dict[tuple[int, int], InputEvidence]:
         """(input, attempt) to what the input's own party shows for it; the first where it shows several."""
         found: dict[tuple[int, int], InputEvidence] = {}
+        known = {1, *(attempt.number for attempt in self.attempts)}
         for party, evidence in self.evidence.items():
             for shown in evidence.inputs:
-                if shown.input < len(self.owners) and self.owners[shown.input] == party:
+                own = shown.input < len(self.owners) and self.owners[shown.input] == party
+                if own and shown.attempt in known:
                     found.setdefault((shown.input, shown.attempt), shown)
         return found
 

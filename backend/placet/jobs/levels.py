@@ -38,6 +38,9 @@ def check(parameters: Mapping[str, Any], engine: str, providers: int, most: int)
             code="plan.engine",
         )
     engine_of(parameters, providers, most)
+    program = program_of(parameters)
+    if program.values.bound < max(abs(edge) for edge in program.edges):
+        raise PlanError("the bound is below an edge", expected="at least the largest edge", found=program.values.bound)
 
 
 def program_of(parameters: Mapping[str, Any]) -> Levels:
@@ -70,8 +73,10 @@ async def provide(work: Work, places: Sequence[int], balances: Sequence[int], ro
     protocol = f"mpc.levels.{engine.protocol}/1"
     async with work.step("levels-start", protocol, placed, parameters={**told, "program": program.to_json()}) as step:
         network = await meet(work, step, parties, b"levels")
+    most = program.values.bound
     vector = np.zeros(max(rows, 1), dtype=np.int64)
-    vector[list(places)] = program.bring(list(balances))
+    # A refusal here would tell the consumer of one balance beyond a bound that it chose: what is beyond counts as it.
+    vector[list(places)] = program.bring([max(-most, min(most, balance)) for balance in balances])
     async with work.step("levels", protocol, placed, parameters=told) as step:
         share = await evaluate.run(
             network,

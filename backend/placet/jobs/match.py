@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 
-from placet.core.errors import InputError, PlanError, ProtocolError
+from placet.core.errors import DataError, InputError, PlanError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
@@ -64,17 +64,16 @@ def check(plan: Plan, terms: Terms) -> None:
             expected="; ".join(f"{engine}: {', '.join(names)}" for engine, names in known.items()),
             found=f"{terms.engine}: {terms.parameters['psi']}",
         )
-    if terms.parameters["receiver"] not in MATCH_RECEIVERS:
-        raise PlanError(
-            "no such receiver", expected=", ".join(MATCH_RECEIVERS), found=str(terms.parameters["receiver"])
-        )
+    receiver = terms.parameters["receiver"]
+    if not isinstance(receiver, str) or receiver not in MATCH_RECEIVERS:
+        raise PlanError("no such receiver", expected=", ".join(MATCH_RECEIVERS), found=str(receiver)[:100])
     rules_of(terms.parameters)
 
 
 def rules_of(parameters: Mapping[str, Any]) -> Rules:
     """How identifiers are written; PlanError for rules that are none."""
     asked = parameters.get("alignment")
-    if asked is None:
+    if "identifier" in parameters:
         key = {"kind": "text", "column": parameters["identifier"], "width": "keep", "case": "keep"}
         asked = {"keys": [key], "smallest": 2}
     if not isinstance(asked, dict):
@@ -89,13 +88,17 @@ async def run(work: Work) -> None:
     """The same function at both parties."""
     rows, opened = await work.open("customers" if work.role == "consumer" else "accounts")
     rules = rules_of(work.terms.parameters)
+    if rows.identifier not in rows.columns:
+        raise DataError("the column that names a row's person is outside the scope", expected=rows.identifier)
+    people = [str(value) for value in rows.columns[rows.identifier]]
     async with work.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
         rounds = alignment.keys(rows.columns, rules)
         aligned = step.output("identifiers", canonical([[_text(i) for i in one.identifiers] for one in rounds]))
     matched, made = await _match(work, rounds, aligned)
     if work.role == "consumer":
-        columns = {name: rows.columns[name] for name in {rows.identifier, *(key.column for key in rules.keys)}}
-        kept = {"customers": rows.columns[rows.identifier], "columns": columns, "matched": matched}
+        names = {key.column for key in rules.keys}
+        columns = {name: [str(value) for value in rows.columns[name]] for name in names}
+        kept = {"customers": people, "columns": columns, "matched": matched}
         await work.collect(canonical({**kept, "alignment": rules.to_json()}), made)
     else:
         places = matched or [[] for _ in rounds]
@@ -175,18 +178,18 @@ def _places(rounds: Sequence[Round], told: Sequence[set[bytes]]) -> list[list[in
     return found
 
 
+_LISTS = TypeAdapter(list[list[str]])
+
+
 def _read(part: bytes, rounds: int) -> list[set[bytes]]:
+    """Bounded in depth and in type: these are another party's bytes, seen by nobody before the release."""
     try:
-        told = json.loads(part)
+        told = [{i.encode() for i in one} for one in _LISTS.validate_json(part, strict=True)]
     except ValueError:
-        told = None
-    if (
-        not isinstance(told, list)
-        or len(told) != rounds
-        or not all(isinstance(one, list) and all(isinstance(i, str) for i in one) for one in told)
-    ):
+        told = []
+    if len(told) != rounds:
         raise ProtocolError("the provider's part holds no lists of identifiers", expected=f"{rounds} lists of text")
-    return [{i.encode() for i in one} for one in told]
+    return told
 
 
 _MATCH = register(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
-from placet.core.errors import PlacetError, Reverted, StateError
-from placet.core.values import ZERO32
+from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
+from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import Agreement, release_time
 from placet.jobs.coordinator import Say
 from placet.jobs.intents import Intents
@@ -18,6 +19,7 @@ from placet.jobs.store import Record
 from placet.jobs.trail import record_steps
 from placet.jobs.work import masked_outputs
 
+log = logging.getLogger("placet.jobs")
 ENDS: dict[JobStatus, tuple[str, type[Event]]] = {
     JobStatus.COMPLETED: ("completed", JobCompleted),
     JobStatus.CLOSED: ("closed", JobClosed),
@@ -83,6 +85,9 @@ class Settlement:
                 await asyncio.to_thread(self._open_result, record, events)
             except PlacetError as error:
                 self.say(record, "result-lost", code=error.code, why=error.message)
+            except Exception as error:  # what others released must not keep the job from its end
+                log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
+                self.say(record, "result-lost", code="internal")
         if state.status is not JobStatus.CANCELLED:
             for attempt in self.store.attempts(record.job):
                 try:

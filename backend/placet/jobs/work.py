@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from placet.core.errors import PlanError, ProtocolError
+from placet.chain.client import JobStatus
+from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.hashing import canonical, commit, sha256
 from placet.core.plan import Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
@@ -187,8 +188,14 @@ class Work:
                 elif round_ % LOOKS == 0:
                     await self.link.demand_at_work(party)
             if not waiting:
-                return
+                return await self._demand_open()
             await asyncio.sleep(0.25)
+
+    async def _demand_open(self) -> None:
+        """StateError unless the job is open in this attempt and before its deadline: a trail may grow after the end."""
+        state = await asyncio.to_thread(self.desk.chain.job, self.record.job)
+        if state.status is not JobStatus.OPEN or state.attempt != self.attempt or self.seconds_left <= 0:
+            raise StateError("the job is not open in this attempt", found=state.status.name, code="peer.late")
 
     async def open(self, alias: str) -> tuple[Rows, Artefact]:
         """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no."""

@@ -22,6 +22,7 @@ from placet.protocols.spu.task import (
     FOLDER,
     KEY_FILE,
     MAX_EVENT,
+    MAX_SECONDS,
     Done,
     Doubted,
     Failed,
@@ -74,7 +75,9 @@ async def run(
     after `seconds`, `spu.crashed` or `spu.engine` where the engine itself fails, `spu.port` where it can't listen.
     """
     extra.require()
-    order = line(Order.model_validate({"seconds": max(1, math.ceil(seconds)), "task": task.to_json()}))
+    order = line(
+        Order.model_validate({"seconds": min(max(1, math.ceil(seconds)), MAX_SECONDS), "task": task.to_json()})
+    )
     folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=scratch.absolute()))
     try:
         async with asyncio.timeout(seconds):

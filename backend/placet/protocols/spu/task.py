@@ -13,6 +13,7 @@ from placet.protocols.spu.engine import Engine
 
 FOLDER = "spu-"
 """How the name of a task's own folder begins: it goes with all that is in it."""
+MAX_SECONDS = 7 * 86_400
 MAX_TASK = 1 << 20
 MAX_EVENT = 4096
 MAX_ITEMS = 1 << 28
@@ -95,7 +96,7 @@ class ReconstructTask(Value):
 class Order(Value):
     """A task and the seconds after which the process ends itself, should nobody end it."""
 
-    seconds: Annotated[int, Field(ge=1, le=7 * 86_400)]
+    seconds: Annotated[int, Field(ge=1, le=MAX_SECONDS)]
     task: Annotated[PsiTask | ProgramTask | ReconstructTask, Field(discriminator="kind")]
 
 
