@@ -84,7 +84,7 @@ def test_a_withdrawn_customer_matches_no_more(market: Town) -> None:
     ("recipe", "changes", "code"),
     [
         ("match", {"psi": "salted-hash"}, "plan"),
-        ("match", {"receiver": "auditor"}, "plan"),
+        ("match", {"receiver": "auditor"}, "consent.output"),
         ("match", {"identifier": None}, "plan"),
         ("match", {"more": "x"}, "plan"),
         ("match-salted-hash", {"psi": "ecdh"}, "plan"),
