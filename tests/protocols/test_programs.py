@@ -50,7 +50,13 @@ def test_the_reference_gives_what_was_worked_out(name: str) -> None:
     case.holds(case.program.reference(case.brought))
 
 
-@pytest.mark.parametrize(("name", "case"), [pytest.param(*run, id=f"{run[0]}: {run[1].name}") for run in RUNS])
+def _param(name: str, case: Case) -> Any:
+    """Processes of SPU take seconds each: every run has sums and levels, a slow one has all programs."""
+    slow = name != "embedded" and case.program.program not in ("sum", "levels")
+    return pytest.param(name, case, id=f"{name}: {case.name}", marks=[pytest.mark.slow] if slow else [])
+
+
+@pytest.mark.parametrize(("name", "case"), [_param(*run) for run in RUNS])
 def test_every_engine_gives_what_was_worked_out(name: str, case: Case, tmp_path: Path) -> None:
     if name != "embedded":
         try:
