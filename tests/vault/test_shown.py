@@ -44,8 +44,9 @@ async def test_in_the_document_or_beside_it(world, door, monkeypatch: pytest.Mon
     ids = world.accept(*world.customers)
     root, offer = world.anchor(ids), world.offer.id
     lawful, beside = world.lawful(), Beside()
-    inside, within = await evidence._leaves(door, offer, lawful.root, beside)
-    assert (inside, within) == (tuple(leaves_of(world.vault.leaves(offer, lawful.root, 0))), {root})
+    inside, erased, within = await evidence._leaves(door, offer, lawful.root, beside)
+    assert (inside, erased) == (tuple(leaves_of(world.vault.leaves(offer, lawful.root, 0))), ())
+    assert within == {root}
     batch = await evidence._batch(door, offer, root, beside)
     assert batch.leaves == tuple(sorted(ids))
     assert b"".join(beside.pieces(b"{}")) == b"{}\n"
@@ -54,9 +55,9 @@ async def test_in_the_document_or_beside_it(world, door, monkeypatch: pytest.Mon
     monkeypatch.setattr(evidence, "MAX_INLINE", 4)
     beside = Beside()
     for _ in range(2):  # a later attempt may use the same set
-        leaves, within = await evidence._leaves(door, offer, lawful.root, beside)
+        leaves, erased, within = await evidence._leaves(door, offer, lawful.root, beside)
         assert isinstance(leaves, Section)
-        assert (leaves.count, within) == (len(ids), {root})
+        assert (leaves.count, erased, within) == (len(ids), (), {root})
     batch = await evidence._batch(door, offer, root, beside)
     assert isinstance(batch.leaves, Section)
     document, _, rest = b"".join(beside.pieces(b"{}")).partition(b"\n")
@@ -67,25 +68,25 @@ async def test_in_the_document_or_beside_it(world, door, monkeypatch: pytest.Mon
     assert ids_joined == b"".join(sorted(ids))
 
 
-async def test_what_is_erased_meanwhile_leaves_nothing_half(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_erased_meanwhile_is_shown_as_erased(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = world.accept(*world.customers)
     world.anchor(ids)
     lawful, beside, offer = world.lawful(), Beside(), world.offer.id
     monkeypatch.setattr(service, "PART", 3)
     monkeypatch.setattr(evidence, "MAX_INLINE", 4)
-    honest, asked = door.leaves, []
+    honest, asked, gone = door.leaves, [], max(ids)
 
     async def leaves(*arguments):
         asked.append(arguments[2])
         if len(asked) == 2:
-            world.vault.erase(ids[0])
+            world.vault.erase(gone)
         return await honest(*arguments)
 
     monkeypatch.setattr(door, "leaves", leaves)
-    with pytest.raises(NotFoundError) as caught:
-        await evidence._leaves(door, offer, lawful.root, beside)
-    assert (caught.value.code, asked) == ("vault.erased", [0, 3])
-    assert b"".join(beside.pieces(b"{}")) == b"{}\n"
+    shown, erased, _ = await evidence._leaves(door, offer, lawful.root, beside)
+    assert asked == list(range(0, len(ids), 3))
+    assert [leaf.consent for leaf in erased] == [gone]
+    assert shown.count == len(ids) - 1
 
 
 async def test_a_vault_that_stops_short_is_noticed(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
