@@ -77,13 +77,13 @@ class Spu:
     async def _compute(self, case: Case, scratch: Path) -> Integers:
         ranks = range(self.parties)
         members = tuple(
-            Member(f"bank-{rank}", "127.0.0.1", port, _certificate(rank)[1])
+            Member(f"bank-{rank}", "127.0.0.1", port, certificate_of(rank)[1])
             for rank, port in zip(ranks, _ports(len(ranks)), strict=True)
         )
         owners = range(len(case.brought))
         shares = await _all(
             evaluate.run(
-                Network(members, rank, case.name.encode(), _certificate(rank)[0]),
+                Network(members, rank, case.name.encode(), certificate_of(rank)[0]),
                 case.program,
                 owners,
                 case.brought[rank] if rank in owners else None,
@@ -127,7 +127,7 @@ def _ports(count: int) -> list[int]:
 
 
 @functools.cache
-def _certificate(rank: int) -> tuple[bytes, str]:
+def certificate_of(rank: int) -> tuple[bytes, str]:
     """A party's key, unencrypted, and its certificate."""
     encrypted, certificate = certificates.make(f"bank-{rank}", ["127.0.0.1"], "only for tests")
     key = load_pem_private_key(encrypted, b"only for tests")

@@ -33,7 +33,7 @@ from placet.protocols.mpc.programs import (
 from placet.protocols.spu import Member, Network, evaluate, extra
 
 from .program_cases import BY_NAME, CASES, Case
-from .program_engines import ENGINES, RUNS
+from .program_engines import ENGINES, RUNS, certificate_of
 
 NAMES = ["sum", "mean", "weighted-sum", "dot", "compare", "group-by", "group-totals", "levels"]
 BOUND = 10**6
@@ -446,7 +446,7 @@ def test_spu_is_not_started_for_inputs_that_do_not_fit(
     tmp_path: Path, owners: list[int], brought: bool, error: type[Exception], reason: str
 ) -> None:
     program = Sum(values=Numbers(bound=10))
-    members = tuple(Member(f"bank-{rank}", "127.0.0.1", 9 + rank, f"certificate {rank}") for rank in range(2))
+    members = tuple(Member(f"bank-{rank}", "127.0.0.1", 9 + rank, certificate_of(rank)[1]) for rank in range(2))
     with pytest.raises(error, match=reason):
         asyncio.run(
             evaluate.run(
