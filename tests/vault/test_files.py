@@ -15,7 +15,7 @@ COLUMNS = {
     "balance": Column(source="Saldo €", type="integer"),
     "rate": Column(source="Rate", type="number"),
 }
-CREDIT = Path("/work/shared/data/credit/uci_credit_card.csv")
+CREDIT = Path(__file__).resolve().parents[3] / "shared" / "data" / "credit" / "uci_credit_card.csv"
 
 
 def csv(folder: Path, *rows: str, header: str = "Rate,ID,Saldo €,Other") -> Path:

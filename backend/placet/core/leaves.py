@@ -45,7 +45,13 @@ class LeafRecord(NamedTuple):
 
     @classmethod
     def of(cls, leaf: Leaf) -> LeafRecord:
-        words, enrolment = leaf.consent, leaf.enrolment
+        return cls.made(leaf.consent, leaf.signature, leaf.enrolment, leaf.row, leaf.batch)
+
+    @classmethod
+    def made(
+        cls, words: CompactConsent, signature: bytes, enrolment: Enrolment, row: bytes, batch: bytes
+    ) -> LeafRecord:
+        """From a leaf's parts."""
         return cls(
             words.owner,
             words.not_before,
@@ -54,12 +60,12 @@ class LeafRecord(NamedTuple):
             words.uses,
             words.enrolment,
             words.salt,
-            leaf.signature,
+            signature,
             enrolment.enroller,
             enrolment.subject,
             enrolment.signature,
-            leaf.row,
-            leaf.batch,
+            row,
+            batch,
         )
 
     def leaf(self) -> Leaf:

@@ -192,9 +192,11 @@ class Work:
             await asyncio.sleep(0.25)
 
     async def _demand_open(self) -> None:
-        """StateError unless the job is open in this attempt and before its deadline: a trail may grow after the end."""
+        """StateError unless the job is open in this attempt, ProtocolError after its deadline: a trail may grow after
+        the end."""
+        _ = self.seconds_left
         state = await asyncio.to_thread(self.desk.chain.job, self.record.job)
-        if state.status is not JobStatus.OPEN or state.attempt != self.attempt or self.seconds_left <= 0:
+        if state.status is not JobStatus.OPEN or state.attempt != self.attempt:
             raise StateError("the job is not open in this attempt", found=state.status.name, code="peer.late")
 
     async def open(self, alias: str) -> tuple[Rows, Artefact]:

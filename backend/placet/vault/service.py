@@ -243,26 +243,9 @@ class Vault:
         records = self._records.records(offer, [leaf.consent for leaf in leaves])
         for leaf in leaves:
             record = records[leaf.consent]
-            words, enrolment = record.consent, record.enrolment
-            if enrolment is None:
+            if record.enrolment is None:
                 raise StateError("a leaf without an enrolment", found=to_hex(leaf.consent), code="vault.tampered")
-            found.append(
-                LeafRecord(
-                    words.owner,
-                    words.not_before,
-                    words.not_after,
-                    words.first_opening,
-                    words.uses,
-                    words.enrolment,
-                    words.salt,
-                    record.signature,
-                    enrolment.enroller,
-                    enrolment.subject,
-                    enrolment.signature,
-                    leaf.row,
-                    leaf.batch,
-                )
-            )
+            found.append(LeafRecord.made(record.consent, record.signature, record.enrolment, leaf.row, leaf.batch))
         return found
 
     def named_evidence(self, consent: bytes) -> NamedConsent:
