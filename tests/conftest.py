@@ -27,9 +27,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:  # what shares processes stays in one worker
-        shared = "town" if "town" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(shared))
     if config.getoption("--slow"):
         return
     skip = pytest.mark.skip(reason="slow: run scripts/test --slow")

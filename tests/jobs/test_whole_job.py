@@ -431,7 +431,7 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "an unknown offer": (424, "not-found", changed(0, offer="0x" + "11" * 32)),
     "another provider's offer": (424, "plan", lambda r: r["providers"][0].update(offer=r["providers"][1]["offer"])),
     "an unknown recipe": (422, "plan", lambda r: r.update(recipe="credit-score")),
-    "an unknown engine": (422, "plan", lambda r: r.update(engine="spu")),
+    "another engine": (422, "plan.engine", lambda r: r.update(engine="spu")),
     "an unknown purpose": (422, "input", lambda r: r.update(purpose="https://w3id.org/dpv#Nonsense")),
     "a provider twice": (422, "plan", lambda r: r["providers"].append(r["providers"][0])),
     "one provider only": (422, "plan", lambda r: r.update(providers=r["providers"][:1])),
