@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,10 +20,11 @@ from placet.audit.bundle import Bundle, bundle_pieces, read_bundle
 from placet.audit.collect import collect
 from placet.audit.facts import Ending
 from placet.audit.outcome import Verdict
-from placet.audit.sections import PIECE, Sections
+from placet.audit.sections import PIECE, Body, Sections
 from placet.audit.verify import verify
 from placet.chain.client import Chain
-from placet.core.errors import InputError, LimitError, NotFoundError
+from placet.cli.inputs import replace
+from placet.core.errors import ConfigError, InputError, LimitError, NotFoundError
 from placet.core.evidence import Evidence, Section
 from placet.core.hashing import canonical, sha256
 from placet.core.leaves import LeafRecord
@@ -199,6 +204,114 @@ def test_a_document_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("placet.audit.bundle.MAX_BUNDLE", PIECE)
     with pytest.raises(LimitError):
         read_bundle(io.BytesIO(b"x" * (PIECE + 1)), Sections())
+
+
+class SmallDisk(io.FileIO):
+    """A file on a disk with room for so many bytes: the last write that fits does so in part."""
+
+    room = 0
+
+    def write(self, piece: Any) -> int:
+        left = self.room - self.tell()
+        if left <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(memoryview(piece)[:left])
+
+
+def on_disk(room: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Sections, Path]:
+    """Sections on such a disk, and their file."""
+    file = folder / "sections"
+    monkeypatch.setattr(SmallDisk, "room", room)
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "TemporaryFile", lambda buffering: SmallDisk(file, "w+b") if not buffering else None)
+        return Sections(), file
+
+
+def all_beside(world: World) -> dict[bytes, bytes]:
+    """What each party answers, by institution, all its leaves in sections."""
+    return {world.signers[party].address: answer(world, party, lambda joined: joined) for party in range(4)}
+
+
+def told(answers: dict[bytes, bytes]) -> Callable[[Institution, bytes], list[bytes]]:
+    return lambda who, job: [answers.get(who.address, b"")]
+
+
+@pytest.mark.parametrize("fits", [0, 1, 2])
+def test_a_full_disk_ends_the_collection_and_is_no_partys_fault(
+    fits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    answers = all_beside(world)
+    bodies = [body for raw in answers.values() if (body := raw.partition(b"\n")[2])]
+    kept = b"".join(sorted(bodies, key=len)[:fits])
+    sections, file = on_disk(len(kept) + 500, tmp_path, monkeypatch)
+    with pytest.raises(ConfigError, match="can't be kept on this machine; found: No space left") as refused:
+        collect(cast(Chain, Replay(world)), world.trust, world.job, told(answers), sections)
+    assert refused.value.code == "audit.disk"
+    held = file.read_bytes()
+    while whole := next((body for body in bodies if held.startswith(body)), b""):
+        held = held.removeprefix(whole)
+    assert held == b""
+    monkeypatch.setattr(SmallDisk, "room", 1 << 20)
+    later = put(sections, 1, bytes(700))
+    assert b"".join(sections.read(later)) == bytes(700)
+
+
+def test_no_place_for_files_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(**_: Any) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", none)
+    with pytest.raises(ConfigError, match="No usable temporary directory"):
+        Sections()
+
+
+def test_sections_that_are_refused_take_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sections, file = on_disk(1 << 20, tmp_path, monkeypatch)
+    good = put(sections, 1, b"good" * 100)
+    other = Section(count=1, size=3, hash=sha256(b"abc"))
+    for raw in (b"good" * 100 + b"abX", b"good" * 100 + b"abc" + b"more", b"good" * 100 + b"ab"):
+        with pytest.raises(InputError):
+            Body([raw]).sections((good, other), sections)
+        assert file.read_bytes() == b"good" * 100
+        assert b"".join(sections.read(good)) == b"good" * 100
+        with pytest.raises(NotFoundError):
+            list(sections.read(other))
+
+
+def test_what_was_collected_can_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each party's sections have the limit, not all of a bundle's together."""
+    world, sections, again = World(), Sections(), Sections()
+    answers = all_beside(world)
+    most = max(len(raw.partition(b"\n")[2]) for raw in answers.values())
+    monkeypatch.setattr("placet.audit.bundle.MAX_SECTIONS", most)
+    bundle = collect(cast(Chain, Replay(world)), world.trust, world.job, told(answers), sections)
+    raw = saved(bundle, sections)
+    assert sum(section.size for section in bundle.sections()) > most
+    assert read_bundle(io.BytesIO(raw), again) == bundle
+    monkeypatch.setattr("placet.audit.bundle.MAX_SECTIONS", most - 1)
+    with pytest.raises(LimitError, match="too many leaves"):
+        read_bundle(io.BytesIO(raw), Sections())
+    less = collect(cast(Chain, Replay(world)), world.trust, world.job, told(answers), Sections())
+    assert any("too many leaves" in (entry.missing or "") for entry in less.evidence)
+
+
+def test_a_bundle_that_could_not_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bundle, sections = World().bundle(), Sections()
+    monkeypatch.setattr("placet.audit.bundle.MAX_BUNDLE", len(saved(bundle, sections)) - 1)
+    with pytest.raises(LimitError, match="bundle is too large"):
+        replace(tmp_path / "bundle.json", bundle_pieces(bundle, sections))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_finds_no_room_is_not_half_written(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(ConfigError, match=r"can't be written; found: .*No space left"):
+        replace(tmp_path / "bundle.json", pieces())
+    assert list(tmp_path.iterdir()) == []
 
 
 def answer(world: World, party: int, change: Callable[[bytes], bytes]) -> bytes:

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from placet.audit.facts import ChainFacts
 from placet.audit.sections import Body, Sections, pieces_of
-from placet.core.errors import InputError
-from placet.core.evidence import MAX_EVIDENCE, Section, SignedEvidence
+from placet.core.errors import InputError, LimitError
+from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
 from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import Address, Bytes32, Value, parse
@@ -54,6 +54,8 @@ def parse_bundle(raw: bytes) -> Bundle:
     for entry in bundle.evidence:
         if (entry.evidence is None) == (entry.missing is None):
             raise InputError("bundle is malformed", expected="evidence, or why it is missing")
+        if entry.evidence is not None:
+            _demand_bounded(entry.evidence)
     return bundle
 
 
@@ -66,8 +68,11 @@ def read_bundle(file: BinaryIO, sections: Sections) -> Bundle:
 
 
 def bundle_pieces(bundle: Bundle, sections: Sections) -> Iterator[bytes]:
-    """What `read_bundle` reads."""
-    yield bundle.model_dump_json().encode()
+    """What `read_bundle` reads. LimitError, before anything, for a document that it would refuse."""
+    document = bundle.model_dump_json().encode()
+    if len(document) > MAX_BUNDLE:
+        raise LimitError("bundle is too large", expected=f"at most {MAX_BUNDLE} bytes", found=len(document))
+    yield document
     for number, section in enumerate(bundle.sections()):
         if number == 0:
             yield b"\n"
@@ -76,4 +81,13 @@ def bundle_pieces(bundle: Bundle, sections: Sections) -> Iterator[bytes]:
 
 def parse_evidence(raw: bytes) -> SignedEvidence:
     """The document that a party's endpoint answers; InputError or LimitError, never anything else."""
-    return parse(SignedEvidence, raw, limit=MAX_EVIDENCE, what="evidence")
+    signed = parse(SignedEvidence, raw, limit=MAX_EVIDENCE, what="evidence")
+    _demand_bounded(signed)
+    return signed
+
+
+def _demand_bounded(signed: SignedEvidence) -> None:
+    """The same for a party that is asked and for one in a bundle: what was collected can be read again."""
+    size = sum(section.size for section in signed.evidence.sections())
+    if size > MAX_SECTIONS:
+        raise LimitError("too many leaves", expected=f"at most {MAX_SECTIONS} bytes of a party's sections", found=size)

@@ -38,7 +38,7 @@ from placet.audit.facts import (
 from placet.audit.sections import Body, Sections
 from placet.chain import events
 from placet.chain.client import Chain, JobStatus
-from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
+from placet.core.errors import ChainError, ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
 from placet.core.hashing import document_hash
 from placet.core.plan import Plan
@@ -72,7 +72,8 @@ _ENDINGS = {
 
 def collect(chain: Chain, trust: TrustList, job: bytes, fetch: Fetch, sections: Sections) -> Bundle:
     """The bundle of a job; what stands beside its evidence goes into `sections`. DeploymentError or ChainError if the
-    chain can't be trusted or reached, NotFoundError if it does not know the job; never an error because of a party."""
+    chain can't be trusted or reached, NotFoundError if it does not know the job, ConfigError if there is no room for it
+    here; never an error because of a party."""
     chain.check()
     reader = _Reader(chain, job)
     if reader.state.status is JobStatus.NONE:
@@ -177,6 +178,8 @@ def _one(chain: Chain, who: Institution, job: bytes, asking: _Asking) -> tuple[P
         signed = parse_evidence(body.line(MAX_EVIDENCE, "evidence"))
         _demand_own(chain, who, job, signed)
         body.sections(signed.evidence.sections(), asking.sections)
+    except ConfigError:
+        raise
     except PlacetError as error:
         return PartyEvidence(institution=who.address, missing=str(error)[:300]), None
     return PartyEvidence(institution=who.address, evidence=signed), signed.evidence.plan

@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from placet.core.errors import InputError, LimitError, NotFoundError
-from placet.core.evidence import MAX_SECTIONS, Section
+from placet.core.errors import ConfigError, InputError, LimitError, NotFoundError
+from placet.core.evidence import Section
 from placet.core.values import to_hex
 
 PIECE = 1 << 20
@@ -19,27 +19,57 @@ PIECE = 1 << 20
 
 
 class Sections:
-    """Every section is there whole and with the right hash, or not at all."""
+    """Every section is there whole and with the right hash, or not at all.
+
+    ConfigError `audit.disk` where this machine has no room for them: that is nobody's evidence that is missing.
+    """
 
     def __init__(self) -> None:
-        self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
+        try:  # unbuffered: a buffer that could not be written would come up again with every later call
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as this object
+        except OSError as error:
+            raise _no_room(error) from None
         self._places: dict[bytes, tuple[int, int]] = {}
 
     def add(self, section: Section, pieces: Iterable[bytes]) -> None:
-        """Keep a section. InputError unless the pieces have its size and hash."""
+        """Keep a section, once. InputError unless the pieces have its size and hash."""
         start, size, digest = self._file.seek(0, 2), 0, hashlib.sha256()
-        for piece in pieces:
-            size += len(piece)
-            digest.update(piece)
-            self._file.write(piece)
-        if size != section.size or digest.digest() != section.hash:
+        known = section.hash in self._places
+        try:
+            for piece in pieces:
+                size += len(piece)
+                digest.update(piece)
+                if not known:
+                    self._write(piece)
+            if size != section.size or digest.digest() != section.hash:
+                raise InputError(
+                    "a section is not the one that was signed",
+                    expected=f"{section.size} bytes, SHA-256 {to_hex(section.hash)}",
+                    found=f"{size} bytes, SHA-256 {to_hex(digest.digest())}",
+                )
+        except BaseException:
             self._file.truncate(start)
-            raise InputError(
-                "a section is not the one that was signed",
-                expected=f"{section.size} bytes, SHA-256 {to_hex(section.hash)}",
-                found=f"{size} bytes, SHA-256 {to_hex(digest.digest())}",
-            )
-        self._places[section.hash] = (start, size)
+            raise
+        self._places.setdefault(section.hash, (start, size))
+
+    def _write(self, piece: bytes) -> None:
+        left = memoryview(piece)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise _no_room(error) from None
+
+    def all(self, wanted: Iterable[tuple[Section, Iterable[bytes]]]) -> None:
+        """Keep these sections, or none of them."""
+        before, end = dict(self._places), self._file.seek(0, 2)
+        try:
+            for section, pieces in wanted:
+                self.add(section, pieces)
+        except BaseException:
+            self._places = before
+            self._file.truncate(end)
+            raise
 
     def read(self, section: Section) -> Iterator[bytes]:
         """A section piece by piece. NotFoundError if it is not here."""
@@ -72,13 +102,12 @@ class Body:
                 return bytes(line)
 
     def sections(self, wanted: Iterable[Section], into: Sections) -> None:
-        """What follows the document: exactly these. InputError or LimitError."""
-        total = 0
+        """What follows the document: exactly these, or none is kept. InputError."""
+        into.all(self._each(wanted))
+
+    def _each(self, wanted: Iterable[Section]) -> Iterator[tuple[Section, Iterable[bytes]]]:
         for section in wanted:
-            total += section.size
-            if total > MAX_SECTIONS:
-                raise LimitError("too many leaves", expected=f"at most {MAX_SECTIONS} bytes of sections")
-            into.add(section, self._exactly(section.size))
+            yield section, self._exactly(section.size)
         if self._held or self._more():
             raise InputError("something follows the last section", expected="the end")
 
@@ -91,6 +120,15 @@ class Body:
     def _more(self) -> bool:
         self._held = next((piece for piece in self._pieces if piece), b"")
         return bool(self._held)
+
+
+def _no_room(error: OSError) -> ConfigError:
+    return ConfigError(
+        "evidence can't be kept on this machine",
+        found=error.strerror or type(error).__name__,
+        remedy="make room, or set TMPDIR to a folder that has some, and start again",
+        code="audit.disk",
+    )
 
 
 def pieces_of(file: BinaryIO) -> Iterator[bytes]:

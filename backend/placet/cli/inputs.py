@@ -119,15 +119,21 @@ def when(timestamp: int) -> str:
 
 
 def write_new(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
-    """Write a file that is not there yet, whole or not at all. ConfigError if it exists."""
+    """Write a file that is not there yet, whole or not at all. ConfigError if it exists or finds no room."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
         raise ConfigError("the file can't be made", expected="no file yet", found=f"{path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "wb") as sink:
-        sink.writelines((content,) if isinstance(content, bytes) else content)
-        sink.flush()
-        os.fsync(sink.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            sink.writelines((content,) if isinstance(content, bytes) else content)
+            sink.flush()
+            os.fsync(sink.fileno())
+    except BaseException as error:
+        path.unlink()
+        if isinstance(error, OSError):
+            raise ConfigError("the file can't be written", found=f"{path}: {error.strerror}") from None
+        raise
 
 
 def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
