@@ -103,6 +103,28 @@ async def test_a_party_brings_nothing_that_its_scope_or_policy_does_not_allow(wo
     await refused("plan", north.prepare(world.consumer, wanted(world)))
 
 
+async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World) -> None:
+    columns = {"identifier": "customer", "value": "salary"}
+    error = await refused(
+        "consent.columns", world.agreements[NORTH].prepare(world.consumer, wanted(world, parameters=columns))
+    )
+    assert (error.expected, error.found) == ("customer, balance", "salary")
+    assert world.shelves[NORTH].asked == []
+
+
+async def test_each_party_has_the_columns_that_its_role_reads(world: World) -> None:
+    """The consumer's list needs no balances."""
+    terms = world.terms()
+    consumer = world.agreements[CONSUMER]
+    for columns, code in ((("customer",), None), (("balance",), "consent.columns")):
+        scope = world.scope.model_copy(update={"columns": columns})
+        consumer.desk = replace(world.desks[CONSUMER], scope=lambda offer, scope=scope: scope)
+        if code is None:
+            await consumer.demand_plan(world.plan(terms), terms)
+        else:
+            await refused(code, consumer.demand_plan(world.plan(terms), terms))
+
+
 # The plan.
 
 
@@ -207,6 +229,14 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
         lambda p: p.change_terms(engine="spu", parameters=LEVELS),
     ),
     "another word on withdrawals": ("plan", lambda p: p.change_terms(on_withdrawal="abort")),
+    "a value outside its scope": (
+        "consent.columns",
+        lambda p: p.change_terms(parameters={"identifier": "customer", "value": "salary"}),
+    ),
+    "an identifier outside its scope": (
+        "consent.columns",
+        lambda p: p.change_terms(parameters={"identifier": "name", "value": "balance"}),
+    ),
     "no column": ("plan", lambda p: p.change_terms(parameters={"identifier": "customer"})),
     "a column that is no name": (
         "plan",

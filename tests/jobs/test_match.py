@@ -14,7 +14,7 @@ from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
 from placet.core.results import gives, tells
 from placet.core.values import from_hex, parse
-from placet.jobs.match import combine, rules_of
+from placet.jobs.match import combine, reads, rules_of
 
 TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
 
@@ -123,6 +123,13 @@ def test_rules_that_are_none_are_no_plan() -> None:
     for asked in ("text", 1, [], {"keys": []}, {"keys": [{"kind": "guess"}], "smallest": 2}):
         with pytest.raises(PlanError):
             rules_of({"alignment": asked})
+
+
+def test_both_sides_have_the_columns_of_the_rules() -> None:
+    keys = [{**TEXT, "column": name} for name in ("name", "town")]
+    for role in ("provider", "consumer"):
+        assert list(reads(role, {"identifier": "customer", "psi": "ecdh", "receiver": "both"})) == ["customer"]
+        assert list(reads(role, {"alignment": {"keys": keys, "smallest": 2}})) == ["name", "town"]
 
 
 @pytest.mark.parametrize(

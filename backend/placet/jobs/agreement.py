@@ -81,7 +81,7 @@ class Agreement:
         if wanted.recipe not in desk.recipes:
             raise PlanError("this institution does not take part in such a recipe", found=wanted.recipe)
         recipe(wanted.recipe)
-        await self._demand_offer(wanted.offer, asker, wanted.recipe, wanted.parameters)
+        await self._demand_offer(wanted.offer, asker, "provider", wanted.recipe, wanted.parameters)
         if wanted.block > await asyncio.to_thread(desk.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
         lawful = await desk.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
@@ -171,9 +171,10 @@ class Agreement:
         for party in plan.parties:
             if party.tls_key != _pinned(desk, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
-        mine = plan.parties[plan.party_of(desk.address)]
+        place = plan.party_of(desk.address)
+        mine, role = plan.parties[place], terms.roles[place]
         for chosen in mine.inputs:
-            scope = await self._demand_offer(chosen.offer, plan.consumer, terms.recipe, terms.parameters)
+            scope = await self._demand_offer(chosen.offer, plan.consumer, role, terms.recipe, terms.parameters)
             if purpose_id(scope.purpose) != plan.purpose:
                 raise ConsentError("the offer is for another purpose", expected=scope.purpose, code="consent.purpose")
             named = (*scope.parties, scope.provider, plan.consumer)
@@ -186,7 +187,7 @@ class Agreement:
             raise PlanError("this party's entry is not its own", code="plan.entry")
 
     async def _demand_offer(
-        self, offer: bytes, consumer: bytes, recipe: str, parameters: Mapping[str, JsonValue]
+        self, offer: bytes, consumer: bytes, role: str, recipe_name: str, parameters: Mapping[str, JsonValue]
     ) -> Scope:
         """The scope of one of this institution's own offers. PlanError or ConsentError where it does not allow this."""
         state = await asyncio.to_thread(self.desk.chain.offer, offer)
@@ -195,14 +196,24 @@ class Agreement:
         if state.offer.consumer != consumer:
             raise ConsentError("the offer is for another consumer", found=to_hex(consumer), code="consent.consumer")
         scope = self.desk.scope(state.offer)
-        if recipe not in scope.recipes or scope.purpose not in self.desk.purposes:
-            raise ConsentError("the offer's scope does not allow it", expected=", ".join(scope.recipes), found=recipe)
-        if not gives(recipe, parameters, scope.output, scope.smallest_group):
+        if recipe_name not in scope.recipes or scope.purpose not in self.desk.purposes:
+            raise ConsentError(
+                "the offer's scope does not allow it", expected=", ".join(scope.recipes), found=recipe_name
+            )
+        if not gives(recipe_name, parameters, scope.output, scope.smallest_group):
             raise ConsentError(
                 "the recipe tells more than the offer's owners were shown",
                 expected=f"{scope.output}, groups of {scope.smallest_group} or more",
-                found=recipe,
+                found=recipe_name,
                 code="consent.output",
+            )
+        outside = [column for column in recipe(recipe_name).reads(role, parameters) if column not in scope.columns]
+        if outside:
+            raise ConsentError(
+                "the job reads columns that the offer's scope does not hold",
+                expected=", ".join(scope.columns),
+                found=", ".join(outside),
+                code="consent.columns",
             )
         return scope
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from placet.core.errors import DataError, PlanError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
@@ -50,6 +52,12 @@ def check(plan: Plan, terms: Terms) -> None:
         raise PlanError("asset-view names two columns", expected="parameters identifier and value")
     if terms.parameters["identifier"] == terms.parameters["value"]:
         raise PlanError("asset-view adds up no identifiers", found=str(terms.parameters["value"]))
+
+
+def reads(role: str, parameters: Mapping[str, JsonValue]) -> list[str]:
+    """The consumer's list has identifiers alone."""
+    names = ("identifier",) if role == "consumer" else ("identifier", "value")
+    return [column for name in names if isinstance(column := parameters.get(name), str)]
 
 
 async def run(work: Work) -> None:
@@ -145,5 +153,6 @@ ASSET_VIEW = register(
         run=run,
         combine=combine,
         check=check,
+        reads=reads,
     )
 )

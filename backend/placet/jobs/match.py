@@ -84,6 +84,11 @@ def rules_of(parameters: Mapping[str, Any]) -> Rules:
         raise PlanError(error.message, expected=error.expected, found=error.found) from None
 
 
+def reads(_: str, parameters: Mapping[str, JsonValue]) -> list[str]:
+    """Both sides write their identifiers from the same columns."""
+    return [key.column for key in rules_of(parameters).keys]
+
+
 async def run(work: Work) -> None:
     """The same function at both parties."""
     rows, opened = await work.open("customers" if work.role == "consumer" else "accounts")
@@ -201,6 +206,7 @@ _MATCH = register(
         run=run,
         combine=combine,
         check=check,
+        reads=reads,
     )
 )
 register(dataclasses.replace(_MATCH, name="match-salted-hash"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from pydantic import JsonValue
 
 from placet.core.errors import PlanError
 from placet.core.plan import Plan, Terms
@@ -14,13 +16,15 @@ from placet.jobs.work import Work
 Run = Callable[[Work], Awaitable[None]]
 Combine = Callable[[Mapping[int, bytes], bytes, Path], dict[str, Any]]
 Check = Callable[[Plan, Terms], None]
+Reads = Callable[[str, Mapping[str, JsonValue]], Collection[str]]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """`run` is the same function at every party. `combine` makes the result of the parts by party and of what the
     consumer kept to itself, with a folder for engines: a JSON object, its `rows` one object a person. `check` refuses a
-    plan that the recipe can't run (PlanError)."""
+    plan that the recipe can't run (PlanError). `reads` names the columns that a role's rows must have for these
+    parameters; of parameters that `check` would refuse it names what it can, or is a PlanError."""
 
     name: str
     version: int
@@ -29,6 +33,7 @@ class Recipe:
     run: Run
     combine: Combine
     check: Check
+    reads: Reads
 
 
 _RECIPES: dict[str, Recipe] = {}
