@@ -221,6 +221,18 @@ def test_settings_from_file_and_environment(tmp_path: Path, monkeypatch: pytest.
         NodeSettings.load(tmp_path / "absent.toml")
 
 
+@pytest.mark.parametrize(("ports", "fine"), [((0, 0), True), ((7, 7), True), ((9, 7), False), ((0, 7), False)])
+def test_a_range_of_engine_ports_is_one(ports: tuple[int, int], fine: bool, tmp_path: Path) -> None:
+    here = dict.fromkeys(("folder", "deployment", "trust", "vault_socket", "passphrase_file"), tmp_path)
+    institution = {"address": "0x" + "ab" * 20, "name": "First Bank"}
+    told = {**here, "chain_url": "http://127.0.0.1:8545", "institution": institution, "engine_ports": ports}
+    if fine:
+        assert NodeSettings.build(**told).engine_ports == ports
+    else:
+        with pytest.raises(ConfigError, match="a range of ports"):
+            NodeSettings.build(**told)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

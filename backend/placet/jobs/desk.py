@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +17,10 @@ from placet.chain.client import Chain
 from placet.chain.index import Index
 from placet.chain.sender import Sender
 from placet.core.consent import Offer, Scope
+from placet.core.errors import LimitError
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
+from placet.protocols.spu import free_port
 from placet.protocols.spu.task import FOLDER
 from placet.vault.client import VaultClient
 
@@ -28,6 +32,12 @@ class Peers(Protocol):
         """Ask a peer; its answer of at most `limit` bytes. PeerError if it is not there, or its own PlacetError."""
 
 
+PATIENCE = 60.0
+"""Seconds for which a task waits for a port, less than for ever: two jobs at two nodes may each hold what the other
+waits for."""
+_LOOK = 0.25
+
+
 @dataclass(frozen=True)
 class EngineRoom:
     """Where this institution's engine listens (one of the ports, any if both are 0), its TLS key in PEM, unencrypted,
@@ -37,6 +47,35 @@ class EngineRoom:
     ports: tuple[int, int]
     key: bytes = field(repr=False)
     scratch: Path
+    _held: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
+
+    @contextlib.asynccontextmanager
+    async def port(self) -> AsyncIterator[int]:
+        """A port for one task, no other task's until this one has ended. LimitError `engine.busy` where none comes free
+        for `PATIENCE` seconds."""
+        port = await self._free()
+        self._held.add(port)
+        try:
+            yield port
+        finally:
+            self._held.remove(port)
+
+    async def _free(self) -> int:
+        now = asyncio.get_running_loop().time
+        until = now() + PATIENCE
+        while True:
+            try:
+                return free_port(self.host, *self.ports, but=self._held)
+            except LimitError as error:
+                if now() >= until:
+                    raise LimitError(
+                        "the engine has no port for another task",
+                        expected=error.expected,
+                        found=f"all taken, {len(self._held)} by tasks of this node",
+                        remedy="a wider range of engine_ports, or fewer jobs at a time",
+                        code="engine.busy",
+                    ) from None
+            await asyncio.sleep(_LOOK)
 
     def clear(self) -> None:
         """Remove what a killed node left of its tasks."""

@@ -17,7 +17,7 @@ from placet.core.hashing import canonical
 from placet.jobs.certificates import tls_key
 from placet.jobs.work import Stage, Work, name_of
 from placet.protocols import spu
-from placet.protocols.spu import Member, Network, free_port
+from placet.protocols.spu import Member, Network
 from placet.protocols.spu.task import PsiProtocol
 
 ADDRESS, ROWS = "spu.address", "spu.rows"
@@ -29,13 +29,11 @@ def engine_of(engine: str) -> str:
     return f"spu {version('spu')}" if engine == "spu" else engine
 
 
-async def meet(work: Work, step: Stage, parties: Sequence[int], label: bytes) -> Network:
-    """Choose a port, tell it to the other parties over the signed link, and take theirs; `parties` in the plan's order.
+async def meet(work: Work, step: Stage, parties: Sequence[int], label: bytes, port: int) -> Network:
+    """Tell our port to the other parties over the signed link, and take theirs; `parties` in the plan's order.
 
     Each is known by the certificate whose key the plan names. `label` tells this run from others of the attempt.
     """
-    room = work.desk.room
-    port = free_port(room.host, *room.ports)
     told = {work.party: port}
     others = [party for party in parties if party != work.party]
     for party in others:
@@ -46,7 +44,7 @@ async def meet(work: Work, step: Stage, parties: Sequence[int], label: bytes) ->
         members=tuple(_member(work, party, told[party]) for party in parties),
         me=parties.index(work.party),
         context=work.record.job + work.attempt.to_bytes(4, "big") + label,
-        key=room.key,
+        key=work.desk.room.key,
     )
 
 
@@ -66,15 +64,16 @@ async def intersect(
     if not identifiers or not theirs:
         return ()
     parties = sorted((work.party, peer))
-    network = await meet(work, step, parties, label)
-    found = await spu.intersect(
-        network,
-        identifiers,
-        cast(PsiProtocol, protocol),
-        receiver=None if receiver is None else parties.index(receiver),
-        scratch=work.desk.room.scratch,
-        seconds=work.seconds_left,
-    )
+    async with work.desk.room.port() as port:
+        network = await meet(work, step, parties, label, port)
+        found = await spu.intersect(
+            network,
+            identifiers,
+            cast(PsiProtocol, protocol),
+            receiver=None if receiver is None else parties.index(receiver),
+            scratch=work.desk.room.scratch,
+            seconds=work.seconds_left,
+        )
     return () if found.rows is None else [int(row) for row in found.rows]
 
 

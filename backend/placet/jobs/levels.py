@@ -71,23 +71,25 @@ async def provide(work: Work, places: Sequence[int], balances: Sequence[int], ro
         "field": engine.field,
     }
     protocol = f"mpc.levels.{engine.protocol}/1"
-    async with work.step("levels-start", protocol, placed, parameters={**told, "program": program.to_json()}) as step:
-        network = await meet(work, step, parties, b"levels")
     most = program.values.bound
     vector = np.zeros(max(rows, 1), dtype=np.int64)
     # A refusal here would tell the consumer of one balance beyond a bound that it chose: what is beyond counts as it.
     vector[list(places)] = program.bring([max(-most, min(most, balance)) for balance in balances])
-    async with work.step("levels", protocol, placed, parameters=told) as step:
-        share = await evaluate.run(
-            network,
-            program,
-            range(len(parties)),
-            vector,
-            size=Size(len(vector)),
-            scratch=work.desk.room.scratch,
-            seconds=work.seconds_left,
-        )
-        made = step.output("share", share)
+    began = {**told, "program": program.to_json()}
+    async with work.desk.room.port() as port:
+        async with work.step("levels-start", protocol, placed, parameters=began) as step:
+            network = await meet(work, step, parties, b"levels", port)
+        async with work.step("levels", protocol, placed, parameters=told) as step:
+            share = await evaluate.run(
+                network,
+                program,
+                range(len(parties)),
+                vector,
+                size=Size(len(vector)),
+                scratch=work.desk.room.scratch,
+                seconds=work.seconds_left,
+            )
+            made = step.output("share", share)
     await work.release(share, made)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from placet.core.errors import ConfigError
@@ -15,6 +15,13 @@ from placet.core.values import Address, Name, Text, invalid
 
 Port = Annotated[int, Field(ge=0, lt=65_536)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _range(ports: tuple[int, int]) -> tuple[int, int]:
+    first, last = ports
+    if ports != (0, 0) and not 0 < first <= last:
+        raise ValueError("a range of ports is the first and the last of it; [0, 0] is any")
+    return ports
 
 
 class _Section(BaseModel):
@@ -68,7 +75,7 @@ class NodeSettings(BaseSettings):
     peer_host: str = "127.0.0.1"
     peer_port: Port = 8602
     engine_host: str = "127.0.0.1"
-    engine_ports: tuple[Port, Port] = (0, 0)
+    engine_ports: Annotated[tuple[Port, Port], AfterValidator(_range)] = (0, 0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     public_url: Url = "http://127.0.0.1:8601"
     chain_url: Url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from placet.core.errors import InputError, LimitError
@@ -59,18 +60,23 @@ def _der(member: Member) -> bytes:
         raise InputError("not a certificate", expected="one certificate in PEM", found=member.name[:80]) from None
 
 
-def free_port(host: str, first: int = 0, last: int = 0) -> int:
-    """A port at `host` that nothing listens on now: in [first, last], or any. LimitError where all are taken.
+def free_port(host: str, first: int = 0, last: int = 0, *, but: Collection[int] = ()) -> int:
+    """A port at `host` that nothing listens on now, none of `but`: in [first, last], or any if both are 0. LimitError
+    where all are taken.
 
     It is free until somebody takes it: the engine that finds it taken ends with `spu.port`, and another is chosen.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(first, last + 1):
+    for port in range(first, last + 1) if first else (0,) * (len(but) + 1):
+        if port in but:
+            continue
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            found = int(probe.getsockname()[1])
+        if found not in but:
+            return found
     raise LimitError("no port is free", expected=f"one in {first} to {last}", found="all taken", code="spu.port")

@@ -1,0 +1,103 @@
+"""The engine's ports: each task at a node has one of its own, and gives it back however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from placet.chain.local import free_port
+from placet.core.errors import LimitError
+from placet.jobs import desk
+from placet.jobs.desk import EngineRoom
+
+HOST = "127.0.0.1"
+
+
+def room(ports: tuple[int, int]) -> EngineRoom:
+    return EngineRoom(HOST, ports, b"", Path())
+
+
+@pytest.fixture
+def pair() -> tuple[int, int]:
+    """Two ports in a row on which nothing listens."""
+    for _ in range(50):
+        first = free_port()
+        try:
+            for port in (first, first + 1):
+                desk.free_port(HOST, port, port)
+        except LimitError:
+            continue
+        return first, first + 1
+    raise AssertionError("no two free ports in a row")
+
+
+async def test_two_tasks_at_once_have_different_ports(pair: tuple[int, int]) -> None:
+    ours = room(pair)
+    async with ours.port() as one, ours.port() as other:
+        assert {one, other} == set(pair)
+
+
+async def test_of_any_ports_too_each_has_its_own(monkeypatch: pytest.MonkeyPatch, pair: tuple[int, int]) -> None:
+    """The machine may offer a port again as long as nobody listens there."""
+    offered = [pair[0], pair[0], pair[1]]
+
+    class Offering(socket.socket):
+        def bind(self, address: object) -> None:
+            assert address == (HOST, 0)
+            super().bind((HOST, offered.pop(0)))
+
+    machine = SimpleNamespace(**{**vars(socket), "socket": Offering})
+    monkeypatch.setattr("placet.protocols.spu.network.socket", machine)
+    ours = room((0, 0))
+    async with ours.port() as one, ours.port() as other:
+        assert (one, other) == pair
+
+
+async def test_a_port_is_given_back_however_a_task_ends(pair: tuple[int, int]) -> None:
+    ours = room((pair[0], pair[0]))
+    with pytest.raises(ZeroDivisionError):
+        async with ours.port():
+            raise ZeroDivisionError
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        async with ours.port():
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    await begun.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with ours.port() as port:
+        assert port == pair[0]
+
+
+async def test_a_task_waits_for_a_port(pair: tuple[int, int]) -> None:
+    ours = room((pair[0], pair[0]))
+
+    async def take() -> int:
+        async with ours.port() as port:
+            return port
+
+    async with ours.port() as port:
+        waiting = asyncio.create_task(take())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    assert await waiting == port
+
+
+async def test_a_task_that_gets_none_is_refused_by_name(pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "PATIENCE", 0.0)
+    ours = room(pair)
+    async with ours.port(), ours.port():
+        with pytest.raises(LimitError) as refused:
+            async with ours.port():
+                pass
+    assert refused.value.code == "engine.busy"
+    assert refused.value.found == "all taken, 2 by tasks of this node"
+    assert refused.value.remedy is not None and "engine_ports" in refused.value.remedy
