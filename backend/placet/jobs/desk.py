@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +19,7 @@ from placet.core.consent import Offer, Scope
 from placet.core.errors import LimitError
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
-from placet.protocols.spu import free_port
-from placet.protocols.spu.task import FOLDER
+from placet.protocols.spu import free_port, leftovers
 from placet.vault.client import VaultClient
 
 
@@ -80,8 +78,7 @@ class EngineRoom:
     def clear(self) -> None:
         """Remove what a killed node left of its tasks."""
         self.scratch.mkdir(mode=0o700, exist_ok=True)
-        for left in self.scratch.glob(f"{FOLDER}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        leftovers.clear(self.scratch)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The engine's process: one task from standard input, one outcome on standard output, in the folder it starts in.
 
-Standard input stays open for as long as somebody waits; once it ends, the process removes its folder and ends too.
+Standard input stays open for as long as somebody waits; once it ends, the process removes its folder and ends too, and
+with it what it has started: it leads a group of its own.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import shutil
 import signal
 import sys
 import threading
@@ -17,6 +17,7 @@ from typing import BinaryIO, NoReturn
 
 from placet.core.errors import ConfigError, PlacetError, unforeseen
 from placet.core.values import parse
+from placet.protocols.spu import leftovers
 from placet.protocols.spu.task import (
     FOLDER,
     KEY_FILE,
@@ -71,7 +72,10 @@ def _failed(error: PlacetError) -> Failed:
 def _orphaned(folder: Path) -> None:
     while sys.stdin.buffer.read(4096):
         pass
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        leftovers.remove(folder)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(1)
 
 

@@ -13,6 +13,7 @@ from pyarrow import csv
 from spu import psi
 
 from placet.core.errors import ProtocolError
+from placet.protocols.spu.leftovers import remove_traces
 from placet.protocols.spu.task import IDENTIFIERS_FILE, ROWS_FILE, PsiTask
 
 _OUT = Path("matched.csv")
@@ -25,17 +26,18 @@ def intersect(task: PsiTask, link: Any) -> int | None:
 
     ProtocolError if SPU told us a result that is not for us.
     """
-    report = psi.psi_execute(
-        psi.PsiExecuteConfig(
-            protocol_conf=_protocol(task),
-            input_params=psi.InputParams(
-                path=str(Path(IDENTIFIERS_FILE).absolute()), selected_keys=["id"], keys_unique=True
-            ),
-            output_params=psi.OutputParams(path=str(_OUT.absolute()), disable_alignment=True),
-            join_conf=psi.ResultJoinConfig(type=psi.ResultJoinType.JOIN_TYPE_INNER_JOIN, left_side_rank=0),
+    asked = psi.PsiExecuteConfig(
+        protocol_conf=_protocol(task),
+        input_params=psi.InputParams(
+            path=str(Path(IDENTIFIERS_FILE).absolute()), selected_keys=["id"], keys_unique=True
         ),
-        link,
+        output_params=psi.OutputParams(path=str(_OUT.absolute()), disable_alignment=True),
+        join_conf=psi.ResultJoinConfig(type=psi.ResultJoinType.JOIN_TYPE_INNER_JOIN, left_side_rank=0),
     )
+    try:
+        report = psi.psi_execute(asked, link)
+    finally:
+        remove_traces(Path())
     if task.receiver is not None and task.receiver != task.link.me:
         if report.intersection_count != _NOT_TOLD:
             raise ProtocolError("SPU told the intersection to the one who must not learn it", code="spu.disclosed")

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import math
 import os
-import re
-import shutil
 import signal
 import sys
 import tempfile
@@ -16,7 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, ProtocolError
-from placet.protocols.spu import extra
+from placet.protocols.spu import extra, leftovers
+from placet.protocols.spu.leftovers import LOG
 from placet.protocols.spu.network import Network
 from placet.protocols.spu.task import (
     FOLDER,
@@ -37,9 +36,6 @@ from placet.protocols.spu.task import (
 from placet.protocols.work import Progress
 
 R = TypeVar("R")
-_LOG = "process.log"
-_TAIL = 1 << 20
-_TRACE = re.compile(rb"Trace has been written to (/tmp/psi_[A-Za-z0-9_-]{1,40}\.trace)\.")
 _OWN = frozenset({"spu.crashed", "spu.engine"})
 """Ends that SPU itself comes to, also when a peer goes away in the middle of a message."""
 _PEERS = frozenset({"spu.unreachable", "spu.stranger", "spu.refused", "spu.lost"})
@@ -87,7 +83,7 @@ async def run(
     except TimeoutError:
         raise ProtocolError("SPU took too long", expected=f"at most {seconds:g} s", code="spu.timeout") from None
     finally:
-        shutil.rmtree(folder)
+        await _in_thread(lambda: leftovers.remove(folder))
 
 
 async def _in_thread(work: Callable[[], R]) -> R:
@@ -100,7 +96,7 @@ async def _in_thread(work: Callable[[], R]) -> R:
 
 
 async def _outcome(order: bytes, folder: Path, progress: Progress | None) -> Done:
-    with (folder / _LOG).open("wb") as log:
+    with (folder / LOG).open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
@@ -125,15 +121,6 @@ async def _outcome(order: bytes, folder: Path, progress: Progress | None) -> Don
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         await asyncio.shield(process.wait())
-        _remove_traces(folder / _LOG)
-
-
-def _remove_traces(log: Path) -> None:
-    """SPU's PSI leaves a trace (times, command line, kernel) in /tmp, wherever TMPDIR points, and says so last."""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _TAIL))
-        for name in _TRACE.findall(file.read()):
-            Path(name.decode()).unlink(missing_ok=True)
 
 
 def _environment(folder: Path) -> dict[str, str]:
