@@ -85,6 +85,7 @@ class Ledger:
     jobs: dict[bytes, JobState] = field(default_factory=dict)
     trails: dict[tuple[bytes, int, int], tuple[bytes, int]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    ended: dict[bytes, int] = field(default_factory=dict)
     verifiers: Verifiers = field(default_factory=lambda: Verifiers(frozenset()))
 
     def now(self) -> int:
@@ -109,6 +110,9 @@ class Ledger:
 
     def sync(self) -> None:
         pass
+
+    def ended_count(self, offer: bytes) -> int:
+        return self.ended.get(offer, 0)
 
     def job_events(self, job: bytes) -> list[Event]:
         return [event for event in self.events if getattr(event, "job", None) == job]

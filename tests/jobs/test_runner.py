@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from parties import World, at_once
+from parties import CONSUMER, World, at_once
 
-from placet.core.errors import LimitError, PeerError, PlacetError, StateError, WarrantError
+from placet.core.consent import Status
+from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
 from placet.jobs import runner as runners
 from placet.jobs.runner import Runner
 
@@ -55,3 +57,82 @@ def test_nothing_is_begun_twice(monkeypatch: pytest.MonkeyPatch, fate: PlacetErr
 def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PeerError):
         compute(monkeypatch, *(PASSING[-1],) * runners.WAITS)
+
+
+# A consent that dies while an attempt runs.
+
+
+class Running:
+    """North's runner, or the consumer's, with an attempt at work."""
+
+    def __init__(self, party: int) -> None:
+        self.world = World()
+        self.job = self.world.agreed()
+        self.store = self.world.stores[party]
+        self.record = self.store.job(self.job)
+        self.world.ledger.put(self.record.plan, self.job)
+        self.runner = Runner(self.world.desks[party])
+        self.offer = self.world.offers[party]
+        self.store.begin(self.job, 1, tuple(i.lawful_root for i in self.record.plan.inputs))
+        self.work = asyncio.create_task(asyncio.Event().wait())
+        self.runner._running[self.job, 1] = self.work  # type: ignore[assignment]
+
+    async def watch(self) -> None:
+        attempt = self.store.attempt(self.job, 1)
+        assert attempt is not None
+        await self.runner._watch(self.record, attempt)
+
+
+async def test_a_withdrawal_is_acted_upon_though_the_first_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(0)
+    shelf, really = running.world.shelves[0], running.runner.agreement.dead_inputs
+
+    async def fails(*_: Any) -> list[int]:
+        raise ChainError("the chain does not answer")
+
+    await running.watch()
+    running.world.ledger.ended[running.offer] = 1
+    shelf.ended[shelf.root] = [bytes(32)]
+    monkeypatch.setattr(running.runner.agreement, "dead_inputs", fails)
+    with pytest.raises(ChainError):
+        await running.watch()
+    monkeypatch.setattr(running.runner.agreement, "dead_inputs", really)
+    await running.watch()
+    attempt = running.store.attempt(running.job, 1)
+    assert attempt is not None and attempt.why == "consent.withdrawn"
+    assert running.work.cancelling()
+
+
+async def test_a_job_of_a_dead_named_consent_ends_though_the_first_try_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(CONSUMER)
+    tried: list[int] = []
+
+    async def abort_for(record: Any, number: int) -> None:
+        tried.append(number)
+        if len(tried) == 1:
+            raise ChainError("the chain does not answer")
+
+    monkeypatch.setattr(running.runner.coordinator, "abort_for", abort_for)
+    running.world.ledger.ended[running.offer] = 1
+    running.world.ledger.consents[running.world.consent] = Status.WITHDRAWN
+    with pytest.raises(ChainError):
+        await running.watch()
+    await running.watch()
+    assert tried == [3, 3]
+    running.work.cancel()
+
+
+async def test_another_ones_withdrawal_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(0)
+    looks: list[int] = []
+
+    async def look(*_: Any) -> list[int]:
+        looks.append(1)
+        return []
+
+    monkeypatch.setattr(running.runner.agreement, "dead_inputs", look)
+    running.world.ledger.ended[running.offer] = 1
+    for _ in range(3):
+        await running.watch()
+    assert looks == [1]
+    running.work.cancel()

@@ -158,20 +158,25 @@ class Runner:
         return (record.job, attempt) not in self._links and self.store.heard(record.job, attempt, record.party)
 
     async def _watch(self, record: Record, attempt: Attempt) -> None:
-        """End an attempt of which a consent has died, instead of finding out at its seal."""
+        """End an attempt of which a consent has died, instead of finding out at its seal.
+
+        What could not be looked at or acted upon counts as not seen, so that the next turn does it.
+        """
         first = record.plan.input_offset(record.party)
-        news = False
+        ended = {}
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            ended = await asyncio.to_thread(self.desk.index.ended_count, chosen.offer)
-            news |= self._ended_seen.get((record.job, attempt.attempt, number), 0) != ended
-            self._ended_seen[record.job, attempt.attempt, number] = ended
-        dead = await self.agreement.dead_inputs(record, attempt) if news else []
+            key = (record.job, attempt.attempt, number)
+            ended[key] = await asyncio.to_thread(self.desk.index.ended_count, chosen.offer)
+        if all(self._ended_seen.get(key, 0) == count for key, count in ended.items()):
+            return
+        dead = await self.agreement.dead_inputs(record, attempt)
         for number in dead:
             if record.plan.inputs[number].named:
                 return await self.coordinator.abort_for(record, number)
         if dead and attempt.phase is Phase.RUNNING:
             self.store.fail(record.job, attempt.attempt, "consent.withdrawn")
             self._running[record.job, attempt.attempt].cancel()
+        self._ended_seen.update(ended)
 
     def link(self, record: Record, attempt: int) -> Link:
         """The link of the current attempt; one an attempt."""
