@@ -46,11 +46,22 @@ def test_erased_after_the_end_of_its_consent(places: tuple[int, ...], kind: str)
     report = verify(erase(World(), *places, kind=kind))
     assert failed(report) == []
     assert report.verdict is Verdict.LAWFULLY_ERASED
-    assert report.notes == (f"{B} erased {len(places)} records of consents that were {kind}",)
+    by = {"withdrawn": "withdrawn by their owners", "revoked": "revoked by the provider"}[kind]
+    assert report.notes == (f"{B} erased records of consents: {len(places)} {by}",)
     assert report.named == ()
     assert next(p.people for p in report.parties if p.name == B) == 4
     assert "LAWFULLY ERASED" in drawn.text(report)[0]
     assert "lawfully erased" in drawn.html(report)
+
+
+def test_the_report_tells_whose_word_ended_them() -> None:
+    """A provider that revokes and erases what it invented stands there with its own count, and is not incomplete."""
+    world = World()
+    erase(world, 0, 2, kind="withdrawn")
+    erase(world, 1, kind="revoked")
+    report = verify(erase(world, 0, 1, 2, kind=None))
+    assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
+    assert report.notes == (f"{B} erased records of consents: 2 withdrawn by their owners, 1 revoked by the provider",)
 
 
 def test_the_record_of_a_living_consent_is_missing_evidence() -> None:
@@ -108,3 +119,22 @@ def test_erased_over_several_attempts() -> None:
         inputs.append(without(world, shown, *(n for n, ident in enumerate(ids) if ident == dead)))
     report = verify(world.bundle(whole.model_copy(update={"inputs": tuple(inputs)})))
     assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
+
+
+def test_a_record_is_counted_once_for_all_attempts() -> None:
+    """One left with the amendment, another was revoked after the seal: two records, though three leaves are bare."""
+    world = World(withdraw=(1,))
+    whole = world.evidence(0)
+    first = world.facts["withdrawn"][0].consent
+    person = next(p for p in world.people[0] if p.consent.id != first and p.leaf in whole.inputs[-1].leaves)
+    world.withdraw(0, person.consent.id, kind="revoked")
+    bare = {p.leaf.consent.salt for p in world.people[0] if p.consent.id in (first, person.consent.id)}
+    inputs = tuple(
+        without(world, shown, *(n for n, leaf in enumerate(shown.leaves) if leaf.consent.salt in bare))
+        for shown in whole.inputs
+    )
+    assert [len(shown.erased) for shown in inputs] == [2, 1]
+    report = verify(world.bundle(whole.model_copy(update={"inputs": inputs})))
+    assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
+    told = [note for note in report.notes if "erased" in note]
+    assert told == [f"{A} erased records of consents: 1 withdrawn by their owners, 1 revoked by the provider"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +16,7 @@ from placet.core.merkle import batch_root, lawful_root
 from placet.core.values import to_hex
 
 GROUP = "consent"
+_ENDED_BY = {"withdrawn": "withdrawn by their owners", "revoked": "revoked by the provider"}
 
 
 @check(GROUP, "named", "Institutions' own consents were live at the opening")
@@ -220,16 +222,22 @@ def erased(case: Case, tell: Findings) -> None:
     """A leaf may be shown without its record only where its consent is over: withdrawn by its owner or revoked by the
     provider, on chain. Its signature, enrolment, times and uses can't be checked any more; that it is in the signed
     set and in its batch, and was alive when it was used, still is. An erased record of a living consent is missing
-    evidence."""
+    evidence. A party's erased records are counted once, in however many attempts their leaves are, and those that the
+    provider itself ended apart."""
+    gone: dict[int, dict[bytes, str | None]] = defaultdict(dict)
     for _, shown in lawful_sets(case, tell):
         over = case.dead.get(case.inputs[shown.input].offer, {})
-        living = [leaf for leaf in shown.erased if leaf.consent not in over]
         tell.looked += shown.count
-        if living:
-            tell.lack(f"{case.name(shown.party)} erased {len(living)} records of consents that are not withdrawn")
-        gone = [over[leaf.consent].kind for leaf in shown.erased if leaf.consent in over]
-        for kind in sorted(set(gone)):
-            tell.erase(f"{case.name(shown.party)} erased {gone.count(kind)} records of consents that were {kind}")
+        for leaf in shown.erased:
+            gone[shown.party][leaf.consent] = over[leaf.consent].kind if leaf.consent in over else None
+    for party, kinds in gone.items():
+        ended = Counter(kinds.values())
+        if ended[None]:
+            what = "records of consents that are neither withdrawn nor revoked"
+            tell.lack(f"{case.name(party)} erased {ended[None]} {what}")
+        counts = [f"{ended[kind]} {by}" for kind, by in _ENDED_BY.items() if ended[kind]]
+        if counts:
+            tell.erase(f"{case.name(party)} erased records of consents: {', '.join(counts)}")
 
 
 CHECKS = (named, roots, signatures, enrolments, batches, time, uses, erased)
