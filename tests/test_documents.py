@@ -200,7 +200,7 @@ def before(start: str, story: Story) -> dict[str, str]:
             .split("placet offer list")[0]
             .replace("--dataset accounts", "--dataset customers")
         )
-        words = words.replace("--columns balance", "--columns customer,branch --own")
+        words = words.replace("--columns customer,balance", "--columns customer,branch --own")
         words = words.replace("0x…lender", story.entry("lender")).replace("0x…bank", story.entry("bank"))
         return {"0x…offer": story.sh(words, home).strip()}
     if start == "placet owner init":
