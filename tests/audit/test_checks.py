@@ -192,6 +192,27 @@ def a_party_outside_the_scope() -> Bundle:
     return Narrow().bundle()
 
 
+class ByLevels(World):
+    """Levels at 100 and 250; the second provider's people were told of levels no closer than `gap`."""
+
+    gap = 50
+
+    def make_terms(self, fields: dict[str, Any]) -> Any:
+        return super().make_terms({**fields, "parameters": {"edges": ["100", "250"], "bound": "1000"}})
+
+    def make_scope(self, provider: int) -> Any:
+        gap = {"smallest_gap": self.gap} if provider == 1 else {}
+        return super().make_scope(provider).model_copy(update={"output": "level", **gap})
+
+
+@case("plan.scope", B)
+def levels_finer_than_the_scope() -> Bundle:
+    class Finer(ByLevels):
+        gap = 100
+
+    return Finer().bundle()
+
+
 # ------------------------------------------------------------------------ consent
 
 
@@ -735,6 +756,10 @@ def test_two_stories_without_a_signature_are_disputed() -> None:
     assert report.named == ()
     assert [r.name for r in failed(report)] == ["exchange.both-ends"]
     assert report.headline.startswith(f"Disputed: {A}, {B} ")
+
+
+def test_levels_as_fine_as_the_scope_are_no_offence() -> None:
+    assert verify(ByLevels().bundle()).verdict is Verdict.INTACT
 
 
 def test_invented_customers_are_reported_as_self_enrolled() -> None:

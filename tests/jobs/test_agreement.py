@@ -112,6 +112,19 @@ async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World
     assert world.shelves[NORTH].asked == []
 
 
+async def test_levels_are_no_finer_than_the_offer_says(world: World) -> None:
+    scope = world.scope.model_copy(update={"output": "level", "smallest_gap": 1000})
+    north = world.agreements[NORTH]
+    north.desk = replace(world.desks[NORTH], scope=lambda offer: scope)
+    assert await north.prepare(world.consumer, wanted(world, parameters=LEVELS))
+    for changes, found in (({"edges": ["0", "1500"]}, "1500"), ({"bound": "1000001"}, "1000001")):
+        parameters = LEVELS | changes
+        error = await refused("consent.gap", north.prepare(world.consumer, wanted(world, parameters=parameters)))
+        assert (error.expected, error.found) == ("edges and bound at multiples of 1000", found)
+        terms = world.terms(engine="spu", parameters=parameters)
+        await refused("consent.gap", north.demand_plan(world.plan(terms), terms))
+
+
 async def test_each_party_has_the_columns_that_its_role_reads(world: World) -> None:
     """The consumer's list needs no balances."""
     terms = world.terms()

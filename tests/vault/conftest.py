@@ -267,7 +267,7 @@ class World:
     def agree(self, root: bytes, **changes: Any) -> Asked:
         """A plan whose party 1, input 0, is the provider's lawful set; what its node would ask for."""
         named = changes.pop("named", bytes(32))
-        terms_changes = {k: changes.pop(k) for k in ("recipe", "block") if k in changes}
+        terms_changes = {k: changes.pop(k) for k in ("recipe", "block", "parameters") if k in changes}
         terms = Terms(
             **{
                 "recipe": "asset-view",

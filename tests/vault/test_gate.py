@@ -54,6 +54,16 @@ def test_columns_outside_the_scope(world, root, columns) -> None:
     refused(world, replace(world.opened(root), columns=columns), "warrant.columns")
 
 
+def test_levels_finer_than_the_scope(world) -> None:
+    world.scope = world.a_scope(output="level", smallest_gap=100)
+    world.offer = world.make_offer(world.scope)
+    world.anchor(world.accept("customer-00001"))
+    root = world.lawful().root
+    assert world.vault.rows(world.opened(root, parameters={"edges": ["100", "300"], "bound": "500"})).count == 1
+    refused(world, world.opened(root, parameters={"edges": ["100", "250"], "bound": "500"}), "warrant.gap")
+    refused(world, world.opened(root, parameters={"edges": ["100", "300"], "bound": "501"}), "warrant.gap")
+
+
 def test_not_opened(world, root) -> None:
     refused(world, world.agree(root), "warrant.unopened")
 

@@ -40,6 +40,13 @@ def make(
         bool, typer.Option("--own", help="The data belong to the institution itself, not to persons.")
     ] = False,
     smallest_group: Annotated[int, typer.Option(min=1, help="How many people a result must at least cover.")] = 1,
+    smallest_gap: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="For levels: every edge is a multiple of this, in the smallest unit of the column that is added up.",
+        ),
+    ] = None,
     budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in micro-epsilon.")] = 0,
     timeout: Timeout = 120,
     as_json: AsJson = False,
@@ -75,6 +82,8 @@ def make(
         "enrollers": [] if own else [to_hex(a) for a in accepted],
         "personal": not own,
     }
+    if smallest_gap is not None:
+        wanted["smallest_gap"] = str(smallest_gap)
     scope = _scope(office, wanted)
     offer = parse(
         Offer,

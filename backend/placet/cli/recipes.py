@@ -28,7 +28,8 @@ WORDS = {
         parameters={
             "identifier": "the column that names a row's person, in all tables",
             "value": "the column of integers that is added up",
-            "edges": "levels instead of totals, on the engine spu: ascending edges in the smallest unit, as strings",
+            "edges": "levels instead of totals, on the engine spu: ascending edges in the smallest unit, as strings; "
+            "multiples of the offers' smallest gap",
             "bound": "with edges: the largest absolute value that a row may have",
             "protocol": "with edges: cheetah for two providers, aby3 for three",
         },

@@ -25,6 +25,7 @@ from placet.core.values import (
     U48,
     ZERO32,
     Address,
+    BigUint,
     Bytes32,
     Name,
     Signature,
@@ -95,8 +96,17 @@ class Offer(Value):
         )
 
 
+def _none(value: object) -> bool:
+    return value is None
+
+
 class Scope(Value):
-    """An offer's scope, opened. `personal` false means that the data belong to the institution itself."""
+    """An offer's scope, opened. `personal` false means that the data belong to the institution itself.
+
+    `smallest_gap`, in the smallest unit of the column that is added up, is for levels: no two edges are closer, not of
+    different jobs either, since every edge is a multiple of it. A scope without one has no such field, so that its hash
+    is what it was before there was any.
+    """
 
     type: Literal["placet.scope"] = "placet.scope"
     version: Literal[1] = 1
@@ -106,6 +116,7 @@ class Scope(Value):
     columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]
     output: Literal["total", "level", "aggregate", "score", "rows", "matches"]
     smallest_group: U32 = 1
+    smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_none)] = None
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
     enrollers: Annotated[tuple[Address, ...], Field(max_length=16)] = ()
@@ -116,6 +127,12 @@ class Scope(Value):
     def _known_purpose(self) -> Scope:
         if self.purpose not in PURPOSES:
             raise ValueError("purpose is not one of the known DPV purposes")
+        return self
+
+    @model_validator(mode="after")
+    def _gap_of_levels(self) -> Scope:
+        if self.smallest_gap is not None and self.output != "level":
+            raise ValueError("a smallest gap is between levels, so the output is level")
         return self
 
     @cached_property
@@ -132,6 +149,13 @@ _OUTPUT_WORDS = {
     "rows": "single records",
     "matches": "which records match",
 }
+
+
+def _output(scope: Scope) -> str:
+    words = _OUTPUT_WORDS[scope.output]
+    if scope.smallest_gap is None:
+        return words
+    return f"{words}; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
 
 
 class Details(Value):
@@ -257,7 +281,7 @@ def notice_frame(offer: Offer, scope: Scope, names: Names) -> tuple[str, str]:
         f"Which data: {', '.join(scope.columns)}.",
         f"What for: {PURPOSES[scope.purpose]} ({scope.purpose}).",
         f"How: {operation_words(offer.operations)}; recipe {', '.join(scope.recipes)}.",
-        f"What {consumer} gets: {_OUTPUT_WORDS[scope.output]}"
+        f"What {consumer} gets: {_output(scope)}"
         + (f", never for fewer than {scope.smallest_group} people together." if scope.smallest_group > 1 else "."),
         f"Institutions that take part: {others}.",
     )
@@ -312,7 +336,7 @@ def derive(
         consumer=names(offer.consumer),
         purpose=f"{PURPOSES[scope.purpose]} ({scope.purpose})",
         columns=", ".join(scope.columns),
-        output=_OUTPUT_WORDS[scope.output],
+        output=_output(scope),
         parties=", ".join(names(p) for p in scope.parties),
         notice=sha256(words.encode()),
         enrolment=enrolment,

@@ -3,6 +3,7 @@ before its release."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from pydantic import JsonValue
 
 MATCH_RECEIVERS = {"provider": ("provider",), "consumer": ("consumer",), "both": ("provider", "consumer")}
 """Who learns the matches inside the protocol of `match`, by its parameter `receiver`."""
+_WHOLE = re.compile(r"-?[0-9]{1,39}", re.ASCII)
 _GUESSES = "; who received salted hashes can guess at the other's whole list"
 
 
@@ -39,6 +41,20 @@ def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
     if recipe in ("match", "match-salted-hash") and isinstance(receiver, str) and receiver in MATCH_RECEIVERS:
         return Tells("matches", 1, MATCH_RECEIVERS[receiver], _GUESSES if recipe == "match-salted-hash" else "")
     return None
+
+
+def finer(parameters: Mapping[str, JsonValue], smallest_gap: int | None) -> list[str]:
+    """What of a job by levels is finer than a scope's `smallest_gap`: its edges and its bound, which values beyond it
+    count as, that are no multiples of it. Nothing for a scope without one, and for a job without levels."""
+    if smallest_gap is None or "edges" not in parameters:
+        return []
+    edges = parameters["edges"]
+    told = [*(edges if isinstance(edges, list) else [edges]), parameters.get("bound")]
+    return [str(number)[:80] for number in told if not _multiple(number, smallest_gap)]
+
+
+def _multiple(number: JsonValue, of: int) -> bool:
+    return isinstance(number, str) and _WHOLE.fullmatch(number) is not None and int(number) % of == 0
 
 
 def gives(recipe: str, parameters: Mapping[str, JsonValue], output: str, smallest_group: int) -> bool:

@@ -19,7 +19,7 @@ from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.plan import Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
-from placet.core.results import gives
+from placet.core.results import finer, gives
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32, Value, parse, to_hex
 from placet.jobs.asking import (
@@ -206,6 +206,13 @@ class Agreement:
                 expected=f"{scope.output}, groups of {scope.smallest_group} or more",
                 found=recipe_name,
                 code="consent.output",
+            )
+        if between := finer(parameters, scope.smallest_gap):
+            raise ConsentError(
+                "the levels are finer than the offer's owners were shown",
+                expected=f"edges and bound at multiples of {scope.smallest_gap}",
+                found=", ".join(between)[:400],
+                code="consent.gap",
             )
         outside = [column for column in recipe(recipe_name).reads(role, parameters) if column not in scope.columns]
         if outside:

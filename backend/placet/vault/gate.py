@@ -2,8 +2,8 @@
 
 In order: the plan is the job; the terms are the plan's; this institution is the party that owns the input; the job is
 opened, at confirmation depth, and still open; the attempt is the current one, at confirmation depth; the deadline has
-not passed; the offer allows consumer, purpose, operations and parties; its scope allows recipe and columns. Then, by
-`demand_leaves`, every single leaf.
+not passed; the offer allows consumer, purpose, operations and parties; its scope allows recipe, output, levels and
+columns. Then, by `demand_leaves`, every single leaf.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from placet.core.eip712 import Domain
 from placet.core.errors import PlanError, WarrantError
 from placet.core.plan import Input, Plan, Terms, demand_fit
-from placet.core.results import gives
+from placet.core.results import finer, gives
 from placet.core.values import ZERO32, to_hex
 from placet.vault.candidates import Candidate
 from placet.vault.lawful import covers
@@ -147,6 +147,13 @@ def _demand_allowed(asked: Asked, bound: Bound) -> None:
             expected=f"{scope.output}, groups of {scope.smallest_group} or more",
             found=asked.terms.recipe,
             code="warrant.output",
+        )
+    if between := finer(asked.terms.parameters, scope.smallest_gap):
+        raise WarrantError(
+            "the levels are finer than the scope allows",
+            expected=f"edges and bound at multiples of {scope.smallest_gap}",
+            found=", ".join(between)[:400],
+            code="warrant.gap",
         )
 
 

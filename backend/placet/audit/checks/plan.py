@@ -8,7 +8,7 @@ from placet.audit.findings import Findings, check
 from placet.core.errors import InputError, PlanError
 from placet.core.plan import demand_fit
 from placet.core.purposes import purpose_id
-from placet.core.results import gives, tells
+from placet.core.results import finer, gives, tells
 from placet.core.values import to_hex
 
 GROUP = "plan"
@@ -93,7 +93,8 @@ def offers(case: Case, tell: Findings) -> None:
 @check(GROUP, "scope", "Each offer's opened scope covers the recipe and the parties")
 def scope(case: Case, tell: Findings) -> None:
     """The scope that a party shows hashes to its offer's; it is the party's own, has the offer's purpose, lists the
-    terms' recipe and every party that takes part (the consumer apart)."""
+    terms' recipe and every party that takes part (the consumer apart); the terms tell no more than its output,
+    and levels no finer than its smallest gap."""
     if case.plan is None or case.terms is None:
         return tell.skip("no plan or no terms")
     others = {p.signer for p in case.plan.parties} - {case.plan.consumer}
@@ -111,6 +112,9 @@ def scope(case: Case, tell: Findings) -> None:
         if not gives(case.terms.recipe, case.terms.parameters, shown.scope.output, shown.scope.smallest_group):
             told = f"{shown.scope.output}, groups of {shown.scope.smallest_group} or more"
             tell.fail(where + "a recipe that tells no more than: " + told, case.terms.recipe, party)
+        if between := finer(case.terms.parameters, shown.scope.smallest_gap):
+            grid = f"edges and bound at multiples of {shown.scope.smallest_gap}"
+            tell.fail(where + grid, ", ".join(between), party)
         strangers = others - set(shown.scope.parties)
         if strangers:
             tell.fail(where + "parties within the scope", [case.name_of(s) for s in sorted(strangers)], party)

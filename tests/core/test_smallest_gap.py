@@ -1,0 +1,92 @@
+"""A scope's smallest gap: the grid on which levels stand, and nothing at all in a scope without one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from placet.core.batch_file import BatchHeader
+from placet.core.consent import Offer, Scope, derive
+from placet.core.errors import InputError
+from placet.core.evidence import InputEvidence
+from placet.core.hashing import document_bytes
+from placet.core.results import finer
+from placet.core.values import ZERO32, parse, to_hex
+
+from .batch_vectors import FILE
+
+VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
+HEADER = json.loads(VECTORS["file"][0])
+
+
+def scope(**changes: Any) -> Scope:
+    return parse(Scope, {**HEADER["scope"], "output": "level", **changes})
+
+
+def test_a_scope_without_one_is_what_it_was() -> None:
+    """Its hash stands in offers on chain, its bytes in signed evidence and in batch files."""
+    old = parse(Scope, HEADER["scope"])
+    assert to_hex(old.hash) == HEADER["offer"]["scope"]
+    assert old.to_json() == HEADER["scope"]
+    assert json.loads(old.model_dump_json()) == HEADER["scope"]
+    assert document_bytes(parse(BatchHeader, HEADER)) == VECTORS["file"][0].encode()
+    shown = InputEvidence(input=0, attempt=1, offer=parse(Offer, HEADER["offer"]), scope=old)
+    assert shown.to_json()["scope"] == HEADER["scope"]
+
+
+def test_one_is_in_the_scope_and_in_its_hash() -> None:
+    made = scope(smallest_gap="100000")
+    assert made.to_json() == {**HEADER["scope"], "output": "level", "smallest_gap": "100000"}
+    assert parse(Scope, document_bytes(made)) == made
+    assert len({made.hash, scope().hash, scope(smallest_gap="100001").hash}) == 3
+
+
+@pytest.mark.parametrize("gap", ["0", "-1", "1.5", "", str(2**63), "x"])
+def test_a_gap_is_a_whole_number_above_zero(gap: str) -> None:
+    with pytest.raises(InputError):
+        scope(smallest_gap=gap)
+
+
+@pytest.mark.parametrize("output", ["total", "matches", "score"])
+def test_a_gap_is_for_levels(output: str) -> None:
+    with pytest.raises(InputError, match="smallest gap"):
+        scope(output=output, smallest_gap="5")
+
+
+def test_owners_read_it() -> None:
+    def consent(of: Scope) -> Any:
+        offer = parse(Offer, {**HEADER["offer"], "scope": to_hex(of.hash)})
+        times = {"not_before": 0, "not_after": 1, "first_opening": 0, "uses": 1}
+        return derive(bytes(20), offer, of, to_hex, enrolment=ZERO32, salt=ZERO32, **times)
+
+    with_gap, without = consent(scope(smallest_gap="100000")), consent(scope())
+    assert "multiples of 100000" in with_gap.details.output
+    assert "multiples" not in without.details.output
+    assert with_gap.details.notice != without.details.notice
+
+
+@pytest.mark.parametrize(
+    ("edges", "bound", "found"),
+    [
+        (["0", "100", "-300"], "1000", []),
+        (["0", "150"], "1000", ["150"]),
+        (["50", "150"], "1000", ["50", "150"]),
+        (["100"], "1001", ["1001"]),
+        (["1"], "1000", ["1"]),
+        ([100], "1000", ["100"]),
+        (["1e2", " 100", "١٠٠"], "1000", ["1e2", " 100", "١٠٠"]),
+        ("100", "1000", []),
+        (None, None, ["None", "None"]),
+    ],
+)
+def test_edges_and_bound_stand_on_the_grid(edges: Any, bound: Any, found: list[str]) -> None:
+    """Not only apart from each other: two jobs with an edge each would else be as fine as one likes."""
+    assert finer({"edges": edges, "bound": bound}, 100) == found
+    assert finer({"edges": edges, "bound": bound}, None) == []
+
+
+def test_totals_have_no_grid() -> None:
+    assert finer({"value": "balance"}, 100) == []
+    assert finer({"edges": ["100"]}, 100) == ["None"]
