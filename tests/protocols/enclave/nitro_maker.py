@@ -1,4 +1,4 @@
-"""An AWS of our own: Nitro attestation documents under a root that only tests know. They need cbor2 once they are made."""
+"""An AWS of our own: Nitro attestation documents under a root that only tests know. They need cbor2 once made."""
 
 from __future__ import annotations
 

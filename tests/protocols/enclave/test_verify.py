@@ -6,18 +6,21 @@ All evidence here is of manufacturers of our own, since real evidence binds none
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
 
 from placet.core.errors import AttestationError, InputError
-from placet.core.values import parse
+from placet.core.values import from_hex, parse, to_hex
+from placet.protocols.enclave.evidence import tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence, Verified, measurement_id
 from placet.protocols.enclave.evidence.policy import MAX_AGE, Policy
 from placet.protocols.enclave.evidence.refusals import REMEDIES
 from placet.protocols.enclave.evidence.verify import SKEW, verify
 
+from . import enclave_vectors
 from .making import NOW
 from .platforms import BINDING, HARDWARE, NAMES, evidence, makers, policy, rule
 
@@ -228,6 +231,29 @@ def test_policies_are_read_strictly(document: dict[str, Any], accepted: bool) ->
         return
     with pytest.raises(InputError):
         parse(Policy, document)
+
+
+def test_a_policy_tells_the_classes_that_it_accepts() -> None:
+    assert parse(Policy, asked(SGX, SNP)).classes == {"hardware"}
+    assert parse(Policy, asked(TPM)).classes == {"simulated"}
+    assert parse(Policy, asked(SGX, TPM)).classes == {"hardware", "simulated"}
+
+
+def test_the_vectors_hold() -> None:
+    """tests/vectors/enclave.json is written by enclave_vectors.py, without the package."""
+    vectors = json.loads(enclave_vectors.FILE.read_text())
+    assert vectors == enclave_vectors.reference()
+    for one in vectors["bindings"]:
+        binding = parse(Binding, one["binding"])
+        assert to_hex(binding.digest()) == one["digest"]
+        assert to_hex(binding.report_data()) == one["reportData"]
+    for one in vectors["measurements"]:
+        raw = b"".join(from_hex(part) for part in one["registers"])
+        made = hashlib.sha384(raw).digest() if one["kind"] in ("tdx", "nitro") else raw
+        assert to_hex(made) == one["measurement"]
+        assert to_hex(measurement_id(one["kind"], made)) == one["id"]
+        if one["kind"] == "tpm":
+            assert to_hex(tpm.pcr_digest(made)) == one["pcrDigest"]
 
 
 @every

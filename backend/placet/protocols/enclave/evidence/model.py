@@ -18,13 +18,6 @@ from placet.protocols.enclave.evidence.refusals import refusal
 
 MAX_EVIDENCE = 1 << 20
 """Bytes of an evidence document at the most."""
-CLASS_OF: dict[Kind, EnclaveClass] = {
-    "sgx": "hardware",
-    "tdx": "hardware",
-    "nitro": "hardware",
-    "snp": "hardware",
-    "tpm": "simulated",
-}
 
 Chain = Annotated[str, Field(max_length=16_384)]
 Signed = Annotated[str, Field(max_length=262_144)]
@@ -110,7 +103,8 @@ class Claims:
 
 
 class Verified(Value):
-    """That evidence held: when, until when, and for what. Only `verify` makes one; it is never read from outside."""
+    """That evidence held: when, until when, and for what. Only `verify` makes one: read from a
+    document, it is the word of whoever wrote that."""
 
     type: Literal["placet.enclave-verified"] = "placet.enclave-verified"
     version: Literal[1] = 1

@@ -13,6 +13,13 @@ from placet.core.values import Bytes32, Bytes48, Value
 
 Kind = Literal["sgx", "tdx", "nitro", "snp", "tpm"]
 EnclaveClass = Literal["hardware", "simulated"]
+CLASS_OF: dict[Kind, EnclaveClass] = {
+    "sgx": "hardware",
+    "tdx": "hardware",
+    "nitro": "hardware",
+    "snp": "hardware",
+    "tpm": "simulated",
+}
 IntelStatus = Literal[
     "UpToDate",
     "SWHardeningNeeded",
@@ -137,6 +144,11 @@ class Policy(Value):
     def _one_rule_a_kind(self) -> Policy:
         _distinct(tuple(rule.kind for rule in self.rules))
         return self
+
+    @property
+    def classes(self) -> frozenset[EnclaveClass]:
+        """What it accepts; `simulated` only where a rule says so by name."""
+        return frozenset(CLASS_OF[rule.kind] for rule in self.rules)
 
     def rule(self, kind: Kind) -> Rule | None:
         return next((rule for rule in self.rules if rule.kind == kind), None)

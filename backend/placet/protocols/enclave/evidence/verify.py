@@ -18,7 +18,6 @@ from __future__ import annotations
 from placet.protocols.enclave.evidence import intel, nitro, snp, tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import (
-    CLASS_OF,
     Claims,
     Evidence,
     IntelStatement,
@@ -27,7 +26,16 @@ from placet.protocols.enclave.evidence.model import (
     TpmStatement,
     Verified,
 )
-from placet.protocols.enclave.evidence.policy import NitroRule, Policy, Rule, SgxRule, SnpRule, TdxRule, TpmRule
+from placet.protocols.enclave.evidence.policy import (
+    CLASS_OF,
+    NitroRule,
+    Policy,
+    Rule,
+    SgxRule,
+    SnpRule,
+    TdxRule,
+    TpmRule,
+)
 from placet.protocols.enclave.evidence.refusals import refusal
 from placet.protocols.enclave.evidence.roots import Roots, pinned
 
