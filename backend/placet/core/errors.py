@@ -7,6 +7,7 @@ PlacetError
 ├── ConsentError          a consent says no, or does not say what its offer says
 ├── PlanError             a plan that a party can't agree to
 ├── WarrantError          the chain does not hold the opened job that data are asked for
+├── AttestationError      evidence of an enclave that proves nothing, or not what a plan asks for
 ├── ProtocolError         a peer's message breaks the protocol
 │   └── PeerError         a peer is a stranger, unreachable, late or replaying
 ├── ChainError            the chain can't be reached, or answers something impossible
@@ -80,6 +81,10 @@ class PlanError(PlacetError):
 
 class WarrantError(PlacetError):
     code = "warrant"
+
+
+class AttestationError(PlacetError):
+    code = "attestation"
 
 
 class ProtocolError(PlacetError):

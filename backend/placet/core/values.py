@@ -55,6 +55,7 @@ def _hex_type(lengths: Callable[[int], bool], described: str, pattern: str) -> A
 
 Bytes32 = Annotated[bytes, *_hex_type(lambda n: n == 32, "32 bytes", "^0x[0-9a-fA-F]{64}$")]
 Bytes24 = Annotated[bytes, *_hex_type(lambda n: n == 24, "24 bytes", "^0x[0-9a-fA-F]{48}$")]
+Bytes48 = Annotated[bytes, *_hex_type(lambda n: n == 48, "48 bytes", "^0x[0-9a-fA-F]{96}$")]
 Address = Annotated[bytes, *_hex_type(lambda n: n == 20, "an address of 20 bytes", "^0x[0-9a-fA-F]{40}$")]
 Signer = Annotated[
     bytes,

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from placet.core.errors import (
     AccessError,
+    AttestationError,
     ChainError,
     ConfigError,
     ConsentError,
@@ -41,6 +42,7 @@ _STATUS: tuple[tuple[type[PlacetError], int], ...] = (
     (ConsentError, 422),
     (PlanError, 422),
     (WarrantError, 403),
+    (AttestationError, 403),
     (PeerError, 424),
     (ProtocolError, 422),
     (Reverted, 409),
@@ -74,6 +76,7 @@ _TITLES = {
     "consent": "The consent can't be accepted",
     "plan": "The plan can't be agreed to",
     "warrant": "The chain holds no such opened job",
+    "attestation": "The enclave's evidence does not hold",
     "protocol": "The message breaks the protocol",
     "peer": "A peer did not answer as it must",
     "chain": "The chain can't be reached",

@@ -1,0 +1,80 @@
+"""COSE_Sign1 (RFC 9052) over deterministic CBOR, as the Nitro security module writes it. Nothing else is read.
+
+No tag, no unprotected header, ES384; no indefinite lengths, no duplicate keys, nothing after the end: what is read,
+written again, must give the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from placet.core.errors import ConfigError
+from placet.protocols.enclave.evidence.refusals import refusal
+
+_DEPTH = 4
+_PROTECTED = bytes.fromhex("a1013822")
+"""{1: -35}: the algorithm is ES384."""
+
+
+def decode(data: bytes, name: str) -> Any:
+    try:
+        import cbor2
+    except ImportError:
+        raise ConfigError(
+            "Nitro's evidence needs cbor2",
+            expected="the extra placet[tee]",
+            found="no cbor2",
+            remedy="pip install 'placet[tee]'",
+            code="config.extra",
+        ) from None
+    try:
+        value = cbor2.loads(data, max_depth=_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
+        exact = cbor2.dumps(value) == data
+    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError):
+        exact = False
+    if not exact:
+        raise refusal("format", f"{name} is not CBOR as it is written here", expected="one value in its shortest form")
+    return value
+
+
+def encode(value: Any) -> bytes:
+    import cbor2
+
+    return cbor2.dumps(value)
+
+
+@dataclass(frozen=True)
+class Sign1:
+    payload: bytes
+    signature: bytes
+
+    def verify(self, key: object) -> None:
+        """Check the signature by a P-384 key."""
+        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
+            raise refusal("signature", "the document's key is of another kind", expected="P-384")
+        r, s = (int.from_bytes(half, "big") for half in (self.signature[:48], self.signature[48:]))
+        signed = encode(["Signature1", _PROTECTED, b"", self.payload])
+        try:
+            key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA384()))
+        except (InvalidSignature, ValueError):
+            raise refusal("signature", "the document's signature does not verify") from None
+
+
+def read(data: bytes, name: str) -> Sign1:
+    parts = decode(data, name)
+    if not (
+        isinstance(parts, list)
+        and len(parts) == 4
+        and all(isinstance(part, bytes) for part in (parts[2], parts[3]))
+        and parts[1] == {}
+        and len(parts[3]) == 96
+    ):
+        raise refusal("format", f"{name} is not signed as Nitro does", expected="COSE_Sign1, no unprotected header")
+    if parts[0] != _PROTECTED:
+        raise refusal("format", f"{name} is signed by another algorithm", expected="ES384 and no other header")
+    return Sign1(parts[2], parts[3])

@@ -1,0 +1,154 @@
+"""What a plan asks of an enclave. A kind without a rule is refused, and so is everything that a rule does not name.
+
+Debugging is always refused: no policy can ask for it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar, get_args
+
+from pydantic import AfterValidator, Field, model_validator
+
+from placet.core.values import Bytes32, Bytes48, Value
+
+Kind = Literal["sgx", "tdx", "nitro", "snp", "tpm"]
+EnclaveClass = Literal["hardware", "simulated"]
+CLASS_OF: dict[Kind, EnclaveClass] = {
+    "sgx": "hardware",
+    "tdx": "hardware",
+    "nitro": "hardware",
+    "snp": "hardware",
+    "tpm": "simulated",
+}
+IntelStatus = Literal[
+    "UpToDate",
+    "SWHardeningNeeded",
+    "ConfigurationNeeded",
+    "ConfigurationAndSWHardeningNeeded",
+    "OutOfDate",
+    "OutOfDateConfigurationNeeded",
+]
+"""Best first. `Revoked` is not among them: nothing accepts it."""
+INTEL_LADDER: tuple[str, ...] = get_args(IntelStatus)
+Product = Literal["milan", "genoa", "turin"]
+
+MAX_AGE = 86_400
+"""Seconds that evidence may live at the most, whatever a plan says."""
+
+T = TypeVar("T")
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("each may be named once")
+    return values
+
+
+_Few = Field(min_length=1, max_length=64)
+Hashes32 = Annotated[tuple[Bytes32, ...], _Few, AfterValidator(_distinct)]
+Hashes48 = Annotated[tuple[Bytes48, ...], _Few, AfterValidator(_distinct)]
+U8 = Annotated[int, Field(ge=0, lt=256, strict=True)]
+
+
+class SgxRule(Value):
+    """`measurements` are MRENCLAVEs. `signers`, if any are named, are the MRSIGNERs of whom one must have signed it."""
+
+    kind: Literal["sgx"]
+    measurements: Hashes32
+    signers: Annotated[tuple[Bytes32, ...], Field(max_length=64), AfterValidator(_distinct)] = ()
+    min_status: IntelStatus = "UpToDate"
+
+
+class TdxRule(Value):
+    """`measurements` are SHA-384(MRTD ‖ RTMR0 ‖ RTMR1 ‖ RTMR2 ‖ RTMR3)."""
+
+    kind: Literal["tdx"]
+    measurements: Hashes48
+    min_status: IntelStatus = "UpToDate"
+
+
+class NitroRule(Value):
+    """`measurements` are SHA-384(PCR0 ‖ PCR1 ‖ PCR2). AWS states no TCB status, so there is no smallest one."""
+
+    kind: Literal["nitro"]
+    measurements: Hashes48
+
+
+class SnpTcb(Value):
+    """Security version numbers of a product line's firmware; `fmc` is there from Turin on."""
+
+    product: Product
+    fmc: U8 = 0
+    boot_loader: U8
+    tee: U8
+    snp: U8
+    microcode: U8
+
+    @model_validator(mode="after")
+    def _fmc_is_turins(self) -> SnpTcb:
+        if self.fmc and self.product != "turin":
+            raise ValueError("only Turin has an fmc")
+        return self
+
+    def parts(self) -> tuple[int, int, int, int, int]:
+        return (self.fmc, self.boot_loader, self.tee, self.snp, self.microcode)
+
+    def holds(self, other: SnpTcb) -> bool:
+        """Whether `other` is of this product and none of its parts is smaller."""
+        return other.product == self.product and all(
+            theirs >= ours for ours, theirs in zip(self.parts(), other.parts(), strict=True)
+        )
+
+    def __str__(self) -> str:
+        names = ("fmc", "boot loader", "tee", "snp", "microcode")
+        return f"{self.product}: " + ", ".join(f"{name} {part}" for name, part in zip(names, self.parts(), strict=True))
+
+
+class SnpRule(Value):
+    """`measurements` are the report's MEASUREMENT. `min_tcb` has the smallest reported TCB for each product line that
+    is accepted; one that is not in it is refused. `max_vmpl` is the least privileged VMPL that may have asked."""
+
+    kind: Literal["snp"]
+    measurements: Hashes48
+    min_tcb: Annotated[tuple[SnpTcb, ...], Field(min_length=1, max_length=3)]
+    max_vmpl: Annotated[int, Field(ge=0, le=3, strict=True)] = 0
+
+    @model_validator(mode="after")
+    def _one_minimum_a_product(self) -> SnpRule:
+        _distinct(tuple(one.product for one in self.min_tcb))
+        return self
+
+
+class TpmRule(Value):
+    """A quote by a TPM that the operator owns: `enclave_class` must say in so many words that this is only `simulated`.
+    `measurements` are what was extended into the PCR; `keys` are SHA-256 of the accepted attestation keys' SPKI."""
+
+    kind: Literal["tpm"]
+    enclave_class: Literal["simulated"]
+    measurements: Hashes32
+    keys: Hashes32
+
+
+Rule = SgxRule | TdxRule | NitroRule | SnpRule | TpmRule
+
+
+class Policy(Value):
+    """`max_age`: seconds from the nonce, and from the evidence where it has a time, for which a verification holds."""
+
+    type: Literal["placet.enclave-policy"] = "placet.enclave-policy"
+    version: Literal[1] = 1
+    max_age: Annotated[int, Field(ge=1, le=MAX_AGE, strict=True)]
+    rules: Annotated[tuple[Annotated[Rule, Field(discriminator="kind")], ...], Field(min_length=1, max_length=5)]
+
+    @model_validator(mode="after")
+    def _one_rule_a_kind(self) -> Policy:
+        _distinct(tuple(rule.kind for rule in self.rules))
+        return self
+
+    @property
+    def classes(self) -> frozenset[EnclaveClass]:
+        """What it accepts; `simulated` only where a rule says so by name."""
+        return frozenset(CLASS_OF[rule.kind] for rule in self.rules)
+
+    def rule(self, kind: Kind) -> Rule | None:
+        return next((rule for rule in self.rules if rule.kind == kind), None)

@@ -1,0 +1,107 @@
+"""Every platform of ours, with evidence that holds and a rule that accepts it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from placet.protocols.enclave.evidence.binding import Binding
+from placet.protocols.enclave.evidence.model import Evidence
+from placet.protocols.enclave.evidence.policy import (
+    NitroRule,
+    Policy,
+    Product,
+    Rule,
+    SgxRule,
+    SnpRule,
+    SnpTcb,
+    TdxRule,
+    TpmRule,
+)
+from placet.protocols.enclave.evidence.roots import Roots
+
+from . import intel_maker, snp_maker, tpm_maker
+from .making import NOW
+from .nitro_maker import PCRS, Nitro
+
+BINDING = Binding(chain=31337, job=b"\x0a" * 32, key=b"\x0b" * 32, nonce=b"\x0c" * 32, issued=NOW - 10)
+NAMES = ("sgx", "tdx-4", "tdx-5", "nitro", "snp-milan", "snp-genoa", "snp-turin", "tpm-ecdsa", "tpm-rsassa")
+HARDWARE = NAMES[:7]
+MRTD = b"\x01" * 48
+TDX = hashlib.sha384(MRTD + b"".join(bytes([n + 1]) * 48 for n in range(4))).digest()
+PCR_012 = hashlib.sha384(PCRS[0] + PCRS[1] + PCRS[2]).digest()
+MINIMUM: dict[Product, SnpTcb] = {
+    "milan": SnpTcb(product="milan", boot_loader=3, tee=0, snp=8, microcode=200),
+    "genoa": SnpTcb(product="genoa", boot_loader=9, tee=0, snp=21, microcode=72),
+    "turin": SnpTcb(product="turin", fmc=1, boot_loader=2, tee=3, snp=4, microcode=80),
+}
+
+
+@dataclass
+class Makers:
+    """All manufacturers; one of each for the whole run, since keys take time."""
+
+    intel: intel_maker.Intel = field(default_factory=intel_maker.Intel)
+    nitro: Nitro = field(default_factory=Nitro)
+    amd: dict[Product, snp_maker.Amd] = field(
+        default_factory=lambda: {product: snp_maker.Amd(product) for product in MINIMUM}
+    )
+    tpm: tpm_maker.Tpm = field(default_factory=tpm_maker.Tpm)
+    tpm_rsa: tpm_maker.Tpm = field(default_factory=lambda: tpm_maker.Tpm(rsa.generate_private_key(65537, 2048)))
+
+    @property
+    def roots(self) -> Roots:
+        return Roots(
+            intel=self.intel.root.certificate,
+            nitro=self.nitro.root.certificate,
+            amd={product: maker.ark.certificate for product, maker in self.amd.items()},
+        )
+
+
+@cache
+def makers() -> Makers:
+    return Makers()
+
+
+def evidence(name: str, binding: Binding = BINDING, **changed: Any) -> Evidence:
+    """Evidence of a platform over a binding; `changed` are fields of its maker's."""
+    made, kind = makers(), name.split("-")[0]
+    wide = {"report_data": binding.report_data()} | changed
+    if kind == "sgx":
+        statement: Any = made.intel.statement(intel_maker.Quote(**wide))
+    elif kind == "tdx":
+        version = int(name[-1])
+        tdx = {"kind": "tdx", "version": version, "measurement": MRTD} | wide
+        statement = made.intel.statement(intel_maker.Quote(**tdx))
+    elif kind == "nitro":
+        statement = made.nitro.statement(**({"user_data": binding.digest()} | changed))
+    elif kind == "snp":
+        product: Any = name.split("-")[1]
+        statement = made.amd[product].statement(snp_maker.Report(product=product, **wide))
+    else:
+        tpm = made.tpm_rsa if name == "tpm-rsassa" else made.tpm
+        statement = tpm.statement(tpm_maker.Quote(**({"extra_data": binding.digest()} | changed)))
+    return Evidence(statement=statement)
+
+
+def rule(name: str) -> Rule:
+    kind = name.split("-")[0]
+    if kind == "sgx":
+        return SgxRule(kind="sgx", measurements=(b"\x01" * 32,), signers=(b"\x02" * 32,))
+    if kind == "tdx":
+        return TdxRule(kind="tdx", measurements=(TDX,))
+    if kind == "nitro":
+        return NitroRule(kind="nitro", measurements=(PCR_012,))
+    if kind == "snp":
+        return SnpRule(kind="snp", measurements=(b"\x01" * 48,), min_tcb=tuple(MINIMUM.values()))
+    keys = (makers().tpm.name, makers().tpm_rsa.name)
+    return TpmRule(kind="tpm", enclave_class="simulated", measurements=(b"\x01" * 32,), keys=keys)
+
+
+def policy(name: str, max_age: int = 300, **changed: Any) -> Policy:
+    """A policy that accepts this platform alone; `changed` are fields of its rule."""
+    return Policy(max_age=max_age, rules=(rule(name).model_copy(update=changed),))
