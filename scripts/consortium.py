@@ -68,14 +68,7 @@ class Consortium:
 
     def run(self, *words: object, accept: Collection[int] = (0,), seconds: float = 300) -> str:
         """The program, as a user would run it; its stdout. RuntimeError for another exit code than these."""
-        done = subprocess.run(
-            [*PLACET, *map(str, words)],
-            cwd=self.folder,
-            env=self._env(),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-        )
+        done = self._run([str(word) for word in words], seconds)
         if done.returncode not in accept:
             raise RuntimeError(f"placet {' '.join(map(str, words))}: {done.stderr}")
         return done.stdout
@@ -85,9 +78,17 @@ class Consortium:
         return kept | {"NO_COLOR": "1", "PLACET_PASSPHRASE_FILE": str(self.folder / "passphrase")}
 
     def start(self, name: str, *words: str) -> None:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen(
-                [*PLACET, *words], cwd=self.folder, env=self._env(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        self.processes[name] = self._spawn(words, self.folder / f"{name}.log")
+
+    def _run(self, words: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*PLACET, *words], cwd=self.folder, env=self._env(), capture_output=True, text=True, timeout=seconds
+        )
+
+    def _spawn(self, words: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+        with log.open("ab") as sink:
+            return subprocess.Popen(
+                [*PLACET, *words], cwd=self.folder, env=self._env(), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
             )
 
     def start_vault(self, key: str) -> None:
@@ -187,6 +188,7 @@ def consortium(
     block_time: float | None = 1,
     confirmations: int = 1,
     say: Any = lambda text: None,
+    kind: type[Consortium] = Consortium,
 ) -> Iterator[Consortium]:
     """`names` by key, with `consumer` among them; `balances` by provider; `customers` are the consumer's list; offers
     are for `recipe` and what it gives out; `registered` are known to the enroller: all that a provider knows, unless
@@ -194,7 +196,7 @@ def consortium(
     (folder / "passphrase").touch(0o600)
     (folder / "passphrase").write_text("only for this consortium\n")
     with LocalChain(block_time=block_time) as chain:
-        made = Consortium(folder, chain)
+        made = kind(folder, chain)
         try:
             _found(made, names, confirmations, say)
             say("starting a node and a vault for each institution, and the identity service")

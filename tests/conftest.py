@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,19 +23,62 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
+_WAITING = pytest.StashKey[int]()
+_ENDS = pytest.StashKey[contextlib.ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
+TOWN = re.compile(r"\btown: Town\b|from live import")
+OWN_PROCESSES = tuple(
+    f"tests/{name}" for name in ("cli/", "scripts/", "node/test_relay", "node/test_api_doc", "attacks/test_crashes")
+)
+
+
+@functools.cache
+def _turn(file: Path) -> int:
+    """What takes longest comes first, so that no worker is left alone with it."""
+    name = file.relative_to(TESTS.parent).as_posix()
+    if name.startswith(OWN_PROCESSES):
+        return 1
+    return 0 if TOWN.search(file.read_text()) else 2
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _turn(item.path))
+    config.stash[_WAITING] = sum(_turn(item.path) == 0 for item in items)
     if config.getoption("--slow"):
         return
     skip = pytest.mark.skip(reason="slow: run scripts/test --slow")
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whole files stay in one worker, and what shares the town is one file."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = TESTS.parent / nodeid.split("::", 1)[0]
+            return "the town" if _turn(file) == 0 else str(file)
+
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Its processes end with the last test that needs them, not with the run."""
+    yield
+    if _turn(item.path) == 0:
+        item.config.stash[_WAITING] -= 1
+        ends = item.config.stash.get(_ENDS, None)
+        if ends is not None and item.config.stash[_WAITING] == 0:
+            ends.close()
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +96,13 @@ def fresh_anvil(anvil: LocalChain) -> Iterator[LocalChain]:
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """One consortium of real processes for the whole run; see `live`."""
     from live import live
 
-    with live(tmp_path_factory.mktemp("town")) as made:
+    with contextlib.ExitStack() as ends:
+        made = ends.enter_context(live(tmp_path_factory.mktemp("town")))
+        request.config.stash[_ENDS] = ends
         yield made
 
 

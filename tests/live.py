@@ -29,6 +29,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
 from placet.owner.client import OwnerClient, Signed
 from placet.owner.keys import OwnerKey
+from warm import WarmConsortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 PROVIDERS = ("north", "south", "fund")
@@ -267,7 +268,9 @@ def live(folder: Path) -> Iterator[Town]:
     silent = [subject for number, subject in enumerate(people) if number % 4 == 0]
     with (
         httpx.Client(timeout=60, trust_env=False) as http,
-        consortium(folder, NAMES, balances, customers, block_time=BLOCK_TIME, confirmations=1) as made,
+        consortium(
+            folder, NAMES, balances, customers, block_time=BLOCK_TIME, confirmations=1, kind=WarmConsortium
+        ) as made,
     ):
         deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
         trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from consortium import PLACET
 
 from live import Town
 from placet.chain.calls import Call
@@ -20,6 +19,7 @@ from placet.chain.sender import Sender
 from placet.core.errors import Reverted
 from placet.core.signatures import Key
 from placet.jobs.store import Store
+from warm import run
 
 ROGUE = Path(__file__).with_name("rogue.py")
 
@@ -62,14 +62,8 @@ def send(town: Town, key: Key, call: Call) -> Reverted | None:
 
 def audit(town: Town, *words: object) -> dict[str, Any]:
     """The auditor's answer, whatever the verdict."""
-    done = subprocess.run(
-        [*PLACET, "audit", *map(str, words), "--deployment", "deployment.json", "--trust", "trust.json", "--json"],
-        cwd=town.made.folder,
-        env=town.made._env(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    files = ("--deployment", "deployment.json", "--trust", "trust.json")
+    done = run(["audit", *words, *files, "--json"], town.made.folder, town.made._env(), seconds=120)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

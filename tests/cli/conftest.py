@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+import warm
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as a_free_port
 
@@ -40,16 +40,7 @@ class Answer:
 
 def call(*words: object, cwd: Path | None = None, stdin: str = "", **env: str) -> Answer:
     """Run the program as a user would."""
-    done = subprocess.run(
-        [*PLACET, *map(str, words)],
-        cwd=cwd,
-        env=environment(**env),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    done = warm.run(words, cwd, environment(**env), stdin, seconds=180)
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
@@ -164,8 +155,5 @@ def _make(town: Town) -> None:
     town.run("owner", "init", "wallet", "--deployment", "deployment.json", "--trust", "trust.json")
 
 
-def _start(town: Town, *words: str) -> subprocess.Popen[bytes]:
-    with (town.folder / "log").open("ab") as log:
-        return subprocess.Popen(
-            [*PLACET, *words], cwd=town.folder, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+def _start(town: Town, *words: str) -> warm.Warm:
+    return warm.spawn(words, town.folder, environment(), town.folder / "log")

@@ -45,7 +45,10 @@ def networks(identities: dict[str, Identity]) -> Callable[..., list[Network]]:
 
     def make(count: int, context: bytes = b"job/0/step") -> list[Network]:
         names = list(identities)[:count]
-        members = tuple(Member(name, HOST, free_port(HOST), identities[name].certificate) for name in names)
+        ports: set[int] = set()
+        while len(ports) < count:
+            ports.add(free_port(HOST))
+        members = tuple(Member(n, HOST, p, identities[n].certificate) for n, p in zip(names, ports, strict=True))
         return [Network(members, rank, context, identities[name].key) for rank, name in enumerate(names)]
 
     return make
