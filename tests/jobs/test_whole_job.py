@@ -145,12 +145,12 @@ def test_the_result_is_exactly_the_plaintext(first: First) -> None:
 
 def test_who_has_not_consented_is_in_no_result(town: Town, first: First) -> None:
     assert first.done.totals is not None
-    for who in town.silent:
-        assert any(who in held for held in town.balances.values())
-    heard = {given.subject for given in town.given}
-    unheard = [who for who in town.silent if who not in heard]
-    assert unheard
-    assert all(first.done.totals[who] == 0 for who in (*unheard, "nobody-1", "nobody-2"))
+    heard = {(given.provider, given.subject) for given in town.given}
+    held = {(key, who) for key in PROVIDERS for who in town.balances[key] if who in first.done.totals}
+    assert held - heard
+    for key, who in held - heard:
+        assert first.done.totals[who] == town.expected([k for k in PROVIDERS if k != key])[who]
+    assert all(first.done.totals[who] == 0 for who in ("nobody-1", "nobody-2"))
 
 
 def test_every_provider_is_paid_its_reward_and_the_consumer_pays_them_all(town: Town, first: First) -> None:
@@ -444,7 +444,15 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "itself as a provider": (
         422,
         "plan",
-        lambda r: r["providers"][0].update(address=r["self"], offer=r["own"]["offer"]),
+        lambda r: (
+            r["providers"][0].update(address=r["self"], offer=r["own"]["offer"]),
+            r["parameters"].update(value="customer"),  # its own offer holds no balance
+        ),
+    ),
+    "a column that the offers do not hold": (
+        422,
+        "consent.columns",
+        lambda r: r["parameters"].update(value="branch"),
     ),
     "no provider": (422, "input", lambda r: r.update(providers=[])),
     "a negative reward": (422, "input", changed(0, reward="-1")),
