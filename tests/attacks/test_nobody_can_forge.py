@@ -541,6 +541,7 @@ def test_no_administrator_no_proxy_no_upgrade(stage: Stage) -> None:
         "JobLedger": deployment.job_ledger,
         "RewardEscrow": deployment.reward_escrow,
         "P256Verifier": deployment.p256_verifier,
+        "EnclaveRegistry": deployment.enclave_registry,
     }
     delegatecall, callcode, selfdestruct, staticcall = 0xF4, 0xF2, 0xFF, 0xFA
     used: dict[str, set[int]] = {}
@@ -563,4 +564,5 @@ def test_no_administrator_no_proxy_no_upgrade(stage: Stage) -> None:
         },
         "RewardEscrow": {"fund", "settle", "claim", "claimFor"},
         "P256Verifier": set(),
+        "EnclaveRegistry": {"accept", "retire"},
     }

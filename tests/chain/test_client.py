@@ -8,14 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from placet.chain import events
-from placet.chain.client import Chain, JobStatus
+from placet.chain.calls import Call
+from placet.chain.client import Acceptance, Chain, EnclaveClass, JobStatus
 from placet.chain.local import free_port
 from placet.core.consent import Reason, Status
-from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, SignatureError
+from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted, SignatureError
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Contract, Deployment
 
-CONTRACTS = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier")
+LINKED = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier")
+"""They name each other."""
+CONTRACTS = (*LINKED, "enclave_registry")
 
 
 def other_code(name: str) -> Callable[[Deployment], Deployment]:
@@ -49,7 +52,7 @@ def test_contracts_of_two_deployments_are_not_mixed(world) -> None:
     from placet.chain.deploy import deploy
 
     other = deploy(world.local.url, world.key, 0)
-    for name in CONTRACTS:
+    for name in LINKED:
         with pytest.raises(DeploymentError, match="not the deployment file's"):
             Chain(world.local.url, world.deployment.model_copy(update={name: getattr(other, name)})).check()
 
@@ -116,6 +119,44 @@ def test_reads_of_a_consent_and_as_of_a_block(world) -> None:
         ({"operations": 4}, Reason.WRONG_OPERATION),
     ):
         assert world.chain.check_consent(consent.id, offer.id, **(use | change)) == reason
+
+
+def refused(world, call: Call) -> str:
+    sender = world.sender()
+    intent = secrets.token_hex(8)
+    sender.submit(intent, call, world.key.address)
+    for _ in range(100):
+        if isinstance(outcome := sender.outcome(intent), Reverted):
+            return outcome.name
+        sender.step()
+    raise AssertionError(f"{call.what} was not refused")
+
+
+def test_a_measurement_is_accepted_once_and_retired_for_ever(world) -> None:
+    code, other = secrets.token_bytes(32), secrets.token_bytes(32)
+    mine = world.key.address
+    assert world.chain.acceptance(mine, code) == Acceptance(EnclaveClass.NONE, 0, 0)
+    world.send(world.calls.accept(code, EnclaveClass.SIMULATED))
+    since = world.chain.acceptance(mine, code).since
+    assert world.chain.acceptance(mine, code).holds(EnclaveClass.SIMULATED, since)
+    assert not world.chain.acceptance(mine, code).holds(EnclaveClass.HARDWARE, since)
+    assert not world.chain.acceptance(mine, code).holds(EnclaveClass.SIMULATED, since - 1)
+    assert refused(world, world.calls.accept(code, EnclaveClass.HARDWARE)) == "MeasurementKnown"
+    assert refused(world, world.calls.retire(other)) == "MeasurementNotAccepted"
+    world.send(world.calls.retire(code))
+    ended = world.chain.acceptance(mine, code)
+    assert ended.holds(EnclaveClass.SIMULATED, ended.until - 1) and not ended.holds(EnclaveClass.SIMULATED, ended.until)
+    told = world.chain.events([events.MeasurementAccepted, events.MeasurementRetired], since, measurement=code)
+    assert [(type(e), e.provider) for e in told] == [
+        (events.MeasurementAccepted, mine),
+        (events.MeasurementRetired, mine),
+    ]
+    assert told[0].class_ == EnclaveClass.SIMULATED
+
+
+def test_no_class_holds_where_nothing_was_accepted() -> None:
+    nothing = Acceptance(EnclaveClass.NONE, 0, 0)
+    assert not any(nothing.holds(kind, block) for kind in EnclaveClass for block in (0, 1))
 
 
 def test_events_by_class_range_and_indexed_field(world) -> None:

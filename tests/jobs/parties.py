@@ -212,6 +212,7 @@ class World:
             job_ledger=_contract(),
             reward_escrow=_contract(),
             p256_verifier=_contract(),
+            enclave_registry=_contract(),
         )
         self.trust = TrustList(
             institutions=tuple(

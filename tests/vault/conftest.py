@@ -141,6 +141,7 @@ class World:
             job_ledger=contract(),
             reward_escrow=contract(),
             p256_verifier=contract(),
+            enclave_registry=contract(),
         )
         self.chain: Any = SimulatedChain()
         self.master = secrets.token_bytes(32)

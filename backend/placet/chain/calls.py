@@ -45,6 +45,9 @@ class Calls:
     def _job(self, name: str, *values: Any) -> Call:
         return _call("JobLedger", self._deployment.job_ledger.address, name, *values)
 
+    def _enclave(self, name: str, *values: Any) -> Call:
+        return _call("EnclaveRegistry", self._deployment.enclave_registry.address, name, *values)
+
     def register(self, dataset: bytes, schema: bytes, commitment: bytes, budget: int = 0) -> Call:
         """Sender becomes the dataset's provider; `budget` in micro-epsilon."""
         return self._dataset("register", dataset, schema, commitment, budget)
@@ -153,6 +156,14 @@ class Calls:
     def approve(self, token: bytes, spender: bytes, amount: int) -> Call:
         """ERC-20: let `spender` take `amount` from the sender."""
         return _call("SettlementToken", token, "approve", spender, amount)
+
+    def accept(self, measurement: bytes, as_class: int) -> Call:
+        """Sender accepts an enclave's measurement id as of an `EnclaveClass`, once."""
+        return self._enclave("accept", measurement, as_class)
+
+    def retire(self, measurement: bytes) -> Call:
+        """Sender retires a measurement that it accepts, for ever."""
+        return self._enclave("retire", measurement)
 
 
 def _call(contract: str, to: bytes, name: str, *values: Any) -> Call:

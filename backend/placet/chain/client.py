@@ -108,6 +108,28 @@ class Escrow:
     left: int
 
 
+class EnclaveClass(IntEnum):
+    """As what a provider accepts a measurement. Simulated is never equal to hardware."""
+
+    NONE = 0
+    SIMULATED = 1
+    HARDWARE = 2
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """From block `since` on a measurement is accepted; from `until` on it is retired, 0 while it is not."""
+
+    enclave_class: EnclaveClass
+    since: int
+    until: int
+
+    def holds(self, enclave_class: EnclaveClass, block: int) -> bool:
+        """Was it accepted at this block, as of this class and no other?"""
+        ended = self.until != 0 and block >= self.until
+        return enclave_class == self.enclave_class != EnclaveClass.NONE and self.since <= block and not ended
+
+
 class Chain:
     """A deployment at one endpoint."""
 
@@ -128,6 +150,7 @@ class Chain:
             "JobLedger": named.job_ledger,
             "RewardEscrow": named.reward_escrow,
             "P256Verifier": named.p256_verifier,
+            "EnclaveRegistry": named.enclave_registry,
         }
         for name, contract in contracts.items():
             found = code_hash(self.rpc, contract.address)
@@ -235,6 +258,12 @@ class Chain:
         """The hash of the release key that a party still owes, or None."""
         found: bytes = self._jobs("keyDue", job, party, block=block)[0]
         return None if found == ZERO32 else found
+
+    def acceptance(self, provider: bytes, measurement: bytes, *, block: int | None = None) -> Acceptance:
+        """A provider's word on an enclave's measurement id; class NONE if it never accepted it."""
+        address = self.deployment.enclave_registry.address
+        kind, *rest = self._read("EnclaveRegistry", address, "acceptances", provider, measurement, block=block)[0]
+        return Acceptance(EnclaveClass(kind), *rest)
 
     def owed(self, token: bytes, payee: bytes, *, block: int | None = None) -> int:
         """What `payee` may claim, in the token's units."""

@@ -25,12 +25,13 @@ TOKENS = 10**12
 def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     """Deploy everything from `key`'s account and check it. ChainError if the endpoint or a transaction fails."""
     deployer = _Deployer(url, key)
-    verifier, datasets, consents, escrow, ledger = (deployer.address(i) for i in range(5))
+    verifier, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(6))
     first = deployer.create("P256Verifier")
     deployer.create("DatasetRegistry")
     deployer.create("ConsentRegistry", datasets, ledger, [verifier])
     deployer.create("RewardEscrow", ledger)
     deployer.create("JobLedger", consents, escrow, [verifier])
+    deployer.create("EnclaveRegistry")
     rpc = deployer.rpc
     genesis = rpc.call("eth_getBlockByNumber", "0x0", False)
     deployment = Deployment(
@@ -43,6 +44,7 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
         job_ledger=_contract(rpc, ledger),
         reward_escrow=_contract(rpc, escrow),
         p256_verifier=_contract(rpc, verifier),
+        enclave_registry=_contract(rpc, enclaves),
     )
     Chain(url, deployment).check()
     return deployment

@@ -1,11 +1,13 @@
 """What the contracts tell: one frozen value per event, decoded from a log.
 
-Fields carry the ABI's names in snake case (`from` is `from_`); arrays are tuples, addresses and hashes bytes.
+Fields carry the ABI's names in snake case (`from` is `from_`, `class` is `class_`); arrays are tuples, addresses and
+hashes are bytes.
 """
 
 from __future__ import annotations
 
 import functools
+import keyword
 import re
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -217,6 +219,21 @@ class Claimed(Event):
     amount: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeasurementAccepted(Event):
+    """`class_`: an `EnclaveClass` of placet.chain.client, as a number."""
+
+    provider: bytes
+    measurement: bytes
+    class_: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurementRetired(Event):
+    provider: bytes
+    measurement: bytes
+
+
 E = TypeVar("E", bound=Event)
 
 LOG_FIELDS = (
@@ -255,6 +272,7 @@ CONTRACTS: dict[str, tuple[type[Event], ...]] = {
         JobAborted,
     ),
     "RewardEscrow": (Funded, Credited, Refunded, Claimed),
+    "EnclaveRegistry": (MeasurementAccepted, MeasurementRetired),
 }
 """Which contract emits which events."""
 
@@ -266,6 +284,7 @@ def addresses(deployment: Deployment) -> dict[bytes, str]:
         deployment.consent_registry.address: "ConsentRegistry",
         deployment.job_ledger.address: "JobLedger",
         deployment.reward_escrow.address: "RewardEscrow",
+        deployment.enclave_registry.address: "EnclaveRegistry",
     }
 
 
@@ -285,7 +304,7 @@ def _by_topic(contract: str) -> dict[bytes, tuple[type[Event], abi.EventType]]:
 def field_name(parameter: str) -> str:
     """An ABI parameter's name as a field's."""
     snake = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda m: "_" + m[1].lower(), parameter)
-    return "from_" if snake == "from" else snake
+    return snake + "_" if keyword.iskeyword(snake) else snake
 
 
 def offer_of(terms: tuple[Any, ...]) -> Offer:

@@ -35,6 +35,7 @@ class Deployment(Value):
     job_ledger: Contract
     reward_escrow: Contract
     p256_verifier: Contract
+    enclave_registry: Contract
 
     @cached_property
     def consents(self) -> Domain:

@@ -16,7 +16,9 @@ interface Vm {
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function getNonce(address account) external view returns (uint64);
     function prank(address sender) external;
+    function startPrank(address sender) external;
     function warp(uint256 time) external;
+    function roll(uint256 height) external;
     function chainId(uint256 id) external;
     function deployCode(string calldata artifact) external returns (address);
     function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
