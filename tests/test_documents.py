@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -53,6 +54,7 @@ RUN = [
     "placet grant",
     "placet owner init",
     "placet revoke",
+    "placet enclave accept",
     "placet erase",
     "cp -a backup/bank",
     "placet jobs start",
@@ -212,6 +214,8 @@ def before(start: str, story: Story) -> dict[str, str]:
             "--uses 3": "--uses 3 --subject C0001 --code-file code --yes)",
             "0x…consent": "$consent",
         }
+    if start == "placet enclave accept":
+        names["0x…measurement"] = "0x" + secrets.token_hex(32)
     if start == "placet revoke":
         [words] = [line for line in block("placet owner init").splitlines() if line.startswith("placet owner grant")]
         words = story.filled(words + " --subject C0001 --code-file code --yes")

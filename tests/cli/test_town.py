@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,18 @@ def test_no_process_logs_a_secret_or_a_person(town: Town) -> None:
     code = (town.folder / "code").read_text().strip()
     for secret in (PASSPHRASE, code, (town.folder / "bank" / "credential").read_text().strip()):
         assert secret not in log
+
+
+def test_a_measurement_is_accepted_and_retired_for_ever(town: Town) -> None:
+    code, config = "0x" + secrets.token_hex(32), ("--config", "bank/node.toml")
+    assert "never accepted" in town.run("enclave", "show", code, *config).err
+    assert "never accepted" in town.fails("enclave", "retire", code, *config).err
+    for _ in range(2):
+        town.run("enclave", "accept", code, "--class", "simulated", *config)
+    assert "MeasurementKnown" in town.fails("enclave", "accept", code, "--class", "hardware", *config).err
+    assert town.run("enclave", "show", code, *config, "--json").json["class"] == "simulated"
+    for _ in range(2):
+        town.run("enclave", "retire", code, *config)
+    told = town.run("enclave", "show", code, *config, "--json").json
+    assert told["since"] < told["until"]
+    assert "MeasurementKnown" in town.fails("enclave", "accept", code, "--class", "simulated", *config).err

@@ -11,6 +11,7 @@ from placet.cli import (
     batches,
     chain,
     doctor,
+    enclave,
     erasure,
     identity,
     jobs,
@@ -64,6 +65,7 @@ app.add_typer(batches.commands, name="batch")
 app.command("grant")(offers.grant)
 app.command("revoke")(offers.revoke)
 app.command("erase")(erasure.erase)
+app.add_typer(enclave.commands, name="enclave")
 app.command("recipes")(recipes.recipes)
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(owner.commands, name="owner")
