@@ -5,13 +5,10 @@ Nobody opens it before the key is on chain, and nobody but its receiver opens it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from placet.core.errors import InputError
 
@@ -39,18 +36,6 @@ def unmask(masked: bytes, *, key: bytes, secret: bytes, job: bytes, attempt: int
         return SUITE.decrypt(inner, x25519.X25519PrivateKey.from_private_bytes(secret), info=info)
     except (InvalidTag, ValueError):
         raise InputError("the masked output does not open", found=f"the output of party {party}") from None
-
-
-def joint_key(keys: Sequence[bytes], *, job: bytes, attempt: int, party: int) -> bytes:
-    """The key of an output that all of `keys` (32 bytes each, in the plan's order) hold back together: HKDF-SHA-256.
-
-    Without any one of them nothing is known of it. It is another one for each output, so that a release key that
-    masks several is never used twice under `mask`'s fixed nonce.
-    """
-    if not keys or any(len(key) != 32 for key in keys):
-        raise InputError("a release key has 32 bytes", found=f"{[len(key) for key in keys][:16]}")
-    info = b"placet.joint/1" + _info(job, attempt, party)
-    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(b"".join(keys))
 
 
 def public_key(secret: bytes) -> bytes:

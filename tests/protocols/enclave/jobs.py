@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from placet.core.hashing import keccak
-from placet.core.masking import joint_key, unmask
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, encrypt
 from placet.protocols.enclave.sealed.keys import Secrets
 from placet.protocols.enclave.sealed.release import Question, Standing
+from placet.protocols.enclave.sealed.results import open_result
 from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, TaskInput
 
 CHAIN = 31337
@@ -67,12 +66,11 @@ class Job:
     def of_role(self, role: Role) -> Side:
         return self.sides[ROLES.index(role)]
 
-    def open(self, masked: bytes, party: int) -> bytes:
+    def open(self, masked: bytes, party: int, enclave: bytes) -> bytes:
         """What a party reads once all release keys are public."""
-        place: dict[str, Any] = {"job": self.task.job, "attempt": self.task.attempt, "party": party}
         keys = [one.secrets.release for one in self.sides]
         secret = self.sides[party].key.private_bytes_raw()
-        return unmask(masked, key=joint_key(keys, **place), secret=secret, **place)
+        return open_result(masked, keys, enclave=enclave, secret=secret, task=self.task, party=party)
 
 
 def holds(question: Question) -> Standing:

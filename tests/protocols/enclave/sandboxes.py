@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import psutil
 import pytest
 
 from placet.protocols.enclave.platform import image
@@ -52,3 +53,9 @@ def platform(folder: Path, program: str = image.PROGRAM) -> Iterator[SimulatedPl
         yield made
     finally:
         asyncio.run(made.close())
+
+
+def started(name: str) -> list[psutil.Process]:
+    """What this test run started under that name, and all below it; other tests' processes may be there too."""
+    found = [one for one in psutil.Process().children(recursive=True) if one.name() == name]
+    return list(dict.fromkeys(child for one in found for child in (one, *one.children(recursive=True))))

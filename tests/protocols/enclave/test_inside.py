@@ -9,6 +9,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,16 +80,34 @@ def spoken(job: Job, **changes: Any) -> Callable[[bytes], Frames]:
     return say
 
 
-def result(job: Job, **changes: Any) -> list[bytes]:
-    """The masked results, one for each recipient; what the host raises for a code."""
-    parts, masked = [], b""
-    for kind, body in talk(spoken(job, **changes)):
+@dataclasses.dataclass
+class Given:
+    """The masked results, one for each recipient, and the key of the enclave that they are from."""
+
+    job: Job
+    enclave: bytes = b""
+    masked: list[bytes] = dataclasses.field(default_factory=list)
+
+    def opened(self, party: int, masked: bytes | None = None) -> bytes:
+        return self.job.open(self.masked[party] if masked is None else masked, party, self.enclave)
+
+
+def result(job: Job, **changes: Any) -> Given:
+    """What the host raises for a code, where there is one."""
+    given, masked = Given(job), b""
+
+    def say(enclave: bytes) -> Frames:
+        given.enclave = enclave
+        return spoken(job, **changes)(enclave)
+
+    for kind, body in talk(say):
         if kind is Kind.FAILED:
             raise codes.error(body.decode())
         masked += body
         if kind is Kind.END:
-            parts, masked = [*parts, masked], b""
-    return parts
+            given.masked.append(masked)
+            masked = b""
+    return given
 
 
 def refusal(job: Job, **changes: Any) -> str:
@@ -101,25 +120,27 @@ JOB = Job.of(BEFORE, AFTER)
 
 
 def test_each_party_gets_the_same_comparison_sealed() -> None:
-    first, second = result(JOB)
+    given = result(JOB)
+    first, second = given.masked
     expected = compare(BEFORE, "old.txt", AFTER, "new.txt").model_dump_json().encode()
-    assert JOB.open(first, 0) == JOB.open(second, 1) == expected
+    assert given.opened(0) == given.opened(1) == expected
     assert json.loads(expected)["summary"]["edited"] == 1
     assert first[:64] != second[:64]
     for party, masked in ((0, second), (1, first)):
         with pytest.raises(InputError):
-            JOB.open(masked, party)
+            given.opened(party, masked)
 
 
 def test_a_result_with_one_byte_changed_or_one_release_key_missing_does_not_open() -> None:
-    [masked, _] = result(JOB)
+    given = result(JOB)
+    masked = given.masked[0]
     for place in (0, len(masked) // 2, len(masked) - 1):
         with pytest.raises(InputError):
-            JOB.open(masked[:place] + bytes([masked[place] ^ 1]) + masked[place + 1 :], 0)
+            given.opened(0, masked[:place] + bytes([masked[place] ^ 1]) + masked[place + 1 :])
     other = JOB.sides[1]
     withheld = dataclasses.replace(other, secrets=dataclasses.replace(other.secrets, release=bytes(32)))
     with pytest.raises(InputError):
-        Job(JOB.task, (JOB.sides[0], withheld)).open(masked, 0)
+        Job(JOB.task, (JOB.sides[0], withheld)).open(masked, 0, given.enclave)
 
 
 ITEMS = [
@@ -133,7 +154,7 @@ def test_every_format(form: str) -> None:
     make = {"docx": docx, "pdf": pdf, "utf-16": lambda *_: BEFORE.decode().encode("utf-16")}[form]
     name = "old.txt" if form == "utf-16" else f"old.{form}"
     job = Job.of(make(ITEMS, random.Random(1)), AFTER, (name, "new.txt"))
-    assert b"60 days" in job.open(result(job)[0], 0)
+    assert b"60 days" in result(job).opened(0)
 
 
 @pytest.mark.parametrize("name", sorted(hostile.DOCUMENTS))
@@ -258,6 +279,8 @@ def test_codes_are_a_closed_set() -> None:
     assert codes.error("the supplier shall").code == "enclave.failed"
     documented = {code for code in known if code.startswith("data.")}
     assert documented == {f"data.{one}" for one in hostile.CODES}
+    text = (Path(__file__).resolve().parents[3] / "docs" / "enclave.md").read_text()
+    assert all(f"`{code}`" in text for code in codes.SEALED | codes.OWN)
 
 
 def test_a_result_too_large_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,8 +94,8 @@ async def code(work: Awaitable[object]) -> str:
 
 
 def alive() -> list[psutil.Process]:
-    """All that this test run has started and that is no swtpm."""
-    return [one for one in psutil.Process().children(recursive=True) if one.name() != "swtpm"]
+    """All sandboxes and what runs in them."""
+    return sandboxes.started("bwrap")
 
 
 async def test_two_parties_compare_what_nobody_else_sees(platform: SimulatedPlatform) -> None:
@@ -106,13 +106,13 @@ async def test_two_parties_compare_what_nobody_else_sees(platform: SimulatedPlat
     assert [one.party for one in results] == [0, 1]
     expected = compare(BEFORE, "old.txt", AFTER, "new.txt").model_dump_json().encode()
     for one in results:
-        assert job.open(one.masked, one.party) == expected
+        assert job.open(one.masked, one.party, one.enclave) == expected
         assert one.commitment == sha256(one.masked)
         for place in (0, len(one.masked) // 2, len(one.masked) - 1):
             changed = one.masked[:place] + bytes([one.masked[place] ^ 1]) + one.masked[place + 1 :]
             assert sha256(changed) != one.commitment
             with pytest.raises(InputError):
-                job.open(changed, one.party)
+                job.open(changed, one.party, one.enclave)
     assert not alive()
 
 
@@ -123,7 +123,7 @@ async def test_real_versions_of_a_real_contract(platform: SimulatedPlatform) -> 
     job = Job.of(first, second, ("csa-1.1.md", "csa-2.0.md"))
     [mine, _] = await computed(platform, job)
     expected = compare(first, "csa-1.1.md", second, "csa-2.0.md")
-    assert job.open(mine.masked, 0) == expected.model_dump_json().encode()
+    assert job.open(mine.masked, 0, mine.enclave) == expected.model_dump_json().encode()
 
 
 async def test_each_evidence_is_simulated_and_for_one_enclave(platform: SimulatedPlatform) -> None:
@@ -271,7 +271,7 @@ async def test_the_nodes_folder_holds_no_word_of_it(
     _nothing_of(folder.parent)
     said = capfd.readouterr()
     assert "Falcon" not in caplog.text + said.out + said.err
-    assert PHRASE in job.open(results[0].masked, 0)
+    assert PHRASE in job.open(results[0].masked, 0, results[0].enclave)
 
 
 async def test_a_caller_that_goes_away_ends_it(platform: SimulatedPlatform) -> None:

@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from placet.core.errors import ChainError, InputError, PlacetError
 from placet.core.hashing import document_bytes
-from placet.core.masking import SUITE, joint_key, mask
+from placet.core.masking import SUITE, unmask
 from placet.core.plan import key_hash
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence
 from placet.protocols.enclave.evidence.policy import Policy, TpmRule
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets, seal, unseal
 from placet.protocols.enclave.sealed.release import Question, Standing, release
+from placet.protocols.enclave.sealed.results import open_result, seal_result
 from placet.protocols.enclave.sealed.task import ROLES, Task, read_task
 
 from .jobs import Job, holds
@@ -245,19 +246,45 @@ def test_hpke_is_the_standards() -> None:
 
 
 def test_a_result_is_held_back_by_all_keys_together() -> None:
-    place: dict[str, Any] = {"job": JOB.task.job, "attempt": 1, "party": 0}
     keys = [one.secrets.release for one in JOB.sides]
-    consumer = SIDE.key.public_key().public_bytes_raw()
-    masked = mask(b"result", key=joint_key(keys, **place), consumer=consumer, **place)
-    assert JOB.open(masked, 0) == b"result"
-    info = b"placet.joint/1placet.output/1" + JOB.task.job + bytes([0, 0, 0, 1]) + bytes(4)
+    secret = SIDE.key.private_bytes_raw()
+    recipient = JOB.task.recipients[0]
+    masked = seal_result(b"result", keys, enclave=PUBLIC, task=JOB.task, recipient=recipient)
+    assert JOB.open(masked, 0, PUBLIC) == b"result"
+    # As documented, by hand.
+    info = b"placet.joint/1" + JOB.task.job + bytes([0, 0, 0, 1]) + bytes(4) + PUBLIC
     derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(b"".join(keys))
-    assert joint_key(keys, **place) == derived
-    others = [joint_key(some, **place) for some in (keys[:1], keys[1:], keys[::-1], [*keys, bytes(32)])]
-    others += [joint_key(keys, **(place | {"party": 1})), joint_key(keys, **(place | {"attempt": 2}))]
-    assert len({joint_key(keys, **place), *others}) == len(others) + 1
-    for bad in ([], [keys[0], keys[1][:-1]]):
+    assert unmask(masked, key=derived, secret=secret, job=JOB.task.job, attempt=1, party=0) == b"result"
+
+    def opened(**changes: Any) -> bytes:
+        given: dict[str, Any] = {"enclave": PUBLIC, "secret": secret, "task": JOB.task, "party": 0} | changes
+        return open_result(given.pop("masked", masked), given.pop("keys", keys), **given)
+
+    assert opened() == b"result"
+    for changes in (
+        {"keys": keys[:1]},
+        {"keys": keys[::-1]},
+        {"keys": [*keys, keys[0]]},
+        {"keys": [keys[0], bytes(32)]},
+        {"enclave": bytes(32)},
+        {"secret": JOB.sides[1].key.private_bytes_raw()},
+        {"task": JOB.task.model_copy(update={"attempt": 2})},
+        {"party": 1},
+        {"masked": masked[:-1] + bytes([masked[-1] ^ 1])},
+        {"masked": b""},
+    ):
         with pytest.raises(InputError):
-            joint_key(bad, **place)
-    with pytest.raises(InputError):
-        JOB.open(masked[:-1] + bytes([masked[-1] ^ 1]), 0)
+            opened(**changes)
+
+
+def test_two_enclaves_of_one_task_never_mask_under_one_key() -> None:
+    """GCM with a fixed nonce must not see a key twice."""
+    keys, recipient = [one.secrets.release for one in JOB.sides], JOB.task.recipients[0]
+    other = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
+    [first, second] = [
+        seal_result(b"result", keys, enclave=one, task=JOB.task, recipient=recipient) for one in (PUBLIC, other)
+    ]
+    for masked, wrong in ((first, other), (second, PUBLIC)):
+        with pytest.raises(InputError):
+            JOB.open(masked, 0, wrong)
+    assert JOB.open(first, 0, PUBLIC) == JOB.open(second, 0, other) == b"result"

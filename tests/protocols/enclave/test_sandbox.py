@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from placet.core.errors import ConfigError, ProtocolError
@@ -137,7 +136,7 @@ def test_a_comparison_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     with sandboxes.platform(tmp_path / "tpm", "stuck") as platform, pytest.raises(ProtocolError) as caught:
         asyncio.run(_computed(platform, 1))
     assert caught.value.code == "enclave.timeout"
-    assert not _sandboxes()
+    assert not sandboxes.started("bwrap")
 
 
 async def _computed(platform: SimulatedPlatform, seconds: float) -> None:
@@ -146,10 +145,6 @@ async def _computed(platform: SimulatedPlatform, seconds: float) -> None:
     keys = {one.role: seal(one.secrets, enclave.key, job.task, one.role) for one in job.sides}
     documents = {one.role: io.BytesIO(one.encrypted) for one in job.sides}
     await enclave.compute(job.task, keys, documents, seconds=seconds)
-
-
-def _sandboxes() -> list[psutil.Process]:
-    return [one for one in psutil.Process().children(recursive=True) if one.name() in ("bwrap", "python")]
 
 
 def opened(folder: Path) -> str:

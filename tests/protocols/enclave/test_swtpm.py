@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
@@ -18,6 +17,8 @@ from placet.core.hashing import sha256
 from placet.protocols.enclave.evidence import tpm
 from placet.protocols.enclave.evidence.model import TpmStatement
 from placet.protocols.enclave.platform.swtpm import KEY_FILE, Swtpm
+
+from .sandboxes import started
 
 MEASUREMENT = bytes(range(32))
 
@@ -95,7 +96,7 @@ def test_a_tpm_that_was_replaced_is_refused(folder: Path) -> None:
     with pytest.raises(StateError) as caught:
         Swtpm(folder)
     assert caught.value.code == "enclave.tpm"
-    assert not psutil.Process().children()
+    assert not started("swtpm")
 
 
 def test_two_do_not_share_a_folder(made: Swtpm, folder: Path) -> None:
@@ -107,13 +108,13 @@ def test_two_do_not_share_a_folder(made: Swtpm, folder: Path) -> None:
 def test_only_this_user_reads_its_state_and_nobody_can_speak_to_it(made: Swtpm, folder: Path) -> None:
     made.quote(MEASUREMENT, b"q" * 32)
     assert folder.stat().st_mode & 0o077 == 0
-    [process] = psutil.Process().children()
+    [process] = started("swtpm")
     assert process.net_connections("inet") == []
     assert all(one.raddr == one.laddr == "" for one in process.net_connections("unix"))
 
 
 def test_it_ends_with_us(made: Swtpm) -> None:
-    [process] = psutil.Process().children()
+    [process] = started("swtpm")
     made.close()
     assert not process.is_running()
     with pytest.raises(StateError):

@@ -14,7 +14,7 @@ from types import ModuleType
 
 LATE = ("resource",)
 """What is imported below, once extension modules can be found."""
-MEMORY = 2 << 30
+MEMORY = 1 << 30
 """Bytes of address space. The files of the sandbox itself lie in memory too and are not counted."""
 CPU_SECONDS = 600
 ROOT = frozenset({"lib", "usr"})
@@ -56,7 +56,7 @@ def limit() -> None:
     for what, most in (
         (resource.RLIMIT_AS, MEMORY),
         (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_CORE, 1),  # 0 would still let a core be piped to a handler of the host; 1 does not (core(5))
+        (resource.RLIMIT_CORE, 1),  # 0 lets a core be piped to a handler of the host; at 1 the kernel makes none
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 16),
         (resource.RLIMIT_NPROC, 0),

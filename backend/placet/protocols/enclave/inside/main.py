@@ -12,13 +12,13 @@ from typing import BinaryIO, Final
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from placet.core.errors import DataError, InputError, ProtocolError
-from placet.core.masking import joint_key, mask
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.comparison import compare
 from placet.protocols.enclave.comparison.limits import MAX_BYTES
 from placet.protocols.enclave.frames import MAX_RESULT, Kind, encode, pieces, read
 from placet.protocols.enclave.sealed.documents import decrypt, encrypted_size
 from placet.protocols.enclave.sealed.keys import Secrets, unseal
+from placet.protocols.enclave.sealed.results import seal_result
 from placet.protocols.enclave.sealed.task import ROLES, Role, Task, TaskInput, read_task, role_byte
 
 LATE: Final = ("pypdf",)
@@ -49,7 +49,8 @@ def _work(source: BinaryIO, secret: x25519.X25519PrivateKey) -> list[bytes]:
     if len(result) > MAX_RESULT:
         raise ProtocolError("the result is too large", code="enclave.large")
     keys = [one.release for one in secrets]
-    return [_masked(result, keys, task, one.party, one.key) for one in task.recipients]
+    enclave = secret.public_key().public_bytes_raw()
+    return [seal_result(result, keys, enclave=enclave, task=task, recipient=one) for one in task.recipients]
 
 
 def _task(source: BinaryIO) -> Task:
@@ -103,11 +104,6 @@ def _document(source: BinaryIO, task: Task, expected: TaskInput, mine: Secrets) 
 
 def _another() -> InputError:
     return InputError("another document than the task names", code="enclave.document")
-
-
-def _masked(result: bytes, keys: list[bytes], task: Task, party: int, receiver: bytes) -> bytes:
-    key = joint_key(keys, job=task.job, attempt=task.attempt, party=party)
-    return mask(result, key=key, consumer=receiver, job=task.job, attempt=task.attempt, party=party)
 
 
 def _say(sink: BinaryIO, kind: Kind, body: bytes = b"") -> None:

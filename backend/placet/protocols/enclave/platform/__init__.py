@@ -20,6 +20,8 @@ class SealedResult:
     """The result for one party, masked under all release keys and encrypted to that party."""
 
     party: int
+    enclave: bytes
+    """The key of the enclave that it is from, as its evidence names it: it takes part in the mask's key."""
     masked: bytes
 
     @property

@@ -138,7 +138,7 @@ class SimulatedEnclave:
             raise StateError("an enclave serves one job, once", code="enclave.ended")
         self._used = True
         try:
-            return await self._within(lambda: _converse(self._sandbox, task, keys, documents), seconds)
+            return await self._within(lambda: _converse(self._sandbox, self.key, task, keys, documents), seconds)
         finally:
             await self.end()
 
@@ -175,14 +175,14 @@ class SimulatedEnclave:
 
 
 def _converse(
-    sandbox: Sandbox, task: Task, keys: Mapping[Role, bytes], documents: Mapping[Role, BinaryIO]
+    sandbox: Sandbox, enclave: bytes, task: Task, keys: Mapping[Role, bytes], documents: Mapping[Role, BinaryIO]
 ) -> tuple[SealedResult, ...]:
     """The host's side of `frames`. An enclave that has failed stops to listen, but says why."""
     try:
         _send(sandbox.sink, task, keys, documents)
     except BrokenPipeError:
-        return _receive(sandbox.source, task)
-    return _receive(sandbox.source, task)
+        return _receive(sandbox.source, enclave, task)
+    return _receive(sandbox.source, enclave, task)
 
 
 def _send(sink: BinaryIO, task: Task, keys: Mapping[Role, bytes], documents: Mapping[Role, BinaryIO]) -> None:
@@ -196,7 +196,7 @@ def _send(sink: BinaryIO, task: Task, keys: Mapping[Role, bytes], documents: Map
     sink.flush()
 
 
-def _receive(source: BinaryIO, task: Task) -> tuple[SealedResult, ...]:
+def _receive(source: BinaryIO, enclave: bytes, task: Task) -> tuple[SealedResult, ...]:
     results = []
     for recipient in task.recipients:
         masked = bytearray()
@@ -209,7 +209,7 @@ def _receive(source: BinaryIO, task: Task) -> tuple[SealedResult, ...]:
             masked += body
             if len(masked) > frames.MAX_MASKED:
                 raise frames.broken("a result is too large")
-        results.append(SealedResult(party=recipient.party, masked=bytes(masked)))
+        results.append(SealedResult(party=recipient.party, enclave=enclave, masked=bytes(masked)))
     frames.read(source, Kind.DONE)
     return tuple(results)
 
