@@ -18,6 +18,7 @@ from placet.chain.events import Event, JobOpened
 from placet.cli import certificates
 from placet.core.consent import Offer, Scope, Status
 from placet.core.errors import NotFoundError, PeerError
+from placet.core.masking import public_key
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key, Verifiers
@@ -27,7 +28,7 @@ from placet.jobs import asset_view as asset_view
 from placet.jobs.agreement import Agreement
 from placet.jobs.certificates import tls_key
 from placet.jobs.desk import Desk, EngineRoom
-from placet.jobs.sealing import public_key, seed_commitment
+from placet.jobs.sealing import seed_commitment
 from placet.jobs.store import Record, Store
 from placet.vault.answers import LawfulSet
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from placet.core.errors import InputError, StateError
 from placet.core.hashing import sha256
-from placet.jobs.sealing import Drawer, mask, public_key, seed_commitment, stream, unmask
+from placet.core.masking import mask, public_key, unmask
+from placet.jobs.sealing import Drawer, seed_commitment, stream
 
 SECRET = bytes(range(32))
 KEY = bytes(range(32, 64))

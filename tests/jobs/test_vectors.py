@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from placet.core import masking
 from placet.core.consent import Scope
 from placet.core.eip712 import job_domain
 from placet.core.evidence import Evidence
@@ -66,10 +67,10 @@ def test_rows(case: dict[str, Any]) -> None:
 def test_masked_outputs_open(case: dict[str, Any]) -> None:
     secret, key, part = raw(case["consumer_secret"]), raw(case["release_key"]), raw(case["part"])
     place: dict[str, Any] = {"job": raw(case["job"]), "attempt": case["attempt"], "party": case["party"]}
-    assert shown(sealing.public_key(secret)) == case["consumer_key"]
+    assert shown(masking.public_key(secret)) == case["consumer_key"]
     assert shown(key_hash(key)) == case["release_key_hash"]
-    assert sealing.unmask(raw(case["masked"]), key=key, secret=secret, **place) == part
-    fresh = sealing.mask(part, key=key, consumer=raw(case["consumer_key"]), **place)
+    assert masking.unmask(raw(case["masked"]), key=key, secret=secret, **place) == part
+    fresh = masking.mask(part, key=key, consumer=raw(case["consumer_key"]), **place)
     inner = AESGCM(key).decrypt(bytes(12), fresh, raw(case["info"]))
     assert len(inner) == len(raw(case["encrypted"])) == 32 + len(part) + 16
 

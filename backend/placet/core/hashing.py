@@ -46,6 +46,11 @@ def document_hash(document: Value) -> bytes:
 
 def commit(salt: bytes, data: bytes) -> bytes:
     """Salted commitment to data of any size: SHA-256(salt ‖ SHA-256(data)); hiding for a 32-byte random salt."""
+    return commit_digest(salt, sha256(data))
+
+
+def commit_digest(salt: bytes, digest: bytes) -> bytes:
+    """The same of data whose SHA-256 is at hand, as of a stream."""
     if len(salt) != 32:
         raise InputError("a commitment takes a salt of 32 bytes", found=f"{len(salt)} bytes")
-    return sha256(b"placet.commit/1", salt, sha256(data))
+    return sha256(b"placet.commit/1", salt, digest)

@@ -17,6 +17,7 @@ from placet.chain.events import JobAmended
 from placet.core.consent import Scope, Status
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
+from placet.core.masking import public_key
 from placet.core.plan import Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.results import finer, gives
@@ -38,7 +39,7 @@ from placet.jobs.asking import (
 from placet.jobs.certificates import institution_of, tls_key
 from placet.jobs.desk import Desk
 from placet.jobs.recipe import recipe
-from placet.jobs.sealing import Drawer, public_key, seed_commitment
+from placet.jobs.sealing import Drawer, seed_commitment
 from placet.jobs.store import Attempt, Phase, Record, Store
 from placet.jobs.work import masked_outputs
 from placet.protocols.spu import extra

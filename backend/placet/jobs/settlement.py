@@ -9,12 +9,12 @@ import logging
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
+from placet.core.masking import unmask
 from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import Agreement, release_time
 from placet.jobs.coordinator import Say
 from placet.jobs.intents import Intents
 from placet.jobs.recipe import recipe
-from placet.jobs.sealing import unmask
 from placet.jobs.store import Record
 from placet.jobs.trail import record_steps
 from placet.jobs.work import masked_outputs

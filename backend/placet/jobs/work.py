@@ -17,11 +17,12 @@ from pydantic import JsonValue
 from placet.chain.client import JobStatus
 from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.hashing import canonical, commit, sha256
+from placet.core.masking import mask
 from placet.core.plan import Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
 from placet.jobs.desk import Desk
 from placet.jobs.link import MAX_PAYLOAD, Link
-from placet.jobs.sealing import Drawer, mask, stream
+from placet.jobs.sealing import Drawer, stream
 from placet.jobs.store import Record, Store
 from placet.protocols.order import Entropy
 from placet.vault.answers import Rows

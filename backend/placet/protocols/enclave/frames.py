@@ -1,0 +1,94 @@
+"""Messages between an enclave and its host, over a pair of pipes: kind(1) ‖ length(4, big-endian) ‖ body.
+
+In this order; whatever else comes ends the enclave.
+
+    enclave → host   READY     its X25519 public key (32 bytes)
+    host → enclave   TASK      the task document
+                     KEY       role(1) ‖ sealed keys           for `before`, then for `after`
+                     DOCUMENT  a piece of the encrypted document `before`, as often as needed; END (empty)
+                     DOCUMENT, END                             the same for `after`
+    enclave → host   RESULT    a piece of the masked result for the first recipient, as often as needed; END (empty)
+                     …                                         the same for every other recipient
+                     DONE      empty
+               or    FAILED    a code (ASCII)
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import BinaryIO, Final
+
+from placet.core.errors import ProtocolError
+from placet.protocols.enclave.sealed.keys import MAX_SEALED
+from placet.protocols.enclave.sealed.task import MAX_TASK
+
+HEADER: Final = 5
+MAX_RESULT: Final = 128 << 20
+"""Bytes of a result in the clear."""
+MAX_MASKED: Final = MAX_RESULT + 64
+PIECE: Final = 1 << 18
+"""Bytes of a piece at the most."""
+
+
+class Gone(ProtocolError):  # noqa: N818 - what happened, not what was wrong
+    """The pipe has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("the other side went away", code="enclave.protocol")
+
+
+class Kind(IntEnum):
+    READY = 1
+    TASK = 2
+    KEY = 3
+    DOCUMENT = 4
+    END = 5
+    RESULT = 6
+    DONE = 7
+    FAILED = 8
+
+
+LIMITS: Final = {
+    Kind.READY: 32,
+    Kind.TASK: MAX_TASK,
+    Kind.KEY: 1 + MAX_SEALED,
+    Kind.DOCUMENT: PIECE,
+    Kind.END: 0,
+    Kind.RESULT: PIECE,
+    Kind.DONE: 0,
+    Kind.FAILED: 40,
+}
+
+
+def encode(kind: Kind, body: bytes = b"") -> bytes:
+    if len(body) > LIMITS[kind]:
+        raise broken("a message is too long")
+    return bytes([kind]) + len(body).to_bytes(4, "big") + body
+
+
+def header(data: bytes, *expected: Kind) -> tuple[Kind, int]:
+    """Kind and length of a message that may come now; ProtocolError for any other, before its body is read."""
+    if len(data) != HEADER:
+        raise Gone()
+    if data[0] not in expected:
+        raise broken("another message than the one that is due")
+    kind, length = Kind(data[0]), int.from_bytes(data[1:], "big")
+    if length > LIMITS[kind]:
+        raise broken("a message is too long")
+    return kind, length
+
+
+def read(source: BinaryIO, *expected: Kind) -> tuple[Kind, bytes]:
+    kind, length = header(source.read(HEADER), *expected)
+    body = source.read(length)
+    if len(body) != length:
+        raise Gone()
+    return kind, body
+
+
+def pieces(data: bytes) -> list[bytes]:
+    return [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
+
+
+def broken(message: str) -> ProtocolError:
+    return ProtocolError(message, code="enclave.protocol")

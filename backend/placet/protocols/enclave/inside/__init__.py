@@ -1,0 +1,1 @@
+"""What runs inside the simulated platform's sandbox, and nothing else does."""

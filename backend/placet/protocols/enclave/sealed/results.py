@@ -1,0 +1,45 @@
+"""A result as it leaves the enclave: for each recipient encrypted and masked as every output is (`core.masking`), under
+a key that all release keys make together.
+
+    joint key = HKDF-SHA-256(ikm = release key of `before`(32) ‖ of `after`(32), no salt,
+                             info = "placet.joint/1" ‖ job(32) ‖ attempt(4) ‖ party(4) ‖ enclave's key(32), 32 bytes)
+
+Without any one of the release keys nothing is known of it. It is another one for each recipient and for each enclave,
+so nothing is ever masked twice under one key, also where an attempt's task is given to a second enclave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from placet.core.errors import InputError
+from placet.core.hashing import keccak
+from placet.core.masking import mask, unmask
+from placet.protocols.enclave.sealed.task import Recipient, Task
+
+
+def seal_result(result: bytes, keys: Sequence[bytes], *, enclave: bytes, task: Task, recipient: Recipient) -> bytes:
+    """`keys` are the release keys, in the order of the task's inputs; `enclave` is its own public key."""
+    key = _joint_key(keys, enclave, task, recipient.party)
+    place = {"attempt": task.attempt, "party": recipient.party}
+    return mask(result, key=key, consumer=recipient.key, job=task.job, **place)
+
+
+def open_result(
+    masked: bytes, keys: Sequence[bytes], *, enclave: bytes, secret: bytes, task: Task, party: int
+) -> bytes:
+    """What recipient `party` reads with its X25519 secret once all release keys are public. `enclave` is the key that
+    the evidence named. InputError if it does not open, `enclave.release-key` for keys that the task does not name."""
+    key = _joint_key(keys, enclave, task, party)
+    return unmask(masked, key=key, secret=secret, job=task.job, attempt=task.attempt, party=party)
+
+
+def _joint_key(keys: Sequence[bytes], enclave: bytes, task: Task, party: int) -> bytes:
+    if [keccak(key) for key in keys] != [one.release for one in task.inputs] or any(len(key) != 32 for key in keys):
+        raise InputError("the release keys are not those that the task names", code="enclave.release-key")
+    place = task.job + task.attempt.to_bytes(4, "big") + party.to_bytes(4, "big")
+    info = b"placet.joint/1" + place + enclave
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(b"".join(keys))

@@ -1,0 +1,83 @@
+"""What an enclave is asked to do, as one document that all parties derive from the plan.
+
+Each party seals its keys for the hash of this document. So whoever carries it to the enclave can change nothing in
+it: not the documents' hashes, not whom the result is for, not the keys that hold it back.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, model_validator
+
+from placet.core.errors import InputError
+from placet.core.hashing import document_bytes, sha256
+from placet.core.values import U32, BigUint, Bytes32, Value, parse
+
+Role = Literal["before", "after"]
+ROLES: Final[tuple[Role, ...]] = ("before", "after")
+MAX_TASK: Final = 16_384
+"""Bytes of a task document."""
+
+
+def role_byte(role: Role) -> bytes:
+    """A role in one byte, as headers and HPKE's `info` hold it."""
+    return bytes([1 + ROLES.index(role)])
+
+
+class TaskInput(Value):
+    """One document. `party` brings it on its `consent`; `document` is SHA-256 of the encrypted document, `size` its
+    bytes; `release` is keccak256 of the party's release key, as the seal will have it."""
+
+    role: Role
+    party: U32
+    consent: Bytes32
+    document: Bytes32
+    size: Annotated[int, Field(ge=1, le=1 << 40, strict=True)]
+    release: Bytes32
+
+
+class Recipient(Value):
+    """A party that gets the result, and its X25519 key."""
+
+    party: U32
+    key: Bytes32
+
+
+class Task(Value):
+    """One attempt of one job. Inputs stand in the order of `ROLES`, recipients in ascending order of parties."""
+
+    type: Literal["placet.enclave-task"] = "placet.enclave-task"
+    version: Literal[1] = 1
+    chain: BigUint
+    job: Bytes32
+    attempt: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
+    inputs: Annotated[tuple[TaskInput, ...], Field(min_length=2, max_length=2)]
+    recipients: Annotated[tuple[Recipient, ...], Field(min_length=1, max_length=16)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Task:
+        if tuple(one.role for one in self.inputs) != ROLES:
+            raise ValueError("inputs are before and after, in this order")
+        for name in ("party", "document", "release"):
+            if len({getattr(one, name) for one in self.inputs}) != len(self.inputs):
+                raise ValueError(f"two inputs have the same {name}")
+        parties = [one.party for one in self.recipients]
+        if parties != sorted(set(parties)):
+            raise ValueError("recipients are in ascending order of parties, each once")
+        return self
+
+    def input(self, role: Role) -> TaskInput:
+        return self.inputs[ROLES.index(role)]
+
+    def digest(self) -> bytes:
+        """SHA-256 of its canonical JSON."""
+        return sha256(document_bytes(self))
+
+
+def read_task(data: bytes) -> Task:
+    """A task in its one spelling (canonical JSON); InputError for any other."""
+    task = parse(Task, data, limit=MAX_TASK, what="the task")
+    if document_bytes(task) != data:
+        raise InputError("the task is not in canonical JSON", code="enclave.task")
+    return task

@@ -1,0 +1,217 @@
+"""What a program in the sandbox can't do, and that nothing runs where bubblewrap can't isolate."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from placet.core.errors import ConfigError, ProtocolError
+from placet.protocols.enclave.inside import boot
+from placet.protocols.enclave.platform import image, seccomp
+from placet.protocols.enclave.platform.image import Image
+from placet.protocols.enclave.platform.sandbox import Sandbox
+from placet.protocols.enclave.platform.simulated import SimulatedPlatform
+from placet.protocols.enclave.sealed.keys import seal
+
+from . import sandboxes
+from .jobs import CHAIN, Job
+
+BOOT = Path(boot.__file__)
+
+
+@pytest.fixture(scope="module")
+def probe() -> Iterator[Image]:
+    sandboxes.need()
+    made = image.build("probe", sandboxes.folders())
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["filtered", "unfiltered"])
+def report(probe: Image, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the probe says of one sandbox, beside a server that listens and a file that anybody may read. The
+    namespaces must hold alone too, without the filter of system calls."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not request.param:
+            patched.setattr(seccomp, "program", lambda: struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000))
+        return _report(probe, tmp_path_factory) | {"filtered": request.param}
+
+
+def _report(probe: Image, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "secret").write_text("of the host")
+    folder.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asked = {
+            "port": server.getsockname()[1],
+            "paths": [
+                str(folder / "secret"), str(BOOT), "/etc/passwd", "/etc/resolv.conf", "/proc/1/environ",
+                "/proc/self/maps", "/dev/null", "/dev/urandom", "/sys/kernel/notes", "/proc/self/fd/0", "/usr/boot.py",
+            ],
+            "places": ["/x", "/usr/x", "/usr/boot.py", "/lib/x", "/tmp/x", "/dev/shm/x", str(folder / "x")],
+        }  # fmt: skip
+        sandbox = Sandbox(probe)
+        try:
+            sandbox.sink.write(json.dumps(asked).encode() + b"\n")
+            sandbox.sink.flush()
+            told: dict[str, Any] = json.loads(sandbox.source.read())
+        finally:
+            sandbox.kill()
+            sandbox.gone()
+    assert list(folder.iterdir()) == [folder / "secret"]
+    return told
+
+
+def test_there_is_no_network(report: dict[str, Any]) -> None:
+    if report["filtered"]:
+        refused = {report["tried"][what] for what in ("connect", "socket", "socketpair", "interfaces")}
+        assert refused == {"PermissionError"}
+    else:
+        assert report["tried"]["connect"] in ("OSError", "ConnectionRefusedError")
+        assert report["tried"]["interfaces"] in ("OSError", "did it: [(1, 'lo')]")
+
+
+def test_there_are_no_files_of_the_host(report: dict[str, Any], probe: Image) -> None:
+    assert report["read"].pop("/usr/boot.py") == "did it: b'\"'"
+    assert set(report["read"].values()) == {"FileNotFoundError"}
+    assert report["seen"] == sorted(probe.hashes)
+
+
+def test_nothing_can_be_written(report: dict[str, Any]) -> None:
+    assert set(report["written"].values()) <= {"OSError", "FileNotFoundError", "PermissionError"}
+
+
+def test_there_are_no_other_processes(report: dict[str, Any]) -> None:
+    """The first one is bubblewrap's own, inside."""
+    assert report["processes"] == [1, 2]
+    if report["filtered"]:
+        assert report["tried"]["fork"] == "PermissionError"
+
+
+def test_there_is_no_environment_and_nothing_inherited(report: dict[str, Any]) -> None:
+    assert set(report["environment"]) <= {"PWD", "LC_CTYPE"}
+    assert report["descriptors"] == [0, 1]
+    assert report["modules"] is False
+
+
+def test_there_are_no_privileges(report: dict[str, Any]) -> None:
+    assert report["user"] == [65534, 65534]
+    for what in ("root", "groups", "hostname"):
+        assert report["tried"][what] in ("PermissionError", "OSError"), what
+
+
+def test_limits_hold_and_can_not_be_raised(report: dict[str, Any]) -> None:
+    assert report["tried"]["memory"] == "MemoryError"
+    assert report["tried"]["more memory"] in ("ValueError", "PermissionError")
+    assert report["limits"] == {
+        "AS": [boot.MEMORY] * 2,
+        "CPU": [boot.CPU_SECONDS] * 2,
+        "CORE": [1, 1],
+        "FSIZE": [0, 0],
+        "NOFILE": [16, 16],
+        "NPROC": [0, 0],
+    }
+
+
+def test_a_comparison_that_takes_too_much_memory_ends_in_a_code(tmp_path: Path) -> None:
+    sandboxes.need()
+    with sandboxes.platform(tmp_path / "tpm", "greedy") as platform, pytest.raises(ProtocolError) as caught:
+        asyncio.run(_computed(platform, 120))
+    assert caught.value.code == "enclave.memory"
+
+
+def test_a_comparison_that_takes_too_long_is_killed(tmp_path: Path) -> None:
+    sandboxes.need()
+    with sandboxes.platform(tmp_path / "tpm", "stuck") as platform, pytest.raises(ProtocolError) as caught:
+        asyncio.run(_computed(platform, 1))
+    assert caught.value.code == "enclave.timeout"
+    assert not sandboxes.started("bwrap")
+
+
+async def _computed(platform: SimulatedPlatform, seconds: float) -> None:
+    job = Job.of(b"1. You may.", b"1. You may not.")
+    enclave = await platform.start(chain=CHAIN, job=job.task.job)
+    keys = {one.role: seal(one.secrets, enclave.key, job.task, one.role) for one in job.sides}
+    documents = {one.role: io.BytesIO(one.encrypted) for one in job.sides}
+    await enclave.compute(job.task, keys, documents, seconds=seconds)
+
+
+def opened(folder: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        asyncio.run(SimulatedPlatform.opened(folder))
+    return caught.value.code
+
+
+def test_without_bubblewrap_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert opened(tmp_path / "tpm") == "enclave.isolation"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo 'bwrap: No permissions to create new namespace' >&2; exit 1",
+        # One that isolates nothing, and runs what it is given: interpreter, boot and program are at hand on a host.
+        "exec {python} -I -S -B -X utf8 {boot} placet.protocols.enclave.inside.main",
+    ],
+)
+def test_where_bubblewrap_can_not_isolate_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    fake = tmp_path / "bwrap"
+    fake.write_text("#!/bin/sh\n" + script.format(python=sys.executable, boot=BOOT) + "\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
+    assert opened(tmp_path / "tpm") == "enclave.isolation"
+
+
+def test_the_program_itself_refuses_to_run_outside_of_the_sandbox(tmp_path: Path) -> None:
+    (tmp_path / "ran.py").write_text("import pathlib; pathlib.Path(__file__).with_name('done').touch()")
+    done = subprocess.run(
+        [sys.executable, str(BOOT), "ran"], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, check=False
+    )
+    assert done.returncode == boot.UNISOLATED
+    assert not (tmp_path / "done").exists() and not Path("/probe").exists()
+
+
+def test_the_filter_refuses_and_allows_as_it_says() -> None:
+    """Run by hand, instruction by instruction."""
+    allow, refuse, kill = 0x7FFF0000, 0x00050001, 0x80000000
+    for machine, architecture, column in (("x86_64", 0xC000003E, 0), ("aarch64", 0xC00000B7, 1)):
+        program = seccomp.program(machine)
+        assert len(program) % 8 == 0
+        refused = {numbers[column] for numbers in seccomp._REFUSED.values()} - {None}
+        for number in range(512):
+            assert _run(program, number, architecture) == (refuse if number in refused else allow)
+            assert _run(program, number, 0x40000003) == kill
+    assert _run(seccomp.program("x86_64"), 0x40000000 + 41, 0xC000003E) == kill
+    with pytest.raises(ConfigError):
+        seccomp.program("riscv64")
+
+
+def _run(program: bytes, number: int, architecture: int) -> int:
+    data, register, at = struct.pack("<II", number, architecture), 0, 0
+    while True:
+        code, if_true, if_false, value = struct.unpack_from("<HBBI", program, 8 * at)
+        at += 1
+        if code == 0x20:
+            (register,) = struct.unpack_from("<I", data, value)
+        elif code == 0x06:
+            return int(value)
+        else:
+            at += if_true if (register == value if code == 0x15 else register >= value) else if_false
+
+
+def test_the_filter_is_the_real_kernels_too(report: dict[str, Any]) -> None:
+    assert (report["tried"]["memfd"] == "PermissionError") is report["filtered"]
