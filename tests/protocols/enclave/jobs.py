@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from placet.core.hashing import keccak
-from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, encrypt
+from placet.protocols.enclave.evidence.policy import Policy
+from placet.protocols.enclave.sealed.documents import Locked, encrypt
 from placet.protocols.enclave.sealed.keys import Secrets
 from placet.protocols.enclave.sealed.release import Question, Standing
 from placet.protocols.enclave.sealed.results import open_result
@@ -40,8 +41,8 @@ class Side:
 
 
 def side(role: Role, party: int, job: bytes, plain: bytes, name: str) -> Side:
-    key, out = DocumentKey.fresh(), io.BytesIO()
-    document = encrypt(io.BytesIO(plain), out, key, job=job, role=role)
+    out = io.BytesIO()
+    document, key = encrypt(io.BytesIO(plain), out, job=job, role=role)
     given = Secrets(document=key, release=secrets.token_bytes(32), name=name)
     return Side(
         role, party, out.getvalue(), document, given, secrets.token_bytes(32), x25519.X25519PrivateKey.generate()
@@ -55,13 +56,22 @@ class Job:
 
     @classmethod
     def of(
-        cls, before: bytes, after: bytes, names: tuple[str, str] = ("old.txt", "new.txt"), job: bytes | None = None
+        cls,
+        before: bytes,
+        after: bytes,
+        names: tuple[str, str] = ("old.txt", "new.txt"),
+        job: bytes | None = None,
     ) -> Job:
         job = secrets.token_bytes(32) if job is None else job
         sides = (side("before", 0, job, before, names[0]), side("after", 1, job, after, names[1]))
         recipients = tuple(Recipient(party=one.party, key=one.key.public_key().public_bytes_raw()) for one in sides)
-        task = Task(chain=CHAIN, job=job, attempt=1, inputs=tuple(one.input() for one in sides), recipients=recipients)
+        inputs = tuple(one.input() for one in sides)
+        task = Task(chain=CHAIN, job=job, policy=bytes(32), attempt=1, inputs=inputs, recipients=recipients)
         return cls(task, sides)
+
+    def under(self, policy: Policy) -> Job:
+        """The same job under this policy."""
+        return replace(self, task=self.task.model_copy(update={"policy": policy.digest()}))
 
     def of_role(self, role: Role) -> Side:
         return self.sides[ROLES.index(role)]
@@ -76,6 +86,7 @@ class Job:
 def holds(question: Question) -> Standing:
     """A chain on which all is well."""
     return Standing(
+        time=2**33,
         job=question.job,
         open=True,
         task=question.task,

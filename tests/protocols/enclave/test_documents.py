@@ -19,6 +19,7 @@ from placet.protocols.enclave.sealed.documents import (
     TAG,
     DocumentKey,
     Locked,
+    _encrypt,
     decrypt,
     encrypt,
     encrypted_size,
@@ -31,7 +32,7 @@ SEALED = CHUNK + TAG
 
 def locked(plain: bytes, key: DocumentKey = KEY) -> tuple[bytes, Locked]:
     out = io.BytesIO()
-    told = encrypt(io.BytesIO(plain), out, key, job=JOB, role="before")
+    told = _encrypt(io.BytesIO(plain), out, key, job=JOB, role="before")
     return out.getvalue(), told
 
 
@@ -139,7 +140,7 @@ class Watched(io.BytesIO):
 
 def test_no_more_than_two_chunks_are_held() -> None:
     source, out = Watched(text(20 * CHUNK)), io.BytesIO()
-    encrypt(source, out, KEY, job=JOB, role="before")
+    _encrypt(source, out, KEY, job=JOB, role="before")
     assert source.largest == CHUNK
     sealed = Watched(out.getvalue())
     chunks = decrypt(sealed.read, KEY, job=JOB, role="before")
@@ -166,8 +167,13 @@ class Changing(io.BytesIO):
 
 def test_a_document_that_changes_meanwhile_is_refused() -> None:
     with pytest.raises(StateError) as caught:
-        encrypt(Changing(b"a clause"), io.BytesIO(), KEY, job=JOB, role="before")
+        encrypt(Changing(b"a clause"), io.BytesIO(), job=JOB, role="before")
     assert caught.value.code == "document.changed"
+
+
+def test_every_encryption_has_a_key_of_its_own() -> None:
+    (_, first), (_, second) = (encrypt(io.BytesIO(b"a clause"), io.BytesIO(), job=JOB, role="before") for _ in range(2))
+    assert first.key != second.key and first.salt != second.salt
 
 
 def test_keys_do_not_show() -> None:

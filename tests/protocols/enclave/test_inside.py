@@ -23,7 +23,7 @@ from placet.protocols.enclave import codes, frames
 from placet.protocols.enclave.comparison import compare
 from placet.protocols.enclave.frames import Kind, encode
 from placet.protocols.enclave.inside import main
-from placet.protocols.enclave.sealed.documents import encrypt
+from placet.protocols.enclave.sealed.documents import _encrypt
 from placet.protocols.enclave.sealed.keys import seal
 from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, role_byte
 
@@ -178,7 +178,7 @@ def test_another_document_in_its_place_is_refused() -> None:
     assert refusal(JOB, documents={"before": other.sides[0].encrypted}) == "enclave.document"
     # The same owner, the same key, the same job: a version that was not committed to.
     out = io.BytesIO()
-    encrypt(io.BytesIO(AFTER), out, first.secrets.document, job=JOB.task.job, role="before")
+    _encrypt(io.BytesIO(AFTER), out, first.secrets.document, job=JOB.task.job, role="before")
     assert refusal(JOB, documents={"before": out.getvalue()}) == "enclave.document"
 
 

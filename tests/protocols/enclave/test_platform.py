@@ -101,7 +101,7 @@ def alive() -> list[psutil.Process]:
 async def test_two_parties_compare_what_nobody_else_sees(platform: SimulatedPlatform) -> None:
     made: Platform = platform
     assert made.measurement == platform.image.measurement
-    job = Job.of(BEFORE, AFTER)
+    job = Job.of(BEFORE, AFTER).under(policy(platform))
     results = await computed(platform, job)
     assert [one.party for one in results] == [0, 1]
     expected = compare(BEFORE, "old.txt", AFTER, "new.txt").model_dump_json().encode()
@@ -120,7 +120,7 @@ async def test_real_versions_of_a_real_contract(platform: SimulatedPlatform) -> 
     if not CONTRACTS.is_dir():
         pytest.skip("no contracts here: ../shared/data/contracts")
     first, second = ((CONTRACTS / name).read_bytes() for name in ("csa-1.1.md", "csa-2.0.md"))
-    job = Job.of(first, second, ("csa-1.1.md", "csa-2.0.md"))
+    job = Job.of(first, second, ("csa-1.1.md", "csa-2.0.md")).under(policy(platform))
     [mine, _] = await computed(platform, job)
     expected = compare(first, "csa-1.1.md", second, "csa-2.0.md")
     assert job.open(mine.masked, 0, mine.enclave) == expected.model_dump_json().encode()
@@ -128,7 +128,7 @@ async def test_real_versions_of_a_real_contract(platform: SimulatedPlatform) -> 
 
 async def test_each_evidence_is_simulated_and_for_one_enclave(platform: SimulatedPlatform) -> None:
     """An enclave swapped, a quote replayed, a job changed, a key of the service's own: each is refused by its name."""
-    job, other = Job.of(BEFORE, AFTER), Job.of(BEFORE, AFTER)
+    job, other = (Job.of(BEFORE, AFTER).under(policy(platform)) for _ in range(2))
     enclave = await platform.start(chain=CHAIN, job=job.task.job)
     elsewhere = await platform.start(chain=CHAIN, job=other.task.job)
     try:
@@ -138,8 +138,9 @@ async def test_each_evidence_is_simulated_and_for_one_enclave(platform: Simulate
         binding = Binding(chain=CHAIN, job=job.task.job, key=enclave.key, nonce=nonce, issued=now)
 
         def given(evidence: Evidence = evidence, binding: Binding = binding, rule: Policy | None = None) -> Any:
+            asks = rule or policy(platform)
             return release(
-                evidence, rule or policy(platform), binding, task=job.task, role=side.role, document=side.document,
+                evidence, asks, binding, task=job.under(asks).task, role=side.role, document=side.document,
                 secrets=side.secrets, ask=holds, now=lambda: now,
             )  # fmt: skip
 
@@ -171,21 +172,21 @@ async def test_another_program_shows_another_measurement(platform: SimulatedPlat
     swapped = await SimulatedPlatform.opened(tmp_path / "tpm", program="stuck", folders=sandboxes.folders())
     async with swapped:
         assert swapped.measurement != platform.measurement
-        job = Job.of(BEFORE, AFTER)
+        job = Job.of(BEFORE, AFTER).under(policy(platform))
         enclave = await swapped.start(chain=CHAIN, job=job.task.job)
         named = policy(platform, keys=(sha256(swapped.attestation_key),))
         nonce, now = secrets.token_bytes(32), int(time.time())
         binding = Binding(chain=CHAIN, job=job.task.job, key=enclave.key, nonce=nonce, issued=now)
         with pytest.raises(PlacetError) as caught:
             release(
-                await enclave.prove(nonce), named, binding, task=job.task, role="before",
+                await enclave.prove(nonce), named, binding, task=job.under(named).task, role="before",
                 document=job.sides[0].document, secrets=job.sides[0].secrets, ask=holds, now=lambda: now,
             )  # fmt: skip
         assert caught.value.code == "attestation.measurement"
 
 
 async def test_what_is_not_what_was_committed_is_refused(platform: SimulatedPlatform) -> None:
-    job, other = Job.of(BEFORE, AFTER), Job.of(AFTER, BEFORE)
+    job, other = Job.of(BEFORE, AFTER).under(policy(platform)), Job.of(AFTER, BEFORE)
     good, sealed = job.sides[0].encrypted, secrets.token_bytes(200)
     changed = good[:-1] + bytes([good[-1] ^ 1])
     assert await asyncio.gather(
@@ -200,6 +201,7 @@ async def test_what_is_not_what_was_committed_is_refused(platform: SimulatedPlat
 async def test_hostile_documents_end_in_codes(platform: SimulatedPlatform) -> None:
     names = ["bomb", "entities", "empty", "encoding"]
     jobs = [Job.of(hostile.DOCUMENTS[name][1](), AFTER, (hostile.DOCUMENTS[name][0], "new.txt")) for name in names]
+    jobs = [job.under(policy(platform)) for job in jobs]
     found = await asyncio.gather(*(code(computed(platform, job)) for job in jobs))
     assert found == [hostile.DOCUMENTS[name][2] for name in names]
     assert not alive()
@@ -207,7 +209,7 @@ async def test_hostile_documents_end_in_codes(platform: SimulatedPlatform) -> No
 
 async def waiting(platform: SimulatedPlatform) -> tuple[SimulatedEnclave, asyncio.Task[object], int]:
     """An enclave that has both parties' keys and waits for the rest of a document."""
-    job = Job.of(BEFORE, AFTER)
+    job = Job.of(BEFORE, AFTER).under(policy(platform))
     enclave = await platform.start(chain=CHAIN, job=job.task.job)
     keys = await released(platform, enclave, job)
     readable, writable = os.pipe()
@@ -261,7 +263,7 @@ async def test_the_nodes_folder_holds_no_word_of_it(
 ) -> None:
     """Documents and results as the node keeps them, and all that its processes say."""
     caplog.set_level(logging.DEBUG)
-    job = Job.of(BEFORE, AFTER)
+    job = Job.of(BEFORE, AFTER).under(policy(platform))
     for side in job.sides:
         (folder.parent / side.role).write_bytes(side.encrypted)
     with (folder.parent / "before").open("rb") as first, (folder.parent / "after").open("rb") as second:
@@ -284,7 +286,7 @@ async def test_a_caller_that_goes_away_ends_it(platform: SimulatedPlatform) -> N
 
 
 async def test_an_enclave_serves_once_and_only_so_many_at_a_time(platform: SimulatedPlatform) -> None:
-    job = Job.of(BEFORE, AFTER)
+    job = Job.of(BEFORE, AFTER).under(policy(platform))
     enclave = await platform.start(chain=CHAIN, job=job.task.job)
     keys = await released(platform, enclave, job)
     first, again = await asyncio.gather(

@@ -19,7 +19,7 @@ from placet.core.hashing import document_bytes
 from placet.core.masking import SUITE, unmask
 from placet.core.plan import key_hash
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence
+from placet.protocols.enclave.evidence.model import Evidence, measurement_id
 from placet.protocols.enclave.evidence.policy import Policy, TpmRule
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets, seal, unseal
 from placet.protocols.enclave.sealed.release import Question, Standing, release
@@ -33,13 +33,13 @@ NOW = 1_800_000_000
 ENCLAVE = x25519.X25519PrivateKey.generate()
 PUBLIC = ENCLAVE.public_key().public_bytes_raw()
 TPM = Tpm()
-JOB = Job.of(b"1. You may.", b"1. You may not.")
-SIDE = JOB.sides[0]
-BINDING = Binding(chain=JOB.task.chain, job=JOB.task.job, key=PUBLIC, nonce=secrets.token_bytes(32), issued=NOW)
 POLICY = Policy(
     max_age=300,
     rules=(TpmRule(kind="tpm", enclave_class="simulated", measurements=(b"\x01" * 32,), keys=(TPM.name,)),),
 )
+JOB = Job.of(b"1. You may.", b"1. You may not.").under(POLICY)
+SIDE = JOB.sides[0]
+BINDING = Binding(chain=JOB.task.chain, job=JOB.task.job, key=PUBLIC, nonce=secrets.token_bytes(32), issued=NOW)
 
 
 def evidence(binding: Binding = BINDING, measurement: bytes = b"\x01" * 32, tpm: Tpm = TPM) -> Evidence:
@@ -95,6 +95,7 @@ def answers(**changes: Any) -> Callable[[Question], Standing]:
         ({"consents": ()}, "consent.unknown"),
         ({"accepted": False}, "attestation.retired"),
         ({"accepted": None}, "attestation.retired"),
+        ({"time": NOW + 1 - 301}, "warrant.stale"),
     ],
 )
 def test_what_the_chain_does_not_hold_gets_no_key(changes: dict[str, Any], code: str) -> None:
@@ -114,6 +115,8 @@ def test_the_chain_is_asked_about_this_very_thing() -> None:
     [question] = asked
     assert (question.job, question.attempt, question.task) == (JOB.task.job, 1, JOB.task.digest())
     assert question.consents == tuple(one.consent for one in JOB.sides)
+    assert question.enclave_class == "simulated"
+    assert question.measurement_id == measurement_id("tpm", b"\x01" * 32)
 
 
 def never(question: Question) -> Standing:
@@ -143,6 +146,7 @@ def test_a_task_about_something_else_gets_no_key() -> None:
     assert refusal(task=other.task, ask=never) == "enclave.task"
     assert refusal(document=JOB.sides[1].document, ask=never) == "enclave.task"
     assert refusal(role="after", ask=never) == "enclave.task"
+    assert refusal(policy=POLICY.model_copy(update={"max_age": 86_400}), ask=never) == "enclave.task"
     assert refusal(task=JOB.task.model_copy(update={"chain": 1}), ask=never) == "enclave.task"
 
 
@@ -161,6 +165,7 @@ def changed_tasks() -> list[Task]:
         task.model_copy(update={"recipients": task.recipients[:1]}),
         task.model_copy(update={"job": bytes(32)}),
         task.model_copy(update={"attempt": 2}),
+        task.model_copy(update={"policy": bytes(32)}),
         task.model_copy(update={"chain": 1}),
     ]
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from cryptography.hazmat.primitives import hashes
+from pydantic import Field
 
 from placet.core.values import U48, BigUint, Bytes32, Value
 
 TAG = b"placet.enclave.binding/1"
+ChainId = Annotated[BigUint, Field(ge=0, lt=2**256)]
 
 
 class Binding(Value):
     """`key` is the enclave's HPKE public key (X25519). `nonce` is 32 random bytes that whoever verifies made for this
     question, at `issued` (Unix seconds, by his own clock); the nonce is in the digest, the time is not."""
 
-    chain: BigUint
+    chain: ChainId
     job: Bytes32
     key: Bytes32
     nonce: Bytes32

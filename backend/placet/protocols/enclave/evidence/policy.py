@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from placet.core.hashing import document_bytes, sha256
 from placet.core.values import Bytes32, Bytes48, Value
 
 Kind = Literal["sgx", "tdx", "nitro", "snp", "tpm"]
@@ -144,6 +145,10 @@ class Policy(Value):
     def _one_rule_a_kind(self) -> Policy:
         _distinct(tuple(rule.kind for rule in self.rules))
         return self
+
+    def digest(self) -> bytes:
+        """SHA-256 of its canonical JSON, as a task names it."""
+        return sha256(document_bytes(self))
 
     @property
     def classes(self) -> frozenset[EnclaveClass]:

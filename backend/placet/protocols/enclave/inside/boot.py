@@ -73,6 +73,8 @@ def main(program: str) -> int:
         sys.meta_path.append(Native("/usr/native"))
         limit()
         source, sink = os.fdopen(0, "rb"), os.fdopen(1, "wb")
+        # What a library prints must not reach the host by the pipe of the frames.
+        sys.stdin = sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = None  # type: ignore[misc]
         importlib.import_module(program).run(source, sink)
     except BaseException:
         return BROKEN

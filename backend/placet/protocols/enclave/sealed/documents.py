@@ -93,11 +93,15 @@ def encrypted_size(size: int) -> int:
     return HEADER_SIZE + size + TAG * max(1, -(-size // CHUNK))
 
 
-def encrypt(source: BinaryIO, target: Sink, key: DocumentKey, *, job: bytes, role: Role) -> Locked:
-    """Read `source` (seekable) twice from where it stands: once for the commitment, once to encrypt it.
-
-    `key` must be fresh: its nonces start from zero. StateError if the document changed in between.
+def encrypt(source: BinaryIO, target: Sink, *, job: bytes, role: Role) -> tuple[Locked, DocumentKey]:
+    """Read `source` (seekable) twice from where it stands: once for the commitment, once to encrypt it under a key of
+    this call's own, since nonces start from zero. StateError if the document changed in between.
     """
+    key = DocumentKey.fresh()
+    return _encrypt(source, target, key, job=job, role=role), key
+
+
+def _encrypt(source: BinaryIO, target: Sink, key: DocumentKey, *, job: bytes, role: Role) -> Locked:
     start = source.tell()
     plain = Hashing()
     while chunk := source.read(CHUNK):

@@ -38,9 +38,10 @@ class Secrets:
 
 def seal(content: Secrets, enclave: bytes, task: Task, role: Role) -> bytes:
     """For the enclave's X25519 key (32 bytes), this task and this role alone."""
-    name = content.name.encode()
-    if not 0 < len(name) <= MAX_NAME or len(content.release) != 32:
-        raise InputError("a name of 1 to 1,024 bytes and a release key of 32 are sealed", code="enclave.key")
+    name = content.name.encode(errors="replace")
+    keys = (content.document.key, content.document.salt, content.release)
+    if not 0 < len(name) <= MAX_NAME or any(len(key) != 32 for key in keys):
+        raise InputError("a name of 1 to 1,024 bytes and keys of 32 are sealed", code="enclave.key")
     if keccak(content.release) != task.input(role).release:
         raise InputError("the task names another release key", code="enclave.release-key")
     plain = content.document.key + content.document.salt + content.release + name

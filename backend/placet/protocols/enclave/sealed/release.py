@@ -2,11 +2,12 @@
 
 It runs at the client or in its own vault, never at the service's node. In this order, each refusal by name:
 
-1. the task, the binding and this party's own document are about one job (`enclave.task`);
-2. the evidence holds, under the plan's policy, for this key, job and nonce, now (`attestation.…`);
-3. the party's own endpoint of the chain says: the job is open (`warrant.not-open`), this is the task that its plan
-   leads to (`warrant.task`), every consent of it is alive (`consent.withdrawn` …), the measurement is accepted
-   (`attestation.retired`);
+1. the task, the binding and this party's own document are about one job, and the task names this policy
+   (`enclave.task`);
+2. the evidence holds, under that policy, for this key, job and nonce, now (`attestation.…`);
+3. the party's own endpoint of the chain says, and is not behind (`warrant.stale`): the job is open
+   (`warrant.not-open`), this is the task that its plan leads to (`warrant.task`), every consent of it is alive
+   (`consent.withdrawn` …), the measurement is accepted as of the class that was proven (`attestation.retired`);
 4. the evidence still holds after that answer.
 
 Whatever else goes wrong on the way, also in the caller's question to the chain, leaves no key.
@@ -16,17 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from placet.core.errors import AttestationError, ConsentError, InputError, WarrantError
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence, Verified
-from placet.protocols.enclave.evidence.policy import Policy
+from placet.protocols.enclave.evidence.policy import EnclaveClass, Policy
 from placet.protocols.enclave.evidence.verify import verify
 from placet.protocols.enclave.sealed.documents import Locked
 from placet.protocols.enclave.sealed.keys import Secrets, seal
 from placet.protocols.enclave.sealed.task import Role, Task
 
+MAX_LAG: Final = 300
+"""Seconds that the block may be old by which the chain's answer is given."""
 ConsentStatus = Literal["given", "withdrawn", "revoked", "expired", "exhausted", "unknown"]
 
 
@@ -40,14 +43,17 @@ class Question:
     task: bytes
     consents: tuple[bytes, ...]
     measurement_id: bytes
+    enclave_class: EnclaveClass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """The answer, as of the endpoint's latest block. `open`: the chain holds the job opened, in this attempt, neither
-    sealed nor aborted. `task`: the digest of the task that its plan leads to. `consents`: the status of each one that
-    was asked about, in that order. `accepted`: the measurement is in the registry and not retired."""
+    """The answer, as of the endpoint's latest block, whose time in Unix seconds is `time`. `open`: the chain holds the
+    job opened, in this attempt, neither sealed nor aborted. `task`: the digest of the task that its plan leads to.
+    `consents`: the status of each one that was asked about, in that order. `accepted`: the plan's provider accepts the
+    measurement in `EnclaveRegistry`, as of the class that was asked about and no other, and has not retired it."""
 
+    time: int
     job: bytes
     open: bool
     task: bytes
@@ -80,7 +86,7 @@ def release(
 ) -> Released:
     """Seal `secrets` to the enclave that `evidence` proves. `document` is what this party itself encrypted; `now` gives
     Unix seconds, by the party's own clock."""
-    _one_job(binding, task, role, document)
+    _one_job(binding, policy, task, role, document)
     verified = verify(evidence, policy, binding, now())
     question = Question(
         chain=task.chain,
@@ -89,17 +95,20 @@ def release(
         task=task.digest(),
         consents=tuple(one.consent for one in task.inputs),
         measurement_id=verified.measurement_id(),
+        enclave_class=verified.enclave_class,
     )
-    _judge(ask(question), question)
-    verified.still(now())
+    standing, answered = ask(question), now()
+    _judge(standing, question, answered)
+    verified.still(answered)
     return Released(sealed=seal(secrets, verified.key, task, role), verified=verified)
 
 
-def _one_job(binding: Binding, task: Task, role: Role, document: Locked) -> None:
+def _one_job(binding: Binding, policy: Policy, task: Task, role: Role, document: Locked) -> None:
     mine = task.input(role)
     for name, expected, found in (
         ("chain", task.chain, binding.chain),
         ("job", task.job.hex(), binding.job.hex()),
+        ("policy", task.policy.hex(), policy.digest().hex()),
         ("document", document.digest.hex(), mine.document.hex()),
         ("document's size", document.size, mine.size),
     ):
@@ -107,7 +116,15 @@ def _one_job(binding: Binding, task: Task, role: Role, document: Locked) -> None
             raise InputError(f"another {name} than the task's", expected=expected, found=found, code="enclave.task")
 
 
-def _judge(standing: Standing, question: Question) -> None:
+def _judge(standing: Standing, question: Question, now: int) -> None:
+    if now - standing.time > MAX_LAG:
+        raise WarrantError(
+            "the chain's endpoint is behind: it may not know of a withdrawal yet",
+            expected=f"a block of the last {MAX_LAG} s",
+            found=f"one {now - standing.time} s old",
+            remedy="ask again, or another endpoint",
+            code="warrant.stale",
+        )
     if standing.job != question.job or standing.open is not True:
         raise WarrantError(
             "the chain does not hold this job open", expected=question.job.hex(), code="warrant.not-open"

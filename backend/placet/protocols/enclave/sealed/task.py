@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 
 from placet.core.errors import InputError
 from placet.core.hashing import document_bytes, sha256
-from placet.core.values import U32, BigUint, Bytes32, Value, parse
+from placet.core.values import U32, Bytes32, Value, parse
+from placet.protocols.enclave.evidence.binding import ChainId
 
 Role = Literal["before", "after"]
 ROLES: Final[tuple[Role, ...]] = ("before", "after")
@@ -45,12 +46,14 @@ class Recipient(Value):
 
 
 class Task(Value):
-    """One attempt of one job. Inputs stand in the order of `ROLES`, recipients in ascending order of parties."""
+    """One attempt of one job, under the plan's policy for the enclave (`Policy.digest`). Inputs stand in the order of
+    `ROLES`, recipients in ascending order of parties."""
 
     type: Literal["placet.enclave-task"] = "placet.enclave-task"
     version: Literal[1] = 1
-    chain: BigUint
+    chain: ChainId
     job: Bytes32
+    policy: Bytes32
     attempt: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
     inputs: Annotated[tuple[TaskInput, ...], Field(min_length=2, max_length=2)]
     recipients: Annotated[tuple[Recipient, ...], Field(min_length=1, max_length=16)]
