@@ -450,7 +450,7 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
         ),
     ),
     "a column that the offers do not hold": (
-        422,
+        424,  # a provider says so
         "consent.columns",
         lambda r: r["parameters"].update(value="branch"),
     ),
