@@ -80,6 +80,7 @@ BigUint = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,39}$"}),
 ]
 U96 = Annotated[BigUint, Field(ge=0, lt=2**96)]
+ChainId = Annotated[BigUint, Field(ge=0, lt=2**256)]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 

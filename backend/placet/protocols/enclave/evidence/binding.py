@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from cryptography.hazmat.primitives import hashes
-from pydantic import Field
 
-from placet.core.values import U48, BigUint, Bytes32, Value
+from placet.core.values import U48, Bytes32, ChainId, Value
 
 TAG = b"placet.enclave.binding/1"
-ChainId = Annotated[BigUint, Field(ge=0, lt=2**256)]
 
 
 class Binding(Value):

@@ -12,8 +12,7 @@ from pydantic import Field, model_validator
 
 from placet.core.errors import InputError
 from placet.core.hashing import document_bytes, sha256
-from placet.core.values import U32, Bytes32, Value, parse
-from placet.protocols.enclave.evidence.binding import ChainId
+from placet.core.values import U32, Bytes32, ChainId, Value, parse
 
 Role = Literal["before", "after"]
 ROLES: Final[tuple[Role, ...]] = ("before", "after")
