@@ -9,11 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-
 from placet.core.errors import ConfigError
+from placet.protocols.enclave.evidence import p384
 from placet.protocols.enclave.evidence.refusals import refusal
 
 _DEPTH = 4
@@ -55,14 +52,9 @@ class Sign1:
 
     def verify(self, key: object) -> None:
         """Check the signature by a P-384 key."""
-        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
-            raise refusal("signature", "the document's key is of another kind", expected="P-384")
         r, s = (int.from_bytes(half, "big") for half in (self.signature[:48], self.signature[48:]))
         signed = encode(["Signature1", _PROTECTED, b"", self.payload])
-        try:
-            key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(hashes.SHA384()))
-        except (InvalidSignature, ValueError):
-            raise refusal("signature", "the document's signature does not verify") from None
+        p384.check(key, r, s, signed, "the document")
 
 
 def read(data: bytes, name: str) -> Sign1:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from placet.core.hashing import document_bytes, sha256
+from placet.core.hashing import document_hash
 from placet.core.values import Bytes32, Bytes48, Value
 
 Kind = Literal["sgx", "tdx", "nitro", "snp", "tpm"]
@@ -148,7 +148,7 @@ class Policy(Value):
 
     def digest(self) -> bytes:
         """SHA-256 of its canonical JSON, as a task names it."""
-        return sha256(document_bytes(self))
+        return document_hash(self)
 
     @property
     def classes(self) -> frozenset[EnclaveClass]:

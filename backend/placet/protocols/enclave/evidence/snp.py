@@ -10,11 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from placet.protocols.enclave.evidence import certificates
+from placet.protocols.enclave.evidence import certificates, p384
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Claims, SnpStatement
 from placet.protocols.enclave.evidence.policy import Product, SnpRule, SnpTcb
@@ -88,7 +85,7 @@ def examine(statement: SnpStatement, now: int, roots: Roots) -> SnpClaims:
     ask = certificates.load(statement.ask, "the ASK")
     product, ark = _ark_of(ask, roots)
     expires = certificates.check_chain([vcek, ask, ark], ark, now)
-    _check_signature(statement.report, report, vcek)
+    p384.check(vcek.public_key(), report.r, report.s, statement.report[:SIGNED], "the report")
     _check_chip(report, vcek, product)
     tcb = tcb_of(product, report.reported_tcb)
     certified = _certified_tcb(vcek, product)
@@ -140,16 +137,6 @@ def _ark_of(ask: x509.Certificate, roots: Roots) -> tuple[Product, x509.Certific
         if ark.subject == ask.issuer and ask != ark:
             return product, ark
     raise refusal("chain", "the ASK is under a root that is not pinned", expected=", ".join(roots.amd))
-
-
-def _check_signature(data: bytes, report: Report, vcek: x509.Certificate) -> None:
-    key = vcek.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
-        raise refusal("signature", "the VCEK's key is of another kind", expected="P-384")
-    try:
-        key.verify(utils.encode_dss_signature(report.r, report.s), data[:SIGNED], ec.ECDSA(hashes.SHA384()))
-    except (InvalidSignature, ValueError):
-        raise refusal("signature", "the report's signature does not verify") from None
 
 
 def _check_chip(report: Report, vcek: x509.Certificate, product: Product) -> None:

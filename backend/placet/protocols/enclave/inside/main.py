@@ -6,7 +6,6 @@ believes is what both parties sealed their keys for, the task; from its host it 
 
 from __future__ import annotations
 
-import hashlib
 from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric import x25519
@@ -16,7 +15,7 @@ from placet.protocols.enclave import codes
 from placet.protocols.enclave.comparison import compare
 from placet.protocols.enclave.comparison.limits import MAX_BYTES
 from placet.protocols.enclave.frames import MAX_RESULT, Kind, encode, pieces, read
-from placet.protocols.enclave.sealed.documents import decrypt, encrypted_size
+from placet.protocols.enclave.sealed.documents import Hashing, decrypt, encrypted_size
 from placet.protocols.enclave.sealed.keys import Secrets, unseal
 from placet.protocols.enclave.sealed.results import seal_result
 from placet.protocols.enclave.sealed.task import ROLES, Role, Task, TaskInput, read_task, role_byte
@@ -73,23 +72,23 @@ class _Incoming:
 
     def __init__(self, source: BinaryIO, expected: TaskInput) -> None:
         self._source, self._expected = source, expected
-        self._digest, self._size = hashlib.sha256(), 0
+        self._taken = Hashing()
         self._rest, self._ended = b"", False
 
     def read(self, size: int) -> bytes:
         if not self._rest and not self._ended:
             kind, self._rest = read(self._source, Kind.DOCUMENT, Kind.END)
             self._ended = kind is Kind.END
-            self._digest.update(self._rest)
-            self._size += len(self._rest)
-            if self._size > self._expected.size:
+            self._taken.pass_on(self._rest)
+            if self._taken.size > self._expected.size:
                 raise _another()
         taken, self._rest = self._rest[:size], self._rest[size:]
         return taken
 
     def check(self) -> None:
         """That it was, to the last byte, the one that the task names."""
-        if not self._ended or self._size != self._expected.size or self._digest.digest() != self._expected.document:
+        arrived = (self._taken.size, self._taken.digest())
+        if not self._ended or arrived != (self._expected.size, self._expected.document):
             raise _another()
 
 

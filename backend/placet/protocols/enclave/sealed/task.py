@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from placet.core.errors import InputError
-from placet.core.hashing import document_bytes, sha256
+from placet.core.hashing import document_bytes, document_hash
 from placet.core.values import U32, Bytes32, ChainId, Value, parse
 
 Role = Literal["before", "after"]
@@ -74,7 +74,7 @@ class Task(Value):
 
     def digest(self) -> bytes:
         """SHA-256 of its canonical JSON."""
-        return sha256(document_bytes(self))
+        return document_hash(self)
 
 
 def read_task(data: bytes) -> Task:
