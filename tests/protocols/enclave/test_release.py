@@ -154,6 +154,13 @@ def test_a_release_key_that_the_task_does_not_name_is_not_sealed() -> None:
     assert refusal(secrets=dataclasses.replace(SIDE.secrets, release=bytes(32))) == "enclave.release-key"
 
 
+def test_what_can_not_be_sealed_as_it_is_is_refused() -> None:
+    """Cut keys, and a name that no file has; nothing is put in the place of anything."""
+    key = dataclasses.replace(SIDE.secrets.document, key=bytes(16), salt=bytes(48))
+    for changes in ({"name": "a\udc80"}, {"name": ""}, {"document": key}):
+        assert refusal(secrets=dataclasses.replace(SIDE.secrets, **changes)) == "enclave.key"
+
+
 def changed_tasks() -> list[Task]:
     task = JOB.task
     first = task.inputs[0]

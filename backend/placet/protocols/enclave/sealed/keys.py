@@ -38,7 +38,10 @@ class Secrets:
 
 def seal(content: Secrets, enclave: bytes, task: Task, role: Role) -> bytes:
     """For the enclave's X25519 key (32 bytes), this task and this role alone."""
-    name = content.name.encode(errors="replace")
+    try:
+        name = content.name.encode()
+    except UnicodeEncodeError:  # whose text holds the name
+        raise InputError("the document's name is no text", expected="Unicode", code="enclave.key") from None
     keys = (content.document.key, content.document.salt, content.release)
     if not 0 < len(name) <= MAX_NAME or any(len(key) != 32 for key in keys):
         raise InputError("a name of 1 to 1,024 bytes and keys of 32 are sealed", code="enclave.key")
