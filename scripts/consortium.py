@@ -30,7 +30,7 @@ PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PLACET = (sys.executable, "-m", "placet.cli")
 REWARD = 1000
 LIMITS = ("drafts_per_client_minute", "requests_per_client_minute", "consents_per_minute")
-RECIPES = ["asset-view", "match", "match-salted-hash"]
+RECIPES = ["asset-view", "match", "match-salted-hash", "contract-compare"]
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def consortium(
     with LocalChain(block_time=block_time) as chain:
         made = kind(folder, chain)
         try:
-            _found(made, names, confirmations, say)
+            found(made, names, confirmations, say)
             say("starting a node and a vault for each institution, and the identity service")
             for key in names:
                 made.start_vault(key)
@@ -216,7 +216,8 @@ def consortium(
             made.stop()
 
 
-def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: Any) -> None:
+def found(made: Consortium, names: Mapping[str, str], confirmations: int, say: Any, sponsor: str = "consumer") -> None:
+    """Contracts, an institution for each name, a registry, an auditor, the trust list, and money for `sponsor`."""
     url = made.chain.url
     say("deploying the contracts, founding the institutions")
 
@@ -247,7 +248,7 @@ def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: 
 
     _together(deploy, registry, auditor, *(functools.partial(found, key, name) for key, name in names.items()))
     made.members = {key: made.members[key] for key in names}
-    consumer = bytes.fromhex(made.members["consumer"].address[2:])
+    rich = bytes.fromhex(made.members[sponsor].address[2:])
 
     def trust() -> None:
         made.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
@@ -258,7 +259,7 @@ def _found(made: Consortium, names: Mapping[str, str], confirmations: int, say: 
     def money() -> None:
         accounts = [account for key in names for account in _accounts(made.folder / key)]
         made.run("chain", "fund", "--url", url, *accounts)
-        made.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {consumer: 10**9}).hex()
+        made.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {rich: 10**9}).hex()
 
     _together(trust, money)
 

@@ -21,11 +21,12 @@ DOORS: dict[str, frozenset[str]] = {
     "protocols": frozenset({"core"}),
     "jobs": frozenset({"core", "chain", "vault", "protocols"}),
     "node": frozenset({"core", "chain", "vault", "protocols", "jobs"}),
+    "client": frozenset({"core", "chain", "vault", "protocols", "jobs", "node", "owner"}),
     "identity": frozenset({"core", "chain.keystore"}),
     "owner": frozenset({"core", "chain.keystore"}),
     "audit": frozenset({"core"}),
     "audit.collect": frozenset({"core", "chain"}),
-    "cli": frozenset({"core", "chain", "vault", "protocols", "jobs", "node", "identity", "owner", "audit"}),
+    "cli": frozenset({"core", "chain", "vault", "protocols", "jobs", "node", "client", "identity", "owner", "audit"}),
 }
 # What only some rooms may touch, and how it would be imported.
 RPC_CLIENTS = frozenset({"web3"})

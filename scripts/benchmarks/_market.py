@@ -104,8 +104,21 @@ class Market:
         return used, self._parts(job), job
 
     def _parts(self, job: str) -> dict[str, float]:
-        """Seconds between the moments that the consumer's node tells of."""
-        member = self.made.members["consumer"]
+        """Seconds between the moments that the consumer's node tells of. `waited` is until both trails are on chain:
+        the provider's vault checks each leaf meanwhile, which `provider` has by itself."""
+        parts = self._between(
+            job,
+            "consumer",
+            *(("opening", "agreed"), ("opened", "computing"), ("rows", "open-customers"), ("aligned", "align")),
+            *(("started", "psi-start"), ("waited", "anchored"), ("intersected", "psi-0"), ("computed", "computed")),
+            *(("sealed", "sealed"), ("settled", "completed")),
+        )
+        there = self._between(job, "north", ("", "computing"), ("rows", "open-accounts"), ("aligned", "align"))
+        return parts | {f"provider_{name}": seconds for name, seconds in there.items() if name}
+
+    def _between(self, job: str, who: str, *order: tuple[str, str]) -> dict[str, float]:
+        """What one node tells: by name, the seconds from the moment before to this one."""
+        member = self.made.members[who]
         moments: list[tuple[str, float]] = []
         with httpx.stream(
             "GET", f"{member.api}/v1/jobs/{job}/events", headers=member.authorization, timeout=60, trust_env=False
@@ -115,11 +128,6 @@ class Market:
                     told = json.loads(line[6:])
                     moments.append((str(told.get("name", told["status"])), float(told["at"])))
         seen = dict(reversed(moments))
-        order = (
-            *(("opening", "agreed"), ("opened", "computing"), ("rows", "open-customers"), ("aligned", "align")),
-            *(("anchored", "psi-start"), ("intersected", "psi-0"), ("computed", "computed"), ("sealed", "sealed")),
-            ("settled", "completed"),
-        )
         parts, last = {}, min(at for _, at in moments)
         for name, moment in order:
             if moment in seen:

@@ -10,6 +10,7 @@ from placet.cli import (
     audit,
     batches,
     chain,
+    compare,
     doctor,
     enclave,
     erasure,
@@ -66,6 +67,7 @@ app.command("grant")(offers.grant)
 app.command("revoke")(offers.revoke)
 app.command("erase")(erasure.erase)
 app.add_typer(enclave.commands, name="enclave")
+app.add_typer(compare.commands, name="compare")
 app.command("recipes")(recipes.recipes)
 app.add_typer(jobs.commands, name="jobs")
 app.add_typer(owner.commands, name="owner")

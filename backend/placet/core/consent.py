@@ -114,7 +114,7 @@ class Scope(Value):
     provider: Address
     purpose: Text
     columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]
-    output: Literal["total", "level", "aggregate", "score", "rows", "matches"]
+    output: Literal["total", "level", "aggregate", "score", "rows", "matches", "comparison"]
     smallest_group: U32 = 1
     smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_none)] = None
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
@@ -148,6 +148,7 @@ _OUTPUT_WORDS = {
     "score": "one score per person",
     "rows": "single records",
     "matches": "which records match",
+    "comparison": "the whole comparison, which holds both documents' text",
 }
 
 

@@ -37,6 +37,8 @@ def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
     """None for a recipe of which nothing is known, or parameters that it does not take."""
     if recipe == "asset-view":
         return Tells("level" if "edges" in parameters else "total", 1)
+    if recipe == "contract-compare":
+        return Tells("comparison", 1)
     receiver = parameters.get("receiver")
     if recipe in ("match", "match-salted-hash") and isinstance(receiver, str) and receiver in MATCH_RECEIVERS:
         return Tells("matches", 1, MATCH_RECEIVERS[receiver], _GUESSES if recipe == "match-salted-hash" else "")

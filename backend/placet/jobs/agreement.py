@@ -18,7 +18,7 @@ from placet.core.consent import Scope, Status
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.masking import public_key
-from placet.core.plan import Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
+from placet.core.plan import Input, Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.results import finer, gives
 from placet.core.trail import trail_head, trail_start
@@ -31,6 +31,8 @@ from placet.jobs.asking import (
     AskSeal,
     Prepare,
     Prepared,
+    PrepareDocument,
+    PrepareEnclave,
     Roots,
     Sign,
     Signed,
@@ -38,6 +40,7 @@ from placet.jobs.asking import (
 )
 from placet.jobs.certificates import institution_of, tls_key
 from placet.jobs.desk import Desk
+from placet.jobs.entries import Entries, demand_own_policy
 from placet.jobs.recipe import recipe
 from placet.jobs.sealing import Drawer, seed_commitment
 from placet.jobs.store import Attempt, Phase, Record, Store
@@ -58,8 +61,11 @@ class Agreement:
         self.desk = desk
         self.store = store
         self.drawer = Drawer(desk.hpke)
+        entries = Entries(desk, store)
         self._questions: dict[str, tuple[type[Value], Answer]] = {
             "prepare": (Prepare, self.prepare),
+            "prepare-document": (PrepareDocument, entries.document),
+            "prepare-enclave": (PrepareEnclave, entries.enclave),
             "sign": (Sign, self.sign),
             "agreed": (Agreed, self.agreed),
             "alive": (About, self.alive),
@@ -117,23 +123,33 @@ class Agreement:
         if self.store.find(job) is not None:
             return Signed(signature=self.desk.signer.sign(job))
         kept = self.store.prepared(mine.seed)
-        if kept is None or len(mine.inputs) != 1:
+        brought = [(i.offer, i.consent if i.named else i.lawful_root) for i in mine.inputs] or [(ZERO32, ZERO32)]
+        if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
-        chosen = mine.inputs[0]
-        if (chosen.offer, chosen.lawful_root) != (bytes(kept["offer"]), bytes(kept["root"])):
-            raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
-        lawful = await self.desk.vault.lawful(chosen.offer, terms.block, plan.deadline)
-        found = (chosen.lawful_root, chosen.epoch, chosen.opens_before)
-        if found != (lawful.root, lawful.epoch, lawful.opens_before):
-            raise PlanError(
-                "the lawful set has changed since, or is not the one prepared",
-                expected=f"{to_hex(lawful.root)}, epoch {lawful.epoch}, before opening {lawful.opens_before}",
-                found=f"{to_hex(found[0])}, epoch {found[1]}, before opening {found[2]}",
-                code="plan.stale",
-            )
+        for chosen in mine.inputs:
+            await self._demand_current(chosen, terms.block, plan.deadline)
         signature = self.desk.signer.sign(job)
         await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
         return Signed(signature=signature)
+
+    async def _demand_current(self, chosen: Input, block: int, deadline: int) -> None:
+        """PlanError `plan.stale` unless an input is what this party would prepare now."""
+        if chosen.named:
+            consent = await asyncio.to_thread(self.desk.chain.consent, chosen.consent)
+            epoch = (await asyncio.to_thread(self.desk.chain.offer, chosen.offer)).epoch
+            root = chosen.consent if consent.status is Status.GIVEN else ZERO32
+            now = (root, epoch, consent.first_opening + consent.uses)
+        else:
+            lawful = await self.desk.vault.lawful(chosen.offer, block, deadline)
+            now = (lawful.root, lawful.epoch, lawful.opens_before)
+        found = (chosen.consent if chosen.named else chosen.lawful_root, chosen.epoch, chosen.opens_before)
+        if found != now:
+            raise PlanError(
+                "the lawful set has changed since, or is not the one prepared",
+                expected=f"{to_hex(now[0])}, epoch {now[1]}, before opening {now[2]}",
+                found=f"{to_hex(found[0])}, epoch {found[1]}, before opening {found[2]}",
+                code="plan.stale",
+            )
 
     async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
         """Write an agreed plan down, once; what was prepared for it is used up by it."""
@@ -186,6 +202,8 @@ class Agreement:
                 )
         if (mine.recorder, mine.payee, mine.tls_key) != (desk.recorder.address, desk.address, desk.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
+        demand_own_policy(desk, terms)
+        await asyncio.to_thread(desk.accepts, plan, terms)
 
     async def _demand_offer(
         self, offer: bytes, consumer: bytes, role: str, recipe_name: str, parameters: Mapping[str, JsonValue]
@@ -336,7 +354,7 @@ class Agreement:
                 raise PlanError(
                     "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
                 )
-        if plan.parties[mine].signer == plan.consumer:
+        if plan.parties[mine].signer == plan.consumer and not plan.parties[mine].output:
             self._demand_received(record, attempt, seal)
         await self._demand_epochs(record, seal.epochs)
         if await self.dead_inputs(record, attempt):

@@ -8,6 +8,8 @@ from pydantic import Field, JsonValue
 
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
+from placet.protocols.enclave.evidence.policy import Policy
+from placet.protocols.enclave.sealed.task import Role
 
 MAX_ASKED = 4 << 20
 MAX_ANSWER = 1 << 20
@@ -34,6 +36,41 @@ class Prepared(Value):
     tls_key: Bytes32
     seed: Bytes32
     input: Input
+
+
+class Entry(Value):
+    """A party's entry, as it would sign it, but for inputs, reward and output."""
+
+    recorder: Address
+    payee: Address
+    tls_key: Bytes32
+    seed: Bytes32
+
+
+class PrepareDocument(Value):
+    """Would you have a document compared with mine, for this purpose, in that service's enclave?"""
+
+    purpose: Text
+    service: Address
+
+
+class PreparedDocument(Value):
+    """With the X25519 key under which this company gets the result."""
+
+    entry: Entry
+    input: Input
+    key: Bytes32
+
+
+class PrepareEnclave(Value):
+    """Would you run the enclave?"""
+
+
+class PreparedEnclave(Value):
+    """`policy` is what the plan must ask of the enclave so that it can run there."""
+
+    entry: Entry
+    policy: Policy
 
 
 class Sign(Value):
@@ -97,6 +134,21 @@ class OwnInput(Value):
 
     offer: Bytes32
     consent: Bytes32
+
+
+class ComparisonRequest(Value):
+    """What a company asks its own client for, as sponsor and consumer. Times are in seconds from now."""
+
+    consent: Bytes32
+    role: Role
+    partner: Address
+    service: Address
+    purpose: Text
+    reward: U96 = 0
+    token: Address = ZERO20
+    open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
+    deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
+    settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800
 
 
 class JobRequest(Value):

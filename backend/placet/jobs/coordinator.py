@@ -13,6 +13,7 @@ from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
 from placet.jobs.asking import About, Amend, AskSeal, Roots, Signed, Standing
 from placet.jobs.intents import Intents
 from placet.jobs.proposal import Asking, Opening
+from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
 
 MAX_ATTEMPTS = 8
@@ -61,7 +62,8 @@ class Coordinator:
         standings = [await self.asking.ask_party(p, "standing", about, Standing) for p in record.plan.parties]
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         if failed:
-            await self._again(record, state, next((why for why in failed if why in WITHDRAWN), failed[0]))
+            final = recipe(record.terms.recipe).final
+            await self._again(record, state, next((w for w in failed if w in WITHDRAWN or final(w)), failed[0]))
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
 
@@ -108,7 +110,8 @@ class Coordinator:
         for number, chosen in enumerate(record.plan.inputs):
             if chosen.named and await self.agreement.named_dead(chosen.consent):
                 return await self.abort_for(record, number)
-        if why in WITHDRAWN and record.terms.on_withdrawal == "abort":
+        withdrawn = why in WITHDRAWN and record.terms.on_withdrawal == "abort"
+        if withdrawn or recipe(record.terms.recipe).final(why):
             return await self.abort(record, why)
         plan, about = record.plan, About(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,10 +17,15 @@ from placet.chain.index import Index
 from placet.chain.sender import Sender
 from placet.core.consent import Offer, Scope
 from placet.core.errors import LimitError
+from placet.core.evidence import NamedConsent
+from placet.core.plan import Plan, Terms
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
+from placet.jobs.cases import Cases, Proof
+from placet.jobs.documents import Documents
+from placet.protocols.enclave.sealed.task import Role
 from placet.protocols.spu import free_port, leftovers
-from placet.vault.client import VaultClient
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
 
 
 class Peers(Protocol):
@@ -28,6 +33,33 @@ class Peers(Protocol):
 
     async def call(self, to: Institution, what: str, body: bytes, *, limit: int) -> bytes:
         """Ask a peer; its answer of at most `limit` bytes. PeerError if it is not there, or its own PlacetError."""
+
+
+class Vault(Protocol):
+    """The institution's vault, or what stands for it where there are no rows; see `placet.vault.client`."""
+
+    async def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet: ...
+    async def without(self, offer: bytes, root: bytes) -> LawfulSet: ...
+    async def dead(self, offer: bytes, root: bytes) -> list[bytes]: ...
+    async def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart: ...
+    async def batch(self, offer: bytes, root: bytes) -> BatchLeaves: ...
+    async def named_evidence(self, consent: bytes) -> NamedConsent: ...
+    async def rows(
+        self, job: bytes, plan: Plan, terms: Terms, attempt: int, input: int, columns: Sequence[str] | None = None
+    ) -> Rows: ...
+
+
+class EnclaveService(Protocol):
+    """An institution that runs enclaves, as the companies of a job see it. Its own PlacetError where it says no."""
+
+    async def prove(self, job: bytes, nonce: bytes) -> Proof:
+        """What the job's enclave shows of itself, over this nonce."""
+
+    async def upload(self, job: bytes, attempt: int, role: Role, file: Path) -> None:
+        """The encrypted document, from where an upload was broken off."""
+
+    async def download(self, job: bytes, party: int, *, size: int) -> bytes:
+        """A party's masked result of so many bytes."""
 
 
 PATIENCE = 60.0
@@ -83,7 +115,11 @@ class EngineRoom:
 
 @dataclass(frozen=True)
 class Desk:
-    """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data."""
+    """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
+    `accepts` refuses a plan that this institution has more to ask of than others (PlanError).
+
+    `cases` are the enclaves of one that runs them; `documents` and `service` are a company's that has one compared.
+    """
 
     signer: Key
     recorder: Key
@@ -94,7 +130,7 @@ class Desk:
     index: Index
     sender: Sender
     calls: Calls
-    vault: VaultClient
+    vault: Vault
     trust: TrustList
     deployment: Deployment
     peers: Peers
@@ -103,6 +139,10 @@ class Desk:
     recipes: tuple[str, ...]
     purposes: tuple[str, ...]
     note_uses: Callable[[bytes, int, Iterable[bytes]], None]
+    accepts: Callable[[Plan, Terms], None] = lambda plan, terms: None
+    cases: Cases | None = None
+    documents: Documents | None = None
+    service: Callable[[Institution], EnclaveService] | None = None
 
     @property
     def address(self) -> bytes:

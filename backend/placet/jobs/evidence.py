@@ -25,9 +25,9 @@ from placet.core.evidence import (
 from placet.core.leaves import decode_records
 from placet.core.plan import Amendment, Seal
 from placet.core.values import parse
+from placet.jobs.desk import Vault
 from placet.jobs.runner import Runner
 from placet.jobs.store import Record
-from placet.vault.client import VaultClient
 
 _PIECE = 1 << 20
 
@@ -141,7 +141,7 @@ async def _inputs(
 
 
 async def _leaves(
-    vault: VaultClient, offer: bytes, root: bytes, beside: Beside
+    vault: Vault, offer: bytes, root: bytes, beside: Beside
 ) -> tuple[tuple[Leaf, ...] | Section, tuple[ErasedLeaf, ...], set[bytes]]:
     """A lawful set's leaves, what is left of erased ones, and the roots of the batches that hold them."""
     part = await vault.leaves(offer, root, 0)
@@ -167,7 +167,7 @@ async def _leaves(
     return section, tuple(erased), within
 
 
-async def _batch(vault: VaultClient, offer: bytes, root: bytes, beside: Beside) -> Batch:
+async def _batch(vault: Vault, offer: bytes, root: bytes, beside: Beside) -> Batch:
     joined = (await vault.batch(offer, root)).joined
     count = len(joined) // 32
     if count <= MAX_INLINE:

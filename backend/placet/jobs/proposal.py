@@ -111,7 +111,7 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         consumer_key=consumer_key(desk),
         on_withdrawal=known.on_withdrawal,
     )
-    plan = _sound(
+    plan = sound(
         {
             "terms": terms.hash,
             "consumer": desk.address,
@@ -147,7 +147,7 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         plan, terms, len(request.providers), agreement.drawer.close(b"seed", seed), desk.signer.sign(job)
     )
     try:
-        signatures = await _signatures(asking, plan, terms, [p.address for p in request.providers])
+        signatures = await plan_signatures(asking, plan, terms)
     except PlacetError:
         agreement.store.end(job, "refused")
         agreement.store.note(job, "refused")
@@ -156,19 +156,23 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
     return agreement.store.job(job)
 
 
-def _sound(fields: dict[str, object]) -> Plan:
+def sound(fields: dict[str, object]) -> Plan:
+    """The plan with these fields; PlanError if there is none."""
     try:
         return Plan.model_validate(fields)
     except ValidationError as error:
         raise PlanError("no sound plan follows from the request", found=str(error.errors()[0]["msg"])[:200]) from None
 
 
-async def _signatures(asking: Asking, plan: Plan, terms: Terms, providers: list[bytes]) -> tuple[bytes, ...]:
-    """The plan's signatures of all parties, and empty ones for consumer and sponsor, who is the last party."""
+async def plan_signatures(asking: Asking, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
+    """The plan's signatures of all parties, checked, and empty ones for consumer and sponsor, who is this party."""
     desk = asking.desk
     job = plan.job(desk.deployment.jobs)
-    answers = await asyncio.gather(*(asking.ask(p, "sign", Sign(plan=plan, terms=terms), Signed) for p in providers))
-    signatures = (*(answer.signature for answer in answers), desk.signer.sign(job), b"", b"")
+    others = [party.signer for party in plan.parties if party.signer != desk.address]
+    answers = await asyncio.gather(*(asking.ask(p, "sign", Sign(plan=plan, terms=terms), Signed) for p in others))
+    given = {other: answer.signature for other, answer in zip(others, answers, strict=True)}
+    given[desk.address] = desk.signer.sign(job)
+    signatures = (*(given[party.signer] for party in plan.parties), b"", b"")
     demand_signatures("the plan", plan.signers, signatures, job, desk.chain.verifiers)
     return signatures
 
@@ -202,8 +206,9 @@ class Opening:
         if plan.sponsor != desk.address:
             raise ConfigError("only the sponsor opens a job")
         told = Agreed(job=record.job, signatures=record.signatures)
-        for party in plan.parties[:-1]:
-            await self._asking.ask_party(party, "agreed", told, Agreed)
+        for party in plan.parties:
+            if party.signer != desk.address:
+                await self._asking.ask_party(party, "agreed", told, Agreed)
         async with self._one:
             if plan.total_reward:
                 await self._approve(record)

@@ -17,6 +17,11 @@ Run = Callable[[Work], Awaitable[None]]
 Combine = Callable[[Mapping[int, bytes], bytes, Path], dict[str, Any]]
 Check = Callable[[Plan, Terms], None]
 Reads = Callable[[str, Mapping[str, JsonValue]], Collection[str]]
+Open = Callable[[bytes, Mapping[int, bytes], bytes], dict[str, Any]]
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,9 @@ class Recipe:
     """`run` is the same function at every party. `combine` makes the result of the parts by party and of what the
     consumer kept to itself, with a folder for engines: a JSON object, its `rows` one object a person. `check` refuses a
     plan that the recipe can't run (PlanError). `reads` names the columns that a role's rows must have for these
-    parameters; of parameters that `check` would refuse it names what it can, or is a PlanError."""
+    parameters; of parameters that `check` would refuse it names what it can, or is a PlanError. `final` says of a
+    failure's code that another attempt would end the same. `open` is for recipes of which each party that kept
+    something private gets a result of its own: that, the release keys by party, and the party's HPKE secret."""
 
     name: str
     version: int
@@ -34,6 +41,8 @@ class Recipe:
     combine: Combine
     check: Check
     reads: Reads
+    final: Callable[[str], bool] = _never
+    open: Open | None = None
 
 
 _RECIPES: dict[str, Recipe] = {}

@@ -15,8 +15,9 @@ from placet.chain.events import JobOpened
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
-from placet.jobs.asking import JobRequest
+from placet.jobs.asking import ComparisonRequest, JobRequest
 from placet.jobs.certificates import institution_of
+from placet.jobs.comparison_plan import propose_comparison
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.desk import Desk
 from placet.jobs.intents import Intents
@@ -56,6 +57,10 @@ class Runner:
     async def start(self, request: JobRequest) -> Record:
         """Propose a job and set it going; the opening is sent by the next turn."""
         return await propose(self.asking, request)
+
+    async def compare(self, request: ComparisonRequest) -> Record:
+        """The same for a comparison of documents."""
+        return await propose_comparison(self.asking, request)
 
     async def turn(self) -> None:
         """Look at every job that has not ended and is not being looked at."""
@@ -233,6 +238,9 @@ class Runner:
             self._running.pop(key).cancel()
         for seen in [k for k in self._ended_seen if k[0] == record.job]:
             del self._ended_seen[seen]
+        for held in (self.desk.cases, self.desk.documents):
+            if held is not None:
+                held.forget(record.job)
         self.store.end(record.job, how)
         self.say(record, how)
         for told in [k for k in self._said if k[0] == record.job]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import Any
 
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
@@ -80,7 +81,8 @@ class Settlement:
         events = await asyncio.to_thread(self._events, record, kind)
         if events is None:
             return None
-        if state.status is JobStatus.COMPLETED and record.plan.consumer == self.desk.address:
+        own = recipe(record.terms.recipe).open is not None
+        if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.desk.address):
             try:
                 await asyncio.to_thread(self._open_result, record, events)
             except PlacetError as error:
@@ -111,7 +113,12 @@ class Settlement:
     def _open_result(self, record: Record, events: list[Event]) -> None:
         sealed = next(e for e in events if isinstance(e, JobSealed))
         keys = {e.party: e.key for e in events if isinstance(e, KeyReleased)}
-        attempt = self.store.attempt(record.job, sealed.attempt)
+        attempt, known = self.store.attempt(record.job, sealed.attempt), recipe(record.terms.recipe)
+        if known.open is not None:
+            if attempt is not None and attempt.private is not None:
+                made = known.open(self.drawer.open(b"private", attempt.private), keys, self.desk.hpke)
+                self._keep(record, made)
+            return
         if attempt is None or attempt.output is None or attempt.private is None:
             raise StateError("the consumer's part of the sealed attempt is lost", remedy="run the job again")
         parts = {
@@ -126,7 +133,9 @@ class Settlement:
             for party, masked in masked_outputs(attempt.output).items()
         }
         private = self.drawer.open(b"private", attempt.private)
-        made = recipe(record.terms.recipe).combine(parts, private, self.desk.room.scratch)
+        self._keep(record, known.combine(parts, private, self.desk.room.scratch))
+
+    def _keep(self, record: Record, made: dict[str, Any]) -> None:
         self.store.keep_result(record.job, self.drawer.close(b"result", json.dumps(made).encode()))
 
     def result(self, job: bytes) -> dict[str, object]:

@@ -189,7 +189,8 @@ class Work:
                 elif round_ % LOOKS == 0:
                     await self.link.demand_at_work(party)
             if not waiting:
-                return await self._demand_open()
+                await self._demand_open()
+                return self.say(self.record, "anchored", attempt=self.attempt)
             await asyncio.sleep(0.25)
 
     async def _demand_open(self) -> None:

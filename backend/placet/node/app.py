@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
+import dataclasses
 import logging
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -15,18 +14,12 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.errors import ChainError, DeploymentError
-from placet.jobs import asset_view as asset_view
-from placet.jobs import match as match
-from placet.jobs.certificates import tls_key
-from placet.jobs.desk import Desk, EngineRoom
-from placet.jobs.runner import Runner
-from placet.node import consents_api, jobs_api, problems, public_api, relay, uses
+from placet.node import consents_api, enclave_api, jobs_api, problems, public_api, relay, running
 from placet.node.config import NodeSettings
+from placet.node.enclaves import enclaves
 from placet.node.limits import RequestLimits
-from placet.node.peers import PeerLink, PeerServer, context, private_key
 from placet.node.problems import Problem
 from placet.node.service import Node, open_node
-from placet.vault.config import read_passphrase
 
 log = logging.getLogger("placet.node")
 _PROBE_SECONDS = 2.0
@@ -42,7 +35,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _loops(node), _jobs(app, node):
+        async with _lifetime(app, node):
             yield
         node.engine.dispose()
 
@@ -58,6 +51,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.include_router(consents_api.router)
     app.include_router(public_api.router)
     app.include_router(jobs_api.router)
+    app.include_router(enclave_api.router)
     problems.install(app)
     app.add_middleware(RequestLimits, limits=settings.limits)
     app.add_middleware(_Counting, node=node)
@@ -75,80 +69,15 @@ def _demand_right_chain(node: Node) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _loops(node: Node) -> AsyncIterator[None]:
-    settings = node.settings
-    tasks = [
-        asyncio.create_task(relay.forever(node, "sender", 1.0, lambda: _send(node))),
-        asyncio.create_task(relay.forever(node, "index", settings.sync_seconds, lambda: _follow(node))),
-        asyncio.create_task(relay.forever(node, "vault", _PROBE_SECONDS, node.probe_vault)),
-        asyncio.create_task(relay.forever(node, "relay", settings.batch_seconds, lambda: relay.turn(node))),
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextlib.asynccontextmanager
-async def _jobs(app: FastAPI, node: Node) -> AsyncIterator[None]:
-    """The jobs' runner and the port for other institutions."""
-    folder = node.settings.folder / "keys"
-    passphrase = read_passphrase(node.settings.path(node.settings.passphrase_file))
-    certificate = (folder / "tls.crt").read_text()
-    room = EngineRoom(
-        host=node.settings.engine_host,
-        ports=node.settings.engine_ports,
-        key=private_key(folder, passphrase),
-        scratch=node.settings.folder / "engine",
+async def _lifetime(app: FastAPI, node: Node) -> AsyncIterator[None]:
+    more = (
+        ("vault", _PROBE_SECONDS, node.probe_vault),
+        ("relay", node.settings.batch_seconds, lambda: relay.turn(node)),
     )
-    room.clear()
-    outward = context(folder, passphrase, node.trust, server=False)
-    runner = Runner(
-        Desk(
-            signer=node.keys.signer,
-            recorder=node.keys.recorder,
-            hpke=node.keys.hpke,
-            tls_key=tls_key(certificate),
-            engine=node.engine,
-            chain=node.chain,
-            index=node.index,
-            sender=node.sender,
-            calls=node.calls,
-            vault=node.vault,
-            trust=node.trust,
-            deployment=node.deployment,
-            peers=PeerLink(outward),
-            room=room,
-            scope=node.scopes.of,
-            recipes=node.settings.policy.recipes,
-            purposes=node.settings.policy.purposes,
-            note_uses=functools.partial(uses.note_uses, node.engine),
-        )
-    )
-    app.state.runner = runner
-    inward = context(folder, passphrase, node.trust, server=True)
-    peers = PeerServer(node.trust, functools.partial(jobs_api.answer_peer, runner))
-    server = await peers.start(node.settings.peer_host, node.settings.peer_port, inward)
-    task = asyncio.create_task(relay.forever(node, "jobs", node.settings.sync_seconds, runner.turn))
-    try:
-        yield
-    finally:
-        server.close()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await runner.stop()
-
-
-async def _follow(node: Node) -> None:
-    await asyncio.to_thread(node.sync)
-    await asyncio.to_thread(uses.follow, node)
-
-
-async def _send(node: Node) -> None:
-    node.health.loops["sender"] = "ok"
-    await node.sender.run()
+    async with running.loops(node, *more), enclaves(node) as cases:
+        desk = dataclasses.replace(running.desk_of(node), cases=cases)
+        async with running.jobs(node, desk) as app.state.runner:
+            yield
 
 
 class _Counting:

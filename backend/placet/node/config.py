@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -12,6 +12,7 @@ from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
 from placet.core.trust import Url
 from placet.core.values import Address, Name, Text, invalid
+from placet.protocols.enclave.evidence.policy import MAX_AGE
 
 Port = Annotated[int, Field(ge=0, lt=65_536)]
 Count = Annotated[int, Field(ge=1)]
@@ -40,6 +41,13 @@ class Policy(_Section):
 
     recipes: tuple[Name, ...] = ("asset-view",)
     purposes: tuple[str, ...] = tuple(PURPOSES)
+
+
+class EnclaveSettings(_Section):
+    """That this institution runs enclaves for others. `max_age`: seconds for which evidence of one holds."""
+
+    platform: Literal["simulated"]
+    max_age: Annotated[int, Field(ge=1, le=MAX_AGE)] = 3600
 
 
 class Limits(_Section):
@@ -89,6 +97,7 @@ class NodeSettings(BaseSettings):
     sync_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     limits: Limits = Limits()
     policy: Policy = Policy()
+    enclaves: EnclaveSettings | None = None
 
     @classmethod
     def settings_customise_sources(

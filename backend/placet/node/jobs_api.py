@@ -17,7 +17,6 @@ from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 from placet.jobs.asking import JobRequest
 from placet.jobs.evidence import Beside, gather
-from placet.jobs.link import Acknowledged, unpack
 from placet.jobs.runner import Runner
 from placet.jobs.store import Record
 from placet.node.auth import Institution, InstitutionOrAuditor
@@ -117,10 +116,11 @@ async def events(
     """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
     runner = _runner(request)
     record = runner.store.job(from_hex(job))
-    return StreamingResponse(_follow(runner, record.job, last_event_id), media_type="text/event-stream")
+    return StreamingResponse(follow(runner, record.job, last_event_id), media_type="text/event-stream")
 
 
-async def _follow(runner: Runner, job: bytes, last: int) -> AsyncIterator[str]:
+async def follow(runner: Runner, job: bytes, last: int) -> AsyncIterator[str]:
+    """What happened to a job after a moment, and then what happens, as server-sent events until it ends."""
     for beat in range(_EVENT_SECONDS * 2):
         ended = runner.store.job(job).ended
         for number, event in runner.store.moments(job, last):
@@ -171,11 +171,3 @@ async def cancel(request: Request, job: JobId, _: Institution) -> JobAnswer:
     record = runner.store.job(from_hex(job))
     await runner.coordinator.cancel(record)
     return _answer(runner, runner.store.job(record.job))
-
-
-async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:
-    """A message, or one question of another institution by its name. PeerError for one that does not exist."""
-    if what == "message":
-        acknowledgement = await runner.message(asker, *unpack(body))
-        return Acknowledged(signature=acknowledgement).model_dump_json().encode()
-    return (await runner.agreement.answer(asker, what, body)).model_dump_json().encode()

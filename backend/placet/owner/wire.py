@@ -79,6 +79,7 @@ async def ask(
     *,
     key: Signing | None = None,
     domain: Domain | None = None,
+    media: str = "application/json",
 ) -> M:
     """One request and its answer. PlacetError as the other side's problem says, PeerError if it is unreachable.
 
@@ -86,7 +87,7 @@ async def ask(
     """
     failure: PlacetError = PeerError("no answer", found=base)
     for attempt in range(TRIES):
-        headers = {"Content-Type": "application/json"} if body else {}
+        headers = {"Content-Type": media} if body else {}
         if key is not None and domain is not None:
             headers["Authorization"] = signed_header(key, method, path, body, domain)
         try:

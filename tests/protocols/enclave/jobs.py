@@ -36,6 +36,7 @@ class Side:
             consent=self.consent,
             document=self.document.digest,
             size=self.document.size,
+            commitment=self.document.commitment,
             release=keccak(self.secrets.release),
         )
 

@@ -37,7 +37,8 @@ def locked(plain: bytes, key: DocumentKey = KEY) -> tuple[bytes, Locked]:
 
 
 def opened(data: bytes, key: DocumentKey = KEY, job: bytes = JOB, role: str = "before") -> bytes:
-    return b"".join(decrypt(io.BytesIO(data).read, key, job=job, role=role))  # type: ignore[arg-type]
+    told = data[HEADER_SIZE - 32 : HEADER_SIZE]
+    return b"".join(decrypt(io.BytesIO(data).read, key, job=job, role=role, commitment=told))  # type: ignore[arg-type]
 
 
 def refusal(data: bytes, **changes: object) -> str:
@@ -140,21 +141,28 @@ class Watched(io.BytesIO):
 
 def test_no_more_than_two_chunks_are_held() -> None:
     source, out = Watched(text(20 * CHUNK)), io.BytesIO()
-    _encrypt(source, out, KEY, job=JOB, role="before")
+    told = _encrypt(source, out, KEY, job=JOB, role="before")
     assert source.largest == CHUNK
     sealed = Watched(out.getvalue())
-    chunks = decrypt(sealed.read, KEY, job=JOB, role="before")
+    chunks = decrypt(sealed.read, KEY, job=JOB, role="before", commitment=told.commitment)
     next(chunks)
     assert sealed.tell() == HEADER_SIZE + 2 * SEALED
     assert sum(map(len, chunks)) == 19 * CHUNK
 
 
 def test_a_pipe_that_gives_less_at_a_time_is_read_on() -> None:
-    data, _ = locked(text(CHUNK + 100))
+    data, told = locked(text(CHUNK + 100))
     source = io.BytesIO(data)
-    assert b"".join(decrypt(lambda size: source.read(min(size, 1000)), KEY, job=JOB, role="before")) == text(
-        CHUNK + 100
-    )
+    chunks = decrypt(lambda size: source.read(min(size, 1000)), KEY, job=JOB, role="before", commitment=told.commitment)
+    assert b"".join(chunks) == text(CHUNK + 100)
+
+
+def test_a_document_that_another_commitment_was_made_to_does_not_open() -> None:
+    data, told = locked(text(100))
+    with pytest.raises(InputError) as caught:
+        list(decrypt(io.BytesIO(data).read, KEY, job=JOB, role="before", commitment=commit(KEY.salt, text(101))))
+    assert caught.value.code == "document.header"
+    assert list(decrypt(io.BytesIO(data).read, KEY, job=JOB, role="before", commitment=told.commitment)) == [text(100)]
 
 
 class Changing(io.BytesIO):

@@ -96,9 +96,10 @@ def _document(source: BinaryIO, task: Task, expected: TaskInput, mine: Secrets) 
     if expected.size > encrypted_size(MAX_BYTES):
         raise DataError("a document is too large", code="data.large")
     incoming = _Incoming(source, expected)
-    plain = b"".join(decrypt(incoming.read, mine.document, job=task.job, role=expected.role))
+    plain = decrypt(incoming.read, mine.document, job=task.job, role=expected.role, commitment=expected.commitment)
+    content = b"".join(plain)
     incoming.check()
-    return plain
+    return content
 
 
 def _another() -> InputError:

@@ -52,8 +52,9 @@ class DocumentKey:
     salt: bytes
 
     @classmethod
-    def fresh(cls) -> DocumentKey:
-        return cls(key=secrets.token_bytes(32), salt=secrets.token_bytes(32))
+    def fresh(cls, salt: bytes | None = None) -> DocumentKey:
+        """A new key; with `salt` for a document that was committed to before."""
+        return cls(key=secrets.token_bytes(32), salt=secrets.token_bytes(32) if salt is None else salt)
 
     def __repr__(self) -> str:
         return "DocumentKey(…)"
@@ -93,11 +94,22 @@ def encrypted_size(size: int) -> int:
     return HEADER_SIZE + size + TAG * max(1, -(-size // CHUNK))
 
 
-def encrypt(source: BinaryIO, target: Sink, *, job: bytes, role: Role) -> tuple[Locked, DocumentKey]:
+def commit(source: BinaryIO, salt: bytes) -> bytes:
+    """The commitment to a document, read from where it stands."""
+    plain = Hashing()
+    while chunk := source.read(CHUNK):
+        plain.pass_on(chunk)
+    return commit_digest(salt, plain.digest())
+
+
+def encrypt(
+    source: BinaryIO, target: Sink, *, job: bytes, role: Role, salt: bytes | None = None
+) -> tuple[Locked, DocumentKey]:
     """Read `source` (seekable) twice from where it stands: once for the commitment, once to encrypt it under a key of
-    this call's own, since nonces start from zero. StateError if the document changed in between.
+    this call's own, since nonces start from zero. StateError if the document changed in between. `salt` is that of a
+    commitment that was made before.
     """
-    key = DocumentKey.fresh()
+    key = DocumentKey.fresh(salt)
     return _encrypt(source, target, key, job=job, role=role), key
 
 
@@ -125,11 +137,14 @@ def _encrypt(source: BinaryIO, target: Sink, key: DocumentKey, *, job: bytes, ro
     return Locked(digest=written.digest(), size=written.size, commitment=header[-32:])
 
 
-def decrypt(read: Callable[[int], bytes], key: DocumentKey, *, job: bytes, role: Role) -> Iterator[bytes]:
+def decrypt(
+    read: Callable[[int], bytes], key: DocumentKey, *, job: bytes, role: Role, commitment: bytes
+) -> Iterator[bytes]:
     """The plaintext, chunk by chunk, each one authentic; only after the last one is it known to be whole and the one
-    that was committed to. InputError `document.header`, `document.altered` or `document.other`."""
+    that `commitment` is to. InputError `document.header`, `document.altered` or `document.other`."""
     header = _header(_exactly(read, HEADER_SIZE))
-    for found, expected, name in ((header.job, job, "job"), (header.role, role, "role")):
+    asked = (("job", header.job, job), ("role", header.role, role), ("text", header.commitment, commitment))
+    for name, found, expected in asked:
         if found != expected:
             raise InputError(f"the document is for another {name}", code="document.header")
     plain, cipher, associated = Hashing(), AESGCM(key.key), header.encode()

@@ -27,13 +27,15 @@ def role_byte(role: Role) -> bytes:
 
 class TaskInput(Value):
     """One document. `party` brings it on its `consent`; `document` is SHA-256 of the encrypted document, `size` its
-    bytes; `release` is keccak256 of the party's release key, as the seal will have it."""
+    bytes; `commitment` is to the plaintext, as the consent's dataset has it on chain; `release` is keccak256 of the
+    party's release key, as the seal will have it."""
 
     role: Role
     party: U32
     consent: Bytes32
     document: Bytes32
     size: Annotated[int, Field(ge=1, le=1 << 40, strict=True)]
+    commitment: Bytes32
     release: Bytes32
 
 

@@ -1,0 +1,241 @@
+"""`placet compare …`: have two versions of a contract compared in an enclave that neither side has to trust its host
+with, and see what came out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span
+from placet.cli.output import Commands, console, emit, say, stop
+from placet.core.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from placet.client.company import Company, Wish
+    from placet.core.values import Bytes32
+    from placet.jobs.store import Record
+
+DPV = "https://w3id.org/dpv#"
+commands = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="Compare two versions of a contract in an enclave; for the companies."
+)
+File = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="The own version: PDF, DOCX, Markdown or text.")
+]
+Role = Annotated[str, typer.Option("--role", help="before or after: which version the own one is.")]
+Partner = Annotated[str, typer.Option("--with", help="Address of the other company.")]
+Service = Annotated[str, typer.Option("--service", help="Address of the institution that runs the enclave.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the result and the evidence.")]
+Purpose = Annotated[str, typer.Option("--purpose", help="A DPV purpose: its IRI, or its last word.")]
+Simulated = Annotated[
+    bool, typer.Option("--simulated", help="Accept an enclave whose host's owner could read everything.")
+]
+Measurements = Annotated[
+    list[str] | None, typer.Option("--measurement", help="Accept only this measurement, in hex; may be repeated.")
+]
+Until = Annotated[str, typer.Option("--until", help="How long the consent holds, as in 30d.")]
+Patience = Annotated[str, typer.Option("--wait", help="How long to wait for the others, as in 10m.")]
+
+
+@commands.command()
+def start(
+    file: File,
+    config: NodeConfig,
+    partner: Partner,
+    service: Service,
+    out: Out,
+    role: Role = "before",
+    purpose: Purpose = "FulfilmentOfContractualObligation",
+    simulated: Simulated = False,
+    measurement: Measurements = None,
+    fee: Annotated[int, typer.Option(min=0, help="What the service gets, in the token's smallest unit.")] = 0,
+    token: Annotated[str | None, typer.Option(help="Address of the token in which it is paid.")] = None,
+    deadline: Annotated[str, typer.Option(help="How long the comparison may take, as in 15m.")] = "15m",
+    until: Until = "30d",
+    wait: Patience = "10m",
+    as_json: AsJson = False,
+) -> None:
+    """Propose a comparison, as its sponsor, and stay until its end."""
+    from placet.jobs.asking import ComparisonRequest
+
+    wish = _wish(role, partner, service, purpose, simulated, measurement)
+    if fee and token is None:
+        raise InputError("a fee needs a token", remedy="--token ADDRESS")
+
+    async def begin(here: Company) -> Record:
+        record = await here.offer(
+            file, wish, consumer=here.desk.address, until=int(time.time()) + read_span(until), uses=1, title=file.name
+        )
+        say("the own consent is on chain; waiting for the other company")
+        request = ComparisonRequest.model_validate(
+            {
+                "consent": record.id,
+                "role": wish.role,
+                "partner": wish.partner,
+                "service": wish.service,
+                "purpose": wish.purpose,
+                "reward": fee,
+                **({"token": read_address(token)} if token else {}),
+                "deadline_seconds": read_span(deadline),
+            }
+        )
+        return await here.propose(request, patience=read_span(wait))
+
+    _take_part(config, wish, begin, out, as_json)
+
+
+@commands.command()
+def join(
+    file: File,
+    config: NodeConfig,
+    partner: Partner,
+    service: Service,
+    out: Out,
+    role: Role = "after",
+    purpose: Purpose = "FulfilmentOfContractualObligation",
+    simulated: Simulated = False,
+    measurement: Measurements = None,
+    until: Until = "30d",
+    wait: Patience = "10m",
+    as_json: AsJson = False,
+) -> None:
+    """Offer a document for a comparison that the other company proposes, wait for it, and stay until its end."""
+    wish = _wish(role, partner, service, purpose, simulated, measurement)
+
+    async def begin(here: Company) -> Record:
+        record = await here.offer(
+            file, wish, consumer=wish.partner, until=int(time.time()) + read_span(until), uses=1, title=file.name
+        )
+        say("the own consent is on chain; waiting to be asked")
+        return await here.invited(record.id, patience=read_span(wait))
+
+    _take_part(config, wish, begin, out, as_json)
+
+
+@commands.command()
+def resume(
+    job: Annotated[str, typer.Argument(help="The job's id.")], config: NodeConfig, out: Out, as_json: AsJson = False
+) -> None:
+    """Go on with a job after this client was ended or killed, or write its result and evidence again."""
+
+    async def begin(here: Company) -> Record:
+        return here.runner.store.job(read_id(job))
+
+    _take_part(config, None, begin, out, as_json)
+
+
+@commands.command()
+def withdraw(
+    consent: Annotated[str, typer.Argument(help="The consent's id; the start of a comparison says it.")],
+    config: NodeConfig,
+) -> None:
+    """Withdraw the consent for an own document, for ever: no enclave gets its key any more; a running job ends."""
+    from placet.client.company import company
+    from placet.core.consent import withdrawal_hash
+    from placet.node.config import NodeSettings
+
+    async def go() -> None:
+        async with company(NodeSettings.load(config), None) as here:
+            record = here.documents.of(read_id(consent))
+            full = record.consent.expand(record.offer, record.scope, here.desk.trust.name)
+            signature = here.desk.signer.sign(here.desk.deployment.consents.digest(withdrawal_hash(record.id)))
+            call = here.desk.calls.withdraw(full.grant(), signature)
+            await here.runner.intents.carry(f"withdraw:{record.id.hex()}", call)
+
+    asyncio.run(go())
+    say("withdrawn")
+
+
+def _wish(role: str, partner: str, service: str, purpose: str, simulated: bool, measurements: list[str] | None) -> Wish:
+    from placet.client.company import Wish
+    from placet.core.purposes import purpose_id
+
+    if role not in ("before", "after"):
+        raise InputError("no such role", expected="before or after", found=role[:20])
+    iri = purpose if ":" in purpose else DPV + purpose
+    purpose_id(iri)
+    try:
+        named = frozenset(bytes.fromhex(one.removeprefix("0x")) for one in measurements or ())
+    except ValueError:
+        raise InputError("a measurement is hex", found=str(measurements)[:80]) from None
+    return Wish(
+        role="before" if role == "before" else "after",
+        partner=read_address(partner),
+        service=read_address(service),
+        purpose=iri,
+        classes=frozenset({"hardware", "simulated"} if simulated else {"hardware"}),
+        measurements=named,
+    )
+
+
+def _take_part(
+    config: Path, wish: Wish | None, begin: Callable[[Company], Awaitable[Record]], out: Path, as_json: bool
+) -> None:
+    from placet.client.company import company
+    from placet.core.values import to_hex
+    from placet.node.config import NodeSettings
+
+    out.mkdir(parents=True, exist_ok=True)
+    shown = console(stderr=True)
+
+    async def go() -> tuple[bytes, str, list[str]]:
+        async with company(NodeSettings.load(config), wish) as here:
+            record = await begin(here)
+            say(f"job {to_hex(record.job)}")
+            with shown.status("the job is agreed upon") as status:
+
+                def told(moment: dict[str, Any]) -> None:
+                    line = _words(moment)
+                    shown.print(line)
+                    status.update(line)
+
+                how = await here.ended(record.job, told)
+            files = [_write(out / "evidence.json", await here.evidence(record.job))]
+            return record.job, how, files + (_result(here, record.job, out) if how == "completed" else [])
+
+    job, how, files = asyncio.run(go())
+    if as_json:
+        emit({"job": to_hex(job), "ended": how, "files": files})
+    for file in files:
+        say(f"written: {file}")
+    if how != "completed":
+        raise stop(f"the job ended: {how}")
+
+
+def _words(moment: dict[str, Any]) -> str:
+    rest = ", ".join(f"{k} {v}" for k, v in moment.items() if k not in ("status", "at") and v is not None)
+    return f"{moment['status']}: {rest}" if rest else str(moment["status"])
+
+
+def _result(here: Company, job: Bytes32, out: Path) -> list[str]:
+    """The comparison as JSON and as one page, if this company is a recipient."""
+    from placet.core.errors import StateError
+    from placet.core.values import parse
+    from placet.protocols.enclave.comparison import Comparison
+    from placet.protocols.enclave.comparison.page import html
+    from placet.protocols.enclave.frames import MAX_RESULT
+
+    try:
+        made = here.runner.settlement.result(job)
+    except StateError:
+        return []
+    found = made.get("comparison")
+    if not isinstance(found, dict):
+        raise NotFoundError("the result holds no comparison")
+    comparison = parse(Comparison, found, limit=MAX_RESULT, what="the comparison")
+    return [
+        _write(out / "comparison.json", comparison.model_dump_json(indent=1).encode()),
+        _write(out / "comparison.html", html(comparison).encode()),
+    ]
+
+
+def _write(file: Path, content: bytes) -> str:
+    """For this user's eyes: a comparison holds both texts."""
+    file.touch(mode=0o600)
+    file.write_bytes(content)
+    return str(file)

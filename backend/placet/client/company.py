@@ -1,0 +1,260 @@
+"""A company's client: offers a document, takes part in one comparison, and opens its result.
+
+It is a party as any institution is, with its own keys, chain endpoint, trail and port for peers, but it serves nobody
+else: what a node's vault is for tables, its folder of documents is here. It never shows a document or a key to a node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet.client.service import HttpEnclaves
+from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, derive
+from placet.core.errors import AttestationError, NotFoundError, PeerError, PlanError
+from placet.core.evidence import SignedEvidence
+from placet.core.hashing import sha256
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation, purpose_id
+from placet.core.trail import evidence_hash
+from placet.core.trust import Institution
+from placet.core.values import to_hex
+from placet.jobs.asking import ComparisonRequest
+from placet.jobs.desk import Desk
+from placet.jobs.documents import DocumentRecord, Documents, commitment_of
+from placet.jobs.entries import demand_accepted
+from placet.jobs.evidence import Beside, gather
+from placet.jobs.runner import Runner
+from placet.jobs.store import Record
+from placet.node import running
+from placet.node.config import NodeSettings
+from placet.node.service import Node, open_node
+from placet.protocols.enclave.comparing import RECIPE, parameters_of
+from placet.protocols.enclave.evidence.policy import EnclaveClass
+from placet.protocols.enclave.sealed.task import Role
+
+SCHEMA = sha256(b"placet.document/1")
+"""What the registry says of a dataset that is one document."""
+_LOOK = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What this company agrees to: its role, with whom, where, for what, as what the enclave must be proven, and, if
+    they are named, which measurements it may have."""
+
+    role: Role
+    partner: bytes
+    service: bytes
+    purpose: str
+    classes: frozenset[EnclaveClass]
+    measurements: frozenset[bytes] = frozenset()
+
+    def demand(self, desk: Desk, plan: Plan, terms: Terms) -> None:
+        """PlanError or AttestationError for a plan that is another one."""
+        if terms.recipe != RECIPE:
+            raise PlanError("this company takes part in comparisons alone", found=terms.recipe)
+        place = plan.party_of(desk.address)
+        found = (terms.roles[place], plan.parties[1 - place].signer if place < 2 else b"", plan.parties[-1].signer)
+        if found != (self.role, self.partner, self.service) or plan.purpose != purpose_id(self.purpose):
+            raise PlanError(
+                "another comparison than this company waits for",
+                expected=f"{self.role}, with {to_hex(self.partner)}, at {to_hex(self.service)}, for {self.purpose}",
+                found=f"{found[0]}, with {to_hex(found[1])}, at {to_hex(found[2])}",
+                code="plan.entry",
+            )
+        if terms.engine not in self.classes:
+            raise AttestationError(
+                "the plan's enclave is of a class that this company does not accept",
+                expected=" or ".join(sorted(self.classes)),
+                found=terms.engine,
+                remedy="--simulated, if the operator of the enclave's host is trusted anyway",
+                code="attestation.kind",
+            )
+        named = {one for rule in parameters_of(terms).policy.rules for one in rule.measurements}
+        if self.measurements and not named <= self.measurements:
+            raise AttestationError(
+                "the plan's enclave is not the program that this company expects",
+                expected=", ".join(sorted(one.hex() for one in self.measurements)),
+                found=", ".join(sorted(one.hex() for one in named)),
+                code="attestation.measurement",
+            )
+        demand_accepted(desk, plan, terms)
+
+
+@dataclass
+class Company:
+    """One company while it takes part."""
+
+    node: Node
+    desk: Desk
+    documents: Documents
+    runner: Runner
+
+    async def offer(
+        self, file: Path, wish: Wish, *, consumer: bytes, until: int, uses: int, title: str
+    ) -> DocumentRecord:
+        """Register a document, offer it for a comparison, and consent; what was done before is not done again. Reverted
+        or ChainError from the chain, ConfigError for a file that can't be read."""
+        record = await self._unused(file, consumer, wish) or self._draft(
+            file, wish, consumer=consumer, until=until, uses=uses, title=title
+        )
+        calls, offer = self.desk.calls, record.offer
+        consent = record.consent.expand(offer, record.scope, self.desk.trust.name)
+        for name, call in (
+            ("register", calls.register(offer.dataset, SCHEMA, record.commitment)),
+            ("offer", calls.offer(offer)),
+            ("grant", calls.grant(consent, record.signature)),
+        ):
+            await self.runner.intents.carry(f"{name}:{record.id.hex()}", call, self.desk.address)
+        return record
+
+    async def _unused(self, file: Path, consumer: bytes, wish: Wish) -> DocumentRecord | None:
+        """A consent for this very document and wish that no job has used and nobody has ended."""
+        for record in self.documents.all():
+            fits = (
+                record.file == str(file.resolve())
+                and (record.offer.consumer, record.offer.purpose) == (consumer, purpose_id(wish.purpose))
+                and set(record.scope.parties) == {self.desk.address, wish.partner, wish.service}
+                and record.consent.not_after > time.time() + 3600
+                and await asyncio.to_thread(commitment_of, file, record.salt) == record.commitment
+            )
+            if fits and await asyncio.to_thread(self._open, record):
+                return record
+        return None
+
+    def _open(self, record: DocumentRecord) -> bool:
+        if self.desk.chain.consent(record.id).status not in (Status.NONE, Status.GIVEN):
+            return False
+        try:
+            openings = self.desk.chain.offer(record.offer.id).openings
+        except NotFoundError:
+            return True
+        return openings < record.consent.first_opening + record.consent.uses
+
+    def _draft(self, file: Path, wish: Wish, *, consumer: bytes, until: int, uses: int, title: str) -> DocumentRecord:
+        me, salt, now = self.desk.address, secrets.token_bytes(32), self.desk.chain.now()
+        scope = Scope(
+            title=title,
+            provider=me,
+            purpose=wish.purpose,
+            columns=("document",),
+            output="comparison",
+            recipes=(RECIPE,),
+            parties=tuple(dict.fromkeys((me, wish.partner, wish.service))),
+            personal=False,
+            salt=secrets.token_bytes(32),
+        )
+        offer = Offer(
+            dataset=secrets.token_bytes(32),
+            consumer=consumer,
+            purpose=purpose_id(wish.purpose),
+            operations=int(Operation.TEE),
+            scope=scope.hash,
+        )
+        consent = derive(
+            me,
+            offer,
+            scope,
+            self.desk.trust.name,
+            not_before=now - 60,
+            not_after=until,
+            first_opening=0,
+            uses=uses,
+            enrolment=NO_ENROLMENT,
+            salt=secrets.token_bytes(32),
+        )
+        record = DocumentRecord(
+            file=str(file.resolve()),
+            name=file.name,
+            salt=salt,
+            commitment=commitment_of(file, salt),
+            offer=offer,
+            scope=scope,
+            consent=CompactConsent.of(consent),
+            signature=self.desk.signer.sign(self.desk.deployment.consents.digest(consent.id)),
+            id=consent.id,
+        )
+        self.documents.add(record)
+        return record
+
+    async def propose(self, request: ComparisonRequest, *, patience: float) -> Record:
+        """Propose the comparison as soon as partner and service are there, for `patience` seconds."""
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return await self.runner.compare(request)
+            except PeerError as error:
+                if error.code not in ("peer.unreachable", "consent.unknown") or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(1)
+
+    async def invited(self, consent: bytes, *, patience: float) -> Record:
+        """The job that was agreed upon with this consent; PeerError after `patience` seconds without one."""
+        until = time.monotonic() + patience
+        while True:
+            for record in self.runner.store.all(going=True):
+                if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs):
+                    return record
+            if time.monotonic() > until:
+                raise PeerError("nobody proposed the comparison", expected=f"within {patience:g} s", code="peer.late")
+            await asyncio.sleep(_LOOK)
+
+    async def ended(self, job: bytes, told: Callable[[dict[str, object]], None]) -> str:
+        """How a job ended; `told` hears what happens meanwhile. The job's own times end it."""
+        last = 0
+        while True:
+            how = self.runner.store.job(job).ended
+            for number, moment in self.runner.store.moments(job, last):
+                last = number
+                told(moment)
+            if how is not None:
+                return how
+            await asyncio.sleep(_LOOK)
+
+    async def evidence(self, job: bytes) -> bytes:
+        """What this company shows an auditor, signed; as a node's `/v1/jobs/{job}/trail`."""
+        evidence = await gather(self.runner, job, Beside())
+        digest = self.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
+        signed = SignedEvidence(evidence=evidence, signature=self.desk.recorder.sign(digest))
+        return signed.model_dump_json().encode()
+
+
+@contextlib.asynccontextmanager
+async def company(settings: NodeSettings, wish: Wish | None) -> AsyncIterator[Company]:
+    """Opens the folder that `placet init` made, listens for peers, and goes on with what was left unfinished there.
+
+    Without a wish no new plan is signed. DeploymentError for another chain; ConfigError for what is missing.
+    """
+    node = open_node(settings)
+    await asyncio.to_thread(node.chain.check)
+    documents = Documents(settings.folder / "documents")
+
+    def accepts(plan: Plan, terms: Terms) -> None:
+        if wish is None:
+            raise PlanError("this company takes on no new comparison now", code="plan.entry")
+        wish.demand(desk, plan, terms)
+
+    def service(institution: Institution) -> HttpEnclaves:
+        return HttpEnclaves(institution.api, node.keys.signer, node.deployment.consents)
+
+    desk = dataclasses.replace(
+        running.desk_of(node),
+        vault=documents,
+        documents=documents,
+        scope=documents.scope,
+        service=service,
+        recipes=(RECIPE,),
+        accepts=accepts,
+    )
+    try:
+        async with running.loops(node), running.jobs(node, desk) as runner:
+            yield Company(node, desk, documents, runner)
+    finally:
+        node.engine.dispose()

@@ -1,0 +1,302 @@
+"""`contract-compare`: two companies have two versions of a contract compared in an enclave of a third institution.
+
+Each company encrypts its document; a task that both derive from the plan and from what each told the other binds the
+ciphertexts, the consents, the recipients and the release keys; all of that is on chain before anything is given away.
+The enclave proves what it is to each company, which then, and only if its own chain endpoint agrees, seals its keys to
+it (`protocols.enclave.sealed.release`). The service carries ciphertexts. The result is masked under both release keys
+together, so it opens by the release that every job has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from pydantic import JsonValue
+
+from placet.chain.client import EnclaveClass, JobStatus
+from placet.core.consent import Status
+from placet.core.errors import ConfigError, ConsentError, PlanError, ProtocolError
+from placet.core.hashing import document_bytes, sha256
+from placet.core.plan import Plan, Terms, key_hash
+from placet.core.purposes import Operation
+from placet.core.trail import Artefact
+from placet.core.values import parse
+from placet.jobs.cases import Case
+from placet.jobs.recipe import Recipe, register
+from placet.jobs.sealing import Drawer
+from placet.jobs.work import MASKED, Stage, Work, name_of
+from placet.protocols.enclave import codes
+from placet.protocols.enclave.comparing import (
+    ENCLAVE,
+    RECIPE,
+    MaskedResult,
+    Proven,
+    Results,
+    Told,
+    parameters_of,
+    task_of,
+)
+from placet.protocols.enclave.evidence.binding import Binding
+from placet.protocols.enclave.evidence.model import Evidence
+from placet.protocols.enclave.sealed.documents import Locked
+from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets
+from placet.protocols.enclave.sealed.release import ConsentStatus, Question, Released, Standing, release
+from placet.protocols.enclave.sealed.results import open_result
+from placet.protocols.enclave.sealed.task import ROLES, Role, Task, read_task
+
+COLUMN = "document"
+INPUT, KEYS, RESULTS = "enclave.input", "enclave.keys", "enclave.results"
+_LOOK = 0.5
+_STATUS: dict[Status, ConsentStatus] = {
+    Status.NONE: "unknown",
+    Status.GIVEN: "given",
+    Status.WITHDRAWN: "withdrawn",
+    Status.REVOKED: "revoked",
+}
+
+
+def check(plan: Plan, terms: Terms) -> None:
+    """Two companies with a named consent and a release key each, one institution with neither, which runs the enclave.
+    The plan's consumer is one of the companies, and a recipient."""
+    fits = (
+        terms.roles == (*ROLES, ENCLAVE)
+        and terms.inputs == ROLES
+        and all(len(p.inputs) == 1 and p.inputs[0].named and p.output for p in plan.parties[:2])
+        and not plan.parties[2].inputs
+        and not plan.parties[2].output
+        and plan.consumer in (plan.parties[0].signer, plan.parties[1].signer)
+    )
+    if not fits:
+        raise PlanError("not a plan for contract-compare", expected="two companies, then the one that runs the enclave")
+    asked = parameters_of(terms)
+    if asked.policy.classes != {terms.engine}:
+        raise PlanError(
+            "the plan's engine is the enclave's class, and its policy accepts no other",
+            expected=" and ".join(sorted(asked.policy.classes)),
+            found=terms.engine,
+            code="plan.engine",
+        )
+    keys = {one.party: one.key for one in asked.recipients}
+    if not keys.keys() <= {0, 1} or keys.get(plan.party_of(plan.consumer)) != terms.consumer_key:
+        raise PlanError("the recipients are companies, the consumer under its own key among them")
+
+
+def reads(role: str, _: Mapping[str, JsonValue]) -> list[str]:
+    """A document is all of its dataset."""
+    return [] if role == ENCLAVE else [COLUMN]
+
+
+async def run(work: Work) -> None:
+    """The same function at every party."""
+    await (_serve(work) if work.role == ENCLAVE else _bring(work))
+
+
+def _task(work: Work, told: Mapping[Role, Told]) -> Task:
+    chain = work.desk.deployment.chain_id
+    return task_of(work.plan, work.terms, told, job=work.record.job, attempt=work.attempt, chain=chain)
+
+
+async def _hear(step: Stage, party: int) -> Told:
+    return parse(Told, await step.receive(name_of(party), INPUT, limit=1024), what="a company's document")
+
+
+async def _bring(work: Work) -> None:
+    """A company: encrypt, agree on the task, give the keys away if all holds, keep the masked result."""
+    desk, role = work.desk, cast(Role, work.role)
+    other, service = 1 - work.party, work.terms.roles.index(ENCLAVE)
+    if desk.documents is None or desk.service is None:
+        raise ConfigError("only a company's own client takes part with a document", remedy="placet compare")
+    consent = work.plan.parties[work.party].inputs[0].consent
+    drawer, key = Drawer(desk.hpke), secrets.token_bytes(32)
+    work.store.keep(work.record.job, work.attempt, key=drawer.close(b"key", key))
+    async with work.step("lock-document", "placet.document/1", Artefact(name="consent", commitment=consent)) as step:
+        locked, opener = await asyncio.to_thread(desk.documents.lock, consent, work.record.job, work.attempt, role)
+        mine = Told(document=locked.digest, size=locked.size, commitment=locked.commitment, release=key_hash(key))
+        brought = [step.public(name, getattr(mine, name)) for name in ("document", "commitment", "release")]
+        for party in (other, service):
+            await step.send(name_of(party), INPUT, document_bytes(mine))
+    async with work.step("agree-task", "placet.enclave-task/1", *brought) as step:
+        task = _task(work, {role: mine, ROLES[other]: await _hear(step, other)})
+        agreed = step.public("task", task.digest())
+    await work.anchored(other, service)
+    at = desk.service(desk.trust.institution(work.plan.parties[service].signer))
+    await at.upload(work.record.job, work.attempt, role, desk.documents.locked_file(work.record.job, work.attempt))
+    work.say(work.record, "uploaded", attempt=work.attempt, bytes=locked.size)
+    given = Secrets(document=opener, release=key, name=desk.documents.of(consent).name)
+    nonce, issued = secrets.token_bytes(32), work.now()
+    proof = await at.prove(work.record.job, nonce)
+    shown: dict[str, JsonValue] = {}
+    async with work.step("release-keys", "hpke/1", agreed, parameters=shown) as step:
+        binding = Binding(chain=task.chain, job=task.job, key=proof.key, nonce=nonce, issued=issued)
+        given_away = await asyncio.to_thread(_release, work, task, locked, given, proof.evidence, binding)
+        verified = given_away.verified
+        shown |= Proven(evidence=proof.evidence, binding=binding, at=verified.verified_at).to_json()
+        proven = step.public("enclave-key", verified.key)
+        await step.send(name_of(service), KEYS, given_away.sealed)
+    work.say(work.record, "keys-given", attempt=work.attempt)
+    await _keep(work, task, service, agreed, proven)
+
+
+def _release(work: Work, task: Task, locked: Locked, given: Secrets, evidence: Evidence, binding: Binding) -> Released:
+    return release(
+        evidence,
+        parameters_of(work.terms).policy,
+        binding,
+        task=task,
+        role=cast(Role, work.role),
+        document=locked,
+        secrets=given,
+        ask=_asking(work, task),
+        now=work.now,
+    )
+
+
+def _asking(work: Work, task: Task) -> Callable[[Question], Standing]:
+    """The company's own endpoint of the chain, at its latest block."""
+    chain, plan = work.desk.chain, work.plan
+    service = plan.parties[work.terms.roles.index(ENCLAVE)].signer
+
+    def ask(question: Question) -> Standing:
+        head = chain.head()
+        state = chain.job(question.job, block=head.number)
+        accepted = chain.acceptance(service, question.measurement_id, block=head.number)
+        wanted = EnclaveClass[question.enclave_class.upper()]
+        return Standing(
+            time=head.timestamp,
+            job=question.job,
+            open=state.status is JobStatus.OPEN and state.attempt == question.attempt,
+            task=task.digest(),
+            consents=tuple(_STATUS[chain.consent(one, block=head.number).status] for one in question.consents),
+            accepted=accepted.holds(wanted, head.number),
+        )
+
+    return ask
+
+
+async def _keep(work: Work, task: Task, service: int, *inputs: Artefact) -> None:
+    """Fetch the own masked result and see that it is the one that the service signed for."""
+    async with work.step("receive-result", "hpke+aes-gcm/1", *inputs) as step:
+        statement = await step.receive(name_of(service), RESULTS, limit=4096)
+        told = parse(Results, statement, what="what came out of the enclave")
+        masked = b""
+        if [one.party for one in told.results] != [one.party for one in task.recipients]:
+            raise ProtocolError("results for others than the task's recipients")
+        for one in told.results:
+            step.public(f"{MASKED}/{one.party}", one.masked)
+            if one.party == work.party and work.desk.service is not None:
+                at = work.desk.service(work.desk.trust.institution(work.plan.parties[service].signer))
+                masked = await at.download(work.record.job, one.party, size=one.size)
+                if sha256(masked) != one.masked:
+                    raise ProtocolError("another result than the service signed for", code="enclave.result")
+    kept: dict[str, bytes] = {"output": statement}
+    if masked:
+        private = _pack(task, told.enclave, work.party, masked)
+        kept["private"] = Drawer(work.desk.hpke).close(b"private", private)
+    work.store.keep(work.record.job, work.attempt, **kept)
+
+
+def _pack(task: Task, enclave: bytes, party: int, masked: bytes) -> bytes:
+    document = document_bytes(task)
+    return len(document).to_bytes(4, "big") + document + enclave + party.to_bytes(4, "big") + masked
+
+
+def open_private(private: bytes, keys: Mapping[int, bytes], secret: bytes) -> dict[str, Any]:
+    """The comparison that a recipient kept masked: {comparison}. InputError if the keys don't open it."""
+    size = int.from_bytes(private[:4], "big")
+    task, rest = read_task(private[4 : 4 + size]), private[4 + size :]
+    enclave, party, masked = rest[:32], int.from_bytes(rest[32:36], "big"), rest[36:]
+    released = [keys[one.party] for one in task.inputs]
+    found = open_result(masked, released, enclave=enclave, secret=secret, task=task, party=party)
+    return {"comparison": json.loads(found)}
+
+
+async def _serve(work: Work) -> None:
+    """The institution that runs the enclave: it carries ciphertexts in and masked results out."""
+    cases, job = work.desk.cases, work.record.job
+    if cases is None:
+        raise ConfigError("this node runs no enclaves", remedy="set [enclaves] in node.toml", code="enclave.none")
+    async with cases.running(work.desk.deployment.chain_id, job, work.attempt) as case:
+        async with work.step("start-enclave", "placet.enclave/1", parameters={"class": work.terms.engine}) as step:
+            key = step.public("enclave-key", case.enclave.key)
+        async with work.step("agree-task", "placet.enclave-task/1", key) as step:
+            task = _task(work, {role: await _hear(step, party) for party, role in enumerate(ROLES)})
+            agreed = step.public("task", task.digest())
+        await work.anchored(0, 1)
+        case.expect(task)
+        results = await _while_consented(work, _compare(work, case, task, agreed, key))
+    async with work.step("hand-out", "hpke+aes-gcm/1", agreed) as step:
+        told = Results(
+            enclave=case.enclave.key,
+            results=tuple(MaskedResult(party=p, masked=sha256(m), size=len(m)) for p, m in results.items()),
+        )
+        for party in range(len(ROLES)):
+            await step.send(name_of(party), RESULTS, document_bytes(told))
+
+
+async def _compare(work: Work, case: Case, task: Task, agreed: Artefact, key: Artefact) -> dict[int, bytes]:
+    async with work.step("take-keys", "hpke/1", agreed) as step:
+        keys = {r: await step.receive(name_of(p), KEYS, limit=MAX_SEALED) for p, r in enumerate(ROLES)}
+        await case.arrived()
+    async with work.step("compare", f"enclave.{work.terms.engine}/1", agreed, key) as step:
+        results = await case.compute(task, keys, seconds=work.seconds_left)
+        for party, masked in results.items():
+            step.public(f"{MASKED}/{party}", sha256(masked))
+    return results
+
+
+async def _while_consented(work: Work, computing: Any) -> dict[int, bytes]:
+    """Ends what is computing, and with it the enclave, once one of the consents is dead or the job is over."""
+    task: asyncio.Task[dict[int, bytes]] = asyncio.create_task(computing)
+    try:
+        while not task.done():
+            await asyncio.to_thread(_demand_alive, work)
+            await asyncio.wait([task], timeout=_LOOK)
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _demand_alive(work: Work) -> None:
+    chain = work.desk.chain
+    _ = work.seconds_left
+    state = chain.job(work.record.job)
+    if state.status is not JobStatus.OPEN or state.attempt != work.attempt:
+        raise ProtocolError("the job is over", found=state.status.name, code="peer.late")
+    for chosen in work.plan.inputs:
+        status = chain.consent(chosen.consent).status
+        if status is not Status.GIVEN:
+            raise ConsentError(
+                "a consent of this job does not hold",
+                found=f"{chosen.consent.hex()}: {_STATUS[status]}",
+                code="consent.withdrawn",
+            )
+
+
+def _final(code: str) -> bool:
+    """The same documents end the same way."""
+    return code in codes.DOCUMENT or code in ("enclave.memory", "enclave.large", "enclave.failed", "document.changed")
+
+
+def _combine(*_: object) -> dict[str, Any]:
+    raise ProtocolError("each company opens its own result")
+
+
+CONTRACT_COMPARE = register(
+    Recipe(
+        name=RECIPE,
+        version=1,
+        operations=int(Operation.TEE),
+        on_withdrawal="abort",
+        run=run,
+        combine=_combine,
+        check=check,
+        reads=reads,
+        final=_final,
+        open=open_private,
+    )
+)

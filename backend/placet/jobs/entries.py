@@ -1,0 +1,112 @@
+"""What a party brings to a comparison of documents: a company its document's consent, a service its enclave."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from placet.chain.client import EnclaveClass
+from placet.core.consent import Status
+from placet.core.errors import AttestationError, ConsentError, PlanError
+from placet.core.masking import public_key
+from placet.core.plan import Input, Plan, Terms
+from placet.core.purposes import purpose_id
+from placet.core.values import ZERO32, to_hex
+from placet.jobs.asking import (
+    Entry,
+    PreparedDocument,
+    PreparedEnclave,
+    PrepareDocument,
+    PrepareEnclave,
+)
+from placet.jobs.desk import Desk
+from placet.jobs.documents import DocumentRecord
+from placet.jobs.sealing import Drawer, seed_commitment
+from placet.jobs.store import Store
+from placet.protocols.enclave.comparing import RECIPE, parameters_of
+from placet.protocols.enclave.evidence.model import measurement_id
+from placet.protocols.enclave.evidence.policy import CLASS_OF
+
+
+class Entries:
+    """Answers to the two questions; each drawn seed is kept until a plan uses it."""
+
+    def __init__(self, desk: Desk, store: Store) -> None:
+        self._desk = desk
+        self._store = store
+        self._drawer = Drawer(desk.hpke)
+
+    async def document(self, asker: bytes, wanted: PrepareDocument) -> PreparedDocument:
+        """The consent for the document that this company offered to the asker, for that purpose, by that service.
+        ConsentError where there is none."""
+        desk = self._desk
+        self._demand_recipe()
+        if desk.documents is None:
+            raise PlanError("this institution brings no documents", code="document.unknown")
+        fitting = [
+            record
+            for record in desk.documents.all()
+            if record.offer.consumer == asker
+            and record.offer.purpose == purpose_id(wanted.purpose)
+            and wanted.service in record.scope.parties
+        ]
+        for record in fitting:
+            if (await asyncio.to_thread(desk.chain.consent, record.id)).status is Status.GIVEN:
+                return PreparedDocument(
+                    entry=await self._entry(record.offer.id, record.id),
+                    input=await named_input(desk, record),
+                    key=public_key(desk.hpke),
+                )
+        raise ConsentError(
+            "no document is offered for this", found=to_hex(asker), remedy="placet compare join", code="consent.unknown"
+        )
+
+    async def enclave(self, asker: bytes, _: PrepareEnclave) -> PreparedEnclave:
+        """What a plan's policy must say to run here."""
+        self._demand_recipe()
+        if self._desk.cases is None:
+            raise PlanError("this institution runs no enclaves", found=to_hex(asker), code="enclave.none")
+        return PreparedEnclave(entry=await self._entry(ZERO32, ZERO32), policy=self._desk.cases.policy)
+
+    def _demand_recipe(self) -> None:
+        if RECIPE not in self._desk.recipes:
+            raise PlanError("this institution does not take part in such a recipe", found=RECIPE)
+
+    async def _entry(self, offer: bytes, root: bytes) -> Entry:
+        desk, seed = self._desk, secrets.token_bytes(32)
+        commitment = seed_commitment(seed)
+        now = await asyncio.to_thread(desk.chain.now)
+        self._store.prepare(commitment, self._drawer.close(b"seed", seed), offer, root, now)
+        return Entry(recorder=desk.recorder.address, payee=desk.address, tls_key=desk.tls_key, seed=commitment)
+
+
+async def named_input(desk: Desk, record: DocumentRecord) -> Input:
+    """A document's consent as a plan names it now."""
+    offer = await asyncio.to_thread(desk.chain.offer, record.offer.id)
+    consent = await asyncio.to_thread(desk.chain.consent, record.id)
+    ends = consent.first_opening + consent.uses
+    return Input(offer=record.offer.id, consent=record.id, epoch=offer.epoch, opens_before=ends)
+
+
+def demand_own_policy(desk: Desk, terms: Terms) -> None:
+    """PlanError unless a plan that this institution runs the enclave for names what it runs."""
+    if terms.recipe == RECIPE and desk.cases is not None and parameters_of(terms).policy != desk.cases.policy:
+        raise PlanError("the plan's policy is not for the enclave that runs here", code="plan.enclave")
+
+
+def demand_accepted(desk: Desk, plan: Plan, terms: Terms) -> None:
+    """AttestationError unless the plan's provider of the enclave accepts on chain each measurement that its policy
+    names, as of its class."""
+    service = plan.parties[-1].signer
+    head = desk.chain.head().number
+    for rule in parameters_of(terms).policy.rules:
+        for measurement in rule.measurements:
+            ident = measurement_id(rule.kind, measurement)
+            found = desk.chain.acceptance(service, ident, block=head)
+            if not found.holds(EnclaveClass[CLASS_OF[rule.kind].upper()], head):
+                raise AttestationError(
+                    "the registry does not accept this measurement, or no longer",
+                    found=ident.hex(),
+                    remedy="the service accepts it first: placet enclave accept",
+                    code="attestation.retired",
+                )

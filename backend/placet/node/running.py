@@ -1,0 +1,108 @@
+"""What lives as long as a node does, or a company's client: the desk, the loops, the port for other institutions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from placet.jobs import asset_view as asset_view
+from placet.jobs import contract_compare as contract_compare
+from placet.jobs import match as match
+from placet.jobs.certificates import tls_key
+from placet.jobs.desk import Desk, EngineRoom
+from placet.jobs.link import Acknowledged, unpack
+from placet.jobs.runner import Runner
+from placet.node import relay, uses
+from placet.node.peers import PeerLink, PeerServer, context, private_key
+from placet.node.service import Node
+from placet.vault.config import read_passphrase
+
+
+def desk_of(node: Node) -> Desk:
+    """One institution's means, as its settings have them."""
+    folder, passphrase = _tls(node)
+    room = EngineRoom(
+        host=node.settings.engine_host,
+        ports=node.settings.engine_ports,
+        key=private_key(folder, passphrase),
+        scratch=node.settings.folder / "engine",
+    )
+    room.clear()
+    return Desk(
+        signer=node.keys.signer,
+        recorder=node.keys.recorder,
+        hpke=node.keys.hpke,
+        tls_key=tls_key((folder / "tls.crt").read_text()),
+        engine=node.engine,
+        chain=node.chain,
+        index=node.index,
+        sender=node.sender,
+        calls=node.calls,
+        vault=node.vault,
+        trust=node.trust,
+        deployment=node.deployment,
+        peers=PeerLink(context(folder, passphrase, node.trust, server=False)),
+        room=room,
+        scope=node.scopes.of,
+        recipes=node.settings.policy.recipes,
+        purposes=node.settings.policy.purposes,
+        note_uses=functools.partial(uses.note_uses, node.engine),
+    )
+
+
+@contextlib.asynccontextmanager
+async def loops(node: Node, *more: tuple[str, float, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    """The sender of transactions, the index of events, and more, each again and again."""
+    tasks = [
+        asyncio.create_task(relay.forever(node, "sender", 1.0, lambda: _send(node))),
+        asyncio.create_task(relay.forever(node, "index", node.settings.sync_seconds, lambda: _follow(node))),
+        *(asyncio.create_task(relay.forever(node, *loop)) for loop in more),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def jobs(node: Node, desk: Desk) -> AsyncIterator[Runner]:
+    """The jobs' runner and the port for other institutions."""
+    runner = Runner(desk)
+    inward = context(*_tls(node), node.trust, server=True)
+    peers = PeerServer(node.trust, functools.partial(answer_peer, runner))
+    server = await peers.start(node.settings.peer_host, node.settings.peer_port, inward)
+    task = asyncio.create_task(relay.forever(node, "jobs", node.settings.sync_seconds, runner.turn))
+    try:
+        yield runner
+    finally:
+        server.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await runner.stop()
+
+
+async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:
+    """A message, or one question of another institution by its name. PeerError for one that does not exist."""
+    if what == "message":
+        acknowledgement = await runner.message(asker, *unpack(body))
+        return Acknowledged(signature=acknowledgement).model_dump_json().encode()
+    return (await runner.agreement.answer(asker, what, body)).model_dump_json().encode()
+
+
+def _tls(node: Node) -> tuple[Path, str]:
+    return node.settings.folder / "keys", read_passphrase(node.settings.path(node.settings.passphrase_file))
+
+
+async def _follow(node: Node) -> None:
+    await asyncio.to_thread(node.sync)
+    await asyncio.to_thread(uses.follow, node)
+
+
+async def _send(node: Node) -> None:
+    node.health.loops["sender"] = "ok"
+    await node.sender.run()

@@ -1,0 +1,100 @@
+"""Two companies and an institution that runs enclaves, on one machine: a chain and all real processes.
+
+The service is a node with a vault; a company is a client that lives for one comparison. Used by
+`scripts/contract_compare.py` and the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+from consortium import Consortium, found, wait
+
+from placet.chain.local import LocalChain
+
+NAMES = {"service": "Trust Centre", "before": "Company Alder", "after": "Company Birch"}
+FEE = 1000
+
+
+class Companies(Consortium):
+    """A consortium of one service and two companies."""
+
+    def compare(self, role: str, file: Path, *more: str) -> subprocess.Popen[bytes]:
+        """Start one company's client as its user would; the company `before` proposes. Its log is `ROLE.log`, what it
+        makes goes to `out-ROLE`."""
+        other = "after" if role == "before" else "before"
+        words = ("start", "--fee", str(FEE), "--token", self.token) if role == "before" else ("join",)
+        self.start(
+            role,
+            *("compare", words[0], str(file), *words[1:], "--config", f"{role}/node.toml", "--simulated", "--json"),
+            *("--with", self.members[other].address, "--service", self.members["service"].address),
+            *("--out", f"out-{role}", *more),
+        )
+        return self.processes[role]
+
+    def audit(self, job: str, *more: str | Path, accept: Any = (0,)) -> dict[str, Any]:
+        """The auditor's word, over the chain, the service's node and what the companies wrote down."""
+        evidence = [
+            word
+            for role in ("before", "after")
+            if (self.folder / f"out-{role}/evidence.json").exists()
+            for word in ("--evidence", f"{self.members[role].address}=out-{role}/evidence.json")
+        ]
+        answer = self.run(
+            *("audit", job, "--url", self.chain.url, "--deployment", "deployment.json", "--trust", "trust.json"),
+            *("--key", "auditor.json", "--json", *evidence, *more),
+            accept=accept,
+        )
+        told: dict[str, Any] = json.loads(answer)
+        return told
+
+
+@contextlib.contextmanager
+def companies(
+    folder: Path, *, block_time: float | None = 0.25, confirmations: int = 1, say: Any = lambda text: None
+) -> Iterator[Companies]:
+    """The service is up and its enclave's measurement accepted on chain."""
+    (folder / "passphrase").touch(0o600)
+    (folder / "passphrase").write_text("only for this consortium\n")
+    with LocalChain(block_time=block_time) as chain:
+        made = Companies(folder, chain)
+        try:
+            found(made, NAMES, confirmations, say, sponsor="before")
+            settings = folder / "service/node.toml"
+            settings.write_text(settings.read_text() + '\n[enclaves]\nplatform = "simulated"\n')
+            say("starting the service: a node with enclaves, and its vault")
+            made.start_vault("service")
+            made.start_node("service")
+            made.wait_healthy("service")
+            accept(made)
+            yield made
+        finally:
+            made.stop()
+
+
+def accept(made: Companies) -> None:
+    """The service tells the chain which enclave it runs."""
+    shown = enclave(made)
+    for ident in shown["measurement_ids"]:
+        made.run("enclave", "accept", ident, "--class", shown["enclave_class"], "--config", "service/node.toml")
+
+
+def enclave(made: Companies) -> Mapping[str, Any]:
+    """What the service says of its enclaves."""
+    told: dict[str, Any] = {}
+
+    def there() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            answer = httpx.get(f"{made.members['service'].api}/v1/enclave", trust_env=False, timeout=5)
+            if answer.is_success:
+                told.update(answer.json())
+        return bool(told)
+
+    wait(there, "enclave", made.folder / "service-node.log")
+    return told

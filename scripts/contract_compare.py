@@ -1,0 +1,102 @@
+"""Two versions of a contract, compared in an enclave that shows neither to anybody but the two companies.
+
+Founds a service with enclaves and two companies on this machine, lets each company's client encrypt its own version
+and give its keys away only to an enclave that has proven itself, audits the trail, and writes the comparison only if
+the audit says `intact`. The enclave is simulated: the owner of this machine could read everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from comparing import Companies, companies
+from demo import Teller
+
+from placet.cli.audit import EXIT
+from placet.cli.inputs import write_new
+from placet.core.errors import PlacetError, StateError
+
+FILES = ("comparison.html", "comparison.json")
+REPORT = "audit.html"
+MOST_SECONDS = 1200
+
+
+def run(before: Path, after: Path, out: Path, teller: Teller) -> dict[str, Any]:
+    """From two files to a verdict; the result goes to `out` if the trail is intact."""
+    with tempfile.TemporaryDirectory(prefix="placet-") as name, companies(Path(name), say=teller.say) as made:
+        teller.part("start")
+        clients = {role: made.compare(role, file.resolve()) for role, file in (("after", after), ("before", before))}
+        teller.say("both companies encrypt, verify the enclave, and give it their keys")
+        job = _ended(made, clients)
+        teller.part("job")
+        audit = made.audit(job, "--html", REPORT, accept=EXIT.values())
+        teller.part("audit")
+        write_new(out / REPORT, (made.folder / REPORT).read_bytes())
+        if audit["verdict"] == "intact":
+            for file in FILES:
+                write_new(out / file, (made.folder / "out-before" / file).read_bytes())
+        comparison = json.loads((made.folder / "out-before/comparison.json").read_bytes())
+    return {
+        "job": job,
+        "verdict": audit["verdict"],
+        "class": "simulated",
+        "summary": comparison["summary"],
+        "seconds": teller.parts,
+    }
+
+
+def _ended(made: Companies, clients: dict[str, subprocess.Popen[bytes]]) -> str:
+    for role, client in clients.items():
+        if client.wait(MOST_SECONDS):
+            raise StateError("the comparison did not complete", found=made.log(role).strip()[-1500:], code="job.ended")
+    log = made.log("before")
+    return str(json.loads(log[log.index("{\n") : log.rindex("}") + 1])["job"])
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """0 if the job completed and its trail is intact, 1 refused or failed, else as `placet audit`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("before", type=Path, metavar="A", help="the earlier version: PDF, DOCX, Markdown or text")
+    parser.add_argument("after", type=Path, metavar="B", help="the later version")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="where the result goes; here by default"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line at the end of stdout")
+    options = parser.parse_args(words)
+    teller = Teller(sys.stderr if options.json else sys.stdout)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        for file in (options.before, options.after):
+            if not file.is_file():
+                raise StateError("there is no such document", found=file, code="document.unknown")
+        for taken in (options.out / name for name in (*FILES, REPORT)):
+            if not options.out.is_dir() or taken.exists():
+                raise StateError("the result has no place", expected="a folder without one", found=taken, code="config")
+        summary = run(options.before, options.after, options.out, teller)
+    except PlacetError as error:
+        print(f"refused: {error} [{error.code}]", file=sys.stderr)
+        return 1
+    except (RuntimeError, OSError, subprocess.SubprocessError, httpx.HTTPError) as error:
+        print(f"failed: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    teller.say(f"audit: {summary['verdict']}; report in {options.out / REPORT}")
+    if summary["verdict"] == "intact":
+        teller.say(f"comparison in {options.out / FILES[0]}: {summary['summary']}")
+    if options.json:
+        print(json.dumps(summary))
+    else:
+        teller.say(f"took {summary['seconds']}")
+    return EXIT[str(summary["verdict"])]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
