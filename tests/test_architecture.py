@@ -24,8 +24,8 @@ DOORS: dict[str, frozenset[str]] = {
     "client": frozenset({"core", "chain", "vault", "protocols", "jobs", "node", "owner"}),
     "identity": frozenset({"core", "chain.keystore"}),
     "owner": frozenset({"core", "chain.keystore"}),
-    "audit": frozenset({"core"}),
-    "audit.collect": frozenset({"core", "chain"}),
+    "audit": frozenset({"core", "protocols"}),
+    "audit.collect": frozenset({"core", "chain", "protocols"}),
     "cli": frozenset({"core", "chain", "vault", "protocols", "jobs", "node", "client", "identity", "owner", "audit"}),
 }
 # What only some rooms may touch, and how it would be imported.

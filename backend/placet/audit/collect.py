@@ -18,9 +18,11 @@ import httpx
 
 from placet.audit.bundle import Bundle, PartyEvidence, parse_evidence
 from placet.audit.facts import (
+    Accepted,
     Amended,
     Anchored,
     ChainFacts,
+    Committed,
     End,
     Ending,
     Funded,
@@ -241,6 +243,8 @@ class _Reader:
             ),
             withdrawn=tuple(w for i in inputs for w in self._withdrawn(i.offer)),
             given=tuple(g for i in inputs if i.named for g in self._given(i.consent)),
+            committed=tuple(c for i in inputs if i.named for c in self._committed(i.offer)),
+            accepted=tuple(a for p in (plan.parties if plan else ()) if not p.inputs for a in self._accepted(p.signer)),
             amended=tuple(
                 Amended(attempt=e.attempt, roots=e.roots, epochs=e.epochs, at=self.moment(e))
                 for e in self.of_job(events.JobAmended)
@@ -302,6 +306,26 @@ class _Reader:
                 made=self.moment(made),
                 epoch=state.epoch,
                 head=state.head,
+            )
+
+    def _committed(self, offer: bytes) -> Iterator[Committed]:
+        kinds: list[type[events.DatasetRegistered | events.DatasetCommitted]] = [
+            events.DatasetRegistered,
+            events.DatasetCommitted,
+        ]
+        for made in self.all((events.OfferMade,), offer=offer):
+            for e in self.all(kinds, dataset=made.terms.dataset):
+                yield Committed(dataset=e.dataset, commitment=e.commitment, at=self.moment(e))
+
+    def _accepted(self, provider: bytes) -> Iterator[Accepted]:
+        retired = {e.measurement: self.moment(e) for e in self.all((events.MeasurementRetired,), provider=provider)}
+        for e in self.all((events.MeasurementAccepted,), provider=provider):
+            yield Accepted(
+                provider=provider,
+                measurement=e.measurement,
+                enclave_class=e.class_,
+                at=self.moment(e),
+                retired=retired.get(e.measurement),
             )
 
     def _withdrawn(self, offer: bytes) -> Iterator[Withdrawn]:

@@ -177,6 +177,24 @@ class End(Value):
     signer: U32 | None = None
 
 
+class Committed(Value):
+    """`DatasetRegistered` or `DatasetCommitted` of a dataset behind a consent that the plan names."""
+
+    dataset: Bytes32
+    commitment: Bytes32
+    at: Moment
+
+
+class Accepted(Value):
+    """`MeasurementAccepted` by a party that brings no input; `retired` is when it took that back."""
+
+    provider: Address
+    measurement: Bytes32
+    enclave_class: Annotated[int, Field(ge=0, le=255, strict=True)]
+    at: Moment
+    retired: Moment | None = None
+
+
 class ChainFacts(Value):
     """One job on one chain, up to `head`. `deployment` is the hash of the deployment document that was checked."""
 
@@ -193,6 +211,8 @@ class ChainFacts(Value):
     anchored: tuple[Anchored, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
     given: Annotated[tuple[Given, ...], Field(max_length=MAX_INPUTS)] = ()
+    committed: tuple[Committed, ...] = ()
+    accepted: tuple[Accepted, ...] = ()
     amended: tuple[Amended, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     sealed: Sealed | None = None

@@ -38,6 +38,11 @@ signed decides: *disputed*.
 output is the sealed one. This shows descent, not that the computation was right; and *rows used = rows declared* only
 re-execution shows.
 
+*Enclave.* Where one computed: its task holds the documents that were committed to on chain; what it proved to each
+company verifies again and binds its key to this job; the service accepted its measurement on chain, of that class; all
+of it was on chain before keys were given; its results are the sealed ones. A simulated enclave is called that in the
+notes.
+
 *Seal.* All parties and the consumer signed it; outputs and keys belong to the parties that have an output; its epochs
 were current. Released keys are the sealed ones; who withheld his is named.
 
@@ -57,7 +62,19 @@ from collections.abc import Iterable
 
 from placet.audit.bundle import Bundle
 from placet.audit.case import Case
-from placet.audit.checks import chain, consent, evidence, exchange, flow, payment, plan, seal, trail, withdrawal
+from placet.audit.checks import (
+    chain,
+    consent,
+    enclave,
+    evidence,
+    exchange,
+    flow,
+    payment,
+    plan,
+    seal,
+    trail,
+    withdrawal,
+)
 from placet.audit.facts import Ending
 from placet.audit.findings import Check, Result, Status, listed
 from placet.audit.outcome import Basis, Report, Verdict
@@ -74,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
     *trail.CHECKS,
     *exchange.CHECKS,
     *flow.CHECKS,
+    *enclave.CHECKS,
     *seal.CHECKS,
     *payment.CHECKS,
 )

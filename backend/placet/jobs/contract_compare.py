@@ -113,9 +113,11 @@ async def _bring(work: Work) -> None:
     consent = work.plan.parties[work.party].inputs[0].consent
     drawer, key = Drawer(desk.hpke), secrets.token_bytes(32)
     work.store.keep(work.record.job, work.attempt, key=drawer.close(b"key", key))
-    async with work.step("lock-document", "placet.document/1", Artefact(name="consent", commitment=consent)) as step:
+    named, told = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
+    async with work.step("lock-document", "placet.document/1", named, parameters=told) as step:
         locked, opener = await asyncio.to_thread(desk.documents.lock, consent, work.record.job, work.attempt, role)
         mine = Told(document=locked.digest, size=locked.size, commitment=locked.commitment, release=key_hash(key))
+        told |= mine.to_json()
         brought = [step.public(name, getattr(mine, name)) for name in ("document", "commitment", "release")]
         for party in (other, service):
             await step.send(name_of(party), INPUT, document_bytes(mine))
@@ -192,6 +194,7 @@ async def _keep(work: Work, task: Task, service: int, *inputs: Artefact) -> None
                 masked = await at.download(work.record.job, one.party, size=one.size)
                 if sha256(masked) != one.masked:
                     raise ProtocolError("another result than the service signed for", code="enclave.result")
+        step.public("results", sha256(statement))
     kept: dict[str, bytes] = {"output": statement}
     if masked:
         private = _pack(task, told.enclave, work.party, masked)
@@ -228,11 +231,11 @@ async def _serve(work: Work) -> None:
         await work.anchored(0, 1)
         case.expect(task)
         results = await _while_consented(work, _compare(work, case, task, agreed, key))
-    async with work.step("hand-out", "hpke+aes-gcm/1", agreed) as step:
-        told = Results(
-            enclave=case.enclave.key,
-            results=tuple(MaskedResult(party=p, masked=sha256(m), size=len(m)) for p, m in results.items()),
-        )
+    told = Results(
+        enclave=case.enclave.key,
+        results=tuple(MaskedResult(party=p, masked=sha256(m), size=len(m)) for p, m in results.items()),
+    )
+    async with work.step("hand-out", "hpke+aes-gcm/1", agreed, parameters=told.to_json()) as step:
         for party in range(len(ROLES)):
             await step.send(name_of(party), RESULTS, document_bytes(told))
 
