@@ -113,6 +113,7 @@ class Company:
             ("grant", calls.grant(consent, record.signature)),
         ):
             await self.runner.intents.carry(f"{name}:{record.id.hex()}", call, self.desk.address)
+        self.documents.on_offer = record.id
         return record
 
     async def _unused(self, file: Path, consumer: bytes, wish: Wish) -> DocumentRecord | None:

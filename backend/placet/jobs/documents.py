@@ -49,10 +49,13 @@ class DocumentRecord(Value):
 
 
 class Documents:
-    """Records in one folder, by consent; in place of a vault, since a document has no rows."""
+    """Records in one folder, by consent; in place of a vault, since a document has no rows.
+
+    `on_offer` is the consent of the one document that others may be told of now."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.on_offer: bytes | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def add(self, record: DocumentRecord) -> None:

@@ -37,28 +37,29 @@ class Entries:
         self._drawer = Drawer(desk.hpke)
 
     async def document(self, asker: bytes, wanted: PrepareDocument) -> PreparedDocument:
-        """The consent for the document that this company offered to the asker, for that purpose, by that service.
-        ConsentError where there is none."""
+        """The consent for the document that this company offers now, if it is to the asker, for that purpose, by that
+        service. ConsentError where there is none."""
         desk = self._desk
         self._demand_recipe()
         if desk.documents is None:
             raise PlanError("this institution brings no documents", code="document.unknown")
-        fitting = [
-            record
-            for record in desk.documents.all()
-            if record.offer.consumer == asker
-            and record.offer.purpose == purpose_id(wanted.purpose)
-            and wanted.service in record.scope.parties
-        ]
-        for record in fitting:
-            if (await asyncio.to_thread(desk.chain.consent, record.id)).status is Status.GIVEN:
-                return PreparedDocument(
-                    entry=await self._entry(record.offer.id, record.id),
-                    input=await named_input(desk, record),
-                    key=public_key(desk.hpke),
-                )
-        raise ConsentError(
-            "no document is offered for this", found=to_hex(asker), remedy="placet compare join", code="consent.unknown"
+        record = None if desk.documents.on_offer is None else desk.documents.of(desk.documents.on_offer)
+        if (
+            record is None
+            or (record.offer.consumer, record.offer.purpose) != (asker, purpose_id(wanted.purpose))
+            or wanted.service not in record.scope.parties
+            or (await asyncio.to_thread(desk.chain.consent, record.id)).status is not Status.GIVEN
+        ):
+            raise ConsentError(
+                "no document is offered for this",
+                found=to_hex(asker),
+                remedy="the other company gives: placet compare join",
+                code="consent.unknown",
+            )
+        return PreparedDocument(
+            entry=await self._entry(record.offer.id, record.id),
+            input=await named_input(desk, record),
+            key=public_key(desk.hpke),
         )
 
     async def enclave(self, asker: bytes, _: PrepareEnclave) -> PreparedEnclave:
