@@ -59,6 +59,21 @@ WORDS = {
             "identifier it can guess",
         },
     ),
+    "match-statistics": Words(
+        does="The consumer learns how many of its customers a provider has among its consented rows, and the sum and "
+        "mean of a value over them, where they are enough; on the engine spu.",
+        parameters={
+            "identifier": "the column that names a row's person, in both tables",
+            "value": "the provider's column of integers that is added up",
+            "smallest_group": "how many customers must match, 2 or more and no fewer than the offer says",
+            "protocol": "cheetah",
+        },
+        learns={
+            "consumer": "after the release count, sum and mean, or that too few matched, and not which; how many "
+            "consented rows the provider has",
+            "provider": "how long the consumer's list is; not who matched, nor how many",
+        },
+    ),
 }
 _WITHDRAWAL = {"drop": "a new attempt without that row", "abort": "the job ends, with refund"}
 
@@ -68,6 +83,7 @@ def recipes(as_json: AsJson = False) -> None:
     from placet.core.purposes import operation_words
     from placet.jobs import asset_view as asset_view  # these make themselves known
     from placet.jobs import match as match
+    from placet.jobs import match_statistics as match_statistics
     from placet.jobs.recipe import recipe
 
     listed = [

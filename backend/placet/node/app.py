@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from placet.core.errors import ChainError, DeploymentError
 from placet.jobs import asset_view as asset_view
 from placet.jobs import match as match
+from placet.jobs import match_statistics as match_statistics
 from placet.jobs.certificates import tls_key
 from placet.jobs.desk import Desk, EngineRoom
 from placet.jobs.runner import Runner

@@ -9,7 +9,7 @@ programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
 """
 
-from placet.protocols.spu.circuit import count_and_sum, open_count_and_sum
+from placet.protocols.spu.circuit import count_and_sum, demand_range, open_count_and_sum
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Secret, compute, reconstruct
 from placet.protocols.spu.network import Member, Network, free_port
@@ -24,6 +24,7 @@ __all__ = [
     "choose",
     "compute",
     "count_and_sum",
+    "demand_range",
     "free_port",
     "intersect",
     "open_count_and_sum",
