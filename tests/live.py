@@ -122,7 +122,9 @@ class Town:
         credential = Credential(signer=signer, nonce=nonce, expiry=expiry, signature=key.sign(digest))
         return {"Authorization": credential.header()}
 
-    def offering(self, recipes: str, output: str, operations: str, providers: Sequence[str]) -> Town:
+    def offering(
+        self, recipes: str, output: str, operations: str, providers: Sequence[str], smallest_group: int = 1
+    ) -> Town:
         """The same town under other offers of these providers, to which its customers, but the silent, consent."""
         made = self.made
         parties = ",".join(m.address for m in made.members.values())
@@ -133,6 +135,7 @@ class Town:
                 *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
                 *("--consumer", made.members["consumer"].address, "--purpose", "CreditChecking"),
                 *("--operations", operations, "--output", output, "--recipes", recipes, "--parties", parties),
+                *("--smallest-group", smallest_group),
                 *("--columns", "customer" if own else "customer,balance", "--json", *(("--own",) if own else ())),
             )
             offers[key] = json.loads(answer)["offer"]

@@ -40,6 +40,7 @@ from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key, P256Key
 from placet.core.values import ZERO32, to_hex
 from placet.jobs import asset_view as asset_view
+from placet.jobs import match_statistics as match_statistics
 from placet.jobs.agreement import Agreement
 from placet.jobs.asking import Prepare, Prepared
 from placet.jobs.certificates import tls_key
@@ -362,7 +363,7 @@ class Stage(Sending):
             deployment=world.deployment,
             peers=None,  # type: ignore[arg-type]  # nobody is asked here
             scope=lambda offer: self.scopes[offer.scope],
-            recipes=("asset-view",),
+            recipes=("asset-view", "match-statistics"),
             purposes=(PURPOSE, MARKETING),
             room=EngineRoom("127.0.0.1", (0, 0), b"", Path()),
             note_uses=lambda job, attempt, consents: None,
@@ -373,20 +374,21 @@ class Stage(Sending):
         """A new offer whose people have consented; their consents are changed by `changes`."""
         return await self.deal_on(*self.offer(scope), people, **changes)
 
-    async def deal_on(self, offer: Offer, scope: Scope, people: int = CUSTOMERS, **changes: Any) -> Deal:
-        """The same on an offer that is there: batched, and what the bank prepared for a job on it."""
+    async def deal_on(
+        self, offer: Offer, scope: Scope, people: int = CUSTOMERS, wanted: dict[str, Any] | None = None, **changes: Any
+    ) -> Deal:
+        """The same on an offer that is there: batched, and what the bank prepared for a job on it, `wanted` of it."""
         self.scopes[offer.scope] = scope
         made = [self.person(offer, scope, **changes) for _ in range(people)]
         assert await self.accept(offer, scope, made) == ["ok"] * people
         batch = await self.anchor(offer, made)
         deadline, block = self.chain.now() + 600, self.chain.confirmed()
-        brought = await self.prepare(offer, deadline)
+        brought = await self.prepare(offer, deadline, **(wanted or {}))
         return Deal(offer, scope, made, batch, block, brought, deadline)
 
-    async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None) -> Prepared:
-        wanted = Prepare(
-            offer=offer.id, recipe="asset-view", parameters={}, block=self.chain.confirmed(), deadline=deadline
-        )
+    async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None, **changes: Any) -> Prepared:
+        fields: dict[str, Any] = {"recipe": "asset-view", "parameters": {}} | changes
+        wanted = Prepare(offer=offer.id, block=self.chain.confirmed(), deadline=deadline, **fields)
         return await self.agreement.prepare((asker or self.lender).address, wanted)
 
     def plan(

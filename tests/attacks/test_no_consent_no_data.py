@@ -49,6 +49,17 @@ class Attack:
         return stage.plan(deal, **self.plan(stage, deal))
 
 
+def statistics(smallest: int) -> dict[str, Any]:
+    columns = {"identifier": "customer", "value": "balance"}
+    return {"recipe": "match-statistics", "parameters": {**columns, "smallest_group": smallest, "protocol": "cheetah"}}
+
+
+def plan_of_statistics(stage: Stage, deal: Deal, smallest: int) -> dict[str, Any]:
+    bank, _, lender = stage.plan(deal).plan.parties
+    pair = {"roles": ("provider", "consumer"), "inputs": ("accounts", "customers"), "engine": "spu"}
+    return {"terms": pair | statistics(smallest), "parties": (bank, lender)}
+
+
 ATTACKS = [
     Attack(
         "another consumer",
@@ -115,6 +126,14 @@ ATTACKS = [
         peer="plan",
         plan=lambda stage, deal: {"terms": {"recipe": "copy-all"}},
     ),
+    Attack(
+        "a smaller group than the owners were shown",
+        vault="warrant.output",
+        peer="consent.output",
+        deal={"wanted": statistics(5)},
+        scope=lambda stage: {"output": "aggregate", "smallest_group": 5, "recipes": ("match-statistics",)},
+        plan=lambda stage, deal: plan_of_statistics(stage, deal, 4),
+    ),
 ]
 by_name = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
 
@@ -128,6 +147,16 @@ async def test_an_honest_plan_passes_all_three_gates(stage: Stage) -> None:
     stage.open(agreed)
     customers = {person.submission.opening.subject for person in deal.people if person.submission.opening}
     assert set(await stage.rows(agreed)) == customers
+
+
+async def test_a_group_that_the_owners_were_shown_passes_too(stage: Stage) -> None:
+    """The same of the attack on statistics: it is refused for its group alone."""
+    attack = next(attack for attack in ATTACKS if attack.vault == "warrant.output")
+    deal = await stage.deal(scope=stage.scope(**attack.scope(stage)), **attack.deal)
+    agreed = stage.plan(deal, **plan_of_statistics(stage, deal, 5))
+    assert await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    stage.open(agreed)
+    assert len(await stage.rows(agreed)) == 3
 
 
 @by_name

@@ -213,6 +213,27 @@ def levels_finer_than_the_scope() -> Bundle:
     return Finer().bundle()
 
 
+class Statistics(World):
+    """Statistics over five people or more; the second provider's were told of groups of `group`."""
+
+    group = 5
+
+    def make_terms(self, fields: dict[str, Any]) -> Any:
+        return super().make_terms({**fields, "recipe": "match-statistics", "parameters": {"smallest_group": 5}})
+
+    def make_scope(self, provider: int) -> Any:
+        told = {"output": "aggregate", "recipes": ("match-statistics",), "smallest_group": self.group}
+        return super().make_scope(provider).model_copy(update=told | ({} if provider == 1 else {"smallest_group": 1}))
+
+
+@case("plan.scope", B)
+def statistics_over_fewer_than_the_scope() -> Bundle:
+    class Fewer(Statistics):
+        group = 6
+
+    return Fewer().bundle()
+
+
 # ------------------------------------------------------------------------ consent
 
 
@@ -760,6 +781,10 @@ def test_two_stories_without_a_signature_are_disputed() -> None:
 
 def test_levels_as_fine_as_the_scope_are_no_offence() -> None:
     assert verify(ByLevels().bundle()).verdict is Verdict.INTACT
+
+
+def test_statistics_over_as_many_as_the_scope_are_no_offence() -> None:
+    assert verify(Statistics().bundle()).verdict is Verdict.INTACT
 
 
 def test_invented_customers_are_reported_as_self_enrolled() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from placet.cli.recipes import WORDS
 from placet.core.plan import Terms
-from placet.jobs import asset_view, levels, match
+from placet.jobs import asset_view, levels, match, match_statistics
 
 from .conftest import succeed
 
@@ -34,7 +34,11 @@ def test_each_says_what_it_does_and_who_learns_what() -> None:
 
 
 def test_the_parameters_are_those_that_the_recipe_demands() -> None:
-    for modules, names in (((asset_view, levels), ["asset-view"]), ((match,), ["match", "match-salted-hash"])):
+    for modules, names in (
+        ((asset_view, levels), ["asset-view"]),
+        ((match,), ["match", "match-salted-hash"]),
+        ((match_statistics,), ["match-statistics"]),
+    ):
         source = "".join(Path(str(module.__file__)).read_text() for module in modules)
         for name in names:
             asked = re.findall(r'parameters(?:\["|\.get\(")([a-z_]+)"', source)

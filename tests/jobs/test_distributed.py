@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def ladder(_installed: None, town: Town) -> Town:
 @pytest.fixture(scope="module")
 def market(_installed: None, town: Town) -> Town:
     return town.offering("match", "matches", "PSI", ["north"])
+
+
+@pytest.fixture(scope="module")
+def survey(_installed: None, town: Town) -> Town:
+    """Statistics over matches at north, for three people together at least."""
+    return town.offering("match-statistics", "aggregate", "PSI,MPC", ["north"], 3)
 
 
 def steps(town: Town, who: str, job: str) -> list[Any]:
@@ -112,6 +119,71 @@ def test_an_offer_for_levels_gives_no_totals(ladder: Town) -> None:
 def test_an_offer_for_totals_gives_no_levels(_installed: None, town: Town) -> None:
     wanted = town.made.request(engine="spu", parameters=LEVELS)
     assert town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
+
+
+def statistics(survey: Town, smallest: int) -> dict[str, Any]:
+    made = survey.made
+    return {
+        "recipe": "match-statistics",
+        "engine": "spu",
+        "parameters": {
+            "identifier": "customer",
+            "value": "balance",
+            "smallest_group": smallest,
+            "protocol": "cheetah",
+        },
+        "providers": [{"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}],
+    }
+
+
+def test_statistics_over_matches_that_nobody_learns(survey: Town) -> None:
+    """Count, sum and mean from the smallest group on, as in the clear; one above it, that too few matched."""
+    consenting = {g.subject for g in survey.given if not g.ended}
+    values = [survey.balances["north"][c] for c in survey.customers if c in consenting]
+    assert 3 < len(values) < len(consenting) < len(survey.customers)
+
+    job, found = survey.result(**statistics(survey, len(values)))
+    assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
+    mean = str((Decimal(sum(values)) / len(values)).quantize(Decimal("1.000000")))
+    told = {"too_few": False, "smallest_group": len(values)}
+    assert found["report"] == {**told, "count": len(values), "sum": str(sum(values)), "mean": mean}
+    report = survey.audited(job)
+    assert report["verdict"] == "intact"
+    assert not any(note.startswith("disclosed-in-protocol") for note in report["notes"])
+    for who, opened, last in (
+        ("north", "open-accounts", "mask-output"),
+        ("consumer", "open-customers", "receive-masked"),
+    ):
+        trail = steps(survey, who, job)
+        assert [step.name for step in trail] == [opened, "statistics-start", "statistics", last]
+        assert (trail[1].protocol, trail[1].parameters["smallest_group"]) == ("psi.circuit.cheetah/1", len(values))
+        assert {exchange.tag for exchange in trail[1].sent} == {"spu.rows", "spu.address"}
+        assert (trail[2].sent, trail[2].received) == ((), ())
+
+    job, found = survey.result(**statistics(survey, len(values) + 1))
+    assert found["report"] == {"too_few": True, "smallest_group": len(values) + 1}
+    assert "statistics" in [step.name for step in steps(survey, "north", job)]
+    assert survey.audited(job)["verdict"] == "intact"
+    nothing_left(survey)
+
+
+def test_lists_that_are_too_short_for_statistics(survey: Town) -> None:
+    """Both know the numbers of rows, so nothing runs."""
+    job, found = survey.result(**statistics(survey, len(survey.customers) + 1))
+    assert found["report"] == {"too_few": True, "smallest_group": len(survey.customers) + 1}
+    names = [step.name for step in steps(survey, "north", job)]
+    assert names == ["open-accounts", "statistics-start", "mask-output"]
+    assert survey.audited(job)["verdict"] == "intact"
+
+
+def test_statistics_of_fewer_than_the_offer_says(survey: Town) -> None:
+    wanted = survey.made.request(**statistics(survey, 2))
+    assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
+
+
+def test_statistics_on_the_small_engine(survey: Town) -> None:
+    wanted = survey.made.request(**statistics(survey, 3) | {"engine": "embedded"})
+    assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "plan.engine"
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,19 @@ WORDS = {
             "in it; no total",
         },
     ),
+    "contract-compare": Words(
+        does="Two companies have two versions of a contract compared in an enclave of a third institution.",
+        parameters={
+            "policy": "what the enclave must prove: kinds of evidence, measurements, age; placet compare takes the "
+            "service's own and holds it against the chain",
+            "recipients": "the companies that get the result, and their keys",
+        },
+        learns={
+            "before, after": "after the release the whole comparison, which holds both texts",
+            "enclave": "sizes of documents and result, times, the code of a failure; where the enclave is simulated, "
+            "the owner of its host whatever he wants to",
+        },
+    ),
     "match": Words(
         does="The consumer learns which of its customers a provider has among its consented rows.",
         parameters=_MATCHING | {"psi": "ecdh on the embedded engine; ecdh, kkrt (oblivious transfer) or rr22 on spu"},
@@ -59,6 +72,21 @@ WORDS = {
             "identifier it can guess",
         },
     ),
+    "match-statistics": Words(
+        does="The consumer learns how many of its customers a provider has among its consented rows, and the sum and "
+        "mean of a value over them, where they are enough; on the engine spu.",
+        parameters={
+            "identifier": "the column that names a row's person, in both tables",
+            "value": "the provider's column of integers that is added up",
+            "smallest_group": "how many customers must match, 2 or more and no fewer than the offer says",
+            "protocol": "cheetah",
+        },
+        learns={
+            "consumer": "after the release count, sum and mean, or that too few matched, and not which; how many "
+            "consented rows the provider has",
+            "provider": "how long the consumer's list is; not who matched, nor how many",
+        },
+    ),
 }
 _WITHDRAWAL = {"drop": "a new attempt without that row", "abort": "the job ends, with refund"}
 
@@ -68,6 +96,7 @@ def recipes(as_json: AsJson = False) -> None:
     from placet.core.purposes import operation_words
     from placet.jobs import asset_view as asset_view  # these make themselves known
     from placet.jobs import match as match
+    from placet.jobs import match_statistics as match_statistics
     from placet.jobs.recipe import recipe
 
     listed = [

@@ -144,7 +144,7 @@ class Scope(Value):
 _OUTPUT_WORDS = {
     "total": "one total per person over all parties",
     "level": "one level per person, by the total over all parties, and not the total",
-    "aggregate": "sums over groups of people",
+    "aggregate": "counts, sums and means over groups of people",
     "score": "one score per person",
     "rows": "single records",
     "matches": "which records match",

@@ -11,6 +11,8 @@ from pydantic import JsonValue
 
 MATCH_RECEIVERS = {"provider": ("provider",), "consumer": ("consumer",), "both": ("provider", "consumer")}
 """Who learns the matches inside the protocol of `match`, by its parameter `receiver`."""
+SMALLEST_GROUP = 2
+"""The least that a job may name as its smallest group."""
 _WHOLE = re.compile(r"-?[0-9]{1,39}", re.ASCII)
 _GUESSES = "; who received salted hashes can guess at the other's whole list"
 
@@ -39,6 +41,9 @@ def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
         return Tells("level" if "edges" in parameters else "total", 1)
     if recipe == "contract-compare":
         return Tells("comparison", 1)
+    if recipe == "match-statistics":
+        group = parameters.get("smallest_group")
+        return Tells("aggregate", group) if type(group) is int and group >= SMALLEST_GROUP else None
     receiver = parameters.get("receiver")
     if recipe in ("match", "match-salted-hash") and isinstance(receiver, str) and receiver in MATCH_RECEIVERS:
         return Tells("matches", 1, MATCH_RECEIVERS[receiver], _GUESSES if recipe == "match-salted-hash" else "")

@@ -12,11 +12,12 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from placet.core.errors import DataError, PlanError
+from placet.core.errors import PlanError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
 from placet.jobs import levels
+from placet.jobs.columns import subjects, whole
 from placet.jobs.recipe import Recipe, register
 from placet.jobs.work import Work, name_of, together
 from placet.protocols import psi
@@ -71,27 +72,19 @@ async def run(work: Work) -> None:
 async def _provide(work: Work) -> None:
     (consumer,) = work.others("consumer")
     rows, opened = await work.open("accounts")
-    if rows.identifier != work.terms.parameters["identifier"]:
-        raise DataError(
-            "the plan compares another column than the one that names a row's person",
-            expected=rows.identifier,
-            found=str(work.terms.parameters["identifier"]),
-        )
-    subjects = [str(value).encode() for value in rows.columns[str(work.terms.parameters["identifier"])]]
-    balances = rows.columns[str(work.terms.parameters["value"])]
-    if not all(isinstance(value, int) for value in balances):
-        raise DataError("asset-view adds integers", found=f"column {work.terms.parameters['value']}")
+    people = subjects(rows, str(work.terms.parameters["identifier"]))
+    balances = whole(rows, str(work.terms.parameters["value"]))
     async with work.step("psi-place", "psi.ecdh-x25519/1", opened) as step:
         placement = await psi.place(
             step,
             name_of(consumer),
-            subjects,
+            people,
             context=_context(work, work.party),
             max_positions=MAX_ROWS,
             entropy=work.entropy(b"psi"),
         )
         placed = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
-    found = [(p, int(v)) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
+    found = [(p, v) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
     if "edges" in work.terms.parameters:
         return await levels.provide(work, [p for p, _ in found], [v for _, v in found], placement.total, placed)
     async with work.step("sum-shares", "mpc.additive-2^128/1", opened, placed) as step:

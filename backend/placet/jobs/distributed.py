@@ -48,6 +48,12 @@ async def meet(work: Work, step: Stage, parties: Sequence[int], label: bytes, po
     )
 
 
+async def numbers_of_rows(step: Stage, peer: int, ours: int) -> int:
+    """Tell a peer how many rows we have, and take its number."""
+    await step.send(name_of(peer), ROWS, canonical({"count": ours}))
+    return _number(await step.receive(name_of(peer), ROWS, limit=64), "count", peer, 0, MAX_ROWS)
+
+
 async def intersect(
     work: Work,
     step: Stage,
@@ -59,8 +65,7 @@ async def intersect(
 ) -> Sequence[int]:
     """PSI with one peer: the places of the matches among `identifiers`; none for who does not receive (`receiver` is a
     party, None for both). Each side's number of rows is told first; where one has none, nothing runs."""
-    await step.send(name_of(peer), ROWS, canonical({"count": len(identifiers)}))
-    theirs = _number(await step.receive(name_of(peer), ROWS, limit=64), "count", peer, 0, MAX_ROWS)
+    theirs = await numbers_of_rows(step, peer, len(identifiers))
     if not identifiers or not theirs:
         return ()
     parties = sorted((work.party, peer))

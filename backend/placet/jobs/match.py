@@ -29,7 +29,7 @@ from placet.core.results import MATCH_RECEIVERS
 from placet.core.trail import Artefact
 from placet.jobs import distributed
 from placet.jobs.distributed import engine_of
-from placet.jobs.recipe import Recipe, register
+from placet.jobs.recipe import Recipe, demand_pair, register
 from placet.jobs.work import Stage, Work, name_of
 from placet.protocols import alignment, psi
 from placet.protocols.alignment import Round, Rules
@@ -46,15 +46,7 @@ _FORM = ({"psi", "receiver", "identifier"}, {"psi", "receiver", "alignment"})
 
 def check(plan: Plan, terms: Terms) -> None:
     """One provider with an input and an output, the consumer with its list and no output."""
-    fits = (
-        terms.roles == ("provider", "consumer")
-        and plan.parties[1].signer == plan.consumer
-        and all(len(p.inputs) == 1 for p in plan.parties)
-        and [p.output for p in plan.parties] == [True, False]
-        and terms.inputs == ("accounts", "customers")
-    )
-    if not fits:
-        raise PlanError("not a plan for match", expected="one provider and the consumer, one input each")
+    demand_pair(plan, terms)
     if terms.parameters.keys() not in _FORM:
         raise PlanError("match takes other parameters", expected="psi, receiver, and identifier or alignment")
     known = PROTOCOLS[terms.recipe]

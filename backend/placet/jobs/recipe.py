@@ -48,6 +48,19 @@ class Recipe:
 _RECIPES: dict[str, Recipe] = {}
 
 
+def demand_pair(plan: Plan, terms: Terms) -> None:
+    """PlanError unless one provider with an input and an output meets the consumer with its list and no output."""
+    fits = (
+        terms.roles == ("provider", "consumer")
+        and plan.parties[1].signer == plan.consumer
+        and all(len(p.inputs) == 1 for p in plan.parties)
+        and [p.output for p in plan.parties] == [True, False]
+        and terms.inputs == ("accounts", "customers")
+    )
+    if not fits:
+        raise PlanError(f"not a plan for {terms.recipe}", expected="one provider and the consumer, one input each")
+
+
 def register(recipe: Recipe) -> Recipe:
     """Make a recipe known by its name."""
     _RECIPES[recipe.name] = recipe

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from placet.core.errors import DataError, LimitError, ProtocolError
 from placet.protocols.spu.bins import Layout, cuckoo, layout, simple, spread
-from placet.protocols.spu.programs import INTERSECTION, NoParameters
+from placet.protocols.spu.programs import INTERSECTION, Intersection
 
 SESSION = bytes(range(32))
 people = st.lists(st.binary(max_size=8), min_size=1, max_size=120, unique=True)
@@ -67,8 +67,10 @@ def test_duplicates_are_refused() -> None:
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="no jax here: it comes with placet[spu]")
+@pytest.mark.parametrize("smallest", [1, 10, 11])
 @pytest.mark.parametrize("amounts_of", [0, 1, None])
-def test_the_program_on_plain_arrays(amounts_of: int | None) -> None:
+def test_the_program_on_plain_arrays(amounts_of: int | None, smallest: int) -> None:
+    """Ten are common; where eleven must be, count and sum are zeros."""
     lists: Any = [[f"p{i}" for i in range(30)], [f"p{i}" for i in range(20, 60)]]
     shape = layout(30, 40)
     laid = [cuckoo(lists[0], SESSION, shape), simple(lists[1], SESSION, shape)]
@@ -79,9 +81,8 @@ def test_the_program_on_plain_arrays(amounts_of: int | None) -> None:
     from jax.experimental import enable_x64
 
     with enable_x64():
-        found = INTERSECTION.body(NoParameters(), arrays)
-    assert int(found[0]) == 10
-    if amounts_of is None:
-        assert len(found) == 1
-    else:
-        assert int(found[1]) == int(amounts[20:].sum() if amounts_of == 0 else amounts[:10].sum())
+        found = np.asarray(INTERSECTION.body(Intersection(smallest=smallest), arrays)[0])
+    expected = [10]
+    if amounts_of is not None:
+        expected.append(int(amounts[20:].sum() if amounts_of == 0 else amounts[:10].sum()))
+    assert found.tolist() == (expected if smallest <= 10 else [0] * len(expected))

@@ -14,8 +14,18 @@ import numpy as np
 import psutil
 import pytest
 
-from placet.core.errors import DataError, InputError, PeerError, PlacetError, ProtocolError
-from placet.protocols.spu import Network, Secret, choose, compute, count_and_sum, intersect, reconstruct
+from placet.core.errors import DataError, InputError, LimitError, PeerError, PlacetError, ProtocolError
+from placet.protocols.spu import (
+    Network,
+    Secret,
+    choose,
+    compute,
+    count_and_sum,
+    intersect,
+    open_count_and_sum,
+    reconstruct,
+)
+from placet.protocols.spu.circuit import LIMIT
 from placet.protocols.spu.programs import SUM_OF_VECTORS, NoParameters
 from placet.protocols.spu.psi import write_identifiers
 from placet.protocols.spu.shares import ShareBytes, decode, encode
@@ -148,28 +158,74 @@ def test_outputs_stay_shares_and_add_up(networks: Networks, scratch: Path, parti
     assert list(scratch.iterdir()) == []
 
 
-def test_circuit_psi_counts_and_sums(networks: Networks, scratch: Path) -> None:
+@pytest.mark.parametrize(
+    ("amounts_of", "smallest", "large"), [(1, 15, False), (0, 15, True), (0, 16, False), (1, 16, True)]
+)
+def test_circuit_psi_counts_and_sums_from_the_smallest_group_on(
+    networks: Networks, scratch: Path, amounts_of: int, smallest: int, large: bool
+) -> None:
+    """Fifteen are common. Both shares together hold the numbers, up to the edge of the range, or nothing but zeros."""
     lists = [ours(40), ours(30, 25)]
-    amounts = [7 * place - 100 for place in range(30)]
-    ended = each(
-        *(
-            count_and_sum(
-                network,
-                lists[network.me],
-                (None, amounts)[network.me],
-                rows=(40, 30),
-                amounts_of=1,
-                scratch=scratch,
-                seconds=SECONDS,
+    held = lists[amounts_of]
+    most = LIMIT // len(held)
+    amounts = [most if large else 7 * place - 100 for place in range(len(held))]
+
+    def run() -> list[Any]:
+        return each(
+            *(
+                count_and_sum(
+                    network,
+                    lists[network.me],
+                    amounts if network.me == amounts_of else None,
+                    rows=(40, 30),
+                    amounts_of=amounts_of,
+                    smallest=smallest,
+                    scratch=scratch,
+                    seconds=SECONDS,
+                )
+                for network in networks(2)
             )
-            for network in networks(2)
         )
-    )
-    values = [
-        int(asyncio.run(reconstruct(list(shares), choose(2), scratch=scratch, seconds=SECONDS)))
-        for shares in zip(*ended, strict=True)
-    ]
-    assert values == [15, sum(amount for amount, one in zip(amounts, lists[1], strict=True) if one in lists[0])]
+
+    shares = run()
+    total = sum(amount for amount, one in zip(amounts, held, strict=True) if one in lists[1 - amounts_of])
+    raw = asyncio.run(reconstruct(shares, choose(2), scratch=scratch, seconds=SECONDS))
+    assert raw.tolist() == ([15, total] if smallest <= 15 else [0, 0])
+    told = asyncio.run(opened(shares, smallest, scratch))
+    assert told == ((15, total) if smallest <= 15 else None)
+    if large:
+        return
+    again = run()
+    assert all(one != other for one, other in zip(shares, again, strict=True)), "shares must be fresh"
+    with pytest.raises(InputError, match="no count and sum"):
+        asyncio.run(opened([shares[0], again[1]], smallest, scratch))
+
+
+def opened(shares: list[bytes], smallest: int, scratch: Path) -> Coroutine[Any, Any, Any]:
+    return open_count_and_sum(shares, rows=(40, 30), smallest=smallest, scratch=scratch, seconds=SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"smallest": 0}, InputError, "smallest"),
+        ({"smallest": True}, InputError, "smallest"),
+        ({"amounts": [LIMIT // 20 + 1] * 20}, DataError, "out of range"),
+        ({"amounts": [-(LIMIT // 20) - 1] * 20}, DataError, "out of range"),
+        ({"amounts": None}, InputError, "does not fit"),
+        ({"amounts": [1] * 19}, DataError, "number of rows"),
+        ({"rows": (21, 20)}, DataError, "number of rows"),
+        ({"rows": (20, 0)}, DataError, "no identifiers"),
+        ({"rows": (20, 1 << 20)}, LimitError, "comparisons"),
+    ],
+)
+def test_what_does_not_fit_circuit_psi_never_starts(
+    networks: Networks, scratch: Path, changes: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    given: dict[str, Any] = {"amounts": [1] * 20, "rows": (20, 20), "amounts_of": 0, "smallest": 2} | changes
+    amounts = given.pop("amounts")
+    (ended,) = each(count_and_sum(networks(2)[0], ours(20), amounts, **given, scratch=scratch, seconds=20))
+    assert isinstance(ended, error) and words in str(ended) and list(scratch.iterdir()) == []
 
 
 def test_hostile_shares_end_in_an_error(scratch: Path) -> None:

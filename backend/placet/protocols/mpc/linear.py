@@ -70,7 +70,7 @@ class Mean(Declared):
             "decimals": self.values.decimals,
             "total": str(total),
             "count": count,
-            "mean": _quotient(total, count, self.values.decimals),
+            "mean": quotient(total, count, self.values.decimals),
         }
 
 
@@ -168,7 +168,7 @@ class Dot(Declared):
         return {"decimals": self.vector.decimals + self.rows.decimals, "products": strings(result)}
 
 
-def _quotient(total: int, count: int, decimals: int) -> str | None:
+def quotient(total: int, count: int, decimals: int) -> str | None:
     """total / count at six more decimals than the values have, halves to even; None of nothing."""
     if count == 0:
         return None

@@ -3,13 +3,13 @@
 A node never imports SPU. It starts `python -m placet.protocols.spu` for one task, in a folder that ends with it.
 
 psi       `intersect`: ECDH, KKRT and RR22 between two parties
-circuit   `count_and_sum` over an intersection that nobody learns
+circuit   `count_and_sum` over an intersection that nobody learns, if it is large enough; `open_count_and_sum`
 mpc       `compute` a registered program on secret arrays, `reconstruct` an output from all shares
 programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
 """
 
-from placet.protocols.spu.circuit import count_and_sum
+from placet.protocols.spu.circuit import count_and_sum, demand_range, open_count_and_sum
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Secret, compute, reconstruct
 from placet.protocols.spu.network import Member, Network, free_port
@@ -24,7 +24,9 @@ __all__ = [
     "choose",
     "compute",
     "count_and_sum",
+    "demand_range",
     "free_port",
     "intersect",
+    "open_count_and_sum",
     "reconstruct",
 ]

@@ -1,7 +1,9 @@
 """Circuit PSI: how many identifiers two parties share, and the sum of one side's amounts over them, as shares.
 
-Nobody learns which they are, and the numbers only whoever gets both shares. Identifiers are laid out in bins (`bins`)
-and compared by the MPC engine, so it rests on Cheetah alone. Cost: bins · depth comparisons.
+Nobody learns which they are, and the numbers only whoever gets both shares, where enough identifiers are common: below
+a smallest group the circuit itself puts zeros in their place, so that both shares together tell no more than that.
+Identifiers are laid out in bins (`bins`) and compared by the MPC engine, so it rests on Cheetah alone. Cost: bins ·
+depth comparisons.
 """
 
 from __future__ import annotations
@@ -12,14 +14,22 @@ from pathlib import Path
 import numpy as np
 
 from placet.core.errors import DataError, InputError
+from placet.core.values import parse
 from placet.protocols.spu.bins import cuckoo, layout, simple, spread
-from placet.protocols.spu.engine import choose
-from placet.protocols.spu.mpc import Array, Secret, compute
+from placet.protocols.spu.engine import Engine, choose
+from placet.protocols.spu.mpc import Array, Secret, compute, reconstruct
 from placet.protocols.spu.network import Network
-from placet.protocols.spu.programs import INTERSECTION, NoParameters
+from placet.protocols.spu.programs import INTERSECTION, Intersection
 from placet.protocols.work import Progress
 
 LIMIT = 1 << 62
+ENGINE: Engine = choose(2)
+
+
+def demand_range(amounts: Sequence[int]) -> None:
+    """DataError where the sum of some of these amounts could leave ±2^62, so that no ring wraps."""
+    if any(abs(amount) > LIMIT // len(amounts) for amount in amounts):
+        raise DataError("an amount is out of range", expected=f"a sum within ±2^62 over {len(amounts)} rows")
 
 
 async def count_and_sum(
@@ -29,15 +39,17 @@ async def count_and_sum(
     *,
     rows: tuple[int, int],
     amounts_of: int | None,
+    smallest: int,
     scratch: Path,
     seconds: float,
     progress: Progress | None = None,
-) -> tuple[bytes, ...]:
-    """Our shares of the count and, if `amounts_of` names a rank, of the sum of its amounts over the common rows.
+) -> bytes:
+    """Our share of the count and, if `amounts_of` names a rank, of the sum of its amounts over the common rows: of
+    zeros where fewer than `smallest` are common.
 
-    Both call this with the same `rows` (how many each rank has, which is public) and `amounts_of`. `amounts` go with
-    our identifiers where they are ours. DataError for duplicates, other numbers of rows, or amounts whose sum could
-    leave ±2^62; LimitError where it is not feasible; and `process.run`'s errors.
+    Both call this with the same `rows` (how many each rank has, which is public), `amounts_of` and `smallest`.
+    `amounts` go with our identifiers where they are ours. DataError for duplicates, other numbers of rows, or
+    `demand_range`; LimitError where it is not feasible; and `process.run`'s errors.
     """
     mine = amounts_of == network.me
     if len(network.members) != 2 or amounts_of not in (None, 0, 1) or mine != (amounts is not None):
@@ -46,8 +58,8 @@ async def count_and_sum(
         raise DataError("another number of rows", expected=rows[network.me], found=len(identifiers))
     if min(rows) < 1:
         raise DataError("no identifiers", expected="at least one on each side", found=rows)
-    if amounts is not None and any(abs(amount) > LIMIT // len(amounts) for amount in amounts):
-        raise DataError("an amount is out of range", expected=f"a sum within ±2^62 over {len(amounts)} rows")
+    if amounts is not None:
+        demand_range(amounts)
     shape = layout(*rows)
     wide = (shape.bins, shape.depth)
     secrets = [Secret("cuckoo", 0, "int64", (shape.bins,)), Secret("simple", 1, "int64", wide)]
@@ -58,14 +70,37 @@ async def count_and_sum(
     own: dict[str, Array] = {"cuckoo" if network.me == 0 else "simple": tags}
     if amounts is not None:
         own["amounts"] = spread(np.asarray(amounts, np.int64), at)
-    return await compute(
+    (share,) = await compute(
         network,
-        choose(2),
+        ENGINE,
         INTERSECTION.name,
-        NoParameters(),
+        parse(Intersection, {"smallest": smallest}),
         secrets,
         own,
         scratch=scratch,
         seconds=seconds,
         progress=progress,
     )
+    return share
+
+
+async def open_count_and_sum(
+    shares: Sequence[bytes], *, rows: tuple[int, int], smallest: int, scratch: Path, seconds: float
+) -> tuple[int, int] | None:
+    """Count and sum from both ranks' shares of them; None where fewer than `smallest` were common.
+
+    InputError where they are of another result, or of one that no honest parties reach; and `reconstruct`'s errors.
+    """
+    result = await reconstruct(shares, ENGINE, scratch=scratch, seconds=seconds)
+    if result.shape != (2,) or result.dtype != np.int64:
+        raise InputError(
+            "the shares are of another result",
+            expected="int64 of shape (2,)",
+            found=f"{result.dtype} of shape {result.shape}",
+        )
+    count, total = (int(number) for number in result)
+    if count == total == 0:
+        return None
+    if not smallest <= count <= min(rows) or abs(total) > LIMIT:
+        raise InputError("the shares are of no count and sum", expected=f"{smallest} to {min(rows)} common rows")
+    return count, total

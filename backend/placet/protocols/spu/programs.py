@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from placet.core.errors import InputError
 from placet.core.values import Value
@@ -41,21 +43,29 @@ def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array
     return (sum(rest, start=first),)
 
 
-def _intersection(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
-    """Entries of the `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,): how many; and the sum of the
-    `amounts` that go with them, of either shape."""
+class Intersection(Value):
+    """`smallest`: how many common entries there must be, lest nothing of them comes out."""
+
+    smallest: Annotated[int, Field(strict=True, ge=1, le=2**31)]
+
+
+def _intersection(asked: Intersection, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    """Entries of the `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,): how many, and the sum of the
+    `amounts` that go with them, of either shape; as one array, of zeros where there are fewer than `smallest`."""
     import jax.numpy as jnp
 
     common = (arrays["simple"] == arrays["cuckoo"][:, None]).astype(jnp.int64)
     found = jnp.sum(common, axis=1)
-    if "amounts" not in arrays:
-        return (jnp.sum(found),)
-    amounts = arrays["amounts"]
-    return jnp.sum(found), jnp.sum(amounts * (common if amounts.ndim == 2 else found))
+    numbers = [jnp.sum(found)]
+    if "amounts" in arrays:
+        amounts = arrays["amounts"]
+        numbers.append(jnp.sum(amounts * (common if amounts.ndim == 2 else found)))
+    enough = (numbers[0] >= asked.smallest).astype(jnp.int64)
+    return (jnp.stack(numbers) * enough,)
 
 
 SUM_OF_VECTORS = Program("sum-of-vectors", NoParameters, _sum_of_vectors)
-INTERSECTION = Program("intersection-count-and-sum", NoParameters, _intersection)
+INTERSECTION = Program("intersection-count-and-sum", Intersection, _intersection)
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (

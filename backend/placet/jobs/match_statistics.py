@@ -1,0 +1,156 @@
+"""`match-statistics`: a consumer learns how many of its customers a provider has, and the sum and mean of a value over
+them, where they are enough; nobody learns which they are.
+
+The functionality is private intersection-sum with cardinality (Ion et al., EuroS&P 2020), by circuit PSI on the
+distributed engine: the count is compared with the plan's smallest group inside the circuit, and below it nothing else
+comes out. What comes out stays shares, the provider's until the release.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import JsonValue
+
+from placet.core.errors import PlanError
+from placet.core.hashing import canonical
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+from placet.core.results import SMALLEST_GROUP
+from placet.core.trail import Artefact
+from placet.jobs import distributed
+from placet.jobs.columns import subjects, whole
+from placet.jobs.recipe import Recipe, demand_pair, register
+from placet.jobs.work import Work
+from placet.protocols.mpc.linear import quotient
+from placet.protocols.spu import choose, count_and_sum, demand_range, open_count_and_sum
+
+SECONDS = 600
+"""For putting the shares together."""
+PROVIDER, PARTIES = 0, (0, 1)
+"""The plan's order, which is the engine's too: the provider, then the consumer."""
+_PARAMETERS = frozenset({"identifier", "value", "smallest_group", "protocol"})
+
+
+def check(plan: Plan, terms: Terms) -> None:
+    """One provider with an input and an output, the consumer with its list and no output, on engine spu."""
+    demand_pair(plan, terms)
+    parameters = terms.parameters
+    if terms.engine != "spu":
+        raise PlanError(
+            "a count that nobody may see is compared, which the embedded engine can't do safely",
+            expected="engine spu",
+            found=terms.engine,
+            code="plan.engine",
+        )
+    if parameters.keys() != _PARAMETERS:
+        raise PlanError(f"{terms.recipe} takes other parameters", expected=", ".join(sorted(_PARAMETERS)))
+    choose(len(PARTIES), named=str(parameters["protocol"]))
+    identifier, value = parameters["identifier"], parameters["value"]
+    if not isinstance(identifier, str) or not isinstance(value, str) or identifier == value:
+        raise PlanError(f"{terms.recipe} names two columns", expected="parameters identifier and value")
+    group = parameters["smallest_group"]
+    if type(group) is not int or not SMALLEST_GROUP <= group <= distributed.MAX_ROWS:
+        raise PlanError(
+            "no such smallest group",
+            expected=f"a number from {SMALLEST_GROUP} to {distributed.MAX_ROWS}",
+            found=str(group)[:100],
+        )
+
+
+def reads(role: str, parameters: Mapping[str, JsonValue]) -> list[str]:
+    """The consumer's list has identifiers alone."""
+    names = ("identifier",) if role == "consumer" else ("identifier", "value")
+    return [column for name in names if isinstance(column := parameters.get(name), str)]
+
+
+async def run(work: Work) -> None:
+    """The same function at both parties."""
+    identifier, value = (str(work.terms.parameters[name]) for name in ("identifier", "value"))
+    if work.role == "provider":
+        rows, opened = await work.open("accounts")
+        values = whole(rows, value)
+        demand_range(values)
+        share, _, made = await _compute(work, subjects(rows, identifier), values, opened)
+        return await work.release(share, made)
+    rows, opened = await work.open("customers")
+    customers = [str(customer).encode() for customer in rows.columns[identifier]]
+    share, counts, made = await _compute(work, customers, None, opened)
+    kept = {"share": share.hex(), "rows": list(counts), "smallest_group": _smallest(work)}
+    await work.collect(canonical(kept), made)
+
+
+def _smallest(work: Work) -> int:
+    return cast(int, work.terms.parameters["smallest_group"])
+
+
+async def _compute(
+    work: Work, identifiers: Sequence[bytes], values: Sequence[int] | None, opened: Artefact
+) -> tuple[bytes, tuple[int, int], Artefact]:
+    """This party's share, both sides' numbers of rows, and what the last step made. Where one side has fewer rows than
+    the smallest group, which both know then, nothing runs and the share is empty."""
+    (peer,) = (party for party in PARTIES if party != work.party)
+    smallest = _smallest(work)
+    engine = choose(len(PARTIES), named=str(work.terms.parameters["protocol"]))
+    protocol = f"psi.circuit.{engine.protocol}/1"
+    told: dict[str, JsonValue] = {
+        "engine": distributed.engine_of(work.terms.engine),
+        "protocol": engine.protocol,
+        "field": engine.field,
+        "smallest_group": smallest,
+    }
+    async with work.desk.room.port() as port:
+        async with work.step("statistics-start", protocol, opened, parameters=told) as step:
+            theirs = await distributed.numbers_of_rows(step, peer, len(identifiers))
+            counts = (len(identifiers), theirs) if work.party == PROVIDER else (theirs, len(identifiers))
+            enough = min(counts) >= smallest
+            network = await distributed.meet(work, step, PARTIES, b"statistics", port) if enough else None
+        if network is None:
+            return b"", counts, opened
+        async with work.step("statistics", protocol, opened, parameters=told) as step:
+            share = await count_and_sum(
+                network,
+                identifiers,
+                values,
+                rows=counts,
+                amounts_of=PROVIDER,
+                smallest=smallest,
+                scratch=work.desk.room.scratch,
+                seconds=work.seconds_left,
+            )
+            made = step.output("share", share)
+    return share, counts, made
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
+    """No rows; `report`: {too_few, smallest_group} and, unless too few matched, {count, sum, mean}: sum and mean are
+    decimal strings in the unit of the provider's column, the mean with six decimals."""
+    kept = json.loads(private)
+    smallest, rows = kept["smallest_group"], (kept["rows"][0], kept["rows"][1])
+    found = None
+    if min(rows) >= smallest:
+        shares = (parts[PROVIDER], bytes.fromhex(kept["share"]))
+        found = asyncio.run(open_count_and_sum(shares, rows=rows, smallest=smallest, scratch=scratch, seconds=SECONDS))
+    report: dict[str, Any] = {"too_few": found is None, "smallest_group": smallest}
+    if found is not None:
+        count, total = found
+        report |= {"count": count, "sum": str(total), "mean": quotient(total, count, 0)}
+    return {"rows": [], "report": report}
+
+
+register(
+    Recipe(
+        name="match-statistics",
+        version=1,
+        operations=int(Operation.PSI | Operation.MPC),
+        on_withdrawal="drop",
+        run=run,
+        combine=combine,
+        check=check,
+        reads=reads,
+    )
+)
