@@ -42,10 +42,10 @@ from placet.protocols.enclave.comparing import (
 )
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence
-from placet.protocols.enclave.sealed.documents import Locked
+from placet.protocols.enclave.sealed.documents import DocumentKey, Locked
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets
 from placet.protocols.enclave.sealed.release import ConsentStatus, Question, Released, Standing, release
-from placet.protocols.enclave.sealed.results import open_result
+from placet.protocols.enclave.sealed.results import demand_genuine, open_result
 from placet.protocols.enclave.sealed.task import ROLES, Role, Task, read_task
 
 COLUMN = "document"
@@ -140,7 +140,7 @@ async def _bring(work: Work) -> None:
         proven = step.public("enclave-key", verified.key)
         await step.send(name_of(service), KEYS, given_away.sealed)
     work.say(work.record, "keys-given", attempt=work.attempt)
-    await _keep(work, task, service, agreed, proven)
+    await _keep(work, task, service, verified.key, opener, agreed, proven)
 
 
 def _release(work: Work, task: Task, locked: Locked, given: Secrets, evidence: Evidence, binding: Binding) -> Released:
@@ -179,14 +179,14 @@ def _asking(work: Work, task: Task) -> Callable[[Question], Standing]:
     return ask
 
 
-async def _keep(work: Work, task: Task, service: int, *inputs: Artefact) -> None:
-    """Fetch the own masked result and see that it is the one that the service signed for."""
+async def _keep(work: Work, task: Task, service: int, enclave: bytes, opener: DocumentKey, *inputs: Artefact) -> None:
+    """Fetch the own masked result and see that it is the enclave's, and the one that the service signed for."""
     async with work.step("receive-result", "hpke+aes-gcm/1", *inputs) as step:
         statement = await step.receive(name_of(service), RESULTS, limit=4096)
         told = parse(Results, statement, what="what came out of the enclave")
         masked = b""
-        if [one.party for one in told.results] != [one.party for one in task.recipients]:
-            raise ProtocolError("results for others than the task's recipients")
+        if [one.party for one in told.results] != [one.party for one in task.recipients] or told.enclave != enclave:
+            raise ProtocolError("results for others than the task's recipients", code="enclave.result")
         for one in told.results:
             step.public(f"{MASKED}/{one.party}", one.masked)
             if one.party == work.party and work.desk.service is not None:
@@ -194,6 +194,7 @@ async def _keep(work: Work, task: Task, service: int, *inputs: Artefact) -> None
                 masked = await at.download(work.record.job, one.party, size=one.size)
                 if sha256(masked) != one.masked:
                     raise ProtocolError("another result than the service signed for", code="enclave.result")
+                demand_genuine(masked, enclave=enclave, task=task, document=opener)
         step.public("results", sha256(statement))
     kept: dict[str, bytes] = {"output": statement}
     if masked:
@@ -281,8 +282,10 @@ def _demand_alive(work: Work) -> None:
 
 
 def _final(code: str) -> bool:
-    """The same documents end the same way."""
-    return code in codes.DOCUMENT or code in ("enclave.memory", "enclave.large", "enclave.failed", "document.changed")
+    """The same documents end the same way, and who lied once is not asked again."""
+    lies = codes.SEALED | {"enclave.result"}
+    same = {"enclave.memory", "enclave.large", "enclave.failed", "document.changed"}
+    return code in codes.DOCUMENT | lies | same or code.startswith("attestation.")
 
 
 def _combine(*_: object) -> dict[str, Any]:

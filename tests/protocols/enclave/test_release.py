@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hmac
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ from placet.protocols.enclave.evidence.model import Evidence, measurement_id
 from placet.protocols.enclave.evidence.policy import Policy, TpmRule
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets, seal, unseal
 from placet.protocols.enclave.sealed.release import Question, Standing, release
-from placet.protocols.enclave.sealed.results import open_result, seal_result
+from placet.protocols.enclave.sealed.results import TAG, demand_genuine, open_result, seal_result
 from placet.protocols.enclave.sealed.task import ROLES, Task, read_task
 
 from .jobs import Job, holds
@@ -261,12 +262,14 @@ def test_a_result_is_held_back_by_all_keys_together() -> None:
     keys = [one.secrets.release for one in JOB.sides]
     secret = SIDE.key.private_bytes_raw()
     recipient = JOB.task.recipients[0]
-    masked = seal_result(b"result", keys, enclave=PUBLIC, task=JOB.task, recipient=recipient)
+    masked = seal_result(
+        b"result", keys, enclave=PUBLIC, task=JOB.task, recipient=recipient, document=JOB.sides[0].secrets.document
+    )
     assert JOB.open(masked, 0, PUBLIC) == b"result"
     # As documented, by hand.
     info = b"placet.joint/1" + JOB.task.job + bytes([0, 0, 0, 1]) + bytes(4) + PUBLIC
     derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(b"".join(keys))
-    assert unmask(masked, key=derived, secret=secret, job=JOB.task.job, attempt=1, party=0) == b"result"
+    assert unmask(masked[:-TAG], key=derived, secret=secret, job=JOB.task.job, attempt=1, party=0) == b"result"
 
     def opened(**changes: Any) -> bytes:
         given: dict[str, Any] = {"enclave": PUBLIC, "secret": secret, "task": JOB.task, "party": 0} | changes
@@ -282,11 +285,38 @@ def test_a_result_is_held_back_by_all_keys_together() -> None:
         {"secret": JOB.sides[1].key.private_bytes_raw()},
         {"task": JOB.task.model_copy(update={"attempt": 2})},
         {"party": 1},
-        {"masked": masked[:-1] + bytes([masked[-1] ^ 1])},
+        {"masked": masked[: -TAG - 1] + bytes([masked[-TAG - 1] ^ 1]) + masked[-TAG:]},
         {"masked": b""},
     ):
         with pytest.raises(InputError):
             opened(**changes)
+
+
+def test_a_recipient_knows_the_enclaves_result_before_it_opens() -> None:
+    """Whoever carries it can change no byte, give another enclave's, another task's, or the other company's."""
+    keys = [one.secrets.release for one in JOB.sides]
+    mine, theirs = (one.secrets.document for one in JOB.sides)
+    sealed = seal_result(
+        b"result", keys, enclave=PUBLIC, task=JOB.task, recipient=JOB.task.recipients[0], document=mine
+    )
+    demand_genuine(sealed, enclave=PUBLIC, task=JOB.task, document=mine)
+    tag = hmac.new(mine.key, b"placet.result/1" + JOB.task.digest() + PUBLIC + sealed[:-TAG], "sha256").digest()
+    assert sealed[-TAG:] == tag
+    other = JOB.task.model_copy(update={"attempt": 2})
+    for changed, enclave, task, key in (
+        *(
+            (sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :], PUBLIC, JOB.task, mine)
+            for at in range(len(sealed))
+        ),
+        (sealed, bytes(32), JOB.task, mine),
+        (sealed, PUBLIC, other, mine),
+        (sealed, PUBLIC, JOB.task, theirs),
+        (sealed[:-1], PUBLIC, JOB.task, mine),
+        (b"", PUBLIC, JOB.task, mine),
+    ):
+        with pytest.raises(InputError) as caught:
+            demand_genuine(changed, enclave=enclave, task=task, document=key)
+        assert caught.value.code == "enclave.result"
 
 
 def test_two_enclaves_of_one_task_never_mask_under_one_key() -> None:
@@ -294,7 +324,10 @@ def test_two_enclaves_of_one_task_never_mask_under_one_key() -> None:
     keys, recipient = [one.secrets.release for one in JOB.sides], JOB.task.recipients[0]
     other = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
     [first, second] = [
-        seal_result(b"result", keys, enclave=one, task=JOB.task, recipient=recipient) for one in (PUBLIC, other)
+        seal_result(
+            b"result", keys, enclave=one, task=JOB.task, recipient=recipient, document=JOB.sides[0].secrets.document
+        )
+        for one in (PUBLIC, other)
     ]
     for masked, wrong in ((first, other), (second, PUBLIC)):
         with pytest.raises(InputError):

@@ -25,7 +25,7 @@ from placet.protocols.enclave.sealed.task import MAX_TASK
 HEADER: Final = 5
 MAX_RESULT: Final = 128 << 20
 """Bytes of a result in the clear."""
-MAX_MASKED: Final = MAX_RESULT + 64
+MAX_MASKED: Final = MAX_RESULT + 96
 PIECE: Final = 1 << 18
 """Bytes of a piece at the most."""
 

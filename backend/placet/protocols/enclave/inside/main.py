@@ -49,7 +49,11 @@ def _work(source: BinaryIO, secret: x25519.X25519PrivateKey) -> list[bytes]:
         raise ProtocolError("the result is too large", code="enclave.large")
     keys = [one.release for one in secrets]
     enclave = secret.public_key().public_bytes_raw()
-    return [seal_result(result, keys, enclave=enclave, task=task, recipient=one) for one in task.recipients]
+    openers = {one.party: mine.document for one, mine in zip(task.inputs, secrets, strict=True)}
+    return [
+        seal_result(result, keys, enclave=enclave, task=task, recipient=one, document=openers[one.party])
+        for one in task.recipients
+    ]
 
 
 def _task(source: BinaryIO) -> Task:

@@ -69,6 +69,8 @@ class Task(Value):
         parties = [one.party for one in self.recipients]
         if parties != sorted(set(parties)):
             raise ValueError("recipients are in ascending order of parties, each once")
+        if not set(parties) <= {one.party for one in self.inputs}:
+            raise ValueError("a recipient brings a document")
         return self
 
     def input(self, role: Role) -> TaskInput:

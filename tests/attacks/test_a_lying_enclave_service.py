@@ -1,0 +1,287 @@
+"""Promise 1 and 2 where an enclave computes: a service that lies gets no key, no seal and no fee; nor does a company
+that lies about its consent get a result.
+
+All that the service tells the companies is HTTP and the peer link, so a lie is what these carry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import x25519
+
+from comparing_stage import AFTER, BEFORE, Ended, Stage, accept, founded
+from placet.chain.client import JobStatus
+from placet.client.company import Company
+from placet.client.service import HttpEnclaves
+from placet.core.consent import Status
+from placet.core.values import from_hex, to_hex
+from placet.jobs.cases import Case, Proof
+from placet.protocols.enclave.evidence.model import measurement_id
+from placet.protocols.enclave.platform.swtpm import Swtpm
+from placet.protocols.enclave.sealed.task import Role, Task
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def trio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    with founded(tmp_path_factory.mktemp("comparing")) as made:
+        async with made.serving():
+            await accept(made)
+            yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def a(trio: Stage) -> AsyncIterator[Company]:
+    async with trio.company("before") as here:
+        yield here
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def b(trio: Stage) -> AsyncIterator[Company]:
+    async with trio.company("after") as here:
+        yield here
+
+
+async def compared(stage: Stage, a: Company, b: Company, **request: Any) -> Ended:
+    return await stage.compare(stage.document("old.md", BEFORE), stage.document("new.md", AFTER), a=a, b=b, **request)
+
+
+async def demand_nothing(stage: Stage, ended: Ended, money: int, *, keys: bool) -> None:
+    """No result, no fee, an honest trail; and, where the lie came before, no key left a company."""
+    assert ended.how == "aborted", ended.moments
+    assert stage.chain.job(ended.job).status is JobStatus.ABORTED
+    assert ended.results == {"before": None, "after": None}
+    assert stage.chain.balance_of(from_hex(stage.made.token), stage.address("before")) == money
+    audit = await asyncio.to_thread(stage.made.audit, to_hex(ended.job))
+    assert audit["verdict"] == "intact"
+    given = [m for m in stage.app.state.runner.store.messages(ended.job) if m.message.tag == "enclave.keys"]
+    assert bool(given) is keys
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def money(trio: Stage) -> int:
+    return trio.chain.balance_of(from_hex(trio.made.token), trio.address("before"))
+
+
+async def test_positive_control(trio: Stage, a: Company, b: Company) -> None:
+    assert (await compared(trio, a, b)).how == "completed"
+
+
+async def test_an_old_quote_is_replayed(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidence of this very enclave, over an earlier nonce."""
+    prove = Case.prove
+
+    async def replay(case: Case, nonce: bytes) -> Proof:
+        return await prove(case, bytes(32))
+
+    monkeypatch.setattr(Case, "prove", replay)
+    ended = await compared(trio, a, b)
+    assert "attestation.binding" in ended.codes()
+    await demand_nothing(trio, ended, money, keys=False)
+
+
+async def test_the_service_offers_its_own_key(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """True evidence of a true enclave, and a key that the service can open."""
+    prove = Case.prove
+    own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
+
+    async def swap(case: Case, nonce: bytes) -> Proof:
+        return (await prove(case, nonce)).model_copy(update={"key": own})
+
+    monkeypatch.setattr(Case, "prove", swap)
+    ended = await compared(trio, a, b)
+    assert "attestation.binding" in ended.codes()
+    await demand_nothing(trio, ended, money, keys=False)
+
+
+async def test_another_tpm_quotes_the_measurement(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """A TPM that the plan does not name signs whatever it is asked to, for the service's own key."""
+    from placet.protocols.enclave.evidence.binding import Binding
+    from placet.protocols.enclave.evidence.model import Evidence
+
+    own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
+    (rule,) = trio.cases.policy.rules
+    tpm = await asyncio.to_thread(Swtpm, tmp_path / "tpm")
+    try:
+
+        async def forge(case: Case, nonce: bytes) -> Proof:
+            chain = trio.chain.deployment.chain_id
+            bound = Binding(chain=chain, job=case.job, key=own, nonce=nonce, issued=0).digest()
+            statement = await asyncio.to_thread(tpm.quote, rule.measurements[0], bound)
+            return Proof(key=own, evidence=Evidence(statement=statement))
+
+        monkeypatch.setattr(Case, "prove", forge)
+        ended = await compared(trio, a, b)
+    finally:
+        await asyncio.to_thread(tpm.close)
+    assert "attestation.key" in ended.codes()
+    await demand_nothing(trio, ended, money, keys=False)
+
+
+async def test_the_enclave_is_swapped_after_it_has_proven_itself(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys that were sealed to one enclave open in no other."""
+    compute = Case.compute
+
+    async def swap(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+        other = await trio.cases._platform.start(chain=task.chain, job=task.job)
+        true, case.enclave = case.enclave, other
+        try:
+            return await compute(case, task, keys, seconds)
+        finally:
+            case.enclave = true
+
+    monkeypatch.setattr(Case, "compute", swap)
+    ended = await compared(trio, a, b)
+    told = trio.app.state.runner.store.moments(ended.job)
+    assert "enclave.key" in {moment.get("code") for _, moment in told}
+    await demand_nothing(trio, ended, money, keys=True)
+
+
+@pytest.mark.parametrize("lie", ["another", "swapped", "recipient"])
+async def test_the_enclave_is_fed_something_else(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    """Another document, the two in the other order, or a task with a recipient of the service's own."""
+    compute = Case.compute
+    code = "enclave.key" if lie == "recipient" else "enclave.document"
+
+    async def feed(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+        before, after = case._file("before"), case._file("after")
+        if lie == "another":
+            before.write_bytes(before.read_bytes()[:-1] + os.urandom(1))
+        elif lie == "swapped":
+            one, two = before.read_bytes(), after.read_bytes()
+            before.write_bytes(two)
+            after.write_bytes(one)
+        else:
+            own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
+            mine = (task.recipients[0].model_copy(update={"key": own}), task.recipients[1])
+            task = task.model_copy(update={"recipients": mine})
+        return await compute(case, task, keys, seconds)
+
+    monkeypatch.setattr(Case, "compute", feed)
+    ended = await compared(trio, a, b)
+    told = trio.app.state.runner.store.moments(ended.job)
+    assert code in {moment.get("code") for _, moment in told}
+    await demand_nothing(trio, ended, money, keys=True)
+
+
+async def test_the_output_is_kept_back(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service has the keys, computes, and says nothing: at the deadline the fee goes back, and it holds a masked
+    result that nobody ever releases."""
+    compute = Case.compute
+
+    async def keep(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+        await compute(case, task, keys, seconds)
+        await asyncio.sleep(300)
+
+    monkeypatch.setattr(Case, "compute", keep)
+    ended = await compared(trio, a, b, open_seconds=5, deadline_seconds=20)
+    await demand_nothing(trio, ended, money, keys=True)
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["after-it-was-told", "before-it-was-told"])
+async def test_one_byte_of_a_result_is_changed(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """No company seals a result that is not the enclave's, even where the service signs for the changed one."""
+    compute = Case.compute
+
+    async def change(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+        results = await compute(case, task, keys, seconds)
+        changed = bytearray(results[0])
+        changed[len(changed) // 2] ^= 1
+        case.result_file(0).write_bytes(changed)
+        return results | {0: bytes(changed)} if told else results
+
+    monkeypatch.setattr(Case, "compute", change)
+    ended = await compared(trio, a, b)
+    assert "enclave.result" in ended.codes()
+    await demand_nothing(trio, ended, money, keys=True)
+
+
+async def test_the_measurement_is_retired_while_the_job_runs(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its block on it gets no keys, although plan and evidence are as they were. Restored for the tests after."""
+    (rule,) = trio.cases.policy.rules
+    ident, chain = measurement_id(rule.kind, rule.measurements[0]), trio.made.chain
+    state = str(chain.rpc("evm_snapshot"))
+    prove, desk = Case.prove, trio.app.state.runner.desk
+
+    async def late(case: Case, nonce: bytes) -> Proof:
+        await trio.app.state.runner.intents.carry("retire", desk.calls.retire(ident), desk.address)
+        return await prove(case, nonce)
+
+    monkeypatch.setattr(Case, "prove", late)
+    ended = await compared(trio, a, b)
+    assert "attestation.retired" in ended.codes()
+    await demand_nothing(trio, ended, money, keys=False)
+    assert state
+
+
+async def test_a_company_lies_about_its_consent(
+    trio: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names a consent that it never gave on chain: the job does not open, and nobody is asked for a key."""
+    true = b.desk.chain
+
+    class Lying:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(true, name)
+
+        def consent(self, consent: bytes, **more: Any) -> Any:
+            return dataclasses.replace(true.consent(consent, **more), status=Status.GIVEN, uses=1)
+
+    carry = b.runner.intents.carry
+
+    async def all_but_the_grant(name: str, *words: Any) -> Any:
+        return None if name.startswith("grant:") else await carry(name, *words)
+
+    monkeypatch.setattr(b.runner.intents, "carry", all_but_the_grant)
+    object.__setattr__(b.desk, "chain", Lying())
+    try:
+        mine = await trio.offer(a, "before", trio.document("old.md", BEFORE))
+        await trio.offer(b, "after", trio.document("new.md", AFTER))
+        record = await a.propose(trio.request(mine), patience=20)
+        ended = await trio.ended(record.job, a=a, b=b)
+    finally:
+        object.__setattr__(b.desk, "chain", true)
+    assert ended.how == "cancelled", ended.moments
+    assert trio.chain.job(record.job).status is JobStatus.CANCELLED
+    assert not trio.app.state.runner.store.messages(record.job)
+
+
+async def test_a_company_uploads_another_document_than_it_told(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service takes the document alone whose hash both sides agreed to."""
+    upload = HttpEnclaves.upload
+
+    async def other(self: HttpEnclaves, job: bytes, attempt: int, role: Role, file: Any) -> None:
+        if role == "after":
+            file.write_bytes(file.read_bytes()[:-1] + b"x")
+        await upload(self, job, attempt, role, file)
+
+    monkeypatch.setattr(HttpEnclaves, "upload", other)
+    ended = await compared(trio, a, b)
+    assert "enclave.document" in ended.codes()
+    await demand_nothing(trio, ended, money, keys=bool(ended.moments))
