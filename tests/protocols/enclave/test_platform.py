@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import os
+import random
 import secrets
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO, cast
 
 import psutil
 import pytest
+from benchmarks._documents import Item, make
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from placet.core.errors import InputError, LimitError, PlacetError
@@ -123,6 +125,20 @@ async def test_real_versions_of_a_real_contract(platform: SimulatedPlatform) -> 
     job = Job.of(first, second, ("csa-1.1.md", "csa-2.0.md")).under(policy(platform))
     [mine, _] = await computed(platform, job)
     expected = compare(first, "csa-1.1.md", second, "csa-2.0.md")
+    assert job.open(mine.masked, 0, mine.enclave) == expected.model_dump_json().encode()
+
+
+CLAUSES = [Item(0, number % 9 == 0, f"The Supplier shall deliver {number} units in 30 days.") for number in range(60)]
+
+
+@pytest.mark.parametrize("form", ["docx", "pdf"])
+async def test_every_format_is_read_in_the_sandbox(platform: SimulatedPlatform, form: str) -> None:
+    """Whose filter of system calls lets through what its reader needs."""
+    contents = (make(CLAUSES, form, random.Random(1)), make(CLAUSES[:-2], form, random.Random(2)))
+    names = (f"old.{form}", f"new.{form}")
+    job = Job.of(*contents, names).under(policy(platform))
+    [mine, _] = await computed(platform, job)
+    expected = compare(contents[0], names[0], contents[1], names[1])
     assert job.open(mine.masked, 0, mine.enclave) == expected.model_dump_json().encode()
 
 
