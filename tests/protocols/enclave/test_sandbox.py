@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from placet.core.errors import ConfigError, ProtocolError
+from placet.core.errors import ConfigError, ProtocolError, StateError
 from placet.protocols.enclave.inside import boot
 from placet.protocols.enclave.platform import image, seccomp
+from placet.protocols.enclave.platform import sandbox as sandbox_module
 from placet.protocols.enclave.platform.image import Image
 from placet.protocols.enclave.platform.sandbox import Sandbox
 from placet.protocols.enclave.platform.simulated import SimulatedPlatform
@@ -109,6 +114,7 @@ def test_there_is_no_environment_and_nothing_inherited(report: dict[str, Any]) -
 
 def test_there_are_no_privileges(report: dict[str, Any]) -> None:
     assert report["user"] == [65534, 65534]
+    assert report["dumpable"] == 0
     for what in ("root", "groups", "hostname"):
         assert report["tried"][what] in ("PermissionError", "OSError"), what
 
@@ -160,6 +166,109 @@ def test_without_bubblewrap_nothing_runs(tmp_path: Path, monkeypatch: pytest.Mon
     assert opened(tmp_path / "tpm") == "enclave.isolation"
 
 
+ROOT_INSIDE = """#!{python}
+import os, sys
+arguments = sys.argv[1:]
+arguments[arguments.index("--uid") + 1] = arguments[arguments.index("--gid") + 1] = "0"
+os.execv("{bwrap}", ["bwrap", *arguments])
+"""
+
+
+def test_where_the_program_would_be_root_inside_nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandboxes.need()
+    _fake(tmp_path, monkeypatch, ROOT_INSIDE.format(python=sys.executable, bwrap=shutil.which("bwrap")))
+    assert opened(tmp_path / "tpm") == "enclave.isolation"
+
+
+def test_to_the_host_it_is_one_user_without_privileges(probe: Image) -> None:
+    """Also where the node is root."""
+    sandbox = Sandbox(probe)
+    try:
+        inside = _inside()
+        status = dict(line.split(":\t", 1) for line in (inside / "status").read_text().splitlines() if ":\t" in line)
+        assert {status[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+        assert (inside / "uid_map").read_text().split() == ["65534", str(os.getuid()), "1"]
+    finally:
+        sandbox.kill()
+        sandbox.gone()
+
+
+def _inside() -> Path:
+    """Of the one sandbox's program, /proc as the host has it."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        for one in sandboxes.started("bwrap"):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if one.cmdline()[1:3] == ["--library-path", "/lib"]:
+                    return Path(f"/proc/{one.pid}")
+        time.sleep(0.05)
+    raise AssertionError("it did not start")
+
+
+def _fake(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Another bubblewrap."""
+    fake = folder / "bwrap"
+    fake.write_text(script)
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
+
+
+def test_bubblewrap_that_never_says_what_it_started_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("placet.protocols.enclave.platform.sandbox._WORD_SECONDS", 0.2)
+    _fake(tmp_path, monkeypatch, f"#!/bin/sh\nexec {shutil.which('sleep')} 3600\n")
+    assert opened(tmp_path / "tpm") == "enclave.isolation"
+    assert not sandboxes.started("sleep")
+
+
+LIAR = """#!{python}
+import os, sys, time
+told = int(sys.argv[sys.argv.index("--info-fd") + 1])
+os.write(told, b'{{"child-pid": {process}}}')
+os.close(told)
+"""
+
+
+def test_another_process_under_the_number_that_bubblewrap_said_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number may have been given out again."""
+    with subprocess.Popen([shutil.which("sleep") or "sleep", "3600"]) as bystander:
+        try:
+            _fake(tmp_path, monkeypatch, LIAR.format(python=sys.executable, process=bystander.pid))
+            assert opened(tmp_path / "tpm") == "enclave.isolation"
+            assert bystander.poll() is None
+        finally:
+            bystander.kill()
+
+
+def test_the_first_process_inside_is_a_living_child_of_bubblewrap() -> None:
+    with subprocess.Popen([shutil.which("sleep") or "sleep", "3600"]) as child:
+        said = json.dumps({"child-pid": child.pid}).encode()
+        found = sandbox_module._first_inside(said, os.getpid())
+        assert found is not None
+        os.close(found)
+        assert sandbox_module._first_inside(said, os.getppid()) is None
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert sandbox_module._first_inside(said, os.getpid()) is None
+    for broken in (b"", b"{", b"[]", b"{}", b'{"child-pid": null}', b'{"child-pid": -1}', b'{"child-pid": 1e99}'):
+        assert sandbox_module._first_inside(broken, os.getpid()) is None
+
+
+def test_a_killed_enclave_that_stays_is_said_to_be_there(probe: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox(probe)
+    with monkeypatch.context() as patched:
+        patched.setattr(sandbox_module, "_GONE_SECONDS", 0.1)
+        with pytest.raises(StateError) as caught:  # nobody has killed it
+            sandbox.gone()
+    assert caught.value.code == "enclave.alive"
+    sandbox.kill()
+    sandbox.gone()
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -171,10 +280,7 @@ def test_without_bubblewrap_nothing_runs(tmp_path: Path, monkeypatch: pytest.Mon
 def test_where_bubblewrap_can_not_isolate_nothing_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    fake = tmp_path / "bwrap"
-    fake.write_text("#!/bin/sh\n" + script.format(python=sys.executable, boot=BOOT) + "\n")
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
+    _fake(tmp_path, monkeypatch, "#!/bin/sh\n" + script.format(python=sys.executable, boot=BOOT) + "\n")
     assert opened(tmp_path / "tpm") == "enclave.isolation"
 
 

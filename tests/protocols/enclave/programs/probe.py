@@ -98,6 +98,7 @@ def run(source: BinaryIO, sink: BinaryIO) -> None:
                     name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
                     for name in ("AS", "CPU", "CORE", "FSIZE", "NOFILE", "NPROC")
                 },
+                "dumpable": ctypes.CDLL(None).prctl(3),
                 "user": [os.getuid(), os.getgid()],
                 "modules": "placet" in sys.modules,
             }
