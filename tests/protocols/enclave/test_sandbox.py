@@ -218,9 +218,9 @@ def test_bubblewrap_that_never_says_what_it_started_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("placet.protocols.enclave.platform.sandbox._WORD_SECONDS", 0.2)
-    _fake(tmp_path, monkeypatch, f"#!/bin/sh\nexec {shutil.which('sleep')} 3600\n")
+    _fake(tmp_path, monkeypatch, f"#!/bin/sh\n{shutil.which('sleep')} 20\n: > {tmp_path / 'done'}\n")
     assert opened(tmp_path / "tpm") == "enclave.isolation"
-    assert not sandboxes.started("sleep")
+    assert not (tmp_path / "done").exists() and not sandboxes.started("sleep")
 
 
 LIAR = """#!{python}
