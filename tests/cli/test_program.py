@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -21,11 +21,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from placet.chain.local import free_port
 from placet.cli.certificates import fingerprint, key_fingerprint, make
+from placet.cli.enclave import KindName, Measured
 from placet.cli.inputs import read_span
 from placet.cli.jobs import events
 from placet.cli.main import app
 from placet.core.errors import ConfigError, InputError, PeerError
 from placet.core.hashing import sha256
+from placet.core.values import to_hex
+from placet.protocols.enclave.evidence.policy import SIZE_OF, Kind
 
 from .conftest import PASSPHRASE, call, passphrase_file, succeed
 
@@ -256,3 +259,21 @@ def test_spans_of_time() -> None:
     for wrong in ("", "d", "1", "-1d", "1.5d", "٣d", "1w", "99999999999d"):
         with pytest.raises(InputError):
             read_span(wrong)
+
+
+def test_a_measurements_id_and_class_follow_from_its_kind() -> None:
+    vectors = json.loads((DOCS.parent / "tests" / "vectors" / "enclave.json").read_text())["measurements"]
+    assert {one["kind"] for one in vectors} == set(KindName) == set(get_args(Kind)) == set(SIZE_OF)
+    for one in vectors:
+        found = Measured.of(KindName(one["kind"]), one["measurement"])
+        assert to_hex(found.id) == one["id"]
+        assert found.enclave_class.name.lower() == ("simulated" if one["kind"] == "tpm" else "hardware")
+        for wrong in (one["measurement"][:-2], one["measurement"] + "00", one["measurement"][2:], one["kind"]):
+            with pytest.raises(InputError):
+                Measured.of(KindName(one["kind"]), wrong)
+
+
+def test_an_id_or_an_unknown_kind_is_not_accepted(tmp_path: Path) -> None:
+    for words in (("0x" + "ab" * 32,), ("sev", "0x" + "ab" * 32), ("hardware", "0x" + "ab" * 32)):
+        answer = call("enclave", "accept", *words, "--config", tmp_path / "node.toml")
+        assert answer.code == 2, answer.err

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from placet.chain.client import Chain
+from placet.core.hashing import sha256
 from placet.core.trust import Deployment
-from placet.core.values import from_hex, parse
+from placet.core.values import from_hex, parse, to_hex
 
 from .conftest import PASSPHRASE, Town, wait_for
 
@@ -172,15 +173,26 @@ def test_no_process_logs_a_secret_or_a_person(town: Town) -> None:
 
 
 def test_a_measurement_is_accepted_and_retired_for_ever(town: Town) -> None:
-    code, config = "0x" + secrets.token_hex(32), ("--config", "bank/node.toml")
-    assert "never accepted" in town.run("enclave", "show", code, *config).err
-    assert "never accepted" in town.fails("enclave", "retire", code, *config).err
+    raw, config = secrets.token_bytes(32), ("--config", "bank/node.toml")
+    words = ("tpm", to_hex(raw), *config)
+    code = to_hex(sha256(b"placet.enclave.measurement/1tpm\0", raw))
+    assert "never accepted" in town.run("enclave", "show", *words).err
+    assert "never accepted" in town.fails("enclave", "retire", *words).err
     for _ in range(2):
-        town.run("enclave", "accept", code, "--class", "simulated", *config)
-    assert "MeasurementKnown" in town.fails("enclave", "accept", code, "--class", "hardware", *config).err
-    assert town.run("enclave", "show", code, *config, "--json").json["class"] == "simulated"
+        assert f"accepting id {code}, class simulated" in town.run("enclave", "accept", *words).err
+    told = town.run("enclave", "show", *words, "--json").json
+    assert (told["id"], told["class"]) == (code, "simulated")
+    for other in ("sgx", "nitro"):  # of another kind it is another one
+        long = to_hex(raw if other == "sgx" else raw + raw[:16])
+        assert "never accepted" in town.run("enclave", "show", other, long, *config).err
     for _ in range(2):
-        town.run("enclave", "retire", code, *config)
-    told = town.run("enclave", "show", code, *config, "--json").json
+        assert f"retiring id {code}, class simulated" in town.run("enclave", "retire", *words).err
+    told = town.run("enclave", "show", *words, "--json").json
     assert told["since"] < told["until"]
-    assert "MeasurementKnown" in town.fails("enclave", "accept", code, "--class", "simulated", *config).err
+    assert "MeasurementKnown" in town.fails("enclave", "accept", *words).err
+
+
+def test_hardware_is_accepted_as_hardware(town: Town) -> None:
+    words = ("snp", to_hex(secrets.token_bytes(48)), "--config", "bank/node.toml")
+    assert "class hardware" in town.run("enclave", "accept", *words).err
+    assert town.run("enclave", "show", *words, "--json").json["class"] == "hardware"

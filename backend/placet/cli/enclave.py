@@ -2,74 +2,109 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_id
+from placet.cli.inputs import AsJson, NodeConfig
 from placet.cli.offers import Timeout
 from placet.cli.office import Office, Wish
 from placet.cli.output import Commands, emit, say
 from placet.core.errors import StateError
 
+if TYPE_CHECKING:
+    from placet.chain.client import EnclaveClass
+
 commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Which enclave measurements the institution accepts.")
-Measurement = Annotated[str, typer.Argument(help="The measurement's id: 0x and 64 hex digits.")]
 
 
-class EnclaveClassName(StrEnum):
-    """`simulated`: a key of the host's owner signed the measurement; never equal to hardware."""
+class KindName(StrEnum):
+    """Kinds of evidence."""
 
-    SIMULATED = "simulated"
-    HARDWARE = "hardware"
+    SGX = "sgx"
+    TDX = "tdx"
+    NITRO = "nitro"
+    SNP = "snp"
+    TPM = "tpm"
+
+
+Kind = Annotated[KindName, typer.Argument(help="The kind of evidence that shows it; its class follows from it.")]
+Measurement = Annotated[
+    str, typer.Argument(help="The measurement as a plan's rule has it: 0x and 64 or 96 hex digits.")
+]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement as the registry has it."""
+
+    id: bytes
+    enclave_class: EnclaveClass
+
+    @classmethod
+    def of(cls, kind: KindName, measurement: str) -> Measured:
+        """InputError unless it is as long as this kind's are."""
+        from placet.chain.client import EnclaveClass
+        from placet.core.values import from_hex
+        from placet.protocols.enclave.evidence.model import measurement_id
+        from placet.protocols.enclave.evidence.policy import CLASS_OF, SIZE_OF
+
+        made = from_hex(measurement, size=SIZE_OF[kind.value])
+        return cls(measurement_id(kind.value, made), EnclaveClass[CLASS_OF[kind.value].upper()])
+
+    def __str__(self) -> str:
+        from placet.core.values import to_hex
+
+        return f"id {to_hex(self.id)}, class {self.enclave_class.name.lower()}"
 
 
 @commands.command()
-def accept(
-    measurement: Measurement,
-    config: NodeConfig,
-    enclave_class: Annotated[EnclaveClassName, typer.Option("--class", help="As what it is accepted.")],
-    timeout: Timeout = 120,
-) -> None:
-    """Accept a measurement, as of one class and once. A retired one is never accepted again."""
-    from placet.chain.client import EnclaveClass
-
-    office, code = Office(config), read_id(measurement)
-    wanted = EnclaveClass[enclave_class.name]
+def accept(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Timeout = 120) -> None:
+    """Accept a measurement, as of its kind's class and once. A retired one is never accepted again."""
+    office, measured = Office(config), Measured.of(kind, measurement)
+    code, wanted = measured.id, measured.enclave_class
 
     def accepted() -> bool:
         return office.chain.acceptance(office.address, code).holds(wanted, office.chain.head().number)
 
     office.demand_running()
+    say(f"accepting {measured}")
     office.send([Wish(f"accept:{code.hex()}:{wanted.name}", office.calls.accept(code, wanted), accepted)], timeout)
 
 
 @commands.command()
-def retire(measurement: Measurement, config: NodeConfig, timeout: Timeout = 120) -> None:
+def retire(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Timeout = 120) -> None:
     """Retire a measurement: from that block on it gets no keys, for ever."""
     from placet.chain.client import EnclaveClass
-    from placet.core.values import to_hex
 
-    office, code = Office(config), read_id(measurement)
+    office, measured = Office(config), Measured.of(kind, measurement)
+    code = measured.id
     if office.chain.acceptance(office.address, code).enclave_class == EnclaveClass.NONE:
-        raise StateError("this institution never accepted that measurement", found=to_hex(code))
+        raise StateError("this institution never accepted that measurement", found=str(measured))
 
     def retired() -> bool:
         return office.chain.acceptance(office.address, code).until != 0
 
     office.demand_running()
+    say(f"retiring {measured}")
     office.send([Wish(f"retire:{code.hex()}", office.calls.retire(code), retired)], timeout)
 
 
 @commands.command()
-def show(measurement: Measurement, config: NodeConfig, as_json: AsJson = False) -> None:
+def show(kind: Kind, measurement: Measurement, config: NodeConfig, as_json: AsJson = False) -> None:
     """This institution's word on a measurement, and since and until which block it holds."""
-    office, code = Office(config), read_id(measurement)
-    found = office.chain.acceptance(office.address, code)
+    from placet.core.values import to_hex
+
+    office, measured = Office(config), Measured.of(kind, measurement)
+    found = office.chain.acceptance(office.address, measured.id)
     name = found.enclave_class.name.lower()
     if as_json:
-        emit({"class": name, "since": found.since, "until": found.until or None})
-    elif found.until:
+        emit({"id": to_hex(measured.id), "class": name, "since": found.since, "until": found.until or None})
+        return
+    say(str(measured))
+    if found.until:
         say(f"retired: {name} from block {found.since} to block {found.until}")
     else:
         say(f"accepted as {name} since block {found.since}" if found.since else "never accepted")

@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import os
+import random
 import secrets
 import signal
 import subprocess
@@ -18,15 +19,17 @@ from typing import Any, BinaryIO, cast
 
 import psutil
 import pytest
+from benchmarks._documents import Item, make
 from cryptography.hazmat.primitives.asymmetric import x25519
 
-from placet.core.errors import InputError, LimitError, PlacetError
+from placet.core.errors import InputError, LimitError, PlacetError, StateError
 from placet.core.hashing import sha256
 from placet.protocols.enclave.comparison import compare
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence, TpmStatement
 from placet.protocols.enclave.evidence.policy import Policy, TpmRule
-from placet.protocols.enclave.platform import Enclave, Platform, SealedResult
+from placet.protocols.enclave.platform import Enclave, Platform, SealedResult, simulated
+from placet.protocols.enclave.platform.sandbox import Sandbox
 from placet.protocols.enclave.platform.simulated import MAX_ENCLAVES, SimulatedEnclave, SimulatedPlatform
 from placet.protocols.enclave.sealed.release import release
 from placet.protocols.enclave.sealed.task import Role
@@ -123,6 +126,20 @@ async def test_real_versions_of_a_real_contract(platform: SimulatedPlatform) -> 
     job = Job.of(first, second, ("csa-1.1.md", "csa-2.0.md")).under(policy(platform))
     [mine, _] = await computed(platform, job)
     expected = compare(first, "csa-1.1.md", second, "csa-2.0.md")
+    assert job.open(mine.masked, 0, mine.enclave) == expected.model_dump_json().encode()
+
+
+CLAUSES = [Item(0, number % 9 == 0, f"The Supplier shall deliver {number} units in 30 days.") for number in range(60)]
+
+
+@pytest.mark.parametrize("form", ["docx", "pdf"])
+async def test_every_format_is_read_in_the_sandbox(platform: SimulatedPlatform, form: str) -> None:
+    """Whose filter of system calls lets through what its reader needs."""
+    contents = (make(CLAUSES, form, random.Random(1)), make(CLAUSES[:-2], form, random.Random(2)))
+    names = (f"old.{form}", f"new.{form}")
+    job = Job.of(*contents, names).under(policy(platform))
+    [mine, _] = await computed(platform, job)
+    expected = compare(contents[0], names[0], contents[1], names[1])
     assert job.open(mine.masked, 0, mine.enclave) == expected.model_dump_json().encode()
 
 
@@ -300,6 +317,64 @@ async def test_an_enclave_serves_once_and_only_so_many_at_a_time(platform: Simul
     assert len({one.key for one in started}) == MAX_ENCLAVES
     await asyncio.gather(*(one.end() for one in started), started[0].end())
     assert not alive()
+
+
+async def test_an_enclave_that_nobody_uses_ends_by_itself(
+    platform: SimulatedPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulated, "IDLE_SECONDS", 0.3)
+    job = Job.of(BEFORE, AFTER).under(policy(platform))
+    unused = [await platform.start(chain=CHAIN, job=job.task.job) for _ in range(MAX_ENCLAVES)]
+    async with asyncio.timeout(30):
+        while platform._running:
+            await asyncio.sleep(0.05)
+    assert not alive()
+    assert await code(unused[0].prove(bytes(32))) == "enclave.ended"
+    assert await code(unused[0].compute(job.task, {}, {}, seconds=1)) == "enclave.ended"
+    monkeypatch.setattr(simulated, "IDLE_SECONDS", 5)
+    enclave, running, writable = await waiting(platform)
+    assert enclave._idle is not None and enclave._idle.cancelled()
+    os.close(writable)
+    await code(running)
+
+
+async def test_a_slot_is_free_again_where_the_end_fails(
+    platform: SimulatedPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = Sandbox.gone
+
+    def gone(sandbox: Sandbox) -> None:
+        really(sandbox)
+        raise StateError("a killed enclave is still there", code="enclave.alive")
+
+    for _ in range(MAX_ENCLAVES + 1):
+        enclave = await platform.start(chain=CHAIN, job=bytes(32))
+        with monkeypatch.context() as patched:
+            patched.setattr(Sandbox, "gone", gone)
+            assert await code(enclave.end()) == "enclave.alive"
+    assert not alive()
+
+
+async def test_a_platform_closes_all_of_itself_where_an_enclaves_end_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandboxes.need()
+    platform = await SimulatedPlatform.opened(tmp_path / "tpm", folders=sandboxes.folders())
+    await platform.start(chain=CHAIN, job=bytes(32))
+    await platform.start(chain=CHAIN, job=bytes(32))
+    really, failed = Sandbox.gone, iter([True])
+
+    def gone(sandbox: Sandbox) -> None:
+        really(sandbox)
+        if next(failed, False):
+            raise StateError("a killed enclave is still there", code="enclave.alive")
+
+    monkeypatch.setattr(Sandbox, "gone", gone)
+    assert await code(platform.close()) == "enclave.alive"
+    assert not alive()
+    assert platform._tpm._process.returncode is not None
+    with pytest.raises(OSError):
+        os.fstat(next(iter(platform.image._memory.values())))
 
 
 async def test_an_enclave_that_dies_is_said_to_have_died(platform: SimulatedPlatform) -> None:

@@ -16,7 +16,7 @@ from placet.core.values import from_hex, parse, to_hex
 from placet.protocols.enclave.evidence import tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence, Verified, measurement_id
-from placet.protocols.enclave.evidence.policy import MAX_AGE, Policy
+from placet.protocols.enclave.evidence.policy import MAX_AGE, SIZE_OF, Policy
 from placet.protocols.enclave.evidence.refusals import REMEDIES
 from placet.protocols.enclave.evidence.verify import SKEW, verify
 
@@ -254,6 +254,15 @@ def test_the_vectors_hold() -> None:
         assert to_hex(measurement_id(one["kind"], made)) == one["id"]
         if one["kind"] == "tpm":
             assert to_hex(tpm.pcr_digest(made)) == one["pcrDigest"]
+
+
+@every
+def test_a_rule_names_measurements_of_its_kinds_size(name: str) -> None:
+    made = rule(name).to_json()
+    assert parse(type(rule(name)), made | {"measurements": ["0x" + "01" * SIZE_OF[made["kind"]]]})
+    for size in (SIZE_OF[made["kind"]] - 1, SIZE_OF[made["kind"]] + 1):
+        with pytest.raises(InputError):
+            parse(type(rule(name)), made | {"measurements": ["0x" + "01" * size]})
 
 
 @every

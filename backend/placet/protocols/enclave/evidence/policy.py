@@ -21,6 +21,8 @@ CLASS_OF: dict[Kind, EnclaveClass] = {
     "snp": "hardware",
     "tpm": "simulated",
 }
+SIZE_OF: dict[Kind, int] = {"sgx": 32, "tdx": 48, "nitro": 48, "snp": 48, "tpm": 32}
+"""Bytes of a measurement."""
 IntelStatus = Literal[
     "UpToDate",
     "SWHardeningNeeded",

@@ -18,6 +18,7 @@ MEMORY = 1 << 30
 """Bytes of address space. The files of the sandbox itself lie in memory too and are not counted."""
 CPU_SECONDS = 600
 ROOT = frozenset({"lib", "usr"})
+NOBODY = 65534
 UNISOLATED, BROKEN = 70, 71
 """Exit codes: not inside the sandbox; anything else."""
 
@@ -39,7 +40,10 @@ class Native:
 
 
 def isolated() -> bool:
-    """Alone in a process namespace, in a root that holds our files only and can't be written, without environment."""
+    """Nobody, alone in a process namespace, in a root that holds our files only and can't be written, without
+    environment."""
+    if {os.getuid(), os.geteuid(), os.getgid(), os.getegid()} != {NOBODY}:
+        return False
     if os.getpid() != 2 or frozenset(os.listdir("/")) != ROOT or set(os.environ) - {"PWD", "LC_CTYPE"}:  # noqa: PTH208
         return False
     try:

@@ -14,7 +14,9 @@ import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from placet.core.errors import ConfigError, StateError
@@ -22,6 +24,8 @@ from placet.protocols.enclave.platform import seccomp
 from placet.protocols.enclave.platform.image import Image
 
 _GONE_SECONDS = 30
+_WORD_SECONDS = 10
+"""For bubblewrap to say which process it started; it does so at once."""
 _REMEDY = "apt-get install bubblewrap, and let this user make user namespaces"
 _OPTIONS = (
     "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup",
@@ -43,7 +47,9 @@ class Sandbox:
             with image.opened() as files, _filter() as refused:
                 command = [program, *_OPTIONS]
                 for path, descriptor in files.items():
-                    command += ["--perms", "0555", "--file", str(descriptor), path]
+                    # A process whose own file it may not read is none that dumps: the loader, which is what starts.
+                    mode = "0111" if path == image.command[0] else "0555"
+                    command += ["--perms", mode, "--file", str(descriptor), path]
                 command += ["--remount-ro", "/", "--chdir", "/", "--info-fd", str(told), "--seccomp", str(refused)]
                 self._process = subprocess.Popen(
                     [*command, "--", *image.command],
@@ -60,8 +66,10 @@ class Sandbox:
             raise
         finally:
             os.close(told)
-        with os.fdopen(ours, "rb") as info:
-            self._first = _first_inside(info.read(4096))
+        try:
+            self._first = _first_inside(_word(ours), self._process.pid)
+        finally:
+            os.close(ours)
         if self._first is None:
             self.kill()
         self.sink = cast(BinaryIO, self._process.stdin)
@@ -73,32 +81,73 @@ class Sandbox:
         return b"" if self._process.stderr is None else self._process.stderr.read(4096)
 
     def kill(self) -> None:
-        """Its first process, with which the kernel kills all others of its namespace, and bubblewrap outside."""
+        """Its first process, with which the kernel kills all others of its namespace, and bubblewrap's group outside,
+        where a first process may be that has no session of its own yet."""
         if self._first is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._first, signal.SIGKILL)
-        self._process.kill()
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def gone(self) -> None:
-        """Returns when it and everything that it started is gone. To be called once, after `kill`."""
-        self._process.wait(_GONE_SECONDS)
+        """Returns when it and everything that it started is gone. To be called after `kill`. StateError
+        `enclave.alive` where it stays; then its pipes stay open, since closing one that is being read would wait."""
+        try:
+            self._process.wait(_GONE_SECONDS)
+            ended = self._first is None or _readable(self._first, _GONE_SECONDS)
+        except subprocess.TimeoutExpired:
+            ended = False
+        if not ended:
+            raise StateError("a killed enclave is still there", remedy="look at the host", code="enclave.alive")
         for pipe in (self.sink, self.source, *((self._process.stderr,) if self._process.stderr else ())):
             with contextlib.suppress(OSError):
                 pipe.close()
         if self._first is not None:
-            ended, _, _ = select.select([self._first], [], [], _GONE_SECONDS)
             os.close(self._first)
             self._first = None
-            if not ended:
-                raise StateError("a killed enclave is still there", remedy="look at the host", code="enclave.alive")
 
 
-def _first_inside(info: bytes) -> int | None:
-    """A descriptor of the sandbox's first process; None where bubblewrap made none."""
+def _readable(descriptor: int, seconds: float) -> bool:
+    """Whether there is something to read, an end, or for a process's descriptor its end, within that time."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0, round(1000 * seconds))))
+
+
+def _word(told: int) -> bytes:
+    """All that bubblewrap says there, or what it has said when its time is over."""
+    said, until = b"", time.monotonic() + _WORD_SECONDS
+    while len(said) < 4096 and _readable(told, until - time.monotonic()):
+        more = os.read(told, 4096)
+        if not more:
+            break
+        said += more
+    return said
+
+
+def _first_inside(info: bytes, bubblewrap: int) -> int | None:
+    """A descriptor of the sandbox's first process; None where bubblewrap made none, or it has ended.
+
+    Its number may be another process's by the time that we open it. A process that is alive after we have seen that
+    bubblewrap is its parent is the one: bubblewrap has no other child, and keeps its number until we wait for it."""
     try:
-        return os.pidfd_open(int(json.loads(info)["child-pid"]))
-    except (ValueError, KeyError, TypeError, ProcessLookupError):
+        number = int(json.loads(info)["child-pid"])
+        opened = os.pidfd_open(number)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
         return None
+    if _parent(number) == bubblewrap and not _readable(opened, 0):
+        return opened
+    os.close(opened)
+    return None
+
+
+def _parent(process: int) -> int | None:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return None
+    return int(stat.rpartition(b")")[2].split()[1])
 
 
 @contextlib.contextmanager

@@ -29,6 +29,8 @@ R = TypeVar("R")
 MAX_ENCLAVES = 4
 """At a time. Each may take `inside.boot.MEMORY`, and its files once more."""
 START_SECONDS = 120.0
+IDLE_SECONDS = 900.0
+"""An enclave that is up and was given no job by then ends by itself."""
 
 
 class SimulatedPlatform:
@@ -79,10 +81,14 @@ class SimulatedPlatform:
         return enclave
 
     async def close(self) -> None:
-        await asyncio.gather(*(one.end() for one in tuple(self._running)))
-        await asyncio.to_thread(self._pool.shutdown)
+        """Closes everything, also where an enclave stays: then StateError `enclave.alive`."""
+        ends = await asyncio.gather(*(one.end() for one in tuple(self._running)), return_exceptions=True)
+        self._pool.shutdown(wait=False)
         await asyncio.to_thread(self._tpm.close)
         self._image.close()
+        for failed in ends:
+            if failed is not None:
+                raise failed
 
     async def __aenter__(self) -> SimulatedPlatform:
         return self
@@ -104,6 +110,7 @@ class SimulatedEnclave:
         self._key: bytes | None = None
         self._used = False
         self._ending: asyncio.Task[None] | None = None
+        self._idle: asyncio.TimerHandle | None = None
         self._when_gone: Callable[[], None] = lambda: None
 
     @property
@@ -118,6 +125,7 @@ class SimulatedEnclave:
         if len(self._key) != 32:
             await self.end()
             raise ProtocolError("the enclave's key is no key", code="enclave.protocol")
+        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._break_off)
 
     def when_gone(self, do: Callable[[], None]) -> None:
         self._when_gone = do
@@ -134,23 +142,37 @@ class SimulatedEnclave:
     ) -> tuple[SealedResult, ...]:
         """DataError, InputError or ProtocolError with one of the codes in `codes`; ProtocolError `enclave.timeout`
         after `seconds`, `enclave.died` where it ended by itself; StateError `enclave.ended` where it was ended."""
-        if self._used or self._ending is not None:
+        if self._ending is not None:
+            raise StateError("the enclave has ended", remedy="start another one", code="enclave.ended")
+        if self._used:
             raise StateError("an enclave serves one job, once", code="enclave.ended")
         self._used = True
+        self._in_use()
         try:
             return await self._within(lambda: _converse(self._sandbox, self.key, task, keys, documents), seconds)
         finally:
             await self.end()
 
     async def end(self) -> None:
+        await asyncio.shield(self._break_off())
+
+    def _break_off(self) -> asyncio.Task[None]:
+        self._in_use()
         if self._ending is None:
             self._sandbox.kill()
             self._ending = asyncio.ensure_future(self._gone())
-        await asyncio.shield(self._ending)
+        return self._ending
+
+    def _in_use(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
 
     async def _gone(self) -> None:
-        await asyncio.to_thread(self._sandbox.gone)
-        self._when_gone()
+        """Its slot is free afterwards, also where a killed process hangs in the kernel: it would for ever."""
+        try:
+            await asyncio.to_thread(self._sandbox.gone)
+        finally:
+            self._when_gone()
 
     async def _within(self, work: Callable[[], R], seconds: float) -> R:
         """The work's result; where it is not done in time, or was broken off, the enclave is ended first."""
