@@ -80,9 +80,9 @@ def companies(
 
 def accept(made: Companies) -> None:
     """The service tells the chain which enclave it runs."""
-    shown = enclave(made)
-    for ident in shown["measurement_ids"]:
-        made.run("enclave", "accept", ident, "--class", shown["enclave_class"], "--config", "service/node.toml")
+    for rule in enclave(made)["policy"]["rules"]:
+        for measurement in rule["measurements"]:
+            made.run("enclave", "accept", rule["kind"], measurement, "--config", "service/node.toml")
 
 
 def enclave(made: Companies) -> Mapping[str, Any]:

@@ -60,7 +60,7 @@ def document(role: str, piece: bytes, times: int) -> dict[str, Any]:
 
 
 def task() -> dict[str, Any]:
-    """What each party derives from the plan; a field that an input gets is to be added here."""
+    """What each party derives from the plan and from what both told."""
     inputs = []
     for role in ROLES:
         made = document(role, *CONTENTS[role])
@@ -71,10 +71,11 @@ def task() -> dict[str, Any]:
                 "consent": hexed(some(f"consent {role}")),
                 "document": made["digest"],
                 "size": made["size"],
+                "commitment": made["commitment"],
                 "release": hexed(keccak(some(f"release {role}"))),
             }
         )
-    recipients = [{"party": party, "key": hexed(public(some(f"recipient {party}")))} for party in (0, 1, 2)]
+    recipients = [{"party": party, "key": hexed(public(some(f"recipient {party}")))} for party in PARTIES.values()]
     return {
         "type": "placet.enclave-task",
         "version": 1,
@@ -167,6 +168,18 @@ def joint_key(party: int) -> dict[str, Any]:
     return {"party": party, "info": hexed(info), "key": hexed(expand(extract(b"", joined), info, 32))}
 
 
+def result_tag(role: str, task_digest: bytes) -> dict[str, Any]:
+    """What follows a masked result, under the data key of its recipient's own document."""
+    masked = some(f"masked {role}", 100)
+    said = b"placet.result/1" + task_digest + public(some("enclave")) + masked
+    return {
+        "party": PARTIES[role],
+        "key": hexed(some(f"data key {role}")),
+        "masked": hexed(masked),
+        "tag": hexed(hmac.digest(some(f"data key {role}"), said, "sha256")),
+    }
+
+
 def reference() -> dict[str, Any]:
     made = task()
     return {
@@ -175,6 +188,7 @@ def reference() -> dict[str, Any]:
         "enclave": {"secret": hexed(some("enclave")), "key": hexed(public(some("enclave")))},
         "sealedKeys": [sealed_keys(role, digest(made)) for role in ROLES],
         "jointKeys": [joint_key(one["party"]) for one in made["recipients"]],
+        "resultTags": [result_tag(role, digest(made)) for role in ROLES],
     }
 
 

@@ -25,6 +25,7 @@ from placet.protocols.enclave.frames import Kind, encode
 from placet.protocols.enclave.inside import main
 from placet.protocols.enclave.sealed.documents import _encrypt
 from placet.protocols.enclave.sealed.keys import seal
+from placet.protocols.enclave.sealed.results import TAG
 from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, role_byte
 
 from . import hostile
@@ -134,7 +135,7 @@ def test_each_party_gets_the_same_comparison_sealed() -> None:
 def test_a_result_with_one_byte_changed_or_one_release_key_missing_does_not_open() -> None:
     given = result(JOB)
     masked = given.masked[0]
-    for place in (0, len(masked) // 2, len(masked) - 1):
+    for place in (0, len(masked) // 2, len(masked) - TAG - 1):
         with pytest.raises(InputError):
             given.opened(0, masked[:place] + bytes([masked[place] ^ 1]) + masked[place + 1 :])
     other = JOB.sides[1]
@@ -209,9 +210,12 @@ def test_keys_for_another_enclave_job_role_or_task_are_refused() -> None:
 
 def test_a_host_that_changes_the_task_gets_nothing() -> None:
     """Its own key among the recipients, another document, another consent: no party's keys open under it."""
-    thief = Recipient(party=7, key=JOB.task.recipients[0].key)
-    forged = JOB.task.model_copy(update={"recipients": (*JOB.task.recipients, thief)})
-    assert refusal(JOB, task=document_bytes(forged)) == "enclave.key"
+    first, second = JOB.task.recipients
+    stolen = JOB.task.model_copy(update={"recipients": (first, Recipient(party=second.party, key=first.key))})
+    assert refusal(JOB, task=document_bytes(stolen)) == "enclave.key"
+    thief = Recipient(party=7, key=first.key)
+    forged = JOB.task.model_copy(update={"recipients": (first, second, thief)})
+    assert refusal(JOB, task=document_bytes(forged)) == "enclave.task"
     again = JOB.task.model_copy(update={"attempt": 2})
     assert refusal(JOB, task=document_bytes(again)) == "enclave.key"
     for bad in (b"", b"{}", document_bytes(JOB.task) + b" ", document_bytes(JOB.task)[:-1], b"\xff" * 100):

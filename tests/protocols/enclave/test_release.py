@@ -292,6 +292,10 @@ def test_a_result_is_held_back_by_all_keys_together() -> None:
             opened(**changes)
 
 
+def _flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
 def test_a_recipient_knows_the_enclaves_result_before_it_opens() -> None:
     """Whoever carries it can change no byte, give another enclave's, another task's, or the other company's."""
     keys = [one.secrets.release for one in JOB.sides]
@@ -304,10 +308,7 @@ def test_a_recipient_knows_the_enclaves_result_before_it_opens() -> None:
     assert sealed[-TAG:] == tag
     other = JOB.task.model_copy(update={"attempt": 2})
     for changed, enclave, task, key in (
-        *(
-            (sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :], PUBLIC, JOB.task, mine)
-            for at in range(len(sealed))
-        ),
+        *((_flipped(sealed, at), PUBLIC, JOB.task, mine) for at in range(len(sealed))),
         (sealed, bytes(32), JOB.task, mine),
         (sealed, PUBLIC, other, mine),
         (sealed, PUBLIC, JOB.task, theirs),

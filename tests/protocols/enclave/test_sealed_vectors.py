@@ -41,7 +41,8 @@ def test_documents(place: int) -> None:
     theirs = sealed_vectors.encrypted(one["role"], plain)
     assert out.getvalue() == theirs
     assert "document" not in one or from_hex(one["document"]) == theirs
-    assert b"".join(decrypt(io.BytesIO(theirs).read, key, job=job, role=one["role"])) == plain
+    plaintext = decrypt(io.BytesIO(theirs).read, key, job=job, role=one["role"], commitment=told.commitment)
+    assert b"".join(plaintext) == plain
 
 
 def test_the_task() -> None:
@@ -72,3 +73,10 @@ def test_sealed_keys(one: dict[str, Any]) -> None:
 def test_joint_keys(one: dict[str, Any]) -> None:
     released = [from_hex(side["release"]) for side in VECTORS["sealedKeys"]]
     assert to_hex(results._joint_key(released, ENCLAVE, task(), one["party"])) == one["key"]
+
+
+@pytest.mark.parametrize("one", VECTORS["resultTags"], ids=lambda one: str(one["party"]))
+def test_result_tags(one: dict[str, Any]) -> None:
+    owner = DocumentKey(key=from_hex(one["key"]), salt=bytes(32))
+    sealed = from_hex(one["masked"]) + from_hex(one["tag"])
+    results.demand_genuine(sealed, enclave=ENCLAVE, task=task(), document=owner)
