@@ -81,7 +81,7 @@ class Stage:
         file = self.made.folder / key / "node.toml"
         text = file.read_text()
         if "sync_seconds" not in text:
-            file.write_text("sync_seconds = 0.05\n" + text)
+            file.write_text("sync_seconds = 0.1\n" + text)
         return NodeSettings.load(file)
 
     def wish(self, role: Role, /, **changed: Any) -> Wish:
@@ -183,7 +183,7 @@ def founded(folder: Path) -> Iterator[Stage]:
     """Contracts, three institutions with money for gas, the trust list; nothing runs yet but the chain."""
     (folder / "passphrase").touch(0o600)
     (folder / "passphrase").write_text("only for this test\n")
-    with LocalChain(block_time=0.1) as chain:
+    with LocalChain(block_time=0.25) as chain:
         made = WarmCompanies(folder, chain)
         try:
             found(made, NAMES, 1, lambda text: None, sponsor="before")

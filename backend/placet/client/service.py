@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel
 
 from placet.core.eip712 import Domain
-from placet.core.errors import PeerError, PlacetError, StateError
+from placet.core.errors import PeerError, StateError
 from placet.core.hashing import canonical
 from placet.core.signatures import Key
 from placet.core.values import to_hex
@@ -20,16 +20,11 @@ from placet.owner.wire import ask, problem_of, signed_header
 from placet.protocols.enclave.sealed.task import Role
 
 PATIENCE = 120.0
-"""Seconds for which an enclave that is not there yet is waited for."""
+"""Seconds for which an enclave that takes no documents yet is waited for."""
 _AGAIN = 0.5
+_OCTETS = "application/octet-stream"
 M = TypeVar("M", bound=BaseModel)
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
-
-
-class _Begun(BaseModel):
-    job: str
-    attempt: int
-    enclave_key: str
 
 
 class _Arrived(BaseModel):
@@ -66,15 +61,21 @@ class HttpEnclaves:
     async def upload(self, job: bytes, attempt: int, role: Role, file: Path) -> None:
         """The encrypted document, from where an upload was broken off. Waits for the enclave. StateError
         `enclave.upload` if the service takes less than it is sent."""
+        loop = asyncio.get_running_loop()
+        until, offset, size = loop.time() + PATIENCE, 0, file.stat().st_size
         async with self._client() as http:
-            await self._ready(http, job, attempt)
             with file.open("rb") as source:
-                offset, size = 0, file.stat().st_size
                 while offset < size:
                     source.seek(offset)
                     piece = source.read(MAX_PIECE)
                     path = f"/v1/enclave/jobs/{to_hex(job)}/documents/{role}?attempt={attempt}&offset={offset}"
-                    here = (await self._ask(http, _Arrived, "PUT", path, piece, media="application/octet-stream")).size
+                    try:
+                        here = (await self._ask(http, _Arrived, "PUT", path, piece, media=_OCTETS)).size
+                    except StateError as error:
+                        if error.code != "enclave.early" or loop.time() > until:
+                            raise
+                        await asyncio.sleep(_AGAIN)
+                        continue
                     if not offset < here <= size:
                         raise StateError("the service takes no more", found=f"{here} bytes", code="enclave.upload")
                     offset = here
@@ -100,22 +101,6 @@ class HttpEnclaves:
         if len(masked) != size:
             raise PeerError("a result of another size", expected=size, found=len(masked), code="enclave.result")
         return bytes(masked)
-
-    async def _ready(self, http: httpx.AsyncClient, job: bytes, attempt: int) -> None:
-        """Until this attempt's enclave takes documents."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
-        while True:
-            try:
-                begun = await self._ask(http, _Begun, "POST", "/v1/enclave/jobs", canonical({"job": to_hex(job)}))
-                if begun.attempt == attempt:
-                    return
-            except PlacetError as error:
-                if error.code != "enclave.early" or loop.time() > until:
-                    raise
-            if loop.time() > until:
-                raise StateError("no enclave runs for this attempt", found=attempt, code="enclave.early")
-            await asyncio.sleep(_AGAIN)
 
     async def _ask(
         self,
