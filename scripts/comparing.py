@@ -57,13 +57,18 @@ class Companies(Consortium):
 
 @contextlib.contextmanager
 def companies(
-    folder: Path, *, block_time: float | None = 0.25, confirmations: int = 1, say: Any = lambda text: None
+    folder: Path,
+    *,
+    block_time: float | None = 0.25,
+    confirmations: int = 1,
+    say: Any = lambda text: None,
+    kind: type[Companies] = Companies,
 ) -> Iterator[Companies]:
     """The service is up and its enclave's measurement accepted on chain."""
     (folder / "passphrase").touch(0o600)
     (folder / "passphrase").write_text("only for this consortium\n")
     with LocalChain(block_time=block_time) as chain:
-        made = Companies(folder, chain)
+        made = kind(folder, chain)
         try:
             found(made, NAMES, confirmations, say, sponsor="before")
             settings = folder / "service/node.toml"

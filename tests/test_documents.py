@@ -32,6 +32,8 @@ BLOCKS = [
 LISTED = {
     "scripts/bench job --json": "takes minutes: tests/scripts/test_bench_job.py measures a job",
     "python3 -m venv .venv": "installs a package from an index; scripts/setup does the same in a checkout",
+    "scripts/contract-compare old.md": "run by tests/scripts/test_contract_compare.py, from this very block",
+    "placet compare join": "run by tests/scripts/test_contract_compare.py, from this very block",
     "mkdir result": "run by tests/scripts/test_asset_view.py, from this very block",
     "placet batch make": "needs a file of consents that were signed elsewhere: tests/vault/test_batches.py",
     "placet batch import": "the same",

@@ -10,6 +10,7 @@ from pathlib import Path
 from placet.cli.recipes import WORDS
 from placet.core.plan import Terms
 from placet.jobs import asset_view, levels, match, match_statistics
+from placet.protocols.enclave.comparing import Parameters
 
 from .conftest import succeed
 
@@ -26,7 +27,8 @@ def test_each_says_what_it_does_and_who_learns_what() -> None:
     text, listed = succeed("recipes").out, succeed("recipes", "--json").json
     assert [one["recipe"] for one in listed] == sorted(WORDS)
     for one in listed:
-        assert set(one["learns"]) >= {"provider", "consumer"}
+        roles = {"before, after", "enclave"} if one["recipe"] == "contract-compare" else {"provider", "consumer"}
+        assert set(one["learns"]) >= roles
         assert f"{one['recipe']}, version {one['version']}: {one['does']}" in text
         for said in (one["operations"], *one["parameters"].values(), *one["learns"].values()):
             assert said in text
@@ -43,4 +45,5 @@ def test_the_parameters_are_those_that_the_recipe_demands() -> None:
         for name in names:
             asked = re.findall(r'parameters(?:\["|\.get\(")([a-z_]+)"', source)
             assert set(asked) == set(WORDS[name].parameters)
+    assert set(Parameters.model_fields) == set(WORDS["contract-compare"].parameters)
     assert "parameters" in Terms.model_fields

@@ -112,6 +112,6 @@ def test_the_wallet_example_runs(served: Served, tmp_path: Path) -> None:
 def test_routes_and_openapi_agree(world: World, tmp_path: Path) -> None:
     app = create_app(world.settings(tmp_path / "node"))
     served = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
-    told = set(re.findall(r"^\| `((?:GET|POST) [^`]+)`", TEXT, re.MULTILINE))
+    told = set(re.findall(r"^\| `((?:GET|POST|PUT) [^`]+)`", TEXT, re.MULTILINE))
     app.state.node.engine.dispose()
     assert served == told
