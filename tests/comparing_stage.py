@@ -154,28 +154,27 @@ class Stage:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """The service's node with its API, in this event loop, as `placet node` runs it."""
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
         settings = self.settings("service")
         self.app = create_app(settings)
-        server = uvicorn.Server(uvicorn.Config(self.app, **server_options(settings)))
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined, method-assign]
-        with _no_signals(server):
-            task = asyncio.create_task(server.serve())
-            while not server.started:
-                if task.done():
-                    task.result()
-                    raise RuntimeError("the service did not start")
-                await asyncio.sleep(0.05)
-            try:
-                yield
-            finally:
-                server.should_exit = True
-                await task
+        self._server = uvicorn.Server(uvicorn.Config(self.app, **server_options(settings)))
+        self._server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        self._serving = asyncio.create_task(self._server.serve())
+        while not self._server.started:
+            if self._serving.done():
+                self._serving.result()
+                raise RuntimeError("the service did not start")
+            await asyncio.sleep(0.05)
 
-
-@contextlib.contextmanager
-def _no_signals(server: uvicorn.Server) -> Iterator[None]:
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
-    yield
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        await self._serving
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import random
 import zlib
 from typing import Any
 
+import httpx
 import pytest
 from benchmarks._contracts import synthetic
 from benchmarks._documents import make
@@ -18,8 +19,10 @@ from placet.chain.client import JobStatus
 from placet.client.company import Company
 from placet.core.consent import withdrawal_hash
 from placet.core.errors import AccessError, AttestationError, PlanError
+from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
 from placet.jobs.cases import Case
+from placet.owner.wire import signed_header
 from placet.protocols.enclave.comparison import compare
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -163,6 +166,40 @@ async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
     assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
 
 
+async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_old(
+    stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its node is gone while the enclave runs: the enclave and all ciphertexts go with it."""
+    await stage.offer(b, "after", stage.document("new.md", AFTER))
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    compute, first = Case.compute, asyncio.Event()
+    enclaves = []
+
+    async def slow(case: Case, *words: Any, **more: Any) -> Any:
+        if case.attempt == 1:
+            enclaves.append(case.enclave)
+            first.set()
+            await asyncio.sleep(60)
+        return await compute(case, *words, **more)
+
+    monkeypatch.setattr(Case, "compute", slow)
+    record = await a.propose(stage.request(mine), patience=20)
+    async with asyncio.timeout(60):
+        await first.wait()
+    folder = stage.made.folder / "service/enclaves" / record.job.hex()
+    held = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert set(held) == {"before.locked", "after.locked"}
+    await stage.stop()
+    with pytest.raises(Exception, match="ended"):
+        await enclaves[0].prove(bytes(32))
+    await stage.start()
+    ended = await stage.ended(record.job, a=a, b=b)
+    assert ended.how == "completed", ended.moments
+    assert stage.chain.job(record.job).attempt == 2
+    same(ended.results["after"], (BEFORE.encode(), "old.md"), (AFTER.encode(), "new.md"))
+    assert not folder.exists()
+
+
 async def test_a_consent_is_given_once_for_a_document(stage: Stage, a: Company) -> None:
     """What was not used yet is used, whatever happened in between."""
     file = stage.document("old.md", BEFORE)
@@ -214,6 +251,17 @@ async def test_nobody_but_a_company_of_the_job_uses_its_enclave(stage: Stage, a:
     inside = HttpEnclaves(service.api, a.node.keys.signer, a.desk.deployment.consents)
     with pytest.raises(AccessError):
         await inside.upload(record.job, 1, "after", file)
+    async with httpx.AsyncClient(base_url=service.api, trust_env=False) as http:
+        key, path, body = inside._key, "/v1/enclave/jobs", canonical({"job": to_hex(record.job)})
+        header = {"Authorization": signed_header(key, "POST", path, body, a.desk.deployment.consents)}
+        for _ in range(100):
+            begun = await http.post(path, content=body, headers=header | {"Content-Type": "application/json"})
+            if begun.status_code == 201:
+                break
+            assert begun.json()["code"] in ("enclave.early", "access.replayed")
+            header = {"Authorization": signed_header(key, "POST", path, body, a.desk.deployment.consents)}
+            await asyncio.sleep(0.1)
+        assert begun.json()["attempt"] == 1
     ended = await stage.ended(record.job, a=a, b=b)
     assert ended.how == "completed"
     assert theirs

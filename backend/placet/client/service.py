@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel
 
 from placet.core.eip712 import Domain
-from placet.core.errors import PeerError, StateError
+from placet.core.errors import PeerError, PlacetError, StateError
 from placet.core.hashing import canonical
 from placet.core.signatures import Key
 from placet.core.values import to_hex
@@ -71,7 +71,7 @@ class HttpEnclaves:
                     path = f"/v1/enclave/jobs/{to_hex(job)}/documents/{role}?attempt={attempt}&offset={offset}"
                     try:
                         here = (await self._ask(http, _Arrived, "PUT", path, piece, media=_OCTETS)).size
-                    except StateError as error:
+                    except PlacetError as error:
                         if error.code != "enclave.early" or loop.time() > until:
                             raise
                         await asyncio.sleep(_AGAIN)

@@ -234,7 +234,7 @@ def fixed(case: Case, tell: Findings) -> None:
     of = _attempt(case, tell)
     if of is None:
         return
-    before = [of.step(party, "agree-task") for party in range(len(case.parties))]
+    before = [of.step(party, "agree-task") for party in case.evidence]
     for party, step, _ in _given(of, tell):
         given = of.recorded(step)
         for earlier in before:
