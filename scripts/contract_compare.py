@@ -36,7 +36,7 @@ def run(before: Path, after: Path, out: Path, teller: Teller) -> dict[str, Any]:
         teller.part("start")
         clients = {role: made.compare(role, file.resolve()) for role, file in (("after", after), ("before", before))}
         teller.say("both companies encrypt, verify the enclave, and give it their keys")
-        job = _ended(made, clients)
+        job, parts = _ended(made, clients)
         teller.part("job")
         audit = made.audit(job, "--html", REPORT, accept=EXIT.values())
         teller.part("audit")
@@ -50,16 +50,18 @@ def run(before: Path, after: Path, out: Path, teller: Teller) -> dict[str, Any]:
         "verdict": audit["verdict"],
         "class": "simulated",
         "summary": comparison["summary"],
-        "seconds": teller.parts,
+        "seconds": teller.parts | {f"job_{name}": took for name, took in parts.items()},
     }
 
 
-def _ended(made: Companies, clients: dict[str, subprocess.Popen[bytes]]) -> str:
+def _ended(made: Companies, clients: dict[str, subprocess.Popen[bytes]]) -> tuple[str, dict[str, float]]:
+    """The job's id, and how long its parts took at the company that proposed it."""
     for role, client in clients.items():
         if client.wait(MOST_SECONDS):
             raise StateError("the comparison did not complete", found=made.log(role).strip()[-1500:], code="job.ended")
     log = made.log("before")
-    return str(json.loads(log[log.index("{\n") : log.rindex("}") + 1])["job"])
+    told = json.loads(log[log.index("{\n") : log.rindex("}") + 1])
+    return str(told["job"]), told["seconds"]
 
 
 def main(words: Sequence[str] | None = None) -> int:

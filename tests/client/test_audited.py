@@ -120,6 +120,7 @@ async def test_an_honest_comparison_is_intact_and_says_what_it_is(story: Story) 
         Status.PASSED
     }
     assert any("simulated" in note for note in report.notes)
+    assert "The enclave is simulated" in report.headline
 
 
 def _retired(facts: ChainFacts) -> Any:

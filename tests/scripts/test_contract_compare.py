@@ -98,6 +98,10 @@ def test_the_companies_commands_also_after_a_kill(home: Path) -> None:
         evidence = [f"{made.members[key].address}={out}/evidence.json" for key, out in shown_by.items()]
         audit = made.audit(job, *(word for one in evidence for word in ("--evidence", one)))
         assert audit["verdict"] == "intact"
+        words = [b"Supplier", b"45 days", b"old.docx", b"new.docx"]
+        for file in (*(home / "service").rglob("*"), *(home / "service-vault").rglob("*"), *home.glob("service*.log")):
+            content = file.read_bytes() if file.is_file() else b""
+            assert not [word for word in words if word in content], file
         [record] = [json.loads(f.read_text()) for f in (home / "before/documents").glob("*.json")]
         made.run("compare", "withdraw", record["id"], "--config", "before/node.toml")
         deployment = Deployment.model_validate_json((home / "deployment.json").read_bytes())

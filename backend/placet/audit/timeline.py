@@ -58,7 +58,7 @@ def _happenings(case: Case) -> Iterator[Happening]:
         what = f"{case.name(gone.party)} withheld its key"
         yield _on_chain("withheld", gone.at.timestamp, gone.at.block, what, gone.party)
     payees = {p.payee: i for i, p in reversed(list(enumerate(case.parties)))}
-    for paid in facts.paid:
+    for paid in (one for one in facts.paid if one.amount):
         what = f"{paid.amount} {'credited' if paid.kind == 'credit' else 'given back'} to "
         lane = payees.get(paid.to, CHAIN_LANE) if paid.kind == "credit" else CHAIN_LANE
         who = case.name(lane) if lane != CHAIN_LANE else case.name_of(paid.to)

@@ -58,7 +58,7 @@ Facts are the word of whoever collected them: see `placet.audit.bundle`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from placet.audit.bundle import Bundle
 from placet.audit.case import Case
@@ -118,7 +118,7 @@ def verify(
         job=bundle.job,
         verdict=verdict,
         basis=basis,
-        headline=headline(verdict, results) + ("" if basis is Basis.LIVE_CHAIN else f" {basis.words}"),
+        headline=" ".join([headline(verdict, results), *_caveats(results, basis)]),
         ending=case.facts.status,
         ended=ending_words(case),
         recipe=case.terms.recipe if case.terms else None,
@@ -132,6 +132,14 @@ def verify(
         results=results,
         timeline=timeline(case),
     )
+
+
+def _caveats(results: tuple[Result, ...], basis: Basis) -> Iterator[str]:
+    """What nobody should read the verdict without."""
+    if any(enclave.SIMULATED in result.notes for result in results):
+        yield "The enclave is simulated: its host's owner could read everything."
+    if basis is not Basis.LIVE_CHAIN:
+        yield basis.words
 
 
 def judge(results: tuple[Result, ...], basis: Basis) -> Verdict:

@@ -183,6 +183,8 @@ def _take_part(
     out.mkdir(parents=True, exist_ok=True)
     shown = console(stderr=True)
 
+    moments: list[dict[str, Any]] = []
+
     async def go() -> tuple[bytes, str, list[str]]:
         async with company(NodeSettings.load(config), wish) as here:
             record = await begin(here)
@@ -190,6 +192,7 @@ def _take_part(
             with shown.status("the job is agreed upon") as status:
 
                 def told(moment: dict[str, Any]) -> None:
+                    moments.append(moment)
                     line = _words(moment)
                     shown.print(line)
                     status.update(line)
@@ -200,11 +203,28 @@ def _take_part(
 
     job, how, files = asyncio.run(go())
     if as_json:
-        emit({"job": to_hex(job), "ended": how, "files": files})
+        emit({"job": to_hex(job), "ended": how, "files": files, "seconds": _seconds(moments)})
     for file in files:
         say(f"written: {file}")
     if how != "completed":
         raise stop(f"the job ended: {how}")
+
+
+_PARTS = (
+    *(("opened", "computing"), ("fixed", "anchored"), ("uploaded", "uploaded"), ("keys", "keys-given")),
+    *(("compared", "computed"), ("sealed", "sealed"), ("released", "completed")),
+)
+"""What took how long: its name, and the moment with which it ends."""
+
+
+def _seconds(moments: list[dict[str, Any]]) -> dict[str, float]:
+    """By part, from the agreement on; of the last attempt."""
+    at = {str(moment["status"]): float(moment["at"]) for moment in moments}
+    parts, last = {}, at.get("agreed", 0.0)
+    for name, status in _PARTS:
+        if last <= at.get(status, -1.0):
+            parts[name], last = round(at[status] - last, 3), at[status]
+    return parts
 
 
 def _words(moment: dict[str, Any]) -> str:

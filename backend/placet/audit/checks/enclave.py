@@ -33,7 +33,7 @@ from placet.protocols.enclave.sealed.task import ROLES, Role
 GROUP = "enclave"
 _CLASSES = {"simulated": 1, "hardware": 2}
 """As `EnclaveRegistry` numbers them."""
-_SIMULATED = "the enclave is simulated: whoever owns its host could read both documents and quote any program"
+SIMULATED = "the enclave is simulated: whoever owns its host could read both documents and quote any program"
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def evidence(case: Case, tell: Findings) -> None:
             started = of.made(of.service, "start-enclave", "enclave-key")
             tell.same(f"key of the enclave that {case.name(party)} verified", started, found.key, party)
         if found.enclave_class == "simulated":
-            tell.note(_SIMULATED)
+            tell.note(SIMULATED)
         opened = case.facts.opened
         if opened is not None and not opened.at.timestamp <= proven.at <= opened.deadline:
             tell.fail("verified while the job was open", f"at {proven.at}", party)

@@ -1,0 +1,153 @@
+"""What a service takes in for an enclave: pieces in order, the agreed document alone, each job by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from placet.core.errors import InputError, PlacetError, StateError
+from placet.jobs.cases import MOST, Cases
+from placet.protocols.enclave.evidence.policy import Policy, TpmRule
+from placet.protocols.enclave.sealed.task import Recipient, Task, TaskInput
+
+RULE = TpmRule(kind="tpm", enclave_class="simulated", measurements=(bytes(32),), keys=(bytes(32),))
+POLICY = Policy(max_age=60, rules=(RULE,))
+JOB = b"\x01" * 32
+TEXTS = {"before": b"b" * 1000, "after": b"a" * 700}
+
+
+class Enclave:
+    key = b"\x05" * 32
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    async def end(self) -> None:
+        self.ended = True
+
+
+class Platform:
+    """Counts what runs; nothing is isolated, since nothing is computed."""
+
+    measurement = bytes(32)
+
+    def __init__(self) -> None:
+        self.started: list[Enclave] = []
+
+    async def start(self, *, chain: int, job: bytes) -> Any:
+        self.started.append(Enclave())
+        return self.started[-1]
+
+    async def close(self) -> None:
+        return None
+
+
+def task(job: bytes = JOB) -> Task:
+    inputs = [
+        TaskInput(
+            role=role,  # type: ignore[arg-type]
+            party=party,
+            consent=bytes([party + 1]) * 32,
+            document=hashlib.sha256(TEXTS[role]).digest(),
+            size=len(TEXTS[role]),
+            commitment=bytes(32),
+            release=bytes([party + 1]) * 32,
+        )
+        for party, role in enumerate(TEXTS)
+    ]
+    recipients = (Recipient(party=0, key=bytes(32)),)
+    return Task(chain=1, job=job, policy=bytes(32), attempt=1, inputs=tuple(inputs), recipients=recipients)
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Cases:
+    return Cases(Platform(), POLICY, tmp_path / "enclaves")
+
+
+async def test_pieces_come_in_order_and_an_upload_goes_on_where_it_was(cases: Cases) -> None:
+    async with cases.running(1, JOB, 1) as case:
+        with pytest.raises(StateError) as early:
+            await case.take("before", 1, 0, b"b")
+        assert early.value.code == "enclave.early"
+        case.expect(task())
+        assert await case.take("before", 1, 0, b"b" * 400) == 400
+        assert await case.take("before", 1, 0, b"x" * 400) == 400, "what is here is not written again"
+        for offset, piece in ((500, b"b"), (400, b"b" * 601)):
+            with pytest.raises(InputError) as caught:
+                await case.take("before", 1, offset, piece)
+            assert caught.value.code == "enclave.document"
+        with pytest.raises(StateError):
+            await case.take("before", 2, 400, b"b")
+        assert await case.take("before", 1, 400, b"b" * 600) == 1000
+        assert await case.take("before", 1, 1000, b"more") == 1000
+        waiting = asyncio.create_task(case.arrived())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await case.take("after", 1, 0, TEXTS["after"])
+        await waiting
+
+
+async def test_another_document_is_not_kept(cases: Cases) -> None:
+    async with cases.running(1, JOB, 1) as case:
+        case.expect(task())
+        with pytest.raises(InputError) as caught:
+            await case.take("after", 1, 0, b"x" * 700)
+        assert caught.value.code == "enclave.document"
+        assert not list((cases._folder / JOB.hex()).iterdir())
+        assert await case.take("after", 1, 0, TEXTS["after"]) == 700
+
+
+async def test_the_same_piece_twice_at_once_is_written_once(cases: Cases) -> None:
+    async with cases.running(1, JOB, 1) as case:
+        case.expect(task())
+        sizes = await asyncio.gather(*(case.take("before", 1, 0, b"b" * 400) for _ in range(8)))
+        assert set(sizes) == {400}
+        assert await case.take("before", 1, 400, b"b" * 600) == 1000
+
+
+async def test_jobs_have_folders_of_their_own_and_wait_for_a_place(cases: Cases) -> None:
+    jobs = [bytes([n]) * 32 for n in range(1, MOST + 2)]
+    done = asyncio.Event()
+    up: list[bytes] = []
+
+    async def one(job: bytes) -> None:
+        async with cases.running(1, job, 1) as case:
+            up.append(job)
+            case.expect(task(job))
+            await case.take("before", 1, 0, job[:10])
+            await done.wait()
+
+    running = [asyncio.create_task(one(job)) for job in jobs]
+    await asyncio.sleep(0.3)
+    assert len(up) == MOST
+    for job in up:
+        assert [file.read_bytes() for file in (cases._folder / job.hex()).iterdir()] == [job[:10]]
+    done.set()
+    await asyncio.gather(*running)
+    assert set(up) == set(jobs)
+    assert all(one.ended for one in cases._platform.started)  # type: ignore[attr-defined]
+    for job in jobs:
+        cases.forget(job)
+        with pytest.raises(PlacetError) as caught:
+            cases.of(job)
+        assert caught.value.code == "enclave.early"
+    assert not list(cases._folder.iterdir())
+
+
+async def test_the_enclave_ends_whatever_happens(cases: Cases) -> None:
+    with pytest.raises(RuntimeError):
+        async with cases.running(1, JOB, 1):
+            raise RuntimeError
+    assert cases._platform.started[0].ended  # type: ignore[attr-defined]
+
+
+def test_nothing_of_an_earlier_process_stays(tmp_path: Path) -> None:
+    old = tmp_path / "enclaves" / "left"
+    old.mkdir(parents=True)
+    (old / "before.locked").write_bytes(b"x")
+    Cases(Platform(), POLICY, tmp_path / "enclaves")
+    assert not list((tmp_path / "enclaves").iterdir())
