@@ -19,7 +19,8 @@ from consortium import found
 
 from placet.chain.client import Chain
 from placet.chain.local import LocalChain
-from placet.client.company import Company, Wish, company
+from placet.client.company import Company, company
+from placet.client.wish import Wish
 from placet.core.trust import Deployment
 from placet.core.values import from_hex
 from placet.jobs.asking import ComparisonRequest
@@ -123,9 +124,7 @@ class Stage:
 
     async def offer(self, here: Company, role: Role, file: Path) -> bytes:
         until = here.desk.chain.now() + 86_400
-        record = await here.offer(
-            file, self.wish(role), consumer=self.address("before"), until=until, uses=1, title=file.name
-        )
+        record = await here.offer(file, self.wish(role), consumer=self.address("before"), until=until)
         return record.id
 
     async def compare(self, before: Path, after: Path, *, a: Company, b: Company, **request: Any) -> Ended:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from comparing_stage import AFTER, BEFORE, Stage
 from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.collect import collect
-from placet.audit.facts import ChainFacts
+from placet.audit.facts import ChainFacts, Withdrawn
 from placet.audit.findings import Status
 from placet.audit.outcome import Basis, Report
 from placet.audit.sections import Sections
@@ -131,6 +131,20 @@ def _retired(facts: ChainFacts) -> Any:
     return tuple(a.model_copy(update={"retired": at}) for a in facts.accepted)
 
 
+def _withdrawn(facts: ChainFacts) -> Withdrawn:
+    """Of the second company's consent, in the block of the opening."""
+    assert facts.opened is not None
+    given = facts.given[1]
+    return Withdrawn(
+        offer=given.offer,
+        consent=given.consent,
+        kind="withdrawn",
+        at=facts.opened.at,
+        head=bytes(24),
+        proven=facts.opened.at,
+    )
+
+
 FACTS: dict[str, tuple[str, Callable[[ChainFacts], dict[str, Any]]]] = {
     "never accepted": ("accepted", lambda f: {"accepted": ()}),
     "accepted by somebody else": (
@@ -142,6 +156,7 @@ FACTS: dict[str, tuple[str, Callable[[ChainFacts], dict[str, Any]]]] = {
         lambda f: {"accepted": tuple(a.model_copy(update={"enclave_class": 2}) for a in f.accepted)},
     ),
     "retired before": ("accepted", lambda f: {"accepted": _retired(f)}),
+    "a consent was dead by then": ("accepted", lambda f: {"withdrawn": (_withdrawn(f),)}),
     "another document was committed to": (
         "documents",
         lambda f: {"committed": tuple(c.model_copy(update={"commitment": bytes(32)}) for c in f.committed)},
@@ -164,21 +179,34 @@ STEPS: dict[str, tuple[str, Callable[[Story], Bundle]]] = {
         "evidence",
         lambda s: s.parameters(
             BEFORE_COMPANY,
-            "release-keys",
-            binding=dict(s.shown(BEFORE_COMPANY, "release-keys").parameters["binding"]) | {"nonce": "0x" + "00" * 32},  # type: ignore[arg-type]
+            "verify-enclave",
+            binding=dict(s.shown(BEFORE_COMPANY, "verify-enclave").parameters["binding"]) | {"nonce": "0x" + "00" * 32},  # type: ignore[arg-type]
         ),
     ),
-    "verified after it had expired": ("evidence", lambda s: s.parameters(BEFORE_COMPANY, "release-keys", at=2**40)),
-    "verified before the opening": ("evidence", lambda s: s.parameters(BEFORE_COMPANY, "release-keys", at=1)),
-    "sealed to another key": ("evidence", lambda s: s.output(AFTER_COMPANY, "release-keys", "enclave-key")),
+    "verified after it had expired": ("evidence", lambda s: s.parameters(BEFORE_COMPANY, "verify-enclave", at=2**40)),
+    "verified before the opening": ("evidence", lambda s: s.parameters(BEFORE_COMPANY, "verify-enclave", at=1)),
+    "sealed to another key": ("evidence", lambda s: s.output(AFTER_COMPANY, "verify-enclave", "enclave-key")),
     "another enclave was started": ("evidence", lambda s: s.output(SERVICE, "start-enclave", "enclave-key")),
+    "asked the chain by an older block": ("fixed", lambda s: s.parameters(BEFORE_COMPANY, "verify-enclave", block=1)),
+    "asked the chain after its own record": (
+        "accepted",
+        lambda s: s.parameters(BEFORE_COMPANY, "verify-enclave", block=10**9),
+    ),
+    "two words that lead to no task": (
+        "documents",
+        lambda s: s.parameters(
+            BEFORE_COMPANY,
+            "lock-document",
+            release=s.shown(AFTER_COMPANY, "lock-document").parameters["release"],
+        ),
+    ),
     "nothing was verified": (
         "evidence",
-        lambda s: s.steps(AFTER_COMPANY, "release-keys", lambda step: _step(step, name="something")),
+        lambda s: s.steps(AFTER_COMPANY, "verify-enclave", lambda step: _step(step, name="something")),
     ),
     "no evidence at all": (
         "evidence",
-        lambda s: s.steps(AFTER_COMPANY, "release-keys", lambda step: _step(step, parameters={})),
+        lambda s: s.steps(AFTER_COMPANY, "verify-enclave", lambda step: _step(step, parameters={})),
     ),
     "another result came out": ("results", lambda s: s.output(SERVICE, "compare", "masked/0")),
     "another result came in": ("results", lambda s: s.output(AFTER_COMPANY, "receive-result", "masked/1")),
@@ -200,18 +228,18 @@ async def test_another_trail_is_seen_by_the_check_that_is_for_it(story: Story, n
 
 async def test_evidence_with_any_byte_changed_is_seen(story: Story) -> None:
     """The quote, its signature and key, and what it says of the measurement."""
-    told: Any = story.shown(BEFORE_COMPANY, "release-keys").parameters["evidence"]
+    told: Any = story.shown(BEFORE_COMPANY, "verify-enclave").parameters["evidence"]
     for field in ("attest", "signature", "key", "measurement"):
         text = told["statement"][field]
         place = len(text) // 2
         changed = text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]
         forged = told | {"statement": told["statement"] | {field: changed}}
-        report = story.judged(story.parameters(BEFORE_COMPANY, "release-keys", evidence=forged))
+        report = story.judged(story.parameters(BEFORE_COMPANY, "verify-enclave", evidence=forged))
         assert status(report, "evidence") is Status.FAILED, field
 
 
 async def test_keys_that_were_given_before_all_was_fixed_are_seen(story: Story) -> None:
-    """The record of the service's agreement, moved behind the companies' keys."""
+    """The record of the service's agreement, moved behind the companies' keys: the service is named, not they."""
     last = max(r.at.block for r in story.bundle.facts.recorded)
     moved = tuple(
         r.model_copy(update={"at": r.at.model_copy(update={"block": last + 1})})
@@ -219,7 +247,10 @@ async def test_keys_that_were_given_before_all_was_fixed_are_seen(story: Story) 
         else r
         for r in story.bundle.facts.recorded
     )
-    assert status(story.judged(story.facts(recorded=moved)), "fixed") is Status.FAILED
+    report = story.judged(story.facts(recorded=moved))
+    (found,) = [result for result in report.results if result.name == "enclave.fixed"]
+    assert found.status is Status.FAILED
+    assert found.named == ("Trust Centre",)
 
 
 @pytest.mark.parametrize("party", [BEFORE_COMPANY, AFTER_COMPANY, SERVICE])

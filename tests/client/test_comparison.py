@@ -186,7 +186,7 @@ async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_o
     record = await a.propose(stage.request(mine), patience=20)
     async with asyncio.timeout(60):
         await first.wait()
-    folder = stage.made.folder / "service/enclaves" / record.job.hex()
+    folder = stage.made.folder / "service/enclaves" / f"{record.job.hex()}-1"
     held = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert set(held) == {"before.locked", "after.locked"}
     await stage.stop()
@@ -216,6 +216,7 @@ async def test_a_company_refuses_what_it_did_not_wish_for(stage: Stage, b: Compa
     wishes: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"classes": frozenset({"hardware"})}, AttestationError, "attestation.kind"),
         ({"measurements": frozenset({bytes(32)})}, AttestationError, "attestation.measurement"),
+        ({"classes": frozenset({"hardware"}), "measurements": frozenset()}, AttestationError, "attestation.kind"),
         ({"partner": stage.address("service")}, PlanError, "plan.entry"),
         ({"role": "after"}, PlanError, "plan.entry"),
     ]

@@ -97,7 +97,7 @@ async def test_another_document_is_not_kept(cases: Cases) -> None:
         with pytest.raises(InputError) as caught:
             await case.take("after", 1, 0, b"x" * 700)
         assert caught.value.code == "enclave.document"
-        assert not list((cases._folder / JOB.hex()).iterdir())
+        assert not list((cases._folder / f"{JOB.hex()}-1").iterdir())
         assert await case.take("after", 1, 0, TEXTS["after"]) == 700
 
 
@@ -125,7 +125,7 @@ async def test_jobs_have_folders_of_their_own_and_wait_for_a_place(cases: Cases)
     await asyncio.sleep(0.3)
     assert len(up) == MOST
     for job in up:
-        assert [file.read_bytes() for file in (cases._folder / job.hex()).iterdir()] == [job[:10]]
+        assert [file.read_bytes() for file in (cases._folder / f"{job.hex()}-1").iterdir()] == [job[:10]]
     done.set()
     await asyncio.gather(*running)
     assert set(up) == set(jobs)

@@ -4,6 +4,7 @@ with, and see what came out."""
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span
+from placet.cli.offers import Timeout
 from placet.cli.output import Commands, console, emit, say, stop
-from placet.core.errors import InputError, NotFoundError
+from placet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from placet.client.company import Company, Wish
+    from placet.client.company import Company
+    from placet.client.wish import Wish
     from placet.core.values import Bytes32
     from placet.jobs.store import Record
 
@@ -61,6 +64,7 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Propose a comparison, as its sponsor, and stay until its end."""
+    from placet.core.values import to_hex
     from placet.jobs.asking import ComparisonRequest
 
     wish = _wish(role, partner, service, purpose, simulated, measurement)
@@ -68,10 +72,8 @@ def start(
         raise InputError("a fee needs a token", remedy="--token ADDRESS")
 
     async def begin(here: Company) -> Record:
-        record = await here.offer(
-            file, wish, consumer=here.desk.address, until=int(time.time()) + read_span(until), uses=1, title=file.name
-        )
-        say("the own consent is on chain; waiting for the other company")
+        record = await here.offer(file, wish, consumer=here.desk.address, until=int(time.time()) + read_span(until))
+        say(f"consent {to_hex(record.id)} is on chain; waiting for the other company")
         request = ComparisonRequest.model_validate(
             {
                 "consent": record.id,
@@ -105,13 +107,13 @@ def join(
     as_json: AsJson = False,
 ) -> None:
     """Offer a document for a comparison that the other company proposes, wait for it, and stay until its end."""
+    from placet.core.values import to_hex
+
     wish = _wish(role, partner, service, purpose, simulated, measurement)
 
     async def begin(here: Company) -> Record:
-        record = await here.offer(
-            file, wish, consumer=wish.partner, until=int(time.time()) + read_span(until), uses=1, title=file.name
-        )
-        say("the own consent is on chain; waiting to be asked")
+        record = await here.offer(file, wish, consumer=wish.partner, until=int(time.time()) + read_span(until))
+        say(f"consent {to_hex(record.id)} is on chain; waiting to be asked")
         return await here.invited(record.id, patience=read_span(wait))
 
     _take_part(config, wish, begin, out, as_json)
@@ -131,28 +133,22 @@ def resume(
 
 @commands.command()
 def withdraw(
-    consent: Annotated[str, typer.Argument(help="The consent's id; the start of a comparison says it.")],
+    consent: Annotated[str, typer.Argument(help="The consent's id, as `start` or `join` has said it.")],
     config: NodeConfig,
+    timeout: Timeout = 120,
 ) -> None:
-    """Withdraw the consent for an own document, for ever: no enclave gets its key any more; a running job ends."""
-    from placet.client.company import company
-    from placet.core.consent import withdrawal_hash
+    """Withdraw the consent for an own document, for ever: no enclave gets its key any more, and a running job ends.
+
+    Also while another client runs in this folder."""
+    from placet.client.withdrawing import withdraw as sent
     from placet.node.config import NodeSettings
 
-    async def go() -> None:
-        async with company(NodeSettings.load(config), None) as here:
-            record = here.documents.of(read_id(consent))
-            full = record.consent.expand(record.offer, record.scope, here.desk.trust.name)
-            signature = here.desk.signer.sign(here.desk.deployment.consents.digest(withdrawal_hash(record.id)))
-            call = here.desk.calls.withdraw(full.grant(), signature)
-            await here.runner.intents.carry(f"withdraw:{record.id.hex()}", call)
-
-    asyncio.run(go())
+    asyncio.run(sent(NodeSettings.load(config), read_id(consent), seconds=timeout))
     say("withdrawn")
 
 
 def _wish(role: str, partner: str, service: str, purpose: str, simulated: bool, measurements: list[str] | None) -> Wish:
-    from placet.client.company import Wish
+    from placet.client.wish import Wish
     from placet.core.purposes import purpose_id
 
     if role not in ("before", "after"):
@@ -176,6 +172,8 @@ def _wish(role: str, partner: str, service: str, purpose: str, simulated: bool, 
 def _take_part(
     config: Path, wish: Wish | None, begin: Callable[[Company], Awaitable[Record]], out: Path, as_json: bool
 ) -> None:
+    from rich.text import Text
+
     from placet.client.company import company
     from placet.core.values import to_hex
     from placet.node.config import NodeSettings
@@ -195,7 +193,7 @@ def _take_part(
                     moments.append(moment)
                     line = _words(moment)
                     shown.print(line)
-                    status.update(line)
+                    status.update(Text(line))
 
                 how = await here.ended(record.job, told)
             files = [_write(out / "evidence.json", await here.evidence(record.job))]
@@ -229,25 +227,19 @@ def _seconds(moments: list[dict[str, Any]]) -> dict[str, float]:
 
 def _words(moment: dict[str, Any]) -> str:
     rest = ", ".join(f"{k} {v}" for k, v in moment.items() if k not in ("status", "at") and v is not None)
-    return f"{moment['status']}: {rest}" if rest else str(moment["status"])
+    line = f"{moment['status']}: {rest}" if rest else str(moment["status"])
+    return "".join(c if c.isprintable() else "?" for c in line)  # some of it is another party's word
 
 
 def _result(here: Company, job: Bytes32, out: Path) -> list[str]:
-    """The comparison as JSON and as one page, if this company is a recipient."""
-    from placet.core.errors import StateError
+    """The comparison as JSON and as one page. StateError where a completed job left this company none."""
     from placet.core.values import parse
     from placet.protocols.enclave.comparison import Comparison
     from placet.protocols.enclave.comparison.page import html
     from placet.protocols.enclave.frames import MAX_RESULT
 
-    try:
-        made = here.runner.settlement.result(job)
-    except StateError:
-        return []
-    found = made.get("comparison")
-    if not isinstance(found, dict):
-        raise NotFoundError("the result holds no comparison")
-    comparison = parse(Comparison, found, limit=MAX_RESULT, what="the comparison")
+    found = here.runner.settlement.result(job).get("comparison")
+    comparison = parse(Comparison, found, limit=MAX_RESULT, what="the comparison")  # type: ignore[arg-type]
     return [
         _write(out / "comparison.json", comparison.model_dump_json(indent=1).encode()),
         _write(out / "comparison.html", html(comparison).encode()),
@@ -256,6 +248,9 @@ def _result(here: Company, job: Bytes32, out: Path) -> list[str]:
 
 def _write(file: Path, content: bytes) -> str:
     """For this user's eyes: a comparison holds both texts."""
-    file.touch(mode=0o600)
-    file.write_bytes(content)
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
+        sink.write(content)
+    fresh.replace(file)
     return str(file)

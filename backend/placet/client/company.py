@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import fcntl
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from placet.client.service import HttpEnclaves
+from placet.client.wish import Wish
 from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, derive
-from placet.core.errors import AttestationError, NotFoundError, PeerError, PlanError
+from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
@@ -28,64 +30,20 @@ from placet.core.values import to_hex
 from placet.jobs.asking import ComparisonRequest
 from placet.jobs.desk import Desk
 from placet.jobs.documents import DocumentRecord, Documents, commitment_of
-from placet.jobs.entries import demand_accepted
 from placet.jobs.evidence import Beside, gather
 from placet.jobs.runner import Runner
-from placet.jobs.store import Record
+from placet.jobs.store import Record, Store
 from placet.node import running
 from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node
-from placet.protocols.enclave.comparing import RECIPE, parameters_of
-from placet.protocols.enclave.evidence.policy import EnclaveClass
-from placet.protocols.enclave.sealed.task import Role
+from placet.protocols.enclave.comparing import RECIPE
+from placet.protocols.enclave.comparison.limits import MAX_BYTES
 
+TITLE = "a document to compare"
+"""What people read of it in the consent; its name is for the enclave alone."""
 SCHEMA = sha256(b"placet.document/1")
 """What the registry says of a dataset that is one document."""
 _LOOK = 0.3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What this company agrees to: its role, with whom, where, for what, as what the enclave must be proven, and, if
-    they are named, which measurements it may have."""
-
-    role: Role
-    partner: bytes
-    service: bytes
-    purpose: str
-    classes: frozenset[EnclaveClass]
-    measurements: frozenset[bytes] = frozenset()
-
-    def demand(self, desk: Desk, plan: Plan, terms: Terms) -> None:
-        """PlanError or AttestationError for a plan that is another one."""
-        if terms.recipe != RECIPE:
-            raise PlanError("this company takes part in comparisons alone", found=terms.recipe)
-        place = plan.party_of(desk.address)
-        found = (terms.roles[place], plan.parties[1 - place].signer if place < 2 else b"", plan.parties[-1].signer)
-        if found != (self.role, self.partner, self.service) or plan.purpose != purpose_id(self.purpose):
-            raise PlanError(
-                "another comparison than this company waits for",
-                expected=f"{self.role}, with {to_hex(self.partner)}, at {to_hex(self.service)}, for {self.purpose}",
-                found=f"{found[0]}, with {to_hex(found[1])}, at {to_hex(found[2])}",
-                code="plan.entry",
-            )
-        if terms.engine not in self.classes:
-            raise AttestationError(
-                "the plan's enclave is of a class that this company does not accept",
-                expected=" or ".join(sorted(self.classes)),
-                found=terms.engine,
-                remedy="--simulated, if the operator of the enclave's host is trusted anyway",
-                code="attestation.kind",
-            )
-        named = {one for rule in parameters_of(terms).policy.rules for one in rule.measurements}
-        if self.measurements and not named <= self.measurements:
-            raise AttestationError(
-                "the plan's enclave is not the program that this company expects",
-                expected=", ".join(sorted(one.hex() for one in self.measurements)),
-                found=", ".join(sorted(one.hex() for one in named)),
-                code="attestation.measurement",
-            )
-        demand_accepted(desk, plan, terms)
 
 
 @dataclass
@@ -97,14 +55,12 @@ class Company:
     documents: Documents
     runner: Runner
 
-    async def offer(
-        self, file: Path, wish: Wish, *, consumer: bytes, until: int, uses: int, title: str
-    ) -> DocumentRecord:
+    async def offer(self, file: Path, wish: Wish, *, consumer: bytes, until: int) -> DocumentRecord:
         """Register a document, offer it for a comparison, and consent; what was done before is not done again. Reverted
-        or ChainError from the chain, ConfigError for a file that can't be read."""
-        record = await self._unused(file, consumer, wish) or self._draft(
-            file, wish, consumer=consumer, until=until, uses=uses, title=title
-        )
+        or ChainError from the chain, ConfigError for a file that can't be read, LimitError for one too large."""
+        if file.stat().st_size > MAX_BYTES:
+            raise LimitError("the document is too large", expected=f"{MAX_BYTES} bytes", code="data.large")
+        record = await self._unused(file, consumer, wish) or self._draft(file, wish, consumer, until)
         calls, offer = self.desk.calls, record.offer
         consent = record.consent.expand(offer, record.scope, self.desk.trust.name)
         for name, call in (
@@ -139,10 +95,10 @@ class Company:
             return True
         return openings < record.consent.first_opening + record.consent.uses
 
-    def _draft(self, file: Path, wish: Wish, *, consumer: bytes, until: int, uses: int, title: str) -> DocumentRecord:
+    def _draft(self, file: Path, wish: Wish, consumer: bytes, until: int) -> DocumentRecord:
         me, salt, now = self.desk.address, secrets.token_bytes(32), self.desk.chain.now()
         scope = Scope(
-            title=title,
+            title=TITLE,
             provider=me,
             purpose=wish.purpose,
             columns=("document",),
@@ -167,7 +123,7 @@ class Company:
             not_before=now - 60,
             not_after=until,
             first_opening=0,
-            uses=uses,
+            uses=1,
             enrolment=NO_ENROLMENT,
             salt=secrets.token_bytes(32),
         )
@@ -227,12 +183,50 @@ class Company:
         return signed.model_dump_json().encode()
 
 
+def _demand_once(desk: Desk, documents: Documents, plan: Plan) -> None:
+    """PlanError unless the plan is about the document on offer now, and no other job of that consent is going."""
+    (chosen,) = plan.parties[plan.party_of(desk.address)].inputs
+    if chosen.consent != documents.on_offer:
+        raise PlanError("another document than the one on offer", found=to_hex(chosen.consent), code="plan.stale")
+    job = plan.job(desk.deployment.jobs)
+    for record in Store(desk.engine).all(going=True):
+        if record.job != job and any(one.consent == chosen.consent for one in record.plan.inputs):
+            raise PlanError("a job with this consent is going already", found=to_hex(record.job), code="plan.stale")
+
+
+@contextlib.contextmanager
+def alone(settings: NodeSettings) -> Iterator[bool]:
+    """Whether this process is the only client of the folder; held until the end."""
+    with (settings.folder / "client.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
 @contextlib.asynccontextmanager
 async def company(settings: NodeSettings, wish: Wish | None) -> AsyncIterator[Company]:
     """Opens the folder that `placet init` made, listens for peers, and goes on with what was left unfinished there.
 
-    Without a wish no new plan is signed. DeploymentError for another chain; ConfigError for what is missing.
+    Without a wish no new plan is signed. DeploymentError for another chain; ConfigError for what is missing, and
+    `client.busy` where another client runs in that folder.
     """
+    with alone(settings) as mine:
+        if not mine:
+            raise ConfigError(
+                "another client runs in this folder",
+                found=settings.folder,
+                remedy="one comparison at a time in a folder; wait for it, or end it",
+                code="client.busy",
+            )
+        async with _opened(settings, wish) as here:
+            yield here
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: NodeSettings, wish: Wish | None) -> AsyncIterator[Company]:
     node = open_node(settings)
     await asyncio.to_thread(node.chain.check)
     documents = Documents(settings.folder / "documents")
@@ -241,6 +235,7 @@ async def company(settings: NodeSettings, wish: Wish | None) -> AsyncIterator[Co
         if wish is None:
             raise PlanError("this company takes on no new comparison now", code="plan.entry")
         wish.demand(desk, plan, terms)
+        _demand_once(desk, documents, plan)
 
     def service(institution: Institution) -> HttpEnclaves:
         return HttpEnclaves(institution.api, node.keys.signer, node.deployment.consents)

@@ -16,7 +16,7 @@ from placet.core.hashing import canonical
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.jobs.cases import MAX_PIECE, Proof
-from placet.owner.wire import ask, problem_of, signed_header
+from placet.owner.wire import ask, bounded, refusal, signed_header
 from placet.protocols.enclave.sealed.task import Role
 
 PATIENCE = 120.0
@@ -83,14 +83,14 @@ class HttpEnclaves:
     async def download(self, job: bytes, party: int, *, size: int) -> bytes:
         """A party's masked result of so many bytes; PeerError for more or fewer."""
         path = f"/v1/enclave/jobs/{to_hex(job)}/results/{party}"
-        headers = {"Authorization": signed_header(self._key, "GET", path, b"", self._domain)}
+        signed = signed_header(self._key, "GET", path, b"", self._domain)
+        headers = {"Authorization": signed, "Accept-Encoding": "identity"}
         masked = bytearray()
         try:
             async with self._client() as http, http.stream("GET", self._api + path, headers=headers) as answer:
                 if not answer.is_success:
-                    await answer.aread()
-                    raise problem_of(answer, self._api)
-                async for piece in answer.aiter_bytes():
+                    raise refusal(answer.status_code, await bounded(answer), self._api)
+                async for piece in answer.aiter_raw():
                     masked += piece
                     if len(masked) > size:
                         break

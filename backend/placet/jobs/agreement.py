@@ -185,6 +185,8 @@ class Agreement:
                 found=plan.settle_by - plan.deadline,
                 code="plan.settle",
             )
+        if terms.block > await asyncio.to_thread(desk.chain.confirmed):
+            raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
         for party in plan.parties:
             if party.tls_key != _pinned(desk, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
@@ -354,6 +356,9 @@ class Agreement:
                 raise PlanError(
                     "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
                 )
+        outputs = {output for output, party in zip(seal.outputs, plan.parties, strict=True) if party.output}
+        if recipe(record.terms.recipe).open is not None and len(outputs) != 1:
+            raise PlanError("the parties were handed different results", code="plan.seal")
         if plan.parties[mine].signer == plan.consumer and not plan.parties[mine].output:
             self._demand_received(record, attempt, seal)
         await self._demand_epochs(record, seal.epochs)

@@ -93,7 +93,7 @@ class Standing(Value):
     """How far a party is in an attempt; the last four once it has computed (zero where it has no output)."""
 
     state: Literal["waiting", "running", "computed", "failed"]
-    why: Annotated[str, Field(max_length=200)] | None = None
+    why: Annotated[str, Field(max_length=200, pattern="^[ -~]*$")] | None = None
     head: Bytes32 = bytes(32)
     steps: U32 = 0
     output: Bytes32 = bytes(32)

@@ -67,6 +67,8 @@ class Case:
     def _take(self, expected: TaskInput, offset: int, piece: bytes) -> int:
         role, file = expected.role, self._file(expected.role)
         have = file.stat().st_size if file.exists() else 0
+        if have == expected.size:
+            self._judge(expected)
         if offset < have or role in self._whole:
             return have
         if offset > have or have + len(piece) > expected.size:
@@ -80,11 +82,18 @@ class Case:
             sink.write(piece)
         have += len(piece)
         if have == expected.size:
-            if _digest(file) != expected.document:
-                file.unlink()
-                raise InputError("another document than the task names", code="enclave.document")
-            self._whole.add(role)
+            self._judge(expected)
         return have
+
+    def _judge(self, expected: TaskInput) -> None:
+        """A document that is here in full: is it the task's?"""
+        if expected.role in self._whole:
+            return
+        file = self._file(expected.role)
+        if _digest(file) != expected.document:
+            file.unlink()
+            raise InputError("another document than the task names", code="enclave.document")
+        self._whole.add(expected.role)
 
     async def arrived(self) -> None:
         """Until both documents are here."""
@@ -127,8 +136,7 @@ class Cases:
         async with self._places:
             enclave = await self._platform.start(chain=chain, job=job)
             try:
-                folder = self._folder / job.hex()
-                shutil.rmtree(folder, ignore_errors=True)
+                folder = self._folder / f"{job.hex()}-{attempt}"
                 folder.mkdir(mode=0o700)
                 self._cases[job] = Case(job, attempt, enclave, folder)
                 yield self._cases[job]
@@ -149,7 +157,8 @@ class Cases:
     def forget(self, job: bytes) -> None:
         """Remove what is left of an ended job."""
         if self._cases.pop(job, None) is not None:
-            shutil.rmtree(self._folder / job.hex(), ignore_errors=True)
+            for folder in self._folder.glob(f"{job.hex()}-*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def close(self) -> None:
         await self._platform.close()

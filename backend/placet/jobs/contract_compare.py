@@ -10,18 +10,18 @@ together, so it opens by the release that every job has.
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import JsonValue
 
 from placet.chain.client import EnclaveClass, JobStatus
 from placet.core.consent import Status
-from placet.core.errors import ConfigError, ConsentError, PlanError, ProtocolError
+from placet.core.errors import AttestationError, ConfigError, ConsentError, ProtocolError
 from placet.core.hashing import document_bytes, sha256
-from placet.core.plan import Plan, Terms, key_hash
+from placet.core.plan import key_hash
 from placet.core.purposes import Operation
 from placet.core.trail import Artefact
 from placet.core.values import parse
@@ -32,16 +32,20 @@ from placet.jobs.work import MASKED, Stage, Work, name_of
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.comparing import (
     ENCLAVE,
+    KEYS,
     RECIPE,
     MaskedResult,
     Proven,
     Results,
     Told,
+    demand_shape,
     parameters_of,
     task_of,
 )
+from placet.protocols.enclave.comparison import Comparison
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence
+from placet.protocols.enclave.frames import MAX_RESULT
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets
 from placet.protocols.enclave.sealed.release import ConsentStatus, Question, Released, Standing, release
@@ -49,7 +53,9 @@ from placet.protocols.enclave.sealed.results import demand_genuine, open_result
 from placet.protocols.enclave.sealed.task import ROLES, Role, Task, read_task
 
 COLUMN = "document"
-INPUT, KEYS, RESULTS = "enclave.input", "enclave.keys", "enclave.results"
+STARTED, INPUT, RESULTS = "enclave.started", "enclave.input", "enclave.results"
+ARRIVAL = 900
+"""Seconds within which keys and documents come, once the task is agreed: others wait for the place."""
 _LOOK = 0.5
 _STATUS: dict[Status, ConsentStatus] = {
     Status.NONE: "unknown",
@@ -57,32 +63,6 @@ _STATUS: dict[Status, ConsentStatus] = {
     Status.WITHDRAWN: "withdrawn",
     Status.REVOKED: "revoked",
 }
-
-
-def check(plan: Plan, terms: Terms) -> None:
-    """Two companies with a named consent and a release key each, one institution with neither, which runs the enclave.
-    The plan's consumer is one of the companies, and a recipient."""
-    fits = (
-        terms.roles == (*ROLES, ENCLAVE)
-        and terms.inputs == ROLES
-        and all(len(p.inputs) == 1 and p.inputs[0].named and p.output for p in plan.parties[:2])
-        and not plan.parties[2].inputs
-        and not plan.parties[2].output
-        and plan.consumer in (plan.parties[0].signer, plan.parties[1].signer)
-    )
-    if not fits:
-        raise PlanError("not a plan for contract-compare", expected="two companies, then the one that runs the enclave")
-    asked = parameters_of(terms)
-    if asked.policy.classes != {terms.engine}:
-        raise PlanError(
-            "the plan's engine is the enclave's class, and its policy accepts no other",
-            expected=" and ".join(sorted(asked.policy.classes)),
-            found=terms.engine,
-            code="plan.engine",
-        )
-    keys = {one.party: one.key for one in asked.recipients}
-    if not keys.keys() <= {0, 1} or keys.get(plan.party_of(plan.consumer)) != terms.consumer_key:
-        raise PlanError("the recipients are companies, the consumer under its own key among them")
 
 
 def reads(role: str, _: Mapping[str, JsonValue]) -> list[str]:
@@ -122,29 +102,55 @@ async def _bring(work: Work) -> None:
         for party in (other, service):
             await step.send(name_of(party), INPUT, document_bytes(mine))
     async with work.step("agree-task", "placet.enclave-task/1", *brought) as step:
-        task = _task(work, {role: mine, ROLES[other]: await _hear(step, other)})
+        words: dict[Role, Told] = {role: mine, ROLES[other]: await _hear(step, other)}
+        started = await step.receive(name_of(service), STARTED, limit=32)
+        task = _task(work, words)
         agreed = step.public("task", task.digest())
+    await asyncio.to_thread(_demand_committed, work, words)
     await work.anchored(other, service)
     at = desk.service(desk.trust.institution(work.plan.parties[service].signer))
     await at.upload(work.record.job, work.attempt, role, desk.documents.locked_file(work.record.job, work.attempt))
     work.say(work.record, "uploaded", attempt=work.attempt, bytes=locked.size)
     given = Secrets(document=opener, release=key, name=desk.documents.of(consent).name)
-    nonce, issued = secrets.token_bytes(32), work.now()
+    nonce, issued = secrets.token_bytes(32), await asyncio.to_thread(desk.chain.now)
     proof = await at.prove(work.record.job, nonce)
+    if proof.key != started:
+        raise AttestationError("another enclave than the service started", code="attestation.binding")
     shown: dict[str, JsonValue] = {}
-    async with work.step("release-keys", "hpke/1", agreed, parameters=shown) as step:
+    async with work.step("verify-enclave", "placet.enclave-evidence/1", agreed, parameters=shown) as step:
         binding = Binding(chain=task.chain, job=task.job, key=proof.key, nonce=nonce, issued=issued)
-        given_away = await asyncio.to_thread(_release, work, task, locked, given, proof.evidence, binding)
+        given_away, block = await asyncio.to_thread(_release, work, task, locked, given, proof.evidence, binding)
         verified = given_away.verified
-        shown |= Proven(evidence=proof.evidence, binding=binding, at=verified.verified_at).to_json()
+        shown |= Proven(evidence=proof.evidence, binding=binding, at=verified.verified_at, block=block).to_json()
         proven = step.public("enclave-key", verified.key)
+        sealed = step.output("sealed-keys", given_away.sealed)
+    async with work.step("release-keys", "hpke/1", sealed) as step:
         await step.send(name_of(service), KEYS, given_away.sealed)
     work.say(work.record, "keys-given", attempt=work.attempt)
     await _keep(work, task, service, verified.key, opener, agreed, proven)
 
 
-def _release(work: Work, task: Task, locked: Locked, given: Secrets, evidence: Evidence, binding: Binding) -> Released:
-    return release(
+def _demand_committed(work: Work, words: Mapping[Role, Told]) -> None:
+    """ProtocolError unless each document is the one that its consent's dataset is committed to on chain."""
+    chain = work.desk.chain
+    for party, role in enumerate(ROLES):
+        offer = chain.offer(work.plan.parties[party].inputs[0].offer).offer
+        found = chain.dataset(offer.dataset).commitment
+        if found != words[role].commitment:
+            raise ProtocolError(
+                "a company's document is not the one that its consent is about",
+                expected=found.hex(),
+                found=words[role].commitment.hex(),
+                code="enclave.document",
+            )
+
+
+def _release(
+    work: Work, task: Task, locked: Locked, given: Secrets, evidence: Evidence, binding: Binding
+) -> tuple[Released, int]:
+    """The sealed keys, and the block by which the chain answered."""
+    asking = _Asking(work, task)
+    released = release(
         evidence,
         parameters_of(work.terms).policy,
         binding,
@@ -152,31 +158,36 @@ def _release(work: Work, task: Task, locked: Locked, given: Secrets, evidence: E
         role=cast(Role, work.role),
         document=locked,
         secrets=given,
-        ask=_asking(work, task),
-        now=work.now,
+        ask=asking,
+        now=work.desk.chain.now,
     )
+    return released, asking.block
 
 
-def _asking(work: Work, task: Task) -> Callable[[Question], Standing]:
+@dataclass
+class _Asking:
     """The company's own endpoint of the chain, at its latest block."""
-    chain, plan = work.desk.chain, work.plan
-    service = plan.parties[work.terms.roles.index(ENCLAVE)].signer
 
-    def ask(question: Question) -> Standing:
+    work: Work
+    task: Task
+    block: int = 0
+
+    def __call__(self, question: Question) -> Standing:
+        chain, plan = self.work.desk.chain, self.work.plan
         head = chain.head()
+        self.block = head.number
         state = chain.job(question.job, block=head.number)
-        accepted = chain.acceptance(service, question.measurement_id, block=head.number)
+        accepted = chain.acceptance(plan.parties[-1].signer, question.measurement_id, block=head.number)
         wanted = EnclaveClass[question.enclave_class.upper()]
+        current = state.status is JobStatus.OPEN and state.attempt == question.attempt
         return Standing(
             time=head.timestamp,
             job=question.job,
-            open=state.status is JobStatus.OPEN and state.attempt == question.attempt,
-            task=task.digest(),
+            open=current and chain.now() <= plan.deadline,
+            task=self.task.digest(),
             consents=tuple(_STATUS[chain.consent(one, block=head.number).status] for one in question.consents),
             accepted=accepted.holds(wanted, head.number),
         )
-
-    return ask
 
 
 async def _keep(work: Work, task: Task, service: int, enclave: bytes, opener: DocumentKey, *inputs: Artefact) -> None:
@@ -215,7 +226,7 @@ def open_private(private: bytes, keys: Mapping[int, bytes], secret: bytes) -> di
     enclave, party, masked = rest[:32], int.from_bytes(rest[32:36], "big"), rest[36:]
     released = [keys[one.party] for one in task.inputs]
     found = open_result(masked, released, enclave=enclave, secret=secret, task=task, party=party)
-    return {"comparison": json.loads(found)}
+    return {"comparison": parse(Comparison, found, limit=MAX_RESULT, what="the comparison").to_json()}
 
 
 async def _serve(work: Work) -> None:
@@ -226,9 +237,13 @@ async def _serve(work: Work) -> None:
     async with cases.running(work.desk.deployment.chain_id, job, work.attempt) as case:
         async with work.step("start-enclave", "placet.enclave/1", parameters={"class": work.terms.engine}) as step:
             key = step.public("enclave-key", case.enclave.key)
+            for party in range(len(ROLES)):
+                await step.send(name_of(party), STARTED, case.enclave.key)
         async with work.step("agree-task", "placet.enclave-task/1", key) as step:
-            task = _task(work, {role: await _hear(step, party) for party, role in enumerate(ROLES)})
+            words: dict[Role, Told] = {role: await _hear(step, party) for party, role in enumerate(ROLES)}
+            task = _task(work, words)
             agreed = step.public("task", task.digest())
+        await asyncio.to_thread(_demand_committed, work, words)
         await work.anchored(0, 1)
         case.expect(task)
         results = await _while_consented(work, _compare(work, case, task, agreed, key))
@@ -242,9 +257,12 @@ async def _serve(work: Work) -> None:
 
 
 async def _compare(work: Work, case: Case, task: Task, agreed: Artefact, key: Artefact) -> dict[int, bytes]:
-    async with work.step("take-keys", "hpke/1", agreed) as step:
-        keys = {r: await step.receive(name_of(p), KEYS, limit=MAX_SEALED) for p, r in enumerate(ROLES)}
-        await case.arrived()
+    try:
+        async with work.step("take-keys", "hpke/1", agreed) as step, asyncio.timeout(ARRIVAL):
+            keys = {r: await step.receive(name_of(p), KEYS, limit=MAX_SEALED) for p, r in enumerate(ROLES)}
+            await case.arrived()
+    except TimeoutError:
+        raise ProtocolError("keys or documents did not come", expected=f"{ARRIVAL} s", code="enclave.idle") from None
     async with work.step("compare", f"enclave.{work.terms.engine}/1", agreed, key) as step:
         results = await case.compute(task, keys, seconds=work.seconds_left)
         for party, masked in results.items():
@@ -283,7 +301,7 @@ def _demand_alive(work: Work) -> None:
 
 def _final(code: str) -> bool:
     """The same documents end the same way, and who lied once is not asked again."""
-    lies = codes.SEALED | {"enclave.result"}
+    lies = codes.SEALED | {"enclave.result", "enclave.idle"}
     same = {"enclave.memory", "enclave.large", "enclave.failed", "document.changed"}
     return code in codes.DOCUMENT | lies | same or code.startswith("attestation.")
 
@@ -300,7 +318,7 @@ CONTRACT_COMPARE = register(
         on_withdrawal="abort",
         run=run,
         combine=_combine,
-        check=check,
+        check=demand_shape,
         reads=reads,
         final=_final,
         open=open_private,

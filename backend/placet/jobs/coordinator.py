@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Protocol
 
 from placet.chain.client import JobState
@@ -18,6 +19,8 @@ from placet.jobs.store import Record
 
 MAX_ATTEMPTS = 8
 """Attempts after which only one with fewer rows is begun, up to `MOST_ATTEMPTS`."""
+_CODE = re.compile(r"[a-z]+([.-][a-z]+)*", re.ASCII)
+"""What goes on chain of why a job was aborted: of what a peer says, no more than a code."""
 WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased"})
 
 
@@ -133,7 +136,7 @@ class Coordinator:
 
     async def abort(self, record: Record, why: str) -> None:
         """End an open job; the sponsor gets its rewards back. Before the deadline only a party can."""
-        reason = why.encode()[:32].ljust(32, b"\0")
+        reason = (why if _CODE.fullmatch(why) else "failed").encode()[:32].ljust(32, b"\0")
         await self.intents.carry(f"abort:{record.job.hex()}", self.desk.calls.abort(record.job, reason))
 
     async def abort_for(self, record: Record, number: int) -> None:

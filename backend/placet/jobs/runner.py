@@ -163,17 +163,24 @@ class Runner:
         return (record.job, attempt) not in self._links and self.store.heard(record.job, attempt, record.party)
 
     async def _watch(self, record: Record, attempt: Attempt) -> None:
-        """End an attempt of which a consent has died, instead of finding out at its seal.
+        """End an attempt of which a consent has died, instead of finding out at its seal; where it is another party's
+        own, the job, which that party may have left.
 
         What could not be looked at or acted upon counts as not seen, so that the next turn does it.
         """
         first = record.plan.input_offset(record.party)
+        own = range(first, first + len(record.plan.parties[record.party].inputs))
         ended = {}
-        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
+        for number, chosen in enumerate(record.plan.inputs):
+            if number not in own and not chosen.named:
+                continue
             key = (record.job, attempt.attempt, number)
             ended[key] = await asyncio.to_thread(self.desk.index.ended_count, chosen.offer)
         if all(self._ended_seen.get(key, 0) == count for key, count in ended.items()):
             return
+        for number, chosen in enumerate(record.plan.inputs):
+            if number not in own and chosen.named and await self.agreement.named_dead(chosen.consent):
+                return await self.coordinator.abort_for(record, number)
         dead = await self.agreement.dead_inputs(record, attempt)
         for number in dead:
             if record.plan.inputs[number].named:

@@ -90,7 +90,7 @@ class WithdrawalDraftAnswer(_Answer):
 class ProblemAnswer(_Answer):
     """RFC 9457 problem details, as nodes and enrollers answer them."""
 
-    code: Annotated[str, Field(max_length=100)] = "unknown"
+    code: Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")] = "unknown"
     title: Annotated[str, Field(max_length=1000)] = ""
     detail: Annotated[str, Field(max_length=4000)] = ""
     expected: str | None = None

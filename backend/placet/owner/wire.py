@@ -32,6 +32,7 @@ from placet.owner.answers import ProblemAnswer
 
 LIFETIME = 120
 MAX_ANSWER = 32 << 20
+SLOWEST = 300.0
 TRIES = 4
 _KINDS: dict[str, type[PlacetError]] = {
     kind.code: kind
@@ -87,18 +88,19 @@ async def ask(
     """
     failure: PlacetError = PeerError("no answer", found=base)
     for attempt in range(TRIES):
-        headers = {"Content-Type": media} if body else {}
+        headers = {"Accept-Encoding": "identity"} | ({"Content-Type": media} if body else {})
         if key is not None and domain is not None:
             headers["Authorization"] = signed_header(key, method, path, body, domain)
         try:
-            answer = await http.request(method, base.rstrip("/") + path, content=body or None, headers=headers)
+            async with http.stream(method, base.rstrip("/") + path, content=body or None, headers=headers) as answer:
+                content = await bounded(answer)
         except httpx.HTTPError as error:
             failure = PeerError(f"{base} can't be reached", found=type(error).__name__, remedy="is it running?")
             wait = 0.2 * 2**attempt
         else:
             if answer.is_success:
-                return parse(model, answer.content, limit=MAX_ANSWER, what=f"the answer of {base}{path.split('?')[0]}")
-            failure = problem_of(answer, base)
+                return parse(model, content, limit=MAX_ANSWER, what=f"the answer of {base}{path.split('?')[0]}")
+            failure = refusal(answer.status_code, content, base)
             wait = _retry_after(answer, attempt)
             if wait is None:
                 raise failure
@@ -116,15 +118,34 @@ def _retry_after(answer: httpx.Response, attempt: int) -> float | None:
     return float(text) if float(text) <= 10 else None
 
 
+async def bounded(answer: httpx.Response) -> bytes:
+    """An answer's body of at most `MAX_ANSWER` bytes, which come within `SLOWEST` seconds. LimitError otherwise."""
+    content = bytearray()
+    try:
+        async with asyncio.timeout(SLOWEST):
+            async for piece in answer.aiter_raw():
+                content += piece
+                if len(content) > MAX_ANSWER:
+                    raise LimitError("an answer is too large", expected=f"at most {MAX_ANSWER} bytes")
+    except TimeoutError:
+        raise LimitError("an answer comes too slowly", expected=f"within {SLOWEST:g} s") from None
+    return bytes(content)
+
+
 def problem_of(answer: httpx.Response, base: str) -> PlacetError:
     """A problem document as the error that it was on the other side."""
+    return refusal(answer.status_code, answer.content, base)
+
+
+def refusal(status: int, content: bytes, base: str) -> PlacetError:
+    """The same of an answer's status and body."""
     try:
-        problem = parse(ProblemAnswer, answer.content[: 1 << 16], what="problem")
+        problem = parse(ProblemAnswer, content[: 1 << 16], what="problem")
     except InputError:
-        return PeerError(f"{base} refused", expected="problem details", found=f"HTTP {answer.status_code}")
+        return PeerError(f"{base} refused", expected="problem details", found=f"HTTP {status}")
     kind = _KINDS.get(problem.code.split(".")[0], PlacetError)
     return kind(
-        problem.detail or problem.title or f"HTTP {answer.status_code}",
+        problem.detail or problem.title or f"HTTP {status}",
         expected=problem.expected,
         found=problem.found,
         remedy=problem.remedy,

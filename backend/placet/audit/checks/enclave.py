@@ -12,17 +12,18 @@ from placet.audit.case import Case
 from placet.audit.facts import Moment
 from placet.audit.findings import Findings, check
 from placet.core.errors import AttestationError, ConfigError, InputError, PlacetError
-from placet.core.hashing import document_hash
+from placet.core.hashing import document_hash, sha256
 from placet.core.plan import Plan, Terms
 from placet.core.trail import Step
 from placet.core.values import V, parse
 from placet.protocols.enclave.comparing import (
-    ENCLAVE,
+    KEYS,
     RECIPE,
     Parameters,
     Proven,
     Results,
     Told,
+    demand_shape,
     parameters_of,
     task_of,
 )
@@ -38,7 +39,7 @@ SIMULATED = "the enclave is simulated: whoever owns its host could read both doc
 
 @dataclass(frozen=True)
 class _Attempt:
-    """The attempt to look at: the sealed one, else the last that there was."""
+    """One attempt of a job with an enclave."""
 
     case: Case
     plan: Plan
@@ -48,7 +49,11 @@ class _Attempt:
 
     @property
     def service(self) -> int:
-        return self.terms.roles.index(ENCLAVE)
+        return len(ROLES)
+
+    @property
+    def final(self) -> bool:
+        return self.case.is_final(self.number)
 
     def step(self, party: int, name: str) -> Step | None:
         return next((s for s in self.case.steps(party, self.number) if s.name == name), None)
@@ -57,6 +62,13 @@ class _Attempt:
         """A step's output by its name."""
         found = self.step(party, step)
         return next((a.commitment for a in found.outputs if a.name == output), None) if found else None
+
+    def sent(self, party: int, tag: str) -> dict[int, bytes]:
+        """Digests of what a party signed and sent under a tag, by receiver."""
+        evidence = self.case.evidence.get(party)
+        held = evidence.sent if evidence else ()
+        told = [one.message for one in held if (one.message.attempt, one.message.tag) == (self.number, tag)]
+        return {message.receiver: message.digest for message in told}
 
     def recorded(self, step: Step) -> Moment | None:
         """When a step's hash came on chain."""
@@ -67,31 +79,23 @@ class _Attempt:
         return None
 
 
-def _attempt(case: Case, tell: Findings) -> _Attempt | None:
+def _attempts(case: Case, tell: Findings) -> Iterator[_Attempt]:
     """None, with the reason told, where there is nothing to look at."""
     if case.terms is None or case.plan is None:
         tell.skip("no terms") if case.cancelled else tell.lack("no terms")
-        return None
-    if case.terms.recipe != RECIPE:
+    elif case.terms.recipe != RECIPE:
         tell.skip("no enclave in this job")
-        return None
-    if not case.attempts:
+    elif not case.attempts:
         tell.skip("the job was never opened")
-        return None
-    for party in case.absent:
-        tell.lack(f"no evidence of {case.name(party)}")
-    try:
-        asked = parameters_of(case.terms)
-    except PlacetError as error:
-        tell.fail("parameters of a comparison", error.message)
-        return None
-    number = case.final.number if case.final else case.attempts[-1].number
-    return _Attempt(case, case.plan, case.terms, asked, number)
-
-
-def _told(of: _Attempt, tell: Findings, party: int) -> Told | None:
-    step = of.step(party, "lock-document")
-    return None if step is None else _read(tell, Told, step, party)
+    else:
+        for party in case.absent:
+            tell.lack(f"no evidence of {case.name(party)}")
+        try:
+            demand_shape(case.plan, case.terms)
+        except PlacetError as error:
+            return tell.fail("the plan of a comparison", error.message)
+        for attempt in case.attempts:
+            yield _Attempt(case, case.plan, case.terms, parameters_of(case.terms), attempt.number)
 
 
 def _read(tell: Findings, model: type[V], step: Step, party: int) -> V | None:
@@ -105,39 +109,53 @@ def _read(tell: Findings, model: type[V], step: Step, party: int) -> V | None:
 
 @check(GROUP, "documents", "The enclave's task holds the documents that were committed to on chain")
 def documents(case: Case, tell: Findings) -> None:
-    """Each company told the others, under its signature, the document that its own steps show; the task that plan and
-    both words lead to is the one that every party agreed to; each commitment is the one that its consent's dataset had
-    on chain at the opening; each release key is the sealed one."""
-    of = _attempt(case, tell)
-    if of is None or case.facts.opened is None:
-        return
-    told: dict[Role, Told] = {}
-    for party, role in enumerate(ROLES):
-        mine = _told(of, tell, party)
-        if mine is None:
-            continue
-        told[role] = mine
-        step = of.step(party, "lock-document")
-        for name in ("document", "commitment", "release"):
-            tell.same(
-                f"{name} of {case.name(party)}", getattr(mine, name), of.made(party, "lock-document", name), party
-            )
-        for message in step.sent if step else ():
-            tell.same(
-                f"word of {case.name(party)} to {case.name(message.peer)}", document_hash(mine), message.digest, party
-            )
-        tell.same(f"commitment of {case.name(party)} on chain", _commitment(case, party), mine.commitment, party)
-        if case.facts.sealed is not None and case.is_final(of.number):
-            tell.same(f"release key of {case.name(party)}", case.facts.sealed.keys[party], mine.release, party)
-    if len(told) < len(ROLES):
-        if case.facts.sealed is not None:
-            tell.lack("what both companies told of their documents")
-        return
+    """In each attempt: each company told the others, under its signature, the document that its own step shows; the
+    task that plan and both words lead to is the one that every party agreed to; each commitment is the one that its
+    consent's dataset had on chain at the opening; in the sealed attempt each release key is the sealed one."""
+    for of in _attempts(case, tell):
+        told: dict[Role, Told] = {}
+        for party, role in enumerate(ROLES):
+            mine = _told(of, tell, party)
+            if mine is not None:
+                told[role] = mine
+        if len(told) == len(ROLES):
+            _agreed(of, tell, told)
+
+
+def _told(of: _Attempt, tell: Findings, party: int) -> Told | None:
+    """A company's word as its own step shows it, if it is the one that it signed for the others."""
+    case, step = of.case, of.step(party, "lock-document")
+    if step is None:
+        if of.final and party in case.evidence:
+            tell.fail(f"a step in which {case.name(party)} encrypts its document", "none", party)
+        return None
+    mine = _read(tell, Told, step, party)
+    if mine is None:
+        return None
+    for name in ("document", "commitment", "release"):
+        made = of.made(party, "lock-document", name)
+        tell.same(f"{name} of {case.name(party)}", getattr(mine, name), made, party)
+    tell.same(f"commitment of {case.name(party)} on chain", _commitment(case, party), mine.commitment, party)
+    if of.final and case.facts.sealed is not None:
+        tell.same(f"release key of {case.name(party)}", case.facts.sealed.keys[party], mine.release, party)
+    digests = {message.digest for message in step.sent}
+    tell.looked += 1
+    if digests != {document_hash(mine)}:
+        tell.fail(f"{case.name(party)}'s signed word {document_hash(mine).hex()}", sorted(digests), party)
+        return None
+    return mine
+
+
+def _agreed(of: _Attempt, tell: Findings, told: dict[Role, Told]) -> None:
+    case = of.case
     place = {"attempt": of.number, "chain": case.deployment.chain_id}
-    task = task_of(of.plan, of.terms, told, job=case.bundle.job, **place)
+    try:
+        task = task_of(of.plan, of.terms, told, job=case.bundle.job, **place)
+    except PlacetError as error:
+        return tell.fail("two words that lead to a task", error.message)
     for party in case.evidence:
-        agreed = of.made(party, "agree-task", "task")
-        if agreed is not None or case.is_final(of.number):
+        if of.step(party, "agree-task") is not None or of.final:
+            agreed = of.made(party, "agree-task", "task")
             tell.same(f"task of {case.name(party)}", task.digest(), agreed, party)
 
 
@@ -151,11 +169,11 @@ def _commitment(case: Case, party: int) -> bytes | None:
 
 
 def _given(of: _Attempt, tell: Findings) -> Iterator[tuple[int, Step, Proven]]:
-    """Each company that gave its keys away, and what it was shown before."""
+    """Each company that verified an enclave, and what it was shown. Who gave keys away without that is named."""
     for party in range(len(ROLES)):
-        step = of.step(party, "release-keys")
+        step = of.step(party, "verify-enclave")
         if step is None:
-            if of.case.is_final(of.number) and party in of.case.evidence:
+            if party in of.case.evidence and (of.final or of.sent(party, KEYS)):
                 tell.fail(f"a step in which {of.case.name(party)} verified the enclave", "none", party)
             continue
         proven = _read(tell, Proven, step, party)
@@ -165,112 +183,130 @@ def _given(of: _Attempt, tell: Findings) -> Iterator[tuple[int, Step, Proven]]:
 
 @check(GROUP, "evidence", "What the enclave proved to each company holds, and binds its key to this job")
 def evidence(case: Case, tell: Findings) -> None:
-    """The evidence that a company recorded verifies again under the plan's policy, for the time at which the company
-    says that it did; it binds this chain, this job and the key that the service recorded for its enclave before."""
-    of = _attempt(case, tell)
-    if of is None:
+    """In each attempt: the evidence that a company recorded verifies again under the plan's policy, for the time at
+    which the company says that it did, between opening and deadline; it binds this chain, this job and the key that the
+    service told that company, which is the key that it recorded for its enclave."""
+    for of in _attempts(case, tell):
+        _started(of, tell)
+        for party, _, proven in _given(of, tell):
+            found = _verified(of, proven, party, tell)
+            if found is None:
+                continue
+            name = case.name(party)
+            own, bound = (case.deployment.chain_id, case.bundle.job), (proven.binding.chain, proven.binding.job)
+            tell.same(f"job in what was proven to {name}", own, bound, party)
+            tell.same(f"class of {name}'s enclave", of.terms.engine, found.enclave_class, party)
+            tell.same(f"key that {name} sealed to", found.key, of.made(party, "verify-enclave", "enclave-key"), party)
+            step = of.step(party, "agree-task")
+            heard = [m.digest for m in step.received if m.peer == of.service] if step else []
+            tell.same(f"enclave that {name} was told of", [sha256(found.key)], heard, party)
+            opened = case.facts.opened
+            if opened is not None and not opened.at.timestamp <= proven.at <= opened.deadline:
+                tell.fail("verified while the job was open", f"at {proven.at}", party)
+            if found.enclave_class == "simulated":
+                tell.note(SIMULATED)
+
+
+def _started(of: _Attempt, tell: Findings) -> None:
+    """The service told both companies of the enclave that it recorded."""
+    step, key = of.step(of.service, "start-enclave"), of.made(of.service, "start-enclave", "enclave-key")
+    if step is None or key is None:
+        if of.final and of.service in of.case.evidence:
+            tell.fail("a step that starts the enclave", "none", of.service)
         return
-    for party, _, proven in _given(of, tell):
-        found = _verified(case, of, proven, party, tell)
-        if found is None:
-            continue
-        own = (case.deployment.chain_id, case.bundle.job)
-        tell.same(
-            f"job in what was proven to {case.name(party)}", own, (proven.binding.chain, proven.binding.job), party
-        )
-        tell.same(f"class of {case.name(party)}'s enclave", of.terms.engine, found.enclave_class, party)
-        tell.same(
-            f"key that {case.name(party)} sealed to", found.key, of.made(party, "release-keys", "enclave-key"), party
-        )
-        if of.service in case.evidence:
-            started = of.made(of.service, "start-enclave", "enclave-key")
-            tell.same(f"key of the enclave that {case.name(party)} verified", started, found.key, party)
-        if found.enclave_class == "simulated":
-            tell.note(SIMULATED)
-        opened = case.facts.opened
-        if opened is not None and not opened.at.timestamp <= proven.at <= opened.deadline:
-            tell.fail("verified while the job was open", f"at {proven.at}", party)
+    for message in step.sent:
+        tell.same(f"enclave that {of.case.name(message.peer)} was told of", sha256(key), message.digest, of.service)
 
 
-def _verified(case: Case, of: _Attempt, proven: Proven, party: int, tell: Findings) -> Verified | None:
+def _verified(of: _Attempt, proven: Proven, party: int, tell: Findings) -> Verified | None:
     tell.looked += 1
     try:
         return verify(proven.evidence, of.asked.policy, proven.binding, proven.at)
     except AttestationError as error:
-        tell.fail(f"evidence that {case.name(party)} could believe", f"{error.code}: {error.message}", party)
+        tell.fail(f"evidence that {of.case.name(party)} could believe", f"{error.code}: {error.message}", party)
     except ConfigError as error:
         tell.lack(f"a verifier for {proven.evidence.statement.kind} evidence ({error.remedy})")
     return None
 
 
-@check(GROUP, "accepted", "The service accepted the enclave's measurement on chain when keys were given to it")
+@check(GROUP, "accepted", "Measurement and consents held on chain when keys were given")
 def accepted(case: Case, tell: Findings) -> None:
-    """`EnclaveRegistry` held the measurement, of the class that was proven, by the plan's provider of the enclave, from
-    before the keys were given until after."""
-    of = _attempt(case, tell)
-    if of is None:
-        return
-    service = case.parties[of.service].signer
-    for party, _, proven in _given(of, tell):
-        found = _verified(case, of, proven, party, tell)
-        if found is None:
-            continue
-        entry = next(
-            (a for a in case.facts.accepted if (a.provider, a.measurement) == (service, found.measurement_id())), None
-        )
-        where = f"measurement {found.measurement.hex()} as {found.enclave_class}"
-        if entry is None or entry.enclave_class != _CLASSES[found.enclave_class]:
-            tell.fail(f"{where} accepted by {case.name(of.service)}", "not accepted", party)
-        elif entry.at.timestamp > proven.at:
-            tell.fail(f"{where} accepted by {proven.at}", f"at {entry.at.timestamp}", party)
-        elif entry.retired is not None and entry.retired.timestamp < proven.at:
-            tell.fail(f"{where} not retired by {proven.at}", f"retired at {entry.retired.timestamp}", party)
+    """In each attempt, by the block that a company names, which is not older than all agreements to the task and not
+    younger than the record of its own step: the job was open, neither consent was withdrawn or revoked, and
+    `EnclaveRegistry` held the measurement, of the class that was proven, by the plan's provider of the enclave."""
+    for of in _attempts(case, tell):
+        for party, step, proven in _given(of, tell):
+            found = _verified(of, proven, party, tell)
+            if found is not None:
+                _measured(of, tell, found, proven.block, party)
+            opened, own = case.facts.opened, of.recorded(step)
+            if opened is not None and not opened.at.block <= proven.block <= (own or case.facts.head).block:
+                tell.fail(f"a block from {opened.at.block} to the step's own record", proven.block, party)
+            for entry in of.plan.inputs:
+                dead = case.dead.get(entry.offer, {}).get(entry.consent)
+                tell.looked += 1
+                if dead is not None and dead.at.block <= proven.block:
+                    tell.fail(f"consent {entry.consent.hex()} alive in block {proven.block}", dead.kind, party)
+
+
+def _measured(of: _Attempt, tell: Findings, found: Verified, block: int, party: int) -> None:
+    service, case = of.plan.parties[of.service].signer, of.case
+    known = {a.measurement: a for a in case.facts.accepted if a.provider == service}
+    entry = known.get(found.measurement_id())
+    where = f"measurement {found.measurement.hex()} accepted by {case.name(of.service)} as {found.enclave_class}"
+    if entry is None or entry.enclave_class != _CLASSES[found.enclave_class]:
+        tell.fail(where, "not accepted", party)
+    elif entry.at.block > block:
+        tell.fail(f"{where} by block {block}", f"in block {entry.at.block}", party)
+    elif entry.retired is not None and entry.retired.block <= block:
+        tell.fail(f"{where}, not retired by block {block}", f"retired in block {entry.retired.block}", party)
 
 
 @check(GROUP, "fixed", "Documents and enclave were on chain before anybody gave a key away")
 def fixed(case: Case, tell: Findings) -> None:
-    """The steps in which all parties agreed to the task, and the one that shows the enclave's key, are recorded in a
-    transaction before any company's step `release-keys`."""
-    of = _attempt(case, tell)
-    if of is None:
-        return
-    before = [of.step(party, "agree-task") for party in case.evidence]
-    for party, step, _ in _given(of, tell):
-        given = of.recorded(step)
-        for earlier in before:
-            at = None if earlier is None else of.recorded(earlier)
-            tell.looked += 1
-            if given is not None and (at is None or at.order >= given.order):
-                late = "not recorded" if at is None else f"at {at.order}"
-                tell.fail(f"agreement to the task before {case.name(party)}'s keys at {given.order}", late, party)
+    """In each attempt the steps in which the parties agreed to the task are recorded in blocks up to the one by which a
+    company asked the chain before it gave its keys. Who recorded his later, or never, is named."""
+    for of in _attempts(case, tell):
+        for _, _, proven in _given(of, tell):
+            for other in case.evidence:
+                step = of.step(other, "agree-task")
+                at = None if step is None else of.recorded(step)
+                tell.looked += 1
+                if at is None or at.block > proven.block:
+                    late = "not recorded" if at is None else f"block {at.block}"
+                    tell.fail(f"{case.name(other)}'s agreement to the task by block {proven.block}", late, other)
 
 
 @check(GROUP, "results", "What came out of the enclave is what was sealed and handed to each company")
 def results(case: Case, tell: Findings) -> None:
-    """The masked results that the service recorded as the enclave's are those that each company recorded as received;
-    the document that lists them is the sealed output of both."""
-    of = _attempt(case, tell)
-    if of is None:
-        return
-    if case.facts.sealed is None or not case.is_final(of.number):
-        return tell.skip("the job was not sealed")
-    step = of.step(of.service, "hand-out")
-    if step is None:
+    """In the sealed attempt: the masked results that the service recorded as the enclave's are those that each company
+    recorded as received; the document that lists them, the same for both, is the sealed output of both."""
+    for of in _attempts(case, tell):
+        if of.final:
+            _handed_out(of, tell)
+    if case.facts.sealed is None and not tell.not_applicable and not tell.missing:
+        tell.skip("the job was not sealed")
+
+
+def _handed_out(of: _Attempt, tell: Findings) -> None:
+    case, step = of.case, of.step(of.service, "hand-out")
+    if step is None or case.facts.sealed is None:
         if of.service in case.evidence:
             tell.fail("a step that hands the results out", "none", of.service)
         return
     told = _read(tell, Results, step, of.service)
     if told is None:
         return
-    tell.same(
-        "parties with a result", [r.party for r in of.asked.recipients], [r.party for r in told.results], of.service
-    )
+    due = [r.party for r in of.asked.recipients]
+    tell.same("parties with a result", due, [r.party for r in told.results], of.service)
     tell.same("enclave's key", of.made(of.service, "start-enclave", "enclave-key"), told.enclave, of.service)
+    for message in step.sent:
+        tell.same(f"list for {case.name(message.peer)}", document_hash(told), message.digest, of.service)
     for one in told.results:
         name = f"masked/{one.party}"
         tell.same(f"{name} of the enclave", one.masked, of.made(of.service, "compare", name), of.service)
     for party in range(len(ROLES)):
-        tell.same(f"sealed output of {case.name(party)}", document_hash(told), case.facts.sealed.outputs[party], party)
+        tell.same(f"sealed output of {case.name(party)}", document_hash(told), case.facts.sealed.outputs[party])
         if party in case.evidence:
             for one in told.results:
                 name = f"masked/{one.party}"

@@ -14,15 +14,23 @@ from pydantic import Field
 from placet.core.errors import InputError, PlanError, ProtocolError
 from placet.core.plan import Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Value, parse
+from placet.protocols.enclave.comparison.limits import MAX_BYTES
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Evidence
 from placet.protocols.enclave.evidence.policy import Policy
 from placet.protocols.enclave.frames import MAX_MASKED
+from placet.protocols.enclave.sealed.documents import encrypted_size
 from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, TaskInput
 
 RECIPE: Final = "contract-compare"
 ENCLAVE: Final = "enclave"
 """The role of the party that runs the enclave; the companies' are `ROLES`."""
+KEYS: Final = "enclave.keys"
+"""The tag of the message with which a company gives its keys away."""
+
+
+MAX_LOCKED: Final = encrypted_size(MAX_BYTES)
+"""Bytes of an encrypted document at the most."""
 
 
 class Parameters(Value):
@@ -36,7 +44,7 @@ class Told(Value):
     """What a company tells the others of its document, over the signed link."""
 
     document: Bytes32
-    size: Annotated[int, Field(ge=1, le=1 << 40, strict=True)]
+    size: Annotated[int, Field(ge=1, le=MAX_LOCKED, strict=True)]
     commitment: Bytes32
     release: Bytes32
 
@@ -50,12 +58,14 @@ class MaskedResult(Value):
 
 
 class Proven(Value):
-    """The parameters of a company's step `release-keys`: evidence, what it had to bind, and when (Unix seconds) it was
-    verified, so that an auditor can do it again."""
+    """The parameters of a company's step `verify-enclave`, so that an auditor can do it again: evidence, what it had to
+    bind, when (Unix seconds) it was verified, and the block by which the company's endpoint answered for job, consents
+    and acceptance."""
 
     evidence: Evidence
     binding: Binding
     at: U48
+    block: Annotated[int, Field(ge=0, lt=2**53, strict=True)]
 
 
 class Results(Value):
@@ -73,6 +83,32 @@ def parameters_of(terms: Terms) -> Parameters:
         return parse(Parameters, dict(terms.parameters), what="the parameters of contract-compare")
     except InputError as error:
         raise PlanError(error.message, expected=error.expected, found=error.found) from None
+
+
+def demand_shape(plan: Plan, terms: Terms) -> None:
+    """Two companies with a named consent and a release key each, one institution with neither, which runs the enclave.
+    The plan's consumer is one of the companies, and a recipient. PlanError otherwise."""
+    fits = (
+        terms.roles == (*ROLES, ENCLAVE)
+        and terms.inputs == ROLES
+        and all(len(p.inputs) == 1 and p.inputs[0].named and p.output for p in plan.parties[:2])
+        and not plan.parties[2].inputs
+        and not plan.parties[2].output
+        and plan.consumer in (plan.parties[0].signer, plan.parties[1].signer)
+    )
+    if not fits:
+        raise PlanError("not a plan for contract-compare", expected="two companies, then the one that runs the enclave")
+    asked = parameters_of(terms)
+    if asked.policy.classes != {terms.engine}:
+        raise PlanError(
+            "the plan's engine is the enclave's class, and its policy accepts no other",
+            expected=" and ".join(sorted(asked.policy.classes)),
+            found=terms.engine,
+            code="plan.engine",
+        )
+    keys = {one.party: one.key for one in asked.recipients}
+    if not keys.keys() <= {0, 1} or keys.get(plan.party_of(plan.consumer)) != terms.consumer_key:
+        raise PlanError("the recipients are companies, the consumer under its own key among them")
 
 
 def task_of(plan: Plan, terms: Terms, told: Mapping[Role, Told], *, job: bytes, attempt: int, chain: int) -> Task:

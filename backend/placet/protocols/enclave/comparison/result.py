@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from placet.core.values import Value
 from placet.protocols.enclave.comparison.facts import Kind
@@ -93,6 +93,13 @@ class Comparison(Value):
     after: Side
     summary: Summary
     entries: tuple[Entry, ...]
+
+    @model_validator(mode="after")
+    def _places_are_there(self) -> Comparison:
+        for name, side in (("before", self.before), ("after", self.after)):
+            if any(place >= len(side.clauses) for entry in self.entries for place in getattr(entry, name)):
+                raise ValueError(f"an entry names a clause that {name} does not have")
+        return self
 
 
 def schema() -> dict[str, Any]:
