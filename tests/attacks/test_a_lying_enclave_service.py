@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -21,9 +22,15 @@ from placet.chain.client import JobStatus
 from placet.client.company import Company
 from placet.client.service import HttpEnclaves
 from placet.core.consent import Status
+from placet.core.errors import PlacetError
+from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
+from placet.jobs import comparison_plan, contract_compare
 from placet.jobs.cases import Case, Proof
+from placet.jobs.work import Stage as Stage_
+from placet.protocols.enclave.comparing import Parameters
 from placet.protocols.enclave.evidence.model import measurement_id
+from placet.protocols.enclave.platform.simulated import SimulatedEnclave
 from placet.protocols.enclave.platform.swtpm import Swtpm
 from placet.protocols.enclave.sealed.task import Role, Task
 
@@ -54,7 +61,7 @@ async def compared(stage: Stage, a: Company, b: Company, **request: Any) -> Ende
     return await stage.compare(stage.document("old.md", BEFORE), stage.document("new.md", AFTER), a=a, b=b, **request)
 
 
-async def demand_nothing(stage: Stage, ended: Ended, money: int, *, keys: bool) -> None:
+async def demand_nothing(stage: Stage, ended: Ended, money: int, *, keys: bool | None) -> None:
     """No result, no fee, an honest trail; and, where the lie came before, no key left a company."""
     assert ended.how == "aborted", ended.moments
     assert stage.chain.job(ended.job).status is JobStatus.ABORTED
@@ -63,7 +70,7 @@ async def demand_nothing(stage: Stage, ended: Ended, money: int, *, keys: bool) 
     audit = await asyncio.to_thread(stage.made.audit, to_hex(ended.job))
     assert audit["verdict"] == "intact"
     given = [m for m in stage.app.state.runner.store.messages(ended.job) if m.message.tag == "enclave.keys"]
-    assert bool(given) is keys
+    assert keys is None or bool(given) is keys
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -125,6 +132,7 @@ async def test_another_tpm_quotes_the_measurement(
             return Proof(key=own, evidence=Evidence(statement=statement))
 
         monkeypatch.setattr(Case, "prove", forge)
+        monkeypatch.setattr(SimulatedEnclave, "key", own)
         ended = await compared(trio, a, b)
     finally:
         await asyncio.to_thread(tpm.close)
@@ -182,6 +190,7 @@ async def test_the_enclave_is_fed_something_else(
     await demand_nothing(trio, ended, money, keys=True)
 
 
+@pytest.mark.slow
 async def test_the_output_is_kept_back(
     trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +225,85 @@ async def test_one_byte_of_a_result_is_changed(
     ended = await compared(trio, a, b)
     assert "enclave.result" in ended.codes()
     await demand_nothing(trio, ended, money, keys=True)
+
+
+async def test_each_company_is_told_of_another_result(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two lists, each true for its reader: their hashes are both sealed outputs, and no company seals two."""
+    send = Stage_.send
+
+    async def two(self: Stage_, to: str, tag: str, payload: bytes) -> None:
+        if tag == "enclave.results" and to == "party-1":
+            told = json.loads(payload)
+            told["results"][0]["masked"] = "0x" + "11" * 32
+            payload = canonical(told)
+        await send(self, to, tag, payload)
+
+    monkeypatch.setattr(Stage_, "send", two)
+    ended = await compared(trio, a, b)
+    assert ended.how == "aborted"
+    assert ended.results == {"before": None, "after": None}
+    assert trio.chain.balance_of(from_hex(trio.made.token), trio.address("before")) == money
+    audit = await asyncio.to_thread(trio.made.audit, to_hex(ended.job), accept=range(7))
+    assert set(audit["named"]) <= {"Trust Centre"}
+
+
+async def test_a_company_that_keeps_others_waiting_loses_the_place(
+    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contract_compare, "ARRIVAL", 3)
+    prove = HttpEnclaves.prove
+
+    async def late(self: HttpEnclaves, job: bytes, nonce: bytes) -> Proof:
+        await asyncio.sleep(60)
+        return await prove(self, job, nonce)
+
+    monkeypatch.setattr(HttpEnclaves, "prove", late)
+    ended = await compared(trio, a, b)
+    told = trio.app.state.runner.store.moments(ended.job)
+    assert "enclave.idle" in {moment.get("code") for _, moment in told}
+    await demand_nothing(trio, ended, money, keys=False)
+
+
+@pytest.mark.parametrize("lie", ["another-key", "left-out"])
+async def test_the_proposer_takes_the_partners_result(
+    trio: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    """A plan without the partner among the recipients, or under a key that is not its own, is not signed."""
+    own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
+
+    def parameters(**given: Any) -> Parameters:
+        mine, theirs = given["recipients"]
+        given["recipients"] = (mine, theirs.model_copy(update={"key": own})) if lie == "another-key" else (mine,)
+        return Parameters(**given)
+
+    monkeypatch.setattr(comparison_plan, "Parameters", parameters)
+    mine = await trio.offer(a, "before", trio.document("old.md", BEFORE))
+    await trio.offer(b, "after", trio.document("new.md", AFTER))
+    with pytest.raises(PlacetError) as caught:
+        await a.propose(trio.request(mine), patience=20)
+    assert caught.value.code == "plan.recipient"
+
+
+async def test_the_partner_is_made_to_compare_an_earlier_document(trio: Stage, a: Company, b: Company) -> None:
+    """What it has prepared for a document is worth nothing once it offers another one."""
+    mine = await trio.offer(a, "before", trio.document("old.md", BEFORE))
+    await trio.offer(b, "after", trio.document("new.md", AFTER))
+    ask, asking = a.runner.asking.ask, a.runner.asking
+
+    async def later(party: bytes, what: str, *words: Any) -> Any:
+        if what == "sign" and party == b.desk.address:
+            await trio.offer(b, "after", trio.document("newer.md", AFTER + "3. More.\n"))
+        return await ask(party, what, *words)
+
+    asking.ask = later  # type: ignore[method-assign]
+    try:
+        with pytest.raises(PlacetError) as caught:
+            await a.propose(trio.request(mine), patience=20)
+    finally:
+        del asking.ask
+    assert caught.value.code == "plan.stale"
 
 
 async def test_a_company_lies_about_its_consent(
@@ -264,7 +352,7 @@ async def test_a_company_uploads_another_document_than_it_told(
     monkeypatch.setattr(HttpEnclaves, "upload", other)
     ended = await compared(trio, a, b)
     assert "enclave.document" in ended.codes()
-    await demand_nothing(trio, ended, money, keys=bool(ended.moments))
+    await demand_nothing(trio, ended, money, keys=None)
 
 
 async def test_the_measurement_is_retired_while_the_job_runs(

@@ -17,8 +17,10 @@ from benchmarks._documents import make
 from comparing_stage import AFTER, BEFORE, FEE, Stage
 from placet.chain.client import JobStatus
 from placet.client.company import Company
+from placet.client.withdrawing import withdraw as sent
+from placet.core.consent import Status as ConsentStatus
 from placet.core.consent import withdrawal_hash
-from placet.core.errors import AccessError, AttestationError, PlanError
+from placet.core.errors import AccessError, AttestationError, ConfigError, PlanError
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
 from placet.jobs.cases import Case
@@ -53,6 +55,8 @@ async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_o
             assert not [word for word in words if word in content], file
     assert not list((stage.made.folder / "service/enclaves").iterdir())
     for role in ("before", "after"):
+        shown = (stage.made.folder / f"out-{role}/evidence.json").read_bytes()
+        assert not [word for word in words if word in shown]
         assert not list((stage.made.folder / role / "documents").glob("*.locked"))
 
 
@@ -198,6 +202,24 @@ async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_o
     assert stage.chain.job(record.job).attempt == 2
     same(ended.results["after"], (BEFORE.encode(), "old.md"), (AFTER.encode(), "new.md"))
     assert not folder.exists()
+
+
+async def test_a_folder_has_one_client_and_a_withdrawal_gets_through_beside_it(stage: Stage, a: Company) -> None:
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    with pytest.raises(ConfigError) as caught:
+        async with stage.company("before"):
+            pass
+    assert caught.value.code == "client.busy"
+    await sent(stage.settings("before"), mine, seconds=30)
+    assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
+    await sent(stage.settings("before"), mine, seconds=1)
+
+
+async def test_a_withdrawal_needs_no_client(stage: Stage) -> None:
+    async with stage.company("before") as here:
+        mine = await stage.offer(here, "before", stage.document("old.md", BEFORE))
+    await sent(stage.settings("before"), mine, seconds=30)
+    assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
 
 
 async def test_a_consent_is_given_once_for_a_document(stage: Stage, a: Company) -> None:

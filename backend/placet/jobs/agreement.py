@@ -358,7 +358,7 @@ class Agreement:
                 )
         outputs = {output for output, party in zip(seal.outputs, plan.parties, strict=True) if party.output}
         if recipe(record.terms.recipe).open is not None and len(outputs) != 1:
-            raise PlanError("the parties were handed different results", code="plan.seal")
+            raise PlanError("the parties were handed different results", code="plan.results")
         if plan.parties[mine].signer == plan.consumer and not plan.parties[mine].output:
             self._demand_received(record, attempt, seal)
         await self._demand_epochs(record, seal.epochs)

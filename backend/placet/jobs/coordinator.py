@@ -91,6 +91,8 @@ class Coordinator:
         except PlacetError as error:
             if error.code == "consent.withdrawn":
                 return await self._again(record, state, error.code)
+            if error.code == "plan.results":
+                return await self.abort(record, error.code)
             raise
         full = (*signatures, b"")
         self.store.agree("seal", seal, full)
