@@ -174,7 +174,7 @@ def test_a_reorganisation_while_reading(world, monkeypatch, moment) -> None:
 
 def test_a_chain_that_never_rests_is_an_error_and_stores_nothing_wrong(world, monkeypatch) -> None:
     index, offer = Index(world.engine, world.chain), world.offer()
-    monkeypatch.setattr(index, "_joins", lambda block: False)
+    monkeypatch.setattr(index, "_stays", lambda *_: False)
     with pytest.raises(ChainError, match="faster"):
         index.sync()
     assert index.batches(offer.id) == {}

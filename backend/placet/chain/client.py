@@ -182,6 +182,11 @@ class Chain:
             raise ChainError("the endpoint gave a malformed block", expected="an object", found=type(found).__name__)
         return Head(quantity(found.get("number")), quantity(found.get("timestamp")), octets(found.get("hash"), 32))
 
+    def hashes(self, blocks: Sequence[int]) -> list[bytes | None]:
+        """The hashes of blocks by number, in one request; None for what the endpoint has not."""
+        found = self.rpc.batch("eth_getBlockByNumber", [(hex(number), False) for number in blocks])
+        return [octets(block.get("hash"), 32) if isinstance(block, dict) else None for block in found]
+
     def head(self) -> Head:
         """The latest block."""
         return self.block("latest")

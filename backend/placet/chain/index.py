@@ -79,19 +79,33 @@ class Index:
         self._chain = chain
         self._contracts = events.addresses(chain.deployment)
         self._syncing = threading.Lock()
+        self._tip: Head | None = None
         metadata.create_all(engine)
 
-    def sync(self) -> int:
-        """Read up to the chain's latest block and return its number. ChainError if the chain can't be reached, or
-        reorganises faster than it can be read."""
+    def sync(self, head: Head | None = None) -> int:
+        """Read up to the chain's latest block (`head`, where that was just asked for) and return its number. ChainError
+        if the chain can't be reached, or reorganises faster than it can be read."""
         with self._syncing:
-            head = self._chain.head()
+            head = head or self._chain.head()
+            if self._follows(head):
+                return head.number
             for _ in range(_ATTEMPTS):
                 start = self._common()
                 if self._read(start, head):
+                    self._tip = head
                     return head.number
                 head = self._chain.head()
         raise ChainError("the chain changes faster than it can be read", remedy="try again")
+
+    def _follows(self, head: Head) -> bool:
+        """The usual case in few requests: nothing new, or blocks on top of the last one that was read."""
+        tip, self._tip = self._tip, None
+        if tip is None or self.latest() != tip.number:
+            return False
+        if tip != head and not (head.number > tip.number and self._read(tip.number + 1, head)):
+            return False
+        self._tip = head
+        return True
 
     def latest(self) -> int:
         """The last block that is indexed; before the first `sync` the one before the deployment's."""
@@ -201,7 +215,7 @@ class Index:
             end = min(first + MAX_BLOCKS - 1, head.number)
             last = head.hash if end == head.number else self._hash(end)
             found = self._chain.logs(first, end, [])
-            if last is None or self._hash(end) != last or not self._joins(first - 1):
+            if last is None or not self._stays(end, last, first - 1):
                 return False
             times = {block: self._chain.block(block).timestamp for block in _untimed(found)}
             with self._engine.begin() as connection:
@@ -211,11 +225,13 @@ class Index:
                 _prune(connection)
         return True
 
-    def _joins(self, block: int) -> bool:
-        """Is the checkpoint on which a range is put still on the chain?"""
+    def _stays(self, end: int, last: bytes, before: int) -> bool:
+        """Is a range's last block still this one, and the checkpoint on which the range is put still on the chain?"""
         with self._engine.connect() as connection:
-            known = connection.execute(select(checkpoints.c.hash).where(checkpoints.c.block == block)).scalar()
-        return known is None or self._hash(block) == bytes(known)
+            known = connection.execute(select(checkpoints.c.hash).where(checkpoints.c.block == before)).scalar()
+        if known is None:
+            return self._hash(end) == last
+        return self._chain.hashes((end, before)) == [last, bytes(known)]
 
 
 def _until(at: int | None) -> tuple[ColumnElement[bool], ...]:

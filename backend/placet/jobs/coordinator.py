@@ -17,6 +17,8 @@ from placet.jobs.proposal import Asking, Opening
 from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
 
+STANDING = 20
+"""Seconds for all parties to say how far they are."""
 MAX_ATTEMPTS = 8
 """Attempts after which only one with fewer rows is begun, up to `MOST_ATTEMPTS`."""
 _CODE = re.compile(r"[a-z]+([.-][a-z]+)*", re.ASCII)
@@ -62,13 +64,24 @@ class Coordinator:
     async def bring_together(self, record: Record, state: JobState) -> None:
         """Ask how far all are, then seal, or agree on a new attempt."""
         about = About(job=record.job, attempt=state.attempt)
-        standings = [await self.asking.ask_party(p, "standing", about, Standing) for p in record.plan.parties]
+        standings = await self._standings(record, about)
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         if failed:
             final = recipe(record.terms.recipe).final
             await self._again(record, state, next((w for w in failed if w in WITHDRAWN or final(w)), failed[0]))
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
+
+    async def _standings(self, record: Record, about: About) -> list[Standing]:
+        """Of all parties, asked at once; who lets us wait must not keep us from a look at the chain."""
+        asked = (self.asking.ask_party(party, "standing", about, Standing) for party in record.plan.parties)
+        try:
+            async with asyncio.timeout(STANDING):
+                return await asyncio.gather(*asked)
+        except TimeoutError:
+            raise PeerError(
+                "a party does not say how far it is", expected=f"within {STANDING} s", code="peer.unreachable"
+            ) from None
 
     async def _recorded(self, record: Record, state: JobState, standings: list[Standing]) -> bool:
         for party, standing in enumerate(standings):

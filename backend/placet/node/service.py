@@ -120,7 +120,7 @@ class Node:
                 self.chain.check()
                 self.health.checked = True
             head = self.chain.head()
-            self.health.indexed = self.index.sync()
+            self.health.indexed = self.index.sync(head)
         except ChainError as error:
             self.health.chain_error = error.code
             # After a silence it may be another chain that answers.
