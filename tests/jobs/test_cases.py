@@ -151,3 +151,24 @@ def test_nothing_of_an_earlier_process_stays(tmp_path: Path) -> None:
     (old / "before.locked").write_bytes(b"x")
     Cases(Platform(), POLICY, tmp_path / "enclaves")
     assert not list((tmp_path / "enclaves").iterdir())
+
+
+async def test_a_document_that_was_whole_when_it_could_not_be_read_is_judged_again(
+    cases: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails at the last byte must not leave the job waiting."""
+    from placet.jobs import cases as module
+
+    def fails(_: Path) -> bytes:
+        raise OSError("disk")
+
+    async with cases.running(1, JOB, 1) as case:
+        case.expect(task())
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "_digest", fails)
+            with pytest.raises(OSError, match="disk"):
+                await case.take("before", 1, 0, TEXTS["before"])
+        assert await case.take("before", 1, 0, b"") == 1000
+        await case.take("after", 1, 0, TEXTS["after"])
+        async with asyncio.timeout(1):
+            await case.arrived()
