@@ -13,6 +13,7 @@ Salted hashes let a receiver guess at the other side's whole list. They are a re
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -89,18 +90,19 @@ async def run(work: Work) -> None:
         raise DataError("the column that names a row's person is outside the scope", expected=rows.identifier)
     people = [str(value) for value in rows.columns[rows.identifier]]
     async with work.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
-        rounds = alignment.keys(rows.columns, rules)
-        aligned = step.output("identifiers", canonical([[_text(i) for i in one.identifiers] for one in rounds]))
+        rounds = await asyncio.to_thread(alignment.keys, rows.columns, rules)
+        aligned = await step.output_of("identifiers", lambda: [list(map(_text, one.identifiers)) for one in rounds])
     matched, made = await _match(work, rounds, aligned)
     if work.role == "consumer":
         names = {key.column for key in rules.keys}
         columns = {name: [str(value) for value in rows.columns[name]] for name in names}
         kept = {"customers": people, "columns": columns, "matched": matched}
-        await work.collect(canonical({**kept, "alignment": rules.to_json()}), made)
+        private = await asyncio.to_thread(canonical, {**kept, "alignment": rules.to_json()})
+        await work.collect(private, made)
     else:
         places = matched or [[] for _ in rounds]
         part = [[_text(one.identifiers[i]) for i in found] for one, found in zip(rounds, places, strict=True)]
-        await work.release(canonical(part), made)
+        await work.release(await asyncio.to_thread(canonical, part), made)
 
 
 def _text(identifier: bytes | None) -> str | None:
@@ -125,7 +127,7 @@ async def _match(work: Work, rounds: Sequence[Round], aligned: Artefact) -> tupl
         async with work.step(f"psi-{number}", protocol, aligned, parameters=told) as step:
             places = await _intersect(work, step, peer, identifiers, receivers, number.to_bytes(4, "big"))
             matched.append([offered[place] for place in places])
-            made = step.output("matched", canonical(list(matched[-1])))
+            made = await step.output_of("matched", lambda: matched[-1])
         before += matched[-1]
     return (matched if work.role in receivers else None), made
 

@@ -83,9 +83,12 @@ def _round(key: Key, values: Sequence[object]) -> Round:
         else:
             empty += written is None
         found.append(written)
-    often = {written for written, count in Counter(found).items() if count > 1 and written is not None}
-    ambiguous = sum(written in often for written in found)
-    return Round(key, tuple(None if w in often else w for w in found), empty, invalid, ambiguous)
+    ambiguous = 0
+    if len(set(found)) != len(found):
+        often = {written for written, count in Counter(found).items() if count > 1 and written is not None}
+        ambiguous = sum(written in often for written in found)
+        found = [None if written in often else written for written in found]
+    return Round(key, tuple(found), empty, invalid, ambiguous)
 
 
 def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: Rules) -> dict[str, JsonValue]:
