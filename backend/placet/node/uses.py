@@ -24,13 +24,14 @@ _ENDS: dict[type[events.Event], str] = {
 
 def note_uses(engine: sa.Engine, job: bytes, attempt: int, consents: Iterable[bytes]) -> None:
     """Remember, before the rows are used, that an attempt of a job uses these consents. Again is nothing new."""
-    fresh = set(consents)
+    fresh = dict.fromkeys(consents)
     run = {"job": job, "attempt": attempt}
     with engine.begin() as connection:
         if fresh and not insert_new(connection, runs, run | {"at": now(), "block": None, "outcome": RUNNING}):
             noted = sa.select(uses.c.consents).where(uses.c.job == job, uses.c.attempt == attempt)
             for ids in connection.execute(noted).scalars():
-                fresh.difference_update(_split(ids))
+                for known in _split(ids):
+                    fresh.pop(known, None)
         entries = [
             run | {"prefix": prefix, "first": part[0], "consents": b"".join(part)}
             for prefix, part in _by_prefix(sorted(fresh))

@@ -9,9 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from placet.core.errors import StateError
+from placet.vault.columns import joined
 from placet.vault.leaves import split
 
 _CONSENT = "\0consent"
+_ID = pa.binary(32)
 _IDENTIFIER = b"identifier"
 
 
@@ -41,7 +43,7 @@ class Rows:
         """All of it as one Arrow stream."""
         table = self.table.replace_schema_metadata({_IDENTIFIER: self.identifier})
         if self.consent_ids:
-            ids = pa.Array.from_buffers(pa.binary(32), self.count, [None, pa.py_buffer(self.consent_ids)])
+            ids = pa.Array.from_buffers(_ID, self.count, [None, pa.py_buffer(self.consent_ids)])
             table = table.append_column(_CONSENT, ids)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
@@ -57,7 +59,7 @@ class Rows:
             identifier = (table.schema.metadata or {})[_IDENTIFIER].decode()
             ids = b""
             if _CONSENT in table.column_names:
-                ids = b"".join(table.column(_CONSENT).to_pylist())
+                ids = joined(table.column(_CONSENT).cast(_ID))
                 table = table.drop_columns(_CONSENT)
         except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
             raise StateError("the vault's rows are malformed", found=type(error).__name__, code="vault.rows") from None

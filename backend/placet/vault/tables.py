@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
-from placet.vault.columns import Column32, Subjects, column, find_anywhere
+from placet.vault.columns import Column32, Subjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS
 from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
 from placet.vault.sealing import Sealer
@@ -124,11 +124,9 @@ class Tables:
             cached = self._subjects.get(name)
             if cached is None or cached[0] != manifest.info.version:
                 table = self._load(manifest, (manifest.info.identifier,))
-                tags, rows = bytearray(), bytearray()
-                for chunk in table.to_batches():
-                    tags += b"".join(self.tag(name, who) for who in chunk.column(manifest.info.identifier).to_pylist())
-                    rows += b"".join(chunk.column(_COMMITMENT).to_pylist())
-                cached = (manifest.info.version, Subjects(column(tags), column(rows)))
+                who = table.column(manifest.info.identifier)
+                tags = b"".join(self.tag(name, one) for chunk in who.chunks for one in chunk.to_pylist())
+                cached = (manifest.info.version, Subjects(column(tags), column(joined(table.column(_COMMITMENT)))))
                 self._subjects[name] = cached
         return cached[1]
 
@@ -139,7 +137,7 @@ class Tables:
         """
         table = self._load(self._manifest(name), columns)
         if commitments is not None:
-            held = column(b"".join(map(_joined, table.column(_COMMITMENT).chunks)))
+            held = column(joined(table.column(_COMMITMENT)))
             places, there = find_anywhere(held, commitments)
             if not there.all():
                 raise StateError(
@@ -193,11 +191,6 @@ def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa
     return pa.table(
         {**arrays, _SALT: pa.array(salts, pa.binary(32)), _COMMITMENT: pa.array(commitments, pa.binary(32))}
     )
-
-
-def _joined(values: pa.FixedSizeBinaryArray) -> bytes:
-    """Values of 32 bytes, one after the other."""
-    return bytes(values.buffers()[1][32 * values.offset : 32 * (values.offset + len(values))])
 
 
 def _encode(table: pa.Table) -> bytes:

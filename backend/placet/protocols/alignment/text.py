@@ -25,14 +25,15 @@ def clean(value: object) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("not text")
-    if isinstance(value, int) and abs(value) >= 10**40:
+    if isinstance(value, int):
+        if abs(value) >= 10**40:
+            raise ValueError("too long")
+        return str(value)
+    if len(value) > MAX_LENGTH:
         raise ValueError("too long")
-    text = str(value)
-    if len(text) > MAX_LENGTH:
-        raise ValueError("too long")
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    marked = [(character, unicodedata.category(character)) for character in text]
+    if value.isascii() and value.isprintable():
+        return " ".join(value.split())
+    marked = [(character, unicodedata.category(character)) for character in value]
     if any(kind in ("Cn", "Cs", "Co") or (kind == "Cc" and not c.isspace()) for c, kind in marked):
         raise ValueError("not text")
     return " ".join("".join(c for c, kind in marked if kind != "Cf").split())
