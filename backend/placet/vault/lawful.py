@@ -57,16 +57,24 @@ def choose(
     row_of, known = candidates.places_in(subjects)
     covering = candidates.covering(now=now, deadline=deadline, opening=openings)
     good = np.flatnonzero(known & ~candidates.among(dead) & (batch_of >= 0) & covering)
-    lasting = np.lexsort((-candidates.not_after[good], -candidates.opens_before[good], row_of[good]))
-    good = good[lasting]
-    _, first = np.unique(row_of[good], return_index=True)
-    best = np.sort(good[first])
+    best = good if _distinct(row_of[good]) else _lasting(candidates, good, row_of[good])
     rows = subjects.rows[row_of[best]]
     if not subjects.distinct and len(set(rows.tolist())) != len(rows):
         raise StateError("two rows of the table have one commitment", code="vault.tampered")
     roots = column(b"".join(root for _, root in early))
     leaves = join(candidates.ids[best], rows, roots[batch_of[best]]) if len(best) else b""
     return Chosen(leaves, opens_before(candidates, best))
+
+
+def _distinct(rows: NDArray[np.intp]) -> bool:
+    return not len(rows) or int(np.bincount(rows).max()) == 1
+
+
+def _lasting(candidates: Candidates, good: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Of each row's consents, which ascend by id, the one that lasts longest; ascending by id again."""
+    order = np.lexsort((-candidates.not_after[good], -candidates.opens_before[good], rows))
+    _, first = np.unique(rows[order], return_index=True)
+    return np.sort(good[order[first]])
 
 
 def opens_before(candidates: Candidates, places: NDArray[np.intp]) -> int:
