@@ -33,7 +33,7 @@ from placet.jobs.distributed import engine_of
 from placet.jobs.recipe import Recipe, demand_pair, register
 from placet.jobs.work import Stage, Work, name_of
 from placet.protocols import alignment, psi
-from placet.protocols.alignment import Round, Rules
+from placet.protocols.alignment import Key, Round, Rules
 from placet.protocols.psi import salted_hash
 
 MAX_ROWS = 1_000_000
@@ -42,6 +42,7 @@ PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
     "match-salted-hash": {"embedded": ("salted-hash",)},
 }
 """By recipe and engine, as the parameter `psi` names them."""
+_COUNTS = ("empty", "invalid", "ambiguous")
 _FORM = ({"psi", "receiver", "identifier"}, {"psi", "receiver", "alignment"})
 
 
@@ -94,9 +95,7 @@ async def run(work: Work) -> None:
         aligned = await step.output_of("identifiers", lambda: [list(map(_text, one.identifiers)) for one in rounds])
     matched, made = await _match(work, rounds, aligned)
     if work.role == "consumer":
-        names = {key.column for key in rules.keys}
-        columns = {name: [str(value) for value in rows.columns[name]] for name in names}
-        kept = {"customers": people, "columns": columns, "matched": matched}
+        kept = {"customers": people, "rounds": [_kept(one) for one in rounds], "matched": matched}
         private = await asyncio.to_thread(canonical, {**kept, "alignment": rules.to_json()})
         await work.collect(private, made)
     else:
@@ -107,6 +106,16 @@ async def run(work: Work) -> None:
 
 def _text(identifier: bytes | None) -> str | None:
     return None if identifier is None else identifier.decode()
+
+
+def _kept(one: Round) -> dict[str, JsonValue]:
+    counts: dict[str, JsonValue] = {name: getattr(one, name) for name in _COUNTS}
+    return counts | {"identifiers": [_text(identifier) for identifier in one.identifiers]}
+
+
+def _round(key: Key, kept: dict[str, Any]) -> Round:
+    identifiers = tuple(None if text is None else text.encode() for text in kept["identifiers"])
+    return Round(key, identifiers, *(kept[name] for name in _COUNTS))
 
 
 async def _match(work: Work, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
@@ -158,7 +167,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     ProtocolError if the provider's part is none."""
     kept = json.loads(private)
     rules = alignment.parse_rules(kept["alignment"])
-    rounds = alignment.keys(kept["columns"], rules)
+    rounds = [_round(key, one) for key, one in zip(rules.keys, kept["rounds"], strict=True)]
     matched = kept["matched"]
     if matched is None:
         matched = _places(rounds, _read(parts[0], len(rounds)))
