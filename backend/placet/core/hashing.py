@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from json.encoder import JSONEncoder, encode_basestring
 from typing import Any
 
 import rfc8785
@@ -13,6 +13,7 @@ from placet.core.errors import InputError
 from placet.core.values import Value
 
 _EXACT = 2**53 - 1
+_WRITER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -42,8 +43,10 @@ def _canonical(value: Any) -> bytes:
     writes in the same way."""
     if type(value) is list and value:
         kinds = set(map(type, value))
+        if kinds == {str}:
+            return f"[{','.join(map(encode_basestring, value))}]".encode()
         if kinds <= {str, type(None)} or (kinds == {int} and min(value) >= -_EXACT and max(value) <= _EXACT):
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+            return _WRITER.encode(value).encode()
     if type(value) is list and value and type(value[0]) is list:
         return b"[" + b",".join(map(_canonical, value)) + b"]"
     if type(value) is dict and all(type(name) is str for name in value):
