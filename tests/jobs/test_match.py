@@ -136,7 +136,8 @@ def test_both_sides_have_the_columns_of_the_rules() -> None:
     "part", [b"", b"{}", b"[1]", b'[["a"],["b"]]', b"[[null]]", b"\xff", b'"a"', b"[" * 200_000, b'[["\\ud800"]]']
 )
 def test_a_part_that_holds_no_lists_is_refused(part: bytes) -> None:
-    kept = {"customers": ["a"], "columns": {"customer": ["a"]}, "matched": None}
+    one = {"identifiers": ["a"], "empty": 0, "invalid": 0, "ambiguous": 0}
+    kept = {"customers": ["a"], "rounds": [one], "matched": None}
     rules = {"type": "placet.alignment", "version": 1, "keys": [TEXT], "smallest": 2}
     with pytest.raises(ProtocolError):
         combine({0: part}, canonical({**kept, "alignment": rules}), Path())

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from parties import CONSUMER, World
 
@@ -18,7 +19,7 @@ from placet.jobs import match_statistics
 from placet.jobs.asking import Prepare
 from placet.jobs.columns import subjects, whole
 from placet.jobs.match_statistics import check, combine, reads
-from placet.vault.answers import Rows
+from placet.vault.rows import Rows
 
 PARAMETERS: dict[str, Any] = {
     "identifier": "customer",
@@ -180,10 +181,8 @@ def test_a_part_that_is_no_share_is_refused() -> None:
 
 
 def test_rows_are_read_as_they_are_named() -> None:
-    columns = {"customer": ["a", "b"], "balance": [1, -2], "rate": [1, 2.5]}
-    rows = Rows.model_validate(
-        {"columns": columns, "identifier": "customer", "commitments": [], "consents": [], "count": 2}
-    )
+    columns = {"customer": ["a", "b"], "balance": [1, -2], "rate": [1.0, 2.5]}
+    rows = Rows(pa.table(columns), "customer", b"")
     assert (subjects(rows, "customer"), whole(rows, "balance")) == ([b"a", b"b"], [1, -2])
     with pytest.raises(DataError, match="another column"):
         subjects(rows, "balance")

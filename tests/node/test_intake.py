@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from placet.core.hashing import sha256
 from placet.core.signatures import Key
-from placet.core.values import to_hex
 from placet.node import uses
 from placet.node.intake import MOST, Intake
 from placet.node.state import consents, counters, create_tables, open_engine, reading
@@ -119,13 +119,22 @@ def test_who_reads_waits_for_no_writer(tmp_path: Path) -> None:
 def test_many_uses_are_noted_at_once_and_only_once(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
     create_tables(engine)
-    used, statements = [number.to_bytes(32, "big") for number in range(3000)], []
+    used, later, statements = [sha256(number.to_bytes(4, "big")) for number in range(3000)], b"\xff" * 32, []
     event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
     uses.note_uses(engine, bytes(32), 1, used)
-    uses.note_uses(engine, bytes(32), 1, [*used[:5]])
+    uses.note_uses(engine, bytes(32), 1, [*used[:5], later])
     uses.note_uses(engine, bytes(32), 2, [])
-    assert len([s for s in statements if s.startswith("INSERT")]) == 2
-    with reading(engine) as connection:
-        rows = connection.execute(sa.text("SELECT consent FROM node_uses")).scalars().all()
-    assert sorted(map(to_hex, rows)) == sorted(map(to_hex, used))
+    assert len([s for s in statements if s.startswith("INSERT INTO node_uses")]) == 2
+    assert noted(engine) == sorted([*used, later])
+    with engine.begin() as connection:
+        uses.forget(connection, used[0])
+        uses.forget(connection, later)
+        uses.forget(connection, bytes(32))
+    assert noted(engine) == sorted(used[1:])
     engine.dispose()
+
+
+def noted(engine: sa.Engine) -> list[bytes]:
+    with reading(engine) as connection:
+        parts = connection.execute(sa.text("SELECT consents FROM node_uses")).scalars().all()
+    return sorted(part[at : at + 32] for part in parts for at in range(0, len(part), 32))

@@ -18,6 +18,7 @@ from placet.protocols.alignment.company import LANGUAGES
 from placet.protocols.alignment.keys import identifier
 from placet.protocols.alignment.registration import SCHEMES, USCC_ALPHABET
 from placet.protocols.alignment.rules import Key
+from placet.protocols.alignment.text import all_clean, clean
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "alignment.json").read_text(encoding="utf-8"))
 
@@ -310,3 +311,27 @@ def test_a_report_of_rows_that_can_not_have_matched_is_refused(matched: list[lis
 def test_a_row_matched_twice_is_refused() -> None:
     with pytest.raises(InputError, match="not in the round"):
         report([of(6, 5), of(6, 5)], [[1], [1]], rules(TEXT, PHONE))
+
+
+@given(
+    st.lists(st.text("ab \n\t\x7fé", max_size=4) | st.none() | st.integers(0, 3) | st.just("a" * 513), max_size=4),
+    st.lists(st.text("ab ", max_size=4)),
+)
+def test_plain_columns_are_told_at_once(any_values: list[object], plain: list[str]) -> None:
+    kept = key(TEXT | {"width": "keep", "case": "keep"})
+    for values in (any_values, plain, [" ".join(one.split()) for one in plain], [*plain, "b c"]):
+        if all_clean(values):
+            assert [clean(one) for one in values] == values
+        found = keys({"name": values}, Rules(keys=(kept,), smallest=2))[0].identifiers
+        assert found == tuple(_one_by_one(kept, values))
+    assert all_clean(["a", "b c", ""])
+
+
+def _one_by_one(kept: Key, values: list[Any]) -> list[bytes | None]:
+    written = []
+    for one in values:
+        try:
+            written.append(identifier(kept, one))
+        except ValueError:
+            written.append(None)
+    return [one if written.count(one) == 1 else None for one in written]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
 from placet.vault.candidates import Candidate, Candidates
-from placet.vault.columns import Subjects, column
-from placet.vault.lawful import NEVER, choose, covers
-from placet.vault.records import LEAF, split
+from placet.vault.columns import Subjects, column, find, find_anywhere
+from placet.vault.lawful import NEVER, choose, root_of
+from placet.vault.leaves import LEAF, split
 
 
 def octets(number: int) -> bytes:
@@ -41,7 +42,8 @@ def plain(found, *, batches, anchored, block, subjects, dead, now, deadline, ope
     best = {}
     for one in found:
         lawful = one.subject in subjects and one.consent in batch_of and one.consent not in dead
-        if lawful and covers(one, now=now, deadline=deadline, opening=openings):
+        in_time = one.not_before <= now and one.not_after >= deadline
+        if lawful and in_time and one.first_opening <= openings < one.opens_before:
             key = (-one.opens_before, -one.not_after, one.consent)
             best[one.subject] = min(best.get(one.subject, (key, one)), (key, one), key=lambda pair: pair[0])
     chosen = sorted(
@@ -71,7 +73,18 @@ def test_columns_choose_what_plain_python_does(found, contents, blocks, tags, de
     chosen = choose(Candidates(found), batches=joined, subjects=subjects, **given)
     assert [tuple(split(leaf, 32)) for leaf in split(chosen.leaves, LEAF)] == leaves
     assert (chosen.count, chosen.opens_before) == (len(leaves), opens_before)
-    assert chosen.root() == lawful_root([leaf[:2] for leaf in leaves])
+    assert root_of(chosen.leaves) == lawful_root([leaf[:2] for leaf in leaves])
+
+
+@given(st.sets(VALUES), st.lists(VALUES))
+def test_values_are_found_in_any_column(held, wanted) -> None:
+    """Their first bytes don't tell these apart, those of hashes do."""
+    for form in (bytes, sha256):
+        values, sought = [form(one) for one in held], [form(one) for one in wanted]
+        for look, order in ((find, sorted(values)), (find_anywhere, values)):
+            places, there = look(column(b"".join(order)), column(b"".join(sought)))
+            found = [order[place] if inside else None for place, inside in zip(places, there, strict=True)]
+            assert found == [one if one in values else None for one in sought]
 
 
 @given(CANDIDATES, CANDIDATES, VALUES)

@@ -31,7 +31,7 @@ def refused(world, asked, code: str) -> None:
     assert caught.value.code == code
 
 
-def test_rows_of_an_opened_job(world, root) -> None:
+def test_rows_of_an_opened_job(world, root, consents) -> None:
     rows = world.vault.rows(world.opened(root))
     assert rows.count == 3
     assert set(rows.columns) == {"customer", "balance"}
@@ -41,7 +41,11 @@ def test_rows_of_an_opened_job(world, root) -> None:
         "customer-00002": 1002,
     }
     evidence = world.vault.leaves(world.offer.id, root, 0)
-    assert rows.commitments == [leaf.row for leaf in leaves_of(evidence)]
+    assert rows.consents == sorted(consents)
+    held = world.tables.subjects("accounts")
+    assert [held[world.tables.tag("accounts", who)] for who in rows.columns["customer"]] == [
+        leaf.row for leaf in leaves_of(evidence)
+    ]
 
 
 def test_fewer_columns(world, root) -> None:
@@ -281,7 +285,7 @@ def own(world):
 def test_named_consent_gives_the_institutions_table(world, own) -> None:
     asked = world.opened(bytes(32), offer=own.offer.id, named=own.id)
     rows = world.vault.rows(asked)
-    assert (rows.count, rows.commitments) == (8, [])
+    assert (rows.count, rows.consents) == (8, [])
     assert rows.columns["customer"] == world.customers
 
 

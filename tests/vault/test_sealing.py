@@ -67,10 +67,10 @@ def chunked(world, monkeypatch) -> list[Path]:
     """The table in four chunks of two rows."""
     monkeypatch.setattr(tables_module, "CHUNK_ROWS", 2)
     columns = ("customer", "balance", "remark")
-    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns))
+    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
     files = sorted((world.folder / "tables").iterdir())
     assert [file.name for file in files] == [f"accounts@2.{i}.sealed" for i in range(4)]
-    assert world.tables.rows("accounts", None, ["customer"])["customer"] == world.customers
+    assert world.tables.rows("accounts", None, ["customer"])["customer"].to_pylist() == world.customers
     return files
 
 
@@ -105,14 +105,14 @@ def test_missing_chunk(world, chunked) -> None:
 def test_chunk_of_an_older_version(world, chunked) -> None:
     old = chunked[0].read_bytes()
     columns = ("customer", "balance", "remark")
-    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns))
+    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
     (world.folder / "tables" / "accounts@3.0.sealed").write_bytes(old)
     tampered(world)
 
 
 def test_chunk_of_another_table(world) -> None:
     columns = ("customer", "balance", "remark")
-    world.tables.save("others", world.dataset.table, world.tables.rows("accounts", None, columns))
+    world.tables.save("others", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
     folder = world.folder / "tables"
     (folder / "accounts@1.0.sealed").write_bytes((folder / "others@1.0.sealed").read_bytes())
     tampered(world)
@@ -189,14 +189,16 @@ def test_erase_leaves_nothing(world) -> None:
 def test_imported_again_keeps_its_id_but_no_commitment(world) -> None:
     before = world.tables.subjects("accounts")
     columns = ("customer", "balance", "remark")
-    again = world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns))
+    again = world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
     assert again.dataset == world.dataset.dataset
     assert again.version == 2
     after = world.tables.subjects("accounts")
     assert before.keys() == after.keys()
     assert not set(before.values()) & set(after.values())
     with pytest.raises(StateError):
-        world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns), bytes(32))
+        world.tables.save(
+            "accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict(), bytes(32)
+        )
 
 
 def test_short_salt_is_refused(world) -> None:

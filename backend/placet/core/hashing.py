@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from json.encoder import JSONEncoder, encode_basestring
 from typing import Any
 
 import rfc8785
@@ -10,6 +11,9 @@ from sha3 import keccak_256
 
 from placet.core.errors import InputError
 from placet.core.values import Value
+
+_EXACT = 2**53 - 1
+_WRITER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def sha256(*parts: bytes) -> bytes:
@@ -29,9 +33,26 @@ def keccak(*parts: bytes) -> bytes:
 def canonical(value: Any) -> bytes:
     """RFC 8785 canonical JSON of plain JSON data; InputError for what JSON can't hold exactly."""
     try:
-        return rfc8785.dumps(value)
-    except (rfc8785.CanonicalizationError, RecursionError) as error:
+        return _canonical(value)
+    except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
         raise InputError("not canonical JSON", found=type(error).__name__) from None
+
+
+def _canonical(value: Any) -> bytes:
+    """`rfc8785.dumps`, and some ten times faster the same of lists of text or of integers, which the standard library
+    writes in the same way."""
+    if type(value) is list and value:
+        kinds = set(map(type, value))
+        if kinds == {str}:
+            return f"[{','.join(map(encode_basestring, value))}]".encode()
+        if kinds <= {str, type(None)} or (kinds == {int} and min(value) >= -_EXACT and max(value) <= _EXACT):
+            return _WRITER.encode(value).encode()
+    if type(value) is list and value and type(value[0]) is list:
+        return b"[" + b",".join(map(_canonical, value)) + b"]"
+    if type(value) is dict and all(type(name) is str for name in value):
+        ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
+        return b"{" + b",".join(rfc8785.dumps(name) + b":" + _canonical(held) for name, held in ordered) + b"}"
+    return rfc8785.dumps(value)
 
 
 def document_bytes(document: Value) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from placet.core.errors import DataError
-from placet.vault.answers import Rows
+from placet.vault.rows import Rows
 
 
 def subjects(rows: Rows, named: str) -> list[bytes]:

@@ -25,7 +25,8 @@ from placet.jobs.cases import Cases, Proof
 from placet.jobs.documents import Documents
 from placet.protocols.enclave.sealed.task import Role
 from placet.protocols.spu import free_port, leftovers
-from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart
+from placet.vault.rows import Rows
 
 
 class Peers(Protocol):

@@ -21,7 +21,8 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, commit, encrypt
 from placet.protocols.enclave.sealed.task import Role
-from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart
+from placet.vault.rows import Rows
 
 _MAX_RECORD = 128 << 10
 

@@ -13,6 +13,7 @@ Salted hashes let a receiver guess at the other side's whole list. They are a re
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ from placet.jobs.distributed import engine_of
 from placet.jobs.recipe import Recipe, demand_pair, register
 from placet.jobs.work import Stage, Work, name_of
 from placet.protocols import alignment, psi
-from placet.protocols.alignment import Round, Rules
+from placet.protocols.alignment import Key, Round, Rules
 from placet.protocols.psi import salted_hash
 
 MAX_ROWS = 1_000_000
@@ -41,6 +42,7 @@ PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
     "match-salted-hash": {"embedded": ("salted-hash",)},
 }
 """By recipe and engine, as the parameter `psi` names them."""
+_COUNTS = ("empty", "invalid", "ambiguous")
 _FORM = ({"psi", "receiver", "identifier"}, {"psi", "receiver", "alignment"})
 
 
@@ -89,22 +91,31 @@ async def run(work: Work) -> None:
         raise DataError("the column that names a row's person is outside the scope", expected=rows.identifier)
     people = [str(value) for value in rows.columns[rows.identifier]]
     async with work.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
-        rounds = alignment.keys(rows.columns, rules)
-        aligned = step.output("identifiers", canonical([[_text(i) for i in one.identifiers] for one in rounds]))
+        rounds = await asyncio.to_thread(alignment.keys, rows.columns, rules)
+        aligned = await step.output_of("identifiers", lambda: [list(map(_text, one.identifiers)) for one in rounds])
     matched, made = await _match(work, rounds, aligned)
     if work.role == "consumer":
-        names = {key.column for key in rules.keys}
-        columns = {name: [str(value) for value in rows.columns[name]] for name in names}
-        kept = {"customers": people, "columns": columns, "matched": matched}
-        await work.collect(canonical({**kept, "alignment": rules.to_json()}), made)
+        kept = {"customers": people, "rounds": [_kept(one) for one in rounds], "matched": matched}
+        private = await asyncio.to_thread(canonical, {**kept, "alignment": rules.to_json()})
+        await work.collect(private, made)
     else:
         places = matched or [[] for _ in rounds]
         part = [[_text(one.identifiers[i]) for i in found] for one, found in zip(rounds, places, strict=True)]
-        await work.release(canonical(part), made)
+        await work.release(await asyncio.to_thread(canonical, part), made)
 
 
 def _text(identifier: bytes | None) -> str | None:
     return None if identifier is None else identifier.decode()
+
+
+def _kept(one: Round) -> dict[str, JsonValue]:
+    counts: dict[str, JsonValue] = {name: getattr(one, name) for name in _COUNTS}
+    return counts | {"identifiers": [_text(identifier) for identifier in one.identifiers]}
+
+
+def _round(key: Key, kept: dict[str, Any]) -> Round:
+    identifiers = tuple(None if text is None else text.encode() for text in kept["identifiers"])
+    return Round(key, identifiers, *(kept[name] for name in _COUNTS))
 
 
 async def _match(work: Work, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
@@ -125,7 +136,7 @@ async def _match(work: Work, rounds: Sequence[Round], aligned: Artefact) -> tupl
         async with work.step(f"psi-{number}", protocol, aligned, parameters=told) as step:
             places = await _intersect(work, step, peer, identifiers, receivers, number.to_bytes(4, "big"))
             matched.append([offered[place] for place in places])
-            made = step.output("matched", canonical(list(matched[-1])))
+            made = await step.output_of("matched", lambda: matched[-1])
         before += matched[-1]
     return (matched if work.role in receivers else None), made
 
@@ -156,7 +167,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     ProtocolError if the provider's part is none."""
     kept = json.loads(private)
     rules = alignment.parse_rules(kept["alignment"])
-    rounds = alignment.keys(kept["columns"], rules)
+    rounds = [_round(key, one) for key, one in zip(rules.keys, kept["rounds"], strict=True)]
     matched = kept["matched"]
     if matched is None:
         matched = _places(rounds, _read(parts[0], len(rounds)))

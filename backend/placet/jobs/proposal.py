@@ -32,6 +32,8 @@ from placet.jobs.store import Record
 
 TRIES = 20
 APPROVALS = 20
+LOOK = 0.1
+"""Seconds between two looks at an allowance that is on its way."""
 
 
 class Asking:
@@ -219,18 +221,32 @@ class Opening:
                     await self._disallow(record)
                 raise
 
+    async def _allowed(self, record: Record) -> bool:
+        desk, plan = self._asking.desk, record.plan
+        escrow = desk.deployment.reward_escrow.address
+        return await asyncio.to_thread(desk.chain.allowance, plan.token, desk.address, escrow) >= plan.total_reward
+
     async def _approve(self, record: Record) -> None:
+        """Until the latest block allows the rewards. A reorganisation that takes that back makes the token refuse the
+        opening, which is tried again."""
         desk, plan = self._asking.desk, record.plan
         escrow = desk.deployment.reward_escrow.address
         for number in range(APPROVALS):
-            if await asyncio.to_thread(desk.chain.allowance, plan.token, desk.address, escrow) >= plan.total_reward:
+            if await self._allowed(record):
                 return
             intent = f"approve:{record.job.hex()}:{number}"
             if desk.sender.outcome(intent) is not None:
                 continue
             with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
                 desk.sender.submit(intent, desk.calls.approve(plan.token, escrow, plan.total_reward), desk.address)
-            await desk.sender.wait(intent, SECONDS)
+            waiting = asyncio.create_task(desk.sender.wait(intent, SECONDS))
+            try:
+                while not waiting.done() and not await self._allowed(record):
+                    await asyncio.sleep(LOOK)
+                if waiting.done():
+                    await waiting
+            finally:
+                waiting.cancel()
         raise StateError("the rewards' allowance is used up again and again", expected=plan.total_reward)
 
     async def _disallow(self, record: Record) -> None:

@@ -11,6 +11,7 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -25,7 +26,7 @@ from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.sealing import Drawer, stream
 from placet.jobs.store import Record, Store
 from placet.protocols.order import Entropy
-from placet.vault.answers import Rows
+from placet.vault.rows import Rows
 
 MASKED = "masked"
 LOOKS = 40
@@ -75,6 +76,10 @@ class Stage:
         """Commit to something that this step made; the salt follows from the party's seed."""
         salt = self.work.entropy(b"salt", self.name.encode(), name.encode())(32)
         return self.public(name, commit(salt, content))
+
+    async def output_of(self, name: str, make: Callable[[], Any]) -> Artefact:
+        """The same of plain JSON data that may be large: made, written and hashed in a thread."""
+        return self.output(name, await asyncio.to_thread(lambda: canonical(make())))
 
     def public(self, name: str, commitment: bytes) -> Artefact:
         """An output whose hash is public."""
@@ -216,8 +221,9 @@ class Work:
         )
         async with self.step(f"open-{alias}", "vault/1", lawful) as step:
             rows = await self.desk.vault.rows(self.record.job, self.plan, self.terms, self.attempt, number)
-            self.desk.note_uses(self.record.job, self.attempt, [chosen.consent] if chosen.named else rows.consents)
-            made = step.output("rows", canonical({name: [str(v) for v in col] for name, col in rows.columns.items()}))
+            used = [chosen.consent] if chosen.named else rows.consents
+            await asyncio.to_thread(self.desk.note_uses, self.record.job, self.attempt, used)
+            made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
         return rows, made
 
     async def release(self, part: bytes, *inputs: Artefact) -> None:

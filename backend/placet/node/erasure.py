@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from placet.core.errors import StateError
+from placet.node import uses
 from placet.node.models import ConsentStatus
-from placet.node.state import consents, counters, nonces, overwrite_deleted, uses, withdrawals
+from placet.node.state import consents, counters, nonces, overwrite_deleted, withdrawals
 from placet.node.taking import owners_budget
 
 
@@ -24,7 +25,7 @@ def erase(engine: sa.Engine, consent: bytes) -> bool:
         if connection.execute(open_).first() is not None:
             raise StateError("the consent's withdrawal is on its way to the chain", remedy="erase it afterwards")
         connection.execute(sa.delete(withdrawals).where(withdrawals.c.consent == consent))
-        connection.execute(sa.delete(uses).where(uses.c.consent == consent))
+        uses.forget(connection, consent)
         erased = connection.execute(sa.delete(consents).where(consents.c.id == consent)).rowcount == 1
         if row is not None:
             owner = bytes(row["owner"])

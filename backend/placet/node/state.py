@@ -110,19 +110,29 @@ counters = sa.Table(
 )
 """How often something happened in a window of time. Keys that stand for a person are HMACs."""
 
-uses = sa.Table(
-    "node_uses",
+runs = sa.Table(
+    "node_runs",
     metadata,
-    sa.Column("consent", _bytes(32), primary_key=True),
     sa.Column("job", _bytes(32), primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("block", sa.BigInteger),
     sa.Column("outcome", sa.String(16), nullable=False),
-    sa.Index("node_uses_job", "job"),
-    sa.Index("node_uses_outcome", "outcome"),
+    sa.Index("node_runs_outcome", "outcome"),
 )
-"""Which of this node's jobs used a consent. `block` and `outcome` are the job's, as far as the chain tells."""
+"""Attempts of jobs that used consents. `block` and `outcome` are the job's, as far as the chain tells."""
+
+uses = sa.Table(
+    "node_uses",
+    metadata,
+    sa.Column("job", _bytes(32), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("prefix", sa.Integer, primary_key=True),
+    sa.Column("first", _bytes(32), primary_key=True),
+    sa.Column("consents", sa.LargeBinary, nullable=False),
+)
+"""Which consents a run used: `consents` are ids of one prefix (12 bits), 32 bytes each, from `first` on ascending. One
+row a prefix and not one a consent, since a run may use millions."""
 
 
 _READING = "placet_reading"

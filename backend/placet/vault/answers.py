@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from placet.core.evidence import ErasedLeaf
-from placet.core.values import U32, Bytes32, Name, Octets, Value
+from placet.core.values import U32, Bytes32, Octets, Value
 
 
 class LawfulSet(Value):
@@ -13,18 +13,6 @@ class LawfulSet(Value):
     count: int
     epoch: U32
     opens_before: U32
-
-
-class Rows(Value):
-    """Rows that were handed out: one list a column, and the rows' commitments and consents in the same order (none
-    for a named consent, where the whole table belongs to the institution). `identifier` names the column that tells
-    whose a row is."""
-
-    columns: dict[str, list[int | float | str]]
-    identifier: Name
-    commitments: list[Bytes32]
-    consents: list[Bytes32]
-    count: int
 
 
 class LeavesPart(Value):

@@ -54,6 +54,19 @@ class Candidates(Mapping[bytes, Candidate]):
             self._places = (subjects, find(subjects.tags, self.subjects))
         return self._places[1]
 
+    def covering(self, *, now: int, deadline: int, opening: int) -> NDArray[np.bool_]:
+        """For each consent: is it valid from now until the deadline, and for this opening?"""
+        in_time = (self.not_before <= now) & (self.not_after >= deadline)
+        covered: NDArray[np.bool_] = in_time & (self.first_opening <= opening) & (opening < self.opens_before)
+        return covered
+
+    def among(self, consents: Iterable[bytes]) -> NDArray[np.bool_]:
+        """For each consent: is it one of these?"""
+        marked = np.zeros(len(self), np.bool_)
+        places, there = find(self.ids, column(b"".join(consents)))
+        marked[places[there]] = True
+        return marked
+
     def with_(self, more: Iterable[Candidate]) -> Candidates:
         """These and some more; of one that is there already nothing changes."""
         added, both = Candidates(more), Candidates()

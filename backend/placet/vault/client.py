@@ -14,7 +14,8 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart
+from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 
 TIMEOUT = 120.0
@@ -121,13 +122,18 @@ class VaultClient:
             input=input,
             columns=None if columns is None else tuple(columns),
         )
-        return await self._call("rows", arguments, Rows)
+        _, stream = await self._exchange("rows", arguments, frames.Nothing, more=True)
+        return await asyncio.to_thread(Rows.decode, stream)
 
     async def erase(self, consent: bytes) -> bool:
         """Delete a consent's record, signature, enrolment and opening for good; False if there was none."""
         return (await self._call("erase", frames.ConsentArguments(consent=consent), frames.Erased)).erased
 
     async def _call(self, call: str, arguments: Value, model: type[R]) -> R:
+        return (await self._exchange(call, arguments, model))[0]
+
+    async def _exchange(self, call: str, arguments: Value, model: type[R], *, more: bool = False) -> tuple[R, bytes]:
+        """The result, and the frame after it where there is one `more`."""
         request = frames.Request(call=call, arguments=arguments.model_dump(mode="json"))
         content = request.model_dump_json().encode()
         if len(content) > frames.MAX_REQUEST:
@@ -137,7 +143,8 @@ class VaultClient:
                 reader, writer = await asyncio.open_unix_connection(self._socket, limit=1 << 20)
                 try:
                     await frames.write_frame(writer, content)
-                    raw = await frames.read_frame(reader, frames.MAX_ANSWER)
+                    result = _result(model, await frames.read_frame(reader, frames.MAX_ANSWER))
+                    return result, await frames.read_frame(reader, frames.MAX_ANSWER) if more else b""
                 finally:
                     writer.close()
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
@@ -147,10 +154,13 @@ class VaultClient:
                 remedy="start it: python -m placet.vault",
                 code="vault.unreachable",
             ) from None
-        kind: type[frames.Answer[R]] = frames.Answer[model]  # type: ignore[valid-type]
-        answer = parse(kind, raw, limit=frames.MAX_ANSWER, what="answer")
-        if answer.failure is not None:
-            raise answer.failure.error()
-        if answer.result is None:
-            raise StateError("the vault gave no answer", code="vault.unreachable")
-        return answer.result
+
+
+def _result(model: type[R], raw: bytes) -> R:
+    kind: type[frames.Answer[R]] = frames.Answer[model]  # type: ignore[valid-type]
+    answer = parse(kind, raw, limit=frames.MAX_ANSWER, what="answer")
+    if answer.failure is not None:
+        raise answer.failure.error()
+    if answer.result is None:
+        raise StateError("the vault gave no answer", code="vault.unreachable")
+    return answer.result

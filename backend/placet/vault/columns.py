@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Column32: TypeAlias = NDArray[np.bytes_]
@@ -18,6 +19,11 @@ def column(joined: bytes | bytearray) -> Column32:
     return np.frombuffer(joined, dtype="S32")
 
 
+def joined(values: pa.ChunkedArray) -> bytes:
+    """32-byte values of Arrow, concatenated."""
+    return b"".join(chunk.buffers()[1][32 * chunk.offset : 32 * (chunk.offset + len(chunk))] for chunk in values.chunks)
+
+
 def value(values: Column32, place: int) -> bytes:
     """One value, all of its 32 bytes."""
     return values[place : place + 1].tobytes()
@@ -27,8 +33,38 @@ def find(ascending: Column32, wanted: Column32) -> tuple[NDArray[np.intp], NDArr
     """For each of `wanted` its place in an ascending column, and whether it is there at all."""
     if not len(ascending):
         return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
-    places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
+    places = np.minimum(_search(ascending, wanted), len(ascending) - 1)
     return places, ascending[places] == wanted
+
+
+def _search(ascending: Column32, wanted: Column32) -> NDArray[np.intp]:
+    """`np.searchsorted`. Many hashes are looked for by their first 8 bytes, as numbers and in order, where these tell
+    all of `ascending` apart: some ten times faster."""
+    if 16 * len(wanted) > len(ascending):
+        heads = _heads(ascending)
+        if (heads[1:] != heads[:-1]).all():
+            sought = _heads(wanted)
+            order = np.argsort(sought)
+            places = np.empty(len(wanted), np.intp)
+            places[order] = np.searchsorted(heads, sought[order])
+            return places
+    return np.searchsorted(ascending, wanted)
+
+
+def _heads(values: Column32) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(values).view(">u8")[::4].astype(np.uint64)
+
+
+def find_anywhere(values: Column32, wanted: Column32) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """`find` in a column of any order."""
+    if not len(values):
+        return find(values, wanted)
+    order = np.argsort(_heads(values), kind="stable")
+    heads = _heads(values)[order]
+    if not (heads[1:] != heads[:-1]).all():
+        order = np.argsort(values, kind="stable")
+    places, there = find(values[order], wanted)
+    return order[places], there
 
 
 def place_of(ascending: Column32, wanted: object) -> int | None:

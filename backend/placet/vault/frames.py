@@ -1,6 +1,7 @@
 """What goes over the socket: a length (4 bytes, big-endian) and that many bytes of JSON, one request, one answer.
 
-A request is `{"call": …, "arguments": {…}}`, an answer `{"result": …}` or `{"failure": {…}}`.
+A request is `{"call": …, "arguments": {…}}`, an answer `{"result": …}` or `{"failure": {…}}`. Rows come as an Arrow
+stream in a frame of its own, after an empty result.
 """
 
 from __future__ import annotations
@@ -155,13 +156,13 @@ class Erased(Value):
 
 
 async def read_frame(reader: asyncio.StreamReader, limit: int) -> bytes:
-    """The next frame's JSON; LimitError if it is larger than `limit`, IncompleteReadError if the peer stops."""
+    """The next frame; LimitError if it is larger than `limit`, IncompleteReadError if the peer stops."""
     size = int.from_bytes(await reader.readexactly(4), "big")
     if size > limit:
         raise LimitError("a frame is too large", expected=f"at most {limit} bytes", found=size)
     return await reader.readexactly(size)
 
 
-async def write_frame(writer: asyncio.StreamWriter, content: bytes) -> None:
-    writer.write(len(content).to_bytes(4, "big") + content)
+async def write_frame(writer: asyncio.StreamWriter, content: bytes | memoryview) -> None:
+    writer.writelines((len(content).to_bytes(4, "big"), content))
     await writer.drain()

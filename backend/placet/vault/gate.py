@@ -8,7 +8,7 @@ columns. Then, by `demand_leaves`, every single leaf.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from placet.core.eip712 import Domain
@@ -16,9 +16,10 @@ from placet.core.errors import PlanError, WarrantError
 from placet.core.plan import Input, Plan, Terms, demand_fit
 from placet.core.results import finer, gives
 from placet.core.values import ZERO32, to_hex
-from placet.vault.candidates import Candidate
-from placet.vault.lawful import covers
-from placet.vault.records import Bound, RowLeaf, StoredSet
+from placet.vault.candidates import Candidates
+from placet.vault.columns import column, find, value
+from placet.vault.leaves import StoredSet
+from placet.vault.records import Bound
 from placet.vault.view import JobFacts, Now
 
 
@@ -176,41 +177,45 @@ def demand_leaves(
     planned: StoredSet,
     used: StoredSet,
     *,
-    candidates: Mapping[bytes, Candidate],
+    candidates: Candidates,
     anchored: Mapping[bytes, int],
     dead: Collection[bytes],
     now: Now,
-) -> Sequence[RowLeaf]:
-    """The leaves under `used`, if every one of them is lawful; WarrantError otherwise, for all of them together."""
-    if any(leaf.consent not in candidates for leaf in used.leaves):
+) -> None:
+    """WarrantError unless every single leaf under `used` is lawful. In columns, since there may be millions."""
+    places, known = find(candidates.ids, used.consents)
+    if not known.all():
         raise WarrantError(
             "a leaf of the lawful set was erased", remedy="amend the job without it", code="warrant.erased"
         )
-    gone = sum(leaf.consent in dead for leaf in used.leaves)
+    gone = int(candidates.among(dead)[places].sum())
     if gone:
         raise WarrantError(
             "a leaf's consent was withdrawn or revoked",
             expected="all alive",
-            found=f"{gone} of {len(used.leaves)} dead",
+            found=f"{gone} of {len(used)} dead",
             remedy="amend the job without it",
             code="warrant.withdrawn",
         )
     if used.root != planned.root:
-        first = {(leaf.consent, leaf.row) for leaf in planned.leaves}
-        if any((leaf.consent, leaf.row) not in first for leaf in used.leaves):
+        before, there = find(planned.consents, used.consents)
+        if not there.all() or not (planned.rows[before] == used.rows).all():
             raise WarrantError("the amended set has rows that the plan's has not", code="warrant.root")
-    for leaf in used.leaves:
-        if anchored.get(leaf.batch, asked.terms.block + 1) > min(asked.terms.block, now.confirmed):
-            raise WarrantError(
-                "a leaf's batch was not anchored in time",
-                expected=f"at or before block {min(asked.terms.block, now.confirmed)}",
-                found=anchored.get(leaf.batch, "not anchored"),
-                code="warrant.batch",
-            )
-        if not covers(candidates[leaf.consent], now=now.time, deadline=asked.plan.deadline, opening=warrant.opening):
-            raise WarrantError(
-                "a leaf's consent does not cover this job's time and opening",
-                expected=f"valid until {asked.plan.deadline}, opening {warrant.opening}",
-                code="warrant.window",
-            )
-    return used.leaves
+    latest = min(asked.terms.block, now.confirmed)
+    timely = sorted(root for root, block in anchored.items() if block <= latest)
+    _, in_time = find(column(b"".join(timely)), used.batches)
+    if not in_time.all():
+        late = value(used.batches, int(in_time.argmin()))
+        raise WarrantError(
+            "a leaf's batch was not anchored in time",
+            expected=f"at or before block {latest}",
+            found=anchored.get(late, "not anchored"),
+            code="warrant.batch",
+        )
+    covering = candidates.covering(now=now.time, deadline=asked.plan.deadline, opening=warrant.opening)
+    if not covering[places].all():
+        raise WarrantError(
+            "a leaf's consent does not cover this job's time and opening",
+            expected=f"valid until {asked.plan.deadline}, opening {warrant.opening}",
+            code="warrant.window",
+        )

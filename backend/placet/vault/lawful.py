@@ -4,16 +4,17 @@ millions of consents."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from placet.core.errors import StateError
-from placet.core.merkle import lawful_root, rfc6962_nodes
-from placet.vault.candidates import Candidate, Candidates
+from placet.core.merkle import rfc6962_nodes
+from placet.vault.candidates import Candidates
 from placet.vault.columns import Subjects, column, find
-from placet.vault.records import LEAF, RowLeaf
+from placet.vault.leaves import LEAF, join
 
 NEVER = 2**32 - 1
 
@@ -28,12 +29,6 @@ class Chosen:
     @property
     def count(self) -> int:
         return len(self.leaves) // LEAF
-
-    def root(self) -> bytes:
-        """The lawful tree's root."""
-        view, sha256 = self.leaves, hashlib.sha256
-        starts = range(0, len(view), LEAF)
-        return rfc6962_nodes([sha256(b"\x00" + view[start : start + 64]).digest() for start in starts])
 
 
 def choose(
@@ -59,38 +54,36 @@ def choose(
     for number, (_, root) in reversed(list(enumerate(early))):
         places, there = find(candidates.ids, column(batches[root]))
         batch_of[places[there]] = number
-    alive = np.ones(len(candidates), np.bool_)
-    places, there = find(candidates.ids, column(b"".join(dead)))
-    alive[places[there]] = False
     row_of, known = candidates.places_in(subjects)
-    good = np.flatnonzero(
-        known
-        & alive
-        & (batch_of >= 0)
-        & (candidates.not_before <= now)
-        & (candidates.not_after >= deadline)
-        & (candidates.first_opening <= openings)
-        & (candidates.opens_before > openings)
-    )
-    lasting = np.lexsort((-candidates.not_after[good], -candidates.opens_before[good], row_of[good]))
-    good = good[lasting]
-    _, first = np.unique(row_of[good], return_index=True)
-    best = np.sort(good[first])
+    covering = candidates.covering(now=now, deadline=deadline, opening=openings)
+    good = np.flatnonzero(known & ~candidates.among(dead) & (batch_of >= 0) & covering)
+    best = good if _distinct(row_of[good]) else _lasting(candidates, good, row_of[good])
     rows = subjects.rows[row_of[best]]
     if not subjects.distinct and len(set(rows.tolist())) != len(rows):
         raise StateError("two rows of the table have one commitment", code="vault.tampered")
     roots = column(b"".join(root for _, root in early))
-    leaves = np.stack((candidates.ids[best], rows, roots[batch_of[best]]), axis=1) if len(best) else np.empty(0, "S32")
-    opens_before = int(candidates.opens_before[best].min()) if len(best) else NEVER
-    return Chosen(leaves.tobytes(), opens_before)
+    leaves = join(candidates.ids[best], rows, roots[batch_of[best]]) if len(best) else b""
+    return Chosen(leaves, opens_before(candidates, best))
 
 
-def covers(candidate: Candidate, *, now: int, deadline: int, opening: int) -> bool:
-    """Is the consent valid from now until the deadline, and for this opening?"""
-    in_time = candidate.not_before <= now and candidate.not_after >= deadline
-    return in_time and candidate.first_opening <= opening < candidate.opens_before
+def _distinct(rows: NDArray[np.intp]) -> bool:
+    return not len(rows) or int(np.bincount(rows).max()) == 1
 
 
-def root_of(leaves: Sequence[RowLeaf]) -> bytes:
-    """The lawful tree's root."""
-    return lawful_root([(leaf.consent, leaf.row) for leaf in leaves])
+def _lasting(candidates: Candidates, good: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Of each row's consents, which ascend by id, the one that lasts longest; ascending by id again."""
+    order = np.lexsort((-candidates.not_after[good], -candidates.opens_before[good], rows))
+    _, first = np.unique(rows[order], return_index=True)
+    return np.sort(good[order[first]])
+
+
+def opens_before(candidates: Candidates, places: NDArray[np.intp]) -> int:
+    """The first opening that not all of these consents cover."""
+    return int(candidates.opens_before[places].min()) if len(places) else NEVER
+
+
+def root_of(leaves: bytes) -> bytes:
+    """The lawful tree's root over packed leaves."""
+    sha256 = hashlib.sha256
+    starts = range(0, len(leaves), LEAF)
+    return rfc6962_nodes([sha256(b"\x00" + leaves[start : start + 64]).digest() for start in starts])

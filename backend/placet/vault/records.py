@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from pydantic import BaseModel
@@ -14,10 +13,9 @@ from placet.core.errors import NotFoundError, StateError
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
+from placet.vault.leaves import LEAF, StoredSet
 from placet.vault.sealing import Sealer
 
-LEAF = 96
-"""Bytes of a `RowLeaf` at rest: consent, row, batch."""
 _MANY = 500
 
 
@@ -66,24 +64,6 @@ class Bound(Value):
     offer: Offer
     scope: Scope
     dataset: str
-
-
-@dataclass(frozen=True, slots=True)
-class RowLeaf:
-    """A leaf of a lawful set: consent id, row commitment, the root of the batch that holds the consent."""
-
-    consent: bytes
-    row: bytes
-    batch: bytes
-
-
-@dataclass(frozen=True)
-class StoredSet:
-    """A lawful set that this vault computed. A leaf stays when the record of its consent is erased."""
-
-    offer: bytes
-    root: bytes
-    leaves: tuple[RowLeaf, ...]
 
 
 class Records:
@@ -190,7 +170,7 @@ class Records:
         return {row.root: row.leaves for row in found if row.root in roots}
 
     def save_set(self, offer: bytes, root: bytes, leaves: bytes) -> None:
-        """Remember a lawful set under its root; `leaves` as `pack` gives them."""
+        """Remember a lawful set under its root; `leaves` as `leaves.join` gives them."""
         sealed = self._sealer.seal(leaves, "lawful", to_hex(offer), to_hex(root))
         statement = sqlite.insert(LAWFUL).values(offer=offer, root=root, sealed=sealed)
         fresh = {"sealed": statement.excluded.sealed}
@@ -199,7 +179,7 @@ class Records:
 
     def stored_set(self, offer: bytes, root: bytes) -> StoredSet:
         """NotFoundError for a root that this vault never computed for this offer."""
-        return StoredSet(offer, root, tuple(unpack(self.packed_set(offer, root))))
+        return StoredSet(offer, root, self.packed_set(offer, root))
 
     def packed_set(self, offer: bytes, root: bytes) -> bytes:
         """The same as its packed leaves."""
@@ -243,17 +223,3 @@ class Records:
         if len(plain) % LEAF:
             raise StateError("a stored lawful set is damaged", found=f"{len(plain)} bytes", code="vault.tampered")
         return plain
-
-
-def pack(leaves: Iterable[RowLeaf]) -> bytes:
-    """Leaves as they are kept: consent, row, batch, one after the other."""
-    return b"".join(part for leaf in leaves for part in (leaf.consent, leaf.row, leaf.batch))
-
-
-def unpack(packed: bytes) -> list[RowLeaf]:
-    """What `pack` gave, as leaves."""
-    return [RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in split(packed, LEAF)]
-
-
-def split(joined: bytes, size: int) -> list[bytes]:
-    return [joined[i : i + size] for i in range(0, len(joined), size)]

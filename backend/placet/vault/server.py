@@ -18,6 +18,7 @@ from placet.core.errors import AccessError, ConfigError, LimitError, NotFoundErr
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.gate import Asked
+from placet.vault.rows import Rows
 from placet.vault.service import Vault
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ WRITE_SECONDS = 120.0
 STOP_SECONDS = 10.0
 _MAX_PATH = 103
 
-Handler = Callable[[Any], Value]
+Handler = Callable[[Any], Value | Rows]
 
 
 class Server:
@@ -77,13 +78,15 @@ class Server:
                 content = await frames.read_frame(reader, frames.MAX_REQUEST)
             answer = await asyncio.to_thread(self._answer, content)
         except PlacetError as error:
-            answer = _failure(error)
-        if len(answer) > frames.MAX_ANSWER:
-            answer = _failure(LimitError("the answer is too large", expected=frames.MAX_ANSWER, found=len(answer)))
+            answer = [_failure(error)]
+        if (size := max(map(len, answer))) > frames.MAX_ANSWER:
+            answer = [_failure(LimitError("the answer is too large", expected=frames.MAX_ANSWER, found=size))]
         async with asyncio.timeout(WRITE_SECONDS):
-            await frames.write_frame(writer, answer)
+            for frame in answer:
+                await frames.write_frame(writer, frame)
 
-    def _answer(self, content: bytes) -> bytes:
+    def _answer(self, content: bytes) -> list[bytes | memoryview]:
+        """Its frames."""
         try:
             request = parse(frames.Request, content, limit=frames.MAX_REQUEST, what="request")
             try:
@@ -91,15 +94,21 @@ class Server:
             except KeyError:
                 raise NotFoundError("the vault has no such call", found=request.call) from None
             result = handle(parse(model, request.arguments, what=request.call))
-            return b'{"result":' + result.model_dump_json().encode() + b"}"
+            if isinstance(result, Rows):
+                return [_result(frames.Nothing()), memoryview(result.encode())]
+            return [_result(result)]
         except PlacetError as error:
             log.info("refused: %s (%s)", error.message, error.code)
-            return _failure(error)
+            return [_failure(error)]
         except Exception as error:
             # The message could quote data; the place in the code does not.
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.error("%s at %s:%s", type(error).__name__, Path(place.filename).name, place.lineno)
-            return _failure(StateError("the vault failed", found=type(error).__name__, code="vault.internal"))
+            return [_failure(StateError("the vault failed", found=type(error).__name__, code="vault.internal"))]
+
+
+def _result(result: Value) -> bytes:
+    return b'{"result":' + result.model_dump_json().encode() + b"}"
 
 
 def _failure(error: PlacetError) -> bytes:

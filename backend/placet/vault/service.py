@@ -9,6 +9,8 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from placet.core.batch_file import accepted_enrollers
 from placet.core.consent import (
     CompactConsent,
@@ -30,6 +32,7 @@ from placet.core.errors import (
     WarrantError,
 )
 from placet.core.evidence import ErasedLeaf, NamedConsent
+from placet.core.hashing import sha256
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
 from placet.core.trust import Deployment, TrustList
@@ -37,11 +40,14 @@ from placet.core.values import ZERO32, to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
 from placet.vault.admission import Situation, Submission, admit, demand_offer
-from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart, Rows
+from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart
 from placet.vault.batches import BatchCheck, BatchReader
+from placet.vault.columns import column, find
 from placet.vault.intake import Tag, record_of, take
-from placet.vault.lawful import NEVER, choose, root_of
-from placet.vault.records import LEAF, Bound, Record, Records, RowLeaf, StoredSet, pack, unpack
+from placet.vault.lawful import choose, opens_before, root_of
+from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
+from placet.vault.records import Bound, Record, Records
+from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
 from placet.vault.view import ChainView, Now
@@ -72,6 +78,7 @@ class Vault:
         self._deployment = deployment
         self._trust = trust
         self._lock = threading.Lock()
+        self._last: dict[bytes, tuple[bytes, bytes]] = {}
 
     def datasets(self) -> list[DatasetInfo]:
         return self._tables.infos()
@@ -183,34 +190,46 @@ class Vault:
                 deadline=deadline,
                 openings=facts.openings,
             )
-            root = chosen.root()
-            self._records.save_set(offer, root, chosen.leaves)
+            root = self._keep(offer, chosen.leaves)
             log.info(
                 "lawful set %s of offer %s: %d rows as of block %d", to_hex(root), to_hex(offer), chosen.count, block
             )
             return LawfulSet(root=root, count=chosen.count, epoch=facts.epoch, opens_before=chosen.opens_before)
 
+    def _keep(self, offer: bytes, leaves: bytes) -> bytes:
+        """The root of a lawful set, which is kept under it. Hashed and written only where an offer's set is new."""
+        digest = sha256(leaves)
+        last = self._last.get(offer)
+        if last is not None and last[0] == digest:
+            return last[1]
+        root = root_of(leaves)
+        self._records.save_set(offer, root, leaves)
+        self._last[offer] = (digest, root)
+        return root
+
     def without(self, offer: bytes, root: bytes) -> LawfulSet:
         with self._lock:
             self._chain.look(thorough=True)
             stored = self._records.stored_set(offer, root)
-            dead = self._chain.dead(offer)
-            known = self._records.candidates(offer)
-            leaves = tuple(leaf for leaf in stored.leaves if leaf.consent in known and leaf.consent not in dead)
-            smaller = StoredSet(offer, root_of(leaves), leaves)
-            self._records.save_set(offer, smaller.root, pack(leaves))
-            return self._described(smaller, self._chain.offer(offer).epoch)
+            candidates = self._records.candidates(offer)
+            places, known = find(candidates.ids, stored.consents)
+            good = np.flatnonzero(known)
+            good = good[~candidates.among(self._chain.dead(offer))[places[good]]]
+            leaves = join(stored.consents[good], stored.rows[good], stored.batches[good])
+            return LawfulSet(
+                root=self._keep(offer, leaves),
+                count=len(leaves) // LEAF,
+                epoch=self._chain.offer(offer).epoch,
+                opens_before=opens_before(candidates, places[good]),
+            )
 
     def dead(self, offer: bytes, root: bytes) -> list[bytes]:
         with self._lock:
             self._chain.look(thorough=False)
-            dead = self._chain.dead(offer)
-            return [leaf.consent for leaf in self._records.stored_set(offer, root).leaves if leaf.consent in dead]
-
-    def _described(self, stored: StoredSet, epoch: int) -> LawfulSet:
-        candidates = self._records.candidates(stored.offer)
-        ends = (candidates[leaf.consent].opens_before for leaf in stored.leaves)
-        return LawfulSet(root=stored.root, count=len(stored.leaves), epoch=epoch, opens_before=min(ends, default=NEVER))
+            stored = self._records.stored_set(offer, root)
+            ended = sorted(self._chain.dead(offer))
+            _, there = find(stored.consents, column(b"".join(ended)))
+            return [consent for consent, inside in zip(ended, there, strict=True) if inside]
 
     def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
         with self._lock:
@@ -264,31 +283,24 @@ class Vault:
             except NotFoundError as error:
                 raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
             warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), now)
-            leaves = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer, now)
-            if leaves is None:
+            lawful = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer, now)
+            if lawful is None:
                 self._demand_named(warrant.named, chosen.offer, bound)
-            commitments = None if leaves is None else [leaf.row for leaf in leaves]
-            columns = self._tables.rows(bound.dataset, commitments, warrant.columns)
-        count = len(next(iter(columns.values())))
+            table = self._tables.rows(bound.dataset, None if lawful is None else lawful.rows, warrant.columns)
+            identifier = self._tables.named(bound.dataset).identifier
         log.info(
-            "job %s attempt %d: handed out %d rows of input %d", to_hex(asked.job), asked.attempt, count, asked.input
+            "job %s attempt %d: handed out %d rows of input %d",
+            *(to_hex(asked.job), asked.attempt, table.num_rows, asked.input),
         )
-        consents = [leaf.consent for leaf in leaves or ()]
-        return Rows(
-            columns=columns,
-            identifier=self._tables.named(bound.dataset).identifier,
-            commitments=commitments or [],
-            consents=consents,
-            count=count,
-        )
+        return Rows(table, identifier, b"" if lawful is None else lawful.consents.tobytes())
 
-    def _lawful_rows(self, asked: gate.Asked, warrant: gate.Warrant, offer: bytes, now: Now) -> Sequence[RowLeaf]:
+    def _lawful_rows(self, asked: gate.Asked, warrant: gate.Warrant, offer: bytes, now: Now) -> StoredSet:
         try:
             planned = self._records.stored_set(offer, warrant.plan_root)
-            used = self._records.stored_set(offer, warrant.root)
+            used = planned if warrant.root == warrant.plan_root else self._records.stored_set(offer, warrant.root)
         except NotFoundError as error:
             raise WarrantError(error.message, found=error.found, code="warrant.root") from None
-        return gate.demand_leaves(
+        gate.demand_leaves(
             asked,
             warrant,
             planned,
@@ -298,6 +310,7 @@ class Vault:
             dead=self._chain.dead(offer),
             now=now,
         )
+        return used
 
     def _demand_named(self, consent: bytes, offer: bytes, bound: Bound) -> None:
         candidate = self._records.candidates(offer).get(consent)

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
-from placet.vault.columns import Subjects, column
+from placet.vault.columns import Column32, Subjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS
 from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
 from placet.vault.sealing import Sealer
@@ -124,32 +124,29 @@ class Tables:
             cached = self._subjects.get(name)
             if cached is None or cached[0] != manifest.info.version:
                 table = self._load(manifest, (manifest.info.identifier,))
-                tags, rows = bytearray(), bytearray()
-                for chunk in table.to_batches():
-                    tags += b"".join(self.tag(name, who) for who in chunk.column(manifest.info.identifier).to_pylist())
-                    rows += b"".join(chunk.column(_COMMITMENT).to_pylist())
-                cached = (manifest.info.version, Subjects(column(tags), column(rows)))
+                who = table.column(manifest.info.identifier)
+                tags = b"".join(self.tag(name, one) for chunk in who.chunks for one in chunk.to_pylist())
+                cached = (manifest.info.version, Subjects(column(tags), column(joined(table.column(_COMMITMENT)))))
                 self._subjects[name] = cached
         return cached[1]
 
-    def rows(self, name: str, commitments: Sequence[bytes] | None, columns: Sequence[str]) -> dict[str, list[Cell]]:
+    def rows(self, name: str, commitments: Column32 | None, columns: Sequence[str]) -> pa.Table:
         """`columns` of the rows with these commitments, in their order; of all rows for None.
 
         StateError if a row is not in the table as it is now.
         """
-        manifest = self._manifest(name)
-        table = self._load(manifest, columns)
+        table = self._load(self._manifest(name), columns)
         if commitments is not None:
-            place = {c: i for i, c in enumerate(table.column(_COMMITMENT).to_pylist())}
-            missing = sum(c not in place for c in commitments)
-            if missing:
+            held = column(joined(table.column(_COMMITMENT)))
+            places, there = find_anywhere(held, commitments)
+            if not there.all():
                 raise StateError(
-                    f"{missing} lawful rows are no longer in the table {name}",
+                    f"{int((~there).sum())} lawful rows are no longer in the table {name}",
                     remedy="it was imported again since; make a new plan",
                     code="vault.stale",
                 )
-            table = table.take(pa.array([place[c] for c in commitments], pa.int64()))
-        return {column: table.column(column).to_pylist() for column in columns}
+            table = table.take(pa.array(places))
+        return table.select(list(columns))
 
     def _manifests(self) -> dict[str, _Manifest]:
         with self._engine.connect() as connection:

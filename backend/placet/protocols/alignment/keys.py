@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from placet.core.errors import DataError, InputError
-from placet.protocols.alignment.rules import Key, Rules
-from placet.protocols.alignment.text import clean
+from placet.protocols.alignment.rules import Key, Rules, TextKey
+from placet.protocols.alignment.text import all_clean, clean
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Round:
     def left(self, matched: Collection[int] = ()) -> tuple[int, ...]:
         """The rows for this round's PSI, ascending: those with an identifier, without the ones matched before."""
         taken = set(matched)
+        if not taken and None not in self.identifiers:
+            return tuple(range(len(self.identifiers)))
         return tuple(
             row for row, identifier in enumerate(self.identifiers) if identifier is not None and row not in taken
         )
@@ -72,20 +74,29 @@ def identifier(key: Key, value: object) -> bytes | None:
 
 
 def _round(key: Key, values: Sequence[object]) -> Round:
+    found, invalid = _written(key, values)
+    empty = found.count(None) - invalid
+    ambiguous = 0
+    if len(set(found)) != len(found):
+        often = {written for written, count in Counter(found).items() if count > 1 and written is not None}
+        ambiguous = sum(written in often for written in found)
+        found = [None if written in often else written for written in found]
+    return Round(key, tuple(found), empty, invalid, ambiguous)
+
+
+def _written(key: Key, values: Sequence[object]) -> tuple[list[bytes | None], int]:
+    """Each value as this key writes it, None for what is empty or invalid, and how many are invalid."""
+    if isinstance(key, TextKey) and key.width == "keep" and all_clean(values):
+        return [str(value).encode() or None for value in values], 0
     found: list[bytes | None] = []
-    empty = invalid = 0
+    invalid = 0
     for value in values:
         try:
-            written = identifier(key, value)
+            found.append(identifier(key, value))
         except ValueError:
-            written = None
+            found.append(None)
             invalid += 1
-        else:
-            empty += written is None
-        found.append(written)
-    often = {written for written, count in Counter(found).items() if count > 1 and written is not None}
-    ambiguous = sum(written in often for written in found)
-    return Round(key, tuple(None if w in often else w for w in found), empty, invalid, ambiguous)
+    return found, invalid
 
 
 def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: Rules) -> dict[str, JsonValue]:

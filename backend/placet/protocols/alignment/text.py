@@ -10,10 +10,14 @@ characters, is unusable, so that two parties with different versions never make 
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
+from typing import Final, cast
 
 MAX_LENGTH = 512
 """Characters of a value; longer ones are unusable."""
+_BLANKS: Final = re.compile("  |\n | \n")
 
 
 def clean(value: object) -> str:
@@ -25,17 +29,28 @@ def clean(value: object) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("not text")
-    if isinstance(value, int) and abs(value) >= 10**40:
+    if isinstance(value, int):
+        if abs(value) >= 10**40:
+            raise ValueError("too long")
+        return str(value)
+    if len(value) > MAX_LENGTH:
         raise ValueError("too long")
-    text = str(value)
-    if len(text) > MAX_LENGTH:
-        raise ValueError("too long")
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())
-    marked = [(character, unicodedata.category(character)) for character in text]
+    if value.isascii() and value.isprintable():
+        return " ".join(value.split())
+    marked = [(character, unicodedata.category(character)) for character in value]
     if any(kind in ("Cn", "Cs", "Co") or (kind == "Cc" and not c.isspace()) for c, kind in marked):
         raise ValueError("not text")
     return " ".join("".join(c for c, kind in marked if kind != "Cf").split())
+
+
+def all_clean(values: Sequence[object]) -> bool:
+    """Is every one of these text that `clean` leaves as it is? Said of plain ASCII alone, and of all at once."""
+    if set(map(type, values)) != {str}:
+        return False
+    texts = cast(Sequence[str], values)
+    lines = "\n".join(texts)
+    printable = lines.isascii() and lines.replace("\n", "").isprintable() and lines.count("\n") == len(texts) - 1
+    return printable and max(map(len, texts)) <= MAX_LENGTH and not _BLANKS.search(f"\n{lines}\n")
 
 
 def widen(text: str) -> str:

@@ -23,7 +23,11 @@ def quiet() -> None:
 
 
 def connect(link: Link, *, seconds: int) -> Any:
-    """A link whose messages wait at most `seconds`. RuntimeError if it can't be set up."""
+    """A link whose messages wait at most `seconds`. RuntimeError if it can't be set up.
+
+    It begins with a barrier. SPU's PSI says hello once more by itself, under the same key as the link did: sent before
+    the peer has taken the first hello, the second one takes its place, and the peer waits for it without end.
+    """
     description = libspu.link.Desc()
     description.id = link.session.hex()
     description.recv_timeout_ms = 1000 * seconds
@@ -32,4 +36,6 @@ def connect(link: Link, *, seconds: int) -> Any:
     description.connect_retry_interval_ms = 500
     for rank in range(len(link.members)):
         description.add_party(f"party_{rank}", f"unix:{socket_of(rank)}")
-    return libspu.link.create_brpc(description, link.me)
+    made = libspu.link.create_brpc(description, link.me)
+    made.barrier()
+    return made

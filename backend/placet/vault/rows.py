@@ -1,0 +1,66 @@
+"""Rows that were handed out: an Arrow stream between vault and node, lists where a recipe reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from placet.core.errors import StateError
+from placet.vault.columns import joined
+from placet.vault.leaves import split
+
+_CONSENT = "\0consent"
+_ID = pa.binary(32)
+_IDENTIFIER = b"identifier"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`identifier` names the column that tells whose a row is. `consent_ids`: the rows' consents, 32 bytes each; none
+    for a named consent, where the whole table belongs to the institution."""
+
+    table: pa.Table = field(repr=False)
+    identifier: str
+    consent_ids: bytes = field(repr=False)
+
+    @property
+    def count(self) -> int:
+        return int(self.table.num_rows)
+
+    @cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """Integers, numbers or texts, by column."""
+        return {name: self.table.column(name).to_pylist() for name in self.table.column_names}
+
+    @property
+    def consents(self) -> list[bytes]:
+        return split(self.consent_ids, 32)
+
+    def encode(self) -> pa.Buffer:
+        """All of it as one Arrow stream."""
+        table = self.table.replace_schema_metadata({_IDENTIFIER: self.identifier})
+        if self.consent_ids:
+            ids = pa.Array.from_buffers(_ID, self.count, [None, pa.py_buffer(self.consent_ids)])
+            table = table.append_column(_CONSENT, ids)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        return sink.getvalue()
+
+    @classmethod
+    def decode(cls, stream: bytes) -> Rows:
+        """What `encode` gave; StateError for anything else."""
+        try:
+            table = pa.ipc.open_stream(stream).read_all()
+            table.validate(full=True)
+            identifier = (table.schema.metadata or {})[_IDENTIFIER].decode()
+            ids = b""
+            if _CONSENT in table.column_names:
+                ids = joined(table.column(_CONSENT).cast(_ID))
+                table = table.drop_columns(_CONSENT)
+        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise StateError("the vault's rows are malformed", found=type(error).__name__, code="vault.rows") from None
+        return cls(table, identifier, ids)
