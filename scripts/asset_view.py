@@ -15,7 +15,6 @@ import io
 import json
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,10 +27,11 @@ import httpx
 from asset_view_files import DPV, Data, read
 from consortium import Consortium, Member, consortium, wait
 from demo import Teller
+from outcome import finish
 
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
-from placet.core.errors import ConfigError, PlacetError, StateError
+from placet.core.errors import ConfigError, StateError
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
 from placet.owner.client import Offered, OwnerClient
@@ -176,14 +176,6 @@ def demand_free(out: Path) -> None:
         raise ConfigError("nothing can be written there", found=f"{out}: {error.strerror}") from None
 
 
-def complain(error: PlacetError) -> None:
-    """An error on stderr: its code, what was expected, what was found, what to do."""
-    print(f"refused: {error.message} [{error.code}]", file=sys.stderr)
-    for name in ("expected", "found", "remedy"):
-        if (value := getattr(error, name)) is not None:
-            print(f"  {name}: {value}", file=sys.stderr)
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """0 if the job completed and its trail is intact, 1 refused or failed, else as `placet audit`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -194,25 +186,20 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON line at the end of stdout")
     options = parser.parse_args(words)
     teller = Teller(sys.stderr if options.json else sys.stdout)
-    try:
+
+    def work() -> dict[str, Any]:
         demand_free(options.out)
         data = read(options.data)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        summary = run(data, options.out, teller)
-    except PlacetError as error:
-        complain(error)
-        return 1
-    except (RuntimeError, OSError, subprocess.SubprocessError, httpx.HTTPError) as error:
-        print(f"failed: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    teller.say(f"audit: {summary['verdict']}; report in {options.out / REPORT}")
-    if summary["verdict"] == "intact":
-        teller.say(f"totals of {summary['customers']} customers in {options.out / RESULT}")
-    if options.json:
-        print(json.dumps(summary))
-    else:
-        teller.say(f"took {summary['seconds']}")
-    return EXIT[str(summary["verdict"])]
+        return run(data, options.out, teller)
+
+    return finish(
+        work,
+        teller,
+        report=options.out / REPORT,
+        result=lambda summary: f"totals of {summary['customers']} customers in {options.out / RESULT}",
+        as_json=options.json,
+    )
 
 
 if __name__ == "__main__":

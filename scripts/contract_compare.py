@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 from comparing import Companies, companies
 from demo import Teller
+from outcome import finish
 
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
-from placet.core.errors import PlacetError, StateError
+from placet.core.errors import StateError
 
 FILES = ("comparison.html", "comparison.json")
 REPORT = "audit.html"
@@ -76,28 +76,23 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     teller = Teller(sys.stderr if options.json else sys.stdout)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
+
+    def work() -> dict[str, Any]:
         for file in (options.before, options.after):
             if not file.is_file():
                 raise StateError("there is no such document", found=file, code="document.unknown")
         for taken in (options.out / name for name in (*FILES, REPORT)):
             if not options.out.is_dir() or taken.exists():
                 raise StateError("the result has no place", expected="a folder without one", found=taken, code="config")
-        summary = run(options.before, options.after, options.out, teller)
-    except PlacetError as error:
-        print(f"refused: {error} [{error.code}]", file=sys.stderr)
-        return 1
-    except (RuntimeError, OSError, subprocess.SubprocessError, httpx.HTTPError) as error:
-        print(f"failed: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    teller.say(f"audit: {summary['verdict']}; report in {options.out / REPORT}")
-    if summary["verdict"] == "intact":
-        teller.say(f"comparison in {options.out / FILES[0]}: {summary['summary']}")
-    if options.json:
-        print(json.dumps(summary))
-    else:
-        teller.say(f"took {summary['seconds']}")
-    return EXIT[str(summary["verdict"])]
+        return run(options.before, options.after, options.out, teller)
+
+    return finish(
+        work,
+        teller,
+        report=options.out / REPORT,
+        result=lambda summary: f"comparison in {options.out / FILES[0]}: {summary['summary']}",
+        as_json=options.json,
+    )
 
 
 if __name__ == "__main__":

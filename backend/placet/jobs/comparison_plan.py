@@ -6,7 +6,7 @@ import asyncio
 import secrets
 
 from placet.core.consent import Status
-from placet.core.errors import ConsentError, PlacetError, PlanError
+from placet.core.errors import ConsentError, PlanError
 from placet.core.plan import Input, Terms
 from placet.core.purposes import Operation, purpose_id
 from placet.core.values import ZERO20, Bytes32
@@ -20,7 +20,7 @@ from placet.jobs.asking import (
     PrepareEnclave,
 )
 from placet.jobs.entries import named_input
-from placet.jobs.proposal import Asking, plan_signatures, sound
+from placet.jobs.proposal import Asking, agree, sound
 from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
 from placet.protocols.enclave.comparing import ENCLAVE, RECIPE, Parameters
@@ -32,7 +32,7 @@ async def propose_comparison(asking: Asking, wanted: ComparisonRequest) -> Recor
 
     PlanError, ConsentError or AttestationError where somebody says no; PeerError where one does not answer.
     """
-    agreement, desk = asking.agreement, asking.desk
+    desk = asking.desk
     if desk.documents is None:
         raise PlanError("only a company's own client proposes a comparison", remedy="placet compare start")
     record = desk.documents.of(wanted.consent)
@@ -91,17 +91,7 @@ async def propose_comparison(asking: Asking, wanted: ComparisonRequest) -> Recor
             "parties": [companies[0], companies[1], _party(wanted.service, enclave.entry, wanted.reward, None)],
         }
     )
-    await agreement.demand_plan(plan, terms)
-    job = plan.job(desk.deployment.jobs)
-    await agreement.keep(plan, terms, mine, agreement.drawer.close(b"seed", seed), desk.signer.sign(job))
-    try:
-        signatures = await plan_signatures(asking, plan, terms)
-    except PlacetError:
-        agreement.store.end(job, "refused")
-        agreement.store.note(job, "refused")
-        raise
-    agreement.store.signed(job, signatures)
-    return agreement.store.job(job)
+    return await agree(asking, plan, terms, mine, seed)
 
 
 def _party(signer: bytes, entry: Entry, reward: int, brought: Input | None) -> dict[str, object]:

@@ -75,7 +75,7 @@ def _parsed(answer: type[V], raw: bytes, name: str) -> V:
 
 async def propose(asking: Asking, request: JobRequest) -> Record:
     """Gather what the parties bring, make the plan, have it signed by all, and keep it. Opens nothing yet."""
-    agreement, desk = asking.agreement, asking.desk
+    desk = asking.desk
     known = recipe(request.recipe)
     chain = desk.chain
     if len({p.address for p in request.providers}) != len(request.providers):
@@ -143,13 +143,18 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
             ],
         }
     )
+    return await agree(asking, plan, terms, len(request.providers), seed)
+
+
+async def agree(asking: Asking, plan: Plan, terms: Terms, own: int, seed: bytes) -> Record:
+    """Keep a plan in which this institution is party `own`, and have all others sign it. Their errors where they
+    refuse; the plan is kept as refused then."""
+    agreement, signer = asking.agreement, asking.desk.signer
     await agreement.demand_plan(plan, terms)
-    job = plan.job(desk.deployment.jobs)
-    await agreement.keep(
-        plan, terms, len(request.providers), agreement.drawer.close(b"seed", seed), desk.signer.sign(job)
-    )
+    job = plan.job(asking.desk.deployment.jobs)
+    await agreement.keep(plan, terms, own, agreement.drawer.close(b"seed", seed), signer.sign(job))
     try:
-        signatures = await plan_signatures(asking, plan, terms)
+        signatures = await _signatures(asking, plan, terms)
     except PlacetError:
         agreement.store.end(job, "refused")
         agreement.store.note(job, "refused")
@@ -166,7 +171,7 @@ def sound(fields: dict[str, object]) -> Plan:
         raise PlanError("no sound plan follows from the request", found=str(error.errors()[0]["msg"])[:200]) from None
 
 
-async def plan_signatures(asking: Asking, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
+async def _signatures(asking: Asking, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
     """The plan's signatures of all parties, checked, and empty ones for consumer and sponsor, who is this party."""
     desk = asking.desk
     job = plan.job(desk.deployment.jobs)
