@@ -187,6 +187,19 @@ STEPS: dict[str, tuple[str, Callable[[Story], Bundle]]] = {
     "verified before the opening": ("evidence", lambda s: s.parameters(BEFORE_COMPANY, "verify-enclave", at=1)),
     "sealed to another key": ("evidence", lambda s: s.output(AFTER_COMPANY, "verify-enclave", "enclave-key")),
     "another enclave was started": ("evidence", lambda s: s.output(SERVICE, "start-enclave", "enclave-key")),
+    "verified at the end of time": (
+        "evidence",
+        lambda s: s.parameters(
+            BEFORE_COMPANY,
+            "verify-enclave",
+            at=2**48 - 1,
+            binding=dict(s.shown(BEFORE_COMPANY, "verify-enclave").parameters["binding"]) | {"issued": 2**48 - 1},  # type: ignore[arg-type]
+        ),
+    ),
+    "a step twice": (
+        "documents",
+        lambda s: s.steps(AFTER_COMPANY, "receive-result", lambda step: _step(step, name="verify-enclave")),
+    ),
     "asked the chain by an older block": ("fixed", lambda s: s.parameters(BEFORE_COMPANY, "verify-enclave", block=1)),
     "asked the chain after its own record": (
         "accepted",
@@ -239,18 +252,46 @@ async def test_evidence_with_any_byte_changed_is_seen(story: Story) -> None:
 
 
 async def test_keys_that_were_given_before_all_was_fixed_are_seen(story: Story) -> None:
-    """The record of the service's agreement, moved behind the companies' keys: the service is named, not they."""
-    last = max(r.at.block for r in story.bundle.facts.recorded)
-    moved = tuple(
-        r.model_copy(update={"at": r.at.model_copy(update={"block": last + 1})})
-        if (r.party, r.first) == (SERVICE, 0)
-        else r
-        for r in story.bundle.facts.recorded
-    )
-    report = story.judged(story.facts(recorded=moved))
-    (found,) = [result for result in report.results if result.name == "enclave.fixed"]
+    """The record of the service's agreement, moved behind the companies' keys: they did not wait. Or it recorded other
+    steps in time: then it is the one."""
+    facts = story.bundle.facts.recorded
+    late = {"at": facts[0].at.model_copy(update={"block": max(r.at.block for r in facts) + 1})}
+    moved = tuple(r.model_copy(update=late) if (r.party, r.first) == (SERVICE, 0) else r for r in facts)
+    assert _named(story.judged(story.facts(recorded=moved)), "fixed") == ("Company Alder", "Company Birch")
+    other = story.steps(SERVICE, "agree-task", lambda step: _step(step, name="something"))
+    assert _named(story.judged(other), "fixed") == ("Trust Centre",)
+
+
+def _named(report: Report, check: str) -> tuple[str, ...]:
+    (found,) = [result for result in report.results if result.name == f"enclave.{check}"]
     assert found.status is Status.FAILED
-    assert found.named == ("Trust Centre",)
+    return found.named
+
+
+async def test_who_did_not_wait_is_named_and_not_whom_it_did_not_wait_for(story: Story) -> None:
+    early = story.parameters(BEFORE_COMPANY, "verify-enclave", block=story.bundle.facts.opened.at.block)  # type: ignore[union-attr]
+    assert _named(story.judged(early), "fixed") == ("Company Alder",)
+
+
+async def test_a_service_that_recorded_another_list_than_it_handed_out_is_named_alone(story: Story) -> None:
+    other = story.parameters(SERVICE, "hand-out", enclave="0x" + "11" * 32)
+    moved = story.steps(
+        SERVICE, "hand-out", lambda s: _step(s, parameters=s.parameters | {"enclave": "0x" + "11" * 32}, sent=())
+    )
+    for lie in (other, moved):
+        assert _named(story.judged(lie), "results") == ("Trust Centre",)
+
+
+async def test_a_company_that_shows_another_word_than_it_signed_is_named_alone(story: Story) -> None:
+    lie = story.parameters(AFTER_COMPANY, "lock-document", size=7)
+    assert _named(story.judged(lie), "documents") == ("Company Birch",)
+
+
+async def test_facts_that_are_too_short_are_a_finding_and_no_crash(story: Story) -> None:
+    sealed = story.bundle.facts.sealed
+    assert sealed is not None
+    short = story.facts(sealed=sealed.model_copy(update={"keys": (), "outputs": ()}))
+    assert story.judged(short).verdict == "tampered"
 
 
 @pytest.mark.parametrize("party", [BEFORE_COMPANY, AFTER_COMPANY, SERVICE])

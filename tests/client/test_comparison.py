@@ -20,9 +20,10 @@ from placet.client.company import Company
 from placet.client.withdrawing import withdraw as sent
 from placet.core.consent import Status as ConsentStatus
 from placet.core.consent import withdrawal_hash
-from placet.core.errors import AccessError, AttestationError, ConfigError, PlanError
+from placet.core.errors import AccessError, AttestationError, ConfigError, PeerError, PlanError, Reverted
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
+from placet.jobs.asking import AskSeal
 from placet.jobs.cases import Case
 from placet.owner.wire import signed_header
 from placet.protocols.enclave.comparison import compare
@@ -142,6 +143,26 @@ async def test_a_withdrawal_while_it_runs_ends_the_enclave(
     assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
 
 
+async def test_a_company_withdraws_after_it_has_computed_and_leaves(stage: Stage, a: Company) -> None:
+    """The other one ends the job, and does not wait for its deadline."""
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    async with stage.company("after") as gone:
+        theirs = await stage.offer(gone, "after", stage.document("new.md", AFTER))
+        held = asyncio.Event()
+
+        async def no_seal(*_: Any) -> Any:
+            held.set()
+            raise PeerError("not now", code="peer.early")
+
+        gone.runner.agreement._questions["seal"] = (AskSeal, no_seal)
+        record = await a.propose(stage.request(mine), patience=20)
+        async with asyncio.timeout(60):
+            await held.wait()
+    await sent(stage.settings("after"), theirs, seconds=30)
+    async with asyncio.timeout(60):
+        assert await a.ended(record.job, lambda _: None) == "aborted"
+
+
 async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
     stage: Stage, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +234,19 @@ async def test_a_folder_has_one_client_and_a_withdrawal_gets_through_beside_it(s
     await sent(stage.settings("before"), mine, seconds=30)
     assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
     await sent(stage.settings("before"), mine, seconds=1)
+
+
+async def test_a_withdrawal_that_was_refused_can_be_given_again(stage: Stage) -> None:
+    """The contract refuses one for an offer that it does not know yet; later it takes it."""
+    file = stage.document("old.md", BEFORE)
+    async with stage.company("before") as here:
+        record = here._draft(file, stage.wish("before"), stage.address("before"), here.desk.chain.now() + 86_400)
+    with pytest.raises(Reverted):
+        await sent(stage.settings("before"), record.id, seconds=30)
+    async with stage.company("before") as here:
+        assert await stage.offer(here, "before", file) == record.id
+    await sent(stage.settings("before"), record.id, seconds=30)
+    assert stage.chain.consent(record.id).status is ConsentStatus.WITHDRAWN
 
 
 async def test_a_withdrawal_needs_no_client(stage: Stage) -> None:

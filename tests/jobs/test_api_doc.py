@@ -13,7 +13,7 @@ import pytest
 
 from live import Town
 from placet.cli.jobs import ENDED, events
-from placet.jobs import coordinator, link, proposal, runner, settlement, work
+from placet.jobs import contract_compare, coordinator, link, proposal, runner, settlement, work
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 OF_JOBS = TEXT[TEXT.index("\n## Jobs\n") : TEXT.index("\n## With a wallet library")]
@@ -63,7 +63,7 @@ def test_the_curl_example_runs(town: Town, tmp_path: Path) -> None:
 
 def test_every_status_of_the_program_is_in_the_document() -> None:
     said = set()
-    for module in (coordinator, link, proposal, runner, settlement, work):
+    for module in (contract_compare, coordinator, link, proposal, runner, settlement, work):
         source = Path(str(module.__file__)).read_text()
         said |= set(re.findall(r"\b(?:say|note)\([a-z_.]+, \"([a-z-]+)\"", source))
     assert {"computing", "recorded", "sealed", "released", "waiting"} <= said

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet.chain.client import JobStatus
 from placet.client.service import HttpEnclaves
 from placet.client.wish import Wish
 from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, derive
@@ -137,6 +138,7 @@ class Company:
             consent=CompactConsent.of(consent),
             signature=self.desk.signer.sign(self.desk.deployment.consents.digest(consent.id)),
             id=consent.id,
+            details=consent.details.hash,
         )
         self.documents.add(record)
         return record
@@ -153,12 +155,16 @@ class Company:
             await asyncio.sleep(1)
 
     async def invited(self, consent: bytes, *, patience: float) -> Record:
-        """The job that was agreed upon with this consent; PeerError after `patience` seconds without one."""
+        """The latest job that was agreed upon with this consent; PeerError after `patience` seconds without one."""
         until = time.monotonic() + patience
         while True:
-            for record in self.runner.store.all(going=True):
-                if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs):
-                    return record
+            asked = [
+                record
+                for record in self.runner.store.all(going=True)
+                if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs)
+            ]
+            if asked:
+                return max(asked, key=lambda record: record.created)
             if time.monotonic() > until:
                 raise PeerError("nobody proposed the comparison", expected=f"within {patience:g} s", code="peer.late")
             await asyncio.sleep(_LOOK)
@@ -184,13 +190,15 @@ class Company:
 
 
 def _demand_once(desk: Desk, documents: Documents, plan: Plan) -> None:
-    """PlanError unless the plan is about the document on offer now, and no other job of that consent is going."""
+    """PlanError unless the plan is about the document on offer now, and no other job of that consent was opened. (Of
+    several that were not, the contract opens one.)"""
     (chosen,) = plan.parties[plan.party_of(desk.address)].inputs
     if chosen.consent != documents.on_offer:
         raise PlanError("another document than the one on offer", found=to_hex(chosen.consent), code="plan.stale")
     job = plan.job(desk.deployment.jobs)
     for record in Store(desk.engine).all(going=True):
-        if record.job != job and any(one.consent == chosen.consent for one in record.plan.inputs):
+        same = record.job != job and any(one.consent == chosen.consent for one in record.plan.inputs)
+        if same and desk.chain.job(record.job).status is not JobStatus.NONE:
             raise PlanError("a job with this consent is going already", found=to_hex(record.job), code="plan.stale")
 
 

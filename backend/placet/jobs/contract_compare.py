@@ -10,16 +10,18 @@ together, so it opens by the release that every job has.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from pydantic import JsonValue
 
 from placet.chain.client import EnclaveClass, JobStatus
+from placet.chain.events import JobOpened
 from placet.core.consent import Status
-from placet.core.errors import AttestationError, ConfigError, ConsentError, ProtocolError
+from placet.core.errors import AttestationError, ConfigError, ConsentError, InputError, ProtocolError
 from placet.core.hashing import document_bytes, sha256
 from placet.core.plan import key_hash
 from placet.core.purposes import Operation
@@ -32,8 +34,11 @@ from placet.jobs.work import MASKED, Stage, Work, name_of
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.comparing import (
     ENCLAVE,
+    INPUT,
     KEYS,
     RECIPE,
+    RESULTS,
+    STARTED,
     MaskedResult,
     Proven,
     Results,
@@ -53,9 +58,8 @@ from placet.protocols.enclave.sealed.results import demand_genuine, open_result
 from placet.protocols.enclave.sealed.task import ROLES, Role, Task, read_task
 
 COLUMN = "document"
-STARTED, INPUT, RESULTS = "enclave.started", "enclave.input", "enclave.results"
 ARRIVAL = 900
-"""Seconds within which keys and documents come, once the task is agreed: others wait for the place."""
+"""Seconds within which both words come, and then keys and documents: others wait for the place."""
 _LOOK = 0.5
 _STATUS: dict[Status, ConsentStatus] = {
     Status.NONE: "unknown",
@@ -81,7 +85,11 @@ def _task(work: Work, told: Mapping[Role, Told]) -> Task:
 
 
 async def _hear(step: Stage, party: int) -> Told:
-    return parse(Told, await step.receive(name_of(party), INPUT, limit=1024), what="a company's document")
+    word = await step.receive(name_of(party), INPUT, limit=1024)
+    try:
+        return parse(Told, word, what="a company's document")
+    except InputError as error:
+        raise ProtocolError(error.message, expected=error.expected, found=error.found, code="enclave.words") from None
 
 
 async def _bring(work: Work) -> None:
@@ -131,11 +139,12 @@ async def _bring(work: Work) -> None:
 
 
 def _demand_committed(work: Work, words: Mapping[Role, Told]) -> None:
-    """ProtocolError unless each document is the one that its consent's dataset is committed to on chain."""
-    chain = work.desk.chain
+    """ProtocolError unless each document is the one that its consent's dataset was committed to at the opening."""
+    chain, job = work.desk.chain, work.record.job
+    opened = next(e.block for e in work.desk.index.job_events(job) if isinstance(e, JobOpened))
     for party, role in enumerate(ROLES):
         offer = chain.offer(work.plan.parties[party].inputs[0].offer).offer
-        found = chain.dataset(offer.dataset).commitment
+        found = chain.dataset(offer.dataset, block=opened).commitment
         if found != words[role].commitment:
             raise ProtocolError(
                 "a company's document is not the one that its consent is about",
@@ -235,16 +244,8 @@ async def _serve(work: Work) -> None:
     if cases is None:
         raise ConfigError("this node runs no enclaves", remedy="set [enclaves] in node.toml", code="enclave.none")
     async with cases.running(work.desk.deployment.chain_id, job, work.attempt) as case:
-        async with work.step("start-enclave", "placet.enclave/1", parameters={"class": work.terms.engine}) as step:
-            key = step.public("enclave-key", case.enclave.key)
-            for party in range(len(ROLES)):
-                await step.send(name_of(party), STARTED, case.enclave.key)
-        async with work.step("agree-task", "placet.enclave-task/1", key) as step:
-            words: dict[Role, Told] = {role: await _hear(step, party) for party, role in enumerate(ROLES)}
-            task = _task(work, words)
-            agreed = step.public("task", task.digest())
-        await asyncio.to_thread(_demand_committed, work, words)
-        await work.anchored(0, 1)
+        async with _in_time():
+            task, agreed, key = await _start(work, case)
         case.expect(task)
         results = await _while_consented(work, _compare(work, case, task, agreed, key))
     told = Results(
@@ -256,13 +257,36 @@ async def _serve(work: Work) -> None:
             await step.send(name_of(party), RESULTS, document_bytes(told))
 
 
-async def _compare(work: Work, case: Case, task: Task, agreed: Artefact, key: Artefact) -> dict[int, bytes]:
+async def _start(work: Work, case: Case) -> tuple[Task, Artefact, Artefact]:
+    """The task that all agreed to, and its step's output; the enclave's key as the trail has it."""
+    async with work.step("start-enclave", "placet.enclave/1", parameters={"class": work.terms.engine}) as step:
+        key = step.public("enclave-key", case.enclave.key)
+        for party in range(len(ROLES)):
+            await step.send(name_of(party), STARTED, case.enclave.key)
+    async with work.step("agree-task", "placet.enclave-task/1", key) as step:
+        words: dict[Role, Told] = {role: await _hear(step, party) for party, role in enumerate(ROLES)}
+        task = _task(work, words)
+        agreed = step.public("task", task.digest())
+    await asyncio.to_thread(_demand_committed, work, words)
+    await work.anchored(0, 1)
+    return task, agreed, key
+
+
+@contextlib.asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
     try:
-        async with work.step("take-keys", "hpke/1", agreed) as step, asyncio.timeout(ARRIVAL):
-            keys = {r: await step.receive(name_of(p), KEYS, limit=MAX_SEALED) for p, r in enumerate(ROLES)}
-            await case.arrived()
+        async with asyncio.timeout(ARRIVAL):
+            yield
     except TimeoutError:
-        raise ProtocolError("keys or documents did not come", expected=f"{ARRIVAL} s", code="enclave.idle") from None
+        raise ProtocolError(
+            "words, keys or documents did not come", expected=f"within {ARRIVAL} s", code="enclave.idle"
+        ) from None
+
+
+async def _compare(work: Work, case: Case, task: Task, agreed: Artefact, key: Artefact) -> dict[int, bytes]:
+    async with _in_time(), work.step("take-keys", "hpke/1", agreed) as step:
+        keys = {r: await step.receive(name_of(p), KEYS, limit=MAX_SEALED) for p, r in enumerate(ROLES)}
+        await case.arrived()
     async with work.step("compare", f"enclave.{work.terms.engine}/1", agreed, key) as step:
         results = await case.compute(task, keys, seconds=work.seconds_left)
         for party, masked in results.items():
@@ -301,7 +325,7 @@ def _demand_alive(work: Work) -> None:
 
 def _final(code: str) -> bool:
     """The same documents end the same way, and who lied once is not asked again."""
-    lies = codes.SEALED | {"enclave.result", "enclave.idle"}
+    lies = codes.SEALED | {"enclave.result", "enclave.idle", "enclave.words"}
     same = {"enclave.memory", "enclave.large", "enclave.failed", "document.changed"}
     return code in codes.DOCUMENT | lies | same or code.startswith("attestation.")
 

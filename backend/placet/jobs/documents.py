@@ -29,7 +29,7 @@ _MAX_RECORD = 128 << 10
 
 class DocumentRecord(Value):
     """A document that its owner consented to have compared. `file` is where it lies, `name` what the enclave is told,
-    which shows its format."""
+    which shows its format; `id` and `details` are the consent's and its words' hashes."""
 
     type: Literal["placet.document-record"] = "placet.document-record"
     version: Literal[1] = 1
@@ -42,6 +42,13 @@ class DocumentRecord(Value):
     consent: CompactConsent
     signature: Signature
     id: Bytes32
+    details: Bytes32
+
+    def grant(self) -> tuple[bytes, bytes, int, int, int, int, bytes]:
+        """The consent as the contract takes it, whatever its parties are called today."""
+        words = self.consent
+        times = (words.not_before, words.not_after, words.first_opening, words.uses)
+        return (words.owner, self.offer.id, *times, self.details)
 
     def __repr__(self) -> str:
         return f"DocumentRecord({to_hex(self.id)})"

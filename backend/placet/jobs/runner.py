@@ -13,6 +13,7 @@ import logging
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import JobOpened
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
+from placet.core.plan import Input
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.asking import ComparisonRequest, JobRequest
@@ -51,6 +52,7 @@ class Runner:
         self._running: dict[Key, asyncio.Task[None]] = {}
         self._looks: dict[bytes, asyncio.Task[None]] = {}
         self._ended_seen: dict[tuple[bytes, int, int], int] = {}
+        self._dead_since: dict[bytes, int] = {}
         self._said: dict[tuple[bytes, str], dict[str, object]] = {}
         self._time = 0
 
@@ -139,8 +141,10 @@ class Runner:
         elif attempt.phase is Phase.COMPUTED:
             if await record_steps(self.desk, self.store, self.intents, record, state.attempt):
                 self.say(record, "recorded", attempt=state.attempt)
+            await self._watch_others(record, now)
         else:
             await self._watch(record, attempt)
+            await self._watch_others(record, now)
         if record.plan.consumer == self.desk.address:
             await self.coordinator.bring_together(record, state)
 
@@ -163,24 +167,17 @@ class Runner:
         return (record.job, attempt) not in self._links and self.store.heard(record.job, attempt, record.party)
 
     async def _watch(self, record: Record, attempt: Attempt) -> None:
-        """End an attempt of which a consent has died, instead of finding out at its seal; where it is another party's
-        own, the job, which that party may have left.
+        """End an attempt of which a consent has died, instead of finding out at its seal.
 
         What could not be looked at or acted upon counts as not seen, so that the next turn does it.
         """
         first = record.plan.input_offset(record.party)
-        own = range(first, first + len(record.plan.parties[record.party].inputs))
         ended = {}
-        for number, chosen in enumerate(record.plan.inputs):
-            if number not in own and not chosen.named:
-                continue
+        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
             key = (record.job, attempt.attempt, number)
             ended[key] = await asyncio.to_thread(self.desk.index.ended_count, chosen.offer)
         if all(self._ended_seen.get(key, 0) == count for key, count in ended.items()):
             return
-        for number, chosen in enumerate(record.plan.inputs):
-            if number not in own and chosen.named and await self.agreement.named_dead(chosen.consent):
-                return await self.coordinator.abort_for(record, number)
         dead = await self.agreement.dead_inputs(record, attempt)
         for number in dead:
             if record.plan.inputs[number].named:
@@ -189,6 +186,20 @@ class Runner:
             self.store.fail(record.job, attempt.attempt, "consent.withdrawn")
             self._running[record.job, attempt.attempt].cancel()
         self._ended_seen.update(ended)
+
+    async def _watch_others(self, record: Record, now: int) -> None:
+        """End a job of which another party's own consent has died: that party may have left. It has the first word."""
+        own = record.plan.input_offset(record.party)
+        mine = range(own, own + len(record.plan.parties[record.party].inputs))
+        for number, chosen in enumerate(record.plan.inputs):
+            if number in mine or not chosen.named or not await asyncio.to_thread(self._ended, chosen):
+                continue
+            since = self._dead_since.setdefault(record.job, now)
+            if now > since + turn_of(record, self.desk.address):
+                return await self.coordinator.abort_for(record, number)
+
+    def _ended(self, chosen: Input) -> bool:
+        return chosen.consent in self.desk.index.dead(chosen.offer)
 
     def link(self, record: Record, attempt: int) -> Link:
         """The link of the current attempt; one an attempt."""
@@ -248,6 +259,7 @@ class Runner:
         for held in (self.desk.cases, self.desk.documents):
             if held is not None:
                 held.forget(record.job)
+        self._dead_since.pop(record.job, None)
         self.store.end(record.job, how)
         self.say(record, how)
         for told in [k for k in self._said if k[0] == record.job]:

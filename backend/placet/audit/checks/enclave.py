@@ -5,20 +5,24 @@ Only for jobs with an enclave. Evidence is verified again, offline, for the time
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from placet.audit.case import Case
+from placet.audit.checks.exchange import held_by, sent_by
 from placet.audit.facts import Moment
 from placet.audit.findings import Findings, check
 from placet.core.errors import AttestationError, ConfigError, InputError, PlacetError
 from placet.core.hashing import document_hash, sha256
-from placet.core.plan import Plan, Terms
+from placet.core.plan import Plan, Terms, demand_fit
 from placet.core.trail import Step
 from placet.core.values import V, parse
 from placet.protocols.enclave.comparing import (
+    INPUT,
     KEYS,
     RECIPE,
+    RESULTS,
+    STARTED,
     Parameters,
     Proven,
     Results,
@@ -34,6 +38,8 @@ from placet.protocols.enclave.sealed.task import ROLES, Role
 GROUP = "enclave"
 _CLASSES = {"simulated": 1, "hardware": 2}
 """As `EnclaveRegistry` numbers them."""
+_AGREED = 2
+"""Steps of each party up to its agreement to the task."""
 SIMULATED = "the enclave is simulated: whoever owns its host could read both documents and quote any program"
 
 
@@ -63,12 +69,20 @@ class _Attempt:
         found = self.step(party, step)
         return next((a.commitment for a in found.outputs if a.name == output), None) if found else None
 
-    def sent(self, party: int, tag: str) -> dict[int, bytes]:
-        """Digests of what a party signed and sent under a tag, by receiver."""
-        evidence = self.case.evidence.get(party)
-        held = evidence.sent if evidence else ()
-        told = [one.message for one in held if (one.message.attempt, one.message.tag) == (self.number, tag)]
-        return {message.receiver: message.digest for message in told}
+    def words(self, party: int, tag: str) -> set[bytes]:
+        """Digests of all that a party signed for others under a tag, in whosever evidence it stands."""
+        return {
+            one.message.digest
+            for evidence in self.case.evidence.values()
+            for one in held_by(self.case, evidence)
+            if (one.message.attempt, one.message.sender, one.message.tag) == (self.number, party, tag)
+            and sent_by(self.case, one)
+        }
+
+    def steps_by(self, party: int, block: int) -> int:
+        """How many of a party's steps were on chain by a block."""
+        own = [r for r in self.case.facts.recorded if (r.party, r.attempt) == (party, self.number)]
+        return sum(len(record.hashes) for record in own if record.at.block <= block)
 
     def recorded(self, step: Step) -> Moment | None:
         """When a step's hash came on chain."""
@@ -91,6 +105,7 @@ def _attempts(case: Case, tell: Findings) -> Iterator[_Attempt]:
         for party in case.absent:
             tell.lack(f"no evidence of {case.name(party)}")
         try:
+            demand_fit(case.plan, case.terms)
             demand_shape(case.plan, case.terms)
         except PlacetError as error:
             return tell.fail("the plan of a comparison", error.message)
@@ -113,6 +128,10 @@ def documents(case: Case, tell: Findings) -> None:
     task that plan and both words lead to is the one that every party agreed to; each commitment is the one that its
     consent's dataset had on chain at the opening; in the sealed attempt each release key is the sealed one."""
     for of in _attempts(case, tell):
+        for party in case.evidence:
+            names = [step.name for step in case.steps(party, of.number)]
+            if len(set(names)) != len(names):
+                tell.fail(f"each step of {case.name(party)} once in an attempt", names, party)
         told: dict[Role, Told] = {}
         for party, role in enumerate(ROLES):
             mine = _told(of, tell, party)
@@ -137,13 +156,17 @@ def _told(of: _Attempt, tell: Findings, party: int) -> Told | None:
         tell.same(f"{name} of {case.name(party)}", getattr(mine, name), made, party)
     tell.same(f"commitment of {case.name(party)} on chain", _commitment(case, party), mine.commitment, party)
     if of.final and case.facts.sealed is not None:
-        tell.same(f"release key of {case.name(party)}", case.facts.sealed.keys[party], mine.release, party)
-    digests = {message.digest for message in step.sent}
+        tell.same(f"release key of {case.name(party)}", _at(case.facts.sealed.keys, party), mine.release, party)
+    words = of.words(party, INPUT)
     tell.looked += 1
-    if digests != {document_hash(mine)}:
-        tell.fail(f"{case.name(party)}'s signed word {document_hash(mine).hex()}", sorted(digests), party)
+    if words != {document_hash(mine)}:
+        tell.fail(f"{case.name(party)}'s signed word {document_hash(mine).hex()}", sorted(words), party)
         return None
     return mine
+
+
+def _at(values: Sequence[bytes], place: int) -> bytes | None:
+    return values[place] if place < len(values) else None
 
 
 def _agreed(of: _Attempt, tell: Findings, told: dict[Role, Told]) -> None:
@@ -173,7 +196,7 @@ def _given(of: _Attempt, tell: Findings) -> Iterator[tuple[int, Step, Proven]]:
     for party in range(len(ROLES)):
         step = of.step(party, "verify-enclave")
         if step is None:
-            if party in of.case.evidence and (of.final or of.sent(party, KEYS)):
+            if party in of.case.evidence and (of.final or of.words(party, KEYS)):
                 tell.fail(f"a step in which {of.case.name(party)} verified the enclave", "none", party)
             continue
         proven = _read(tell, Proven, step, party)
@@ -200,9 +223,6 @@ def evidence(case: Case, tell: Findings) -> None:
             step = of.step(party, "agree-task")
             heard = [m.digest for m in step.received if m.peer == of.service] if step else []
             tell.same(f"enclave that {name} was told of", [sha256(found.key)], heard, party)
-            opened = case.facts.opened
-            if opened is not None and not opened.at.timestamp <= proven.at <= opened.deadline:
-                tell.fail("verified while the job was open", f"at {proven.at}", party)
             if found.enclave_class == "simulated":
                 tell.note(SIMULATED)
 
@@ -214,12 +234,18 @@ def _started(of: _Attempt, tell: Findings) -> None:
         if of.final and of.service in of.case.evidence:
             tell.fail("a step that starts the enclave", "none", of.service)
         return
-    for message in step.sent:
-        tell.same(f"enclave that {of.case.name(message.peer)} was told of", sha256(key), message.digest, of.service)
+    words = of.words(of.service, STARTED)
+    tell.looked += 1
+    if words - {sha256(key)} or (of.final and not words):
+        tell.fail(f"one enclave that both companies were told of, {sha256(key).hex()}", sorted(words), of.service)
 
 
 def _verified(of: _Attempt, proven: Proven, party: int, tell: Findings) -> Verified | None:
     tell.looked += 1
+    opened = of.case.facts.opened
+    if opened is None or not opened.at.timestamp <= proven.at <= opened.deadline:
+        tell.fail("an enclave that was verified while the job was open", f"at {proven.at}", party)
+        return None
     try:
         return verify(proven.evidence, of.asked.policy, proven.binding, proven.at)
     except AttestationError as error:
@@ -265,16 +291,18 @@ def _measured(of: _Attempt, tell: Findings, found: Verified, block: int, party: 
 @check(GROUP, "fixed", "Documents and enclave were on chain before anybody gave a key away")
 def fixed(case: Case, tell: Findings) -> None:
     """In each attempt the steps in which the parties agreed to the task are recorded in blocks up to the one by which a
-    company asked the chain before it gave its keys. Who recorded his later, or never, is named."""
+    company asked the chain before it gave its keys. Where another party had not recorded as many steps by then, the
+    company is named, since it did not wait; else whoever recorded something else."""
     for of in _attempts(case, tell):
-        for _, _, proven in _given(of, tell):
+        for party, _, proven in _given(of, tell):
             for other in case.evidence:
                 step = of.step(other, "agree-task")
                 at = None if step is None else of.recorded(step)
                 tell.looked += 1
                 if at is None or at.block > proven.block:
                     late = "not recorded" if at is None else f"block {at.block}"
-                    tell.fail(f"{case.name(other)}'s agreement to the task by block {proven.block}", late, other)
+                    whose = party if of.steps_by(other, proven.block) < _AGREED else other
+                    tell.fail(f"{case.name(other)}'s agreement to the task by block {proven.block}", late, whose)
 
 
 @check(GROUP, "results", "What came out of the enclave is what was sealed and handed to each company")
@@ -300,13 +328,17 @@ def _handed_out(of: _Attempt, tell: Findings) -> None:
     due = [r.party for r in of.asked.recipients]
     tell.same("parties with a result", due, [r.party for r in told.results], of.service)
     tell.same("enclave's key", of.made(of.service, "start-enclave", "enclave-key"), told.enclave, of.service)
-    for message in step.sent:
-        tell.same(f"list for {case.name(message.peer)}", document_hash(told), message.digest, of.service)
+    words = of.words(of.service, RESULTS)
+    tell.looked += 1
+    if words != {document_hash(told)}:
+        tell.fail(f"one list for both companies, {document_hash(told).hex()}", sorted(words), of.service)
+        return
     for one in told.results:
         name = f"masked/{one.party}"
         tell.same(f"{name} of the enclave", one.masked, of.made(of.service, "compare", name), of.service)
     for party in range(len(ROLES)):
-        tell.same(f"sealed output of {case.name(party)}", document_hash(told), case.facts.sealed.outputs[party])
+        sealed = _at(case.facts.sealed.outputs, party)
+        tell.same(f"sealed output of {case.name(party)}", document_hash(told), sealed, party)
         if party in case.evidence:
             for one in told.results:
                 name = f"masked/{one.party}"

@@ -25,7 +25,8 @@ def _words(case: Case, message: Message) -> str:
     return f"message {message.sequence} “{message.tag}” from {ends}, attempt {message.attempt}"
 
 
-def _sent_by(case: Case, held: SignedMessage) -> bool:
+def sent_by(case: Case, held: SignedMessage) -> bool:
+    """Does a message carry its sender's signature?"""
     recorder = case.parties[held.message.sender].recorder
     return case.accepts(recorder, case.deployment.jobs.digest(held.message.hash), held.signature)
 
@@ -47,7 +48,8 @@ def _possible(case: Case, message: Message) -> bool:
     )
 
 
-def _held(case: Case, evidence: Evidence) -> list[SignedMessage]:
+def held_by(case: Case, evidence: Evidence) -> list[SignedMessage]:
+    """The messages of this job in a party's evidence, whoever signed them."""
     return [m for m in (*evidence.sent, *evidence.received) if _possible(case, m.message)]
 
 
@@ -73,7 +75,7 @@ def signed(case: Case, tell: Findings) -> None:
                     f"messages that {case.name(party)} {'sent' if is_sent else 'received'} in this job", found, party
                 )
                 continue
-            if not _sent_by(case, held):
+            if not sent_by(case, held):
                 tell.fail(_words(case, message) + " signed by its sender", "a signature that does not verify", party)
             if held.acknowledgement and not _acknowledged(case, held):
                 tell.fail(_words(case, message) + " acknowledged", "a signature that does not verify", party)
@@ -102,8 +104,8 @@ def _stories(case: Case) -> tuple[dict[Key, dict[bytes, Message]], dict[Key, dic
     sent: dict[Key, dict[bytes, Message]] = defaultdict(dict)
     taken: dict[Key, dict[bytes, Message]] = defaultdict(dict)
     for evidence in case.evidence.values():
-        for held in _held(case, evidence):
-            if _sent_by(case, held):
+        for held in held_by(case, evidence):
+            if sent_by(case, held):
                 sent[_key(held.message)][held.message.hash] = held.message
             if _acknowledged(case, held):
                 taken[_key(held.message)][held.message.hash] = held.message
@@ -134,19 +136,19 @@ def both_ends(case: Case, tell: Findings) -> None:
     shown_received = {p: {m.message.hash for m in e.received} for p, e in case.evidence.items()}
     two_stories = {key for stories in _stories(case) for key, versions in stories.items() if len(versions) > 1}
     for evidence in case.evidence.values():
-        for held in _held(case, evidence):
+        for held in held_by(case, evidence):
             tell.looked += 1
             message = held.message
             sender, receiver = message.sender, message.receiver
             if _key(message) in two_stories:
                 continue
-            if sender in shown_sent and message.hash not in shown_sent[sender] and _sent_by(case, held):
+            if sender in shown_sent and message.hash not in shown_sent[sender] and sent_by(case, held):
                 tell.fail(_words(case, message) + " among its sender's messages", "signed, but not shown", sender)
             if receiver not in shown_received or message.hash in shown_received[receiver]:
                 continue
             if _acknowledged(case, held):
                 tell.fail(_words(case, message) + " among its receiver's", "acknowledged, but not shown", receiver)
-            elif _sent_by(case, held) and case.is_final(message.attempt):
+            elif sent_by(case, held) and case.is_final(message.attempt):
                 tell.dispute(
                     _words(case, message) + " acknowledged", "sent, says one; nothing, the other", sender, receiver
                 )

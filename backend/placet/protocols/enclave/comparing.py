@@ -25,8 +25,12 @@ from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, T
 RECIPE: Final = "contract-compare"
 ENCLAVE: Final = "enclave"
 """The role of the party that runs the enclave; the companies' are `ROLES`."""
+STARTED: Final = "enclave.started"
+INPUT: Final = "enclave.input"
 KEYS: Final = "enclave.keys"
-"""The tag of the message with which a company gives its keys away."""
+RESULTS: Final = "enclave.results"
+"""Tags of messages: the service tells its enclave's key, a company of its document, a company gives its keys away, the
+service tells what came out."""
 
 
 MAX_LOCKED: Final = encrypted_size(MAX_BYTES)
@@ -134,4 +138,6 @@ def task_of(plan: Plan, terms: Terms, told: Mapping[Role, Told], *, job: bytes, 
             recipients=parameters_of(terms).recipients,
         )
     except ValueError:
-        raise ProtocolError("both companies' words lead to no task", expected="two documents, two keys") from None
+        raise ProtocolError(
+            "both companies' words lead to no task", expected="two documents, two keys", code="enclave.words"
+        ) from None
