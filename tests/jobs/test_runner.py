@@ -78,9 +78,9 @@ class Running:
         self.runner._running[self.job, 1] = self.work  # type: ignore[assignment]
 
     async def watch(self) -> None:
-        attempt = self.store.attempt(self.job, 1)
-        assert attempt is not None
-        await self.runner._watch(self.record, attempt)
+        phase = self.store.phase(self.job, 1)
+        assert phase is not None
+        await self.runner._watch(self.record, 1, phase)
 
 
 async def test_a_withdrawal_is_acted_upon_though_the_first_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:

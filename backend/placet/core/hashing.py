@@ -47,8 +47,8 @@ def _canonical(value: Any) -> bytes:
             return f"[{','.join(map(encode_basestring, value))}]".encode()
         if kinds <= {str, type(None)} or (kinds == {int} and min(value) >= -_EXACT and max(value) <= _EXACT):
             return _WRITER.encode(value).encode()
-    if type(value) is list and value and type(value[0]) is list:
-        return b"[" + b",".join(map(_canonical, value)) + b"]"
+        if kinds <= {list, dict}:
+            return b"[" + b",".join(map(_canonical, value)) + b"]"
     if type(value) is dict and all(type(name) is str for name in value):
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
         return b"{" + b",".join(rfc8785.dumps(name) + b":" + _canonical(held) for name, held in ordered) + b"}"

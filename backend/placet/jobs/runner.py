@@ -26,7 +26,7 @@ from placet.jobs.link import Envelope, Link
 from placet.jobs.proposal import Asking, propose
 from placet.jobs.recipe import recipe
 from placet.jobs.settlement import ENDS, Settlement, turn_of
-from placet.jobs.store import Attempt, Phase, Record, Store
+from placet.jobs.store import Phase, Record, Store
 from placet.jobs.trail import record_steps
 from placet.jobs.work import Work
 
@@ -132,18 +132,18 @@ class Runner:
             if job == record.job and number < state.attempt:
                 task.cancel()
                 self._links.pop((job, number), None)
-        attempt = self.store.attempt(record.job, state.attempt)
+        phase = self.store.phase(record.job, state.attempt)
         key = (record.job, state.attempt)
-        if attempt is None:
+        if phase is None:
             await self._begin(record, state.attempt)
-        elif attempt.phase is Phase.RUNNING and (key not in self._running or self._running[key].done()):
+        elif phase is Phase.RUNNING and (key not in self._running or self._running[key].done()):
             self.store.fail(*key, "the node was restarted")
-        elif attempt.phase is Phase.COMPUTED:
+        elif phase is Phase.COMPUTED:
             if await record_steps(self.desk, self.store, self.intents, record, state.attempt):
                 self.say(record, "recorded", attempt=state.attempt)
             await self._watch_others(record, now)
         else:
-            await self._watch(record, attempt)
+            await self._watch(record, state.attempt, phase)
             await self._watch_others(record, now)
         if record.plan.consumer == self.desk.address:
             await self.coordinator.bring_together(record, state)
@@ -166,7 +166,7 @@ class Runner:
         """Were messages of an attempt acknowledged whose content went with an earlier process?"""
         return (record.job, attempt) not in self._links and self.store.heard(record.job, attempt, record.party)
 
-    async def _watch(self, record: Record, attempt: Attempt) -> None:
+    async def _watch(self, record: Record, attempt: int, phase: Phase) -> None:
         """End an attempt of which a consent has died, instead of finding out at its seal.
 
         What could not be looked at or acted upon counts as not seen, so that the next turn does it.
@@ -174,17 +174,18 @@ class Runner:
         first = record.plan.input_offset(record.party)
         ended = {}
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            key = (record.job, attempt.attempt, number)
+            key = (record.job, attempt, number)
             ended[key] = await asyncio.to_thread(self.desk.index.ended_count, chosen.offer)
         if all(self._ended_seen.get(key, 0) == count for key, count in ended.items()):
             return
-        dead = await self.agreement.dead_inputs(record, attempt)
+        kept = self.store.attempt(record.job, attempt)
+        dead = [] if kept is None else await self.agreement.dead_inputs(record, kept)
         for number in dead:
             if record.plan.inputs[number].named:
                 return await self.coordinator.abort_for(record, number)
-        if dead and attempt.phase is Phase.RUNNING:
-            self.store.fail(record.job, attempt.attempt, "consent.withdrawn")
-            self._running[record.job, attempt.attempt].cancel()
+        if dead and phase is Phase.RUNNING:
+            self.store.fail(record.job, attempt, "consent.withdrawn")
+            self._running[record.job, attempt].cancel()
         self._ended_seen.update(ended)
 
     async def _watch_others(self, record: Record, now: int) -> None:
@@ -282,8 +283,8 @@ class Runner:
             raise PeerError("the job is not open here yet", code="peer.early")
         if state.status is not JobStatus.OPEN or state.attempt > message.attempt:
             raise PeerError("the job is not open in this attempt", code="peer.late")
-        attempt = self.store.attempt(message.job, message.attempt)
+        phase = self.store.phase(message.job, message.attempt)
         key = (message.job, message.attempt)
-        if self._lost(record, message.attempt) if attempt is None else key not in self._running:
+        if self._lost(record, message.attempt) if phase is None else key not in self._running:
             raise PeerError("this attempt is lost here", code="peer.late")
         return self.link(record, message.attempt).accept(envelope, payload)

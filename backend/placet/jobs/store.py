@@ -234,6 +234,11 @@ class Store:
         row = self._one(sa.select(attempts).where(attempts.c.job == job, attempts.c.attempt == attempt))
         return None if row is None else _attempt(row)
 
+    def phase(self, job: bytes, attempt: int) -> Phase | None:
+        """Where this party stands in an attempt, without what it keeps of it, which may be large."""
+        found = self._one(sa.select(attempts.c.phase).where(attempts.c.job == job, attempts.c.attempt == attempt))
+        return None if found is None else Phase(found["phase"])
+
     def attempts(self, job: bytes) -> list[Attempt]:
         return [_attempt(r) for r in self._all(sa.select(attempts).where(attempts.c.job == job).order_by("attempt"))]
 

@@ -61,6 +61,6 @@ class Rows:
             if _CONSENT in table.column_names:
                 ids = joined(table.column(_CONSENT).cast(_ID))
                 table = table.drop_columns(_CONSENT)
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise StateError("the vault's rows are malformed", found=type(error).__name__, code="vault.rows") from None
         return cls(table, identifier, ids)
