@@ -152,7 +152,8 @@ def until(ready: Callable[[], bool], what: str) -> None:
 
 def settings_file(settings: NodeSettings) -> Path:
     """The node's settings as `placet init` writes them."""
-    plain = settings.model_dump(mode="json", exclude={"folder", "institution", "limits", "policy", "database_url"})
+    left = {"folder", "institution", "limits", "policy", "database_url", "enclaves"}
+    plain = settings.model_dump(mode="json", exclude=left)
     lines = [f"{name} = {json.dumps(value)}" for name, value in plain.items()]
     institution = {"address": to_hex(settings.institution.address), "name": settings.institution.name}
     lines += ["[institution]", *(f"{name} = {json.dumps(value)}" for name, value in institution.items())]
