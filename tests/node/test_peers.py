@@ -27,7 +27,7 @@ from placet.core.errors import ConfigError, ConsentError, PeerError, PlacetError
 from placet.core.trust import Institution, TrustList
 from placet.jobs.agreement import Agreement
 from placet.jobs.store import Store
-from placet.node import jobs_api, peers
+from placet.node import peers, running
 from placet.node.peers import PeerLink, PeerServer, context
 
 PASSPHRASE = "only for tests"
@@ -400,7 +400,7 @@ async def test_an_unknown_question_is_refused_by_its_name(ring: Ring) -> None:
     runner = SimpleNamespace(agreement=Agreement(desk, store), message=None)  # type: ignore[arg-type]
 
     async def answer(asker: bytes, what: str, body: bytes) -> bytes:
-        return await jobs_api.answer_peer(runner, asker, what, body)  # type: ignore[arg-type]
+        return await running.answer_peer(runner, asker, what, body)  # type: ignore[arg-type]
 
     async with bob_serving(ring, answer) as bob:
         alice = link(ring.alice, ring.trust)

@@ -32,6 +32,7 @@ from placet.protocols.enclave.platform import Enclave, Platform, SealedResult, s
 from placet.protocols.enclave.platform.sandbox import Sandbox
 from placet.protocols.enclave.platform.simulated import MAX_ENCLAVES, SimulatedEnclave, SimulatedPlatform
 from placet.protocols.enclave.sealed.release import release
+from placet.protocols.enclave.sealed.results import TAG
 from placet.protocols.enclave.sealed.task import Role
 
 from . import hostile, sandboxes
@@ -111,7 +112,7 @@ async def test_two_parties_compare_what_nobody_else_sees(platform: SimulatedPlat
     for one in results:
         assert job.open(one.masked, one.party, one.enclave) == expected
         assert one.commitment == sha256(one.masked)
-        for place in (0, len(one.masked) // 2, len(one.masked) - 1):
+        for place in (0, len(one.masked) // 2, len(one.masked) - TAG - 1):
             changed = one.masked[:place] + bytes([one.masked[place] ^ 1]) + one.masked[place + 1 :]
             assert sha256(changed) != one.commitment
             with pytest.raises(InputError):
