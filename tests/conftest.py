@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as _free_port
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
+settings.register_profile("placet", deadline=None)  # machines are noisy: no test is about time
+settings.load_profile("placet")
 _WAITING = pytest.StashKey[int]()
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
 
@@ -33,7 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 TOWN = re.compile(r"\btown: Town\b|from live import")
 OWN_PROCESSES = tuple(
-    f"tests/{name}" for name in ("cli/", "scripts/", "node/test_relay", "node/test_api_doc", "attacks/test_crashes")
+    f"tests/{name}"
+    for name in (
+        *("cli/", "scripts/", "client/", "protocols/spu/", "node/test_relay", "node/test_api_doc"),
+        *("attacks/test_crashes", "attacks/test_a_lying"),
+    )
 )
 
 
