@@ -23,9 +23,8 @@ from placet.core.evidence import SignedEvidence
 from placet.core.signatures import Key
 from placet.core.trail import Step, evidence_hash
 from placet.core.trust import Institution, TrustList
-from placet.jobs.evidence import Beside
+from placet.jobs.evidence import Beside, signed
 from placet.jobs.runner import Runner
-from placet.node.jobs_api import gather
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 BEFORE_COMPANY, AFTER_COMPANY, SERVICE = 0, 1, 2
@@ -54,8 +53,8 @@ class Story:
                 assert steps != old.steps
                 new = old.model_copy(update={"steps": steps})
                 digest = self.bundle.deployment.jobs.digest(evidence_hash(new.job, party, new.hash()))
-                signed = SignedEvidence(evidence=new, signature=self.keys[party].sign(digest))
-                entries.append(PartyEvidence(institution=entry.institution, evidence=signed))
+                shown = SignedEvidence(evidence=new, signature=self.keys[party].sign(digest))
+                entries.append(PartyEvidence(institution=entry.institution, evidence=shown))
             else:
                 entries.append(entry)
         return self.bundle.model_copy(update={"evidence": tuple(entries)})
@@ -92,21 +91,15 @@ async def story(stage: Stage) -> AsyncIterator[Story]:
             b.desk.address: b.runner,
             stage.address("service"): stage.app.state.runner,
         }
-        signed = {address: await _signed(runner, ended.job) for address, runner in runners.items()}
+        told = {address: await signed(runner, ended.job, Beside()) for address, runner in runners.items()}
         trust = TrustList.model_validate_json((stage.made.folder / "trust.json").read_bytes())
 
         def fetch(institution: Institution, _: bytes) -> list[bytes]:
-            return [signed[institution.address]]
+            return [told[institution.address].model_dump_json().encode()]
 
         bundle = await asyncio.to_thread(collect, stage.chain, trust, ended.job, fetch, Sections())
         keys = {place: runner.desk.recorder for place, runner in enumerate(runners.values())}
         yield Story(bundle, keys)
-
-
-async def _signed(runner: Runner, job: bytes) -> bytes:
-    evidence = await gather(runner, job, Beside())
-    digest = runner.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
-    return SignedEvidence(evidence=evidence, signature=runner.desk.recorder.sign(digest)).model_dump_json().encode()
 
 
 def status(report: Report, name: str) -> Status:

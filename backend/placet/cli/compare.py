@@ -4,7 +4,6 @@ with, and see what came out."""
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span
+from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span, replace
 from placet.cli.offers import Timeout
 from placet.cli.output import Commands, console, emit, say, stop
 from placet.core.errors import InputError
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from placet.core.values import Bytes32
     from placet.jobs.store import Record
 
-DPV = "https://w3id.org/dpv#"
 commands = typer.Typer(
     cls=Commands, no_args_is_help=True, help="Compare two versions of a contract in an enclave; for the companies."
 )
@@ -149,11 +147,11 @@ def withdraw(
 
 def _wish(role: str, partner: str, service: str, purpose: str, simulated: bool, measurements: list[str] | None) -> Wish:
     from placet.client.wish import Wish
-    from placet.core.purposes import purpose_id
+    from placet.core.purposes import purpose_id, purpose_iri
 
     if role not in ("before", "after"):
         raise InputError("no such role", expected="before or after", found=role[:20])
-    iri = purpose if ":" in purpose else DPV + purpose
+    iri = purpose_iri(purpose)
     purpose_id(iri)
     try:
         named = frozenset(bytes.fromhex(one.removeprefix("0x")) for one in measurements or ())
@@ -248,9 +246,5 @@ def _result(here: Company, job: Bytes32, out: Path) -> list[str]:
 
 def _write(file: Path, content: bytes) -> str:
     """For this user's eyes: a comparison holds both texts."""
-    fresh = file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
-        sink.write(content)
-    fresh.replace(file)
+    replace(file, content, mode=0o600)
     return str(file)

@@ -136,9 +136,9 @@ def write_new(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644
         raise
 
 
-def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
+def replace(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
     """Write a file over an old one, whole or not at all."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
-    write_new(fresh, content)
+    write_new(fresh, content, mode=mode)
     fresh.replace(path)

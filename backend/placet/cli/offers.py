@@ -16,7 +16,6 @@ from placet.core.errors import ChainError, ConsentError, InputError, NotFoundErr
 if TYPE_CHECKING:
     from placet.core.consent import Consent, Offer, Scope
 
-DPV = "https://w3id.org/dpv#"
 commands = typer.Typer(no_args_is_help=True, help="Offers: what may be asked of a dataset, by whom, for what.")
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the chain.")]
 
@@ -53,13 +52,13 @@ def make(
 ) -> None:
     """Register the dataset, open an offer on it and let the node relay consents. May be given again at any time."""
     from placet.core.consent import Offer
-    from placet.core.purposes import purpose_id
+    from placet.core.purposes import purpose_id, purpose_iri
     from placet.core.values import from_hex, parse, to_hex
 
     office = Office(config)
     office.demand_running()
     found = office.dataset(dataset)
-    iri = purpose if ":" in purpose else DPV + purpose
+    iri = purpose_iri(purpose)
     accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
     unknown = set(_list(columns)) - set(found["columns"])
     if unknown:

@@ -21,17 +21,16 @@ from placet.client.service import HttpEnclaves
 from placet.client.wish import Wish
 from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, derive
 from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
-from placet.core.evidence import SignedEvidence
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation, purpose_id
-from placet.core.trail import evidence_hash
 from placet.core.trust import Institution
 from placet.core.values import to_hex
 from placet.jobs.asking import ComparisonRequest
+from placet.jobs.contract_compare import COLUMN
 from placet.jobs.desk import Desk
 from placet.jobs.documents import DocumentRecord, Documents, commitment_of
-from placet.jobs.evidence import Beside, gather
+from placet.jobs.evidence import Beside, signed
 from placet.jobs.runner import Runner
 from placet.jobs.store import Record, Store
 from placet.node import running
@@ -102,7 +101,7 @@ class Company:
             title=TITLE,
             provider=me,
             purpose=wish.purpose,
-            columns=("document",),
+            columns=(COLUMN,),
             output="comparison",
             recipes=(RECIPE,),
             parties=tuple(dict.fromkeys((me, wish.partner, wish.service))),
@@ -183,10 +182,7 @@ class Company:
 
     async def evidence(self, job: bytes) -> bytes:
         """What this company shows an auditor, signed; as a node's `/v1/jobs/{job}/trail`."""
-        evidence = await gather(self.runner, job, Beside())
-        digest = self.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
-        signed = SignedEvidence(evidence=evidence, signature=self.desk.recorder.sign(digest))
-        return signed.model_dump_json().encode()
+        return (await signed(self.runner, job, Beside())).model_dump_json().encode()
 
 
 def _demand_once(desk: Desk, documents: Documents, plan: Plan) -> None:

@@ -13,7 +13,7 @@ from placet.client.company import alone
 from placet.core.consent import Status, withdrawal_hash
 from placet.core.errors import ChainError, Reverted
 from placet.jobs.documents import Documents
-from placet.jobs.intents import MOST
+from placet.jobs.intents import next_try
 from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node
 
@@ -30,7 +30,8 @@ async def withdraw(settings: NodeSettings, consent: bytes, *, seconds: float) ->
         await asyncio.to_thread(node.chain.check)
         record = Documents(settings.folder / "documents").of(consent)
         signature = node.keys.signer.sign(node.deployment.consents.digest(withdrawal_hash(consent)))
-        intent = _next(node, f"withdraw:{consent.hex()}")
+        name = f"withdraw:{consent.hex()}"
+        intent = f"{name}:{next_try(node.sender, name)[0]}"
         if not await asyncio.to_thread(_over, node, consent):
             node.sender.submit(intent, node.calls.withdraw(record.grant(), signature), node.keys.recorder.address)
         async with asyncio.timeout(seconds), _Sending(settings, node) as sending:
@@ -46,12 +47,6 @@ async def withdraw(settings: NodeSettings, consent: bytes, *, seconds: float) ->
         ) from None
     finally:
         node.engine.dispose()
-
-
-def _next(node: Node, name: str) -> str:
-    """The intent under which it was not refused yet: what the contract refused once it may take later."""
-    numbers = (f"{name}:{number}" for number in range(MOST))
-    return next(one for one in numbers if not isinstance(node.sender.outcome(one), Reverted))
 
 
 def _over(node: Node, consent: bytes) -> bool:

@@ -48,6 +48,11 @@ _OPERATION_WORDS = {
 ALL_OPERATIONS = sum(Operation)
 
 
+def purpose_iri(text: str) -> str:
+    """A purpose as a person gives it: its IRI, or its last word as in CreditChecking."""
+    return text if ":" in text else _DPV + text
+
+
 def purpose_id(iri: str) -> bytes:
     """The purpose on chain: keccak256 of the IRI; InputError for an IRI that is not in the list."""
     if iri not in PURPOSES:

@@ -6,7 +6,6 @@ Fail closed: where something can't be checked, the answer is no.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -40,7 +39,7 @@ from placet.jobs.asking import (
 )
 from placet.jobs.certificates import institution_of, tls_key
 from placet.jobs.desk import Desk
-from placet.jobs.entries import Entries, demand_own_policy
+from placet.jobs.entries import Entries, demand_own_policy, named_input
 from placet.jobs.recipe import recipe
 from placet.jobs.sealing import Drawer, seed_commitment
 from placet.jobs.store import Attempt, Phase, Record, Store
@@ -61,7 +60,7 @@ class Agreement:
         self.desk = desk
         self.store = store
         self.drawer = Drawer(desk.hpke)
-        entries = Entries(desk, store)
+        self._entries = entries = Entries(desk, store)
         self._questions: dict[str, tuple[type[Value], Answer]] = {
             "prepare": (Prepare, self.prepare),
             "prepare-document": (PrepareDocument, entries.document),
@@ -92,24 +91,11 @@ class Agreement:
         if wanted.block > await asyncio.to_thread(desk.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
         lawful = await desk.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
-        seed = secrets.token_bytes(32)
-        commitment = seed_commitment(seed)
-        now = await asyncio.to_thread(desk.chain.now)
-        self.store.prepare(commitment, self.drawer.close(b"seed", seed), wanted.offer, lawful.root, now)
-        return Prepared.model_validate(
-            {
-                "recorder": desk.recorder.address,
-                "payee": desk.address,
-                "tls_key": desk.tls_key,
-                "seed": commitment,
-                "input": {
-                    "offer": wanted.offer,
-                    "lawful_root": lawful.root,
-                    "epoch": lawful.epoch,
-                    "opens_before": lawful.opens_before,
-                },
-            }
+        entry = await self._entries.fresh(wanted.offer, lawful.root)
+        brought = Input(
+            offer=wanted.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
         )
+        return Prepared(**dict(entry), input=brought)
 
     async def sign(self, asker: bytes, asked: Sign) -> Signed:
         """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
@@ -135,10 +121,9 @@ class Agreement:
     async def _demand_current(self, chosen: Input, block: int, deadline: int) -> None:
         """PlanError `plan.stale` unless an input is what this party would prepare now."""
         if chosen.named:
-            consent = await asyncio.to_thread(self.desk.chain.consent, chosen.consent)
-            epoch = (await asyncio.to_thread(self.desk.chain.offer, chosen.offer)).epoch
-            root = chosen.consent if consent.status is Status.GIVEN else ZERO32
-            now = (root, epoch, consent.first_opening + consent.uses)
+            current = await named_input(self.desk, chosen.offer, chosen.consent)
+            root = ZERO32 if await self.named_dead(chosen.consent) else chosen.consent
+            now = (root, current.epoch, current.opens_before)
         else:
             lawful = await self.desk.vault.lawful(chosen.offer, block, deadline)
             now = (lawful.root, lawful.epoch, lawful.opens_before)

@@ -28,23 +28,19 @@ class Prepare(Value):
     deadline: U48
 
 
-class Prepared(Value):
-    """A party's entry, as it would sign it; reward and output are the sponsor's to add."""
-
-    recorder: Address
-    payee: Address
-    tls_key: Bytes32
-    seed: Bytes32
-    input: Input
-
-
 class Entry(Value):
-    """A party's entry, as it would sign it, but for inputs, reward and output."""
+    """A party's entry, as it would sign it; inputs apart. Reward and output are the sponsor's to add."""
 
     recorder: Address
     payee: Address
     tls_key: Bytes32
     seed: Bytes32
+
+
+class Prepared(Entry):
+    """With the rows that it brings."""
+
+    input: Input
 
 
 class PrepareDocument(Value):

@@ -119,10 +119,10 @@ class Case:
 
 
 class Cases:
-    """All of them, on one platform. `rules` is what a plan must name as its policy to run here."""
+    """All of them, on one platform. `policy` is what a plan must name to run here."""
 
-    def __init__(self, platform: Platform, rules: Policy, folder: Path) -> None:
-        self.policy = rules
+    def __init__(self, platform: Platform, policy: Policy, folder: Path) -> None:
+        self.policy = policy
         self._platform, self._folder = platform, folder
         self._places = asyncio.Semaphore(MOST)
         self._cases: dict[bytes, Case] = {}

@@ -7,20 +7,19 @@ import secrets
 
 from placet.core.consent import Status
 from placet.core.errors import ConsentError, PlanError
-from placet.core.plan import Input, Terms
+from placet.core.plan import Terms
 from placet.core.purposes import Operation, purpose_id
 from placet.core.values import ZERO20, Bytes32
 from placet.jobs.agreement import consumer_key, own_party
 from placet.jobs.asking import (
     ComparisonRequest,
-    Entry,
     PreparedDocument,
     PreparedEnclave,
     PrepareDocument,
     PrepareEnclave,
 )
 from placet.jobs.entries import named_input
-from placet.jobs.proposal import Asking, agree, sound
+from placet.jobs.proposal import Asking, agree, party_of, sound
 from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
 from placet.protocols.enclave.comparing import ENCLAVE, RECIPE, Parameters
@@ -71,9 +70,9 @@ async def propose_comparison(asking: Asking, wanted: ComparisonRequest) -> Recor
             **own_party(desk, seed),
             "reward": 0,
             "output": True,
-            "inputs": [await named_input(desk, record)],
+            "inputs": [await named_input(desk, record.offer.id, record.id)],
         },
-        1 - mine: _party(wanted.partner, theirs.entry, 0, theirs.input),
+        1 - mine: party_of(wanted.partner, theirs.entry, 0, theirs.input),
     }
     deadline = now + wanted.open_seconds + wanted.deadline_seconds
     plan = sound(
@@ -88,21 +87,7 @@ async def propose_comparison(asking: Asking, wanted: ComparisonRequest) -> Recor
             "deadline": deadline,
             "settle_by": deadline + wanted.settle_seconds,
             "salt": secrets.token_bytes(32),
-            "parties": [companies[0], companies[1], _party(wanted.service, enclave.entry, wanted.reward, None)],
+            "parties": [companies[0], companies[1], party_of(wanted.service, enclave.entry, wanted.reward, None)],
         }
     )
     return await agree(asking, plan, terms, mine, seed)
-
-
-def _party(signer: bytes, entry: Entry, reward: int, brought: Input | None) -> dict[str, object]:
-    """Who brings a document holds a release key."""
-    return {
-        "signer": signer,
-        "recorder": entry.recorder,
-        "payee": entry.payee,
-        "reward": reward,
-        "tls_key": entry.tls_key,
-        "seed": entry.seed,
-        "output": brought is not None,
-        "inputs": [] if brought is None else [brought],
-    }

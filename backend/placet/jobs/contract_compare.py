@@ -28,6 +28,7 @@ from placet.core.purposes import Operation
 from placet.core.trail import Artefact
 from placet.core.values import parse
 from placet.jobs.cases import Case
+from placet.jobs.desk import EnclaveService
 from placet.jobs.recipe import Recipe, register
 from placet.jobs.sealing import Drawer
 from placet.jobs.work import MASKED, Stage, Work, name_of
@@ -135,7 +136,7 @@ async def _bring(work: Work) -> None:
     async with work.step("release-keys", "hpke/1", sealed) as step:
         await step.send(name_of(service), KEYS, given_away.sealed)
     work.say(work.record, "keys-given", attempt=work.attempt)
-    await _keep(work, task, service, verified.key, opener, agreed, proven)
+    await _keep(work, task, at, verified.key, opener, agreed, proven)
 
 
 def _demand_committed(work: Work, words: Mapping[Role, Told]) -> None:
@@ -199,18 +200,19 @@ class _Asking:
         )
 
 
-async def _keep(work: Work, task: Task, service: int, enclave: bytes, opener: DocumentKey, *inputs: Artefact) -> None:
+async def _keep(
+    work: Work, task: Task, at: EnclaveService, enclave: bytes, opener: DocumentKey, *inputs: Artefact
+) -> None:
     """Fetch the own masked result and see that it is the enclave's, and the one that the service signed for."""
     async with work.step("receive-result", "hpke+aes-gcm/1", *inputs) as step:
-        statement = await step.receive(name_of(service), RESULTS, limit=4096)
+        statement = await step.receive(name_of(work.terms.roles.index(ENCLAVE)), RESULTS, limit=4096)
         told = parse(Results, statement, what="what came out of the enclave")
         masked = b""
         if [one.party for one in told.results] != [one.party for one in task.recipients] or told.enclave != enclave:
             raise ProtocolError("results for others than the task's recipients", code="enclave.result")
         for one in told.results:
             step.public(f"{MASKED}/{one.party}", one.masked)
-            if one.party == work.party and work.desk.service is not None:
-                at = work.desk.service(work.desk.trust.institution(work.plan.parties[service].signer))
+            if one.party == work.party:
                 masked = await at.download(work.record.job, one.party, size=one.size)
                 if sha256(masked) != one.masked:
                     raise ProtocolError("another result than the service signed for", code="enclave.result")
@@ -299,7 +301,8 @@ async def _while_consented(work: Work, computing: Any) -> dict[int, bytes]:
     task: asyncio.Task[dict[int, bytes]] = asyncio.create_task(computing)
     try:
         while not task.done():
-            await asyncio.to_thread(_demand_alive, work)
+            await work.demand_open()
+            await asyncio.to_thread(_demand_consents, work)
             await asyncio.wait([task], timeout=_LOOK)
         return task.result()
     finally:
@@ -307,14 +310,9 @@ async def _while_consented(work: Work, computing: Any) -> dict[int, bytes]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _demand_alive(work: Work) -> None:
-    chain = work.desk.chain
-    _ = work.seconds_left
-    state = chain.job(work.record.job)
-    if state.status is not JobStatus.OPEN or state.attempt != work.attempt:
-        raise ProtocolError("the job is over", found=state.status.name, code="peer.late")
+def _demand_consents(work: Work) -> None:
     for chosen in work.plan.inputs:
-        status = chain.consent(chosen.consent).status
+        status = work.desk.chain.consent(chosen.consent).status
         if status is not Status.GIVEN:
             raise ConsentError(
                 "a consent of this job does not hold",

@@ -1,4 +1,5 @@
-"""What a party brings to a comparison of documents: a company its document's consent, a service its enclave."""
+"""What a party brings into a plan: its entry under a fresh seed, its own consents, and to a comparison of documents its
+document or its enclave."""
 
 from __future__ import annotations
 
@@ -20,7 +21,6 @@ from placet.jobs.asking import (
     PrepareEnclave,
 )
 from placet.jobs.desk import Desk
-from placet.jobs.documents import DocumentRecord
 from placet.jobs.sealing import Drawer, seed_commitment
 from placet.jobs.store import Store
 from placet.protocols.enclave.comparing import RECIPE, parameters_of
@@ -57,8 +57,8 @@ class Entries:
                 code="consent.unknown",
             )
         return PreparedDocument(
-            entry=await self._entry(record.offer.id, record.id),
-            input=await named_input(desk, record),
+            entry=await self.fresh(record.offer.id, record.id),
+            input=await named_input(desk, record.offer.id, record.id),
             key=public_key(desk.hpke),
         )
 
@@ -67,13 +67,14 @@ class Entries:
         self._demand_recipe()
         if self._desk.cases is None:
             raise PlanError("this institution runs no enclaves", found=to_hex(asker), code="enclave.none")
-        return PreparedEnclave(entry=await self._entry(ZERO32, ZERO32), policy=self._desk.cases.policy)
+        return PreparedEnclave(entry=await self.fresh(ZERO32, ZERO32), policy=self._desk.cases.policy)
 
     def _demand_recipe(self) -> None:
         if RECIPE not in self._desk.recipes:
             raise PlanError("this institution does not take part in such a recipe", found=RECIPE)
 
-    async def _entry(self, offer: bytes, root: bytes) -> Entry:
+    async def fresh(self, offer: bytes, root: bytes) -> Entry:
+        """An entry under a new seed, prepared for an offer and a root (a consent's id; zero for no input)."""
         desk, seed = self._desk, secrets.token_bytes(32)
         commitment = seed_commitment(seed)
         now = await asyncio.to_thread(desk.chain.now)
@@ -81,12 +82,11 @@ class Entries:
         return Entry(recorder=desk.recorder.address, payee=desk.address, tls_key=desk.tls_key, seed=commitment)
 
 
-async def named_input(desk: Desk, record: DocumentRecord) -> Input:
-    """A document's consent as a plan names it now."""
-    offer = await asyncio.to_thread(desk.chain.offer, record.offer.id)
-    consent = await asyncio.to_thread(desk.chain.consent, record.id)
-    ends = consent.first_opening + consent.uses
-    return Input(offer=record.offer.id, consent=record.id, epoch=offer.epoch, opens_before=ends)
+async def named_input(desk: Desk, offer: bytes, consent: bytes) -> Input:
+    """An own consent as a plan names it now."""
+    epoch = (await asyncio.to_thread(desk.chain.offer, offer)).epoch
+    state = await asyncio.to_thread(desk.chain.consent, consent)
+    return Input(offer=offer, consent=consent, epoch=epoch, opens_before=state.first_opening + state.uses)
 
 
 def demand_own_policy(desk: Desk, terms: Terms) -> None:

@@ -20,10 +20,12 @@ from placet.core.evidence import (
     Leaf,
     Section,
     SignedAmendment,
+    SignedEvidence,
     SignedSeal,
 )
 from placet.core.leaves import decode_records
 from placet.core.plan import Amendment, Seal
+from placet.core.trail import evidence_hash
 from placet.core.values import parse
 from placet.jobs.desk import Vault
 from placet.jobs.runner import Runner
@@ -90,6 +92,13 @@ async def gather(runner: Runner, job: bytes, beside: Beside) -> Evidence:
         ),
         seal=next((SignedSeal(seal=seal, signatures=given) for seal, given in seals if seal == sealed), None),
     )
+
+
+async def signed(runner: Runner, job: bytes, beside: Beside) -> SignedEvidence:
+    """The same under this party's recorder's signature, as auditors take it."""
+    evidence = await gather(runner, job, beside)
+    digest = runner.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
+    return SignedEvidence(evidence=evidence, signature=runner.desk.recorder.sign(digest))
 
 
 def _on_chain(runner: Runner, job: bytes) -> tuple[set[tuple[int, tuple[bytes, ...], tuple[int, ...]]], Seal | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from placet.chain.calls import Call
-from placet.chain.sender import Mined
+from placet.chain.sender import Mined, Sender
 from placet.core.errors import Reverted
 from placet.jobs.desk import Desk
 
@@ -24,7 +24,7 @@ class Intents:
     async def carry(self, name: str, call: Call, account: bytes | None = None) -> Mined:
         """Until the call is mined and confirmed. A refused one is sent anew, ever more slowly, as often as it is asked
         for: ask only what the chain's state still calls for. Reverted, or ChainError if it takes long (it lives on)."""
-        number, refused = self._next(name)
+        number, refused = next_try(self._desk.sender, name)
         if refused is not None and time.monotonic() < self._not_before.get(name, 0.0):
             raise refused
         intent = f"{name}:{number}"
@@ -35,11 +35,13 @@ class Intents:
             self._not_before[name] = time.monotonic() + min(2.0**number, SLOWEST)
             raise
 
-    def _next(self, name: str) -> tuple[int, Reverted | None]:
-        refused = None
-        for number in range(MOST):
-            outcome = self._desk.sender.outcome(f"{name}:{number}")
-            if not isinstance(outcome, Reverted):
-                return number, refused
-            refused = outcome
-        raise refused or Reverted("Unknown")
+
+def next_try(sender: Sender, name: str) -> tuple[int, Reverted | None]:
+    """The first number under which an intent was not refused, and how the contract refused it last."""
+    refused = None
+    for number in range(MOST):
+        outcome = sender.outcome(f"{name}:{number}")
+        if not isinstance(outcome, Reverted):
+            return number, refused
+        refused = outcome
+    raise refused or Reverted("Unknown")

@@ -20,12 +20,13 @@ from placet.core.errors import (
     Reverted,
     StateError,
 )
-from placet.core.plan import Party, Plan, Terms, demand_signatures
+from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
 from placet.jobs.agreement import Agreement, consumer_key, own_party
-from placet.jobs.asking import MAX_ANSWER, Agreed, JobRequest, Prepare, Prepared, Provider, Sign, Signed
+from placet.jobs.asking import MAX_ANSWER, Agreed, Entry, JobRequest, Prepare, Prepared, Provider, Sign, Signed
 from placet.jobs.certificates import institution_of
+from placet.jobs.entries import named_input
 from placet.jobs.intents import SECONDS, Intents
 from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
@@ -101,7 +102,6 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         raise ConsentError(
             "the consumer's own consent is not given", found=own.status.name.lower(), code="consent.dead"
         )
-    own_offer = await asyncio.to_thread(chain.offer, request.own.offer)
     terms = Terms(
         recipe=known.name,
         recipe_version=known.version,
@@ -126,19 +126,12 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
             "settle_by": deadline + request.settle_seconds,
             "salt": secrets.token_bytes(32),
             "parties": [
-                *(_entry(p, b) for p, b in zip(request.providers, brought, strict=True)),
+                *(_provider(p, b) for p, b in zip(request.providers, brought, strict=True)),
                 {
                     **own_party(desk, seed),
                     "reward": 0,
                     "output": False,
-                    "inputs": [
-                        {
-                            "offer": request.own.offer,
-                            "consent": request.own.consent,
-                            "epoch": own_offer.epoch,
-                            "opens_before": own.first_opening + own.uses,
-                        }
-                    ],
+                    "inputs": [await named_input(desk, request.own.offer, request.own.consent)],
                 },
             ],
         }
@@ -184,18 +177,23 @@ async def _signatures(asking: Asking, plan: Plan, terms: Terms) -> tuple[bytes, 
     return signatures
 
 
-def _entry(provider: Provider, brought: Prepared) -> dict[str, object]:
+def _provider(provider: Provider, brought: Prepared) -> dict[str, object]:
     if brought.input.offer != provider.offer:
         raise PlanError("a provider brought another offer", found=provider.address.hex())
+    return party_of(provider.address, brought, provider.reward, brought.input)
+
+
+def party_of(signer: bytes, entry: Entry, reward: int, brought: Input | None) -> dict[str, object]:
+    """Another party's place in a plan. Who brings something has an output, under a release key."""
     return {
-        "signer": provider.address,
-        "recorder": brought.recorder,
-        "payee": brought.payee,
-        "reward": provider.reward,
-        "tls_key": brought.tls_key,
-        "seed": brought.seed,
-        "output": True,
-        "inputs": [brought.input],
+        "signer": signer,
+        "recorder": entry.recorder,
+        "payee": entry.payee,
+        "reward": reward,
+        "tls_key": entry.tls_key,
+        "seed": entry.seed,
+        "output": brought is not None,
+        "inputs": [] if brought is None else [brought],
     }
 
 

@@ -194,11 +194,11 @@ class Work:
                 elif round_ % LOOKS == 0:
                     await self.link.demand_at_work(party)
             if not waiting:
-                await self._demand_open()
+                await self.demand_open()
                 return self.say(self.record, "anchored", attempt=self.attempt)
             await asyncio.sleep(0.25)
 
-    async def _demand_open(self) -> None:
+    async def demand_open(self) -> None:
         """StateError unless the job is open in this attempt, ProtocolError after its deadline: a trail may grow after
         the end."""
         _ = self.seconds_left

@@ -15,14 +15,13 @@ from pydantic import BaseModel, Field, JsonValue
 from placet.core.errors import AccessError, LimitError, NotFoundError, StateError
 from placet.core.values import from_hex, to_hex
 from placet.jobs.cases import MAX_PIECE, Case, Cases
-from placet.jobs.runner import Runner
 from placet.jobs.store import Record
 from placet.node.auth import AnyCaller, Caller
-from placet.node.jobs_api import JobId, follow
+from placet.node.jobs_api import JobId, follow, runner_of
 from placet.node.problems import problems
 from placet.protocols.enclave.comparing import RECIPE
 from placet.protocols.enclave.evidence.model import measurement_id
-from placet.protocols.enclave.sealed.task import Role
+from placet.protocols.enclave.sealed.task import ROLES, Role
 
 router = APIRouter(tags=["enclaves"], prefix="/v1/enclave")
 Hex32 = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{64}$")]
@@ -60,13 +59,8 @@ class Arrived(BaseModel):
     size: int
 
 
-def _runner(request: Request) -> Runner:
-    found: Runner = request.app.state.runner
-    return found
-
-
 def _cases(request: Request) -> Cases:
-    cases = _runner(request).desk.cases
+    cases = runner_of(request).desk.cases
     if cases is None:
         raise NotFoundError("this node runs no enclaves", code="enclave.none")
     return cases
@@ -74,7 +68,7 @@ def _cases(request: Request) -> Cases:
 
 def _demand_party(request: Request, job: str, caller: Caller, party: int | None = None) -> Record:
     """AccessError unless a company of the job asks (that one, where one is named)."""
-    record = _runner(request).store.find(from_hex(job))
+    record = runner_of(request).store.find(from_hex(job))
     companies = () if record is None or record.terms.recipe != RECIPE else record.plan.parties[:-1]
     allowed = [company.signer for place, company in enumerate(companies) if party in (None, place)]
     if record is None or caller.signer not in allowed:
@@ -123,8 +117,7 @@ async def upload(
     are here already are not written again, so an upload goes on where it was broken off."""
     if len(piece) > MAX_PIECE:
         raise LimitError("the piece is too long", expected=f"at most {MAX_PIECE} bytes", found=len(piece))
-    roles = ("before", "after")
-    record = _demand_party(request, job, caller, roles.index(role))
+    record = _demand_party(request, job, caller, ROLES.index(role))
     return Arrived(size=await _cases(request).of(record.job).take(role, attempt, offset, piece))
 
 
@@ -134,7 +127,7 @@ async def events(
 ) -> StreamingResponse:
     """Server-sent events of a job, for its companies: as `/v1/jobs/{job}/events` for the institution itself."""
     record = _demand_party(request, job, caller)
-    return StreamingResponse(follow(_runner(request), record.job, last_event_id), media_type="text/event-stream")
+    return StreamingResponse(follow(runner_of(request), record.job, last_event_id), media_type="text/event-stream")
 
 
 @router.get("/jobs/{job}/results/{party}", responses=problems(401, 403, 404, 409))

@@ -13,10 +13,9 @@ from pydantic import BaseModel, JsonValue
 
 from placet.core.evidence import SignedEvidence
 from placet.core.results import tells
-from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 from placet.jobs.asking import JobRequest
-from placet.jobs.evidence import Beside, gather
+from placet.jobs.evidence import Beside, signed
 from placet.jobs.runner import Runner
 from placet.jobs.store import Record
 from placet.node.auth import Institution, InstitutionOrAuditor
@@ -59,7 +58,8 @@ class JobResult(BaseModel):
     disclosed_in_protocol: list[str]
 
 
-def _runner(request: Request) -> Runner:
+def runner_of(request: Request) -> Runner:
+    """The node's jobs."""
     found: Runner = request.app.state.runner
     return found
 
@@ -81,7 +81,7 @@ def _answer(runner: Runner, record: Record) -> JobAnswer:
 @router.post("/v1/jobs", status_code=202, response_model=JobAnswer, responses=problems(403, 409, 424, 503))
 async def start(request: Request, wanted: JobRequest, _: Institution) -> JobAnswer:
     """Propose a job to its parties. 202 once all have signed its plan; the opening follows by itself."""
-    runner = _runner(request)
+    runner = runner_of(request)
     request.app.state.node.demand_chain()
     return _answer(runner, await runner.start(wanted))
 
@@ -93,7 +93,7 @@ async def listed(
     cursor: Annotated[str | None, Query(pattern="^0x[0-9a-fA-F]{64}$")] = None,
 ) -> JobList:
     """The jobs that this institution takes part in, newest first, a hundred at a time."""
-    runner = _runner(request)
+    runner = runner_of(request)
     page = runner.store.page(None if cursor is None else from_hex(cursor), PAGE)
     answers = [_answer(runner, record) for record in page]
     return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
@@ -102,7 +102,7 @@ async def listed(
 @router.get("/v1/jobs/{job}", response_model=JobAnswer, responses=problems(403, 404))
 async def show(request: Request, job: JobId, _: Institution) -> JobAnswer:
     """One job."""
-    runner = _runner(request)
+    runner = runner_of(request)
     return _answer(runner, runner.store.job(from_hex(job)))
 
 
@@ -114,7 +114,7 @@ async def events(
     last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
 ) -> StreamingResponse:
     """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
-    runner = _runner(request)
+    runner = runner_of(request)
     record = runner.store.job(from_hex(job))
     return StreamingResponse(follow(runner, record.job, last_event_id), media_type="text/event-stream")
 
@@ -136,7 +136,7 @@ async def follow(runner: Runner, job: bytes, last: int) -> AsyncIterator[str]:
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
 async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
-    runner = _runner(request)
+    runner = runner_of(request)
     made = await asyncio.to_thread(runner.settlement.result, from_hex(job))
     terms = runner.store.job(from_hex(job)).terms
     told = tells(terms.recipe, terms.parameters)
@@ -154,12 +154,10 @@ _SECTIONS = "application/vnd.placet.evidence"
 async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Response:
     """This party's signed evidence about a job: for auditors of the trust list, and the institution itself. Where it
     has more leaves than a document holds, they follow it after a line feed, and the media type says so."""
-    runner, beside = _runner(request), Beside()
-    evidence = await gather(runner, from_hex(job), beside)
-    digest = runner.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
-    signed = SignedEvidence(evidence=evidence, signature=runner.desk.recorder.sign(digest))
-    document = signed.model_dump_json().encode()
-    if evidence.sections():
+    runner, beside = runner_of(request), Beside()
+    shown = await signed(runner, from_hex(job), beside)
+    document = shown.model_dump_json().encode()
+    if shown.evidence.sections():
         return StreamingResponse(beside.pieces(document), media_type=_SECTIONS)
     return Response(document, media_type="application/json")
 
@@ -167,7 +165,7 @@ async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Respon
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobAnswer, responses=problems(403, 404, 409))
 async def cancel(request: Request, job: JobId, _: Institution) -> JobAnswer:
     """Cancel a job before its opening; afterwards the contract refuses (`reverted`)."""
-    runner = _runner(request)
+    runner = runner_of(request)
     record = runner.store.job(from_hex(job))
     await runner.coordinator.cancel(record)
     return _answer(runner, runner.store.job(record.job))

@@ -94,7 +94,7 @@ class _Attempt:
 
 
 def _attempts(case: Case, tell: Findings) -> Iterator[_Attempt]:
-    """None, with the reason told, where there is nothing to look at."""
+    """All attempts of a comparison; none, with the reason told, where there is nothing to look at."""
     if case.terms is None or case.plan is None:
         tell.skip("no terms") if case.cancelled else tell.lack("no terms")
     elif case.terms.recipe != RECIPE:
