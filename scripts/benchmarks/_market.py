@@ -26,10 +26,10 @@ from consortium import Consortium, consortium, wait
 
 from placet.chain import keystore
 from placet.chain.client import Chain
+from placet.chain.local import free_port
 from placet.core.consent import Scope
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse
-from placet.protocols.spu import free_port
 
 NAMES = {"north": "Bank North", "consumer": "Family Office"}
 SHARED = 0.5
@@ -138,7 +138,7 @@ class Market:
         """The engine alone: one process a party, with the same lists, certificates and protocol."""
         folder = self.made.folder / "bare"
         folder.mkdir(exist_ok=True)
-        ports = [_port(), _port()]
+        ports = [free_port(), free_port()]
         trust = TrustList.model_validate_json((self.made.folder / "trust.json").read_bytes())
         members = [self.made.members[key] for key in ("north", "consumer")]
         certificates = [trust.institution(from_hex(member.address)).certificate for member in members]
@@ -195,10 +195,6 @@ class Market:
             for name, process in self.made.processes.items()
             if name.startswith(("north", "consumer"))
         }
-
-
-def _port() -> int:
-    return free_port("127.0.0.1")
 
 
 @contextlib.contextmanager

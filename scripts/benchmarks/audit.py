@@ -19,6 +19,7 @@ import psutil
 
 from placet.audit.bundle import bundle_pieces
 from placet.audit.sections import Sections
+from placet.core.hashing import document_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _million import Million
@@ -46,10 +47,10 @@ def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
 
 
 def _measure(file: Path, n: int) -> dict[str, float]:
-    _write(file, n)
+    copies = _write(file, n)
     start = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "placet.cli", "audit", "--bundle", str(file), "--json"],
+        [sys.executable, "-m", "placet.cli", "audit", "--bundle", str(file), *copies, "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -74,11 +75,18 @@ def _measure(file: Path, n: int) -> dict[str, float]:
     }
 
 
-def _write(file: Path, n: int) -> None:
+def _write(file: Path, n: int) -> list[str]:
+    """Writes the bundle, and the auditor's own deployment file and trust list: the options that name these."""
     sections = Sections()
-    bundle = Million(n, sections).bundle()
+    world = Million(n, sections)
     with file.open("wb") as sink:
-        sink.writelines(bundle_pieces(bundle, sections))
+        sink.writelines(bundle_pieces(world.bundle(), sections))
+    options: list[str] = []
+    for name, document in (("deployment", world.deployment), ("trust", world.trust)):
+        copy = file.with_name(f"{name}.json")
+        copy.write_bytes(document_bytes(document))
+        options += [f"--{name}", str(copy)]
+    return options
 
 
 def _watch(process: subprocess.Popen[bytes], peak: list[float]) -> None:

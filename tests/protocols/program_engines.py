@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import socket
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from placet.chain.local import free_port
 from placet.cli import certificates
 from placet.core.errors import ProtocolError
 from placet.protocols.local import LocalNetwork
@@ -76,10 +76,7 @@ class Spu:
 
     async def _compute(self, case: Case, scratch: Path) -> Integers:
         ranks = range(self.parties)
-        members = tuple(
-            Member(f"bank-{rank}", "127.0.0.1", port, certificate_of(rank)[1])
-            for rank, port in zip(ranks, _ports(len(ranks)), strict=True)
-        )
+        members = tuple(Member(f"bank-{rank}", "127.0.0.1", free_port(), certificate_of(rank)[1]) for rank in ranks)
         owners = range(len(case.brought))
         shares = await _all(
             evaluate.run(
@@ -116,14 +113,6 @@ async def _all(parties: Any) -> list[Any]:
         if isinstance(result, BaseException):
             raise result
     return results
-
-
-def _ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @functools.cache

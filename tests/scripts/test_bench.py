@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,20 @@ def test_figures_that_the_document_names_are_printed(name: str) -> None:
     for figure in re.findall(r"`([a-z_]+)`", text):
         if "_" in figure:
             assert f'"{figure}"' in source, figure
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "command", ["audit --n 300", "consents --n 600", "trust --n 300 --engine rr22", "growth --n 300", "paillier", "gas"]
+)
+def test_a_benchmark_runs(command: str) -> None:
+    ran = subprocess.run(
+        [ROOT / "scripts" / "bench", *command.split(), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=590,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert json.loads(ran.stdout.splitlines()[-1])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
+import secrets
 import shutil
 import socket
 import ssl
@@ -24,6 +26,8 @@ HOST = "127.0.0.1"
 HARDFORK = "osaka"
 DEV_MNEMONIC = "test test test test test test test test test test test junk"
 START_SECONDS = 30.0
+_PORTS = range(15_000, 32_000)
+"""Below what Linux, macOS and Windows give to outgoing connections; nothing common listens above these."""
 
 _PLATFORMS = {
     ("Linux", "x86_64"): "linux-amd64",
@@ -68,11 +72,14 @@ def dev_account(index: int) -> LocalAccount:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on loopback that was free a moment ago, of those that no system gives to outgoing connections: one
+    drawn from these would often be taken again before its program listens. ChainError where all tries are taken."""
+    for _ in range(100):
+        port = _PORTS[secrets.randbelow(len(_PORTS))]
+        with contextlib.suppress(ChainError):
+            check_free(port)
+            return port
+    raise ChainError("no port is free on loopback", expected=f"one of {_PORTS.start} to {_PORTS.stop - 1}")
 
 
 def check_free(port: int) -> None:

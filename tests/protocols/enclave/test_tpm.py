@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -16,7 +17,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 
-from placet.core.errors import AttestationError
+from placet.chain.anvil import check_free, free_port
+from placet.core.errors import AttestationError, ChainError
 from placet.protocols.enclave.evidence import tpm
 from placet.protocols.enclave.evidence.model import Evidence, TpmStatement
 from placet.protocols.enclave.evidence.policy import Policy, TpmRule
@@ -243,12 +245,12 @@ class SoftwareTpm:
 
 def _two_ports() -> int:
     """A port that was free a moment ago, and so was the next one."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            if port < 65_535 and second.connect_ex(("127.0.0.1", port + 1)) != 0:
-                return port
+    for _ in range(100):
+        port = free_port()
+        with contextlib.suppress(ChainError):
+            check_free(port + 1)
+            return port
+    raise AssertionError("no two ports are free")
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from placet.chain.local import free_port
 from placet.cli import certificates
-from placet.protocols.spu import Member, Network, free_port
+from placet.protocols.spu import Member, Network
 
 HOST = "127.0.0.1"
 
@@ -47,7 +48,7 @@ def networks(identities: dict[str, Identity]) -> Callable[..., list[Network]]:
         names = list(identities)[:count]
         ports: set[int] = set()
         while len(ports) < count:
-            ports.add(free_port(HOST))
+            ports.add(free_port())
         members = tuple(Member(n, HOST, p, identities[n].certificate) for n, p in zip(names, ports, strict=True))
         return [Network(members, rank, context, identities[name].key) for rank, name in enumerate(names)]
 
