@@ -34,6 +34,7 @@ from sqlalchemy import (
 from placet.chain import events
 from placet.chain.client import MAX_BLOCKS, Chain, Head
 from placet.chain.events import Event
+from placet.chain.tables import create
 from placet.core.errors import ChainError, NotFoundError
 
 CHECKPOINTS = 256
@@ -80,7 +81,7 @@ class Index:
         self._contracts = events.addresses(chain.deployment)
         self._syncing = threading.Lock()
         self._tip: Head | None = None
-        metadata.create_all(engine)
+        create(engine, metadata)
 
     def sync(self, head: Head | None = None) -> int:
         """Read up to the chain's latest block (`head`, where that was just asked for) and return its number. ChainError

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from placet.chain.tables import create
 from placet.core.errors import NotFoundError
 from placet.core.plan import Amendment, Plan, Seal, Terms
 from placet.core.trail import Message, SignedMessage, Step
@@ -144,7 +145,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        metadata.create_all(engine)
+        create(engine, metadata)
 
     def _one(self, query: sa.Select[Any]) -> sa.RowMapping | None:
         with self._engine.connect() as connection:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
+from placet.chain.tables import create
 from placet.core.errors import ConfigError
 
 metadata = sa.MetaData()
@@ -160,8 +161,8 @@ def open_engine(url: str) -> sa.Engine:
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Make what is missing."""
-    metadata.create_all(engine)
+    """Make what is missing; ConfigError for tables of another version."""
+    create(engine, metadata)
 
 
 def _sqlite_settings(connection: sqlite3.Connection, _: object) -> None:

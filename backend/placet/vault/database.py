@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from placet.chain.tables import create
+
 METADATA = sa.MetaData()
 
 DATASETS = sa.Table(
@@ -64,11 +66,11 @@ def open_engine(path: Path) -> sa.Engine:
 
 def create_tables(engine: sa.Engine, path: Path) -> None:
     """Make what is missing in the file at `path`. A vault that starts and an import may do so at the same time: SQLite
-    would refuse one of the two, so here it waits."""
+    would refuse one of the two, so here it waits. ConfigError for tables of another version."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        METADATA.create_all(engine)
+        create(engine, METADATA)
     finally:
         os.close(folder)
 
