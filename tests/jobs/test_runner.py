@@ -11,7 +11,10 @@ from parties import CONSUMER, World, at_once
 
 from placet.core.consent import Status
 from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
+from placet.core.plan import Party
+from placet.jobs import coordinator as coordinators
 from placet.jobs import runner as runners
+from placet.jobs.asking import About, Roots
 from placet.jobs.runner import Runner
 
 PASSING = (
@@ -136,3 +139,25 @@ async def test_another_ones_withdrawal_is_looked_at_once(monkeypatch: pytest.Mon
         await running.watch()
     assert looks == [1]
     running.work.cancel()
+
+
+# A party that hangs.
+
+
+async def test_a_party_that_hangs_does_not_hold_the_consumer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are asked at once, and who answers nothing ends the question with an error that the next look repeats."""
+    running = Running(CONSUMER)
+    coordinator, asked = running.runner.coordinator, []
+    monkeypatch.setitem(coordinators.PATIENCE, "roots", 0.05)
+
+    async def ask_party(party: Party, *_: Any) -> Roots:
+        asked.append(party.signer)
+        if party.signer == running.record.plan.parties[0].signer:
+            await asyncio.Event().wait()
+        return Roots(roots=())
+
+    monkeypatch.setattr(coordinator.asking, "ask_party", ask_party)
+    with pytest.raises(PeerError) as failed:
+        await coordinator._ask_all(running.record, "roots", About(job=running.job, attempt=2), Roots)
+    assert failed.value.code == "peer.unreachable"
+    assert asked == [party.signer for party in running.record.plan.parties]

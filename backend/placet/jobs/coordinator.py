@@ -9,7 +9,7 @@ from typing import Protocol
 from placet.chain.client import JobState
 from placet.core.errors import PeerError, PlacetError, Reverted
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
-from placet.core.values import to_hex
+from placet.core.values import V, Value, to_hex
 from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
 from placet.jobs.asking import About, Amend, AskSeal, Roots, Signed, Standing
 from placet.jobs.intents import Intents
@@ -17,8 +17,8 @@ from placet.jobs.proposal import Asking, Opening
 from placet.jobs.recipe import recipe
 from placet.jobs.store import Record
 
-STANDING = 20
-"""Seconds for all parties to say how far they are."""
+PATIENCE = {"standing": 20, "roots": 60, "amend": 60, "seal": 60}
+"""Seconds for all parties to answer: how far they are; what takes a look at every row."""
 MAX_ATTEMPTS = 8
 """Attempts after which only one with fewer rows is begun, up to `MOST_ATTEMPTS`."""
 _CODE = re.compile(r"[a-z]+([.-][a-z]+)*", re.ASCII)
@@ -64,7 +64,7 @@ class Coordinator:
     async def bring_together(self, record: Record, state: JobState) -> None:
         """Ask how far all are, then seal, or agree on a new attempt."""
         about = About(job=record.job, attempt=state.attempt)
-        standings = await self._standings(record, about)
+        standings = await self._ask_all(record, "standing", about, Standing)
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         if failed:
             final = recipe(record.terms.recipe).final
@@ -72,16 +72,20 @@ class Coordinator:
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
 
-    async def _standings(self, record: Record, about: About) -> list[Standing]:
-        """Of all parties, asked at once; who lets us wait must not keep us from a look at the chain."""
-        asked = (self.asking.ask_party(party, "standing", about, Standing) for party in record.plan.parties)
+    async def _ask_all(self, record: Record, what: str, question: Value, answer: type[V]) -> list[V]:
+        """All parties' answers, asked at once; who lets us wait must not keep us from a look at the chain."""
+        parties = record.plan.parties
+        asked = [asyncio.ensure_future(self.asking.ask_party(p, what, question, answer)) for p in parties]
         try:
-            async with asyncio.timeout(STANDING):
+            async with asyncio.timeout(PATIENCE[what]):
                 return await asyncio.gather(*asked)
         except TimeoutError:
             raise PeerError(
-                "a party does not say how far it is", expected=f"within {STANDING} s", code="peer.unreachable"
+                f"a party does not answer to “{what}”", expected=f"within {PATIENCE[what]} s", code="peer.unreachable"
             ) from None
+        finally:
+            for one in asked:
+                one.cancel()
 
     async def _recorded(self, record: Record, state: JobState, standings: list[Standing]) -> bool:
         for party, standing in enumerate(standings):
@@ -117,10 +121,10 @@ class Coordinator:
         self, record: Record, what: str, question: AskSeal | Amend, content: Seal | Amendment
     ) -> tuple[bytes, ...]:
         """All parties' signatures under a seal or an amendment, checked."""
-        parties = record.plan.parties
-        found = tuple([(await self.asking.ask_party(p, what, question, Signed)).signature for p in parties])
+        found = tuple(answer.signature for answer in await self._ask_all(record, what, question, Signed))
         digest = self.desk.deployment.jobs.digest(content.struct_hash())
-        demand_signatures(f"the {what}", tuple(p.signer for p in parties), found, digest, self.desk.chain.verifiers)
+        signers = tuple(party.signer for party in record.plan.parties)
+        demand_signatures(f"the {what}", signers, found, digest, self.desk.chain.verifiers)
         return found
 
     async def _again(self, record: Record, state: JobState, why: str) -> None:
@@ -133,8 +137,8 @@ class Coordinator:
             return await self.abort(record, why)
         plan, about = record.plan, About(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []
-        for party in plan.parties:
-            answer = await self.asking.ask_party(party, "roots", about, Roots)
+        answers = await self._ask_all(record, "roots", about, Roots)
+        for party, answer in zip(plan.parties, answers, strict=True):
             if len(answer.roots) != len(party.inputs):
                 raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
             roots.extend(answer.roots)

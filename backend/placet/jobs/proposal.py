@@ -211,9 +211,8 @@ class Opening:
         if plan.sponsor != desk.address:
             raise ConfigError("only the sponsor opens a job")
         told = Agreed(job=record.job, signatures=record.signatures)
-        for party in plan.parties:
-            if party.signer != desk.address:
-                await self._asking.ask_party(party, "agreed", told, Agreed)
+        others = [party for party in plan.parties if party.signer != desk.address]
+        await asyncio.gather(*(self._asking.ask_party(party, "agreed", told, Agreed) for party in others))
         async with self._one:
             if plan.total_reward:
                 await self._approve(record)
