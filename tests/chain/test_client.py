@@ -11,6 +11,7 @@ from placet.chain import events
 from placet.chain.calls import Call
 from placet.chain.client import Acceptance, Chain, EnclaveClass, JobStatus
 from placet.chain.local import free_port
+from placet.chain.rpc import Rpc
 from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted, SignatureError
 from placet.core.signatures import Key, P256Key
@@ -60,6 +61,16 @@ def test_contracts_of_two_deployments_are_not_mixed(world) -> None:
 def test_an_endpoint_out_of_reach_is_a_chain_error(world) -> None:
     with pytest.raises(ChainError, match="can't be reached"):
         Chain(f"http://127.0.0.1:{free_port()}", world.deployment).head()
+
+
+@pytest.mark.parametrize("answer", [b'{"result":' + b"[" * 1_000_000, b"\xff", b"", b"[]"])
+def test_an_answer_that_is_none_is_a_chain_error(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brackets by the million would overflow the stack of Python's own decoder and end the process."""
+    monkeypatch.setattr(
+        "web3._utils.http_session_manager.HTTPSessionManager.make_post_request", lambda *_, **__: answer
+    )
+    with pytest.raises(ChainError):
+        Rpc("http://127.0.0.1:1").call("eth_chainId")
 
 
 def test_confirmed_and_now(world) -> None:

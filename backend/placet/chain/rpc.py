@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import requests
+from pydantic_core import from_json
 from requests.adapters import HTTPAdapter
 from web3.providers.rpc import HTTPProvider
-from web3.types import RPCEndpoint
+from web3.types import RPCEndpoint, RPCResponse
 
 from placet.chain.abi import decode_revert
 from placet.core.errors import ChainError, Reverted
@@ -31,6 +32,15 @@ class RpcError(ChainError):
         super().__init__(f"the chain's endpoint refused {method}", found=message[:300])
 
 
+class _Provider(HTTPProvider):
+    """Reads answers by a decoder that stops at a depth of 200: Python's own goes on until the stack overflows, since
+    py_ecc (below eth-account) raises the recursion limit."""
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        return cast("RPCResponse", from_json(raw_response))
+
+
 class Rpc:
     """Calls of one endpoint. ChainError if it can't be reached in `ATTEMPTS` tries, Reverted if a contract refused."""
 
@@ -39,7 +49,7 @@ class Rpc:
         session.trust_env = False
         session.mount("http://", HTTPAdapter(pool_maxsize=16))
         session.mount("https://", HTTPAdapter(pool_maxsize=16))
-        self._provider = HTTPProvider(
+        self._provider = _Provider(
             url,
             request_kwargs={"timeout": TIMEOUT, "allow_redirects": False},
             session=session,
