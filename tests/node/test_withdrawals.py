@@ -10,14 +10,14 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from placet.core.consent import Consent, Status
+from placet.core.consent import NO_ENROLMENT, Consent, Status
 from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, parse, to_hex
 from placet.node import relay
 from placet.node.consents import find
 from placet.node.erasure import erase
-from placet.node.state import batches, withdrawals
+from placet.node.state import batches, consents, withdrawals
 
 from .conftest import Owner, Running, World, node_at
 
@@ -170,6 +170,18 @@ async def test_a_refused_withdrawal_does_not_make_a_consent_withdrawn(node: Runn
         connection.execute(sa.update(withdrawals).values(state="refused"))
     assert (await node.client.post("/v1/consents", json=submission)).status_code == 202
     assert relay.form_batches(node.node) == 1
+
+
+async def test_an_institutions_own_consent_is_not_erased(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    identity = from_hex(await node.give(owner, offer))
+    await node.turn()
+    with node.node.engine.begin() as connection:
+        connection.execute(sa.update(consents).values(enrolment=NO_ENROLMENT))
+    with pytest.raises(StateError) as refusal:
+        erase(node.node.engine, identity)
+    assert refusal.value.code == "consent.own"
+    assert find(node.node, identity)
 
 
 async def test_an_erased_consent_leaves_its_leaf_and_nothing_else(node: Running, owner: Owner) -> None:

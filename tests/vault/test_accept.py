@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from placet.core.consent import CompactConsent, EnrolmentOpening
-from placet.core.errors import ChainError, ConsentError, NotFoundError, PlacetError, SignatureError
+from placet.core.errors import ChainError, ConsentError, NotFoundError, PlacetError, SignatureError, StateError
 from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment
 from placet.core.wording import Wording
@@ -269,6 +269,17 @@ def test_named_consent_of_the_institution(world) -> None:
     kept = world.vault.named_evidence(consent.id)
     assert kept.consent == CompactConsent.of(consent)
     assert kept.signature == submission.signature
+
+
+def test_named_consent_is_not_erased(world) -> None:
+    """It is of no person, and the evidence of the institution's jobs would end with it."""
+    scope, offer = own(world)
+    consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
+    only(world, submission, offer, scope)
+    with pytest.raises(StateError) as refusal:
+        world.vault.erase(consent.id)
+    assert refusal.value.code == "consent.own"
+    assert world.vault.named_evidence(consent.id).consent == CompactConsent.of(consent)
 
 
 def test_named_consent_by_somebody_else_or_enrolled(world) -> None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from placet.core.consent import NO_ENROLMENT
 from placet.core.errors import StateError
 from placet.node import uses
 from placet.node.models import ConsentStatus
 from placet.node.state import consents, counters, nonces, overwrite_deleted, withdrawals
 from placet.node.taking import owners_budget
+from placet.vault.records import own_consent
 
 
 def erase(engine: sa.Engine, consent: bytes) -> bool:
     """Forget a consent with its owner's key, salt, signature, uses and withdrawal; False if there was none.
 
-    StateError while the relay still needs it. Its id stays among its batch's leaves: a number that leads to nobody.
+    StateError while the relay still needs it, and for an institution's own, which is of no person. Its id stays among its batch's leaves: a number that leads to nobody.
     What was sent to the chain for it alone (a withdrawal, a grant) stays in the outbox as it does on chain.
     """
     with engine.begin() as connection:
         row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
         open_ = sa.select(withdrawals).where(withdrawals.c.consent == consent, withdrawals.c.state == "written")
+        if row is not None and bytes(row["enrolment"]) == NO_ENROLMENT:
+            raise own_consent()
         if row is not None and row["status"] in (ConsentStatus.PENDING, ConsentStatus.ANCHORING):
             raise StateError("the consent is on its way to the chain", remedy="erase it once it is given")
         if connection.execute(open_).first() is not None:

@@ -19,6 +19,15 @@ from placet.vault.sealing import Sealer
 _MANY = 500
 
 
+def own_consent() -> StateError:
+    """The refusal to erase an institution's own consent."""
+    return StateError(
+        "an institution's own consent is of no person, and is the evidence of its jobs",
+        remedy="revoke it instead",
+        code="consent.own",
+    )
+
+
 class Record(Value):
     """An accepted consent with all that belongs to it; the last three are None for a named consent.
 
@@ -191,12 +200,17 @@ class Records:
         return self._open_set(offer, root, sealed)
 
     def erase(self, consent: bytes) -> bool:
-        """Delete a consent with signature, enrolment and opening; False if unknown. Its leaves stay in lawful sets: the
+        """Delete a person's consent with signature, enrolment and opening; False if unknown. StateError for an
+        institution's own. Its leaves stay in lawful sets: the
         row's commitment leads to a row only as long as the table is not imported again."""
         with self._engine.begin() as connection:
-            offer = connection.execute(sa.select(CONSENTS.c.offer).where(CONSENTS.c.consent == consent)).scalar()
-            if offer is None:
+            chosen = sa.select(CONSENTS.c.offer, CONSENTS.c.sealed).where(CONSENTS.c.consent == consent)
+            found = connection.execute(chosen).first()
+            if found is None:
                 return False
+            offer = bytes(found.offer)
+            if self._open_record(offer, consent, found.sealed).enrolment is None:
+                raise own_consent()
             connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
         if offer in self._candidates:
             self._candidates[offer] = self.candidates(offer).without(consent)
