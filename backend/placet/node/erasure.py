@@ -16,8 +16,9 @@ from placet.vault.records import own_consent
 def erase(engine: sa.Engine, consent: bytes) -> bool:
     """Forget a consent with its owner's key, salt, signature, uses and withdrawal; False if there was none.
 
-    StateError while the relay still needs it, and for an institution's own, which is of no person. Its id stays among its batch's leaves: a number that leads to nobody.
-    What was sent to the chain for it alone (a withdrawal, a grant) stays in the outbox as it does on chain.
+    StateError while the relay still needs it, and for an institution's own, which is of no person. Its id stays among
+    its batch's leaves: a number that leads to nobody. What was sent to the chain for it alone (a withdrawal, a grant)
+    stays in the outbox as it does on chain.
     """
     with engine.begin() as connection:
         row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
