@@ -1,9 +1,14 @@
 """Thirty thousand: the work is done once and in bulk. What is counted is work, not time."""
 
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from placet.core import consent as consent_module
+from placet.core.errors import NotFoundError
 from placet.core.signatures import Verifiers
+from placet.vault import service
 from placet.vault.admission import Submission
 from placet.vault.frames import MAX_REQUEST, MAX_SUBMISSIONS
 
@@ -33,6 +38,32 @@ def test_signatures_are_checked_once_and_words_derived_once(world, monkeypatch: 
     root = world.lawful().root
     assert world.vault.rows(world.opened(root)).count == len(made)
     assert calls["accepts"] == 0
+
+
+def test_records_are_found_by_their_ids(world) -> None:
+    """Not by going through all of the offer for each part, as SQLite does where a query names that too."""
+    ids = world.accept(*world.customers[:3])
+    asked: list[tuple[str, Any]] = []
+    event.listen(world.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    assert set(world.records.records(world.offer.id, ids)) == set(ids)
+    with pytest.raises(NotFoundError):
+        world.records.records(bytes(32), ids)
+    (statement, values), *_ = asked
+    with world.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert [row.detail for row in plan] == ["SEARCH consents USING INDEX sqlite_autoindex_consents_1 (consent=?)"]
+
+
+def test_a_set_that_is_shown_in_parts_is_opened_once(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "PART", 2)
+    ids = world.accept(*world.customers[:5])
+    world.anchor(list(ids))
+    root, opened, packed_set = world.lawful().root, [], world.records.packed_set
+    monkeypatch.setattr(world.records, "packed_set", lambda *of: opened.append(of) or packed_set(*of))
+    for _ in range(2):
+        shown = [world.vault.leaves(world.offer.id, root, start) for start in (0, 2, 4)]
+        assert [part.passed for part in shown] == [2, 2, 1]
+    assert len(opened) == 2
 
 
 def test_request_limit_fits_a_full_part(world) -> None:

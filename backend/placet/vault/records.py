@@ -150,8 +150,10 @@ class Records:
         with self._engine.connect() as connection:
             for start in range(0, len(consents), _MANY):
                 part = consents[start : start + _MANY]
-                chosen = sa.select(c.consent, c.sealed).where(c.offer == offer, c.consent.in_(part))
-                sealed.update((row.consent, row.sealed) for row in connection.execute(chosen))
+                # Not by the offer too: SQLite would take that index, and go through all of an offer for each part.
+                chosen = sa.select(c.consent, c.offer, c.sealed).where(c.consent.in_(part))
+                found = connection.execute(chosen)
+                sealed.update((row.consent, row.sealed) for row in found if row.offer == offer)
         for consent in consents:
             if consent not in sealed:
                 raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
@@ -201,8 +203,8 @@ class Records:
 
     def erase(self, consent: bytes) -> bool:
         """Delete a person's consent with signature, enrolment and opening; False if unknown. StateError for an
-        institution's own. Its leaves stay in lawful sets: the
-        row's commitment leads to a row only as long as the table is not imported again."""
+        institution's own. Its leaves stay in lawful sets: the row's commitment leads to a row only as long as the table
+        is not imported again."""
         with self._engine.begin() as connection:
             chosen = sa.select(CONSENTS.c.offer, CONSENTS.c.sealed).where(CONSENTS.c.consent == consent)
             found = connection.execute(chosen).first()

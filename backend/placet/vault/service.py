@@ -79,6 +79,8 @@ class Vault:
         self._trust = trust
         self._lock = threading.Lock()
         self._last: dict[bytes, tuple[bytes, bytes]] = {}
+        self._shown: dict[tuple[bytes, bytes], bytes] = {}
+        """The set that is being shown to an auditor part by part, opened; at most one."""
 
     def datasets(self) -> list[DatasetInfo]:
         return self._tables.infos()
@@ -233,7 +235,9 @@ class Vault:
 
     def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
         with self._lock:
-            packed = self._records.packed_set(offer, root)
+            packed = self._shown.pop((offer, root), None) or self._records.packed_set(offer, root)
+            if (start + PART) * LEAF < len(packed):
+                self._shown = {(offer, root): packed}
             leaves = unpack(packed[start * LEAF : (start + PART) * LEAF])
             known = self._records.candidates(offer)
             part = self._leaf_records(offer, [leaf for leaf in leaves if leaf.consent in known])
