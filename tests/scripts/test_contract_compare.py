@@ -120,9 +120,14 @@ def test_a_script_that_is_ended_leaves_nothing(home: Path) -> None:
     (home / "old.md").write_text(BEFORE)
     (home / "new.md").write_text(AFTER)
     script = [sys.executable, str(ROOT / "scripts" / "contract_compare.py"), "old.md", "new.md"]
-    process = subprocess.Popen(script, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    time.sleep(3)
+    process = subprocess.Popen(script, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    assert any("starting the service" in line for line in process.stdout)
+    begun = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode in (1, 143)
+    assert begun
+    _, alive = psutil.wait_procs(begun, timeout=10)
+    assert alive == []
     assert sorted(file.name for file in home.iterdir()) == ["new.md", "old.md"]
