@@ -30,7 +30,7 @@ PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PLACET = (sys.executable, "-m", "placet.cli")
 REWARD = 1000
 LIMITS = ("drafts_per_client_minute", "requests_per_client_minute", "consents_per_minute")
-RECIPES = ["asset-view", "match", "match-salted-hash", "match-statistics", "contract-compare"]
+RECIPES = ["asset-view", "match", "match-salted-hash", "match-statistics", "joint-statistics", "contract-compare"]
 
 
 @dataclass(frozen=True)

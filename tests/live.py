@@ -12,7 +12,7 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "co
 PROVIDERS = ("north", "south", "fund")
 BLOCK_TIME = 0.25
 SEED = 20261123
+ACCOUNTS = "customer,balance"
 LASTING = 30 * 86_400
 JOB_SECONDS = 120 + 900
 """From now to a job's deadline, unless its request says otherwise: so long a consent must last."""
@@ -123,20 +124,28 @@ class Town:
         return {"Authorization": credential.header()}
 
     def offering(
-        self, recipes: str, output: str, operations: str, providers: Sequence[str], smallest_group: int = 1
+        self,
+        recipes: str,
+        output: str,
+        operations: str,
+        providers: Sequence[str],
+        smallest_group: int = 1,
+        tables: Mapping[str, tuple[str, str]] | None = None,
     ) -> Town:
-        """The same town under other offers of these providers, to which its customers, but the silent, consent."""
+        """The same town under other offers of these providers, to which its customers, but the silent, consent.
+        `tables` has the table and columns of those that offer something else than accounts and their balances."""
         made = self.made
         parties = ",".join(m.address for m in made.members.values())
         offers = {}
         for key in (*providers, "consumer"):
             own = key == "consumer"
+            table, columns = ("customers", "customer") if own else (tables or {}).get(key, ("accounts", ACCOUNTS))
             answer = made.run(
-                *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
+                *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table),
                 *("--consumer", made.members["consumer"].address, "--purpose", "CreditChecking"),
                 *("--operations", operations, "--output", output, "--recipes", recipes, "--parties", parties),
                 *("--smallest-group", smallest_group),
-                *("--columns", "customer" if own else "customer,balance", "--json", *(("--own",) if own else ())),
+                *("--columns", columns, "--json", *(("--own",) if own else ())),
             )
             offers[key] = json.loads(answer)["offer"]
         words = ("--config", "consumer/node.toml", "--offer", offers["consumer"], "--uses", 1000, "--json")

@@ -40,6 +40,7 @@ from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key, P256Key
 from placet.core.values import ZERO32, to_hex
 from placet.jobs import asset_view as asset_view
+from placet.jobs import joint_statistics as joint_statistics
 from placet.jobs import match_statistics as match_statistics
 from placet.jobs.agreement import Agreement
 from placet.jobs.asking import Prepare, Prepared
@@ -363,7 +364,7 @@ class Stage(Sending):
             deployment=world.deployment,
             peers=None,  # type: ignore[arg-type]  # nobody is asked here
             scope=lambda offer: self.scopes[offer.scope],
-            recipes=("asset-view", "match-statistics"),
+            recipes=("asset-view", "match-statistics", "joint-statistics"),
             purposes=(PURPOSE, MARKETING),
             room=EngineRoom("127.0.0.1", (0, 0), b"", Path()),
             note_uses=lambda job, attempt, consents: None,

@@ -60,6 +60,17 @@ def plan_of_statistics(stage: Stage, deal: Deal, smallest: int) -> dict[str, Any
     return {"terms": pair | statistics(smallest), "parties": (bank, lender)}
 
 
+def joint(smallest: int) -> dict[str, Any]:
+    columns = {"identifier": "customer", "values": ["balance", "balance"], "bounds": ["1000000", "1000000"]}
+    asked = {"statistics": ["sums"], "smallest_group": smallest, "protocol": "cheetah"}
+    return {"recipe": "joint-statistics", "parameters": columns | asked}
+
+
+def plan_of_joint(stage: Stage, deal: Deal, smallest: int) -> dict[str, Any]:
+    roles = {"roles": ("first-provider", "second-provider", "consumer"), "engine": "spu"}
+    return {"terms": roles | joint(smallest)}
+
+
 ATTACKS = [
     Attack(
         "another consumer",
@@ -134,6 +145,14 @@ ATTACKS = [
         scope=lambda stage: {"output": "aggregate", "smallest_group": 5, "recipes": ("match-statistics",)},
         plan=lambda stage, deal: plan_of_statistics(stage, deal, 4),
     ),
+    Attack(
+        "a smaller group of two providers than the owners were shown",
+        vault="warrant.output",
+        peer="consent.output",
+        deal={"wanted": joint(5) | {"role": "first-provider"}},
+        scope=lambda stage: {"output": "aggregate", "smallest_group": 5, "recipes": ("joint-statistics",)},
+        plan=lambda stage, deal: plan_of_joint(stage, deal, 4),
+    ),
 ]
 by_name = pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
 
@@ -149,11 +168,20 @@ async def test_an_honest_plan_passes_all_three_gates(stage: Stage) -> None:
     assert set(await stage.rows(agreed)) == customers
 
 
-async def test_a_group_that_the_owners_were_shown_passes_too(stage: Stage) -> None:
-    """The same of the attack on statistics: it is refused for its group alone."""
-    attack = next(attack for attack in ATTACKS if attack.vault == "warrant.output")
+@pytest.mark.parametrize(
+    ("name", "honest"),
+    [
+        ("a smaller group than the owners were shown", plan_of_statistics),
+        ("a smaller group of two providers than the owners were shown", plan_of_joint),
+    ],
+)
+async def test_a_group_that_the_owners_were_shown_passes_too(
+    stage: Stage, name: str, honest: Callable[[Stage, Deal, int], dict[str, Any]]
+) -> None:
+    """The same of the attacks on statistics: they are refused for their group alone."""
+    attack = next(attack for attack in ATTACKS if attack.name == name)
     deal = await stage.deal(scope=stage.scope(**attack.scope(stage)), **attack.deal)
-    agreed = stage.plan(deal, **plan_of_statistics(stage, deal, 5))
+    agreed = stage.plan(deal, **honest(stage, deal, 5))
     assert await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
     stage.open(agreed)
     assert len(await stage.rows(agreed)) == 3

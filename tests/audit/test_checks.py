@@ -216,13 +216,13 @@ def levels_finer_than_the_scope() -> Bundle:
 class Statistics(World):
     """Statistics over five people or more; the second provider's were told of groups of `group`."""
 
-    group = 5
+    group, recipe = 5, "match-statistics"
 
     def make_terms(self, fields: dict[str, Any]) -> Any:
-        return super().make_terms({**fields, "recipe": "match-statistics", "parameters": {"smallest_group": 5}})
+        return super().make_terms({**fields, "recipe": self.recipe, "parameters": {"smallest_group": 5}})
 
     def make_scope(self, provider: int) -> Any:
-        told = {"output": "aggregate", "recipes": ("match-statistics",), "smallest_group": self.group}
+        told = {"output": "aggregate", "recipes": (self.recipe,), "smallest_group": self.group}
         return super().make_scope(provider).model_copy(update=told | ({} if provider == 1 else {"smallest_group": 1}))
 
 
@@ -230,6 +230,14 @@ class Statistics(World):
 def statistics_over_fewer_than_the_scope() -> Bundle:
     class Fewer(Statistics):
         group = 6
+
+    return Fewer().bundle()
+
+
+@case("plan.scope", B)
+def joint_statistics_over_fewer_than_the_scope() -> Bundle:
+    class Fewer(Statistics):
+        group, recipe = 6, "joint-statistics"
 
     return Fewer().bundle()
 

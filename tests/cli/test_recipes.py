@@ -9,7 +9,7 @@ from pathlib import Path
 
 from placet.cli.recipes import WORDS
 from placet.core.plan import Terms
-from placet.jobs import asset_view, levels, match, match_statistics
+from placet.jobs import asset_view, joint_statistics, levels, match, match_statistics
 from placet.protocols.enclave.comparing import Parameters
 
 from .conftest import succeed
@@ -40,6 +40,7 @@ def test_the_parameters_are_those_that_the_recipe_demands() -> None:
         ((asset_view, levels), ["asset-view"]),
         ((match,), ["match", "match-salted-hash"]),
         ((match_statistics,), ["match-statistics"]),
+        ((joint_statistics,), ["joint-statistics"]),
     ):
         source = "".join(Path(str(module.__file__)).read_text() for module in modules)
         for name in names:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from consortium import write_table
 
 from live import PROVIDERS, Town
 from placet.core.errors import PlanError
@@ -48,6 +51,53 @@ def market(_installed: None, town: Town) -> Town:
 def survey(_installed: None, town: Town) -> Town:
     """Statistics over matches at north, for three people together at least."""
     return town.offering("match-statistics", "aggregate", "PSI,MPC", ["north"], 3)
+
+
+BRANCHES = ("city", "city", "city", "river", "abroad")
+
+
+@dataclass
+class Pool:
+    """The town under offers for statistics over two providers, of two people at least: south offers its customers'
+    balances, fund its customers' branches too."""
+
+    town: Town
+    branches: dict[str, str]
+
+    @property
+    def both(self) -> list[str]:
+        """The consumer's customers who consent at both."""
+        held = [{g.subject for g in self.town.given if g.provider == key} for key in ("fund", "south")]
+        return [customer for customer in self.town.customers if customer in held[0] & held[1]]
+
+    def asked(self, *providers: str, **parameters: Any) -> dict[str, Any]:
+        made = self.town.made
+        return {
+            "recipe": "joint-statistics",
+            "engine": "spu",
+            "parameters": {"identifier": "customer", "smallest_group": 2, "protocol": "cheetah", **parameters},
+            "providers": [
+                {"address": made.members[k].address, "offer": made.offers[k], "reward": "5"} for k in providers
+            ],
+        }
+
+
+@pytest.fixture(scope="module")
+def pool(_installed: None, town: Town) -> Pool:
+    """Most of those whom both have are of one branch; so are all whom fund has alone."""
+    made, fund = town.made, town.balances["fund"]
+    shared = [who for who in town.customers if who in fund and who in town.balances["south"] and who not in town.silent]
+    branches = dict.fromkeys(fund, "city") | dict(zip(shared, itertools.cycle(BRANCHES)))
+    write_table(
+        made.folder / "books.csv", ("customer", "balance", "branch"), [(w, fund[w], branches[w]) for w in branches]
+    )
+    made.run(
+        *("vault", "import", "--config", "fund-vault/vault.toml", "--name", "books", "--file", "books.csv"),
+        *("--identifier", "customer", "--column", "balance", "--column", "branch:text"),
+    )
+    books = {"fund": ("books", "customer,balance,branch")}
+    offered = town.offering("joint-statistics", "aggregate", "PSI,MPC", ["south", "fund"], 2, books)
+    return Pool(offered, branches)
 
 
 def steps(town: Town, who: str, job: str) -> list[Any]:
@@ -184,6 +234,79 @@ def test_statistics_of_fewer_than_the_offer_says(survey: Town) -> None:
 def test_statistics_on_the_small_engine(survey: Town) -> None:
     wanted = survey.made.request(**statistics(survey, 3) | {"engine": "embedded"})
     assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "plan.engine"
+
+
+PAIR = {
+    "values": ["balance", "balance"],
+    "bounds": ["3000000", "5000000"],
+    "statistics": ["larger", "product", "sums"],
+}
+GROUPS = {"group": "branch", "groups": ["sea", "city", "river"], "value": "balance", "bound": "5000000"}
+
+
+def mean_of(values: list[int]) -> str:
+    return str((Decimal(sum(values)) / len(values)).quantize(Decimal("1.000000")))
+
+
+def test_statistics_over_whom_both_providers_have(pool: Pool) -> None:
+    """Exactly the plaintext; what is beyond the plan's bound counts as the bound, and neither side's trail has more."""
+    town, both = pool.town, pool.both
+    values = [[town.balances[key][who] for who in both] for key in ("fund", "south")]
+    assert max(values[0]) > 3_000_000 > max(values[1][:1])
+    values[0] = [min(value, 3_000_000) for value in values[0]]
+    job, found = town.result(**pool.asked("fund", "south", **PAIR))
+    assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
+    larger = sum(one > other for one, other in zip(*values, strict=True))
+    assert 2 <= larger <= len(both) - 2
+    assert found["report"] == {
+        "too_few": False,
+        "smallest_group": 2,
+        "count": len(both),
+        "sums": [str(sum(side)) for side in values],
+        "means": [mean_of(side) for side in values],
+        "product": str(sum(one * other for one, other in zip(*values, strict=True))),
+        "larger": larger,
+    }
+    assert town.audited(job)["verdict"] == "intact"
+    for who in ("fund", "south"):
+        trail = steps(town, who, job)
+        assert [step.name for step in trail] == ["open-accounts", "psi-place", "joint-start", "joint", "mask-output"]
+        assert trail[2].protocol == "mpc.joint.cheetah/1"
+        assert {exchange.tag for exchange in trail[2].sent} == {"spu.address"}
+    assert [step.name for step in steps(town, "consumer", job)][1] == "psi-arrange"
+    nothing_left(town)
+
+
+def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -> None:
+    town, both = pool.town, pool.both
+    city = [town.balances["south"][who] for who in both if pool.branches[who] == "city"]
+    assert len(city) >= 2
+    assert {pool.branches[who] for who in both} == set(BRANCHES)
+    job, found = town.result(**pool.asked("fund", "south", **GROUPS))
+    assert found["report"] == {
+        "too_few": False,
+        "smallest_group": 2,
+        "groups": [
+            {"group": "sea", "too_few": True},
+            {"group": "city", "too_few": False, "count": len(city), "sum": str(sum(city)), "mean": mean_of(city)},
+            {"group": "river", "too_few": True},
+        ],
+    }
+    assert town.audited(job)["verdict"] == "intact"
+
+
+@pytest.mark.parametrize(
+    ("providers", "changes", "code"),
+    [
+        (["south", "fund"], {}, "consent.columns"),
+        (["fund", "south"], {"smallest_group": 1}, "consent.output"),
+        (["fund"], {}, "plan"),
+    ],
+)
+def test_statistics_that_no_offer_gives(pool: Pool, providers: list[str], changes: dict[str, Any], code: str) -> None:
+    """South has offered no branches; nor has anybody groups of one."""
+    wanted = pool.town.made.request(**pool.asked(*providers, **GROUPS | changes))
+    assert pool.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
 
 
 @pytest.mark.parametrize(

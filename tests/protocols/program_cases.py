@@ -15,6 +15,7 @@ from placet.protocols.mpc.programs import (
     GroupTotals,
     Levels,
     Mean,
+    PairStatistics,
     Program,
     Size,
     Sum,
@@ -94,6 +95,28 @@ def _group_totals(name: str, smallest: int, parties: list[list[tuple[Any, int]]]
     return Case(name, parsed, Size(max(map(len, parties))), brought, expected)
 
 
+def _pairs(
+    name: str,
+    statistics: list[str],
+    smallest: int,
+    bounds: tuple[int, int],
+    rows: list[tuple[Any, Any]],
+    expected: list[int],
+) -> Case:
+    parsed = parse_program(
+        {
+            "program": "pair-statistics",
+            "first": {"bound": str(bounds[0]), "decimals": 1},
+            "second": {"bound": str(bounds[1]), "decimals": 1},
+            "smallest": smallest,
+            "statistics": statistics,
+        }
+    )
+    assert isinstance(parsed, PairStatistics)
+    brought = (parsed.bring_first([first for first, _ in rows]), parsed.bring_second([second for _, second in rows]))
+    return Case(name, parsed, Size(len(rows)), brought, expected)
+
+
 def _values(bound: int, **more: Any) -> dict[str, Any]:
     return {"values": {"bound": str(bound), "decimals": 2}, **more}
 
@@ -169,6 +192,49 @@ CASES = [
         [[33333, 2**60, 0], [33333, -(2**60), 0], [33334, 99_999_999, -1]],
         [3, 3, 1],
     ),
+    _pairs(
+        "all pair statistics",
+        ["larger", "product", "sums"],
+        2,
+        (2**30, 2**29),
+        [
+            (5, 7),
+            (None, 2**29),
+            (2**30, None),
+            (2**30, 2**29),
+            (-1, -2),
+            (None, None),
+            (0, 0),
+            (-(2**30), 1),
+            (None, -9),
+        ],
+        [5, 4, 2**29 + 6, 37 + 2**59 - 2**30, 2],
+    ),
+    _pairs(
+        "pair statistics of too few",
+        ["larger", "product", "sums"],
+        4,
+        (9, 9),
+        [(5, 7), (9, 9), (9, None), (None, 9), (-9, 9)],
+        [0, 0, 0, 0, 0],
+    ),
+    _pairs(
+        "few pairs of which the first is larger",
+        ["larger", "product"],
+        2,
+        (9, 9),
+        [(5, 7), (9, 8), (None, -9), (-9, 9), (9, None)],
+        [3, 0, 0, 26, 0],
+    ),
+    _pairs(
+        "few pairs of which the first is not larger, beyond 63 bits",
+        ["larger"],
+        2,
+        (INT64, INT64),
+        [(INT64, -INT64), (-INT64, INT64), (0, -INT64), (INT64, None)],
+        [3, 0, 0, 0, 0],
+    ),
+    _pairs("sums of pairs", ["sums"], 3, (2**61, 3), [(2**61, 1), (2**61, -3), (-1, 3)], [3, 2**62 - 1, 1, 0, 0]),
 ]
 BY_NAME = {case.name: case for case in CASES}
 assert len(BY_NAME) == len(CASES)

@@ -24,6 +24,7 @@ from placet.protocols.mpc.programs import (
     GroupTotals,
     Levels,
     Mean,
+    PairStatistics,
     Program,
     Size,
     Sum,
@@ -35,7 +36,7 @@ from placet.protocols.spu import Member, Network, evaluate, extra
 from .program_cases import BY_NAME, CASES, Case
 from .program_engines import ENGINES, RUNS, certificate_of
 
-NAMES = ["sum", "mean", "weighted-sum", "dot", "compare", "group-by", "group-totals", "levels"]
+NAMES = ["sum", "mean", "weighted-sum", "dot", "compare", "group-by", "group-totals", "levels", "pair-statistics"]
 BOUND = 10**6
 VALUES = {"bound": str(BOUND)}
 whole = st.integers(-BOUND, BOUND)
@@ -146,6 +147,42 @@ def test_groups_are_counted_where_both_have_the_row_and_small_ones_vanish(rows: 
     assert horizontal.read(horizontal.reference(shared))["groups"] == expected
 
 
+ALL = ["larger", "product", "sums"]
+
+
+@given(
+    st.lists(st.tuples(st.none() | whole, st.none() | whole), min_size=1, max_size=20),
+    st.sets(st.sampled_from(ALL), min_size=1),
+)
+def test_pairs_tell_what_is_asked_over_enough_rows_of_both(rows: list[tuple[Any, Any]], asked: set[str]) -> None:
+    program = parse_program(
+        {"program": "pair-statistics", **GOOD["pair-statistics"], "smallest": 3, "statistics": sorted(asked)}
+    )
+    assert isinstance(program, PairStatistics)
+    brought = [program.bring_first([f for f, _ in rows]), program.bring_second([s for _, s in rows])]
+    for party, array in enumerate(brought):
+        program.brings(party, 2, Size(len(rows)), array)
+    result = program.reference(brought)
+    both = [(f, s) for f, s in rows if f is not None and s is not None]
+    if len(both) < 3:
+        assert list(result) == [0] * 5
+        assert program.read(result) == {"decimals": [0, 0], "smallest": 3, "statistics": None}
+        return
+    firsts, seconds = zip(*both, strict=True)
+    larger = sum(f > s for f, s in both)
+    means = [str((Decimal(sum(v)) / len(v)).quantize(Decimal("1.000000"))) for v in (firsts, seconds)]
+    expected = {
+        "count": len(both),
+        "sums": [str(sum(firsts)), str(sum(seconds))],
+        "means": means,
+        "product": str(sum(f * s for f, s in both)),
+        "larger": larger if 3 <= larger <= len(both) - 3 else None,
+    }
+    told = {"count"} | asked | ({"means"} if "sums" in asked else set())
+    assert program.read(result)["statistics"] == {name: expected[name] for name in told}
+    assert [bool(value) for value in result[1:3]] == [bool(sum(v)) and "sums" in asked for v in (firsts, seconds)]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_program_is_the_same_after_a_plan(case: Case) -> None:
     raw = canonical(case.program.to_json())
@@ -162,6 +199,7 @@ GOOD = {
     "group-by": {"values": VALUES, "groups": 3, "smallest": 5},
     "group-totals": {"values": VALUES, "groups": 3, "smallest": 5},
     "levels": {"values": VALUES, "edges": ["0", "10"]},
+    "pair-statistics": {"first": VALUES, "second": VALUES, "smallest": 5, "statistics": ["product", "sums"]},
 }
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("sum", {"values": {}}),
@@ -190,6 +228,14 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("levels", {"edges": ["10", "0"]}),
     ("levels", {"edges": ["0.5"]}),
     ("levels", {"edges": [str(n) for n in range(65)]}),
+    ("pair-statistics", {"smallest": 1}),
+    ("pair-statistics", {"smallest": "5"}),
+    ("pair-statistics", {"statistics": []}),
+    ("pair-statistics", {"statistics": ["sums", "product"]}),
+    ("pair-statistics", {"statistics": ["sums", "sums"]}),
+    ("pair-statistics", {"statistics": ["squares"]}),
+    ("pair-statistics", {"statistics": "sums"}),
+    ("pair-statistics", {"first": {**VALUES, "decimals": 2}, "statistics": ["larger"]}),
     ("histogram", {}),
 ]
 
@@ -220,10 +266,15 @@ def test_the_wrong_number_of_parties_is_refused(name: str, parties: int) -> None
         program.roles(parties)
 
 
-@pytest.mark.parametrize("name", ["weighted-sum", "dot", "compare", "group-by"])
+@pytest.mark.parametrize("name", ["weighted-sum", "dot", "compare", "group-by", "pair-statistics"])
 def test_what_takes_two_parties_refuses_three(name: str) -> None:
     with pytest.raises(PlanError, match="wrong number"):
         parse_program({"program": name, **GOOD[name]}).roles(3)
+
+
+def _pair_program(first: int, second: int, statistic: str) -> dict[str, Any]:
+    bounds = {"first": {"bound": str(first)}, "second": {"bound": str(second)}}
+    return {"program": "pair-statistics", **bounds, "smallest": 2, "statistics": [statistic]}
 
 
 @pytest.mark.parametrize(
@@ -240,6 +291,9 @@ def test_what_takes_two_parties_refuses_three(name: str) -> None:
         ({"program": "group-by", "values": {"bound": str(2**52 - 1)}, "groups": 2, "smallest": 2}, Size(2**11)),
         ({"program": "group-totals", "values": {"bound": str(2**52 - 1)}, "groups": 2, "smallest": 2}, Size(2**10)),
         ({"program": "levels", "values": {"bound": str(2**61)}, "edges": [str(-(2**62) + 1)]}, Size(9)),
+        (_pair_program(2**31, 2**31 - 1, "product"), Size(2)),
+        (_pair_program(2**52 - 1, 1, "sums"), Size(2**11)),
+        (_pair_program(2**62, 2**62 - 1, "larger"), Size(2)),
     ],
 )  # fmt: skip
 def test_the_range_is_checked_to_the_last_unit(program: dict[str, Any], most: Size) -> None:
@@ -247,7 +301,7 @@ def test_the_range_is_checked_to_the_last_unit(program: dict[str, Any], most: Si
     parsed = parse_program(program)
     parsed.require_range(2, most, FM64)
     larger = json.loads(json.dumps(program))
-    for column in ("values", "vector"):
+    for column in ("values", "vector", "first"):
         if column in larger:
             larger[column]["bound"] = str(2 * int(larger[column]["bound"]) + 1)
     with pytest.raises(PlanError, match=f"{parsed.program} over .* could overflow") as caught:
@@ -281,6 +335,8 @@ def _largest(program: Program, size: Size) -> list[Any]:
         return [program.bring_groups([0] * size.rows), program.bring_values(rows)]
     if isinstance(program, GroupTotals):
         return [program.bring([0] * size.rows, rows)] * 2
+    if isinstance(program, PairStatistics):
+        return [program.bring_first(rows), program.bring_second(rows)]
     return [program.bring(rows)] * 2
 
 
@@ -342,6 +398,9 @@ def test_arrays_are_taken_as_lists_are() -> None:
         ("group-totals", 0, np.array([[-1, 1, 0], [0, 0, 0]]), "beyond"),
         ("group-totals", 1, np.array([[1, 0, 0], [BOUND, 1, 0]]), "beyond"),
         ("levels", 1, np.array([-BOUND - 1, 0]), "beyond"),
+        ("pair-statistics", 0, np.array([[5, 5], [1, 0]]), "not there"),
+        ("pair-statistics", 1, np.array([[5, 5], [1, 2]]), "not there"),
+        ("pair-statistics", 1, np.array([[5, BOUND + 1], [1, 1]]), "beyond"),
     ],
 )
 def test_what_a_party_may_not_bring_is_refused(name: str, party: int, array: Any, reason: str) -> None:
@@ -394,7 +453,7 @@ def test_what_is_no_decimal_is_refused(value: Any) -> None:
 def test_the_embedded_engine_refuses_by_name_what_it_would_have_to_open() -> None:
     from placet.protocols.mpc.embedded import require_offered
 
-    for name in ("compare", "group-by", "group-totals", "levels"):
+    for name in ("compare", "group-by", "group-totals", "levels", "pair-statistics"):
         with pytest.raises(PlanError, match=f"embedded engine can't do {name} safely") as caught:
             require_offered(parse_program({"program": name, **GOOD[name]}), 2, Size(3))
         assert caught.value.remedy == "name the engine spu in the plan"

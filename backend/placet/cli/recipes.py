@@ -53,6 +53,29 @@ WORDS = {
             "the owner of its host whatever he wants to",
         },
     ),
+    "joint-statistics": Words(
+        does="The consumer learns statistics over those of its customers whom both of two providers have among their "
+        "consented rows, where they are enough, and nothing about single ones; on the engine spu.",
+        parameters={
+            "identifier": "the column that names a row's person, in all tables",
+            "values": "the column of integers of the first provider, and of the second; or instead group and value",
+            "bounds": "with values: the largest absolute value of either, as strings; what is beyond counts as it",
+            "statistics": "with values: which of larger (in how many rows the first value is), product (the sum of "
+            "the values' products) and sums (and means), in this order",
+            "group": "the first provider's column that says in which group a row is",
+            "groups": "with group: the names of 1 to 64 groups; a row of another one counts in none",
+            "value": "with group: the second provider's column of integers that is added up",
+            "bound": "with group: the largest absolute value that a row may have; what is beyond counts as it",
+            "smallest_group": "how many customers must be in any count, 2 or more and no fewer than the offers say",
+            "protocol": "cheetah",
+        },
+        learns={
+            "consumer": "after the release what it asked for over all together, or by groups, or that they are too "
+            "few, and not which; how many consented rows each provider has",
+            "provider": "how long the consumer's list is, and, while the job runs, which of its own consented rows are "
+            "in it; not whom the other provider has, nor the statistics",
+        },
+    ),
     "match": Words(
         does="The consumer learns which of its customers a provider has among its consented rows.",
         parameters=_MATCHING | {"psi": "ecdh on the embedded engine; ecdh, kkrt (oblivious transfer) or rr22 on spu"},
@@ -95,6 +118,7 @@ def recipes(as_json: AsJson = False) -> None:
     """List the recipes: what each does, which operations it needs consent for, who learns what by it."""
     from placet.core.purposes import operation_words
     from placet.jobs import asset_view as asset_view  # these make themselves known
+    from placet.jobs import joint_statistics as joint_statistics
     from placet.jobs import match as match
     from placet.jobs import match_statistics as match_statistics
     from placet.jobs.recipe import recipe

@@ -41,7 +41,7 @@ def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
         return Tells("level" if "edges" in parameters else "total", 1)
     if recipe == "contract-compare":
         return Tells("comparison", 1)
-    if recipe == "match-statistics":
+    if recipe in ("match-statistics", "joint-statistics"):
         group = parameters.get("smallest_group")
         return Tells("aggregate", group) if type(group) is int and group >= SMALLEST_GROUP else None
     receiver = parameters.get("receiver")

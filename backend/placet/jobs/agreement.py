@@ -87,7 +87,7 @@ class Agreement:
         if wanted.recipe not in desk.recipes:
             raise PlanError("this institution does not take part in such a recipe", found=wanted.recipe)
         recipe(wanted.recipe)
-        await self._demand_offer(wanted.offer, asker, "provider", wanted.recipe, wanted.parameters)
+        await self._demand_offer(wanted.offer, asker, wanted.role, wanted.recipe, wanted.parameters)
         if wanted.block > await asyncio.to_thread(desk.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
         lawful = await desk.vault.lawful(wanted.offer, wanted.block, wanted.deadline)

@@ -19,10 +19,11 @@ Parameters = Annotated[dict[str, JsonValue], Field(max_length=64)]
 
 
 class Prepare(Value):
-    """Would you bring this offer to a job?"""
+    """Would you bring this offer to a job, in this role?"""
 
     offer: Bytes32
     recipe: Name
+    role: Name = "provider"
     parameters: Parameters
     block: Annotated[int, Field(ge=0, lt=2**53)]
     deadline: U48

@@ -18,11 +18,11 @@ from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
 from placet.jobs import levels
 from placet.jobs.columns import subjects, whole
+from placet.jobs.placing import arrange, place
 from placet.jobs.recipe import Recipe, register
-from placet.jobs.work import Work, name_of, together
-from placet.protocols import psi
+from placet.jobs.work import Work, name_of
 from placet.protocols.mpc import additive
-from placet.protocols.order import restore, secret_permutation
+from placet.protocols.order import restore
 
 MAX_ROWS = 1_000_000
 
@@ -74,16 +74,7 @@ async def _provide(work: Work) -> None:
     rows, opened = await work.open("accounts")
     people = subjects(rows, str(work.terms.parameters["identifier"]))
     balances = whole(rows, str(work.terms.parameters["value"]))
-    async with work.step("psi-place", "psi.ecdh-x25519/1", opened) as step:
-        placement = await psi.place(
-            step,
-            name_of(consumer),
-            people,
-            context=_context(work, work.party),
-            max_positions=MAX_ROWS,
-            entropy=work.entropy(b"psi"),
-        )
-        placed = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
+    placement, placed = await place(work, consumer, people, opened, most=MAX_ROWS)
     found = [(p, v) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
     if "edges" in work.terms.parameters:
         return await levels.provide(work, [p for p, _ in found], [v for _, v in found], placement.total, placed)
@@ -98,30 +89,9 @@ async def _provide(work: Work) -> None:
 async def _consume(work: Work) -> None:
     rows, opened = await work.open("customers")
     customers = [str(value) for value in rows.columns[str(work.terms.parameters["identifier"])]]
-    order = secret_permutation(len(customers), work.job_entropy(b"permutation"))
-    identifiers = [customer.encode() for customer in customers]
-    async with work.step("psi-arrange", "psi.ecdh-x25519/1", opened) as step:
-        await together(
-            *(
-                psi.arrange(
-                    step,
-                    name_of(provider),
-                    identifiers,
-                    order,
-                    context=_context(work, provider),
-                    max_rows=MAX_ROWS,
-                    entropy=work.entropy(b"psi", provider.to_bytes(4, "big")),
-                )
-                for provider in work.others("provider")
-            )
-        )
-        arranged = step.output("order", canonical(list(order)))
-    kept = {"customers": customers, "order": list(order), "parameters": work.terms.parameters}
+    order, arranged = await arrange(work, work.others("provider"), customers, opened, most=MAX_ROWS)
+    kept = {"customers": customers, "order": order, "parameters": work.terms.parameters}
     await work.collect(canonical(kept), arranged)
-
-
-def _context(work: Work, provider: int) -> bytes:
-    return work.record.job + work.attempt.to_bytes(4, "big") + provider.to_bytes(4, "big")
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:

@@ -12,12 +12,17 @@ from importlib.metadata import version
 from typing import cast
 from urllib.parse import urlsplit
 
+from pydantic import JsonValue
+
 from placet.core.errors import PeerError, ProtocolError
 from placet.core.hashing import canonical
+from placet.core.trail import Artefact
 from placet.jobs.certificates import tls_key
 from placet.jobs.work import Stage, Work, name_of
 from placet.protocols import spu
-from placet.protocols.spu import Member, Network
+from placet.protocols.mpc.numbers import Integers
+from placet.protocols.mpc.programs import Program, Size
+from placet.protocols.spu import Member, Network, evaluate
 from placet.protocols.spu.task import PsiProtocol
 
 ADDRESS, ROWS = "spu.address", "spu.rows"
@@ -52,6 +57,42 @@ async def numbers_of_rows(step: Stage, peer: int, ours: int) -> int:
     """Tell a peer how many rows we have, and take its number."""
     await step.send(name_of(peer), ROWS, canonical({"count": ours}))
     return _number(await step.receive(name_of(peer), ROWS, limit=64), "count", peer, 0, MAX_ROWS)
+
+
+async def evaluated(
+    work: Work,
+    name: str,
+    parties: Sequence[int],
+    program: Program,
+    brought: Integers,
+    *,
+    size: Size,
+    made: Artefact,
+) -> tuple[bytes, Artefact]:
+    """This party's share of a program's result, as steps `<name>-start` and `<name>`; every one of `parties` brings its
+    part, in the program's order, out of what it has `made` before."""
+    engine = evaluate.engine_of(program, len(parties), len(parties), size)
+    told: dict[str, JsonValue] = {
+        "engine": engine_of(work.terms.engine),
+        "protocol": engine.protocol,
+        "field": engine.field,
+    }
+    protocol = f"mpc.{name}.{engine.protocol}/1"
+    began = {**told, "program": program.to_json()}
+    async with work.desk.room.port() as port:
+        async with work.step(f"{name}-start", protocol, made, parameters=began) as step:
+            network = await meet(work, step, parties, name.encode(), port)
+        async with work.step(name, protocol, made, parameters=told) as step:
+            share = await evaluate.run(
+                network,
+                program,
+                range(len(parties)),
+                brought,
+                size=size,
+                scratch=work.desk.room.scratch,
+                seconds=work.seconds_left,
+            )
+            return share, step.output("share", share)
 
 
 async def intersect(

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import JsonValue
 
 from placet.core.errors import InputError, PlanError
 from placet.core.trail import Artefact
-from placet.jobs.distributed import engine_of as engine_named
-from placet.jobs.distributed import meet
+from placet.jobs.distributed import evaluated
 from placet.jobs.work import Work
 from placet.protocols.mpc.programs import Levels, Size
 from placet.protocols.spu import Engine, choose, evaluate
@@ -64,32 +62,11 @@ async def provide(work: Work, places: Sequence[int], balances: Sequence[int], ro
     parameters = work.terms.parameters
     program = program_of(parameters)
     parties = [i for i, role in enumerate(work.terms.roles) if role == "provider"]
-    engine = engine_of(parameters, len(parties), rows)
-    told: dict[str, JsonValue] = {
-        "engine": engine_named(work.terms.engine),
-        "protocol": engine.protocol,
-        "field": engine.field,
-    }
-    protocol = f"mpc.levels.{engine.protocol}/1"
     most = program.values.bound
     vector = np.zeros(max(rows, 1), dtype=np.int64)
     # A refusal here would tell the consumer of one balance beyond a bound that it chose: what is beyond counts as it.
     vector[list(places)] = program.bring([max(-most, min(most, balance)) for balance in balances])
-    began = {**told, "program": program.to_json()}
-    async with work.desk.room.port() as port:
-        async with work.step("levels-start", protocol, placed, parameters=began) as step:
-            network = await meet(work, step, parties, b"levels", port)
-        async with work.step("levels", protocol, placed, parameters=told) as step:
-            share = await evaluate.run(
-                network,
-                program,
-                range(len(parties)),
-                vector,
-                size=Size(len(vector)),
-                scratch=work.desk.room.scratch,
-                seconds=work.seconds_left,
-            )
-            made = step.output("share", share)
+    share, made = await evaluated(work, "levels", parties, program, vector, size=Size(len(vector)), made=placed)
     await work.release(share, made)
 
 

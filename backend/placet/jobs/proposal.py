@@ -89,9 +89,17 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
     now = await asyncio.to_thread(chain.now)
     block = await asyncio.to_thread(chain.confirmed)
     deadline = now + request.open_seconds + request.deadline_seconds
+    roles = known.roles(len(request.providers))
     wanted = [
-        Prepare(offer=p.offer, recipe=known.name, parameters=dict(request.parameters), block=block, deadline=deadline)
-        for p in request.providers
+        Prepare(
+            offer=p.offer,
+            recipe=known.name,
+            role=role,
+            parameters=dict(request.parameters),
+            block=block,
+            deadline=deadline,
+        )
+        for p, role in zip(request.providers, roles, strict=True)
     ]
     brought = await asyncio.gather(
         *(asking.ask(p.address, "prepare", w, Prepared) for p, w in zip(request.providers, wanted, strict=True))
@@ -107,7 +115,7 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         recipe_version=known.version,
         engine=request.engine,
         parameters=dict(request.parameters),
-        roles=(*("provider" for _ in request.providers), "consumer"),
+        roles=(*roles, "consumer"),
         inputs=(*("accounts" for _ in request.providers), "customers"),
         block=block,
         consumer_key=consumer_key(desk),

@@ -30,7 +30,8 @@ class Recipe:
     consumer kept to itself, with a folder for engines: a JSON object, its `rows` one object a person. `check` refuses a
     plan that the recipe can't run (PlanError). `reads` names the columns that a role's rows must have for these
     parameters; of parameters that `check` would refuse it names what it can, or is a PlanError. `final` says of a
-    failure's code that another attempt would end the same. `open` is for recipes of which each party that kept
+    failure's code that another attempt would end the same. `providers` are the roles of its providers, in the plan's
+    order, where it tells them apart. `open` is for recipes of which each party that kept
     something private gets a result of its own: that, the release keys by party, and the party's HPKE secret."""
 
     name: str
@@ -42,7 +43,16 @@ class Recipe:
     check: Check
     reads: Reads
     final: Callable[[str], bool] = _never
+    providers: tuple[str, ...] = ()
     open: Open | None = None
+
+    def roles(self, providers: int) -> tuple[str, ...]:
+        """The roles of so many providers; PlanError where the recipe takes another number of them."""
+        if not self.providers:
+            return ("provider",) * providers
+        if providers != len(self.providers):
+            raise PlanError(f"{self.name} takes other providers", expected=len(self.providers), found=providers)
+        return self.providers
 
 
 _RECIPES: dict[str, Recipe] = {}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from placet.jobs import asset_view as asset_view
 from placet.jobs import contract_compare as contract_compare
+from placet.jobs import joint_statistics as joint_statistics
 from placet.jobs import match as match
 from placet.jobs import match_statistics as match_statistics
 from placet.jobs.certificates import tls_key

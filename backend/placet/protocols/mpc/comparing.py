@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, field_validator
 
 from placet.core.errors import DataError
 from placet.protocols.mpc.numbers import Integers, Magnitudes, Numbers, Whole
-from placet.protocols.mpc.program import Declared, RowWise, Shape, Size, add, pair
+from placet.protocols.mpc.program import Declared, RowWise, Shape, Size, add, bring_present, inspect_present, pair
 
 MAX_GROUPS = 1_024
 MAX_EDGES = 64
@@ -90,8 +90,7 @@ class GroupBy(_Grouped):
 
     def bring_values(self, values: Sequence[int | None]) -> Integers:
         """Two lines: each row's value, and 1 where there is one; 0 and 0 for None."""
-        numbers = self.values.take([0 if value is None else value for value in values])
-        return np.stack([numbers, np.array([value is not None for value in values]).astype(numbers.dtype)])
+        return bring_present(self.values, values)
 
     def roles(self, parties: int) -> tuple[str, ...]:
         return pair(self, parties, ("groups", "values"))
@@ -110,9 +109,7 @@ class GroupBy(_Grouped):
             if not np.isin(array, (0, 1)).all() or (array.sum(axis=1) > 1).any():
                 raise DataError("a row is in more than one group", expected="at most one 1 a row, else 0")
             return
-        self.values.take(array[0])
-        if not np.isin(array[1], (0, 1)).all() or (array[0][array[1] == 0] != 0).any():
-            raise DataError("a value in a row that is not there", expected="0 where the second line is 0, else 1 there")
+        inspect_present(self.values, array)
 
     def compute(self, brought: Sequence[Integers]) -> Integers:
         groups, (values, present) = brought

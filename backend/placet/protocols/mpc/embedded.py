@@ -3,9 +3,9 @@
 Every input party calls `run` with what it brings and gets a share of the result: words modulo 2^128, uniform and
 independent of it without the other parties' shares. Who has them all puts them together by `combine`.
 
-The engine can't compare numbers that nobody may see. What needs that (`compare`, `group-by`, `group-totals`, `levels`)
-it refuses by name: the only way it has is to open the numbers to somebody first. Groups could be summed, but small ones
-could not be suppressed before somebody sees them.
+The engine can't compare numbers that nobody may see. What needs that (`compare`, `group-by`, `group-totals`, `levels`,
+`pair-statistics`) it refuses by name: the only way it has is to open the numbers to somebody first. Groups could be
+summed, but small ones could not be suppressed before somebody sees them.
 """
 
 from __future__ import annotations

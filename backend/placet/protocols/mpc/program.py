@@ -98,6 +98,19 @@ class RowWise(Declared):
         self.values.take(array)
 
 
+def bring_present(numbers: Numbers, values: Sequence[int | None]) -> Integers:
+    """Two lines: each row's value, and 1 where there is one; 0 and 0 for None."""
+    taken = numbers.take([0 if value is None else value for value in values])
+    return np.stack([taken, np.array([value is not None for value in values]).astype(taken.dtype)])
+
+
+def inspect_present(numbers: Numbers, array: Integers) -> None:
+    """DataError unless `bring_present` could have made it."""
+    numbers.take(array[0])
+    if not np.isin(array[1], (0, 1)).all() or (array[0][array[1] == 0] != 0).any():
+        raise DataError("a value in a row that is not there", expected="0 where the second line is 0, else 1 there")
+
+
 def pair(program: Declared, parties: int, roles: tuple[str, str]) -> tuple[str, ...]:
     if parties != 2:
         raise wrong_number(program, f"2: {' and '.join(roles)}", parties)

@@ -24,6 +24,7 @@ from placet.protocols.mpc.programs import (
     GroupTotals,
     Levels,
     Mean,
+    PairStatistics,
     Program,
     Size,
     Sum,
@@ -80,6 +81,24 @@ def levels(program: Levels, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
 
     edges = jnp.array(program.edges, dtype=jnp.int64)
     return (_flags(_add(*arrays.values())[:, None] >= edges[None, :]).sum(axis=1),)
+
+
+def pair_statistics(program: PairStatistics, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    """A value is 0 where its own side has no row, so that products need no more than the other side's ones."""
+    import jax.numpy as jnp
+
+    (first, in_first), (second, in_second) = arrays.values()
+    count = in_first @ in_second
+    numbers = [count, *[jnp.zeros((), jnp.int64)] * 4]
+    if "sums" in program.statistics:
+        numbers[1:3] = first @ in_second, in_first @ second
+    if "product" in program.statistics:
+        numbers[3] = first @ second
+    if "larger" in program.statistics:
+        larger = (_flags(first > second) * in_first) @ in_second
+        sides = _flags(jnp.stack([larger, count - larger]) >= program.smallest)
+        numbers[4] = larger * sides[0] * sides[1]
+    return (jnp.stack(numbers) * _flags(count >= program.smallest),)
 
 
 def _without_small(smallest: int, counts: Array, sums: Array) -> tuple[Array, ...]:

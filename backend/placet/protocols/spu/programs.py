@@ -79,6 +79,7 @@ PROGRAMS: dict[str, Program] = {
         Program("group-by", declared.GroupBy, arithmetic.group_by),
         Program("group-totals", declared.GroupTotals, arithmetic.group_totals),
         Program("levels", declared.Levels, arithmetic.levels),
+        Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
     )
 }
 

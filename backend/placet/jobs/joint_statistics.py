@@ -1,0 +1,234 @@
+"""`joint-statistics`: a consumer learns statistics over those of its customers whom both of two providers hold, and
+nothing about single people.
+
+Two forms: count, sums and more of a value of either (`pair-statistics`), or counts and sums of the second provider's
+value by the first one's groups (`group-by`). Both bring their rows to places in the consumer's secret order, as in
+`asset-view`, and compute by Cheetah on the distributed engine. How many rows match is at no time a number anywhere:
+groups below the plan's smallest are suppressed inside the circuit. What comes out stays shares until the release.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import JsonValue
+
+from placet.core.errors import InputError, PlanError
+from placet.core.hashing import canonical
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+from placet.core.results import SMALLEST_GROUP
+from placet.jobs import distributed
+from placet.jobs.columns import subjects, whole
+from placet.jobs.placing import arrange, place
+from placet.jobs.recipe import Recipe, register
+from placet.jobs.work import Work
+from placet.protocols.mpc.linear import quotient
+from placet.protocols.mpc.numbers import Integers, Numbers
+from placet.protocols.mpc.programs import GroupBy, PairStatistics, Size
+from placet.protocols.spu import choose, evaluate
+from placet.vault.rows import Rows
+
+FIRST, SECOND = "first-provider", "second-provider"
+PROVIDERS = (0, 1)
+"""The plan's order, which is the programs' too."""
+MAX_ROWS = 100_000
+"""Of the consumer's list: what the two of Cheetah compute in minutes, and what results are bounded for."""
+MAX_GROUPS = 64
+SECONDS = 600
+"""For putting the shares together."""
+_BOTH = frozenset({"identifier", "smallest_group", "protocol"})
+_PAIR = _BOTH | {"values", "bounds", "statistics"}
+_GROUPS = _BOTH | {"group", "groups", "value", "bound"}
+
+
+def check(plan: Plan, terms: Terms) -> None:
+    """Two providers with one input and an output each, the consumer with its list and no output, on engine spu."""
+    fits = (
+        terms.roles == (FIRST, SECOND, "consumer")
+        and plan.parties[2].signer == plan.consumer
+        and all(len(p.inputs) == 1 for p in plan.parties)
+        and [p.output for p in plan.parties] == [True, True, False]
+        and terms.inputs == ("accounts", "accounts", "customers")
+    )
+    if not fits:
+        raise PlanError(f"not a plan for {terms.recipe}", expected="two providers and the consumer, one input each")
+    if terms.engine != "spu":
+        raise PlanError(
+            "a count that nobody may see is compared, which the embedded engine can't do safely",
+            expected="engine spu",
+            found=terms.engine,
+            code="plan.engine",
+        )
+    parameters = terms.parameters
+    if parameters.keys() not in (_PAIR, _GROUPS):
+        expected = " or ".join(", ".join(sorted(names)) for names in (_PAIR, _GROUPS))
+        raise PlanError(f"{terms.recipe} takes other parameters", expected=expected)
+    choose(len(PROVIDERS), named=str(parameters["protocol"]))
+    group = parameters["smallest_group"]
+    if type(group) is not int or not SMALLEST_GROUP <= group <= MAX_ROWS:
+        raise PlanError(
+            "no such smallest group",
+            expected=f"a number from {SMALLEST_GROUP} to {MAX_ROWS}",
+            found=str(group)[:100],
+        )
+    identifier, own = parameters["identifier"], _own(parameters)
+    if len(own) != 2 or not all(isinstance(c, str) for c in (identifier, *own)) or identifier in own:
+        raise PlanError(f"{terms.recipe} names a column of either provider", expected="other ones than the identifier")
+    evaluate.engine_of(program_of(parameters), len(PROVIDERS), len(PROVIDERS), Size(MAX_ROWS))
+
+
+def _own(parameters: Mapping[str, JsonValue]) -> Sequence[JsonValue]:
+    """What the plan names as the column of the first provider, and of the second."""
+    if "values" in parameters:
+        values = parameters["values"]
+        return values if isinstance(values, list) else []
+    return [parameters.get("group"), parameters.get("value")]
+
+
+def reads(role: str, parameters: Mapping[str, JsonValue]) -> list[str]:
+    """Each provider's rows have its own column and not the other's; the consumer's list has identifiers alone."""
+    if role not in (FIRST, SECOND, "consumer"):
+        raise PlanError("joint-statistics has no such role", expected=f"{FIRST}, {SECOND} or consumer", found=role)
+    own = [] if role == "consumer" else _own(parameters)[(FIRST, SECOND).index(role) :][:1]
+    return [column for column in (parameters.get("identifier"), *own) if isinstance(column, str)]
+
+
+def program_of(parameters: Mapping[str, Any]) -> PairStatistics | GroupBy:
+    """PlanError for parameters that make no program."""
+    try:
+        smallest = parameters["smallest_group"]
+        if "values" in parameters:
+            first, second = (_numbers(bound) for bound in parameters["bounds"])
+            return PairStatistics(first=first, second=second, smallest=smallest, statistics=parameters["statistics"])
+        groups = _names(parameters["groups"])
+        return GroupBy(groups=len(groups), smallest=smallest, values=_numbers(parameters["bound"]))
+    except (TypeError, ValueError, InputError):
+        raise PlanError(
+            "these are no statistics",
+            expected="bounds: whole numbers as decimal strings; statistics: larger, product, sums, each once, in this "
+            f"order; groups: 1 to {MAX_GROUPS} different names",
+        ) from None
+
+
+def _numbers(bound: object) -> Numbers:
+    if not isinstance(bound, str):
+        raise TypeError("not a decimal string")
+    return Numbers.model_validate({"bound": bound})
+
+
+def _names(groups: object) -> list[str]:
+    if not isinstance(groups, list) or not all(isinstance(name, str) for name in groups):
+        raise TypeError("not a list of names")
+    if not 1 <= len(groups) <= MAX_GROUPS or len(set(groups)) < len(groups):
+        raise ValueError("too many names, or one twice")
+    return groups
+
+
+async def run(work: Work) -> None:
+    """The same function at every party."""
+    if work.role == "consumer":
+        rows, opened = await work.open("customers")
+        customers = [str(value) for value in rows.columns[str(work.terms.parameters["identifier"])]]
+        _, arranged = await arrange(work, PROVIDERS, customers, opened, most=distributed.MAX_ROWS)
+        kept = {"rows": len(customers), "parameters": work.terms.parameters}
+        return await work.collect(canonical(kept), arranged)
+    parameters = work.terms.parameters
+    rows, opened = await work.open("accounts")
+    people = subjects(rows, str(parameters["identifier"]))
+    program = program_of(parameters)
+    values = own_values(work.party, parameters, rows)
+    placement, made = await place(work, len(PROVIDERS), people, opened, most=MAX_ROWS)
+    share = b""
+    if placement.total >= program.smallest:
+        placed: list[int | None] = [None] * placement.total
+        for position, value in zip(placement.positions, values, strict=True):
+            if position is not None:
+                placed[position] = value
+        brought, size = bring(program, work.party, placed), Size(placement.total)
+        share, made = await distributed.evaluated(work, "joint", PROVIDERS, program, brought, size=size, made=made)
+    await work.release(share, made)
+
+
+def own_values(party: int, parameters: Mapping[str, Any], rows: Rows) -> list[int | None]:
+    """A provider's value of each row, or the number of its group, None where it is in none that the plan names.
+
+    A value beyond its bound counts as the bound: a refusal would tell the consumer, who chose the bound, of one value.
+    """
+    own = str(_own(parameters)[party])
+    if "groups" in parameters and party == 0:
+        numbers = {name: number for number, name in enumerate(_names(parameters["groups"]))}
+        return [numbers.get(str(value)) for value in rows.columns[own]]
+    most = int(parameters["bounds"][party] if "bounds" in parameters else parameters["bound"])
+    return [max(-most, min(most, value)) for value in whole(rows, own)]
+
+
+def bring(program: PairStatistics | GroupBy, party: int, placed: Sequence[int | None]) -> Integers:
+    """What a provider brings: its value or group at each place, None where it has no row."""
+    if isinstance(program, GroupBy):
+        return program.bring_values(placed) if party else program.bring_groups(placed)
+    return program.bring_second(placed) if party else program.bring_first(placed)
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
+    """No rows; `report`: {too_few, smallest_group}, and unless all are too few either {count} and what is asked of
+    {sums, means, product, larger}, or {groups}: {group, too_few} and, unless it is too small, {count, sum, mean}.
+
+    Sums, means and product are decimal strings in the unit of the columns, means with six decimals; `larger` is None
+    where it would tell of too few. InputError for shares of what no honest parties reach.
+    """
+    kept = json.loads(private)
+    parameters, rows = kept["parameters"], kept["rows"]
+    program = program_of(parameters)
+    report: dict[str, Any] = {"too_few": True, "smallest_group": program.smallest}
+    if rows >= program.smallest:
+        size = Size(rows)
+        engine = evaluate.engine_of(program, len(PROVIDERS), len(PROVIDERS), size)
+        shares = [parts[party] for party in PROVIDERS]
+        work = evaluate.combine(program, size, engine, shares, scratch=scratch, seconds=SECONDS)
+        report |= told(program, parameters, asyncio.run(work), rows)
+    return {"rows": [], "report": report}
+
+
+def told(
+    program: PairStatistics | GroupBy, parameters: Mapping[str, Any], result: Integers, rows: int
+) -> dict[str, Any]:
+    """What a result says to the report; nothing where all in it are too few."""
+    counts = result[0] if isinstance(program, GroupBy) else result[:1]
+    most = program.magnitudes(len(PROVIDERS), Size(rows)).result
+    fits = all(count == 0 or count >= program.smallest for count in counts) and sum(counts) <= rows
+    if not fits or abs(result).max() > most:
+        raise InputError("the shares are of no statistics", expected=f"{program.smallest} to {rows} common rows")
+    if not any(counts):
+        return {}
+    read = program.read(result)
+    if isinstance(program, PairStatistics):
+        return {"too_few": False, **cast(dict[str, Any], read["statistics"])}
+    found = cast(list[dict[str, Any] | None], read["groups"])
+    return {
+        "too_few": False,
+        "groups": [
+            {"group": name, "too_few": one is None}
+            | ({} if one is None else one | {"mean": quotient(int(one["sum"]), one["count"], 0)})
+            for name, one in zip(parameters["groups"], found, strict=True)
+        ],
+    }
+
+
+register(
+    Recipe(
+        name="joint-statistics",
+        version=1,
+        operations=int(Operation.PSI | Operation.MPC),
+        on_withdrawal="drop",
+        run=run,
+        combine=combine,
+        check=check,
+        reads=reads,
+        providers=(FIRST, SECOND),
+    )
+)
