@@ -347,6 +347,10 @@ def test_only_differences_need_the_wider_field() -> None:
         levels.require_range(3, Size(1), FM64)
     with pytest.raises(PlanError, match="among what is given"):
         parse_program({"program": "levels", "values": VALUES, "edges": [str(2**63)]}).require_range(2, Size(1), FM128)
+    pairs = parse_program(_pair_program(2**62, 2**62, "larger"))
+    pairs.require_range(2, Size(1), FM128)
+    with pytest.raises(PlanError, match="on the way"):
+        pairs.require_range(2, Size(1), FM64)
     total = parse_program({"program": "sum", "values": {"bound": str(2**63 - 1)}})
     total.require_range(3, Size(1), EMBEDDED)
     with pytest.raises(PlanError, match="in the result"):
