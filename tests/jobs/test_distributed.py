@@ -110,7 +110,7 @@ def nothing_left(town: Town) -> None:
         assert list((member.folder / "engine").iterdir()) == []
 
 
-@pytest.mark.parametrize("protocol", ["ecdh", "kkrt", "rr22"])
+@pytest.mark.parametrize("protocol", [pytest.param("ecdh", marks=pytest.mark.slow), "kkrt", "rr22"])
 def test_exactly_the_consenting_customers_match(market: Town, protocol: str) -> None:
     made = market.made
     provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}

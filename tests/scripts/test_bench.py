@@ -53,7 +53,6 @@ def test_figures_that_the_document_names_are_printed(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "command", ["audit --n 300", "consents --n 600", "trust --n 300 --engine rr22", "growth --n 300", "paillier", "gas"]
 )

@@ -159,7 +159,12 @@ def test_outputs_stay_shares_and_add_up(networks: Networks, scratch: Path, parti
 
 
 @pytest.mark.parametrize(
-    ("amounts_of", "smallest", "large"), [(1, 15, False), (0, 15, True), (0, 16, False), (1, 16, True)]
+    ("amounts_of", "smallest", "large"),
+    [
+        (1, 15, False),
+        (0, 16, False),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(0, 15, True), (1, 16, True)]),
+    ],
 )
 def test_circuit_psi_counts_and_sums_from_the_smallest_group_on(
     networks: Networks, scratch: Path, amounts_of: int, smallest: int, large: bool
