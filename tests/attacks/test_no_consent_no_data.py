@@ -61,7 +61,7 @@ def plan_of_statistics(stage: Stage, deal: Deal, smallest: int) -> dict[str, Any
 
 
 def joint(smallest: int) -> dict[str, Any]:
-    columns = {"identifier": "customer", "values": ["balance", "balance"], "bounds": ["1000000", "1000000"]}
+    columns = {"identifier": "customer", "values": ["balance", "balance"]}
     asked = {"statistics": ["sums"], "smallest_group": smallest, "protocol": "cheetah"}
     return {"recipe": "joint-statistics", "parameters": columns | asked}
 

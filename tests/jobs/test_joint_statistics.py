@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,20 +14,33 @@ import pyarrow as pa
 import pytest
 from parties import CONSUMER, NOW, World
 
-from placet.core.errors import DataError, InputError, PlacetError, PlanError
+from placet.core.errors import DataError, InputError, PlacetError, PlanError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.results import gives, tells
-from placet.jobs import joint_statistics
+from placet.core.trail import Artefact
+from placet.jobs import distributed, joint_statistics
 from placet.jobs.asking import Prepare
-from placet.jobs.joint_statistics import MAX_ROWS, bring, check, combine, own_values, program_of, reads, told
+from placet.jobs.joint_statistics import (
+    MAX_FACTOR,
+    MAX_ROWS,
+    MAX_VALUE,
+    bring,
+    check,
+    combine,
+    own_values,
+    program_of,
+    reads,
+    told,
+)
 from placet.jobs.recipe import recipe
 from placet.protocols.mpc.programs import Size
 from placet.vault.rows import Rows
 
 BOTH: dict[str, Any] = {"identifier": "customer", "smallest_group": 3, "protocol": "cheetah"}
-PAIR = BOTH | {"values": ["balance", "income"], "bounds": ["1000", "500"], "statistics": ["larger", "product", "sums"]}
-GROUPS = BOTH | {"group": "branch", "groups": ["city", "sea"], "value": "income", "bound": "500"}
+PAIR = BOTH | {"values": ["balance", "income"], "statistics": ["larger", "sums"]}
+PRODUCT = PAIR | {"statistics": ["larger", "product", "sums"]}
+GROUPS = BOTH | {"group": "branch", "groups": ["city", "sea"], "value": "income"}
 NORTH, SOUTH = 0, 1
 ROLES = ("first-provider", "second-provider", "consumer")
 
@@ -58,8 +73,7 @@ def test_a_plan_that_fits(world: World, parameters: dict[str, Any]) -> None:
 def test_both_may_call_their_columns_alike_and_have_what_they_can_count(world: World) -> None:
     check(*asked(world, parameters=PAIR | {"values": ["balance", "balance"]}))
     check(*asked(world, parameters=GROUPS | {"groups": [str(number) for number in range(64)]}))
-    sums = {"statistics": ["sums"], "bounds": [str((2**63 - 1) // MAX_ROWS)] * 2}
-    check(*asked(world, parameters=PAIR | sums))
+    check(*asked(world, parameters=PRODUCT))
 
 
 @pytest.mark.parametrize(
@@ -94,17 +108,11 @@ def test_both_may_call_their_columns_alike_and_have_what_they_can_count(world: W
                 ({"values": ["balance", 7]}, "plan", "column of either"),
                 ({"values": ["customer", "income"]}, "plan", "column of either"),
                 ({"values": ["balance", "customer"]}, "plan", "column of either"),
-                ({"bounds": ["1000"]}, "plan", "no statistics"),
-                ({"bounds": ["1000", "500", "5"]}, "plan", "no statistics"),
-                ({"bounds": [1000, 500]}, "plan", "no statistics"),
-                ({"bounds": ["1000", "0"]}, "plan", "no statistics"),
-                ({"bounds": ["1000", "-5"]}, "plan", "no statistics"),
-                ({"bounds": None}, "plan", "no statistics"),
+                ({"bounds": ["1", "1"]}, "plan", "other parameters"),
                 ({"statistics": []}, "plan", "no statistics"),
                 ({"statistics": ["sums", "larger"]}, "plan", "no statistics"),
                 ({"statistics": ["median"]}, "plan", "no statistics"),
                 ({"statistics": None}, "plan", "no statistics"),
-                ({"bounds": [str(2**40), str(2**40)]}, "plan.overflow", "overflow in the result|overflow on the way"),
             )
         ),
         *(
@@ -119,9 +127,7 @@ def test_both_may_call_their_columns_alike_and_have_what_they_can_count(world: W
                 ({"groups": ["city", 1]}, "plan", "no statistics"),
                 ({"groups": "city"}, "plan", "no statistics"),
                 ({"groups": [str(number) for number in range(65)]}, "plan", "no statistics"),
-                ({"bound": 500}, "plan", "no statistics"),
-                ({"bound": "5.5"}, "plan", "no statistics"),
-                ({"bound": str(2**62)}, "plan.overflow", "overflow"),
+                ({"bound": "1"}, "plan", "other parameters"),
             )
         ),
         ({"parameters": {k: v for k, v in PAIR.items() if k != "smallest_group"}}, "plan", "other parameters"),
@@ -178,6 +184,14 @@ def test_what_it_tells(parameters: dict[str, Any]) -> None:
     assert tells("joint-statistics", {}) is None
 
 
+def test_products_are_told_to_owners_by_a_word_of_their_own() -> None:
+    found = tells("joint-statistics", PRODUCT)
+    assert found is not None and found.output == "association"
+    assert gives("joint-statistics", PRODUCT, "association", 3)
+    assert not gives("joint-statistics", PRODUCT, "aggregate", 3)
+    assert not gives("joint-statistics", PAIR, "association", 3)
+
+
 @pytest.mark.parametrize(
     ("columns", "group", "parameters", "code"),
     [
@@ -227,24 +241,39 @@ def rows(**columns: list[Any]) -> Rows:
     return Rows(pa.table({"customer": names, **columns}), "customer", b"")
 
 
-def test_what_is_beyond_a_bound_counts_as_the_bound() -> None:
-    values = [-2000, -1000, 0, 501, 1001]
-    assert own_values(0, PAIR, rows(balance=values)) == [-1000, -1000, 0, 501, 1000]
-    assert own_values(1, PAIR, rows(income=values)) == [-500, -500, 0, 500, 500]
-    assert own_values(1, GROUPS, rows(income=values)) == [-500, -500, 0, 500, 500]
-    for party, parameters, bad in ((0, PAIR, "balance"), (1, GROUPS, "income")):
-        with pytest.raises(DataError, match="integers"):
-            own_values(party, parameters, rows(**{bad: [1.5]}))
+def own(party: int, parameters: dict[str, Any], **columns: list[Any]) -> list[int | None]:
+    return own_values(party, program_of(parameters), parameters, rows(**columns))
+
+
+@pytest.mark.parametrize(
+    ("party", "parameters", "column", "most"),
+    [
+        (0, PAIR, "balance", MAX_VALUE),
+        (1, PAIR, "income", MAX_VALUE),
+        (1, GROUPS, "income", MAX_VALUE),
+        (0, PRODUCT, "balance", MAX_FACTOR),
+        (1, PRODUCT, "income", MAX_FACTOR),
+    ],
+)
+def test_values_are_as_they_are_or_too_large(party: int, parameters: dict[str, Any], column: str, most: int) -> None:
+    """How large is not the consumer's to choose, and nothing is cut: either would tell of single values."""
+    assert own(party, parameters, **{column: [-most, 0, 501, most]}) == [-most, 0, 501, most]
+    for beyond in (most + 1, -most - 1):
+        with pytest.raises(DataError) as refusal:
+            own(party, parameters, **{column: [1, beyond]})
+        assert recipe("joint-statistics").final(refusal.value.code)
+    with pytest.raises(DataError, match="integers"):
+        own(party, parameters, **{column: [1.5]})
 
 
 def test_a_group_that_the_plan_does_not_name_is_none() -> None:
-    assert own_values(0, GROUPS, rows(branch=["sea", "city", "City", "", "sea"])) == [1, 0, None, None, 1]
-    assert own_values(0, GROUPS | {"groups": ["7"]}, rows(branch=[7, 8])) == [0, None]
+    assert own(0, GROUPS, branch=["sea", "city", "City", "", "sea"]) == [1, 0, None, None, 1]
+    assert own(0, GROUPS | {"groups": ["7"]}, branch=[7, 8]) == [0, None]
 
 
 def test_what_each_brings_makes_the_statistics() -> None:
     placed = [[5, None, 7, 9, 1, 4], [5, 6, 3, None, -2, 9]]
-    program = program_of(PAIR | {"smallest_group": 2})
+    program = program_of(PRODUCT | {"smallest_group": 2})
     brought = [bring(program, party, placed[party]) for party in (0, 1)]
     assert list(program.reference(brought)) == [4, 17, 15, 25 + 21 - 2 + 36, 2]
     program = program_of(GROUPS | {"smallest_group": 2})
@@ -280,7 +309,7 @@ def test_what_the_shares_make(monkeypatch: pytest.MonkeyPatch) -> None:
     found = result(6, -20, 4, 7, 3)
     report = {"count": 6, "sums": ["-20", "4"], "means": ["-3.333333", "0.666667"], "product": "7", "larger": 3}
     told_of_pairs = {"too_few": False, "smallest_group": 3, **report}
-    assert combine(parts, kept(PAIR, 20), Path()) == {"rows": [], "report": told_of_pairs}
+    assert combine(parts, kept(PRODUCT, 20), Path()) == {"rows": [], "report": told_of_pairs}
     found = result(0, 0, 0, 0, 0)
     assert combine(parts, kept(PAIR, 20), Path()) == few
     found = result([0, 3], [0, -20])
@@ -308,10 +337,20 @@ def test_only_what_is_asked_is_told() -> None:
         (PAIR, result(2, 0, 0, 0, 0)),
         (PAIR, result(-4, 0, 0, 0, 0)),
         (PAIR, result(21, 0, 0, 0, 0)),
-        (PAIR, result(4, 0, 0, 20 * 500 * 1000 + 1, 0)),
+        (PAIR, result(6, 6 * MAX_VALUE + 1, 0, 0, 0)),
+        (PAIR, result(6, 0, -6 * MAX_VALUE - 1, 0, 0)),
+        (PAIR, result(6, 0, 0, 1, 0)),
+        (PAIR, result(6, 0, 0, 0, 1)),
+        (PAIR, result(6, 0, 0, 0, -3)),
+        (PAIR, result(6, 0, 0, 0, 4)),
+        (PAIR, result(0, 1, 0, 0, 0)),
+        (PAIR | {"statistics": ["larger"]}, result(6, 1, 0, 0, 3)),
+        (PAIR | {"statistics": ["sums"]}, result(6, 1, 0, 0, 3)),
+        (PRODUCT, result(6, 0, 0, 6 * MAX_FACTOR**2 + 1, 0)),
         (GROUPS, result([2, 3], [0, 0])),
         (GROUPS, result([11, 10], [0, 0])),
-        (GROUPS, result([3, 0], [-20 * 500 - 1, 0])),
+        (GROUPS, result([3, 0], [-3 * MAX_VALUE - 1, 0])),
+        (GROUPS, result([3, 0], [0, 1])),
     ],
 )
 def test_what_no_honest_parties_reach_is_refused(parameters: dict[str, Any], found: Any) -> None:
@@ -322,3 +361,31 @@ def test_what_no_honest_parties_reach_is_refused(parameters: dict[str, Any], fou
 def test_a_part_that_is_no_share_is_refused() -> None:
     with pytest.raises(InputError, match="not a share"):
         combine({0: b"nothing", 1: b"of the kind"}, kept(PAIR, 20), Path("/nowhere"))
+
+
+async def test_lists_of_two_lengths_make_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer could tell each provider of another list; the engines would never meet on one shape."""
+
+    @contextlib.asynccontextmanager
+    async def given(*_: Any, **__: Any) -> AsyncIterator[Any]:
+        yield None
+
+    async def theirs(step: Any, party: int, ours: int) -> int:
+        return ours + 1
+
+    monkeypatch.setattr(distributed, "numbers_of_rows", theirs)
+    monkeypatch.setattr(distributed, "engine_of", lambda engine: engine)
+    room, terms = SimpleNamespace(port=given), SimpleNamespace(engine="spu")
+    work: Any = SimpleNamespace(party=0, terms=terms, desk=SimpleNamespace(room=room), step=given)
+    program = program_of(PAIR)
+    with pytest.raises(ProtocolError) as refusal:
+        await distributed.evaluated(
+            work,
+            "joint",
+            (0, 1),
+            program,
+            bring(program, 0, [1, 2]),
+            size=Size(2),
+            made=Artefact(name="rows", commitment=bytes(32)),
+        )
+    assert refusal.value.code == "peer.rows"

@@ -5,12 +5,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from placet.core.errors import ConfigError, DataError, StateError
 from placet.core.evidence import ErasedLeaf
 from placet.core.leaves import decode_records
 from placet.core.merkle import dataset_root
 from placet.vault import tables as tables_module
+from placet.vault.database import CONSENTS
 from placet.vault.schema import row_commitment
 from placet.vault.sealing import OVERHEAD, Sealer
 
@@ -149,6 +151,15 @@ def test_record_moved_to_another_consent(world) -> None:
     world.start()
     with pytest.raises(StateError):
         world.lawful()
+
+
+def test_a_record_that_cannot_be_opened_any_more_is_erased_too(world) -> None:
+    """Its person has the right to that all the same."""
+    (consent,) = world.accept("customer-00001")
+    with world.engine.begin() as connection:
+        connection.execute(sa.update(CONSENTS).values(sealed=bytes(200)))
+    assert world.vault.erase(consent)
+    assert not world.vault.erase(consent)
 
 
 def test_erase_leaves_nothing(world) -> None:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from placet.chain.calls import Call
+from placet.chain.tables import create
 from placet.core.errors import InputError, Reverted, StateError
 from placet.core.values import from_hex, to_hex
 
@@ -104,7 +105,7 @@ class Outbox:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        metadata.create_all(engine)
+        create(engine, metadata)
 
     def add(self, intent: str, call: Call, account: bytes) -> bool:
         """True if it is new; StateError if the same name stands for something else."""

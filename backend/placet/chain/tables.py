@@ -8,11 +8,12 @@ from placet.core.errors import ConfigError
 
 
 def create(engine: sa.Engine, metadata: sa.MetaData) -> None:
-    """Make what is missing. ConfigError `database.version` where a table has other columns than these: nothing is read
-    from it or written to it."""
-    metadata.create_all(engine)
+    """Make what is missing. ConfigError `database.version` where a table has other columns than these: then nothing is
+    made, and nothing of them read or written."""
     found = sa.inspect(engine)
     for name, table in metadata.tables.items():
+        if not found.has_table(name):
+            continue
         has, wanted = {column["name"] for column in found.get_columns(name)}, set(table.columns.keys())
         if has != wanted:
             less, more = (", ".join(sorted(names)) or "none" for names in (wanted - has, has - wanted))
@@ -23,3 +24,4 @@ def create(engine: sa.Engine, metadata: sa.MetaData) -> None:
                 remedy="run the version that made it, or give this one a database of its own",
                 code="database.version",
             )
+    metadata.create_all(engine)

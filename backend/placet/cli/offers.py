@@ -28,7 +28,7 @@ def make(
     purpose: Annotated[str, typer.Option(help="A DPV purpose: its IRI, or its last word as in CreditChecking.")],
     operations: Annotated[str, typer.Option(help="What may be done, as in PSI,MPC.")],
     columns: Annotated[str, typer.Option(help="Columns that may be used, separated by commas.")],
-    output: Annotated[str, typer.Option(help="total, level, aggregate, score, rows or matches.")],
+    output: Annotated[str, typer.Option(help="total, level, aggregate, association, score, rows or matches.")],
     recipes: Annotated[str, typer.Option(help="Recipes that may run, separated by commas.")],
     parties: Annotated[str, typer.Option(help="Addresses of all institutions that take part, separated by commas.")],
     title: Annotated[str | None, typer.Option(help="The data's name for people; the table's by default.")] = None,

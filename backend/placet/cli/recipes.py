@@ -59,13 +59,11 @@ WORDS = {
         parameters={
             "identifier": "the column that names a row's person, in all tables",
             "values": "the column of integers of the first provider, and of the second; or instead group and value",
-            "bounds": "with values: the largest absolute value of either, as strings; what is beyond counts as it",
             "statistics": "with values: which of larger (in how many rows the first value is), product (the sum of "
-            "the values' products) and sums (and means), in this order",
+            "the values' products; for offers of output association) and sums (and means), in this order",
             "group": "the first provider's column that says in which group a row is",
             "groups": "with group: the names of 1 to 64 groups; a row of another one counts in none",
             "value": "with group: the second provider's column of integers that is added up",
-            "bound": "with group: the largest absolute value that a row may have; what is beyond counts as it",
             "smallest_group": "how many customers must be in any count, 2 or more and no fewer than the offers say",
             "protocol": "cheetah",
         },

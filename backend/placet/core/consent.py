@@ -114,7 +114,7 @@ class Scope(Value):
     provider: Address
     purpose: Text
     columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]
-    output: Literal["total", "level", "aggregate", "score", "rows", "matches", "comparison"]
+    output: Literal["total", "level", "aggregate", "association", "score", "rows", "matches", "comparison"]
     smallest_group: U32 = 1
     smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_none)] = None
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
@@ -145,6 +145,7 @@ _OUTPUT_WORDS = {
     "total": "one total per person over all parties",
     "level": "one level per person, by the total over all parties, and not the total",
     "aggregate": "counts, sums and means over groups of people",
+    "association": "counts, sums and means over groups of people, and sums of products with another institution's data",
     "score": "one score per person",
     "rows": "single records",
     "matches": "which records match",

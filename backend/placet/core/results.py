@@ -42,8 +42,9 @@ def tells(recipe: str, parameters: Mapping[str, JsonValue]) -> Tells | None:
     if recipe == "contract-compare":
         return Tells("comparison", 1)
     if recipe in ("match-statistics", "joint-statistics"):
-        group = parameters.get("smallest_group")
-        return Tells("aggregate", group) if type(group) is int and group >= SMALLEST_GROUP else None
+        group, asked = parameters.get("smallest_group"), parameters.get("statistics")
+        output = "association" if isinstance(asked, list) and "product" in asked else "aggregate"
+        return Tells(output, group) if type(group) is int and group >= SMALLEST_GROUP else None
     receiver = parameters.get("receiver")
     if recipe in ("match", "match-salted-hash") and isinstance(receiver, str) and receiver in MATCH_RECEIVERS:
         return Tells("matches", 1, MATCH_RECEIVERS[receiver], _GUESSES if recipe == "match-salted-hash" else "")

@@ -86,6 +86,7 @@ class Coordinator:
         finally:
             for one in asked:
                 one.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _recorded(self, record: Record, state: JobState, standings: list[Standing]) -> bool:
         for party, standing in enumerate(standings):

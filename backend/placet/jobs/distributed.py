@@ -70,7 +70,7 @@ async def evaluated(
     made: Artefact,
 ) -> tuple[bytes, Artefact]:
     """This party's share of a program's result, as steps `<name>-start` and `<name>`; every one of `parties` brings its
-    part, in the program's order, out of what it has `made` before."""
+    part, in the program's order, out of what it has `made` before. ProtocolError if another has another size."""
     engine = evaluate.engine_of(program, len(parties), len(parties), size)
     told: dict[str, JsonValue] = {
         "engine": engine_of(work.terms.engine),
@@ -78,9 +78,17 @@ async def evaluated(
         "field": engine.field,
     }
     protocol = f"mpc.{name}.{engine.protocol}/1"
-    began = {**told, "program": program.to_json()}
+    began: dict[str, JsonValue] = {**told, "program": program.to_json()}
     async with work.desk.room.port() as port:
         async with work.step(f"{name}-start", protocol, made, parameters=began) as step:
+            for party in parties:
+                if party != work.party and (theirs := await numbers_of_rows(step, party, size.rows)) != size.rows:
+                    raise ProtocolError(
+                        "the consumer told two parties of lists of different lengths",
+                        expected=f"{size.rows} as here",
+                        found=f"{theirs} at {name_of(party)}",
+                        code="peer.rows",
+                    )
             network = await meet(work, step, parties, name.encode(), port)
         async with work.step(name, protocol, made, parameters=told) as step:
             share = await evaluate.run(

@@ -5,6 +5,9 @@ Two forms: count, sums and more of a value of either (`pair-statistics`), or cou
 value by the first one's groups (`group-by`). Both bring their rows to places in the consumer's secret order, as in
 `asset-view`, and compute by Cheetah on the distributed engine. How many rows match is at no time a number anywhere:
 groups below the plan's smallest are suppressed inside the circuit. What comes out stays shares until the release.
+
+How large values may be is fixed here, not the consumer's to choose, and nothing is cut: a sum of values that are cut at
+a bound of one is a count of people, and could be of one person.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
-from placet.core.errors import InputError, PlanError
+from placet.core.errors import DataError, InputError, LimitError, PlanError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
@@ -38,12 +41,17 @@ PROVIDERS = (0, 1)
 """The plan's order, which is the programs' too."""
 MAX_ROWS = 100_000
 """Of the consumer's list: what the two of Cheetah compute in minutes, and what results are bounded for."""
+MAX_VALUE = 2**46
+"""The largest absolute value; a sum of `MAX_ROWS` of them has less than 63 bits."""
+MAX_FACTOR = 2**23
+"""The same where products are added up."""
 MAX_GROUPS = 64
 SECONDS = 600
 """For putting the shares together."""
 _BOTH = frozenset({"identifier", "smallest_group", "protocol"})
-_PAIR = _BOTH | {"values", "bounds", "statistics"}
-_GROUPS = _BOTH | {"group", "groups", "value", "bound"}
+_PAIR = _BOTH | {"values", "statistics"}
+_GROUPS = _BOTH | {"group", "groups", "value"}
+_FINAL = frozenset({"joint.value", "joint.list"})
 
 
 def check(plan: Plan, terms: Terms) -> None:
@@ -103,22 +111,17 @@ def program_of(parameters: Mapping[str, Any]) -> PairStatistics | GroupBy:
     try:
         smallest = parameters["smallest_group"]
         if "values" in parameters:
-            first, second = (_numbers(bound) for bound in parameters["bounds"])
-            return PairStatistics(first=first, second=second, smallest=smallest, statistics=parameters["statistics"])
+            statistics = parameters["statistics"]
+            numbers = Numbers(bound=MAX_FACTOR if "product" in statistics else MAX_VALUE)
+            return PairStatistics(first=numbers, second=numbers, smallest=smallest, statistics=statistics)
         groups = _names(parameters["groups"])
-        return GroupBy(groups=len(groups), smallest=smallest, values=_numbers(parameters["bound"]))
+        return GroupBy(groups=len(groups), smallest=smallest, values=Numbers(bound=MAX_VALUE))
     except (TypeError, ValueError, InputError):
         raise PlanError(
             "these are no statistics",
-            expected="bounds: whole numbers as decimal strings; statistics: larger, product, sums, each once, in this "
-            f"order; groups: 1 to {MAX_GROUPS} different names",
+            expected="statistics: some of larger, product, sums, each once, in this order; "
+            f"groups: 1 to {MAX_GROUPS} different names",
         ) from None
-
-
-def _numbers(bound: object) -> Numbers:
-    if not isinstance(bound, str):
-        raise TypeError("not a decimal string")
-    return Numbers.model_validate({"bound": bound})
 
 
 def _names(groups: object) -> list[str]:
@@ -134,6 +137,10 @@ async def run(work: Work) -> None:
     if work.role == "consumer":
         rows, opened = await work.open("customers")
         customers = [str(value) for value in rows.columns[str(work.terms.parameters["identifier"])]]
+        if len(customers) > MAX_ROWS:
+            raise LimitError(
+                "the list is too long", expected=f"at most {MAX_ROWS}", found=len(customers), code="joint.list"
+            )
         _, arranged = await arrange(work, PROVIDERS, customers, opened, most=distributed.MAX_ROWS)
         kept = {"rows": len(customers), "parameters": work.terms.parameters}
         return await work.collect(canonical(kept), arranged)
@@ -141,7 +148,7 @@ async def run(work: Work) -> None:
     rows, opened = await work.open("accounts")
     people = subjects(rows, str(parameters["identifier"]))
     program = program_of(parameters)
-    values = own_values(work.party, parameters, rows)
+    values = own_values(work.party, program, parameters, rows)
     placement, made = await place(work, len(PROVIDERS), people, opened, most=MAX_ROWS)
     share = b""
     if placement.total >= program.smallest:
@@ -154,17 +161,20 @@ async def run(work: Work) -> None:
     await work.release(share, made)
 
 
-def own_values(party: int, parameters: Mapping[str, Any], rows: Rows) -> list[int | None]:
+def own_values(
+    party: int, program: PairStatistics | GroupBy, parameters: Mapping[str, Any], rows: Rows
+) -> list[int | None]:
     """A provider's value of each row, or the number of its group, None where it is in none that the plan names.
-
-    A value beyond its bound counts as the bound: a refusal would tell the consumer, who chose the bound, of one value.
-    """
+    DataError for a value beyond what the recipe takes."""
     own = str(_own(parameters)[party])
     if "groups" in parameters and party == 0:
         numbers = {name: number for number, name in enumerate(_names(parameters["groups"]))}
         return [numbers.get(str(value)) for value in rows.columns[own]]
-    most = int(parameters["bounds"][party] if "bounds" in parameters else parameters["bound"])
-    return [max(-most, min(most, value)) for value in whole(rows, own)]
+    most = (program.values if isinstance(program, GroupBy) else program.first).bound
+    values: list[int | None] = [*whole(rows, own)]
+    if any(value is not None and abs(value) > most for value in values):
+        raise DataError("a value is beyond what the recipe takes", expected=f"within ±{most}", code="joint.value")
+    return values
 
 
 def bring(program: PairStatistics | GroupBy, party: int, placed: Sequence[int | None]) -> Integers:
@@ -199,9 +209,8 @@ def told(
 ) -> dict[str, Any]:
     """What a result says to the report; nothing where all in it are too few."""
     counts = result[0] if isinstance(program, GroupBy) else result[:1]
-    most = program.magnitudes(len(PROVIDERS), Size(rows)).result
     fits = all(count == 0 or count >= program.smallest for count in counts) and sum(counts) <= rows
-    if not fits or abs(result).max() > most:
+    if not fits or not program.reached(result):
         raise InputError("the shares are of no statistics", expected=f"{program.smallest} to {rows} common rows")
     if not any(counts):
         return {}
@@ -229,6 +238,7 @@ register(
         combine=combine,
         check=check,
         reads=reads,
+        final=_FINAL.__contains__,
         providers=(FIRST, SECOND),
     )
 )

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.dialects import sqlite
 
 from placet.core.consent import CompactConsent, Enrolment, EnrolmentOpening, Offer, Scope
-from placet.core.errors import NotFoundError, StateError
+from placet.core.errors import InputError, NotFoundError, StateError
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
@@ -211,13 +211,20 @@ class Records:
             if found is None:
                 return False
             offer = bytes(found.offer)
-            if self._open_record(offer, consent, found.sealed).enrolment is None:
+            if self._own(offer, consent, found.sealed):
                 raise own_consent()
             connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
         if offer in self._candidates:
             self._candidates[offer] = self.candidates(offer).without(consent)
         forget(self._engine)
         return True
+
+    def _own(self, offer: bytes, consent: bytes, sealed: bytes) -> bool:
+        """Is it the institution's own? A record that can't be opened any more may be a person's: that is erased."""
+        try:
+            return self._open_record(offer, consent, sealed).enrolment is None
+        except (StateError, InputError):
+            return False
 
     def highest(self, what: str, number: int) -> int:
         """The largest number ever seen as `what`, `number` included."""

@@ -206,6 +206,7 @@ class Vault:
             return last[1]
         root = root_of(leaves)
         self._records.save_set(offer, root, leaves)
+        self._shown.pop((offer, root), None)
         self._last[offer] = (digest, root)
         return root
 
@@ -235,7 +236,8 @@ class Vault:
 
     def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
         with self._lock:
-            packed = self._shown.pop((offer, root), None) or self._records.packed_set(offer, root)
+            kept = self._shown.pop((offer, root), None) if start else None
+            packed = kept or self._records.packed_set(offer, root)
             if (start + PART) * LEAF < len(packed):
                 self._shown = {(offer, root): packed}
             leaves = unpack(packed[start * LEAF : (start + PART) * LEAF])

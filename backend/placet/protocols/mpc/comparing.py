@@ -54,6 +54,11 @@ class _Grouped(Declared):
     def output_shape(self, size: Size) -> Shape:
         return (2, self.groups)
 
+    def reached(self, result: Integers) -> bool:
+        """Can values within the bound make these sums of these counts?"""
+        counts, sums = result
+        return all(abs(int(total)) <= int(count) * self.values.bound for count, total in zip(counts, sums, strict=True))
+
     def read(self, result: Integers) -> dict[str, JsonValue]:
         counts, sums = result
         return {

@@ -88,6 +88,19 @@ class PairStatistics(Declared):
             result[4] = larger if min(larger, result[0] - larger) >= self.smallest else 0
         return np.array(result if result[0] >= self.smallest else [0] * 5, dtype=object)
 
+    def reached(self, result: Integers) -> bool:
+        """Can values within the bounds make this result of its count? What is not asked for is 0."""
+        count, first, second, product, larger = (int(value) for value in result)
+        asked = set(self.statistics)
+        most_first, most_second = count * self.first.bound, count * self.second.bound
+        most = (most_first, most_second) if "sums" in asked else (0, 0)
+        return (
+            abs(first) <= most[0]
+            and abs(second) <= most[1]
+            and abs(product) <= (most_first * self.second.bound if "product" in asked else 0)
+            and (larger == 0 or ("larger" in asked and self.smallest <= larger <= count - self.smallest))
+        )
+
     def read(self, result: Integers) -> dict[str, JsonValue]:
         """`statistics` is None where too few rows are in both; `larger` where it would tell of too few. The product has
         the decimals of both."""
