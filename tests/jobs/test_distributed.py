@@ -143,7 +143,7 @@ def test_levels_and_nothing_else(ladder: Town) -> None:
         start = next(step for step in steps(ladder, who, job) if step.name == "levels-start")
         assert start.parameters["protocol"] == "aby3"
         assert start.parameters["engine"].startswith("spu ")
-        assert {exchange.tag for exchange in start.sent} == {"spu.address"}
+        assert {exchange.tag for exchange in start.sent} == {"spu.rows", "spu.address"}
     nothing_left(ladder)
     told = json.dumps(found)
     assert not any(str(total) in told for total in totals.values() if abs(total) > 1000)
