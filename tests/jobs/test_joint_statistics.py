@@ -19,7 +19,7 @@ from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.results import gives, tells
 from placet.core.trail import Artefact
-from placet.jobs import distributed, joint_statistics
+from placet.jobs import asset_view, distributed, joint_statistics, match, match_statistics  # noqa: F401 - registered
 from placet.jobs.asking import Prepare
 from placet.jobs.joint_statistics import (
     MAX_FACTOR,
@@ -264,6 +264,13 @@ def test_values_are_as_they_are_or_too_large(party: int, parameters: dict[str, A
         assert recipe("joint-statistics").final(refusal.value.code)
     with pytest.raises(DataError, match="integers"):
         own(party, parameters, **{column: [1.5]})
+
+
+def test_what_another_attempt_meets_again_ends_the_job() -> None:
+    known = ("asset-view", "match", "match-statistics", "joint-statistics")
+    assert [recipe(name).final("data") for name in known] == [True] * 4
+    assert [recipe(name).final("peer.unreachable") for name in known] == [False] * 4
+    assert recipe("joint-statistics").final("joint.list")
 
 
 def test_a_group_that_the_plan_does_not_name_is_none() -> None:

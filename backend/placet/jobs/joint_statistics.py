@@ -51,7 +51,7 @@ SECONDS = 600
 _BOTH = frozenset({"identifier", "smallest_group", "protocol"})
 _PAIR = _BOTH | {"values", "statistics"}
 _GROUPS = _BOTH | {"group", "groups", "value"}
-_FINAL = frozenset({"joint.value", "joint.list"})
+_FINAL = frozenset({DataError.code, "joint.list"})
 
 
 def check(plan: Plan, terms: Terms) -> None:
@@ -173,7 +173,7 @@ def own_values(
     most = (program.values if isinstance(program, GroupBy) else program.first).bound
     values: list[int | None] = [*whole(rows, own)]
     if any(value is not None and abs(value) > most for value in values):
-        raise DataError("a value is beyond what the recipe takes", expected=f"within ±{most}", code="joint.value")
+        raise DataError("a value is beyond what the recipe takes", expected=f"within ±{most}")
     return values
 
 

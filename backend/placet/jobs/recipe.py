@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from placet.core.errors import PlanError
+from placet.core.errors import DataError, PlanError
 from placet.core.plan import Plan, Terms
 from placet.jobs.work import Work
 
@@ -20,8 +20,9 @@ Reads = Callable[[str, Mapping[str, JsonValue]], Collection[str]]
 Open = Callable[[bytes, Mapping[int, bytes], bytes], dict[str, Any]]
 
 
-def _never(_: str) -> bool:
-    return False
+def _unfit(code: str) -> bool:
+    """What stands in the rows does not fit: another attempt over the same table ends the same."""
+    return code == DataError.code
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Recipe:
     combine: Combine
     check: Check
     reads: Reads
-    final: Callable[[str], bool] = _never
+    final: Callable[[str], bool] = _unfit
     providers: tuple[str, ...] = ()
     open: Open | None = None
 
