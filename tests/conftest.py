@@ -136,8 +136,9 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if shutil.which("runuser") is None:
             pytest.skip("PostgreSQL refuses to run as root, and there is no runuser")
         as_user = ["runuser", "-u", "postgres", "--"]
-        for parent in (folder, folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
+        for parent in (folder, *folder.parents):
+            if parent.stat().st_mode & 0o005 != 0o005:
+                parent.chmod(0o755)
         shutil.chown(folder, "postgres")
     data, port = folder / "data", _free_port()
 
