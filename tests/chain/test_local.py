@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from placet.chain import anvil, local
+from placet.chain.anvil import HOST
 from placet.chain.local import LocalChain, dev_account, free_port, rpc
 from placet.core.errors import ChainError, StateError
 
@@ -22,6 +24,18 @@ SENDER, RECEIVER = dev_account(0).address, "0x" + "11" * 20
 
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_two_processes_draw_different_ports_and_a_server_may_listen_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that is drawn and not yet listened on is nobody else's, though nothing can be reached there."""
+    port = free_port()
+    monkeypatch.setattr(anvil, "_PORTS", range(port, port + 1))
+    with pytest.raises(ChainError, match="no port"):
+        free_port()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, port), timeout=5)
+    with socket.create_server((HOST, port)):
+        socket.create_connection((HOST, port), timeout=5).close()
 
 
 def test_each_machine_that_a_tool_is_looked_for_on_has_it_in_the_lock_file() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import collections
 import functools
 import platform
 import secrets
@@ -28,6 +28,8 @@ DEV_MNEMONIC = "test test test test test test test test test test test junk"
 START_SECONDS = 30.0
 _PORTS = range(15_000, 32_000)
 """Below what Linux, macOS and Windows give to outgoing connections; nothing common listens above these."""
+_HELD = 64
+_held: collections.deque[socket.socket] = collections.deque()
 
 _PLATFORMS = {
     ("Linux", "x86_64"): "linux-amd64",
@@ -72,13 +74,25 @@ def dev_account(index: int) -> LocalAccount:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago, of those that no system gives to outgoing connections: one
-    drawn from these would often be taken again before its program listens. ChainError where all tries are taken."""
+    """A free TCP port on loopback, of those that no system gives to outgoing connections. ChainError where all tries
+    are taken.
+
+    It stays bound here, without listening, so that no other process draws it before its program listens; that program
+    may bind it as servers do, with SO_REUSEADDR. The last `_HELD` are kept so.
+    """
     for _ in range(100):
         port = _PORTS[secrets.randbelow(len(_PORTS))]
-        with contextlib.suppress(ChainError):
-            check_free(port)
-            return port
+        held = socket.socket()
+        try:
+            held.bind((HOST, port))
+        except OSError:
+            held.close()
+            continue
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _held.append(held)
+        if len(_held) > _HELD:
+            _held.popleft().close()
+        return port
     raise ChainError("no port is free on loopback", expected=f"one of {_PORTS.start} to {_PORTS.stop - 1}")
 
 

@@ -163,6 +163,7 @@ def test_nobody_there(networks: Networks, opened: Any) -> None:
 def test_a_taken_port(networks: Networks, opened: Any) -> None:
     ours = networks(2)[0]
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((ours.members[0].host, ours.members[0].port))
         taken.listen()
         (ended,) = together(opened(ours), seconds=1)
