@@ -30,8 +30,11 @@ PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PLACET = (sys.executable, "-m", "placet.cli")
 REWARD = 1000
 LIMITS = (
-    *("drafts_per_client_minute", "requests_per_client_minute", "consents_per_minute"),
-    *("consents_per_owner_day", "consents_per_subject_day"),
+    "drafts_per_client_minute",
+    "requests_per_client_minute",
+    "consents_per_minute",
+    "consents_per_owner_day",
+    "consents_per_subject_day",
 )
 RECIPES = ["asset-view", "match", "match-salted-hash", "match-statistics", "joint-statistics", "contract-compare"]
 

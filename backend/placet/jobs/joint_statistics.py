@@ -24,7 +24,6 @@ from placet.core.errors import DataError, InputError, LimitError, PlanError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
-from placet.core.results import SMALLEST_GROUP
 from placet.jobs import distributed
 from placet.jobs.columns import subjects, whole
 from placet.jobs.placing import arrange, place
@@ -65,25 +64,13 @@ def check(plan: Plan, terms: Terms) -> None:
     )
     if not fits:
         raise PlanError(f"not a plan for {terms.recipe}", expected="two providers and the consumer, one input each")
-    if terms.engine != "spu":
-        raise PlanError(
-            "a count that nobody may see is compared, which the embedded engine can't do safely",
-            expected="engine spu",
-            found=terms.engine,
-            code="plan.engine",
-        )
+    distributed.demand_secret_counts(terms)
     parameters = terms.parameters
     if parameters.keys() not in (_PAIR, _GROUPS):
         expected = " or ".join(", ".join(sorted(names)) for names in (_PAIR, _GROUPS))
         raise PlanError(f"{terms.recipe} takes other parameters", expected=expected)
     choose(len(PROVIDERS), named=str(parameters["protocol"]))
-    group = parameters["smallest_group"]
-    if type(group) is not int or not SMALLEST_GROUP <= group <= MAX_ROWS:
-        raise PlanError(
-            "no such smallest group",
-            expected=f"a number from {SMALLEST_GROUP} to {MAX_ROWS}",
-            found=str(group)[:100],
-        )
+    distributed.demand_smallest_group(parameters["smallest_group"], MAX_ROWS)
     identifier, own = parameters["identifier"], _own(parameters)
     if len(own) != 2 or not all(isinstance(c, str) for c in (identifier, *own)) or identifier in own:
         raise PlanError(f"{terms.recipe} names a column of either provider", expected="other ones than the identifier")
@@ -165,16 +152,14 @@ def own_values(
     party: int, program: PairStatistics | GroupBy, parameters: Mapping[str, Any], rows: Rows
 ) -> list[int | None]:
     """A provider's value of each row, or the number of its group, None where it is in none that the plan names.
-    DataError for a value beyond what the recipe takes."""
+    DataError for a value beyond what the recipe takes, in any row: that must not depend on the consumer's list."""
     own = str(_own(parameters)[party])
     if "groups" in parameters and party == 0:
         numbers = {name: number for number, name in enumerate(_names(parameters["groups"]))}
         return [numbers.get(str(value)) for value in rows.columns[own]]
-    most = (program.values if isinstance(program, GroupBy) else program.first).bound
-    values: list[int | None] = [*whole(rows, own)]
-    if any(value is not None and abs(value) > most for value in values):
-        raise DataError("a value is beyond what the recipe takes", expected=f"within ±{most}")
-    return values
+    values = whole(rows, own)
+    (program.values if isinstance(program, GroupBy) else (program.first, program.second)[party]).take(values)
+    return [*values]
 
 
 def bring(program: PairStatistics | GroupBy, party: int, placed: Sequence[int | None]) -> Integers:

@@ -20,7 +20,6 @@ from placet.core.errors import PlanError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import Operation
-from placet.core.results import SMALLEST_GROUP
 from placet.core.trail import Artefact
 from placet.jobs import distributed
 from placet.jobs.columns import subjects, whole
@@ -40,26 +39,14 @@ def check(plan: Plan, terms: Terms) -> None:
     """One provider with an input and an output, the consumer with its list and no output, on engine spu."""
     demand_pair(plan, terms)
     parameters = terms.parameters
-    if terms.engine != "spu":
-        raise PlanError(
-            "a count that nobody may see is compared, which the embedded engine can't do safely",
-            expected="engine spu",
-            found=terms.engine,
-            code="plan.engine",
-        )
+    distributed.demand_secret_counts(terms)
     if parameters.keys() != _PARAMETERS:
         raise PlanError(f"{terms.recipe} takes other parameters", expected=", ".join(sorted(_PARAMETERS)))
     choose(len(PARTIES), named=str(parameters["protocol"]))
     identifier, value = parameters["identifier"], parameters["value"]
     if not isinstance(identifier, str) or not isinstance(value, str) or identifier == value:
         raise PlanError(f"{terms.recipe} names two columns", expected="parameters identifier and value")
-    group = parameters["smallest_group"]
-    if type(group) is not int or not SMALLEST_GROUP <= group <= distributed.MAX_ROWS:
-        raise PlanError(
-            "no such smallest group",
-            expected=f"a number from {SMALLEST_GROUP} to {distributed.MAX_ROWS}",
-            found=str(group)[:100],
-        )
+    distributed.demand_smallest_group(parameters["smallest_group"], distributed.MAX_ROWS)
 
 
 def reads(role: str, parameters: Mapping[str, JsonValue]) -> list[str]:
