@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from placet.core.errors import ConfigError, DataError, InputError
 from placet.core.purposes import PURPOSES
 from placet.core.values import Value, parse
-from placet.jobs.asset_view import MAX_ROWS
+from placet.recipes.asset_view.run import MAX_ROWS
 from placet.vault import files
 from placet.vault.schema import Column
 

@@ -27,7 +27,7 @@ from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
-from placet.owner.client import OwnerClient, Signed
+from placet.owner.client import OwnerClient, SignedConsent
 from placet.owner.keys import OwnerKey
 from warm import WarmConsortium
 
@@ -48,7 +48,7 @@ class Given:
     provider: str
     subject: str
     key: OwnerKey
-    signed: Signed
+    signed: SignedConsent
     ended: bool = False
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from placet.core.evidence import Leaf
 from placet.core.leaves import decode_records
-from placet.vault.answers import LeavesPart
+from placet.vault.responses import LeavesPart
 
 
 def leaves_of(part: LeavesPart) -> list[Leaf]:

@@ -15,18 +15,23 @@ PACKAGE = Path(__file__).resolve().parents[1] / "backend" / "placet"
 # The package's root (`__init__`: the version) is open to all.
 DOORS: dict[str, frozenset[str]] = {
     "core": frozenset(),
+    "comparison": frozenset({"core"}),
     "chain": frozenset({"core"}),
     "chain.keystore": frozenset({"core"}),
     "vault": frozenset({"core", "chain"}),
-    "protocols": frozenset({"core"}),
-    "jobs": frozenset({"core", "chain", "vault", "protocols"}),
-    "node": frozenset({"core", "chain", "vault", "protocols", "jobs"}),
-    "client": frozenset({"core", "chain", "vault", "protocols", "jobs", "node", "owner"}),
+    "protocols": frozenset({"core", "comparison"}),
+    "jobs": frozenset({"core", "chain", "vault", "protocols", "recipes"}),
+    "recipes": frozenset({"core", "comparison", "chain", "vault", "protocols", "jobs"}),
+    "node": frozenset({"core", "chain", "vault", "protocols", "jobs", "recipes"}),
+    "company": frozenset({"core", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "owner"}),
     "identity": frozenset({"core", "chain.keystore"}),
     "owner": frozenset({"core", "chain.keystore"}),
     "audit": frozenset({"core", "protocols"}),
     "audit.collect": frozenset({"core", "chain", "protocols"}),
-    "cli": frozenset({"core", "chain", "vault", "protocols", "jobs", "node", "client", "identity", "owner", "audit"}),
+    "cli": frozenset(
+        {"core", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company", "identity", "owner"}
+        | {"audit"}
+    ),
 }
 # What only some rooms may touch, and how it would be imported.
 RPC_CLIENTS = frozenset({"web3"})

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from placet.node.peers import private_key
+from placet.node.jobs.peers import private_key
 from placet.protocols import spu
 from placet.protocols.spu import Member, Network
 

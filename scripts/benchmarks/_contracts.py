@@ -10,8 +10,8 @@ from pathlib import Path
 
 from benchmarks._documents import Item
 
-from placet.protocols.enclave.comparison.clauses import clauses
-from placet.protocols.enclave.comparison.reading import read
+from placet.comparison.clauses import clauses
+from placet.comparison.reading import read
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "contracts"
 EDITS = (

@@ -23,7 +23,7 @@ from placet.core.consent import CompactConsent, Offer, Scope, enrolment_hash, su
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
-from placet.node.models import Submission
+from placet.node.consents.models import ConsentSubmission
 
 CONNECTIONS = 128
 PAUSE = 0.05
@@ -134,7 +134,7 @@ def bare(deployment: Deployment) -> FastAPI:
     verifiers, domain = Verifiers(frozenset()), deployment.consents
 
     @app.post("/v1/consents", status_code=202)
-    async def check(submission: Submission) -> dict[str, str]:
+    async def check(submission: ConsentSubmission) -> dict[str, str]:
         consent = submission.consent
         if not verifiers.accepts(consent.owner, domain.digest(consent.id), submission.signature):
             raise HTTPException(403)

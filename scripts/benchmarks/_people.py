@@ -9,7 +9,7 @@ from pathlib import Path
 
 import coincurve
 
-from placet.core.batch_file import Line
+from placet.core.batch_file import BatchLine
 from placet.core.consent import Offer, Scope, enrolment_hash, subject_commitment
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
@@ -45,7 +45,7 @@ class Many:
             owner, salt, opener = Key(), secrets.token_bytes(32), secrets.token_bytes(32)
             commitment = subject_commitment(subject(i), opener)
             identity = wording.identity(owner.address, FROM + i, UNTIL, 0, 9, commitment, salt)
-            line = Line(
+            line = BatchLine(
                 owner=owner.address,
                 not_before=FROM + i,
                 not_after=UNTIL,

@@ -30,10 +30,10 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
 from placet.core.values import to_hex
+from placet.vault.assembly import open_vault
 from placet.vault.batch_making import make_batch
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.config import VaultSettings
-from placet.vault.opening import open_vault
 from placet.vault.setup import init_vault
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))

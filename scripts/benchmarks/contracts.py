@@ -20,8 +20,8 @@ from pathlib import Path
 from benchmarks._contracts import SHARED, Edited, edit, real, synthetic
 from benchmarks._documents import FORMATS, Item, make
 
-from placet.protocols.enclave.comparison import Comparison, compare
-from placet.protocols.enclave.comparison.normal import normal
+from placet.comparison import Comparison, compare
+from placet.comparison.normal import normal
 
 TUNED = range(0, 40)
 REPORTED = range(100, 124)

@@ -25,10 +25,10 @@ from benchmarks._people import STEP, Many, subject
 from consortium import Consortium, Member, consortium, wait
 
 from placet.chain.keystore import load_secret
-from placet.cli.office import Office
+from placet.cli.operator import Operator
 from placet.core.values import from_hex
 from placet.identity.settings import load_settings
-from placet.node.scopes import Scopes
+from placet.node.consents.scopes import Scopes
 from placet.vault.config import read_passphrase
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
@@ -87,7 +87,7 @@ def measure(n: int, say: Any) -> dict[str, float]:
 def consents(made: Consortium, key: str, n: int) -> None:
     """Everybody's consent at a provider: signed, in a batch file, in the vault, anchored."""
     lines, batch, offer = made.folder / f"{key}.jsonl", made.folder / f"{key}.batch", made.offers[key]
-    office = Office(made.folder / key / "node.toml")
+    office = Operator(made.folder / key / "node.toml")
     terms = office.chain.offer(from_hex(offer)).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(terms)
     registry = load_settings(made.folder / "registry" / "identity.toml")

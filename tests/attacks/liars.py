@@ -18,7 +18,7 @@ from placet.chain.calls import Call
 from placet.chain.sender import Sender
 from placet.core.errors import Reverted
 from placet.core.signatures import Key
-from placet.jobs.store import Store
+from placet.jobs.store import JobStore
 from warm import run
 
 ROGUE = Path(__file__).with_name("rogue.py")
@@ -73,6 +73,6 @@ def audit_live(town: Town, job: str, *words: object) -> dict[str, Any]:
     return audit(town, job, "--url", town.made.chain.url, "--key", "auditor.json", *words)
 
 
-def notebook(town: Town, who: str) -> Store:
+def notebook(town: Town, who: str) -> JobStore:
     """What a member's node keeps of its jobs."""
-    return Store(sa.create_engine(f"sqlite:///{town.made.members[who].folder / 'state.db'}"))
+    return JobStore(sa.create_engine(f"sqlite:///{town.made.members[who].folder / 'state.db'}"))

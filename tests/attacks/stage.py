@@ -39,14 +39,11 @@ from placet.core.plan import Amendment, Input, Party, Plan, Seal, Terms, key_has
 from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key, P256Key
 from placet.core.values import ZERO32, to_hex
-from placet.jobs import asset_view as asset_view
-from placet.jobs import joint_statistics as joint_statistics
-from placet.jobs import match_statistics as match_statistics
 from placet.jobs.agreement import Agreement
-from placet.jobs.asking import Prepare, Prepared
 from placet.jobs.certificates import tls_key
-from placet.jobs.desk import Desk, EngineRoom
-from placet.jobs.store import Store
+from placet.jobs.context import EnginePorts, JobContext
+from placet.jobs.messages import PrepareRequest, PrepareResponse
+from placet.jobs.store import JobStore
 from placet.node.service import Node
 from placet.vault.admission import Submission
 from placet.vault.client import VaultClient
@@ -79,7 +76,7 @@ class Deal:
     people: list[Person]
     batch: bytes
     block: int
-    brought: Prepared
+    brought: PrepareResponse
     deadline: int
 
     @property
@@ -349,7 +346,7 @@ class Stage(Sending):
         """The bank as a peer: its own endpoint, its vault, its policy."""
         world = self.world
         certificate = world.trust.institution(self.bank.address).certificate
-        desk = Desk(
+        context = JobContext(
             signer=self.bank,
             recorder=world.recorder,
             hpke=secrets.token_bytes(32),
@@ -366,10 +363,10 @@ class Stage(Sending):
             scope=lambda offer: self.scopes[offer.scope],
             recipes=("asset-view", "match-statistics", "joint-statistics"),
             purposes=(PURPOSE, MARKETING),
-            room=EngineRoom("127.0.0.1", (0, 0), b"", Path()),
+            engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
             note_uses=lambda job, attempt, consents: None,
         )
-        return Agreement(desk, Store(self.engine))
+        return Agreement(context, JobStore(self.engine))
 
     async def deal(self, people: int = CUSTOMERS, scope: Scope | None = None, **changes: Any) -> Deal:
         """A new offer whose people have consented; their consents are changed by `changes`."""
@@ -387,9 +384,9 @@ class Stage(Sending):
         brought = await self.prepare(offer, deadline, **(wanted or {}))
         return Deal(offer, scope, made, batch, block, brought, deadline)
 
-    async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None, **changes: Any) -> Prepared:
+    async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None, **changes: Any) -> PrepareResponse:
         fields: dict[str, Any] = {"recipe": "asset-view", "parameters": {}} | changes
-        wanted = Prepare(offer=offer.id, block=self.chain.confirmed(), deadline=deadline, **fields)
+        wanted = PrepareRequest(offer=offer.id, block=self.chain.confirmed(), deadline=deadline, **fields)
         return await self.agreement.prepare((asker or self.lender).address, wanted)
 
     def plan(

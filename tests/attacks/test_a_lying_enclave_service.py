@@ -17,22 +17,23 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import x25519
 
-from comparing_stage import AFTER, BEFORE, Ended, Stage, accept, founded
+from contract_stage import AFTER, BEFORE, Ended, Stage, accept, founded
 from placet.chain.client import JobStatus
-from placet.client.company import Company
-from placet.client.service import HttpEnclaves
+from placet.company.company import Company
+from placet.company.service import HttpEnclaves
 from placet.core.consent import Status
 from placet.core.errors import PlacetError
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
-from placet.jobs import comparison_plan, contract_compare
-from placet.jobs.cases import Case, Proof
-from placet.jobs.work import Stage as Stage_
+from placet.jobs.party_run import StepRecorder as Stage_
 from placet.protocols.enclave.comparing import Parameters
 from placet.protocols.enclave.evidence.model import measurement_id
 from placet.protocols.enclave.platform.simulated import SimulatedEnclave
 from placet.protocols.enclave.platform.swtpm import Swtpm
 from placet.protocols.enclave.sealed.task import Role, Task
+from placet.recipes.contract_compare import proposal as comparison_plan
+from placet.recipes.contract_compare import run as contract_compare
+from placet.recipes.contract_compare.sessions import EnclaveSession, Proof
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -86,12 +87,12 @@ async def test_an_old_quote_is_replayed(
     trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Evidence of this very enclave, over an earlier nonce."""
-    prove = Case.prove
+    prove = EnclaveSession.prove
 
-    async def replay(case: Case, nonce: bytes) -> Proof:
+    async def replay(case: EnclaveSession, nonce: bytes) -> Proof:
         return await prove(case, bytes(32))
 
-    monkeypatch.setattr(Case, "prove", replay)
+    monkeypatch.setattr(EnclaveSession, "prove", replay)
     ended = await compared(trio, a, b)
     assert "attestation.binding" in ended.codes()
     await demand_nothing(trio, ended, money, keys=False)
@@ -101,13 +102,13 @@ async def test_the_service_offers_its_own_key(
     trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """True evidence of a true enclave, and a key that the service can open."""
-    prove = Case.prove
+    prove = EnclaveSession.prove
     own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
 
-    async def swap(case: Case, nonce: bytes) -> Proof:
+    async def swap(case: EnclaveSession, nonce: bytes) -> Proof:
         return (await prove(case, nonce)).model_copy(update={"key": own})
 
-    monkeypatch.setattr(Case, "prove", swap)
+    monkeypatch.setattr(EnclaveSession, "prove", swap)
     ended = await compared(trio, a, b)
     assert "attestation.binding" in ended.codes()
     await demand_nothing(trio, ended, money, keys=False)
@@ -118,20 +119,20 @@ async def test_another_tpm_quotes_the_measurement(
 ) -> None:
     """A TPM that the plan does not name signs whatever it is asked to, for the service's own key."""
     from placet.protocols.enclave.evidence.binding import Binding
-    from placet.protocols.enclave.evidence.model import Evidence
+    from placet.protocols.enclave.evidence.model import EnclaveEvidence
 
     own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
-    (rule,) = trio.cases.policy.rules
+    (rule,) = trio.sessions.policy.rules
     tpm = await asyncio.to_thread(Swtpm, tmp_path / "tpm")
     try:
 
-        async def forge(case: Case, nonce: bytes) -> Proof:
+        async def forge(case: EnclaveSession, nonce: bytes) -> Proof:
             chain = trio.chain.deployment.chain_id
             bound = Binding(chain=chain, job=case.job, key=own, nonce=nonce, issued=0).digest()
             statement = await asyncio.to_thread(tpm.quote, rule.measurements[0], bound)
-            return Proof(key=own, evidence=Evidence(statement=statement))
+            return Proof(key=own, evidence=EnclaveEvidence(statement=statement))
 
-        monkeypatch.setattr(Case, "prove", forge)
+        monkeypatch.setattr(EnclaveSession, "prove", forge)
         monkeypatch.setattr(SimulatedEnclave, "key", own)
         ended = await compared(trio, a, b)
     finally:
@@ -144,17 +145,17 @@ async def test_the_enclave_is_swapped_after_it_has_proven_itself(
     trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The keys that were sealed to one enclave open in no other."""
-    compute = Case.compute
+    compute = EnclaveSession.compute
 
-    async def swap(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
-        other = await trio.cases._platform.start(chain=task.chain, job=task.job)
+    async def swap(case: EnclaveSession, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+        other = await trio.sessions._platform.start(chain=task.chain, job=task.job)
         true, case.enclave = case.enclave, other
         try:
             return await compute(case, task, keys, seconds)
         finally:
             case.enclave = true
 
-    monkeypatch.setattr(Case, "compute", swap)
+    monkeypatch.setattr(EnclaveSession, "compute", swap)
     ended = await compared(trio, a, b)
     told = trio.app.state.runner.store.moments(ended.job)
     assert "enclave.key" in {moment.get("code") for _, moment in told}
@@ -166,10 +167,10 @@ async def test_the_enclave_is_fed_something_else(
     trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, lie: str
 ) -> None:
     """Another document, the two in the other order, or a task with a recipient of the service's own."""
-    compute = Case.compute
+    compute = EnclaveSession.compute
     code = "enclave.key" if lie == "recipient" else "enclave.document"
 
-    async def feed(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+    async def feed(case: EnclaveSession, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
         before, after = case._file("before"), case._file("after")
         if lie == "another":
             before.write_bytes(before.read_bytes()[:-1] + os.urandom(1))
@@ -183,7 +184,7 @@ async def test_the_enclave_is_fed_something_else(
             task = task.model_copy(update={"recipients": mine})
         return await compute(case, task, keys, seconds)
 
-    monkeypatch.setattr(Case, "compute", feed)
+    monkeypatch.setattr(EnclaveSession, "compute", feed)
     ended = await compared(trio, a, b)
     told = trio.app.state.runner.store.moments(ended.job)
     assert code in {moment.get("code") for _, moment in told}
@@ -196,13 +197,13 @@ async def test_the_output_is_kept_back(
 ) -> None:
     """The service has the keys, computes, and says nothing: at the deadline the fee goes back, and it holds a masked
     result that nobody ever releases."""
-    compute = Case.compute
+    compute = EnclaveSession.compute
 
-    async def keep(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+    async def keep(case: EnclaveSession, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
         await compute(case, task, keys, seconds)
         await asyncio.sleep(300)
 
-    monkeypatch.setattr(Case, "compute", keep)
+    monkeypatch.setattr(EnclaveSession, "compute", keep)
     ended = await compared(trio, a, b, open_seconds=5, deadline_seconds=20)
     await demand_nothing(trio, ended, money, keys=True)
 
@@ -212,16 +213,16 @@ async def test_one_byte_of_a_result_is_changed(
     trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
     """No company seals a result that is not the enclave's, even where the service signs for the changed one."""
-    compute = Case.compute
+    compute = EnclaveSession.compute
 
-    async def change(case: Case, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
+    async def change(case: EnclaveSession, task: Task, keys: Mapping[Role, bytes], seconds: float) -> Any:
         results = await compute(case, task, keys, seconds)
         changed = bytearray(results[0])
         changed[len(changed) // 2] ^= 1
         case.result_file(0).write_bytes(changed)
         return results | {0: bytes(changed)} if told else results
 
-    monkeypatch.setattr(Case, "compute", change)
+    monkeypatch.setattr(EnclaveSession, "compute", change)
     ended = await compared(trio, a, b)
     assert "enclave.result" in ended.codes()
     await demand_nothing(trio, ended, money, keys=True)
@@ -290,19 +291,19 @@ async def test_the_partner_is_made_to_compare_an_earlier_document(trio: Stage, a
     """What it has prepared for a document is worth nothing once it offers another one."""
     mine = await trio.offer(a, "before", trio.document("old.md", BEFORE))
     await trio.offer(b, "after", trio.document("new.md", AFTER))
-    ask, asking = a.runner.asking.ask, a.runner.asking
+    ask, peer_client = a.runner.peer_client.ask, a.runner.peer_client
 
     async def later(party: bytes, what: str, *words: Any) -> Any:
-        if what == "sign" and party == b.desk.address:
+        if what == "sign" and party == b.context.address:
             await trio.offer(b, "after", trio.document("newer.md", AFTER + "3. More.\n"))
         return await ask(party, what, *words)
 
-    asking.ask = later  # type: ignore[method-assign]
+    peer_client.ask = later  # type: ignore[method-assign]
     try:
         with pytest.raises(PlacetError) as caught:
             await a.propose(trio.request(mine), patience=20)
     finally:
-        del asking.ask
+        del peer_client.ask
     assert caught.value.code == "plan.stale"
 
 
@@ -310,7 +311,7 @@ async def test_a_company_lies_about_its_consent(
     trio: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It names a consent that it never gave on chain: the job does not open, and nobody is asked for a key."""
-    true = b.desk.chain
+    true = b.context.chain
 
     class Lying:
         def __getattr__(self, name: str) -> Any:
@@ -325,14 +326,14 @@ async def test_a_company_lies_about_its_consent(
         return None if name.startswith("grant:") else await carry(name, *words)
 
     monkeypatch.setattr(b.runner.intents, "carry", all_but_the_grant)
-    object.__setattr__(b.desk, "chain", Lying())
+    object.__setattr__(b.context, "chain", Lying())
     try:
         mine = await trio.offer(a, "before", trio.document("old.md", BEFORE))
         await trio.offer(b, "after", trio.document("new.md", AFTER))
         record = await a.propose(trio.request(mine), patience=20)
         ended = await trio.ended(record.job, a=a, b=b)
     finally:
-        object.__setattr__(b.desk, "chain", true)
+        object.__setattr__(b.context, "chain", true)
     assert ended.how == "cancelled", ended.moments
     assert trio.chain.job(record.job).status is JobStatus.CANCELLED
     assert not trio.app.state.runner.store.messages(record.job)
@@ -360,15 +361,15 @@ async def test_the_measurement_is_retired_while_the_job_runs(
 ) -> None:
     """From its block on it gets no keys, although plan and evidence are as they were. The last test here: it is for
     ever."""
-    (rule,) = trio.cases.policy.rules
+    (rule,) = trio.sessions.policy.rules
     ident = measurement_id(rule.kind, rule.measurements[0])
-    prove, desk = Case.prove, trio.app.state.runner.desk
+    prove, context = EnclaveSession.prove, trio.app.state.runner.context
 
-    async def late(case: Case, nonce: bytes) -> Proof:
-        await trio.app.state.runner.intents.carry("retire", desk.calls.retire(ident), desk.address)
+    async def late(case: EnclaveSession, nonce: bytes) -> Proof:
+        await trio.app.state.runner.intents.carry("retire", context.calls.retire(ident), context.address)
         return await prove(case, nonce)
 
-    monkeypatch.setattr(Case, "prove", late)
+    monkeypatch.setattr(EnclaveSession, "prove", late)
     ended = await compared(trio, a, b)
     assert "attestation.retired" in ended.codes()
     await demand_nothing(trio, ended, money, keys=False)

@@ -16,8 +16,8 @@ from placet.chain.client import JobStatus
 from placet.core.errors import PlacetError, Reverted
 from placet.core.plan import Plan, Seal
 from placet.core.values import from_hex
-from placet.jobs.asking import About, AskSeal, Signed, Standing
-from placet.node.peers import PeerLink, context
+from placet.jobs.messages import AttemptRef, AttemptStatus, SealRequest, SignatureResponse
+from placet.node.jobs.peers import PeerLink, tls_context
 
 LIAR = "north"
 
@@ -83,13 +83,13 @@ def test_peers_and_contract_refuse_the_old_epoch_and_the_audit_names_who_signed_
 
 async def _old_seal(town: Town, job: bytes, plan: Plan) -> Seal:
     """The seal of attempt 1 as all parties stand, under the plan's epochs."""
-    about = About(job=job, attempt=1).model_dump_json().encode()
+    about = AttemptRef(job=job, attempt=1).model_dump_json().encode()
     stands = []
     for who in PROVIDERS:
         answer = await _link(town).call(town.trust.institution(_address(town, who)), "standing", about, limit=1 << 16)
-        stands.append(Standing.model_validate_json(answer))
+        stands.append(AttemptStatus.model_validate_json(answer))
     head, _ = town.chain.trail(job, 1, len(PROVIDERS))
-    stands.append(Standing(state="computed", head=head))
+    stands.append(AttemptStatus(state="computed", head=head))
     return Seal(
         job=job,
         attempt=1,
@@ -102,12 +102,12 @@ async def _old_seal(town: Town, job: bytes, plan: Plan) -> Seal:
 
 async def _asked_to_seal(town: Town, who: str, seal: Seal) -> str:
     """What a provider answers the consumer who wants that seal."""
-    question = AskSeal(seal=seal).model_dump_json().encode()
+    question = SealRequest(seal=seal).model_dump_json().encode()
     try:
         answer = await _link(town).call(town.trust.institution(_address(town, who)), "seal", question, limit=1 << 16)
     except PlacetError as error:
         return error.code
-    signature = Signed.model_validate_json(answer).signature
+    signature = SignatureResponse.model_validate_json(answer).signature
     town.chain.verifiers.demand(
         "the seal", _address(town, who), town.deployment.jobs.digest(seal.struct_hash()), signature
     )
@@ -117,7 +117,7 @@ async def _asked_to_seal(town: Town, who: str, seal: Seal) -> str:
 def _link(town: Town) -> PeerLink:
     """As the consumer, with its certificate."""
     passphrase = (town.made.folder / "passphrase").read_text().strip()
-    return PeerLink(context(town.made.members["consumer"].folder / "keys", passphrase, town.trust, server=False))
+    return PeerLink(tls_context(town.made.members["consumer"].folder / "keys", passphrase, town.trust, server=False))
 
 
 def _address(town: Town, who: str) -> bytes:

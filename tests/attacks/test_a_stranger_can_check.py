@@ -13,7 +13,7 @@ import tests.audit.conftest as _simulator_beside_its_tests  # noqa: F401 - lets 
 from simulator import CONSUMER, NAMES, World, h
 from tests.audit.test_tampering import changed, changes, get, places
 
-from placet.audit.outcome import Report, Verdict
+from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import verify
 from placet.core.errors import InputError
 from placet.core.evidence import Evidence
@@ -26,7 +26,7 @@ EVERY = 12
 """One in so many changes is tried; together they meet each kind of field."""
 
 
-def failed(report: Report) -> set[str]:
+def failed(report: AuditReport) -> set[str]:
     return {result.name for result in report.results if result.status in ("failed", "disputed")}
 
 

@@ -23,16 +23,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from tests.identity.test_identity import Service
-from tests.jobs.parties import World as Parties
 from tests.node.conftest import Owner, Running, World, node_at
 
+from parties import World as Parties
 from placet.chain.local import free_port
 from placet.core.consent import Offer
 from placet.core.plan import Input
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.identity.service import Enrolling
-from placet.jobs.store import Record, Store
+from placet.jobs.store import JobRecord, JobStore
 from placet.node.service import Node
 from placet.node.state import batches, consents, withdrawals
 
@@ -76,8 +76,8 @@ def _job(node: Node, offer: Offer, *, ended: bool) -> str:
         settle_by=at + 10_800,
     )
     job = plan.job(node.deployment.jobs)
-    store = Store(node.engine)
-    store.add(Record(job, plan, terms, (bytes(65),) * 6, 0, b"", None, None, at))
+    store = JobStore(node.engine)
+    store.add(JobRecord(job, plan, terms, (bytes(65),) * 6, 0, b"", None, None, at))
     store.note(job, "agreed")
     if ended:
         store.end(job, "aborted")

@@ -23,8 +23,8 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import Message
 from placet.core.values import ZERO32
-from placet.jobs.asking import Prepare, Sign
 from placet.jobs.link import Envelope
+from placet.jobs.messages import PrepareRequest, SignRequest
 from placet.jobs.runner import Runner
 from placet.vault.lawful import NEVER
 
@@ -161,7 +161,7 @@ async def test_an_honest_plan_passes_all_three_gates(stage: Stage) -> None:
     """Without this the refusals below could be about anything."""
     deal = await stage.deal()
     agreed = stage.plan(deal)
-    signed = await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    signed = await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     assert signed.signature == agreed.signatures[0]
     stage.open(agreed)
     customers = {person.submission.opening.subject for person in deal.people if person.submission.opening}
@@ -182,7 +182,7 @@ async def test_a_group_that_the_owners_were_shown_passes_too(
     attack = next(attack for attack in ATTACKS if attack.name == name)
     deal = await stage.deal(scope=stage.scope(**attack.scope(stage)), **attack.deal)
     agreed = stage.plan(deal, **honest(stage, deal, 5))
-    assert await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    assert await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     stage.open(agreed)
     assert len(await stage.rows(agreed)) == 3
 
@@ -210,7 +210,7 @@ async def test_a_plan_that_no_consent_covers_is_not_signed_by_an_honest_peer(sta
     agreed = await attack.prepare(stage)
     before = len(stage.agreement.store.all())
     with stage.untouched(), pytest.raises(PlacetError) as caught:
-        await stage.agreement.sign(agreed.plan.consumer, Sign(plan=agreed.plan, terms=agreed.terms))
+        await stage.agreement.sign(agreed.plan.consumer, SignRequest(plan=agreed.plan, terms=agreed.terms))
     assert caught.value.code == attack.peer
     assert len(stage.agreement.store.all()) == before
 
@@ -329,7 +329,9 @@ async def test_a_plan_that_the_provider_did_not_sign(stage: Stage) -> None:
 async def test_a_peer_prepares_nothing_for_somebody_else(stage: Stage) -> None:
     """The second bank asks for what was offered to the lender; the lender for what the bank never offered."""
     deal = await stage.deal()
-    wanted = Prepare(offer=deal.offer.id, recipe="asset-view", parameters={}, block=deal.block, deadline=deal.deadline)
+    wanted = PrepareRequest(
+        offer=deal.offer.id, recipe="asset-view", parameters={}, block=deal.block, deadline=deal.deadline
+    )
     for asker, question, code in (
         (stage.second, wanted, "consent.consumer"),
         (stage.lender, wanted.model_copy(update={"recipe": "copy-all"}), "plan"),
@@ -356,7 +358,7 @@ async def test_a_consumer_frames_the_bank_with_an_end_that_is_too_small(stage: S
     deal = await stage.deal()
     agreed = stage.plan(deal, input={"opens_before": deal.brought.input.opens_before - 1})
     with pytest.raises(PlacetError) as caught:
-        await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+        await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     assert caught.value.code == "plan.stale"
 
 
@@ -364,18 +366,18 @@ async def test_a_consumer_has_two_plans_signed_over_one_seed(stage: Stage) -> No
     """Whoever re-executes one of the jobs from its seed would know the randomness of the other."""
     deal = await stage.deal()
     first, second = stage.plan(deal), stage.plan(deal)
-    await stage.agreement.sign(stage.lender.address, Sign(plan=first.plan, terms=first.terms))
+    await stage.agreement.sign(stage.lender.address, SignRequest(plan=first.plan, terms=first.terms))
     with pytest.raises(PlacetError) as caught:
-        await stage.agreement.sign(stage.lender.address, Sign(plan=second.plan, terms=second.terms))
+        await stage.agreement.sign(stage.lender.address, SignRequest(plan=second.plan, terms=second.terms))
     assert caught.value.code == "plan.unprepared"
 
 
 async def test_a_peer_hears_nobody_about_a_job_that_is_not_open(stage: Stage) -> None:
     """Signed messages of a party for a job that was agreed but not opened, and for one that was aborted."""
-    runner = Runner(stage.agreement.desk)
+    runner = Runner(stage.agreement.context)
     deal = await stage.deal()
     agreed = stage.plan(deal)
-    await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     message = Message(job=agreed.job, attempt=1, sequence=0, sender=2, receiver=0, tag="psi", digest=ZERO32)
     signature = stage.lender.sign(stage.world.deployment.jobs.digest(message.hash))
     envelope = Envelope(message=message, signature=signature)

@@ -24,7 +24,7 @@ from placet.core.evidence import SignedEvidence
 from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
-from placet.jobs.work import masked_outputs
+from placet.jobs.party_run import masked_outputs
 from placet.vault.client import VaultClient
 
 SHORT = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 24}

@@ -36,8 +36,8 @@ from placet.identity.service import Enrolling
 from placet.node.__main__ import server_options
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
-from placet.owner.client import Offered, OwnerClient, Signed
-from placet.owner.keys import Kind, OwnerKey
+from placet.owner.client import Offered, OwnerClient, SignedConsent
+from placet.owner.keys import KeyKind, OwnerKey
 from shown import leaves_of
 
 SECONDS = 60
@@ -50,7 +50,7 @@ class Somebody:
     subject: str
     code: str
     key: OwnerKey = field(repr=False)
-    signed: Signed = field(repr=False)
+    signed: SignedConsent = field(repr=False)
     alone: bool = False
 
     @property
@@ -244,7 +244,7 @@ async def _comes(
     client: OwnerClient, offered: Offered, registry: str, role: str, subject: str, code: str
 ) -> tuple[str, Somebody]:
     """Enrols with the identity service, and consents."""
-    kind = Kind.P256 if role == "passkey" else Kind.SECP256K1
+    kind = KeyKind.P256 if role == "passkey" else KeyKind.SECP256K1
     lasting = int(time.time()) + 86_400
     key, signed = await client.give(offered, subject, code, registry, not_after=lasting, uses=3, kind=kind)
     return role, Somebody(subject, code, key, signed)

@@ -15,7 +15,7 @@ from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.plan import Seal, key_hash
 from placet.core.trail import Step
 from placet.core.values import ZERO32, to_hex
-from placet.jobs.asking import AskSeal, Sign
+from placet.jobs.messages import SealRequest, SignRequest
 from placet.jobs.store import Phase
 from placet.vault.lawful import NEVER
 from shown import leaves_of
@@ -197,7 +197,7 @@ async def test_an_unproven_withdrawal_of_a_real_consent(stage: Stage) -> None:
     stage.mined(stage.calls.withdraw(gone.consent.grant(), stage.withdrawal(gone)), stage.thief)
     assert stage.chain.offer(deal.offer.id).epoch == 0
     with stage.untouched(), pytest.raises(PlacetError) as caught:
-        await stage.agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+        await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     assert caught.value.code == "plan.stale"
     stage.open(agreed)
     await refused(stage, agreed, 1, "warrant.withdrawn")
@@ -272,11 +272,11 @@ async def test_a_peer_does_not_sign_a_seal_over_a_row_that_was_withdrawn(stage: 
     deal = await stage.deal()
     agreed = stage.plan(deal)
     agreement = stage.agreement
-    await agreement.sign(stage.lender.address, Sign(plan=agreed.plan, terms=agreed.terms))
+    await agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     stage.open(agreed)
     key, masked = secrets.token_bytes(32), b"masked"
     agreement.store.begin(agreed.job, 1, [chosen.lawful_root for chosen in agreed.plan.inputs])
-    closed = agreement.drawer.close(b"key", key)
+    closed = agreement.at_rest.close(b"key", key)
     agreement.store.keep(agreed.job, 1, key=closed, output=masked, phase=Phase.COMPUTED.value)
     step = Step(job=agreed.job, attempt=1, party=0, index=0, name="open", protocol="vault/1", parameters={}, at=1)
     agreement.store.add_step(step)
@@ -292,12 +292,12 @@ async def test_a_peer_does_not_sign_a_seal_over_a_row_that_was_withdrawn(stage: 
         keys=(due, key_hash(b"other"), ZERO32),
         epochs=stage.epochs(agreed),
     )
-    signed = await agreement.seal(stage.lender.address, AskSeal(seal=seal))
+    signed = await agreement.seal(stage.lender.address, SealRequest(seal=seal))
     assert signed.signature == stage.bank.sign(stage.world.deployment.jobs.digest(seal.struct_hash()))
     gone = deal.people[0]
     stage.mined(stage.calls.withdraw(gone.consent.grant(), stage.withdrawal(gone)), stage.thief)
     with stage.untouched(), pytest.raises(ConsentError) as caught:
-        await agreement.seal(stage.lender.address, AskSeal(seal=seal))
+        await agreement.seal(stage.lender.address, SealRequest(seal=seal))
     assert caught.value.code == "consent.withdrawn"
 
 

@@ -17,14 +17,14 @@ from placet.audit.facts import (
     ChainFacts,
     End,
     Ending,
-    Funded,
+    Funding,
     Given,
     Moment,
     OfferFact,
     Opened,
     Paid,
     Recorded,
-    Released,
+    ReleasedKey,
     Sealed,
     Withdrawn,
     Withheld,
@@ -372,7 +372,7 @@ class World:
         )  # fmt: skip
         self.funded = None
         if plan.total_reward:
-            self.funded = Funded(token=plan.token, sponsor=plan.sponsor, amount=plan.total_reward, at=at)
+            self.funded = Funding(token=plan.token, sponsor=plan.sponsor, amount=plan.total_reward, at=at)
 
     def _run(self, withdraw: tuple[int, ...]) -> None:
         if withdraw or self.ending is Ending.ABORTED:
@@ -512,7 +512,7 @@ class World:
     def _settle(self) -> None:
         for p in range(3):
             if p not in self.withholds:
-                self.facts["released"].append(Released(party=p, key=self.release_key(p), at=self.tick()))
+                self.facts["released"].append(ReleasedKey(party=p, key=self.release_key(p), at=self.tick()))
         if self.ending is Ending.CLOSED:
             self.block += 2000
             at = self.tick()

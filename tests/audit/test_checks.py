@@ -13,8 +13,8 @@ from simulator import CONSUMER, NAMES, START, World, h, key
 
 from placet.audit.bundle import Bundle
 from placet.audit.facts import ChainFacts, Ending
-from placet.audit.findings import Status
-from placet.audit.outcome import Report, Verdict
+from placet.audit.findings import CheckStatus
+from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import CHECKS, verify
 from placet.core.consent import Enrolment, Scope, enrolment_hash
 from placet.core.evidence import Evidence
@@ -752,8 +752,8 @@ def paid_although_it_withheld_its_key() -> Bundle:
 # ---------------------------------------------------------------------------------
 
 
-def failed(report: Report) -> list[Any]:
-    return [r for r in report.results if r.status in (Status.FAILED, Status.DISPUTED)]
+def failed(report: AuditReport) -> list[Any]:
+    return [r for r in report.results if r.status in (CheckStatus.FAILED, CheckStatus.DISPUTED)]
 
 
 @pytest.mark.parametrize(("check", "name"), [(c, n) for c, made in CASES.items() for n in made])
@@ -771,7 +771,7 @@ def test_it_alone_fails_and_names_the_culprit(check: str, name: str) -> None:
 
 def test_every_check_has_its_case() -> None:
     # These two never fail: what is missing makes the verdict incomplete (test_honest, test_erased). Those of enclaves
-    # have their cases in tests/client/test_audited.py, on a real job's trail.
+    # have their cases in tests/company/test_audited.py, on a real job's trail.
     others = {c.name for c in CHECKS if c.group == "enclave"}
     assert {c.name for c in CHECKS} - CASES.keys() == {"evidence.present", "consent.erased"} | others
 

@@ -7,8 +7,8 @@ from simulator import NAMES, World, h
 
 from placet.audit import report as drawn
 from placet.audit.bundle import Bundle
-from placet.audit.findings import Status
-from placet.audit.outcome import Report, Verdict
+from placet.audit.findings import CheckStatus
+from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import verify
 from placet.core.evidence import ErasedLeaf, InputEvidence
 
@@ -36,8 +36,8 @@ def erase(world: World, *places: int, kind: str | None = "withdrawn", **changed:
     return world.bundle(whole.model_copy(update={"inputs": inputs}))
 
 
-def failed(report: Report) -> list[str]:
-    return [r.name for r in report.results if r.status is Status.FAILED]
+def failed(report: AuditReport) -> list[str]:
+    return [r.name for r in report.results if r.status is CheckStatus.FAILED]
 
 
 @pytest.mark.parametrize("kind", ["withdrawn", "revoked"])

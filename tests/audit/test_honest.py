@@ -7,7 +7,7 @@ from simulator import NAMES, World, h
 
 from placet.audit.bundle import parse_bundle
 from placet.audit.facts import Ending
-from placet.audit.findings import Status
+from placet.audit.findings import CheckStatus
 from placet.audit.outcome import Verdict
 from placet.audit.verify import CHECKS, verify
 from placet.core.errors import InputError, LimitError
@@ -27,7 +27,7 @@ JOBS = {
 @pytest.mark.parametrize("job", JOBS)
 def test_intact(job: str) -> None:
     report = verify(World(**JOBS[job]).bundle())
-    assert [r for r in report.results if r.status in (Status.FAILED, Status.DISPUTED) or r.incomplete] == []
+    assert [r for r in report.results if r.status in (CheckStatus.FAILED, CheckStatus.DISPUTED) or r.incomplete] == []
     assert report.verdict is Verdict.INTACT
     assert report.named == report.disputed == ()
 
@@ -36,7 +36,7 @@ def test_every_check_looks_at_something() -> None:
     report = verify(World(withdraw=(1,)).bundle())
     assert [r.name for r in report.results] == [c.name for c in CHECKS]
     assert len({c.name for c in CHECKS}) == len(CHECKS)
-    without = {r.name: r.reason for r in report.results if r.status is not Status.PASSED or not r.looked_at}
+    without = {r.name: r.reason for r in report.results if r.status is not CheckStatus.PASSED or not r.looked_at}
     assert without == {c.name: "no enclave in this job" for c in CHECKS if c.group == "enclave"}
     assert all(c.rule and c.title for c in CHECKS)
 

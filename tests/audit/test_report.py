@@ -11,7 +11,7 @@ from simulator import NAMES, World, h
 from test_checks import a_forged_consent, a_receiver_that_hides_what_it_acknowledged
 
 from placet.audit.facts import Ending
-from placet.audit.outcome import Report, Verdict
+from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.report import html, text, to_json
 from placet.audit.verify import CHECKS, verify
 from placet.core.trust import TrustList
@@ -143,7 +143,7 @@ def test_text() -> None:
 
 def test_json_goes_there_and_back() -> None:
     report = verify(World(withdraw=(1,)).bundle())
-    assert parse(Report, json.dumps(to_json(report))) == report
+    assert parse(AuditReport, json.dumps(to_json(report))) == report
 
 
 def test_times_beyond_the_calendar_do_not_break_it() -> None:

@@ -69,7 +69,7 @@ def balance(url: str, block: str = "latest") -> int:
     return int(rpc(url, "eth_getBalance", RECEIVER, block), 16)
 
 
-def url_of(status: local.Status) -> str:
+def url_of(status: local.LocalStatus) -> str:
     assert status.running is not None
     return status.running.url
 

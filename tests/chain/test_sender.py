@@ -438,6 +438,6 @@ def test_two_senders_on_one_outbox_do_not_double(world) -> None:
     first.submit("one", register(world), world.key.address)
     (intent,) = second._outbox.queued(world.key.address, 1)
     first.step()
-    signed = outbox.Signed(secrets.token_bytes(32), 0, 1, 1, 1, b"raw")
+    signed = outbox.SignedTransaction(secrets.token_bytes(32), 0, 1, 1, 1, b"raw")
     with pytest.raises(StateError, match="already on its way"):
         second._outbox.store(intent, signed)

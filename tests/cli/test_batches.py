@@ -12,7 +12,7 @@ from pathlib import Path
 
 from placet.chain.client import Chain
 from placet.chain.keystore import load_secret
-from placet.core.batch_file import Line
+from placet.core.batch_file import BatchLine
 from placet.core.consent import EnrolmentOpening, Scope, enrolment_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
@@ -43,7 +43,7 @@ def lines(town: Town, offer: str, subjects: list[str]) -> list[bytes]:
         window = (int(time.time()) - 60, int(time.time()) + 86_400, 0, 3)
         identity = wording.identity(owner.address, *window, opening.commitment, salt)
         enrolled = enroller.sign(digest(enrolment_hash(owner.address, opening.commitment)))
-        line = Line(
+        line = BatchLine(
             owner.address,
             *window,
             opening.commitment,

@@ -9,8 +9,12 @@ from pathlib import Path
 
 from placet.cli.recipes import WORDS
 from placet.core.plan import Terms
-from placet.jobs import asset_view, joint_statistics, levels, match, match_statistics
 from placet.protocols.enclave.comparing import Parameters
+from placet.recipes.asset_view import levels
+from placet.recipes.asset_view import run as asset_view
+from placet.recipes.joint_statistics import run as joint_statistics
+from placet.recipes.match import run as match
+from placet.recipes.match_statistics import run as match_statistics
 
 from .conftest import succeed
 

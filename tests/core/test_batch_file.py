@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.core.batch_file import MAX_LINE, BatchHeader, Line, LineCheck, check_chunk, decode_line
+from placet.core.batch_file import MAX_LINE, BatchHeader, BatchLine, LineCheck, check_chunk, decode_line
 from placet.core.eip712 import consent_domain
 from placet.core.errors import PlacetError
 from placet.core.hashing import document_bytes
@@ -28,7 +28,7 @@ def octets(*sizes: int) -> st.SearchStrategy[bytes]:
 
 
 LINES = st.builds(
-    Line,
+    BatchLine,
     owner=octets(20, 84),
     not_before=st.integers(0, 2**48 - 1),
     not_after=st.integers(0, 2**48 - 1),
@@ -44,14 +44,14 @@ LINES = st.builds(
 
 
 @given(LINES)
-def test_what_is_written_is_read(line: Line) -> None:
+def test_what_is_written_is_read(line: BatchLine) -> None:
     raw = line.encode()
     assert len(raw) <= MAX_LINE
     assert decode_line(raw) == line
 
 
 @given(LINES, st.data())
-def test_a_line_has_one_spelling(line: Line, data: st.DataObject) -> None:
+def test_a_line_has_one_spelling(line: BatchLine, data: st.DataObject) -> None:
     raw = bytearray(line.encode())
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(raw) - 1))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from parties import CONSUMER, EVENT, NOW, PURPOSE, World
 
+from parties import CONSUMER, EVENT, NOW, PURPOSE, World
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.core.consent import Status
@@ -21,7 +21,15 @@ from placet.core.signatures import Key
 from placet.core.trail import Step, trail_head, trail_start
 from placet.core.values import ZERO32
 from placet.jobs.agreement import LONGEST
-from placet.jobs.asking import About, Agreed, Amend, AskSeal, Prepare, Prepared, Sign
+from placet.jobs.messages import (
+    AmendRequest,
+    AttemptRef,
+    PrepareRequest,
+    PrepareResponse,
+    SealRequest,
+    SignedByAll,
+    SignRequest,
+)
 from placet.jobs.sealing import seed_commitment
 from placet.protocols.spu import extra
 
@@ -43,7 +51,7 @@ async def refused(code: str, work: Any) -> PlacetError:
 # What a party brings.
 
 
-def wanted(world: World, **changes: Any) -> Prepare:
+def wanted(world: World, **changes: Any) -> PrepareRequest:
     values = {
         "offer": world.offers[NORTH],
         "recipe": "asset-view",
@@ -51,7 +59,7 @@ def wanted(world: World, **changes: Any) -> Prepare:
         "block": 90,
         "deadline": NOW + 1000,
     }
-    return Prepare(**(values | changes))
+    return PrepareRequest(**(values | changes))
 
 
 async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> None:
@@ -64,7 +72,7 @@ async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> N
     assert brought.tls_key == world.desks[NORTH].tls_key
     kept = world.stores[NORTH].prepared(brought.seed)
     assert kept is not None
-    seed = north.drawer.open(b"seed", bytes(kept["seed"]))
+    seed = north.at_rest.open(b"seed", bytes(kept["seed"]))
     assert seed_commitment(seed) == brought.seed
     assert seed not in bytes(kept["seed"])
 
@@ -94,12 +102,12 @@ async def test_a_party_brings_nothing_of_others_or_for_others(world: World) -> N
 
 async def test_a_party_brings_nothing_that_its_scope_or_policy_does_not_allow(world: World) -> None:
     north = world.agreements[NORTH]
-    north.desk = replace(north.desk, purposes=("https://w3id.org/dpv#Marketing",))
+    north.context = replace(north.context, purposes=("https://w3id.org/dpv#Marketing",))
     await refused("consent", north.prepare(world.consumer, wanted(world)))
     scope = world.scope.model_copy(update={"recipes": ("another",)})
-    north.desk = replace(world.desks[NORTH], scope=lambda offer: scope)
+    north.context = replace(world.desks[NORTH], scope=lambda offer: scope)
     await refused("consent", north.prepare(world.consumer, wanted(world)))
-    north.desk = replace(world.desks[NORTH], recipes=())
+    north.context = replace(world.desks[NORTH], recipes=())
     await refused("plan", north.prepare(world.consumer, wanted(world)))
 
 
@@ -115,7 +123,7 @@ async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World
 async def test_levels_are_no_finer_than_the_offer_says(world: World) -> None:
     scope = world.scope.model_copy(update={"output": "level", "smallest_gap": 1000})
     north = world.agreements[NORTH]
-    north.desk = replace(world.desks[NORTH], scope=lambda offer: scope)
+    north.context = replace(world.desks[NORTH], scope=lambda offer: scope)
     assert await north.prepare(world.consumer, wanted(world, parameters=LEVELS))
     for changes, found in (({"edges": ["0", "1500"]}, "1500"), ({"bound": "1000001"}, "1000001")):
         parameters = LEVELS | changes
@@ -131,7 +139,7 @@ async def test_each_party_has_the_columns_that_its_role_reads(world: World) -> N
     consumer = world.agreements[CONSUMER]
     for columns, code in ((("customer",), None), (("balance",), "consent.columns")):
         scope = world.scope.model_copy(update={"columns": columns})
-        consumer.desk = replace(world.desks[CONSUMER], scope=lambda offer, scope=scope: scope)
+        consumer.context = replace(world.desks[CONSUMER], scope=lambda offer, scope=scope: scope)
         if code is None:
             await consumer.demand_plan(world.plan(terms), terms)
         else:
@@ -146,12 +154,12 @@ class Proposal:
     """A plan that holds what North prepared, and what is asked of North about it."""
 
     world: World
-    brought: Prepared
+    brought: PrepareResponse
     terms: Terms
     plan: Plan
 
     async def sign(self, asker: bytes | None = None) -> bytes:
-        asked = Sign(plan=self.plan, terms=self.terms)
+        asked = SignRequest(plan=self.plan, terms=self.terms)
         return (await self.world.agreements[NORTH].sign(asker or self.world.consumer, asked)).signature
 
     def change(self, **changes: Any) -> None:
@@ -186,7 +194,7 @@ async def test_a_party_signs_what_it_prepared_and_keeps_it_first(world: World) -
     kept = world.stores[NORTH].job(job)
     assert (kept.plan, kept.terms, kept.party) == (asked.plan, asked.terms, NORTH)
     assert kept.signatures == (signature, b"", b"", b"", b"", b"")
-    assert seed_commitment(world.agreements[NORTH].drawer.open(b"seed", kept.seed)) == asked.brought.seed
+    assert seed_commitment(world.agreements[NORTH].at_rest.open(b"seed", kept.seed)) == asked.brought.seed
     assert await asked.sign() == signature
 
 
@@ -345,11 +353,11 @@ async def test_a_party_keeps_the_plan_that_all_have_signed(world: World) -> None
     }
     for signatures in bad.values():
         with pytest.raises(PlacetError):
-            await north.agreed(world.consumer, Agreed(job=job, signatures=signatures))
+            await north.agreed(world.consumer, SignedByAll(job=job, signatures=signatures))
     assert world.stores[NORTH].job(job).signatures[1:] == (b"",) * 5
-    await refused("plan", north.agreed(world.address(SOUTH), Agreed(job=job, signatures=good)))
-    await refused("not-found", north.agreed(world.consumer, Agreed(job=bytes(32), signatures=good)))
-    await north.agreed(world.consumer, Agreed(job=job, signatures=good))
+    await refused("plan", north.agreed(world.address(SOUTH), SignedByAll(job=job, signatures=good)))
+    await refused("not-found", north.agreed(world.consumer, SignedByAll(job=bytes(32), signatures=good)))
+    await north.agreed(world.consumer, SignedByAll(job=job, signatures=good))
     assert world.stores[NORTH].job(job).signatures == good
 
 
@@ -366,7 +374,7 @@ class Computed:
     keys: list[bytes]
     outputs: list[bytes]
 
-    def seal(self, **changes: Any) -> AskSeal:
+    def seal(self, **changes: Any) -> SealRequest:
         heads = [self.world.agreements[i].head(self.world.stores[i].job(self.job), 1)[0] for i in range(4)]
         values: dict[str, Any] = {
             "job": self.job,
@@ -376,15 +384,15 @@ class Computed:
             "keys": (*(key_hash(k) for k in self.keys), ZERO32),
             "epochs": (0, 0, 0, 0),
         }
-        return AskSeal(seal=Seal(**(values | changes)))
+        return SealRequest(seal=Seal(**(values | changes)))
 
-    def put(self, field: str, place: int, value: Any) -> AskSeal:
+    def put(self, field: str, place: int, value: Any) -> SealRequest:
         """The seal with one entry changed."""
         entries = list(getattr(self.seal().seal, field))
         entries[place] = value
         return self.seal(**{field: tuple(entries)})
 
-    async def sealed_by(self, party: int, asked: AskSeal, asker: bytes | None = None) -> bytes:
+    async def sealed_by(self, party: int, asked: SealRequest, asker: bytes | None = None) -> bytes:
         return (await self.world.agreements[party].seal(asker or self.world.consumer, asked)).signature
 
 
@@ -403,7 +411,7 @@ def computed(world: World) -> Computed:
             framed = b"".join(i.to_bytes(4, "big") + len(o).to_bytes(8, "big") + o for i, o in enumerate(outputs))
             store.keep(job, 1, output=framed, private=b"closed")
         else:
-            store.keep(job, 1, key=world.agreements[party].drawer.close(b"key", keys[party]), output=outputs[party])
+            store.keep(job, 1, key=world.agreements[party].at_rest.close(b"key", keys[party]), output=outputs[party])
         store.computed(job, 1)
         world.ledger.trails[job, 1, party] = world.agreements[party].head(store.job(job), 1)
     return Computed(world, job, plan, keys, outputs)
@@ -412,7 +420,7 @@ def computed(world: World) -> Computed:
 async def test_standing_tells_the_consumer_how_far_a_party_is(world: World) -> None:
     job = world.agreed()
     north, store = world.agreements[NORTH], world.stores[NORTH]
-    about = About(job=job, attempt=1)
+    about = AttemptRef(job=job, attempt=1)
     assert (await north.standing(world.consumer, about)).state == "waiting"
     store.begin(job, 1, ())
     assert (await north.standing(world.consumer, about)).state == "running"
@@ -421,29 +429,29 @@ async def test_standing_tells_the_consumer_how_far_a_party_is(world: World) -> N
     assert (failed.state, failed.why) == ("failed", "peer.late")
     for stranger in (world.address(SOUTH), secrets.token_bytes(20)):
         await refused("plan", north.standing(stranger, about))
-    await refused("not-found", north.standing(world.consumer, About(job=bytes(32), attempt=1)))
+    await refused("not-found", north.standing(world.consumer, AttemptRef(job=bytes(32), attempt=1)))
 
 
 async def test_standing_has_head_output_and_key_once_computed(world: World) -> None:
     done = computed(world)
-    found = await world.agreements[SOUTH].standing(world.consumer, About(job=done.job, attempt=1))
+    found = await world.agreements[SOUTH].standing(world.consumer, AttemptRef(job=done.job, attempt=1))
     hashes = [step.hash for step in world.stores[SOUTH].steps(done.job, 1)]
     assert (found.state, found.steps) == ("computed", 2)
     assert found.head == trail_head(trail_start(done.job, 1, SOUTH), hashes)
     assert (found.output, found.key) == (sha256(done.outputs[SOUTH]), key_hash(done.keys[SOUTH]))
-    own = await world.agreements[CONSUMER].standing(world.consumer, About(job=done.job, attempt=1))
+    own = await world.agreements[CONSUMER].standing(world.consumer, AttemptRef(job=done.job, attempt=1))
     assert (own.output, own.key) == (ZERO32, ZERO32)
 
 
 async def test_every_party_and_nobody_else_hears_whether_a_party_is_alive(world: World) -> None:
     done = computed(world)
-    north, about = world.agreements[NORTH], About(job=done.job, attempt=1)
+    north, about = world.agreements[NORTH], AttemptRef(job=done.job, attempt=1)
     for party in range(4):
         told = await north.alive(world.address(party), about)
         assert (told.state, told.head, told.output, told.key) == ("computed", ZERO32, ZERO32, ZERO32)
-    assert (await north.alive(world.consumer, About(job=done.job, attempt=2))).state == "waiting"
+    assert (await north.alive(world.consumer, AttemptRef(job=done.job, attempt=2))).state == "waiting"
     await refused("peer.wrong-party", north.alive(secrets.token_bytes(20), about))
-    await refused("not-found", north.alive(world.consumer, About(job=bytes(32), attempt=1)))
+    await refused("not-found", north.alive(world.consumer, AttemptRef(job=bytes(32), attempt=1)))
 
 
 # A new attempt.
@@ -459,23 +467,23 @@ async def test_roots_are_what_was_used_less_what_has_died(world: World) -> None:
     job = world.agreed()
     world.ledger.put(world.stores[NORTH].job(job).plan, job)
     shelf = world.shelves[NORTH]
-    assert (await world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=2))).roots == (shelf.root,)
+    assert (await world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=2))).roots == (shelf.root,)
     less, lesser = secrets.token_bytes(32), secrets.token_bytes(32)
     shelf.left = {shelf.root: less, less: lesser}
-    assert (await world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=2))).roots == (less,)
-    own = await world.agreements[CONSUMER].roots(world.consumer, About(job=job, attempt=2))
+    assert (await world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=2))).roots == (less,)
+    own = await world.agreements[CONSUMER].roots(world.consumer, AttemptRef(job=job, attempt=2))
     assert own.roots == (ZERO32,)
-    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=3)))
-    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=1)))
+    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=3)))
+    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=1)))
     amended(world, job, 2, (less, *(world.shelves[i].root for i in (SOUTH, FUND)), ZERO32))
-    assert (await world.agreements[NORTH].roots(world.consumer, About(job=job, attempt=3))).roots == (lesser,)
-    await refused("plan", world.agreements[NORTH].roots(world.address(SOUTH), About(job=job, attempt=2)))
+    assert (await world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=3))).roots == (lesser,)
+    await refused("plan", world.agreements[NORTH].roots(world.address(SOUTH), AttemptRef(job=job, attempt=2)))
 
 
-def amendment(world: World, job: bytes, **changes: Any) -> Amend:
+def amendment(world: World, job: bytes, **changes: Any) -> AmendRequest:
     roots = (*(world.shelves[i].left.get(world.shelves[i].root, world.shelves[i].root) for i in range(3)), ZERO32)
     values: dict[str, Any] = {"job": job, "attempt": 2, "roots": roots, "epochs": (0, 0, 0, 0)}
-    return Amend(amendment=Amendment(**(values | changes)))
+    return AmendRequest(amendment=Amendment(**(values | changes)))
 
 
 async def running(world: World) -> bytes:
@@ -664,7 +672,7 @@ async def test_only_the_consumer_asks_for_a_seal(world: World) -> None:
 async def test_questions_go_by_their_names_and_in_their_form(world: World) -> None:
     done = computed(world)
     north = world.agreements[NORTH]
-    about = About(job=done.job, attempt=1).model_dump_json().encode()
+    about = AttemptRef(job=done.job, attempt=1).model_dump_json().encode()
     assert (await north.answer(world.consumer, "alive", about)).to_json()["state"] == "computed"
     for name in ("secrets", "", "keep", "answer", "__init__"):
         await refused("peer.question", north.answer(world.consumer, name, about))

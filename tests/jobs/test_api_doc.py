@@ -13,7 +13,9 @@ import pytest
 
 from live import Town
 from placet.cli.jobs import ENDED, events
-from placet.jobs import contract_compare, coordinator, link, proposal, runner, settlement, work
+from placet.jobs import coordinator, link, proposal, runner, settlement
+from placet.jobs import party_run as work
+from placet.recipes.contract_compare import run as contract_compare
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 OF_JOBS = TEXT[TEXT.index("\n## Jobs\n") : TEXT.index("\n## With a wallet library")]

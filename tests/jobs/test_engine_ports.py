@@ -11,14 +11,14 @@ import pytest
 
 from placet.chain.local import free_port
 from placet.core.errors import LimitError
-from placet.jobs import desk
-from placet.jobs.desk import EngineRoom
+from placet.jobs import context as context
+from placet.jobs.context import EnginePorts
 
 HOST = "127.0.0.1"
 
 
-def room(ports: tuple[int, int]) -> EngineRoom:
-    return EngineRoom(HOST, ports, b"", Path())
+def room(ports: tuple[int, int]) -> EnginePorts:
+    return EnginePorts(HOST, ports, b"", Path())
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def pair() -> tuple[int, int]:
         first = free_port()
         try:
             for port in (first, first + 1):
-                desk.free_port(HOST, port, port)
+                context.free_port(HOST, port, port)
         except LimitError:
             continue
         return first, first + 1
@@ -92,7 +92,7 @@ async def test_a_task_waits_for_a_port(pair: tuple[int, int]) -> None:
 
 
 async def test_a_task_that_gets_none_is_refused_by_name(pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "PATIENCE", 0.0)
+    monkeypatch.setattr(context, "PATIENCE", 0.0)
     ours = room(pair)
     async with ours.port(), ours.port():
         with pytest.raises(LimitError) as refused:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from parties import NAMES, World, at_once
 
+from parties import NAMES, World, at_once
 from placet.chain.client import JobStatus
 from placet.cli import certificates
 from placet.core.errors import PeerError, PlacetError, SignatureError
@@ -22,9 +22,9 @@ from placet.core.trail import Message, acknowledgement_hash
 from placet.core.trust import TrustList
 from placet.jobs import link as links
 from placet.jobs.agreement import Agreement
-from placet.jobs.asking import About, Standing
 from placet.jobs.link import Acknowledged, Envelope, Link, pack, unpack
-from placet.jobs.proposal import Asking
+from placet.jobs.messages import AttemptRef, AttemptStatus
+from placet.jobs.proposal import PeerClient
 from placet.jobs.runner import Runner
 
 NORTH, SOUTH, FUND, CONSUMER = range(4)
@@ -71,7 +71,7 @@ class Parties:
     def handler(self, party: int) -> Any:
         async def handle(asker: bytes, what: str, body: bytes) -> bytes:
             if what == "alive":
-                return Standing(state="running").model_dump_json().encode()
+                return AttemptStatus(state="running").model_dump_json().encode()
             await asyncio.sleep(0)
             return Acknowledged(signature=self.links[party].accept(*unpack(body))).model_dump_json().encode()
 
@@ -83,7 +83,7 @@ def parties() -> Parties:
     job = world.agreed()
     records = [store.job(job) for store in world.stores]
     made = zip(world.desks, world.stores, records, strict=True)
-    return Parties(world, job, [Link(desk, store, record, 1) for desk, store, record in made])
+    return Parties(world, job, [Link(context, store, record, 1) for context, store, record in made])
 
 
 @pytest.fixture
@@ -455,7 +455,7 @@ def answering(four: Parties, *states: str) -> list[str]:
     async def handle(asker: bytes, what: str, body: bytes) -> bytes:
         asked.append(what)
         state: Any = told.pop(0) if len(told) > 1 else told[0]
-        return Standing(state=state).model_dump_json().encode()
+        return AttemptStatus(state=state).model_dump_json().encode()
 
     four.world.wires.handlers[four.world.address(NORTH)] = handle
     return asked
@@ -499,7 +499,7 @@ def test_what_came_while_the_peer_was_asked_is_not_lost(four: Parties) -> None:
 
     async def handle(asker: bytes, what: str, body: bytes) -> bytes:
         four.links[SOUTH].accept(four.envelope(b"the last"), b"the last")
-        return Standing(state="computed").model_dump_json().encode()
+        return AttemptStatus(state="computed").model_dump_json().encode()
 
     four.world.wires.handlers[four.world.address(NORTH)] = handle
     assert at_once(four.links[SOUTH].receive(NORTH, "psi.points", 10))[1] == b"the last"
@@ -743,7 +743,7 @@ def test_nothing_is_taken_from_a_certificate_that_the_plan_does_not_name(four: P
 
 @pytest.mark.parametrize("what", ["alive", "standing", "roots"])
 def test_no_question_of_a_certificate_that_the_plan_does_not_name_is_answered(four: Parties, what: str) -> None:
-    about = About(job=four.job, attempt=1)
+    about = AttemptRef(job=four.job, attempt=1)
     consumer = four.world.address(CONSUMER)
     renewed(four, SOUTH, CONSUMER)
     with pytest.raises(PeerError) as wrong:
@@ -754,10 +754,10 @@ def test_no_question_of_a_certificate_that_the_plan_does_not_name_is_answered(fo
 def test_no_question_is_put_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
     four.wire()
     renewed(four, CONSUMER, NORTH)
-    asking = Asking(Agreement(four.world.desks[CONSUMER], four.world.stores[CONSUMER]))
+    peer_client = PeerClient(Agreement(four.world.desks[CONSUMER], four.world.stores[CONSUMER]))
     parties = four.world.stores[CONSUMER].job(four.job).plan.parties
-    about = About(job=four.job, attempt=1)
-    assert at_once(asking.ask_party(parties[SOUTH], "alive", about, Standing)).state == "running"
+    about = AttemptRef(job=four.job, attempt=1)
+    assert at_once(peer_client.ask_party(parties[SOUTH], "alive", about, AttemptStatus)).state == "running"
     with pytest.raises(PeerError) as wrong:
-        at_once(asking.ask_party(parties[NORTH], "alive", about, Standing))
+        at_once(peer_client.ask_party(parties[NORTH], "alive", about, AttemptStatus))
     assert wrong.value.code == "peer.wrong-party"

@@ -14,7 +14,7 @@ from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, S
 from placet.core.plan import Party
 from placet.jobs import coordinator as coordinators
 from placet.jobs import runner as runners
-from placet.jobs.asking import About, Roots
+from placet.jobs.messages import AttemptRef, AttemptRoots
 from placet.jobs.runner import Runner
 
 PASSING = (
@@ -150,14 +150,14 @@ async def test_a_party_that_hangs_does_not_hold_the_consumer(monkeypatch: pytest
     coordinator, asked = running.runner.coordinator, []
     monkeypatch.setitem(coordinators.PATIENCE, "roots", 0.05)
 
-    async def ask_party(party: Party, *_: Any) -> Roots:
+    async def ask_party(party: Party, *_: Any) -> AttemptRoots:
         asked.append(party.signer)
         if party.signer == running.record.plan.parties[0].signer:
             await asyncio.Event().wait()
-        return Roots(roots=())
+        return AttemptRoots(roots=())
 
-    monkeypatch.setattr(coordinator.asking, "ask_party", ask_party)
+    monkeypatch.setattr(coordinator.peer_client, "ask_party", ask_party)
     with pytest.raises(PeerError) as failed:
-        await coordinator._ask_all(running.record, "roots", About(job=running.job, attempt=2), Roots)
+        await coordinator._ask_all(running.record, "roots", AttemptRef(job=running.job, attempt=2), AttemptRoots)
     assert failed.value.code == "peer.unreachable"
     assert asked == [party.signer for party in running.record.plan.parties]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from placet.core.errors import InputError, StateError
 from placet.core.hashing import sha256
 from placet.core.masking import mask, public_key, unmask
-from placet.jobs.sealing import Drawer, seed_commitment, stream
+from placet.jobs.sealing import AtRest, seed_commitment, stream
 
 SECRET = bytes(range(32))
 KEY = bytes(range(32, 64))
@@ -94,31 +94,31 @@ def test_both_locks_hold_alone() -> None:
 
 @given(st.binary(max_size=300), st.binary(max_size=20))
 def test_a_drawer_keeps_what_it_is_given(content: bytes, name: bytes) -> None:
-    drawer = Drawer(SECRET)
-    closed = drawer.close(name, content)
-    assert Drawer(SECRET).open(name, closed) == content
-    assert closed != drawer.close(name, content)
+    at_rest = AtRest(SECRET)
+    closed = at_rest.close(name, content)
+    assert AtRest(SECRET).open(name, closed) == content
+    assert closed != at_rest.close(name, content)
 
 
 def test_a_drawer_refuses_everything_else() -> None:
-    drawer = Drawer(SECRET)
-    closed = drawer.close(b"key", KEY)
+    at_rest = AtRest(SECRET)
+    closed = at_rest.close(b"key", KEY)
     assert KEY not in closed
     for place in range(8 * len(closed)):
         bad = bytearray(closed)
         bad[place // 8] ^= 1 << place % 8
         with pytest.raises(StateError):
-            drawer.open(b"key", bytes(bad))
+            at_rest.open(b"key", bytes(bad))
     with pytest.raises(StateError):
-        drawer.open(b"seed", closed)
+        at_rest.open(b"seed", closed)
     with pytest.raises(StateError):
-        Drawer(bytes(32)).open(b"key", closed)
+        AtRest(bytes(32)).open(b"key", closed)
 
 
 @pytest.mark.parametrize("length", range(28))
 def test_a_drawer_refuses_what_is_cut_short(length: int) -> None:
     with pytest.raises(StateError):
-        Drawer(SECRET).open(b"key", Drawer(SECRET).close(b"key", b"")[:length])
+        AtRest(SECRET).open(b"key", AtRest(SECRET).close(b"key", b"")[:length])
 
 
 def test_a_stream_follows_from_seed_and_labels_alone() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from parties import NOW, World
 
+from parties import NOW, World
 from placet.core.errors import NotFoundError
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import Artefact, Exchange, Message, Step
 from placet.core.values import parse
-from placet.jobs.store import Attempt, Phase, Record, Store
+from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
 from placet.node.state import open_engine
 
 
@@ -46,18 +46,18 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 
 
 @pytest.fixture
-def store(engine: sa.Engine) -> Store:
-    return Store(engine)
+def store(engine: sa.Engine) -> JobStore:
+    return JobStore(engine)
 
 
-def record(world: World, created: int = NOW) -> Record:
+def record(world: World, created: int = NOW) -> JobRecord:
     terms = world.terms(parameters={"identifier": "customer", "value": "balance", "note": "é€\N{OGHAM SPACE MARK}"})
     plan = world.plan(terms)
     job = plan.job(world.deployment.jobs)
-    return Record(job, plan, terms, (b"one", b"", secrets.token_bytes(65)), 2, b"closed", None, None, created)
+    return JobRecord(job, plan, terms, (b"one", b"", secrets.token_bytes(65)), 2, b"closed", None, None, created)
 
 
-def kept(store: Store, world: World, created: int = NOW) -> Record:
+def kept(store: JobStore, world: World, created: int = NOW) -> JobRecord:
     made = record(world, created)
     store.add(made)
     return made
@@ -91,15 +91,15 @@ def message(job: bytes, attempt: int, sender: int, receiver: int, sequence: int)
     )
 
 
-def test_a_job_comes_back_as_it_was(store: Store, engine: sa.Engine, world: World) -> None:
+def test_a_job_comes_back_as_it_was(store: JobStore, engine: sa.Engine, world: World) -> None:
     made = kept(store, world)
     assert store.job(made.job) == store.find(made.job) == made
-    assert Store(engine).job(made.job) == made
+    assert JobStore(engine).job(made.job) == made
     assert store.job(made.job).plan.job(world.deployment.jobs) == made.job
     assert store.job(made.job).terms.hash == made.plan.terms
 
 
-def test_an_unknown_job_is_not_found(store: Store, world: World) -> None:
+def test_an_unknown_job_is_not_found(store: JobStore, world: World) -> None:
     kept(store, world)
     unknown = secrets.token_bytes(32)
     assert store.find(unknown) is None
@@ -114,14 +114,14 @@ def test_an_unknown_job_is_not_found(store: Store, world: World) -> None:
     assert store.find(unknown) is None
 
 
-def test_the_same_job_is_not_added_twice(store: Store, world: World) -> None:
+def test_the_same_job_is_not_added_twice(store: JobStore, world: World) -> None:
     made = kept(store, world)
     with pytest.raises(sa.exc.IntegrityError):
         store.add(replace(made, signatures=(b"other",)))
     assert store.job(made.job) == made
 
 
-def test_signatures_result_and_end_change_and_nothing_else(store: Store, world: World) -> None:
+def test_signatures_result_and_end_change_and_nothing_else(store: JobStore, world: World) -> None:
     made, other = kept(store, world), kept(store, world)
     signatures = (*(secrets.token_bytes(65) for _ in range(4)), b"", b"")
     store.signed(made.job, signatures)
@@ -131,7 +131,7 @@ def test_signatures_result_and_end_change_and_nothing_else(store: Store, world: 
     assert store.job(other.job) == other
 
 
-def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: Store, world: World) -> None:
+def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: JobStore, world: World) -> None:
     jobs = [kept(store, world, NOW + n) for n in (3, 1, 2)]
     assert [r.created - NOW for r in store.all()] == [3, 2, 1]
     store.end(jobs[0].job, "aborted")
@@ -139,7 +139,7 @@ def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: Store, w
     assert len(store.all()) == 3
 
 
-def test_what_was_prepared_is_kept_for_a_day(store: Store) -> None:
+def test_what_was_prepared_is_kept_for_a_day(store: JobStore) -> None:
     first, second = secrets.token_bytes(32), secrets.token_bytes(32)
     store.prepare(first, b"seed", b"o" * 32, b"r" * 32, NOW)
     store.prepare(second, b"seed 2", b"o" * 32, b"s" * 32, NOW + 86_400)
@@ -152,7 +152,7 @@ def test_what_was_prepared_is_kept_for_a_day(store: Store) -> None:
     assert store.prepared(bytes(32)) is None
 
 
-def test_an_attempt_comes_back_as_it_was(store: Store, world: World) -> None:
+def test_an_attempt_comes_back_as_it_was(store: JobStore, world: World) -> None:
     job = kept(store, world).job
     roots = (secrets.token_bytes(32), bytes(32))
     store.begin(job, 1, roots)
@@ -167,7 +167,7 @@ def test_an_attempt_comes_back_as_it_was(store: Store, world: World) -> None:
         store.begin(job, 2, ())
 
 
-def test_only_what_runs_fails_or_ends_well(store: Store, world: World) -> None:
+def test_only_what_runs_fails_or_ends_well(store: JobStore, world: World) -> None:
     job = kept(store, world).job
     for attempt in (1, 2):
         store.begin(job, attempt, ())
@@ -180,7 +180,7 @@ def test_only_what_runs_fails_or_ends_well(store: Store, world: World) -> None:
     assert store.attempts(job)[1] == Attempt(2, Phase.FAILED, "w" * 200, (), None, None, None)
 
 
-def test_steps_come_back_in_order_with_the_same_hashes(store: Store, world: World) -> None:
+def test_steps_come_back_in_order_with_the_same_hashes(store: JobStore, world: World) -> None:
     job = kept(store, world).job
     made = [step(job, attempt, index) for attempt in (1, 2) for index in range(12)]
     for one in reversed(made):
@@ -191,7 +191,7 @@ def test_steps_come_back_in_order_with_the_same_hashes(store: Store, world: Worl
         store.add_step(step(job, 1, 3))
 
 
-def test_messages_come_back_by_side_and_in_order(store: Store, world: World) -> None:
+def test_messages_come_back_by_side_and_in_order(store: JobStore, world: World) -> None:
     job = kept(store, world).job
     made = {
         (attempt, sender, receiver, n): message(job, attempt, sender, receiver, n)
@@ -214,7 +214,7 @@ def test_messages_come_back_by_side_and_in_order(store: Store, world: World) -> 
         store.add_message(message(job, 1, 2, 0, 5), b"another under the same number")
 
 
-def test_heard_tells_whether_anything_was_taken_in(store: Store, world: World) -> None:
+def test_heard_tells_whether_anything_was_taken_in(store: JobStore, world: World) -> None:
     job = kept(store, world).job
     store.add_message(message(job, 1, 2, 0, 0), b"ours")
     assert (store.heard(job, 1, 2), store.heard(job, 1, 0)) == (False, True)
@@ -222,7 +222,7 @@ def test_heard_tells_whether_anything_was_taken_in(store: Store, world: World) -
     assert (store.heard(job, 1, 2), store.heard(job, 2, 2), store.heard(bytes(32), 1, 2)) == (True, False, False)
 
 
-def test_every_agreement_that_was_signed_is_kept(store: Store, world: World) -> None:
+def test_every_agreement_that_was_signed_is_kept(store: JobStore, world: World) -> None:
     job = kept(store, world).job
 
     def seal(attempt: int, epoch: int) -> Seal:
@@ -239,7 +239,7 @@ def test_every_agreement_that_was_signed_is_kept(store: Store, world: World) -> 
     assert (parse(Amendment, text), signatures) == (amendment, (b"two",))
 
 
-def test_moments_come_in_order_and_after_a_number(store: Store, world: World) -> None:
+def test_moments_come_in_order_and_after_a_number(store: JobStore, world: World) -> None:
     job, other = kept(store, world).job, kept(store, world).job
     store.note(job, "agreed", recipe="asset-view")
     store.note(other, "agreed")

@@ -33,9 +33,9 @@ from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Auditor, Deployment, Enroller, Institution, TrustList
 from placet.core.values import from_hex, parse, to_hex
-from placet.node import relay
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
+from placet.node.consents import relay
 from placet.node.service import Node, write_credential
 from placet.node.state import open_engine
 from placet.vault.schema import Column, DatasetInfo

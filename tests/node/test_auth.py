@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from fastapi import Depends
 
 from placet.core.signatures import Key
-from placet.node.auth import Caller, institution_or_auditor
+from placet.node.http.auth import Caller, institution_or_auditor
 from placet.node.state import nonces
 
 from .conftest import Owner, Running, signed

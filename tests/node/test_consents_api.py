@@ -15,8 +15,8 @@ from placet.core.consent import Consent, Status, derive, enrolment_hash
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Key, P256Key
 from placet.core.values import from_hex, parse, to_hex
+from placet.node.consents.uses import follow, note_uses
 from placet.node.state import batches, consents
-from placet.node.uses import follow, note_uses
 
 from .conftest import CUSTOMERS, Owner, Running
 
@@ -222,7 +222,7 @@ async def test_owners_see_their_own_consents_only(node: Running, owner: Owner, m
     assert len((await node.client.get("/v1/consents", headers=node.credential)).json()["consents"]) == 4
     assert (await node.get(owner, "/v1/consents?status=given")).json()["consents"] == []
     assert len((await node.get(owner, "/v1/consents?status=pending")).json()["consents"]) == 3
-    monkeypatch.setattr("placet.node.consents.PAGE", 2)
+    monkeypatch.setattr("placet.node.consents.queries.PAGE", 2)
     first = (await node.get(owner, "/v1/consents")).json()
     second = (await node.get(owner, f"/v1/consents?cursor={first['cursor']}")).json()
     assert [found["id"] for found in first["consents"] + second["consents"]] == mine

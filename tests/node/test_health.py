@@ -15,9 +15,9 @@ import pytest
 
 from placet.core.errors import ConfigError, DeploymentError
 from placet.core.values import to_hex
-from placet.node import relay
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
+from placet.node.consents import relay
 
 from .conftest import Owner, Running, World, node_at
 

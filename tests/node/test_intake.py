@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from placet.core.hashing import sha256
 from placet.core.signatures import Key
-from placet.node import uses
-from placet.node.intake import MOST, Intake
+from placet.node.consents import uses
+from placet.node.consents.queue import MOST, AdmissionQueue
 from placet.node.state import consents, counters, create_tables, open_engine, reading
 
 from .conftest import Owner, Running
@@ -98,7 +98,7 @@ async def test_a_group_has_an_upper_size() -> None:
         await asyncio.sleep(0)
         return [None] * len(group)
 
-    intake, entry = Intake(), Given()
+    intake, entry = AdmissionQueue(), Given()
     await asyncio.gather(*(intake.enter(entry, take) for _ in range(2 * MOST + 10)))  # type: ignore[arg-type]
     assert sum(sizes) == 2 * MOST + 10 and max(sizes) <= MOST
 

@@ -15,8 +15,8 @@ from starlette.responses import PlainTextResponse
 from placet.core.errors import ConfigError
 from placet.core.signatures import Key
 from placet.node.__main__ import server_options
-from placet.node.config import Limits
-from placet.node.limits import Budget, ClientRates, RequestLimits, TooOften, forget, spend
+from placet.node.config import NodeLimits
+from placet.node.http.limits import Budget, ClientRates, RequestLimits, TooOften, forget, spend
 from placet.node.state import create_tables, open_engine
 
 from .conftest import Owner, Running, World, node_at
@@ -150,7 +150,7 @@ def test_budgets_are_counted_together_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_client_rates_forget_the_longest_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("placet.node.limits._CLIENTS", 2)
+    monkeypatch.setattr("placet.node.http.limits._CLIENTS", 2)
     monkeypatch.setattr("time.monotonic", lambda: 1.0)
     rates = ClientRates()
     for client in ("a", "b", "c", "a"):
@@ -168,7 +168,7 @@ async def small() -> AsyncIterator[httpx.AsyncClient]:
         assert message["more_body"] is False
         await PlainTextResponse(str(len(message["body"])))(scope, receive, send)
 
-    limited = RequestLimits(app, Limits(body_bytes=1000, header_bytes=2000, body_seconds=0.2))
+    limited = RequestLimits(app, NodeLimits(body_bytes=1000, header_bytes=2000, body_seconds=0.2))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=limited), base_url="http://node") as client:
         yield client
 

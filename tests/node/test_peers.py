@@ -26,9 +26,10 @@ from placet.cli import certificates
 from placet.core.errors import ConfigError, ConsentError, PeerError, PlacetError
 from placet.core.trust import Institution, TrustList
 from placet.jobs.agreement import Agreement
-from placet.jobs.store import Store
-from placet.node import peers, running
-from placet.node.peers import PeerLink, PeerServer, context
+from placet.jobs.store import JobStore
+from placet.node import lifetime as running
+from placet.node.jobs import peers
+from placet.node.jobs.peers import PeerLink, PeerServer, tls_context
 
 PASSPHRASE = "only for tests"
 HOST = "127.0.0.1"
@@ -55,8 +56,8 @@ class Somebody:
             certificate=self.certificate,
         )
 
-    def context(self, trust: TrustList, *, server: bool) -> ssl.SSLContext:
-        return context(self.folder, PASSPHRASE, trust, server=server)
+    def tls_context(self, trust: TrustList, *, server: bool) -> ssl.SSLContext:
+        return tls_context(self.folder, PASSPHRASE, trust, server=server)
 
 
 def somebody(folder: Path, name: str, number: int) -> Somebody:
@@ -139,7 +140,7 @@ class Asked:
 
 @contextlib.asynccontextmanager
 async def bob_serving(ring: Ring, handler: Any, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Institution]:
-    server = await PeerServer(ring.trust, handler).start(HOST, 0, tls or ring.bob.context(ring.trust, server=True))
+    server = await PeerServer(ring.trust, handler).start(HOST, 0, tls or ring.bob.tls_context(ring.trust, server=True))
     async with server:
         yield ring.bob.at(server.sockets[0].getsockname()[1])
 
@@ -147,7 +148,7 @@ async def bob_serving(ring: Ring, handler: Any, *, tls: ssl.SSLContext | None = 
 @contextlib.asynccontextmanager
 async def speaking(who: Somebody, trust: TrustList, speak: Callable[..., Any]) -> AsyncIterator[Institution]:
     """A peer that says what it likes; `speak` gets reader and writer."""
-    tls = who.context(trust, server=True)
+    tls = who.tls_context(trust, server=True)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -163,7 +164,7 @@ async def speaking(who: Somebody, trust: TrustList, speak: Callable[..., Any]) -
 
 
 def link(who: Somebody, trust: TrustList) -> PeerLink:
-    return PeerLink(who.context(trust, server=False))
+    return PeerLink(who.tls_context(trust, server=False))
 
 
 @contextlib.asynccontextmanager
@@ -171,7 +172,7 @@ async def raw(ring: Ring, at: Institution, tls: ssl.SSLContext | None = None) ->
     """Alice's own connection, to write whatever into it."""
     port = int(at.peer.rpartition(":")[2])
     reader, writer = await asyncio.open_connection(
-        HOST, port, ssl=tls or ring.alice.context(ring.trust, server=False), ssl_handshake_timeout=5
+        HOST, port, ssl=tls or ring.alice.tls_context(ring.trust, server=False), ssl_handshake_timeout=5
     )
     try:
         yield reader, writer
@@ -300,7 +301,7 @@ async def test_a_certificate_that_has_ended_is_refused(ring: Ring, tmp_path: Pat
     ended = issued_by(ring.carol, tmp_path, ended=True)
     trust = ring.trust.with_institution(ended.at(1))
     handler = Asked()
-    async with bob_serving(ring, handler, tls=ring.bob.context(trust, server=True)) as bob:
+    async with bob_serving(ring, handler, tls=ring.bob.tls_context(trust, server=True)) as bob:
         with pytest.raises(PeerError) as refused:
             await link(ended, trust).call(bob, "standing", b"{}", limit=100)
     assert (refused.value.code, handler.questions) == ("peer.unreachable", [])
@@ -308,14 +309,14 @@ async def test_a_certificate_that_has_ended_is_refused(ring: Ring, tmp_path: Pat
 
 async def test_tls_1_2_is_refused_by_both_sides(ring: Ring) -> None:
     handler = Asked()
-    old = ring.alice.context(ring.trust, server=False)
+    old = ring.alice.tls_context(ring.trust, server=False)
     old.minimum_version = ssl.TLSVersion.TLSv1_2
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     async with bob_serving(ring, handler) as bob:
         with pytest.raises((OSError, ssl.SSLError)):
             async with raw(ring, bob, old):
                 pass
-    older = ring.bob.context(ring.trust, server=True)
+    older = ring.bob.tls_context(ring.trust, server=True)
     older.minimum_version = ssl.TLSVersion.TLSv1_2
     older.maximum_version = ssl.TLSVersion.TLSv1_2
     async with bob_serving(ring, handler, tls=older) as bob:
@@ -395,9 +396,9 @@ async def test_an_oversized_answer_is_refused_before_it_is_read(ring: Ring) -> N
 
 
 async def test_an_unknown_question_is_refused_by_its_name(ring: Ring) -> None:
-    desk = SimpleNamespace(hpke=bytes(32))
-    store = Store(sa.create_engine("sqlite://", poolclass=sa.StaticPool))
-    runner = SimpleNamespace(agreement=Agreement(desk, store), message=None)  # type: ignore[arg-type]
+    context = SimpleNamespace(hpke=bytes(32))
+    store = JobStore(sa.create_engine("sqlite://", poolclass=sa.StaticPool))
+    runner = SimpleNamespace(agreement=Agreement(context, store), message=None)  # type: ignore[arg-type]
 
     async def answer(asker: bytes, what: str, body: bytes) -> bytes:
         return await running.answer_peer(runner, asker, what, body)  # type: ignore[arg-type]
@@ -560,6 +561,6 @@ async def test_a_mistake_in_the_handler_ends_one_connection_only(ring: Ring) -> 
 def test_a_key_that_does_not_open_is_the_operators_problem(ring: Ring, tmp_path: Path) -> None:
     other = replace(ring.alice, folder=tmp_path)
     with pytest.raises(ConfigError):
-        other.context(ring.trust, server=True)
+        other.tls_context(ring.trust, server=True)
     with pytest.raises(ConfigError):
-        context(ring.alice.folder, "another passphrase", ring.trust, server=False)
+        tls_context(ring.alice.folder, "another passphrase", ring.trust, server=False)

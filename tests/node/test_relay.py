@@ -22,9 +22,9 @@ from placet.chain.local import free_port
 from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
-from placet.node import relay
 from placet.node.config import NodeSettings
-from placet.node.consents import find
+from placet.node.consents import relay
+from placet.node.consents.queries import find
 from placet.node.state import batches, consents
 
 from .conftest import Owner, Running, World, node_at

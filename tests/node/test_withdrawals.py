@@ -14,9 +14,9 @@ from placet.core.consent import NO_ENROLMENT, Consent, Status
 from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, parse, to_hex
-from placet.node import relay
-from placet.node.consents import find
-from placet.node.erasure import erase
+from placet.node.consents import relay
+from placet.node.consents.erasure import erase
+from placet.node.consents.queries import find
 from placet.node.state import batches, consents, withdrawals
 
 from .conftest import Owner, Running, World, node_at

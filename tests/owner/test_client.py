@@ -14,7 +14,7 @@ from placet.core.merkle import batch_root
 from placet.core.trust import TrustList
 from placet.core.values import from_hex, to_hex
 from placet.owner.client import OwnerClient
-from placet.owner.keys import Kind
+from placet.owner.keys import KeyKind
 
 
 @pytest.fixture
@@ -23,15 +23,15 @@ async def client(deployment: Any, world: Any) -> Any:
         yield client
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", list(KeyKind))
 async def test_gives_shows_and_withdraws(
-    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int, kind: Kind
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int, kind: KeyKind
 ) -> None:
     offered = (await client.offers(node_url))[0]
     key, signed = await client.give(
         offered, "ada", world.codes["ada"], enroller_url, not_after=later, uses=2, kind=kind
     )
-    assert len(key.signer) == (20 if kind is Kind.SECP256K1 else 84)
+    assert len(key.signer) == (20 if kind is KeyKind.SECP256K1 else 84)
     assert signed.consent.first_opening == 3
     assert node.accepted[signed.consent.id]["enrolment"]["opening"]["subject"] == "ada"
 

@@ -13,7 +13,7 @@ import pytest
 from placet.core.consent import Consent, Enrolment, EnrolmentOpening, derive
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.hashing import document_bytes
-from placet.owner.keys import Kind, new_key
+from placet.owner.keys import KeyKind, new_key
 from placet.owner.wallet import Kept, Wallet
 
 PASSPHRASE = "a long enough passphrase"
@@ -26,7 +26,7 @@ def wallet(tmp_path: Path, deployment: Any, world: Any) -> Wallet:
     return Wallet.create(tmp_path / "wallet", PASSPHRASE, *files, cost=COST)
 
 
-def kept(world: Any, deployment: Any, kind: Kind = Kind.SECP256K1) -> Kept:
+def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept:
     key = new_key(kind, deployment.p256_verifier.address)
     opening = EnrolmentOpening(subject="Ada Lovelace", salt=secrets.token_bytes(32))
     consent: Consent = derive(
@@ -53,8 +53,8 @@ def kept(world: Any, deployment: Any, kind: Kind = Kind.SECP256K1) -> Kept:
     )
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_what_is_put_comes_back_after_opening(wallet: Wallet, world: Any, deployment: Any, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(KeyKind))
+def test_what_is_put_comes_back_after_opening(wallet: Wallet, world: Any, deployment: Any, kind: KeyKind) -> None:
     entry = kept(world, deployment, kind)
     wallet.put(entry)
     again = Wallet.open(wallet.folder, PASSPHRASE)

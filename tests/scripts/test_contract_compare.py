@@ -18,7 +18,7 @@ import psutil
 import pytest
 from comparing import companies, enclave
 
-from comparing_stage import AFTER, BEFORE, WarmCompanies
+from contract_stage import AFTER, BEFORE, WarmCompanies
 from placet.chain.client import Chain
 from placet.core.consent import Status
 from placet.core.trust import Deployment

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from placet.core.batch_file import BatchHeader, Line
+from placet.core.batch_file import BatchHeader, BatchLine
 from placet.core.hashing import document_bytes
 from placet.core.merkle import batch_root
 from placet.vault.admission import Submission
 
 
-def line_of(submission: Submission) -> Line:
+def line_of(submission: Submission) -> BatchLine:
     consent, enrolment, opening = submission.consent, submission.enrolment, submission.opening
     assert enrolment is not None
-    return Line(
+    return BatchLine(
         owner=consent.owner,
         not_before=consent.not_before,
         not_after=consent.not_after,
@@ -29,7 +29,7 @@ def line_of(submission: Submission) -> Line:
     )
 
 
-def made(world: Any, subjects: list[str], **changes: Any) -> dict[bytes, Line]:
+def made(world: Any, subjects: list[str], **changes: Any) -> dict[bytes, BatchLine]:
     """Good lines by consent id, ascending."""
     found = [world.consent(subject, **changes) for subject in subjects]
     return {full.id: line_of(submission) for full, submission in sorted(found, key=lambda one: one[0].id)}
@@ -45,5 +45,5 @@ def write(path: Path, header: BatchHeader, lines: list[bytes]) -> Path:
     return path
 
 
-def file_of(world: Any, path: Path, lines: dict[bytes, Line]) -> Path:
+def file_of(world: Any, path: Path, lines: dict[bytes, BatchLine]) -> Path:
     return write(path, header_of(world, list(lines)), [line.encode() for line in lines.values()])

@@ -29,15 +29,15 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.vault.admission import Submission
-from placet.vault.answers import LawfulSet
+from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.database import create_tables, open_engine
-from placet.vault.gate import Asked
+from placet.vault.gate import RowRequest
 from placet.vault.records import Records
+from placet.vault.responses import LawfulSet
 from placet.vault.schema import DatasetInfo, Field_, Schema
-from placet.vault.sealing import Sealer
+from placet.vault.sealing import AtRest
 from placet.vault.service import Vault
 from placet.vault.tables import Tables
-from placet.vault.view import JobFacts, Now, OfferFacts
 
 NOW = 1_800_000_000
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
@@ -64,10 +64,10 @@ class SimulatedChain:
     broken: Exception | None = None
     verifiers: Verifiers = field(default_factory=lambda: Verifiers(frozenset()))
 
-    def look(self, *, thorough: bool) -> Now:
+    def look(self, *, thorough: bool) -> ChainSnapshot:
         if self.broken is not None:
             raise self.broken
-        return Now(head=self.head, confirmed=self.head - self.confirmations, time=self.time)
+        return ChainSnapshot(head=self.head, confirmed=self.head - self.confirmations, time=self.time)
 
     def offer(self, offer: bytes) -> OfferFacts:
         if offer not in self.offers:
@@ -162,7 +162,7 @@ class World:
         engine = open_engine(file)
         create_tables(engine, file)
         self.engine = engine
-        sealer = Sealer(self.master)
+        sealer = AtRest(self.master)
         self.tables = Tables(engine, self.folder / "tables", sealer, self.provider.address)
         self.records = Records(engine, sealer)
         self.vault = Vault(
@@ -265,7 +265,7 @@ class World:
         """Change the offer's state on chain."""
         self.chain.offers[self.offer.id] = replace(self.chain.offers[self.offer.id], **changes)
 
-    def agree(self, root: bytes, **changes: Any) -> Asked:
+    def agree(self, root: bytes, **changes: Any) -> RowRequest:
         """A plan whose party 1, input 0, is the provider's lawful set; what its node would ask for."""
         named = changes.pop("named", bytes(32))
         terms_changes = {k: changes.pop(k) for k in ("recipe", "block", "parameters") if k in changes}
@@ -303,13 +303,13 @@ class World:
                 **changes,
             }
         )
-        return Asked(plan.job(self.deployment.jobs), plan, terms, attempt=1, input=0)
+        return RowRequest(plan.job(self.deployment.jobs), plan, terms, attempt=1, input=0)
 
     def _party(self, signer: bytes, inputs: tuple[Input, ...] = ()) -> Party:
         r = secrets.token_bytes
         return Party(signer=signer, recorder=signer, payee=r(20), tls_key=r(32), seed=r(32), output=True, inputs=inputs)
 
-    def open(self, asked: Asked, **changes: Any) -> Asked:
+    def open(self, asked: RowRequest, **changes: Any) -> RowRequest:
         """Put the job on the chain as opened."""
         facts = JobFacts(
             open=True,
@@ -323,7 +323,7 @@ class World:
         self.chain.jobs[asked.job] = replace(facts, **changes)
         return asked
 
-    def opened(self, root: bytes, **changes: Any) -> Asked:
+    def opened(self, root: bytes, **changes: Any) -> RowRequest:
         return self.open(self.agree(root, **changes))
 
 

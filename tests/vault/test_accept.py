@@ -11,7 +11,7 @@ from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment
 from placet.core.wording import Wording
 from placet.vault.admission import Submission
-from placet.vault.view import OfferFacts
+from placet.vault.chain_view import OfferFacts
 
 
 def only(world, submission, offer=None, scope=None) -> PlacetError | bytes:

@@ -28,11 +28,11 @@ from placet.core.merkle import batch_levels, batch_proof
 from placet.core.plan import Amendment
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
+from placet.vault.assembly import open_vault
 from placet.vault.client import VaultClient
 from placet.vault.config import VaultSettings
 from placet.vault.endpoint import Endpoint
-from placet.vault.gate import Asked
-from placet.vault.opening import open_vault
+from placet.vault.gate import RowRequest
 from placet.vault.schema import Column
 from placet.vault.setup import import_table, init_vault
 from shown import leaves_of
@@ -84,9 +84,9 @@ class Anvil:
         self.local.mine(CONFIRMATIONS)
         return root
 
-    def open(self, root: bytes, **changes: Any) -> Asked:
+    def open(self, root: bytes, **changes: Any) -> RowRequest:
         """Open a job on a lawful root; not at depth yet."""
-        asked: Asked = self.world.agree(root, block=self.chain.confirmed(), **changes)
+        asked: RowRequest = self.world.agree(root, block=self.chain.confirmed(), **changes)
         provider, consumer = self.world.provider, self.world.consumer
         signatures = [consumer.sign(asked.job), provider.sign(asked.job), b"", b""]
         self.send(self.calls.open(asked.plan, signatures))
@@ -101,12 +101,12 @@ class Anvil:
         proof = batch_proof(levels, sorted(leaves).index(consent.id))
         self.send(self.calls.withdraw_batched(consent.grant(), signature, levels[-1][0], proof))
 
-    def amend(self, asked: Asked, root: bytes, epoch: int) -> Asked:
+    def amend(self, asked: RowRequest, root: bytes, epoch: int) -> RowRequest:
         amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=(root,), epochs=(epoch,))
         digest = self.world.deployment.jobs.digest(amendment.struct_hash())
         signatures = [self.world.consumer.sign(digest), self.world.provider.sign(digest)]
         self.send(self.calls.amend(asked.plan, amendment, signatures))
-        return Asked(asked.job, asked.plan, asked.terms, amendment.attempt, asked.input)
+        return RowRequest(asked.job, asked.plan, asked.terms, amendment.attempt, asked.input)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def people(anvil_world: Anvil) -> list[tuple[Key, Consent]]:
     return [(owner, consent) for owner, (consent, _) in zip(owners, made, strict=True)]
 
 
-def refused(anvil_world: Anvil, asked: Asked, code: str) -> None:
+def refused(anvil_world: Anvil, asked: RowRequest, code: str) -> None:
     with pytest.raises(WarrantError) as caught:
         anvil_world.world.vault.rows(asked)
     assert caught.value.code == code

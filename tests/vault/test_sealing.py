@@ -14,7 +14,7 @@ from placet.core.merkle import dataset_root
 from placet.vault import tables as tables_module
 from placet.vault.database import CONSENTS
 from placet.vault.schema import row_commitment
-from placet.vault.sealing import OVERHEAD, Sealer
+from placet.vault.sealing import OVERHEAD, AtRest
 
 
 def folder_bytes(folder: Path) -> bytes:
@@ -22,7 +22,7 @@ def folder_bytes(folder: Path) -> bytes:
 
 
 def test_sealer() -> None:
-    sealer = Sealer(secrets.token_bytes(32))
+    sealer = AtRest(secrets.token_bytes(32))
     sealed = sealer.seal(b"data", "table", "a", 1)
     assert len(sealed) == len(b"data") + OVERHEAD
     assert sealer.open(sealed, "table", "a", 1) == b"data"
@@ -38,9 +38,9 @@ def test_sealer() -> None:
         with pytest.raises(StateError):
             sealer.open(short, "table", "a", 1)
     with pytest.raises(StateError):
-        Sealer(secrets.token_bytes(32)).open(sealed, "table", "a", 1)
+        AtRest(secrets.token_bytes(32)).open(sealed, "table", "a", 1)
     with pytest.raises(ConfigError):
-        Sealer(b"short")
+        AtRest(b"short")
 
 
 def test_row_commitment_writes_integers_as_strings() -> None:

@@ -28,7 +28,7 @@ from placet.core.values import ZERO32, invalid, to_hex
 
 
 @dataclass(frozen=True)
-class Attempt:
+class AuditedAttempt:
     """One try: the lawful roots and epochs of all inputs, from `start` on."""
 
     number: int
@@ -38,7 +38,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Submission:
+class PartySubmission:
     """One party's evidence as it came in, with what is wrong with it from outside (None: admitted). `own`: the fault is
     in what the party signed."""
 
@@ -49,7 +49,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class LawfulSet:
+class ShownSet:
     """The leaves that a party shows for one input in one attempt. An id is None where the leaf has no words."""
 
     input: int
@@ -119,7 +119,7 @@ class Case:
         return plan.job(self.deployment.jobs) == self.bundle.job
 
     @cached_property
-    def submissions(self) -> tuple[Submission, ...]:
+    def submissions(self) -> tuple[PartySubmission, ...]:
         seen: set[int] = set()
         found = []
         for entry in self.bundle.evidence:
@@ -129,12 +129,14 @@ class Case:
             found.append(submission)
         return tuple(found)
 
-    def _judge(self, entry: PartyEvidence, seen: set[int]) -> Submission:
+    def _judge(self, entry: PartyEvidence, seen: set[int]) -> PartySubmission:
         if entry.evidence is None or self.plan is None:
-            return Submission(entry, None, False, ("evidence", entry.missing or "no plan to read it by"))
+            return PartySubmission(entry, None, False, ("evidence", entry.missing or "no plan to read it by"))
         evidence = entry.evidence.evidence
         if evidence.party >= len(self.plan.parties):
-            return Submission(entry, None, False, (f"one of {len(self.plan.parties)} parties", str(evidence.party)))
+            return PartySubmission(
+                entry, None, False, (f"one of {len(self.plan.parties)} parties", str(evidence.party))
+            )
         party = self.plan.parties[evidence.party]
         digest = self.deployment.jobs.digest(evidence_hash(self.bundle.job, evidence.party, evidence.hash()))
         author = recover(digest, entry.evidence.signature)
@@ -151,7 +153,7 @@ class Case:
             fault, own = (f"the plan with digest {to_hex(self.bundle.job)}", found), True
         elif evidence.party in seen:
             fault = ("one evidence a party", "a second one")
-        return Submission(entry, evidence.party, own, fault)
+        return PartySubmission(entry, evidence.party, own, fault)
 
     @cached_property
     def evidence(self) -> dict[int, Evidence]:
@@ -211,20 +213,20 @@ class Case:
         return openings[index] if index < len(openings) else None
 
     @cached_property
-    def attempts(self) -> tuple[Attempt, ...]:
+    def attempts(self) -> tuple[AuditedAttempt, ...]:
         """All attempts that speak of as many inputs as the plan does; empty for a job that was never opened."""
         if self.plan is None or self.facts.opened is None:
             return ()
         count = len(self.inputs)
         roots, epochs = tuple(i.lawful_root for i in self.inputs), tuple(i.epoch for i in self.inputs)
-        found = [Attempt(1, roots, epochs, self.facts.opened.at)]
+        found = [AuditedAttempt(1, roots, epochs, self.facts.opened.at)]
         for amended in self.facts.amended:
             if len(amended.roots) == len(amended.epochs) == count:
-                found.append(Attempt(amended.attempt, amended.roots, amended.epochs, amended.at))
+                found.append(AuditedAttempt(amended.attempt, amended.roots, amended.epochs, amended.at))
         return tuple(found)
 
     @cached_property
-    def final(self) -> Attempt | None:
+    def final(self) -> AuditedAttempt | None:
         """The sealed attempt."""
         if self.facts.sealed is None:
             return None
@@ -276,7 +278,7 @@ class Case:
         return found
 
     @cached_property
-    def lawful_sets(self) -> dict[tuple[int, int], LawfulSet]:
+    def lawful_sets(self) -> dict[tuple[int, int], ShownSet]:
         """(input, attempt) to the leaves that were shown, read through once."""
         found = {}
         for (index, attempt), shown in self.input_evidence.items():
@@ -285,7 +287,7 @@ class Case:
                 provider = self.parties[party].signer
                 context = LeafContext(shown.offer, shown.scope, self.deployment, self.trust, provider)
                 columns = read_leaves(context, shown.leaves, self.sections)
-                found[index, attempt] = LawfulSet(index, attempt, party, shown, columns)
+                found[index, attempt] = ShownSet(index, attempt, party, shown, columns)
         return found
 
     def batch_leaves(self, batch: Batch) -> list[bytes]:

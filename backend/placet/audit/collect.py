@@ -18,21 +18,21 @@ import httpx
 
 from placet.audit.bundle import Bundle, PartyEvidence, parse_evidence
 from placet.audit.facts import (
-    Accepted,
+    AcceptedMeasurement,
     Amended,
     Anchored,
     ChainFacts,
     Committed,
     End,
     Ending,
-    Funded,
+    Funding,
     Given,
     Moment,
     OfferFact,
     Opened,
     Paid,
     Recorded,
-    Released,
+    ReleasedKey,
     Sealed,
     Withdrawn,
     Withheld,
@@ -257,10 +257,10 @@ class _Reader:
             ),
             sealed=self._sealed(sealed) if sealed else None,
             released=tuple(
-                Released(party=e.party, key=e.key, at=self.moment(e)) for e in self.of_job(events.KeyReleased)
+                ReleasedKey(party=e.party, key=e.key, at=self.moment(e)) for e in self.of_job(events.KeyReleased)
             ),
             withheld=tuple(Withheld(party=e.party, at=self.moment(e)) for e in self.of_job(events.KeyWithheld)),
-            funded=Funded(token=funded.token, sponsor=funded.sponsor, amount=funded.amount, at=self.moment(funded))
+            funded=Funding(token=funded.token, sponsor=funded.sponsor, amount=funded.amount, at=self.moment(funded))
             if funded
             else None,
             paid=tuple(self._paid()),
@@ -317,10 +317,10 @@ class _Reader:
             for e in self.all(kinds, dataset=made.terms.dataset):
                 yield Committed(dataset=e.dataset, commitment=e.commitment, at=self.moment(e))
 
-    def _accepted(self, provider: bytes) -> Iterator[Accepted]:
+    def _accepted(self, provider: bytes) -> Iterator[AcceptedMeasurement]:
         retired = {e.measurement: self.moment(e) for e in self.all((events.MeasurementRetired,), provider=provider)}
         for e in self.all((events.MeasurementAccepted,), provider=provider):
-            yield Accepted(
+            yield AcceptedMeasurement(
                 provider=provider,
                 measurement=e.measurement,
                 enclave_class=e.class_,

@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from html import escape
 
-from placet.audit.outcome import CHAIN_LANE, Happening, Report
+from placet.audit.outcome import CHAIN_LANE, AuditReport, Happening
 
 LEFT, WIDTH, RIGHT = 168, 1060, 24
 LANE, TOP, CHAIN, ROW = 52, 66, 44, 19
@@ -15,7 +15,7 @@ HUES = 8
 _CHAIN_WIDE = ("opened", "amended", "sealed", "ended")
 
 
-def svg(report: Report) -> str:
+def svg(report: AuditReport) -> str:
     """The drawing, or nothing if nothing happened."""
     happenings = report.timeline
     if not happenings:
@@ -102,7 +102,7 @@ def _bands(happenings: tuple[Happening, ...], places: list[float], bottom: int) 
     return "".join(drawn)
 
 
-def _lanes(report: Report, bottom: int) -> str:
+def _lanes(report: AuditReport, bottom: int) -> str:
     drawn = [f'<text class="name" x="8" y="{_y(CHAIN_LANE) + 4}">Chain</text>']
     for lane, party in enumerate(report.parties):
         y = _y(lane)

@@ -133,7 +133,7 @@ class Sealed(Value):
     at: Moment
 
 
-class Released(Value):
+class ReleasedKey(Value):
     """`KeyReleased`: a party's release key."""
 
     party: U32
@@ -148,7 +148,7 @@ class Withheld(Value):
     at: Moment
 
 
-class Funded(Value):
+class Funding(Value):
     """The escrow took the rewards in."""
 
     token: Address
@@ -185,7 +185,7 @@ class Committed(Value):
     at: Moment
 
 
-class Accepted(Value):
+class AcceptedMeasurement(Value):
     """`MeasurementAccepted` by a party that brings no input; `retired` is when it took that back."""
 
     provider: Address
@@ -212,12 +212,12 @@ class ChainFacts(Value):
     withdrawn: tuple[Withdrawn, ...] = ()
     given: Annotated[tuple[Given, ...], Field(max_length=MAX_INPUTS)] = ()
     committed: tuple[Committed, ...] = ()
-    accepted: tuple[Accepted, ...] = ()
+    accepted: tuple[AcceptedMeasurement, ...] = ()
     amended: tuple[Amended, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     sealed: Sealed | None = None
-    released: Annotated[tuple[Released, ...], Field(max_length=MAX_PARTIES)] = ()
+    released: Annotated[tuple[ReleasedKey, ...], Field(max_length=MAX_PARTIES)] = ()
     withheld: Annotated[tuple[Withheld, ...], Field(max_length=MAX_PARTIES)] = ()
-    funded: Funded | None = None
+    funded: Funding | None = None
     paid: Annotated[tuple[Paid, ...], Field(max_length=4 * MAX_PARTIES)] = ()
     end: End | None = None

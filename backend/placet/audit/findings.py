@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Few(Generic[T]):
+class Truncated(Generic[T]):
     """The first `SHOWN` of something, and how many there were."""
 
     shown: list[T] = field(default_factory=list)
@@ -32,19 +32,19 @@ class Few(Generic[T]):
         if len(self.shown) < SHOWN:
             self.shown.append(one)
 
-    def join(self, more: Few[T]) -> None:
+    def join(self, more: Truncated[T]) -> None:
         self.shown += more.shown[: SHOWN - len(self.shown)]
         self.total += more.total
 
 
-class Status(StrEnum):
+class CheckStatus(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     DISPUTED = "disputed"
     SKIPPED = "skipped"
 
 
-class Problem(Value):
+class Discrepancy(Value):
     """One thing that is not as it should be. `parties` are those whom it names: a culprit, or two that disagree."""
 
     expected: str
@@ -61,11 +61,11 @@ class Result(Value):
     group: str
     title: str
     rule: str
-    status: Status
+    status: CheckStatus
     looked_at: int
     reason: str | None = None
     incomplete: bool = False
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Discrepancy, ...] = ()
     more_problems: int = 0
     named: tuple[str, ...] = ()
     disputed: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Findings:
 
     name_of: Callable[[int], str]
     looked: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Discrepancy] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     erased: bool = False
     not_applicable: str | None = None
@@ -92,9 +92,9 @@ class Findings:
         """The rule is broken; `culprits` are the parties whose own word or signature shows it."""
         names = tuple(self.name_of(p) for p in culprits)
         self.named.update(dict.fromkeys(names))
-        self._add(Problem(expected=shown(expected), found=shown(found), parties=names))
+        self._add(Discrepancy(expected=shown(expected), found=shown(found), parties=names))
 
-    def few(self, found: Few[T], say: Callable[[T], tuple[object, object]], *culprits: int) -> None:
+    def few(self, found: Truncated[T], say: Callable[[T], tuple[object, object]], *culprits: int) -> None:
         """`fail` for each of some that were counted already; `say` gives what was expected and found."""
         for one in found.shown:
             self.fail(*say(one), *culprits)
@@ -104,7 +104,7 @@ class Findings:
         """Parties tell different stories and none contradicts its own signature."""
         names = tuple(self.name_of(p) for p in between)
         self.disputed.update(dict.fromkeys(names))
-        self._add(Problem(expected=shown(expected), found=shown(found), parties=names, disputed=True))
+        self._add(Discrepancy(expected=shown(expected), found=shown(found), parties=names, disputed=True))
 
     def same(self, what: str, expected: object, found: object, *culprits: int) -> None:
         """Fails unless the two are equal."""
@@ -129,7 +129,7 @@ class Findings:
         """The rule does not apply to this job."""
         self.not_applicable = reason
 
-    def _add(self, problem: Problem) -> None:
+    def _add(self, problem: Discrepancy) -> None:
         self.total += 1
         if len(self.problems) < SHOWN:
             self.problems.append(problem)
@@ -167,17 +167,17 @@ class Check:
         )
 
 
-def _status(findings: Findings) -> tuple[Status, str | None, bool]:
+def _status(findings: Findings) -> tuple[CheckStatus, str | None, bool]:
     lacking = "; ".join(findings.missing) or None
     if any(not p.disputed for p in findings.problems):
-        return Status.FAILED, lacking, lacking is not None
+        return CheckStatus.FAILED, lacking, lacking is not None
     if findings.problems:
-        return Status.DISPUTED, lacking, lacking is not None
+        return CheckStatus.DISPUTED, lacking, lacking is not None
     if lacking is not None:
-        return Status.SKIPPED, lacking, True
+        return CheckStatus.SKIPPED, lacking, True
     if findings.not_applicable is not None:
-        return Status.SKIPPED, findings.not_applicable, False
-    return Status.PASSED, None, False
+        return CheckStatus.SKIPPED, findings.not_applicable, False
+    return CheckStatus.PASSED, None, False
 
 
 def check(group: str, name: str, title: str) -> Callable[[Callable[[Case, Findings], None]], Check]:

@@ -66,7 +66,7 @@ class PartyView(Value):
     evidence: bool
 
 
-class Report(Value):
+class AuditReport(Value):
     """What `verify` found. `named` are those whom a failed check holds responsible."""
 
     type: Literal["placet.report"] = "placet.report"

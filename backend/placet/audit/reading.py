@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from placet.audit.findings import Few
+from placet.audit.findings import Truncated
 from placet.audit.sections import Sections
 from placet.core.consent import NO_ENROLMENT, Offer, Scope, enrolment_hash
 from placet.core.errors import InputError, PlacetError
@@ -50,9 +50,9 @@ class Columns:
     rows: bytearray = field(default_factory=bytearray)
     batches: bytearray = field(default_factory=bytearray)
     windows: bytearray = field(default_factory=bytearray)
-    wordless: Few[tuple[int, str]] = field(default_factory=Few)
-    unsigned: Few[tuple[int, bytes]] = field(default_factory=Few)
-    unenrolled: Few[tuple[int, str, str]] = field(default_factory=Few)
+    wordless: Truncated[tuple[int, str]] = field(default_factory=Truncated)
+    unsigned: Truncated[tuple[int, bytes]] = field(default_factory=Truncated)
+    unenrolled: Truncated[tuple[int, str, str]] = field(default_factory=Truncated)
     own: int = 0
     broken: str | None = None
 

@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from placet.audit.drawing import after, glyph, hue, svg
-from placet.audit.findings import Result, Status
-from placet.audit.outcome import CHAIN_LANE, PartyView, Report, Verdict
+from placet.audit.findings import CheckStatus, Result
+from placet.audit.outcome import CHAIN_LANE, AuditReport, PartyView, Verdict
 from placet.audit.style import CSS
 from placet.core.values import to_hex
 
@@ -25,12 +25,12 @@ _GROUPS = {
     "seal": "Seal and keys",
     "payment": "Payment",
 }
-_SIGNS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.DISPUTED: "?", Status.SKIPPED: "–"}
+_SIGNS = {CheckStatus.PASSED: "✓", CheckStatus.FAILED: "✗", CheckStatus.DISPUTED: "?", CheckStatus.SKIPPED: "–"}
 _PATHS = {
-    Status.PASSED: "M3.5 9.5l3.5 3.5 7.5-8.5",
-    Status.FAILED: "M4 4l10 10M14 4L4 14",
-    Status.DISPUTED: "M6 6.5a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2M9 14v.4",
-    Status.SKIPPED: "M4 9h10",
+    CheckStatus.PASSED: "M3.5 9.5l3.5 3.5 7.5-8.5",
+    CheckStatus.FAILED: "M4 4l10 10M14 4L4 14",
+    CheckStatus.DISPUTED: "M6 6.5a3 3 0 1 1 4.3 2.7c-.9.5-1.3 1-1.3 2M9 14v.4",
+    CheckStatus.SKIPPED: "M4 9h10",
 }
 _LACKING = "M9 3.5v7M9 14v.4"
 _SEALS = {
@@ -50,12 +50,12 @@ _LEGEND = (
 )
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def to_json(report: AuditReport) -> dict[str, Any]:
     """The whole report as a plain JSON object."""
     return report.to_json()
 
 
-def text(report: Report) -> list[str]:
+def text(report: AuditReport) -> list[str]:
     """The report as plain lines for a terminal."""
     lines = [f"{report.verdict.words.upper()}  job {to_hex(report.job)}", report.headline, report.ended]
     lines.append(f"basis: {report.basis.words}")
@@ -74,7 +74,7 @@ def _aside(result: Result) -> str:
     return f" [{result.reason}]" if result.reason else ""
 
 
-def html(report: Report) -> str:
+def html(report: AuditReport) -> str:
     """One page without scripts or anything from outside; every value in it is escaped."""
     name = f"Placet audit · {report.verdict.words}"
     return "".join(
@@ -95,7 +95,7 @@ def html(report: Report) -> str:
     )
 
 
-def _header(report: Report) -> str:
+def _header(report: AuditReport) -> str:
     facts = (
         ("Job", f"<code>{to_hex(report.job)}</code>"),
         ("Recipe", escape(report.recipe or "unknown")),
@@ -126,15 +126,15 @@ def _seal(verdict: Verdict) -> str:
     )
 
 
-def _notes(report: Report) -> str:
+def _notes(report: AuditReport) -> str:
     if not report.notes:
         return ""
     return '<ul class="notes">' + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>"
 
 
-def _wrong(report: Report) -> str:
+def _wrong(report: AuditReport) -> str:
     """What failed or is disputed, first of all; what is missing only if that is all there is."""
-    bad = [r for r in report.results if r.status in (Status.FAILED, Status.DISPUTED)]
+    bad = [r for r in report.results if r.status in (CheckStatus.FAILED, CheckStatus.DISPUTED)]
     bad = bad or [r for r in report.results if r.name == "evidence.present" and r.incomplete]
     if not bad:
         return ""
@@ -142,7 +142,7 @@ def _wrong(report: Report) -> str:
     return f'<h2>{heading}</h2><section class="group">{"".join(_check(r) for r in bad)}</section>'
 
 
-def _timeline(report: Report) -> str:
+def _timeline(report: AuditReport) -> str:
     if not report.timeline:
         return ""
     kinds = {h.kind for h in report.timeline}
@@ -166,11 +166,11 @@ def _timeline(report: Report) -> str:
     )
 
 
-def _lane(report: Report, lane: int) -> str:
+def _lane(report: AuditReport, lane: int) -> str:
     return "chain" if lane == CHAIN_LANE or lane >= len(report.parties) else report.parties[lane].name
 
 
-def _parties(report: Report) -> str:
+def _parties(report: AuditReport) -> str:
     if not report.parties:
         return ""
     cards = "".join(_card(index, party) for index, party in enumerate(report.parties))
@@ -193,11 +193,11 @@ def _card(index: int, party: PartyView) -> str:
     )
 
 
-def _checks(report: Report) -> str:
+def _checks(report: AuditReport) -> str:
     drawn = ["<h2>What was checked</h2>"]
     for group, members in groupby(report.results, key=lambda r: r.group):
         results = list(members)
-        passed = sum(r.status is Status.PASSED for r in results)
+        passed = sum(r.status is CheckStatus.PASSED for r in results)
         drawn.append(
             f'<section class="group"><h3>{escape(_GROUPS.get(group, group))}<span>{passed} of {len(results)} passed'
             f"</span></h3>{''.join(_check(r) for r in results)}</section>"
@@ -206,9 +206,9 @@ def _checks(report: Report) -> str:
 
 
 def _check(result: Result) -> str:
-    bad = result.status in (Status.FAILED, Status.DISPUTED)
+    bad = result.status in (CheckStatus.FAILED, CheckStatus.DISPUTED)
     tone = "lacking" if result.incomplete and not bad else result.status.value
-    aside = f"{result.looked_at:,} looked at" if result.status is Status.PASSED else result.status.value
+    aside = f"{result.looked_at:,} looked at" if result.status is CheckStatus.PASSED else result.status.value
     path = _PATHS[result.status]
     if tone == "lacking":
         aside, path = "incomplete", _LACKING
@@ -232,11 +232,11 @@ def _problems(result: Result) -> str:
         f"<tr><td>{escape(p.expected)}</td><td>{escape(p.found)}</td><td>{escape(', '.join(p.parties))}</td></tr>"
         for p in result.problems
     )
-    whose = "between" if result.status is Status.DISPUTED else "whose"
+    whose = "between" if result.status is CheckStatus.DISPUTED else "whose"
     return f"<table><tr><th>expected</th><th>found</th><th>{whose}</th></tr>{rows}</table>"
 
 
-def _footer(report: Report) -> str:
+def _footer(report: AuditReport) -> str:
     return (
         f"<footer>{len(report.results)} checks by Placet’s verifier, from the chain’s facts and the parties’ signed "
         "evidence; no node was believed. The audit shows who agreed, consented, recorded and was paid, and that each "

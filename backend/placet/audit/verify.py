@@ -76,8 +76,8 @@ from placet.audit.checks import (
     withdrawal,
 )
 from placet.audit.facts import Ending
-from placet.audit.findings import Check, Result, Status, listed
-from placet.audit.outcome import Basis, Report, Verdict
+from placet.audit.findings import Check, CheckStatus, Result, listed
+from placet.audit.outcome import AuditReport, Basis, Verdict
 from placet.audit.sections import Sections
 from placet.audit.timeline import parties, timeline
 from placet.core.signatures import Verifiers
@@ -102,7 +102,7 @@ def verify(
     verifiers: Verifiers | None = None,
     basis: Basis = Basis.OWN_FILES,
     sections: Sections | None = None,
-) -> Report:
+) -> AuditReport:
     """All checks over one bundle; `sections` hold those that it names (NotFoundError if one is not there).
 
     `basis`: `OWN_FILES` and `LIVE_CHAIN` are the caller's word that deployment and trust list are his own, or were
@@ -114,7 +114,7 @@ def verify(
     case = Case(bundle, verifiers, sections)
     results = tuple(check.result(case) for check in CHECKS)
     verdict = judge(results, basis)
-    return Report(
+    return AuditReport(
         job=bundle.job,
         verdict=verdict,
         basis=basis,
@@ -126,7 +126,7 @@ def verify(
         chain_id=bundle.deployment.chain_id,
         head=case.facts.head,
         named=_union(r.named for r in results),
-        disputed=_union(r.disputed for r in results if r.status is Status.DISPUTED),
+        disputed=_union(r.disputed for r in results if r.status is CheckStatus.DISPUTED),
         notes=_union(r.notes for r in results),
         parties=parties(case),
         results=results,
@@ -144,9 +144,9 @@ def _caveats(results: tuple[Result, ...], basis: Basis) -> Iterator[str]:
 
 def judge(results: tuple[Result, ...], basis: Basis) -> Verdict:
     """The worst answer decides; missing evidence is never intact, nor is anything by the bundle's own word."""
-    if any(r.status is Status.FAILED for r in results):
+    if any(r.status is CheckStatus.FAILED for r in results):
         return Verdict.TAMPERED
-    if any(r.status is Status.DISPUTED for r in results):
+    if any(r.status is CheckStatus.DISPUTED for r in results):
         return Verdict.DISPUTED
     if any(r.incomplete for r in results) or basis is Basis.BUNDLE:
         return Verdict.INCOMPLETE
@@ -156,7 +156,7 @@ def judge(results: tuple[Result, ...], basis: Basis) -> Verdict:
 def headline(verdict: Verdict, results: tuple[Result, ...]) -> str:
     """The verdict in one plain sentence."""
     if verdict is Verdict.TAMPERED:
-        failed = [r for r in results if r.status is Status.FAILED]
+        failed = [r for r in results if r.status is CheckStatus.FAILED]
         named = _union(r.named for r in failed)
         whose = f" This falls on {listed(named)}." if named else ""
         return f"Tampered: {len(failed)} of {len(results)} checks failed, first “{failed[0].title}”.{whose}"

@@ -36,7 +36,18 @@ from placet.chain.anvil import (
 )
 from placet.core.errors import ChainError, StateError
 
-__all__ = ["DEV_MNEMONIC", "LocalChain", "Running", "Status", "dev_account", "down", "free_port", "rpc", "status", "up"]
+__all__ = [
+    "DEV_MNEMONIC",
+    "LocalChain",
+    "LocalStatus",
+    "Running",
+    "dev_account",
+    "down",
+    "free_port",
+    "rpc",
+    "status",
+    "up",
+]
 
 STATE_INTERVAL = 5
 STATE_HISTORY = 128
@@ -141,7 +152,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Status:
+class LocalStatus:
     """`running` is None when the chain is down; `block` is its latest block, None when it does not answer."""
 
     folder: Path
@@ -149,7 +160,7 @@ class Status:
     block: int | None
 
 
-def up(folder: Path, *, port: int = 8545, chain_id: int = 31337, block_time: float | None = 1.0) -> Status:
+def up(folder: Path, *, port: int = 8545, chain_id: int = 31337, block_time: float | None = 1.0) -> LocalStatus:
     """Start the folder's chain, detached, and wait until it answers; nothing to do if it runs already.
 
     Raises StateError if it runs with other settings or its state file is damaged, ChainError if Anvil does not start.
@@ -165,28 +176,28 @@ def up(folder: Path, *, port: int = 8545, chain_id: int = 31337, block_time: flo
                 found=f"port {now.port}, chain id {now.chain_id}",
                 remedy="placet chain down first",
             )
-        return Status(folder, now, int(rpc(now.url, "eth_blockNumber"), 16))
+        return LocalStatus(folder, now, int(rpc(now.url, "eth_blockNumber"), 16))
 
 
-def down(folder: Path) -> Status:
+def down(folder: Path) -> LocalStatus:
     """Stop the folder's chain and wait until its state is on disk; nothing to do if it is down."""
     with _locked(folder):
         now = _running(folder)
         if now is not None:
             _stop(now)
         (folder / "anvil.pid.json").unlink(missing_ok=True)
-        return Status(folder, None, None)
+        return LocalStatus(folder, None, None)
 
 
-def status(folder: Path) -> Status:
+def status(folder: Path) -> LocalStatus:
     """Whether the folder's chain runs, and how far it is."""
     now = _running(folder)
     if now is None:
-        return Status(folder, None, None)
+        return LocalStatus(folder, None, None)
     try:
-        return Status(folder, now, int(rpc(now.url, "eth_blockNumber"), 16))
+        return LocalStatus(folder, now, int(rpc(now.url, "eth_blockNumber"), 16))
     except ChainError:
-        return Status(folder, _running(folder), None)
+        return LocalStatus(folder, _running(folder), None)
 
 
 @contextmanager

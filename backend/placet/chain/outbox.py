@@ -77,7 +77,7 @@ class Mined:
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedTransaction:
     """A signed transaction. Fees in wei a unit of gas."""
 
     hash: bytes
@@ -97,7 +97,7 @@ class Intent:
     account: bytes
     call: Call
     nonce: int | None = None
-    signed: tuple[Signed, ...] = ()
+    signed: tuple[SignedTransaction, ...] = ()
 
 
 class Outbox:
@@ -137,7 +137,7 @@ class Outbox:
             rows = connection.execute(chosen.order_by(intents.c.nonce)).mappings().all()
             return [_intent(row, _signed(connection, row)) for row in rows]
 
-    def store(self, intent: Intent, signed: Signed) -> None:
+    def store(self, intent: Intent, signed: SignedTransaction) -> None:
         """A freshly signed transaction of a queued intent, which becomes sent. StateError if somebody was faster."""
         with self._engine.begin() as connection:
             queued = (intents.c.number == intent.number) & (intents.c.state == QUEUED)
@@ -146,7 +146,7 @@ class Outbox:
                 raise StateError("the intent is already on its way", found=intent.name)
             _insert(connection, intent, signed)
 
-    def replace(self, intent: Intent, signed: Signed) -> None:
+    def replace(self, intent: Intent, signed: SignedTransaction) -> None:
         """One more transaction, with a higher fee, for the same nonce of a sent intent."""
         with self._engine.begin() as connection:
             _insert(connection, intent, signed)
@@ -182,20 +182,23 @@ class Outbox:
             connection.execute(update(intents).where(intents.c.number == intent.number).values(**values))
 
 
-def _insert(connection: Connection, intent: Intent, signed: Signed) -> None:
+def _insert(connection: Connection, intent: Intent, signed: SignedTransaction) -> None:
     values = {name: getattr(signed, name) for name in ("hash", "nonce", "gas", "max_fee", "tip", "raw")}
     connection.execute(insert(transactions).values(intent=intent.number, **values))
 
 
-def _intent(row: RowMapping, signed: tuple[Signed, ...] = ()) -> Intent:
+def _intent(row: RowMapping, signed: tuple[SignedTransaction, ...] = ()) -> Intent:
     call = Call(bytes(row["to"]), bytes(row["data"]), row["what"])
     return Intent(row["number"], row["intent"], bytes(row["account"]), call, row["nonce"], signed)
 
 
-def _signed(connection: Connection, row: RowMapping) -> tuple[Signed, ...]:
+def _signed(connection: Connection, row: RowMapping) -> tuple[SignedTransaction, ...]:
     same = (transactions.c.intent == row["number"]) & (transactions.c.nonce == row["nonce"])
     found = connection.execute(select(transactions).where(same).order_by(transactions.c.number)).mappings()
-    return tuple(Signed(bytes(t["hash"]), t["nonce"], t["gas"], t["max_fee"], t["tip"], bytes(t["raw"])) for t in found)
+    return tuple(
+        SignedTransaction(bytes(t["hash"]), t["nonce"], t["gas"], t["max_fee"], t["tip"], bytes(t["raw"]))
+        for t in found
+    )
 
 
 def _plain(value: object) -> Any:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from placet.chain.calls import Call
 from placet.chain.client import Chain, Head
-from placet.chain.outbox import Intent, Mined, Outbox, Signed
+from placet.chain.outbox import Intent, Mined, Outbox, SignedTransaction
 from placet.chain.rpc import RpcError, octets, quantity
 from placet.core.errors import ChainError, NotFoundError, Reverted, StateError
 from placet.core.signatures import Key
@@ -178,7 +178,7 @@ class Sender:
             self._recover(key, missing, before)
         return missing
 
-    def _settle(self, intent: Intent, signed: Signed, receipt: dict[str, str]) -> None:
+    def _settle(self, intent: Intent, signed: SignedTransaction, receipt: dict[str, str]) -> None:
         block = quantity(receipt["blockNumber"])
         for one in intent.signed:
             self._heard.pop(one.hash, None)
@@ -291,7 +291,7 @@ class Sender:
         tip = min(quantity(self._chain.rpc.call("eth_maxPriorityFeePerGas")), MAX_FEE)
         return min(2 * self._base_fee() + tip, MAX_FEE), tip
 
-    def _sign(self, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int) -> Signed:
+    def _sign(self, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int) -> SignedTransaction:
         transaction = {
             "type": 2,
             "chainId": self._chain.deployment.chain_id,
@@ -304,9 +304,9 @@ class Sender:
             "maxPriorityFeePerGas": tip,
         }
         signed = Account.sign_transaction(transaction, key.secret)
-        return Signed(bytes(signed.hash), nonce, gas, max_fee, tip, bytes(signed.raw_transaction))
+        return SignedTransaction(bytes(signed.hash), nonce, gas, max_fee, tip, bytes(signed.raw_transaction))
 
-    def _broadcast(self, signed: Signed, head: Head) -> None:
+    def _broadcast(self, signed: SignedTransaction, head: Head) -> None:
         """A refusal is kept for whoever waits; the transaction stays stored and is sent again."""
         seen = head.hash
         try:

@@ -22,7 +22,7 @@ from placet.cli.inputs import (
     replace,
     when,
 )
-from placet.cli.office import Office, Wish
+from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import console, emit, say
 from placet.core.errors import ConfigError, ConsentError, InputError
 
@@ -48,10 +48,10 @@ def make(
     """Put signed consents to one offer into a batch file: in order, under their root. Signatures are not checked."""
     from placet.core.batch_file import LineCheck
     from placet.core.values import to_hex
-    from placet.node.scopes import Scopes
+    from placet.node.consents.scopes import Scopes
     from placet.vault.batch_making import make_batch
 
-    office = Office(config)
+    office = Operator(config)
     wanted = office.chain.offer(read_id(offer)).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(wanted)
     check = LineCheck(wanted, scope, office.deployment.consents, frozenset(), office.trust)
@@ -148,9 +148,9 @@ def import_(
 ) -> None:
     """Check a batch file once more and take it into the vault, all of it or nothing. The vault must be stopped."""
     from placet.core.values import to_hex
+    from placet.vault.assembly import open_alone
     from placet.vault.batches import BatchReader
     from placet.vault.config import VaultSettings
-    from placet.vault.opening import open_alone
 
     settings = VaultSettings.load(config)
     with _reading(file) as source:
@@ -172,7 +172,7 @@ def anchor(
     """Anchor a batch's root on chain, in one transaction of the institution's account."""
     from placet.vault.batches import BatchReader
 
-    office = Office(config)
+    office = Operator(config)
     office.demand_running()
     with _reading(file) as source:
         header = BatchReader(source).header
@@ -184,7 +184,7 @@ def anchor(
         return office.chain.batch(header.offer.id, header.root) > 0
 
     name = f"anchor:{header.offer.id.hex()}:{header.root.hex()}"
-    office.send([Wish(name, office.calls.anchor(header.offer.id, header.root), anchored)], timeout)
+    office.send([EnsureTransaction(name, office.calls.anchor(header.offer.id, header.root), anchored)], timeout)
     print(f"anchored on {when(demand_anchored(office.chain, header))} UTC")
 
 

@@ -12,7 +12,7 @@ from placet.cli.output import emit, say
 from placet.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from placet.chain.local import Status
+    from placet.chain.local import LocalStatus
     from placet.core.signatures import Key
 
 LOCAL_CHAIN = 31337
@@ -22,7 +22,7 @@ commands = typer.Typer(
 Folder = Annotated[Path, typer.Option("--folder", help="Where the chain keeps its state and log.")]
 
 
-def _show(status: Status, as_json: bool) -> None:
+def _show(status: LocalStatus, as_json: bool) -> None:
     running = status.running
     if as_json:
         emit(

@@ -17,10 +17,10 @@ from placet.cli.output import Commands, console, emit, say, stop
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from placet.client.company import Company
-    from placet.client.wish import Wish
+    from placet.company.acceptance import AcceptancePolicy
+    from placet.company.company import Company
     from placet.core.values import Bytes32
-    from placet.jobs.store import Record
+    from placet.jobs.store import JobRecord
 
 commands = typer.Typer(
     cls=Commands, no_args_is_help=True, help="Compare two versions of a contract in an enclave; for the companies."
@@ -63,14 +63,14 @@ def start(
 ) -> None:
     """Propose a comparison, as its sponsor, and stay until its end."""
     from placet.core.values import to_hex
-    from placet.jobs.asking import ComparisonRequest
+    from placet.jobs.messages import ComparisonRequest
 
     wish = _wish(role, partner, service, purpose, simulated, measurement)
     if fee and token is None:
         raise InputError("a fee needs a token", remedy="--token ADDRESS")
 
-    async def begin(here: Company) -> Record:
-        record = await here.offer(file, wish, consumer=here.desk.address, until=int(time.time()) + read_span(until))
+    async def begin(here: Company) -> JobRecord:
+        record = await here.offer(file, wish, consumer=here.context.address, until=int(time.time()) + read_span(until))
         say(f"consent {to_hex(record.id)} is on chain; waiting for the other company")
         request = ComparisonRequest.model_validate(
             {
@@ -109,7 +109,7 @@ def join(
 
     wish = _wish(role, partner, service, purpose, simulated, measurement)
 
-    async def begin(here: Company) -> Record:
+    async def begin(here: Company) -> JobRecord:
         record = await here.offer(file, wish, consumer=wish.partner, until=int(time.time()) + read_span(until))
         say(f"consent {to_hex(record.id)} is on chain; waiting to be asked")
         return await here.invited(record.id, patience=read_span(wait))
@@ -123,7 +123,7 @@ def resume(
 ) -> None:
     """Go on with a job after this client was ended or killed, or write its result and evidence again."""
 
-    async def begin(here: Company) -> Record:
+    async def begin(here: Company) -> JobRecord:
         return here.runner.store.job(read_id(job))
 
     _take_part(config, None, begin, out, as_json)
@@ -138,15 +138,17 @@ def withdraw(
     """Withdraw the consent for an own document, for ever: no enclave gets its key any more, and a running job ends.
 
     Also while another client runs in this folder."""
-    from placet.client.withdrawing import withdraw as sent
+    from placet.company.withdrawing import withdraw as sent
     from placet.node.config import NodeSettings
 
     asyncio.run(sent(NodeSettings.load(config), read_id(consent), seconds=timeout))
     say("withdrawn")
 
 
-def _wish(role: str, partner: str, service: str, purpose: str, simulated: bool, measurements: list[str] | None) -> Wish:
-    from placet.client.wish import Wish
+def _wish(
+    role: str, partner: str, service: str, purpose: str, simulated: bool, measurements: list[str] | None
+) -> AcceptancePolicy:
+    from placet.company.acceptance import AcceptancePolicy
     from placet.core.purposes import purpose_id, purpose_iri
 
     if role not in ("before", "after"):
@@ -157,7 +159,7 @@ def _wish(role: str, partner: str, service: str, purpose: str, simulated: bool, 
         named = frozenset(bytes.fromhex(one.removeprefix("0x")) for one in measurements or ())
     except ValueError:
         raise InputError("a measurement is hex", found=str(measurements)[:80]) from None
-    return Wish(
+    return AcceptancePolicy(
         role="before" if role == "before" else "after",
         partner=read_address(partner),
         service=read_address(service),
@@ -168,11 +170,15 @@ def _wish(role: str, partner: str, service: str, purpose: str, simulated: bool, 
 
 
 def _take_part(
-    config: Path, wish: Wish | None, begin: Callable[[Company], Awaitable[Record]], out: Path, as_json: bool
+    config: Path,
+    wish: AcceptancePolicy | None,
+    begin: Callable[[Company], Awaitable[JobRecord]],
+    out: Path,
+    as_json: bool,
 ) -> None:
     from rich.text import Text
 
-    from placet.client.company import company
+    from placet.company.company import company
     from placet.core.values import to_hex
     from placet.node.config import NodeSettings
 
@@ -231,9 +237,9 @@ def _words(moment: dict[str, Any]) -> str:
 
 def _result(here: Company, job: Bytes32, out: Path) -> list[str]:
     """The comparison as JSON and as one page. StateError where a completed job left this company none."""
+    from placet.comparison import Comparison
+    from placet.comparison.page import html
     from placet.core.values import parse
-    from placet.protocols.enclave.comparison import Comparison
-    from placet.protocols.enclave.comparison.page import html
     from placet.protocols.enclave.frames import MAX_RESULT
 
     found = here.runner.settlement.result(job).get("comparison")

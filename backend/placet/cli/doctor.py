@@ -18,7 +18,7 @@ from placet.cli.output import console, emit
 from placet.core.errors import ConfigError, DeploymentError, NotFoundError, PlacetError, StateError
 
 if TYPE_CHECKING:
-    from placet.cli.office import Office
+    from placet.cli.operator import Operator
 
 SKEW_AHEAD = 30
 SKEW_BEHIND = 900
@@ -70,10 +70,10 @@ def _print(found: list[Finding]) -> None:
 
 def examine(config: Path) -> Iterator[Finding]:
     """All checks in order. What can't be checked because of an earlier one is wrong as well, with the same remedy."""
-    from placet.cli.office import Office
+    from placet.cli.operator import Operator
 
     try:
-        office = Office(config)
+        office = Operator(config)
     except PlacetError as error:
         yield _wrong("settings", error)
         return
@@ -82,7 +82,7 @@ def examine(config: Path) -> Iterator[Finding]:
         yield _look(check, look, office)
 
 
-def _look(check: str, look: Callable[[Office], str], office: Office) -> Finding:
+def _look(check: str, look: Callable[[Operator], str], office: Operator) -> Finding:
     try:
         return Finding(check, "ok", look(office))
     except Warned as warned:
@@ -97,7 +97,7 @@ def _wrong(check: str, error: PlacetError) -> Finding:
     return Finding(check, "wrong", "; ".join(parts), error.remedy)
 
 
-def _permissions(office: Office) -> str:
+def _permissions(office: Operator) -> str:
     folder = office.settings.folder
     for path in (folder, folder / "keys"):
         try:
@@ -116,7 +116,7 @@ def _permissions(office: Office) -> str:
     return str(folder)
 
 
-def _passphrase(office: Office) -> str:
+def _passphrase(office: Operator) -> str:
     from placet.vault.config import read_passphrase
 
     path = office.settings.path(office.settings.passphrase_file)
@@ -128,7 +128,7 @@ def _passphrase(office: Office) -> str:
     return str(path)
 
 
-def _keys(office: Office) -> str:
+def _keys(office: Operator) -> str:
     from placet.core.signatures import Key
     from placet.core.values import to_hex
 
@@ -144,7 +144,7 @@ def _keys(office: Office) -> str:
     return f"signer {to_hex(found)}, recorder {to_hex(office.recorder)}"
 
 
-def _tls(office: Office) -> str:
+def _tls(office: Operator) -> str:
     from placet.cli.certificates import expiry, fingerprint, key_fingerprint
     from placet.cli.inputs import passphrase, read, when
 
@@ -161,15 +161,15 @@ def _tls(office: Office) -> str:
     return f"certificate until {when(end)}"
 
 
-def _credential(office: Office) -> str:
+def _credential(office: Operator) -> str:
     return f"{len(office.credential)} characters"
 
 
-def _deployment(office: Office) -> str:
+def _deployment(office: Operator) -> str:
     return f"chain {office.deployment.chain_id}, {office.deployment.confirmations} confirmations"
 
 
-def _trust(office: Office) -> str:
+def _trust(office: Operator) -> str:
     from placet.cli.inputs import read
 
     own = office.trust.institution(office.address)
@@ -190,7 +190,7 @@ def _trust(office: Office) -> str:
     return f"{len(office.trust.institutions)} institutions, {len(office.trust.enrollers)} enrollers"
 
 
-def _chain(office: Office) -> str:
+def _chain(office: Operator) -> str:
     try:
         head = office.chain.head()
     except DeploymentError as error:
@@ -203,7 +203,7 @@ def _chain(office: Office) -> str:
     return f"{office.settings.chain_url}, block {head.number}"
 
 
-def _clock(office: Office) -> str:
+def _clock(office: Operator) -> str:
     skew = office.chain.head().timestamp - int(time.time())
     if skew > SKEW_AHEAD:
         raise StateError(
@@ -214,7 +214,7 @@ def _clock(office: Office) -> str:
     return f"the latest block is {max(-skew, 0)} s old"
 
 
-def _balance(office: Office) -> str:
+def _balance(office: Operator) -> str:
     from placet.core.values import to_hex
 
     balances = []
@@ -228,7 +228,7 @@ def _balance(office: Office) -> str:
     return ", ".join(balances)
 
 
-def _ports(office: Office) -> str:
+def _ports(office: Operator) -> str:
     settings = office.settings
     import httpx
 
@@ -252,7 +252,7 @@ def _ports(office: Office) -> str:
     raise Warned("the node does not run; its ports are free", "start it: placet node")
 
 
-def _vault(office: Office) -> str:
+def _vault(office: Operator) -> str:
     from placet.vault.client import VaultClient
 
     path = office.settings.path(office.settings.vault_socket)
@@ -265,8 +265,8 @@ def _vault(office: Office) -> str:
     return ", ".join(f"{t.name} ({t.rows} rows)" for t in tables) or "it answers; no tables yet"
 
 
-def _offers(office: Office) -> str:
-    from placet.node.scopes import Scopes
+def _offers(office: Operator) -> str:
+    from placet.node.consents.scopes import Scopes
 
     scopes = Scopes(office.settings.path(office.settings.scopes)).all()
     for scope in scopes.values():
@@ -279,7 +279,7 @@ def _offers(office: Office) -> str:
     return f"{len(scopes)} scopes"
 
 
-_CHECKS: tuple[tuple[str, Callable[[Office], str]], ...] = (
+_CHECKS: tuple[tuple[str, Callable[[Operator], str]], ...] = (
     ("files", _permissions),
     ("passphrase", _passphrase),
     ("keys", _keys),

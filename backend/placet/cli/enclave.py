@@ -10,7 +10,7 @@ import typer
 
 from placet.cli.inputs import AsJson, NodeConfig
 from placet.cli.offers import Timeout
-from placet.cli.office import Office, Wish
+from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import Commands, emit, say
 from placet.core.errors import StateError
 
@@ -63,7 +63,7 @@ class Measured:
 @commands.command()
 def accept(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Timeout = 120) -> None:
     """Accept a measurement, as of its kind's class and once. A retired one is never accepted again."""
-    office, measured = Office(config), Measured.of(kind, measurement)
+    office, measured = Operator(config), Measured.of(kind, measurement)
     code, wanted = measured.id, measured.enclave_class
 
     def accepted() -> bool:
@@ -71,7 +71,9 @@ def accept(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Ti
 
     office.demand_running()
     say(f"accepting {measured}")
-    office.send([Wish(f"accept:{code.hex()}:{wanted.name}", office.calls.accept(code, wanted), accepted)], timeout)
+    office.send(
+        [EnsureTransaction(f"accept:{code.hex()}:{wanted.name}", office.calls.accept(code, wanted), accepted)], timeout
+    )
 
 
 @commands.command()
@@ -79,7 +81,7 @@ def retire(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Ti
     """Retire a measurement: from that block on it gets no keys, for ever."""
     from placet.chain.client import EnclaveClass
 
-    office, measured = Office(config), Measured.of(kind, measurement)
+    office, measured = Operator(config), Measured.of(kind, measurement)
     code = measured.id
     if office.chain.acceptance(office.address, code).enclave_class == EnclaveClass.NONE:
         raise StateError("this institution never accepted that measurement", found=str(measured))
@@ -89,7 +91,7 @@ def retire(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Ti
 
     office.demand_running()
     say(f"retiring {measured}")
-    office.send([Wish(f"retire:{code.hex()}", office.calls.retire(code), retired)], timeout)
+    office.send([EnsureTransaction(f"retire:{code.hex()}", office.calls.retire(code), retired)], timeout)
 
 
 @commands.command()
@@ -97,7 +99,7 @@ def show(kind: Kind, measurement: Measurement, config: NodeConfig, as_json: AsJs
     """This institution's word on a measurement, and since and until which block it holds."""
     from placet.core.values import to_hex
 
-    office, measured = Office(config), Measured.of(kind, measurement)
+    office, measured = Operator(config), Measured.of(kind, measurement)
     found = office.chain.acceptance(office.address, measured.id)
     name = found.enclave_class.name.lower()
     if as_json:

@@ -14,7 +14,7 @@ def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The c
     import asyncio
 
     from placet.node.config import NodeSettings
-    from placet.node.erasure import erase as erase_here
+    from placet.node.consents.erasure import erase as erase_here
     from placet.node.state import create_tables, open_engine
     from placet.vault.client import VaultClient
 

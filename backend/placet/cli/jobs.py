@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from placet.cli.inputs import AsJson, NodeConfig, read
-from placet.cli.office import Office
+from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop
 from placet.core.errors import InputError, PeerError
 
@@ -33,7 +33,7 @@ def start(
         body = json.loads(sys.stdin.read(MAX_EVENT) if str(file) == "-" else read(file, "job", limit=MAX_EVENT))
     except ValueError:
         raise InputError("the job is not JSON", found=file) from None
-    office = Office(config)
+    office = Operator(config)
     answer = office.ask("POST", "/v1/jobs", body)
     if as_json:
         emit(answer)
@@ -46,19 +46,19 @@ def start(
 @commands.command()
 def show(config: NodeConfig, job: Job) -> None:
     """What the node knows of a job, as JSON."""
-    emit(Office(config).ask("GET", f"/v1/jobs/{_id(job)}"))
+    emit(Operator(config).ask("GET", f"/v1/jobs/{_id(job)}"))
 
 
 @commands.command()
 def watch(config: NodeConfig, job: Job) -> None:
     """Follow a job until it ends; exit code 0 only if it completed."""
-    _watch(Office(config), _id(job))
+    _watch(Operator(config), _id(job))
 
 
 @commands.command()
 def cancel(config: NodeConfig, job: Job) -> None:
     """Cancel a job before it opens."""
-    emit(Office(config).ask("POST", f"/v1/jobs/{_id(job)}/cancel"))
+    emit(Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/cancel"))
 
 
 def _id(text: str) -> str:
@@ -68,7 +68,7 @@ def _id(text: str) -> str:
     return to_hex(read_id(text))
 
 
-def _watch(office: Office, job: str) -> None:
+def _watch(office: Operator, job: str) -> None:
     import httpx
 
     out = console(stderr=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span, when
-from placet.cli.office import Office, Wish
+from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import emit, say, table
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
 
@@ -55,7 +55,7 @@ def make(
     from placet.core.purposes import purpose_id, purpose_iri
     from placet.core.values import from_hex, parse, to_hex
 
-    office = Office(config)
+    office = Operator(config)
     office.demand_running()
     found = office.dataset(dataset)
     iri = purpose_iri(purpose)
@@ -118,13 +118,13 @@ def _operations(text: str) -> int:
     return flags
 
 
-def _scope(office: Office, wanted: dict[str, Any]) -> Scope:
+def _scope(office: Operator, wanted: dict[str, Any]) -> Scope:
     """The scope document with these contents: the one that is there, else a new one with a fresh salt, on disk."""
     import secrets
 
     from placet.core.consent import Scope
     from placet.core.values import parse, to_hex
-    from placet.node.scopes import Scopes
+    from placet.node.consents.scopes import Scopes
 
     scopes = Scopes(office.settings.path(office.settings.scopes))
     fresh = parse(Scope, {**wanted, "salt": to_hex(secrets.token_bytes(32))}, what="the offer's scope")
@@ -135,7 +135,7 @@ def _scope(office: Office, wanted: dict[str, Any]) -> Scope:
     return fresh
 
 
-def _demand_known(office: Office, offer: Offer, scope: Scope) -> None:
+def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
     from placet.core.purposes import operation_words
 
     operation_words(offer.operations)
@@ -148,7 +148,7 @@ def _demand_known(office: Office, offer: Offer, scope: Scope) -> None:
         raise InputError("provider and consumer must be among the parties")
 
 
-def _publish(office: Office, schema: bytes, commitment: bytes, offer: Offer, budget: int, timeout: float) -> None:
+def _publish(office: Operator, schema: bytes, commitment: bytes, offer: Offer, budget: int, timeout: float) -> None:
     chain, calls, key = office.chain, office.calls, offer.dataset.hex()
 
     def registered() -> bool:
@@ -169,18 +169,24 @@ def _publish(office: Office, schema: bytes, commitment: bytes, offer: Offer, bud
     def appointed() -> bool:
         return chain.is_relay(office.address, office.recorder)
 
-    wishes = [Wish(f"register:{key}", calls.register(offer.dataset, schema, commitment, budget), registered)]
+    wishes = [
+        EnsureTransaction(f"register:{key}", calls.register(offer.dataset, schema, commitment, budget), registered)
+    ]
     if registered() and not committed():
-        wishes.append(Wish(f"commit:{key}:{commitment.hex()}", calls.commit(offer.dataset, commitment), committed))
-    wishes.append(Wish(f"offer:{offer.id.hex()}", calls.offer(offer), offered))
-    wishes.append(Wish(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed))
+        wishes.append(
+            EnsureTransaction(f"commit:{key}:{commitment.hex()}", calls.commit(offer.dataset, commitment), committed)
+        )
+    wishes.append(EnsureTransaction(f"offer:{offer.id.hex()}", calls.offer(offer), offered))
+    wishes.append(
+        EnsureTransaction(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed)
+    )
     office.send(wishes, timeout)
 
 
 @commands.command("list")
 def list_(config: NodeConfig, as_json: AsJson = False) -> None:
     """Show the node's offers."""
-    offers = Office(config).ask("GET", "/v1/offers")["offers"]
+    offers = Operator(config).ask("GET", "/v1/offers")["offers"]
     if as_json:
         emit(offers)
         return
@@ -197,7 +203,7 @@ def grant(
     as_json: AsJson = False,
 ) -> None:
     """The institution's own consent for its own dataset, named on chain."""
-    office = Office(config)
+    office = Operator(config)
     consent, status = asyncio.run(_grant(office, read_id(offer), read_span(until), uses, timeout))
     from placet.core.values import to_hex
 
@@ -208,13 +214,13 @@ def grant(
         print(to_hex(consent.id))
 
 
-async def _grant(office: Office, offer: bytes, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
+async def _grant(office: Operator, offer: bytes, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
     from placet.core.signatures import Key
     from placet.owner.client import OwnerClient
-    from placet.owner.keys import Kind, load_key
+    from placet.owner.keys import KeyKind, load_key
 
     secret = office.secret("signer")
-    key = load_key(Kind.SECP256K1, secret, office.deployment.p256_verifier.address)
+    key = load_key(KeyKind.SECP256K1, secret, office.deployment.p256_verifier.address)
     async with OwnerClient(office.deployment, office.trust) as client:
         offered = await client.offer(office.api, offer)
         if offered.scope.personal:
@@ -247,10 +253,10 @@ def revoke(
     from placet.core.hashing import sha256
     from placet.core.merkle import batch_verify
     from placet.core.values import parse, to_hex
-    from placet.node.scopes import Scopes
+    from placet.node.consents.scopes import Scopes
     from placet.owner.answers import ConsentAnswer
 
-    office = Office(config)
+    office = Operator(config)
     identity = read_id(consent)
     found = parse(ConsentAnswer, office.ask("GET", f"/v1/consents/{to_hex(identity)}"))
     offer = office.chain.offer(found.offer).offer
@@ -267,5 +273,5 @@ def revoke(
         return office.chain.consent(identity).status in (Status.WITHDRAWN, Status.REVOKED)
 
     name = f"revoke:{identity.hex()}:{call.data[:4].hex()}:{why.hex()[:16]}"
-    office.send([Wish(name, call, ended)], timeout)
+    office.send([EnsureTransaction(name, call, ended)], timeout)
     print(office.chain.consent(identity).status.name.lower())

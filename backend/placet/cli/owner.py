@@ -27,7 +27,7 @@ from placet.cli.output import emit, say, stop, table
 from placet.core.errors import ConfigError, NotFoundError, PlacetError
 
 if TYPE_CHECKING:
-    from placet.owner.client import Draft, Offered, OwnerClient, Signed
+    from placet.owner.client import Draft, Offered, OwnerClient, SignedConsent
     from placet.owner.keys import OwnerKey
     from placet.owner.wallet import Kept, Wallet
 
@@ -129,13 +129,15 @@ def grant(
 ) -> None:
     """Consent to an offer: see the notice, say yes, sign with a fresh key, send."""
     from placet.core.values import to_hex
-    from placet.owner.keys import Kind
+    from placet.owner.keys import KeyKind
 
-    if kind not in tuple(Kind):
+    if kind not in tuple(KeyKind):
         raise typer.BadParameter("--kind is secp256k1 or p256")
     opened = _open(wallet, passphrase_file)
     signed, status = _run(
-        _grant(opened, api, read_id(offer), read_span(until), uses, enroller, subject, code_file, Kind(kind), url, yes)
+        _grant(
+            opened, api, read_id(offer), read_span(until), uses, enroller, subject, code_file, KeyKind(kind), url, yes
+        )
     )
     if as_json:
         emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
@@ -156,7 +158,7 @@ async def _grant(
     kind: Any,
     url: str | None,
     yes: bool,
-) -> tuple[Signed, str]:
+) -> tuple[SignedConsent, str]:
     import secrets
 
     from placet.core.consent import EnrolmentOpening
@@ -296,14 +298,16 @@ Consent = Annotated[str, typer.Argument(help="The consent's id.")]
 @commands.command()
 def submit(wallet: WalletFolder, consent: Consent, passphrase_file: PassphraseFile = None) -> None:
     """Send a consent again that was signed but may not have arrived. The same twice changes nothing."""
-    from placet.owner.client import Signed
+    from placet.owner.client import SignedConsent
 
     opened = _open(wallet, passphrase_file)
     kept = opened.get(read_id(consent))
 
     async def ask() -> str:
         async with _client(opened) as client:
-            return await client.submit(Signed(kept.api, kept.consent, kept.signature, kept.enrolment, kept.opening))
+            return await client.submit(
+                SignedConsent(kept.api, kept.consent, kept.signature, kept.enrolment, kept.opening)
+            )
 
     print(_run(ask()))
 

@@ -115,11 +115,12 @@ _WITHDRAWAL = {"drop": "a new attempt without that row", "abort": "the job ends,
 def recipes(as_json: AsJson = False) -> None:
     """List the recipes: what each does, which operations it needs consent for, who learns what by it."""
     from placet.core.purposes import operation_words
-    from placet.jobs import asset_view as asset_view  # these make themselves known
-    from placet.jobs import joint_statistics as joint_statistics
-    from placet.jobs import match as match
-    from placet.jobs import match_statistics as match_statistics
     from placet.jobs.recipe import recipe
+    from placet.recipes.asset_view import run as _asset_view  # noqa: F401 - these make themselves known
+    from placet.recipes.contract_compare import run as _compare  # noqa: F401
+    from placet.recipes.joint_statistics import run as _joint  # noqa: F401
+    from placet.recipes.match import run as _match  # noqa: F401
+    from placet.recipes.match_statistics import run as _statistics  # noqa: F401
 
     listed = [
         {

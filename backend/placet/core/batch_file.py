@@ -66,7 +66,7 @@ def accepted_enrollers(scope: Scope, trust: TrustList) -> frozenset[bytes]:
     return frozenset({scope.provider})
 
 
-class Line(NamedTuple):
+class BatchLine(NamedTuple):
     """A person's consent with its signature, its enrolment and, for the provider's vault alone, what opens that."""
 
     owner: bytes
@@ -84,7 +84,7 @@ class Line(NamedTuple):
     """Subject and salt."""
 
     def __repr__(self) -> str:
-        return "Line(…)"
+        return "BatchLine(…)"
 
     def consent(self) -> CompactConsent:
         return CompactConsent(
@@ -133,7 +133,7 @@ _PLAIN = re.compile(rb'"[ !#-\[\]-~]{1,256}"')
 _TEXT = TypeAdapter(Annotated[str, Field(min_length=1, max_length=256)])
 
 
-def decode_line(raw: bytes) -> Line:
+def decode_line(raw: bytes) -> BatchLine:
     """A line of the file, without its line feed. LimitError or InputError if it is anything else."""
     if len(raw) > MAX_LINE:
         raise LimitError("the line is too long", expected=f"at most {MAX_LINE} bytes", found=len(raw))
@@ -154,7 +154,7 @@ def decode_line(raw: bytes) -> Line:
     if numbers[0] >= 2**48 or numbers[1] >= 2**48 or numbers[2] >= 2**32 or not 1 <= numbers[3] < 2**32:
         raise InputError("a number of the consent is out of range", code="batch.line")
     opening = None if key is None else (_subject(name), unhexlify(key))
-    return Line(
+    return BatchLine(
         unhexlify(owner),
         *numbers,
         unhexlify(enrolment),
@@ -189,7 +189,7 @@ class LineCheck:
         self._verifiers = Verifiers(p256)
         self._enrollers = accepted_enrollers(scope, trust)
 
-    def demand(self, line: Line) -> bytes:
+    def demand(self, line: BatchLine) -> bytes:
         """The consent's id. The enroller is one of the offer's; the opening, where it is there, opens the enrolment;
         the owner signed exactly the words that follow from the offer; the enroller signed for this owner's key."""
         if line.enrolment == NO_ENROLMENT:
@@ -210,7 +210,7 @@ class LineCheck:
         self._verifiers.demand("the enrolment", line.enroller, enrolled, line.enrolled)
         return identity
 
-    def identity(self, line: Line) -> bytes:
+    def identity(self, line: BatchLine) -> bytes:
         """The consent's id alone, without any check of signatures."""
         return self._wording.identity(
             line.owner,

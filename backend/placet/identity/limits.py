@@ -25,7 +25,7 @@ class _Person:
     enrolled: int = 0
 
 
-class Limits:
+class EnrolmentLimits:
     """Counts by a keyed hash of the subject, in memory, for at most REMEMBERED persons (the longest quiet go first)."""
 
     def __init__(self, a_day: int) -> None:

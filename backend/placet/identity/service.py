@@ -19,7 +19,7 @@ from placet.core.errors import AccessError, LimitError
 from placet.core.requests import MAX_LIFETIME, Credential, demand_request
 from placet.core.signatures import Key, Verifiers
 from placet.core.values import Bytes32, Signer, Value
-from placet.identity.limits import Limits
+from placet.identity.limits import EnrolmentLimits
 from placet.identity.register import MAX_CODE, MAX_SUBJECT, Register
 
 PATH = "/v1/enrolments"
@@ -59,7 +59,7 @@ class Enrolling:
         self._register = register
         self._domain = domain
         self._verifiers = verifiers
-        self._limits = Limits(a_day)
+        self._limits = EnrolmentLimits(a_day)
         self._clock = clock
         self._memory_key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()

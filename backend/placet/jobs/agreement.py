@@ -22,28 +22,28 @@ from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.results import finer, gives
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32, Value, parse, to_hex
-from placet.jobs.asking import (
-    MAX_ASKED,
-    About,
-    Agreed,
-    Amend,
-    AskSeal,
-    Prepare,
-    Prepared,
-    PrepareDocument,
-    PrepareEnclave,
-    Roots,
-    Sign,
-    Signed,
-    Standing,
-)
 from placet.jobs.certificates import institution_of, tls_key
-from placet.jobs.desk import Desk
+from placet.jobs.context import JobContext
 from placet.jobs.entries import Entries, demand_own_policy, named_input
+from placet.jobs.messages import (
+    MAX_ASKED,
+    AmendRequest,
+    AttemptRef,
+    AttemptRoots,
+    AttemptStatus,
+    DocumentRequest,
+    EnclaveRequest,
+    PrepareRequest,
+    PrepareResponse,
+    SealRequest,
+    SignatureResponse,
+    SignedByAll,
+    SignRequest,
+)
+from placet.jobs.party_run import masked_outputs
 from placet.jobs.recipe import recipe
-from placet.jobs.sealing import Drawer, seed_commitment
-from placet.jobs.store import Attempt, Phase, Record, Store
-from placet.jobs.work import masked_outputs
+from placet.jobs.sealing import AtRest, seed_commitment
+from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
 from placet.protocols.spu import extra
 
 LONGEST = 30 * 86_400
@@ -56,22 +56,22 @@ Answer = Callable[[bytes, Any], Awaitable[Value]]
 class Agreement:
     """One institution as a party, asked by the others."""
 
-    def __init__(self, desk: Desk, store: Store) -> None:
-        self.desk = desk
+    def __init__(self, context: JobContext, store: JobStore) -> None:
+        self.context = context
         self.store = store
-        self.drawer = Drawer(desk.hpke)
-        self._entries = entries = Entries(desk, store)
+        self.at_rest = AtRest(context.hpke)
+        self._entries = entries = Entries(context, store)
         self._questions: dict[str, tuple[type[Value], Answer]] = {
-            "prepare": (Prepare, self.prepare),
-            "prepare-document": (PrepareDocument, entries.document),
-            "prepare-enclave": (PrepareEnclave, entries.enclave),
-            "sign": (Sign, self.sign),
-            "agreed": (Agreed, self.agreed),
-            "alive": (About, self.alive),
-            "standing": (About, self.standing),
-            "roots": (About, self.roots),
-            "amend": (Amend, self.amend),
-            "seal": (AskSeal, self.seal),
+            "prepare": (PrepareRequest, self.prepare),
+            "prepare-document": (DocumentRequest, entries.document),
+            "prepare-enclave": (EnclaveRequest, entries.enclave),
+            "sign": (SignRequest, self.sign),
+            "agreed": (SignedByAll, self.agreed),
+            "alive": (AttemptRef, self.alive),
+            "standing": (AttemptRef, self.standing),
+            "roots": (AttemptRef, self.roots),
+            "amend": (AmendRequest, self.amend),
+            "seal": (SealRequest, self.seal),
         }
 
     async def answer(self, asker: bytes, what: str, asked: bytes | Value) -> Value:
@@ -81,51 +81,51 @@ class Agreement:
         model, method = self._questions[what]
         return await method(asker, parse(model, asked, limit=MAX_ASKED) if isinstance(asked, bytes) else asked)
 
-    async def prepare(self, asker: bytes, wanted: Prepare) -> Prepared:
+    async def prepare(self, asker: bytes, wanted: PrepareRequest) -> PrepareResponse:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no."""
-        desk = self.desk
-        if wanted.recipe not in desk.recipes:
+        context = self.context
+        if wanted.recipe not in context.recipes:
             raise PlanError("this institution does not take part in such a recipe", found=wanted.recipe)
         recipe(wanted.recipe)
         await self._demand_offer(wanted.offer, asker, wanted.role, wanted.recipe, wanted.parameters)
-        if wanted.block > await asyncio.to_thread(desk.chain.confirmed):
+        if wanted.block > await asyncio.to_thread(context.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
-        lawful = await desk.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
+        lawful = await context.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
         entry = await self._entries.fresh(wanted.offer, lawful.root)
         brought = Input(
             offer=wanted.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
         )
-        return Prepared(**dict(entry), input=brought)
+        return PrepareResponse(**dict(entry), input=brought)
 
-    async def sign(self, asker: bytes, asked: Sign) -> Signed:
+    async def sign(self, asker: bytes, asked: SignRequest) -> SignatureResponse:
         """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
         plan, terms = asked.plan, asked.terms
         if plan.consumer != asker or plan.sponsor != asker:
             raise PlanError("a plan is proposed by its consumer, who is also its sponsor", found=to_hex(asker))
         await self.demand_plan(plan, terms)
-        party = plan.party_of(self.desk.address)
+        party = plan.party_of(self.context.address)
         mine = plan.parties[party]
-        job = plan.job(self.desk.deployment.jobs)
+        job = plan.job(self.context.deployment.jobs)
         if self.store.find(job) is not None:
-            return Signed(signature=self.desk.signer.sign(job))
+            return SignatureResponse(signature=self.context.signer.sign(job))
         kept = self.store.prepared(mine.seed)
         brought = [(i.offer, i.consent if i.named else i.lawful_root) for i in mine.inputs] or [(ZERO32, ZERO32)]
         if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         for chosen in mine.inputs:
             await self._demand_current(chosen, terms.block, plan.deadline)
-        signature = self.desk.signer.sign(job)
+        signature = self.context.signer.sign(job)
         await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
-        return Signed(signature=signature)
+        return SignatureResponse(signature=signature)
 
     async def _demand_current(self, chosen: Input, block: int, deadline: int) -> None:
         """PlanError `plan.stale` unless an input is what this party would prepare now."""
         if chosen.named:
-            current = await named_input(self.desk, chosen.offer, chosen.consent)
+            current = await named_input(self.context, chosen.offer, chosen.consent)
             root = ZERO32 if await self.named_dead(chosen.consent) else chosen.consent
             now = (root, current.epoch, current.opens_before)
         else:
-            lawful = await self.desk.vault.lawful(chosen.offer, block, deadline)
+            lawful = await self.context.vault.lawful(chosen.offer, block, deadline)
             now = (lawful.root, lawful.epoch, lawful.opens_before)
         found = (chosen.consent if chosen.named else chosen.lawful_root, chosen.epoch, chosen.opens_before)
         if found != now:
@@ -138,31 +138,31 @@ class Agreement:
 
     async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
         """Write an agreed plan down, once; what was prepared for it is used up by it."""
-        job = plan.job(self.desk.deployment.jobs)
+        job = plan.job(self.context.deployment.jobs)
         if self.store.find(job) is None:
-            now = await asyncio.to_thread(self.desk.chain.now)
-            signatures = tuple(signature if signer == self.desk.address else b"" for signer in plan.signers)
-            self.store.add(Record(job, plan, terms, signatures, party, seed, None, None, now))
+            now = await asyncio.to_thread(self.context.chain.now)
+            signatures = tuple(signature if signer == self.context.address else b"" for signer in plan.signers)
+            self.store.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, now))
             self.store.note(job, "agreed", recipe=terms.recipe)
 
     async def demand_plan(self, plan: Plan, terms: Terms) -> None:
         """PlanError unless plan and terms are sound, and this party's own entry is its own."""
-        desk = self.desk
+        context = self.context
         demand_fit(plan, terms)
         known = recipe(terms.recipe)
-        if terms.recipe not in desk.recipes or terms.recipe_version != known.version:
+        if terms.recipe not in context.recipes or terms.recipe_version != known.version:
             raise PlanError("not this institution's recipe", expected=f"version {known.version}", found=terms.recipe)
         known.check(plan, terms)
         if terms.engine == "spu":
             extra.require()
         if plan.operations != known.operations or terms.on_withdrawal != known.on_withdrawal:
             raise PlanError("not what the recipe does", expected=known.operations, found=plan.operations)
-        if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in desk.purposes}:
+        if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in context.purposes}:
             raise PlanError("not a purpose that this institution serves")
-        now = await asyncio.to_thread(desk.chain.now)
+        now = await asyncio.to_thread(context.chain.now)
         if not now <= plan.open_by or plan.settle_by > now + LONGEST:
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
-        floor = release_time(desk)
+        floor = release_time(context)
         if plan.settle_by - plan.deadline < floor:
             raise PlanError(
                 "too little time to release the keys after a seal at the deadline",
@@ -170,12 +170,12 @@ class Agreement:
                 found=plan.settle_by - plan.deadline,
                 code="plan.settle",
             )
-        if terms.block > await asyncio.to_thread(desk.chain.confirmed):
+        if terms.block > await asyncio.to_thread(context.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
         for party in plan.parties:
-            if party.tls_key != _pinned(desk, party):
+            if party.tls_key != _pinned(context, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
-        place = plan.party_of(desk.address)
+        place = plan.party_of(context.address)
         mine, role = plan.parties[place], terms.roles[place]
         for chosen in mine.inputs:
             scope = await self._demand_offer(chosen.offer, plan.consumer, role, terms.recipe, terms.parameters)
@@ -187,22 +187,22 @@ class Agreement:
                 raise ConsentError(
                     "the offer's scope does not name every party", found=", ".join(strangers), code="consent.stranger"
                 )
-        if (mine.recorder, mine.payee, mine.tls_key) != (desk.recorder.address, desk.address, desk.tls_key):
+        if (mine.recorder, mine.payee, mine.tls_key) != (context.recorder.address, context.address, context.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
-        demand_own_policy(desk, terms)
-        await asyncio.to_thread(desk.accepts, plan, terms)
+        demand_own_policy(context, terms)
+        await asyncio.to_thread(context.accepts, plan, terms)
 
     async def _demand_offer(
         self, offer: bytes, consumer: bytes, role: str, recipe_name: str, parameters: Mapping[str, JsonValue]
     ) -> Scope:
         """The scope of one of this institution's own offers. PlanError or ConsentError where it does not allow this."""
-        state = await asyncio.to_thread(self.desk.chain.offer, offer)
-        if state.provider != self.desk.address:
+        state = await asyncio.to_thread(self.context.chain.offer, offer)
+        if state.provider != self.context.address:
             raise PlanError("the offer is another institution's", found=to_hex(offer))
         if state.offer.consumer != consumer:
             raise ConsentError("the offer is for another consumer", found=to_hex(consumer), code="consent.consumer")
-        scope = self.desk.scope(state.offer)
-        if recipe_name not in scope.recipes or scope.purpose not in self.desk.purposes:
+        scope = self.context.scope(state.offer)
+        if recipe_name not in scope.recipes or scope.purpose not in self.context.purposes:
             raise ConsentError(
                 "the offer's scope does not allow it", expected=", ".join(scope.recipes), found=recipe_name
             )
@@ -230,54 +230,54 @@ class Agreement:
             )
         return scope
 
-    async def agreed(self, asker: bytes, told: Agreed) -> Agreed:
+    async def agreed(self, asker: bytes, told: SignedByAll) -> SignedByAll:
         """The consumer shows the fully signed plan."""
         record = self._own(asker, told.job)
-        demand_signatures("the plan", record.plan.signers, told.signatures, told.job, self.desk.chain.verifiers)
+        demand_signatures("the plan", record.plan.signers, told.signatures, told.job, self.context.chain.verifiers)
         self.store.signed(told.job, told.signatures)
         return told
 
-    async def alive(self, asker: bytes, about: About) -> Standing:
+    async def alive(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
         """Is this party still at an attempt? For every party that waits for a message of ours."""
         record = self.store.job(about.job)
         party = next((party for party in record.plan.parties if party.signer == asker), None)
         if party is None:
             raise PeerError("not a party of this job", found=to_hex(asker), code="peer.wrong-party")
-        institution_of(party, self.desk.trust)
+        institution_of(party, self.context.trust)
         attempt = self.store.attempt(about.job, about.attempt)
-        return Standing(state="waiting" if attempt is None else attempt.phase.value)
+        return AttemptStatus(state="waiting" if attempt is None else attempt.phase.value)
 
-    async def standing(self, asker: bytes, about: About) -> Standing:
+    async def standing(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
         """How far this party is in an attempt."""
         record = self._own(asker, about.job)
         attempt = self.store.attempt(about.job, about.attempt)
         if attempt is None:
-            return Standing(state="waiting")
+            return AttemptStatus(state="waiting")
         if attempt.phase is not Phase.COMPUTED:
-            return Standing(state="running" if attempt.phase is Phase.RUNNING else "failed", why=attempt.why)
+            return AttemptStatus(state="running" if attempt.phase is Phase.RUNNING else "failed", why=attempt.why)
         head, count = self.head(record, about.attempt)
         output, key = self.outcome(record, attempt)
-        return Standing(state="computed", head=head, steps=count, output=output, key=key)
+        return AttemptStatus(state="computed", head=head, steps=count, output=output, key=key)
 
-    def head(self, record: Record, attempt: int) -> tuple[bytes, int]:
+    def head(self, record: JobRecord, attempt: int) -> tuple[bytes, int]:
         """The head of this party's trail, and how many steps it has."""
         hashes = [step.hash for step in self.store.steps(record.job, attempt)]
         return trail_head(trail_start(record.job, attempt, record.party), hashes), len(hashes)
 
-    def outcome(self, record: Record, attempt: Attempt) -> tuple[bytes, bytes]:
+    def outcome(self, record: JobRecord, attempt: Attempt) -> tuple[bytes, bytes]:
         """Hashes of this party's masked output and of its release key; zero where it has none."""
         if not record.plan.parties[record.party].output:
             return ZERO32, ZERO32
         if attempt.output is None or attempt.key is None:
             raise StateError("this party has no output yet", code="peer.early")
-        return sha256(attempt.output), key_hash(self.drawer.open(b"key", attempt.key))
+        return sha256(attempt.output), key_hash(self.at_rest.open(b"key", attempt.key))
 
-    async def roots(self, asker: bytes, about: About) -> Roots:
+    async def roots(self, asker: bytes, about: AttemptRef) -> AttemptRoots:
         """This party's lawful roots for the next attempt: what it used, less what has died since."""
         record = self._own(asker, about.job)
-        return Roots(roots=tuple(await self._next(record, about.attempt)))
+        return AttemptRoots(roots=tuple(await self._next(record, about.attempt)))
 
-    async def _next(self, record: Record, attempt: int) -> list[bytes]:
+    async def _next(self, record: JobRecord, attempt: int) -> list[bytes]:
         """Own roots for `attempt`, from those of the attempt before."""
         before = await asyncio.to_thread(self.current_roots, record, attempt - 1)
         first = record.plan.input_offset(record.party)
@@ -286,24 +286,24 @@ class Agreement:
             if chosen.named:
                 found.append(ZERO32)
             else:
-                found.append((await self.desk.vault.without(chosen.offer, before[number])).root)
+                found.append((await self.context.vault.without(chosen.offer, before[number])).root)
         return found
 
-    def current_roots(self, record: Record, attempt: int) -> tuple[bytes, ...]:
+    def current_roots(self, record: JobRecord, attempt: int) -> tuple[bytes, ...]:
         """All inputs' roots in an attempt: the plan's, or the amendment's on chain. StateError if it is not there."""
         if attempt == 1:
             return tuple(i.lawful_root for i in record.plan.inputs)
-        self.desk.index.sync()
-        for event in self.desk.index.job_events(record.job):
+        self.context.index.sync()
+        for event in self.context.index.job_events(record.job):
             if isinstance(event, JobAmended) and event.attempt == attempt:
                 return event.roots
         raise StateError("no such attempt on chain", found=attempt, code="peer.early")
 
-    async def amend(self, asker: bytes, asked: Amend) -> Signed:
+    async def amend(self, asker: bytes, asked: AmendRequest) -> SignatureResponse:
         """Sign a new attempt if its part is right and every epoch is the chain's."""
         amendment = asked.amendment
         record = self._own(asker, amendment.job)
-        state = await asyncio.to_thread(self.desk.chain.job, amendment.job)
+        state = await asyncio.to_thread(self.context.chain.job, amendment.job)
         if amendment.attempt > MOST_ATTEMPTS:
             raise StateError("too many attempts", expected=f"at most {MOST_ATTEMPTS}", found=amendment.attempt)
         if state.status is not JobStatus.OPEN or amendment.attempt != state.attempt + 1:
@@ -316,15 +316,17 @@ class Agreement:
         running = self.store.attempt(record.job, state.attempt)
         if running is not None:
             self.store.fail(record.job, state.attempt, "amended")
-        return Signed(signature=self.desk.signer.sign(self.desk.deployment.jobs.digest(amendment.struct_hash())))
+        return SignatureResponse(
+            signature=self.context.signer.sign(self.context.deployment.jobs.digest(amendment.struct_hash()))
+        )
 
-    async def seal(self, asker: bytes, asked: AskSeal) -> Signed:
+    async def seal(self, asker: bytes, asked: SealRequest) -> SignatureResponse:
         """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, every
         epoch the chain's, and no leaf dead at the latest block (ConsentError `consent.withdrawn` otherwise)."""
         seal = asked.seal
         record = self._own(asker, seal.job)
         plan, mine = record.plan, record.party
-        state = await asyncio.to_thread(self.desk.chain.job, seal.job)
+        state = await asyncio.to_thread(self.context.chain.job, seal.job)
         attempt = self.store.attempt(seal.job, seal.attempt)
         if state.status is not JobStatus.OPEN or state.attempt != seal.attempt:
             raise StateError("not the current attempt of an open job", found=seal.attempt)
@@ -336,7 +338,7 @@ class Agreement:
         if (seal.heads[mine], seal.outputs[mine], seal.keys[mine]) != (head, *self.outcome(record, attempt)):
             raise PlanError("the seal does not hold this party's trail, output and key", code="plan.seal")
         for party, claimed in enumerate(seal.heads):
-            found, _ = await asyncio.to_thread(self.desk.chain.trail, seal.job, seal.attempt, party)
+            found, _ = await asyncio.to_thread(self.context.chain.trail, seal.job, seal.attempt, party)
             if found != claimed:
                 raise PlanError(
                     "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
@@ -353,16 +355,18 @@ class Agreement:
                 remedy="a new attempt without it",
                 code="consent.withdrawn",
             )
-        return Signed(signature=self.desk.signer.sign(self.desk.deployment.jobs.digest(seal.struct_hash())))
+        return SignatureResponse(
+            signature=self.context.signer.sign(self.context.deployment.jobs.digest(seal.struct_hash()))
+        )
 
-    def _demand_received(self, record: Record, attempt: Attempt, seal: Seal) -> None:
+    def _demand_received(self, record: JobRecord, attempt: Attempt, seal: Seal) -> None:
         if attempt.output is None:
             raise StateError("the masked outputs are not here yet", code="peer.early")
         for party, masked in masked_outputs(attempt.output).items():
             if sha256(masked) != seal.outputs[party]:
                 raise PlanError("a masked output is not the one received", found=f"party {party}", code="plan.seal")
 
-    async def dead_inputs(self, record: Record, attempt: Attempt) -> list[int]:
+    async def dead_inputs(self, record: JobRecord, attempt: Attempt) -> list[int]:
         """The numbers of this party's inputs in which a consent has died by the latest block."""
         found = []
         first = record.plan.input_offset(record.party)
@@ -370,52 +374,52 @@ class Agreement:
             if chosen.named:
                 dead = await self.named_dead(chosen.consent)
             else:
-                dead = bool(await self.desk.vault.dead(chosen.offer, attempt.roots[number]))
+                dead = bool(await self.context.vault.dead(chosen.offer, attempt.roots[number]))
             if dead:
                 found.append(number)
         return found
 
     async def named_dead(self, consent: bytes) -> bool:
         """Was a consent that a plan names withdrawn or revoked?"""
-        return (await asyncio.to_thread(self.desk.chain.consent, consent)).status is not Status.GIVEN
+        return (await asyncio.to_thread(self.context.chain.consent, consent)).status is not Status.GIVEN
 
-    async def _demand_epochs(self, record: Record, epochs: tuple[int, ...]) -> None:
+    async def _demand_epochs(self, record: JobRecord, epochs: tuple[int, ...]) -> None:
         if epochs != await self.epochs(record):
             raise StateError("an offer's epoch has moved on", code="peer.epoch", remedy="propose it again")
 
-    async def epochs(self, record: Record) -> tuple[int, ...]:
+    async def epochs(self, record: JobRecord) -> tuple[int, ...]:
         """All inputs' epochs, as of the latest block."""
-        offers = [await asyncio.to_thread(self.desk.chain.offer, i.offer) for i in record.plan.inputs]
+        offers = [await asyncio.to_thread(self.context.chain.offer, i.offer) for i in record.plan.inputs]
         return tuple(offer.epoch for offer in offers)
 
-    def _own(self, asker: bytes, job: bytes) -> Record:
+    def _own(self, asker: bytes, job: bytes) -> JobRecord:
         record = self.store.job(job)
         if asker != record.plan.consumer:
             raise PlanError("only the job's consumer brings its parties together", found=to_hex(asker))
-        institution_of(record.plan.parties[record.plan.party_of(asker)], self.desk.trust)
+        institution_of(record.plan.parties[record.plan.party_of(asker)], self.context.trust)
         return record
 
 
-def release_time(desk: Desk) -> int:
+def release_time(context: JobContext) -> int:
     """Seconds in which a seal gets deep and a key is mined, on chains with blocks of up to twelve seconds."""
-    return 10 + 12 * desk.deployment.confirmations
+    return 10 + 12 * context.deployment.confirmations
 
 
-def own_party(desk: Desk, seed: bytes) -> dict[str, object]:
+def own_party(context: JobContext, seed: bytes) -> dict[str, object]:
     """This institution's entry in a plan, but for reward, output and inputs."""
     return {
-        "signer": desk.address,
-        "recorder": desk.recorder.address,
-        "payee": desk.address,
-        "tls_key": desk.tls_key,
+        "signer": context.address,
+        "recorder": context.recorder.address,
+        "payee": context.address,
+        "tls_key": context.tls_key,
         "seed": seed_commitment(seed),
     }
 
 
-def consumer_key(desk: Desk) -> bytes:
+def consumer_key(context: JobContext) -> bytes:
     """The X25519 key that outputs are encrypted to."""
-    return public_key(desk.hpke)
+    return public_key(context.hpke)
 
 
-def _pinned(desk: Desk, party: Party) -> bytes:
-    return tls_key(desk.trust.institution(party.signer).certificate)
+def _pinned(context: JobContext, party: Party) -> bytes:
+    return tls_key(context.trust.institution(party.signer).certificate)

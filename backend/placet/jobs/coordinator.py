@@ -11,11 +11,11 @@ from placet.core.errors import PeerError, PlacetError, Reverted
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
 from placet.core.values import V, Value, to_hex
 from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
-from placet.jobs.asking import About, Amend, AskSeal, Roots, Signed, Standing
 from placet.jobs.intents import Intents
-from placet.jobs.proposal import Asking, Opening
+from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
+from placet.jobs.proposal import Opening, PeerClient
 from placet.jobs.recipe import recipe
-from placet.jobs.store import Record
+from placet.jobs.store import JobRecord
 
 PATIENCE = {"standing": 20, "roots": 60, "amend": 60, "seal": 60}
 """Seconds for all parties to answer: how far they are; what takes a look at every row."""
@@ -29,22 +29,22 @@ WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased
 class Say(Protocol):
     """Tells who follows a job what happens."""
 
-    def __call__(self, record: Record, status: str, **details: object) -> None: ...
+    def __call__(self, record: JobRecord, status: str, **details: object) -> None: ...
 
 
 class Coordinator:
     """For the jobs whose consumer this institution is."""
 
-    def __init__(self, agreement: Agreement, asking: Asking, intents: Intents, say: Say) -> None:
-        self.desk = agreement.desk
+    def __init__(self, agreement: Agreement, peer_client: PeerClient, intents: Intents, say: Say) -> None:
+        self.context = agreement.context
         self.store = agreement.store
         self.agreement = agreement
-        self.asking = asking
+        self.peer_client = peer_client
         self.intents = intents
         self.say = say
-        self._opening = Opening(asking, intents)
+        self._opening = Opening(peer_client, intents)
 
-    async def open(self, record: Record) -> None:
+    async def open(self, record: JobRecord) -> None:
         """Open a job that all have signed. What the contract refuses is cancelled, so that nobody opens it later."""
         self.say(record, "opening")
         try:
@@ -55,16 +55,16 @@ class Coordinator:
             self.say(record, "refused", code=refusal.name, why=refusal.message)
             await self.cancel(record)
 
-    async def cancel(self, record: Record) -> None:
+    async def cancel(self, record: JobRecord) -> None:
         """Before the opening. Reverted if it is too late."""
-        place = record.plan.signers.index(self.desk.address)
-        signature = self.desk.signer.sign(self.desk.deployment.jobs.digest(cancellation_hash(record.job)))
-        await self.intents.carry(f"cancel:{record.job.hex()}", self.desk.calls.cancel(record.plan, place, signature))
+        place = record.plan.signers.index(self.context.address)
+        signature = self.context.signer.sign(self.context.deployment.jobs.digest(cancellation_hash(record.job)))
+        await self.intents.carry(f"cancel:{record.job.hex()}", self.context.calls.cancel(record.plan, place, signature))
 
-    async def bring_together(self, record: Record, state: JobState) -> None:
+    async def bring_together(self, record: JobRecord, state: JobState) -> None:
         """Ask how far all are, then seal, or agree on a new attempt."""
-        about = About(job=record.job, attempt=state.attempt)
-        standings = await self._ask_all(record, "standing", about, Standing)
+        about = AttemptRef(job=record.job, attempt=state.attempt)
+        standings = await self._ask_all(record, "standing", about, AttemptStatus)
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         if failed:
             final = recipe(record.terms.recipe).final
@@ -72,10 +72,10 @@ class Coordinator:
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
 
-    async def _ask_all(self, record: Record, what: str, question: Value, answer: type[V]) -> list[V]:
+    async def _ask_all(self, record: JobRecord, what: str, question: Value, answer: type[V]) -> list[V]:
         """All parties' answers, asked at once; who lets us wait must not keep us from a look at the chain."""
         parties = record.plan.parties
-        asked = [asyncio.ensure_future(self.asking.ask_party(p, what, question, answer)) for p in parties]
+        asked = [asyncio.ensure_future(self.peer_client.ask_party(p, what, question, answer)) for p in parties]
         try:
             async with asyncio.timeout(PATIENCE[what]):
                 return await asyncio.gather(*asked)
@@ -88,14 +88,14 @@ class Coordinator:
                 one.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
 
-    async def _recorded(self, record: Record, state: JobState, standings: list[Standing]) -> bool:
+    async def _recorded(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> bool:
         for party, standing in enumerate(standings):
-            head, _ = await asyncio.to_thread(self.desk.chain.trail, record.job, state.attempt, party)
+            head, _ = await asyncio.to_thread(self.context.chain.trail, record.job, state.attempt, party)
             if head != standing.head:
                 return False
         return True
 
-    async def _seal(self, record: Record, state: JobState, standings: list[Standing]) -> None:
+    async def _seal(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> None:
         seal = Seal(
             job=record.job,
             attempt=state.attempt,
@@ -105,7 +105,7 @@ class Coordinator:
             epochs=await self.agreement.epochs(record),
         )
         try:
-            signatures = await self._signatures(record, "seal", AskSeal(seal=seal), seal)
+            signatures = await self._signatures(record, "seal", SealRequest(seal=seal), seal)
         except PlacetError as error:
             if error.code == "consent.withdrawn":
                 return await self._again(record, state, error.code)
@@ -115,20 +115,20 @@ class Coordinator:
         full = (*signatures, b"")
         self.store.agree("seal", seal, full)
         name = f"seal:{record.job.hex()}:{to_hex(seal.struct_hash())[2:34]}"
-        await self.intents.carry(name, self.desk.calls.seal(record.plan, seal, full))
+        await self.intents.carry(name, self.context.calls.seal(record.plan, seal, full))
         self.say(record, "sealed", attempt=state.attempt)
 
     async def _signatures(
-        self, record: Record, what: str, question: AskSeal | Amend, content: Seal | Amendment
+        self, record: JobRecord, what: str, question: SealRequest | AmendRequest, content: Seal | Amendment
     ) -> tuple[bytes, ...]:
         """All parties' signatures under a seal or an amendment, checked."""
-        found = tuple(answer.signature for answer in await self._ask_all(record, what, question, Signed))
-        digest = self.desk.deployment.jobs.digest(content.struct_hash())
+        found = tuple(answer.signature for answer in await self._ask_all(record, what, question, SignatureResponse))
+        digest = self.context.deployment.jobs.digest(content.struct_hash())
         signers = tuple(party.signer for party in record.plan.parties)
-        demand_signatures(f"the {what}", signers, found, digest, self.desk.chain.verifiers)
+        demand_signatures(f"the {what}", signers, found, digest, self.context.chain.verifiers)
         return found
 
-    async def _again(self, record: Record, state: JobState, why: str) -> None:
+    async def _again(self, record: JobRecord, state: JobState, why: str) -> None:
         """A new attempt without what has died, or the end, as the terms say."""
         for number, chosen in enumerate(record.plan.inputs):
             if chosen.named and await self.agreement.named_dead(chosen.consent):
@@ -136,9 +136,9 @@ class Coordinator:
         withdrawn = why in WITHDRAWN and record.terms.on_withdrawal == "abort"
         if withdrawn or recipe(record.terms.recipe).final(why):
             return await self.abort(record, why)
-        plan, about = record.plan, About(job=record.job, attempt=state.attempt + 1)
+        plan, about = record.plan, AttemptRef(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []
-        answers = await self._ask_all(record, "roots", about, Roots)
+        answers = await self._ask_all(record, "roots", about, AttemptRoots)
         for party, answer in zip(plan.parties, answers, strict=True):
             if len(answer.roots) != len(party.inputs):
                 raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
@@ -148,18 +148,18 @@ class Coordinator:
             return await self.abort(record, why)
         epochs = await self.agreement.epochs(record)
         amendment = Amendment(job=record.job, attempt=state.attempt + 1, roots=tuple(roots), epochs=epochs)
-        signatures = await self._signatures(record, "amend", Amend(amendment=amendment), amendment)
+        signatures = await self._signatures(record, "amend", AmendRequest(amendment=amendment), amendment)
         self.store.agree("amendment", amendment, signatures)
         name = f"amend:{record.job.hex()}:{to_hex(amendment.struct_hash())[2:34]}"
-        await self.intents.carry(name, self.desk.calls.amend(plan, amendment, signatures))
+        await self.intents.carry(name, self.context.calls.amend(plan, amendment, signatures))
         self.say(record, "amended", attempt=amendment.attempt, why=why)
 
-    async def abort(self, record: Record, why: str) -> None:
+    async def abort(self, record: JobRecord, why: str) -> None:
         """End an open job; the sponsor gets its rewards back. Before the deadline only a party can."""
         reason = (why if _CODE.fullmatch(why) else "failed").encode()[:32].ljust(32, b"\0")
-        await self.intents.carry(f"abort:{record.job.hex()}", self.desk.calls.abort(record.job, reason))
+        await self.intents.carry(f"abort:{record.job.hex()}", self.context.calls.abort(record.job, reason))
 
-    async def abort_for(self, record: Record, number: int) -> None:
+    async def abort_for(self, record: JobRecord, number: int) -> None:
         """End an open job because the consent that one of its inputs names is dead."""
-        call = self.desk.calls.abort_for_consent(record.plan, number, b"consent.withdrawn".ljust(32, b"\0"))
+        call = self.context.calls.abort_for_consent(record.plan, number, b"consent.withdrawn".ljust(32, b"\0"))
         await self.intents.carry(f"abort:{record.job.hex()}:{number}", call)

@@ -27,9 +27,9 @@ from placet.core.leaves import decode_records
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import evidence_hash
 from placet.core.values import parse
-from placet.jobs.desk import Vault
+from placet.jobs.context import Vault
 from placet.jobs.runner import Runner
-from placet.jobs.store import Record
+from placet.jobs.store import JobRecord
 
 _PIECE = 1 << 20
 
@@ -97,14 +97,14 @@ async def gather(runner: Runner, job: bytes, beside: Beside) -> Evidence:
 async def signed(runner: Runner, job: bytes, beside: Beside) -> SignedEvidence:
     """The same under this party's recorder's signature, as auditors take it."""
     evidence = await gather(runner, job, beside)
-    digest = runner.desk.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
-    return SignedEvidence(evidence=evidence, signature=runner.desk.recorder.sign(digest))
+    digest = runner.context.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
+    return SignedEvidence(evidence=evidence, signature=runner.context.recorder.sign(digest))
 
 
 def _on_chain(runner: Runner, job: bytes) -> tuple[set[tuple[int, tuple[bytes, ...], tuple[int, ...]]], Seal | None]:
     """Attempt, roots and epochs of each amendment on chain, and the seal there: not every one that all signed is."""
-    runner.desk.index.sync()
-    events = runner.desk.index.job_events(job)
+    runner.context.index.sync()
+    events = runner.context.index.job_events(job)
     seals = [
         Seal(job=job, attempt=e.attempt, heads=e.heads, outputs=e.outputs, keys=e.keys, epochs=e.epochs)
         for e in events
@@ -115,23 +115,23 @@ def _on_chain(runner: Runner, job: bytes) -> tuple[set[tuple[int, tuple[bytes, .
 
 
 async def _inputs(
-    runner: Runner, record: Record, beside: Beside
+    runner: Runner, record: JobRecord, beside: Beside
 ) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...]]:
-    desk, found = runner.desk, []
+    context, found = runner.context, []
     roots_used: dict[tuple[bytes, bytes], None] = {}
     first = record.plan.input_offset(record.party)
     attempts = runner.store.attempts(record.job)
     used = [(a.attempt, a.roots) for a in attempts] or [(1, tuple(i.lawful_root for i in record.plan.inputs))]
     for attempt, roots in used:
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            offer = (await asyncio.to_thread(desk.chain.offer, chosen.offer)).offer
-            scope = desk.scope(offer)
+            offer = (await asyncio.to_thread(context.chain.offer, chosen.offer)).offer
+            scope = context.scope(offer)
             if chosen.named:
-                named = await desk.vault.named_evidence(chosen.consent)
+                named = await context.vault.named_evidence(chosen.consent)
                 found.append(InputEvidence(input=number, attempt=attempt, offer=offer, scope=scope, named=named))
                 continue
             try:
-                leaves, erased, within = await _leaves(desk.vault, chosen.offer, roots[number], beside)
+                leaves, erased, within = await _leaves(context.vault, chosen.offer, roots[number], beside)
             except NotFoundError:
                 continue
             roots_used.update(dict.fromkeys((chosen.offer, root) for root in within))
@@ -145,7 +145,7 @@ async def _inputs(
                     erased=erased,
                 )
             )
-    batches = [await _batch(desk.vault, offer, root, beside) for offer, root in sorted(roots_used)]
+    batches = [await _batch(context.vault, offer, root, beside) for offer, root in sorted(roots_used)]
     return tuple(found), tuple(batches)
 
 

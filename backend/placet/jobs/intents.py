@@ -7,7 +7,7 @@ import time
 from placet.chain.calls import Call
 from placet.chain.sender import Mined, Sender
 from placet.core.errors import Reverted
-from placet.jobs.desk import Desk
+from placet.jobs.context import JobContext
 
 SECONDS = 60.0
 SLOWEST = 30.0
@@ -17,20 +17,20 @@ MOST = 10_000
 class Intents:
     """Names stand for what is meant, so that the same intent after a crash is the same transaction."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
         self._not_before: dict[str, float] = {}
 
     async def carry(self, name: str, call: Call, account: bytes | None = None) -> Mined:
         """Until the call is mined and confirmed. A refused one is sent anew, ever more slowly, as often as it is asked
         for: ask only what the chain's state still calls for. Reverted, or ChainError if it takes long (it lives on)."""
-        number, refused = next_try(self._desk.sender, name)
+        number, refused = next_try(self._context.sender, name)
         if refused is not None and time.monotonic() < self._not_before.get(name, 0.0):
             raise refused
         intent = f"{name}:{number}"
-        self._desk.sender.submit(intent, call, account or self._desk.recorder.address)
+        self._context.sender.submit(intent, call, account or self._context.recorder.address)
         try:
-            return await self._desk.sender.wait(intent, SECONDS)
+            return await self._context.sender.wait(intent, SECONDS)
         except Reverted:
             self._not_before[name] = time.monotonic() + min(2.0**number, SLOWEST)
             raise

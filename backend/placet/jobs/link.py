@@ -17,10 +17,10 @@ from placet.core.plan import Party
 from placet.core.signatures import recover
 from placet.core.trail import Exchange, Message, acknowledgement_hash
 from placet.core.values import Signature, Value, parse
-from placet.jobs.asking import About, Standing
 from placet.jobs.certificates import institution_of
-from placet.jobs.desk import Desk
-from placet.jobs.store import Record, Store
+from placet.jobs.context import JobContext
+from placet.jobs.messages import AttemptRef, AttemptStatus
+from placet.jobs.store import JobRecord, JobStore
 
 MAX_PAYLOAD = 64 << 20
 PATIENCE = 60.0
@@ -62,8 +62,8 @@ def unpack(body: bytes) -> tuple[Envelope, bytes]:
 class Link:
     """One party's end of all links in one attempt."""
 
-    def __init__(self, desk: Desk, store: Store, record: Record, attempt: int) -> None:
-        self.desk = desk
+    def __init__(self, context: JobContext, store: JobStore, record: JobRecord, attempt: int) -> None:
+        self.context = context
         self.store = store
         self.record = record
         self.attempt = attempt
@@ -92,8 +92,8 @@ class Link:
                 tag=tag,
                 digest=sha256(payload),
             )
-            domain = self.desk.deployment.jobs
-            signature = self.desk.recorder.sign(domain.digest(message.hash))
+            domain = self.context.deployment.jobs
+            signature = self.context.recorder.sign(domain.digest(message.hash))
             self.store.add_message(message, signature)
             body = pack(Envelope(message=message, signature=signature), payload)
             answer = await self._deliver(party, "message", body)
@@ -106,11 +106,11 @@ class Link:
         return Exchange(peer=receiver, sequence=message.sequence, tag=tag, digest=message.digest)
 
     async def _deliver(self, to: Party, what: str, body: bytes) -> bytes:
-        peer = institution_of(to, self.desk.trust)
+        peer = institution_of(to, self.context.trust)
         end = asyncio.get_running_loop().time() + PATIENCE
         while True:
             try:
-                return await self.desk.peers.call(peer, what, body, limit=8192)
+                return await self.context.peers.call(peer, what, body, limit=8192)
             except PlacetError as error:
                 late = asyncio.get_running_loop().time() > end
                 if late or error.code not in ("peer.unreachable", "peer.early"):
@@ -123,12 +123,12 @@ class Link:
         parties = self.record.plan.parties
         if message.receiver != self.record.party or message.sender >= len(parties):
             raise PeerError("a message for another party", code="peer.wrong-party")
-        domain = self.desk.deployment.jobs
+        domain = self.context.deployment.jobs
         if recover(domain.digest(message.hash), envelope.signature) != parties[message.sender].recorder:
             raise PeerError("the message is not signed by its sender", code="peer.signature")
         if sha256(payload) != message.digest:
             raise PeerError("the payload is not the one that was signed", code="peer.digest")
-        mine = self.desk.recorder.sign(domain.digest(acknowledgement_hash(message.hash)))
+        mine = self.context.recorder.sign(domain.digest(acknowledgement_hash(message.hash)))
         expected = self._expected[message.sender]
         if message.sequence == expected - 1 and self._last.get(message.sender) == message.hash:
             return mine
@@ -191,9 +191,9 @@ class Link:
             raise PeerError("a peer has given up", found=f"party {party}", code="peer.late")
 
     async def _state(self, party: int) -> str:
-        about = About(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
+        about = AttemptRef(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
         answer = await self._deliver(self.record.plan.parties[party], "alive", about)
-        return parse(Standing, answer, limit=8192).state
+        return parse(AttemptStatus, answer, limit=8192).state
 
 
 def problem(error: PlacetError) -> dict[str, Any]:

@@ -24,12 +24,22 @@ from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
 from placet.jobs.agreement import Agreement, consumer_key, own_party
-from placet.jobs.asking import MAX_ANSWER, Agreed, Entry, JobRequest, Prepare, Prepared, Provider, Sign, Signed
 from placet.jobs.certificates import institution_of
 from placet.jobs.entries import named_input
 from placet.jobs.intents import SECONDS, Intents
+from placet.jobs.messages import (
+    MAX_ANSWER,
+    JobRequest,
+    PartyEntry,
+    PrepareRequest,
+    PrepareResponse,
+    ProviderRequest,
+    SignatureResponse,
+    SignedByAll,
+    SignRequest,
+)
 from placet.jobs.recipe import recipe
-from placet.jobs.store import Record
+from placet.jobs.store import JobRecord
 
 TRIES = 20
 APPROVALS = 20
@@ -37,21 +47,21 @@ LOOK = 0.1
 """Seconds between two looks at an allowance that is on its way."""
 
 
-class Asking:
+class PeerClient:
     """Ask parties, each by the address in the trust list, and this institution as one of them."""
 
     def __init__(self, agreement: Agreement) -> None:
         self.agreement = agreement
-        self.desk = agreement.desk
+        self.context = agreement.context
 
     async def ask(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
         """One party's answer; tried again for a while where it is only not there yet."""
-        if party == self.desk.address:
+        if party == self.context.address:
             return cast(V, await self.agreement.answer(party, what, question))
-        peer = self.desk.trust.institution(party)
+        peer = self.context.trust.institution(party)
         for attempt in range(TRIES):
             try:
-                raw = await self.desk.peers.call(peer, what, question.model_dump_json().encode(), limit=MAX_ANSWER)
+                raw = await self.context.peers.call(peer, what, question.model_dump_json().encode(), limit=MAX_ANSWER)
                 return _parsed(answer, raw, peer.name)
             except PlacetError as error:
                 if error.code not in ("peer.early", "peer.unreachable") or attempt == TRIES - 1:
@@ -61,7 +71,7 @@ class Asking:
 
     async def ask_party(self, party: Party, what: str, question: Value, answer: type[V]) -> V:
         """The same of a plan's party. PeerError `peer.wrong-party` if the trust list has another TLS key for it."""
-        institution_of(party, self.desk.trust)
+        institution_of(party, self.context.trust)
         return await self.ask(party.signer, what, question, answer)
 
 
@@ -74,24 +84,24 @@ def _parsed(answer: type[V], raw: bytes, name: str) -> V:
         ) from None
 
 
-async def propose(asking: Asking, request: JobRequest) -> Record:
+async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     """Gather what the parties bring, make the plan, have it signed by all, and keep it. Opens nothing yet."""
-    desk = asking.desk
+    context = peer_client.context
     known = recipe(request.recipe)
-    chain = desk.chain
+    chain = context.chain
     if len({p.address for p in request.providers}) != len(request.providers):
         raise PlanError("a provider is named twice")
     rewards = sum(p.reward for p in request.providers)
     if rewards and request.token == ZERO20:
         raise PlanError("rewards need a token")
-    if rewards and await asyncio.to_thread(chain.balance_of, request.token, desk.address) < rewards:
+    if rewards and await asyncio.to_thread(chain.balance_of, request.token, context.address) < rewards:
         raise PlanError("the rewards are more than this institution has", expected=rewards, code="plan.rewards")
     now = await asyncio.to_thread(chain.now)
     block = await asyncio.to_thread(chain.confirmed)
     deadline = now + request.open_seconds + request.deadline_seconds
     roles = known.roles(len(request.providers))
     wanted = [
-        Prepare(
+        PrepareRequest(
             offer=p.offer,
             recipe=known.name,
             role=role,
@@ -102,7 +112,10 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         for p, role in zip(request.providers, roles, strict=True)
     ]
     brought = await asyncio.gather(
-        *(asking.ask(p.address, "prepare", w, Prepared) for p, w in zip(request.providers, wanted, strict=True))
+        *(
+            peer_client.ask(p.address, "prepare", w, PrepareResponse)
+            for p, w in zip(request.providers, wanted, strict=True)
+        )
     )
     seed = secrets.token_bytes(32)
     own = await asyncio.to_thread(chain.consent, request.own.consent)
@@ -118,16 +131,16 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
         roles=(*roles, "consumer"),
         inputs=(*("accounts" for _ in request.providers), "customers"),
         block=block,
-        consumer_key=consumer_key(desk),
+        consumer_key=consumer_key(context),
         on_withdrawal=known.on_withdrawal,
     )
     plan = sound(
         {
             "terms": terms.hash,
-            "consumer": desk.address,
+            "consumer": context.address,
             "purpose": purpose_id(request.purpose),
             "operations": known.operations,
-            "sponsor": desk.address,
+            "sponsor": context.address,
             "token": request.token if rewards else ZERO20,
             "open_by": now + request.open_seconds,
             "deadline": deadline,
@@ -136,26 +149,26 @@ async def propose(asking: Asking, request: JobRequest) -> Record:
             "parties": [
                 *(_provider(p, b) for p, b in zip(request.providers, brought, strict=True)),
                 {
-                    **own_party(desk, seed),
+                    **own_party(context, seed),
                     "reward": 0,
                     "output": False,
-                    "inputs": [await named_input(desk, request.own.offer, request.own.consent)],
+                    "inputs": [await named_input(context, request.own.offer, request.own.consent)],
                 },
             ],
         }
     )
-    return await agree(asking, plan, terms, len(request.providers), seed)
+    return await agree(peer_client, plan, terms, len(request.providers), seed)
 
 
-async def agree(asking: Asking, plan: Plan, terms: Terms, own: int, seed: bytes) -> Record:
+async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, seed: bytes) -> JobRecord:
     """Keep a plan in which this institution is party `own`, and have all others sign it. Their errors where they
     refuse; the plan is kept as refused then."""
-    agreement, signer = asking.agreement, asking.desk.signer
+    agreement, signer = peer_client.agreement, peer_client.context.signer
     await agreement.demand_plan(plan, terms)
-    job = plan.job(asking.desk.deployment.jobs)
-    await agreement.keep(plan, terms, own, agreement.drawer.close(b"seed", seed), signer.sign(job))
+    job = plan.job(peer_client.context.deployment.jobs)
+    await agreement.keep(plan, terms, own, agreement.at_rest.close(b"seed", seed), signer.sign(job))
     try:
-        signatures = await _signatures(asking, plan, terms)
+        signatures = await _signatures(peer_client, plan, terms)
     except PlacetError:
         agreement.store.end(job, "refused")
         agreement.store.note(job, "refused")
@@ -172,26 +185,28 @@ def sound(fields: dict[str, object]) -> Plan:
         raise PlanError("no sound plan follows from the request", found=str(error.errors()[0]["msg"])[:200]) from None
 
 
-async def _signatures(asking: Asking, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
+async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
     """The plan's signatures of all parties, checked, and empty ones for consumer and sponsor, who is this party."""
-    desk = asking.desk
-    job = plan.job(desk.deployment.jobs)
-    others = [party.signer for party in plan.parties if party.signer != desk.address]
-    answers = await asyncio.gather(*(asking.ask(p, "sign", Sign(plan=plan, terms=terms), Signed) for p in others))
+    context = peer_client.context
+    job = plan.job(context.deployment.jobs)
+    others = [party.signer for party in plan.parties if party.signer != context.address]
+    answers = await asyncio.gather(
+        *(peer_client.ask(p, "sign", SignRequest(plan=plan, terms=terms), SignatureResponse) for p in others)
+    )
     given = {other: answer.signature for other, answer in zip(others, answers, strict=True)}
-    given[desk.address] = desk.signer.sign(job)
+    given[context.address] = context.signer.sign(job)
     signatures = (*(given[party.signer] for party in plan.parties), b"", b"")
-    demand_signatures("the plan", plan.signers, signatures, job, desk.chain.verifiers)
+    demand_signatures("the plan", plan.signers, signatures, job, context.chain.verifiers)
     return signatures
 
 
-def _provider(provider: Provider, brought: Prepared) -> dict[str, object]:
+def _provider(provider: ProviderRequest, brought: PrepareResponse) -> dict[str, object]:
     if brought.input.offer != provider.offer:
         raise PlanError("a provider brought another offer", found=provider.address.hex())
     return party_of(provider.address, brought, provider.reward, brought.input)
 
 
-def party_of(signer: bytes, entry: Entry, reward: int, brought: Input | None) -> dict[str, object]:
+def party_of(signer: bytes, entry: PartyEntry, reward: int, brought: Input | None) -> dict[str, object]:
     """Another party's place in a plan. Who brings something has an output, under a release key."""
     return {
         "signer": signer,
@@ -208,48 +223,52 @@ def party_of(signer: bytes, entry: Entry, reward: int, brought: Input | None) ->
 class Opening:
     """Approves the rewards and sends the opening, one job after the other: allowances are one number an account."""
 
-    def __init__(self, asking: Asking, intents: Intents) -> None:
-        self._asking = asking
+    def __init__(self, peer_client: PeerClient, intents: Intents) -> None:
+        self._peer_client = peer_client
         self._intents = intents
         self._one = asyncio.Lock()
 
-    async def send(self, record: Record) -> None:
+    async def send(self, record: JobRecord) -> None:
         """Reverted where the contract says no; PeerError or ChainError if somebody is not there yet."""
-        desk, plan = self._asking.desk, record.plan
-        if plan.sponsor != desk.address:
+        context, plan = self._peer_client.context, record.plan
+        if plan.sponsor != context.address:
             raise ConfigError("only the sponsor opens a job")
-        told = Agreed(job=record.job, signatures=record.signatures)
-        others = [party for party in plan.parties if party.signer != desk.address]
-        await asyncio.gather(*(self._asking.ask_party(party, "agreed", told, Agreed) for party in others))
+        told = SignedByAll(job=record.job, signatures=record.signatures)
+        others = [party for party in plan.parties if party.signer != context.address]
+        await asyncio.gather(*(self._peer_client.ask_party(party, "agreed", told, SignedByAll) for party in others))
         async with self._one:
             if plan.total_reward:
                 await self._approve(record)
             try:
-                await self._intents.carry(f"open:{record.job.hex()}", desk.calls.open(plan, record.signatures))
+                await self._intents.carry(f"open:{record.job.hex()}", context.calls.open(plan, record.signatures))
             except Reverted:
                 if plan.total_reward:
                     await self._disallow(record)
                 raise
 
-    async def _allowed(self, record: Record) -> bool:
-        desk, plan = self._asking.desk, record.plan
-        escrow = desk.deployment.reward_escrow.address
-        return await asyncio.to_thread(desk.chain.allowance, plan.token, desk.address, escrow) >= plan.total_reward
+    async def _allowed(self, record: JobRecord) -> bool:
+        context, plan = self._peer_client.context, record.plan
+        escrow = context.deployment.reward_escrow.address
+        return (
+            await asyncio.to_thread(context.chain.allowance, plan.token, context.address, escrow) >= plan.total_reward
+        )
 
-    async def _approve(self, record: Record) -> None:
+    async def _approve(self, record: JobRecord) -> None:
         """Until the latest block allows the rewards. A reorganisation that takes that back makes the token refuse the
         opening, which is tried again."""
-        desk, plan = self._asking.desk, record.plan
-        escrow = desk.deployment.reward_escrow.address
+        context, plan = self._peer_client.context, record.plan
+        escrow = context.deployment.reward_escrow.address
         for number in range(APPROVALS):
             if await self._allowed(record):
                 return
             intent = f"approve:{record.job.hex()}:{number}"
-            if desk.sender.outcome(intent) is not None:
+            if context.sender.outcome(intent) is not None:
                 continue
             with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
-                desk.sender.submit(intent, desk.calls.approve(plan.token, escrow, plan.total_reward), desk.address)
-            waiting = asyncio.create_task(desk.sender.wait(intent, SECONDS))
+                context.sender.submit(
+                    intent, context.calls.approve(plan.token, escrow, plan.total_reward), context.address
+                )
+            waiting = asyncio.create_task(context.sender.wait(intent, SECONDS))
             try:
                 while not waiting.done() and not await self._allowed(record):
                     await asyncio.sleep(LOOK)
@@ -259,8 +278,8 @@ class Opening:
                 waiting.cancel()
         raise StateError("the rewards' allowance is used up again and again", expected=plan.total_reward)
 
-    async def _disallow(self, record: Record) -> None:
+    async def _disallow(self, record: JobRecord) -> None:
         """What a refused opening did not take is not the escrow's to take later."""
-        desk, plan = self._asking.desk, record.plan
-        call = desk.calls.approve(plan.token, desk.deployment.reward_escrow.address, 0)
-        await self._intents.carry(f"disallow:{record.job.hex()}", call, desk.address)
+        context, plan = self._peer_client.context, record.plan
+        call = context.calls.approve(plan.token, context.deployment.reward_escrow.address, 0)
+        await self._intents.carry(f"disallow:{record.job.hex()}", call, context.address)

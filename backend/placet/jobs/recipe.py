@@ -11,9 +11,9 @@ from pydantic import JsonValue
 
 from placet.core.errors import DataError, PlanError
 from placet.core.plan import Plan, Terms
-from placet.jobs.work import Work
+from placet.jobs.party_run import PartyRun
 
-Run = Callable[[Work], Awaitable[None]]
+Run = Callable[[PartyRun], Awaitable[None]]
 Combine = Callable[[Mapping[int, bytes], bytes, Path], dict[str, Any]]
 Check = Callable[[Plan, Terms], None]
 Reads = Callable[[str, Mapping[str, JsonValue]], Collection[str]]

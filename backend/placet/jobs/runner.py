@@ -16,19 +16,19 @@ from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.plan import Input
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
-from placet.jobs.asking import ComparisonRequest, JobRequest
 from placet.jobs.certificates import institution_of
-from placet.jobs.comparison_plan import propose_comparison
+from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
-from placet.jobs.desk import Desk
 from placet.jobs.intents import Intents
 from placet.jobs.link import Envelope, Link
-from placet.jobs.proposal import Asking, propose
+from placet.jobs.messages import ComparisonRequest, JobRequest
+from placet.jobs.party_run import PartyRun
+from placet.jobs.proposal import PeerClient, propose
 from placet.jobs.recipe import recipe
 from placet.jobs.settlement import ENDS, Settlement, turn_of
-from placet.jobs.store import Phase, Record, Store
+from placet.jobs.store import JobRecord, JobStore, Phase
 from placet.jobs.trail import record_steps
-from placet.jobs.work import Work
+from placet.recipes.contract_compare.proposal import propose_comparison
 
 log = logging.getLogger("placet.jobs")
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
@@ -40,13 +40,13 @@ Key = tuple[bytes, int]
 class Runner:
     """`store`, `agreement` and `settlement` answer questions about jobs; `turn` moves them on."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.store = Store(desk.engine)
-        self.agreement = Agreement(desk, self.store)
-        self.intents = Intents(desk)
-        self.asking = Asking(self.agreement)
-        self.coordinator = Coordinator(self.agreement, self.asking, self.intents, self.say)
+    def __init__(self, context: JobContext) -> None:
+        self.context = context
+        self.store = JobStore(context.engine)
+        self.agreement = Agreement(context, self.store)
+        self.intents = Intents(context)
+        self.peer_client = PeerClient(self.agreement)
+        self.coordinator = Coordinator(self.agreement, self.peer_client, self.intents, self.say)
         self.settlement = Settlement(self.agreement, self.intents, self.say)
         self._links: dict[Key, Link] = {}
         self._running: dict[Key, asyncio.Task[None]] = {}
@@ -56,13 +56,13 @@ class Runner:
         self._said: dict[tuple[bytes, str], dict[str, object]] = {}
         self._time = 0
 
-    async def start(self, request: JobRequest) -> Record:
+    async def start(self, request: JobRequest) -> JobRecord:
         """Propose a job and set it going; the opening is sent by the next turn."""
-        return await propose(self.asking, request)
+        return await propose(self.peer_client, request)
 
-    async def compare(self, request: ComparisonRequest) -> Record:
+    async def compare(self, request: ComparisonRequest) -> JobRecord:
         """The same for a comparison of documents."""
-        return await propose_comparison(self.asking, request)
+        return await propose_comparison(self.peer_client, request)
 
     async def turn(self) -> None:
         """Look at every job that has not ended and is not being looked at."""
@@ -79,13 +79,13 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def say(self, record: Record, status: str, **details: object) -> None:
+    def say(self, record: JobRecord, status: str, **details: object) -> None:
         """Something that a person following the job wants to know; what has not changed is not said again."""
         if self._said.get((record.job, status)) != details:
             self._said[record.job, status] = details
             self.store.note(record.job, status, **details)
 
-    async def _look(self, record: Record) -> None:
+    async def _look(self, record: JobRecord) -> None:
         try:
             await self._advance(record)
             self._said.pop((record.job, "waiting"), None)
@@ -95,9 +95,9 @@ class Runner:
         except Exception as error:  # a mistake in one look must not end the others, and the next one may succeed
             log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
 
-    async def _advance(self, record: Record) -> None:
-        state = await asyncio.to_thread(self.desk.chain.job, record.job)
-        now = self._time = await asyncio.to_thread(self.desk.chain.now)
+    async def _advance(self, record: JobRecord) -> None:
+        state = await asyncio.to_thread(self.context.chain.job, record.job)
+        now = self._time = await asyncio.to_thread(self.context.chain.now)
         if state.status is JobStatus.NONE:
             await self._unopened(record, now)
         elif state.status is JobStatus.OPEN:
@@ -109,21 +109,21 @@ class Runner:
             if how is not None:
                 self._end(record, how)
 
-    async def _unopened(self, record: Record, now: int) -> None:
+    async def _unopened(self, record: JobRecord, now: int) -> None:
         if now > record.plan.open_by:
             if await asyncio.to_thread(self._never_opens, record):
                 self._end(record, "expired")
-        elif record.plan.sponsor == self.desk.address and all(record.signatures[: len(record.plan.parties)]):
+        elif record.plan.sponsor == self.context.address and all(record.signatures[: len(record.plan.parties)]):
             await self.coordinator.open(record)
 
-    def _never_opens(self, record: Record) -> bool:
+    def _never_opens(self, record: JobRecord) -> bool:
         """Has the time to open passed in a block that stays, without an opening? No clock of ours decides that."""
-        deep = self.desk.chain.block(self.desk.chain.confirmed()).timestamp > record.plan.open_by
-        return deep and self.desk.chain.job(record.job).status is JobStatus.NONE
+        deep = self.context.chain.block(self.context.chain.confirmed()).timestamp > record.plan.open_by
+        return deep and self.context.chain.job(record.job).status is JobStatus.NONE
 
-    async def _open(self, record: Record, state: JobState, now: int) -> None:
+    async def _open(self, record: JobRecord, state: JobState, now: int) -> None:
         if now > record.plan.deadline:
-            if now > record.plan.deadline + turn_of(record, self.desk.address):
+            if now > record.plan.deadline + turn_of(record, self.context.address):
                 await self.coordinator.abort(record, "deadline")
             return
         if not await asyncio.to_thread(self._confirmed, record):
@@ -139,21 +139,21 @@ class Runner:
         elif phase is Phase.RUNNING and (key not in self._running or self._running[key].done()):
             self.store.fail(*key, "the node was restarted")
         elif phase is Phase.COMPUTED:
-            if await record_steps(self.desk, self.store, self.intents, record, state.attempt):
+            if await record_steps(self.context, self.store, self.intents, record, state.attempt):
                 self.say(record, "recorded", attempt=state.attempt)
             await self._watch_others(record, now)
         else:
             await self._watch(record, state.attempt, phase)
             await self._watch_others(record, now)
-        if record.plan.consumer == self.desk.address:
+        if record.plan.consumer == self.context.address:
             await self.coordinator.bring_together(record, state)
 
-    def _confirmed(self, record: Record) -> bool:
-        self.desk.index.sync()
-        opened = [e for e in self.desk.index.job_events(record.job) if isinstance(e, JobOpened)]
-        return bool(opened) and opened[0].block <= self.desk.chain.confirmed()
+    def _confirmed(self, record: JobRecord) -> bool:
+        self.context.index.sync()
+        opened = [e for e in self.context.index.job_events(record.job) if isinstance(e, JobOpened)]
+        return bool(opened) and opened[0].block <= self.context.chain.confirmed()
 
-    async def _begin(self, record: Record, attempt: int) -> None:
+    async def _begin(self, record: JobRecord, attempt: int) -> None:
         roots = await asyncio.to_thread(self.agreement.current_roots, record, attempt)
         lost = self._lost(record, attempt)
         self.store.begin(record.job, attempt, roots)
@@ -162,11 +162,11 @@ class Runner:
         else:
             self._running[record.job, attempt] = asyncio.create_task(self._compute(record, attempt, roots))
 
-    def _lost(self, record: Record, attempt: int) -> bool:
+    def _lost(self, record: JobRecord, attempt: int) -> bool:
         """Were messages of an attempt acknowledged whose content went with an earlier process?"""
         return (record.job, attempt) not in self._links and self.store.heard(record.job, attempt, record.party)
 
-    async def _watch(self, record: Record, attempt: int, phase: Phase) -> None:
+    async def _watch(self, record: JobRecord, attempt: int, phase: Phase) -> None:
         """End an attempt of which a consent has died, instead of finding out at its seal.
 
         What could not be looked at or acted upon counts as not seen, so that the next turn does it.
@@ -175,7 +175,7 @@ class Runner:
         ended = {}
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
             key = (record.job, attempt, number)
-            ended[key] = await asyncio.to_thread(self.desk.index.ended_count, chosen.offer)
+            ended[key] = await asyncio.to_thread(self.context.index.ended_count, chosen.offer)
         if all(self._ended_seen.get(key, 0) == count for key, count in ended.items()):
             return
         kept = self.store.attempt(record.job, attempt)
@@ -188,7 +188,7 @@ class Runner:
             self._running[record.job, attempt].cancel()
         self._ended_seen.update(ended)
 
-    async def _watch_others(self, record: Record, now: int) -> None:
+    async def _watch_others(self, record: JobRecord, now: int) -> None:
         """End a job of which another party's own consent has died: that party may have left. It has the first word."""
         own = record.plan.input_offset(record.party)
         mine = range(own, own + len(record.plan.parties[record.party].inputs))
@@ -196,22 +196,22 @@ class Runner:
             if number in mine or not chosen.named or not await asyncio.to_thread(self._ended, chosen):
                 continue
             since = self._dead_since.setdefault(record.job, now)
-            if now > since + turn_of(record, self.desk.address):
+            if now > since + turn_of(record, self.context.address):
                 return await self.coordinator.abort_for(record, number)
 
     def _ended(self, chosen: Input) -> bool:
-        return chosen.consent in self.desk.index.dead(chosen.offer)
+        return chosen.consent in self.context.index.dead(chosen.offer)
 
-    def link(self, record: Record, attempt: int) -> Link:
+    def link(self, record: JobRecord, attempt: int) -> Link:
         """The link of the current attempt; one an attempt."""
         key = (record.job, attempt)
         if key not in self._links:
-            self._links[key] = Link(self.desk, self.store, record, attempt)
+            self._links[key] = Link(self.context, self.store, record, attempt)
         return self._links[key]
 
-    async def _compute(self, record: Record, attempt: int, roots: tuple[bytes, ...]) -> None:
-        work = Work(
-            self.desk,
+    async def _compute(self, record: JobRecord, attempt: int, roots: tuple[bytes, ...]) -> None:
+        party_run = PartyRun(
+            self.context,
             self.store,
             record,
             attempt,
@@ -219,12 +219,12 @@ class Runner:
             self.link(record, attempt),
             lambda: self._time,
             self.say,
-            functools.partial(record_steps, self.desk, self.store, self.intents, record, attempt),
+            functools.partial(record_steps, self.context, self.store, self.intents, record, attempt),
         )
         self.say(record, "computing", attempt=attempt)
         try:
-            await self._warranted(work)
-            work.link.close()
+            await self._warranted(party_run)
+            party_run.link.close()
         except asyncio.CancelledError:
             self.store.fail(record.job, attempt, "interrupted")
             raise
@@ -239,25 +239,25 @@ class Runner:
             self.store.computed(record.job, attempt)
             self.say(record, "computed", attempt=attempt)
 
-    async def _warranted(self, work: Work) -> None:
+    async def _warranted(self, party_run: PartyRun) -> None:
         """Run the recipe; the vault may need a moment to start, or until its own endpoint is as far as ours."""
         for _ in range(WAITS):
             try:
-                return await recipe(work.terms.recipe).run(work)
+                return await recipe(party_run.terms.recipe).run(party_run)
             except PlacetError as error:
-                if error.code not in NOT_YET or work.started:
+                if error.code not in NOT_YET or party_run.started:
                     raise
             await asyncio.sleep(0.5)
         raise PeerError("the vault never saw the opened job", code="warrant.unconfirmed")
 
-    def _end(self, record: Record, how: str) -> None:
+    def _end(self, record: JobRecord, how: str) -> None:
         for key in [k for k in self._links if k[0] == record.job]:
             del self._links[key]
         for key in [k for k in self._running if k[0] == record.job]:
             self._running.pop(key).cancel()
         for seen in [k for k in self._ended_seen if k[0] == record.job]:
             del self._ended_seen[seen]
-        for held in (self.desk.cases, self.desk.documents):
+        for held in (self.context.sessions, self.context.documents):
             if held is not None:
                 held.forget(record.job)
         self._dead_since.pop(record.job, None)
@@ -273,9 +273,9 @@ class Runner:
         parties = record.plan.parties
         if message.sender >= len(parties) or parties[message.sender].signer != sender:
             raise PeerError("the sender is not who the connection says", code="peer.wrong-party")
-        institution_of(parties[message.sender], self.desk.trust)
+        institution_of(parties[message.sender], self.context.trust)
         try:
-            state = await asyncio.to_thread(self.desk.chain.job, message.job)
+            state = await asyncio.to_thread(self.context.chain.job, message.job)
             confirmed = await asyncio.to_thread(self._confirmed, record)
         except ChainError:
             raise PeerError("the chain can't be seen here now", code="peer.early") from None

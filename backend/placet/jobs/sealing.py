@@ -16,7 +16,7 @@ from placet.core.hashing import sha256
 from placet.protocols.order import Entropy
 
 
-class Drawer:
+class AtRest:
     """Keeps bytes at rest under a key derived from the node's HPKE secret (AES-256-GCM, name as associated data)."""
 
     def __init__(self, secret: bytes) -> None:

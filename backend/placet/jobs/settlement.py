@@ -15,10 +15,10 @@ from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import Agreement, release_time
 from placet.jobs.coordinator import Say
 from placet.jobs.intents import Intents
+from placet.jobs.party_run import masked_outputs
 from placet.jobs.recipe import recipe
-from placet.jobs.store import Record
+from placet.jobs.store import JobRecord
 from placet.jobs.trail import record_steps
-from placet.jobs.work import masked_outputs
 
 log = logging.getLogger("placet.jobs")
 ENDS: dict[JobStatus, tuple[str, type[Event]]] = {
@@ -31,7 +31,7 @@ STAGGER = 4
 """Seconds between the parties' tries to end a job that is overdue, so that not all of them pay for it."""
 
 
-def turn_of(record: Record, own: bytes) -> int:
+def turn_of(record: JobRecord, own: bytes) -> int:
     """How many seconds this party leaves the others the first word; the sponsor, whose money is at stake, none."""
     return 0 if record.plan.sponsor == own else STAGGER * (record.party + 1)
 
@@ -40,49 +40,51 @@ class Settlement:
     """One institution's part of a job's end."""
 
     def __init__(self, agreement: Agreement, intents: Intents, say: Say) -> None:
-        self.desk = agreement.desk
+        self.context = agreement.context
         self.store = agreement.store
-        self.drawer = agreement.drawer
+        self.at_rest = agreement.at_rest
         self.intents = intents
         self.say = say
 
-    def _events(self, record: Record, kind: type[Event]) -> list[Event] | None:
+    def _events(self, record: JobRecord, kind: type[Event]) -> list[Event] | None:
         """All that the chain tells of the job, once it tells `kind` at confirmation depth."""
-        self.desk.index.sync()
-        events = self.desk.index.job_events(record.job)
-        deep = bool(events) and events[-1].block <= self.desk.chain.confirmed()
+        self.context.index.sync()
+        events = self.context.index.job_events(record.job)
+        deep = bool(events) and events[-1].block <= self.context.chain.confirmed()
         return events if deep and any(isinstance(event, kind) for event in events) else None
 
-    async def sealed(self, record: Record, now: int) -> None:
+    async def sealed(self, record: JobRecord, now: int) -> None:
         """Publish our key once the seal is deep; close what others left open after `settleBy`."""
-        desk = self.desk
+        context = self.context
         if now > record.plan.settle_by:
-            if now > record.plan.settle_by + turn_of(record, desk.address):
-                await self.intents.carry(f"close:{record.job.hex()}", desk.calls.close(record.job))
+            if now > record.plan.settle_by + turn_of(record, context.address):
+                await self.intents.carry(f"close:{record.job.hex()}", context.calls.close(record.job))
             return
         events = await asyncio.to_thread(self._events, record, JobSealed)
         if events is None:
             return
         sealed = next(e for e in events if isinstance(e, JobSealed))
         attempt = self.store.attempt(record.job, sealed.attempt)
-        due = await asyncio.to_thread(desk.chain.key_due, record.job, record.party)
+        due = await asyncio.to_thread(context.chain.key_due, record.job, record.party)
         if due is None or attempt is None or attempt.key is None or sealed.keys[record.party] == ZERO32:
             return
-        if now > record.plan.settle_by - release_time(desk) // 4:  # shown and mined too late, it would tell for nothing
+        if (
+            now > record.plan.settle_by - release_time(context) // 4
+        ):  # shown and mined too late, it would tell for nothing
             self.say(record, "too-late-to-release")
             return
-        key = self.drawer.open(b"key", attempt.key)
-        await self.intents.carry(f"release:{record.job.hex()}", desk.calls.release(record.job, record.party, key))
+        key = self.at_rest.open(b"key", attempt.key)
+        await self.intents.carry(f"release:{record.job.hex()}", context.calls.release(record.job, record.party, key))
         self.say(record, "released")
 
-    async def ended(self, record: Record, state: JobState) -> str | None:
+    async def ended(self, record: JobRecord, state: JobState) -> str | None:
         """How the job ended, once that is deep, the result opened, every trail complete, and what is owed claimed."""
         how, kind = ENDS[state.status]
         events = await asyncio.to_thread(self._events, record, kind)
         if events is None:
             return None
         own = recipe(record.terms.recipe).open is not None
-        if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.desk.address):
+        if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
             try:
                 await asyncio.to_thread(self._open_result, record, events)
             except PlacetError as error:
@@ -93,30 +95,30 @@ class Settlement:
         if state.status is not JobStatus.CANCELLED:
             for attempt in self.store.attempts(record.job):
                 try:
-                    await record_steps(self.desk, self.store, self.intents, record, attempt.attempt)
+                    await record_steps(self.context, self.store, self.intents, record, attempt.attempt)
                 except Reverted as refusal:
                     self.say(record, "trail-refused", attempt=attempt.attempt, code=refusal.name)
         if state.rewarded:
             await self._claim(record)
         return how
 
-    async def _claim(self, record: Record) -> None:
+    async def _claim(self, record: JobRecord) -> None:
         """Fetch what the escrow owes this institution, from this job and others in its token."""
-        desk, token = self.desk, record.plan.token
-        if not await asyncio.to_thread(desk.chain.owed, token, desk.address):
+        context, token = self.context, record.plan.token
+        if not await asyncio.to_thread(context.chain.owed, token, context.address):
             return
         try:
-            await self.intents.carry(f"claim:{record.job.hex()}", desk.calls.claim_for(token, desk.address))
+            await self.intents.carry(f"claim:{record.job.hex()}", context.calls.claim_for(token, context.address))
         except Reverted as refusal:
             self.say(record, "unclaimed", code=refusal.name, why=refusal.message)
 
-    def _open_result(self, record: Record, events: list[Event]) -> None:
+    def _open_result(self, record: JobRecord, events: list[Event]) -> None:
         sealed = next(e for e in events if isinstance(e, JobSealed))
         keys = {e.party: e.key for e in events if isinstance(e, KeyReleased)}
         attempt, known = self.store.attempt(record.job, sealed.attempt), recipe(record.terms.recipe)
         if known.open is not None:
             if attempt is not None and attempt.private is not None:
-                made = known.open(self.drawer.open(b"private", attempt.private), keys, self.desk.hpke)
+                made = known.open(self.at_rest.open(b"private", attempt.private), keys, self.context.hpke)
                 self._keep(record, made)
             return
         if attempt is None or attempt.output is None or attempt.private is None:
@@ -125,23 +127,23 @@ class Settlement:
             party: unmask(
                 masked,
                 key=keys[party],
-                secret=self.desk.hpke,
+                secret=self.context.hpke,
                 job=record.job,
                 attempt=sealed.attempt,
                 party=party,
             )
             for party, masked in masked_outputs(attempt.output).items()
         }
-        private = self.drawer.open(b"private", attempt.private)
-        self._keep(record, known.combine(parts, private, self.desk.room.scratch))
+        private = self.at_rest.open(b"private", attempt.private)
+        self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
 
-    def _keep(self, record: Record, made: dict[str, Any]) -> None:
-        self.store.keep_result(record.job, self.drawer.close(b"result", json.dumps(made).encode()))
+    def _keep(self, record: JobRecord, made: dict[str, Any]) -> None:
+        self.store.keep_result(record.job, self.at_rest.close(b"result", json.dumps(made).encode()))
 
     def result(self, job: bytes) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none."""
         closed = self.store.job(job).result
         if closed is None:
             raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
-        made: dict[str, object] = json.loads(self.drawer.open(b"result", closed))
+        made: dict[str, object] = json.loads(self.at_rest.open(b"result", closed))
         return made

@@ -105,8 +105,8 @@ moments = sa.Table(
 
 
 @dataclass(frozen=True)
-class Record:
-    """A job as this node agreed to it. `seed` is closed (see `sealing.Drawer`)."""
+class JobRecord:
+    """A job as this node agreed to it. `seed` is closed (see `sealing.AtRest`)."""
 
     job: bytes
     plan: Plan
@@ -140,7 +140,7 @@ def _bytes(text: str) -> tuple[bytes, ...]:
     return tuple(bytes.fromhex(value[2:]) for value in json.loads(text))
 
 
-class Store:
+class JobStore:
     """Synchronous and quick; each call is one transaction."""
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -160,7 +160,7 @@ class Store:
             for statement in statements:
                 connection.execute(statement)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: JobRecord) -> None:
         """A newly agreed job; what this party prepared for it is used up."""
         mine = record.plan.parties[record.party].seed
         self._write(
@@ -176,23 +176,23 @@ class Store:
             ),
         )
 
-    def find(self, job: bytes) -> Record | None:
+    def find(self, job: bytes) -> JobRecord | None:
         row = self._one(sa.select(jobs).where(jobs.c.job == job))
         return None if row is None else _record(row)
 
-    def job(self, job: bytes) -> Record:
+    def job(self, job: bytes) -> JobRecord:
         """NotFoundError if this node has not agreed to such a job."""
         found = self.find(job)
         if found is None:
             raise NotFoundError("this node knows no such job", found=to_hex(job))
         return found
 
-    def all(self, *, going: bool = False) -> list[Record]:
+    def all(self, *, going: bool = False) -> list[JobRecord]:
         """All jobs, newest first; `going`: those that have not ended."""
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job)
         return [_record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
 
-    def page(self, after: bytes | None, size: int) -> list[Record]:
+    def page(self, after: bytes | None, size: int) -> list[JobRecord]:
         """Newest first, after a job or from the start. NotFoundError for a job that this node does not know."""
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job).limit(size)
         if after is not None:
@@ -345,8 +345,8 @@ class Store:
         return [(r["id"], {"status": r["status"], "at": r["at"], **json.loads(r["details"])}) for r in self._all(query)]
 
 
-def _record(row: sa.RowMapping) -> Record:
-    return Record(
+def _record(row: sa.RowMapping) -> JobRecord:
+    return JobRecord(
         job=bytes(row["job"]),
         plan=parse(Plan, row["plan"]),
         terms=parse(Terms, row["terms"]),

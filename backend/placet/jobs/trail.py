@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from placet.jobs.desk import Desk
+from placet.jobs.context import JobContext
 from placet.jobs.intents import Intents
-from placet.jobs.store import Record, Store
+from placet.jobs.store import JobRecord, JobStore
 
 BATCH = 300
 
 
-async def record_steps(desk: Desk, store: Store, intents: Intents, record: Record, attempt: int) -> int:
+async def record_steps(context: JobContext, store: JobStore, intents: Intents, record: JobRecord, attempt: int) -> int:
     """What the chain does not hold yet of this party's steps in an attempt; returns how many there were."""
     hashes = [step.hash for step in store.steps(record.job, attempt)]
-    _, done = await asyncio.to_thread(desk.chain.trail, record.job, attempt, record.party)
+    _, done = await asyncio.to_thread(context.chain.trail, record.job, attempt, record.party)
     for start in range(done, len(hashes), BATCH):
-        call = desk.calls.record(record.job, attempt, record.party, start, hashes[start : start + BATCH])
+        call = context.calls.record(record.job, attempt, record.party, start, hashes[start : start + BATCH])
         await intents.carry(f"record:{record.job.hex()}:{attempt}:{start}", call)
     return len(hashes) - done

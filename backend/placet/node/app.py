@@ -14,11 +14,16 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.errors import ChainError, DeploymentError
-from placet.node import consents_api, enclave_api, jobs_api, problems, public_api, relay, running
+from placet.node import lifetime
 from placet.node.config import NodeSettings
-from placet.node.enclaves import enclaves
-from placet.node.limits import RequestLimits
-from placet.node.problems import Problem
+from placet.node.consents import api as consents_api
+from placet.node.consents import relay
+from placet.node.enclaves import api as enclave_api
+from placet.node.enclaves.platform import enclaves
+from placet.node.http import problems, public_api
+from placet.node.http.limits import RequestLimits
+from placet.node.http.problems import Problem
+from placet.node.jobs import api as jobs_api
 from placet.node.service import Node, open_node
 
 log = logging.getLogger("placet.node")
@@ -74,9 +79,9 @@ async def _lifetime(app: FastAPI, node: Node) -> AsyncIterator[None]:
         ("vault", _PROBE_SECONDS, node.probe_vault),
         ("relay", node.settings.batch_seconds, lambda: relay.turn(node)),
     )
-    async with running.loops(node, *more), enclaves(node) as cases:
-        desk = dataclasses.replace(running.desk_of(node), cases=cases)
-        async with running.jobs(node, desk) as app.state.runner:
+    async with lifetime.loops(node, *more), enclaves(node) as sessions:
+        context = dataclasses.replace(lifetime.job_context(node), sessions=sessions)
+        async with lifetime.jobs(node, context) as app.state.runner:
             yield
 
 

@@ -36,7 +36,7 @@ class InstitutionSettings(_Section):
     name: Text
 
 
-class Policy(_Section):
+class ParticipationPolicy(_Section):
     """What this institution takes part in; everything else is refused before it is signed."""
 
     recipes: tuple[Name, ...] = ("asset-view",)
@@ -50,7 +50,7 @@ class EnclaveSettings(_Section):
     max_age: Annotated[int, Field(ge=1, le=MAX_AGE)] = 3600
 
 
-class Limits(_Section):
+class NodeLimits(_Section):
     """How much, how often. Keys are free: consents are counted by enrolled subject and in total, never by key alone."""
 
     body_bytes: Count = 1 << 20
@@ -95,8 +95,8 @@ class NodeSettings(BaseSettings):
     database_url: str | None = None
     batch_seconds: Annotated[float, Field(gt=0, le=3600)] = 3.0
     sync_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
-    limits: Limits = Limits()
-    policy: Policy = Policy()
+    limits: NodeLimits = NodeLimits()
+    policy: ParticipationPolicy = ParticipationPolicy()
     enclaves: EnclaveSettings | None = None
 
     @classmethod

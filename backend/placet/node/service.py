@@ -24,10 +24,10 @@ from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
 from placet.node.config import NodeSettings
-from placet.node.intake import Intake
-from placet.node.limits import ClientRates, SubjectKey
-from placet.node.metrics import Counts
-from placet.node.scopes import Scopes
+from placet.node.consents.queue import AdmissionQueue
+from placet.node.consents.scopes import Scopes
+from placet.node.http.limits import ClientRates, SubjectKey
+from placet.node.http.metrics import Counts
 from placet.node.state import create_tables, open_engine
 from placet.vault.client import VaultClient
 from placet.vault.config import read_passphrase
@@ -90,7 +90,7 @@ class Node:
     sender: Sender
     calls: Calls
     vault: VaultClient
-    intake: Intake
+    intake: AdmissionQueue
     scopes: Scopes
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
@@ -218,7 +218,7 @@ def open_node(settings: NodeSettings) -> Node:
         sender=Sender(engine, chain, [keys.signer, keys.recorder]),
         calls=Calls(deployment),
         vault=vault,
-        intake=Intake(),
+        intake=AdmissionQueue(),
         scopes=Scopes(settings.path(settings.scopes)),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),

@@ -45,7 +45,7 @@ from placet.owner.answers import (
     UsesAnswer,
     WithdrawalDraftAnswer,
 )
-from placet.owner.keys import Kind, OwnerKey, new_key
+from placet.owner.keys import KeyKind, OwnerKey, new_key
 from placet.owner.wire import Signing, ask
 
 Anchored = Callable[[bytes, bytes], int]
@@ -76,7 +76,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedConsent:
     """A consent ready to be sent; sending it twice is the same as once."""
 
     api: str
@@ -112,7 +112,7 @@ class OwnerClient:
         """Close all connections."""
         await self._http.aclose()
 
-    def new_key(self, kind: Kind = Kind.SECP256K1) -> OwnerKey:
+    def new_key(self, kind: KeyKind = KeyKind.SECP256K1) -> OwnerKey:
         """A fresh key for one consent."""
         return new_key(kind, self.deployment.p256_verifier.address)
 
@@ -229,7 +229,9 @@ class OwnerClient:
             raise SignatureError("the trust list does not name this enroller", found=to_hex(enrolment.enroller))
         return enrolment
 
-    def sign(self, api: str, key: Signing, draft: Draft, enrolment: Enrolment, opening: EnrolmentOpening) -> Signed:
+    def sign(
+        self, api: str, key: Signing, draft: Draft, enrolment: Enrolment, opening: EnrolmentOpening
+    ) -> SignedConsent:
         """Sign a draft. ConsentError if the enrolment is none that its offer accepts."""
         consent = draft.consent
         if key.signer != consent.owner:
@@ -241,9 +243,9 @@ class OwnerClient:
                 found=to_hex(enrolment.enroller),
                 remedy="enrol at a service that the offer lists",
             )
-        return Signed(api, consent, key.sign(self._domain.digest(consent.id)), enrolment, opening)
+        return SignedConsent(api, consent, key.sign(self._domain.digest(consent.id)), enrolment, opening)
 
-    async def submit(self, signed: Signed) -> str:
+    async def submit(self, signed: SignedConsent) -> str:
         """Send a signed consent and return its status; the same again changes nothing."""
         body = {
             "consent": signed.consent.to_json(),
@@ -273,8 +275,8 @@ class OwnerClient:
         not_after: int,
         uses: int,
         not_before: int | None = None,
-        kind: Kind = Kind.SECP256K1,
-    ) -> tuple[OwnerKey, Signed]:
+        kind: KeyKind = KeyKind.SECP256K1,
+    ) -> tuple[OwnerKey, SignedConsent]:
         """All of it in one go, without asking anybody: a fresh key, enrolment, signature, submission."""
         key = self.new_key(kind)
         opening = EnrolmentOpening(subject=subject, salt=secrets.token_bytes(32))

@@ -13,7 +13,7 @@ from placet.core.signatures import P256_N, Key, P256Key
 from placet.core.values import to_hex
 
 
-class Kind(StrEnum):
+class KeyKind(StrEnum):
     """The curve of an owner's key."""
 
     SECP256K1 = "secp256k1"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 class OwnerKey:
     """One key. `signer` is its ERC-7913 form: 20 bytes, or 84 for P-256 behind the deployment's verifier."""
 
-    kind: Kind
+    kind: KeyKind
     secret: bytes = field(repr=False)
     key: Key | P256Key = field(repr=False, compare=False)
     signer: bytes
@@ -37,20 +37,20 @@ class OwnerKey:
         return f"OwnerKey({self.kind}, {to_hex(self.signer)})"
 
 
-def new_key(kind: Kind, verifier: bytes) -> OwnerKey:
+def new_key(kind: KeyKind, verifier: bytes) -> OwnerKey:
     """A fresh random key; `verifier` is the address of the deployment's P-256 verifier."""
-    if kind is Kind.SECP256K1:
+    if kind is KeyKind.SECP256K1:
         key = Key()
         return OwnerKey(kind, key.secret, key, key.address)
     return load_key(kind, (secrets.randbelow(P256_N - 1) + 1).to_bytes(32, "big"), verifier)
 
 
-def load_key(kind: Kind, secret: bytes, verifier: bytes) -> OwnerKey:
+def load_key(kind: KeyKind, secret: bytes, verifier: bytes) -> OwnerKey:
     """A key from its 32 secret bytes; InputError if they are none."""
     if len(secret) != 32:
         raise InputError("a secret key has 32 bytes", found=f"{len(secret)} bytes")
     try:
-        if kind is Kind.SECP256K1:
+        if kind is KeyKind.SECP256K1:
             plain = Key(secret)
             return OwnerKey(kind, secret, plain, plain.address)
         curve = P256Key(verifier, ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256R1()))

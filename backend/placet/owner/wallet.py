@@ -26,7 +26,7 @@ from placet.core.consent import Consent, Enrolment, EnrolmentOpening
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import U48, Bytes32, Signature, Value, parse, to_hex
-from placet.owner.keys import Kind, OwnerKey, load_key
+from placet.owner.keys import KeyKind, OwnerKey, load_key
 
 MAX_WALLET = 64 << 20
 _COST = 2**17
@@ -37,7 +37,7 @@ _Hex = Annotated[str, Field(pattern=r"^[0-9a-f]*$", max_length=1 << 20)]
 class Kept(Value):
     """What an entry seals: one consent, all that is needed to send it again, and the key that can withdraw it."""
 
-    kind: Kind
+    kind: KeyKind
     secret: Bytes32
     api: str
     consent: Consent

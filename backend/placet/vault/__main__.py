@@ -11,8 +11,8 @@ from pathlib import Path
 
 from placet.core.errors import PlacetError
 from placet.core.values import to_hex
+from placet.vault.assembly import open_vault
 from placet.vault.config import VaultSettings
-from placet.vault.opening import open_vault
 from placet.vault.server import Server
 
 log = logging.getLogger("placet.vault")

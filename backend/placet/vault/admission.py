@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from placet.core.batch_file import Line
+from placet.core.batch_file import BatchLine
 from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
@@ -21,8 +21,8 @@ from placet.core.purposes import operation_words
 from placet.core.signatures import Verifiers
 from placet.core.values import Signature, Value, to_hex
 from placet.core.wording import Wording
+from placet.vault.chain_view import OfferFacts
 from placet.vault.schema import DatasetInfo
-from placet.vault.view import OfferFacts
 
 
 class Submission(Value):
@@ -34,13 +34,13 @@ class Submission(Value):
     opening: EnrolmentOpening | None = None
 
     @classmethod
-    def of_line(cls, line: Line) -> Submission:
+    def of_line(cls, line: BatchLine) -> Submission:
         """A batch file's line."""
         return cls(consent=line.consent(), signature=line.signature, enrolment=line.proof(), opening=line.opened())
 
 
 @dataclass(frozen=True)
-class Situation:
+class AdmissionContext:
     """What `admit` needs besides the submission. `enrollers`: whose word counts for this offer."""
 
     facts: OfferFacts
@@ -83,7 +83,7 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
         raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
 
 
-def admit(submission: Submission, wording: Wording, situation: Situation) -> bytes:
+def admit(submission: Submission, wording: Wording, situation: AdmissionContext) -> bytes:
     """The id of a consent that may be accepted.
 
     Raises SignatureError or ConsentError: the owner signed exactly the words that follow from offer and scope; a person
@@ -104,7 +104,7 @@ def admit(submission: Submission, wording: Wording, situation: Situation) -> byt
     return identity
 
 
-def _demand_enrolled(submission: Submission, situation: Situation) -> None:
+def _demand_enrolled(submission: Submission, situation: AdmissionContext) -> None:
     enrolment, opening, consent = submission.enrolment, submission.opening, submission.consent
     if enrolment is None or opening is None or consent.enrolment == NO_ENROLMENT:
         raise ConsentError("a person's consent needs an enrolment and its opening", code="consent.unenrolled")
@@ -129,7 +129,7 @@ def _demand_enrolled(submission: Submission, situation: Situation) -> None:
     _demand_known(opening, situation)
 
 
-def admit_checked(identity: bytes, submission: Submission, situation: Situation) -> None:
+def admit_checked(identity: bytes, submission: Submission, situation: AdmissionContext) -> None:
     """What is left to check of a person's consent whose words, signatures and enrolment are known to be good."""
     if submission.opening is None:
         raise ConsentError("a person's consent needs an enrolment and its opening", code="consent.unenrolled")
@@ -137,12 +137,12 @@ def admit_checked(identity: bytes, submission: Submission, situation: Situation)
     _demand_alive(identity, submission.consent, situation)
 
 
-def _demand_known(opening: EnrolmentOpening, situation: Situation) -> None:
+def _demand_known(opening: EnrolmentOpening, situation: AdmissionContext) -> None:
     if not situation.knows(opening.subject):
         raise ConsentError("the dataset has no row of this person", code="consent.subject")
 
 
-def _demand_own(submission: Submission, situation: Situation) -> None:
+def _demand_own(submission: Submission, situation: AdmissionContext) -> None:
     if submission.enrolment is not None or submission.opening is not None:
         raise ConsentError("an institution's consent has no enrolment", code="consent.enrolment")
     if submission.consent.enrolment != NO_ENROLMENT:
@@ -156,7 +156,7 @@ def _demand_own(submission: Submission, situation: Situation) -> None:
         )
 
 
-def _demand_alive(identity: bytes, consent: CompactConsent, situation: Situation) -> None:
+def _demand_alive(identity: bytes, consent: CompactConsent, situation: AdmissionContext) -> None:
     if identity in situation.dead:
         raise ConsentError("the consent was withdrawn or revoked", code="consent.withdrawn")
     if consent.not_after < situation.now:

@@ -14,7 +14,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart
+from placet.vault.responses import BatchLeaves, LawfulSet, LeavesPart
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 

@@ -11,7 +11,7 @@ from placet.chain.index import Index
 from placet.core.consent import Status
 from placet.core.errors import ChainError
 from placet.core.signatures import Verifiers
-from placet.vault.view import JobFacts, Now, OfferFacts
+from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 
 CHECK_SECONDS = 60.0
 
@@ -30,7 +30,7 @@ class Endpoint:
     def verifiers(self) -> Verifiers:
         return self._chain.verifiers
 
-    def look(self, *, thorough: bool) -> Now:
+    def look(self, *, thorough: bool) -> ChainSnapshot:
         if thorough or time.monotonic() - self._checked > CHECK_SECONDS:
             self._chain.check()
             self._checked = time.monotonic()
@@ -46,7 +46,7 @@ class Endpoint:
                 code="chain.behind",
             )
         self._head = head
-        return Now(head=head, confirmed=confirmed, time=self._chain.now())
+        return ChainSnapshot(head=head, confirmed=confirmed, time=self._chain.now())
 
     def offer(self, offer: bytes) -> OfferFacts:
         state = self._chain.offer(offer, block=self._head)

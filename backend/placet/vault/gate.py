@@ -17,14 +17,14 @@ from placet.core.plan import Input, Plan, Terms, demand_fit
 from placet.core.results import finer, gives
 from placet.core.values import ZERO32, to_hex
 from placet.vault.candidates import Candidates
+from placet.vault.chain_view import ChainSnapshot, JobFacts
 from placet.vault.columns import column, find, value
 from placet.vault.leaves import StoredSet
-from placet.vault.records import Bound
-from placet.vault.view import JobFacts, Now
+from placet.vault.records import OfferBinding
 
 
 @dataclass(frozen=True)
-class Asked:
+class RowRequest:
     """What the node asks for. `input` counts over all inputs of the plan; `columns` None means the scope's."""
 
     job: bytes
@@ -46,7 +46,7 @@ class Warrant:
     columns: tuple[str, ...]
 
 
-def own_input(asked: Asked, institution: bytes, domain: Domain) -> Input:
+def own_input(asked: RowRequest, institution: bytes, domain: Domain) -> Input:
     """The plan's input; WarrantError unless plan and terms are the job's and the input is this institution's."""
     job = asked.plan.job(domain)
     if job != asked.job:
@@ -70,7 +70,9 @@ def own_input(asked: Asked, institution: bytes, domain: Domain) -> Input:
     return asked.plan.inputs[asked.input]
 
 
-def demand_warrant(asked: Asked, chosen: Input, bound: Bound, facts: JobFacts | None, now: Now) -> Warrant:
+def demand_warrant(
+    asked: RowRequest, chosen: Input, bound: OfferBinding, facts: JobFacts | None, now: ChainSnapshot
+) -> Warrant:
     """WarrantError unless the chain holds the opened job, in this attempt, and the offer allows what it wants."""
     if facts is None or facts.opened_block > now.confirmed:
         raise WarrantError(
@@ -118,7 +120,7 @@ def demand_warrant(asked: Asked, chosen: Input, bound: Bound, facts: JobFacts | 
     )
 
 
-def _demand_allowed(asked: Asked, bound: Bound) -> None:
+def _demand_allowed(asked: RowRequest, bound: OfferBinding) -> None:
     plan, offer, scope = asked.plan, bound.offer, bound.scope
     if plan.consumer != offer.consumer:
         raise WarrantError("the offer is for another consumer", found=to_hex(plan.consumer), code="warrant.consumer")
@@ -158,7 +160,7 @@ def _demand_allowed(asked: Asked, bound: Bound) -> None:
         )
 
 
-def _columns(asked: Asked, bound: Bound) -> tuple[str, ...]:
+def _columns(asked: RowRequest, bound: OfferBinding) -> tuple[str, ...]:
     wanted = bound.scope.columns if asked.columns is None else asked.columns
     outside = [column for column in wanted if column not in bound.scope.columns]
     if outside or not wanted or len(set(wanted)) != len(wanted):
@@ -172,7 +174,7 @@ def _columns(asked: Asked, bound: Bound) -> tuple[str, ...]:
 
 
 def demand_leaves(
-    asked: Asked,
+    asked: RowRequest,
     warrant: Warrant,
     planned: StoredSet,
     used: StoredSet,
@@ -180,7 +182,7 @@ def demand_leaves(
     candidates: Candidates,
     anchored: Mapping[bytes, int],
     dead: Collection[bytes],
-    now: Now,
+    now: ChainSnapshot,
 ) -> None:
     """WarrantError unless every single leaf under `used` is lawful. In columns, since there may be millions."""
     places, known = find(candidates.ids, used.consents)

@@ -14,7 +14,7 @@ from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
 from placet.vault.leaves import LEAF, StoredSet
-from placet.vault.sealing import Sealer
+from placet.vault.sealing import AtRest
 
 _MANY = 500
 
@@ -28,7 +28,7 @@ def own_consent() -> StateError:
     )
 
 
-class Record(Value):
+class ConsentRecord(Value):
     """An accepted consent with all that belongs to it; the last three are None for a named consent.
 
     `subject` is the keyed tag of the row's subject.
@@ -49,13 +49,13 @@ class _Window(BaseModel):
 
 
 class _Known(BaseModel):
-    """A `Record` as the vault sealed it, less what lawfulness does not ask for."""
+    """A `ConsentRecord` as the vault sealed it, less what lawfulness does not ask for."""
 
     consent: _Window
     subject: Bytes32 | None
 
 
-def _candidate(consent: bytes, record: _Known | Record) -> Candidate:
+def _candidate(consent: bytes, record: _Known | ConsentRecord) -> Candidate:
     window = record.consent
     return Candidate(
         consent,
@@ -67,7 +67,7 @@ def _candidate(consent: bytes, record: _Known | Record) -> Candidate:
     )
 
 
-class Bound(Value):
+class OfferBinding(Value):
     """An offer that this vault serves, its opened scope, and the local table it speaks of."""
 
     offer: Offer
@@ -78,13 +78,13 @@ class Bound(Value):
 class Records:
     """Bulk reads and writes; every method is one transaction. One caller at a time, one process a database."""
 
-    def __init__(self, engine: sa.Engine, sealer: Sealer) -> None:
+    def __init__(self, engine: sa.Engine, sealer: AtRest) -> None:
         self._engine = engine
         self._sealer = sealer
         self._candidates: dict[bytes, Candidates] = {}
         self._fresh: dict[bytes, list[Candidate]] = {}
 
-    def bind(self, bound: Bound) -> None:
+    def bind(self, bound: OfferBinding) -> None:
         """Remember an offer; again is nothing new."""
         offer = bound.offer.id
         sealed = self._sealer.seal(bound.model_dump_json().encode(), "offer", to_hex(offer))
@@ -92,15 +92,15 @@ class Records:
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_nothing())
 
-    def bound(self, offer: bytes) -> Bound:
+    def bound(self, offer: bytes) -> OfferBinding:
         """NotFoundError for an offer that no accepted consent spoke of."""
         with self._engine.connect() as connection:
             sealed = connection.execute(sa.select(OFFERS.c.sealed).where(OFFERS.c.offer == offer)).scalar()
         if sealed is None:
             raise NotFoundError("the vault knows no consent to this offer", found=to_hex(offer))
-        return parse(Bound, self._sealer.open(sealed, "offer", to_hex(offer)))
+        return parse(OfferBinding, self._sealer.open(sealed, "offer", to_hex(offer)))
 
-    def add(self, offer: bytes, accepted: Mapping[bytes, Record]) -> None:
+    def add(self, offer: bytes, accepted: Mapping[bytes, ConsentRecord]) -> None:
         """Store accepted consents by id; those already here stay as they are."""
         if accepted:
             with self._engine.begin() as connection:
@@ -109,7 +109,7 @@ class Records:
                 fresh = [_candidate(consent, record) for consent, record in accepted.items()]
                 self._fresh.setdefault(offer, []).extend(fresh)
 
-    def add_batch(self, offer: bytes, root: bytes, parts: Iterable[Mapping[bytes, Record]]) -> None:
+    def add_batch(self, offer: bytes, root: bytes, parts: Iterable[Mapping[bytes, ConsentRecord]]) -> None:
         """Store a batch's consents and leaves in one transaction: nothing of it if `parts` raises."""
         leaves = bytearray()
         with self._engine.begin() as connection:
@@ -121,7 +121,7 @@ class Records:
         self._candidates.pop(offer, None)
         self._fresh.pop(offer, None)
 
-    def _insert(self, connection: sa.Connection, offer: bytes, accepted: Mapping[bytes, Record]) -> None:
+    def _insert(self, connection: sa.Connection, offer: bytes, accepted: Mapping[bytes, ConsentRecord]) -> None:
         values = [
             {"consent": consent, "offer": offer, "sealed": self._seal_record(offer, consent, record)}
             for consent, record in accepted.items()
@@ -143,7 +143,7 @@ class Records:
     def _candidate(self, offer: bytes, consent: bytes, sealed: bytes) -> Candidate:
         return _candidate(consent, parse(_Known, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer))))
 
-    def records(self, offer: bytes, consents: Sequence[bytes]) -> dict[bytes, Record]:
+    def records(self, offer: bytes, consents: Sequence[bytes]) -> dict[bytes, ConsentRecord]:
         """The records of these consents by id; NotFoundError if one was erased or never accepted."""
         sealed: dict[bytes, bytes] = {}
         c = CONSENTS.c
@@ -235,11 +235,11 @@ class Records:
             connection.execute(upsert)
             return int(connection.execute(sa.select(SEEN.c.number).where(SEEN.c.what == what)).scalar_one())
 
-    def _seal_record(self, offer: bytes, consent: bytes, record: Record) -> bytes:
+    def _seal_record(self, offer: bytes, consent: bytes, record: ConsentRecord) -> bytes:
         return self._sealer.seal(record.model_dump_json().encode(), "consent", to_hex(consent), to_hex(offer))
 
-    def _open_record(self, offer: bytes, consent: bytes, sealed: bytes) -> Record:
-        return parse(Record, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer)))
+    def _open_record(self, offer: bytes, consent: bytes, sealed: bytes) -> ConsentRecord:
+        return parse(ConsentRecord, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer)))
 
     def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> bytes:
         plain = self._sealer.open(sealed, "lawful", to_hex(offer), to_hex(root))

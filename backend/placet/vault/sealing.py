@@ -17,7 +17,7 @@ NONCE = 12
 OVERHEAD = NONCE + 16
 
 
-class Sealer:
+class AtRest:
     """Seals byte strings, each under a context (strings and small integers) that it can only be opened with.
 
     Nonces are random: fine for 2^32 sealings under one master key (NIST SP 800-38D, 8.3).

@@ -17,7 +17,7 @@ from typing import Any
 from placet.core.errors import AccessError, ConfigError, LimitError, NotFoundError, PlacetError, StateError
 from placet.core.values import Value, parse
 from placet.vault import frames
-from placet.vault.gate import Asked
+from placet.vault.gate import RowRequest
 from placet.vault.rows import Rows
 from placet.vault.service import Vault
 
@@ -147,7 +147,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         "named_evidence": (frames.ConsentArguments, lambda a: vault.named_evidence(a.consent)),
         "rows": (
             frames.RowsArguments,
-            lambda a: vault.rows(Asked(a.job, a.plan, a.terms, a.attempt, a.input, a.columns)),
+            lambda a: vault.rows(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input, a.columns)),
         ),
         "erase": (frames.ConsentArguments, lambda a: frames.Erased(erased=vault.erase(a.consent))),
     }

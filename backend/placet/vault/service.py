@@ -39,18 +39,18 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import ZERO32, to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
-from placet.vault.admission import Situation, Submission, admit, demand_offer
-from placet.vault.answers import BatchLeaves, LawfulSet, LeavesPart
+from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
+from placet.vault.admitted import Tag, record_of, take
 from placet.vault.batches import BatchCheck, BatchReader
+from placet.vault.chain_view import ChainSnapshot, ChainView
 from placet.vault.columns import column, find
-from placet.vault.intake import Tag, record_of, take
 from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
-from placet.vault.records import Bound, Record, Records
+from placet.vault.records import ConsentRecord, OfferBinding, Records
+from placet.vault.responses import BatchLeaves, LawfulSet, LeavesPart
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
-from placet.vault.view import ChainView, Now
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Vault:
             tag = self._tag(dataset)
             wording = Wording(offer, scope, self._trust.name)
             outcomes: list[bytes | PlacetError] = []
-            accepted: dict[bytes, Record] = {}
+            accepted: dict[bytes, ConsentRecord] = {}
             for submission in submissions:
                 try:
                     identity = admit(submission, wording, situation)
@@ -136,11 +136,11 @@ class Vault:
     def _tag(self, dataset: DatasetInfo) -> Tag:
         return lambda subject: self._tables.tag(dataset.name, subject)
 
-    def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, Situation]:
+    def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, AdmissionContext]:
         now = self._chain.look(thorough=False)
         dataset = self._serve(offer, scope)
         subjects = self._tables.subjects(dataset.name)
-        return dataset, Situation(
+        return dataset, AdmissionContext(
             facts=self._chain.offer(offer.id),
             scope=scope,
             names=self._trust.name,
@@ -159,7 +159,7 @@ class Vault:
         if facts.offer != offer or scope.hash != offer.scope:
             raise ConsentError("the offer or its scope is not the one on chain", code="consent.offer")
         demand_offer(facts, scope, dataset, self._institution, self._trust.name)
-        self._records.bind(Bound(offer=offer, scope=scope, dataset=dataset.name))
+        self._records.bind(OfferBinding(offer=offer, scope=scope, dataset=dataset.name))
         return dataset
 
     def note_batch(self, offer: bytes, root: bytes, leaves: Sequence[bytes]) -> None:
@@ -280,7 +280,7 @@ class Vault:
             raise NotFoundError("this consent is not named in plans", found=to_hex(consent), code="consent.unknown")
         return NamedConsent(consent=record.consent, signature=record.signature)
 
-    def rows(self, asked: gate.Asked) -> Rows:
+    def rows(self, asked: gate.RowRequest) -> Rows:
         with self._lock:
             chosen = gate.own_input(asked, self._institution, self._deployment.jobs)
             now = self._chain.look(thorough=True)
@@ -300,7 +300,9 @@ class Vault:
         )
         return Rows(table, identifier, b"" if lawful is None else lawful.consents.tobytes())
 
-    def _lawful_rows(self, asked: gate.Asked, warrant: gate.Warrant, offer: bytes, now: Now) -> StoredSet:
+    def _lawful_rows(
+        self, asked: gate.RowRequest, warrant: gate.Warrant, offer: bytes, now: ChainSnapshot
+    ) -> StoredSet:
         try:
             planned = self._records.stored_set(offer, warrant.plan_root)
             used = planned if warrant.root == warrant.plan_root else self._records.stored_set(offer, warrant.root)
@@ -318,7 +320,7 @@ class Vault:
         )
         return used
 
-    def _demand_named(self, consent: bytes, offer: bytes, bound: Bound) -> None:
+    def _demand_named(self, consent: bytes, offer: bytes, bound: OfferBinding) -> None:
         candidate = self._records.candidates(offer).get(consent)
         personal = bound.scope.personal or self._tables.named(bound.dataset).personal
         if personal or consent == ZERO32 or candidate is None or candidate.subject is not None:

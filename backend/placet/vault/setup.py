@@ -18,7 +18,7 @@ from placet.vault.database import create_tables, open_engine
 from placet.vault.files import read
 from placet.vault.records import Records
 from placet.vault.schema import Column, DatasetInfo
-from placet.vault.sealing import Sealer
+from placet.vault.sealing import AtRest
 from placet.vault.tables import Tables
 
 
@@ -79,7 +79,7 @@ def import_table(
 
 
 @dataclass(frozen=True)
-class Store:
+class VaultStore:
     """What a vault keeps on disk."""
 
     tables: Tables
@@ -87,14 +87,14 @@ class Store:
 
 
 @contextlib.contextmanager
-def opened(settings: VaultSettings) -> Iterator[Store]:
+def opened(settings: VaultSettings) -> Iterator[VaultStore]:
     """The store of a vault's folder; ConfigError if its key does not open."""
-    sealer = Sealer(load_secret(settings.master_key, settings.read_passphrase()))
+    sealer = AtRest(load_secret(settings.master_key, settings.read_passphrase()))
     file = settings.folder / "vault.db"
     engine = open_engine(file)
     try:
         create_tables(engine, file)
         tables = Tables(engine, settings.folder / "tables", sealer, settings.institution)
-        yield Store(tables, Records(engine, sealer))
+        yield VaultStore(tables, Records(engine, sealer))
     finally:
         engine.dispose()

@@ -21,7 +21,7 @@ from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, Subjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS
 from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
-from placet.vault.sealing import Sealer
+from placet.vault.sealing import AtRest
 
 CHUNK_ROWS = 65_536
 _SALT, _COMMITMENT = "\0salt", "\0commitment"
@@ -37,7 +37,7 @@ class _Manifest(Value):
 class Tables:
     """All tables of one vault. Thread-safe."""
 
-    def __init__(self, engine: sa.Engine, folder: Path, sealer: Sealer, institution: bytes) -> None:
+    def __init__(self, engine: sa.Engine, folder: Path, sealer: AtRest, institution: bytes) -> None:
         self._engine = engine
         self._folder = folder
         self._sealer = sealer

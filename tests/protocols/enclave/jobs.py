@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from placet.core.hashing import keccak
-from placet.protocols.enclave.evidence.policy import Policy
+from placet.protocols.enclave.evidence.policy import EnclavePolicy
 from placet.protocols.enclave.sealed.documents import Locked, encrypt
 from placet.protocols.enclave.sealed.keys import Secrets
-from placet.protocols.enclave.sealed.release import Question, Standing
+from placet.protocols.enclave.sealed.release import ChainStanding, Question
 from placet.protocols.enclave.sealed.results import open_result
 from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, TaskInput
 
@@ -70,7 +70,7 @@ class Job:
         task = Task(chain=CHAIN, job=job, policy=bytes(32), attempt=1, inputs=inputs, recipients=recipients)
         return cls(task, sides)
 
-    def under(self, policy: Policy) -> Job:
+    def under(self, policy: EnclavePolicy) -> Job:
         """The same job under this policy."""
         return replace(self, task=self.task.model_copy(update={"policy": policy.digest()}))
 
@@ -84,9 +84,9 @@ class Job:
         return open_result(masked, keys, enclave=enclave, secret=secret, task=self.task, party=party)
 
 
-def holds(question: Question) -> Standing:
+def holds(question: Question) -> ChainStanding:
     """A chain on which all is well."""
-    return Standing(
+    return ChainStanding(
         time=2**33,
         job=question.job,
         open=True,

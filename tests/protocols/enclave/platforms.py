@@ -10,10 +10,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence
+from placet.protocols.enclave.evidence.model import EnclaveEvidence
 from placet.protocols.enclave.evidence.policy import (
+    EnclavePolicy,
     NitroRule,
-    Policy,
     Product,
     Rule,
     SgxRule,
@@ -22,7 +22,7 @@ from placet.protocols.enclave.evidence.policy import (
     TdxRule,
     TpmRule,
 )
-from placet.protocols.enclave.evidence.roots import Roots
+from placet.protocols.enclave.evidence.roots import VendorRoots
 
 from . import intel_maker, snp_maker, tpm_maker
 from .making import NOW
@@ -54,8 +54,8 @@ class Makers:
     tpm_rsa: tpm_maker.Tpm = field(default_factory=lambda: tpm_maker.Tpm(rsa.generate_private_key(65537, 2048)))
 
     @property
-    def roots(self) -> Roots:
-        return Roots(
+    def roots(self) -> VendorRoots:
+        return VendorRoots(
             intel=self.intel.root.certificate,
             nitro=self.nitro.root.certificate,
             amd={product: maker.ark.certificate for product, maker in self.amd.items()},
@@ -67,7 +67,7 @@ def makers() -> Makers:
     return Makers()
 
 
-def evidence(name: str, binding: Binding = BINDING, **changed: Any) -> Evidence:
+def evidence(name: str, binding: Binding = BINDING, **changed: Any) -> EnclaveEvidence:
     """Evidence of a platform over a binding; `changed` are fields of its maker's."""
     made, kind = makers(), name.split("-")[0]
     wide = {"report_data": binding.report_data()} | changed
@@ -85,7 +85,7 @@ def evidence(name: str, binding: Binding = BINDING, **changed: Any) -> Evidence:
     else:
         tpm = made.tpm_rsa if name == "tpm-rsassa" else made.tpm
         statement = tpm.statement(tpm_maker.Quote(**({"extra_data": binding.digest()} | changed)))
-    return Evidence(statement=statement)
+    return EnclaveEvidence(statement=statement)
 
 
 def rule(name: str) -> Rule:
@@ -102,6 +102,6 @@ def rule(name: str) -> Rule:
     return TpmRule(kind="tpm", enclave_class="simulated", measurements=(b"\x01" * 32,), keys=keys)
 
 
-def policy(name: str, max_age: int = 300, **changed: Any) -> Policy:
+def policy(name: str, max_age: int = 300, **changed: Any) -> EnclavePolicy:
     """A policy that accepts this platform alone; `changed` are fields of its rule."""
-    return Policy(max_age=max_age, rules=(rule(name).model_copy(update=changed),))
+    return EnclavePolicy(max_age=max_age, rules=(rule(name).model_copy(update=changed),))

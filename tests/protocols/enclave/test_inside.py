@@ -17,11 +17,11 @@ from benchmarks._documents import Item, docx, pdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from placet.comparison import compare
 from placet.core.errors import DataError, InputError, PlacetError, ProtocolError
 from placet.core.hashing import document_bytes, sha256
 from placet.protocols.enclave import codes, frames
-from placet.protocols.enclave.comparison import compare
-from placet.protocols.enclave.frames import Kind, encode
+from placet.protocols.enclave.frames import FrameKind, encode
 from placet.protocols.enclave.inside import main
 from placet.protocols.enclave.sealed.documents import _encrypt
 from placet.protocols.enclave.sealed.keys import seal
@@ -36,7 +36,7 @@ AFTER = b"1. The Supplier shall deliver within 60 days.\n\n2. The Customer pays 
 Frames = list[bytes]
 
 
-def talk(say: Callable[[bytes], Frames]) -> list[tuple[Kind, bytes]]:
+def talk(say: Callable[[bytes], Frames]) -> list[tuple[FrameKind, bytes]]:
     """What an enclave answers to what is said once its key is known."""
     (inside_in, outside_out), (outside_in, inside_out) = os.pipe(), os.pipe()
 
@@ -50,14 +50,14 @@ def talk(say: Callable[[bytes], Frames]) -> list[tuple[Kind, bytes]]:
     try:
         with os.fdopen(outside_in, "rb") as answered:
             with os.fdopen(outside_out, "wb", buffering=0) as said:
-                _, key = frames.read(answered, Kind.READY)
+                _, key = frames.read(answered, FrameKind.READY)
                 try:
                     for frame in say(key):
                         said.write(frame)
                 except BrokenPipeError:
                     pass
             while answered.peek(1):
-                answers.append(frames.read(answered, *Kind))
+                answers.append(frames.read(answered, *FrameKind))
     finally:
         thread.join()
     return answers
@@ -71,11 +71,11 @@ def spoken(job: Job, **changes: Any) -> Callable[[bytes], Frames]:
         keys = {one.role: seal(one.secrets, enclave, job.task, one.role) for one in job.sides}
         keys |= changes.get("keys", {})
         documents = {one.role: one.encrypted for one in job.sides} | changes.get("documents", {})
-        said = [encode(Kind.TASK, task)]
-        said += [encode(Kind.KEY, role_byte(role) + keys[role]) for role in ROLES]
+        said = [encode(FrameKind.TASK, task)]
+        said += [encode(FrameKind.KEY, role_byte(role) + keys[role]) for role in ROLES]
         for role in ROLES:
-            said += [encode(Kind.DOCUMENT, piece) for piece in frames.pieces(documents[role])]
-            said.append(encode(Kind.END))
+            said += [encode(FrameKind.DOCUMENT, piece) for piece in frames.pieces(documents[role])]
+            said.append(encode(FrameKind.END))
         return said
 
     return say
@@ -102,10 +102,10 @@ def result(job: Job, **changes: Any) -> Given:
         return spoken(job, **changes)(enclave)
 
     for kind, body in talk(say):
-        if kind is Kind.FAILED:
+        if kind is FrameKind.FAILED:
             raise codes.error(body.decode())
         masked += body
-        if kind is Kind.END:
+        if kind is FrameKind.END:
             given.masked.append(masked)
             masked = b""
     return given
@@ -166,7 +166,7 @@ def test_hostile_documents_end_in_a_code_and_nothing_else(name: str, role: Role)
     place = ROLES.index(role)
     pair[place], names[place] = content(), file
     job = Job.of(pair[0], pair[1], (names[0], names[1]))
-    assert talk(spoken(job)) == [(Kind.FAILED, code.encode())]
+    assert talk(spoken(job)) == [(FrameKind.FAILED, code.encode())]
     assert isinstance(codes.error(code), DataError)
 
 
@@ -196,10 +196,10 @@ def test_keys_for_another_enclave_job_role_or_task_are_refused() -> None:
     first, second = JOB.sides
     other = Job.of(BEFORE, AFTER)
 
-    def with_keys(make: Callable[[bytes], dict[Role, bytes]]) -> list[tuple[Kind, bytes]]:
+    def with_keys(make: Callable[[bytes], dict[Role, bytes]]) -> list[tuple[FrameKind, bytes]]:
         return talk(lambda enclave: spoken(JOB, keys=make(enclave))(enclave))
 
-    refused = [(Kind.FAILED, b"enclave.key")]
+    refused = [(FrameKind.FAILED, b"enclave.key")]
     stolen = JOB.task.recipients[0].key
     assert with_keys(lambda _: {"before": seal(first.secrets, stolen, JOB.task, "before")}) == refused
     assert with_keys(lambda key: {"before": seal(other.sides[0].secrets, key, other.task, "before")}) == refused
@@ -235,22 +235,22 @@ def test_messages_out_of_turn_are_refused() -> None:
         lambda good: good[1:],
         lambda good: [good[0], good[2], good[1], *good[3:]],
         lambda good: [good[0], *good],
-        lambda good: [b"\x02" + (frames.LIMITS[Kind.TASK] + 1).to_bytes(4, "big"), *good[1:]],
+        lambda good: [b"\x02" + (frames.LIMITS[FrameKind.TASK] + 1).to_bytes(4, "big"), *good[1:]],
         lambda good: [b"\x63\0\0\0\0", *good],
-        lambda good: [encode(Kind.READY, bytes(32)), *good],
+        lambda good: [encode(FrameKind.READY, bytes(32)), *good],
         lambda good: good[:2],
         lambda good: [],
         lambda good: [good[0][:-1]],
-        lambda good: [*good[:3], encode(Kind.KEY, bytes(5)), *good[3:]],
+        lambda good: [*good[:3], encode(FrameKind.KEY, bytes(5)), *good[3:]],
     ):
-        assert talk(lambda key, change=change: change(said(key))) == [(Kind.FAILED, b"enclave.protocol")]
+        assert talk(lambda key, change=change: change(said(key))) == [(FrameKind.FAILED, b"enclave.protocol")]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_noise_ends_in_a_code(noise: bytes) -> None:
     [(kind, code)] = talk(lambda _: [noise])
-    assert kind is Kind.FAILED
+    assert kind is FrameKind.FAILED
     assert code.decode() in codes.DOCUMENT | codes.SEALED | codes.OWN
 
 
@@ -274,12 +274,12 @@ def test_whatever_happens_comes_out_as_one_of_the_codes(
         raise error
 
     monkeypatch.setattr(main, "compare", fail)
-    assert talk(spoken(JOB)) == [(Kind.FAILED, code.encode())]
+    assert talk(spoken(JOB)) == [(FrameKind.FAILED, code.encode())]
 
 
 def test_codes_are_a_closed_set() -> None:
     known = codes.DOCUMENT | codes.SEALED | codes.OWN
-    assert all(codes.error(code).code == code and len(code) <= frames.LIMITS[Kind.FAILED] for code in known)
+    assert all(codes.error(code).code == code and len(code) <= frames.LIMITS[FrameKind.FAILED] for code in known)
     assert codes.error("the supplier shall").code == "enclave.failed"
     documented = {code for code in known if code.startswith("data.")}
     assert documented == {f"data.{one}" for one in hostile.CODES}

@@ -13,8 +13,8 @@ from cryptography import x509
 
 from placet.core.errors import AttestationError, ConfigError
 from placet.protocols.enclave.evidence import intel, roots
-from placet.protocols.enclave.evidence.model import Evidence, IntelCollateral, IntelStatement
-from placet.protocols.enclave.evidence.policy import INTEL_LADDER, Policy, SgxRule, TdxRule
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, IntelCollateral, IntelStatement
+from placet.protocols.enclave.evidence.policy import INTEL_LADDER, EnclavePolicy, SgxRule, TdxRule
 from placet.protocols.enclave.evidence.verify import verify
 
 from . import real
@@ -72,9 +72,9 @@ def test_real_evidence_passes_all_but_the_binding(name: str) -> None:
     measurement, binding = examine(statement, now).measurement, BINDING.model_copy(update={"issued": now})
     made: Any = SgxRule if statement.kind == "sgx" else TdxRule
     weak = made(kind=statement.kind, measurements=(measurement,), min_status="ConfigurationAndSWHardeningNeeded")
-    asks = Policy(max_age=300, rules=(weak,))
+    asks = EnclavePolicy(max_age=300, rules=(weak,))
     with pytest.raises(AttestationError) as caught:
-        verify(Evidence(statement=statement), asks, binding, now)
+        verify(EnclaveEvidence(statement=statement), asks, binding, now)
     assert caught.value.code == "attestation.binding"
 
 
@@ -84,8 +84,8 @@ def test_the_real_sgx_platform_is_too_weak_for_a_strict_policy() -> None:
     rule = SgxRule(kind="sgx", measurements=(examine(statement, now).measurement,))
     with pytest.raises(AttestationError) as caught:
         verify(
-            Evidence(statement=statement),
-            Policy(max_age=300, rules=(rule,)),
+            EnclaveEvidence(statement=statement),
+            EnclavePolicy(max_age=300, rules=(rule,)),
             BINDING.model_copy(update={"issued": now}),
             now,
         )

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from placet.core.errors import AttestationError, ConfigError
 from placet.protocols.enclave.evidence import nitro, roots
-from placet.protocols.enclave.evidence.model import Evidence, NitroStatement
-from placet.protocols.enclave.evidence.policy import NitroRule, Policy
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, NitroStatement
+from placet.protocols.enclave.evidence.policy import EnclavePolicy, NitroRule
 from placet.protocols.enclave.evidence.verify import verify
 
 from . import real
@@ -54,7 +54,12 @@ def test_no_policy_accepts_the_real_document() -> None:
     zeros = NitroRule(kind="nitro", measurements=(bytes(48),))
     binding = BINDING.model_copy(update={"issued": real.NITRO_TIME - 60})
     with pytest.raises(AttestationError) as caught:
-        verify(Evidence(statement=real.nitro()), Policy(max_age=300, rules=(zeros,)), binding, real.NITRO_TIME)
+        verify(
+            EnclaveEvidence(statement=real.nitro()),
+            EnclavePolicy(max_age=300, rules=(zeros,)),
+            binding,
+            real.NITRO_TIME,
+        )
     assert caught.value.code == "attestation.debug"
 
 
@@ -286,7 +291,7 @@ def test_a_verification_ends_with_the_first_certificate() -> None:
     enclave = leaf(made.instance, end=NOW + 60)
     claims = made.claims(certificate=enclave.der, user_data=BINDING.digest())
     statement = made.signed(cbor2.dumps(claims), by=enclave)
-    found = verify(Evidence(statement=statement), policy("nitro"), BINDING, NOW, roots=makers().roots)
+    found = verify(EnclaveEvidence(statement=statement), policy("nitro"), BINDING, NOW, roots=makers().roots)
     assert found.valid_until == NOW + 60
     assert refused(statement, NOW + DAY) == "expired"
 

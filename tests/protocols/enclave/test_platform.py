@@ -22,12 +22,12 @@ import pytest
 from benchmarks._documents import Item, make
 from cryptography.hazmat.primitives.asymmetric import x25519
 
+from placet.comparison import compare
 from placet.core.errors import InputError, LimitError, PlacetError, StateError
 from placet.core.hashing import sha256
-from placet.protocols.enclave.comparison import compare
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence, TpmStatement
-from placet.protocols.enclave.evidence.policy import Policy, TpmRule
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, TpmStatement
+from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
 from placet.protocols.enclave.platform import Enclave, Platform, SealedResult, simulated
 from placet.protocols.enclave.platform.sandbox import Sandbox
 from placet.protocols.enclave.platform.simulated import MAX_ENCLAVES, SimulatedEnclave, SimulatedPlatform
@@ -56,10 +56,10 @@ def platform(folder: Path) -> Iterator[SimulatedPlatform]:
         yield made
 
 
-def policy(platform: SimulatedPlatform, **changes: Any) -> Policy:
+def policy(platform: SimulatedPlatform, **changes: Any) -> EnclavePolicy:
     """What the parties' plan says."""
     rule = {"measurements": (platform.measurement,), "keys": (sha256(platform.attestation_key),)} | changes
-    return Policy(max_age=300, rules=(TpmRule(kind="tpm", enclave_class="simulated", **rule),))
+    return EnclavePolicy(max_age=300, rules=(TpmRule(kind="tpm", enclave_class="simulated", **rule),))
 
 
 async def released(platform: SimulatedPlatform, enclave: Enclave, job: Job) -> dict[Role, bytes]:
@@ -155,7 +155,9 @@ async def test_each_evidence_is_simulated_and_for_one_enclave(platform: Simulate
         evidence = await enclave.prove(nonce)
         binding = Binding(chain=CHAIN, job=job.task.job, key=enclave.key, nonce=nonce, issued=now)
 
-        def given(evidence: Evidence = evidence, binding: Binding = binding, rule: Policy | None = None) -> Any:
+        def given(
+            evidence: EnclaveEvidence = evidence, binding: Binding = binding, rule: EnclavePolicy | None = None
+        ) -> Any:
             asks = rule or policy(platform)
             return release(
                 evidence, asks, binding, task=job.under(asks).task, role=side.role, document=side.document,
@@ -166,7 +168,7 @@ async def test_each_evidence_is_simulated_and_for_one_enclave(platform: Simulate
         own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
         statement = evidence.statement
         assert isinstance(statement, TpmStatement)
-        lying = Evidence(statement=statement.model_copy(update={"measurement": bytes(32)}))
+        lying = EnclaveEvidence(statement=statement.model_copy(update={"measurement": bytes(32)}))
         for refused, changes in {
             "binding, its own key": {"binding": binding.model_copy(update={"key": own})},
             "binding, another enclave's key": {"binding": binding.model_copy(update={"key": elsewhere.key})},

@@ -20,10 +20,10 @@ from placet.core.hashing import document_bytes
 from placet.core.masking import SUITE, unmask
 from placet.core.plan import key_hash
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence, measurement_id
-from placet.protocols.enclave.evidence.policy import Policy, TpmRule
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, measurement_id
+from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets, seal, unseal
-from placet.protocols.enclave.sealed.release import Question, Standing, release
+from placet.protocols.enclave.sealed.release import ChainStanding, Question, release
 from placet.protocols.enclave.sealed.results import TAG, demand_genuine, open_result, seal_result
 from placet.protocols.enclave.sealed.task import ROLES, Task, read_task
 
@@ -34,7 +34,7 @@ NOW = 1_800_000_000
 ENCLAVE = x25519.X25519PrivateKey.generate()
 PUBLIC = ENCLAVE.public_key().public_bytes_raw()
 TPM = Tpm()
-POLICY = Policy(
+POLICY = EnclavePolicy(
     max_age=300,
     rules=(TpmRule(kind="tpm", enclave_class="simulated", measurements=(b"\x01" * 32,), keys=(TPM.name,)),),
 )
@@ -43,8 +43,8 @@ SIDE = JOB.sides[0]
 BINDING = Binding(chain=JOB.task.chain, job=JOB.task.job, key=PUBLIC, nonce=secrets.token_bytes(32), issued=NOW)
 
 
-def evidence(binding: Binding = BINDING, measurement: bytes = b"\x01" * 32, tpm: Tpm = TPM) -> Evidence:
-    return Evidence(statement=tpm.statement(Quote(extra_data=binding.digest(), measurement=measurement)))
+def evidence(binding: Binding = BINDING, measurement: bytes = b"\x01" * 32, tpm: Tpm = TPM) -> EnclaveEvidence:
+    return EnclaveEvidence(statement=tpm.statement(Quote(extra_data=binding.digest(), measurement=measurement)))
 
 
 def released(**changes: Any) -> bytes:
@@ -76,7 +76,7 @@ def test_the_enclave_opens_what_was_released() -> None:
     assert len(sealed) <= MAX_SEALED
 
 
-def answers(**changes: Any) -> Callable[[Question], Standing]:
+def answers(**changes: Any) -> Callable[[Question], ChainStanding]:
     return lambda question: dataclasses.replace(holds(question), **changes)
 
 
@@ -104,7 +104,7 @@ def test_what_the_chain_does_not_hold_gets_no_key(changes: dict[str, Any], code:
 
 
 def test_a_chain_that_does_not_answer_gives_no_key() -> None:
-    def ask(question: Question) -> Standing:
+    def ask(question: Question) -> ChainStanding:
         raise ChainError("unreachable")
 
     assert refusal(ask=ask) == "chain"
@@ -120,7 +120,7 @@ def test_the_chain_is_asked_about_this_very_thing() -> None:
     assert question.measurement_id == measurement_id("tpm", b"\x01" * 32)
 
 
-def never(question: Question) -> Standing:
+def never(question: Question) -> ChainStanding:
     raise AssertionError("asked the chain about evidence that does not hold")
 
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from placet.core.errors import AttestationError
 from placet.protocols.enclave.evidence import roots, snp
-from placet.protocols.enclave.evidence.model import Evidence, SnpStatement
-from placet.protocols.enclave.evidence.policy import Policy, Product, SnpRule, SnpTcb
-from placet.protocols.enclave.evidence.roots import Roots
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, SnpStatement
+from placet.protocols.enclave.evidence.policy import EnclavePolicy, Product, SnpRule, SnpTcb
+from placet.protocols.enclave.evidence.roots import VendorRoots
 from placet.protocols.enclave.evidence.verify import verify
 
 from . import real
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 products = pytest.mark.parametrize("product", MINIMUM)
 
 
-def refused(statement: SnpStatement, now: int = NOW, held: Roots | None = None) -> str:
+def refused(statement: SnpStatement, now: int = NOW, held: VendorRoots | None = None) -> str:
     """The reason for which it is refused."""
     with pytest.raises(AttestationError) as caught:
         snp.examine(statement, now, held or makers().roots)
@@ -56,7 +56,7 @@ def test_the_real_report_passes_all_but_the_binding() -> None:
     rule = SnpRule(kind="snp", measurements=(statement.report[0x90:0xC0],), min_tcb=(smallest,))
     binding = BINDING.model_copy(update={"issued": real.SNP_TIME})
     with pytest.raises(AttestationError) as caught:
-        verify(Evidence(statement=statement), Policy(max_age=60, rules=(rule,)), binding, real.SNP_TIME)
+        verify(EnclaveEvidence(statement=statement), EnclavePolicy(max_age=60, rules=(rule,)), binding, real.SNP_TIME)
     assert caught.value.code == "attestation.binding"
 
 

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from placet.chain.anvil import check_free, free_port
 from placet.core.errors import AttestationError, ChainError
 from placet.protocols.enclave.evidence import tpm
-from placet.protocols.enclave.evidence.model import Evidence, TpmStatement
-from placet.protocols.enclave.evidence.policy import Policy, TpmRule
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, TpmStatement
+from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
 from placet.protocols.enclave.evidence.verify import verify
 
 from . import real
@@ -274,16 +274,16 @@ def test_a_real_software_tpm_is_understood(swtpm: SoftwareTpm, algorithm: str, s
         measurements=(measurement,),
         keys=(hashlib.sha256(statement.key).digest(),),
     )
-    asks = Policy(max_age=300, rules=(rule,))
-    found = verify(Evidence(statement=statement), asks, BINDING, NOW)
+    asks = EnclavePolicy(max_age=300, rules=(rule,))
+    found = verify(EnclaveEvidence(statement=statement), asks, BINDING, NOW)
     assert (found.enclave_class, found.measurement) == ("simulated", measurement)
     for what in ("job", "key", "nonce"):
         with pytest.raises(AttestationError) as caught:
-            verify(Evidence(statement=statement), asks, BINDING.model_copy(update={what: bytes(32)}), NOW)
+            verify(EnclaveEvidence(statement=statement), asks, BINDING.model_copy(update={what: bytes(32)}), NOW)
         assert caught.value.code == "attestation.binding"
     other = swtpm.quote(hashlib.sha256(b"other code").digest(), BINDING.digest())
     with pytest.raises(AttestationError) as caught:
-        verify(Evidence(statement=other), asks, BINDING, NOW)
+        verify(EnclaveEvidence(statement=other), asks, BINDING, NOW)
     assert caught.value.code == "attestation.measurement"
     for part in ("attest", "signature"):
         for changed in real.flipped(getattr(statement, part)):

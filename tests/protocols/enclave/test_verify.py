@@ -15,8 +15,8 @@ from placet.core.errors import AttestationError, InputError
 from placet.core.values import from_hex, parse, to_hex
 from placet.protocols.enclave.evidence import tpm
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence, Verified, measurement_id
-from placet.protocols.enclave.evidence.policy import MAX_AGE, SIZE_OF, Policy
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, Verified, measurement_id
+from placet.protocols.enclave.evidence.policy import MAX_AGE, SIZE_OF, EnclavePolicy
 from placet.protocols.enclave.evidence.refusals import REMEDIES
 from placet.protocols.enclave.evidence.verify import SKEW, verify
 
@@ -32,7 +32,7 @@ hardware = pytest.mark.parametrize("name", HARDWARE)
 
 
 def check(
-    name: str, now: int = NOW, *, binding: Binding = BINDING, asks: Policy | None = None, **made: Any
+    name: str, now: int = NOW, *, binding: Binding = BINDING, asks: EnclavePolicy | None = None, **made: Any
 ) -> Verified:
     shown = evidence(name, **made)
     return verify(shown, asks or policy(name), binding, now, roots=makers().roots)
@@ -180,8 +180,8 @@ def test_a_measurement_has_a_name_of_32_bytes() -> None:
 @every
 def test_evidence_and_policies_travel_as_json(name: str) -> None:
     shown, asks = evidence(name), policy(name)
-    assert parse(Evidence, shown.model_dump_json()) == shown
-    assert parse(Policy, asks.model_dump_json()) == asks
+    assert parse(EnclaveEvidence, shown.model_dump_json()) == shown
+    assert parse(EnclavePolicy, asks.model_dump_json()) == asks
     assert parse(Verified, check(name).model_dump_json()) == check(name)
 
 
@@ -227,16 +227,16 @@ SNP = {
 )
 def test_policies_are_read_strictly(document: dict[str, Any], accepted: bool) -> None:
     if accepted:
-        assert parse(Policy, document).max_age == 300
+        assert parse(EnclavePolicy, document).max_age == 300
         return
     with pytest.raises(InputError):
-        parse(Policy, document)
+        parse(EnclavePolicy, document)
 
 
 def test_a_policy_tells_the_classes_that_it_accepts() -> None:
-    assert parse(Policy, asked(SGX, SNP)).classes == {"hardware"}
-    assert parse(Policy, asked(TPM)).classes == {"simulated"}
-    assert parse(Policy, asked(SGX, TPM)).classes == {"hardware", "simulated"}
+    assert parse(EnclavePolicy, asked(SGX, SNP)).classes == {"hardware"}
+    assert parse(EnclavePolicy, asked(TPM)).classes == {"simulated"}
+    assert parse(EnclavePolicy, asked(SGX, TPM)).classes == {"hardware", "simulated"}
 
 
 def test_the_vectors_hold() -> None:
@@ -271,4 +271,4 @@ def test_evidence_is_bounded_before_it_is_read(name: str) -> None:
     largest = next(iter(key for key in ("quote", "document", "report", "attest") if key in shown["statement"]))
     shown["statement"][largest] = "0x" + "00" * 40_000
     with pytest.raises(InputError):
-        parse(Evidence, shown)
+        parse(EnclaveEvidence, shown)

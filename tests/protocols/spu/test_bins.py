@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from placet.core.errors import DataError, LimitError, ProtocolError
 from placet.protocols.spu.bins import Layout, cuckoo, layout, simple, spread
-from placet.protocols.spu.programs import INTERSECTION, Intersection
+from placet.protocols.spu.programs import INTERSECTION, MatchedShares
 
 SESSION = bytes(range(32))
 people = st.lists(st.binary(max_size=8), min_size=1, max_size=120, unique=True)
@@ -81,7 +81,7 @@ def test_the_program_on_plain_arrays(amounts_of: int | None, smallest: int) -> N
     from jax.experimental import enable_x64
 
     with enable_x64():
-        found = np.asarray(INTERSECTION.body(Intersection(smallest=smallest), arrays)[0])
+        found = np.asarray(INTERSECTION.body(MatchedShares(smallest=smallest), arrays)[0])
     expected = [10]
     if amounts_of is not None:
         expected.append(int(amounts[20:].sum() if amounts_of == 0 else amounts[:10].sum()))

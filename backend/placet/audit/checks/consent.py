@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 
-from placet.audit.case import Case, LawfulSet
+from placet.audit.case import Case, ShownSet
 from placet.audit.checks.leaves import lawful_sets, leaf_name
 from placet.audit.findings import Findings, check
 from placet.audit.reading import INVALID
@@ -98,7 +98,7 @@ def roots(case: Case, tell: Findings) -> None:
             tell.fail("each of its own inputs once an attempt", wrong or "one twice", party)
 
 
-def _wordless(shown: LawfulSet, found: tuple[int, str]) -> tuple[str, str]:
+def _wordless(shown: ShownSet, found: tuple[int, str]) -> tuple[str, str]:
     place, fault = found
     return "a consent that says what its offer says", f"{leaf_name(shown, place)}: {fault}"
 
@@ -112,7 +112,7 @@ def signatures(case: Case, tell: Findings) -> None:
         tell.few(shown.columns.unsigned, partial(_unsigned, shown), shown.party)
 
 
-def _unsigned(shown: LawfulSet, found: tuple[int, bytes]) -> tuple[str, str]:
+def _unsigned(shown: ShownSet, found: tuple[int, bytes]) -> tuple[str, str]:
     place, owner = found
     return f"{leaf_name(shown, place)} signed by {to_hex(owner)}", INVALID
 
@@ -130,7 +130,7 @@ def enrolments(case: Case, tell: Findings) -> None:
             tell.note(f"self-enrolled: {own} of {shown.count} people of {case.name(shown.party)}")
 
 
-def _unenrolled(shown: LawfulSet, found: tuple[int, str, str]) -> tuple[str, str]:
+def _unenrolled(shown: ShownSet, found: tuple[int, str, str]) -> tuple[str, str]:
     place, expected, instead = found
     return f"{leaf_name(shown, place)} {expected}", instead
 

@@ -23,10 +23,10 @@ from placet.protocols.enclave.comparing import (
     RECIPE,
     RESULTS,
     STARTED,
+    Announcement,
     Parameters,
     Proven,
     Results,
-    Told,
     demand_shape,
     parameters_of,
     task_of,
@@ -132,7 +132,7 @@ def documents(case: Case, tell: Findings) -> None:
             names = [step.name for step in case.steps(party, of.number)]
             if len(set(names)) != len(names):
                 tell.fail(f"each step of {case.name(party)} once in an attempt", names, party)
-        told: dict[Role, Told] = {}
+        told: dict[Role, Announcement] = {}
         for party, role in enumerate(ROLES):
             mine = _told(of, tell, party)
             if mine is not None:
@@ -141,14 +141,14 @@ def documents(case: Case, tell: Findings) -> None:
             _agreed(of, tell, told)
 
 
-def _told(of: _Attempt, tell: Findings, party: int) -> Told | None:
+def _told(of: _Attempt, tell: Findings, party: int) -> Announcement | None:
     """A company's word as its own step shows it, if it is the one that it signed for the others."""
     case, step = of.case, of.step(party, "lock-document")
     if step is None:
         if of.final and party in case.evidence:
             tell.fail(f"a step in which {case.name(party)} encrypts its document", "none", party)
         return None
-    mine = _read(tell, Told, step, party)
+    mine = _read(tell, Announcement, step, party)
     if mine is None:
         return None
     for name in ("document", "commitment", "release"):
@@ -169,7 +169,7 @@ def _at(values: Sequence[bytes], place: int) -> bytes | None:
     return values[place] if place < len(values) else None
 
 
-def _agreed(of: _Attempt, tell: Findings, told: dict[Role, Told]) -> None:
+def _agreed(of: _Attempt, tell: Findings, told: dict[Role, Announcement]) -> None:
     case = of.case
     place = {"attempt": of.number, "chain": case.deployment.chain_id}
     try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from placet.audit.case import Attempt, Case, LawfulSet
+from placet.audit.case import AuditedAttempt, Case, ShownSet
 from placet.audit.findings import Findings
 from placet.core.values import to_hex
 
 
-def lawful_sets(case: Case, tell: Findings) -> Iterator[tuple[Attempt, LawfulSet]]:
+def lawful_sets(case: Case, tell: Findings) -> Iterator[tuple[AuditedAttempt, ShownSet]]:
     """Every lawful set of every attempt; says so where one is not shown."""
     if not case.attempts:
         tell.skip("no plan, or never opened")
@@ -25,7 +25,7 @@ def lawful_sets(case: Case, tell: Findings) -> Iterator[tuple[Attempt, LawfulSet
                 yield attempt, shown
 
 
-def leaf_name(shown: LawfulSet, leaf: int | bytes) -> str:
+def leaf_name(shown: ShownSet, leaf: int | bytes) -> str:
     """How findings call a leaf, by its place among those shown or by its consent's id."""
     ident = shown.id(leaf) if isinstance(leaf, int) else leaf
     name = to_hex(ident) if ident is not None else f"{leaf!r} (unknown)"

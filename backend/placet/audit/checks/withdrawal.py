@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from placet.audit.case import Attempt, Case, LawfulSet
+from placet.audit.case import AuditedAttempt, Case, ShownSet
 from placet.audit.checks.agreed import demand_all
 from placet.audit.checks.leaves import lawful_sets, leaf_name
 from placet.audit.facts import Moment
@@ -34,7 +34,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
             tell.fail(f"{leaf_name(shown, ident)} live when attempt {attempt.number} started", found, shown.party)
 
 
-def _dead(case: Case, shown: LawfulSet, moment: Moment) -> Iterator[tuple[bytes, str]]:
+def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[bytes, str]]:
     offer = case.inputs[shown.input].offer
     for ident, _, _ in shown.every():
         entry = case.dead_before(offer, ident, moment)
@@ -83,7 +83,7 @@ def amendments(case: Case, tell: Findings) -> None:
 def _agreed(
     case: Case,
     tell: Findings,
-    attempt: Attempt,
+    attempt: AuditedAttempt,
     signers: tuple[bytes, ...],
     lists: list[tuple[int, tuple[bytes, ...], bytes]],
 ) -> None:

@@ -18,7 +18,7 @@ _DOMAIN: Final = re.compile(
 )  # labels of RFC 1035, the last not all digits
 
 
-class Provider(Protocol):
+class MailHost(Protocol):
     """What an e-mail provider does with addresses: the first domain stands for the others."""
 
     @property
@@ -58,7 +58,7 @@ def _parse(text: str, country: str) -> phonenumbers.PhoneNumber:
     return number
 
 
-def email(text: str, *, fold_local: bool, providers: Sequence[Provider] = ()) -> str:
+def email(text: str, *, fold_local: bool, providers: Sequence[MailHost] = ()) -> str:
     """local@domain (RFC 5321), the domain in small letters, the local part too where `fold_local`.
 
     Where one of the `providers` has the domain: without dots or without what follows a plus sign, as it says, at its

@@ -11,13 +11,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from placet.comparison.limits import MAX_BYTES
 from placet.core.errors import InputError, PlanError, ProtocolError
 from placet.core.plan import Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Value, parse
-from placet.protocols.enclave.comparison.limits import MAX_BYTES
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence
-from placet.protocols.enclave.evidence.policy import Policy
+from placet.protocols.enclave.evidence.model import EnclaveEvidence
+from placet.protocols.enclave.evidence.policy import EnclavePolicy
 from placet.protocols.enclave.frames import MAX_MASKED
 from placet.protocols.enclave.sealed.documents import encrypted_size
 from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, TaskInput
@@ -40,11 +40,11 @@ MAX_LOCKED: Final = encrypted_size(MAX_BYTES)
 class Parameters(Value):
     """Of the plan: what the enclave must prove, and who gets the result under which key."""
 
-    policy: Policy
+    policy: EnclavePolicy
     recipients: Annotated[tuple[Recipient, ...], Field(min_length=1, max_length=2)]
 
 
-class Told(Value):
+class Announcement(Value):
     """What a company tells the others of its document, over the signed link."""
 
     document: Bytes32
@@ -66,7 +66,7 @@ class Proven(Value):
     bind, when (Unix seconds) it was verified, and the block by which the company's endpoint answered for job, consents
     and acceptance."""
 
-    evidence: Evidence
+    evidence: EnclaveEvidence
     binding: Binding
     at: U48
     block: Annotated[int, Field(ge=0, lt=2**53, strict=True)]
@@ -115,7 +115,9 @@ def demand_shape(plan: Plan, terms: Terms) -> None:
         raise PlanError("the recipients are companies, the consumer under its own key among them")
 
 
-def task_of(plan: Plan, terms: Terms, told: Mapping[Role, Told], *, job: bytes, attempt: int, chain: int) -> Task:
+def task_of(
+    plan: Plan, terms: Terms, told: Mapping[Role, Announcement], *, job: bytes, attempt: int, chain: int
+) -> Task:
     """The one task that the plan and both companies' words lead to. ProtocolError where they lead to none."""
     try:
         return Task(

@@ -37,7 +37,7 @@ class Gone(ProtocolError):  # noqa: N818 - what happened, not what was wrong
         super().__init__("the other side went away", code="enclave.protocol")
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     READY = 1
     TASK = 2
     KEY = 3
@@ -49,36 +49,36 @@ class Kind(IntEnum):
 
 
 LIMITS: Final = {
-    Kind.READY: 32,
-    Kind.TASK: MAX_TASK,
-    Kind.KEY: 1 + MAX_SEALED,
-    Kind.DOCUMENT: PIECE,
-    Kind.END: 0,
-    Kind.RESULT: PIECE,
-    Kind.DONE: 0,
-    Kind.FAILED: 40,
+    FrameKind.READY: 32,
+    FrameKind.TASK: MAX_TASK,
+    FrameKind.KEY: 1 + MAX_SEALED,
+    FrameKind.DOCUMENT: PIECE,
+    FrameKind.END: 0,
+    FrameKind.RESULT: PIECE,
+    FrameKind.DONE: 0,
+    FrameKind.FAILED: 40,
 }
 
 
-def encode(kind: Kind, body: bytes = b"") -> bytes:
+def encode(kind: FrameKind, body: bytes = b"") -> bytes:
     if len(body) > LIMITS[kind]:
         raise broken("a message is too long")
     return bytes([kind]) + len(body).to_bytes(4, "big") + body
 
 
-def header(data: bytes, *expected: Kind) -> tuple[Kind, int]:
+def header(data: bytes, *expected: FrameKind) -> tuple[FrameKind, int]:
     """Kind and length of a message that may come now; ProtocolError for any other, before its body is read."""
     if len(data) != HEADER:
         raise Gone()
     if data[0] not in expected:
         raise broken("another message than the one that is due")
-    kind, length = Kind(data[0]), int.from_bytes(data[1:], "big")
+    kind, length = FrameKind(data[0]), int.from_bytes(data[1:], "big")
     if length > LIMITS[kind]:
         raise broken("a message is too long")
     return kind, length
 
 
-def read(source: BinaryIO, *expected: Kind) -> tuple[Kind, bytes]:
+def read(source: BinaryIO, *expected: FrameKind) -> tuple[FrameKind, bytes]:
     kind, length = header(source.read(HEADER), *expected)
     body = source.read(length)
     if len(body) != length:

@@ -19,7 +19,7 @@ from placet.protocols.spu.bins import cuckoo, layout, simple, spread
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Array, Secret, compute, reconstruct
 from placet.protocols.spu.network import Network
-from placet.protocols.spu.programs import INTERSECTION, Intersection
+from placet.protocols.spu.programs import INTERSECTION, MatchedShares
 from placet.protocols.work import Progress
 
 LIMIT = 1 << 62
@@ -74,7 +74,7 @@ async def count_and_sum(
         network,
         ENGINE,
         INTERSECTION.name,
-        parse(Intersection, {"smallest": smallest}),
+        parse(MatchedShares, {"smallest": smallest}),
         secrets,
         own,
         scratch=scratch,

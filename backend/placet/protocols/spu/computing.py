@@ -18,7 +18,7 @@ from placet.core.values import parse
 from placet.protocols.spu.engine import Engine
 from placet.protocols.spu.programs import find
 from placet.protocols.spu.shares import ShareBytes, decode, encode
-from placet.protocols.spu.task import Input, ProgramTask, array_file, share_file
+from placet.protocols.spu.task import EngineInput, ProgramTask, array_file, share_file
 
 _KINDS = {"cheetah": libspu.ProtocolKind.CHEETAH, "aby3": libspu.ProtocolKind.ABY3}
 _FIELDS = {"FM64": libspu.FieldType.FM64, "FM128": libspu.FieldType.FM128}
@@ -79,7 +79,7 @@ def _compiled(task: ProgramTask) -> tuple[Any, int]:
     return executable, len(names)
 
 
-def _shared(task: ProgramTask, link: Any, io: Any) -> Iterator[tuple[Input, Any]]:
+def _shared(task: ProgramTask, link: Any, io: Any) -> Iterator[tuple[EngineInput, Any]]:
     """Our share of each input: made and dealt by its owner, who sends each peer that peer's share and no other."""
     me = task.link.me
     for place, given in enumerate(task.inputs):
@@ -93,7 +93,7 @@ def _shared(task: ProgramTask, link: Any, io: Any) -> Iterator[tuple[Input, Any]
         yield given, shares[me]
 
 
-def _own(place: int, given: Input) -> npt.NDArray[Any]:
+def _own(place: int, given: EngineInput) -> npt.NDArray[Any]:
     array: npt.NDArray[Any] = np.load(array_file(place), allow_pickle=False)
     if array.dtype.name != given.dtype or array.shape != given.shape:
         raise InputError("an input is not what was announced", expected=given.name, code="spu.input")

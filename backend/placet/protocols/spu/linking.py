@@ -6,7 +6,7 @@ from typing import Any
 
 from spu import libspu
 
-from placet.protocols.spu.task import Link
+from placet.protocols.spu.task import EngineLink
 from placet.protocols.spu.tunnel import socket_of
 
 _CALL_MS = 120_000
@@ -22,7 +22,7 @@ def quiet() -> None:
     libspu.logging.setup_logging(options)
 
 
-def connect(link: Link, *, seconds: int) -> Any:
+def connect(link: EngineLink, *, seconds: int) -> Any:
     """A link whose messages wait at most `seconds`. RuntimeError if it can't be set up.
 
     It begins with a barrier. SPU's PSI says hello once more by itself, under the same key as the link did: sent before

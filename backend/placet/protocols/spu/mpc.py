@@ -20,7 +20,7 @@ from placet.protocols.spu.shares import decode
 from placet.protocols.spu.task import (
     Done,
     Dtype,
-    Input,
+    EngineInput,
     ProgramTask,
     ReconstructTask,
     array_file,
@@ -66,7 +66,8 @@ async def compute(
     if not isinstance(parameters, find(program).parameters):
         raise InputError("these are another program's parameters", expected=program, code="spu.program")
     announced = [
-        Input.model_validate({"name": s.name, "owner": s.owner, "dtype": s.dtype, "shape": s.shape}) for s in secrets
+        EngineInput.model_validate({"name": s.name, "owner": s.owner, "dtype": s.dtype, "shape": s.shape})
+        for s in secrets
     ]
     _check(announced, own, network.me, engine.parties)
     task = ProgramTask(
@@ -100,7 +101,7 @@ async def reconstruct(shares: Sequence[bytes], engine: Engine, *, scratch: Path,
     return await run(ReconstructTask(engine=engine), prepare=prepare, collect=_array, scratch=scratch, seconds=seconds)
 
 
-def _check(announced: Sequence[Input], own: Mapping[str, Array], me: int, parties: int) -> None:
+def _check(announced: Sequence[EngineInput], own: Mapping[str, Array], me: int, parties: int) -> None:
     names = {given.name for given in announced}
     if len(names) != len(announced) or any(given.owner >= parties for given in announced):
         raise InputError("the announced inputs do not fit", expected="distinct names, each with a party for owner")

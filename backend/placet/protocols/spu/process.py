@@ -24,8 +24,8 @@ from placet.protocols.spu.task import (
     MAX_SECONDS,
     Done,
     Doubted,
+    EngineLink,
     Failed,
-    Link,
     Order,
     ProgramTask,
     PsiTask,
@@ -41,10 +41,10 @@ _OWN = frozenset({"spu.crashed", "spu.engine"})
 _PEERS = frozenset({"spu.unreachable", "spu.stranger", "spu.refused", "spu.lost"})
 
 
-def link_of(network: Network) -> Link:
+def link_of(network: Network) -> EngineLink:
     """The parties as the process is told of them."""
     addresses = [{"host": m.host, "port": m.port, "certificate": m.certificate} for m in network.members]
-    return Link.model_validate({"members": addresses, "me": network.me, "session": network.session})
+    return EngineLink.model_validate({"members": addresses, "me": network.me, "session": network.session})
 
 
 def write_key(network: Network, folder: Path) -> None:

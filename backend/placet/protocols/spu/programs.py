@@ -43,13 +43,13 @@ def _sum_of_vectors(_: NoParameters, arrays: Mapping[str, Array]) -> tuple[Array
     return (sum(rest, start=first),)
 
 
-class Intersection(Value):
+class MatchedShares(Value):
     """`smallest`: how many common entries there must be, lest nothing of them comes out."""
 
     smallest: Annotated[int, Field(strict=True, ge=1, le=2**31)]
 
 
-def _intersection(asked: Intersection, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+def _intersection(asked: MatchedShares, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
     """Entries of the `simple` bins (n, depth) that equal their bin's `cuckoo` entry (n,): how many, and the sum of the
     `amounts` that go with them, of either shape; as one array, of zeros where there are fewer than `smallest`."""
     import jax.numpy as jnp
@@ -65,7 +65,7 @@ def _intersection(asked: Intersection, arrays: Mapping[str, Array]) -> tuple[Arr
 
 
 SUM_OF_VECTORS = Program("sum-of-vectors", NoParameters, _sum_of_vectors)
-INTERSECTION = Program("intersection-count-and-sum", Intersection, _intersection)
+INTERSECTION = Program("intersection-count-and-sum", MatchedShares, _intersection)
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (

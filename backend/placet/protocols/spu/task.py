@@ -49,7 +49,7 @@ class Address(Value):
     certificate: Annotated[str, Field(max_length=16_384)]
 
 
-class Link(Value):
+class EngineLink(Value):
     """All parties by rank; our rank; the session's name."""
 
     members: Annotated[tuple[Address, ...], Field(min_length=2, max_length=3)]
@@ -57,7 +57,7 @@ class Link(Value):
     session: Bytes32
 
 
-class Input(Value):
+class EngineInput(Value):
     """One secret array of a program: what it is called, whose it is, its type and shape, which every party knows."""
 
     name: Name
@@ -70,7 +70,7 @@ class PsiTask(Value):
     """Intersect with one peer. `receiver` alone gets the result; None means both do."""
 
     kind: Literal["psi"] = "psi"
-    link: Link
+    link: EngineLink
     protocol: PsiProtocol
     receiver: Annotated[int, Field(ge=0, le=1)] | None
 
@@ -79,11 +79,11 @@ class ProgramTask(Value):
     """Run a registered program; every output stays shares."""
 
     kind: Literal["program"] = "program"
-    link: Link
+    link: EngineLink
     engine: Engine
     program: Name
     parameters: dict[str, JsonValue]
-    inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=256)]
+    inputs: Annotated[tuple[EngineInput, ...], Field(min_length=1, max_length=256)]
 
 
 class ReconstructTask(Value):

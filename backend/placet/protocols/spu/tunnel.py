@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from placet.core.errors import ConfigError, PeerError, PlacetError, ProtocolError
-from placet.protocols.spu.task import Link
+from placet.protocols.spu.task import EngineLink
 
 _WELCOME = b"\x01"
 _CHUNK = 1 << 18
@@ -48,7 +48,7 @@ class Tunnel:
     once) lie in `folder`.
     """
 
-    def __init__(self, link: Link, folder: Path, key: Path, lost: Lost, doubted: Doubted) -> None:
+    def __init__(self, link: EngineLink, folder: Path, key: Path, lost: Lost, doubted: Doubted) -> None:
         self._link = link
         self._folder = folder
         self._lost = lost

@@ -75,7 +75,7 @@ class TpmStatement(Value):
     measurement: Bytes32
 
 
-class Evidence(Value):
+class EnclaveEvidence(Value):
     """One platform's statement, as it is sent and kept."""
 
     type: Literal["placet.enclave-evidence"] = "placet.enclave-evidence"

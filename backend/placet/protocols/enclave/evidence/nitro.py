@@ -25,7 +25,7 @@ _Free = Annotated[bytes, Field(strict=True, max_length=1024)] | None
 _Pcr = Annotated[bytes, Field(strict=True, min_length=48, max_length=48)]
 
 
-class Document(Value):
+class AttestationDocument(Value):
     """What is signed. `timestamp` is in milliseconds; `cabundle` begins with the root."""
 
     module_id: Annotated[str, Field(strict=True, min_length=1, max_length=256)]
@@ -73,9 +73,9 @@ def examine(statement: NitroStatement, now: int, root: x509.Certificate) -> Nitr
     )
 
 
-def _parse(payload: bytes) -> Document:
+def _parse(payload: bytes) -> AttestationDocument:
     try:
-        return Document.model_validate(cose.decode(payload, "the document's content"))
+        return AttestationDocument.model_validate(cose.decode(payload, "the document's content"))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the whole"

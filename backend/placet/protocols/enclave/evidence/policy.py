@@ -135,7 +135,7 @@ class TpmRule(Value):
 Rule = SgxRule | TdxRule | NitroRule | SnpRule | TpmRule
 
 
-class Policy(Value):
+class EnclavePolicy(Value):
     """`max_age`: seconds from the nonce, and from the evidence where it has a time, for which a verification holds."""
 
     type: Literal["placet.enclave-policy"] = "placet.enclave-policy"
@@ -144,7 +144,7 @@ class Policy(Value):
     rules: Annotated[tuple[Annotated[Rule, Field(discriminator="kind")], ...], Field(min_length=1, max_length=5)]
 
     @model_validator(mode="after")
-    def _one_rule_a_kind(self) -> Policy:
+    def _one_rule_a_kind(self) -> EnclavePolicy:
         _distinct(tuple(rule.kind for rule in self.rules))
         return self
 

@@ -28,16 +28,16 @@ FINGERPRINTS = {
 
 
 @dataclass(frozen=True)
-class Roots:
+class VendorRoots:
     intel: x509.Certificate
     nitro: x509.Certificate
     amd: Mapping[Product, x509.Certificate]
 
 
 @cache
-def pinned() -> Roots:
+def pinned() -> VendorRoots:
     """The manufacturers' own; ConfigError if a file is not the one whose fingerprint stands here."""
-    return Roots(
+    return VendorRoots(
         intel=_load("intel-sgx-root-ca"),
         nitro=_load("aws-nitro-root-g1"),
         amd={"milan": _load("amd-ark-milan"), "genoa": _load("amd-ark-genoa"), "turin": _load("amd-ark-turin")},

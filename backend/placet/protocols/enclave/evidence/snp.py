@@ -17,7 +17,7 @@ from placet.protocols.enclave.evidence.model import Claims, SnpStatement
 from placet.protocols.enclave.evidence.policy import Product, SnpRule, SnpTcb
 from placet.protocols.enclave.evidence.reading import Reader
 from placet.protocols.enclave.evidence.refusals import refusal
-from placet.protocols.enclave.evidence.roots import Roots, fingerprint
+from placet.protocols.enclave.evidence.roots import VendorRoots, fingerprint
 
 SIZE, SIGNED = 1184, 672
 _VERSIONS = (2, 3, 5)
@@ -29,7 +29,7 @@ _PARTS = {"boot_loader": ".3.1", "tee": ".3.2", "snp": ".3.3", "microcode": ".3.
 
 
 @dataclass(frozen=True)
-class Report:
+class SnpReport:
     """The fields of a report that are judged."""
 
     policy: int
@@ -52,7 +52,7 @@ class SnpClaims(Claims):
         return self.user_data == binding.report_data()
 
 
-def read(data: bytes) -> Report:
+def read(data: bytes) -> SnpReport:
     reader = Reader(data, "little", "the report")
     if len(data) != SIZE:
         raise refusal("format", "a report of another size", expected=f"{SIZE} bytes", found=len(data))
@@ -75,10 +75,10 @@ def read(data: bytes) -> Report:
     reader.take(SIGNED - 0x1E0)  # committed and launch TCB, versions, mitigations
     r, s = (int.from_bytes(reader.take(72), "little") for _ in range(2))
     reader.must(any(reader.rest()), False, "the space after its signature")
-    return Report(policy, vmpl, flags, report_data, measurement, reported_tcb, chip, r, s)
+    return SnpReport(policy, vmpl, flags, report_data, measurement, reported_tcb, chip, r, s)
 
 
-def examine(statement: SnpStatement, now: int, roots: Roots) -> SnpClaims:
+def examine(statement: SnpStatement, now: int, roots: VendorRoots) -> SnpClaims:
     """What an authentic report says; refused if its chain does not hold at this time, or if debugging is allowed."""
     report = read(statement.report)
     vcek = certificates.load(statement.vcek, "the VCEK")
@@ -132,14 +132,14 @@ def tcb_of(product: Product, raw: bytes) -> SnpTcb:
     return SnpTcb(product=product, fmc=fmc, boot_loader=boot_loader, tee=tee, snp=snp, microcode=microcode)
 
 
-def _ark_of(ask: x509.Certificate, roots: Roots) -> tuple[Product, x509.Certificate]:
+def _ark_of(ask: x509.Certificate, roots: VendorRoots) -> tuple[Product, x509.Certificate]:
     for product, ark in roots.amd.items():
         if ark.subject == ask.issuer and ask != ark:
             return product, ark
     raise refusal("chain", "the ASK is under a root that is not pinned", expected=", ".join(roots.amd))
 
 
-def _check_chip(report: Report, vcek: x509.Certificate, product: Product) -> None:
+def _check_chip(report: SnpReport, vcek: x509.Certificate, product: Product) -> None:
     """The VCEK signed it, not the provider's VLEK, and it is this chip's. Turin's identity is eight bytes long."""
     if report.flags & (_SIGNER | _FLAG_MASKED):
         raise refusal("platform", "signed by another key than the chip's, or masked", expected="a VCEK, unmasked")

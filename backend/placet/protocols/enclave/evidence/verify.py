@@ -19,7 +19,7 @@ from placet.protocols.enclave.evidence import intel, nitro, snp, tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import (
     Claims,
-    Evidence,
+    EnclaveEvidence,
     IntelStatement,
     NitroStatement,
     SnpStatement,
@@ -28,8 +28,8 @@ from placet.protocols.enclave.evidence.model import (
 )
 from placet.protocols.enclave.evidence.policy import (
     CLASS_OF,
+    EnclavePolicy,
     NitroRule,
-    Policy,
     Rule,
     SgxRule,
     SnpRule,
@@ -37,13 +37,15 @@ from placet.protocols.enclave.evidence.policy import (
     TpmRule,
 )
 from placet.protocols.enclave.evidence.refusals import refusal
-from placet.protocols.enclave.evidence.roots import Roots, pinned
+from placet.protocols.enclave.evidence.roots import VendorRoots, pinned
 
 SKEW = 60
 """Seconds by which a platform's clock may differ from ours."""
 
 
-def verify(evidence: Evidence, policy: Policy, binding: Binding, now: int, *, roots: Roots | None = None) -> Verified:
+def verify(
+    evidence: EnclaveEvidence, policy: EnclavePolicy, binding: Binding, now: int, *, roots: VendorRoots | None = None
+) -> Verified:
     """`now` is the time to judge for, in Unix seconds: the present, or for an audit the time that the chain tells.
     `roots` stand in for the manufacturers' own; only tests have any."""
     kind = evidence.statement.kind
@@ -88,7 +90,7 @@ def verify(evidence: Evidence, policy: Policy, binding: Binding, now: int, *, ro
     )
 
 
-def _examine(evidence: Evidence, rule: Rule, now: int, roots: Roots) -> Claims:
+def _examine(evidence: EnclaveEvidence, rule: Rule, now: int, roots: VendorRoots) -> Claims:
     match evidence.statement, rule:
         case IntelStatement() as statement, (SgxRule() | TdxRule()) as rule:
             quoted = intel.examine(statement, now, roots.intel)
@@ -107,7 +109,7 @@ def _examine(evidence: Evidence, rule: Rule, now: int, roots: Roots) -> Claims:
     raise refusal("kind", "evidence and rule are of different kinds", expected=rule.kind, found=evidence.statement.kind)
 
 
-def _end_of_age(begin: int, policy: Policy, now: int, name: str, *, skew: int) -> int:
+def _end_of_age(begin: int, policy: EnclavePolicy, now: int, name: str, *, skew: int) -> int:
     end = begin + policy.max_age
     if not begin - skew <= now <= end:
         raise refusal("age", f"{name} is too old, or not made yet", expected=f"{begin} to {end}", found=now)

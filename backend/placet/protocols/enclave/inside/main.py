@@ -10,11 +10,11 @@ from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric import x25519
 
+from placet.comparison import compare
+from placet.comparison.limits import MAX_BYTES
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.protocols.enclave import codes
-from placet.protocols.enclave.comparison import compare
-from placet.protocols.enclave.comparison.limits import MAX_BYTES
-from placet.protocols.enclave.frames import MAX_RESULT, Kind, encode, pieces, read
+from placet.protocols.enclave.frames import MAX_RESULT, FrameKind, encode, pieces, read
 from placet.protocols.enclave.sealed.documents import Hashing, decrypt, encrypted_size
 from placet.protocols.enclave.sealed.keys import Secrets, unseal
 from placet.protocols.enclave.sealed.results import seal_result
@@ -27,17 +27,17 @@ LATE: Final = ("pypdf",)
 def run(source: BinaryIO, sink: BinaryIO) -> None:
     """One job, from the key to the result or a code."""
     secret = x25519.X25519PrivateKey.generate()
-    _say(sink, Kind.READY, secret.public_key().public_bytes_raw())
+    _say(sink, FrameKind.READY, secret.public_key().public_bytes_raw())
     try:
         results = _work(source, secret)
     except Exception as error:
-        _say(sink, Kind.FAILED, codes.of(error).encode())
+        _say(sink, FrameKind.FAILED, codes.of(error).encode())
         return
     for masked in results:
         for piece in pieces(masked):
-            _say(sink, Kind.RESULT, piece)
-        _say(sink, Kind.END)
-    _say(sink, Kind.DONE)
+            _say(sink, FrameKind.RESULT, piece)
+        _say(sink, FrameKind.END)
+    _say(sink, FrameKind.DONE)
 
 
 def _work(source: BinaryIO, secret: x25519.X25519PrivateKey) -> list[bytes]:
@@ -57,7 +57,7 @@ def _work(source: BinaryIO, secret: x25519.X25519PrivateKey) -> list[bytes]:
 
 
 def _task(source: BinaryIO) -> Task:
-    _, body = read(source, Kind.TASK)
+    _, body = read(source, FrameKind.TASK)
     try:
         return read_task(body)
     except InputError:
@@ -65,7 +65,7 @@ def _task(source: BinaryIO) -> Task:
 
 
 def _secrets(source: BinaryIO, secret: x25519.X25519PrivateKey, task: Task, role: Role) -> Secrets:
-    _, body = read(source, Kind.KEY)
+    _, body = read(source, FrameKind.KEY)
     if body[:1] != role_byte(role):
         raise ProtocolError("keys of another role than is due", code="enclave.protocol")
     return unseal(body[1:], secret, task, role)
@@ -81,8 +81,8 @@ class _Incoming:
 
     def read(self, size: int) -> bytes:
         if not self._rest and not self._ended:
-            kind, self._rest = read(self._source, Kind.DOCUMENT, Kind.END)
-            self._ended = kind is Kind.END
+            kind, self._rest = read(self._source, FrameKind.DOCUMENT, FrameKind.END)
+            self._ended = kind is FrameKind.END
             self._taken.pass_on(self._rest)
             if self._taken.size > self._expected.size:
                 raise _another()
@@ -110,6 +110,6 @@ def _another() -> InputError:
     return InputError("another document than the task names", code="enclave.document")
 
 
-def _say(sink: BinaryIO, kind: Kind, body: bytes = b"") -> None:
+def _say(sink: BinaryIO, kind: FrameKind, body: bytes = b"") -> None:
     sink.write(encode(kind, body))
     sink.flush()

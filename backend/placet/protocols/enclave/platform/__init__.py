@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from placet.core.hashing import sha256
-from placet.protocols.enclave.evidence.model import Evidence
+from placet.protocols.enclave.evidence.model import EnclaveEvidence
 from placet.protocols.enclave.sealed.task import Role, Task
 
 
@@ -37,7 +37,7 @@ class Enclave(Protocol):
     def key(self) -> bytes:
         """Its X25519 public key."""
 
-    async def prove(self, nonce: bytes) -> Evidence:
+    async def prove(self, nonce: bytes) -> EnclaveEvidence:
         """Evidence over chain, job, key and the nonce (32 bytes). As often as parties ask."""
 
     async def compute(

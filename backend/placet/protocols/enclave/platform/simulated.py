@@ -17,8 +17,8 @@ from placet.core.errors import ConfigError, LimitError, ProtocolError, StateErro
 from placet.core.hashing import document_bytes
 from placet.protocols.enclave import codes, frames
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence
-from placet.protocols.enclave.frames import Kind
+from placet.protocols.enclave.evidence.model import EnclaveEvidence
+from placet.protocols.enclave.frames import FrameKind
 from placet.protocols.enclave.platform import SealedResult
 from placet.protocols.enclave.platform.image import PROGRAM, Image, build
 from placet.protocols.enclave.platform.sandbox import Sandbox
@@ -121,7 +121,7 @@ class SimulatedEnclave:
 
     async def up(self) -> None:
         """Waits for its public key."""
-        self._key = await self._within(lambda: frames.read(self._sandbox.source, Kind.READY)[1], START_SECONDS)
+        self._key = await self._within(lambda: frames.read(self._sandbox.source, FrameKind.READY)[1], START_SECONDS)
         if len(self._key) != 32:
             await self.end()
             raise ProtocolError("the enclave's key is no key", code="enclave.protocol")
@@ -130,12 +130,12 @@ class SimulatedEnclave:
     def when_gone(self, do: Callable[[], None]) -> None:
         self._when_gone = do
 
-    async def prove(self, nonce: bytes) -> Evidence:
+    async def prove(self, nonce: bytes) -> EnclaveEvidence:
         if self._ending is not None:
             raise StateError("the enclave has ended", code="enclave.ended")
         binding = Binding(chain=self._chain, job=self._job, key=self.key, nonce=nonce, issued=0)
         statement = await asyncio.to_thread(self._tpm.quote, self._measurement, binding.digest())
-        return Evidence(statement=statement)
+        return EnclaveEvidence(statement=statement)
 
     async def compute(
         self, task: Task, keys: Mapping[Role, bytes], documents: Mapping[Role, BinaryIO], *, seconds: float
@@ -208,13 +208,13 @@ def _converse(
 
 
 def _send(sink: BinaryIO, task: Task, keys: Mapping[Role, bytes], documents: Mapping[Role, BinaryIO]) -> None:
-    sink.write(frames.encode(Kind.TASK, document_bytes(task)))
+    sink.write(frames.encode(FrameKind.TASK, document_bytes(task)))
     for role in ROLES:
-        sink.write(frames.encode(Kind.KEY, role_byte(role) + keys[role]))
+        sink.write(frames.encode(FrameKind.KEY, role_byte(role) + keys[role]))
     for role in ROLES:
         while piece := documents[role].read(frames.PIECE):
-            sink.write(frames.encode(Kind.DOCUMENT, piece))
-        sink.write(frames.encode(Kind.END))
+            sink.write(frames.encode(FrameKind.DOCUMENT, piece))
+        sink.write(frames.encode(FrameKind.END))
     sink.flush()
 
 
@@ -223,16 +223,16 @@ def _receive(source: BinaryIO, enclave: bytes, task: Task) -> tuple[SealedResult
     for recipient in task.recipients:
         masked = bytearray()
         while True:
-            kind, body = frames.read(source, Kind.RESULT, Kind.END, Kind.FAILED)
-            if kind is Kind.FAILED:
+            kind, body = frames.read(source, FrameKind.RESULT, FrameKind.END, FrameKind.FAILED)
+            if kind is FrameKind.FAILED:
                 raise codes.error(body.decode("ascii", "replace"))
-            if kind is Kind.END:
+            if kind is FrameKind.END:
                 break
             masked += body
             if len(masked) > frames.MAX_MASKED:
                 raise frames.broken("a result is too large")
         results.append(SealedResult(party=recipient.party, enclave=enclave, masked=bytes(masked)))
-    frames.read(source, Kind.DONE)
+    frames.read(source, FrameKind.DONE)
     return tuple(results)
 
 
@@ -241,7 +241,7 @@ async def _try(image: Image) -> None:
     sandbox = Sandbox(image, stderr=subprocess.PIPE)
     try:
         async with asyncio.timeout(START_SECONDS):
-            await asyncio.to_thread(frames.read, sandbox.source, Kind.READY)
+            await asyncio.to_thread(frames.read, sandbox.source, FrameKind.READY)
     except (ProtocolError, TimeoutError, OSError):
         sandbox.kill()
         said = await asyncio.to_thread(lambda: sandbox.errors)

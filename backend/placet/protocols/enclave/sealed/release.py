@@ -21,8 +21,8 @@ from typing import Final, Literal
 
 from placet.core.errors import AttestationError, ConsentError, InputError, WarrantError
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import Evidence, Verified
-from placet.protocols.enclave.evidence.policy import EnclaveClass, Policy
+from placet.protocols.enclave.evidence.model import EnclaveEvidence, Verified
+from placet.protocols.enclave.evidence.policy import EnclaveClass, EnclavePolicy
 from placet.protocols.enclave.evidence.verify import verify
 from placet.protocols.enclave.sealed.documents import Locked
 from placet.protocols.enclave.sealed.keys import Secrets, seal
@@ -47,7 +47,7 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ChainStanding:
     """The answer, as of the endpoint's latest block, whose time in Unix seconds is `time`. `open`: the chain holds the
     job opened, in this attempt, neither sealed nor aborted. `task`: the digest of the task that its plan leads to.
     `consents`: the status of each one that was asked about, in that order. `accepted`: the plan's provider accepts the
@@ -61,7 +61,7 @@ class Standing:
     accepted: bool
 
 
-Ask = Callable[[Question], Standing]
+Ask = Callable[[Question], ChainStanding]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +73,8 @@ class Released:
 
 
 def release(
-    evidence: Evidence,
-    policy: Policy,
+    evidence: EnclaveEvidence,
+    policy: EnclavePolicy,
     binding: Binding,
     *,
     task: Task,
@@ -103,7 +103,7 @@ def release(
     return Released(sealed=seal(secrets, verified.key, task, role), verified=verified)
 
 
-def _one_job(binding: Binding, policy: Policy, task: Task, role: Role, document: Locked) -> None:
+def _one_job(binding: Binding, policy: EnclavePolicy, task: Task, role: Role, document: Locked) -> None:
     mine = task.input(role)
     for name, expected, found in (
         ("chain", task.chain, binding.chain),
@@ -116,7 +116,7 @@ def _one_job(binding: Binding, policy: Policy, task: Task, role: Role, document:
             raise InputError(f"another {name} than the task's", expected=expected, found=found, code="enclave.task")
 
 
-def _judge(standing: Standing, question: Question, now: int) -> None:
+def _judge(standing: ChainStanding, question: Question, now: int) -> None:
     if now - standing.time > MAX_LAG:
         raise WarrantError(
             "the chain's endpoint is behind: it may not know of a withdrawal yet",

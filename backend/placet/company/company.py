@@ -1,0 +1,260 @@
+"""A company's client: offers a document, takes part in one comparison, and opens its result.
+
+It is a party as any institution is, with its own keys, chain endpoint, trail and port for peers, but it serves nobody
+else: what a node's vault is for tables, its folder of documents is here. It never shows a document or a key to a node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import fcntl
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet.chain.client import JobStatus
+from placet.company.acceptance import AcceptancePolicy
+from placet.company.service import HttpEnclaves
+from placet.comparison.limits import MAX_BYTES
+from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, derive
+from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
+from placet.core.hashing import sha256
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation, purpose_id
+from placet.core.trust import Institution
+from placet.core.values import to_hex
+from placet.jobs.context import JobContext
+from placet.jobs.evidence import Beside, signed
+from placet.jobs.messages import ComparisonRequest
+from placet.jobs.runner import Runner
+from placet.jobs.store import JobRecord, JobStore
+from placet.node import lifetime
+from placet.node.config import NodeSettings
+from placet.node.service import Node, open_node
+from placet.protocols.enclave.comparing import RECIPE
+from placet.recipes.contract_compare.documents import DocumentRecord, Documents, commitment_of
+from placet.recipes.contract_compare.run import COLUMN
+
+TITLE = "a document to compare"
+"""What people read of it in the consent; its name is for the enclave alone."""
+SCHEMA = sha256(b"placet.document/1")
+"""What the registry says of a dataset that is one document."""
+_LOOK = 0.3
+
+
+@dataclass
+class Company:
+    """One company while it takes part."""
+
+    node: Node
+    context: JobContext
+    documents: Documents
+    runner: Runner
+
+    async def offer(self, file: Path, wish: AcceptancePolicy, *, consumer: bytes, until: int) -> DocumentRecord:
+        """Register a document, offer it for a comparison, and consent; what was done before is not done again. Reverted
+        or ChainError from the chain, ConfigError for a file that can't be read, LimitError for one too large."""
+        if file.stat().st_size > MAX_BYTES:
+            raise LimitError("the document is too large", expected=f"{MAX_BYTES} bytes", code="data.large")
+        record = await self._unused(file, consumer, wish) or self._draft(file, wish, consumer, until)
+        calls, offer = self.context.calls, record.offer
+        consent = record.consent.expand(offer, record.scope, self.context.trust.name)
+        for name, call in (
+            ("register", calls.register(offer.dataset, SCHEMA, record.commitment)),
+            ("offer", calls.offer(offer)),
+            ("grant", calls.grant(consent, record.signature)),
+        ):
+            await self.runner.intents.carry(f"{name}:{record.id.hex()}", call, self.context.address)
+        self.documents.on_offer = record.id
+        return record
+
+    async def _unused(self, file: Path, consumer: bytes, wish: AcceptancePolicy) -> DocumentRecord | None:
+        """A consent for this very document and wish that no job has used and nobody has ended."""
+        for record in self.documents.all():
+            fits = (
+                record.file == str(file.resolve())
+                and (record.offer.consumer, record.offer.purpose) == (consumer, purpose_id(wish.purpose))
+                and set(record.scope.parties) == {self.context.address, wish.partner, wish.service}
+                and record.consent.not_after > time.time() + 3600
+                and await asyncio.to_thread(commitment_of, file, record.salt) == record.commitment
+            )
+            if fits and await asyncio.to_thread(self._open, record):
+                return record
+        return None
+
+    def _open(self, record: DocumentRecord) -> bool:
+        if self.context.chain.consent(record.id).status not in (Status.NONE, Status.GIVEN):
+            return False
+        try:
+            openings = self.context.chain.offer(record.offer.id).openings
+        except NotFoundError:
+            return True
+        return openings < record.consent.first_opening + record.consent.uses
+
+    def _draft(self, file: Path, wish: AcceptancePolicy, consumer: bytes, until: int) -> DocumentRecord:
+        me, salt, now = self.context.address, secrets.token_bytes(32), self.context.chain.now()
+        scope = Scope(
+            title=TITLE,
+            provider=me,
+            purpose=wish.purpose,
+            columns=(COLUMN,),
+            output="comparison",
+            recipes=(RECIPE,),
+            parties=tuple(dict.fromkeys((me, wish.partner, wish.service))),
+            personal=False,
+            salt=secrets.token_bytes(32),
+        )
+        offer = Offer(
+            dataset=secrets.token_bytes(32),
+            consumer=consumer,
+            purpose=purpose_id(wish.purpose),
+            operations=int(Operation.TEE),
+            scope=scope.hash,
+        )
+        consent = derive(
+            me,
+            offer,
+            scope,
+            self.context.trust.name,
+            not_before=now - 60,
+            not_after=until,
+            first_opening=0,
+            uses=1,
+            enrolment=NO_ENROLMENT,
+            salt=secrets.token_bytes(32),
+        )
+        record = DocumentRecord(
+            file=str(file.resolve()),
+            name=file.name,
+            salt=salt,
+            commitment=commitment_of(file, salt),
+            offer=offer,
+            scope=scope,
+            consent=CompactConsent.of(consent),
+            signature=self.context.signer.sign(self.context.deployment.consents.digest(consent.id)),
+            id=consent.id,
+            details=consent.details.hash,
+        )
+        self.documents.add(record)
+        return record
+
+    async def propose(self, request: ComparisonRequest, *, patience: float) -> JobRecord:
+        """Propose the comparison as soon as partner and service are there, for `patience` seconds."""
+        until = time.monotonic() + patience
+        while True:
+            try:
+                return await self.runner.compare(request)
+            except PeerError as error:
+                if error.code not in ("peer.unreachable", "consent.unknown") or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(1)
+
+    async def invited(self, consent: bytes, *, patience: float) -> JobRecord:
+        """The latest job that was agreed upon with this consent; PeerError after `patience` seconds without one."""
+        until = time.monotonic() + patience
+        while True:
+            asked = [
+                record
+                for record in self.runner.store.all(going=True)
+                if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs)
+            ]
+            if asked:
+                return max(asked, key=lambda record: record.created)
+            if time.monotonic() > until:
+                raise PeerError("nobody proposed the comparison", expected=f"within {patience:g} s", code="peer.late")
+            await asyncio.sleep(_LOOK)
+
+    async def ended(self, job: bytes, told: Callable[[dict[str, object]], None]) -> str:
+        """How a job ended; `told` hears what happens meanwhile. The job's own times end it."""
+        last = 0
+        while True:
+            how = self.runner.store.job(job).ended
+            for number, moment in self.runner.store.moments(job, last):
+                last = number
+                told(moment)
+            if how is not None:
+                return how
+            await asyncio.sleep(_LOOK)
+
+    async def evidence(self, job: bytes) -> bytes:
+        """What this company shows an auditor, signed; as a node's `/v1/jobs/{job}/trail`."""
+        return (await signed(self.runner, job, Beside())).model_dump_json().encode()
+
+
+def _demand_once(context: JobContext, documents: Documents, plan: Plan) -> None:
+    """PlanError unless the plan is about the document on offer now, and no other job of that consent was opened. (Of
+    several that were not, the contract opens one.)"""
+    (chosen,) = plan.parties[plan.party_of(context.address)].inputs
+    if chosen.consent != documents.on_offer:
+        raise PlanError("another document than the one on offer", found=to_hex(chosen.consent), code="plan.stale")
+    job = plan.job(context.deployment.jobs)
+    for record in JobStore(context.engine).all(going=True):
+        same = record.job != job and any(one.consent == chosen.consent for one in record.plan.inputs)
+        if same and context.chain.job(record.job).status is not JobStatus.NONE:
+            raise PlanError("a job with this consent is going already", found=to_hex(record.job), code="plan.stale")
+
+
+@contextlib.contextmanager
+def alone(settings: NodeSettings) -> Iterator[bool]:
+    """Whether this process is the only client of the folder; held until the end."""
+    with (settings.folder / "client.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+@contextlib.asynccontextmanager
+async def company(settings: NodeSettings, wish: AcceptancePolicy | None) -> AsyncIterator[Company]:
+    """Opens the folder that `placet init` made, listens for peers, and goes on with what was left unfinished there.
+
+    Without a wish no new plan is signed. DeploymentError for another chain; ConfigError for what is missing, and
+    `client.busy` where another client runs in that folder.
+    """
+    with alone(settings) as mine:
+        if not mine:
+            raise ConfigError(
+                "another client runs in this folder",
+                found=settings.folder,
+                remedy="one comparison at a time in a folder; wait for it, or end it",
+                code="client.busy",
+            )
+        async with _opened(settings, wish) as here:
+            yield here
+
+
+@contextlib.asynccontextmanager
+async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> AsyncIterator[Company]:
+    node = open_node(settings)
+    await asyncio.to_thread(node.chain.check)
+    documents = Documents(settings.folder / "documents")
+
+    def accepts(plan: Plan, terms: Terms) -> None:
+        if wish is None:
+            raise PlanError("this company takes on no new comparison now", code="plan.entry")
+        wish.demand(context, plan, terms)
+        _demand_once(context, documents, plan)
+
+    def service(institution: Institution) -> HttpEnclaves:
+        return HttpEnclaves(institution.api, node.keys.signer, node.deployment.consents)
+
+    context = dataclasses.replace(
+        lifetime.job_context(node),
+        vault=documents,
+        documents=documents,
+        scope=documents.scope,
+        service=service,
+        recipes=(RECIPE,),
+        accepts=accepts,
+    )
+    try:
+        async with lifetime.loops(node), lifetime.jobs(node, context) as runner:
+            yield Company(node, context, documents, runner)
+    finally:
+        node.engine.dispose()

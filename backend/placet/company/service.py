@@ -1,0 +1,118 @@
+"""An institution's enclaves over HTTP, as a company asks for them: `docs/api.md`, `/v1/enclave`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from placet.core.eip712 import Domain
+from placet.core.errors import PeerError, PlacetError, StateError
+from placet.core.hashing import canonical
+from placet.core.signatures import Key
+from placet.core.values import to_hex
+from placet.owner.wire import ask, bounded, refusal, signed_header
+from placet.protocols.enclave.sealed.task import Role
+from placet.recipes.contract_compare.sessions import MAX_PIECE, Proof
+
+PATIENCE = 120.0
+"""Seconds for which an enclave that takes no documents yet is waited for."""
+_AGAIN = 0.5
+_OCTETS = "application/octet-stream"
+M = TypeVar("M", bound=BaseModel)
+_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+
+
+class _Arrived(BaseModel):
+    size: int
+
+
+@dataclass(frozen=True)
+class _Signer:
+    """The company's key as requests name it."""
+
+    key: Key
+
+    @property
+    def signer(self) -> bytes:
+        return self.key.address
+
+    def sign(self, digest: bytes, /) -> bytes:
+        return self.key.sign(digest)
+
+
+class HttpEnclaves:
+    """One institution's. Every request is signed by the company's key."""
+
+    def __init__(self, api: str, key: Key, domain: Domain) -> None:
+        self._api = api.rstrip("/")
+        self._key, self._domain = _Signer(key), domain
+
+    async def prove(self, job: bytes, nonce: bytes) -> Proof:
+        """What the job's enclave shows of itself, over this nonce."""
+        async with self._client() as http:
+            path = f"/v1/enclave/jobs/{to_hex(job)}/evidence"
+            return await self._ask(http, Proof, "POST", path, canonical({"nonce": to_hex(nonce)}))
+
+    async def upload(self, job: bytes, attempt: int, role: Role, file: Path) -> None:
+        """The encrypted document, from where an upload was broken off. Waits for the enclave. StateError
+        `enclave.upload` if the service takes less than it is sent."""
+        loop = asyncio.get_running_loop()
+        until, offset, size = loop.time() + PATIENCE, 0, file.stat().st_size
+        async with self._client() as http:
+            with file.open("rb") as source:
+                while offset < size:
+                    source.seek(offset)
+                    piece = source.read(MAX_PIECE)
+                    path = f"/v1/enclave/jobs/{to_hex(job)}/documents/{role}?attempt={attempt}&offset={offset}"
+                    try:
+                        here = (await self._ask(http, _Arrived, "PUT", path, piece, media=_OCTETS)).size
+                    except PlacetError as error:
+                        if error.code != "enclave.early" or loop.time() > until:
+                            raise
+                        await asyncio.sleep(_AGAIN)
+                        continue
+                    if not offset < here <= size:
+                        raise StateError("the service takes no more", found=f"{here} bytes", code="enclave.upload")
+                    offset = here
+
+    async def download(self, job: bytes, party: int, *, size: int) -> bytes:
+        """A party's masked result of so many bytes; PeerError for more or fewer."""
+        path = f"/v1/enclave/jobs/{to_hex(job)}/results/{party}"
+        signed = signed_header(self._key, "GET", path, b"", self._domain)
+        headers = {"Authorization": signed, "Accept-Encoding": "identity"}
+        masked = bytearray()
+        try:
+            async with self._client() as http, http.stream("GET", self._api + path, headers=headers) as answer:
+                if not answer.is_success:
+                    raise refusal(answer.status_code, await bounded(answer), self._api)
+                async for piece in answer.aiter_raw():
+                    masked += piece
+                    if len(masked) > size:
+                        break
+        except httpx.HTTPError as error:
+            raise PeerError(
+                "the service's result can't be fetched", found=type(error).__name__, code="peer.unreachable"
+            ) from None
+        if len(masked) != size:
+            raise PeerError("a result of another size", expected=size, found=len(masked), code="enclave.result")
+        return bytes(masked)
+
+    async def _ask(
+        self,
+        http: httpx.AsyncClient,
+        model: type[M],
+        method: str,
+        path: str,
+        body: bytes,
+        *,
+        media: str = "application/json",
+    ) -> M:
+        return await ask(http, model, method, self._api, path, body, key=self._key, domain=self._domain, media=media)
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False, follow_redirects=False)

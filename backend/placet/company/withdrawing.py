@@ -1,0 +1,80 @@
+"""A company's withdrawal of the consent for a document: at once, also while its client runs in the same folder.
+
+It takes part in nothing: no plan is signed, no job goes on. The transaction goes into the folder's outbox; the client
+that runs there sends it, or, where none does, this process, after whatever stood in that account's queue before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from placet.company.company import alone
+from placet.core.consent import Status, withdrawal_hash
+from placet.core.errors import ChainError, Reverted
+from placet.jobs.intents import next_try
+from placet.node.config import NodeSettings
+from placet.node.service import Node, open_node
+from placet.recipes.contract_compare.documents import Documents
+
+_LOOK = 0.2
+
+
+async def withdraw(settings: NodeSettings, consent: bytes, *, seconds: float) -> None:
+    """Until the withdrawal is confirmed on chain; nothing is sent where it is there already.
+
+    NotFoundError for a consent that is none of this folder's, Reverted if the contract refuses, ChainError after
+    `seconds` (it is not lost)."""
+    node = open_node(settings)
+    try:
+        await asyncio.to_thread(node.chain.check)
+        record = Documents(settings.folder / "documents").of(consent)
+        signature = node.keys.signer.sign(node.deployment.consents.digest(withdrawal_hash(consent)))
+        name = f"withdraw:{consent.hex()}"
+        intent = f"{name}:{next_try(node.sender, name)[0]}"
+        if not await asyncio.to_thread(_over, node, consent):
+            node.sender.submit(intent, node.calls.withdraw(record.grant(), signature), node.keys.recorder.address)
+        async with asyncio.timeout(seconds), _Sending(settings, node) as sending:
+            while not await asyncio.to_thread(_over, node, consent):
+                sending.try_again()
+                outcome = node.sender.outcome(intent)
+                if isinstance(outcome, Reverted):
+                    raise outcome
+                await asyncio.sleep(_LOOK)
+    except TimeoutError:
+        raise ChainError(
+            "the withdrawal is not confirmed yet", expected=f"within {seconds:g} s", remedy="give the command again"
+        ) from None
+    finally:
+        node.engine.dispose()
+
+
+def _over(node: Node, consent: bytes) -> bool:
+    """As of the network's depth."""
+    state = node.chain.consent(consent, block=node.chain.confirmed())
+    return state.status in (Status.WITHDRAWN, Status.REVOKED)
+
+
+class _Sending:
+    """Sends what is in the outbox, as soon as no other client of the folder does."""
+
+    def __init__(self, settings: NodeSettings, node: Node) -> None:
+        self._settings, self._node = settings, node
+        self._held = contextlib.ExitStack()
+        self._task: asyncio.Task[None] | None = None
+
+    def try_again(self) -> None:
+        if self._task is None:
+            with contextlib.ExitStack() as trying:
+                if trying.enter_context(alone(self._settings)):
+                    self._held = trying.pop_all()
+                    self._task = asyncio.create_task(self._node.sender.run())
+
+    async def __aenter__(self) -> _Sending:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._held.close()

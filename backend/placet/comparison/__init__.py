@@ -1,0 +1,9 @@
+"""Two versions of a contract compared: clauses found, aligned wherever they went, and what a lawyer reads first.
+
+What it finds, how, and how well: `docs/comparison.md`.
+"""
+
+from placet.comparison.compare import compare
+from placet.comparison.result import Comparison
+
+__all__ = ["Comparison", "compare"]

@@ -1,0 +1,110 @@
+"""From a document's bytes, as a stranger sends them, to paragraphs. What can't be read is refused with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final, Literal, NoReturn
+
+from placet.comparison.limits import MAX_BYTES, MAX_NAME
+from placet.comparison.normal import invisible
+from placet.comparison.reading.docx import read_docx
+from placet.comparison.reading.markdown import read_markdown
+from placet.comparison.reading.paragraphs import Paragraph
+from placet.comparison.reading.pdf import read_pdf
+from placet.comparison.reading.text import decode, read_text
+from placet.core.errors import DataError, InputError
+
+Format = Literal["text", "markdown", "docx", "pdf"]
+_FORMATS: Final[dict[str, Format]] = {
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".docx": "docx",
+    ".pdf": "pdf",
+}
+_MAGIC: Final = ((b"%PDF-", "pdf"), (b"PK\x03\x04", "docx"), (b"\xd0\xcf\x11\xe0", "an old or encrypted Office file"))
+_MACROS: Final = frozenset({".docm", ".dotm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that was read."""
+
+    name: str
+    format: Format
+    sha256: str
+    """Hex, of the bytes as they came."""
+    size: int
+    paragraphs: tuple[Paragraph, ...]
+    notes: tuple[str, ...]
+    """What its reader should know, in words."""
+
+
+def read(data: bytes, name: str) -> Document:
+    """Reads by the name's ending, which has to fit the content. DataError or InputError, with a code, for the rest."""
+    shown = _safe(name)
+    ending = PurePosixPath(shown).suffix.lower()
+    if ending in _MACROS:
+        _refuse("the document may hold macros", "a .docx, .pdf, .md or .txt file", ending, "data.macros")
+    kind = _FORMATS.get(ending)
+    if kind is None:
+        _refuse(
+            "the document's format is not known",
+            "a .docx, .pdf, .md or .txt file",
+            ending or "no ending",
+            "data.format",
+        )
+    if len(data) > MAX_BYTES:
+        raise DataError(
+            "the document is too large",
+            expected=f"at most {MAX_BYTES} bytes",
+            found=len(data),
+            remedy="save it without pictures",
+            code="data.large",
+        )
+    if not data.strip():
+        _empty()
+    found = next((means for magic, means in _MAGIC if data.lstrip()[:8].startswith(magic)), "text")
+    if found != (kind if kind in ("pdf", "docx") else "text"):
+        _refuse("the document is not what its name says", kind, found, "data.format")
+    paragraphs, notes = _read(data, kind)
+    if not any(paragraph.text for paragraph in paragraphs):
+        _empty()
+    return Document(shown, kind, hashlib.sha256(data).hexdigest(), len(data), tuple(paragraphs), tuple(notes))
+
+
+def _read(data: bytes, kind: Format) -> tuple[list[Paragraph], list[str]]:
+    if kind == "pdf":
+        return read_pdf(data)
+    if kind == "docx":
+        return read_docx(data)
+    text = decode(data)
+    hidden = invisible(text)
+    notes = [f"{hidden} invisible characters were left out of the comparison."] if hidden else []
+    return (read_markdown if kind == "markdown" else read_text)(text), notes
+
+
+def _safe(name: str) -> str:
+    base = name.replace("\\", "/").rpartition("/")[2].strip()
+    if not base or len(base) > MAX_NAME or any(unicodedata.category(c)[0] == "C" for c in base):
+        raise InputError(
+            "the document's name",
+            expected=f"1 to {MAX_NAME} printable characters",
+            found=ascii(base[:40]),
+            code="input.name",
+        )
+    return base
+
+
+def _refuse(message: str, expected: str, found: str, code: str) -> NoReturn:
+    raise DataError(
+        message, expected=expected, found=found, remedy="save the document as .docx, .pdf, .md or .txt", code=code
+    )
+
+
+def _empty() -> NoReturn:
+    raise DataError("the document is empty", expected="a contract's text", found="no text", code="data.empty")

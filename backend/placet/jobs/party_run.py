@@ -1,0 +1,266 @@
+"""What a recipe sees: one party's attempt of one job. Opens lawful rows, records steps, hands its output over.
+
+`now` is the chain's time in Unix seconds; `say` tells who follows the job; `record_now` brings this party's steps on
+chain at once, as the runner does at the end of an attempt anyway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import JsonValue
+
+from placet.chain.client import JobStatus
+from placet.core.errors import PlanError, ProtocolError, StateError
+from placet.core.hashing import canonical, commit, sha256
+from placet.core.masking import mask
+from placet.core.plan import Plan, Terms
+from placet.core.trail import Artefact, Exchange, Step
+from placet.jobs.context import JobContext
+from placet.jobs.link import MAX_PAYLOAD, Link
+from placet.jobs.sealing import AtRest, stream
+from placet.jobs.store import JobRecord, JobStore
+from placet.protocols.order import Entropy
+from placet.vault.rows import Rows
+
+MASKED = "masked"
+LOOKS = 40
+"""Looks at the chain, four a second, after which a party that it waits for is asked whether it is still at work."""
+
+
+async def together(*works: Coroutine[None, None, object]) -> None:
+    """All at once; the first error ends the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+def name_of(party: int) -> str:
+    """A party's name in protocols."""
+    return f"party-{party}"
+
+
+@dataclass
+class StepRecorder:
+    """A step while it runs: what it sent, received and made."""
+
+    run: PartyRun
+    name: str
+    sent: list[Exchange] = field(default_factory=list)
+    received: list[Exchange] = field(default_factory=list)
+    outputs: list[Artefact] = field(default_factory=list)
+
+    @property
+    def me(self) -> str:
+        return name_of(self.run.party)
+
+    async def send(self, to: str, tag: str, payload: bytes) -> None:
+        """Channel: deliver to a party by its name in protocols."""
+        self.sent.append(await self.run.link.send(_index(to), tag, payload))
+
+    async def receive(self, sender: str, tag: str, *, limit: int) -> bytes:
+        """Channel: the next message of a party under a tag."""
+        exchange, payload = await self.run.link.receive(_index(sender), tag, limit)
+        self.received.append(exchange)
+        return payload
+
+    def output(self, name: str, content: bytes) -> Artefact:
+        """Commit to something that this step made; the salt follows from the party's seed."""
+        salt = self.run.entropy(b"salt", self.name.encode(), name.encode())(32)
+        return self.public(name, commit(salt, content))
+
+    async def output_of(self, name: str, make: Callable[[], Any]) -> Artefact:
+        """The same of plain JSON data that may be large: made, written and hashed in a thread."""
+        return self.output(name, await asyncio.to_thread(lambda: canonical(make())))
+
+    def public(self, name: str, commitment: bytes) -> Artefact:
+        """An output whose hash is public."""
+        artefact = Artefact(name=name, commitment=commitment)
+        self.outputs.append(artefact)
+        return artefact
+
+
+def _index(name: str) -> int:
+    return int(name.removeprefix("party-"))
+
+
+@dataclass
+class PartyRun:
+    """One party's attempt."""
+
+    context: JobContext
+    store: JobStore
+    record: JobRecord
+    attempt: int
+    roots: tuple[bytes, ...]
+    link: Link
+    now: Callable[[], int]
+    say: Callable[..., None]
+    record_now: Callable[[], Awaitable[int]]
+    _steps: int = 0
+
+    @property
+    def plan(self) -> Plan:
+        return self.record.plan
+
+    @property
+    def terms(self) -> Terms:
+        return self.record.terms
+
+    @property
+    def party(self) -> int:
+        return self.record.party
+
+    @property
+    def role(self) -> str:
+        return self.terms.roles[self.party]
+
+    def others(self, role: str) -> list[int]:
+        """The other parties of a role."""
+        return [i for i, r in enumerate(self.terms.roles) if r == role and i != self.party]
+
+    def entropy(self, *labels: bytes) -> Entropy:
+        """This party's committed randomness, apart for each attempt and label."""
+        return self.job_entropy(self.attempt.to_bytes(4, "big"), *labels)
+
+    def job_entropy(self, *labels: bytes) -> Entropy:
+        """The same for the whole job."""
+        seed = AtRest(self.context.hpke).open(b"seed", self.record.seed)
+        return stream(seed, self.record.job, *labels)
+
+    @contextlib.asynccontextmanager
+    async def step(
+        self, name: str, protocol: str, *inputs: Artefact, parameters: dict[str, JsonValue] | None = None
+    ) -> AsyncIterator[StepRecorder]:
+        """Record what happens inside as one step. One that fails is not recorded; its messages are kept."""
+        stage = StepRecorder(self, name)
+        yield stage
+        by_peer = {"key": lambda e: (e.peer, e.sequence)}
+        step = Step(
+            job=self.record.job,
+            attempt=self.attempt,
+            party=self.party,
+            index=self._steps,
+            name=name,
+            protocol=protocol,
+            parameters=parameters or {},
+            inputs=inputs,
+            outputs=tuple(stage.outputs),
+            sent=tuple(sorted(stage.sent, **by_peer)),  # type: ignore[call-overload]
+            received=tuple(sorted(stage.received, **by_peer)),  # type: ignore[call-overload]
+            at=self.now(),
+        )
+        self.store.add_step(step)
+        self.say(self.record, "step", attempt=self.attempt, index=step.index, name=name)
+        self._steps += 1
+
+    @property
+    def seconds_left(self) -> int:
+        """To the deadline: no engine runs longer. ProtocolError where nothing is left."""
+        left = self.plan.deadline - self.now()
+        if left <= 0:
+            raise ProtocolError("the deadline has passed", code="job.deadline")
+        return left
+
+    @property
+    def started(self) -> bool:
+        """Has any step been recorded?"""
+        return self._steps > 0
+
+    async def anchored(self, *parties: int) -> None:
+        """This party's steps so far are on chain, and as many of each of `parties`, before anything goes on.
+
+        For protocols that disclose something inside themselves: what each side starts from is fixed by then. PeerError
+        if one of them has given up.
+        """
+        await self.record_now()
+        waiting = set(parties)
+        for round_ in itertools.count(1):
+            depth = await asyncio.to_thread(self.context.chain.confirmed)
+            for party in sorted(waiting):
+                _, steps = await asyncio.to_thread(
+                    self.context.chain.trail, self.record.job, self.attempt, party, block=depth
+                )
+                if steps >= self._steps:
+                    waiting.discard(party)
+                elif round_ % LOOKS == 0:
+                    await self.link.demand_at_work(party)
+            if not waiting:
+                await self.demand_open()
+                return self.say(self.record, "anchored", attempt=self.attempt)
+            await asyncio.sleep(0.25)
+
+    async def demand_open(self) -> None:
+        """StateError unless the job is open in this attempt, ProtocolError after its deadline: a trail may grow after
+        the end."""
+        _ = self.seconds_left
+        state = await asyncio.to_thread(self.context.chain.job, self.record.job)
+        if state.status is not JobStatus.OPEN or state.attempt != self.attempt:
+            raise StateError("the job is not open in this attempt", found=state.status.name, code="peer.late")
+
+    async def open(self, alias: str) -> tuple[Rows, Artefact]:
+        """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no."""
+        first = self.plan.input_offset(self.party)
+        own = range(first, first + len(self.plan.parties[self.party].inputs))
+        number = next((i for i in own if self.terms.inputs[i] == alias), None)
+        if number is None:
+            raise PlanError("the plan gives this party no such input", found=alias)
+        chosen = self.plan.inputs[number]
+        lawful = (
+            Artefact(name="consent", commitment=chosen.consent)
+            if chosen.named
+            else Artefact(name="lawful", commitment=self.roots[number])
+        )
+        async with self.step(f"open-{alias}", "vault/1", lawful) as step:
+            rows = await self.context.vault.rows(self.record.job, self.plan, self.terms, self.attempt, number)
+            used = [chosen.consent] if chosen.named else rows.consents
+            await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, used)
+            made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
+        return rows, made
+
+    async def release(self, part: bytes, *inputs: Artefact) -> None:
+        """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal."""
+        consumer = self.plan.party_of(self.plan.consumer)
+        key = secrets.token_bytes(32)
+        masked = mask(
+            part,
+            key=key,
+            consumer=self.terms.consumer_key,
+            job=self.record.job,
+            attempt=self.attempt,
+            party=self.party,
+        )
+        self.store.keep(self.record.job, self.attempt, key=AtRest(self.context.hpke).close(b"key", key), output=masked)
+        async with self.step("mask-output", "hpke+aes-gcm/1", *inputs) as step:
+            await step.send(name_of(consumer), "output.masked", masked)
+            step.public(MASKED, sha256(masked))
+
+    async def collect(self, private: bytes, *inputs: Artefact) -> None:
+        """The consumer's side of `release`: keep every party's masked output, and what is needed to open the result."""
+        senders = [i for i, p in enumerate(self.plan.parties) if p.output]
+        outputs: dict[int, bytes] = {}
+        async with self.step("receive-masked", "hpke+aes-gcm/1", *inputs) as step:
+            for sender in senders:
+                outputs[sender] = await step.receive(name_of(sender), "output.masked", limit=MAX_PAYLOAD)
+                step.public(f"{MASKED}/{sender}", sha256(outputs[sender]))
+        framed = b"".join(i.to_bytes(4, "big") + len(o).to_bytes(8, "big") + o for i, o in sorted(outputs.items()))
+        closed = AtRest(self.context.hpke).close(b"private", private)
+        self.store.keep(self.record.job, self.attempt, private=closed, output=framed)
+
+
+def masked_outputs(framed: bytes) -> dict[int, bytes]:
+    """What `collect` kept, by party."""
+    found, at = {}, 0
+    while at < len(framed):
+        size = int.from_bytes(framed[at + 4 : at + 12], "big")
+        found[int.from_bytes(framed[at : at + 4], "big")] = framed[at + 12 : at + 12 + size]
+        at += 12 + size
+    return found

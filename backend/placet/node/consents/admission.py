@@ -1,0 +1,283 @@
+"""How a signed consent comes in: checked, counted, taken in by the vault, put into the queue for the chain.
+
+All but the owner's signature is done for a group of consents to one offer at a time (`intake`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from placet.core.consent import NO_ENROLMENT, CompactConsent, Consent, Scope, demand_derived, enrolment_hash
+from placet.core.errors import ConsentError, PlacetError, StateError
+from placet.core.signatures import Verifiers
+from placet.core.values import to_hex
+from placet.core.wording import Wording
+from placet.node.consents import models
+from placet.node.consents import queries as held
+from placet.node.consents.models import ConsentStatus
+from placet.node.consents.queue import Outcome, QueuedSubmission
+from placet.node.http.limits import DAY, MINUTE, Budget, TooOften, spend, spend_all
+from placet.node.service import Node
+from placet.node.state import consents, insert, now, reading, withdrawals
+from placet.vault.admission import Submission
+
+
+async def accept(node: Node, submission: models.ConsentSubmission) -> models.ConsentAccepted:
+    """Take a signed consent on: vault first, then this node's queue for the chain. The same id again changes nothing.
+
+    Raises ConsentError, SignatureError, LimitError, and ChainError while the chain is lost.
+    """
+    consent = submission.consent
+    digest = node.deployment.consents.digest(consent.id)
+    key = Verifiers(node.chain.verifiers.p256).accepts(consent.owner, digest, submission.signature)
+    if not key:
+        await asyncio.to_thread(_demand_contract, node, submission, digest)
+    return await node.intake.enter(QueuedSubmission(submission, key), functools.partial(take_in, node))
+
+
+def _demand_contract(node: Node, submission: models.ConsentSubmission, digest: bytes) -> None:
+    consent = submission.consent
+    demand_derived(consent, node.own_offer(consent.offer), node.trust.name)
+    node.chain.verifiers.demand("the consent", consent.owner, digest, submission.signature)
+
+
+async def take_in(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
+    """For each entry, in order, the answer or why it is refused."""
+    outcomes = await asyncio.to_thread(_prepare, node, group)
+    passed = [entry for entry, outcome in zip(group, outcomes, strict=True) if outcome is None]
+    told = iter(await _store_all(node, passed) if passed else ())
+    return [next(told) if outcome is None else outcome for outcome in outcomes]
+
+
+async def _store_all(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
+    offer = group[0].submission.consent.offer
+    try:
+        taken = await node.vault.accept_many(offer, node.scopes.of(offer), [_compact(e.submission) for e in group])
+    except PlacetError as error:
+        return [error] * len(group)
+    outcomes = [_outcome(entry, outcome) for entry, outcome in zip(group, taken, strict=True)]
+    good = [e for e, outcome in zip(group, outcomes, strict=True) if isinstance(outcome, models.ConsentAccepted)]
+    if good:
+        await asyncio.to_thread(_store, node, good)
+    return outcomes
+
+
+def _outcome(entry: QueuedSubmission, outcome: bytes | PlacetError) -> Outcome:
+    expected = entry.submission.consent.id
+    if isinstance(outcome, PlacetError):
+        return outcome
+    if outcome != expected:
+        return StateError("the vault took another consent", expected=to_hex(expected), found=to_hex(outcome))
+    return models.ConsentAccepted(id=expected, status=ConsentStatus.PENDING)
+
+
+def _compact(submission: models.ConsentSubmission) -> Submission:
+    given = submission.enrolment
+    return Submission(
+        consent=CompactConsent.of(submission.consent),
+        signature=submission.signature,
+        enrolment=None if given is None else given.enrolment(),
+        opening=None if given is None else given.opening,
+    )
+
+
+# All checks that need no vault.
+
+
+@dataclass(frozen=True)
+class _Situation:
+    """What a group's entries are held against. `known` and `withdrawing` are those of the group."""
+
+    node: Node
+    scope: Scope
+    wording: Wording
+    known: Mapping[bytes, sa.RowMapping]
+    withdrawing: Collection[bytes]
+
+
+def _prepare(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | None]:
+    """What is known already, or why an entry is refused; None for those that are to be stored, which are counted."""
+    outcomes = _examine(node, group)
+    passed = [entry for entry, outcome in zip(group, outcomes, strict=True) if outcome is None]
+    counted = iter(_reserve(node, passed) if passed else ())
+    return [next(counted) if outcome is None else outcome for outcome in outcomes]
+
+
+def _examine(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | None]:
+    offer = group[0].submission.consent.offer
+    ids = [entry.submission.consent.id for entry in group]
+    try:
+        scope = node.own_offer(offer)
+        wording = Wording(offer, scope, node.trust.name)
+    except PlacetError as error:
+        return [error] * len(group)
+    with reading(node.engine) as connection:
+        rows = connection.execute(sa.select(consents).where(consents.c.id.in_(ids))).mappings().all()
+        ended = sa.select(withdrawals.c.consent).where(withdrawals.c.consent.in_(ids), withdrawals.c.state != "refused")
+        withdrawing = frozenset(bytes(one) for one in connection.execute(ended).scalars())
+    situation = _Situation(node, scope, wording, {bytes(row["id"]): row for row in rows}, withdrawing)
+    outcomes: list[Outcome | None] = []
+    for entry in group:
+        try:
+            outcomes.append(_looked_at(entry, situation))
+        except Exception as error:  # one that nobody foresaw is not the others' in the group
+            outcomes.append(error)
+    return outcomes
+
+
+def _looked_at(entry: QueuedSubmission, situation: _Situation) -> models.ConsentAccepted | None:
+    node, scope, consent = situation.node, situation.scope, entry.submission.consent
+    if situation.wording.consent_id(CompactConsent.of(consent)) != consent.id:
+        demand_derived(consent, scope, node.trust.name)
+    known = situation.known.get(consent.id)
+    if known is not None:
+        return models.ConsentAccepted(id=consent.id, status=held.status_of(node, known))
+    node.demand_chain()
+    _demand_usable(consent, situation)
+    if scope.personal:
+        if not entry.key:
+            raise ConsentError(
+                "a person's consent can't be a contract's yet",
+                expected="an owner with an ECDSA or a P-256 key, whose signature stays what it is",
+                found=to_hex(consent.owner),
+                remedy="consent with the key of a wallet, or with a passkey",
+                code="consent.contract",
+            )
+        _demand_enrolled(node, entry.submission, scope)
+    elif entry.submission.enrolment is not None or consent.details.enrolment != NO_ENROLMENT:
+        raise held.no_enrolment()
+    elif consent.owner != node.address:
+        raise ConsentError(
+            "only the institution itself consents for its own data",
+            expected=to_hex(node.address),
+            found=to_hex(consent.owner),
+            code="consent.owner",
+        )
+    return None
+
+
+def _demand_usable(consent: Consent, situation: _Situation) -> None:
+    at, node = now(), situation.node
+    if consent.not_after < at:
+        raise ConsentError(
+            "the consent has expired", expected=f"notAfter ≥ {at}", found=consent.not_after, code="consent.expired"
+        )
+    if consent.id in node.ended(consent.offer.id):
+        raise ConsentError(
+            "the consent was withdrawn or revoked",
+            remedy="ask for a fresh draft and sign that",
+            code="consent.withdrawn",
+        )
+    if consent.id in situation.withdrawing:
+        raise ConsentError("the consent is being withdrawn", remedy="sign a fresh one", code="consent.withdrawn")
+    openings = node.openings(consent.offer.id)
+    if consent.opens_before <= openings:
+        raise ConsentError(
+            "the consent is exhausted before it is given",
+            expected=f"an end above opening {openings}",
+            found=consent.opens_before,
+            remedy="ask for a fresh draft and sign that",
+            code="consent.exhausted",
+        )
+
+
+def _demand_enrolled(node: Node, submission: models.ConsentSubmission, scope: Scope) -> None:
+    given, consent = submission.enrolment, submission.consent
+    if given is None or consent.details.enrolment == NO_ENROLMENT:
+        raise held.needs_enrolment()
+    if given.subject != consent.details.enrolment:
+        raise ConsentError(
+            "the enrolment is not the one in the consent",
+            expected=to_hex(consent.details.enrolment),
+            found=to_hex(given.subject),
+            code="consent.enrolment",
+        )
+    if given.enroller not in (scope.enrollers or (scope.provider,)):
+        raise ConsentError(
+            "the offer does not accept this enroller",
+            expected="an enroller that the offer's scope lists",
+            found=to_hex(given.enroller),
+            code="consent.enroller",
+        )
+    digest = node.deployment.consents.digest(enrolment_hash(consent.owner, given.subject))
+    Verifiers(frozenset()).demand("the enrolment", given.enroller, digest, given.signature)
+    if given.opening.commitment != given.subject:
+        raise ConsentError("the opening does not open the enrolment", code="consent.opening")
+
+
+# What is written.
+
+
+def _reserve(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | None]:
+    """Keys are free, so what counts is the enrolled person, and the total. Who is refused uses up nothing."""
+    limits = node.settings.limits
+    budgets = [_budgets(node, entry.submission) for entry in group]
+    refusals: list[Outcome | None] = []
+    with node.engine.begin() as connection:
+        waiting = (
+            sa.select(sa.func.count()).select_from(consents).where(consents.c.status == ConsentStatus.PENDING.value)
+        )
+        room = limits.consents_pending - connection.execute(waiting).scalar_one()
+        if len(group) <= room and spend_all(connection, now(), budgets):
+            return [None] * len(group)
+        for wanted in budgets:
+            try:
+                if room <= 0:
+                    raise TooOften("consents waiting for the chain", limits.consents_pending, MINUTE, MINUTE)
+                with connection.begin_nested():
+                    spend(connection, now(), *wanted)
+            except TooOften as error:
+                refusals.append(error)
+            else:
+                refusals.append(None)
+                room -= 1
+    return refusals
+
+
+def _budgets(node: Node, submission: models.ConsentSubmission) -> list[Budget]:
+    limits, consent = node.settings.limits, submission.consent
+    budgets = [
+        Budget("consents", "consents in total", limits.consents_per_minute, MINUTE),
+        Budget(owners_budget(consent.owner), "consents of one key", limits.consents_per_owner_day, DAY),
+    ]
+    if submission.enrolment is not None:
+        name = node.subjects.name(consent.offer.id, submission.enrolment.opening.subject)
+        budgets.append(Budget(f"subject:{name}", "consents of one person", limits.consents_per_subject_day, DAY))
+    return budgets
+
+
+def owners_budget(owner: bytes) -> str:
+    """The counter under which a key's consents are limited."""
+    return f"owner:{owner.hex()[:80]}"
+
+
+def _store(node: Node, group: Sequence[QueuedSubmission]) -> None:
+    rows = [_row(entry.submission) for entry in group]
+    with node.engine.begin() as connection:
+        connection.execute(insert(connection, consents).on_conflict_do_nothing(), rows)
+
+
+def _row(submission: models.ConsentSubmission) -> dict[str, object]:
+    consent = submission.consent
+    return {
+        "id": consent.id,
+        "offer": consent.offer.id,
+        "owner": consent.owner,
+        "not_before": consent.not_before,
+        "not_after": consent.not_after,
+        "first_opening": consent.first_opening,
+        "uses": consent.uses,
+        "enrolment": consent.details.enrolment,
+        "salt": consent.details.salt,
+        "signature": submission.signature,
+        "route": "grant" if submission.enrolment is None else "batch",
+        "status": ConsentStatus.PENDING.value,
+        "attempts": 0,
+        "retry_at": 0,
+        "created": now(),
+    }

@@ -1,0 +1,123 @@
+"""Routes for owners: offers, drafts, consents, withdrawals."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from placet.core.errors import AccessError, NotFoundError
+from placet.core.values import Bytes32, Signer
+from placet.node.consents import admission as taking
+from placet.node.consents import models, uses, withdrawals
+from placet.node.consents import queries as consents
+from placet.node.http.auth import AnyCaller, Caller, TheNode, client_of
+from placet.node.http.problems import problems
+from placet.node.service import Node
+
+router = APIRouter(tags=["consents"])
+_SIGNED: dict[str, Any] = {"security": [{"authorization": []}]}
+
+
+def _open(node: Node, request: Request) -> None:
+    node.clients.take("drafts", client_of(request), node.settings.limits.drafts_per_client_minute)
+
+
+@router.get("/v1/offers", response_model=models.Offers, responses=problems())
+async def offers(node: TheNode, request: Request) -> models.Offers:
+    """What this institution may be asked for: its offers with their scopes opened and in words."""
+    _open(node, request)
+    return await asyncio.to_thread(_offers, node)
+
+
+def _offers(node: Node) -> models.Offers:
+    node.demand_chain()
+    found = []
+    for made in node.offers().values():
+        if made.provider != node.address:
+            continue
+        try:
+            scope = node.scopes.of(made.terms)
+            consumer = node.trust.name(made.terms.consumer)
+            words = consents.texts(node, made.terms, scope)
+        except NotFoundError:  # an offer whose scope is not opened here, or that names strangers, can't be consented to
+            continue
+        found.append(
+            models.OfferResponse(
+                id=made.offer,
+                offer=made.terms,
+                scope=scope,
+                texts=words,
+                provider=models.Named(address=made.provider, name=node.trust.name(made.provider)),
+                consumer=models.Named(address=made.terms.consumer, name=consumer),
+                openings=node.chain.offer(made.offer).openings,
+            )
+        )
+    return models.Offers(offers=found)
+
+
+@router.post("/v1/consents/draft", response_model=models.DraftResponse, responses=problems(404, 421))
+async def draft(node: TheNode, request: Request, asked: models.DraftRequest) -> models.DraftResponse:
+    """A consent to sign: in full, in plain words, and as `eth_signTypedData_v4` takes it. Nothing is stored."""
+    _open(node, request)
+    node.demand_chain()
+    return await asyncio.to_thread(consents.draft, node, asked)
+
+
+@router.post(
+    "/v1/consents", status_code=202, response_model=models.ConsentAccepted, responses=problems(403, 404, 409, 421)
+)
+async def submit(node: TheNode, request: Request, submission: models.ConsentSubmission) -> models.ConsentAccepted:
+    """Take a signed consent on. Its id is the idempotency key: the same again changes nothing."""
+    node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
+    return await taking.accept(node, submission)
+
+
+@router.get("/v1/consents", response_model=models.ConsentPage, responses=problems(401, 403), openapi_extra=_SIGNED)
+async def listing(
+    node: TheNode,
+    caller: AnyCaller,
+    owner: Annotated[Signer | None, Query()] = None,
+    status: Annotated[models.ConsentStatus | None, Query()] = None,
+    cursor: Annotated[Bytes32 | None, Query()] = None,
+) -> models.ConsentPage:
+    """An owner's consents; for the institution those of any owner, or all."""
+    if not caller.institution and owner not in (None, caller.signer):
+        raise AccessError("only an owner himself lists his consents", code="access.owner")
+    whose = owner if caller.institution else caller.signer
+    return await asyncio.to_thread(consents.listing, node, whose, status, cursor)
+
+
+@router.get(
+    "/v1/consents/{id}", response_model=models.ConsentResponse, responses=problems(401, 404), openapi_extra=_SIGNED
+)
+async def show(node: TheNode, caller: AnyCaller, id: Bytes32) -> models.ConsentResponse:
+    """A consent, with its leaf, its batch and the proof, so that its owner can check it against the chain himself."""
+    return await asyncio.to_thread(consents.show, node, id, _owner(caller))
+
+
+@router.get("/v1/consents/{id}/uses", response_model=models.Uses, responses=problems(401, 404), openapi_extra=_SIGNED)
+async def used(node: TheNode, caller: AnyCaller, id: Bytes32) -> models.Uses:
+    """Which of this node's jobs used the consent, when, and how they ended."""
+    return await asyncio.to_thread(uses.of_consent, node, id, _owner(caller))
+
+
+@router.post("/v1/consents/{id}/withdrawal/draft", response_model=models.WithdrawalDraft, responses=problems())
+async def withdrawal_draft(node: TheNode, request: Request, id: Bytes32) -> models.WithdrawalDraft:
+    """What the owner signs to withdraw. It follows from the id alone."""
+    allowed = node.settings.limits.drafts_per_client_minute
+    node.clients.take("withdrawal drafts", client_of(request), allowed)
+    return withdrawals.draft(node, id)
+
+
+@router.post(
+    "/v1/consents/{id}/withdrawal", status_code=202, response_model=models.ConsentAccepted, responses=problems(403, 404)
+)
+async def withdraw(node: TheNode, request: Request, id: Bytes32, given: models.Withdrawal) -> models.ConsentAccepted:
+    """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
+    return await asyncio.to_thread(withdrawals.accept, node, id, given, client_of(request))
+
+
+def _owner(caller: Caller) -> bytes | None:
+    return None if caller.institution else caller.signer

@@ -1,0 +1,199 @@
+"""What comes in and goes out over the consent API, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from placet.core.consent import CompactConsent, Consent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.values import U32, U48, Address, Bytes32, Name, Signature, Signer, Value
+
+
+class ConsentStatus(StrEnum):
+    """A consent as this node sees it; DPV's words where DPV has one.
+
+    pending → anchoring → given; refused if the contract refused it. withdrawing, withdrawn, revoked end it; expired and
+    exhausted follow from time and from openings.
+    """
+
+    PENDING = "pending"
+    ANCHORING = "anchoring"
+    GIVEN = "given"
+    REFUSED = "refused"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    EXHAUSTED = "exhausted"
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Named(_Answer):
+    """An institution for people."""
+
+    address: Address
+    name: str
+
+
+class Texts(_Answer):
+    """The words that a wallet will show for a consent to this offer."""
+
+    dataset: str
+    consumer: str
+    purpose: str
+    columns: str
+    output: str
+    parties: str
+
+
+class OfferResponse(_Answer):
+    """An offer of this institution: what a consent says yes to."""
+
+    id: Bytes32
+    offer: Offer
+    scope: Scope
+    texts: Texts
+    provider: Named
+    consumer: Named
+    openings: Annotated[int, Field(description="jobs opened so far; a fresh consent covers the next ones")]
+
+
+class Offers(_Answer):
+    offers: list[OfferResponse]
+
+
+class DraftRequest(Value):
+    """What an owner wants to consent to. `enrolment` is the subject commitment of the owner's enrolment."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    owner: Signer
+    offer: Bytes32
+    not_before: U48
+    not_after: U48
+    uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
+    enrolment: Bytes32 | None = None
+
+
+class DraftResponse(_Answer):
+    """A consent to be signed: `typed_data` is the argument of `eth_signTypedData_v4`."""
+
+    id: Bytes32
+    consent: Consent
+    notice: Annotated[str, Field(description="plain words; their SHA-256 stands in the consent")]
+    typed_data: dict[str, Any]
+
+
+class EnrolmentSubmission(Value):
+    """An enrolment with what opens it; the opening goes straight to the vault."""
+
+    enroller: Address
+    subject: Bytes32
+    signature: Signature
+    opening: EnrolmentOpening
+
+    def enrolment(self) -> Enrolment:
+        return Enrolment(enroller=self.enroller, subject=self.subject, signature=self.signature)
+
+
+class ConsentSubmission(Value):
+    """A signed consent. Persons need an enrolment; an institution's consent for its own data has none."""
+
+    consent: Consent
+    signature: Signature
+    enrolment: EnrolmentSubmission | None = None
+
+
+class ConsentAccepted(_Answer):
+    id: Bytes32
+    status: ConsentStatus
+
+
+class BatchProof(_Answer):
+    """Where a consent's leaf lies: OpenZeppelin's sorted-pair Merkle tree, leaf = consent id."""
+
+    root: Bytes32
+    proof: list[Bytes32]
+    block: int | None = Field(description="the block that anchors the root, once it is confirmed")
+
+
+class ConsentResponse(_Answer):
+    """A consent, its state, and what its owner needs to check it against the chain himself."""
+
+    id: Bytes32
+    status: ConsentStatus
+    offer: Bytes32
+    consent: CompactConsent
+    leaf: Bytes32
+    batch: BatchProof | None
+    block: int | None = Field(description="the block of the grant or of the batch, once it is confirmed")
+    error: str | None = Field(default=None, description="the contract's words if it refused")
+
+
+class ConsentPage(_Answer):
+    consents: list[ConsentResponse]
+    cursor: Bytes32 | None = Field(description="ask again with it for the next page; absent at the end")
+
+
+class Use(_Answer):
+    """A job that used a consent."""
+
+    job: Bytes32
+    attempt: int
+    at: Annotated[int, Field(description="when this node's rows went into the job, Unix seconds")]
+    outcome: Annotated[str, Field(description="running, sealed, completed, closed or aborted")]
+    block: int | None = Field(description="the block that says so")
+
+
+class Uses(_Answer):
+    uses: list[Use]
+
+
+class WithdrawalDraft(_Answer):
+    typed_data: dict[str, Any]
+
+
+class Withdrawal(Value):
+    """An owner's withdrawal. A node that does not know the consent needs it in full, best with its place in a batch."""
+
+    signature: Signature
+    consent: Consent | None = None
+    batch: Bytes32 | None = None
+    proof: Annotated[tuple[Bytes32, ...], Field(max_length=64)] = ()
+
+
+class DatasetResponse(_Answer):
+    """A dataset of this institution; `personal`: its rows are persons'. `rows` is for the institution itself."""
+
+    name: Name
+    id: Bytes32
+    schema_hash: Bytes32
+    columns: list[str]
+    personal: bool
+    commitment: Bytes32
+    provider: Named
+    budget: U48 | None = Field(default=None, description="on chain, in micro-epsilon; absent if unregistered")
+    spent: U48 | None = None
+    rows: U32 | None = None
+
+
+class Datasets(_Answer):
+    datasets: list[DatasetResponse]
+
+
+class Healthz(_Answer):
+    """`ok` says whether the node can do all of its work; the parts say which it can't."""
+
+    ok: bool
+    chain: str
+    vault: str
+    head: int | None
+    indexed: int | None
+    lag: int | None
+    loops: dict[str, str]

@@ -1,0 +1,224 @@
+"""Consents at this node: drafts, and what their owners may see. How they come in: `taking`."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from placet.core.consent import (
+    NO_ENROLMENT,
+    CompactConsent,
+    Consent,
+    Offer,
+    Scope,
+    derive,
+    notice,
+)
+from placet.core.errors import ConsentError, InputError, NotFoundError
+from placet.core.merkle import batch_levels, batch_proof
+from placet.node.consents import models
+from placet.node.consents.models import ConsentStatus
+from placet.node.service import Node
+from placet.node.state import batches, consents, now, reading, withdrawals
+
+PAGE = 100
+_SCAN = 1_000
+_NONE = bytes(20)
+
+
+def texts(node: Node, offer: Offer, scope: Scope) -> models.Texts:
+    """The words of any consent to this offer."""
+    details = derive(
+        _NONE,
+        offer,
+        scope,
+        node.trust.name,
+        not_before=0,
+        not_after=0,
+        first_opening=0,
+        uses=1,
+        enrolment=NO_ENROLMENT,
+        salt=bytes(32),
+    ).details
+    return models.Texts(**{name: getattr(details, name) for name in models.Texts.model_fields})
+
+
+def draft(node: Node, asked: models.DraftRequest) -> models.DraftResponse:
+    """A consent that covers the offer's next `uses` openings, ready to be signed. ConsentError, InputError."""
+    offer = node.offer(asked.offer)
+    scope = node.scopes.of(offer)
+    if scope.personal == (asked.enrolment is None or asked.enrolment == NO_ENROLMENT):
+        raise needs_enrolment() if scope.personal else no_enrolment()
+    if asked.not_before > asked.not_after or asked.not_after < now():
+        raise InputError("the time window makes no sense", expected="notBefore ≤ notAfter, and notAfter in the future")
+    first_opening = node.chain.offer(asked.offer).openings
+    if first_opening + asked.uses >= 2**32:
+        raise InputError("too many uses", expected=f"less than {2**32 - first_opening}", found=asked.uses)
+    consent = derive(
+        asked.owner,
+        offer,
+        scope,
+        node.trust.name,
+        not_before=asked.not_before,
+        not_after=asked.not_after,
+        first_opening=first_opening,
+        uses=asked.uses,
+        enrolment=asked.enrolment or NO_ENROLMENT,
+        salt=secrets.token_bytes(32),
+    )
+    return models.DraftResponse(
+        id=consent.id,
+        consent=consent,
+        notice=notice(offer, scope, node.trust.name, asked.not_before, asked.not_after, asked.uses),
+        typed_data=consent.typed_data(node.deployment.consents),
+    )
+
+
+def status_of(node: Node, row: sa.RowMapping) -> ConsentStatus:
+    """A row's status, with what the chain says."""
+    return _View(node).status(row)
+
+
+def find(node: Node, consent: bytes) -> sa.RowMapping:
+    """A consent's row. NotFoundError."""
+    with reading(node.engine) as connection:
+        row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
+    if row is None:
+        raise unknown()
+    return row
+
+
+def unknown() -> NotFoundError:
+    """The same for a consent that isn't here and for one of somebody else."""
+    return NotFoundError(
+        "this node knows no such consent of yours",
+        remedy="ask the node that took it, signed by the consent's own key",
+        code="not-found.consent",
+    )
+
+
+def compact(row: sa.RowMapping) -> CompactConsent:
+    """A row as the compact consent."""
+    return CompactConsent(**{name: row[name] for name in CompactConsent.model_fields})
+
+
+def full(node: Node, row: sa.RowMapping) -> Consent:
+    """A row as the full consent, with the words that were signed."""
+    offer = node.offer(bytes(row["offer"]))
+    return compact(row).expand(offer, node.scopes.of(offer), node.trust.name)
+
+
+def show(node: Node, consent: bytes, owner: bytes | None) -> models.ConsentResponse:
+    """A consent for its owner, or for the institution (None). NotFoundError if it is somebody else's."""
+    row = find(node, consent)
+    if owner is not None and bytes(row["owner"]) != owner:
+        raise unknown()
+    return _View(node).show(row)
+
+
+def listing(node: Node, owner: bytes | None, status: ConsentStatus | None, cursor: bytes | None) -> models.ConsentPage:
+    """Up to `PAGE` consents in the order of their ids, of one owner or (None) of all."""
+    asked = sa.select(consents).where(consents.c.id > (cursor or b"")).order_by(consents.c.id).limit(_SCAN)
+    if owner is not None:
+        asked = asked.where(consents.c.owner == owner)
+    with reading(node.engine) as connection:
+        rows = connection.execute(asked).mappings().all()
+    view = _View(node)
+    found: list[models.ConsentResponse] = []
+    for row in rows:
+        if len(found) == PAGE:
+            return models.ConsentPage(consents=found, cursor=found[-1].id)
+        if status is None or view.status(row) is status:
+            found.append(view.show(row))
+    return models.ConsentPage(consents=found, cursor=bytes(rows[-1]["id"]) if len(rows) == _SCAN else None)
+
+
+@functools.lru_cache(maxsize=32)
+def _levels(leaves: bytes) -> list[list[bytes]]:
+    return batch_levels(split(leaves))
+
+
+def split(joined: bytes) -> list[bytes]:
+    """32-byte values from their concatenation."""
+    return [joined[i : i + 32] for i in range(0, len(joined), 32)]
+
+
+def proof_of(leaves: bytes, consent: bytes) -> list[bytes]:
+    """Siblings from a consent's leaf to the root of a batch (leaves concatenated)."""
+    return batch_proof(_levels(leaves), split(leaves).index(consent))
+
+
+def batch_of(node: Node, number: int) -> sa.RowMapping:
+    """A batch's row."""
+    with reading(node.engine) as connection:
+        return connection.execute(sa.select(batches).where(batches.c.id == number)).mappings().one()
+
+
+@dataclass
+class _View:
+    """One look at the node for a whole answer: what the chain says of an offer is asked once."""
+
+    node: Node
+
+    def __post_init__(self) -> None:
+        self._dead = functools.cache(self.node.ended)
+        self._openings = functools.cache(lambda offer: self.node.chain.offer(offer).openings)
+
+    def status(self, row: sa.RowMapping) -> ConsentStatus:
+        consent, offer = bytes(row["id"]), bytes(row["offer"])
+        dead = self._dead(offer).get(consent)
+        if dead is not None:
+            return ConsentStatus.REVOKED if dead.kind == "revoked" else ConsentStatus.WITHDRAWN
+        if self._withdrawing(consent):
+            return ConsentStatus.WITHDRAWING
+        own = ConsentStatus(row["status"])
+        if own is ConsentStatus.REFUSED:
+            return own
+        if row["not_after"] < now():
+            return ConsentStatus.EXPIRED
+        if own is ConsentStatus.GIVEN and row["first_opening"] + row["uses"] <= self._openings(offer):
+            return ConsentStatus.EXHAUSTED
+        return own
+
+    def _withdrawing(self, consent: bytes) -> bool:
+        with reading(self.node.engine) as connection:
+            asked = sa.select(withdrawals.c.consent).where(
+                withdrawals.c.consent == consent, withdrawals.c.state != "refused"
+            )
+            return connection.execute(asked).first() is not None
+
+    def show(self, row: sa.RowMapping) -> models.ConsentResponse:
+        consent = bytes(row["id"])
+        batch = None
+        if row["batch"] is not None:
+            held = batch_of(self.node, row["batch"])
+            batch = models.BatchProof(
+                root=bytes(held["root"]), proof=proof_of(bytes(held["leaves"]), consent), block=held["block"]
+            )
+        return models.ConsentResponse(
+            id=consent,
+            status=self.status(row),
+            offer=bytes(row["offer"]),
+            consent=compact(row),
+            leaf=consent,
+            batch=batch,
+            block=row["block"],
+            error=row["error"],
+        )
+
+
+def needs_enrolment() -> ConsentError:
+    """For a person's consent without one."""
+    return ConsentError(
+        "a person's consent needs an enrolment",
+        expected="the subject commitment of an enrolment by an enroller that the offer's scope lists",
+        code="consent.unenrolled",
+    )
+
+
+def no_enrolment() -> ConsentError:
+    """For an institution's consent with one."""
+    return ConsentError("an institution's consent for its own data has no enrolment", code="consent.enrolment")

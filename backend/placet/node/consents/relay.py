@@ -1,0 +1,256 @@
+"""The relay: brings what this node took on to the chain, pays for it, and follows it until it is there.
+
+Everything is in the database before it is submitted and every intent has a name of its own, so that a crash at any
+point loses nothing and sends nothing twice. A refused transaction is tried again under a new name, ever more slowly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Set
+
+import sqlalchemy as sa
+
+from placet.chain.calls import Call
+from placet.chain.sender import Mined
+from placet.core.consent import Status
+from placet.core.errors import PlacetError, Reverted, unforeseen
+from placet.core.merkle import batch_root
+from placet.node.consents import queries as held
+from placet.node.consents.models import ConsentStatus
+from placet.node.http.limits import forget
+from placet.node.service import Node
+from placet.node.state import batches, consents, now, reading, withdrawals
+
+log = logging.getLogger("placet.node.consents.relay")
+_LONGEST_PAUSE = 3_600
+_GRANTS = 256
+_FINAL = {"AlreadyExpired", "ConsentEnded", "ConsentExists", "InvalidSignature", "NoUses", "TimesOutOfOrder"}
+
+
+async def turn(node: Node) -> None:
+    """One turn: new batches, then everything that is under way. ChainError if the chain is lost meanwhile."""
+    await asyncio.to_thread(form_batches, node)
+    for row in await asyncio.to_thread(_open_batches, node):
+        await _anchor(node, row)
+    for row in await asyncio.to_thread(_open_grants, node):
+        await asyncio.to_thread(_grant, node, row)
+    for row in await asyncio.to_thread(open_withdrawals, node):
+        await asyncio.to_thread(withdraw, node, row)
+    await asyncio.to_thread(_prove, node)
+    await asyncio.to_thread(_clean, node)
+
+
+def form_batches(node: Node) -> int:
+    """Put what is pending into one batch an offer, in one database transaction; the number of new batches."""
+    with reading(node.engine) as connection:
+        offers = connection.execute(sa.select(consents.c.offer).where(_waiting()).distinct()).scalars().all()
+    ended = {bytes(offer): node.ended(bytes(offer)).keys() for offer in offers}
+    with node.engine.begin() as connection:
+        return sum(_form(node, connection, offer, dead) for offer, dead in ended.items())
+
+
+def _waiting() -> sa.ColumnElement[bool]:
+    return (
+        (consents.c.status == ConsentStatus.PENDING.value)
+        & (consents.c.route == "batch")
+        & consents.c.batch.is_(None)
+        & consents.c.id.not_in(sa.select(withdrawals.c.consent).where(withdrawals.c.state != "refused"))
+    )
+
+
+def _form(node: Node, connection: sa.Connection, offer: bytes, dead: Set[bytes]) -> int:
+    waiting = sa.select(consents.c.id).where(_waiting(), consents.c.offer == offer, consents.c.not_after >= now())
+    oldest = waiting.order_by(consents.c.created, consents.c.id).limit(node.settings.limits.batch_leaves)
+    ids = sorted({bytes(found) for found in connection.execute(oldest).scalars()} - dead)
+    if not ids:
+        return 0
+    root = batch_root(ids)
+    row = {"offer": offer, "root": root, "leaves": b"".join(ids), "attempts": 0, "retry_at": 0, "created": now()}
+    new = sa.insert(batches).values(state="written", **row).returning(batches.c.id)
+    number = connection.execute(new).scalar_one()
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        taken = connection.execute(
+            sa.update(consents)
+            .where(consents.c.id.in_(part), consents.c.batch.is_(None))
+            .values(batch=number, status=ConsentStatus.ANCHORING.value)
+        ).rowcount
+        if taken != len(part):  # somebody else's relay works on the same database: undo all of it
+            raise RuntimeError("a consent went into another batch at the same time")
+    log.info("batch %d of %d consents formed", number, len(ids))
+    return 1
+
+
+def _open_batches(node: Node) -> list[sa.RowMapping]:
+    return _due(node, batches, batches.c.state == "written")
+
+
+def _open_grants(node: Node) -> list[sa.RowMapping]:
+    work = (consents.c.route == "grant") & consents.c.status.in_(
+        (ConsentStatus.PENDING.value, ConsentStatus.ANCHORING.value)
+    )
+    return _due(node, consents, work)
+
+
+def open_withdrawals(node: Node) -> list[sa.RowMapping]:
+    """Withdrawals that are not on chain yet."""
+    return _due(node, withdrawals, withdrawals.c.state == "written")
+
+
+def _due(node: Node, table: sa.Table, condition: sa.ColumnElement[bool]) -> list[sa.RowMapping]:
+    asked = sa.select(table).where(condition, table.c.retry_at <= now()).order_by(table.c.created).limit(_GRANTS)
+    with reading(node.engine) as connection:
+        return list(connection.execute(asked).mappings())
+
+
+async def _anchor(node: Node, row: sa.RowMapping) -> None:
+    offer, root, leaves = bytes(row["offer"]), bytes(row["root"]), held.split(bytes(row["leaves"]))
+    await node.vault.note_batch(offer, root, leaves)
+    await asyncio.to_thread(_push_anchor, node, row, offer, root)
+
+
+def _push_anchor(node: Node, row: sa.RowMapping, offer: bytes, root: bytes) -> None:
+    name = f"anchor:{offer.hex()}:{root.hex()}"
+    outcome = _push(node, batches, row, name, node.calls.anchor(offer, root))
+    if isinstance(outcome, Reverted) and node.chain.batch(offer, root):
+        found = node.index.batches(offer).get(root)
+        if found is None:
+            return
+        outcome = Mined(found, b"", 0)
+    if isinstance(outcome, Mined):
+        given = {"status": ConsentStatus.GIVEN.value, "block": outcome.block}
+        with node.engine.begin() as connection:
+            connection.execute(
+                sa.update(batches)
+                .where(batches.c.id == row["id"])
+                .values(state="anchored", block=outcome.block, error=None)
+            )
+            relayed = connection.execute(
+                sa.update(consents).where(consents.c.batch == row["id"]).values(**given)
+            ).rowcount
+        node.counts.batches += 1
+        node.counts.relayed += relayed
+        log.info("batch %d is on chain at block %d: %d consents given", row["id"], outcome.block, relayed)
+    elif outcome is not None:
+        _retry(node, batches, batches.c.id == row["id"], row, outcome)
+
+
+def _grant(node: Node, row: sa.RowMapping) -> None:
+    consent = bytes(row["id"])
+    here = consents.c.id == consent
+    if row["not_after"] < now() and row["status"] == ConsentStatus.PENDING.value:
+        return
+    call = node.calls.grant(held.full(node, row), bytes(row["signature"]))
+    _set(
+        node, consents, here & (consents.c.status == ConsentStatus.PENDING.value), status=ConsentStatus.ANCHORING.value
+    )
+    outcome = _push(node, consents, row, f"grant:{consent.hex()}", call)
+    if isinstance(outcome, Mined):
+        _set(node, consents, here, status=ConsentStatus.GIVEN.value, block=outcome.block, error=None)
+        node.counts.relayed += 1
+    elif outcome is not None:
+        if node.chain.consent(consent).status is not Status.NONE:
+            given = node.index.given(consent)
+            _set(node, consents, here, status=ConsentStatus.GIVEN.value, block=None if given is None else given.block)
+        elif outcome.name in _FINAL:
+            _set(node, consents, here, status=ConsentStatus.REFUSED.value, error=outcome.message[:200])
+        else:
+            _retry(node, consents, here, row, outcome)
+
+
+def withdraw(node: Node, row: sa.RowMapping) -> None:
+    """Submit a withdrawal, or see how it went."""
+    consent = bytes(row["consent"])
+    here = withdrawals.c.consent == consent
+    grant = (
+        bytes(row["owner"]),
+        bytes(row["offer"]),
+        row["not_before"],
+        row["not_after"],
+        row["first_opening"],
+        row["uses"],
+        bytes(row["details"]),
+    )
+    signature = bytes(row["signature"])
+    if row["batch"] is None:
+        call = node.calls.withdraw(grant, signature)
+    else:
+        call = node.calls.withdraw_batched(grant, signature, bytes(row["batch"]), held.split(bytes(row["proof"])))
+    outcome = _push(node, withdrawals, row, f"withdraw:{consent.hex()}", call)
+    if isinstance(outcome, Mined):
+        _set(node, withdrawals, here, state="mined", block=outcome.block, error=None)
+        node.counts.withdrawals += 1
+    elif outcome is not None:
+        if node.chain.consent(consent).status in (Status.WITHDRAWN, Status.REVOKED):
+            _set(node, withdrawals, here, state="mined", error=None)
+        elif outcome.name == "InvalidSignature":  # a contract's answer can change
+            _set(node, withdrawals, here, state="refused", error=outcome.message[:200])
+        elif outcome.name == "NotInBatch":
+            _set(node, withdrawals, here, batch=None, proof=None, attempts=row["attempts"] + 1)
+        else:
+            _retry(node, withdrawals, here, row, outcome)
+
+
+def _prove(node: Node) -> None:
+    """Withdrawn before its batch was on chain, or without this node: let the contract know that it touches a batch."""
+    for offer, made in node.offers().items():
+        unproven = [consent for consent, ended in node.ended(offer).items() if not ended.proven]
+        if made.provider != node.address or not unproven:
+            continue
+        for start in range(0, len(unproven), 500):
+            columns = (consents.c.id, consents.c.attempts, consents.c.retry_at, batches.c.root, batches.c.leaves)
+            due = consents.c.id.in_(unproven[start : start + 500]) & (consents.c.retry_at <= now())
+            part = sa.select(*columns).join_from(consents, batches).where(due, batches.c.state == "anchored")
+            with reading(node.engine) as connection:
+                rows = connection.execute(part).mappings().all()
+            for row in rows:
+                consent, root = bytes(row["id"]), bytes(row["root"])
+                call = node.calls.prove(consent, offer, root, held.proof_of(bytes(row["leaves"]), consent))
+                outcome = _push(node, consents, row, f"prove:{consent.hex()}", call)
+                if isinstance(outcome, Reverted):
+                    _retry(node, consents, consents.c.id == consent, row, outcome)
+
+
+def _push(node: Node, table: sa.Table, row: sa.RowMapping, name: str, call: Call) -> Mined | Reverted | None:
+    """Submit under the present attempt's name; how it went, or None while it is under way."""
+    intent = f"{name}:{row['attempts']}" if row["attempts"] else name
+    node.sender.submit(intent, call, node.keys.recorder.address)
+    return node.sender.outcome(intent)
+
+
+def _retry(node: Node, table: sa.Table, here: sa.ColumnElement[bool], row: sa.RowMapping, error: Reverted) -> None:
+    attempts = row["attempts"] + 1
+    pause = min(int(node.settings.batch_seconds * 2 ** min(attempts, 16)) + 1, _LONGEST_PAUSE)
+    log.warning("%s: refused (%s), again in %d s", table.name, error.name, pause)
+    _set(node, table, here, attempts=attempts, retry_at=now() + pause, error=error.message[:200])
+
+
+def _set(node: Node, table: sa.Table, here: sa.ColumnElement[bool], **values: object) -> None:
+    with node.engine.begin() as connection:
+        connection.execute(sa.update(table).where(here).values(**values))
+
+
+def _clean(node: Node) -> None:
+    with node.engine.begin() as connection:
+        forget(connection, now())
+
+
+async def forever(node: Node, name: str, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
+    """Run `step` again and again until cancelled; what goes wrong is logged and shown by /healthz, and tried again."""
+    failures = 0
+    while True:
+        try:
+            await step()
+            failures = 0
+            node.health.loops[name] = "ok"
+        except PlacetError as error:
+            failures += 1
+            node.health.loops[name] = error.code
+            log.warning("%s: %s", name, error.message)
+        except Exception as error:  # a mistake in one turn must not end the loop: the next may well succeed
+            failures += 1
+            node.health.loops[name] = "internal"
+            log.error("%s: %s", name, unforeseen(error))
+        await asyncio.sleep(min(seconds * 2 ** min(failures, 6), max(seconds, 10.0)))

@@ -1,0 +1,103 @@
+"""Who used my data: which of this node's jobs used which consent, and how these jobs ended."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable, Iterator, Sequence
+
+import sqlalchemy as sa
+
+from placet.chain import events
+from placet.node.consents import models
+from placet.node.consents import queries as held
+from placet.node.service import Node
+from placet.node.state import insert_new, now, reading, runs, uses
+
+RUNNING, SEALED = "running", "sealed"
+_ENDS: dict[type[events.Event], str] = {
+    events.JobSealed: SEALED,
+    events.JobCompleted: "completed",
+    events.JobClosed: "closed",
+    events.JobAborted: "aborted",
+}
+
+
+def note_uses(engine: sa.Engine, job: bytes, attempt: int, consents: Iterable[bytes]) -> None:
+    """Remember, before the rows are used, that an attempt of a job uses these consents. Again is nothing new."""
+    fresh = dict.fromkeys(consents)
+    run = {"job": job, "attempt": attempt}
+    with engine.begin() as connection:
+        if fresh and not insert_new(connection, runs, run | {"at": now(), "block": None, "outcome": RUNNING}):
+            noted = sa.select(uses.c.consents).where(uses.c.job == job, uses.c.attempt == attempt)
+            for ids in connection.execute(noted).scalars():
+                for known in _split(ids):
+                    fresh.pop(known, None)
+        entries = [
+            run | {"prefix": prefix, "first": part[0], "consents": b"".join(part)}
+            for prefix, part in _by_prefix(sorted(fresh))
+        ]
+        if entries:
+            connection.execute(sa.insert(uses), entries)
+
+
+def _by_prefix(ascending: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]:
+    end = 0
+    while end < len(ascending):
+        start, prefix = end, _prefix(ascending[end])
+        end = bisect.bisect_right(ascending, prefix, lo=start, key=_prefix)
+        yield prefix, ascending[start:end]
+
+
+def _prefix(consent: bytes) -> int:
+    return int.from_bytes(consent[:2], "big") >> 4
+
+
+def _split(ids: bytes) -> list[bytes]:
+    return [ids[at : at + 32] for at in range(0, len(ids), 32)]
+
+
+def _holding(connection: sa.Connection, consent: bytes) -> list[sa.RowMapping]:
+    """The parts of runs that have this consent, with their runs."""
+    here = (uses.c.job == runs.c.job) & (uses.c.attempt == runs.c.attempt) & (uses.c.prefix == _prefix(consent))
+    asked = sa.select(runs, uses.c.first, uses.c.consents).join_from(runs, uses, here)
+    parts = connection.execute(asked.order_by(runs.c.at, runs.c.job, runs.c.attempt)).mappings()
+    return [part for part in parts if consent in _split(part["consents"])]
+
+
+def forget(connection: sa.Connection, consent: bytes) -> None:
+    """Take a consent out of all runs."""
+    for part in _holding(connection, consent):
+        here = (uses.c.job == part["job"]) & (uses.c.attempt == part["attempt"]) & (uses.c.first == part["first"])
+        left = [one for one in _split(part["consents"]) if one != consent]
+        connection.execute(sa.delete(uses).where(here, uses.c.prefix == _prefix(consent)))
+        if left:
+            key = {name: part[name] for name in ("job", "attempt")} | {"prefix": _prefix(consent), "first": left[0]}
+            connection.execute(sa.insert(uses).values(**key, consents=b"".join(left)))
+
+
+def follow(node: Node) -> None:
+    """Write down how jobs that were still going have gone on."""
+    going = sa.select(runs.c.job).where(runs.c.outcome.in_((RUNNING, SEALED))).distinct()
+    with reading(node.engine) as connection:
+        jobs = [bytes(job) for job in connection.execute(going).scalars()]
+    for job in jobs:
+        last = [event for event in node.index.job_events(job) if type(event) in _ENDS]
+        outcome = (_ENDS[type(last[-1])], last[-1].block) if last else (RUNNING, None)
+        changed = (runs.c.job == job) & (runs.c.outcome != outcome[0])
+        with node.engine.begin() as connection:
+            connection.execute(sa.update(runs).where(changed).values(outcome=outcome[0], block=outcome[1]))
+
+
+def of_consent(node: Node, consent: bytes, owner: bytes | None) -> models.Uses:
+    """The uses of a consent for its owner, or for the institution (None). NotFoundError if it is somebody else's."""
+    row = held.find(node, consent)
+    if owner is not None and bytes(row["owner"]) != owner:
+        raise held.unknown()
+    with reading(node.engine) as connection:
+        rows = _holding(connection, consent)
+    return models.Uses(
+        uses=[
+            models.Use(job=bytes(r["job"]), attempt=r["attempt"], at=r["at"], outcome=r["outcome"], block=r["block"])
+            for r in rows
+        ]
+    )

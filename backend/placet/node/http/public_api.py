@@ -1,0 +1,104 @@
+"""Routes for everybody and for operators: datasets, health, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Request, Response
+
+from placet.core.errors import NotFoundError
+from placet.node.consents import models
+from placet.node.http import metrics
+from placet.node.http.auth import Institution, TheNode, client_of
+from placet.node.http.problems import problems
+from placet.node.service import Node
+from placet.node.state import batches, consents, reading, withdrawals
+
+router = APIRouter(tags=["node"])
+
+
+@router.get("/v1/datasets", response_model=models.Datasets, responses=problems())
+async def datasets(node: TheNode, request: Request) -> models.Datasets:
+    """This institution's datasets and what the chain says of them. Numbers of rows are for the institution itself."""
+    node.clients.take("drafts", client_of(request), node.settings.limits.drafts_per_client_minute)
+    node.demand_chain()
+    header = request.headers.get("authorization", "").encode()
+    own = hmac.compare_digest(header, b"Bearer " + node.credential)
+    found = []
+    for info in await node.vault.datasets():
+        try:
+            state = await asyncio.to_thread(node.chain.dataset, info.dataset)
+        except NotFoundError:
+            state = None
+        found.append(
+            models.DatasetResponse(
+                name=info.name,
+                id=info.dataset,
+                schema_hash=info.schema_hash,
+                columns=list(info.columns),
+                personal=info.personal,
+                commitment=info.commitment,
+                provider=models.Named(address=node.address, name=node.settings.institution.name),
+                budget=None if state is None else state.budget,
+                spent=None if state is None else state.spent,
+                rows=info.rows if own else None,
+            )
+        )
+    return models.Datasets(datasets=found)
+
+
+@router.get("/healthz", response_model=models.Healthz, responses={503: {"model": models.Healthz}})
+async def healthz(node: TheNode, response: Response) -> models.Healthz:
+    """Whether chain, vault and loops were well when they last looked; 503 if not. Asks nobody, tells codes alone."""
+    health = node.health
+    chain = health.chain_error or "ok"
+    ok = chain == "ok" and health.vault == "ok" and all(state == "ok" for state in health.loops.values())
+    response.status_code = 200 if ok else 503
+    return models.Healthz(
+        ok=ok,
+        chain=chain,
+        vault=health.vault,
+        head=health.head,
+        indexed=health.indexed,
+        lag=health.lag(),
+        loops=dict(health.loops),
+    )
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **problems(401, 403)})
+async def prometheus(node: TheNode, _: Institution) -> Response:
+    """Prometheus' text format."""
+    return Response(await asyncio.to_thread(_metrics, node), media_type=metrics.CONTENT_TYPE)
+
+
+def _metrics(node: Node) -> str:
+    with reading(node.engine) as connection:
+        by_status = connection.execute(sa.select(consents.c.status, sa.func.count()).group_by(consents.c.status)).all()
+        by_batch = connection.execute(sa.select(batches.c.state, sa.func.count()).group_by(batches.c.state)).all()
+        by_end = connection.execute(sa.select(withdrawals.c.state, sa.func.count()).group_by(withdrawals.c.state)).all()
+    health, counts = node.health, node.counts
+    requests = sorted(counts.requests.items())
+    return "".join(
+        (
+            metrics.family("placet_chain_up", "gauge", "1 if it answers.", [({}, health.chain_error is None)]),
+            metrics.family("placet_chain_head", "gauge", "Latest block.", [({}, health.head or 0)]),
+            metrics.family("placet_index_lag", "gauge", "Blocks not indexed yet.", [({}, health.lag() or 0)]),
+            metrics.family(
+                "placet_consents", "gauge", "Consents taken, by state.", [({"state": s}, n) for s, n in by_status]
+            ),
+            metrics.family("placet_batches", "gauge", "Batches, by state.", [({"state": s}, n) for s, n in by_batch]),
+            metrics.family(
+                "placet_withdrawals", "gauge", "Withdrawals relayed, by state.", [({"state": s}, n) for s, n in by_end]
+            ),
+            metrics.family("placet_batches_anchored_total", "counter", "Since the start.", [({}, counts.batches)]),
+            metrics.family("placet_consents_given_total", "counter", "Since the start.", [({}, counts.relayed)]),
+            metrics.family(
+                "placet_http_requests_total",
+                "counter",
+                "Requests answered since the start.",
+                [({"method": m, "route": r, "status": str(s)}, n) for (m, r, s), n in requests],
+            ),
+        )
+    )

@@ -1,0 +1,171 @@
+"""Jobs over HTTP for the institution's scripts, their trail for auditors, and the peers' questions about them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, JsonValue
+
+from placet.core.evidence import SignedEvidence
+from placet.core.results import tells
+from placet.core.values import from_hex, to_hex
+from placet.jobs.evidence import Beside, signed
+from placet.jobs.messages import JobRequest
+from placet.jobs.runner import Runner
+from placet.jobs.store import JobRecord
+from placet.node.http.auth import Institution, InstitutionOrAuditor
+from placet.node.http.problems import problems
+
+router = APIRouter(tags=["jobs"])
+JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{64}$")]
+PAGE = 100
+_EVENT_SECONDS = 3600
+_KEEP_ALIVE = 30
+
+
+class JobResponse(BaseModel):
+    """A job as this node knows it. `status` is the last thing that happened."""
+
+    id: str
+    recipe: str
+    party: int
+    status: str
+    ended: str | None
+    attempt: int
+    deadline: int
+    settle_by: int
+
+
+class JobList(BaseModel):
+    """`cursor` asks for the page after this one; none is left where it is null."""
+
+    jobs: list[JobResponse]
+    cursor: str | None
+
+
+class JobResult(BaseModel):
+    """One row for each customer that the recipe tells of; `docs/api.md` has each recipe's fields.
+    `disclosed_in_protocol` are the roles that knew of it before the release; `report` holds what is told of many at
+    once: counts where lists were aligned, statistics."""
+
+    rows: list[dict[str, str]]
+    report: dict[str, JsonValue] | None = None
+    disclosed_in_protocol: list[str]
+
+
+def runner_of(request: Request) -> Runner:
+    """The node's jobs."""
+    found: Runner = request.app.state.runner
+    return found
+
+
+def _answer(runner: Runner, record: JobRecord) -> JobResponse:
+    status, attempt = runner.store.progress(record.job)
+    return JobResponse(
+        id=to_hex(record.job),
+        recipe=record.terms.recipe,
+        party=record.party,
+        status=status,
+        ended=record.ended,
+        attempt=attempt,
+        deadline=record.plan.deadline,
+        settle_by=record.plan.settle_by,
+    )
+
+
+@router.post("/v1/jobs", status_code=202, response_model=JobResponse, responses=problems(403, 409, 424, 503))
+async def start(request: Request, wanted: JobRequest, _: Institution) -> JobResponse:
+    """Propose a job to its parties. 202 once all have signed its plan; the opening follows by itself."""
+    runner = runner_of(request)
+    request.app.state.node.demand_chain()
+    return _answer(runner, await runner.start(wanted))
+
+
+@router.get("/v1/jobs", response_model=JobList, responses=problems(403, 404))
+async def listed(
+    request: Request,
+    _: Institution,
+    cursor: Annotated[str | None, Query(pattern="^0x[0-9a-fA-F]{64}$")] = None,
+) -> JobList:
+    """The jobs that this institution takes part in, newest first, a hundred at a time."""
+    runner = runner_of(request)
+    page = runner.store.page(None if cursor is None else from_hex(cursor), PAGE)
+    answers = [_answer(runner, record) for record in page]
+    return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
+
+
+@router.get("/v1/jobs/{job}", response_model=JobResponse, responses=problems(403, 404))
+async def show(request: Request, job: JobId, _: Institution) -> JobResponse:
+    """One job."""
+    runner = runner_of(request)
+    return _answer(runner, runner.store.job(from_hex(job)))
+
+
+@router.get("/v1/jobs/{job}/events", responses=problems(403, 404))
+async def events(
+    request: Request,
+    job: JobId,
+    _: Institution,
+    last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0,
+) -> StreamingResponse:
+    """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
+    runner = runner_of(request)
+    record = runner.store.job(from_hex(job))
+    return StreamingResponse(follow(runner, record.job, last_event_id), media_type="text/event-stream")
+
+
+async def follow(runner: Runner, job: bytes, last: int) -> AsyncIterator[str]:
+    """What happened to a job after a moment, and then what happens, as server-sent events until it ends."""
+    for beat in range(_EVENT_SECONDS * 2):
+        ended = runner.store.job(job).ended
+        for number, event in runner.store.moments(job, last):
+            last = number
+            yield f"id: {number}\nevent: {event['status']}\ndata: {json.dumps(event)}\n\n"
+        if ended is not None:
+            return
+        if beat % _KEEP_ALIVE == 0:
+            yield ": still here\n\n"
+        await asyncio.sleep(0.5)
+
+
+@router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
+async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]:
+    """The result, for the job's consumer, once the job completed."""
+    runner = runner_of(request)
+    made = await asyncio.to_thread(runner.settlement.result, from_hex(job))
+    terms = runner.store.job(from_hex(job)).terms
+    told = tells(terms.recipe, terms.parameters)
+    return {**made, "disclosed_in_protocol": list(told.within) if told else []}
+
+
+_SECTIONS = "application/vnd.placet.evidence"
+
+
+@router.get(
+    "/v1/jobs/{job}/trail",
+    response_model=SignedEvidence,
+    responses={200: {"content": {_SECTIONS: {}}}, **problems(403, 404)},
+)
+async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Response:
+    """This party's signed evidence about a job: for auditors of the trust list, and the institution itself. Where it
+    has more leaves than a document holds, they follow it after a line feed, and the media type says so."""
+    runner, beside = runner_of(request), Beside()
+    shown = await signed(runner, from_hex(job), beside)
+    document = shown.model_dump_json().encode()
+    if shown.evidence.sections():
+        return StreamingResponse(beside.pieces(document), media_type=_SECTIONS)
+    return Response(document, media_type="application/json")
+
+
+@router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobResponse, responses=problems(403, 404, 409))
+async def cancel(request: Request, job: JobId, _: Institution) -> JobResponse:
+    """Cancel a job before its opening; afterwards the contract refuses (`reverted`)."""
+    runner = runner_of(request)
+    record = runner.store.job(from_hex(job))
+    await runner.coordinator.cancel(record)
+    return _answer(runner, runner.store.job(record.job))

@@ -1,0 +1,105 @@
+"""What lives as long as a node does, or a company's client: the context, the loops, the port for other institutions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from placet.jobs.certificates import tls_key
+from placet.jobs.context import EnginePorts, JobContext
+from placet.jobs.link import Acknowledged, unpack
+from placet.jobs.runner import Runner
+from placet.node.consents import relay, uses
+from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
+from placet.node.service import Node
+from placet.vault.config import read_passphrase
+
+
+def job_context(node: Node) -> JobContext:
+    """One institution's means, as its settings have them."""
+    folder, passphrase = _tls(node)
+    ports = EnginePorts(
+        host=node.settings.engine_host,
+        ports=node.settings.engine_ports,
+        key=private_key(folder, passphrase),
+        scratch=node.settings.folder / "engine",
+    )
+    ports.clear()
+    return JobContext(
+        signer=node.keys.signer,
+        recorder=node.keys.recorder,
+        hpke=node.keys.hpke,
+        tls_key=tls_key((folder / "tls.crt").read_text()),
+        engine=node.engine,
+        chain=node.chain,
+        index=node.index,
+        sender=node.sender,
+        calls=node.calls,
+        vault=node.vault,
+        trust=node.trust,
+        deployment=node.deployment,
+        peers=PeerLink(tls_context(folder, passphrase, node.trust, server=False)),
+        engine_ports=ports,
+        scope=node.scopes.of,
+        recipes=node.settings.policy.recipes,
+        purposes=node.settings.policy.purposes,
+        note_uses=functools.partial(uses.note_uses, node.engine),
+    )
+
+
+@contextlib.asynccontextmanager
+async def loops(node: Node, *more: tuple[str, float, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    """The sender of transactions, the index of events, and more, each again and again."""
+    tasks = [
+        asyncio.create_task(relay.forever(node, "sender", 1.0, lambda: _send(node))),
+        asyncio.create_task(relay.forever(node, "index", node.settings.sync_seconds, lambda: _follow(node))),
+        *(asyncio.create_task(relay.forever(node, *loop)) for loop in more),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def jobs(node: Node, context: JobContext) -> AsyncIterator[Runner]:
+    """The jobs' runner and the port for other institutions."""
+    runner = Runner(context)
+    inward = tls_context(*_tls(node), node.trust, server=True)
+    peers = PeerServer(node.trust, functools.partial(answer_peer, runner))
+    server = await peers.start(node.settings.peer_host, node.settings.peer_port, inward)
+    task = asyncio.create_task(relay.forever(node, "jobs", node.settings.sync_seconds, runner.turn))
+    try:
+        yield runner
+    finally:
+        server.close()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await runner.stop()
+
+
+async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> bytes:
+    """A message, or one question of another institution by its name. PeerError for one that does not exist."""
+    if what == "message":
+        acknowledgement = await runner.message(asker, *unpack(body))
+        return Acknowledged(signature=acknowledgement).model_dump_json().encode()
+    return (await runner.agreement.answer(asker, what, body)).model_dump_json().encode()
+
+
+def _tls(node: Node) -> tuple[Path, str]:
+    return node.settings.folder / "keys", read_passphrase(node.settings.path(node.settings.passphrase_file))
+
+
+async def _follow(node: Node) -> None:
+    await asyncio.to_thread(node.sync)
+    await asyncio.to_thread(uses.follow, node)
+
+
+async def _send(node: Node) -> None:
+    node.health.loops["sender"] = "ok"
+    await node.sender.run()

@@ -1,9 +1,0 @@
-"""Two versions of a contract compared: clauses found, aligned wherever they went, and what a lawyer reads first.
-
-What it finds, how, and how well: `docs/comparison.md`.
-"""
-
-from placet.protocols.enclave.comparison.compare import compare
-from placet.protocols.enclave.comparison.result import Comparison
-
-__all__ = ["Comparison", "compare"]

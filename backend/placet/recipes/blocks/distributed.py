@@ -1,0 +1,171 @@
+"""Brings the distributed engine to a recipe: who listens where, under the plan's certificates, in a private folder.
+
+The engine has a link of its own. What the trail holds of it is how it began (protocol, addresses, inputs) and what came
+out; its messages are not signed one by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import cast
+from urllib.parse import urlsplit
+
+from pydantic import JsonValue
+
+from placet.core.errors import PeerError, PlanError, ProtocolError
+from placet.core.hashing import canonical
+from placet.core.plan import Terms
+from placet.core.results import SMALLEST_GROUP
+from placet.core.trail import Artefact
+from placet.jobs.certificates import tls_key
+from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.protocols import spu
+from placet.protocols.mpc.numbers import Integers
+from placet.protocols.mpc.programs import Program, Size
+from placet.protocols.spu import Member, Network, evaluate
+from placet.protocols.spu.task import PsiProtocol
+
+ADDRESS, ROWS = "spu.address", "spu.rows"
+MAX_ROWS = 1_000_000
+
+
+def engine_of(engine: str) -> str:
+    """A plan's engine as the trail names it: with its version where it is a package of its own."""
+    return f"spu {version('spu')}" if engine == "spu" else engine
+
+
+def demand_secret_counts(terms: Terms) -> None:
+    """PlanError unless the plan names the engine that can compare a count which nobody may see."""
+    if terms.engine != "spu":
+        raise PlanError(
+            "a count that nobody may see is compared, which the embedded engine can't do safely",
+            expected="engine spu",
+            found=terms.engine,
+            code="plan.engine",
+        )
+
+
+def demand_smallest_group(group: JsonValue, most: int) -> None:
+    """PlanError unless this is a smallest group that a plan over up to `most` rows may name."""
+    if type(group) is not int or not SMALLEST_GROUP <= group <= most:
+        raise PlanError(
+            "no such smallest group", expected=f"a number from {SMALLEST_GROUP} to {most}", found=str(group)[:100]
+        )
+
+
+async def meet(job: PartyRun, step: StepRecorder, parties: Sequence[int], label: bytes, port: int) -> Network:
+    """Tell our port to the other parties over the signed link, and take theirs; `parties` in the plan's order.
+
+    Each is known by the certificate whose key the plan names. `label` tells this run from others of the attempt.
+    """
+    told = {job.party: port}
+    others = [party for party in parties if party != job.party]
+    for party in others:
+        await step.send(name_of(party), ADDRESS, canonical({"port": port}))
+    for party in others:
+        told[party] = _number(await step.receive(name_of(party), ADDRESS, limit=64), "port", party, 1, 65_535)
+    return Network(
+        members=tuple(_member(job, party, told[party]) for party in parties),
+        me=parties.index(job.party),
+        context=job.record.job + job.attempt.to_bytes(4, "big") + label,
+        key=job.context.engine_ports.key,
+    )
+
+
+async def numbers_of_rows(step: StepRecorder, peer: int, ours: int) -> int:
+    """Tell a peer how many rows we have, and take its number."""
+    await step.send(name_of(peer), ROWS, canonical({"count": ours}))
+    return _number(await step.receive(name_of(peer), ROWS, limit=64), "count", peer, 0, MAX_ROWS)
+
+
+async def evaluated(
+    job: PartyRun,
+    name: str,
+    parties: Sequence[int],
+    program: Program,
+    brought: Integers,
+    *,
+    size: Size,
+    made: Artefact,
+) -> tuple[bytes, Artefact]:
+    """This party's share of a program's result, as steps `<name>-start` and `<name>`; every one of `parties` brings its
+    part, in the program's order, out of what it has `made` before. ProtocolError if another has another size."""
+    engine = evaluate.engine_of(program, len(parties), len(parties), size)
+    told: dict[str, JsonValue] = {
+        "engine": engine_of(job.terms.engine),
+        "protocol": engine.protocol,
+        "field": engine.field,
+    }
+    protocol = f"mpc.{name}.{engine.protocol}/1"
+    began: dict[str, JsonValue] = {**told, "program": program.to_json()}
+    async with job.context.engine_ports.port() as port:
+        async with job.step(f"{name}-start", protocol, made, parameters=began) as step:
+            for party in parties:
+                if party != job.party and (theirs := await numbers_of_rows(step, party, size.rows)) != size.rows:
+                    raise ProtocolError(
+                        "the consumer told two parties of lists of different lengths",
+                        expected=f"{size.rows} as here",
+                        found=f"{theirs} at {name_of(party)}",
+                        code="peer.rows",
+                    )
+            network = await meet(job, step, parties, name.encode(), port)
+        async with job.step(name, protocol, made, parameters=told) as step:
+            share = await evaluate.run(
+                network,
+                program,
+                range(len(parties)),
+                brought,
+                size=size,
+                scratch=job.context.engine_ports.scratch,
+                seconds=job.seconds_left,
+            )
+            return share, step.output("share", share)
+
+
+async def intersect(
+    job: PartyRun,
+    step: StepRecorder,
+    peer: int,
+    identifiers: Sequence[bytes],
+    protocol: str,
+    receiver: int | None,
+    label: bytes,
+) -> Sequence[int]:
+    """PSI with one peer: the places of the matches among `identifiers`; none for who does not receive (`receiver` is a
+    party, None for both). Each side's number of rows is told first; where one has none, nothing runs."""
+    theirs = await numbers_of_rows(step, peer, len(identifiers))
+    if not identifiers or not theirs:
+        return ()
+    parties = sorted((job.party, peer))
+    async with job.context.engine_ports.port() as port:
+        network = await meet(job, step, parties, label, port)
+        found = await spu.intersect(
+            network,
+            identifiers,
+            cast(PsiProtocol, protocol),
+            receiver=None if receiver is None else parties.index(receiver),
+            scratch=job.context.engine_ports.scratch,
+            seconds=job.seconds_left,
+        )
+    return () if found.rows is None else [int(row) for row in found.rows]
+
+
+def _number(raw: bytes, name: str, party: int, least: int, most: int) -> int:
+    try:
+        number = json.loads(raw)[name]
+    except (ValueError, KeyError, TypeError):
+        number = None
+    if type(number) is not int or not least <= number <= most:
+        raise ProtocolError(f"{name_of(party)} told no {name}", expected=f"{least} to {most}")
+    return number
+
+
+def _member(job: PartyRun, party: int, port: int) -> Member:
+    planned = job.plan.parties[party]
+    peer = job.context.trust.institution(planned.signer)
+    if tls_key(peer.certificate) != planned.tls_key:
+        raise PeerError("the party's certificate is not the plan's", found=name_of(party), code="peer.wrong-party")
+    host = job.context.engine_ports.host if party == job.party else urlsplit(peer.peer).hostname or ""
+    return Member(name=name_of(party), host=host, port=port, certificate=peer.certificate)

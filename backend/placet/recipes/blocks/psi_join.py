@@ -1,0 +1,61 @@
+"""Rows of several providers brought to the same places, which the consumer's list has in a secret order, by PSI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from placet.core.hashing import canonical
+from placet.core.trail import Artefact
+from placet.jobs.party_run import PartyRun, name_of, together
+from placet.protocols import psi
+from placet.protocols.order import secret_permutation
+from placet.protocols.psi import Placement
+
+PROTOCOL = "psi.ecdh-x25519/1"
+
+
+async def place(
+    job: PartyRun, consumer: int, people: Sequence[bytes], opened: Artefact, *, most: int
+) -> tuple[Placement, Artefact]:
+    """A provider's side: where its people stand among the consumer's, of whom there are `most` at the most."""
+    async with job.step("psi-place", PROTOCOL, opened) as step:
+        placement = await psi.place(
+            step,
+            name_of(consumer),
+            people,
+            context=_context(job, job.party),
+            max_positions=most,
+            entropy=job.entropy(b"psi"),
+        )
+        made = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
+    return placement, made
+
+
+async def arrange(
+    job: PartyRun, providers: Sequence[int], customers: Sequence[str], opened: Artefact, *, most: int
+) -> tuple[list[int], Artefact]:
+    """The consumer's side, to all providers at once, of up to `most` rows each: the customer at place i is number
+    `order[i]` of its list."""
+    order = secret_permutation(len(customers), job.job_entropy(b"permutation"))
+    identifiers = [customer.encode() for customer in customers]
+    async with job.step("psi-arrange", PROTOCOL, opened) as step:
+        await together(
+            *(
+                psi.arrange(
+                    step,
+                    name_of(provider),
+                    identifiers,
+                    order,
+                    context=_context(job, provider),
+                    max_rows=most,
+                    entropy=job.entropy(b"psi", provider.to_bytes(4, "big")),
+                )
+                for provider in providers
+            )
+        )
+        made = step.output("order", canonical(list(order)))
+    return list(order), made
+
+
+def _context(job: PartyRun, provider: int) -> bytes:
+    return job.record.job + job.attempt.to_bytes(4, "big") + provider.to_bytes(4, "big")

@@ -1,0 +1,215 @@
+"""`match`: a consumer learns which of its customers a provider has among its lawful rows, and the provider may too.
+
+Both write their identifiers by the same rules (`protocols.alignment`: the parameter `alignment`, or `identifier` for
+one column as it stands), in rounds: what one key has matched is left out of the next. Each round's lists are
+intersected by the parameter `psi`. Who learns the matches inside that protocol, before the release, is the parameter
+`receiver`: the provider alone (it masks them for the consumer, who learns them by the release), the consumer alone, or
+both. So both sides' inputs are on chain before it runs, and the result is marked `disclosed-in-protocol`
+(`core.results`).
+
+Salted hashes let a receiver guess at the other side's whole list. They are a recipe of their own,
+`match-salted-hash`, so that they run only where every offer's scope names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter
+
+from placet.core.errors import DataError, InputError, PlanError, ProtocolError
+from placet.core.hashing import canonical
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+from placet.core.results import MATCH_RECEIVERS
+from placet.core.trail import Artefact
+from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.recipe import Recipe, demand_pair, register
+from placet.protocols import alignment, psi
+from placet.protocols.alignment import Key, Round, Rules
+from placet.protocols.psi import salted_hash
+from placet.recipes.blocks import distributed
+from placet.recipes.blocks.distributed import engine_of
+
+MAX_ROWS = 1_000_000
+PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
+    "match": {"embedded": ("ecdh",), "spu": ("ecdh", "kkrt", "rr22")},
+    "match-salted-hash": {"embedded": ("salted-hash",)},
+}
+"""By recipe and engine, as the parameter `psi` names them."""
+_COUNTS = ("empty", "invalid", "ambiguous")
+_FORM = ({"psi", "receiver", "identifier"}, {"psi", "receiver", "alignment"})
+
+
+def check(plan: Plan, terms: Terms) -> None:
+    """One provider with an input and an output, the consumer with its list and no output."""
+    demand_pair(plan, terms)
+    if terms.parameters.keys() not in _FORM:
+        raise PlanError("match takes other parameters", expected="psi, receiver, and identifier or alignment")
+    known = PROTOCOLS[terms.recipe]
+    if terms.parameters["psi"] not in known.get(terms.engine, ()):
+        raise PlanError(
+            "this recipe and engine have no such protocol",
+            expected="; ".join(f"{engine}: {', '.join(names)}" for engine, names in known.items()),
+            found=f"{terms.engine}: {terms.parameters['psi']}",
+        )
+    receiver = terms.parameters["receiver"]
+    if not isinstance(receiver, str) or receiver not in MATCH_RECEIVERS:
+        raise PlanError("no such receiver", expected=", ".join(MATCH_RECEIVERS), found=str(receiver)[:100])
+    rules_of(terms.parameters)
+
+
+def rules_of(parameters: Mapping[str, Any]) -> Rules:
+    """How identifiers are written; PlanError for rules that are none."""
+    asked = parameters.get("alignment")
+    if "identifier" in parameters:
+        key = {"kind": "text", "column": parameters["identifier"], "width": "keep", "case": "keep"}
+        asked = {"keys": [key], "smallest": 2}
+    if not isinstance(asked, dict):
+        raise PlanError("the rules of alignment are an object", found=type(asked).__name__)
+    try:
+        return alignment.parse_rules(asked)
+    except InputError as error:
+        raise PlanError(error.message, expected=error.expected, found=error.found) from None
+
+
+def reads(_: str, parameters: Mapping[str, JsonValue]) -> list[str]:
+    """Both sides write their identifiers from the same columns."""
+    return [key.column for key in rules_of(parameters).keys]
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at both parties."""
+    rows, opened = await job.open("customers" if job.role == "consumer" else "accounts")
+    rules = rules_of(job.terms.parameters)
+    if rows.identifier not in rows.columns:
+        raise DataError("the column that names a row's person is outside the scope", expected=rows.identifier)
+    people = [str(value) for value in rows.columns[rows.identifier]]
+    async with job.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
+        rounds = await asyncio.to_thread(alignment.keys, rows.columns, rules)
+        aligned = await step.output_of("identifiers", lambda: [list(map(_text, one.identifiers)) for one in rounds])
+    matched, made = await _match(job, rounds, aligned)
+    if job.role == "consumer":
+        kept = {"customers": people, "rounds": [_kept(one) for one in rounds], "matched": matched}
+        private = await asyncio.to_thread(canonical, {**kept, "alignment": rules.to_json()})
+        await job.collect(private, made)
+    else:
+        places = matched or [[] for _ in rounds]
+        part = [[_text(one.identifiers[i]) for i in found] for one, found in zip(rounds, places, strict=True)]
+        await job.release(await asyncio.to_thread(canonical, part), made)
+
+
+def _text(identifier: bytes | None) -> str | None:
+    return None if identifier is None else identifier.decode()
+
+
+def _kept(one: Round) -> dict[str, JsonValue]:
+    counts: dict[str, JsonValue] = {name: getattr(one, name) for name in _COUNTS}
+    return counts | {"identifiers": [_text(identifier) for identifier in one.identifiers]}
+
+
+def _round(key: Key, kept: dict[str, Any]) -> Round:
+    identifiers = tuple(None if text is None else text.encode() for text in kept["identifiers"])
+    return Round(key, identifiers, *(kept[name] for name in _COUNTS))
+
+
+async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
+    """The places of this party's matched rows by round, None if it does not learn them; and what the last step made."""
+    (peer,) = [i for i in range(len(job.plan.parties)) if i != job.party]
+    receivers = MATCH_RECEIVERS[str(job.terms.parameters["receiver"])]
+    told: dict[str, JsonValue] = {"engine": engine_of(job.terms.engine), "receivers": list(receivers)}
+    protocol = f"psi.{job.terms.parameters['psi']}/1"
+    async with job.step("psi-start", protocol, aligned, parameters=told) as step:
+        step.output("rounds", canonical(len(rounds)))
+    await job.anchored(peer)
+    matched: list[list[int]] = []
+    before: list[int] = []
+    made = aligned
+    for number, one in enumerate(rounds):
+        offered = one.left(before)
+        identifiers = [i for i in (one.identifiers[row] for row in offered) if i is not None]
+        async with job.step(f"psi-{number}", protocol, aligned, parameters=told) as step:
+            places = await _intersect(job, step, peer, identifiers, receivers, number.to_bytes(4, "big"))
+            matched.append([offered[place] for place in places])
+            made = await step.output_of("matched", lambda: matched[-1])
+        before += matched[-1]
+    return (matched if job.role in receivers else None), made
+
+
+async def _intersect(
+    job: PartyRun, step: StepRecorder, peer: int, identifiers: Sequence[bytes], receivers: Sequence[str], label: bytes
+) -> Sequence[int]:
+    """The places of the matches among `identifiers`; none for who does not receive them."""
+    protocol = str(job.terms.parameters["psi"])
+    receiver = job.terms.roles.index(receivers[0]) if len(receivers) == 1 else None
+    if job.terms.engine == "spu":
+        return await distributed.intersect(job, step, peer, identifiers, protocol, receiver, label)
+    intersect = salted_hash.intersect if protocol == "salted-hash" else psi.intersect
+    found = await intersect(
+        step,
+        name_of(peer),
+        identifiers,
+        receiver=None if receiver is None else name_of(receiver),
+        context=job.record.job + job.attempt.to_bytes(4, "big") + label,
+        max_rows=MAX_ROWS,
+        entropy=job.entropy(b"psi", label),
+    )
+    return found or ()
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
+    """`rows`: one a matched customer, in the list's own order: {customer}. `report`: the counts of `alignment.report`.
+    ProtocolError if the provider's part is none."""
+    kept = json.loads(private)
+    rules = alignment.parse_rules(kept["alignment"])
+    rounds = [_round(key, one) for key, one in zip(rules.keys, kept["rounds"], strict=True)]
+    matched = kept["matched"]
+    if matched is None:
+        matched = _places(rounds, _read(parts[0], len(rounds)))
+    hits = {row for places in matched for row in places}
+    return {
+        "rows": [{"customer": str(c)} for row, c in enumerate(kept["customers"]) if row in hits],
+        "report": alignment.report(rounds, matched, rules),
+    }
+
+
+def _places(rounds: Sequence[Round], told: Sequence[set[bytes]]) -> list[list[int]]:
+    found: list[list[int]] = []
+    for one, identifiers in zip(rounds, told, strict=True):
+        before = {row for places in found for row in places}
+        found.append([row for row in one.left(before) if one.identifiers[row] in identifiers])
+    return found
+
+
+_LISTS = TypeAdapter(list[list[str]])
+
+
+def _read(part: bytes, rounds: int) -> list[set[bytes]]:
+    """Bounded in depth and in type: these are another party's bytes, seen by nobody before the release."""
+    try:
+        told = [{i.encode() for i in one} for one in _LISTS.validate_json(part, strict=True)]
+    except ValueError:
+        told = []
+    if len(told) != rounds:
+        raise ProtocolError("the provider's part holds no lists of identifiers", expected=f"{rounds} lists of text")
+    return told
+
+
+_MATCH = register(
+    Recipe(
+        name="match",
+        version=1,
+        operations=int(Operation.PSI),
+        on_withdrawal="drop",
+        run=run,
+        combine=combine,
+        check=check,
+        reads=reads,
+    )
+)
+register(dataclasses.replace(_MATCH, name="match-salted-hash"))

@@ -1,0 +1,73 @@
+"""What the vault wants to know of the chain, from its own endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from placet.core.consent import Offer, Status
+from placet.core.signatures import Verifiers
+
+
+@dataclass(frozen=True)
+class ChainSnapshot:
+    """One look at the chain: latest block, the highest block at confirmation depth, and the time (Unix seconds)."""
+
+    head: int
+    confirmed: int
+    time: int
+
+
+@dataclass(frozen=True)
+class OfferFacts:
+    """An offer as the registry holds it at the latest block."""
+
+    offer: Offer
+    provider: bytes
+    epoch: int
+    openings: int
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """A job as the ledger holds it at the latest block.
+
+    `open` is false from seal, abort or cancel on; `openings` has one number an input; `roots` are those of the current
+    attempt's amendment, None in the first attempt; `opened_block` and `attempt_block` are where opening and current
+    attempt stand.
+    """
+
+    open: bool
+    attempt: int
+    terms: bytes
+    openings: tuple[int, ...]
+    roots: tuple[bytes, ...] | None
+    opened_block: int
+    attempt_block: int
+
+
+class ChainView(Protocol):
+    """All answers between two `look`s are about the same head. Everything raises ChainError rather than guess."""
+
+    @property
+    def verifiers(self) -> Verifiers: ...
+
+    def look(self, *, thorough: bool) -> ChainSnapshot:
+        """Catch up with the endpoint. ChainError if it is lost or behind what this vault has seen confirmed;
+        DeploymentError if the contracts are others (checked now if `thorough`, else from time to time)."""
+
+    def offer(self, offer: bytes) -> OfferFacts:
+        """NotFoundError for an offer that nobody made."""
+
+    def batches(self, offer: bytes) -> Mapping[bytes, int]:
+        """Anchored roots and the block of each."""
+
+    def dead(self, offer: bytes) -> Collection[bytes]:
+        """Consents withdrawn or revoked, proven or not."""
+
+    def status(self, consent: bytes) -> Status:
+        """A named consent's status."""
+
+    def job(self, job: bytes) -> JobFacts | None:
+        """None for a job that was never opened."""

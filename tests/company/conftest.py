@@ -1,0 +1,31 @@
+"""One service and two companies for a file of tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from contract_stage import Stage, accept, founded
+from placet.company.company import Company
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    with founded(tmp_path_factory.mktemp("comparing")) as made:
+        async with made.serving():
+            await accept(made)
+            yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def a(stage: Stage) -> AsyncIterator[Company]:
+    async with stage.company("before") as here:
+        yield here
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def b(stage: Stage) -> AsyncIterator[Company]:
+    async with stage.company("after") as here:
+        yield here

@@ -1,0 +1,324 @@
+"""Two companies have documents compared: what each gets, what the service holds, and how it ends when it can't."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import random
+import zlib
+from typing import Any
+
+import httpx
+import pytest
+from benchmarks._contracts import synthetic
+from benchmarks._documents import make
+
+from contract_stage import AFTER, BEFORE, FEE, Stage
+from placet.chain.client import JobStatus
+from placet.company.company import Company
+from placet.company.withdrawing import withdraw as sent
+from placet.comparison import compare
+from placet.core.consent import Status as ConsentStatus
+from placet.core.consent import withdrawal_hash
+from placet.core.errors import AccessError, AttestationError, ConfigError, PeerError, PlanError, Reverted
+from placet.core.hashing import canonical
+from placet.core.values import from_hex, to_hex
+from placet.jobs.messages import SealRequest
+from placet.owner.wire import signed_header
+from placet.recipes.contract_compare.sessions import EnclaveSession
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PHRASE = "quintuple indemnity for the wandering lighthouse"
+
+
+def same(result: dict[str, Any] | None, before: tuple[bytes, str], after: tuple[bytes, str]) -> None:
+    assert result == json.loads(compare(*before, *after).model_dump_json())
+
+
+async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_of_it(
+    stage: Stage, a: Company, b: Company
+) -> None:
+    old, new = BEFORE + f"\n3. There is a {PHRASE}.\n", AFTER + f"\n3. There is no {PHRASE}.\n"
+    money = stage.chain.balance_of(from_hex(stage.made.token), stage.address("service"))
+    ended = await stage.compare(stage.document("old.md", old), stage.document("new.md", new), a=a, b=b)
+    assert ended.how == "completed", ended.moments
+    for result in ended.results.values():
+        same(result, (old.encode(), "old.md"), (new.encode(), "new.md"))
+    assert stage.chain.balance_of(from_hex(stage.made.token), stage.address("service")) == money + FEE
+    audit = await asyncio.to_thread(stage.made.audit, to_hex(ended.job))
+    assert audit["verdict"] == "intact"
+    assert any("simulated" in note for note in audit["notes"])
+    words = [PHRASE.encode(), b"Supplier", b"old.md", zlib.compress(PHRASE.encode())[2:-4]]
+    for place in ("service", "service-vault"):
+        for file in (stage.made.folder / place).rglob("*"):
+            content = file.read_bytes() if file.is_file() else b""
+            assert not [word for word in words if word in content], file
+    assert not list((stage.made.folder / "service/enclaves").iterdir())
+    for role in ("before", "after"):
+        shown = (stage.made.folder / f"out-{role}/evidence.json").read_bytes()
+        assert not [word for word in words if word in shown]
+        assert not list((stage.made.folder / role / "documents").glob("*.locked"))
+
+
+async def test_a_pdf_against_a_docx(stage: Stage, a: Company, b: Company) -> None:
+    rng = random.Random(5)
+    items = synthetic(600, rng)
+    old, new = make(items, "pdf", rng), make(items[1:], "docx", rng)
+    ended = await stage.compare(stage.document("old.pdf", old), stage.document("new.docx", new), a=a, b=b)
+    assert ended.how == "completed", ended.moments
+    same(ended.results["after"], (old, "old.pdf"), (new, "new.docx"))
+
+
+async def test_a_hostile_document_ends_the_job_at_once_and_the_fee_comes_back(
+    stage: Stage, a: Company, b: Company
+) -> None:
+    from tests.protocols.enclave.hostile import DOCUMENTS
+
+    name, content, code = DOCUMENTS["bomb"]
+    token, sponsor = from_hex(stage.made.token), stage.address("before")
+    money = stage.chain.balance_of(token, sponsor)
+    ended = await stage.compare(stage.document("old.md", BEFORE), stage.document(name, content()), a=a, b=b)
+    assert ended.how == "aborted"
+    assert stage.chain.job(ended.job).attempt == 1
+    told = stage.app.state.runner.store.moments(ended.job)
+    assert code in {str(moment.get("code")) for _, moment in told}
+    assert stage.chain.balance_of(token, sponsor) == money
+    assert ended.results == {"before": None, "after": None}
+    assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+
+
+async def withdraw(here: Company, consent: bytes) -> None:
+    record = here.documents.of(consent)
+    full = record.consent.expand(record.offer, record.scope, here.context.trust.name)
+    signature = here.context.signer.sign(here.context.deployment.consents.digest(withdrawal_hash(consent)))
+    await here.runner.intents.carry(f"withdraw:{consent.hex()}", here.context.calls.withdraw(full.grant(), signature))
+
+
+async def test_a_withdrawal_before_the_keys_leaves_the_enclave_without_any(
+    stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The partner withdraws when both documents are there: no company gives its key."""
+    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    prove = EnclaveSession.prove
+
+    async def late(case: EnclaveSession, nonce: bytes) -> Any:
+        if (await asyncio.to_thread(stage.chain.consent, theirs)).status.name == "GIVEN":
+            await withdraw(b, theirs)
+        return await prove(case, nonce)
+
+    monkeypatch.setattr(EnclaveSession, "prove", late)
+    record = await a.propose(stage.request(mine), patience=20)
+    ended = await stage.ended(record.job, a=a, b=b)
+    assert ended.how == "aborted"
+    for here in (a, b, stage.app.state):
+        sent = here.runner.store.messages(record.job)
+        assert "enclave.keys" not in {one.message.tag for one in sent}
+
+
+async def test_a_withdrawal_while_it_runs_ends_the_enclave(
+    stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    running = asyncio.Event()
+    enclaves = []
+
+    async def never(case: EnclaveSession, *_: Any, **__: Any) -> Any:
+        enclaves.append(case.enclave)
+        running.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(EnclaveSession, "compute", never)
+    record = await a.propose(stage.request(mine), patience=20)
+    async with asyncio.timeout(60):
+        await running.wait()
+    await withdraw(b, theirs)
+    ended = await stage.ended(record.job, a=a, b=b)
+    assert ended.how == "aborted"
+    assert stage.chain.job(record.job).status is JobStatus.ABORTED
+    with pytest.raises(Exception, match="ended"):
+        await enclaves[0].prove(bytes(32))
+    assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+
+
+async def test_a_company_withdraws_after_it_has_computed_and_leaves(stage: Stage, a: Company) -> None:
+    """The other one ends the job, and does not wait for its deadline."""
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    async with stage.company("after") as gone:
+        theirs = await stage.offer(gone, "after", stage.document("new.md", AFTER))
+        held = asyncio.Event()
+
+        async def no_seal(*_: Any) -> Any:
+            held.set()
+            raise PeerError("not now", code="peer.early")
+
+        gone.runner.agreement._questions["seal"] = (SealRequest, no_seal)
+        record = await a.propose(stage.request(mine), patience=20)
+        async with asyncio.timeout(60):
+            await held.wait()
+    await sent(stage.settings("after"), theirs, seconds=30)
+    async with asyncio.timeout(60):
+        assert await a.ended(record.job, lambda _: None) == "aborted"
+
+
+async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
+    stage: Stage, b: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proposer's client is gone while the enclave runs, and comes back."""
+    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
+    compute, first = EnclaveSession.compute, asyncio.Event()
+
+    async def slow(case: EnclaveSession, *words: Any, **more: Any) -> Any:
+        if case.attempt == 1:
+            first.set()
+            await asyncio.sleep(60)
+        return await compute(case, *words, **more)
+
+    monkeypatch.setattr(EnclaveSession, "compute", slow)
+    async with stage.company("before") as gone:
+        mine = await stage.offer(gone, "before", stage.document("old.md", BEFORE))
+        record = await gone.propose(stage.request(mine), patience=20)
+        async with asyncio.timeout(60):
+            await first.wait()
+    async with stage.company("before") as back:
+        ended = await stage.ended(record.job, a=back, b=b)
+    assert theirs in {chosen.consent for chosen in record.plan.inputs}
+    assert ended.how == "completed", ended.moments
+    assert stage.chain.job(record.job).attempt == 2
+    same(ended.results["before"], (BEFORE.encode(), "old.md"), (AFTER.encode(), "new.md"))
+    assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+
+
+async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_old(
+    stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its node is gone while the enclave runs: the enclave and all ciphertexts go with it."""
+    await stage.offer(b, "after", stage.document("new.md", AFTER))
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    compute, first = EnclaveSession.compute, asyncio.Event()
+    enclaves = []
+
+    async def slow(case: EnclaveSession, *words: Any, **more: Any) -> Any:
+        if case.attempt == 1:
+            enclaves.append(case.enclave)
+            first.set()
+            await asyncio.sleep(60)
+        return await compute(case, *words, **more)
+
+    monkeypatch.setattr(EnclaveSession, "compute", slow)
+    record = await a.propose(stage.request(mine), patience=20)
+    async with asyncio.timeout(60):
+        await first.wait()
+    folder = stage.made.folder / "service/enclaves" / f"{record.job.hex()}-1"
+    held = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert set(held) == {"before.locked", "after.locked"}
+    await stage.stop()
+    with pytest.raises(Exception, match="ended"):
+        await enclaves[0].prove(bytes(32))
+    await stage.start()
+    ended = await stage.ended(record.job, a=a, b=b)
+    assert ended.how == "completed", ended.moments
+    assert stage.chain.job(record.job).attempt == 2
+    same(ended.results["after"], (BEFORE.encode(), "old.md"), (AFTER.encode(), "new.md"))
+    assert not folder.exists()
+
+
+async def test_a_folder_has_one_client_and_a_withdrawal_gets_through_beside_it(stage: Stage, a: Company) -> None:
+    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    with pytest.raises(ConfigError) as caught:
+        async with stage.company("before"):
+            pass
+    assert caught.value.code == "client.busy"
+    await sent(stage.settings("before"), mine, seconds=30)
+    assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
+    await sent(stage.settings("before"), mine, seconds=1)
+
+
+async def test_a_withdrawal_that_was_refused_can_be_given_again(stage: Stage) -> None:
+    """The contract refuses one for an offer that it does not know yet; later it takes it."""
+    file = stage.document("old.md", BEFORE)
+    async with stage.company("before") as here:
+        record = here._draft(file, stage.wish("before"), stage.address("before"), here.context.chain.now() + 86_400)
+    with pytest.raises(Reverted):
+        await sent(stage.settings("before"), record.id, seconds=30)
+    async with stage.company("before") as here:
+        assert await stage.offer(here, "before", file) == record.id
+    await sent(stage.settings("before"), record.id, seconds=30)
+    assert stage.chain.consent(record.id).status is ConsentStatus.WITHDRAWN
+
+
+async def test_a_withdrawal_needs_no_client(stage: Stage) -> None:
+    async with stage.company("before") as here:
+        mine = await stage.offer(here, "before", stage.document("old.md", BEFORE))
+    await sent(stage.settings("before"), mine, seconds=30)
+    assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
+
+
+async def test_a_consent_is_given_once_for_a_document(stage: Stage, a: Company) -> None:
+    """What was not used yet is used, whatever happened in between."""
+    file = stage.document("old.md", BEFORE)
+    first = await stage.offer(a, "before", file)
+    assert await stage.offer(a, "before", file) == first
+    file.write_text(AFTER)
+    assert await stage.offer(a, "before", file) != first
+
+
+async def test_a_company_refuses_what_it_did_not_wish_for(stage: Stage, b: Company) -> None:
+    """Hardware was asked for; another program was named; the other role, partner or purpose."""
+    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
+    assert theirs
+    wishes: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"classes": frozenset({"hardware"})}, AttestationError, "attestation.kind"),
+        ({"measurements": frozenset({bytes(32)})}, AttestationError, "attestation.measurement"),
+        ({"classes": frozenset({"hardware"}), "measurements": frozenset()}, AttestationError, "attestation.kind"),
+        ({"partner": stage.address("service")}, PlanError, "plan.entry"),
+        ({"role": "after"}, PlanError, "plan.entry"),
+    ]
+    for changed, kind, code in wishes:
+        async with stage.company("before", **changed) as here:
+            mine = await stage.offer(here, "before", stage.document("old.md", BEFORE))
+            with pytest.raises(kind) as caught:
+                await here.propose(stage.request(mine), patience=0)
+            assert caught.value.code == code  # type: ignore[attr-defined]
+
+
+async def test_nobody_but_a_company_of_the_job_uses_its_enclave(stage: Stage, a: Company, b: Company) -> None:
+    """Another institution's signed requests are refused, and each company may only touch its own document."""
+    mine, theirs = await asyncio.gather(
+        stage.offer(a, "before", stage.document("old.md", BEFORE)),
+        stage.offer(b, "after", stage.document("new.md", AFTER)),
+    )
+    record = await a.propose(stage.request(mine), patience=20)
+    service = a.context.trust.institution(stage.address("service"))
+    stranger = dataclasses.replace(a.node, keys=stage.app.state.node.keys)
+    from placet.company.service import HttpEnclaves
+
+    outside = HttpEnclaves(service.api, stranger.keys.signer, a.context.deployment.consents)
+    file = stage.document("x", b"x" * 100)
+    for call in (
+        outside.prove(record.job, bytes(32)),
+        outside.download(record.job, 0, size=1),
+        HttpEnclaves(service.api, a.node.keys.signer, a.context.deployment.consents).download(record.job, 1, size=1),
+    ):
+        with pytest.raises(AccessError) as caught:
+            await call
+        assert caught.value.code == "access.party"
+    inside = HttpEnclaves(service.api, a.node.keys.signer, a.context.deployment.consents)
+    with pytest.raises(AccessError):
+        await inside.upload(record.job, 1, "after", file)
+    async with httpx.AsyncClient(base_url=service.api, trust_env=False) as http:
+        key, path, body = inside._key, "/v1/enclave/jobs", canonical({"job": to_hex(record.job)})
+        header = {"Authorization": signed_header(key, "POST", path, body, a.context.deployment.consents)}
+        for _ in range(100):
+            begun = await http.post(path, content=body, headers=header | {"Content-Type": "application/json"})
+            if begun.status_code == 201:
+                break
+            assert begun.json()["code"] in ("enclave.early", "access.replayed")
+            header = {"Authorization": signed_header(key, "POST", path, body, a.context.deployment.consents)}
+            await asyncio.sleep(0.1)
+        assert begun.json()["attempt"] == 1
+    ended = await stage.ended(record.job, a=a, b=b)
+    assert ended.how == "completed"
+    assert theirs

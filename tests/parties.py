@@ -1,0 +1,343 @@
+"""Institutions with real keys, certificates, signatures and stores around a chain and vaults that a test sets."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import secrets
+import selectors
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from placet.chain.client import ConsentState, JobState, JobStatus, OfferState
+from placet.chain.events import Event, JobOpened
+from placet.cli import certificates
+from placet.core.consent import Offer, Scope, Status
+from placet.core.errors import NotFoundError, PeerError
+from placet.core.masking import public_key
+from placet.core.plan import Input, Party, Plan, Terms
+from placet.core.purposes import Operation, purpose_id
+from placet.core.signatures import Key, Verifiers
+from placet.core.trust import Contract, Deployment, Institution, TrustList
+from placet.core.values import ZERO20, ZERO32, to_hex
+from placet.jobs.agreement import Agreement
+from placet.jobs.certificates import tls_key
+from placet.jobs.context import EnginePorts, JobContext
+from placet.jobs.sealing import seed_commitment
+from placet.jobs.store import JobRecord, JobStore
+from placet.vault.responses import LawfulSet
+
+T = TypeVar("T")
+NOW = 1_800_000_000
+PURPOSE = "https://w3id.org/dpv#CreditChecking"
+NAMES = ("Bank North", "Bank South", "Fund House", "Family Office")
+CONSUMER = len(NAMES) - 1
+EVENT: dict[str, Any] = {"block": 90, "log_index": 0, "transaction": ZERO32, "block_hash": ZERO32}
+
+
+class _Impatient:
+    """A selector that never waits: the clock jumps to what would be waited for."""
+
+    def __init__(self, loop: Unhurried) -> None:
+        self._loop, self._real = loop, selectors.DefaultSelector()
+
+    def select(self, timeout: float | None = None) -> Any:
+        found = self._real.select(0)
+        if not found:
+            if timeout is None:
+                raise RuntimeError("everybody waits for everybody")
+            self._loop.now += max(timeout, 0.0)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class Unhurried(asyncio.SelectorEventLoop):
+    """An event loop in which a minute of waiting takes no time. No threads in it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(_Impatient(self))  # type: ignore[arg-type]
+
+    def time(self) -> float:
+        return self.now
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end without waiting for any clock."""
+    with asyncio.Runner(loop_factory=Unhurried) as runner:
+        return runner.run(work)
+
+
+@dataclass
+class Ledger:
+    """All that institutions see of the chain, and of its index."""
+
+    time: int = NOW
+    head: int = 100
+    offers: dict[bytes, OfferState] = field(default_factory=dict)
+    consents: dict[bytes, Status] = field(default_factory=dict)
+    jobs: dict[bytes, JobState] = field(default_factory=dict)
+    trails: dict[tuple[bytes, int, int], tuple[bytes, int]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    ended: dict[bytes, int] = field(default_factory=dict)
+    verifiers: Verifiers = field(default_factory=lambda: Verifiers(frozenset()))
+
+    def now(self) -> int:
+        return self.time
+
+    def confirmed(self) -> int:
+        return self.head - 2
+
+    def offer(self, offer: bytes) -> OfferState:
+        if offer not in self.offers:
+            raise NotFoundError("no such offer on chain", found=to_hex(offer))
+        return self.offers[offer]
+
+    def consent(self, consent: bytes) -> ConsentState:
+        return ConsentState(self.consents.get(consent, Status.NONE), False, 0, 0, 2**40, 0, 1000)
+
+    def job(self, job: bytes) -> JobState:
+        return self.jobs.get(job, JobState(JobStatus.NONE, False, 0, 0, 0, 0, 0, 0, 0))
+
+    def trail(self, job: bytes, attempt: int, party: int) -> tuple[bytes, int]:
+        return self.trails.get((job, attempt, party), (ZERO32, 0))
+
+    def sync(self) -> None:
+        pass
+
+    def ended_count(self, offer: bytes) -> int:
+        return self.ended.get(offer, 0)
+
+    def job_events(self, job: bytes) -> list[Event]:
+        return [event for event in self.events if getattr(event, "job", None) == job]
+
+    def put(self, plan: Plan, job: bytes, status: JobStatus = JobStatus.OPEN, attempt: int = 1) -> None:
+        """A job in some state; its opening is deep."""
+        self.jobs[job] = JobState(status, False, len(plan.parties), 0, attempt, NOW, plan.deadline, plan.settle_by, 0)
+        if not self.job_events(job):
+            self.events.append(
+                JobOpened(
+                    **EVENT,
+                    job=job,
+                    consumer=plan.consumer,
+                    sponsor=plan.sponsor,
+                    terms=plan.terms,
+                    open_by=plan.open_by,
+                    deadline=plan.deadline,
+                    settle_by=plan.settle_by,
+                    openings=(0,) * len(plan.inputs),
+                )
+            )
+
+
+@dataclass
+class Shelf:
+    """A vault's answers about lawful sets: `root` now, `left` of a root after withdrawals, `ended` in a root."""
+
+    root: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    epoch: int = 0
+    opens_before: int = 1000
+    left: dict[bytes, bytes] = field(default_factory=dict)
+    ended: dict[bytes, list[bytes]] = field(default_factory=dict)
+    asked: list[tuple[bytes, int, int]] = field(default_factory=list)
+
+    def _set(self, root: bytes) -> LawfulSet:
+        return LawfulSet(root=root, count=3, epoch=self.epoch, opens_before=self.opens_before)
+
+    async def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet:
+        self.asked.append((offer, block, deadline))
+        return self._set(self.root)
+
+    async def without(self, offer: bytes, root: bytes) -> LawfulSet:
+        return self._set(self.left.get(root, root))
+
+    async def dead(self, offer: bytes, root: bytes) -> list[bytes]:
+        return self.ended.get(root, [])
+
+
+class Wires:
+    """In-memory peers: `handlers` by address, each (asker, what, body) → answer. Fails as a link that is down."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[bytes, Any] = {}
+
+    def of(self, asker: bytes) -> _End:
+        return _End(self, asker)
+
+
+@dataclass
+class _End:
+    wires: Wires
+    asker: bytes
+
+    async def call(self, to: Institution, what: str, body: bytes, *, limit: int) -> bytes:
+        if to.address not in self.wires.handlers:
+            raise PeerError("a peer can't be reached", found=to.name, code="peer.unreachable")
+        answer: bytes = await self.wires.handlers[to.address](self.asker, what, body)
+        assert len(answer) <= limit
+        return answer
+
+
+@functools.cache
+def _certificate(name: str) -> str:
+    return certificates.make(name, ["127.0.0.1"], "only for tests")[1].decode()
+
+
+def _contract() -> Contract:
+    return Contract(address=secrets.token_bytes(20), code_hash=secrets.token_bytes(32))
+
+
+class World:
+    """Three providers and a consumer (the last), each with a context, a store and an agreement."""
+
+    def __init__(self) -> None:
+        self.signers = [Key() for _ in NAMES]
+        self.recorders = [Key() for _ in NAMES]
+        self.ledger = Ledger()
+        self.shelves = [Shelf() for _ in NAMES]
+        self.wires = Wires()
+        self.deployment = Deployment(
+            chain_id=31337,
+            block=0,
+            genesis=ZERO32,
+            confirmations=2,
+            dataset_registry=_contract(),
+            consent_registry=_contract(),
+            job_ledger=_contract(),
+            reward_escrow=_contract(),
+            p256_verifier=_contract(),
+            enclave_registry=_contract(),
+        )
+        self.trust = TrustList(
+            institutions=tuple(
+                Institution(
+                    address=key.address,
+                    name=name,
+                    api="http://127.0.0.1:1",
+                    peer="https://127.0.0.1:2",
+                    certificate=_certificate(name),
+                )
+                for key, name in zip(self.signers, NAMES, strict=True)
+            )
+        )
+        self.scope = Scope(
+            title="Accounts",
+            provider=self.address(0),
+            purpose=PURPOSE,
+            columns=("customer", "balance"),
+            output="total",
+            recipes=("asset-view",),
+            parties=tuple(self.address(i) for i in range(len(NAMES))),
+            enrollers=(secrets.token_bytes(20),),
+            salt=secrets.token_bytes(32),
+        )
+        self.offers = [self._offer(i) for i in range(len(NAMES))]
+        self.consent = secrets.token_bytes(32)
+        self.ledger.consents[self.consent] = Status.GIVEN
+        self.desks = [self._context(i) for i in range(len(NAMES))]
+        self.stores = [JobStore(context.engine) for context in self.desks]
+        self.agreements = [Agreement(context, store) for context, store in zip(self.desks, self.stores, strict=True)]
+
+    def address(self, party: int) -> bytes:
+        return self.signers[party].address
+
+    @property
+    def consumer(self) -> bytes:
+        return self.address(CONSUMER)
+
+    def _offer(self, party: int) -> bytes:
+        offer = Offer(
+            dataset=secrets.token_bytes(32),
+            consumer=self.consumer,
+            purpose=purpose_id(PURPOSE),
+            operations=Operation.PSI | Operation.MPC,
+            scope=self.scope.hash,
+        )
+        self.ledger.offers[offer.id] = OfferState(offer, self.address(party), 0, 0, bytes(24))
+        return offer.id
+
+    def _context(self, party: int) -> JobContext:
+        fakes: dict[str, Any] = {
+            "chain": self.ledger,
+            "index": self.ledger,
+            "sender": None,
+            "calls": None,
+            "vault": self.shelves[party],
+            "peers": self.wires.of(self.address(party)),
+        }
+        return JobContext(
+            signer=self.signers[party],
+            recorder=self.recorders[party],
+            hpke=secrets.token_bytes(32),
+            tls_key=tls_key(_certificate(NAMES[party])),
+            engine=sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False}),
+            trust=self.trust,
+            deployment=self.deployment,
+            engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
+            scope=lambda offer: self.scope,
+            recipes=("asset-view",),
+            purposes=(PURPOSE,),
+            note_uses=lambda job, attempt, consents: None,
+            **fakes,
+        )
+
+    def terms(self, **changes: Any) -> Terms:
+        values: dict[str, Any] = {
+            "recipe": "asset-view",
+            "recipe_version": 1,
+            "engine": "embedded",
+            "parameters": {"identifier": "customer", "value": "balance"},
+            "roles": ("provider", "provider", "provider", "consumer"),
+            "inputs": ("accounts", "accounts", "accounts", "customers"),
+            "block": 90,
+            "consumer_key": public_key(self.desks[CONSUMER].hpke),
+            "on_withdrawal": "drop",
+        }
+        return Terms(**(values | changes))
+
+    def party(self, number: int, **changes: Any) -> Party:
+        own = number == CONSUMER
+        brought = {"consent": self.consent} if own else {"lawful_root": self.shelves[number].root}
+        values: dict[str, Any] = {
+            "signer": self.address(number),
+            "recorder": self.recorders[number].address,
+            "payee": self.address(number),
+            "tls_key": self.desks[number].tls_key,
+            "seed": seed_commitment(bytes([number]) * 32),
+            "output": not own,
+            "inputs": (Input(offer=self.offers[number], epoch=0, opens_before=1000, **brought),),
+        }
+        return Party(**(values | changes))
+
+    def plan(self, terms: Terms, **changes: Any) -> Plan:
+        values: dict[str, Any] = {
+            "terms": terms.hash,
+            "consumer": self.consumer,
+            "purpose": purpose_id(PURPOSE),
+            "operations": int(Operation.PSI | Operation.MPC),
+            "sponsor": self.consumer,
+            "token": ZERO20,
+            "open_by": NOW + 100,
+            "deadline": NOW + 1000,
+            "settle_by": NOW + 2000,
+            "salt": secrets.token_bytes(32),
+            "parties": tuple(self.party(i) for i in range(len(NAMES))),
+        }
+        return Plan(**(values | changes))
+
+    def agreed(self, plan: Plan | None = None, terms: Terms | None = None) -> bytes:
+        """A job that all have signed and kept; its id. It is not on the ledger yet."""
+        terms = terms or self.terms()
+        plan = plan or self.plan(terms)
+        job = plan.job(self.deployment.jobs)
+        signatures = (*(key.sign(job) for key in self.signers), b"", b"")
+        for party, store in enumerate(self.stores):
+            seed = self.agreements[party].at_rest.close(b"seed", bytes([party]) * 32)
+            store.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, NOW))
+        return job

@@ -1,0 +1,321 @@
+"""Jobs on the distributed engine between real processes: under the same plan, warrant, trail, seal and audit."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from consortium import write_table
+
+from live import PROVIDERS, Town
+from placet.core.errors import PlanError
+from placet.core.evidence import SignedEvidence
+from placet.core.values import parse
+from placet.protocols.spu import extra
+from placet.recipes.asset_view.levels import check
+
+EDGES = [0, 1, 500_000, 5_000_000]
+LEVELS = {
+    "identifier": "customer",
+    "value": "balance",
+    "edges": [str(edge) for edge in EDGES],
+    "bound": "5000000",
+    "protocol": "aby3",
+}
+
+
+@pytest.fixture(scope="module")
+def _installed() -> None:
+    try:
+        extra.require()
+    except Exception as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def ladder(_installed: None, town: Town) -> Town:
+    """The town under offers that allow levels and no totals, and matching at north."""
+    return town.offering("asset-view", "level", "PSI,MPC", PROVIDERS)
+
+
+@pytest.fixture(scope="module")
+def market(_installed: None, town: Town) -> Town:
+    return town.offering("match", "matches", "PSI", ["north"])
+
+
+@pytest.fixture(scope="module")
+def survey(_installed: None, town: Town) -> Town:
+    """Statistics over matches at north, for three people together at least."""
+    return town.offering("match-statistics", "aggregate", "PSI,MPC", ["north"], 3)
+
+
+BRANCHES = ("city", "city", "city", "river", "abroad")
+
+
+@dataclass
+class Pool:
+    """The town under offers for statistics over two providers, of two people at least: south offers its customers'
+    balances, fund its customers' branches too."""
+
+    town: Town
+    branches: dict[str, str]
+
+    @property
+    def both(self) -> list[str]:
+        """The consumer's customers who consent at both."""
+        held = [{g.subject for g in self.town.given if g.provider == key} for key in ("fund", "south")]
+        return [customer for customer in self.town.customers if customer in held[0] & held[1]]
+
+    def asked(self, *providers: str, **parameters: Any) -> dict[str, Any]:
+        made = self.town.made
+        return {
+            "recipe": "joint-statistics",
+            "engine": "spu",
+            "parameters": {"identifier": "customer", "smallest_group": 2, "protocol": "cheetah", **parameters},
+            "providers": [
+                {"address": made.members[k].address, "offer": made.offers[k], "reward": "5"} for k in providers
+            ],
+        }
+
+
+@pytest.fixture(scope="module")
+def pool(_installed: None, town: Town) -> Pool:
+    """Most of those whom both have are of one branch; so are all whom fund has alone."""
+    made, fund = town.made, town.balances["fund"]
+    shared = [who for who in town.customers if who in fund and who in town.balances["south"] and who not in town.silent]
+    branches = dict.fromkeys(fund, "city") | dict(zip(shared, itertools.cycle(BRANCHES)))
+    write_table(
+        made.folder / "books.csv", ("customer", "balance", "branch"), [(w, fund[w], branches[w]) for w in branches]
+    )
+    made.run(
+        *("vault", "import", "--config", "fund-vault/vault.toml", "--name", "books", "--file", "books.csv"),
+        *("--identifier", "customer", "--column", "balance", "--column", "branch:text"),
+    )
+    books = {"fund": ("books", "customer,balance,branch")}
+    offered = town.offering("joint-statistics", "aggregate", "PSI,MPC", ["south", "fund"], 2, books)
+    return Pool(offered, branches)
+
+
+def steps(town: Town, who: str, job: str) -> list[Any]:
+    raw = town.ask(who, f"/v1/jobs/{job}/trail").content
+    return list(parse(SignedEvidence, raw, limit=1 << 24).evidence.steps)
+
+
+def nothing_left(town: Town) -> None:
+    for member in town.made.members.values():
+        assert list((member.folder / "engine").iterdir()) == []
+
+
+@pytest.mark.parametrize("protocol", [pytest.param("ecdh", marks=pytest.mark.slow), "kkrt", "rr22"])
+def test_exactly_the_consenting_customers_match(market: Town, protocol: str) -> None:
+    made = market.made
+    provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}
+    parameters = {"identifier": "customer", "psi": protocol, "receiver": "both" if protocol == "kkrt" else "provider"}
+    job, found = market.result(recipe="match", engine="spu", parameters=parameters, providers=[provider])
+    consenting = {g.subject for g in market.given if not g.ended}
+    assert [row["customer"] for row in found["rows"]] == [c for c in market.customers if c in consenting] != []
+    report = market.audited(job)
+    assert report["verdict"] == "intact"
+    assert any(note.startswith("disclosed-in-protocol: ") for note in report["notes"])
+    for who in ("north", "consumer"):
+        start = next(step for step in steps(market, who, job) if step.name == "psi-start")
+        assert start.protocol == f"psi.{protocol}/1"
+        assert str(start.parameters["engine"]).startswith("spu ")
+    nothing_left(market)
+
+
+def test_levels_and_nothing_else(ladder: Town) -> None:
+    """The consumer gets each customer's band; no party ever holds a total, and the trail says what ran."""
+    totals = ladder.expected()
+    job, found = ladder.result(engine="spu", parameters=LEVELS)
+    bands = {customer: str(sum(total >= edge for edge in EDGES)) for customer, total in totals.items()}
+    assert {row["customer"]: row["level"] for row in found["rows"]} == bands
+    assert len(set(bands.values())) > 2
+    assert all(set(row) == {"customer", "level"} for row in found["rows"])
+    assert ladder.audited(job)["verdict"] == "intact"
+    for who in PROVIDERS:
+        names = [step.name for step in steps(ladder, who, job)]
+        assert names == ["open-accounts", "psi-place", "levels-start", "levels", "mask-output"]
+        start = next(step for step in steps(ladder, who, job) if step.name == "levels-start")
+        assert start.parameters["protocol"] == "aby3"
+        assert start.parameters["engine"].startswith("spu ")
+        assert {exchange.tag for exchange in start.sent} == {"spu.rows", "spu.address"}
+    nothing_left(ladder)
+    told = json.dumps(found)
+    assert not any(str(total) in told for total in totals.values() if abs(total) > 1000)
+
+
+def test_two_providers_compute_by_cheetah(ladder: Town) -> None:
+    made = ladder.made
+    providers = [
+        {"address": made.members[k].address, "offer": made.offers[k], "reward": "5"} for k in ("north", "south")
+    ]
+    _, found = ladder.result(engine="spu", parameters=LEVELS | {"protocol": "cheetah"}, providers=providers)
+    totals = ladder.expected(("north", "south"))
+    assert {row["customer"]: int(row["level"]) for row in found["rows"]} == {
+        customer: sum(total >= edge for edge in EDGES) for customer, total in totals.items()
+    }
+
+
+def test_an_offer_for_levels_gives_no_totals(ladder: Town) -> None:
+    answer = ladder.ask("consumer", "/v1/jobs", method="POST", body=ladder.made.request())
+    assert answer.json()["code"] == "consent.output"
+
+
+def test_an_offer_for_totals_gives_no_levels(_installed: None, town: Town) -> None:
+    wanted = town.made.request(engine="spu", parameters=LEVELS)
+    assert town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
+
+
+def statistics(survey: Town, smallest: int) -> dict[str, Any]:
+    made = survey.made
+    return {
+        "recipe": "match-statistics",
+        "engine": "spu",
+        "parameters": {
+            "identifier": "customer",
+            "value": "balance",
+            "smallest_group": smallest,
+            "protocol": "cheetah",
+        },
+        "providers": [{"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}],
+    }
+
+
+def test_statistics_over_matches_that_nobody_learns(survey: Town) -> None:
+    """Count, sum and mean from the smallest group on, as in the clear; one above it, that too few matched."""
+    consenting = {g.subject for g in survey.given if not g.ended}
+    values = [survey.balances["north"][c] for c in survey.customers if c in consenting]
+    assert 3 < len(values) < len(consenting) < len(survey.customers)
+
+    job, found = survey.result(**statistics(survey, len(values)))
+    assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
+    mean = str((Decimal(sum(values)) / len(values)).quantize(Decimal("1.000000")))
+    told = {"too_few": False, "smallest_group": len(values)}
+    assert found["report"] == {**told, "count": len(values), "sum": str(sum(values)), "mean": mean}
+    report = survey.audited(job)
+    assert report["verdict"] == "intact"
+    assert not any(note.startswith("disclosed-in-protocol") for note in report["notes"])
+    for who, opened, last in (
+        ("north", "open-accounts", "mask-output"),
+        ("consumer", "open-customers", "receive-masked"),
+    ):
+        trail = steps(survey, who, job)
+        assert [step.name for step in trail] == [opened, "statistics-start", "statistics", last]
+        assert (trail[1].protocol, trail[1].parameters["smallest_group"]) == ("psi.circuit.cheetah/1", len(values))
+        assert {exchange.tag for exchange in trail[1].sent} == {"spu.rows", "spu.address"}
+        assert (trail[2].sent, trail[2].received) == ((), ())
+
+    job, found = survey.result(**statistics(survey, len(values) + 1))
+    assert found["report"] == {"too_few": True, "smallest_group": len(values) + 1}
+    assert "statistics" in [step.name for step in steps(survey, "north", job)]
+    assert survey.audited(job)["verdict"] == "intact"
+    nothing_left(survey)
+
+
+def test_lists_that_are_too_short_for_statistics(survey: Town) -> None:
+    """Both know the numbers of rows, so nothing runs."""
+    job, found = survey.result(**statistics(survey, len(survey.customers) + 1))
+    assert found["report"] == {"too_few": True, "smallest_group": len(survey.customers) + 1}
+    names = [step.name for step in steps(survey, "north", job)]
+    assert names == ["open-accounts", "statistics-start", "mask-output"]
+    assert survey.audited(job)["verdict"] == "intact"
+
+
+def test_statistics_of_fewer_than_the_offer_says(survey: Town) -> None:
+    wanted = survey.made.request(**statistics(survey, 2))
+    assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
+
+
+def test_statistics_on_the_small_engine(survey: Town) -> None:
+    wanted = survey.made.request(**statistics(survey, 3) | {"engine": "embedded"})
+    assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "plan.engine"
+
+
+PAIR = {"values": ["balance", "balance"], "statistics": ["larger", "sums"]}
+GROUPS = {"group": "branch", "groups": ["sea", "city", "river"], "value": "balance"}
+
+
+def mean_of(values: list[int]) -> str:
+    return str((Decimal(sum(values)) / len(values)).quantize(Decimal("1.000000")))
+
+
+def test_statistics_over_whom_both_providers_have(pool: Pool) -> None:
+    """Exactly the plaintext."""
+    town, both = pool.town, pool.both
+    values = [[town.balances[key][who] for who in both] for key in ("fund", "south")]
+    job, found = town.result(**pool.asked("fund", "south", **PAIR))
+    assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
+    larger = sum(one > other for one, other in zip(*values, strict=True))
+    assert 2 <= larger <= len(both) - 2
+    assert found["report"] == {
+        "too_few": False,
+        "smallest_group": 2,
+        "count": len(both),
+        "sums": [str(sum(side)) for side in values],
+        "means": [mean_of(side) for side in values],
+        "larger": larger,
+    }
+    assert town.audited(job)["verdict"] == "intact"
+    for who in ("fund", "south"):
+        trail = steps(town, who, job)
+        assert [step.name for step in trail] == ["open-accounts", "psi-place", "joint-start", "joint", "mask-output"]
+        assert trail[2].protocol == "mpc.joint.cheetah/1"
+        assert {exchange.tag for exchange in trail[2].sent} == {"spu.rows", "spu.address"}
+    assert [step.name for step in steps(town, "consumer", job)][1] == "psi-arrange"
+    nothing_left(town)
+
+
+def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -> None:
+    town, both = pool.town, pool.both
+    city = [town.balances["south"][who] for who in both if pool.branches[who] == "city"]
+    assert len(city) >= 2
+    assert {pool.branches[who] for who in both} == set(BRANCHES)
+    job, found = town.result(**pool.asked("fund", "south", **GROUPS))
+    assert found["report"] == {
+        "too_few": False,
+        "smallest_group": 2,
+        "groups": [
+            {"group": "sea", "too_few": True},
+            {"group": "city", "too_few": False, "count": len(city), "sum": str(sum(city)), "mean": mean_of(city)},
+            {"group": "river", "too_few": True},
+        ],
+    }
+    assert town.audited(job)["verdict"] == "intact"
+
+
+@pytest.mark.parametrize(
+    ("providers", "changes", "code"),
+    [
+        (["south", "fund"], {}, "consent.columns"),
+        (["fund", "south"], {"smallest_group": 1}, "consent.output"),
+        (["fund", "south"], {**PAIR, "statistics": ["product"]}, "consent.output"),
+        (["fund"], {}, "plan"),
+    ],
+)
+def test_statistics_that_no_offer_gives(pool: Pool, providers: list[str], changes: dict[str, Any], code: str) -> None:
+    """South has offered no branches; nor has anybody groups of one, or products."""
+    form = {} if "values" in changes else GROUPS
+    wanted = pool.town.made.request(**pool.asked(*providers, **form | changes))
+    assert pool.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("changes", "engine", "providers", "words"),
+    [
+        ({}, "embedded", 3, "comparisons"),
+        ({"protocol": "semi2k"}, "spu", 3, "SEMI2K|semi2k"),
+        ({"protocol": "cheetah"}, "spu", 3, "another protocol"),
+        ({"protocol": "aby3"}, "spu", 4, "number of parties"),
+        ({"edges": ["5", "1"]}, "spu", 3, "no levels"),
+        ({"edges": ["a"]}, "spu", 3, "no levels"),
+        ({"bound": str(2**99)}, "spu", 3, "overflow"),
+    ],
+)
+def test_plans_for_levels_that_are_refused(changes: dict[str, Any], engine: str, providers: int, words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        check({**LEVELS, **changes}, engine, providers, 1000)
