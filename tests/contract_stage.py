@@ -21,13 +21,13 @@ from placet.chain.client import Chain
 from placet.chain.local import LocalChain
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.company import Company, company
+from placet.core.enclave_policy import Role
 from placet.core.trust import Deployment
 from placet.core.values import from_hex
 from placet.jobs.messages import ComparisonRequest
 from placet.node.__main__ import server_options
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
-from placet.protocols.enclave.sealed.task import Role
 from placet.recipes.contract_compare.sessions import EnclaveSessions
 from warm import WarmConsortium
 

@@ -22,6 +22,7 @@ from placet.chain.client import JobStatus
 from placet.company.company import Company
 from placet.company.service import HttpEnclaves
 from placet.core.consent import Status
+from placet.core.enclave_policy import Role
 from placet.core.errors import PlacetError
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
@@ -30,7 +31,7 @@ from placet.protocols.enclave.comparing import Parameters
 from placet.protocols.enclave.evidence.model import measurement_id
 from placet.protocols.enclave.platform.simulated import SimulatedEnclave
 from placet.protocols.enclave.platform.swtpm import Swtpm
-from placet.protocols.enclave.sealed.task import Role, Task
+from placet.protocols.enclave.sealed.task import Task
 from placet.recipes.contract_compare import proposal as comparison_plan
 from placet.recipes.contract_compare import run as contract_compare
 from placet.recipes.contract_compare.sessions import EnclaveSession, Proof

@@ -25,10 +25,10 @@ from placet.cli.enclave import KindName, Measured
 from placet.cli.inputs import read_span
 from placet.cli.jobs import events
 from placet.cli.main import app
+from placet.core.enclave_policy import SIZE_OF, Kind
 from placet.core.errors import ConfigError, InputError, PeerError
 from placet.core.hashing import sha256
 from placet.core.values import to_hex
-from placet.protocols.enclave.evidence.policy import SIZE_OF, Kind
 
 from .conftest import PASSPHRASE, call, passphrase_file, succeed
 

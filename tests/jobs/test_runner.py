@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from parties import CONSUMER, World, at_once
 
+from parties import CONSUMER, World, at_once
 from placet.core.consent import Status
 from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
 from placet.core.plan import Party

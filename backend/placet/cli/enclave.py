@@ -47,9 +47,9 @@ class Measured:
     def of(cls, kind: KindName, measurement: str) -> Measured:
         """InputError unless it is as long as this kind's are."""
         from placet.chain.client import EnclaveClass
+        from placet.core.enclave_policy import CLASS_OF, SIZE_OF
         from placet.core.values import from_hex
         from placet.protocols.enclave.evidence.model import measurement_id
-        from placet.protocols.enclave.evidence.policy import CLASS_OF, SIZE_OF
 
         made = from_hex(measurement, size=SIZE_OF[kind.value])
         return cls(measurement_id(kind.value, made), EnclaveClass[CLASS_OF[kind.value].upper()])

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from placet.core.enclave_policy import EnclaveClass, EnclavePolicy, Role, Rule, SgxRule, SnpRule, TdxRule
 from placet.core.errors import AttestationError, PlanError
 from placet.core.masking import public_key
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.values import to_hex
 from placet.jobs.context import JobContext
-from placet.jobs.entries import demand_accepted
-from placet.protocols.enclave.comparing import RECIPE, parameters_of
-from placet.protocols.enclave.evidence.policy import EnclaveClass, EnclavePolicy, Rule, SgxRule, SnpRule, TdxRule
-from placet.protocols.enclave.sealed.task import Role
+from placet.recipes.contract_compare.extension import demand_accepted
+from placet.catalogue.contract_compare import SPEC
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class AcceptancePolicy:
 
     def demand(self, context: JobContext, plan: Plan, terms: Terms) -> None:
         """PlanError or AttestationError for a plan that is another one."""
-        if terms.recipe != RECIPE:
+        if terms.recipe != SPEC.name:
             raise PlanError("this company takes part in comparisons alone", found=terms.recipe)
         place = plan.party_of(context.address)
         found = (terms.roles[place], plan.parties[1 - place].signer if place < 2 else b"", plan.parties[-1].signer)
@@ -41,7 +40,7 @@ class AcceptancePolicy:
                 found=f"{found[0]}, with {to_hex(found[1])}, at {to_hex(found[2])}",
                 code="plan.entry",
             )
-        asked = parameters_of(terms)
+        asked = SPEC.parse(terms.parameters)
         if {one.party: one.key for one in asked.recipients}.get(place) != public_key(context.hpke):
             raise PlanError(
                 "the plan gives this company no result, or under another key than its own", code="plan.recipient"

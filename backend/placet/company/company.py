@@ -24,20 +24,22 @@ from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Stat
 from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
-from placet.core.purposes import Operation, purpose_id
+from placet.core.purposes import purpose_id
 from placet.core.trust import Institution
 from placet.core.values import to_hex
 from placet.jobs.context import JobContext
 from placet.jobs.evidence import Beside, signed
-from placet.jobs.messages import ComparisonRequest
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord, JobStore
 from placet.node import lifetime
 from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node
-from placet.protocols.enclave.comparing import RECIPE
 from placet.recipes.contract_compare.documents import DocumentRecord, Documents, commitment_of
-from placet.recipes.contract_compare.run import COLUMN
+from placet.recipes.contract_compare.extension import ComparedDocuments
+from placet.recipes.contract_compare.messages import ComparisonRequest
+from placet.recipes.contract_compare.proposal import propose
+from placet.catalogue.contract_compare import COLUMN, SPEC
+from placet.recipes.runs import RUNS
 
 TITLE = "a document to compare"
 """What people read of it in the consent; its name is for the enclave alone."""
@@ -103,7 +105,7 @@ class Company:
             purpose=wish.purpose,
             columns=(COLUMN,),
             output="comparison",
-            recipes=(RECIPE,),
+            recipes=(SPEC.name,),
             parties=tuple(dict.fromkeys((me, wish.partner, wish.service))),
             personal=False,
             salt=secrets.token_bytes(32),
@@ -112,7 +114,7 @@ class Company:
             dataset=secrets.token_bytes(32),
             consumer=consumer,
             purpose=purpose_id(wish.purpose),
-            operations=int(Operation.TEE),
+            operations=int(SPEC.operations),
             scope=scope.hash,
         )
         consent = derive(
@@ -147,7 +149,7 @@ class Company:
         until = time.monotonic() + patience
         while True:
             try:
-                return await self.runner.compare(request)
+                return await propose(self.runner.peer_client, self.documents, request)
             except PeerError as error:
                 if error.code not in ("peer.unreachable", "consent.unknown") or time.monotonic() > until:
                     raise
@@ -235,7 +237,7 @@ async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> Asyn
     await asyncio.to_thread(node.chain.check)
     documents = Documents(settings.folder / "documents")
 
-    def accepts(plan: Plan, terms: Terms) -> None:
+    def accepts(context: JobContext, plan: Plan, terms: Terms) -> None:
         if wish is None:
             raise PlanError("this company takes on no new comparison now", code="plan.entry")
         wish.demand(context, plan, terms)
@@ -246,15 +248,14 @@ async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> Asyn
 
     context = dataclasses.replace(
         lifetime.job_context(node),
-        vault=documents,
-        documents=documents,
+        rows=None,
+        consents=documents,
         scope=documents.scope,
-        service=service,
-        recipes=(RECIPE,),
-        accepts=accepts,
+        recipes=(SPEC.name,),
+        extensions=(ComparedDocuments(documents, service, accepts),),
     )
     try:
-        async with lifetime.loops(node), lifetime.jobs(node, context) as runner:
+        async with lifetime.loops(node), lifetime.jobs(node, context, RUNS) as runner:
             yield Company(node, context, documents, runner)
     finally:
         node.engine.dispose()

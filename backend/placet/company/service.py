@@ -11,12 +11,12 @@ import httpx
 from pydantic import BaseModel
 
 from placet.core.eip712 import Domain
+from placet.core.enclave_policy import Role
 from placet.core.errors import PeerError, PlacetError, StateError
 from placet.core.hashing import canonical
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.owner.wire import ask, bounded, refusal, signed_header
-from placet.protocols.enclave.sealed.task import Role
 from placet.recipes.contract_compare.sessions import MAX_PIECE, Proof
 
 PATIENCE = 120.0

@@ -89,6 +89,15 @@ BigUint = Annotated[
 ]
 U96 = Annotated[BigUint, Field(ge=0, lt=2**96)]
 ChainId = Annotated[BigUint, Field(ge=0, lt=2**256)]
+MAX_BOUND = 2**100
+Whole = Annotated[
+    int,
+    BeforeValidator(lambda v: int(v) if isinstance(v, str) and re.fullmatch(r"-?[0-9]{1,39}", v, re.ASCII) else v),
+    Field(strict=True, ge=-MAX_BOUND, le=MAX_BOUND),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^-?[0-9]{1,39}$"}),
+]
+"""An integer that is a decimal string in JSON."""
 Text = Annotated[str, Field(min_length=1, max_length=400)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 

@@ -6,33 +6,28 @@ Fail closed: where something can't be checked, the answer is no.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
-
-from pydantic import JsonValue
-
+from placet.catalogue.declared import declared
+from placet.catalogue.specs import spec_of
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
-from placet.core.consent import Scope, Status
+from placet.core.consent import Status
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.masking import public_key
-from placet.core.plan import Input, Party, Plan, Seal, Terms, demand_fit, demand_signatures, key_hash
+from placet.core.plan import Input, Party, Plan, Seal, Terms, demand_signatures, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
-from placet.core.results import finer, gives
+from placet.core.lawful import Use, breaches
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32, Value, parse, to_hex
 from placet.jobs.certificates import institution_of, tls_key
-from placet.jobs.context import JobContext
-from placet.jobs.entries import Entries, demand_own_policy, named_input
+from placet.jobs.context import JobContext, Questions
+from placet.jobs.entries import Entries, named_input
 from placet.jobs.messages import (
     MAX_ASKED,
     AmendRequest,
     AttemptRef,
     AttemptRoots,
     AttemptStatus,
-    DocumentRequest,
-    EnclaveRequest,
     PrepareRequest,
     PrepareResponse,
     SealRequest,
@@ -41,7 +36,7 @@ from placet.jobs.messages import (
     SignRequest,
 )
 from placet.jobs.party_run import masked_outputs
-from placet.jobs.recipe import recipe
+from placet.jobs.recipe import Runs, run_of
 from placet.jobs.sealing import AtRest, seed_commitment
 from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
 from placet.protocols.spu import extra
@@ -50,21 +45,19 @@ LONGEST = 30 * 86_400
 """Seconds from now to `settleBy` at the most."""
 MOST_ATTEMPTS = 32
 """Each attempt of a recipe with PSI is another chance to guess who is in a list."""
-Answer = Callable[[bytes, Any], Awaitable[Value]]
 
 
 class Agreement:
     """One institution as a party, asked by the others."""
 
-    def __init__(self, context: JobContext, store: JobStore) -> None:
+    def __init__(self, context: JobContext, store: JobStore, runs: Runs) -> None:
         self.context = context
+        self.runs = runs
         self.store = store
         self.at_rest = AtRest(context.hpke)
         self._entries = entries = Entries(context, store)
-        self._questions: dict[str, tuple[type[Value], Answer]] = {
+        self._questions: Questions = {
             "prepare": (PrepareRequest, self.prepare),
-            "prepare-document": (DocumentRequest, entries.document),
-            "prepare-enclave": (EnclaveRequest, entries.enclave),
             "sign": (SignRequest, self.sign),
             "agreed": (SignedByAll, self.agreed),
             "alive": (AttemptRef, self.alive),
@@ -73,6 +66,8 @@ class Agreement:
             "amend": (AmendRequest, self.amend),
             "seal": (SealRequest, self.seal),
         }
+        for extension in context.extensions:
+            self._questions |= extension.questions(context, entries.fresh)
 
     async def answer(self, asker: bytes, what: str, asked: bytes | Value) -> Value:
         """A question of another institution, or of this one itself, by its name. PeerError for an unknown one."""
@@ -84,18 +79,42 @@ class Agreement:
     async def prepare(self, asker: bytes, wanted: PrepareRequest) -> PrepareResponse:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no."""
         context = self.context
-        if wanted.recipe not in context.recipes:
-            raise PlanError("this institution does not take part in such a recipe", found=wanted.recipe)
-        recipe(wanted.recipe)
-        await self._demand_offer(wanted.offer, asker, wanted.role, wanted.recipe, wanted.parameters)
+        await self._demand_use(wanted.offer, self._wanted_use(asker, wanted))
         if wanted.block > await asyncio.to_thread(context.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
-        lawful = await context.vault.lawful(wanted.offer, wanted.block, wanted.deadline)
+        lawful = await context.demand_rows().lawful(wanted.offer, wanted.block, wanted.deadline)
         entry = await self._entries.fresh(wanted.offer, lawful.root)
         brought = Input(
             offer=wanted.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
         )
         return PrepareResponse(**dict(entry), input=brought)
+
+    def _wanted_use(self, asker: bytes, wanted: PrepareRequest) -> Use:
+        """What a job that is not planned yet would do with this party's rows."""
+        self._demand_recipe(wanted.recipe)
+        spec = spec_of(wanted.recipe)
+        parameters, role = spec.parse(wanted.parameters), spec.role(wanted.role)
+        return Use(
+            recipe=spec.name,
+            provider=self.context.address,
+            consumer=asker,
+            parties=wanted.parties,
+            purpose=wanted.purpose,
+            operations=int(spec.operations),
+            columns=spec.reads(role.name, parameters),
+            tells=spec.tells(parameters),
+            persons=role.persons,
+            named=False,
+        )
+
+    def _demand_recipe(self, name: str) -> None:
+        if name not in self.context.recipes:
+            raise PlanError(
+                "this institution does not take part in such a recipe",
+                expected=", ".join(self.context.recipes),
+                found=name[:100],
+                code="plan.recipe",
+            )
 
     async def sign(self, asker: bytes, asked: SignRequest) -> SignatureResponse:
         """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
@@ -125,7 +144,7 @@ class Agreement:
             root = ZERO32 if await self.named_dead(chosen.consent) else chosen.consent
             now = (root, current.epoch, current.opens_before)
         else:
-            lawful = await self.context.vault.lawful(chosen.offer, block, deadline)
+            lawful = await self.context.demand_rows().lawful(chosen.offer, block, deadline)
             now = (lawful.root, lawful.epoch, lawful.opens_before)
         found = (chosen.consent if chosen.named else chosen.lawful_root, chosen.epoch, chosen.opens_before)
         if found != now:
@@ -148,15 +167,11 @@ class Agreement:
     async def demand_plan(self, plan: Plan, terms: Terms) -> None:
         """PlanError unless plan and terms are sound, and this party's own entry is its own."""
         context = self.context
-        demand_fit(plan, terms)
-        known = recipe(terms.recipe)
-        if terms.recipe not in context.recipes or terms.recipe_version != known.version:
-            raise PlanError("not this institution's recipe", expected=f"version {known.version}", found=terms.recipe)
-        known.check(plan, terms)
+        job = declared(plan, terms)
+        self._demand_recipe(terms.recipe)
+        run_of(self.runs, terms.recipe).demand(job)
         if terms.engine == "spu":
             extra.require()
-        if plan.operations != known.operations or terms.on_withdrawal != known.on_withdrawal:
-            raise PlanError("not what the recipe does", expected=known.operations, found=plan.operations)
         if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in context.purposes}:
             raise PlanError("not a purpose that this institution serves")
         now = await asyncio.to_thread(context.chain.now)
@@ -176,59 +191,28 @@ class Agreement:
             if party.tls_key != _pinned(context, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
         place = plan.party_of(context.address)
-        mine, role = plan.parties[place], terms.roles[place]
-        for chosen in mine.inputs:
-            scope = await self._demand_offer(chosen.offer, plan.consumer, role, terms.recipe, terms.parameters)
-            if purpose_id(scope.purpose) != plan.purpose:
-                raise ConsentError("the offer is for another purpose", expected=scope.purpose, code="consent.purpose")
-            named = (*scope.parties, scope.provider, plan.consumer)
-            strangers = [to_hex(p.signer) for p in plan.parties if p.signer not in named]
-            if strangers:
-                raise ConsentError(
-                    "the offer's scope does not name every party", found=", ".join(strangers), code="consent.stranger"
-                )
+        mine, first = plan.parties[place], plan.input_offset(place)
+        for number, chosen in enumerate(mine.inputs, first):
+            await self._demand_use(chosen.offer, job.use(number))
         if (mine.recorder, mine.payee, mine.tls_key) != (context.recorder.address, context.address, context.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
-        demand_own_policy(context, terms)
-        await asyncio.to_thread(context.accepts, plan, terms)
+        for extension in context.extensions:
+            await asyncio.to_thread(extension.demand, context, plan, terms)
 
-    async def _demand_offer(
-        self, offer: bytes, consumer: bytes, role: str, recipe_name: str, parameters: Mapping[str, JsonValue]
-    ) -> Scope:
-        """The scope of one of this institution's own offers. PlanError or ConsentError where it does not allow this."""
+    async def _demand_use(self, offer: bytes, use: Use) -> None:
+        """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that
+        this institution does not serve."""
         state = await asyncio.to_thread(self.context.chain.offer, offer)
         if state.provider != self.context.address:
             raise PlanError("the offer is another institution's", found=to_hex(offer))
-        if state.offer.consumer != consumer:
-            raise ConsentError("the offer is for another consumer", found=to_hex(consumer), code="consent.consumer")
         scope = self.context.scope(state.offer)
-        if recipe_name not in scope.recipes or scope.purpose not in self.context.purposes:
+        if scope.purpose not in self.context.purposes:
+            raise ConsentError("not a purpose that this institution serves", found=scope.purpose, code="consent.purpose")
+        dataset = await asyncio.to_thread(self.context.chain.dataset, state.offer.dataset)
+        for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects):
             raise ConsentError(
-                "the offer's scope does not allow it", expected=", ".join(scope.recipes), found=recipe_name
+                breach.message, expected=breach.expected, found=breach.found, code=f"consent.{breach.rule}"
             )
-        if not gives(recipe_name, parameters, scope.output, scope.smallest_group):
-            raise ConsentError(
-                "the recipe tells more than the offer's owners were shown",
-                expected=f"{scope.output}, groups of {scope.smallest_group} or more",
-                found=recipe_name,
-                code="consent.output",
-            )
-        if between := finer(parameters, scope.smallest_gap):
-            raise ConsentError(
-                "the levels are finer than the offer's owners were shown",
-                expected=f"edges and bound at multiples of {scope.smallest_gap}",
-                found=", ".join(between)[:400],
-                code="consent.gap",
-            )
-        outside = [column for column in recipe(recipe_name).reads(role, parameters) if column not in scope.columns]
-        if outside:
-            raise ConsentError(
-                "the job reads columns that the offer's scope does not hold",
-                expected=", ".join(scope.columns),
-                found=", ".join(outside),
-                code="consent.columns",
-            )
-        return scope
 
     async def agreed(self, asker: bytes, told: SignedByAll) -> SignedByAll:
         """The consumer shows the fully signed plan."""
@@ -286,7 +270,7 @@ class Agreement:
             if chosen.named:
                 found.append(ZERO32)
             else:
-                found.append((await self.context.vault.without(chosen.offer, before[number])).root)
+                found.append((await self.context.demand_rows().without(chosen.offer, before[number])).root)
         return found
 
     def current_roots(self, record: JobRecord, attempt: int) -> tuple[bytes, ...]:
@@ -344,7 +328,7 @@ class Agreement:
                     "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
                 )
         outputs = {output for output, party in zip(seal.outputs, plan.parties, strict=True) if party.output}
-        if recipe(record.terms.recipe).open is not None and len(outputs) != 1:
+        if run_of(self.runs, record.terms.recipe).open is not None and len(outputs) != 1:
             raise PlanError("the parties were handed different results", code="plan.results")
         if plan.parties[mine].signer == plan.consumer and not plan.parties[mine].output:
             self._demand_received(record, attempt, seal)
@@ -374,7 +358,7 @@ class Agreement:
             if chosen.named:
                 dead = await self.named_dead(chosen.consent)
             else:
-                dead = bool(await self.context.vault.dead(chosen.offer, attempt.roots[number]))
+                dead = bool(await self.context.demand_rows().dead(chosen.offer, attempt.roots[number]))
             if dead:
                 found.append(number)
         return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,17 +16,19 @@ from placet.chain.client import Chain
 from placet.chain.index import Index
 from placet.chain.sender import Sender
 from placet.core.consent import Offer, Scope
-from placet.core.errors import LimitError
+from placet.core.errors import ConfigError, LimitError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.plan import Plan, Terms
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList
-from placet.protocols.enclave.sealed.task import Role
+from placet.core.values import Value
+from placet.jobs.messages import PartyEntry
 from placet.protocols.spu import free_port, leftovers
-from placet.recipes.contract_compare.documents import Documents
-from placet.recipes.contract_compare.sessions import EnclaveSessions, Proof
 from placet.vault.responses import BatchLeaves, LawfulSet, LeavesPart
 from placet.vault.rows import Rows
+
+
+R = TypeVar("R")
 
 
 class Peers(Protocol):
@@ -36,31 +38,38 @@ class Peers(Protocol):
         """Ask a peer; its answer of at most `limit` bytes. PeerError if it is not there, or its own PlacetError."""
 
 
-class Vault(Protocol):
-    """The institution's vault, or what stands for it where there are no rows; see `placet.vault.client`."""
+class RowSource(Protocol):
+    """The institution's vault; see `placet.vault.client`."""
 
     async def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet: ...
     async def without(self, offer: bytes, root: bytes) -> LawfulSet: ...
     async def dead(self, offer: bytes, root: bytes) -> list[bytes]: ...
     async def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart: ...
     async def batch(self, offer: bytes, root: bytes) -> BatchLeaves: ...
+    async def rows(self, job: bytes, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
+
+
+class ConsentSource(Protocol):
+    """Where the institution's own consents are kept: its vault, or a company's folder of documents."""
+
     async def named_evidence(self, consent: bytes) -> NamedConsent: ...
-    async def rows(
-        self, job: bytes, plan: Plan, terms: Terms, attempt: int, input: int, columns: Sequence[str] | None = None
-    ) -> Rows: ...
 
 
-class EnclaveService(Protocol):
-    """An institution that runs enclaves, as the companies of a job see it. Its own PlacetError where it says no."""
+Answer = Callable[[bytes, Any], Awaitable[Value]]
+"""(who asks, the parsed question) to the answer."""
+Questions = Mapping[str, tuple[type[Value], Answer]]
+"""By the question's name."""
+FreshEntry = Callable[[bytes, bytes], Awaitable[PartyEntry]]
+"""An entry in a plan under a new seed, prepared for an offer and a root (a consent's id; zero for no input)."""
 
-    async def prove(self, job: bytes, nonce: bytes) -> Proof:
-        """What the job's enclave shows of itself, over this nonce."""
 
-    async def upload(self, job: bytes, attempt: int, role: Role, file: Path) -> None:
-        """The encrypted document, from where an upload was broken off."""
+class Extension(Protocol):
+    """What an institution brings to a recipe that takes more than rows: questions of its own between peers, what it
+    demands of a plan (PlanError), and what it keeps for a job until that ends."""
 
-    async def download(self, job: bytes, party: int, *, size: int) -> bytes:
-        """A party's masked result of so many bytes."""
+    def questions(self, context: JobContext, fresh: FreshEntry) -> Questions: ...
+    def demand(self, context: JobContext, plan: Plan, terms: Terms) -> None: ...
+    def forget(self, job: bytes) -> None: ...
 
 
 PATIENCE = 60.0
@@ -116,10 +125,10 @@ class EnginePorts:
 
 @dataclass(frozen=True)
 class JobContext:
-    """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
-    `accepts` refuses a plan that this institution has more to ask of than others (PlanError).
+    """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data.
 
-    `sessions` are the enclaves of one that runs them; `documents` and `service` are a company's that has one compared.
+    `rows` is None for a company, which has documents and no rows; `extensions` are what it brings to recipes that take
+    more than rows.
     """
 
     signer: Key
@@ -131,7 +140,8 @@ class JobContext:
     index: Index
     sender: Sender
     calls: Calls
-    vault: Vault
+    rows: RowSource | None
+    consents: ConsentSource
     trust: TrustList
     deployment: Deployment
     peers: Peers
@@ -140,10 +150,20 @@ class JobContext:
     recipes: tuple[str, ...]
     purposes: tuple[str, ...]
     note_uses: Callable[[bytes, int, Iterable[bytes]], None]
-    accepts: Callable[[Plan, Terms], None] = lambda plan, terms: None
-    sessions: EnclaveSessions | None = None
-    documents: Documents | None = None
-    service: Callable[[Institution], EnclaveService] | None = None
+    extensions: tuple[Extension, ...] = ()
+
+    def demand_rows(self) -> RowSource:
+        """StateError where this institution brings no rows."""
+        if self.rows is None:
+            raise StateError("a company of a comparison has documents and no rows", code="document.no-rows")
+        return self.rows
+
+    def resource(self, kind: type[R]) -> R:
+        """The extension of that type. ConfigError where this institution does not bring it."""
+        for extension in self.extensions:
+            if isinstance(extension, kind):
+                return extension
+        raise ConfigError("this institution takes no such part in a job", found=kind.__name__, code="recipe.resource")
 
     @property
     def address(self) -> bytes:

@@ -14,7 +14,7 @@ from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
 from placet.jobs.intents import Intents
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
 from placet.jobs.proposal import Opening, PeerClient
-from placet.jobs.recipe import recipe
+from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
 
 PATIENCE = {"standing": 20, "roots": 60, "amend": 60, "seal": 60}
@@ -67,7 +67,7 @@ class Coordinator:
         standings = await self._ask_all(record, "standing", about, AttemptStatus)
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         if failed:
-            final = recipe(record.terms.recipe).final
+            final = run_of(self.agreement.runs, record.terms.recipe).final
             await self._again(record, state, next((w for w in failed if w in WITHDRAWN or final(w)), failed[0]))
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
@@ -134,7 +134,7 @@ class Coordinator:
             if chosen.named and await self.agreement.named_dead(chosen.consent):
                 return await self.abort_for(record, number)
         withdrawn = why in WITHDRAWN and record.terms.on_withdrawal == "abort"
-        if withdrawn or recipe(record.terms.recipe).final(why):
+        if withdrawn or run_of(self.agreement.runs, record.terms.recipe).final(why):
             return await self.abort(record, why)
         plan, about = record.plan, AttemptRef(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []

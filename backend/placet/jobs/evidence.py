@@ -127,11 +127,11 @@ async def _inputs(
             offer = (await asyncio.to_thread(context.chain.offer, chosen.offer)).offer
             scope = context.scope(offer)
             if chosen.named:
-                named = await context.vault.named_evidence(chosen.consent)
+                named = await context.consents.named_evidence(chosen.consent)
                 found.append(InputEvidence(input=number, attempt=attempt, offer=offer, scope=scope, named=named))
                 continue
             try:
-                leaves, erased, within = await _leaves(context.vault, chosen.offer, roots[number], beside)
+                leaves, erased, within = await _leaves(context.demand_rows(), chosen.offer, roots[number], beside)
             except NotFoundError:
                 continue
             roots_used.update(dict.fromkeys((chosen.offer, root) for root in within))
@@ -145,7 +145,7 @@ async def _inputs(
                     erased=erased,
                 )
             )
-    batches = [await _batch(context.vault, offer, root, beside) for offer, root in sorted(roots_used)]
+    batches = [await _batch(context.demand_rows(), offer, root, beside) for offer, root in sorted(roots_used)]
     return tuple(found), tuple(batches)
 
 

@@ -8,8 +8,6 @@ from pydantic import Field, JsonValue
 
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
-from placet.protocols.enclave.evidence.policy import EnclavePolicy
-from placet.protocols.enclave.sealed.task import Role
 
 MAX_ASKED = 4 << 20
 MAX_ANSWER = 1 << 20
@@ -19,12 +17,14 @@ Parameters = Annotated[dict[str, JsonValue], Field(max_length=64)]
 
 
 class PrepareRequest(Value):
-    """Would you bring this offer to a job, in this role?"""
+    """Would you bring this offer to a job of these parties, in this role?"""
 
     offer: Bytes32
     recipe: Name
-    role: Name = "provider"
+    role: Name
     parameters: Parameters
+    purpose: Bytes32
+    parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
     block: Annotated[int, Field(ge=0, lt=2**53)]
     deadline: U48
 
@@ -42,32 +42,6 @@ class PrepareResponse(PartyEntry):
     """With the rows that it brings."""
 
     input: Input
-
-
-class DocumentRequest(Value):
-    """Would you have a document compared with mine, for this purpose, in that service's enclave?"""
-
-    purpose: Text
-    service: Address
-
-
-class DocumentResponse(Value):
-    """With the X25519 key under which this company gets the result."""
-
-    entry: PartyEntry
-    input: Input
-    key: Bytes32
-
-
-class EnclaveRequest(Value):
-    """Would you run the enclave?"""
-
-
-class EnclaveResponse(Value):
-    """`policy` is what the plan must ask of the enclave so that it can run there."""
-
-    entry: PartyEntry
-    policy: EnclavePolicy
 
 
 class SignRequest(Value):
@@ -131,21 +105,6 @@ class OwnInput(Value):
 
     offer: Bytes32
     consent: Bytes32
-
-
-class ComparisonRequest(Value):
-    """What a company asks its own client for, as sponsor and consumer. Times are in seconds from now."""
-
-    consent: Bytes32
-    role: Role
-    partner: Address
-    service: Address
-    purpose: Text
-    reward: U96 = 0
-    token: Address = ZERO20
-    open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
-    deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
-    settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800
 
 
 class JobRequest(Value):

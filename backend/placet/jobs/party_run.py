@@ -11,10 +11,12 @@ import itertools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
+from placet.catalogue.declared import DeclaredJob
+from placet.catalogue.spec import RecipeParameters
 from placet.chain.client import JobStatus
 from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.hashing import canonical, commit, sha256
@@ -28,6 +30,8 @@ from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.order import Entropy
 from placet.vault.rows import Rows
 
+P = TypeVar("P", bound=RecipeParameters)
+R = TypeVar("R")
 MASKED = "masked"
 LOOKS = 40
 """Looks at the chain, four a second, after which a party that it waits for is asked whether it is still at work."""
@@ -99,6 +103,7 @@ class PartyRun:
     context: JobContext
     store: JobStore
     record: JobRecord
+    declared: DeclaredJob
     attempt: int
     roots: tuple[bytes, ...]
     link: Link
@@ -118,6 +123,13 @@ class PartyRun:
     @property
     def party(self) -> int:
         return self.record.party
+
+    def parameters(self, kind: type[P]) -> P:
+        """The recipe's parameters, which are of the recipe's own type."""
+        parameters = self.declared.parameters
+        if not isinstance(parameters, kind):
+            raise PlanError("parameters of another recipe", found=self.terms.recipe)
+        return parameters
 
     @property
     def role(self) -> str:
@@ -206,6 +218,10 @@ class PartyRun:
         if state.status is not JobStatus.OPEN or state.attempt != self.attempt:
             raise StateError("the job is not open in this attempt", found=state.status.name, code="peer.late")
 
+    def resource(self, kind: type[R]) -> R:
+        """What this institution brings to a recipe that takes more than rows. ConfigError where it has none."""
+        return self.context.resource(kind)
+
     async def open(self, alias: str) -> tuple[Rows, Artefact]:
         """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no."""
         first = self.plan.input_offset(self.party)
@@ -220,7 +236,7 @@ class PartyRun:
             else Artefact(name="lawful", commitment=self.roots[number])
         )
         async with self.step(f"open-{alias}", "vault/1", lawful) as step:
-            rows = await self.context.vault.rows(self.record.job, self.plan, self.terms, self.attempt, number)
+            rows = await self.context.rows.rows(self.record.job, self.plan, self.terms, self.attempt, number)
             used = [chosen.consent] if chosen.named else rows.consents
             await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, used)
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})

@@ -9,6 +9,7 @@ from typing import cast
 
 from pydantic import ValidationError
 
+from placet.catalogue.specs import spec_of
 from placet.core.consent import Status
 from placet.core.errors import (
     ConfigError,
@@ -38,7 +39,6 @@ from placet.jobs.messages import (
     SignedByAll,
     SignRequest,
 )
-from placet.jobs.recipe import recipe
 from placet.jobs.store import JobRecord
 
 TRIES = 20
@@ -87,7 +87,8 @@ def _parsed(answer: type[V], raw: bytes, name: str) -> V:
 async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     """Gather what the parties bring, make the plan, have it signed by all, and keep it. Opens nothing yet."""
     context = peer_client.context
-    known = recipe(request.recipe)
+    spec = spec_of(request.recipe)
+    parameters = spec.parse(request.parameters).to_json()
     chain = context.chain
     if len({p.address for p in request.providers}) != len(request.providers):
         raise PlanError("a provider is named twice")
@@ -99,13 +100,17 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     now = await asyncio.to_thread(chain.now)
     block = await asyncio.to_thread(chain.confirmed)
     deadline = now + request.open_seconds + request.deadline_seconds
-    roles = known.roles(len(request.providers))
+    seats = spec.seats(len(request.providers) + 1)
+    roles = [seat.name for seat in seats[:-1]]
+    parties = (*(p.address for p in request.providers), context.address)
     wanted = [
         PrepareRequest(
             offer=p.offer,
-            recipe=known.name,
+            recipe=spec.name,
             role=role,
-            parameters=dict(request.parameters),
+            parameters=parameters,
+            purpose=purpose_id(request.purpose),
+            parties=parties,
             block=block,
             deadline=deadline,
         )
@@ -124,22 +129,22 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
             "the consumer's own consent is not given", found=own.status.name.lower(), code="consent.dead"
         )
     terms = Terms(
-        recipe=known.name,
-        recipe_version=known.version,
+        recipe=spec.name,
+        recipe_version=spec.version,
         engine=request.engine,
-        parameters=dict(request.parameters),
-        roles=(*roles, "consumer"),
-        inputs=(*("accounts" for _ in request.providers), "customers"),
+        parameters=parameters,
+        roles=tuple(seat.name for seat in seats),
+        inputs=tuple(seat.alias for seat in seats if seat.alias is not None),
         block=block,
         consumer_key=consumer_key(context),
-        on_withdrawal=known.on_withdrawal,
+        on_withdrawal=spec.on_withdrawal,
     )
     plan = sound(
         {
             "terms": terms.hash,
             "consumer": context.address,
             "purpose": purpose_id(request.purpose),
-            "operations": known.operations,
+            "operations": int(spec.operations),
             "sponsor": context.address,
             "token": request.token if rewards else ZERO20,
             "open_by": now + request.open_seconds,

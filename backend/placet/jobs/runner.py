@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 
+from placet.catalogue.declared import declared
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import JobOpened
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
@@ -21,14 +22,13 @@ from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.intents import Intents
 from placet.jobs.link import Envelope, Link
-from placet.jobs.messages import ComparisonRequest, JobRequest
+from placet.jobs.messages import JobRequest
 from placet.jobs.party_run import PartyRun
 from placet.jobs.proposal import PeerClient, propose
-from placet.jobs.recipe import recipe
+from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import ENDS, Settlement, turn_of
 from placet.jobs.store import JobRecord, JobStore, Phase
 from placet.jobs.trail import record_steps
-from placet.recipes.contract_compare.proposal import propose_comparison
 
 log = logging.getLogger("placet.jobs")
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
@@ -40,10 +40,11 @@ Key = tuple[bytes, int]
 class Runner:
     """`store`, `agreement` and `settlement` answer questions about jobs; `turn` moves them on."""
 
-    def __init__(self, context: JobContext) -> None:
+    def __init__(self, context: JobContext, runs: Runs) -> None:
         self.context = context
+        self.runs = runs
         self.store = JobStore(context.engine)
-        self.agreement = Agreement(context, self.store)
+        self.agreement = Agreement(context, self.store, runs)
         self.intents = Intents(context)
         self.peer_client = PeerClient(self.agreement)
         self.coordinator = Coordinator(self.agreement, self.peer_client, self.intents, self.say)
@@ -59,10 +60,6 @@ class Runner:
     async def start(self, request: JobRequest) -> JobRecord:
         """Propose a job and set it going; the opening is sent by the next turn."""
         return await propose(self.peer_client, request)
-
-    async def compare(self, request: ComparisonRequest) -> JobRecord:
-        """The same for a comparison of documents."""
-        return await propose_comparison(self.peer_client, request)
 
     async def turn(self) -> None:
         """Look at every job that has not ended and is not being looked at."""
@@ -214,6 +211,7 @@ class Runner:
             self.context,
             self.store,
             record,
+            declared(record.plan, record.terms),
             attempt,
             roots,
             self.link(record, attempt),
@@ -243,7 +241,7 @@ class Runner:
         """Run the recipe; the vault may need a moment to start, or until its own endpoint is as far as ours."""
         for _ in range(WAITS):
             try:
-                return await recipe(party_run.terms.recipe).run(party_run)
+                return await run_of(self.runs, party_run.terms.recipe).run(party_run)
             except PlacetError as error:
                 if error.code not in NOT_YET or party_run.started:
                     raise
@@ -257,9 +255,8 @@ class Runner:
             self._running.pop(key).cancel()
         for seen in [k for k in self._ended_seen if k[0] == record.job]:
             del self._ended_seen[seen]
-        for held in (self.context.sessions, self.context.documents):
-            if held is not None:
-                held.forget(record.job)
+        for extension in self.context.extensions:
+            extension.forget(record.job)
         self._dead_since.pop(record.job, None)
         self.store.end(record.job, how)
         self.say(record, how)

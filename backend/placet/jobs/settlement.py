@@ -16,7 +16,7 @@ from placet.jobs.agreement import Agreement, release_time
 from placet.jobs.coordinator import Say
 from placet.jobs.intents import Intents
 from placet.jobs.party_run import masked_outputs
-from placet.jobs.recipe import recipe
+from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
 from placet.jobs.trail import record_steps
 
@@ -43,6 +43,7 @@ class Settlement:
         self.context = agreement.context
         self.store = agreement.store
         self.at_rest = agreement.at_rest
+        self.runs = agreement.runs
         self.intents = intents
         self.say = say
 
@@ -83,7 +84,7 @@ class Settlement:
         events = await asyncio.to_thread(self._events, record, kind)
         if events is None:
             return None
-        own = recipe(record.terms.recipe).open is not None
+        own = run_of(self.runs, record.terms.recipe).open is not None
         if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
             try:
                 await asyncio.to_thread(self._open_result, record, events)
@@ -115,7 +116,7 @@ class Settlement:
     def _open_result(self, record: JobRecord, events: list[Event]) -> None:
         sealed = next(e for e in events if isinstance(e, JobSealed))
         keys = {e.party: e.key for e in events if isinstance(e, KeyReleased)}
-        attempt, known = self.store.attempt(record.job, sealed.attempt), recipe(record.terms.recipe)
+        attempt, known = self.store.attempt(record.job, sealed.attempt), run_of(self.runs, record.terms.recipe)
         if known.open is not None:
             if attempt is not None and attempt.private is not None:
                 made = known.open(self.at_rest.open(b"private", attempt.private), keys, self.context.hpke)
@@ -135,6 +136,8 @@ class Settlement:
             for party, masked in masked_outputs(attempt.output).items()
         }
         private = self.at_rest.open(b"private", attempt.private)
+        if known.combine is None:
+            raise StateError("this recipe makes no result for its consumer alone")
         self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
 
     def _keep(self, record: JobRecord, made: dict[str, Any]) -> None:

@@ -25,6 +25,8 @@ from placet.node.http.limits import RequestLimits
 from placet.node.http.problems import Problem
 from placet.node.jobs import api as jobs_api
 from placet.node.service import Node, open_node
+from placet.recipes.contract_compare.extension import HostedEnclaves
+from placet.recipes.runs import RUNS
 
 log = logging.getLogger("placet.node")
 _PROBE_SECONDS = 2.0
@@ -80,8 +82,9 @@ async def _lifetime(app: FastAPI, node: Node) -> AsyncIterator[None]:
         ("relay", node.settings.batch_seconds, lambda: relay.turn(node)),
     )
     async with lifetime.loops(node, *more), enclaves(node) as sessions:
-        context = dataclasses.replace(lifetime.job_context(node), sessions=sessions)
-        async with lifetime.jobs(node, context) as app.state.runner:
+        extensions = () if sessions is None else (HostedEnclaves(sessions),)
+        context = dataclasses.replace(lifetime.job_context(node), extensions=extensions)
+        async with lifetime.jobs(node, context, RUNS) as app.state.runner:
             yield
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from placet.core.enclave_policy import MAX_AGE
 from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
 from placet.core.trust import Url
 from placet.core.values import Address, Name, Text, invalid
-from placet.protocols.enclave.evidence.policy import MAX_AGE
 
 Port = Annotated[int, Field(ge=0, lt=65_536)]
 Count = Annotated[int, Field(ge=1)]

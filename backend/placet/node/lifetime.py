@@ -11,6 +11,7 @@ from pathlib import Path
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.link import Acknowledged, unpack
+from placet.jobs.recipe import Runs
 from placet.jobs.runner import Runner
 from placet.node.consents import relay, uses
 from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
@@ -38,7 +39,8 @@ def job_context(node: Node) -> JobContext:
         index=node.index,
         sender=node.sender,
         calls=node.calls,
-        vault=node.vault,
+        rows=node.vault,
+        consents=node.vault,
         trust=node.trust,
         deployment=node.deployment,
         peers=PeerLink(tls_context(folder, passphrase, node.trust, server=False)),
@@ -67,9 +69,9 @@ async def loops(node: Node, *more: tuple[str, float, Callable[[], Awaitable[None
 
 
 @contextlib.asynccontextmanager
-async def jobs(node: Node, context: JobContext) -> AsyncIterator[Runner]:
+async def jobs(node: Node, context: JobContext, runs: Runs) -> AsyncIterator[Runner]:
     """The jobs' runner and the port for other institutions."""
-    runner = Runner(context)
+    runner = Runner(context, runs)
     inward = tls_context(*_tls(node), node.trust, server=True)
     peers = PeerServer(node.trust, functools.partial(answer_peer, runner))
     server = await peers.start(node.settings.peer_host, node.settings.peer_port, inward)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from placet.core.eip712 import Domain
 from placet.core.errors import PlanError, WarrantError
 from placet.core.plan import Input, Plan, Terms, demand_fit
-from placet.core.results import finer, gives
+from placet.core.lawful import breaches
 from placet.core.values import ZERO32, to_hex
 from placet.vault.candidates import Candidates
 from placet.vault.chain_view import ChainSnapshot, JobFacts
@@ -25,14 +25,13 @@ from placet.vault.records import OfferBinding
 
 @dataclass(frozen=True)
 class RowRequest:
-    """What the node asks for. `input` counts over all inputs of the plan; `columns` None means the scope's."""
+    """What the node asks for. `input` counts over all inputs of the plan; """
 
     job: bytes
     plan: Plan
     terms: Terms
     attempt: int
     input: int
-    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,61 +115,8 @@ def demand_warrant(
         plan_root=chosen.lawful_root,
         root=root,
         opening=facts.openings[asked.input],
-        columns=_columns(asked, bound),
+        columns=use.columns,
     )
-
-
-def _demand_allowed(asked: RowRequest, bound: OfferBinding) -> None:
-    plan, offer, scope = asked.plan, bound.offer, bound.scope
-    if plan.consumer != offer.consumer:
-        raise WarrantError("the offer is for another consumer", found=to_hex(plan.consumer), code="warrant.consumer")
-    if plan.purpose != offer.purpose:
-        raise WarrantError("the offer is for another purpose", found=to_hex(plan.purpose), code="warrant.purpose")
-    if plan.operations & ~offer.operations or not plan.operations:
-        raise WarrantError(
-            "the offer does not allow these operations",
-            expected=f"flags within {offer.operations}",
-            found=plan.operations,
-            code="warrant.operations",
-        )
-    named = (*scope.parties, scope.provider, offer.consumer)
-    strangers = [party.signer for party in plan.parties if party.signer not in named]
-    if strangers:
-        raise WarrantError("a party that the scope does not name", found=to_hex(strangers[0]), code="warrant.stranger")
-    if asked.terms.recipe not in scope.recipes:
-        raise WarrantError(
-            "the scope does not allow this recipe",
-            expected=", ".join(scope.recipes),
-            found=asked.terms.recipe,
-            code="warrant.recipe",
-        )
-    if not gives(asked.terms.recipe, asked.terms.parameters, scope.output, scope.smallest_group):
-        raise WarrantError(
-            "the recipe tells more than the scope allows",
-            expected=f"{scope.output}, groups of {scope.smallest_group} or more",
-            found=asked.terms.recipe,
-            code="warrant.output",
-        )
-    if between := finer(asked.terms.parameters, scope.smallest_gap):
-        raise WarrantError(
-            "the levels are finer than the scope allows",
-            expected=f"edges and bound at multiples of {scope.smallest_gap}",
-            found=", ".join(between)[:400],
-            code="warrant.gap",
-        )
-
-
-def _columns(asked: RowRequest, bound: OfferBinding) -> tuple[str, ...]:
-    wanted = bound.scope.columns if asked.columns is None else asked.columns
-    outside = [column for column in wanted if column not in bound.scope.columns]
-    if outside or not wanted or len(set(wanted)) != len(wanted):
-        raise WarrantError(
-            "columns that the scope does not allow",
-            expected=", ".join(bound.scope.columns),
-            found=", ".join(outside) or "none, or one twice",
-            code="warrant.columns",
-        )
-    return wanted
 
 
 def demand_leaves(

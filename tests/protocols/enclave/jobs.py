@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric import x25519
 
+from placet.core.enclave_policy import ROLES, EnclavePolicy, Recipient, Role
 from placet.core.hashing import keccak
-from placet.protocols.enclave.evidence.policy import EnclavePolicy
 from placet.protocols.enclave.sealed.documents import Locked, encrypt
 from placet.protocols.enclave.sealed.keys import Secrets
 from placet.protocols.enclave.sealed.release import ChainStanding, Question
 from placet.protocols.enclave.sealed.results import open_result
-from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, TaskInput
+from placet.protocols.enclave.sealed.task import Task, TaskInput
 
 CHAIN = 31337
 

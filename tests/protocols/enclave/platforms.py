@@ -9,9 +9,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.model import EnclaveEvidence
-from placet.protocols.enclave.evidence.policy import (
+from placet.core.enclave_policy import (
     EnclavePolicy,
     NitroRule,
     Product,
@@ -22,6 +20,8 @@ from placet.protocols.enclave.evidence.policy import (
     TdxRule,
     TpmRule,
 )
+from placet.protocols.enclave.evidence.binding import Binding
+from placet.protocols.enclave.evidence.model import EnclaveEvidence
 from placet.protocols.enclave.evidence.roots import VendorRoots
 
 from . import intel_maker, snp_maker, tpm_maker

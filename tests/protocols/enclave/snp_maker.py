@@ -8,8 +8,8 @@ from functools import cache
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from placet.core.enclave_policy import Product
 from placet.protocols.enclave.evidence.model import SnpStatement
-from placet.protocols.enclave.evidence.policy import Product
 
 from .making import DAY, NOW, Issuer, integer, tlv
 

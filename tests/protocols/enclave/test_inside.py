@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placet.comparison import compare
+from placet.core.enclave_policy import ROLES, Recipient, Role
 from placet.core.errors import DataError, InputError, PlacetError, ProtocolError
 from placet.core.hashing import document_bytes, sha256
 from placet.protocols.enclave import codes, frames
@@ -26,7 +27,7 @@ from placet.protocols.enclave.inside import main
 from placet.protocols.enclave.sealed.documents import _encrypt
 from placet.protocols.enclave.sealed.keys import seal
 from placet.protocols.enclave.sealed.results import TAG
-from placet.protocols.enclave.sealed.task import ROLES, Recipient, Role, Task, role_byte
+from placet.protocols.enclave.sealed.task import Task, role_byte
 
 from . import hostile
 from .jobs import Job

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from placet.core.enclave_policy import INTEL_LADDER, EnclavePolicy, SgxRule, TdxRule
 from placet.core.errors import AttestationError, ConfigError
 from placet.protocols.enclave.evidence import intel, roots
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, IntelCollateral, IntelStatement
-from placet.protocols.enclave.evidence.policy import INTEL_LADDER, EnclavePolicy, SgxRule, TdxRule
 from placet.protocols.enclave.evidence.verify import verify
 
 from . import real

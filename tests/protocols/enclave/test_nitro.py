@@ -11,10 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from placet.core.enclave_policy import EnclavePolicy, NitroRule
 from placet.core.errors import AttestationError, ConfigError
 from placet.protocols.enclave.evidence import nitro, roots
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, NitroStatement
-from placet.protocols.enclave.evidence.policy import EnclavePolicy, NitroRule
 from placet.protocols.enclave.evidence.verify import verify
 
 from . import real

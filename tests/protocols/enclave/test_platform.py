@@ -23,17 +23,16 @@ from benchmarks._documents import Item, make
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from placet.comparison import compare
+from placet.core.enclave_policy import EnclavePolicy, Role, TpmRule
 from placet.core.errors import InputError, LimitError, PlacetError, StateError
 from placet.core.hashing import sha256
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, TpmStatement
-from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
 from placet.protocols.enclave.platform import Enclave, Platform, SealedResult, simulated
 from placet.protocols.enclave.platform.sandbox import Sandbox
 from placet.protocols.enclave.platform.simulated import MAX_ENCLAVES, SimulatedEnclave, SimulatedPlatform
 from placet.protocols.enclave.sealed.release import release
 from placet.protocols.enclave.sealed.results import TAG
-from placet.protocols.enclave.sealed.task import Role
 
 from . import hostile, sandboxes
 from .jobs import CHAIN, Job, holds

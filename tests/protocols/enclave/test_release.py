@@ -15,17 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from placet.core.enclave_policy import ROLES, EnclavePolicy, TpmRule
 from placet.core.errors import ChainError, InputError, PlacetError
 from placet.core.hashing import document_bytes
 from placet.core.masking import SUITE, unmask
 from placet.core.plan import key_hash
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, measurement_id
-from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets, seal, unseal
 from placet.protocols.enclave.sealed.release import ChainStanding, Question, release
 from placet.protocols.enclave.sealed.results import TAG, demand_genuine, open_result, seal_result
-from placet.protocols.enclave.sealed.task import ROLES, Task, read_task
+from placet.protocols.enclave.sealed.task import Task, read_task
 
 from .jobs import Job, holds
 from .tpm_maker import Quote, Tpm

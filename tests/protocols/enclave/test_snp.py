@@ -9,10 +9,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from placet.core.enclave_policy import EnclavePolicy, Product, SnpRule, SnpTcb
 from placet.core.errors import AttestationError
 from placet.protocols.enclave.evidence import roots, snp
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, SnpStatement
-from placet.protocols.enclave.evidence.policy import EnclavePolicy, Product, SnpRule, SnpTcb
 from placet.protocols.enclave.evidence.roots import VendorRoots
 from placet.protocols.enclave.evidence.verify import verify
 

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 
 from placet.chain.anvil import check_free, free_port
+from placet.core.enclave_policy import EnclavePolicy, TpmRule
 from placet.core.errors import AttestationError, ChainError
 from placet.protocols.enclave.evidence import tpm
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, TpmStatement
-from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
 from placet.protocols.enclave.evidence.verify import verify
 
 from . import real

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from placet.core.enclave_policy import MAX_AGE, SIZE_OF, EnclavePolicy
 from placet.core.errors import AttestationError, InputError
 from placet.core.values import from_hex, parse, to_hex
 from placet.protocols.enclave.evidence import tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, Verified, measurement_id
-from placet.protocols.enclave.evidence.policy import MAX_AGE, SIZE_OF, EnclavePolicy
 from placet.protocols.enclave.evidence.refusals import REMEDIES
 from placet.protocols.enclave.evidence.verify import SKEW, verify
 

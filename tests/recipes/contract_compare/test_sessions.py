@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from placet.core.enclave_policy import EnclavePolicy, Recipient, TpmRule
 from placet.core.errors import InputError, PlacetError, StateError
-from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
-from placet.protocols.enclave.sealed.task import Recipient, Task, TaskInput
+from placet.protocols.enclave.sealed.task import Task, TaskInput
 from placet.recipes.contract_compare.sessions import MOST, EnclaveSessions
 
 RULE = TpmRule(kind="tpm", enclave_class="simulated", measurements=(bytes(32),), keys=(bytes(32),))

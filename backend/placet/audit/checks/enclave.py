@@ -12,28 +12,26 @@ from placet.audit.case import Case
 from placet.audit.checks.exchange import held_by, sent_by
 from placet.audit.facts import Moment
 from placet.audit.findings import Findings, check
+from placet.catalogue.contract_compare import SPEC, ContractCompareParameters
+from placet.catalogue.declared import declared
+from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AttestationError, ConfigError, InputError, PlacetError
 from placet.core.hashing import document_hash, sha256
-from placet.core.plan import Plan, Terms, demand_fit
+from placet.core.plan import Plan, Terms
 from placet.core.trail import Step
 from placet.core.values import V, parse
 from placet.protocols.enclave.comparing import (
     INPUT,
     KEYS,
-    RECIPE,
     RESULTS,
     STARTED,
     Announcement,
-    Parameters,
     Proven,
     Results,
-    demand_shape,
-    parameters_of,
     task_of,
 )
 from placet.protocols.enclave.evidence.model import Verified
 from placet.protocols.enclave.evidence.verify import verify
-from placet.protocols.enclave.sealed.task import ROLES, Role
 
 GROUP = "enclave"
 _CLASSES = {"simulated": 1, "hardware": 2}
@@ -50,7 +48,7 @@ class _Attempt:
     case: Case
     plan: Plan
     terms: Terms
-    asked: Parameters
+    asked: ContractCompareParameters
     number: int
 
     @property
@@ -97,7 +95,7 @@ def _attempts(case: Case, tell: Findings) -> Iterator[_Attempt]:
     """All attempts of a comparison; none, with the reason told, where there is nothing to look at."""
     if case.terms is None or case.plan is None:
         tell.skip("no terms") if case.cancelled else tell.lack("no terms")
-    elif case.terms.recipe != RECIPE:
+    elif case.terms.recipe != SPEC.name:
         tell.skip("no enclave in this job")
     elif not case.attempts:
         tell.skip("the job was never opened")
@@ -105,12 +103,11 @@ def _attempts(case: Case, tell: Findings) -> Iterator[_Attempt]:
         for party in case.absent:
             tell.lack(f"no evidence of {case.name(party)}")
         try:
-            demand_fit(case.plan, case.terms)
-            demand_shape(case.plan, case.terms)
+            asked = SPEC.parse(declared(case.plan, case.terms).terms.parameters)
         except PlacetError as error:
             return tell.fail("the plan of a comparison", error.message)
         for attempt in case.attempts:
-            yield _Attempt(case, case.plan, case.terms, parameters_of(case.terms), attempt.number)
+            yield _Attempt(case, case.plan, case.terms, asked, attempt.number)
 
 
 def _read(tell: Findings, model: type[V], step: Step, party: int) -> V | None:

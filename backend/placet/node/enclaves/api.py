@@ -12,15 +12,16 @@ from fastapi import APIRouter, Body, Header, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field, JsonValue
 
+from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AccessError, LimitError, NotFoundError, StateError
 from placet.core.values import from_hex, to_hex
 from placet.jobs.store import JobRecord
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.problems import problems
 from placet.node.jobs.api import JobId, follow, runner_of
-from placet.protocols.enclave.comparing import RECIPE
+from placet.catalogue.contract_compare import SPEC
 from placet.protocols.enclave.evidence.model import measurement_id
-from placet.protocols.enclave.sealed.task import ROLES, Role
+from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.contract_compare.sessions import MAX_PIECE, EnclaveSession, EnclaveSessions
 
 router = APIRouter(tags=["enclaves"], prefix="/v1/enclave")
@@ -60,16 +61,16 @@ class Arrived(BaseModel):
 
 
 def _sessions(request: Request) -> EnclaveSessions:
-    sessions = runner_of(request).context.sessions
-    if sessions is None:
+    hosted = next((e for e in runner_of(request).context.extensions if isinstance(e, HostedEnclaves)), None)
+    if hosted is None:
         raise NotFoundError("this node runs no enclaves", code="enclave.none")
-    return sessions
+    return hosted.sessions
 
 
 def _demand_party(request: Request, job: str, caller: Caller, party: int | None = None) -> JobRecord:
     """AccessError unless a company of the job asks (that one, where one is named)."""
     record = runner_of(request).store.find(from_hex(job))
-    companies = () if record is None or record.terms.recipe != RECIPE else record.plan.parties[:-1]
+    companies = () if record is None or record.terms.recipe != SPEC.name else record.plan.parties[:-1]
     allowed = [company.signer for place, company in enumerate(companies) if party in (None, place)]
     if record is None or caller.signer not in allowed:
         raise AccessError("only a company of this job may do this", found=job, code="access.party")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
+from placet.core.enclave_policy import EnclavePolicy, TpmRule
 from placet.core.hashing import sha256
 from placet.node.service import Node
-from placet.protocols.enclave.evidence.policy import EnclavePolicy, TpmRule
 from placet.protocols.enclave.platform.simulated import SimulatedPlatform
 from placet.recipes.contract_compare.sessions import EnclaveSessions
 

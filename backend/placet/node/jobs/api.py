@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, JsonValue
 
 from placet.core.evidence import SignedEvidence
-from placet.core.results import tells
+from placet.catalogue.specs import spec_of
 from placet.core.values import from_hex, to_hex
 from placet.jobs.evidence import Beside, signed
 from placet.jobs.messages import JobRequest
@@ -139,8 +139,8 @@ async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]
     runner = runner_of(request)
     made = await asyncio.to_thread(runner.settlement.result, from_hex(job))
     terms = runner.store.job(from_hex(job)).terms
-    told = tells(terms.recipe, terms.parameters)
-    return {**made, "disclosed_in_protocol": list(told.within) if told else []}
+    spec = spec_of(terms.recipe)
+    return {**made, "disclosed_in_protocol": list(spec.tells(spec.parse(terms.parameters)).within)}
 
 
 _SECTIONS = "application/vnd.placet.evidence"

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator
 
 from placet.core.errors import DataError
-from placet.protocols.mpc.numbers import Integers, Magnitudes, Numbers, Whole
+from placet.core.values import Whole
+from placet.protocols.mpc.numbers import Integers, Magnitudes, Numbers
 from placet.protocols.mpc.program import Declared, RowWise, Shape, Size, add, bring_present, inspect_present, pair
 
 MAX_GROUPS = 1_024

@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, JsonValue, field_validator
 
 from placet.core.errors import DataError, PlanError
-from placet.protocols.mpc.numbers import MAX_BOUND, Integers, Magnitudes, Numbers
+from placet.core.values import MAX_BOUND
+from placet.protocols.mpc.numbers import Integers, Magnitudes, Numbers
 from placet.protocols.mpc.program import MAX_PARTIES, Declared, RowWise, Shape, Size, add, pair, strings, wrong_number
 
 MEAN_DECIMALS = 6

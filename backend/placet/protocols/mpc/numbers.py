@@ -14,27 +14,17 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from placet.core.errors import DataError, LimitError, PlanError
-from placet.core.values import Value
+from placet.core.values import Value, Whole
 
-MAX_BOUND = 2**100
 MAX_DECIMALS = 18
 MAX_CELLS = 2**27
 """Numbers in one array that a party brings."""
 
 Integers = npt.NDArray[Any]
 """int64, or Python integers (dtype object) where a declared bound is beyond 2^63."""
-
-Whole = Annotated[
-    int,
-    BeforeValidator(lambda v: int(v) if isinstance(v, str) and re.fullmatch(r"-?[0-9]{1,39}", v, re.ASCII) else v),
-    Field(strict=True, ge=-MAX_BOUND, le=MAX_BOUND),
-    PlainSerializer(str, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": "^-?[0-9]{1,39}$"}),
-]
-"""An integer that is a decimal string in a plan."""
 
 
 class Numbers(Value):

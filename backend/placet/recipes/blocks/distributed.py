@@ -17,7 +17,6 @@ from pydantic import JsonValue
 from placet.core.errors import PeerError, PlanError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.plan import Terms
-from placet.core.results import SMALLEST_GROUP
 from placet.core.trail import Artefact
 from placet.jobs.certificates import tls_key
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of
@@ -34,25 +33,6 @@ MAX_ROWS = 1_000_000
 def engine_of(engine: str) -> str:
     """A plan's engine as the trail names it: with its version where it is a package of its own."""
     return f"spu {version('spu')}" if engine == "spu" else engine
-
-
-def demand_secret_counts(terms: Terms) -> None:
-    """PlanError unless the plan names the engine that can compare a count which nobody may see."""
-    if terms.engine != "spu":
-        raise PlanError(
-            "a count that nobody may see is compared, which the embedded engine can't do safely",
-            expected="engine spu",
-            found=terms.engine,
-            code="plan.engine",
-        )
-
-
-def demand_smallest_group(group: JsonValue, most: int) -> None:
-    """PlanError unless this is a smallest group that a plan over up to `most` rows may name."""
-    if type(group) is not int or not SMALLEST_GROUP <= group <= most:
-        raise PlanError(
-            "no such smallest group", expected=f"a number from {SMALLEST_GROUP} to {most}", found=str(group)[:100]
-        )
 
 
 async def meet(job: PartyRun, step: StepRecorder, parties: Sequence[int], label: bytes, port: int) -> Network:

@@ -14,14 +14,14 @@ from placet.protocols.psi import Placement
 PROTOCOL = "psi.ecdh-x25519/1"
 
 
-async def place(
-    job: PartyRun, consumer: int, people: Sequence[bytes], opened: Artefact, *, most: int
+async def provider(
+    job: PartyRun, to: int, people: Sequence[bytes], opened: Artefact, *, most: int
 ) -> tuple[Placement, Artefact]:
     """A provider's side: where its people stand among the consumer's, of whom there are `most` at the most."""
     async with job.step("psi-place", PROTOCOL, opened) as step:
         placement = await psi.place(
             step,
-            name_of(consumer),
+            name_of(to),
             people,
             context=_context(job, job.party),
             max_positions=most,
@@ -31,7 +31,7 @@ async def place(
     return placement, made
 
 
-async def arrange(
+async def consumer(
     job: PartyRun, providers: Sequence[int], customers: Sequence[str], opened: Artefact, *, most: int
 ) -> tuple[list[int], Artefact]:
     """The consumer's side, to all providers at once, of up to `most` rows each: the customer at place i is number
@@ -43,14 +43,14 @@ async def arrange(
             *(
                 psi.arrange(
                     step,
-                    name_of(provider),
+                    name_of(party),
                     identifiers,
                     order,
-                    context=_context(job, provider),
+                    context=_context(job, party),
                     max_rows=most,
-                    entropy=job.entropy(b"psi", provider.to_bytes(4, "big")),
+                    entropy=job.entropy(b"psi", party.to_bytes(4, "big")),
                 )
-                for provider in providers
+                for party in providers
             )
         )
         made = step.output("order", canonical(list(order)))

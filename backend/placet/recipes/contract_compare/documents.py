@@ -14,15 +14,13 @@ from typing import Annotated, Literal, NoReturn
 from pydantic import Field
 
 from placet.core.consent import CompactConsent, Offer, Scope
+from placet.core.enclave_policy import Role
 from placet.core.errors import ConfigError, InputError, NotFoundError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.hashing import document_bytes
 from placet.core.plan import Plan, Terms
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, commit, encrypt
-from placet.protocols.enclave.sealed.task import Role
-from placet.vault.responses import BatchLeaves, LawfulSet, LeavesPart
-from placet.vault.rows import Rows
 
 _MAX_RECORD = 128 << 10
 
@@ -57,7 +55,7 @@ class DocumentRecord(Value):
 
 
 class Documents:
-    """Records in one folder, by consent; in place of a vault, since a document has no rows.
+    """Records in one folder, by consent; the source of the company's own consents; a document has no rows.
 
     `on_offer` is the consent of the one document that others may be told of now."""
 
@@ -129,26 +127,6 @@ class Documents:
         record = self.of(consent)
         return NamedConsent(consent=record.consent, signature=record.signature)
 
-    async def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet:
-        _no_rows()
-
-    async def without(self, offer: bytes, root: bytes) -> LawfulSet:
-        _no_rows()
-
-    async def dead(self, offer: bytes, root: bytes) -> list[bytes]:
-        _no_rows()
-
-    async def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
-        _no_rows()
-
-    async def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
-        _no_rows()
-
-    async def rows(
-        self, job: bytes, plan: Plan, terms: Terms, attempt: int, input: int, columns: Sequence[str] | None = None
-    ) -> Rows:
-        _no_rows()
-
 
 def commitment_of(file: Path, salt: bytes) -> bytes:
     """The commitment to a document's bytes. ConfigError if it can't be read, InputError if it is empty."""
@@ -167,7 +145,3 @@ def _read(file: Path) -> DocumentRecord:
     except OSError as error:
         raise ConfigError("a document's record can't be read", found=f"{file.name}: {error.strerror}") from None
     return parse(DocumentRecord, raw, limit=_MAX_RECORD, what=f"document record {file.name}")
-
-
-def _no_rows() -> NoReturn:
-    raise StateError("a company of a comparison has documents and no rows", code="document.no-rows")

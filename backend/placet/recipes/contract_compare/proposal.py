@@ -6,13 +6,14 @@ import asyncio
 import secrets
 
 from placet.core.consent import Status
-from placet.core.errors import ConsentError, PlanError
+from placet.core.enclave_policy import ROLES, Recipient
+from placet.core.errors import ConsentError
 from placet.core.plan import Terms
-from placet.core.purposes import Operation, purpose_id
+from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, Bytes32
 from placet.jobs.agreement import consumer_key, own_party
 from placet.jobs.entries import named_input
-from placet.jobs.messages import (
+from placet.recipes.contract_compare.messages import (
     ComparisonRequest,
     DocumentRequest,
     DocumentResponse,
@@ -20,24 +21,21 @@ from placet.jobs.messages import (
     EnclaveResponse,
 )
 from placet.jobs.proposal import PeerClient, agree, party_of, sound
-from placet.jobs.recipe import recipe
 from placet.jobs.store import JobRecord
-from placet.protocols.enclave.comparing import ENCLAVE, RECIPE, Parameters
-from placet.protocols.enclave.sealed.task import ROLES, Recipient
+from placet.recipes.contract_compare.documents import Documents
+from placet.catalogue.contract_compare import ENCLAVE, SPEC, ContractCompareParameters
 
 
-async def propose_comparison(peer_client: PeerClient, wanted: ComparisonRequest) -> JobRecord:
+async def propose(peer_client: PeerClient, documents: Documents, wanted: ComparisonRequest) -> JobRecord:
     """Gather what partner and service bring, make the plan, have it signed by all, and keep it. Opens nothing yet.
 
     PlanError, ConsentError or AttestationError where somebody says no; PeerError where one does not answer.
     """
     context = peer_client.context
-    if context.documents is None:
-        raise PlanError("only a company's own client proposes a comparison", remedy="placet compare start")
-    record = context.documents.of(wanted.consent)
+    record = documents.of(wanted.consent)
     if (await asyncio.to_thread(context.chain.consent, record.id)).status is not Status.GIVEN:
         raise ConsentError("the document's own consent is not given", code="consent.dead")
-    known, seed = recipe(RECIPE), secrets.token_bytes(32)
+    seed = secrets.token_bytes(32)
     theirs, enclave = await asyncio.gather(
         peer_client.ask(
             wanted.partner,
@@ -50,20 +48,20 @@ async def propose_comparison(peer_client: PeerClient, wanted: ComparisonRequest)
     now = await asyncio.to_thread(context.chain.now)
     mine = ROLES.index(wanted.role)
     keys: dict[int, Bytes32] = {mine: consumer_key(context), 1 - mine: theirs.key}
-    parameters = Parameters(
+    parameters = ContractCompareParameters(
         policy=enclave.policy, recipients=tuple(Recipient(party=p, key=keys[p]) for p in sorted(keys))
     )
     classes = sorted(enclave.policy.classes)
     terms = Terms(
-        recipe=RECIPE,
-        recipe_version=known.version,
+        recipe=SPEC.name,
+        recipe_version=SPEC.version,
         engine=classes[0],
         parameters=parameters.to_json(),
         roles=(*ROLES, ENCLAVE),
         inputs=ROLES,
         block=await asyncio.to_thread(context.chain.confirmed),
         consumer_key=consumer_key(context),
-        on_withdrawal=known.on_withdrawal,
+        on_withdrawal=SPEC.on_withdrawal,
     )
     companies: dict[int, dict[str, object]] = {
         mine: {
@@ -80,7 +78,7 @@ async def propose_comparison(peer_client: PeerClient, wanted: ComparisonRequest)
             "terms": terms.hash,
             "consumer": context.address,
             "purpose": purpose_id(wanted.purpose),
-            "operations": int(Operation.TEE),
+            "operations": int(SPEC.operations),
             "sponsor": context.address,
             "token": wanted.token if wanted.reward else ZERO20,
             "open_by": now + wanted.open_seconds,

@@ -18,34 +18,33 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
+from placet.catalogue import contract_compare
+from placet.catalogue.contract_compare import ENCLAVE, ContractCompareParameters
+
 from placet.chain.client import EnclaveClass, JobStatus
 from placet.chain.events import JobOpened
 from placet.comparison import Comparison
 from placet.core.consent import Status
-from placet.core.errors import AttestationError, ConfigError, ConsentError, InputError, ProtocolError
+from placet.core.enclave_policy import ROLES, Role
+from placet.core.errors import AttestationError, ConsentError, InputError, ProtocolError
 from placet.core.hashing import document_bytes, sha256
 from placet.core.plan import key_hash
-from placet.core.purposes import Operation
 from placet.core.trail import Artefact
 from placet.core.values import parse
-from placet.jobs.context import EnclaveService
+from placet.recipes.contract_compare.extension import ComparedDocuments, EnclaveService, HostedEnclaves
 from placet.jobs.party_run import MASKED, PartyRun, StepRecorder, name_of
-from placet.jobs.recipe import Recipe, register
+from placet.jobs.recipe import RecipeRun
 from placet.jobs.sealing import AtRest
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.comparing import (
-    ENCLAVE,
     INPUT,
     KEYS,
-    RECIPE,
     RESULTS,
     STARTED,
     Announcement,
     MaskedResult,
     Proven,
     Results,
-    demand_shape,
-    parameters_of,
     task_of,
 )
 from placet.protocols.enclave.evidence.binding import Binding
@@ -55,10 +54,9 @@ from placet.protocols.enclave.sealed.documents import DocumentKey, Locked
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets
 from placet.protocols.enclave.sealed.release import ChainStanding, ConsentStatus, Question, Released, release
 from placet.protocols.enclave.sealed.results import demand_genuine, open_result
-from placet.protocols.enclave.sealed.task import ROLES, Role, Task, read_task
+from placet.protocols.enclave.sealed.task import Task, read_task
 from placet.recipes.contract_compare.sessions import EnclaveSession
 
-COLUMN = "document"
 ARRIVAL = 900
 """Seconds within which both words come, and then keys and documents: others wait for the place."""
 _LOOK = 0.5
@@ -70,11 +68,6 @@ _STATUS: dict[Status, ConsentStatus] = {
 }
 
 
-def reads(role: str, _: Mapping[str, JsonValue]) -> list[str]:
-    """A document is all of its dataset."""
-    return [] if role == ENCLAVE else [COLUMN]
-
-
 async def run(job: PartyRun) -> None:
     """The same function at every party."""
     await (_serve(job) if job.role == ENCLAVE else _bring(job))
@@ -82,7 +75,8 @@ async def run(job: PartyRun) -> None:
 
 def _task(job: PartyRun, told: Mapping[Role, Announcement]) -> Task:
     chain = job.context.deployment.chain_id
-    return task_of(job.plan, job.terms, told, job=job.record.job, attempt=job.attempt, chain=chain)
+    asked = job.parameters(ContractCompareParameters)
+    return task_of(job.plan, asked.policy, asked.recipients, told, job=job.record.job, attempt=job.attempt, chain=chain)
 
 
 async def _hear(step: StepRecorder, party: int) -> Announcement:
@@ -97,14 +91,13 @@ async def _bring(job: PartyRun) -> None:
     """A company: encrypt, agree on the task, give the keys away if all holds, keep the masked result."""
     context, role = job.context, cast(Role, job.role)
     other, service = 1 - job.party, job.terms.roles.index(ENCLAVE)
-    if context.documents is None or context.service is None:
-        raise ConfigError("only a company's own client takes part with a document", remedy="placet compare")
+    brings = job.resource(ComparedDocuments)
     consent = job.plan.parties[job.party].inputs[0].consent
     at_rest, key = AtRest(context.hpke), secrets.token_bytes(32)
     job.store.keep(job.record.job, job.attempt, key=at_rest.close(b"key", key))
     named, told = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
     async with job.step("lock-document", "placet.document/1", named, parameters=told) as step:
-        locked, opener = await asyncio.to_thread(context.documents.lock, consent, job.record.job, job.attempt, role)
+        locked, opener = await asyncio.to_thread(brings.documents.lock, consent, job.record.job, job.attempt, role)
         mine = Announcement(
             document=locked.digest, size=locked.size, commitment=locked.commitment, release=key_hash(key)
         )
@@ -119,10 +112,10 @@ async def _bring(job: PartyRun) -> None:
         agreed = step.public("task", task.digest())
     await asyncio.to_thread(_demand_committed, job, words)
     await job.anchored(other, service)
-    at = context.service(context.trust.institution(job.plan.parties[service].signer))
-    await at.upload(job.record.job, job.attempt, role, context.documents.locked_file(job.record.job, job.attempt))
+    at = brings.service(context.trust.institution(job.plan.parties[service].signer))
+    await at.upload(job.record.job, job.attempt, role, brings.documents.locked_file(job.record.job, job.attempt))
     job.say(job.record, "uploaded", attempt=job.attempt, bytes=locked.size)
-    given = Secrets(document=opener, release=key, name=context.documents.of(consent).name)
+    given = Secrets(document=opener, release=key, name=brings.documents.of(consent).name)
     nonce, issued = secrets.token_bytes(32), await asyncio.to_thread(context.chain.now)
     proof = await at.prove(job.record.job, nonce)
     if proof.key != started:
@@ -164,7 +157,7 @@ def _release(
     peer_client = _Asking(job, task)
     released = release(
         evidence,
-        parameters_of(job.terms).policy,
+        job.parameters(ContractCompareParameters).policy,
         binding,
         task=task,
         role=cast(Role, job.role),
@@ -244,9 +237,7 @@ def open_private(private: bytes, keys: Mapping[int, bytes], secret: bytes) -> di
 
 async def _serve(job: PartyRun) -> None:
     """The institution that runs the enclave: it carries ciphertexts in and masked results out."""
-    sessions = job.context.sessions
-    if sessions is None:
-        raise ConfigError("this node runs no enclaves", remedy="set [enclaves] in node.toml", code="enclave.none")
+    sessions = job.resource(HostedEnclaves).sessions
     async with sessions.running(job.context.deployment.chain_id, job.record.job, job.attempt) as session:
         async with _in_time():
             task, agreed, key = await _start(job, session)
@@ -332,21 +323,4 @@ def _final(code: str) -> bool:
     return code in codes.DOCUMENT | lies | same or code.startswith("attestation.")
 
 
-def _combine(*_: object) -> dict[str, Any]:
-    raise ProtocolError("each company opens its own result")
-
-
-CONTRACT_COMPARE = register(
-    Recipe(
-        name=RECIPE,
-        version=1,
-        operations=int(Operation.TEE),
-        on_withdrawal="abort",
-        run=run,
-        combine=_combine,
-        check=demand_shape,
-        reads=reads,
-        final=_final,
-        open=open_private,
-    )
-)
+CONTRACT_COMPARE = RecipeRun(spec=contract_compare.SPEC, run=run, open=open_private, final=_final)

@@ -13,12 +13,12 @@ import shutil
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from placet.core.enclave_policy import ROLES, EnclavePolicy, Role
 from placet.core.errors import InputError, StateError
 from placet.core.values import Bytes32, Value, to_hex
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
-from placet.protocols.enclave.evidence.policy import EnclavePolicy
 from placet.protocols.enclave.platform import Enclave, Platform
-from placet.protocols.enclave.sealed.task import ROLES, Role, Task, TaskInput
+from placet.protocols.enclave.sealed.task import Task, TaskInput
 
 MAX_PIECE = 768 << 10
 """Bytes of a piece of an upload at the most."""

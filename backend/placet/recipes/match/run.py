@@ -5,7 +5,7 @@ one column as it stands), in rounds: what one key has matched is left out of the
 intersected by the parameter `psi`. Who learns the matches inside that protocol, before the release, is the parameter
 `receiver`: the provider alone (it masks them for the consumer, who learns them by the release), the consumer alone, or
 both. So both sides' inputs are on chain before it runs, and the result is marked `disclosed-in-protocol`
-(`core.results`).
+(`core.lawful`).
 
 Salted hashes let a receiver guess at the other side's whole list. They are a recipe of their own,
 `match-salted-hash`, so that they run only where every offer's scope names it.
@@ -14,7 +14,6 @@ Salted hashes let a receiver guess at the other side's whole list. They are a re
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,71 +21,29 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
-from placet.core.errors import DataError, InputError, PlanError, ProtocolError
+from placet.catalogue import match, match_salted_hash
+from placet.catalogue.match import MatchingParameters
+
+from placet import alignment
+from placet.alignment import Key, Round, Rules
+from placet.core.errors import DataError, ProtocolError
 from placet.core.hashing import canonical
-from placet.core.plan import Plan, Terms
-from placet.core.purposes import Operation
-from placet.core.results import MATCH_RECEIVERS
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of
-from placet.jobs.recipe import Recipe, demand_pair, register
-from placet.protocols import alignment, psi
-from placet.protocols.alignment import Key, Round, Rules
+from placet.jobs.recipe import RecipeRun
+from placet.protocols import psi
 from placet.protocols.psi import salted_hash
 from placet.recipes.blocks import distributed
 from placet.recipes.blocks.distributed import engine_of
 
 MAX_ROWS = 1_000_000
-PROTOCOLS: dict[str, dict[str, tuple[str, ...]]] = {
-    "match": {"embedded": ("ecdh",), "spu": ("ecdh", "kkrt", "rr22")},
-    "match-salted-hash": {"embedded": ("salted-hash",)},
-}
-"""By recipe and engine, as the parameter `psi` names them."""
 _COUNTS = ("empty", "invalid", "ambiguous")
-_FORM = ({"psi", "receiver", "identifier"}, {"psi", "receiver", "alignment"})
-
-
-def check(plan: Plan, terms: Terms) -> None:
-    """One provider with an input and an output, the consumer with its list and no output."""
-    demand_pair(plan, terms)
-    if terms.parameters.keys() not in _FORM:
-        raise PlanError("match takes other parameters", expected="psi, receiver, and identifier or alignment")
-    known = PROTOCOLS[terms.recipe]
-    if terms.parameters["psi"] not in known.get(terms.engine, ()):
-        raise PlanError(
-            "this recipe and engine have no such protocol",
-            expected="; ".join(f"{engine}: {', '.join(names)}" for engine, names in known.items()),
-            found=f"{terms.engine}: {terms.parameters['psi']}",
-        )
-    receiver = terms.parameters["receiver"]
-    if not isinstance(receiver, str) or receiver not in MATCH_RECEIVERS:
-        raise PlanError("no such receiver", expected=", ".join(MATCH_RECEIVERS), found=str(receiver)[:100])
-    rules_of(terms.parameters)
-
-
-def rules_of(parameters: Mapping[str, Any]) -> Rules:
-    """How identifiers are written; PlanError for rules that are none."""
-    asked = parameters.get("alignment")
-    if "identifier" in parameters:
-        key = {"kind": "text", "column": parameters["identifier"], "width": "keep", "case": "keep"}
-        asked = {"keys": [key], "smallest": 2}
-    if not isinstance(asked, dict):
-        raise PlanError("the rules of alignment are an object", found=type(asked).__name__)
-    try:
-        return alignment.parse_rules(asked)
-    except InputError as error:
-        raise PlanError(error.message, expected=error.expected, found=error.found) from None
-
-
-def reads(_: str, parameters: Mapping[str, JsonValue]) -> list[str]:
-    """Both sides write their identifiers from the same columns."""
-    return [key.column for key in rules_of(parameters).keys]
 
 
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
     rows, opened = await job.open("customers" if job.role == "consumer" else "accounts")
-    rules = rules_of(job.terms.parameters)
+    rules = job.parameters(MatchingParameters).rules
     if rows.identifier not in rows.columns:
         raise DataError("the column that names a row's person is outside the scope", expected=rows.identifier)
     people = [str(value) for value in rows.columns[rows.identifier]]
@@ -121,7 +78,7 @@ def _round(key: Key, kept: dict[str, Any]) -> Round:
 async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
     """The places of this party's matched rows by round, None if it does not learn them; and what the last step made."""
     (peer,) = [i for i in range(len(job.plan.parties)) if i != job.party]
-    receivers = MATCH_RECEIVERS[str(job.terms.parameters["receiver"])]
+    receivers = job.parameters(MatchingParameters).receivers
     told: dict[str, JsonValue] = {"engine": engine_of(job.terms.engine), "receivers": list(receivers)}
     protocol = f"psi.{job.terms.parameters['psi']}/1"
     async with job.step("psi-start", protocol, aligned, parameters=told) as step:
@@ -200,16 +157,5 @@ def _read(part: bytes, rounds: int) -> list[set[bytes]]:
     return told
 
 
-_MATCH = register(
-    Recipe(
-        name="match",
-        version=1,
-        operations=int(Operation.PSI),
-        on_withdrawal="drop",
-        run=run,
-        combine=combine,
-        check=check,
-        reads=reads,
-    )
-)
-register(dataclasses.replace(_MATCH, name="match-salted-hash"))
+MATCH = RecipeRun(spec=match.SPEC, run=run, combine=combine)
+MATCH_SALTED_HASH = RecipeRun(spec=match_salted_hash.SPEC, run=run, combine=combine)

@@ -12,17 +12,16 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import JsonValue
 
-from placet.core.errors import PlanError
+from placet.catalogue import match_statistics
+from placet.catalogue.match_statistics import MatchStatisticsParameters
 from placet.core.hashing import canonical
-from placet.core.plan import Plan, Terms
-from placet.core.purposes import Operation
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
-from placet.jobs.recipe import Recipe, demand_pair, register
+from placet.jobs.recipe import RecipeRun
 from placet.protocols.mpc.linear import quotient
 from placet.protocols.spu import choose, count_and_sum, demand_range, open_count_and_sum
 from placet.recipes.blocks import distributed
@@ -32,47 +31,24 @@ SECONDS = 600
 """For putting the shares together."""
 PROVIDER, PARTIES = 0, (0, 1)
 """The plan's order, which is the engine's too: the provider, then the consumer."""
-_PARAMETERS = frozenset({"identifier", "value", "smallest_group", "protocol"})
-
-
-def check(plan: Plan, terms: Terms) -> None:
-    """One provider with an input and an output, the consumer with its list and no output, on engine spu."""
-    demand_pair(plan, terms)
-    parameters = terms.parameters
-    distributed.demand_secret_counts(terms)
-    if parameters.keys() != _PARAMETERS:
-        raise PlanError(f"{terms.recipe} takes other parameters", expected=", ".join(sorted(_PARAMETERS)))
-    choose(len(PARTIES), named=str(parameters["protocol"]))
-    identifier, value = parameters["identifier"], parameters["value"]
-    if not isinstance(identifier, str) or not isinstance(value, str) or identifier == value:
-        raise PlanError(f"{terms.recipe} names two columns", expected="parameters identifier and value")
-    distributed.demand_smallest_group(parameters["smallest_group"], distributed.MAX_ROWS)
-
-
-def reads(role: str, parameters: Mapping[str, JsonValue]) -> list[str]:
-    """The consumer's list has identifiers alone."""
-    names = ("identifier",) if role == "consumer" else ("identifier", "value")
-    return [column for name in names if isinstance(column := parameters.get(name), str)]
-
-
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
-    identifier, value = (str(job.terms.parameters[name]) for name in ("identifier", "value"))
+    parameters = job.parameters(MatchStatisticsParameters)
     if job.role == "provider":
         rows, opened = await job.open("accounts")
-        values = whole(rows, value)
+        values = whole(rows, parameters.value)
         demand_range(values)
-        share, _, made = await _compute(job, subjects(rows, identifier), values, opened)
+        share, _, made = await _compute(job, subjects(rows, parameters.identifier), values, opened)
         return await job.release(share, made)
     rows, opened = await job.open("customers")
-    customers = [str(customer).encode() for customer in rows.columns[identifier]]
+    customers = [str(customer).encode() for customer in rows.columns[parameters.identifier]]
     share, counts, made = await _compute(job, customers, None, opened)
     kept = {"share": share.hex(), "rows": list(counts), "smallest_group": _smallest(job)}
     await job.collect(canonical(kept), made)
 
 
 def _smallest(job: PartyRun) -> int:
-    return cast(int, job.terms.parameters["smallest_group"])
+    return job.parameters(MatchStatisticsParameters).smallest_group
 
 
 async def _compute(
@@ -82,7 +58,7 @@ async def _compute(
     the smallest group, which both know then, nothing runs and the share is empty."""
     (peer,) = (party for party in PARTIES if party != job.party)
     smallest = _smallest(job)
-    engine = choose(len(PARTIES), named=str(job.terms.parameters["protocol"]))
+    engine = choose(len(PARTIES), named=job.parameters(MatchStatisticsParameters).protocol)
     protocol = f"psi.circuit.{engine.protocol}/1"
     told: dict[str, JsonValue] = {
         "engine": distributed.engine_of(job.terms.engine),
@@ -129,15 +105,4 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     return {"rows": [], "report": report}
 
 
-register(
-    Recipe(
-        name="match-statistics",
-        version=1,
-        operations=int(Operation.PSI | Operation.MPC),
-        on_withdrawal="drop",
-        run=run,
-        combine=combine,
-        check=check,
-        reads=reads,
-    )
-)
+MATCH_STATISTICS = RecipeRun(spec=match_statistics.SPEC, run=run, combine=combine)

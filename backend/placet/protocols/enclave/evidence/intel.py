@@ -16,12 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
+from placet.core.enclave_policy import INTEL_LADDER, SgxRule, TdxRule
 from placet.core.errors import ConfigError
 from placet.protocols.enclave.evidence import quote as quotes
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.certificates import MALFORMED
 from placet.protocols.enclave.evidence.model import Claims, IntelCollateral, IntelStatement
-from placet.protocols.enclave.evidence.policy import INTEL_LADDER, SgxRule, TdxRule
 from placet.protocols.enclave.evidence.refusals import refusal
 from placet.protocols.enclave.evidence.roots import fingerprint
 

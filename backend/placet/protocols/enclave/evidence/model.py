@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from placet.core.enclave_policy import EnclaveClass, Kind
 from placet.core.hashing import sha256
 from placet.core.values import U48, Bytes32, Octets, Value
 from placet.protocols.enclave.evidence.binding import Binding
-from placet.protocols.enclave.evidence.policy import EnclaveClass, Kind
 from placet.protocols.enclave.evidence.refusals import refusal
 
 MAX_EVIDENCE = 1 << 20

@@ -14,8 +14,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
+from placet.core.enclave_policy import Product
 from placet.core.errors import ConfigError
-from placet.protocols.enclave.evidence.policy import Product
 
 FOLDER = Path(__file__).parent / "roots"
 FINGERPRINTS = {

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from placet.core.enclave_policy import Product, SnpRule, SnpTcb
 from placet.protocols.enclave.evidence import certificates, p384
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import Claims, SnpStatement
-from placet.protocols.enclave.evidence.policy import Product, SnpRule, SnpTcb
 from placet.protocols.enclave.evidence.reading import Reader
 from placet.protocols.enclave.evidence.refusals import refusal
 from placet.protocols.enclave.evidence.roots import VendorRoots, fingerprint

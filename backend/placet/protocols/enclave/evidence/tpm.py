@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
+from placet.core.enclave_policy import TpmRule
 from placet.core.hashing import sha256
 from placet.protocols.enclave.evidence.model import Claims, TpmStatement
-from placet.protocols.enclave.evidence.policy import TpmRule
 from placet.protocols.enclave.evidence.reading import Reader
 from placet.protocols.enclave.evidence.refusals import refusal
 

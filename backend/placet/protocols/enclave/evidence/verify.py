@@ -15,6 +15,16 @@ What comes out holds until the first of: the nonce's age, the evidence's age, th
 
 from __future__ import annotations
 
+from placet.core.enclave_policy import (
+    CLASS_OF,
+    EnclavePolicy,
+    NitroRule,
+    Rule,
+    SgxRule,
+    SnpRule,
+    TdxRule,
+    TpmRule,
+)
 from placet.protocols.enclave.evidence import intel, nitro, snp, tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import (
@@ -25,16 +35,6 @@ from placet.protocols.enclave.evidence.model import (
     SnpStatement,
     TpmStatement,
     Verified,
-)
-from placet.protocols.enclave.evidence.policy import (
-    CLASS_OF,
-    EnclavePolicy,
-    NitroRule,
-    Rule,
-    SgxRule,
-    SnpRule,
-    TdxRule,
-    TpmRule,
 )
 from placet.protocols.enclave.evidence.refusals import refusal
 from placet.protocols.enclave.evidence.roots import VendorRoots, pinned

@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 
 from placet.comparison import compare
 from placet.comparison.limits import MAX_BYTES
+from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import DataError, InputError, ProtocolError
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.frames import MAX_RESULT, FrameKind, encode, pieces, read
 from placet.protocols.enclave.sealed.documents import Hashing, decrypt, encrypted_size
 from placet.protocols.enclave.sealed.keys import Secrets, unseal
 from placet.protocols.enclave.sealed.results import seal_result
-from placet.protocols.enclave.sealed.task import ROLES, Role, Task, TaskInput, read_task, role_byte
+from placet.protocols.enclave.sealed.task import Task, TaskInput, read_task, role_byte
 
 LATE: Final = ("pypdf",)
 """What the comparison imports only when it needs it."""

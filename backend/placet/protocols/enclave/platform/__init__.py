@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from placet.core.enclave_policy import Role
 from placet.core.hashing import sha256
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
-from placet.protocols.enclave.sealed.task import Role, Task
+from placet.protocols.enclave.sealed.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)

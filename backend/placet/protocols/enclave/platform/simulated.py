@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, TypeVar
 
+from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import ConfigError, LimitError, ProtocolError, StateError
 from placet.core.hashing import document_bytes
 from placet.protocols.enclave import codes, frames
@@ -23,7 +24,7 @@ from placet.protocols.enclave.platform import SealedResult
 from placet.protocols.enclave.platform.image import PROGRAM, Image, build
 from placet.protocols.enclave.platform.sandbox import Sandbox
 from placet.protocols.enclave.platform.swtpm import Swtpm
-from placet.protocols.enclave.sealed.task import ROLES, Role, Task, role_byte
+from placet.protocols.enclave.sealed.task import Task, role_byte
 
 R = TypeVar("R")
 MAX_ENCLAVES = 4

@@ -22,9 +22,10 @@ from typing import BinaryIO, Final, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import InputError, LimitError, StateError
 from placet.core.hashing import commit_digest
-from placet.protocols.enclave.sealed.task import ROLES, Role, role_byte
+from placet.protocols.enclave.sealed.task import role_byte
 
 MAGIC: Final = b"placet.document/"
 VERSION: Final = 1

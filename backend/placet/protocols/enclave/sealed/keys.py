@@ -12,11 +12,12 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import x25519
 
+from placet.core.enclave_policy import Role
 from placet.core.errors import InputError
 from placet.core.hashing import keccak
 from placet.core.masking import SUITE
 from placet.protocols.enclave.sealed.documents import DocumentKey
-from placet.protocols.enclave.sealed.task import Role, Task, role_byte
+from placet.protocols.enclave.sealed.task import Task, role_byte
 
 MAX_NAME: Final = 1_024
 """Bytes of a document's name in UTF-8."""

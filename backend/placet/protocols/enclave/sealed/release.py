@@ -19,14 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from placet.core.enclave_policy import EnclaveClass, EnclavePolicy, Role
 from placet.core.errors import AttestationError, ConsentError, InputError, WarrantError
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, Verified
-from placet.protocols.enclave.evidence.policy import EnclaveClass, EnclavePolicy
 from placet.protocols.enclave.evidence.verify import verify
 from placet.protocols.enclave.sealed.documents import Locked
 from placet.protocols.enclave.sealed.keys import Secrets, seal
-from placet.protocols.enclave.sealed.task import Role, Task
+from placet.protocols.enclave.sealed.task import Task
 
 MAX_LAG: Final = 300
 """Seconds that the block may be old by which the chain's answer is given."""

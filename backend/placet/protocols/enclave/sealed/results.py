@@ -22,11 +22,12 @@ from typing import Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from placet.core.enclave_policy import Recipient
 from placet.core.errors import InputError
 from placet.core.hashing import keccak
 from placet.core.masking import mask, unmask
 from placet.protocols.enclave.sealed.documents import DocumentKey
-from placet.protocols.enclave.sealed.task import Recipient, Task
+from placet.protocols.enclave.sealed.task import Task
 
 TAG: Final = 32
 """Bytes of a result's tag."""

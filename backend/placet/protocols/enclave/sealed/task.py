@@ -10,12 +10,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
+from placet.core.enclave_policy import ROLES, Recipient, Role
 from placet.core.errors import InputError
 from placet.core.hashing import document_bytes, document_hash
 from placet.core.values import U32, Bytes32, ChainId, Value, parse
 
-Role = Literal["before", "after"]
-ROLES: Final[tuple[Role, ...]] = ("before", "after")
 MAX_TASK: Final = 16_384
 """Bytes of a task document."""
 
@@ -37,13 +36,6 @@ class TaskInput(Value):
     size: Annotated[int, Field(ge=1, le=1 << 40, strict=True)]
     commitment: Bytes32
     release: Bytes32
-
-
-class Recipient(Value):
-    """A party that gets the result, and its X25519 key."""
-
-    party: U32
-    key: Bytes32
 
 
 class Task(Value):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from placet.protocols.alignment.text import widen
+from placet.alignment.text import widen
 
 USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC: Final = re.compile(f"[{USCC_ALPHABET}]{{2}}[0-9]{{6}}[{USCC_ALPHABET}]{{10}}", re.ASCII)

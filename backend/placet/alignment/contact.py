@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import phonenumbers
 
-from placet.protocols.alignment.text import widen
+from placet.alignment.text import widen
 
 MAX_PHONE = 40
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)

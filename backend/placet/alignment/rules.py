@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 import phonenumbers
 from pydantic import Field, JsonValue, field_validator, model_validator
 
+from placet.alignment import company, contact, registration, text
 from placet.core.values import Value, parse
-from placet.protocols.alignment import company, contact, registration, text
 
 MAX_KEYS = 8
 MAX_RULES = 1 << 16

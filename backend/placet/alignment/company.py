@@ -14,7 +14,7 @@ import re
 import unicodedata
 from typing import Final
 
-from placet.protocols.alignment.text import fold
+from placet.alignment.text import fold
 
 ENDINGS: Final[dict[str, tuple[str, ...]]] = {
     "cs": ("sro", "spol sro", "as"),

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from placet.alignment import Round, Rules, keys, parse_rules, record, report
+from placet.alignment.company import LANGUAGES
+from placet.alignment.keys import identifier
+from placet.alignment.registration import SCHEMES, USCC_ALPHABET
+from placet.alignment.rules import Key
+from placet.alignment.text import all_clean, clean
 from placet.core.errors import DataError, InputError, LimitError
 from placet.core.hashing import document_bytes, sha256
-from placet.protocols.alignment import Round, Rules, keys, parse_rules, record, report
-from placet.protocols.alignment.company import LANGUAGES
-from placet.protocols.alignment.keys import identifier
-from placet.protocols.alignment.registration import SCHEMES, USCC_ALPHABET
-from placet.protocols.alignment.rules import Key
-from placet.protocols.alignment.text import all_clean, clean
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "alignment.json").read_text(encoding="utf-8"))
 

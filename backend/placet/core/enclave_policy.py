@@ -1,16 +1,17 @@
-"""What a plan asks of an enclave. A kind without a rule is refused, and so is everything that a rule does not name.
+"""What a plan asks of an enclave, and for whom its result is.
 
-Debugging is always refused: no policy can ask for it.
+A kind without a rule is refused, and so is everything that a rule does not name. Debugging is always refused: no policy
+can ask for it.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from placet.core.hashing import document_hash
-from placet.core.values import Bytes32, Bytes48, Value
+from placet.core.values import U32, Bytes32, Bytes48, Value
 
 Kind = Literal["sgx", "tdx", "nitro", "snp", "tpm"]
 EnclaveClass = Literal["hardware", "simulated"]
@@ -159,3 +160,15 @@ class EnclavePolicy(Value):
 
     def rule(self, kind: Kind) -> Rule | None:
         return next((rule for rule in self.rules if rule.kind == kind), None)
+
+
+Role = Literal["before", "after"]
+ROLES: Final[tuple[Role, ...]] = ("before", "after")
+"""Of the companies whose documents an enclave compares."""
+
+
+class Recipient(Value):
+    """A party that gets the result, and its X25519 key."""
+
+    party: U32
+    key: Bytes32

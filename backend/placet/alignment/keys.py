@@ -23,9 +23,9 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from placet.alignment.rules import Key, Rules, TextKey
+from placet.alignment.text import all_clean, clean
 from placet.core.errors import DataError, InputError
-from placet.protocols.alignment.rules import Key, Rules, TextKey
-from placet.protocols.alignment.text import all_clean, clean
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""`asset-view`: a consumer learns each of its customers' total over two or more providers, or its level alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.catalogue.spec import CONSUMER, Column, Identifier, RecipeParameters, RecipeSpec, Role
+from placet.core.errors import PlanError
+from placet.core.lawful import Tells
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+from placet.core.values import Whole
+
+MAX_EDGES = 64
+
+
+class AssetViewParameters(RecipeParameters):
+    """Edges and bound are decimal strings in the column's smallest unit."""
+
+    identifier: Identifier
+    value: Annotated[Column, Field(description="the column of integers that is added up")]
+    edges: Annotated[
+        tuple[Whole, ...] | None,
+        Field(
+            min_length=1,
+            max_length=MAX_EDGES,
+            description="levels instead of totals, on the engine spu: ascending edges in the smallest unit, as strings; "
+            "multiples of the offers' smallest gap",
+        ),
+    ] = None
+    bound: Annotated[
+        Whole | None, Field(ge=1, description="with edges: the largest absolute value that a row may have")
+    ] = None
+    protocol: Annotated[
+        Literal["cheetah", "aby3"] | None, Field(description="with edges: by the number of providers, two or three")
+    ] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AssetViewParameters:
+        if self.identifier == self.value:
+            raise ValueError("identifiers are not added up")
+        if len({self.edges is None, self.bound is None, self.protocol is None}) > 1:
+            raise ValueError("edges, bound and protocol, or none of them")
+        if self.edges is not None and self.bound is not None:
+            if any(left >= right for left, right in zip(self.edges, self.edges[1:], strict=False)):
+                raise ValueError("strictly ascending edges")
+            if self.bound < max(map(abs, self.edges)):
+                raise ValueError("a bound that is at least the largest edge")
+        return self
+
+
+def reads(role: str, parameters: AssetViewParameters) -> tuple[str, ...]:
+    """The consumer's list has identifiers alone."""
+    return (parameters.identifier,) if role == CONSUMER else (parameters.identifier, parameters.value)
+
+
+def tells(parameters: AssetViewParameters) -> Tells:
+    """The bound counts as an edge: values beyond it count as it."""
+    if parameters.edges is None or parameters.bound is None:
+        return Tells("total")
+    return Tells("level", edges=(*parameters.edges, parameters.bound))
+
+
+def fits(parameters: AssetViewParameters, plan: Plan, terms: Terms) -> None:
+    """Totals are added on the embedded engine; levels need comparisons, which it can't do safely."""
+    expected = "embedded" if parameters.edges is None else "spu"
+    if terms.engine != expected:
+        what = "totals are added" if parameters.edges is None else "levels are compared"
+        raise PlanError(f"{what} on another engine", expected=expected, found=terms.engine, code="plan.engine")
+    by_number = {2: "cheetah", 3: "aby3"}.get(len(plan.parties) - 1)
+    if parameters.protocol is not None and parameters.protocol != by_number:
+        raise PlanError(
+            "no such protocol for this number of providers",
+            expected="cheetah for two, aby3 for three",
+            found=f"{parameters.protocol} for {len(plan.parties) - 1}",
+            code="spu.protocol",
+        )
+
+
+SPEC = RecipeSpec(
+    name="asset-view",
+    version=1,
+    does="The consumer learns the total of each of its customers over two or more providers.",
+    operations=Operation.PSI | Operation.MPC,
+    engines=("embedded", "spu"),
+    on_withdrawal="drop",
+    roles=(
+        Role(
+            "provider",
+            "how long the consumer's list is, and, while the job runs, which of its own consented rows are in it; no "
+            "total",
+            alias="accounts",
+            persons=True,
+            output=True,
+            least=2,
+            most=15,
+        ),
+        Role(
+            CONSUMER,
+            "after the release each customer's total, or its level alone, not who contributed to it; how many "
+            "consented rows each provider has",
+            alias="customers",
+        ),
+    ),
+    parameters=AssetViewParameters,
+    reads=reads,
+    tells=tells,
+    fits=fits,
+)

@@ -1,0 +1,96 @@
+"""What a plan and its terms declare, held against the catalogue: the same for who signs it, who serves it, who audits it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from placet.catalogue.spec import CONSUMER, RecipeParameters, RecipeSpec
+from placet.catalogue.specs import spec_of
+from placet.core.errors import PlanError
+from placet.core.lawful import Use
+from placet.core.plan import Plan, Terms, demand_fit
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredJob:
+    """A plan whose terms are a recipe's. `parameters` are of the recipe's own type."""
+
+    plan: Plan
+    terms: Terms
+    spec: RecipeSpec[Any]
+    parameters: RecipeParameters
+
+    def use(self, number: int) -> Use:
+        """What the job does with an input, by its number among all of the plan's."""
+        party = next(i for i in reversed(range(len(self.plan.parties))) if self.plan.input_offset(i) <= number)
+        role = self.spec.role(self.terms.roles[party])
+        return Use(
+            recipe=self.spec.name,
+            provider=self.plan.parties[party].signer,
+            consumer=self.plan.consumer,
+            parties=tuple(one.signer for one in self.plan.parties),
+            purpose=self.plan.purpose,
+            operations=self.plan.operations,
+            columns=self.spec.reads(role.name, self.parameters),
+            tells=self.spec.tells(self.parameters),
+            persons=role.persons,
+            named=self.plan.inputs[number].named,
+        )
+
+
+def declared(plan: Plan, terms: Terms) -> DeclaredJob:
+    """PlanError unless the terms are the plan's, and recipe, version, engine, operations, withdrawal, parameters, roles
+    and inputs are what the catalogue says."""
+    demand_fit(plan, terms)
+    spec = spec_of(terms.recipe)
+    for what, code, expected, found in (
+        ("version", "version", spec.version, terms.recipe_version),
+        ("operations", "operations", int(spec.operations), plan.operations),
+        ("answer to a withdrawal", "withdrawal", spec.on_withdrawal, terms.on_withdrawal),
+    ):
+        if expected != found:
+            raise PlanError(f"another {what} than the recipe's", expected=expected, found=found, code=f"plan.{code}")
+    if terms.engine not in spec.engines:
+        raise PlanError(
+            f"{spec.name} does not run on this engine",
+            expected=" or ".join(spec.engines),
+            found=terms.engine,
+            code="plan.engine",
+        )
+    parameters = spec.parse(terms.parameters)
+    if parameters.to_json() != terms.parameters:
+        raise PlanError(
+            "the terms write the parameters in another form than the recipe's", expected=spec.name, code="plan.parameters"
+        )
+    _demand_seats(spec, plan, terms)
+    spec.fits(parameters, plan, terms)
+    return DeclaredJob(plan, terms, spec, parameters)
+
+
+def _demand_seats(spec: RecipeSpec[Any], plan: Plan, terms: Terms) -> None:
+    seats = spec.seats(len(plan.parties))
+    roles = tuple(seat.name for seat in seats)
+    if terms.roles != roles:
+        raise PlanError(
+            f"{spec.name} has other roles", expected=", ".join(roles), found=", ".join(terms.roles), code="plan.roles"
+        )
+    aliases = tuple(seat.alias for seat in seats if seat.alias is not None)
+    if terms.inputs != aliases:
+        raise PlanError(
+            f"{spec.name} takes other inputs",
+            expected=", ".join(aliases),
+            found=", ".join(terms.inputs),
+            code="plan.inputs",
+        )
+    for seat, party in zip(seats, plan.parties, strict=True):
+        if len(party.inputs) != (seat.alias is not None) or party.output != seat.output:
+            raise PlanError(
+                f"the {seat.name} of {spec.name} has another part in the plan",
+                expected=f"{int(seat.alias is not None)} input, {'an' if seat.output else 'no'} output",
+                found=f"{len(party.inputs)} inputs, {'an' if party.output else 'no'} output",
+                code="plan.inputs",
+            )
+    consumers = [party for seat, party in zip(seats, plan.parties, strict=True) if seat.name == CONSUMER]
+    if consumers and consumers[0].signer != plan.consumer:
+        raise PlanError("the party with the role consumer is not the plan's consumer", code="plan.roles")

@@ -1,0 +1,113 @@
+"""`match`: a consumer learns which of its customers a provider has among its consented rows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.alignment import Rules, parse_rules
+from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role
+from placet.core.errors import PlanError
+from placet.core.lawful import Tells
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+
+Receiver = Literal["provider", "consumer", "both"]
+_RECEIVERS: dict[Receiver, tuple[str, ...]] = {
+    "provider": ("provider",),
+    "consumer": (CONSUMER,),
+    "both": ("provider", CONSUMER),
+}
+_BY_ENGINE = {"embedded": ("ecdh",), "spu": ("ecdh", "kkrt", "rr22")}
+
+
+class MatchingParameters(RecipeParameters):
+    """What all recipes that match take: identifier or alignment, and who receives."""
+
+    identifier: Annotated[
+        Column | None, Field(description="the column that names a row's person, in both tables; or instead alignment")
+    ] = None
+    alignment: Annotated[
+        Rules | None,
+        Field(description="rules by which identifiers of several columns are written alike, tried in rounds"),
+    ] = None
+    receiver: Annotated[Receiver, Field(description="who learns the matches inside the protocol")]
+
+    @model_validator(mode="after")
+    def _one_way(self) -> MatchingParameters:
+        if (self.identifier is None) == (self.alignment is None):
+            raise ValueError("either identifier or alignment")
+        return self
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """The roles that learn the matches inside the protocol."""
+        return _RECEIVERS[self.receiver]
+
+    @property
+    def rules(self) -> Rules:
+        """How identifiers are written: as they are, where one column names a person."""
+        if self.alignment is not None:
+            return self.alignment
+        key = {"kind": "text", "column": self.identifier, "width": "keep", "case": "keep"}
+        return parse_rules({"keys": [key], "smallest": 2})
+
+
+class MatchParameters(MatchingParameters):
+    """With the protocol of the intersection."""
+
+    psi: Annotated[
+        Literal["ecdh", "kkrt", "rr22"],
+        Field(description="the protocol; kkrt (oblivious transfer) and rr22 on the engine spu"),
+    ]
+
+
+def reads(_: str, parameters: MatchingParameters) -> tuple[str, ...]:
+    """Both sides write their identifiers from the same columns."""
+    return tuple(key.column for key in parameters.rules.keys)
+
+
+def tells(parameters: MatchingParameters) -> Tells:
+    """The matches, to the receivers inside the protocol."""
+    return Tells("matches", within=parameters.receivers)
+
+
+def fits(parameters: MatchParameters, _: Plan, terms: Terms) -> None:
+    """PlanError for a protocol that the engine does not have."""
+    if parameters.psi not in _BY_ENGINE[terms.engine]:
+        raise PlanError(
+            "this engine has no such protocol",
+            expected="; ".join(f"{engine}: {', '.join(names)}" for engine, names in _BY_ENGINE.items()),
+            found=f"{terms.engine}: {parameters.psi}",
+            code="plan.engine",
+        )
+
+
+SPEC = RecipeSpec(
+    name="match",
+    version=1,
+    does="The consumer learns which of its customers a provider has among its consented rows.",
+    operations=Operation.PSI,
+    engines=("embedded", "spu"),
+    on_withdrawal="drop",
+    roles=(
+        Role(
+            "provider",
+            "how long the consumer's list is, and, as receiver, the matches while the job runs",
+            alias="accounts",
+            persons=True,
+            output=True,
+        ),
+        Role(
+            CONSUMER,
+            "the matches, after the release or, as receiver, while the job runs; how many consented rows the provider "
+            "has",
+            alias="customers",
+        ),
+    ),
+    parameters=MatchParameters,
+    reads=reads,
+    tells=tells,
+    fits=fits,
+)

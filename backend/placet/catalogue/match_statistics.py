@@ -1,0 +1,68 @@
+"""`match-statistics`: how many of its customers a provider has, and the sum and mean of a value over them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.catalogue.spec import CONSUMER, SMALLEST_GROUP, Column, Identifier, RecipeParameters, RecipeSpec, Role
+from placet.core.lawful import Tells
+from placet.core.purposes import Operation
+
+MAX_ROWS = 1_000_000
+
+
+class MatchStatisticsParameters(RecipeParameters):
+    identifier: Identifier
+    value: Annotated[Column, Field(description="the provider's column of integers that is added up")]
+    smallest_group: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=SMALLEST_GROUP,
+            le=MAX_ROWS,
+            description="how many customers must match, 2 or more and no fewer than the offer says",
+        ),
+    ]
+    protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
+
+    @model_validator(mode="after")
+    def _two_columns(self) -> MatchStatisticsParameters:
+        if self.identifier == self.value:
+            raise ValueError("identifier and value are two columns")
+        return self
+
+
+def reads(role: str, parameters: MatchStatisticsParameters) -> tuple[str, ...]:
+    """The consumer's list has identifiers alone."""
+    return (parameters.identifier,) if role == CONSUMER else (parameters.identifier, parameters.value)
+
+
+SPEC = RecipeSpec(
+    name="match-statistics",
+    version=1,
+    does="The consumer learns how many of its customers a provider has among its consented rows, and the sum and mean "
+    "of a value over them, where they are enough; on the engine spu.",
+    operations=Operation.PSI | Operation.MPC,
+    engines=("spu",),
+    on_withdrawal="drop",
+    roles=(
+        Role(
+            "provider",
+            "how long the consumer's list is; not who matched, nor how many",
+            alias="accounts",
+            persons=True,
+            output=True,
+        ),
+        Role(
+            CONSUMER,
+            "after the release count, sum and mean, or that too few matched, and not which; how many consented rows "
+            "the provider has",
+            alias="customers",
+        ),
+    ),
+    parameters=MatchStatisticsParameters,
+    reads=reads,
+    tells=lambda parameters: Tells("aggregate", parameters.smallest_group),
+)

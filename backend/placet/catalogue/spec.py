@@ -1,0 +1,141 @@
+"""What a recipe declares: all that node, vault, audit, command line and documents need to know of it without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
+
+from placet.core.errors import PlanError
+from placet.core.lawful import Tells
+from placet.core.plan import Plan, Terms
+from placet.core.purposes import Operation
+from placet.core.values import Value
+
+CONSUMER = "consumer"
+SMALLEST_GROUP = 2
+"""The least that a job may name as its smallest group."""
+Column = Annotated[str, Field(min_length=1, max_length=64)]
+Identifier = Annotated[Column, Field(description="the column that names a row's person, in all tables")]
+
+
+class RecipeParameters(Value):
+    """Base of a recipe's parameters. Optional ones that were not given are no part of the JSON, which is hashed in the
+    terms; each field's description is what people read."""
+
+    model_config = ConfigDict(strict=False)
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+P = TypeVar("P", bound=RecipeParameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role in the plan's order of parties. `alias` names its one input (None: it brings none); `persons`: the rows
+    are persons', under a lawful root, else the party's own data under a consent that the plan names. `output`: holds a
+    release key. `most` parties may have the role, one where it is 1, otherwise `least` at the least."""
+
+    name: str
+    learns: str
+    alias: str | None
+    persons: bool = False
+    output: bool = False
+    least: int = 1
+    most: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeSpec(Generic[P]):
+    """One recipe. `reads` names the columns that a role's rows must have; `tells` what comes out at the most; `fits`
+    raises PlanError for what parameters, engine and parties don't make together. `does` is for people."""
+
+    name: str
+    version: int
+    does: str
+    operations: Operation
+    engines: tuple[str, ...]
+    on_withdrawal: Literal["drop", "abort"]
+    roles: tuple[Role, ...]
+    parameters: type[P]
+    reads: Callable[[str, P], tuple[str, ...]]
+    tells: Callable[[P], Tells]
+    fits: Callable[[P, Plan, Terms], None] = lambda parameters, plan, terms: None
+
+    def role(self, name: str) -> Role:
+        """PlanError for a role that this recipe does not have."""
+        role = next((one for one in self.roles if one.name == name), None)
+        if role is None:
+            expected = ", ".join(one.name for one in self.roles)
+            raise PlanError(f"{self.name} has no such role", expected=expected, found=name, code="plan.roles")
+        return role
+
+    def seats(self, parties: int) -> tuple[Role, ...]:
+        """The role of each of so many parties, in the plan's order. PlanError where it takes another number of them."""
+        spare = parties - sum(role.least for role in self.roles)
+        seats: list[Role] = []
+        for role in self.roles:
+            extra = min(max(spare, 0), role.most - role.least)
+            seats += [role] * (role.least + extra)
+            spare -= extra
+        if spare:
+            least, most = (sum(getattr(role, end) for role in self.roles) for end in ("least", "most"))
+            expected = str(least) if least == most else f"{least} to {most}"
+            raise PlanError(f"{self.name} takes other parties", expected=expected, found=parties, code="plan.roles")
+        return tuple(seats)
+
+    def parse(self, raw: Mapping[str, JsonValue]) -> P:
+        """PlanError `plan.parameters` that names the parameter which lacks, is too many or has no such value, and what
+        it may be."""
+        try:
+            return self.parameters.model_validate(dict(raw))
+        except ValidationError as error:
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: ValidationError) -> PlanError:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "the parameters"
+        allowed = describe(self.parameters)
+        if first["type"] == "missing" and len(first["loc"]) == 1:
+            message, expected, found = f"{self.name} lacks the parameter {name}", allowed[name], "none"
+        elif first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            message, expected, found = f"{self.name} has no parameter {name}", ", ".join(allowed), name
+        elif not first["loc"]:
+            message, expected = f"the parameters of {self.name} do not go together", str(first["msg"])
+            found = "another combination"
+        else:
+            where = ".".join(str(part) for part in first["loc"])[:100]
+            message, found = f"{self.name}: no such value of {name}", f"{where}: {first['msg']}"[:300]
+            expected = allowed.get(name, "a known parameter")
+        return PlanError(message, expected=expected, found=found, code="plan.parameters")
+
+
+def describe(parameters: type[RecipeParameters]) -> dict[str, str]:
+    """Each parameter in words, with the values that it may have where they are few, and whether it may be left out."""
+    schema = parameters.model_json_schema()
+    words = {}
+    for name, field in parameters.model_fields.items():
+        values = _values(schema["properties"][name], schema)
+        text = field.description or name
+        if values:
+            text += f": {_listed(values)}"
+        words[name] = text if field.is_required() else f"optional: {text}"
+    return words
+
+
+def _values(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[str]:
+    if "$ref" in schema:
+        return _values(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "const" in schema:
+        return [str(schema["const"])]
+    if "enum" in schema:
+        return [str(one) for one in schema["enum"]]
+    return [value for one in schema.get("anyOf", ()) for value in _values(one, root)]
+
+
+def _listed(values: list[str]) -> str:
+    return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} or {values[-1]}"

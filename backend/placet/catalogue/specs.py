@@ -1,0 +1,34 @@
+"""All recipes that this version knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from placet.catalogue import (
+    asset_view,
+    contract_compare,
+    joint_statistics,
+    match,
+    match_salted_hash,
+    match_statistics,
+)
+from placet.catalogue.spec import RecipeSpec
+from placet.core.errors import PlanError
+
+SPECS: tuple[RecipeSpec[Any], ...] = (
+    asset_view.SPEC,
+    contract_compare.SPEC,
+    joint_statistics.SPEC,
+    match.SPEC,
+    match_salted_hash.SPEC,
+    match_statistics.SPEC,
+)
+_BY_NAME = {spec.name: spec for spec in SPECS}
+NAMES = tuple(_BY_NAME)
+
+
+def spec_of(name: str) -> RecipeSpec[Any]:
+    """PlanError for a recipe that this version does not have."""
+    if name not in _BY_NAME:
+        raise PlanError("unknown recipe", expected=", ".join(NAMES), found=name[:100], code="plan.recipe")
+    return _BY_NAME[name]

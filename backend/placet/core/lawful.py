@@ -1,0 +1,141 @@
+"""May a job use this input? One rule, which the peers' nodes, the vault and the audit all call.
+
+A recipe and its terms say what a job does with an input's rows (`Use`). The offer, its opened scope and the dataset's
+registration say what the owners were shown. `breaches` holds one against the other. Nothing else decides, so the three
+can't disagree: what the gates let through, the audit passes, and what the audit would call unlawful, no gate lets through.
+
+A provider and the consumer stand in every offer by themselves: `scope.parties` names the others that may take part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from placet.core.consent import Offer, Scope, Subjects
+from placet.core.purposes import purpose_id
+from placet.core.values import to_hex
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """What a job tells at the most. `output` is a scope's word, `group` the smallest group of people over which
+    anything is told, `edges` the values at which something told changes, in the column's smallest unit. `within` are
+    the roles that learn the result, or a part of it, inside a protocol: before the seal, even where there is none."""
+
+    output: str
+    group: int = 1
+    edges: tuple[int, ...] = ()
+    within: tuple[str, ...] = ()
+    more: str = ""
+
+    @property
+    def disclosed(self) -> str | None:
+        """For reports; None where nothing of the result is known before the release."""
+        if not self.within:
+            return None
+        return f"disclosed-in-protocol: the result is known to {' and '.join(self.within)}{self.more}"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a job does with one input. `persons`: its role brings rows of persons, under a lawful root; otherwise the
+    provider brings its own data, under a consent that the plan names (`named`). `parties` are all signers."""
+
+    recipe: str
+    provider: bytes
+    consumer: bytes
+    parties: tuple[bytes, ...]
+    purpose: bytes
+    operations: int
+    columns: tuple[str, ...]
+    tells: Tells
+    persons: bool
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One way in which a use goes beyond what the owners were shown. `rule` is the error's code after the dot."""
+
+    rule: str
+    message: str
+    expected: object
+    found: object
+
+
+def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
+    """All breaches, the gravest first; none where the use is allowed. `provider` and `subjects` are the chain's: who
+    made the offer, and whose rows its dataset was registered with."""
+    if not use.provider == provider == scope.provider:
+        yield Breach("provider", "the offer is another institution's", to_hex(use.provider), to_hex(provider))
+    if use.consumer != offer.consumer:
+        yield Breach("consumer", "the offer is for another consumer", to_hex(offer.consumer), to_hex(use.consumer))
+    if not use.purpose == offer.purpose == purpose_id(scope.purpose):
+        yield Breach("purpose", "the offer is for another purpose", scope.purpose, to_hex(use.purpose))
+    if use.operations & ~offer.operations or not use.operations:
+        yield Breach(
+            "operations", "the offer does not allow these operations", f"within {offer.operations}", use.operations
+        )
+    if scope.hash != offer.scope:
+        yield Breach("scope", "the scope is not the offer's", to_hex(offer.scope), to_hex(scope.hash))
+    if strangers := [to_hex(party) for party in use.parties if party not in _named(scope, offer)]:
+        yield Breach(
+            "stranger",
+            "a party that the offer's scope does not name",
+            ", ".join(map(to_hex, _named(scope, offer))),
+            ", ".join(strangers),
+        )
+    if use.recipe not in scope.recipes:
+        yield Breach("recipe", "the scope does not allow this recipe", ", ".join(scope.recipes), use.recipe)
+    yield from _told(use, scope)
+    if outside := [column for column in use.columns if column not in scope.columns]:
+        yield Breach(
+            "columns",
+            "the job reads columns that the scope does not hold",
+            ", ".join(scope.columns),
+            ", ".join(outside)[:400],
+        )
+    yield from _whose(use, scope, subjects)
+
+
+def _named(scope: Scope, offer: Offer) -> tuple[bytes, ...]:
+    return (*scope.parties, scope.provider, offer.consumer)
+
+
+def _told(use: Use, scope: Scope) -> Iterator[Breach]:
+    if use.tells.output != scope.output or scope.smallest_group > use.tells.group:
+        yield Breach(
+            "output",
+            "the recipe tells more than the owners were shown",
+            f"{scope.output}, groups of {scope.smallest_group} or more",
+            f"{use.tells.output}, groups of {use.tells.group} or more",
+        )
+    gap = scope.smallest_gap
+    if gap is not None and (between := [str(edge) for edge in use.tells.edges if edge % gap]):
+        yield Breach(
+            "gap",
+            "the levels are finer than the owners were shown",
+            f"edges and bound at multiples of {gap}",
+            ", ".join(between)[:400],
+        )
+
+
+def _whose(use: Use, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
+    """Persons' rows need persons' consent, whatever a provider calls its table."""
+    expected = Subjects.of(use.persons)
+    if scope.personal != use.persons or use.named == use.persons:
+        yield Breach(
+            "subjects",
+            "persons' rows come under their consents, an institution's own data under its own",
+            "a lawful set of persons" if use.persons else "the institution's own consent, named in the plan",
+            f"{'a named consent' if use.named else 'a lawful set'}, scope of "
+            f"{'persons' if scope.personal else 'own data'}",
+        )
+    if subjects is not expected:
+        yield Breach(
+            "subjects",
+            "the dataset was registered with other subjects",
+            expected.words,
+            subjects.words,
+        )

@@ -1,0 +1,53 @@
+"""What the parties of a comparison ask each other before there is a plan, and what a company asks its own client for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from placet.core.enclave_policy import EnclavePolicy, Role
+from placet.core.plan import Input
+from placet.core.values import U96, ZERO20, Address, Bytes32, Text, Value
+from placet.jobs.messages import PartyEntry
+
+
+class DocumentRequest(Value):
+    """Would you have a document compared with mine, for this purpose, in that service's enclave?"""
+
+    purpose: Text
+    service: Address
+
+
+class DocumentResponse(Value):
+    """With the X25519 key under which this company gets the result."""
+
+    entry: PartyEntry
+    input: Input
+    key: Bytes32
+
+
+class EnclaveRequest(Value):
+    """Would you run the enclave?"""
+
+
+class EnclaveResponse(Value):
+    """`policy` is what the plan must ask of the enclave so that it can run there."""
+
+    entry: PartyEntry
+    policy: EnclavePolicy
+
+
+class ComparisonRequest(Value):
+    """What a company asks its own client for, as sponsor and consumer. Times are in seconds from now."""
+
+    consent: Bytes32
+    role: Role
+    partner: Address
+    service: Address
+    purpose: Text
+    reward: U96 = 0
+    token: Address = ZERO20
+    open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
+    deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
+    settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800

@@ -1,0 +1,20 @@
+"""All recipes that this version can run: what a runner is handed."""
+
+from __future__ import annotations
+
+from placet.jobs.recipe import RecipeRun, Runs
+from placet.recipes.asset_view.run import ASSET_VIEW
+from placet.recipes.contract_compare.run import CONTRACT_COMPARE
+from placet.recipes.joint_statistics.run import JOINT_STATISTICS
+from placet.recipes.match.run import MATCH, MATCH_SALTED_HASH
+from placet.recipes.match_statistics.run import MATCH_STATISTICS
+
+_ALL: tuple[RecipeRun, ...] = (
+    ASSET_VIEW,
+    CONTRACT_COMPARE,
+    JOINT_STATISTICS,
+    MATCH,
+    MATCH_SALTED_HASH,
+    MATCH_STATISTICS,
+)
+RUNS: Runs = {one.spec.name: one for one in _ALL}
