@@ -8,12 +8,14 @@ contract DatasetRegistry is IDatasetRegistry {
     mapping(bytes32 dataset => Dataset) private _datasets;
 
     /// @inheritdoc IDatasetRegistry
-    function register(bytes32 dataset, bytes32 schema, bytes32 commitment, uint64 budget) external {
+    function register(bytes32 dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget) external {
         address provider = _datasets[dataset].provider;
         if (provider != address(0)) revert DatasetExists(dataset, provider);
-        _datasets[dataset] =
-            Dataset({provider: msg.sender, budget: budget, spent: 0, schema: schema, commitment: commitment});
-        emit DatasetRegistered(dataset, msg.sender, schema, commitment, budget);
+        if (subjects == Subjects.Unknown) revert SubjectsUnknown(dataset);
+        _datasets[dataset] = Dataset({
+            provider: msg.sender, subjects: subjects, budget: budget, spent: 0, schema: schema, commitment: commitment
+        });
+        emit DatasetRegistered(dataset, msg.sender, subjects, schema, commitment, budget);
     }
 
     /// @inheritdoc IDatasetRegistry

@@ -4,13 +4,24 @@ pragma solidity 0.8.37;
 /// @title Who provides this dataset, what is its commitment, how much privacy budget is left?
 /// @notice One entry a dataset. No owner, no proxy: only a dataset's provider changes its entry, and never its provider.
 interface IDatasetRegistry {
+    /// @notice Whom the rows of a dataset are about. Zero is never registered.
+    enum Subjects {
+        Unknown,
+        /// Persons: a row is used only under its own person's consent.
+        Persons,
+        /// The provider itself: the provider consents for all rows at once.
+        Own
+    }
+
     /// @param provider the institution that registered the dataset; zero for an unknown dataset
+    /// @param subjects whom the rows are about, by the provider's word; `Unknown` for an unknown dataset only
     /// @param budget privacy budget for ever, in micro-epsilon
     /// @param spent part of the budget that is used up, in micro-epsilon; never more than `budget`
     /// @param schema hash of the schema document
     /// @param commitment RFC 6962 root over the row commitments in ascending order
     struct Dataset {
         address provider;
+        Subjects subjects;
         uint64 budget;
         uint64 spent;
         bytes32 schema;
@@ -18,20 +29,29 @@ interface IDatasetRegistry {
     }
 
     event DatasetRegistered(
-        bytes32 indexed dataset, address indexed provider, bytes32 schema, bytes32 commitment, uint64 budget
+        bytes32 indexed dataset,
+        address indexed provider,
+        Subjects subjects,
+        bytes32 schema,
+        bytes32 commitment,
+        uint64 budget
     );
     event DatasetCommitted(bytes32 indexed dataset, bytes32 commitment);
     event BudgetSpent(bytes32 indexed dataset, bytes32 indexed job, uint64 amount, uint64 left);
 
     error DatasetExists(bytes32 dataset, address provider);
+    error SubjectsUnknown(bytes32 dataset);
     error NotProvider(bytes32 dataset, address expected, address found);
     error BudgetExceeded(bytes32 dataset, uint64 left, uint64 amount);
 
-    /// @notice Registers a dataset for the sender, once and for ever.
-    /// @custom:not-protected The id against a front-runner: who sees the transaction may take the id first, and then nobody
-    /// but him can make offers on it. Salt ids, and offer nothing before `DatasetRegistered` names you. That the dataset
-    /// exists, that the schema describes it, or that its rows are true.
-    function register(bytes32 dataset, bytes32 schema, bytes32 commitment, uint64 budget) external;
+    /// @notice Registers a dataset for the sender, once and for ever. Whom its rows are about is never changed either: rows of
+    /// the other kind are another dataset.
+    /// @param subjects whom the rows are about; `Unknown` is refused
+    /// @custom:not-protected Persons whose rows the provider calls its own: `subjects` is the provider's word, and nobody checks
+    /// it here. The id against a front-runner: who sees the transaction may take the id first, and then nobody but him can make
+    /// offers on it. Salt ids, and offer nothing before `DatasetRegistered` names you. That the dataset exists, that the schema
+    /// describes it, or that its rows are true.
+    function register(bytes32 dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget) external;
 
     /// @notice Replaces the commitment to the rows.
     /// @custom:not-protected Jobs that run on the old rows: a plan binds its rows by its lawful roots, not by this value.

@@ -14,8 +14,55 @@ contract DatasetRegistryTest is Base {
 
     function test_registered_once_and_for_ever() public {
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, dataset, provider(0)));
-        datasets.register(dataset, 0, 0, 0);
+        datasets.register(dataset, IDatasetRegistry.Subjects.Own, 0, 0, 0);
         vm.assertEq(datasets.datasets(dataset).provider, provider(0));
+    }
+
+    function test_its_own_provider_cannot_say_anew_whom_the_rows_are_about() public {
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, dataset, provider(0)));
+        vm.prank(provider(0));
+        datasets.register(dataset, IDatasetRegistry.Subjects.Own, 0, 0, 0);
+        assertSubjects(dataset, IDatasetRegistry.Subjects.Persons);
+    }
+
+    function test_whom_the_rows_are_about_is_said_at_the_registration() public {
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.SubjectsUnknown.selector, bytes32("new")));
+        datasets.register("new", IDatasetRegistry.Subjects.Unknown, 0, 0, 0);
+        assertSubjects("new", IDatasetRegistry.Subjects.Unknown);
+
+        vm.expectEmit(true, true, true, true);
+        emit IDatasetRegistry.DatasetRegistered(
+            "new", address(this), IDatasetRegistry.Subjects.Own, "schema", "commitment", 7
+        );
+        datasets.register("new", IDatasetRegistry.Subjects.Own, "schema", "commitment", 7);
+        assertSubjects("new", IDatasetRegistry.Subjects.Own);
+    }
+
+    function test_subjects_that_do_not_exist_are_refused() public {
+        bytes memory data = abi.encodeWithSelector(IDatasetRegistry.register.selector, bytes32("new"), 3, 0, 0, 0);
+        (bool done,) = address(datasets).call(data);
+        vm.assertFalse(done);
+        assertSubjects("new", IDatasetRegistry.Subjects.Unknown);
+    }
+
+    /// @dev The entry is read on after every write: no field shares its bits with another one.
+    function testFuzz_an_entry_keeps_what_was_registered(bool own, uint64 budget, uint64 spent, bytes32 hash) public {
+        IDatasetRegistry.Subjects subjects = own ? IDatasetRegistry.Subjects.Own : IDatasetRegistry.Subjects.Persons;
+        datasets.register("new", subjects, hash, hash, budget);
+        spent = budget == type(uint64).max ? spent : spent % (budget + 1);
+        datasets.spend("new", spent, "job");
+        datasets.commit("new", ~hash);
+        IDatasetRegistry.Dataset memory entry = datasets.datasets("new");
+        assertSubjects("new", subjects);
+        vm.assertEq(entry.provider, address(this));
+        vm.assertEq(entry.budget, budget);
+        vm.assertEq(entry.spent, spent);
+        vm.assertEq(entry.schema, hash);
+        vm.assertEq(entry.commitment, ~hash);
+    }
+
+    function assertSubjects(bytes32 id, IDatasetRegistry.Subjects expected) private view {
+        vm.assertEq(uint256(datasets.datasets(id).subjects), uint256(expected));
     }
 
     function test_only_the_provider_commits_and_spends() public {

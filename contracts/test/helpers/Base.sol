@@ -68,7 +68,9 @@ abstract contract Base {
         bytes32 dataset = keccak256(abi.encode("dataset", i));
         terms[i] = IConsentRegistry.Offer(dataset, consumer(), PURPOSE, OPERATIONS, keccak256("scope"));
         vm.prank(provider(i));
-        datasets.register(dataset, keccak256("schema"), keccak256("commitment"), 1_000_000);
+        datasets.register(
+            dataset, IDatasetRegistry.Subjects.Persons, keccak256("schema"), keccak256("commitment"), 1_000_000
+        );
         vm.prank(provider(i));
         offers[i] = registry.offer(terms[i]);
         vm.prank(provider(i));
