@@ -89,8 +89,26 @@ interface IConsentRegistry {
         uint32 uses;
     }
 
+    /// @notice A provider made an offer on a dataset of its own.
+    /// @param offer the offer's id
+    /// @param provider who made it
+    /// @param terms what the offer allows
     event OfferMade(bytes32 indexed offer, address indexed provider, Offer terms);
+
+    /// @notice A provider appointed a relay, or dismissed it.
+    /// @param provider for whom the relay acts
+    /// @param relay whom it concerns
+    /// @param allowed true: may act from now on; false: may no longer
     event RelayAppointed(address indexed provider, address indexed relay, bool allowed);
+
+    /// @notice A consent was stored under its owner's signature.
+    /// @param consent the consent's id
+    /// @param offer what it says yes to
+    /// @param notBefore first second in which it may be used
+    /// @param notAfter last second in which it may be used
+    /// @param firstOpening first opening of the offer that it covers
+    /// @param uses how many openings it covers from there on
+    /// @param proven whether the provider or its relay sent it
     event ConsentGiven(
         bytes32 indexed consent,
         bytes32 indexed offer,
@@ -100,37 +118,163 @@ interface IConsentRegistry {
         uint32 uses,
         bool proven
     );
+
+    /// @notice A provider or its relay put a batch of consents on chain.
+    /// @param offer the offer that the batch is about
+    /// @param root Merkle root over the ids of its consents
     event BatchAnchored(bytes32 indexed offer, bytes32 indexed root);
+
+    /// @notice An owner ended a consent.
+    /// @param offer the offer in whose list the consent now stands
+    /// @param consent the consent's id
+    /// @param proven whether it raised the epoch
+    /// @param head head of the offer's withdrawal list after it
+    /// @param epoch the offer's epoch after it
     event ConsentWithdrawn(bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head, uint32 epoch);
+
+    /// @notice A provider or its relay ended a consent.
+    /// @param offer the offer in whose list the consent now stands
+    /// @param consent the consent's id
+    /// @param proven whether it raised the epoch
+    /// @param head head of the offer's withdrawal list after it
+    /// @param epoch the offer's epoch after it
+    /// @param reason a code or the hash of a text
     event ConsentRevoked(
         bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head, uint32 epoch, bytes32 reason
     );
+
+    /// @notice An ended consent was shown to lie in a batch of its offer, which raised the epoch.
+    /// @param offer the consent's offer
+    /// @param consent the consent's id
+    /// @param batch root of the batch
+    /// @param epoch the offer's epoch after it
     event WithdrawalProven(bytes32 indexed offer, bytes32 indexed consent, bytes32 batch, uint32 epoch);
 
+    /// @notice Only a dataset's provider makes offers on it.
+    /// @param dataset the offer's dataset
+    /// @param expected its provider; zero if nobody registered it
+    /// @param found who asked
     error NotDatasetProvider(bytes32 dataset, address expected, address found);
+
+    /// @notice This very offer was made before.
+    /// @param offer its id
     error OfferExists(bytes32 offer);
+
+    /// @notice An offer must allow at least one operation.
+    /// @param offer its id
     error OfferWithoutOperations(bytes32 offer);
+
+    /// @notice Nobody has made this offer.
+    /// @param offer the id that was asked for
     error UnknownOffer(bytes32 offer);
+
+    /// @notice Only an offer's provider or a relay of it may do this.
+    /// @param offer its id
+    /// @param provider the offer's provider
+    /// @param found who asked
     error NotProviderOrRelay(bytes32 offer, address provider, address found);
+
+    /// @notice This consent was given, withdrawn or revoked before.
+    /// @param consent its id
+    /// @param status what it is now
     error ConsentExists(bytes32 consent, Status status);
+
+    /// @notice The consent has ended, for ever.
+    /// @param consent its id
+    /// @param status how it ended
     error ConsentEnded(bytes32 consent, Status status);
+
+    /// @notice Only an ended consent can be proven.
+    /// @param consent its id
+    /// @param status what it is now
     error ConsentNotEnded(bytes32 consent, Status status);
+
+    /// @notice The consent has raised its offer's epoch before, once for all.
+    /// @param consent its id
     error AlreadyProven(bytes32 consent);
+
+    /// @notice A consent must not end before it begins.
+    /// @param notBefore first second
+    /// @param notAfter last second
     error TimesOutOfOrder(uint48 notBefore, uint48 notAfter);
+
+    /// @notice The consent's time is over.
+    /// @param consent its id
+    /// @param notAfter its last second
+    /// @param time the block's time
     error AlreadyExpired(bytes32 consent, uint48 notAfter, uint256 time);
+
+    /// @notice A consent must cover at least one opening.
+    /// @param consent its id
     error NoUses(bytes32 consent);
+
+    /// @notice The owner has not signed this.
+    /// @param consent the consent's id
     error InvalidSignature(bytes32 consent);
+
+    /// @notice Two lists that belong together differ in length.
+    /// @param expected length of the first
+    /// @param found length of the second
     error LengthMismatch(uint256 expected, uint256 found);
+
+    /// @notice A batch's root must not be zero.
+    /// @param offer under which it was to be anchored
     error EmptyBatch(bytes32 offer);
+
+    /// @notice This batch was anchored under this offer before.
+    /// @param offer the offer's id
+    /// @param root the batch's root
+    /// @param anchoredAt when, in Unix seconds
     error BatchExists(bytes32 offer, bytes32 root, uint48 anchoredAt);
+
+    /// @notice The batch is not anchored under this offer, the proof does not lead from the consent to
+    /// it, or the consent is to another offer.
+    /// @param offer the offer's id
+    /// @param consent the consent's id
+    /// @param batch the batch's root
     error NotInBatch(bytes32 offer, bytes32 consent, bytes32 batch);
+
+    /// @notice Only the job ledger uses openings.
+    /// @param expected the ledger
+    /// @param found who asked
     error NotLedger(address expected, address found);
+
+    /// @notice An input names a consent or has a lawful root: one of them, and only one.
+    /// @param offer the input's offer
+    /// @param consent the consent that it names
+    /// @param lawfulRoot the root of its lawful set
     error AmbiguousInput(bytes32 offer, bytes32 consent, bytes32 lawfulRoot);
+
+    /// @notice A party may use an offer for one input only.
+    /// @param offer the offer's id
     error DuplicateOffer(bytes32 offer);
+
+    /// @notice An offer is used by the party that made it.
+    /// @param offer its id
+    /// @param expected its provider
+    /// @param found the party's signer
     error WrongProvider(bytes32 offer, address expected, address found);
+
+    /// @notice The offer does not allow this use.
+    /// @param offer its id
+    /// @param reason why not
     error OfferRefused(bytes32 offer, Reason reason);
+
+    /// @notice The consent does not allow this use.
+    /// @param consent its id
+    /// @param reason why not
     error ConsentRefused(bytes32 consent, Reason reason);
+
+    /// @notice Consents of the offer have ended since the parties looked.
+    /// @param offer its id
+    /// @param expected the epoch that the parties saw
+    /// @param found its epoch now
     error EpochChanged(bytes32 offer, uint32 expected, uint32 found);
+
+    /// @notice Some consent of the input does not cover the offer's next opening.
+    /// @param offer its id
+    /// @param opening the number that the next opening gets
+    /// @param opensBefore the first one that is not covered
     error OpeningsExhausted(bytes32 offer, uint32 opening, uint32 opensBefore);
 
     // ------------------------------------------------------------------ provider

@@ -28,6 +28,13 @@ interface IDatasetRegistry {
         bytes32 commitment;
     }
 
+    /// @notice A provider registered a dataset.
+    /// @param dataset its id, from now on the provider's
+    /// @param provider the institution that registered it
+    /// @param subjects whom its rows are about, by the provider's word
+    /// @param schema hash of the schema document
+    /// @param commitment root over the row commitments
+    /// @param budget privacy budget for ever, in micro-epsilon
     event DatasetRegistered(
         bytes32 indexed dataset,
         address indexed provider,
@@ -36,12 +43,38 @@ interface IDatasetRegistry {
         bytes32 commitment,
         uint64 budget
     );
+
+    /// @notice A provider replaced the commitment to a dataset's rows.
+    /// @param dataset its id
+    /// @param commitment root over the new row commitments
     event DatasetCommitted(bytes32 indexed dataset, bytes32 commitment);
+
+    /// @notice A provider booked privacy budget.
+    /// @param dataset whose budget
+    /// @param job for which job, by the provider's word
+    /// @param amount what was booked, in micro-epsilon
+    /// @param left what is left after it, in micro-epsilon
     event BudgetSpent(bytes32 indexed dataset, bytes32 indexed job, uint64 amount, uint64 left);
 
+    /// @notice Somebody has registered this dataset.
+    /// @param dataset its id
+    /// @param provider who registered it
     error DatasetExists(bytes32 dataset, address provider);
+
+    /// @notice A registration must say whom the rows are about.
+    /// @param dataset the id that was to be registered
     error SubjectsUnknown(bytes32 dataset);
+
+    /// @notice Only a dataset's provider may do this.
+    /// @param dataset its id
+    /// @param expected its provider; zero if nobody registered it
+    /// @param found who asked
     error NotProvider(bytes32 dataset, address expected, address found);
+
+    /// @notice The dataset's privacy budget does not reach.
+    /// @param dataset its id
+    /// @param left what is left, in micro-epsilon
+    /// @param amount what was asked for, in micro-epsilon
     error BudgetExceeded(bytes32 dataset, uint64 left, uint64 amount);
 
     /// @notice Registers a dataset for the sender, once and for ever. Whom its rows are about is never changed either: rows of

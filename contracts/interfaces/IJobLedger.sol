@@ -83,6 +83,15 @@ interface IJobLedger {
         uint48 sealedAt;
     }
 
+    /// @notice A job was opened under all signatures.
+    /// @param job its id, the digest of its plan
+    /// @param consumer who gets the result
+    /// @param sponsor who pays
+    /// @param terms hash of the terms
+    /// @param openBy last time to open
+    /// @param deadline last time to seal
+    /// @param settleBy last time to release
+    /// @param openings the number that each input's offer gave to this job, from 0
     event JobOpened(
         bytes32 indexed job,
         address indexed consumer,
@@ -93,51 +102,214 @@ interface IJobLedger {
         uint48 settleBy,
         uint32[] openings
     );
+
+    /// @notice A signer took a plan back before it was open.
+    /// @param job its id
+    /// @param signer the signer's place in the list parties, consumer, sponsor
     event JobCancelled(bytes32 indexed job, uint256 signer);
+
+    /// @notice A party's recorder appended steps to its trail.
+    /// @param job the job's id
+    /// @param party the party's number
+    /// @param attempt the attempt that the steps belong to
+    /// @param from how many steps the trail had before
+    /// @param hashes the steps' hashes
+    /// @param head the trail's head after them
     event StepsRecorded(
         bytes32 indexed job, uint32 indexed party, uint32 attempt, uint32 from, bytes32[] hashes, bytes32 head
     );
+
+    /// @notice The parties started another attempt.
+    /// @param job the job's id
+    /// @param attempt the new attempt's number
+    /// @param roots each input's new lawful root; zero for a named consent
+    /// @param epochs each input's epoch
     event JobAmended(bytes32 indexed job, uint32 attempt, bytes32[] roots, uint32[] epochs);
+
+    /// @notice Parties and consumer agreed on trails, masked outputs and keys.
+    /// @param job the job's id
+    /// @param attempt the attempt that counts
+    /// @param heads each party's trail head
+    /// @param outputs SHA-256 of each party's masked output; zero for parties without one
+    /// @param keys keccak256 of each party's release key; zero for parties without one
+    /// @param epochs each input's epoch
     event JobSealed(
         bytes32 indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, uint32[] epochs
     );
+
+    /// @notice A party's release key was published.
+    /// @param job the job's id
+    /// @param party the party's number
+    /// @param key the key
     event KeyReleased(bytes32 indexed job, uint32 indexed party, bytes32 key);
+
+    /// @notice All release keys are there; what the parties earned is theirs.
+    /// @param job the job's id
     event JobCompleted(bytes32 indexed job);
+
+    /// @notice A party's release key did not come in time.
+    /// @param job the job's id
+    /// @param party the party's number
     event KeyWithheld(bytes32 indexed job, uint32 indexed party);
+
+    /// @notice A sealed job ended without all of its keys.
+    /// @param job the job's id
     event JobClosed(bytes32 indexed job);
+
+    /// @notice An open job ended with refund.
+    /// @param job the job's id
+    /// @param by who ended it
+    /// @param reason a code or the hash of a text
     event JobAborted(bytes32 indexed job, address by, bytes32 reason);
 
+    /// @notice Registry or escrow serves another ledger.
+    /// @param expected this ledger
+    /// @param found the ledger that it serves
     error WrongDeployment(address expected, address found);
+
+    /// @notice The job's status does not allow this.
+    /// @param job its id
+    /// @param found its status
     error WrongStatus(bytes32 job, JobStatus found);
+
+    /// @notice A plan has 1 to 16 parties.
+    /// @param found how many it has
     error WrongPartyCount(uint256 found);
+
+    /// @notice The time to open the plan is over.
+    /// @param openBy last time to open
+    /// @param time the block's time
     error TooLateToOpen(uint48 openBy, uint256 time);
+
+    /// @notice A plan's times follow each other.
+    /// @param openBy last time to open
+    /// @param deadline last time to seal
+    /// @param settleBy last time to release
     error TimesOutOfOrder(uint48 openBy, uint48 deadline, uint48 settleBy);
+
+    /// @notice Two parties have the same signer.
+    /// @param party number of the second
     error DuplicateSigner(uint256 party);
+
+    /// @notice Two parties have the same recorder.
+    /// @param party number of the second
     error DuplicateRecorder(uint256 party);
+
+    /// @notice A party has no recorder.
+    /// @param party its number
     error RecorderMissing(uint256 party);
+
+    /// @notice A party with a reward names nobody who is paid.
+    /// @param party its number
     error PayeeMissing(uint256 party);
+
+    /// @notice A party with inputs signs as the address of their provider.
+    /// @param party its number
     error ProviderMustBeAddress(uint256 party);
+
+    /// @notice Rewards need a token, and a token needs rewards.
+    /// @param token the plan's token
+    /// @param reward the sum of its rewards
     error TokenMismatch(address token, uint256 reward);
+
+    /// @notice A signer has not signed this.
+    /// @param signer its place in the list of signers
     error InvalidSignerSignature(uint256 signer);
+
+    /// @notice The list of signers has no such place.
+    /// @param signer the place that was asked for
     error UnknownSigner(uint256 signer);
-    error UnknownParty(bytes32 job, uint32 party);
+
+    /// @notice The job has no such input.
+    /// @param job its id
+    /// @param input the number that was asked for
     error UnknownInput(bytes32 job, uint256 input);
+
+    /// @notice Two lists that belong together differ in length.
+    /// @param expected the length that fits
+    /// @param found the length that was given
     error LengthMismatch(uint256 expected, uint256 found);
+
+    /// @notice Only the recorder of the party, or of any party, may do this.
+    /// @param job the job's id
+    /// @param found who asked
     error NotRecorder(bytes32 job, address found);
+
+    /// @notice The job is not at this attempt.
+    /// @param job its id
+    /// @param current its attempt now
+    /// @param found the attempt that was given
     error WrongAttempt(bytes32 job, uint32 current, uint32 found);
+
+    /// @notice The sealed attempt's trails take no more steps.
+    /// @param job the job's id
+    /// @param attempt the sealed attempt
     error TrailFrozen(bytes32 job, uint32 attempt);
+
+    /// @notice Steps follow without gap.
+    /// @param expected how many steps the trail has
+    /// @param found from which one was told
     error TrailGap(uint32 expected, uint32 found);
+
+    /// @notice The time to record is over.
+    /// @param job the job's id
+    /// @param until last time to record
+    /// @param time the block's time
     error TooLateToRecord(bytes32 job, uint256 until, uint256 time);
+
+    /// @notice A record has at least one step.
     error NothingToRecord();
+
+    /// @notice The time to seal, or to start another attempt, is over.
+    /// @param job the job's id
+    /// @param deadline last time to seal
+    /// @param time the block's time
     error TooLateToSeal(bytes32 job, uint48 deadline, uint256 time);
+
+    /// @notice A party has recorded nothing in the attempt that is to be sealed.
+    /// @param party its number
     error TrailEmpty(uint256 party);
+
+    /// @notice The seal has another trail head than the chain.
+    /// @param party the party's number
+    /// @param expected the head on chain
+    /// @param found the head in the seal
     error WrongHead(uint256 party, bytes32 expected, bytes32 found);
+
+    /// @notice A party with output seals an output and a key, any other neither.
+    /// @param party its number
     error WrongOutput(uint256 party);
+
+    /// @notice An amendment has a lawful root for each lawful set, and none for a named consent.
+    /// @param input the input's number
     error WrongRoot(uint256 input);
+
+    /// @notice The party owes no release key.
+    /// @param job the job's id
+    /// @param party the party's number
     error NoKeyDue(bytes32 job, uint32 party);
+
+    /// @notice This is not the key that was sealed.
+    /// @param job the job's id
+    /// @param party the party's number
+    /// @param expected the key's hash in the seal
+    /// @param found the hash of the key that was given
     error WrongKey(bytes32 job, uint32 party, bytes32 expected, bytes32 found);
+
+    /// @notice The time to release is over.
+    /// @param job the job's id
+    /// @param settleBy last time to release
+    /// @param time the block's time
     error TooLateToRelease(bytes32 job, uint48 settleBy, uint256 time);
+
+    /// @notice There is still time to release.
+    /// @param job the job's id
+    /// @param settleBy last time to release
+    /// @param time the block's time
     error TooEarlyToClose(bytes32 job, uint48 settleBy, uint256 time);
+
+    /// @notice The consent was not withdrawn or revoked.
+    /// @param consent its id; zero if the input names none
     error ConsentStillLive(bytes32 consent);
 
     /// @notice Opens a job, all or nothing. Anybody may send it.

@@ -16,16 +16,59 @@ interface IRewardEscrow {
         uint96 left;
     }
 
+    /// @notice A sponsor paid a job's rewards in.
+    /// @param job the job's id
+    /// @param token the ERC-20 of its account
+    /// @param sponsor who paid
+    /// @param amount in the token's smallest unit
     event Funded(bytes32 indexed job, address indexed token, address indexed sponsor, uint96 amount);
+
+    /// @notice A payee is owed its reward.
+    /// @param job the job's id
+    /// @param payee who may claim it
+    /// @param amount in the token's smallest unit
     event Credited(bytes32 indexed job, address indexed payee, uint96 amount);
+
+    /// @notice A sponsor is owed what nobody earned.
+    /// @param job the job's id
+    /// @param sponsor who may claim it
+    /// @param amount in the token's smallest unit
     event Refunded(bytes32 indexed job, address indexed sponsor, uint96 amount);
+
+    /// @notice A payee got what it was owed.
+    /// @param token in which ERC-20
+    /// @param payee who got it
+    /// @param amount in the token's smallest unit
     event Claimed(address indexed token, address indexed payee, uint256 amount);
 
+    /// @notice Only the job ledger funds and settles.
+    /// @param expected the ledger
+    /// @param found who asked
     error NotLedger(address expected, address found);
+
+    /// @notice The job was funded before.
+    /// @param job its id
     error AccountExists(bytes32 job);
+
+    /// @notice The job has no account, or it is settled.
+    /// @param job its id
     error NothingHeld(bytes32 job);
+
+    /// @notice The credits are more than what was paid in.
+    /// @param job the job's id
+    /// @param left what the account still holds
+    /// @param amount the credit that does not fit
     error CreditExceedsAccount(bytes32 job, uint256 left, uint256 amount);
+
+    /// @notice The token moved another amount than asked for.
+    /// @param token the ERC-20
+    /// @param expected what should have moved
+    /// @param found what did
     error UnexpectedAmount(address token, uint256 expected, uint256 found);
+
+    /// @notice The payee is owed nothing in this token.
+    /// @param token the ERC-20
+    /// @param payee who asked, or for whom
     error NothingOwed(address token, address payee);
 
     /// @notice Takes `amount` from the sponsor's allowance into the job's account. Only the ledger.
