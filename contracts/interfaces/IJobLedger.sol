@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "./IConsentRegistry.sol";
 import {IRewardEscrow} from "./IRewardEscrow.sol";
+import {ConsentId, JobId} from "./Types.sol";
 
 /// @title Was this job opened lawfully, which steps did it record, how did it end?
 /// @notice A job's id is the EIP-712 digest of its plan (domain "Placet Jobs", version 1). It opens in one transaction that checks
@@ -93,7 +94,7 @@ interface IJobLedger {
     /// @param settleBy last time to release
     /// @param openings the number that each input's offer gave to this job, from 0
     event JobOpened(
-        bytes32 indexed job,
+        JobId indexed job,
         address indexed consumer,
         address indexed sponsor,
         bytes32 terms,
@@ -106,7 +107,7 @@ interface IJobLedger {
     /// @notice A signer took a plan back before it was open.
     /// @param job its id
     /// @param signer the signer's place in the list parties, consumer, sponsor
-    event JobCancelled(bytes32 indexed job, uint256 signer);
+    event JobCancelled(JobId indexed job, uint256 signer);
 
     /// @notice A party's recorder appended steps to its trail.
     /// @param job the job's id
@@ -116,7 +117,7 @@ interface IJobLedger {
     /// @param hashes the steps' hashes
     /// @param head the trail's head after them
     event StepsRecorded(
-        bytes32 indexed job, uint32 indexed party, uint32 attempt, uint32 from, bytes32[] hashes, bytes32 head
+        JobId indexed job, uint32 indexed party, uint32 attempt, uint32 from, bytes32[] hashes, bytes32 head
     );
 
     /// @notice The parties started another attempt.
@@ -124,7 +125,7 @@ interface IJobLedger {
     /// @param attempt the new attempt's number
     /// @param roots each input's new lawful root; zero for a named consent
     /// @param epochs each input's epoch
-    event JobAmended(bytes32 indexed job, uint32 attempt, bytes32[] roots, uint32[] epochs);
+    event JobAmended(JobId indexed job, uint32 attempt, bytes32[] roots, uint32[] epochs);
 
     /// @notice Parties and consumer agreed on trails, masked outputs and keys.
     /// @param job the job's id
@@ -134,33 +135,33 @@ interface IJobLedger {
     /// @param keys keccak256 of each party's release key; zero for parties without one
     /// @param epochs each input's epoch
     event JobSealed(
-        bytes32 indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, uint32[] epochs
+        JobId indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, uint32[] epochs
     );
 
     /// @notice A party's release key was published.
     /// @param job the job's id
     /// @param party the party's number
     /// @param key the key
-    event KeyReleased(bytes32 indexed job, uint32 indexed party, bytes32 key);
+    event KeyReleased(JobId indexed job, uint32 indexed party, bytes32 key);
 
     /// @notice All release keys are there; what the parties earned is theirs.
     /// @param job the job's id
-    event JobCompleted(bytes32 indexed job);
+    event JobCompleted(JobId indexed job);
 
     /// @notice A party's release key did not come in time.
     /// @param job the job's id
     /// @param party the party's number
-    event KeyWithheld(bytes32 indexed job, uint32 indexed party);
+    event KeyWithheld(JobId indexed job, uint32 indexed party);
 
     /// @notice A sealed job ended without all of its keys.
     /// @param job the job's id
-    event JobClosed(bytes32 indexed job);
+    event JobClosed(JobId indexed job);
 
     /// @notice An open job ended with refund.
     /// @param job the job's id
     /// @param by who ended it
     /// @param reason a code or the hash of a text
-    event JobAborted(bytes32 indexed job, address by, bytes32 reason);
+    event JobAborted(JobId indexed job, address by, bytes32 reason);
 
     /// @notice Registry or escrow serves another ledger.
     /// @param expected this ledger
@@ -170,7 +171,7 @@ interface IJobLedger {
     /// @notice The job's status does not allow this.
     /// @param job its id
     /// @param found its status
-    error WrongStatus(bytes32 job, JobStatus found);
+    error WrongStatus(JobId job, JobStatus found);
 
     /// @notice A plan has 1 to 16 parties.
     /// @param found how many it has
@@ -223,7 +224,7 @@ interface IJobLedger {
     /// @notice The job has no such input.
     /// @param job its id
     /// @param input the number that was asked for
-    error UnknownInput(bytes32 job, uint256 input);
+    error UnknownInput(JobId job, uint256 input);
 
     /// @notice Two lists that belong together differ in length.
     /// @param expected the length that fits
@@ -233,18 +234,18 @@ interface IJobLedger {
     /// @notice Only the recorder of the party, or of any party, may do this.
     /// @param job the job's id
     /// @param found who asked
-    error NotRecorder(bytes32 job, address found);
+    error NotRecorder(JobId job, address found);
 
     /// @notice The job is not at this attempt.
     /// @param job its id
     /// @param current its attempt now
     /// @param found the attempt that was given
-    error WrongAttempt(bytes32 job, uint32 current, uint32 found);
+    error WrongAttempt(JobId job, uint32 current, uint32 found);
 
     /// @notice The sealed attempt's trails take no more steps.
     /// @param job the job's id
     /// @param attempt the sealed attempt
-    error TrailFrozen(bytes32 job, uint32 attempt);
+    error TrailFrozen(JobId job, uint32 attempt);
 
     /// @notice Steps follow without gap.
     /// @param expected how many steps the trail has
@@ -255,7 +256,7 @@ interface IJobLedger {
     /// @param job the job's id
     /// @param until last time to record
     /// @param time the block's time
-    error TooLateToRecord(bytes32 job, uint256 until, uint256 time);
+    error TooLateToRecord(JobId job, uint256 until, uint256 time);
 
     /// @notice A record has at least one step.
     error NothingToRecord();
@@ -264,7 +265,7 @@ interface IJobLedger {
     /// @param job the job's id
     /// @param deadline last time to seal
     /// @param time the block's time
-    error TooLateToSeal(bytes32 job, uint48 deadline, uint256 time);
+    error TooLateToSeal(JobId job, uint48 deadline, uint256 time);
 
     /// @notice A party has recorded nothing in the attempt that is to be sealed.
     /// @param party its number
@@ -287,30 +288,30 @@ interface IJobLedger {
     /// @notice The party owes no release key.
     /// @param job the job's id
     /// @param party the party's number
-    error NoKeyDue(bytes32 job, uint32 party);
+    error NoKeyDue(JobId job, uint32 party);
 
     /// @notice This is not the key that was sealed.
     /// @param job the job's id
     /// @param party the party's number
     /// @param expected the key's hash in the seal
     /// @param found the hash of the key that was given
-    error WrongKey(bytes32 job, uint32 party, bytes32 expected, bytes32 found);
+    error WrongKey(JobId job, uint32 party, bytes32 expected, bytes32 found);
 
     /// @notice The time to release is over.
     /// @param job the job's id
     /// @param settleBy last time to release
     /// @param time the block's time
-    error TooLateToRelease(bytes32 job, uint48 settleBy, uint256 time);
+    error TooLateToRelease(JobId job, uint48 settleBy, uint256 time);
 
     /// @notice There is still time to release.
     /// @param job the job's id
     /// @param settleBy last time to release
     /// @param time the block's time
-    error TooEarlyToClose(bytes32 job, uint48 settleBy, uint256 time);
+    error TooEarlyToClose(JobId job, uint48 settleBy, uint256 time);
 
     /// @notice The consent was not withdrawn or revoked.
     /// @param consent its id; zero if the input names none
-    error ConsentStillLive(bytes32 consent);
+    error ConsentStillLive(ConsentId consent);
 
     /// @notice Opens a job, all or nothing. Anybody may send it.
     /// @param signatures over `Plan`, by parties, consumer, sponsor
@@ -318,7 +319,7 @@ interface IJobLedger {
     /// consent is: any key can consent to an offer, and the provider that brings the consent answers for it. Withdrawals
     /// between the plan's signatures and the opening that are unproven. What `terms` says. Earlier openings that use up
     /// `opensBefore`.
-    function open(Plan calldata plan, bytes[] calldata signatures) external returns (bytes32 job);
+    function open(Plan calldata plan, bytes[] calldata signatures) external returns (JobId job);
 
     /// @notice A signer takes a plan back before it is open, for ever.
     /// @param signer its place in the list parties, consumer, sponsor
@@ -332,7 +333,7 @@ interface IJobLedger {
     /// @param from how many steps the trail has so far
     /// @custom:not-protected What a hash stands for, and steps that a party never tells: the peers' records and re-execution show
     /// those.
-    function record(bytes32 job, uint32 attempt, uint32 party, uint32 from, bytes32[] calldata hashes) external;
+    function record(JobId job, uint32 attempt, uint32 party, uint32 from, bytes32[] calldata hashes) external;
 
     /// @notice Starts the next attempt with new lawful sets, after a withdrawal or a crash. Uses no opening.
     /// @param roots the new lawful root of each input; zero for a named consent
@@ -353,17 +354,17 @@ interface IJobLedger {
     /// completes the job and pays.
     /// @custom:not-protected The key: it is public from the moment it is sent. That it opens the output: whoever holds the masked
     /// output sees that. A key sent before the seal is deep enough could outlive a reorganisation: wait for depth.
-    function release(bytes32 job, uint32 party, bytes32 key) external;
+    function release(JobId job, uint32 party, bytes32 key) external;
 
     /// @notice After `settleBy` ends a sealed job whose keys did not all come: pays all but the withholders, whose share goes back to
     /// the sponsor, and names them. Anybody.
     /// @custom:not-protected The consumer, who may stay without a whole result.
-    function close(bytes32 job) external;
+    function close(JobId job) external;
 
     /// @notice Ends an open job with refund: any party's recorder; after the deadline anybody.
     /// @param reason a code or the hash of a text; goes into the event only
     /// @custom:not-protected The others' work: nobody is paid for an aborted job. Who aborted stays in the event.
-    function abort(bytes32 job, bytes32 reason) external;
+    function abort(JobId job, bytes32 reason) external;
 
     /// @notice Ends an open job with refund because a named consent of it was withdrawn or revoked. Anybody.
     /// @param input number of the input that names the consent
@@ -372,23 +373,23 @@ interface IJobLedger {
 
     /// @notice The state of a job; all zero for an id never seen.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
-    function jobs(bytes32 job) external view returns (JobState memory);
+    function jobs(JobId job) external view returns (JobState memory);
 
     /// @notice Head and length of a party's trail in an attempt. The head of an empty trail is its starting value.
     /// @custom:not-protected That job, attempt or party exist.
-    function trail(bytes32 job, uint32 attempt, uint32 party) external view returns (bytes32 head, uint32 count);
+    function trail(JobId job, uint32 attempt, uint32 party) external view returns (bytes32 head, uint32 count);
 
     /// @notice The account that records for a party; zero if there is none.
     /// @custom:not-protected A reader against a reorganisation.
-    function recorder(bytes32 job, uint32 party) external view returns (address);
+    function recorder(JobId job, uint32 party) external view returns (address);
 
     /// @notice What a party is to be paid, and to whom.
     /// @custom:not-protected That it was paid: the escrow tells.
-    function reward(bytes32 job, uint32 party) external view returns (address payee, uint96 amount);
+    function reward(JobId job, uint32 party) external view returns (address payee, uint96 amount);
 
     /// @notice The key hash that a party still has to open; zero before the seal, after the release, and without output.
     /// @custom:not-protected A reader against a reorganisation.
-    function keyDue(bytes32 job, uint32 party) external view returns (bytes32);
+    function keyDue(JobId job, uint32 party) external view returns (bytes32);
 
     /// @notice The consent registry that this ledger asks.
     /// @custom:not-protected Callers against a wrong deployment: check addresses and code against the deployment file.
@@ -400,20 +401,20 @@ interface IJobLedger {
 
     /// @notice The id of a job: the digest that its parties, consumer and sponsor sign.
     /// @custom:not-protected That the plan is well-formed.
-    function hashPlan(Plan calldata plan) external view returns (bytes32 digest);
+    function hashPlan(Plan calldata plan) external view returns (JobId digest);
 
     /// @notice The digest that the parties sign to start `attempt`.
     /// @custom:not-protected That the job exists.
-    function hashAmendment(bytes32 job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+    function hashAmendment(JobId job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
         external
         view
         returns (bytes32 digest);
 
     /// @notice The digest that parties and consumer sign to seal.
     /// @custom:not-protected That the job exists.
-    function hashSeal(bytes32 job, SealData calldata data) external view returns (bytes32 digest);
+    function hashSeal(JobId job, SealData calldata data) external view returns (bytes32 digest);
 
     /// @notice The digest that a signer signs to cancel.
     /// @custom:not-protected That the job exists.
-    function hashCancellation(bytes32 job) external view returns (bytes32 digest);
+    function hashCancellation(JobId job) external view returns (bytes32 digest);
 }

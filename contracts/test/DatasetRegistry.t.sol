@@ -3,9 +3,14 @@ pragma solidity 0.8.37;
 
 import {IDatasetRegistry} from "../interfaces/IDatasetRegistry.sol";
 import {Base} from "./helpers/Base.sol";
+import {DatasetId, JobId} from "../interfaces/Types.sol";
 
 contract DatasetRegistryTest is Base {
-    bytes32 private dataset;
+    DatasetId private constant NEW = DatasetId.wrap("new");
+    DatasetId private constant UNKNOWN = DatasetId.wrap("unknown");
+    JobId private constant JOB = JobId.wrap("job");
+
+    DatasetId private dataset;
 
     function setUp() public override {
         super.setUp();
@@ -26,34 +31,34 @@ contract DatasetRegistryTest is Base {
     }
 
     function test_whom_the_rows_are_about_is_said_at_the_registration() public {
-        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.SubjectsUnknown.selector, bytes32("new")));
-        datasets.register("new", IDatasetRegistry.Subjects.Unknown, 0, 0, 0);
-        assertSubjects("new", IDatasetRegistry.Subjects.Unknown);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.SubjectsUnknown.selector, NEW));
+        datasets.register(NEW, IDatasetRegistry.Subjects.Unknown, 0, 0, 0);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Unknown);
 
         vm.expectEmit(true, true, true, true);
         emit IDatasetRegistry.DatasetRegistered(
-            "new", address(this), IDatasetRegistry.Subjects.Own, "schema", "commitment", 7
+            NEW, address(this), IDatasetRegistry.Subjects.Own, "schema", "commitment", 7
         );
-        datasets.register("new", IDatasetRegistry.Subjects.Own, "schema", "commitment", 7);
-        assertSubjects("new", IDatasetRegistry.Subjects.Own);
+        datasets.register(NEW, IDatasetRegistry.Subjects.Own, "schema", "commitment", 7);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Own);
     }
 
     function test_subjects_that_do_not_exist_are_refused() public {
-        bytes memory data = abi.encodeWithSelector(IDatasetRegistry.register.selector, bytes32("new"), 3, 0, 0, 0);
+        bytes memory data = abi.encodeWithSelector(IDatasetRegistry.register.selector, NEW, 3, 0, 0, 0);
         (bool done,) = address(datasets).call(data);
         vm.assertFalse(done);
-        assertSubjects("new", IDatasetRegistry.Subjects.Unknown);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Unknown);
     }
 
     /// @dev The entry is read on after every write: no field shares its bits with another one.
     function testFuzz_an_entry_keeps_what_was_registered(bool own, uint64 budget, uint64 spent, bytes32 hash) public {
         IDatasetRegistry.Subjects subjects = own ? IDatasetRegistry.Subjects.Own : IDatasetRegistry.Subjects.Persons;
-        datasets.register("new", subjects, hash, hash, budget);
+        datasets.register(NEW, subjects, hash, hash, budget);
         spent = budget == type(uint64).max ? spent : spent % (budget + 1);
-        datasets.spend("new", spent, "job");
-        datasets.commit("new", ~hash);
-        IDatasetRegistry.Dataset memory entry = datasets.datasets("new");
-        assertSubjects("new", subjects);
+        datasets.spend(NEW, spent, JOB);
+        datasets.commit(NEW, ~hash);
+        IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
+        assertSubjects(NEW, subjects);
         vm.assertEq(entry.provider, address(this));
         vm.assertEq(entry.budget, budget);
         vm.assertEq(entry.spent, spent);
@@ -61,7 +66,7 @@ contract DatasetRegistryTest is Base {
         vm.assertEq(entry.commitment, ~hash);
     }
 
-    function assertSubjects(bytes32 id, IDatasetRegistry.Subjects expected) private view {
+    function assertSubjects(DatasetId id, IDatasetRegistry.Subjects expected) private view {
         vm.assertEq(uint256(datasets.datasets(id).subjects), uint256(expected));
     }
 
@@ -71,14 +76,14 @@ contract DatasetRegistryTest is Base {
         vm.expectRevert(expected);
         datasets.commit(dataset, "new");
         vm.expectRevert(expected);
-        datasets.spend(dataset, 1, "job");
+        datasets.spend(dataset, 1, JOB);
     }
 
     function test_unknown_dataset_has_no_provider() public {
         vm.expectRevert(
-            abi.encodeWithSelector(IDatasetRegistry.NotProvider.selector, bytes32("unknown"), address(0), address(this))
+            abi.encodeWithSelector(IDatasetRegistry.NotProvider.selector, UNKNOWN, address(0), address(this))
         );
-        datasets.commit("unknown", "new");
+        datasets.commit(UNKNOWN, "new");
     }
 
     function test_commit_replaces() public {
@@ -98,7 +103,7 @@ contract DatasetRegistryTest is Base {
             } else {
                 left -= amount;
             }
-            datasets.spend(dataset, amount, "job");
+            datasets.spend(dataset, amount, JOB);
             vm.assertEq(datasets.datasets(dataset).spent, budget - left);
         }
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-INTERFACES = sorted((Path(__file__).resolve().parents[2] / "contracts" / "interfaces").glob("*.sol"))
+INTERFACES = sorted((Path(__file__).resolve().parents[2] / "contracts" / "interfaces").glob("I*.sol"))
 FUNCTION = re.compile(r"^    function (\w+)\(", re.MULTILINE)
 TOLD = re.compile(r"^    (?:event|error) (\w+)\(([^)]*)\);", re.MULTILINE)
 
