@@ -9,6 +9,7 @@ import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {ConsentHash} from "./libraries/ConsentHash.sol";
 import {Signers} from "./libraries/Signers.sol";
 import {ConsentSlot, OfferSlot, Slots} from "./libraries/Slots.sol";
+import {BatchRoot, ConsentId, DatasetId, OfferId} from "./interfaces/Types.sol";
 
 /// @title May this consumer use it, for this purpose, with this operation, now?
 contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
@@ -18,7 +19,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         uint32 operations;
         address consumer;
         bytes32 purpose;
-        bytes32 dataset;
+        DatasetId dataset;
         bytes32 scope;
         OfferSlot state;
     }
@@ -30,11 +31,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     /// @inheritdoc IConsentRegistry
     mapping(address provider => mapping(address relay => bool allowed)) public isRelay;
     /// @inheritdoc IConsentRegistry
-    mapping(bytes32 offerId => mapping(bytes32 root => uint48 anchoredAt)) public batches;
+    mapping(OfferId offerId => mapping(BatchRoot root => uint48 anchoredAt)) public batches;
 
     uint32 private _offerCount;
-    mapping(bytes32 offerId => OfferRecord) private _offers;
-    mapping(bytes32 consent => ConsentSlot) private _consents;
+    mapping(OfferId offerId => OfferRecord) private _offers;
+    mapping(ConsentId consent => ConsentSlot) private _consents;
 
     constructor(IDatasetRegistry datasets_, address ledger_, address[] memory verifiers)
         EIP712("Placet Consent", "1")
@@ -47,7 +48,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     // ------------------------------------------------------------------ provider
 
     /// @inheritdoc IConsentRegistry
-    function offer(Offer calldata terms) external returns (bytes32 id) {
+    function offer(Offer calldata terms) external returns (OfferId id) {
         address provider = datasets.datasets(terms.dataset).provider;
         if (provider != msg.sender) revert NotDatasetProvider(terms.dataset, provider, msg.sender);
         id = ConsentHash.hash(terms);
@@ -71,9 +72,9 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     }
 
     /// @inheritdoc IConsentRegistry
-    function anchor(bytes32 id, bytes32 root) external {
+    function anchor(OfferId id, BatchRoot root) external {
         if (!_actsForProvider(_known(id))) revert NotProviderOrRelay(id, _offers[id].provider, msg.sender);
-        if (root == 0) revert EmptyBatch(id);
+        if (root.isZero()) revert EmptyBatch(id);
         uint48 anchoredAt = batches[id][root];
         if (anchoredAt != 0) revert BatchExists(id, root, anchoredAt);
         batches[id][root] = uint48(block.timestamp);
@@ -82,13 +83,13 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     /// @inheritdoc IConsentRegistry
     function revoke(Grant calldata g, bytes32 reason) external {
-        bytes32 consent = ConsentHash.hash(g);
+        ConsentId consent = ConsentHash.hash(g);
         _revoke(g, consent, _notEnded(consent), reason, false);
     }
 
     /// @inheritdoc IConsentRegistry
-    function revokeBatched(Grant calldata g, bytes32 reason, bytes32 batch, bytes32[] calldata proof) external {
-        bytes32 consent = ConsentHash.hash(g);
+    function revokeBatched(Grant calldata g, bytes32 reason, BatchRoot batch, bytes32[] calldata proof) external {
+        ConsentId consent = ConsentHash.hash(g);
         ConsentSlot slot = _consents[consent];
         _requireInBatch(g.offer, consent, batch, proof);
         if (slot.ended()) _prove(g.offer, consent, slot, batch);
@@ -103,7 +104,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         _requireLength(grants.length, proofs.length);
         for (uint256 i = 0; i < grants.length; ++i) {
             Grant calldata g = grants[i];
-            bytes32 consent = ConsentHash.hash(g);
+            ConsentId consent = ConsentHash.hash(g);
             ConsentSlot slot = _consents[consent];
             if (_nothingLeft(slot, proofs[i])) continue;
             bool inBatch = _isInBatch(g.offer, consent, proofs[i]);
@@ -116,7 +117,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     // --------------------------------------------------------------------- owner
 
     /// @inheritdoc IConsentRegistry
-    function grant(Grant calldata g, bytes calldata signature) external returns (bytes32 consent) {
+    function grant(Grant calldata g, bytes calldata signature) external returns (ConsentId consent) {
         consent = ConsentHash.hash(g);
         Status status = _consents[consent].status();
         if (status != Status.None) revert ConsentExists(consent, status);
@@ -127,7 +128,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     function grantMany(Grant[] calldata grants, bytes[] calldata signatures) external returns (uint256 granted) {
         _requireLength(grants.length, signatures.length);
         for (uint256 i = 0; i < grants.length; ++i) {
-            bytes32 consent = ConsentHash.hash(grants[i]);
+            ConsentId consent = ConsentHash.hash(grants[i]);
             if (_consents[consent].status() != Status.None) continue;
             _grant(grants[i], consent, signatures[i]);
             ++granted;
@@ -136,15 +137,15 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     /// @inheritdoc IConsentRegistry
     function withdraw(Grant calldata g, bytes calldata signature) external {
-        bytes32 consent = ConsentHash.hash(g);
+        ConsentId consent = ConsentHash.hash(g);
         _withdraw(g, consent, _notEnded(consent), signature, false);
     }
 
     /// @inheritdoc IConsentRegistry
-    function withdrawBatched(Grant calldata g, bytes calldata signature, bytes32 batch, bytes32[] calldata proof)
+    function withdrawBatched(Grant calldata g, bytes calldata signature, BatchRoot batch, bytes32[] calldata proof)
         external
     {
-        bytes32 consent = ConsentHash.hash(g);
+        ConsentId consent = ConsentHash.hash(g);
         ConsentSlot slot = _consents[consent];
         _requireInBatch(g.offer, consent, batch, proof);
         if (slot.ended()) _prove(g.offer, consent, slot, batch);
@@ -160,7 +161,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         _requireLength(grants.length, proofs.length);
         for (uint256 i = 0; i < grants.length; ++i) {
             Grant calldata g = grants[i];
-            bytes32 consent = ConsentHash.hash(g);
+            ConsentId consent = ConsentHash.hash(g);
             ConsentSlot slot = _consents[consent];
             if (_nothingLeft(slot, proofs[i])) continue;
             bool inBatch = _isInBatch(g.offer, consent, proofs[i]);
@@ -171,7 +172,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     }
 
     /// @inheritdoc IConsentRegistry
-    function prove(bytes32 consent, bytes32 id, bytes32 batch, bytes32[] calldata proof) external {
+    function prove(ConsentId consent, OfferId id, BatchRoot batch, bytes32[] calldata proof) external {
         _requireInBatch(id, consent, batch, proof);
         _prove(id, consent, _consents[consent], batch);
     }
@@ -191,11 +192,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         openings = new uint32[](inputs.length);
         for (uint256 i = 0; i < inputs.length; ++i) {
             Input calldata input = inputs[i];
-            bytes32 id = input.offer;
+            OfferId id = input.offer;
             for (uint256 j = 0; j < i; ++j) {
                 if (inputs[j].offer == id) revert DuplicateOffer(id);
             }
-            if ((input.consent == 0) == (input.lawfulRoot == 0)) {
+            if (input.consent.isNone() == (input.lawfulRoot == 0)) {
                 revert AmbiguousInput(id, input.consent, input.lawfulRoot);
             }
 
@@ -208,7 +209,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
             uint32 opening = state.openings();
             if (state.epoch() != input.epoch) revert EpochChanged(id, input.epoch, state.epoch());
             if (opening >= input.opensBefore) revert OpeningsExhausted(id, opening, input.opensBefore);
-            if (input.consent != 0) {
+            if (!input.consent.isNone()) {
                 reason = _judgeConsent(o, input.consent, uint48(block.timestamp), until, opening);
                 if (reason != Reason.Ok) revert ConsentRefused(input.consent, reason);
             }
@@ -226,7 +227,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
             Input calldata input = inputs[i];
             uint32 epoch = _offers[input.offer].state.epoch();
             if (epoch != epochs[i]) revert EpochChanged(input.offer, epochs[i], epoch);
-            if (input.consent == 0) continue;
+            if (input.consent.isNone()) continue;
             Status status = _consents[input.consent].status();
             if (status == Status.Withdrawn) revert ConsentRefused(input.consent, Reason.Withdrawn);
             if (status == Status.Revoked) revert ConsentRefused(input.consent, Reason.Revoked);
@@ -235,8 +236,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     /// @inheritdoc IConsentRegistry
     function check(
-        bytes32 consent,
-        bytes32 id,
+        ConsentId consent,
+        OfferId id,
         address consumer,
         bytes32 purpose,
         uint32 operations,
@@ -251,17 +252,17 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     }
 
     /// @inheritdoc IConsentRegistry
-    function statusOf(bytes32 consent) external view returns (ConsentState memory) {
+    function statusOf(ConsentId consent) external view returns (ConsentState memory) {
         return _consents[consent].unpack();
     }
 
     /// @inheritdoc IConsentRegistry
-    function isDead(bytes32 consent) external view returns (bool) {
+    function isDead(ConsentId consent) external view returns (bool) {
         return _consents[consent].ended();
     }
 
     /// @inheritdoc IConsentRegistry
-    function offers(bytes32 id)
+    function offers(OfferId id)
         external
         view
         returns (Offer memory terms, address provider, uint32 epoch, uint32 openings, bytes24 head)
@@ -272,29 +273,29 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     }
 
     /// @inheritdoc IConsentRegistry
-    function offerId(Offer calldata terms) external pure returns (bytes32) {
+    function offerId(Offer calldata terms) external pure returns (OfferId) {
         return ConsentHash.hash(terms);
     }
 
     /// @inheritdoc IConsentRegistry
-    function consentId(Grant calldata g) external pure returns (bytes32) {
+    function consentId(Grant calldata g) external pure returns (ConsentId) {
         return ConsentHash.hash(g);
     }
 
     /// @inheritdoc IConsentRegistry
-    function hashConsent(bytes32 consent) external view returns (bytes32 digest) {
-        return _hashTypedDataV4(consent);
+    function hashConsent(ConsentId consent) external view returns (bytes32 digest) {
+        return _hashTypedDataV4(ConsentId.unwrap(consent));
     }
 
     /// @inheritdoc IConsentRegistry
-    function hashWithdrawal(bytes32 consent) public view returns (bytes32 digest) {
+    function hashWithdrawal(ConsentId consent) public view returns (bytes32 digest) {
         return _hashTypedDataV4(ConsentHash.withdrawal(consent));
     }
 
     // ------------------------------------------------------------------- changes
 
     /// @dev The caller has seen that the consent's status is None.
-    function _grant(Grant calldata g, bytes32 consent, bytes calldata signature) private {
+    function _grant(Grant calldata g, ConsentId consent, bytes calldata signature) private {
         (uint48 notBefore, uint48 notAfter) = (g.notBefore, g.notAfter);
         (uint32 firstOpening, uint32 uses) = (g.firstOpening, g.uses);
         if (notBefore > notAfter) revert TimesOutOfOrder(notBefore, notAfter);
@@ -303,13 +304,15 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         OfferRecord storage o = _known(g.offer);
         ConsentSlot slot = Slots.given(o.index, notBefore, notAfter, firstOpening, uses);
         bool proven = _actsForProvider(o);
-        if (!_hasSigned(g.owner, _hashTypedDataV4(consent), signature)) revert InvalidSignature(consent);
+        if (!_hasSigned(g.owner, _hashTypedDataV4(ConsentId.unwrap(consent)), signature)) {
+            revert InvalidSignature(consent);
+        }
         _consents[consent] = proven ? slot.asProven() : slot;
         emit ConsentGiven(consent, g.offer, notBefore, notAfter, firstOpening, uses, proven);
     }
 
     /// @param slot the consent's, not ended
-    function _withdraw(Grant calldata g, bytes32 consent, ConsentSlot slot, bytes calldata signature, bool inBatch)
+    function _withdraw(Grant calldata g, ConsentId consent, ConsentSlot slot, bytes calldata signature, bool inBatch)
         private
     {
         if (!_hasSigned(g.owner, hashWithdrawal(consent), signature)) revert InvalidSignature(consent);
@@ -318,7 +321,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     }
 
     /// @param slot the consent's, not ended
-    function _revoke(Grant calldata g, bytes32 consent, ConsentSlot slot, bytes32 reason, bool inBatch) private {
+    function _revoke(Grant calldata g, ConsentId consent, ConsentSlot slot, bytes32 reason, bool inBatch) private {
         OfferRecord storage o = _known(g.offer);
         if (!_actsForProvider(o)) revert NotProviderOrRelay(g.offer, o.provider, msg.sender);
         // Here the provider itself acts, so that a given consent counts whoever sent the grant.
@@ -328,7 +331,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     }
 
     /// @dev Ends a consent and appends it to its offer's list. From here `proven` says whether the epoch has counted it.
-    function _end(Grant calldata g, bytes32 consent, ConsentSlot slot, Status how, bool acknowledged)
+    function _end(Grant calldata g, ConsentId consent, ConsentSlot slot, Status how, bool acknowledged)
         private
         returns (bool proven, bytes24 head, uint32 epoch)
     {
@@ -347,7 +350,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     }
 
     /// @dev The caller has seen that the consent lies in a batch anchored under this offer.
-    function _prove(bytes32 id, bytes32 consent, ConsentSlot slot, bytes32 batch) private {
+    function _prove(OfferId id, ConsentId consent, ConsentSlot slot, BatchRoot batch) private {
         Status status = slot.status();
         if (!slot.ended()) revert ConsentNotEnded(consent, status);
         OfferRecord storage o = _offers[id];
@@ -363,7 +366,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
 
     // ---------------------------------------------------------------- judgements
 
-    function _judgeConsent(OfferRecord storage o, bytes32 consent, uint48 from, uint48 until, uint32 opening)
+    function _judgeConsent(OfferRecord storage o, ConsentId consent, uint48 from, uint48 until, uint32 opening)
         private
         view
         returns (Reason)
@@ -390,7 +393,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         return Reason.Ok;
     }
 
-    function _known(bytes32 id) private view returns (OfferRecord storage o) {
+    function _known(OfferId id) private view returns (OfferRecord storage o) {
         o = _offers[id];
         if (o.index == 0) revert UnknownOffer(id);
     }
@@ -400,25 +403,28 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         return msg.sender == provider || isRelay[provider][msg.sender];
     }
 
-    function _notEnded(bytes32 consent) private view returns (ConsentSlot slot) {
+    function _notEnded(ConsentId consent) private view returns (ConsentSlot slot) {
         slot = _consents[consent];
         if (slot.ended()) revert ConsentEnded(consent, slot.status());
     }
 
     /// @dev In lists a consent that ended, and that this call can't prove either, is passed over.
     function _nothingLeft(ConsentSlot slot, BatchProof calldata p) private pure returns (bool) {
-        return slot.ended() && (p.batch == 0 || slot.proven());
+        return slot.ended() && (p.batch.isZero() || slot.proven());
     }
 
     /// @dev In lists a zero batch stands for no proof; a wrong proof is refused.
-    function _isInBatch(bytes32 id, bytes32 consent, BatchProof calldata p) private view returns (bool) {
-        if (p.batch == 0) return false;
+    function _isInBatch(OfferId id, ConsentId consent, BatchProof calldata p) private view returns (bool) {
+        if (p.batch.isZero()) return false;
         _requireInBatch(id, consent, p.batch, p.proof);
         return true;
     }
 
-    function _requireInBatch(bytes32 id, bytes32 consent, bytes32 batch, bytes32[] calldata proof) private view {
-        if (batches[id][batch] == 0 || !MerkleProof.verifyCalldata(proof, batch, consent)) {
+    function _requireInBatch(OfferId id, ConsentId consent, BatchRoot batch, bytes32[] calldata proof) private view {
+        if (
+            batches[id][batch] == 0
+                || !MerkleProof.verifyCalldata(proof, BatchRoot.unwrap(batch), ConsentId.unwrap(consent))
+        ) {
             revert NotInBatch(id, consent, batch);
         }
     }

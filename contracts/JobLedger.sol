@@ -11,6 +11,7 @@ import {IJobLedger} from "./interfaces/IJobLedger.sol";
 import {IRewardEscrow} from "./interfaces/IRewardEscrow.sol";
 import {JobHash} from "./libraries/JobHash.sol";
 import {Signers} from "./libraries/Signers.sol";
+import {ConsentId, JobId} from "./interfaces/Types.sol";
 
 /// @title Was this job opened lawfully, which steps did it record, how did it end?
 contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
@@ -35,8 +36,8 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     /// @inheritdoc IJobLedger
     IRewardEscrow public immutable escrow;
 
-    mapping(bytes32 job => JobState) private _jobs;
-    mapping(bytes32 job => mapping(uint256 party => PartyRecord)) private _parties;
+    mapping(JobId job => JobState) private _jobs;
+    mapping(JobId job => mapping(uint256 party => PartyRecord)) private _parties;
     /// @dev By the starting head, which is one for each job, attempt and party.
     mapping(bytes32 start => Trail) private _trails;
 
@@ -53,11 +54,11 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     // ------------------------------------------------------------------- opening
 
     /// @inheritdoc IJobLedger
-    function open(Plan calldata plan, bytes[] calldata signatures) external nonReentrant returns (bytes32 job) {
+    function open(Plan calldata plan, bytes[] calldata signatures) external nonReentrant returns (JobId job) {
         job = hashPlan(plan);
         _requireStatus(job, JobStatus.None);
         uint256 total = _requireWellFormed(plan);
-        _requireSignatures(plan, job, signatures, plan.parties.length + 2);
+        _requireSignatures(plan, JobId.unwrap(job), signatures, plan.parties.length + 2);
 
         uint256 count = plan.parties.length;
         _jobs[job] = JobState({
@@ -89,7 +90,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
 
     /// @inheritdoc IJobLedger
     function cancel(Plan calldata plan, uint256 signer, bytes calldata signature) external {
-        bytes32 job = hashPlan(plan);
+        JobId job = hashPlan(plan);
         _requireStatus(job, JobStatus.None);
         if (!_isSender(plan, signer) && !_hasSignedAs(plan, signer, hashCancellation(job), signature)) {
             revert InvalidSignerSignature(signer);
@@ -101,7 +102,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     // --------------------------------------------------------------------- trail
 
     /// @inheritdoc IJobLedger
-    function record(bytes32 job, uint32 attempt, uint32 party, uint32 from, bytes32[] calldata hashes) external {
+    function record(JobId job, uint32 attempt, uint32 party, uint32 from, bytes32[] calldata hashes) external {
         JobState memory j = _jobs[job];
         if (j.status == JobStatus.None || j.status == JobStatus.Cancelled) revert WrongStatus(job, j.status);
         if (attempt == 0 || attempt > j.attempt) revert WrongAttempt(job, j.attempt, attempt);
@@ -130,7 +131,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     function amend(Plan calldata plan, bytes32[] calldata roots, uint32[] calldata epochs, bytes[] calldata signatures)
         external
     {
-        bytes32 job = hashPlan(plan);
+        JobId job = hashPlan(plan);
         _requireStatus(job, JobStatus.Open);
         if (block.timestamp > plan.deadline) revert TooLateToSeal(job, plan.deadline, block.timestamp);
         uint32 attempt = _jobs[job].attempt + 1;
@@ -145,7 +146,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
 
     /// @inheritdoc IJobLedger
     function seal(Plan calldata plan, SealData calldata data, bytes[] calldata signatures) external {
-        bytes32 job = hashPlan(plan);
+        JobId job = hashPlan(plan);
         _requireStatus(job, JobStatus.Open);
         JobState memory j = _jobs[job];
         if (data.attempt != j.attempt) revert WrongAttempt(job, j.attempt, data.attempt);
@@ -162,7 +163,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
-    function release(bytes32 job, uint32 party, bytes32 key) external {
+    function release(JobId job, uint32 party, bytes32 key) external {
         _requireStatus(job, JobStatus.Sealed);
         JobState storage j = _jobs[job];
         if (block.timestamp > j.settleBy) revert TooLateToRelease(job, j.settleBy, block.timestamp);
@@ -179,7 +180,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
-    function close(bytes32 job) external {
+    function close(JobId job) external {
         _requireStatus(job, JobStatus.Sealed);
         JobState memory j = _jobs[job];
         if (block.timestamp <= j.settleBy) revert TooEarlyToClose(job, j.settleBy, block.timestamp);
@@ -192,7 +193,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
-    function abort(bytes32 job, bytes32 reason) external {
+    function abort(JobId job, bytes32 reason) external {
         _requireStatus(job, JobStatus.Open);
         if (block.timestamp <= _jobs[job].deadline && !_isRecorder(job, msg.sender)) {
             revert NotRecorder(job, msg.sender);
@@ -202,9 +203,9 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
 
     /// @inheritdoc IJobLedger
     function abortForConsent(Plan calldata plan, uint256 input, bytes32 reason) external {
-        bytes32 job = hashPlan(plan);
+        JobId job = hashPlan(plan);
         _requireStatus(job, JobStatus.Open);
-        bytes32 consent = _inputAt(plan, job, input).consent;
+        ConsentId consent = _inputAt(plan, job, input).consent;
         if (!registry.isDead(consent)) revert ConsentStillLive(consent);
         _abort(job, reason);
     }
@@ -212,39 +213,39 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     // --------------------------------------------------------------------- views
 
     /// @inheritdoc IJobLedger
-    function jobs(bytes32 job) external view returns (JobState memory) {
+    function jobs(JobId job) external view returns (JobState memory) {
         return _jobs[job];
     }
 
     /// @inheritdoc IJobLedger
-    function trail(bytes32 job, uint32 attempt, uint32 party) external view returns (bytes32 head, uint32 count) {
+    function trail(JobId job, uint32 attempt, uint32 party) external view returns (bytes32 head, uint32 count) {
         bytes32 start = _start(job, attempt, party);
         Trail storage t = _trails[start];
         return t.count == 0 ? (start, 0) : (t.head, t.count);
     }
 
     /// @inheritdoc IJobLedger
-    function recorder(bytes32 job, uint32 party) external view returns (address) {
+    function recorder(JobId job, uint32 party) external view returns (address) {
         return _parties[job][party].recorder;
     }
 
     /// @inheritdoc IJobLedger
-    function reward(bytes32 job, uint32 party) external view returns (address payee, uint96 amount) {
+    function reward(JobId job, uint32 party) external view returns (address payee, uint96 amount) {
         return (_parties[job][party].payee, _parties[job][party].reward);
     }
 
     /// @inheritdoc IJobLedger
-    function keyDue(bytes32 job, uint32 party) external view returns (bytes32) {
+    function keyDue(JobId job, uint32 party) external view returns (bytes32) {
         return _parties[job][party].keyDue;
     }
 
     /// @inheritdoc IJobLedger
-    function hashPlan(Plan calldata plan) public view returns (bytes32 digest) {
-        return _hashTypedDataV4(JobHash.plan(plan));
+    function hashPlan(Plan calldata plan) public view returns (JobId digest) {
+        return JobId.wrap(_hashTypedDataV4(JobHash.plan(plan)));
     }
 
     /// @inheritdoc IJobLedger
-    function hashAmendment(bytes32 job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+    function hashAmendment(JobId job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
         public
         view
         returns (bytes32 digest)
@@ -253,12 +254,12 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
-    function hashSeal(bytes32 job, SealData calldata data) public view returns (bytes32 digest) {
+    function hashSeal(JobId job, SealData calldata data) public view returns (bytes32 digest) {
         return _hashTypedDataV4(JobHash.sealing(job, data));
     }
 
     /// @inheritdoc IJobLedger
-    function hashCancellation(bytes32 job) public view returns (bytes32 digest) {
+    function hashCancellation(JobId job) public view returns (bytes32 digest) {
         return _hashTypedDataV4(JobHash.cancellation(job));
     }
 
@@ -281,7 +282,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @dev Checks each party's part of a seal and stores its key's hash.
-    function _sealParties(Plan calldata plan, bytes32 job, SealData calldata data) private returns (uint8 missing) {
+    function _sealParties(Plan calldata plan, JobId job, SealData calldata data) private returns (uint8 missing) {
         uint256 count = plan.parties.length;
         _requireLength(count, data.heads.length);
         _requireLength(count, data.outputs.length);
@@ -299,20 +300,20 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         }
     }
 
-    function _complete(bytes32 job) private {
+    function _complete(JobId job) private {
         _jobs[job].status = JobStatus.Completed;
         emit JobCompleted(job);
         _settle(job, true);
     }
 
-    function _abort(bytes32 job, bytes32 reason) private {
+    function _abort(JobId job, bytes32 reason) private {
         _jobs[job].status = JobStatus.Aborted;
         emit JobAborted(job, msg.sender, reason);
         _settle(job, false);
     }
 
     /// @dev Pays every party that owes no key, or nobody; the escrow returns the rest to the sponsor.
-    function _settle(bytes32 job, bool earned) private {
+    function _settle(JobId job, bool earned) private {
         JobState memory j = _jobs[job];
         if (!j.rewarded) return;
         address[] memory payees = new address[](earned ? j.parties : 0);
@@ -371,7 +372,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         for (uint256 i = 0; i < plan.parties.length; ++i) {
             IConsentRegistry.Input[] calldata inputs = plan.parties[i].inputs;
             for (uint256 k = 0; k < inputs.length; ++k) {
-                if ((inputs[k].consent == 0) == (roots[place] == 0)) revert WrongRoot(place);
+                if (inputs[k].consent.isNone() == (roots[place] == 0)) revert WrongRoot(place);
                 ++place;
             }
         }
@@ -388,7 +389,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         }
     }
 
-    function _requireStatus(bytes32 job, JobStatus expected) private view {
+    function _requireStatus(JobId job, JobStatus expected) private view {
         JobStatus found = _jobs[job].status;
         if (found != expected) revert WrongStatus(job, found);
     }
@@ -433,7 +434,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         revert UnknownSigner(signer);
     }
 
-    function _isRecorder(bytes32 job, address account) private view returns (bool) {
+    function _isRecorder(JobId job, address account) private view returns (bool) {
         uint256 count = _jobs[job].parties;
         for (uint256 i = 0; i < count; ++i) {
             if (_parties[job][i].recorder == account) return true;
@@ -447,7 +448,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         }
     }
 
-    function _inputAt(Plan calldata plan, bytes32 job, uint256 input)
+    function _inputAt(Plan calldata plan, JobId job, uint256 input)
         private
         pure
         returns (IConsentRegistry.Input calldata)
@@ -461,7 +462,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         revert UnknownInput(job, input);
     }
 
-    function _start(bytes32 job, uint32 attempt, uint256 party) private pure returns (bytes32) {
+    function _start(JobId job, uint32 attempt, uint256 party) private pure returns (bytes32) {
         return keccak256(abi.encode(job, attempt, party));
     }
 }

@@ -6,6 +6,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {IRewardEscrow} from "./interfaces/IRewardEscrow.sol";
+import {JobId} from "./interfaces/Types.sol";
 
 /// @title Who is owed what for it?
 contract RewardEscrow is IRewardEscrow, ReentrancyGuardTransient {
@@ -15,7 +16,7 @@ contract RewardEscrow is IRewardEscrow, ReentrancyGuardTransient {
     address public immutable ledger;
     /// @inheritdoc IRewardEscrow
     mapping(address token => mapping(address payee => uint256 amount)) public owed;
-    mapping(bytes32 job => Account) private _accounts;
+    mapping(JobId job => Account) private _accounts;
 
     modifier onlyLedger() {
         if (msg.sender != ledger) revert NotLedger(ledger, msg.sender);
@@ -27,7 +28,7 @@ contract RewardEscrow is IRewardEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IRewardEscrow
-    function fund(bytes32 job, address token, address sponsor, uint96 amount) external onlyLedger nonReentrant {
+    function fund(JobId job, address token, address sponsor, uint96 amount) external onlyLedger nonReentrant {
         if (_accounts[job].token != address(0)) revert AccountExists(job);
         _accounts[job] = Account({token: token, funded: amount, sponsor: sponsor, left: amount});
         emit Funded(job, token, sponsor, amount);
@@ -40,11 +41,7 @@ contract RewardEscrow is IRewardEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IRewardEscrow
-    function settle(bytes32 job, address[] calldata payees, uint96[] calldata amounts)
-        external
-        onlyLedger
-        nonReentrant
-    {
+    function settle(JobId job, address[] calldata payees, uint96[] calldata amounts) external onlyLedger nonReentrant {
         Account storage account = _accounts[job];
         address token = account.token;
         uint96 left = account.left;
@@ -82,7 +79,7 @@ contract RewardEscrow is IRewardEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IRewardEscrow
-    function accounts(bytes32 job) external view returns (Account memory) {
+    function accounts(JobId job) external view returns (Account memory) {
         return _accounts[job];
     }
 

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDatasetRegistry} from "./IDatasetRegistry.sol";
+import {BatchRoot, ConsentId, DatasetId, OfferId} from "./Types.sol";
 
 /// @title May this consumer use it, for this purpose, with this operation, now?
 /// @notice Owners consent to a provider's offer under their own EIP-712 signature (domain "Placet Consent", version 1). A
@@ -17,7 +18,7 @@ import {IDatasetRegistry} from "./IDatasetRegistry.sol";
 interface IConsentRegistry {
     /// @notice What a consent says yes to. Its id is its EIP-712 struct hash.
     struct Offer {
-        bytes32 dataset;
+        DatasetId dataset;
         address consumer;
         bytes32 purpose;
         uint32 operations;
@@ -27,7 +28,7 @@ interface IConsentRegistry {
     /// @notice A consent in the form that a contract needs: `offer` and `details` are EIP-712 struct hashes.
     struct Grant {
         bytes owner;
-        bytes32 offer;
+        OfferId offer;
         uint48 notBefore;
         uint48 notAfter;
         uint32 firstOpening;
@@ -37,7 +38,7 @@ interface IConsentRegistry {
 
     /// @notice Where a consent lies in a batch of its own offer. A zero `batch` stands for "no proof".
     struct BatchProof {
-        bytes32 batch;
+        BatchRoot batch;
         bytes32[] proof;
     }
 
@@ -45,8 +46,8 @@ interface IConsentRegistry {
     /// @param epoch the offer's epoch that the parties saw
     /// @param opensBefore the first opening that some consent of the input no longer covers
     struct Input {
-        bytes32 offer;
-        bytes32 consent;
+        OfferId offer;
+        ConsentId consent;
         bytes32 lawfulRoot;
         uint32 epoch;
         uint32 opensBefore;
@@ -89,56 +90,200 @@ interface IConsentRegistry {
         uint32 uses;
     }
 
-    event OfferMade(bytes32 indexed offer, address indexed provider, Offer terms);
+    /// @notice A provider made an offer on a dataset of its own.
+    /// @param offer the offer's id
+    /// @param provider who made it
+    /// @param terms what the offer allows
+    event OfferMade(OfferId indexed offer, address indexed provider, Offer terms);
+
+    /// @notice A provider appointed a relay, or dismissed it.
+    /// @param provider for whom the relay acts
+    /// @param relay whom it concerns
+    /// @param allowed true: may act from now on; false: may no longer
     event RelayAppointed(address indexed provider, address indexed relay, bool allowed);
+
+    /// @notice A consent was stored under its owner's signature.
+    /// @param consent the consent's id
+    /// @param offer what it says yes to
+    /// @param notBefore first second in which it may be used
+    /// @param notAfter last second in which it may be used
+    /// @param firstOpening first opening of the offer that it covers
+    /// @param uses how many openings it covers from there on
+    /// @param proven whether the provider or its relay sent it
     event ConsentGiven(
-        bytes32 indexed consent,
-        bytes32 indexed offer,
+        ConsentId indexed consent,
+        OfferId indexed offer,
         uint48 notBefore,
         uint48 notAfter,
         uint32 firstOpening,
         uint32 uses,
         bool proven
     );
-    event BatchAnchored(bytes32 indexed offer, bytes32 indexed root);
-    event ConsentWithdrawn(bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head, uint32 epoch);
-    event ConsentRevoked(
-        bytes32 indexed offer, bytes32 indexed consent, bool proven, bytes24 head, uint32 epoch, bytes32 reason
-    );
-    event WithdrawalProven(bytes32 indexed offer, bytes32 indexed consent, bytes32 batch, uint32 epoch);
 
-    error NotDatasetProvider(bytes32 dataset, address expected, address found);
-    error OfferExists(bytes32 offer);
-    error OfferWithoutOperations(bytes32 offer);
-    error UnknownOffer(bytes32 offer);
-    error NotProviderOrRelay(bytes32 offer, address provider, address found);
-    error ConsentExists(bytes32 consent, Status status);
-    error ConsentEnded(bytes32 consent, Status status);
-    error ConsentNotEnded(bytes32 consent, Status status);
-    error AlreadyProven(bytes32 consent);
+    /// @notice A provider or its relay put a batch of consents on chain.
+    /// @param offer the offer that the batch is about
+    /// @param root Merkle root over the ids of its consents
+    event BatchAnchored(OfferId indexed offer, BatchRoot indexed root);
+
+    /// @notice An owner ended a consent.
+    /// @param offer the offer in whose list the consent now stands
+    /// @param consent the consent's id
+    /// @param proven whether it raised the epoch
+    /// @param head head of the offer's withdrawal list after it
+    /// @param epoch the offer's epoch after it
+    event ConsentWithdrawn(OfferId indexed offer, ConsentId indexed consent, bool proven, bytes24 head, uint32 epoch);
+
+    /// @notice A provider or its relay ended a consent.
+    /// @param offer the offer in whose list the consent now stands
+    /// @param consent the consent's id
+    /// @param proven whether it raised the epoch
+    /// @param head head of the offer's withdrawal list after it
+    /// @param epoch the offer's epoch after it
+    /// @param reason a code or the hash of a text
+    event ConsentRevoked(
+        OfferId indexed offer, ConsentId indexed consent, bool proven, bytes24 head, uint32 epoch, bytes32 reason
+    );
+
+    /// @notice An ended consent was shown to lie in a batch of its offer, which raised the epoch.
+    /// @param offer the consent's offer
+    /// @param consent the consent's id
+    /// @param batch root of the batch
+    /// @param epoch the offer's epoch after it
+    event WithdrawalProven(OfferId indexed offer, ConsentId indexed consent, BatchRoot batch, uint32 epoch);
+
+    /// @notice Only a dataset's provider makes offers on it.
+    /// @param dataset the offer's dataset
+    /// @param expected its provider; zero if nobody registered it
+    /// @param found who asked
+    error NotDatasetProvider(DatasetId dataset, address expected, address found);
+
+    /// @notice This very offer was made before.
+    /// @param offer its id
+    error OfferExists(OfferId offer);
+
+    /// @notice An offer must allow at least one operation.
+    /// @param offer its id
+    error OfferWithoutOperations(OfferId offer);
+
+    /// @notice Nobody has made this offer.
+    /// @param offer the id that was asked for
+    error UnknownOffer(OfferId offer);
+
+    /// @notice Only an offer's provider or a relay of it may do this.
+    /// @param offer its id
+    /// @param provider the offer's provider
+    /// @param found who asked
+    error NotProviderOrRelay(OfferId offer, address provider, address found);
+
+    /// @notice This consent was given, withdrawn or revoked before.
+    /// @param consent its id
+    /// @param status what it is now
+    error ConsentExists(ConsentId consent, Status status);
+
+    /// @notice The consent has ended, for ever.
+    /// @param consent its id
+    /// @param status how it ended
+    error ConsentEnded(ConsentId consent, Status status);
+
+    /// @notice Only an ended consent can be proven.
+    /// @param consent its id
+    /// @param status what it is now
+    error ConsentNotEnded(ConsentId consent, Status status);
+
+    /// @notice The consent has raised its offer's epoch before, once for all.
+    /// @param consent its id
+    error AlreadyProven(ConsentId consent);
+
+    /// @notice A consent must not end before it begins.
+    /// @param notBefore first second
+    /// @param notAfter last second
     error TimesOutOfOrder(uint48 notBefore, uint48 notAfter);
-    error AlreadyExpired(bytes32 consent, uint48 notAfter, uint256 time);
-    error NoUses(bytes32 consent);
-    error InvalidSignature(bytes32 consent);
+
+    /// @notice The consent's time is over.
+    /// @param consent its id
+    /// @param notAfter its last second
+    /// @param time the block's time
+    error AlreadyExpired(ConsentId consent, uint48 notAfter, uint256 time);
+
+    /// @notice A consent must cover at least one opening.
+    /// @param consent its id
+    error NoUses(ConsentId consent);
+
+    /// @notice The owner has not signed this.
+    /// @param consent the consent's id
+    error InvalidSignature(ConsentId consent);
+
+    /// @notice Two lists that belong together differ in length.
+    /// @param expected length of the first
+    /// @param found length of the second
     error LengthMismatch(uint256 expected, uint256 found);
-    error EmptyBatch(bytes32 offer);
-    error BatchExists(bytes32 offer, bytes32 root, uint48 anchoredAt);
-    error NotInBatch(bytes32 offer, bytes32 consent, bytes32 batch);
+
+    /// @notice A batch's root must not be zero.
+    /// @param offer under which it was to be anchored
+    error EmptyBatch(OfferId offer);
+
+    /// @notice This batch was anchored under this offer before.
+    /// @param offer the offer's id
+    /// @param root the batch's root
+    /// @param anchoredAt when, in Unix seconds
+    error BatchExists(OfferId offer, BatchRoot root, uint48 anchoredAt);
+
+    /// @notice The batch is not anchored under this offer, the proof does not lead from the consent to
+    /// it, or the consent is to another offer.
+    /// @param offer the offer's id
+    /// @param consent the consent's id
+    /// @param batch the batch's root
+    error NotInBatch(OfferId offer, ConsentId consent, BatchRoot batch);
+
+    /// @notice Only the job ledger uses openings.
+    /// @param expected the ledger
+    /// @param found who asked
     error NotLedger(address expected, address found);
-    error AmbiguousInput(bytes32 offer, bytes32 consent, bytes32 lawfulRoot);
-    error DuplicateOffer(bytes32 offer);
-    error WrongProvider(bytes32 offer, address expected, address found);
-    error OfferRefused(bytes32 offer, Reason reason);
-    error ConsentRefused(bytes32 consent, Reason reason);
-    error EpochChanged(bytes32 offer, uint32 expected, uint32 found);
-    error OpeningsExhausted(bytes32 offer, uint32 opening, uint32 opensBefore);
+
+    /// @notice An input names a consent or has a lawful root: one of them, and only one.
+    /// @param offer the input's offer
+    /// @param consent the consent that it names
+    /// @param lawfulRoot the root of its lawful set
+    error AmbiguousInput(OfferId offer, ConsentId consent, bytes32 lawfulRoot);
+
+    /// @notice A party may use an offer for one input only.
+    /// @param offer the offer's id
+    error DuplicateOffer(OfferId offer);
+
+    /// @notice An offer is used by the party that made it.
+    /// @param offer its id
+    /// @param expected its provider
+    /// @param found the party's signer
+    error WrongProvider(OfferId offer, address expected, address found);
+
+    /// @notice The offer does not allow this use.
+    /// @param offer its id
+    /// @param reason why not
+    error OfferRefused(OfferId offer, Reason reason);
+
+    /// @notice The consent does not allow this use.
+    /// @param consent its id
+    /// @param reason why not
+    error ConsentRefused(ConsentId consent, Reason reason);
+
+    /// @notice Consents of the offer have ended since the parties looked.
+    /// @param offer its id
+    /// @param expected the epoch that the parties saw
+    /// @param found its epoch now
+    error EpochChanged(OfferId offer, uint32 expected, uint32 found);
+
+    /// @notice Some consent of the input does not cover the offer's next opening.
+    /// @param offer its id
+    /// @param opening the number that the next opening gets
+    /// @param opensBefore the first one that is not covered
+    error OpeningsExhausted(OfferId offer, uint32 opening, uint32 opensBefore);
 
     // ------------------------------------------------------------------ provider
 
     /// @notice Makes an offer on a dataset of the sender. An offer can't be changed or taken back; a provider that wants no
     /// more jobs on it signs no more plans.
     /// @custom:not-protected What `scope` and `purpose` stand for: they are hashes, their openings are judged off chain.
-    function offer(Offer calldata terms) external returns (bytes32 id);
+    function offer(Offer calldata terms) external returns (OfferId id);
 
     /// @notice Lets `relay` anchor, revoke and acknowledge grants for the sender, or no longer.
     /// @custom:not-protected The provider against its own relay while it is appointed: it can revoke every consent. What it did
@@ -148,7 +293,7 @@ interface IConsentRegistry {
     /// @notice Puts a batch of persons' consents on chain by its root. Provider or relay; once for each offer and root.
     /// @custom:not-protected The leaves: a root may cover forged, doubled or made-up ones. It only dates and acknowledges
     /// them; nodes, vaults and auditors check every leaf's signature. A leaf's owner can withdraw it whatever is anchored.
-    function anchor(bytes32 offerId, bytes32 root) external;
+    function anchor(OfferId offerId, BatchRoot root) external;
 
     /// @notice The provider (or its relay) ends a consent: a lost key, a court. Like `withdraw`, without the owner's signature.
     /// @param reason a code or the hash of a text; goes into the event only
@@ -158,7 +303,7 @@ interface IConsentRegistry {
 
     /// @notice `revoke` of a consent that lies in a batch of its offer. On a consent that already ended unproven it proves that.
     /// @custom:not-protected As `revoke`.
-    function revokeBatched(Grant calldata g, bytes32 reason, bytes32 batch, bytes32[] calldata proof) external;
+    function revokeBatched(Grant calldata g, bytes32 reason, BatchRoot batch, bytes32[] calldata proof) external;
 
     /// @notice Many at once. Consents that somebody ended meanwhile are passed over, so that he can't stop the others.
     /// @param proofs one for each consent; a zero `batch` stands for none
@@ -174,7 +319,7 @@ interface IConsentRegistry {
     /// @custom:not-protected Against copies: who sees the transaction may send the same consent first, with the same result
     /// except that it counts as `proven` only if the provider or its relay sends it. The texts behind `details`, which the
     /// owner's wallet showed and this contract never sees. That the owner is enrolled, or is a person at all.
-    function grant(Grant calldata g, bytes calldata signature) external returns (bytes32 consent);
+    function grant(Grant calldata g, bytes calldata signature) external returns (ConsentId consent);
 
     /// @notice Many at once. Consents that are already given, withdrawn or revoked are passed over and stay as they are, so that
     /// a copy of one of them, or a withdrawal, can't stop the others.
@@ -193,7 +338,7 @@ interface IConsentRegistry {
     /// without its proof, this proves it, so that a front-runner can't strip the proof.
     /// @custom:not-protected Results that were sealed before. Persons' privacy: the withdrawal shows the id and the key that was
     /// made for it, not what else lies in the batch.
-    function withdrawBatched(Grant calldata g, bytes calldata signature, bytes32 batch, bytes32[] calldata proof)
+    function withdrawBatched(Grant calldata g, bytes calldata signature, BatchRoot batch, bytes32[] calldata proof)
         external;
 
     /// @notice Many at once. Consents that somebody ended meanwhile are passed over, so that he can't stop the others.
@@ -208,7 +353,7 @@ interface IConsentRegistry {
     /// once for each consent, whatever number of batches it lies in.
     /// @custom:not-protected Against a provider that anchors consents that have already ended: each costs a new epoch, on its
     /// own offer only.
-    function prove(bytes32 consent, bytes32 offerId, bytes32 batch, bytes32[] calldata proof) external;
+    function prove(ConsentId consent, OfferId offerId, BatchRoot batch, bytes32[] calldata proof) external;
 
     // -------------------------------------------------------------------- ledger
 
@@ -238,8 +383,8 @@ interface IConsentRegistry {
     /// @custom:not-protected Persons in batches: they are unknown here. Who the owner is: any key can consent to an offer. Against
     /// later withdrawal. Against a reorganisation.
     function check(
-        bytes32 consent,
-        bytes32 offerId,
+        ConsentId consent,
+        OfferId offerId,
         address consumer,
         bytes32 purpose,
         uint32 operations,
@@ -250,23 +395,23 @@ interface IConsentRegistry {
 
     /// @notice A consent's slot; all zero for an id never seen.
     /// @custom:not-protected Persons in batches: they are unknown here until they withdraw.
-    function statusOf(bytes32 consent) external view returns (ConsentState memory);
+    function statusOf(ConsentId consent) external view returns (ConsentState memory);
 
     /// @notice Whether a consent was withdrawn or revoked.
     /// @custom:not-protected Expired and exhausted consents are not dead; unknown ones neither.
-    function isDead(bytes32 consent) external view returns (bool);
+    function isDead(ConsentId consent) external view returns (bool);
 
     /// @notice An offer, its provider, and its state: epoch, number of openings so far, head of its withdrawal list.
     /// All zero if there is none.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
-    function offers(bytes32 id)
+    function offers(OfferId id)
         external
         view
         returns (Offer memory terms, address provider, uint32 epoch, uint32 openings, bytes24 head);
 
     /// @notice When a batch was anchored under an offer; zero if never.
     /// @custom:not-protected The leaves, as `anchor`.
-    function batches(bytes32 offerId, bytes32 root) external view returns (uint48 anchoredAt);
+    function batches(OfferId offerId, BatchRoot root) external view returns (uint48 anchoredAt);
 
     /// @notice Whether `relay` acts for `provider` now.
     /// @custom:not-protected What a relay did before it was dismissed.
@@ -282,17 +427,17 @@ interface IConsentRegistry {
 
     /// @notice The id (EIP-712 struct hash) of an offer, made or not.
     /// @custom:not-protected That the offer exists.
-    function offerId(Offer calldata terms) external pure returns (bytes32);
+    function offerId(Offer calldata terms) external pure returns (OfferId);
 
     /// @notice The id (EIP-712 struct hash) of a consent, given or not.
     /// @custom:not-protected That the hashes in it have openings.
-    function consentId(Grant calldata g) external pure returns (bytes32);
+    function consentId(Grant calldata g) external pure returns (ConsentId);
 
     /// @notice The digest that an owner signs to consent.
     /// @custom:not-protected Who signs a digest without seeing the texts.
-    function hashConsent(bytes32 consent) external view returns (bytes32 digest);
+    function hashConsent(ConsentId consent) external view returns (bytes32 digest);
 
     /// @notice The digest that an owner signs to withdraw.
     /// @custom:not-protected Who signs a digest without knowing the consent.
-    function hashWithdrawal(bytes32 consent) external view returns (bytes32 digest);
+    function hashWithdrawal(ConsentId consent) external view returns (bytes32 digest);
 }

@@ -1,48 +1,103 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {DatasetId, JobId} from "./Types.sol";
+
 /// @title Who provides this dataset, what is its commitment, how much privacy budget is left?
 /// @notice One entry a dataset. No owner, no proxy: only a dataset's provider changes its entry, and never its provider.
 interface IDatasetRegistry {
+    /// @notice Whom the rows of a dataset are about. Zero is never registered.
+    enum Subjects {
+        Unknown,
+        /// Persons: a row is used only under its own person's consent.
+        Persons,
+        /// The provider itself: the provider consents for all rows at once.
+        Own
+    }
+
     /// @param provider the institution that registered the dataset; zero for an unknown dataset
+    /// @param subjects whom the rows are about, by the provider's word; `Unknown` for an unknown dataset only
     /// @param budget privacy budget for ever, in micro-epsilon
     /// @param spent part of the budget that is used up, in micro-epsilon; never more than `budget`
     /// @param schema hash of the schema document
     /// @param commitment RFC 6962 root over the row commitments in ascending order
     struct Dataset {
         address provider;
+        Subjects subjects;
         uint64 budget;
         uint64 spent;
         bytes32 schema;
         bytes32 commitment;
     }
 
+    /// @notice A provider registered a dataset.
+    /// @param dataset its id, from now on the provider's
+    /// @param provider the institution that registered it
+    /// @param subjects whom its rows are about, by the provider's word
+    /// @param schema hash of the schema document
+    /// @param commitment root over the row commitments
+    /// @param budget privacy budget for ever, in micro-epsilon
     event DatasetRegistered(
-        bytes32 indexed dataset, address indexed provider, bytes32 schema, bytes32 commitment, uint64 budget
+        DatasetId indexed dataset,
+        address indexed provider,
+        Subjects subjects,
+        bytes32 schema,
+        bytes32 commitment,
+        uint64 budget
     );
-    event DatasetCommitted(bytes32 indexed dataset, bytes32 commitment);
-    event BudgetSpent(bytes32 indexed dataset, bytes32 indexed job, uint64 amount, uint64 left);
 
-    error DatasetExists(bytes32 dataset, address provider);
-    error NotProvider(bytes32 dataset, address expected, address found);
-    error BudgetExceeded(bytes32 dataset, uint64 left, uint64 amount);
+    /// @notice A provider replaced the commitment to a dataset's rows.
+    /// @param dataset its id
+    /// @param commitment root over the new row commitments
+    event DatasetCommitted(DatasetId indexed dataset, bytes32 commitment);
 
-    /// @notice Registers a dataset for the sender, once and for ever.
-    /// @custom:not-protected The id against a front-runner: who sees the transaction may take the id first, and then nobody
-    /// but him can make offers on it. Salt ids, and offer nothing before `DatasetRegistered` names you. That the dataset
-    /// exists, that the schema describes it, or that its rows are true.
-    function register(bytes32 dataset, bytes32 schema, bytes32 commitment, uint64 budget) external;
+    /// @notice A provider booked privacy budget.
+    /// @param dataset whose budget
+    /// @param job for which job, by the provider's word
+    /// @param amount what was booked, in micro-epsilon
+    /// @param left what is left after it, in micro-epsilon
+    event BudgetSpent(DatasetId indexed dataset, JobId indexed job, uint64 amount, uint64 left);
+
+    /// @notice Somebody has registered this dataset.
+    /// @param dataset its id
+    /// @param provider who registered it
+    error DatasetExists(DatasetId dataset, address provider);
+
+    /// @notice A registration must say whom the rows are about.
+    /// @param dataset the id that was to be registered
+    error SubjectsUnknown(DatasetId dataset);
+
+    /// @notice Only a dataset's provider may do this.
+    /// @param dataset its id
+    /// @param expected its provider; zero if nobody registered it
+    /// @param found who asked
+    error NotProvider(DatasetId dataset, address expected, address found);
+
+    /// @notice The dataset's privacy budget does not reach.
+    /// @param dataset its id
+    /// @param left what is left, in micro-epsilon
+    /// @param amount what was asked for, in micro-epsilon
+    error BudgetExceeded(DatasetId dataset, uint64 left, uint64 amount);
+
+    /// @notice Registers a dataset for the sender, once and for ever. Whom its rows are about is never changed either: rows of
+    /// the other kind are another dataset.
+    /// @param subjects whom the rows are about; `Unknown` is refused
+    /// @custom:not-protected Persons whose rows the provider calls its own: `subjects` is the provider's word, and nobody checks
+    /// it here. The id against a front-runner: who sees the transaction may take the id first, and then nobody but him can make
+    /// offers on it. Salt ids, and offer nothing before `DatasetRegistered` names you. That the dataset exists, that the schema
+    /// describes it, or that its rows are true.
+    function register(DatasetId dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget) external;
 
     /// @notice Replaces the commitment to the rows.
     /// @custom:not-protected Jobs that run on the old rows: a plan binds its rows by its lawful roots, not by this value.
-    function commit(bytes32 dataset, bytes32 commitment) external;
+    function commit(DatasetId dataset, bytes32 commitment) external;
 
     /// @notice Books privacy budget for a job; refused once the budget is used up.
     /// @custom:not-protected The noise itself, and a provider that releases without booking: the audit compares bookings with
     /// jobs. `job` is not looked up; a booking can't be taken back.
-    function spend(bytes32 dataset, uint64 amount, bytes32 job) external;
+    function spend(DatasetId dataset, uint64 amount, JobId job) external;
 
     /// @notice The entry of a dataset; all zero if there is none.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
-    function datasets(bytes32 dataset) external view returns (Dataset memory);
+    function datasets(DatasetId dataset) external view returns (Dataset memory);
 }

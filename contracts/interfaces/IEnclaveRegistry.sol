@@ -21,11 +21,32 @@ interface IEnclaveRegistry {
         uint64 until;
     }
 
+    /// @notice A provider accepts an enclave's measurement from this block on.
+    /// @param provider who accepts it
+    /// @param measurement its id
+    /// @param class what it is accepted as
     event MeasurementAccepted(address indexed provider, bytes32 indexed measurement, Class class);
+
+    /// @notice A provider retires a measurement from this block on, for ever.
+    /// @param provider who retires it
+    /// @param measurement its id
     event MeasurementRetired(address indexed provider, bytes32 indexed measurement);
 
+    /// @notice A measurement is accepted as simulated or as hardware.
+    /// @param measurement its id
     error NoClass(bytes32 measurement);
+
+    /// @notice The sender has accepted this measurement before.
+    /// @param provider the sender
+    /// @param measurement its id
+    /// @param class what it was accepted as
+    /// @param until block from which on it is retired; zero while it is accepted
     error MeasurementKnown(address provider, bytes32 measurement, Class class, uint64 until);
+
+    /// @notice The sender does not accept this measurement now.
+    /// @param provider the sender
+    /// @param measurement its id
+    /// @param until block from which on it is retired; zero if it never was accepted
     error MeasurementNotAccepted(address provider, bytes32 measurement, uint64 until);
 
     /// @notice The sender accepts an enclave's measurement (its id in 32 bytes, docs/attestation.md) as of a class, once.

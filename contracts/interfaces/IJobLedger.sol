@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "./IConsentRegistry.sol";
 import {IRewardEscrow} from "./IRewardEscrow.sol";
+import {ConsentId, JobId} from "./Types.sol";
 
 /// @title Was this job opened lawfully, which steps did it record, how did it end?
 /// @notice A job's id is the EIP-712 digest of its plan (domain "Placet Jobs", version 1). It opens in one transaction that checks
@@ -83,8 +84,17 @@ interface IJobLedger {
         uint48 sealedAt;
     }
 
+    /// @notice A job was opened under all signatures.
+    /// @param job its id, the digest of its plan
+    /// @param consumer who gets the result
+    /// @param sponsor who pays
+    /// @param terms hash of the terms
+    /// @param openBy last time to open
+    /// @param deadline last time to seal
+    /// @param settleBy last time to release
+    /// @param openings the number that each input's offer gave to this job, from 0
     event JobOpened(
-        bytes32 indexed job,
+        JobId indexed job,
         address indexed consumer,
         address indexed sponsor,
         bytes32 terms,
@@ -93,52 +103,215 @@ interface IJobLedger {
         uint48 settleBy,
         uint32[] openings
     );
-    event JobCancelled(bytes32 indexed job, uint256 signer);
-    event StepsRecorded(
-        bytes32 indexed job, uint32 indexed party, uint32 attempt, uint32 from, bytes32[] hashes, bytes32 head
-    );
-    event JobAmended(bytes32 indexed job, uint32 attempt, bytes32[] roots, uint32[] epochs);
-    event JobSealed(
-        bytes32 indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, uint32[] epochs
-    );
-    event KeyReleased(bytes32 indexed job, uint32 indexed party, bytes32 key);
-    event JobCompleted(bytes32 indexed job);
-    event KeyWithheld(bytes32 indexed job, uint32 indexed party);
-    event JobClosed(bytes32 indexed job);
-    event JobAborted(bytes32 indexed job, address by, bytes32 reason);
 
+    /// @notice A signer took a plan back before it was open.
+    /// @param job its id
+    /// @param signer the signer's place in the list parties, consumer, sponsor
+    event JobCancelled(JobId indexed job, uint256 signer);
+
+    /// @notice A party's recorder appended steps to its trail.
+    /// @param job the job's id
+    /// @param party the party's number
+    /// @param attempt the attempt that the steps belong to
+    /// @param from how many steps the trail had before
+    /// @param hashes the steps' hashes
+    /// @param head the trail's head after them
+    event StepsRecorded(
+        JobId indexed job, uint32 indexed party, uint32 attempt, uint32 from, bytes32[] hashes, bytes32 head
+    );
+
+    /// @notice The parties started another attempt.
+    /// @param job the job's id
+    /// @param attempt the new attempt's number
+    /// @param roots each input's new lawful root; zero for a named consent
+    /// @param epochs each input's epoch
+    event JobAmended(JobId indexed job, uint32 attempt, bytes32[] roots, uint32[] epochs);
+
+    /// @notice Parties and consumer agreed on trails, masked outputs and keys.
+    /// @param job the job's id
+    /// @param attempt the attempt that counts
+    /// @param heads each party's trail head
+    /// @param outputs SHA-256 of each party's masked output; zero for parties without one
+    /// @param keys keccak256 of each party's release key; zero for parties without one
+    /// @param epochs each input's epoch
+    event JobSealed(
+        JobId indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, uint32[] epochs
+    );
+
+    /// @notice A party's release key was published.
+    /// @param job the job's id
+    /// @param party the party's number
+    /// @param key the key
+    event KeyReleased(JobId indexed job, uint32 indexed party, bytes32 key);
+
+    /// @notice All release keys are there; what the parties earned is theirs.
+    /// @param job the job's id
+    event JobCompleted(JobId indexed job);
+
+    /// @notice A party's release key did not come in time.
+    /// @param job the job's id
+    /// @param party the party's number
+    event KeyWithheld(JobId indexed job, uint32 indexed party);
+
+    /// @notice A sealed job ended without all of its keys.
+    /// @param job the job's id
+    event JobClosed(JobId indexed job);
+
+    /// @notice An open job ended with refund.
+    /// @param job the job's id
+    /// @param by who ended it
+    /// @param reason a code or the hash of a text
+    event JobAborted(JobId indexed job, address by, bytes32 reason);
+
+    /// @notice Registry or escrow serves another ledger.
+    /// @param expected this ledger
+    /// @param found the ledger that it serves
     error WrongDeployment(address expected, address found);
-    error WrongStatus(bytes32 job, JobStatus found);
+
+    /// @notice The job's status does not allow this.
+    /// @param job its id
+    /// @param found its status
+    error WrongStatus(JobId job, JobStatus found);
+
+    /// @notice A plan has 1 to 16 parties.
+    /// @param found how many it has
     error WrongPartyCount(uint256 found);
+
+    /// @notice The time to open the plan is over.
+    /// @param openBy last time to open
+    /// @param time the block's time
     error TooLateToOpen(uint48 openBy, uint256 time);
+
+    /// @notice A plan's times follow each other.
+    /// @param openBy last time to open
+    /// @param deadline last time to seal
+    /// @param settleBy last time to release
     error TimesOutOfOrder(uint48 openBy, uint48 deadline, uint48 settleBy);
+
+    /// @notice Two parties have the same signer.
+    /// @param party number of the second
     error DuplicateSigner(uint256 party);
+
+    /// @notice Two parties have the same recorder.
+    /// @param party number of the second
     error DuplicateRecorder(uint256 party);
+
+    /// @notice A party has no recorder.
+    /// @param party its number
     error RecorderMissing(uint256 party);
+
+    /// @notice A party with a reward names nobody who is paid.
+    /// @param party its number
     error PayeeMissing(uint256 party);
+
+    /// @notice A party with inputs signs as the address of their provider.
+    /// @param party its number
     error ProviderMustBeAddress(uint256 party);
+
+    /// @notice Rewards need a token, and a token needs rewards.
+    /// @param token the plan's token
+    /// @param reward the sum of its rewards
     error TokenMismatch(address token, uint256 reward);
+
+    /// @notice A signer has not signed this.
+    /// @param signer its place in the list of signers
     error InvalidSignerSignature(uint256 signer);
+
+    /// @notice The list of signers has no such place.
+    /// @param signer the place that was asked for
     error UnknownSigner(uint256 signer);
-    error UnknownParty(bytes32 job, uint32 party);
-    error UnknownInput(bytes32 job, uint256 input);
+
+    /// @notice The job has no such input.
+    /// @param job its id
+    /// @param input the number that was asked for
+    error UnknownInput(JobId job, uint256 input);
+
+    /// @notice Two lists that belong together differ in length.
+    /// @param expected the length that fits
+    /// @param found the length that was given
     error LengthMismatch(uint256 expected, uint256 found);
-    error NotRecorder(bytes32 job, address found);
-    error WrongAttempt(bytes32 job, uint32 current, uint32 found);
-    error TrailFrozen(bytes32 job, uint32 attempt);
+
+    /// @notice Only the recorder of the party, or of any party, may do this.
+    /// @param job the job's id
+    /// @param found who asked
+    error NotRecorder(JobId job, address found);
+
+    /// @notice The job is not at this attempt.
+    /// @param job its id
+    /// @param current its attempt now
+    /// @param found the attempt that was given
+    error WrongAttempt(JobId job, uint32 current, uint32 found);
+
+    /// @notice The sealed attempt's trails take no more steps.
+    /// @param job the job's id
+    /// @param attempt the sealed attempt
+    error TrailFrozen(JobId job, uint32 attempt);
+
+    /// @notice Steps follow without gap.
+    /// @param expected how many steps the trail has
+    /// @param found from which one was told
     error TrailGap(uint32 expected, uint32 found);
-    error TooLateToRecord(bytes32 job, uint256 until, uint256 time);
+
+    /// @notice The time to record is over.
+    /// @param job the job's id
+    /// @param until last time to record
+    /// @param time the block's time
+    error TooLateToRecord(JobId job, uint256 until, uint256 time);
+
+    /// @notice A record has at least one step.
     error NothingToRecord();
-    error TooLateToSeal(bytes32 job, uint48 deadline, uint256 time);
+
+    /// @notice The time to seal, or to start another attempt, is over.
+    /// @param job the job's id
+    /// @param deadline last time to seal
+    /// @param time the block's time
+    error TooLateToSeal(JobId job, uint48 deadline, uint256 time);
+
+    /// @notice A party has recorded nothing in the attempt that is to be sealed.
+    /// @param party its number
     error TrailEmpty(uint256 party);
+
+    /// @notice The seal has another trail head than the chain.
+    /// @param party the party's number
+    /// @param expected the head on chain
+    /// @param found the head in the seal
     error WrongHead(uint256 party, bytes32 expected, bytes32 found);
+
+    /// @notice A party with output seals an output and a key, any other neither.
+    /// @param party its number
     error WrongOutput(uint256 party);
+
+    /// @notice An amendment has a lawful root for each lawful set, and none for a named consent.
+    /// @param input the input's number
     error WrongRoot(uint256 input);
-    error NoKeyDue(bytes32 job, uint32 party);
-    error WrongKey(bytes32 job, uint32 party, bytes32 expected, bytes32 found);
-    error TooLateToRelease(bytes32 job, uint48 settleBy, uint256 time);
-    error TooEarlyToClose(bytes32 job, uint48 settleBy, uint256 time);
-    error ConsentStillLive(bytes32 consent);
+
+    /// @notice The party owes no release key.
+    /// @param job the job's id
+    /// @param party the party's number
+    error NoKeyDue(JobId job, uint32 party);
+
+    /// @notice This is not the key that was sealed.
+    /// @param job the job's id
+    /// @param party the party's number
+    /// @param expected the key's hash in the seal
+    /// @param found the hash of the key that was given
+    error WrongKey(JobId job, uint32 party, bytes32 expected, bytes32 found);
+
+    /// @notice The time to release is over.
+    /// @param job the job's id
+    /// @param settleBy last time to release
+    /// @param time the block's time
+    error TooLateToRelease(JobId job, uint48 settleBy, uint256 time);
+
+    /// @notice There is still time to release.
+    /// @param job the job's id
+    /// @param settleBy last time to release
+    /// @param time the block's time
+    error TooEarlyToClose(JobId job, uint48 settleBy, uint256 time);
+
+    /// @notice The consent was not withdrawn or revoked.
+    /// @param consent its id; zero if the input names none
+    error ConsentStillLive(ConsentId consent);
 
     /// @notice Opens a job, all or nothing. Anybody may send it.
     /// @param signatures over `Plan`, by parties, consumer, sponsor
@@ -146,7 +319,7 @@ interface IJobLedger {
     /// consent is: any key can consent to an offer, and the provider that brings the consent answers for it. Withdrawals
     /// between the plan's signatures and the opening that are unproven. What `terms` says. Earlier openings that use up
     /// `opensBefore`.
-    function open(Plan calldata plan, bytes[] calldata signatures) external returns (bytes32 job);
+    function open(Plan calldata plan, bytes[] calldata signatures) external returns (JobId job);
 
     /// @notice A signer takes a plan back before it is open, for ever.
     /// @param signer its place in the list parties, consumer, sponsor
@@ -160,7 +333,7 @@ interface IJobLedger {
     /// @param from how many steps the trail has so far
     /// @custom:not-protected What a hash stands for, and steps that a party never tells: the peers' records and re-execution show
     /// those.
-    function record(bytes32 job, uint32 attempt, uint32 party, uint32 from, bytes32[] calldata hashes) external;
+    function record(JobId job, uint32 attempt, uint32 party, uint32 from, bytes32[] calldata hashes) external;
 
     /// @notice Starts the next attempt with new lawful sets, after a withdrawal or a crash. Uses no opening.
     /// @param roots the new lawful root of each input; zero for a named consent
@@ -181,17 +354,17 @@ interface IJobLedger {
     /// completes the job and pays.
     /// @custom:not-protected The key: it is public from the moment it is sent. That it opens the output: whoever holds the masked
     /// output sees that. A key sent before the seal is deep enough could outlive a reorganisation: wait for depth.
-    function release(bytes32 job, uint32 party, bytes32 key) external;
+    function release(JobId job, uint32 party, bytes32 key) external;
 
     /// @notice After `settleBy` ends a sealed job whose keys did not all come: pays all but the withholders, whose share goes back to
     /// the sponsor, and names them. Anybody.
     /// @custom:not-protected The consumer, who may stay without a whole result.
-    function close(bytes32 job) external;
+    function close(JobId job) external;
 
     /// @notice Ends an open job with refund: any party's recorder; after the deadline anybody.
     /// @param reason a code or the hash of a text; goes into the event only
     /// @custom:not-protected The others' work: nobody is paid for an aborted job. Who aborted stays in the event.
-    function abort(bytes32 job, bytes32 reason) external;
+    function abort(JobId job, bytes32 reason) external;
 
     /// @notice Ends an open job with refund because a named consent of it was withdrawn or revoked. Anybody.
     /// @param input number of the input that names the consent
@@ -200,23 +373,23 @@ interface IJobLedger {
 
     /// @notice The state of a job; all zero for an id never seen.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
-    function jobs(bytes32 job) external view returns (JobState memory);
+    function jobs(JobId job) external view returns (JobState memory);
 
     /// @notice Head and length of a party's trail in an attempt. The head of an empty trail is its starting value.
     /// @custom:not-protected That job, attempt or party exist.
-    function trail(bytes32 job, uint32 attempt, uint32 party) external view returns (bytes32 head, uint32 count);
+    function trail(JobId job, uint32 attempt, uint32 party) external view returns (bytes32 head, uint32 count);
 
     /// @notice The account that records for a party; zero if there is none.
     /// @custom:not-protected A reader against a reorganisation.
-    function recorder(bytes32 job, uint32 party) external view returns (address);
+    function recorder(JobId job, uint32 party) external view returns (address);
 
     /// @notice What a party is to be paid, and to whom.
     /// @custom:not-protected That it was paid: the escrow tells.
-    function reward(bytes32 job, uint32 party) external view returns (address payee, uint96 amount);
+    function reward(JobId job, uint32 party) external view returns (address payee, uint96 amount);
 
     /// @notice The key hash that a party still has to open; zero before the seal, after the release, and without output.
     /// @custom:not-protected A reader against a reorganisation.
-    function keyDue(bytes32 job, uint32 party) external view returns (bytes32);
+    function keyDue(JobId job, uint32 party) external view returns (bytes32);
 
     /// @notice The consent registry that this ledger asks.
     /// @custom:not-protected Callers against a wrong deployment: check addresses and code against the deployment file.
@@ -228,20 +401,20 @@ interface IJobLedger {
 
     /// @notice The id of a job: the digest that its parties, consumer and sponsor sign.
     /// @custom:not-protected That the plan is well-formed.
-    function hashPlan(Plan calldata plan) external view returns (bytes32 digest);
+    function hashPlan(Plan calldata plan) external view returns (JobId digest);
 
     /// @notice The digest that the parties sign to start `attempt`.
     /// @custom:not-protected That the job exists.
-    function hashAmendment(bytes32 job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+    function hashAmendment(JobId job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
         external
         view
         returns (bytes32 digest);
 
     /// @notice The digest that parties and consumer sign to seal.
     /// @custom:not-protected That the job exists.
-    function hashSeal(bytes32 job, SealData calldata data) external view returns (bytes32 digest);
+    function hashSeal(JobId job, SealData calldata data) external view returns (bytes32 digest);
 
     /// @notice The digest that a signer signs to cancel.
     /// @custom:not-protected That the job exists.
-    function hashCancellation(bytes32 job) external view returns (bytes32 digest);
+    function hashCancellation(JobId job) external view returns (bytes32 digest);
 }

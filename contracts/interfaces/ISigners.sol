@@ -5,7 +5,9 @@ pragma solidity 0.8.37;
 /// @notice A signer is 20 bytes (an address: a wallet or an ERC-1271 contract) or, after ERC-7913, the 20 bytes of a verifier
 /// contract followed by a key. Only the verifiers named at deployment are ever asked; the list can't change.
 interface ISigners {
-    /// @notice A verifier of the list has no code, so every signature under it would be refused for ever.
+    /// @notice A verifier of the list has no code, so every signature under it would be refused for
+    /// ever.
+    /// @param verifier its address
     error VerifierWithoutCode(address verifier);
 
     /// @notice Whether signatures under this ERC-7913 verifier are accepted.

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
+import {ConsentId, OfferId} from "../interfaces/Types.sol";
 
 /// @notice EIP-712 struct hashes of the domain "Placet Consent".
 library ConsentHash {
@@ -14,18 +15,22 @@ library ConsentHash {
     );
     bytes32 internal constant WITHDRAWAL = keccak256("Withdrawal(bytes32 consent)");
 
-    function hash(IConsentRegistry.Offer calldata offer) internal pure returns (bytes32) {
-        return keccak256(abi.encode(OFFER, offer));
+    function hash(IConsentRegistry.Offer calldata offer) internal pure returns (OfferId) {
+        return OfferId.wrap(keccak256(abi.encode(OFFER, offer)));
     }
 
     /// @dev `Grant` carries the struct hashes of `Offer` and `Details`, so this is the struct hash of the whole `Consent`.
-    function hash(IConsentRegistry.Grant calldata g) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(CONSENT, keccak256(g.owner), g.offer, g.notBefore, g.notAfter, g.firstOpening, g.uses, g.details)
+    function hash(IConsentRegistry.Grant calldata g) internal pure returns (ConsentId) {
+        return ConsentId.wrap(
+            keccak256(
+                abi.encode(
+                    CONSENT, keccak256(g.owner), g.offer, g.notBefore, g.notAfter, g.firstOpening, g.uses, g.details
+                )
+            )
         );
     }
 
-    function withdrawal(bytes32 consent) internal pure returns (bytes32) {
+    function withdrawal(ConsentId consent) internal pure returns (bytes32) {
         return keccak256(abi.encode(WITHDRAWAL, consent));
     }
 }

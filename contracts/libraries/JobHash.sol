@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
+import {JobId} from "../interfaces/Types.sol";
 
 /// @notice EIP-712 struct hashes of the domain "Placet Jobs".
 library JobHash {
@@ -66,7 +67,7 @@ library JobHash {
         );
     }
 
-    function amendment(bytes32 job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+    function amendment(JobId job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
         internal
         pure
         returns (bytes32)
@@ -76,7 +77,7 @@ library JobHash {
         );
     }
 
-    function sealing(bytes32 job, IJobLedger.SealData calldata data) internal pure returns (bytes32) {
+    function sealing(JobId job, IJobLedger.SealData calldata data) internal pure returns (bytes32) {
         return keccak256(
             abi.encode(
                 SEAL,
@@ -90,7 +91,7 @@ library JobHash {
         );
     }
 
-    function cancellation(bytes32 job) internal pure returns (bytes32) {
+    function cancellation(JobId job) internal pure returns (bytes32) {
         return keccak256(abi.encode(CANCELLATION, job));
     }
 }

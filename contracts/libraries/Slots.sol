@@ -3,11 +3,20 @@ pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 
-/// @notice A consent in one storage word, from the lowest bit: status 8, proven 8, offerIndex 32, notBefore 48, notAfter 48,
-/// firstOpening 32, uses 32.
+/// @notice A consent in one storage word, its highest bit on the left.
+///
+///       255 208   207 176   175      144   143   96   95     48   47      16   15   8   7    0
+///     +---------+---------+--------------+----------+-----------+------------+--------+--------+
+///     |  unused |   uses  | firstOpening | notAfter | notBefore | offerIndex | proven | status |
+///     +---------+---------+--------------+----------+-----------+------------+--------+--------+
 type ConsentSlot is uint256;
 
-/// @notice An offer's state in one storage word, from the lowest bit: epoch 32, openings 32, head 192.
+/// @notice An offer's state in one storage word, its highest bit on the left.
+///
+///       255 64   63    32   31  0
+///     +--------+----------+-------+
+///     |  head  | openings | epoch |
+///     +--------+----------+-------+
 type OfferSlot is uint256;
 
 using {
@@ -21,9 +30,23 @@ using {
 } for ConsentSlot global;
 using {Slots.epoch, Slots.openings, Slots.head} for OfferSlot global;
 
-/// @dev The compiler lays structs out the same way, but reads and writes them field by field; a word is read and written once.
+/// @dev The compiler lays structs out the same way, but reads and writes them field by field; a word
+/// is read and written once.
 library Slots {
-    uint256 private constant PROVEN = 1 << 8;
+    // Where each field of a consent begins, in bits from the right; `status` begins at 0.
+    uint256 private constant STATUS_SIZE = 8;
+    uint256 private constant PROVEN_OFFSET = 8;
+    uint256 private constant OFFER_INDEX_OFFSET = 16;
+    uint256 private constant NOT_BEFORE_OFFSET = 48;
+    uint256 private constant NOT_AFTER_OFFSET = 96;
+    uint256 private constant FIRST_OPENING_OFFSET = 144;
+    uint256 private constant USES_OFFSET = 176;
+
+    // Where each field of an offer's state begins, in bits from the right; `epoch` begins at 0.
+    uint256 private constant OPENINGS_OFFSET = 32;
+    uint256 private constant HEAD_OFFSET = 64;
+
+    // ------------------------------------------------------------------- consents
 
     function given(uint32 index, uint48 notBefore, uint48 notAfter, uint32 firstOpening, uint32 uses)
         internal
@@ -31,18 +54,19 @@ library Slots {
         returns (ConsentSlot)
     {
         return ConsentSlot.wrap(
-            uint256(IConsentRegistry.Status.Given) | uint256(index) << 16 | uint256(notBefore) << 48 | uint256(notAfter)
-                << 96 | uint256(firstOpening) << 144 | uint256(uses) << 176
+            uint256(IConsentRegistry.Status.Given) | uint256(index) << OFFER_INDEX_OFFSET | uint256(notBefore)
+                << NOT_BEFORE_OFFSET | uint256(notAfter) << NOT_AFTER_OFFSET | uint256(firstOpening)
+                << FIRST_OPENING_OFFSET | uint256(uses) << USES_OFFSET
         );
     }
 
     function asProven(ConsentSlot slot) internal pure returns (ConsentSlot) {
-        return ConsentSlot.wrap(ConsentSlot.unwrap(slot) | PROVEN);
+        return ConsentSlot.wrap(ConsentSlot.unwrap(slot) | 1 << PROVEN_OFFSET);
     }
 
     /// @dev The same consent, ended: only the status changes.
     function afterEnd(ConsentSlot slot, IConsentRegistry.Status how) internal pure returns (ConsentSlot) {
-        return ConsentSlot.wrap((ConsentSlot.unwrap(slot) >> 8 << 8) | uint256(how));
+        return ConsentSlot.wrap((ConsentSlot.unwrap(slot) >> STATUS_SIZE << STATUS_SIZE) | uint256(how));
     }
 
     function status(ConsentSlot slot) internal pure returns (IConsentRegistry.Status) {
@@ -50,11 +74,11 @@ library Slots {
     }
 
     function proven(ConsentSlot slot) internal pure returns (bool) {
-        return ConsentSlot.unwrap(slot) & PROVEN != 0;
+        return ConsentSlot.unwrap(slot) & (1 << PROVEN_OFFSET) != 0;
     }
 
     function offerIndex(ConsentSlot slot) internal pure returns (uint32) {
-        return uint32(ConsentSlot.unwrap(slot) >> 16);
+        return uint32(ConsentSlot.unwrap(slot) >> OFFER_INDEX_OFFSET);
     }
 
     function ended(ConsentSlot slot) internal pure returns (bool) {
@@ -67,15 +91,19 @@ library Slots {
             status: status(slot),
             proven: proven(slot),
             offerIndex: offerIndex(slot),
-            notBefore: uint48(word >> 48),
-            notAfter: uint48(word >> 96),
-            firstOpening: uint32(word >> 144),
-            uses: uint32(word >> 176)
+            notBefore: uint48(word >> NOT_BEFORE_OFFSET),
+            notAfter: uint48(word >> NOT_AFTER_OFFSET),
+            firstOpening: uint32(word >> FIRST_OPENING_OFFSET),
+            uses: uint32(word >> USES_OFFSET)
         });
     }
 
+    // --------------------------------------------------------------------- offers
+
     function pack(uint32 epoch_, uint32 openings_, bytes24 head_) internal pure returns (OfferSlot) {
-        return OfferSlot.wrap(uint256(epoch_) | uint256(openings_) << 32 | uint256(uint192(head_)) << 64);
+        return OfferSlot.wrap(
+            uint256(epoch_) | uint256(openings_) << OPENINGS_OFFSET | uint256(uint192(head_)) << HEAD_OFFSET
+        );
     }
 
     function epoch(OfferSlot slot) internal pure returns (uint32) {
@@ -83,10 +111,10 @@ library Slots {
     }
 
     function openings(OfferSlot slot) internal pure returns (uint32) {
-        return uint32(OfferSlot.unwrap(slot) >> 32);
+        return uint32(OfferSlot.unwrap(slot) >> OPENINGS_OFFSET);
     }
 
     function head(OfferSlot slot) internal pure returns (bytes24) {
-        return bytes24(uint192(OfferSlot.unwrap(slot) >> 64));
+        return bytes24(uint192(OfferSlot.unwrap(slot) >> HEAD_OFFSET));
     }
 }

@@ -5,6 +5,7 @@ import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {Base} from "./helpers/Base.sol";
 import {ConsentHandler} from "./helpers/ConsentHandler.sol";
 import {FuzzSelector} from "./helpers/Vm.sol";
+import {ConsentId} from "../interfaces/Types.sol";
 
 contract ConsentInvariantsTest is Base {
     ConsentHandler private handler;
@@ -35,7 +36,7 @@ contract ConsentInvariantsTest is Base {
 
     function invariant_what_ended_never_passes_and_never_revives() public view {
         for (uint256 i = 0; i < handler.CONSENTS(); ++i) {
-            (IConsentRegistry.Grant memory g, bytes32 id) = handler.chosen(i);
+            (IConsentRegistry.Grant memory g, ConsentId id) = handler.chosen(i);
             vm.assertTrue(registry.isDead(id) == handler.ended(id));
             if (!handler.ended(id)) continue;
             for (uint32 k = 0; k < 6; ++k) {
@@ -48,7 +49,7 @@ contract ConsentInvariantsTest is Base {
 
     function invariant_openings_never_exceed_uses() public view {
         for (uint256 i = 0; i < handler.CONSENTS(); ++i) {
-            (IConsentRegistry.Grant memory g, bytes32 id) = handler.chosen(i);
+            (IConsentRegistry.Grant memory g, ConsentId id) = handler.chosen(i);
             vm.assertTrue(handler.used(id) <= g.uses);
         }
     }
@@ -78,7 +79,7 @@ contract ConsentInvariantsTest is Base {
         handler.withdraw(3, true);
         vm.assertEq(handler.epoch(), 4);
         vm.assertEq(handler.openings(), 3);
-        (, bytes32 id) = handler.chosen(2);
+        (, ConsentId id) = handler.chosen(2);
         vm.assertTrue(handler.used(id) == 1 && handler.ended(id));
         invariant_what_ended_never_passes_and_never_revives();
         invariant_epoch_openings_and_head_are_what_happened();

@@ -3,8 +3,12 @@ pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {Base} from "./helpers/Base.sol";
+import {BatchRoot, ConsentId, DatasetId, OfferId} from "../interfaces/Types.sol";
 
 contract ConsentRegistryTest is Base {
+    BatchRoot private constant ROOT = BatchRoot.wrap("root");
+    OfferId private constant UNKNOWN = OfferId.wrap("unknown");
+
     // -------------------------------------------------------------------- offers
 
     function test_offer_by_another_than_the_provider() public {
@@ -18,7 +22,7 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_offer_on_an_unknown_dataset() public {
-        terms[0].dataset = "unknown";
+        terms[0].dataset = DatasetId.wrap("unknown");
         vm.expectRevert(
             abi.encodeWithSelector(
                 IConsentRegistry.NotDatasetProvider.selector, bytes32("unknown"), address(0), address(this)
@@ -35,7 +39,7 @@ contract ConsentRegistryTest is Base {
 
     function test_offer_without_operations() public {
         terms[0].operations = 0;
-        bytes32 id = registry.offerId(terms[0]);
+        OfferId id = registry.offerId(terms[0]);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.OfferWithoutOperations.selector, id));
         vm.prank(provider(0));
         registry.offer(terms[0]);
@@ -44,7 +48,7 @@ contract ConsentRegistryTest is Base {
     function test_offer_reads_back() public view {
         (IConsentRegistry.Offer memory t, address by, uint32 epoch, uint32 openings, bytes24 head) =
             registry.offers(offers[1]);
-        vm.assertEq(registry.offerId(t), offers[1]);
+        vm.assertTrue(registry.offerId(t) == offers[1]);
         vm.assertEq(by, provider(1));
         vm.assertTrue(epoch == 0 && openings == 0 && head == 0);
     }
@@ -53,7 +57,7 @@ contract ConsentRegistryTest is Base {
 
     function test_grant_of_an_unknown_offer() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        g.offer = "unknown";
+        g.offer = UNKNOWN;
         bytes memory signature = signGrant(OWNER, g);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.UnknownOffer.selector, g.offer));
         registry.grant(g, signature);
@@ -71,7 +75,7 @@ contract ConsentRegistryTest is Base {
         IConsentRegistry.Grant memory g = ownersConsent(1);
         g.notAfter = NOW - 1;
         bytes memory signature = signGrant(OWNER, g);
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.AlreadyExpired.selector, id, NOW - 1, uint256(NOW)));
         registry.grant(g, signature);
     }
@@ -80,7 +84,7 @@ contract ConsentRegistryTest is Base {
         IConsentRegistry.Grant memory g = ownersConsent(1);
         g.uses = 0;
         bytes memory signature = signGrant(OWNER, g);
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NoUses.selector, id));
         registry.grant(g, signature);
     }
@@ -92,14 +96,14 @@ contract ConsentRegistryTest is Base {
         (g.notBefore, g.notAfter, g.firstOpening, g.uses) = (notBefore, notAfter, firstOpening, uses);
         bytes memory signature = signGrant(OWNER, g);
         vm.prank(relayed ? relay(0) : address(this));
-        bytes32 id = registry.grant(g, signature);
+        ConsentId id = registry.grant(g, signature);
         _assertSlot(id, g, IConsentRegistry.Status.Given, relayed);
         registry.withdraw(g, signWithdrawal(OWNER, g));
         _assertSlot(id, g, IConsentRegistry.Status.Withdrawn, relayed);
         vm.assertEq(epochOf(0), relayed ? 1 : 0);
     }
 
-    function _assertSlot(bytes32 id, IConsentRegistry.Grant memory g, IConsentRegistry.Status status, bool proven)
+    function _assertSlot(ConsentId id, IConsentRegistry.Grant memory g, IConsentRegistry.Status status, bool proven)
         private
         view
     {
@@ -131,7 +135,7 @@ contract ConsentRegistryTest is Base {
         (grants[0], grants[1]) = (ownersConsent(1), ownersConsent(2));
         signatures[0] = signGrant(OWNER, grants[0]);
         signatures[1] = signatures[0];
-        bytes32 wrong = registry.consentId(grants[1]);
+        ConsentId wrong = registry.consentId(grants[1]);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidSignature.selector, wrong));
         registry.grantMany(grants, signatures);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.LengthMismatch.selector, 2, 1));
@@ -149,39 +153,39 @@ contract ConsentRegistryTest is Base {
                 abi.encodeWithSelector(IConsentRegistry.NotProviderOrRelay.selector, offers[0], provider(0), others[i])
             );
             vm.prank(others[i]);
-            registry.anchor(offers[0], "root");
+            registry.anchor(offers[0], ROOT);
         }
     }
 
     function test_anchor_once_for_each_offer_and_root() public {
         vm.prank(provider(0));
-        registry.anchor(offers[0], "root");
-        vm.assertEq(registry.batches(offers[0], "root"), NOW);
-        vm.assertEq(registry.batches(offers[1], "root"), 0);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.BatchExists.selector, offers[0], bytes32("root"), NOW));
+        registry.anchor(offers[0], ROOT);
+        vm.assertEq(registry.batches(offers[0], ROOT), NOW);
+        vm.assertEq(registry.batches(offers[1], ROOT), 0);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.BatchExists.selector, offers[0], ROOT, NOW));
         vm.prank(relay(0));
-        registry.anchor(offers[0], "root");
+        registry.anchor(offers[0], ROOT);
         vm.prank(provider(1));
-        registry.anchor(offers[1], "root");
+        registry.anchor(offers[1], ROOT);
     }
 
     function test_anchor_nothing() public {
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.EmptyBatch.selector, offers[0]));
         vm.prank(provider(0));
-        registry.anchor(offers[0], 0);
-        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.UnknownOffer.selector, bytes32("unknown")));
+        registry.anchor(offers[0], NO_BATCH);
+        vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.UnknownOffer.selector, UNKNOWN));
         vm.prank(provider(0));
-        registry.anchor("unknown", "root");
+        registry.anchor(UNKNOWN, ROOT);
     }
 
     // --------------------------------------------------------- the three situations
 
-    function _appended(bytes24 head, bytes32 consent) private pure returns (bytes24) {
+    function _appended(bytes24 head, ConsentId consent) private pure returns (bytes24) {
         return bytes24(keccak256(abi.encodePacked(head, consent)));
     }
 
     function test_withdraw_a_grant_of_the_relay_raises_the_epoch() public {
-        (IConsentRegistry.Grant memory g, bytes32 id) = give(1);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         bytes memory signature = signWithdrawal(OWNER, g);
         vm.expectEmit(true, true, false, true);
         emit IConsentRegistry.ConsentWithdrawn(offers[0], id, true, _appended(0, id), 1);
@@ -193,7 +197,7 @@ contract ConsentRegistryTest is Base {
     /// @dev Else anybody could stall jobs with keys that he made up, for the price of two transactions.
     function test_withdraw_a_grant_of_a_stranger_does_not() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.grant(g, signGrant(OWNER, g));
+        ConsentId id = registry.grant(g, signGrant(OWNER, g));
         registry.withdraw(g, signWithdrawal(OWNER, g));
         (uint32 epoch,, bytes24 head) = state(offers[0]);
         vm.assertTrue(epoch == 0 && head == _appended(0, id) && registry.isDead(id));
@@ -201,7 +205,7 @@ contract ConsentRegistryTest is Base {
 
     function test_withdraw_without_a_grant_does_not() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         registry.withdraw(g, signWithdrawal(OWNER, g));
         vm.assertTrue(registry.isDead(id));
         vm.assertEq(epochOf(0), 0);
@@ -209,8 +213,8 @@ contract ConsentRegistryTest is Base {
 
     function test_withdraw_from_a_batch_raises_the_epoch() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, id);
+        ConsentId id = registry.consentId(g);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         registry.withdrawBatched(g, signWithdrawal(OWNER, g), root, proof);
         vm.assertTrue(registry.statusOf(id).proven);
         vm.assertEq(epochOf(0), 1);
@@ -218,28 +222,28 @@ contract ConsentRegistryTest is Base {
 
     function test_withdraw_with_anothers_batch() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         bytes memory signature = signWithdrawal(OWNER, g);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(1, id);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(1, id);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotInBatch.selector, offers[0], id, root));
         registry.withdrawBatched(g, signature, root, proof);
     }
 
     function test_withdraw_with_a_wrong_proof() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         bytes memory signature = signWithdrawal(OWNER, g);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, id);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         proof[0] ^= bytes32(uint256(1));
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotInBatch.selector, offers[0], id, root));
         registry.withdrawBatched(g, signature, root, proof);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotInBatch.selector, offers[0], id, id));
-        registry.withdrawBatched(g, signature, id, new bytes32[](0));
+        registry.withdrawBatched(g, signature, batchOf(id), new bytes32[](0));
     }
 
     function test_withdraw_for_an_unknown_offer() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        g.offer = "unknown";
+        g.offer = UNKNOWN;
         bytes memory signature = signWithdrawal(OWNER, g);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.UnknownOffer.selector, g.offer));
         registry.withdraw(g, signature);
@@ -248,8 +252,8 @@ contract ConsentRegistryTest is Base {
     /// @dev The owner's signature doesn't cover the proof: who copies it without loses nothing for him.
     function test_a_front_runner_cannot_strip_the_proof() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, id);
+        ConsentId id = registry.consentId(g);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         bytes memory signature = signWithdrawal(OWNER, g);
         vm.prank(vm.addr(STRANGER));
         registry.withdraw(g, signature);
@@ -261,8 +265,8 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_granted_and_batched_counts_once() public {
-        (IConsentRegistry.Grant memory g, bytes32 id) = give(1);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, id);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         registry.withdrawBatched(g, signWithdrawal(OWNER, g), root, proof);
         vm.assertEq(epochOf(0), 1);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.AlreadyProven.selector, id));
@@ -270,9 +274,9 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_withdrawMany_passes_over_what_has_ended() public {
-        (IConsentRegistry.Grant memory a, bytes32 idA) = give(1);
+        (IConsentRegistry.Grant memory a, ConsentId idA) = give(1);
         IConsentRegistry.Grant memory b = ownersConsent(2);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, registry.consentId(b));
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, registry.consentId(b));
         IConsentRegistry.Grant memory c = ownersConsent(3);
         registry.withdraw(b, signWithdrawal(OWNER, b));
         registry.withdraw(c, signWithdrawal(OWNER, c));
@@ -293,23 +297,23 @@ contract ConsentRegistryTest is Base {
 
     function test_prove_once_even_through_two_batches() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         registry.withdraw(g, signWithdrawal(OWNER, g));
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, id);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         vm.prank(relay(0));
-        registry.anchor(offers[0], id);
+        registry.anchor(offers[0], batchOf(id));
         vm.expectEmit(true, true, false, true);
         emit IConsentRegistry.WithdrawalProven(offers[0], id, root, 1);
         registry.prove(id, offers[0], root, proof);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.AlreadyProven.selector, id));
-        registry.prove(id, offers[0], id, new bytes32[](0));
+        registry.prove(id, offers[0], batchOf(id), new bytes32[](0));
         vm.assertEq(epochOf(0), 1);
     }
 
     function test_prove_what_has_not_ended() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, id);
+        ConsentId id = registry.consentId(g);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         vm.expectRevert(
             abi.encodeWithSelector(IConsentRegistry.ConsentNotEnded.selector, id, IConsentRegistry.Status.None)
         );
@@ -324,9 +328,9 @@ contract ConsentRegistryTest is Base {
     /// @dev A provider can't raise the epoch of another's offer, nor its own with another's consents.
     function test_prove_through_anothers_offer() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         registry.withdraw(g, signWithdrawal(OWNER, g));
-        (bytes32 root, bytes32[] memory proof) = anchorPair(1, id);
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(1, id);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotInBatch.selector, offers[1], id, root));
         registry.prove(id, offers[1], root, proof);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.NotInBatch.selector, offers[0], id, root));
@@ -339,7 +343,7 @@ contract ConsentRegistryTest is Base {
         (IConsentRegistry.Grant memory granted,) = give(1);
         IConsentRegistry.Grant memory batched = ownersConsent(2);
         IConsentRegistry.Grant memory unseen = ownersConsent(3);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, registry.consentId(batched));
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, registry.consentId(batched));
         vm.prank(relay(0));
         registry.revoke(granted, "lost key");
         vm.assertEq(epochOf(0), 1);
@@ -376,7 +380,7 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_revoke_and_withdraw_are_terminal_for_each_other() public {
-        (IConsentRegistry.Grant memory g, bytes32 id) = give(1);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         vm.prank(provider(0));
         registry.revoke(g, "court");
         bytes memory signature = signWithdrawal(OWNER, g);
@@ -420,7 +424,7 @@ contract ConsentRegistryTest is Base {
 
     // --------------------------------------------------------------------- check
 
-    function _check(bytes32 id, uint256 i, uint48 from, uint48 until, uint32 opening)
+    function _check(ConsentId id, uint256 i, uint48 from, uint48 until, uint32 opening)
         private
         view
         returns (IConsentRegistry.Reason)
@@ -433,10 +437,10 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_check_says_why() public {
-        (IConsentRegistry.Grant memory g, bytes32 id) = give(1);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         uint48 a = g.notAfter;
         _assertReason(_check(id, 0, NOW, a, 2), IConsentRegistry.Reason.Ok);
-        _assertReason(_check("other", 0, NOW, a, 0), IConsentRegistry.Reason.UnknownConsent);
+        _assertReason(_check(ConsentId.wrap("other"), 0, NOW, a, 0), IConsentRegistry.Reason.UnknownConsent);
         _assertReason(_check(id, 1, NOW, a, 0), IConsentRegistry.Reason.WrongOffer);
         _assertReason(_check(id, 0, g.notBefore - 1, a, 0), IConsentRegistry.Reason.NotYetValid);
         _assertReason(_check(id, 0, NOW, g.notBefore - 1, 0), IConsentRegistry.Reason.NotYetValid);
@@ -444,7 +448,8 @@ contract ConsentRegistryTest is Base {
         _assertReason(_check(id, 0, a + 1, NOW, 0), IConsentRegistry.Reason.Expired);
         _assertReason(_check(id, 0, NOW, a, 3), IConsentRegistry.Reason.Exhausted);
         _assertReason(
-            registry.check(id, "other", consumer(), PURPOSE, 1, NOW, NOW, 0), IConsentRegistry.Reason.UnknownOffer
+            registry.check(id, OfferId.wrap("other"), consumer(), PURPOSE, 1, NOW, NOW, 0),
+            IConsentRegistry.Reason.UnknownOffer
         );
         _assertReason(
             registry.check(id, offers[0], provider(0), PURPOSE, 1, NOW, NOW, 0), IConsentRegistry.Reason.WrongConsumer
@@ -464,7 +469,7 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_check_says_revoked() public {
-        (IConsentRegistry.Grant memory g, bytes32 id) = give(1);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         vm.prank(provider(0));
         registry.revoke(g, "court");
         _assertReason(_check(id, 0, NOW, NOW, 0), IConsentRegistry.Reason.Revoked);
@@ -475,7 +480,7 @@ contract ConsentRegistryTest is Base {
         vm.assume(uses != 0);
         IConsentRegistry.Grant memory g = ownersConsent(1);
         (g.firstOpening, g.uses) = (firstOpening, uses);
-        bytes32 id = registry.grant(g, signGrant(OWNER, g));
+        ConsentId id = registry.grant(g, signGrant(OWNER, g));
         IConsentRegistry.Reason expected = IConsentRegistry.Reason.Ok;
         if (opening < firstOpening) expected = IConsentRegistry.Reason.NotYetOpen;
         else if (opening >= uint256(firstOpening) + uses) expected = IConsentRegistry.Reason.Exhausted;

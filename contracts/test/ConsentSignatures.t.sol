@@ -5,6 +5,7 @@ import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {ISigners} from "../interfaces/ISigners.sol";
 import {Base} from "./helpers/Base.sol";
 import {Answers, OneKeyWallet, YesVerifier, YesWallet} from "./mocks/Wallets.sol";
+import {ConsentId} from "../interfaces/Types.sol";
 
 /// @notice Every way a consent's or a withdrawal's signature can be right, and every way it can be wrong.
 contract ConsentSignaturesTest is Base {
@@ -21,14 +22,14 @@ contract ConsentSignaturesTest is Base {
     }
 
     function refused(IConsentRegistry.Grant memory grant, bytes memory signature) private {
-        bytes32 id = registry.consentId(grant);
+        ConsentId id = registry.consentId(grant);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidSignature.selector, id));
         registry.grant(grant, signature);
         vm.assertEq(uint256(registry.statusOf(id).status), uint256(IConsentRegistry.Status.None));
     }
 
     function accepted(IConsentRegistry.Grant memory grant, bytes memory signature) private {
-        bytes32 id = registry.grant(grant, signature);
+        ConsentId id = registry.grant(grant, signature);
         vm.assertEq(uint256(registry.statusOf(id).status), uint256(IConsentRegistry.Status.Given));
     }
 
@@ -83,11 +84,11 @@ contract ConsentSignaturesTest is Base {
     }
 
     function test_other_domain_name() public {
-        refused(g, sign(OWNER, digestOf(address(registry), "Placet Jobs", registry.consentId(g))));
+        refused(g, sign(OWNER, digestOf(address(registry), "Placet Jobs", ConsentId.unwrap(registry.consentId(g)))));
     }
 
     function test_bare_struct_hash() public {
-        refused(g, sign(OWNER, registry.consentId(g)));
+        refused(g, sign(OWNER, ConsentId.unwrap(registry.consentId(g))));
     }
 
     function test_withdrawal_is_no_consent() public {
@@ -255,7 +256,7 @@ contract ConsentSignaturesTest is Base {
 
     function test_p256_other_digest() public {
         p256Consent();
-        refused(g, signP256(9, registry.consentId(g)));
+        refused(g, signP256(9, ConsentId.unwrap(registry.consentId(g))));
     }
 
     function test_p256_high_s() public {
@@ -316,7 +317,7 @@ contract ConsentSignaturesTest is Base {
     // -------------------------------------------------------------------- replay
 
     function test_replay_twice() public {
-        bytes32 id = registry.grant(g, good);
+        ConsentId id = registry.grant(g, good);
         vm.expectRevert(
             abi.encodeWithSelector(IConsentRegistry.ConsentExists.selector, id, IConsentRegistry.Status.Given)
         );
@@ -324,7 +325,7 @@ contract ConsentSignaturesTest is Base {
     }
 
     function test_replay_after_withdrawal() public {
-        bytes32 id = registry.grant(g, good);
+        ConsentId id = registry.grant(g, good);
         registry.withdraw(g, signWithdrawal(OWNER, g));
         vm.expectRevert(
             abi.encodeWithSelector(IConsentRegistry.ConsentExists.selector, id, IConsentRegistry.Status.Withdrawn)
@@ -333,7 +334,7 @@ contract ConsentSignaturesTest is Base {
     }
 
     function test_replay_of_a_withdrawal() public {
-        bytes32 id = registry.grant(g, good);
+        ConsentId id = registry.grant(g, good);
         bytes memory signature = signWithdrawal(OWNER, g);
         registry.withdraw(g, signature);
         vm.expectRevert(
@@ -345,7 +346,7 @@ contract ConsentSignaturesTest is Base {
     // --------------------------------------------------------------- withdrawals
 
     function withdrawalRefused(bytes memory signature) private {
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidSignature.selector, id));
         registry.withdraw(g, signature);
         vm.assertFalse(registry.isDead(id));
@@ -379,7 +380,7 @@ contract ConsentSignaturesTest is Base {
 
     /// @dev Another tuple under the same owner has another id: it can't be used to end this one.
     function test_withdrawal_with_altered_field() public {
-        bytes32 id = registry.grant(g, good);
+        ConsentId id = registry.grant(g, good);
         bytes memory signature = signWithdrawal(OWNER, g);
         g.uses += 1;
         withdrawalRefused(signature);

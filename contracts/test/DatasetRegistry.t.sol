@@ -3,9 +3,14 @@ pragma solidity 0.8.37;
 
 import {IDatasetRegistry} from "../interfaces/IDatasetRegistry.sol";
 import {Base} from "./helpers/Base.sol";
+import {DatasetId, JobId} from "../interfaces/Types.sol";
 
 contract DatasetRegistryTest is Base {
-    bytes32 private dataset;
+    DatasetId private constant NEW = DatasetId.wrap("new");
+    DatasetId private constant UNKNOWN = DatasetId.wrap("unknown");
+    JobId private constant JOB = JobId.wrap("job");
+
+    DatasetId private dataset;
 
     function setUp() public override {
         super.setUp();
@@ -14,8 +19,55 @@ contract DatasetRegistryTest is Base {
 
     function test_registered_once_and_for_ever() public {
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, dataset, provider(0)));
-        datasets.register(dataset, 0, 0, 0);
+        datasets.register(dataset, IDatasetRegistry.Subjects.Own, 0, 0, 0);
         vm.assertEq(datasets.datasets(dataset).provider, provider(0));
+    }
+
+    function test_its_own_provider_cannot_say_anew_whom_the_rows_are_about() public {
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, dataset, provider(0)));
+        vm.prank(provider(0));
+        datasets.register(dataset, IDatasetRegistry.Subjects.Own, 0, 0, 0);
+        assertSubjects(dataset, IDatasetRegistry.Subjects.Persons);
+    }
+
+    function test_whom_the_rows_are_about_is_said_at_the_registration() public {
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.SubjectsUnknown.selector, NEW));
+        datasets.register(NEW, IDatasetRegistry.Subjects.Unknown, 0, 0, 0);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Unknown);
+
+        vm.expectEmit(true, true, true, true);
+        emit IDatasetRegistry.DatasetRegistered(
+            NEW, address(this), IDatasetRegistry.Subjects.Own, "schema", "commitment", 7
+        );
+        datasets.register(NEW, IDatasetRegistry.Subjects.Own, "schema", "commitment", 7);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Own);
+    }
+
+    function test_subjects_that_do_not_exist_are_refused() public {
+        bytes memory data = abi.encodeWithSelector(IDatasetRegistry.register.selector, NEW, 3, 0, 0, 0);
+        (bool done,) = address(datasets).call(data);
+        vm.assertFalse(done);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Unknown);
+    }
+
+    /// @dev The entry is read on after every write: no field shares its bits with another one.
+    function testFuzz_an_entry_keeps_what_was_registered(bool own, uint64 budget, uint64 spent, bytes32 hash) public {
+        IDatasetRegistry.Subjects subjects = own ? IDatasetRegistry.Subjects.Own : IDatasetRegistry.Subjects.Persons;
+        datasets.register(NEW, subjects, hash, hash, budget);
+        spent = budget == type(uint64).max ? spent : spent % (budget + 1);
+        datasets.spend(NEW, spent, JOB);
+        datasets.commit(NEW, ~hash);
+        IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
+        assertSubjects(NEW, subjects);
+        vm.assertEq(entry.provider, address(this));
+        vm.assertEq(entry.budget, budget);
+        vm.assertEq(entry.spent, spent);
+        vm.assertEq(entry.schema, hash);
+        vm.assertEq(entry.commitment, ~hash);
+    }
+
+    function assertSubjects(DatasetId id, IDatasetRegistry.Subjects expected) private view {
+        vm.assertEq(uint256(datasets.datasets(id).subjects), uint256(expected));
     }
 
     function test_only_the_provider_commits_and_spends() public {
@@ -24,14 +76,14 @@ contract DatasetRegistryTest is Base {
         vm.expectRevert(expected);
         datasets.commit(dataset, "new");
         vm.expectRevert(expected);
-        datasets.spend(dataset, 1, "job");
+        datasets.spend(dataset, 1, JOB);
     }
 
     function test_unknown_dataset_has_no_provider() public {
         vm.expectRevert(
-            abi.encodeWithSelector(IDatasetRegistry.NotProvider.selector, bytes32("unknown"), address(0), address(this))
+            abi.encodeWithSelector(IDatasetRegistry.NotProvider.selector, UNKNOWN, address(0), address(this))
         );
-        datasets.commit("unknown", "new");
+        datasets.commit(UNKNOWN, "new");
     }
 
     function test_commit_replaces() public {
@@ -51,7 +103,7 @@ contract DatasetRegistryTest is Base {
             } else {
                 left -= amount;
             }
-            datasets.spend(dataset, amount, "job");
+            datasets.spend(dataset, amount, JOB);
             vm.assertEq(datasets.datasets(dataset).spent, budget - left);
         }
     }

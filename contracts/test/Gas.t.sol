@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {Base} from "./helpers/Base.sol";
+import {BatchRoot, JobId} from "../interfaces/Types.sol";
 
 /// @notice Gas of one call each, as a transaction of its own, into committed snapshots: a change shows in review. `scripts/bench gas`
 /// measures signed transactions on a chain.
@@ -21,7 +22,7 @@ contract GasTest is Base {
         vm.snapshotGasLastCall("ConsentRegistry", "withdraw");
 
         g = ownersConsent(3);
-        (bytes32 root, bytes32[] memory proof) = anchorPair(0, registry.consentId(g));
+        (BatchRoot root, bytes32[] memory proof) = anchorPair(0, registry.consentId(g));
         vm.snapshotGasLastCall("ConsentRegistry", "anchor");
         signature = signWithdrawal(OWNER, g);
         registry.withdrawBatched(g, signature, root, proof);
@@ -39,7 +40,7 @@ contract GasTest is Base {
     /// forge-config: default.isolate = true
     function test_jobs() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         vm.prank(relay(0));
         ledger.abort(job, "why");
         plan = planOf(2);

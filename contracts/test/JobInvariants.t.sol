@@ -6,6 +6,7 @@ import {IRewardEscrow} from "../interfaces/IRewardEscrow.sol";
 import {Base} from "./helpers/Base.sol";
 import {JobHandler} from "./helpers/JobHandler.sol";
 import {FuzzSelector} from "./helpers/Vm.sol";
+import {JobId} from "../interfaces/Types.sol";
 
 contract JobInvariantsTest is Base {
     JobHandler private handler;
@@ -37,7 +38,7 @@ contract JobInvariantsTest is Base {
         targets[0].selectors[9] = handler.pass.selector;
     }
 
-    function job(uint256 i) private view returns (bytes32) {
+    function job(uint256 i) private view returns (JobId) {
         return handler.ids(i);
     }
 
@@ -54,7 +55,7 @@ contract JobInvariantsTest is Base {
 
     function invariant_heads_only_grow() public view {
         for (uint256 i = 0; i < handler.JOBS(); ++i) {
-            bytes32 id = job(i);
+            JobId id = job(i);
             for (uint32 attempt = 1; attempt <= handler.ATTEMPTS(); ++attempt) {
                 for (uint32 party = 0; party < 3; ++party) {
                     (bytes32 head, uint32 count) = ledger.trail(id, attempt, party);

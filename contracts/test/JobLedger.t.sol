@@ -4,22 +4,23 @@ pragma solidity 0.8.37;
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {Base} from "./helpers/Base.sol";
+import {BatchRoot, ConsentId, JobId, OfferId} from "../interfaces/Types.sol";
 
 contract JobLedgerTest is Base {
     function openRefused(IJobLedger.Plan memory plan, bytes memory expected) private {
-        bytes32 job = ledger.hashPlan(plan);
+        JobId job = ledger.hashPlan(plan);
         bytes[] memory signatures = signAll(job, plan.parties.length + 2);
         vm.expectRevert(expected);
         ledger.open(plan, signatures);
         assertStatus(job, IJobLedger.JobStatus.None);
     }
 
-    function wrongStatus(bytes32 job, IJobLedger.JobStatus status) private pure returns (bytes memory) {
+    function wrongStatus(JobId job, IJobLedger.JobStatus status) private pure returns (bytes memory) {
         return abi.encodeWithSelector(IJobLedger.WrongStatus.selector, job, status);
     }
 
     /// @dev A plan whose first input names a consent.
-    function namedPlan(uint256 salt, bytes32 consent) private view returns (IJobLedger.Plan memory plan) {
+    function namedPlan(uint256 salt, ConsentId consent) private view returns (IJobLedger.Plan memory plan) {
         plan = planOf(salt);
         plan.parties[0].inputs[0].consent = consent;
         plan.parties[0].inputs[0].lawfulRoot = 0;
@@ -29,7 +30,7 @@ contract JobLedgerTest is Base {
 
     function test_open_stores_what_the_end_needs() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         IJobLedger.JobState memory j = ledger.jobs(job);
         vm.assertTrue(j.status == IJobLedger.JobStatus.Open && j.rewarded && j.parties == 3 && j.attempt == 1);
         vm.assertTrue(j.openedAt == NOW && j.deadline == plan.deadline && j.settleBy == plan.settleBy);
@@ -43,7 +44,7 @@ contract JobLedgerTest is Base {
 
     function test_open_twice() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         bytes[] memory signatures = signAll(job, 5);
         vm.expectRevert(wrongStatus(job, IJobLedger.JobStatus.Open));
         ledger.open(plan, signatures);
@@ -108,7 +109,7 @@ contract JobLedgerTest is Base {
     function test_open_without_rewards_or_inputs() public {
         IJobLedger.Plan memory plan = unpaid(1);
         plan.parties[1].inputs = new IConsentRegistry.Input[](0);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         vm.assertFalse(ledger.jobs(job).rewarded);
         vm.assertEq(escrow.accounts(job).token, address(0));
         vm.prank(relay(1));
@@ -129,7 +130,7 @@ contract JobLedgerTest is Base {
     function test_input_of_a_signer_that_is_no_address() public {
         IJobLedger.Plan memory plan = planOf(1);
         plan.parties[1].signer = p256Signer(9);
-        bytes32 job = ledger.hashPlan(plan);
+        JobId job = ledger.hashPlan(plan);
         bytes[] memory signatures = signAll(job, 5);
         signatures[1] = signP256(9, job);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.ProviderMustBeAddress.selector, 1));
@@ -139,10 +140,10 @@ contract JobLedgerTest is Base {
     function test_input_both_or_neither() public {
         IJobLedger.Plan memory plan = planOf(1);
         bytes32 root = plan.parties[0].inputs[0].lawfulRoot;
-        plan.parties[0].inputs[0].consent = "both";
+        plan.parties[0].inputs[0].consent = ConsentId.wrap("both");
         bytes4 ambiguous = IConsentRegistry.AmbiguousInput.selector;
         openRefused(plan, abi.encodeWithSelector(ambiguous, offers[0], bytes32("both"), root));
-        plan.parties[0].inputs[0].consent = 0;
+        plan.parties[0].inputs[0].consent = NO_CONSENT;
         plan.parties[0].inputs[0].lawfulRoot = 0;
         openRefused(plan, abi.encodeWithSelector(ambiguous, offers[0], bytes32(0), bytes32(0)));
     }
@@ -157,12 +158,12 @@ contract JobLedgerTest is Base {
 
     function test_input_unknown_or_not_offered_for_this() public {
         IJobLedger.Plan memory plan = planOf(1);
-        plan.parties[0].inputs[0].offer = "unknown";
+        plan.parties[0].inputs[0].offer = OfferId.wrap("unknown");
         openRefused(plan, abi.encodeWithSelector(IConsentRegistry.UnknownOffer.selector, bytes32("unknown")));
         bytes4 offerRefused = IConsentRegistry.OfferRefused.selector;
         plan = planOf(1);
         plan.consumer = provider(2);
-        bytes32 job = ledger.hashPlan(plan);
+        JobId job = ledger.hashPlan(plan);
         bytes[] memory signatures = signAll(job, 5);
         (signatures[3], signatures[4]) = (bytes(""), sign(CONSUMER, job));
         vm.expectRevert(abi.encodeWithSelector(offerRefused, offers[0], IConsentRegistry.Reason.WrongConsumer));
@@ -208,14 +209,14 @@ contract JobLedgerTest is Base {
 
     // ------------------------------------------------------------ named consents
 
-    function consentRefused(IJobLedger.Plan memory plan, bytes32 id, IConsentRegistry.Reason reason) private {
+    function consentRefused(IJobLedger.Plan memory plan, ConsentId id, IConsentRegistry.Reason reason) private {
         openRefused(plan, abi.encodeWithSelector(IConsentRegistry.ConsentRefused.selector, id, reason));
     }
 
     function test_named_consent_is_checked_completely() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
         g.uses = 1;
-        bytes32 id = registry.consentId(g);
+        ConsentId id = registry.consentId(g);
         consentRefused(namedPlan(1, id), id, IConsentRegistry.Reason.UnknownConsent);
         registry.grant(g, signGrant(OWNER, g));
         IJobLedger.Plan memory plan = namedPlan(1, id);
@@ -228,7 +229,7 @@ contract JobLedgerTest is Base {
     function test_named_consent_not_yet() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
         g.notBefore = NOW + 1;
-        bytes32 id = registry.grant(g, signGrant(OWNER, g));
+        ConsentId id = registry.grant(g, signGrant(OWNER, g));
         consentRefused(namedPlan(1, id), id, IConsentRegistry.Reason.NotYetValid);
         g.notBefore = NOW;
         g.firstOpening = 1;
@@ -238,12 +239,12 @@ contract JobLedgerTest is Base {
 
     function test_named_consent_to_another_offer() public {
         IConsentRegistry.Grant memory g = consentOf(wallet(vm.addr(OWNER)), 1, 1);
-        bytes32 id = registry.grant(g, signGrant(OWNER, g));
+        ConsentId id = registry.grant(g, signGrant(OWNER, g));
         consentRefused(namedPlan(1, id), id, IConsentRegistry.Reason.WrongOffer);
     }
 
     function test_named_consent_withdrawn_or_revoked_before() public {
-        (IConsentRegistry.Grant memory g, bytes32 id) = give(1);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         registry.withdraw(g, signWithdrawal(OWNER, g));
         consentRefused(namedPlan(1, id), id, IConsentRegistry.Reason.Withdrawn);
         (g, id) = give(2);
@@ -255,9 +256,9 @@ contract JobLedgerTest is Base {
     /// @dev A stranger sent the grant, so that the epoch does not move; the named consent stops the seal all the same.
     function test_named_consent_withdrawn_while_the_job_runs() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
-        bytes32 id = registry.grant(g, signGrant(OWNER, g));
+        ConsentId id = registry.grant(g, signGrant(OWNER, g));
         IJobLedger.Plan memory plan = namedPlan(1, id);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -300,7 +301,7 @@ contract JobLedgerTest is Base {
 
     function testFuzz_heads_chain_over_any_cut(uint8 first, uint8 second) public {
         vm.assume(first != 0 && second != 0);
-        bytes32 job = open(planOf(1));
+        JobId job = open(planOf(1));
         bytes32 head = keccak256(abi.encode(job, uint32(1), uint32(2)));
         (bytes32 found, uint32 count) = ledger.trail(job, 1, 2);
         vm.assertTrue(found == head && count == 0);
@@ -319,7 +320,7 @@ contract JobLedgerTest is Base {
     }
 
     function test_record_with_a_gap_or_again() public {
-        bytes32 job = open(planOf(1));
+        JobId job = open(planOf(1));
         step(job, 1, 0);
         bytes32[] memory list = hashes(1);
         uint32[2] memory from = [uint32(0), 2];
@@ -334,7 +335,7 @@ contract JobLedgerTest is Base {
     }
 
     function test_record_by_others() public {
-        bytes32 job = open(planOf(1));
+        JobId job = open(planOf(1));
         bytes32[] memory list = hashes(1);
         address[3] memory others = [relay(1), provider(0), consumer()];
         for (uint256 i = 0; i < 3; ++i) {
@@ -348,7 +349,7 @@ contract JobLedgerTest is Base {
     }
 
     function test_record_of_an_attempt_that_is_not() public {
-        bytes32 job = open(planOf(1));
+        JobId job = open(planOf(1));
         bytes32[] memory list = hashes(1);
         for (uint32 attempt = 0; attempt <= 2; attempt += 2) {
             vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongAttempt.selector, job, 1, attempt));
@@ -359,7 +360,7 @@ contract JobLedgerTest is Base {
 
     function test_record_before_the_opening_and_after_a_cancellation() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = ledger.hashPlan(plan);
+        JobId job = ledger.hashPlan(plan);
         vm.expectRevert(wrongStatus(job, IJobLedger.JobStatus.None));
         vm.prank(relay(0));
         ledger.record(job, 1, 0, 0, hashes(1));
@@ -372,7 +373,7 @@ contract JobLedgerTest is Base {
 
     function test_record_after_an_abort_until_a_day_after_settleBy() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         vm.prank(relay(1));
         ledger.abort(job, "crash");
         step(job, 1, 0);
@@ -387,7 +388,7 @@ contract JobLedgerTest is Base {
 
     function test_the_sealed_attempt_is_frozen_and_the_others_are_not() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         step(job, 1, 0);
         amend(plan, job, 2);
         for (uint32 i = 0; i < 3; ++i) {
@@ -408,7 +409,7 @@ contract JobLedgerTest is Base {
 
     // --------------------------------------------------------------------- amend
 
-    function amend(IJobLedger.Plan memory plan, bytes32 job, uint32 attempt) private {
+    function amend(IJobLedger.Plan memory plan, JobId job, uint32 attempt) private {
         (bytes32[] memory roots, uint32[] memory epochs) = amendment(attempt);
         ledger.amend(plan, roots, epochs, signAll(ledger.hashAmendment(job, attempt, roots, epochs), 3));
     }
@@ -437,7 +438,7 @@ contract JobLedgerTest is Base {
     function test_amend_after_a_withdrawal() public {
         (IConsentRegistry.Grant memory g,) = give(1);
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -466,7 +467,7 @@ contract JobLedgerTest is Base {
     }
 
     function test_amend_with_lists_that_do_not_fit() public {
-        (, bytes32 id) = give(1);
+        (, ConsentId id) = give(1);
         IJobLedger.Plan memory plan = namedPlan(1, id);
         open(plan);
         (bytes32[] memory roots, uint32[] memory epochs) = amendment(2);
@@ -481,11 +482,11 @@ contract JobLedgerTest is Base {
     }
 
     function test_amend_after_the_deadline_or_the_seal() public {
-        (IJobLedger.Plan memory sealed_, bytes32 sealedId) = sealedJob(1);
+        (IJobLedger.Plan memory sealed_, JobId sealedId) = sealedJob(1);
         (bytes32[] memory roots, uint32[] memory epochs) = amendment(2);
         amendRefused(sealed_, roots, epochs, wrongStatus(sealedId, IJobLedger.JobStatus.Sealed));
         IJobLedger.Plan memory plan = planOf(2);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         vm.warp(plan.deadline + 1);
         amendRefused(
             plan,
@@ -505,7 +506,7 @@ contract JobLedgerTest is Base {
 
     function test_seal_needs_every_trail_as_it_is() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         step(job, 1, 0);
         step(job, 1, 1);
         sealRefused(plan, sealOf(job, 1), abi.encodeWithSelector(IJobLedger.TrailEmpty.selector, 2));
@@ -519,7 +520,7 @@ contract JobLedgerTest is Base {
     function test_seal_needs_outputs_and_keys_exactly_where_due() public {
         IJobLedger.Plan memory plan = planOf(1);
         plan.parties[1].output = false;
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -543,7 +544,7 @@ contract JobLedgerTest is Base {
 
     function test_seal_after_the_deadline() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -562,7 +563,7 @@ contract JobLedgerTest is Base {
         for (uint256 i = 0; i < 3; ++i) {
             plan.parties[i].output = false;
         }
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -577,14 +578,14 @@ contract JobLedgerTest is Base {
 
     // ------------------------------------------------------------- release, close
 
-    function releaseAll(bytes32 job) private {
+    function releaseAll(JobId job) private {
         for (uint32 i = 0; i < 3; ++i) {
             ledger.release(job, i, releaseKey(i));
         }
     }
 
     function test_the_last_key_completes_and_pays() public {
-        (IJobLedger.Plan memory plan, bytes32 job) = sealedJob(1);
+        (IJobLedger.Plan memory plan, JobId job) = sealedJob(1);
         ledger.release(job, 2, releaseKey(2));
         ledger.release(job, 0, releaseKey(0));
         assertStatus(job, IJobLedger.JobStatus.Sealed);
@@ -601,7 +602,7 @@ contract JobLedgerTest is Base {
     }
 
     function test_release_with_a_wrong_key_twice_or_where_none_is_due() public {
-        (, bytes32 job) = sealedJob(1);
+        (, JobId job) = sealedJob(1);
         bytes32 found = keccak256(abi.encodePacked(releaseKey(1)));
         bytes32 due = ledger.keyDue(job, 0);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.WrongKey.selector, job, 0, due, found));
@@ -615,10 +616,10 @@ contract JobLedgerTest is Base {
     }
 
     function test_release_before_the_seal_or_after_settleBy() public {
-        bytes32 open_ = open(planOf(2));
+        JobId open_ = open(planOf(2));
         vm.expectRevert(wrongStatus(open_, IJobLedger.JobStatus.Open));
         ledger.release(open_, 0, releaseKey(0));
-        (IJobLedger.Plan memory plan, bytes32 job) = sealedJob(1);
+        (IJobLedger.Plan memory plan, JobId job) = sealedJob(1);
         vm.warp(plan.settleBy + 1);
         vm.expectRevert(
             abi.encodeWithSelector(IJobLedger.TooLateToRelease.selector, job, plan.settleBy, plan.settleBy + 1)
@@ -627,7 +628,7 @@ contract JobLedgerTest is Base {
     }
 
     function test_close_pays_all_but_the_withholder_and_names_him() public {
-        (IJobLedger.Plan memory plan, bytes32 job) = sealedJob(1);
+        (IJobLedger.Plan memory plan, JobId job) = sealedJob(1);
         ledger.release(job, 0, releaseKey(0));
         ledger.release(job, 2, releaseKey(2));
         vm.warp(plan.settleBy);
@@ -650,7 +651,7 @@ contract JobLedgerTest is Base {
     function test_close_pays_parties_without_output() public {
         IJobLedger.Plan memory plan = planOf(1);
         plan.parties[1].output = false;
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -667,7 +668,7 @@ contract JobLedgerTest is Base {
 
     function test_abort_by_any_recorder_refunds_all() public {
         for (uint256 i = 0; i < 3; ++i) {
-            bytes32 job = open(planOf(10 + i));
+            JobId job = open(planOf(10 + i));
             vm.expectEmit(true, false, false, true);
             emit IJobLedger.JobAborted(job, relay(i), "why");
             vm.prank(relay(i));
@@ -682,7 +683,7 @@ contract JobLedgerTest is Base {
 
     function test_abort_by_others_only_after_the_deadline() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         vm.warp(plan.deadline);
         address[3] memory others = [provider(0), consumer(), vm.addr(STRANGER)];
         for (uint256 i = 0; i < 3; ++i) {
@@ -697,9 +698,9 @@ contract JobLedgerTest is Base {
     }
 
     function test_nobody_aborts_after_the_seal() public {
-        (IConsentRegistry.Grant memory g, bytes32 id) = give(1);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         IJobLedger.Plan memory plan = namedPlan(1, id);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
@@ -718,7 +719,7 @@ contract JobLedgerTest is Base {
 
     function test_aborted_never_opens_or_seals() public {
         IJobLedger.Plan memory plan = planOf(1);
-        bytes32 job = open(plan);
+        JobId job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }

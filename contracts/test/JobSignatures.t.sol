@@ -5,10 +5,11 @@ import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {Base} from "./helpers/Base.sol";
 import {OneKeyWallet, YesVerifier} from "./mocks/Wallets.sol";
+import {ConsentId, JobId} from "../interfaces/Types.sol";
 
 /// @notice Plans, amendments, seals, cancellations: who must sign, and every field that the signature must cover.
 contract JobSignaturesTest is Base {
-    bytes32 private job;
+    JobId private job;
     bytes[] private good;
 
     function setUp() public override {
@@ -30,7 +31,7 @@ contract JobSignaturesTest is Base {
 
     function test_opens() public {
         IJobLedger.Plan memory p = plan();
-        vm.assertEq(ledger.open(p, good), job);
+        vm.assertEq(JobId.unwrap(ledger.open(p, good)), JobId.unwrap(job));
         assertStatus(job, IJobLedger.JobStatus.Open);
     }
 
@@ -62,7 +63,7 @@ contract JobSignaturesTest is Base {
         p.parties[1].inputs = new IConsentRegistry.Input[](0);
         p.parties[2].signer = p256Signer(9);
         p.parties[2].inputs = new IConsentRegistry.Input[](0);
-        bytes32 id = ledger.hashPlan(p);
+        JobId id = ledger.hashPlan(p);
         bytes[] memory signatures = signAll(id, 5);
         signatures[1] = sign(7, id);
         signatures[2] = signP256(9, id);
@@ -140,7 +141,7 @@ contract JobSignaturesTest is Base {
     function test_every_altered_field_of_a_plan() public {
         for (uint256 field = 0; field < 24; ++field) {
             IJobLedger.Plan memory p = _altered(field);
-            vm.assertTrue(ledger.hashPlan(p) != job, "an altered plan has another id");
+            vm.assertTrue(JobId.unwrap(ledger.hashPlan(p)) != JobId.unwrap(job), "an altered plan has another id");
             refused(p, good, 0);
         }
     }
@@ -166,7 +167,9 @@ contract JobSignaturesTest is Base {
         if (field == 15) q.seed = "other";
         if (field == 16) q.output = false;
         if (field == 17) q.inputs[0].offer = offers[0];
-        if (field == 18) (q.inputs[0].consent, q.inputs[0].lawfulRoot) = (q.inputs[0].lawfulRoot, 0);
+        if (field == 18) {
+            (q.inputs[0].consent, q.inputs[0].lawfulRoot) = (ConsentId.wrap(q.inputs[0].lawfulRoot), 0);
+        }
         if (field == 19) q.inputs[0].lawfulRoot = "other";
         if (field == 20) q.inputs[0].epoch += 1;
         if (field == 21) q.inputs[0].opensBefore += 1;
@@ -200,7 +203,7 @@ contract JobSignaturesTest is Base {
         bytes32 kind = keccak256(bytes.concat(bytes(PLAN), bytes(INPUT), bytes(PARTY)));
         bytes memory first = abi.encode(kind, q.terms, q.consumer, q.purpose, q.operations, q.sponsor, q.token);
         bytes memory last = abi.encode(q.openBy, q.deadline, q.settleBy, q.salt, keccak256(parties));
-        vm.assertEq(job, digestOf(address(ledger), "Placet Jobs", keccak256(bytes.concat(first, last))));
+        vm.assertEq(JobId.unwrap(job), digestOf(address(ledger), "Placet Jobs", keccak256(bytes.concat(first, last))));
     }
 
     function test_seal_amendment_cancellation_digests_are_eip712() public view {
@@ -237,7 +240,7 @@ contract JobSignaturesTest is Base {
         for (uint256 i = 0; i < 10; ++i) {
             IJobLedger.Plan memory p = planOf(100 + i);
             p.sponsor = vm.addr(STRANGER);
-            bytes32 id = ledger.hashPlan(p);
+            JobId id = ledger.hashPlan(p);
             uint256 signer = i / 2;
             uint256 key = signer < 3 ? providerKey(signer) : signer == 3 ? CONSUMER : STRANGER;
             bytes memory signature = i % 2 == 0 ? sign(key, ledger.hashCancellation(id)) : bytes("");
@@ -319,7 +322,7 @@ contract JobSignaturesTest is Base {
     function test_seal_of_another_job() public {
         IJobLedger.Plan memory p = plan();
         IJobLedger.SealData memory data = _ready();
-        bytes[] memory signatures = signAll(ledger.hashSeal("another", data), 4);
+        bytes[] memory signatures = signAll(ledger.hashSeal(JobId.wrap("another"), data), 4);
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
         ledger.seal(p, data, signatures);
     }

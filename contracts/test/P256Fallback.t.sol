@@ -3,12 +3,13 @@ pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
 import {Base} from "./helpers/Base.sol";
+import {ConsentId} from "../interfaces/Types.sol";
 
 /// @notice P-256 owners on a chain without the precompile of EIP-7951: OpenZeppelin's own arithmetic answers the same.
 contract P256FallbackTest is Base {
     address private constant PRECOMPILE = address(0x100);
 
-    function _consent() private view returns (IConsentRegistry.Grant memory g, bytes32 id, bytes32 digest) {
+    function _consent() private view returns (IConsentRegistry.Grant memory g, ConsentId id, bytes32 digest) {
         g = consentOf(p256Signer(9), 0, 1);
         id = registry.consentId(g);
         digest = registry.hashConsent(id);
@@ -21,7 +22,7 @@ contract P256FallbackTest is Base {
     }
 
     function _accepts() private {
-        (IConsentRegistry.Grant memory g, bytes32 id, bytes32 digest) = _consent();
+        (IConsentRegistry.Grant memory g, ConsentId id, bytes32 digest) = _consent();
         bytes memory signature = signP256(9, digest);
         bytes memory wrong = signP256(10, digest);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.InvalidSignature.selector, id));

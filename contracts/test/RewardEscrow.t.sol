@@ -7,6 +7,7 @@ import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {IRewardEscrow} from "../interfaces/IRewardEscrow.sol";
 import {Base} from "./helpers/Base.sol";
 import {CallbackToken, FalseToken, FeeToken, LyingToken, PlainToken, TaxToken} from "./mocks/Tokens.sol";
+import {JobId} from "../interfaces/Types.sol";
 
 contract RewardEscrowTest is Base {
     uint256 private constant TOTAL = 100 + 101 + 102;
@@ -19,7 +20,7 @@ contract RewardEscrowTest is Base {
         t.approve(address(escrow), TOTAL);
     }
 
-    function finish(IJobLedger.Plan memory plan) private returns (bytes32 job) {
+    function finish(IJobLedger.Plan memory plan) private returns (JobId job) {
         job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
@@ -37,13 +38,13 @@ contract RewardEscrowTest is Base {
     function test_only_the_ledger() public {
         bytes memory expected = abi.encodeWithSelector(IRewardEscrow.NotLedger.selector, address(ledger), address(this));
         vm.expectRevert(expected);
-        escrow.fund("job", address(token), consumer(), 1);
+        escrow.fund(JobId.wrap("job"), address(token), consumer(), 1);
         vm.expectRevert(expected);
-        escrow.settle("job", new address[](0), new uint96[](0));
+        escrow.settle(JobId.wrap("job"), new address[](0), new uint96[](0));
     }
 
     function test_one_account_a_job_settled_once() public {
-        bytes32 job = finish(planOf(1));
+        JobId job = finish(planOf(1));
         IRewardEscrow.Account memory a = escrow.accounts(job);
         vm.assertTrue(a.token == address(token) && a.funded == TOTAL && a.left == 0 && a.sponsor == consumer());
         vm.expectRevert(abi.encodeWithSelector(IRewardEscrow.AccountExists.selector, job));
@@ -55,7 +56,7 @@ contract RewardEscrowTest is Base {
     }
 
     function test_credits_never_exceed_the_account() public {
-        bytes32 job = open(planOf(1));
+        JobId job = open(planOf(1));
         open(planOf(2));
         address[] memory payees = new address[](1);
         uint96[] memory amounts = new uint96[](1);
@@ -90,7 +91,7 @@ contract RewardEscrowTest is Base {
     // -------------------------------------------------------------- hostile tokens
 
     function openRefused(IJobLedger.Plan memory plan, bytes memory expected) private {
-        bytes32 job = ledger.hashPlan(plan);
+        JobId job = ledger.hashPlan(plan);
         bytes[] memory signatures = signAll(job, 5);
         vm.expectRevert(expected);
         ledger.open(plan, signatures);
@@ -119,7 +120,7 @@ contract RewardEscrowTest is Base {
     function test_token_without_code_is_refused() public {
         IJobLedger.Plan memory plan = planOf(1);
         plan.token = address(0x1234);
-        bytes32 job = ledger.hashPlan(plan);
+        JobId job = ledger.hashPlan(plan);
         bytes[] memory signatures = signAll(job, 5);
         vm.expectRevert();
         ledger.open(plan, signatures);
@@ -146,7 +147,7 @@ contract RewardEscrowTest is Base {
         escrow.claimFor(address(t), payee(0));
     }
 
-    function reenter(bytes memory data, address target) private returns (CallbackToken t, bytes32 job) {
+    function reenter(bytes memory data, address target) private returns (CallbackToken t, JobId job) {
         t = new CallbackToken();
         IJobLedger.Plan memory plan = planIn(t, 1);
         t.arm(target, data);
@@ -174,7 +175,7 @@ contract RewardEscrowTest is Base {
         CallbackToken t = new CallbackToken();
         IJobLedger.Plan memory plan = planIn(t, 1);
         plan.parties[0].recorder = address(t);
-        bytes32 job = ledger.hashPlan(plan);
+        JobId job = ledger.hashPlan(plan);
         t.arm(address(ledger), abi.encodeCall(ledger.abort, (job, "now")));
         open(plan);
         vm.assertTrue(t.called() && !t.succeeded());

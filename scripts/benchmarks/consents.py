@@ -25,7 +25,7 @@ from placet.chain.calls import Call, Calls
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.core.batch_file import CHUNK, LineCheck
-from placet.core.consent import Offer, Scope
+from placet.core.consent import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
@@ -175,7 +175,7 @@ def _town(folder: Path, chain: LocalChain, n: int, pool: ProcessPoolExecutor) ->
     )
     town = _Town(folder, chain, provider, enroller, deployment, trust, offer, scope, settings)
     calls = Calls(deployment)
-    _send(town, calls.register(*dataset))
+    _send(town, calls.register(dataset[0], Subjects.PERSONS, *dataset[1:]))
     _send(town, calls.offer(offer))
     return town
 

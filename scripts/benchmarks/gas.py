@@ -18,7 +18,7 @@ from placet.chain.calls import Call, Calls
 from placet.chain.deploy import deploy, deploy_token
 from placet.chain.local import LocalChain
 from placet.core import eip712
-from placet.core.consent import Consent, Details, Offer, withdrawal_hash
+from placet.core.consent import Consent, Details, Offer, Subjects, withdrawal_hash
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_verify
 from placet.core.plan import Input, Party, Plan, Seal, key_hash
@@ -103,7 +103,7 @@ class _Bench:
 
     def _offer(self, i: int) -> Offer:
         provider, dataset = self.providers[i], _word(f"dataset {i}")
-        self.send(provider, self.calls.register(dataset, _word("schema"), _word("commitment")))
+        self.send(provider, self.calls.register(dataset, Subjects.PERSONS, _word("schema"), _word("commitment")))
         self.send(provider, self.calls.appoint(self.relays[i].address))
         offer = Offer(
             dataset=dataset,

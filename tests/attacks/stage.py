@@ -29,6 +29,7 @@ from placet.core.consent import (
     EnrolmentOpening,
     Offer,
     Scope,
+    Subjects,
     derive,
     enrolment_hash,
     withdrawal_hash,
@@ -238,7 +239,7 @@ class Stage(Sending):
     def _offer_of(self, institution: Key) -> bytes:
         """Another institution's offer, of a table that no vault here holds."""
         dataset = secrets.token_bytes(32)
-        self.mined(self.calls.register(dataset, ZERO32, ZERO32), institution)
+        self.mined(self.calls.register(dataset, Subjects.PERSONS, ZERO32, ZERO32), institution)
         offer = Offer(
             dataset=dataset,
             consumer=self.lender.address,

@@ -22,7 +22,7 @@ from placet.chain.client import Chain, code_hash
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.chain.rpc import octets
-from placet.core.consent import Consent, Status, enrolment_hash, withdrawal_hash
+from placet.core.consent import Consent, Status, Subjects, enrolment_hash, withdrawal_hash
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError, PlacetError
 from placet.core.hashing import keccak
@@ -184,8 +184,8 @@ def other_contracts(stage: Stage) -> Sending:
 def elsewhere(stage: Stage, other: Sending, person: Person) -> bytes:
     """The person's consent, signed for the other deployment, where it is good: the same offer is made there."""
     offer = person.consent.offer
-    if other.why(other.calls.register(offer.dataset, ZERO32, ZERO32), stage.bank) is None:
-        other.mined(other.calls.register(offer.dataset, ZERO32, ZERO32), stage.bank)
+    if other.why(other.calls.register(offer.dataset, Subjects.PERSONS, ZERO32, ZERO32), stage.bank) is None:
+        other.mined(other.calls.register(offer.dataset, Subjects.PERSONS, ZERO32, ZERO32), stage.bank)
     other.mined(other.calls.offer(offer), stage.bank)
     signature = person.key.sign(other.chain.deployment.consents.digest(person.id))
     other.mined(other.calls.grant(person.consent, signature), stage.thief)
@@ -500,7 +500,7 @@ async def test_strangers_act_for_nobody(stage: Stage) -> None:
     attempts: list[tuple[Any, str]] = [
         (calls.anchor(deal.offer.id, secrets.token_bytes(32)), "NotProviderOrRelay"),
         (calls.offer(fresh), "NotDatasetProvider"),
-        (calls.register(deal.offer.dataset, ZERO32, ZERO32), "DatasetExists"),
+        (calls.register(deal.offer.dataset, Subjects.OWN, ZERO32, ZERO32), "DatasetExists"),
         (calls.commit(deal.offer.dataset, ZERO32), "NotProvider"),
         (calls.spend(deal.offer.dataset, 0, ZERO32), "NotProvider"),
         (calls.revoke(person.consent.grant(), ZERO32), "NotProviderOrRelay"),

@@ -15,6 +15,8 @@ from placet.audit.facts import (
     Amended,
     Anchored,
     ChainFacts,
+    Committed,
+    DatasetFact,
     End,
     Ending,
     Funding,
@@ -36,6 +38,7 @@ from placet.core.consent import (
     Enrolment,
     Offer,
     Scope,
+    Subjects,
     enrolment_hash,
     subject_commitment,
     withdrawal_head,
@@ -188,6 +191,10 @@ class World:
             personal=provider != CONSUMER, salt=h("scope", provider),
         )  # fmt: skip
 
+    def subjects(self, provider: int) -> Subjects:
+        """Whom the dataset's rows are about, as its provider registered it."""
+        return Subjects.of(provider != CONSUMER)
+
     def make_offer(self, provider: int, scope: Scope) -> Offer:
         return Offer(
             dataset=h("dataset", provider),
@@ -279,7 +286,10 @@ class World:
     def _offers(self) -> None:
         self.scopes = {p: self.make_scope(p) for p in range(4)}
         self.offers = {p: self.make_offer(p, self.scopes[p]) for p in range(4)}
+        self.registered = {p: self.tick() for p in range(4)}
         self.made = {p: self.tick() for p in range(4)}
+        list_, rows = self.offers[CONSUMER].dataset, h("rows", CONSUMER)
+        self.facts["committed"].append(Committed(dataset=list_, commitment=rows, at=self.registered[CONSUMER]))
 
     def _consents(self, count: int) -> None:
         for provider in range(3):
@@ -537,12 +547,19 @@ class World:
             )
             for p, offer in self.offers.items()
         )  # fmt: skip
+        datasets = tuple(
+            DatasetFact(
+                id=offer.dataset, provider=self.signers[p].address, subjects=self.subjects(p),
+                registered=self.registered[p],
+            )
+            for p, offer in self.offers.items()
+        )  # fmt: skip
         paid = tuple(self.payments()) if self.end is not None and self.plan.token != ZERO20 else ()
         return ChainFacts(
             job=self.job, deployment=document_hash(self.deployment), chain_id=31337, status=self.ending,
             head=Moment(block=self.block + 3, index=0, timestamp=self.now + 6), attempt=self.attempt,
-            opened=self.opened, offers=offers, sealed=getattr(self, "sealed", None), funded=self.funded,
-            paid=paid, end=self.end, **{k: tuple(v) for k, v in self.facts.items()},
+            opened=self.opened, offers=offers, datasets=datasets, sealed=getattr(self, "sealed", None),
+            funded=self.funded, paid=paid, end=self.end, **{k: tuple(v) for k, v in self.facts.items()},
         )  # fmt: skip
 
     def evidence(self, party: int) -> Evidence:

@@ -16,7 +16,7 @@ from placet.audit.facts import ChainFacts, Ending
 from placet.audit.findings import CheckStatus
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import CHECKS, verify
-from placet.core.consent import Enrolment, Scope, enrolment_hash
+from placet.core.consent import Enrolment, Scope, Subjects, enrolment_hash
 from placet.core.evidence import Evidence
 from placet.core.plan import Terms
 from placet.core.trail import SignedMessage
@@ -86,6 +86,26 @@ def an_offer_told_twice() -> Bundle:
     world = World()
     offers = world.chain_facts().offers
     return with_facts(world, offers=(*offers, offers[0]))
+
+
+@case("chain.datasets")
+def a_dataset_left_out() -> Bundle:
+    world = World()
+    return with_facts(world, datasets=world.chain_facts().datasets[1:])
+
+
+@case("chain.datasets")
+def a_dataset_of_another_institution() -> Bundle:
+    world = World()
+    first, *rest = world.chain_facts().datasets
+    return with_facts(world, datasets=(first.model_copy(update={"provider": h("other")[:20]}), *rest))
+
+
+@case("chain.datasets")
+def a_dataset_registered_after_its_offer() -> Bundle:
+    world = World()
+    first, *rest = world.chain_facts().datasets
+    return with_facts(world, datasets=(first.model_copy(update={"registered": world.made[3]}), *rest))
 
 
 @case("chain.withdrawal-lists")
@@ -190,6 +210,15 @@ def a_party_outside_the_scope() -> Bundle:
             return made.model_copy(update={"parties": made.parties[:2]}) if provider == 1 else made
 
     return Narrow().bundle()
+
+
+@case("plan.scope", B)
+def persons_rows_offered_as_the_institutions_own() -> Bundle:
+    class Persons(World):
+        def subjects(self, provider: int) -> Subjects:
+            return Subjects.OWN if provider == 1 else super().subjects(provider)
+
+    return Persons().bundle()
 
 
 class ByLevels(World):

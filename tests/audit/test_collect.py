@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from simulator import NAMES, World, h, key
+from simulator import CONSUMER, NAMES, World, h, key
 
 from placet.audit import collect as collecting
 from placet.audit.bundle import Bundle
@@ -55,6 +55,11 @@ class Replay:
         if told.opened:
             fields = told.opened.model_dump(exclude={"at"})
             yield events.JobOpened(job=job, **fields, **at(told.opened.at))
+        for d in told.datasets:
+            yield events.DatasetRegistered(
+                dataset=d.id, provider=d.provider, subjects=d.subjects, schema=h("schema"),
+                commitment=h("rows", CONSUMER),                budget=0, **at(d.registered),
+            )  # fmt: skip
         for o in told.offers:
             yield events.OfferMade(offer=o.id, provider=o.provider, terms=o.offer, **at(o.made))
         for a in told.anchored:

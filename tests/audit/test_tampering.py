@@ -30,11 +30,14 @@ JOBS = {
 
 # What the chain alone knows: no other fact or signature says the same; a reader who doubts the collector of a bundle
 # collects the facts again. Blocks and times count where order or a limit hangs on them, not to the second; an opening's
-# number where a consent ends; who aborted and why nowhere.
-ONLY_THE_CHAIN_KNOWS = {("end", "reason"), ("end", "by"), ("end", "signer"), ("opened", "openings", "[]")}
+# number where a consent ends; who aborted and why nowhere. A commitment counts where a recipe discloses one.
+ONLY_THE_CHAIN_KNOWS = {
+    *(("end", "reason"), ("end", "by"), ("end", "signer"), ("opened", "openings", "[]")),
+    *(("committed",), ("committed", "[]"), ("committed", "dataset"), ("committed", "commitment")),
+}
 MOMENTS = {"block", "index", "timestamp"}
 # Lists whose order means nothing, and what one party may leave out because another shows it.
-UNORDERED = {("inputs",), ("sent",), ("received",), ("offers",), ("anchored",), ("given",)}
+UNORDERED = {("inputs",), ("sent",), ("received",), ("datasets",), ("offers",), ("anchored",), ("given",)}
 OTHERS_SHOW_IT = {("amendments",)}
 
 

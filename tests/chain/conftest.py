@@ -16,7 +16,7 @@ from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
-from placet.core.consent import Consent, Details, Offer, withdrawal_hash
+from placet.core.consent import Consent, Details, Offer, Subjects, withdrawal_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment
 
@@ -80,7 +80,7 @@ class World:
 
     def dataset(self, budget: int = 0) -> bytes:
         dataset = secrets.token_bytes(32)
-        self.send(self.calls.register(dataset, bytes(32), bytes(32), budget))
+        self.send(self.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32), budget))
         return dataset
 
     def offer(self) -> Offer:

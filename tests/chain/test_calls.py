@@ -13,7 +13,7 @@ from web3 import Web3
 from placet.chain import abi, calls, events
 from placet.chain.calls import NO_PROOF, Call, Calls
 from placet.chain.rpc import octets
-from placet.core.consent import Consent, Details, Offer, withdrawal_hash
+from placet.core.consent import Consent, Details, Offer, Subjects, withdrawal_hash
 from placet.core.errors import InputError, Reverted
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
 from placet.core.trust import Contract, Deployment
@@ -175,8 +175,8 @@ def test_calls_of_the_registry_as_web3_encodes_them(consent: Consent, signature:
 def test_a_value_that_does_not_fit_is_refused() -> None:
     for bad in (
         lambda: CALLS.anchor(bytes(31), bytes(32)),
-        lambda: CALLS.register(bytes(32), bytes(32), bytes(32), 2**64),
-        lambda: CALLS.register(bytes(32), bytes(32), bytes(32), -1),
+        lambda: CALLS.register(bytes(32), Subjects.OWN, bytes(32), bytes(32), 2**64),
+        lambda: CALLS.register(bytes(32), Subjects.OWN, bytes(32), bytes(32), -1),
         lambda: CALLS.appoint(bytes(19)),
         lambda: CALLS.record(bytes(32), 1, 0, 0, [bytes(33)]),
         lambda: CALLS.record(bytes(32), 1, 0, 0, None),  # type: ignore[arg-type]

@@ -9,10 +9,10 @@ import pytest
 
 from placet.chain import events
 from placet.chain.calls import Call
-from placet.chain.client import Acceptance, Chain, EnclaveClass, JobStatus
+from placet.chain.client import Acceptance, Chain, DatasetState, EnclaveClass, JobStatus
 from placet.chain.local import free_port
 from placet.chain.rpc import Rpc
-from placet.core.consent import Reason, Status
+from placet.core.consent import Reason, Status, Subjects
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted, SignatureError
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Contract, Deployment
@@ -89,6 +89,21 @@ def test_what_nobody_made_is_not_found(world) -> None:
     assert world.chain.consent(bytes(32)).status == Status.NONE
     assert world.chain.job(bytes(32)).status == JobStatus.NONE
     assert world.chain.key_due(bytes(32), 0) is None
+
+
+def test_whose_rows_a_dataset_holds(world) -> None:
+    for subjects in (Subjects.PERSONS, Subjects.OWN):
+        dataset = secrets.token_bytes(32)
+        world.send(world.calls.register(dataset, subjects, b"s" * 32, b"c" * 32, 7))
+        expected = DatasetState(world.key.address, subjects, 7, 0, b"s" * 32, b"c" * 32)
+        assert world.chain.dataset(dataset) == expected
+        (told,) = world.chain.events((events.DatasetRegistered,), 0, dataset=dataset)
+        assert (told.provider, told.subjects, told.budget) == (world.key.address, subjects, 7)
+
+
+def test_subjects_that_the_contract_does_not_know_are_not_believed() -> None:
+    with pytest.raises(ChainError, match="subjects"):
+        events.subjects_of(3)
 
 
 def test_a_value_of_the_wrong_length_never_leaves(world) -> None:

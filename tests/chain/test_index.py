@@ -10,7 +10,7 @@ from sqlalchemy import select
 from placet.chain import events
 from placet.chain import index as module
 from placet.chain.index import DeadConsent, Index
-from placet.core.consent import withdrawal_head
+from placet.core.consent import Subjects, withdrawal_head
 from placet.core.errors import ChainError
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.signatures import Key
@@ -45,7 +45,8 @@ def test_offers_batches_and_as_of_a_block(world) -> None:
     assert index.batches(offer.id, at=made) == {}
     assert index.batches(secrets.token_bytes(32)) == {}
     assert index.offers(at=made - 1) == []
-    assert index.datasets()[0].dataset == offer.dataset
+    (registered,) = index.datasets()
+    assert (registered.dataset, registered.subjects) == (offer.dataset, Subjects.PERSONS)
     assert all(event.timestamp == world.chain.block(event.block).timestamp for event in index.offers())
     same_as_the_chain(world, index)
 

@@ -20,6 +20,7 @@ from placet.chain import events, outbox
 from placet.chain import sender as module
 from placet.chain.client import Chain
 from placet.chain.sender import Mined, Sender
+from placet.core.consent import Subjects
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted, StateError
 from placet.core.signatures import Key
 
@@ -35,7 +36,7 @@ def drain(sender: Sender, seconds: float = 20.0) -> None:
 
 
 def register(world, dataset: bytes | None = None):
-    return world.calls.register(dataset or secrets.token_bytes(32), bytes(32), bytes(32), 0)
+    return world.calls.register(dataset or secrets.token_bytes(32), Subjects.OWN, bytes(32), bytes(32), 0)
 
 
 def spent(world, dataset: bytes) -> list[int]:
@@ -88,7 +89,8 @@ def test_a_refusal_costs_nothing_and_has_its_name(world) -> None:
 def test_an_intent_may_build_on_the_one_before(world) -> None:
     dataset, sender = secrets.token_bytes(32), world.sender()
     world.automine(False)
-    sender.submit("register", world.calls.register(dataset, bytes(32), bytes(32), 5), world.key.address)
+    registration = world.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32), 5)
+    sender.submit("register", registration, world.key.address)
     sender.submit("spend", world.calls.spend(dataset, 5, bytes(32)), world.key.address)
     sender.submit("spend too much", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
     for _ in range(3):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from placet.chain.client import Chain
+from placet.core.consent import Subjects
 from placet.core.hashing import sha256
 from placet.core.trust import Deployment
 from placet.core.values import from_hex, parse, to_hex
@@ -122,6 +123,22 @@ def test_an_institution_consents_for_its_own_data_by_name(town: Town) -> None:
     persons = town.run(*offer_words(town, "Accounts")).out.strip()
     refused = town.fails("grant", "--config", "bank/node.toml", "--offer", persons)
     assert "belong to persons" in refused.err
+
+
+def test_whose_rows_a_dataset_holds_is_said_once(town: Town) -> None:
+    table = ("vault", "import", "--config", "bank-vault/vault.toml", "--name", "moved", "--file", "accounts.csv")
+    table = (*table, "--identifier", "customer", "--column", "balance=amount:integer")
+    words = ["moved" if word == "accounts" else word for word in offer_words(town, "Moved")]
+    town.run(*table)
+    offer = from_hex(town.run(*words).out.strip())
+    chain = Chain(town.chain.url, parse(Deployment, (town.folder / "deployment.json").read_bytes()))
+    dataset = chain.offer(offer).offer.dataset
+    assert chain.dataset(dataset).subjects is Subjects.PERSONS
+
+    town.run(*table, "--own")
+    refused = town.fails(*words, "--own").err
+    assert "whose data" in refused and "registered on chain" in refused and "another name" in refused
+    assert chain.dataset(dataset).subjects is Subjects.PERSONS
 
 
 def test_the_doctor_is_content_with_a_running_institution(town: Town) -> None:

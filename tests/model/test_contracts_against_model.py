@@ -50,7 +50,7 @@ class Machine(BothSides):
                     dataset=dataset, consumer=CONSUMERS[0].address, purpose=PURPOSES[0], operations=3, scope=ZERO32
                 )
             )
-            self.tell(PROVIDER, self.calls.register(dataset, ZERO32, ZERO32))
+            self.tell(PROVIDER, self.calls.register(dataset, core.Subjects.PERSONS, ZERO32, ZERO32))
             self.tell(PROVIDER, self.calls.offer(self.offers[number]))
 
     def agree_at_last(self) -> None:

@@ -313,7 +313,8 @@ def token(chain: Chain, anvil: LocalChain) -> bytes:
     calls, now = Calls(chain.deployment), chain.head().timestamp
     for who, offer in zip(SIGNERS, OFFERS, strict=False):
         now += 2
-        assert tell(chain, KEYS[who], calls.register(offer.dataset, ZERO32, ZERO32), now - 1) is None
+        registration = calls.register(offer.dataset, core.Subjects.PERSONS, ZERO32, ZERO32)
+        assert tell(chain, KEYS[who], registration, now - 1) is None
         assert tell(chain, KEYS[who], calls.offer(offer), now) is None
     return deploy_token(anvil.url, KEYS[Who.STRANGER], {KEYS[w].address: MONEY for w in (Who.CONSUMER, Who.SPONSOR)})
 

@@ -27,7 +27,7 @@ from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
 from placet.cli import certificates
-from placet.core.consent import Consent, EnrolmentOpening, Offer, Scope, enrolment_hash, withdrawal_hash
+from placet.core.consent import Consent, EnrolmentOpening, Offer, Scope, Subjects, enrolment_hash, withdrawal_hash
 from placet.core.purposes import Operation, purpose_id
 from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key, P256Key
@@ -318,7 +318,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 socket=vault.socket_path,
             )
             for info in (dataset, own):
-                made.send(made.calls.register(info.dataset, info.schema_hash, info.commitment), provider)
+                made.send(
+                    made.calls.register(info.dataset, Subjects.of(info.personal), info.schema_hash, info.commitment),
+                    provider,
+                )
             made.send(made.calls.appoint(recorder.address), provider)
             log = folder / "vault.log"
             config = str(folder / "vault" / "vault.toml")

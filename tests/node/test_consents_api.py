@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from eth_account import Account
 
 from placet.chain.events import JobCompleted
-from placet.core.consent import Consent, Status, derive, enrolment_hash
+from placet.core.consent import Consent, Status, Subjects, derive, enrolment_hash
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Key, P256Key
 from placet.core.values import from_hex, parse, to_hex
@@ -86,7 +86,7 @@ async def test_a_consent_that_says_something_else_is_refused(node: Running, owne
 async def test_an_offer_of_another_institution_names_it(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
     dataset = secrets.token_bytes(32)
-    node.world.send(node.world.calls.register(dataset, bytes(32), bytes(32)), node.world.consumer)
+    node.world.send(node.world.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32)), node.world.consumer)
     theirs = offer.model_copy(update={"dataset": dataset})
     node.world.send(node.world.calls.offer(theirs), node.world.consumer)
     node.node.sync()

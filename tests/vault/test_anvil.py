@@ -22,7 +22,7 @@ from placet.chain.deploy import deploy
 from placet.chain.index import Index
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
-from placet.core.consent import Consent, Offer, withdrawal_hash
+from placet.core.consent import Consent, Offer, Subjects, withdrawal_hash
 from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.plan import Amendment
@@ -33,7 +33,7 @@ from placet.vault.client import VaultClient
 from placet.vault.config import VaultSettings
 from placet.vault.endpoint import Endpoint
 from placet.vault.gate import RowRequest
-from placet.vault.schema import Column
+from placet.vault.schema import Column, DatasetInfo
 from placet.vault.setup import import_table, init_vault
 from shown import leaves_of
 
@@ -43,6 +43,10 @@ OPEN_SECONDS = 30.0
 
 def dev_key(index: int) -> Key:
     return Key(bytes(dev_account(index).key))
+
+
+def registration(calls: Calls, info: DatasetInfo) -> Call:
+    return calls.register(info.dataset, Subjects.of(info.personal), info.schema_hash, info.commitment)
 
 
 class Anvil:
@@ -57,7 +61,7 @@ class Anvil:
         self._sender = Sender(engine, Chain(local.url, quick), (world.provider, world.consumer))
         self._sent = 0
         self.see(self.chain)
-        self.send(self.calls.register(world.dataset.dataset, world.dataset.schema_hash, world.dataset.commitment))
+        self.send(registration(self.calls, world.dataset))
         self.send(self.calls.offer(world.offer))
 
     def see(self, chain: Chain) -> None:
@@ -257,7 +261,7 @@ def test_institutions_own_data(anvil_world: Anvil) -> None:
     a, world = anvil_world, anvil_world.world
     scope = world.a_scope(personal=False)
     own = world.own()
-    a.send(a.calls.register(own.dataset, own.schema_hash, own.commitment))
+    a.send(registration(a.calls, own))
     offer = Offer(**{**world.offer.model_dump(), "dataset": own.dataset, "scope": scope.hash})
     a.send(a.calls.offer(offer))
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
@@ -370,7 +374,7 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
     info = imported(settings, world)
     scope = world.a_scope()
     offer = Offer(**{**world.offer.model_dump(), "dataset": info.dataset, "scope": scope.hash})
-    a.send(a.calls.register(info.dataset, info.schema_hash, info.commitment))
+    a.send(registration(a.calls, info))
     a.send(a.calls.offer(offer))
     client = VaultClient(settings.socket_path)
     consent, submission = world.consent("customer-00003", scope=scope, offer=offer)

@@ -15,7 +15,7 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from placet.audit.bundle import Bundle, PartyEvidence
-from placet.audit.facts import Ending, Moment, OfferFact, Withdrawn
+from placet.audit.facts import DatasetFact, Ending, Moment, OfferFact, Withdrawn
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
 from placet.core.consent import CompactConsent, Consent
@@ -246,6 +246,11 @@ class Case:
     @cached_property
     def offers(self) -> dict[bytes, OfferFact]:
         return {o.id: o for o in self.facts.offers}
+
+    @cached_property
+    def datasets(self) -> dict[bytes, DatasetFact]:
+        """The registered datasets behind the job's offers, by id."""
+        return {d.id: d for d in self.facts.datasets}
 
     @cached_property
     def dead(self) -> dict[bytes, dict[bytes, Withdrawn]]:

@@ -23,6 +23,7 @@ from placet.audit.facts import (
     Anchored,
     ChainFacts,
     Committed,
+    DatasetFact,
     End,
     Ending,
     Funding,
@@ -225,6 +226,7 @@ class _Reader:
 
     def facts(self, plan: Plan | None) -> ChainFacts:
         inputs = plan.inputs if plan else ()
+        offers = tuple(o for i in inputs for o in self._offer(i.offer))
         opened, sealed, funded = self.first(events.JobOpened), self.first(events.JobSealed), self.first(events.Funded)
         found = ChainFacts(
             job=self._job,
@@ -234,7 +236,8 @@ class _Reader:
             status=_ENDINGS[self.state.status],
             attempt=self.state.attempt,
             opened=self._opened(opened) if opened else None,
-            offers=tuple(o for i in inputs for o in self._offer(i.offer)),
+            offers=offers,
+            datasets=tuple(d for id_ in dict.fromkeys(o.offer.dataset for o in offers) for d in self._dataset(id_)),
             anchored=tuple(
                 Anchored(offer=e.offer, root=e.root, at=self.moment(e))
                 for i in inputs
@@ -307,6 +310,10 @@ class _Reader:
                 epoch=state.epoch,
                 head=state.head,
             )
+
+    def _dataset(self, dataset: bytes) -> Iterator[DatasetFact]:
+        for e in self.all((events.DatasetRegistered,), dataset=dataset):
+            yield DatasetFact(id=dataset, provider=e.provider, subjects=e.subjects, registered=self.moment(e))
 
     def _committed(self, offer: bytes) -> Iterator[Committed]:
         kinds: list[type[events.DatasetRegistered | events.DatasetCommitted]] = [

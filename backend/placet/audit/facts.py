@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.core.consent import Offer
+from placet.core.consent import Offer, Subjects
 from placet.core.plan import MAX_PARTIES
 from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
 
@@ -69,6 +69,16 @@ class OfferFact(Value):
     made: Moment
     epoch: U32
     head: Bytes24
+
+
+class DatasetFact(Value):
+    """`DatasetRegistered` of the dataset behind an offer that the job uses: its provider, and whom its rows are
+    about by that provider's word. Neither is ever changed."""
+
+    id: Bytes32
+    provider: Address
+    subjects: Subjects
+    registered: Moment
 
 
 class Anchored(Value):
@@ -208,6 +218,7 @@ class ChainFacts(Value):
     attempt: U32
     opened: Opened | None = None
     offers: Annotated[tuple[OfferFact, ...], Field(max_length=MAX_INPUTS)] = ()
+    datasets: Annotated[tuple[DatasetFact, ...], Field(max_length=MAX_INPUTS)] = ()
     anchored: tuple[Anchored, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
     given: Annotated[tuple[Given, ...], Field(max_length=MAX_INPUTS)] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from placet.chain.abi import function
-from placet.core.consent import Consent, Offer
+from placet.core.consent import Consent, Offer, Subjects
 from placet.core.plan import Amendment, Plan, Seal
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32
@@ -48,9 +48,9 @@ class Calls:
     def _enclave(self, name: str, *values: Any) -> Call:
         return _call("EnclaveRegistry", self._deployment.enclave_registry.address, name, *values)
 
-    def register(self, dataset: bytes, schema: bytes, commitment: bytes, budget: int = 0) -> Call:
-        """Sender becomes the dataset's provider; `budget` in micro-epsilon."""
-        return self._dataset("register", dataset, schema, commitment, budget)
+    def register(self, dataset: bytes, subjects: Subjects, schema: bytes, commitment: bytes, budget: int = 0) -> Call:
+        """Sender becomes the dataset's provider and says whom its rows are about; `budget` in micro-epsilon."""
+        return self._dataset("register", dataset, subjects, schema, commitment, budget)
 
     def commit(self, dataset: bytes, commitment: bytes) -> Call:
         """Provider: a new commitment to the dataset's rows."""

@@ -14,7 +14,7 @@ from typing import Any
 from placet.chain import abi, events
 from placet.chain.events import E, Event
 from placet.chain.rpc import Rpc, RpcError, octets, quantity
-from placet.core.consent import Offer, Reason, Status
+from placet.core.consent import Offer, Reason, Status, Subjects
 from placet.core.errors import ChainError, DeploymentError, NotFoundError, Reverted
 from placet.core.hashing import keccak
 from placet.core.signatures import Verifiers
@@ -38,9 +38,10 @@ class Head:
 
 @dataclass(frozen=True)
 class DatasetState:
-    """`budget` and `spent` in micro-epsilon."""
+    """A dataset's entry: whom its rows are about, `budget` and `spent` in micro-epsilon."""
 
     provider: bytes
+    subjects: Subjects
     budget: int
     spent: int
     schema: bytes
@@ -202,10 +203,10 @@ class Chain:
     def dataset(self, dataset: bytes, *, block: int | None = None) -> DatasetState:
         """NotFoundError if nobody registered it."""
         address = self.deployment.dataset_registry.address
-        state = DatasetState(*self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0])
-        if state.provider == ZERO20:
+        provider, subjects, *rest = self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0]
+        if provider == ZERO20:
             raise NotFoundError("no such dataset on chain", found=to_hex(dataset))
-        return state
+        return DatasetState(provider, events.subjects_of(subjects), *rest)
 
     def offer(self, offer: bytes, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from placet.chain import abi
 from placet.chain.rpc import octets, quantity
-from placet.core.consent import Offer
+from placet.core.consent import Offer, Subjects
 from placet.core.errors import ChainError
 from placet.core.trust import Deployment
 
@@ -37,6 +37,7 @@ class Event:
 class DatasetRegistered(Event):
     dataset: bytes
     provider: bytes
+    subjects: Subjects
     schema: bytes
     commitment: bytes
     budget: int
@@ -312,6 +313,14 @@ def offer_of(terms: tuple[Any, ...]) -> Offer:
     return Offer(**dict(zip(("dataset", "consumer", "purpose", "operations", "scope"), terms, strict=True)))
 
 
+def subjects_of(number: int) -> Subjects:
+    """The contract's `Subjects` as ours; ChainError for a number that it never gives."""
+    try:
+        return Subjects(number)
+    except ValueError:
+        raise ChainError("the endpoint gave subjects that do not exist", expected="0 to 2", found=number) from None
+
+
 def _value(raw: Any) -> Any:
     return tuple(raw) if isinstance(raw, list) else raw
 
@@ -342,6 +351,8 @@ def decode(log: dict[str, Any], contracts: dict[bytes, str]) -> Event | None:
         values[field_name(name)] = _value(value)
     if kind is OfferMade:
         values["terms"] = offer_of(values["terms"])
+    if kind is DatasetRegistered:
+        values["subjects"] = subjects_of(values["subjects"])
     timestamp = log.get("blockTimestamp")
     return kind(
         block=quantity(log.get("blockNumber")),

@@ -14,7 +14,7 @@ from placet.cli.output import emit, say, table
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
 
 if TYPE_CHECKING:
-    from placet.core.consent import Consent, Offer, Scope
+    from placet.core.consent import Consent, Offer, Scope, Subjects
 
 commands = typer.Typer(no_args_is_help=True, help="Offers: what may be asked of a dataset, by whom, for what.")
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the chain.")]
@@ -95,7 +95,7 @@ def make(
         },
     )
     _demand_known(office, offer, scope)
-    _publish(office, from_hex(found["schema_hash"]), from_hex(found["commitment"]), offer, budget, timeout)
+    _publish(office, from_hex(found["schema_hash"]), from_hex(found["commitment"]), offer, scope, budget, timeout)
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
@@ -148,14 +148,23 @@ def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
         raise InputError("provider and consumer must be among the parties")
 
 
-def _publish(office: Operator, schema: bytes, commitment: bytes, offer: Offer, budget: int, timeout: float) -> None:
+def _publish(
+    office: Operator, schema: bytes, commitment: bytes, offer: Offer, scope: Scope, budget: int, timeout: float
+) -> None:
+    from placet.core.consent import Subjects
+
     chain, calls, key = office.chain, office.calls, offer.dataset.hex()
+    subjects = Subjects.of(scope.personal)
 
     def registered() -> bool:
         try:
-            return chain.dataset(offer.dataset).provider == office.address
+            dataset = chain.dataset(offer.dataset)
         except NotFoundError:
             return False
+        if dataset.provider != office.address:
+            return False
+        demand_subjects(dataset.subjects, subjects)
+        return True
 
     def committed() -> bool:
         return registered() and chain.dataset(offer.dataset).commitment == commitment
@@ -169,9 +178,8 @@ def _publish(office: Operator, schema: bytes, commitment: bytes, offer: Offer, b
     def appointed() -> bool:
         return chain.is_relay(office.address, office.recorder)
 
-    wishes = [
-        EnsureTransaction(f"register:{key}", calls.register(offer.dataset, schema, commitment, budget), registered)
-    ]
+    registration = calls.register(offer.dataset, subjects, schema, commitment, budget)
+    wishes = [EnsureTransaction(f"register:{key}", registration, registered)]
     if registered() and not committed():
         wishes.append(
             EnsureTransaction(f"commit:{key}:{commitment.hex()}", calls.commit(offer.dataset, commitment), committed)
@@ -181,6 +189,18 @@ def _publish(office: Operator, schema: bytes, commitment: bytes, offer: Offer, b
         EnsureTransaction(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed)
     )
     office.send(wishes, timeout)
+
+
+def demand_subjects(registered: Subjects, scope: Subjects) -> None:
+    """ConsentError unless an offer's scope says of its dataset's rows what the dataset's registration says."""
+    if scope is not registered:
+        raise ConsentError(
+            "offer and registered dataset disagree on whose data these are",
+            expected=f"{registered.words}, as registered on chain",
+            found=scope.words,
+            remedy="import the table under another name: whose rows a dataset holds is never changed",
+            code="consent.personal",
+        )
 
 
 @commands.command("list")

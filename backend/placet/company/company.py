@@ -20,7 +20,7 @@ from placet.chain.client import JobStatus
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.service import HttpEnclaves
 from placet.comparison.limits import MAX_BYTES
-from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, derive
+from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, Subjects, derive
 from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
@@ -66,7 +66,7 @@ class Company:
         calls, offer = self.context.calls, record.offer
         consent = record.consent.expand(offer, record.scope, self.context.trust.name)
         for name, call in (
-            ("register", calls.register(offer.dataset, SCHEMA, record.commitment)),
+            ("register", calls.register(offer.dataset, Subjects.OWN, SCHEMA, record.commitment)),
             ("offer", calls.offer(offer)),
             ("grant", calls.grant(consent, record.signature)),
         ):

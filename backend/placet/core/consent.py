@@ -74,6 +74,27 @@ class Reason(IntEnum):
     WRONG_OPERATION = 12
 
 
+class Subjects(IntEnum):
+    """Whom a dataset's rows are about; the contract's `Subjects`. The provider says it once, at the registration.
+
+    PERSONS: a row is used only under its own person's consent. OWN: the provider consents for all rows at once. UNKNOWN
+    is a dataset that nobody registered.
+    """
+
+    UNKNOWN = 0
+    PERSONS = 1
+    OWN = 2
+
+    @classmethod
+    def of(cls, personal: bool) -> Subjects:
+        """As a scope or a vault's table says it."""
+        return cls.PERSONS if personal else cls.OWN
+
+    @property
+    def words(self) -> str:
+        return {self.UNKNOWN: "nobody knows whose", self.PERSONS: "persons'", self.OWN: "the institution's own"}[self]
+
+
 class Offer(Value):
     """What may be asked of a dataset; `scope` is the hash of a `Scope` document."""
 

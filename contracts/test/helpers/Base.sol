@@ -8,6 +8,7 @@ import {IDatasetRegistry} from "../../interfaces/IDatasetRegistry.sol";
 import {IJobLedger} from "../../interfaces/IJobLedger.sol";
 import {IRewardEscrow} from "../../interfaces/IRewardEscrow.sol";
 import {Vm} from "./Vm.sol";
+import {BatchRoot, ConsentId, DatasetId, JobId, OfferId} from "../../interfaces/Types.sol";
 
 /// @notice The contracts come from their artifacts, as they are shipped: tests never compile them again with their own settings.
 /// One deployment; three providers with an offer each, a relay each, and a consumer who sponsors.
@@ -21,6 +22,8 @@ abstract contract Base {
     bytes32 internal constant PURPOSE = keccak256("purpose");
     uint32 internal constant OPERATIONS = 3;
     uint256 internal constant SUPPLY = 1_000_000;
+    ConsentId internal constant NO_CONSENT = ConsentId.wrap(0);
+    BatchRoot internal constant NO_BATCH = BatchRoot.wrap(0);
 
     IDatasetRegistry internal datasets;
     IConsentRegistry internal registry;
@@ -29,7 +32,7 @@ abstract contract Base {
     address internal p256;
     IERC20 internal token;
 
-    bytes32[3] internal offers;
+    OfferId[3] internal offers;
     IConsentRegistry.Offer[3] internal terms;
 
     function setUp() public virtual {
@@ -65,10 +68,12 @@ abstract contract Base {
     }
 
     function _makeOffer(uint256 i) private {
-        bytes32 dataset = keccak256(abi.encode("dataset", i));
+        DatasetId dataset = DatasetId.wrap(keccak256(abi.encode("dataset", i)));
         terms[i] = IConsentRegistry.Offer(dataset, consumer(), PURPOSE, OPERATIONS, keccak256("scope"));
         vm.prank(provider(i));
-        datasets.register(dataset, keccak256("schema"), keccak256("commitment"), 1_000_000);
+        datasets.register(
+            dataset, IDatasetRegistry.Subjects.Persons, keccak256("schema"), keccak256("commitment"), 1_000_000
+        );
         vm.prank(provider(i));
         offers[i] = registry.offer(terms[i]);
         vm.prank(provider(i));
@@ -105,6 +110,15 @@ abstract contract Base {
         (bytes32 r, bytes32 s) = vm.signP256(key, digest);
         uint256 n = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551;
         return abi.encodePacked(r, uint256(s) > n / 2 ? bytes32(n - uint256(s)) : s);
+    }
+
+    /// @dev Who signs a plan signs its job's id.
+    function sign(uint256 key, JobId job) internal pure returns (bytes memory) {
+        return sign(key, JobId.unwrap(job));
+    }
+
+    function signP256(uint256 key, JobId job) internal pure returns (bytes memory) {
+        return signP256(key, JobId.unwrap(job));
     }
 
     function p256Signer(uint256 key) internal view returns (bytes memory) {
@@ -147,7 +161,7 @@ abstract contract Base {
     }
 
     /// @dev Granted by the relay of the consent's provider, thus proven.
-    function give(uint256 salt) internal returns (IConsentRegistry.Grant memory g, bytes32 id) {
+    function give(uint256 salt) internal returns (IConsentRegistry.Grant memory g, ConsentId id) {
         g = ownersConsent(salt);
         vm.prank(relay(0));
         id = registry.grant(g, _signedGrant(g));
@@ -180,7 +194,7 @@ abstract contract Base {
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
-    function state(bytes32 offer) internal view returns (uint32 epoch, uint32 openings, bytes24 head) {
+    function state(OfferId offer) internal view returns (uint32 epoch, uint32 openings, bytes24 head) {
         (,, epoch, openings, head) = registry.offers(offer);
     }
 
@@ -189,13 +203,20 @@ abstract contract Base {
     }
 
     /// @dev A batch of two leaves, anchored by the relay.
-    function anchorPair(uint256 i, bytes32 leaf) internal returns (bytes32 root, bytes32[] memory proof) {
+    function anchorPair(uint256 i, ConsentId id) internal returns (BatchRoot root, bytes32[] memory proof) {
+        bytes32 leaf = ConsentId.unwrap(id);
         proof = new bytes32[](1);
         proof[0] = keccak256(abi.encode("sibling of", leaf));
-        root =
-            leaf < proof[0] ? keccak256(abi.encodePacked(leaf, proof[0])) : keccak256(abi.encodePacked(proof[0], leaf));
+        root = BatchRoot.wrap(
+            leaf < proof[0] ? keccak256(abi.encodePacked(leaf, proof[0])) : keccak256(abi.encodePacked(proof[0], leaf))
+        );
         vm.prank(relay(i));
         registry.anchor(offers[i], root);
+    }
+
+    /// @dev The root of a batch that holds this consent alone.
+    function batchOf(ConsentId id) internal pure returns (BatchRoot) {
+        return BatchRoot.wrap(ConsentId.unwrap(id));
     }
 
     // ---------------------------------------------------------------------- jobs
@@ -228,11 +249,15 @@ abstract contract Base {
         p.inputs = new IConsentRegistry.Input[](1);
         p.inputs[0] = IConsentRegistry.Input({
             offer: offers[i],
-            consent: 0,
+            consent: NO_CONSENT,
             lawfulRoot: keccak256(abi.encode("lawful", i)),
             epoch: epochOf(i),
             opensBefore: 10
         });
+    }
+
+    function signAll(JobId job, uint256 count) internal pure returns (bytes[] memory) {
+        return signAll(JobId.unwrap(job), count);
     }
 
     /// @dev By the providers, the consumer, and (empty) the sponsor, who is the consumer. `count` of them.
@@ -244,11 +269,11 @@ abstract contract Base {
         if (count > 3) signatures[3] = sign(CONSUMER, digest);
     }
 
-    function open(IJobLedger.Plan memory plan) internal returns (bytes32 job) {
+    function open(IJobLedger.Plan memory plan) internal returns (JobId job) {
         return ledger.open(plan, signAll(ledger.hashPlan(plan), 5));
     }
 
-    function step(bytes32 job, uint32 attempt, uint32 party) internal {
+    function step(JobId job, uint32 attempt, uint32 party) internal {
         (, uint32 count) = ledger.trail(job, attempt, party);
         bytes32[] memory hashes = new bytes32[](1);
         hashes[0] = keccak256(abi.encode("step", party, count));
@@ -261,7 +286,7 @@ abstract contract Base {
     }
 
     /// @dev What the parties would sign now.
-    function sealOf(bytes32 job, uint32 attempt) internal view returns (IJobLedger.SealData memory data) {
+    function sealOf(JobId job, uint32 attempt) internal view returns (IJobLedger.SealData memory data) {
         data.attempt = attempt;
         data.heads = new bytes32[](3);
         data.outputs = new bytes32[](3);
@@ -280,7 +305,7 @@ abstract contract Base {
     }
 
     /// @dev Opened, one step each, sealed.
-    function sealedJob(uint256 salt) internal returns (IJobLedger.Plan memory plan, bytes32 job) {
+    function sealedJob(uint256 salt) internal returns (IJobLedger.Plan memory plan, JobId job) {
         plan = planOf(salt);
         job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
@@ -289,11 +314,11 @@ abstract contract Base {
         seal(plan, sealOf(job, 1));
     }
 
-    function statusOf(bytes32 job) internal view returns (IJobLedger.JobStatus) {
+    function statusOf(JobId job) internal view returns (IJobLedger.JobStatus) {
         return ledger.jobs(job).status;
     }
 
-    function assertStatus(bytes32 job, IJobLedger.JobStatus expected) internal view {
+    function assertStatus(JobId job, IJobLedger.JobStatus expected) internal view {
         vm.assertEq(uint256(statusOf(job)), uint256(expected));
     }
 }

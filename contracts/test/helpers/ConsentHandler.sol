@@ -4,18 +4,19 @@ pragma solidity 0.8.37;
 import {IConsentRegistry} from "../../interfaces/IConsentRegistry.sol";
 import {IJobLedger} from "../../interfaces/IJobLedger.sol";
 import {Base} from "./Base.sol";
+import {ConsentId, OfferId} from "../../interfaces/Types.sol";
 
 /// @notice Random lives of a few consents on one offer, and what they must have led to.
 contract ConsentHandler is Base {
     uint256 public constant CONSENTS = 6;
 
     bytes[CONSENTS] private _grants;
-    bytes32[CONSENTS] private _ids;
-    mapping(bytes32 id => bool) public ended;
-    mapping(bytes32 id => bool) public counted;
+    ConsentId[CONSENTS] private _ids;
+    mapping(ConsentId id => bool) public ended;
+    mapping(ConsentId id => bool) public counted;
     /// @dev Openings that named a consent.
-    mapping(bytes32 id => uint256) public used;
-    mapping(bytes32 root => bool) private _anchored;
+    mapping(ConsentId id => uint256) public used;
+    mapping(ConsentId id => bool) private _anchored;
     bytes24 public head;
     uint32 public epoch;
     uint32 public openings;
@@ -33,11 +34,11 @@ contract ConsentHandler is Base {
         }
     }
 
-    function chosen(uint256 which) public view returns (IConsentRegistry.Grant memory g, bytes32 id) {
+    function chosen(uint256 which) public view returns (IConsentRegistry.Grant memory g, ConsentId id) {
         return (abi.decode(_grants[which % CONSENTS], (IConsentRegistry.Grant)), _ids[which % CONSENTS]);
     }
 
-    function registryAt() external view returns (IConsentRegistry, bytes32) {
+    function registryAt() external view returns (IConsentRegistry, OfferId) {
         return (registry, offers[0]);
     }
 
@@ -49,19 +50,19 @@ contract ConsentHandler is Base {
     }
 
     function anchor(uint256 which) external {
-        (, bytes32 id) = chosen(which);
+        (, ConsentId id) = chosen(which);
         vm.prank(relay(0));
-        try registry.anchor(offers[0], id) {
+        try registry.anchor(offers[0], batchOf(id)) {
             _anchored[id] = true;
         } catch {}
     }
 
     function withdraw(uint256 which, bool withProof) external {
-        (IConsentRegistry.Grant memory g, bytes32 id) = chosen(which);
+        (IConsentRegistry.Grant memory g, ConsentId id) = chosen(which);
         bytes memory signature = signWithdrawal(OWNER, g);
         bool proven = registry.statusOf(id).proven;
         if (withProof) {
-            try registry.withdrawBatched(g, signature, id, new bytes32[](0)) {
+            try registry.withdrawBatched(g, signature, batchOf(id), new bytes32[](0)) {
                 _ended(id, true);
             } catch {}
         } else {
@@ -72,11 +73,11 @@ contract ConsentHandler is Base {
     }
 
     function revoke(uint256 which, bool withProof) external {
-        (IConsentRegistry.Grant memory g, bytes32 id) = chosen(which);
+        (IConsentRegistry.Grant memory g, ConsentId id) = chosen(which);
         bool given = registry.statusOf(id).status == IConsentRegistry.Status.Given;
         vm.prank(withProof ? relay(0) : provider(0));
         if (withProof) {
-            try registry.revokeBatched(g, "why", id, new bytes32[](0)) {
+            try registry.revokeBatched(g, "why", batchOf(id), new bytes32[](0)) {
                 _ended(id, true);
             } catch {}
         } else {
@@ -87,14 +88,14 @@ contract ConsentHandler is Base {
     }
 
     function prove(uint256 which) external {
-        (, bytes32 id) = chosen(which);
-        try registry.prove(id, offers[0], id, new bytes32[](0)) {
+        (, ConsentId id) = chosen(which);
+        try registry.prove(id, offers[0], batchOf(id), new bytes32[](0)) {
             _ended(id, true);
         } catch {}
     }
 
     function openJob(uint256 which) external {
-        (, bytes32 id) = chosen(which);
+        (, ConsentId id) = chosen(which);
         IJobLedger.Plan memory plan = planOf(++_jobs);
         plan.token = address(0);
         for (uint256 i = 0; i < 3; ++i) {
@@ -128,7 +129,7 @@ contract ConsentHandler is Base {
         }
     }
 
-    function _ended(bytes32 id, bool proven) private {
+    function _ended(ConsentId id, bool proven) private {
         vm.assertTrue(!counted[id], "ended or proven again");
         if (!ended[id]) head = bytes24(keccak256(abi.encodePacked(head, id)));
         if (proven) (counted[id], epoch) = (true, epoch + 1);

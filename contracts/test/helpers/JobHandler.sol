@@ -6,6 +6,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IJobLedger} from "../../interfaces/IJobLedger.sol";
 import {IRewardEscrow} from "../../interfaces/IRewardEscrow.sol";
 import {Base} from "./Base.sol";
+import {JobId} from "../../interfaces/Types.sol";
 
 /// @notice Random lives of a few jobs, and what they must have led to.
 contract JobHandler is Base {
@@ -13,8 +14,8 @@ contract JobHandler is Base {
     uint32 public constant ATTEMPTS = 3;
 
     bytes[JOBS] private _plans;
-    bytes32[JOBS] public ids;
-    mapping(bytes32 job => IJobLedger.JobStatus) public end;
+    JobId[JOBS] public ids;
+    mapping(JobId job => IJobLedger.JobStatus) public end;
     /// @dev By the trail's starting value.
     mapping(bytes32 start => bytes32) public head;
     mapping(bytes32 start => uint32) public count;
@@ -35,7 +36,7 @@ contract JobHandler is Base {
         }
     }
 
-    function _plan(uint256 which) private view returns (IJobLedger.Plan memory p, bytes32 job) {
+    function _plan(uint256 which) private view returns (IJobLedger.Plan memory p, JobId job) {
         p = abi.decode(_plans[which % JOBS], (IJobLedger.Plan));
         job = ids[which % JOBS];
     }
@@ -44,12 +45,12 @@ contract JobHandler is Base {
         return (ledger, escrow, token);
     }
 
-    function start(bytes32 job, uint32 attempt, uint32 party) public pure returns (bytes32) {
+    function start(JobId job, uint32 attempt, uint32 party) public pure returns (bytes32) {
         return keccak256(abi.encode(job, attempt, party));
     }
 
     function openJob(uint256 which) external {
-        (IJobLedger.Plan memory p, bytes32 job) = _plan(which);
+        (IJobLedger.Plan memory p, JobId job) = _plan(which);
         bytes[] memory signatures = signAll(job, 5);
         bool fresh = statusOf(job) == IJobLedger.JobStatus.None;
         try ledger.open(p, signatures) {
@@ -60,7 +61,7 @@ contract JobHandler is Base {
     function cancel(uint256 which) external {
         // Rarely, or nothing else would happen.
         if (which % 7 != 0) return;
-        (IJobLedger.Plan memory p, bytes32 job) = _plan(which);
+        (IJobLedger.Plan memory p, JobId job) = _plan(which);
         vm.prank(provider(0));
         try ledger.cancel(p, 0, "") {
             _ended(job);
@@ -68,7 +69,7 @@ contract JobHandler is Base {
     }
 
     function record(uint256 which, uint256 attempt_, uint256 party_) external {
-        bytes32 job = ids[which % JOBS];
+        JobId job = ids[which % JOBS];
         (uint32 attempt, uint32 party) = (uint32(1 + attempt_ % ATTEMPTS), uint32(party_ % 3));
         bytes32 begin = start(job, attempt, party);
         bytes32[] memory hashes = new bytes32[](1);
@@ -81,7 +82,7 @@ contract JobHandler is Base {
     }
 
     function amend(uint256 which) external {
-        (IJobLedger.Plan memory p, bytes32 job) = _plan(which);
+        (IJobLedger.Plan memory p, JobId job) = _plan(which);
         uint32 attempt = ledger.jobs(job).attempt + 1;
         if (attempt > ATTEMPTS) return;
         bytes32[] memory roots = new bytes32[](3);
@@ -92,7 +93,7 @@ contract JobHandler is Base {
     }
 
     function sealJob(uint256 which) external {
-        (IJobLedger.Plan memory p, bytes32 job) = _plan(which);
+        (IJobLedger.Plan memory p, JobId job) = _plan(which);
         IJobLedger.SealData memory data = sealOf(job, ledger.jobs(job).attempt);
         uint256 none = which % JOBS % 3;
         (data.outputs[none], data.keys[none]) = (bytes32(0), bytes32(0));
@@ -101,7 +102,7 @@ contract JobHandler is Base {
     }
 
     function release(uint256 which, uint256 party) external {
-        bytes32 job = ids[which % JOBS];
+        JobId job = ids[which % JOBS];
         uint32 i = uint32(party % 3);
         try ledger.release(job, i, releaseKey(i)) {
             if (statusOf(job) == IJobLedger.JobStatus.Completed) _ended(job);
@@ -109,14 +110,14 @@ contract JobHandler is Base {
     }
 
     function close(uint256 which) external {
-        bytes32 job = ids[which % JOBS];
+        JobId job = ids[which % JOBS];
         try ledger.close(job) {
             _ended(job);
         } catch {}
     }
 
     function abort(uint256 which, uint256 party) external {
-        bytes32 job = ids[which % JOBS];
+        JobId job = ids[which % JOBS];
         vm.prank(party % 5 == 0 ? relay(party % 3) : vm.addr(STRANGER));
         try ledger.abort(job, "why") {
             _ended(job);
@@ -134,7 +135,7 @@ contract JobHandler is Base {
         vm.warp(block.timestamp + time % 4 days);
     }
 
-    function _ended(bytes32 job) private {
+    function _ended(JobId job) private {
         vm.assertTrue(end[job] == IJobLedger.JobStatus.None, "ended twice");
         end[job] = statusOf(job);
         ++ends;

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from placet.audit.case import Case
 from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Findings, check
-from placet.core.consent import withdrawal_head
+from placet.core.consent import Subjects, withdrawal_head
 from placet.core.hashing import document_hash
 from placet.core.plan import RECORD_GRACE
 from placet.core.trail import trail_head, trail_start
@@ -119,10 +119,11 @@ def status(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "once", "Each fact is told once and in the chain's order")
 def once(case: Case, tell: Findings) -> None:
-    """An offer is made once, a root anchored once under it, a consent given once; records and payments stand in the
-    order of the chain, each at a place of its own, and no record is empty."""
+    """A dataset is registered once, an offer made once, a root anchored once under it, a consent given once; records
+    and payments stand in the order of the chain, each at a place of its own, and no record is empty."""
     facts = case.facts
     for what, keys in (
+        ("dataset", [d.id for d in facts.datasets]),
         ("offer", [o.id for o in facts.offers]),
         ("batch", [a.offer + a.root for a in facts.anchored]),
         ("consent", [g.consent for g in facts.given]),
@@ -139,6 +140,25 @@ def once(case: Case, tell: Findings) -> None:
             tell.fail(f"{what} in the chain's order", places)
     if not all(r.hashes for r in facts.recorded):
         tell.fail("records of at least one step", "an empty one")
+
+
+@check(GROUP, "datasets", "Every offer is on a dataset that its provider had registered")
+def datasets(case: Case, tell: Findings) -> None:
+    """The facts name the dataset of each offer and no others, registered by the offer's provider before the offer was
+    made, and the registration says whom the rows are about. That word is the provider's own."""
+    for offer in case.facts.offers:
+        tell.looked += 1
+        dataset = case.datasets.get(offer.offer.dataset)
+        if dataset is None:
+            tell.fail(f"the dataset of the offer {to_hex(offer.id)}", "none")
+            continue
+        tell.same("provider of " + to_hex(dataset.id), offer.provider, dataset.provider)
+        if dataset.registered.order >= offer.made.order:
+            tell.fail("a registration before the offer", dataset.registered.order)
+        if dataset.subjects is Subjects.UNKNOWN:
+            tell.fail("whom the rows are about", "unknown")
+    if unused := case.datasets.keys() - {offer.offer.dataset for offer in case.facts.offers}:
+        tell.fail("datasets of the job's offers only", sorted(map(to_hex, unused)))
 
 
 @check(GROUP, "withdrawal-lists", "No withdrawal was left out of the facts")
@@ -184,4 +204,4 @@ def records(case: Case, tell: Findings) -> None:
             tell.fail(f"one of {len(case.parties)} parties", record.party)
 
 
-CHECKS = (deployment, opened, status, order, once, withdrawal_lists, records)
+CHECKS = (deployment, opened, status, order, once, datasets, withdrawal_lists, records)

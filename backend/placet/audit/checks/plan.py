@@ -5,6 +5,7 @@ from __future__ import annotations
 from placet.audit.case import Case
 from placet.audit.checks.agreed import demand_all
 from placet.audit.findings import Findings, check
+from placet.core.consent import Subjects
 from placet.core.errors import InputError, PlanError
 from placet.core.plan import demand_fit
 from placet.core.purposes import purpose_id
@@ -92,9 +93,9 @@ def offers(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "scope", "Each offer's opened scope covers the recipe and the parties")
 def scope(case: Case, tell: Findings) -> None:
-    """The scope that a party shows hashes to its offer's; it is the party's own, has the offer's purpose, lists the
-    terms' recipe and every party that takes part (the consumer apart); the terms tell no more than its output,
-    and levels no finer than its smallest gap."""
+    """The scope that a party shows hashes to its offer's; it is the party's own, has the offer's purpose, says whose
+    the rows are as the dataset's registration does, lists the terms' recipe and every party that takes part (the
+    consumer apart); the terms tell no more than its output, and levels no finer than its smallest gap."""
     if case.plan is None or case.terms is None:
         return tell.skip("no plan or no terms")
     others = {p.signer for p in case.plan.parties} - {case.plan.consumer}
@@ -107,6 +108,9 @@ def scope(case: Case, tell: Findings) -> None:
             tell.same(where + "purpose", shown.offer.purpose, purpose_id(shown.scope.purpose), party)
         except InputError as error:
             tell.fail(where + str(error.expected), error.found, party)
+        if dataset := case.datasets.get(shown.offer.dataset):
+            said = Subjects.of(shown.scope.personal).words
+            tell.same(where + "whose rows, as registered", dataset.subjects.words, said, party)
         if case.terms.recipe not in shown.scope.recipes:
             tell.fail(where + f"recipe {case.terms.recipe}", shown.scope.recipes, party)
         if not gives(case.terms.recipe, case.terms.parameters, shown.scope.output, shown.scope.smallest_group):

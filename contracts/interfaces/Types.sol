@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+// What 32 bytes stand for: the compiler refuses an offer's id where a consent's belongs. In the ABI they are bytes32.
+
+/// @notice A dataset's id, salted and hashed by its provider.
+type DatasetId is bytes32;
+
+/// @notice An offer's EIP-712 struct hash.
+type OfferId is bytes32;
+
+/// @notice A consent's EIP-712 struct hash.
+type ConsentId is bytes32;
+
+/// @notice Merkle root over the ids of a batch's consents.
+type BatchRoot is bytes32;
+
+/// @notice The EIP-712 digest of a job's plan.
+type JobId is bytes32;
+
+using {Ids.isNone} for ConsentId global;
+using {Ids.isZero} for BatchRoot global;
+using {sameOffer as ==} for OfferId global;
+
+function sameOffer(OfferId a, OfferId b) pure returns (bool) {
+    return OfferId.unwrap(a) == OfferId.unwrap(b);
+}
+
+library Ids {
+    /// @dev An input that names no consent has a zero one.
+    function isNone(ConsentId id) internal pure returns (bool) {
+        return ConsentId.unwrap(id) == 0;
+    }
+
+    /// @dev No batch has the root zero; it stands for "no proof".
+    function isZero(BatchRoot root) internal pure returns (bool) {
+        return BatchRoot.unwrap(root) == 0;
+    }
+}
