@@ -15,22 +15,26 @@ PACKAGE = Path(__file__).resolve().parents[1] / "backend" / "placet"
 # The package's root (`__init__`: the version) is open to all.
 DOORS: dict[str, frozenset[str]] = {
     "core": frozenset(),
+    "alignment": frozenset({"core"}),
+    "catalogue": frozenset({"core", "alignment"}),
     "comparison": frozenset({"core"}),
     "chain": frozenset({"core"}),
     "chain.keystore": frozenset({"core"}),
-    "vault": frozenset({"core", "chain"}),
+    "vault": frozenset({"core", "catalogue", "chain"}),
     "protocols": frozenset({"core", "comparison"}),
-    "jobs": frozenset({"core", "chain", "vault", "protocols", "recipes"}),
-    "recipes": frozenset({"core", "comparison", "chain", "vault", "protocols", "jobs"}),
-    "node": frozenset({"core", "chain", "vault", "protocols", "jobs", "recipes"}),
-    "company": frozenset({"core", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "owner"}),
+    "jobs": frozenset({"core", "catalogue", "chain", "vault", "protocols"}),
+    "recipes": frozenset({"core", "alignment", "catalogue", "comparison", "chain", "vault", "protocols", "jobs"}),
+    "node": frozenset({"core", "catalogue", "chain", "vault", "protocols", "jobs", "recipes"}),
+    "company": frozenset(
+        {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "owner"}
+    ),
     "identity": frozenset({"core", "chain.keystore"}),
     "owner": frozenset({"core", "chain.keystore"}),
-    "audit": frozenset({"core", "protocols"}),
-    "audit.collect": frozenset({"core", "chain", "protocols"}),
+    "audit": frozenset({"core", "catalogue", "protocols"}),
+    "audit.collect": frozenset({"core", "catalogue", "chain", "protocols"}),
     "cli": frozenset(
-        {"core", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company", "identity", "owner"}
-        | {"audit"}
+        {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}
+        | {"identity", "owner", "audit"}
     ),
 }
 # What only some rooms may touch, and how it would be imported.

@@ -26,8 +26,8 @@ class AssetViewParameters(RecipeParameters):
         Field(
             min_length=1,
             max_length=MAX_EDGES,
-            description="levels instead of totals, on the engine spu: ascending edges in the smallest unit, as strings; "
-            "multiples of the offers' smallest gap",
+            description="levels instead of totals, on the engine spu: ascending edges in the smallest unit, as "
+            "strings; multiples of the offers' smallest gap",
         ),
     ] = None
     bound: Annotated[

@@ -1,4 +1,4 @@
-"""What a plan and its terms declare, held against the catalogue: the same for who signs it, who serves it, who audits it."""
+"""What a plan and its terms declare, held against the catalogue: the same for who signs, serves and audits it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DeclaredJob:
             parties=tuple(one.signer for one in self.plan.parties),
             purpose=self.plan.purpose,
             operations=self.plan.operations,
-            columns=self.spec.reads(role.name, self.parameters),
+            columns=tuple(dict.fromkeys(self.spec.reads(role.name, self.parameters))),
             tells=self.spec.tells(self.parameters),
             persons=role.persons,
             named=self.plan.inputs[number].named,
@@ -61,7 +61,9 @@ def declared(plan: Plan, terms: Terms) -> DeclaredJob:
     parameters = spec.parse(terms.parameters)
     if parameters.to_json() != terms.parameters:
         raise PlanError(
-            "the terms write the parameters in another form than the recipe's", expected=spec.name, code="plan.parameters"
+            "the terms write the parameters in another form than the recipe's",
+            expected=f"the form of {spec.name}",
+            code="plan.parameters",
         )
     _demand_seats(spec, plan, terms)
     spec.fits(parameters, plan, terms)

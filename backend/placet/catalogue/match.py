@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from placet.alignment import Rules, parse_rules
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role
@@ -23,22 +23,17 @@ _BY_ENGINE = {"embedded": ("ecdh",), "spu": ("ecdh", "kkrt", "rr22")}
 
 
 class MatchingParameters(RecipeParameters):
-    """What all recipes that match take: identifier or alignment, and who receives."""
+    """What all recipes that match take."""
 
     identifier: Annotated[
-        Column | None, Field(description="the column that names a row's person, in both tables; or instead alignment")
-    ] = None
+        Column,
+        Field(description="the column that names a customer in the result, and, without alignment, what is matched"),
+    ]
     alignment: Annotated[
         Rules | None,
         Field(description="rules by which identifiers of several columns are written alike, tried in rounds"),
     ] = None
     receiver: Annotated[Receiver, Field(description="who learns the matches inside the protocol")]
-
-    @model_validator(mode="after")
-    def _one_way(self) -> MatchingParameters:
-        if (self.identifier is None) == (self.alignment is None):
-            raise ValueError("either identifier or alignment")
-        return self
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -63,9 +58,10 @@ class MatchParameters(MatchingParameters):
     ]
 
 
-def reads(_: str, parameters: MatchingParameters) -> tuple[str, ...]:
-    """Both sides write their identifiers from the same columns."""
-    return tuple(key.column for key in parameters.rules.keys)
+def reads(role: str, parameters: MatchingParameters) -> tuple[str, ...]:
+    """Both sides write their identifiers from the same columns; the consumer names its customers too."""
+    columns = [key.column for key in parameters.rules.keys]
+    return tuple(dict.fromkeys([parameters.identifier, *columns] if role == CONSUMER else columns))
 
 
 def tells(parameters: MatchingParameters) -> Tells:

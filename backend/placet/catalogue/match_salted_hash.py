@@ -1,4 +1,4 @@
-"""`match-salted-hash`: `match` by salted hashes, a recipe of its own, so that it runs only where every scope names it."""
+"""`match-salted-hash`: by salted hashes, a recipe of its own, so that it runs only where every scope names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe declares: all that node, vault, audit, command line and documents need to know of it without running it."""
+"""What a recipe declares: all that node, vault, audit, command line and documents know of it without running it."""
 
 from __future__ import annotations
 

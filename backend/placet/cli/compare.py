@@ -63,7 +63,7 @@ def start(
 ) -> None:
     """Propose a comparison, as its sponsor, and stay until its end."""
     from placet.core.values import to_hex
-    from placet.jobs.messages import ComparisonRequest
+    from placet.recipes.contract_compare.messages import ComparisonRequest
 
     wish = _wish(role, partner, service, purpose, simulated, measurement)
     if fee and token is None:

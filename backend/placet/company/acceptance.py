@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from placet.catalogue.contract_compare import SPEC
 from placet.core.enclave_policy import EnclaveClass, EnclavePolicy, Role, Rule, SgxRule, SnpRule, TdxRule
 from placet.core.errors import AttestationError, PlanError
 from placet.core.masking import public_key
@@ -12,7 +13,6 @@ from placet.core.purposes import purpose_id
 from placet.core.values import to_hex
 from placet.jobs.context import JobContext
 from placet.recipes.contract_compare.extension import demand_accepted
-from placet.catalogue.contract_compare import SPEC
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet.catalogue.contract_compare import COLUMN, SPEC
 from placet.chain.client import JobStatus
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.service import HttpEnclaves
@@ -38,7 +39,6 @@ from placet.recipes.contract_compare.documents import DocumentRecord, Documents,
 from placet.recipes.contract_compare.extension import ComparedDocuments
 from placet.recipes.contract_compare.messages import ComparisonRequest
 from placet.recipes.contract_compare.proposal import propose
-from placet.catalogue.contract_compare import COLUMN, SPEC
 from placet.recipes.runs import RUNS
 
 TITLE = "a document to compare"

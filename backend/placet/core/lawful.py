@@ -2,7 +2,7 @@
 
 A recipe and its terms say what a job does with an input's rows (`Use`). The offer, its opened scope and the dataset's
 registration say what the owners were shown. `breaches` holds one against the other. Nothing else decides, so the three
-can't disagree: what the gates let through, the audit passes, and what the audit would call unlawful, no gate lets through.
+can't disagree: what the gates let through, the audit passes; what the audit would call unlawful, no gate lets through.
 
 A provider and the consumer stand in every offer by themselves: `scope.parties` names the others that may take part.
 """

@@ -6,6 +6,7 @@ Fail closed: where something can't be checked, the answer is no.
 from __future__ import annotations
 
 import asyncio
+
 from placet.catalogue.declared import declared
 from placet.catalogue.specs import spec_of
 from placet.chain.client import JobStatus
@@ -13,10 +14,10 @@ from placet.chain.events import JobAmended
 from placet.core.consent import Status
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
+from placet.core.lawful import Use, breaches
 from placet.core.masking import public_key
 from placet.core.plan import Input, Party, Plan, Seal, Terms, demand_signatures, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
-from placet.core.lawful import Use, breaches
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32, Value, parse, to_hex
 from placet.jobs.certificates import institution_of, tls_key
@@ -207,7 +208,9 @@ class Agreement:
             raise PlanError("the offer is another institution's", found=to_hex(offer))
         scope = self.context.scope(state.offer)
         if scope.purpose not in self.context.purposes:
-            raise ConsentError("not a purpose that this institution serves", found=scope.purpose, code="consent.purpose")
+            raise ConsentError(
+                "not a purpose that this institution serves", found=scope.purpose, code="consent.purpose"
+            )
         dataset = await asyncio.to_thread(self.context.chain.dataset, state.offer.dataset)
         for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects):
             raise ConsentError(

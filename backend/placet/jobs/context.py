@@ -27,7 +27,6 @@ from placet.protocols.spu import free_port, leftovers
 from placet.vault.responses import BatchLeaves, LawfulSet, LeavesPart
 from placet.vault.rows import Rows
 
-
 R = TypeVar("R")
 
 

@@ -6,9 +6,9 @@ import asyncio
 import secrets
 
 from placet.core.plan import Input
-from placet.jobs.sealing import AtRest, seed_commitment
 from placet.jobs.context import JobContext
 from placet.jobs.messages import PartyEntry
+from placet.jobs.sealing import AtRest, seed_commitment
 from placet.jobs.store import JobStore
 
 

@@ -27,7 +27,7 @@ from placet.core.leaves import decode_records
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import evidence_hash
 from placet.core.values import parse
-from placet.jobs.context import Vault
+from placet.jobs.context import RowSource
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
 
@@ -150,7 +150,7 @@ async def _inputs(
 
 
 async def _leaves(
-    vault: Vault, offer: bytes, root: bytes, beside: Beside
+    vault: RowSource, offer: bytes, root: bytes, beside: Beside
 ) -> tuple[tuple[Leaf, ...] | Section, tuple[ErasedLeaf, ...], set[bytes]]:
     """A lawful set's leaves, what is left of erased ones, and the roots of the batches that hold them."""
     part = await vault.leaves(offer, root, 0)
@@ -176,7 +176,7 @@ async def _leaves(
     return section, tuple(erased), within
 
 
-async def _batch(vault: Vault, offer: bytes, root: bytes, beside: Beside) -> Batch:
+async def _batch(vault: RowSource, offer: bytes, root: bytes, beside: Beside) -> Batch:
     joined = (await vault.batch(offer, root)).joined
     count = len(joined) // 32
     if count <= MAX_INLINE:

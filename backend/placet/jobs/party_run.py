@@ -236,7 +236,7 @@ class PartyRun:
             else Artefact(name="lawful", commitment=self.roots[number])
         )
         async with self.step(f"open-{alias}", "vault/1", lawful) as step:
-            rows = await self.context.rows.rows(self.record.job, self.plan, self.terms, self.attempt, number)
+            rows = await self.context.demand_rows().rows(self.record.job, self.plan, self.terms, self.attempt, number)
             used = [chosen.consent] if chosen.named else rows.consents
             await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, used)
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from placet.core.consent import Offer, Status
+from placet.core.consent import Offer, Status, Subjects
 from placet.core.signatures import Verifiers
 
 
@@ -21,12 +21,13 @@ class ChainSnapshot:
 
 @dataclass(frozen=True)
 class OfferFacts:
-    """An offer as the registry holds it at the latest block."""
+    """An offer as the registry holds it at the latest block, and whose rows its dataset was registered with."""
 
     offer: Offer
     provider: bytes
     epoch: int
     openings: int
+    subjects: Subjects
 
 
 @dataclass(frozen=True)

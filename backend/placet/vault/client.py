@@ -101,27 +101,10 @@ class VaultClient:
         """The institution's own consent for its own data."""
         return await self._call("named_evidence", frames.ConsentArguments(consent=consent), NamedConsent)
 
-    async def rows(
-        self,
-        job: bytes,
-        plan: Plan,
-        terms: Terms,
-        attempt: int,
-        input: int,
-        columns: Sequence[str] | None = None,
-    ) -> Rows:
-        """The rows of one input (counted over all inputs of the plan); WarrantError if the chain does not allow it.
-
-        `columns` None means all that the scope allows.
-        """
-        arguments = frames.RowsArguments(
-            job=job,
-            plan=plan,
-            terms=terms,
-            attempt=attempt,
-            input=input,
-            columns=None if columns is None else tuple(columns),
-        )
+    async def rows(self, job: bytes, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows:
+        """The rows of one input (counted over all inputs of the plan), in the columns that the recipe reads and no
+        others; WarrantError if the chain does not allow it."""
+        arguments = frames.RowsArguments(job=job, plan=plan, terms=terms, attempt=attempt, input=input)
         _, stream = await self._exchange("rows", arguments, frames.Nothing, more=True)
         return await asyncio.to_thread(Rows.decode, stream)
 

@@ -50,7 +50,8 @@ class Endpoint:
 
     def offer(self, offer: bytes) -> OfferFacts:
         state = self._chain.offer(offer, block=self._head)
-        return OfferFacts(state.offer, state.provider, state.epoch, state.openings)
+        subjects = self._chain.dataset(state.offer.dataset, block=self._head).subjects
+        return OfferFacts(state.offer, state.provider, state.epoch, state.openings, subjects)
 
     def batches(self, offer: bytes) -> Mapping[bytes, int]:
         return self._index.batches(offer)

@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.errors import LimitError, PlacetError
 from placet.core.plan import Plan, Terms
-from placet.core.values import U32, U48, Bytes32, Name, Signature, Value
+from placet.core.values import U32, U48, Bytes32, Signature, Value
 from placet.vault.admission import Submission
 from placet.vault.schema import DatasetInfo
 
@@ -127,7 +127,6 @@ class RowsArguments(Value):
     terms: Terms
     attempt: U32
     input: U32
-    columns: Annotated[tuple[Name, ...], Field(max_length=64)] | None
 
 
 class Identity(Value):

@@ -2,8 +2,8 @@
 
 In order: the plan is the job; the terms are the plan's; this institution is the party that owns the input; the job is
 opened, at confirmation depth, and still open; the attempt is the current one, at confirmation depth; the deadline has
-not passed; the offer allows consumer, purpose, operations and parties; its scope allows recipe, output, levels and
-columns. Then, by `demand_leaves`, every single leaf.
+not passed; plan and terms are what the recipe declares; offer, scope and dataset allow what it does (`core.lawful`).
+Then, by `demand_leaves`, every single leaf.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from placet.catalogue.declared import declared
 from placet.core.eip712 import Domain
 from placet.core.errors import PlanError, WarrantError
-from placet.core.plan import Input, Plan, Terms, demand_fit
-from placet.core.lawful import breaches
+from placet.core.lawful import Use, breaches
+from placet.core.plan import Input, Plan, Terms
 from placet.core.values import ZERO32, to_hex
 from placet.vault.candidates import Candidates
-from placet.vault.chain_view import ChainSnapshot, JobFacts
+from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.columns import column, find, value
 from placet.vault.leaves import StoredSet
 from placet.vault.records import OfferBinding
@@ -25,7 +26,7 @@ from placet.vault.records import OfferBinding
 
 @dataclass(frozen=True)
 class RowRequest:
-    """What the node asks for. `input` counts over all inputs of the plan; """
+    """What the node asks for. `input` counts over all inputs of the plan."""
 
     job: bytes
     plan: Plan
@@ -53,7 +54,6 @@ def own_input(asked: RowRequest, institution: bytes, domain: Domain) -> Input:
             "the plan is not this job's", expected=to_hex(asked.job), found=to_hex(job), code="warrant.plan"
         )
     try:
-        demand_fit(asked.plan, asked.terms)
         party = asked.plan.party_of(institution)
     except PlanError as error:
         raise WarrantError(error.message, expected=error.expected, found=error.found, code="warrant.plan") from None
@@ -70,7 +70,12 @@ def own_input(asked: RowRequest, institution: bytes, domain: Domain) -> Input:
 
 
 def demand_warrant(
-    asked: RowRequest, chosen: Input, bound: OfferBinding, facts: JobFacts | None, now: ChainSnapshot
+    asked: RowRequest,
+    chosen: Input,
+    bound: OfferBinding,
+    facts: JobFacts | None,
+    offer: OfferFacts,
+    now: ChainSnapshot,
 ) -> Warrant:
     """WarrantError unless the chain holds the opened job, in this attempt, and the offer allows what it wants."""
     if facts is None or facts.opened_block > now.confirmed:
@@ -104,7 +109,7 @@ def demand_warrant(
             found=now.time,
             code="warrant.deadline",
         )
-    _demand_allowed(asked, bound)
+    use = _demand_allowed(asked, bound, offer)
     root = chosen.lawful_root
     if facts.roots is not None:
         if len(facts.roots) != len(asked.plan.inputs) or (facts.roots[asked.input] == ZERO32) != chosen.named:
@@ -117,6 +122,17 @@ def demand_warrant(
         opening=facts.openings[asked.input],
         columns=use.columns,
     )
+
+
+def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
+    """WarrantError unless the job is what its recipe declares, and offer, scope and dataset allow what it does here."""
+    try:
+        use = declared(asked.plan, asked.terms).use(asked.input)
+    except PlanError as error:
+        raise WarrantError(error.message, expected=error.expected, found=error.found, code="warrant.plan") from None
+    for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects):
+        raise WarrantError(breach.message, expected=breach.expected, found=breach.found, code=f"warrant.{breach.rule}")
+    return use
 
 
 def demand_leaves(

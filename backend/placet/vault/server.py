@@ -147,7 +147,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         "named_evidence": (frames.ConsentArguments, lambda a: vault.named_evidence(a.consent)),
         "rows": (
             frames.RowsArguments,
-            lambda a: vault.rows(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input, a.columns)),
+            lambda a: vault.rows(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)),
         ),
         "erase": (frames.ConsentArguments, lambda a: frames.Erased(erased=vault.erase(a.consent))),
     }

@@ -288,7 +288,8 @@ class Vault:
                 bound = self._records.bound(chosen.offer)
             except NotFoundError as error:
                 raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
-            warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), now)
+            offer = self._chain.offer(chosen.offer)
+            warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), offer, now)
             lawful = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer, now)
             if lawful is None:
                 self._demand_named(warrant.named, chosen.offer, bound)

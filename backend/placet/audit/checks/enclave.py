@@ -170,7 +170,7 @@ def _agreed(of: _Attempt, tell: Findings, told: dict[Role, Announcement]) -> Non
     case = of.case
     place = {"attempt": of.number, "chain": case.deployment.chain_id}
     try:
-        task = task_of(of.plan, of.terms, told, job=case.bundle.job, **place)
+        task = task_of(of.plan, of.asked.policy, of.asked.recipients, told, job=case.bundle.job, **place)
     except PlacetError as error:
         return tell.fail("two words that lead to a task", error.message)
     for party in case.evidence:

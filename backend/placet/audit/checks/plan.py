@@ -5,11 +5,10 @@ from __future__ import annotations
 from placet.audit.case import Case
 from placet.audit.checks.agreed import demand_all
 from placet.audit.findings import Findings, check
+from placet.catalogue.declared import declared
 from placet.core.consent import Subjects
-from placet.core.errors import InputError, PlanError
-from placet.core.plan import demand_fit
-from placet.core.purposes import purpose_id
-from placet.core.results import finer, gives, tells
+from placet.core.errors import PlanError
+from placet.core.lawful import breaches
 from placet.core.values import to_hex
 
 GROUP = "plan"
@@ -37,23 +36,25 @@ def signed(case: Case, tell: Findings) -> None:
     demand_all(case, tell, "plan", case.plan.signers, case.bundle.job, lists)
 
 
-@check(GROUP, "terms", "The terms are the plan's")
+@check(GROUP, "terms", "The terms are the plan's, and what their recipe declares")
 def terms(case: Case, tell: Findings) -> None:
-    """Each party's terms hash to the plan's `terms`, and have one role a party and one alias an input. Where the recipe
-    tells somebody the result, or a part of it, before the release, a note says so: disclosed-in-protocol."""
+    """Each party's terms hash to the plan's `terms`. Recipe, version, engine, operations, parameters, roles, inputs and
+    what follows a withdrawal are what the catalogue of this version says. Where the recipe tells somebody the result,
+    or a part of it, before the release, a note says so: disclosed-in-protocol."""
     if case.plan is None:
         return tell.skip("no plan")
     for party, evidence in case.evidence.items():
         tell.looked += 1
         try:
-            demand_fit(case.plan, evidence.terms)
+            job = declared(case.plan, evidence.terms)
         except PlanError as error:
-            tell.fail(error.expected, error.found, party)
+            tell.fail(error.expected or error.message, error.found or error.message, party)
+        else:
+            disclosed = job.spec.tells(job.parameters).disclosed
+            if disclosed is not None and evidence.terms is case.terms:
+                tell.note(disclosed)
     if not case.evidence:
         tell.lack("no evidence that shows the terms")
-    told = tells(case.terms.recipe, case.terms.parameters) if case.terms is not None else None
-    if told is not None and told.disclosed is not None:
-        tell.note(told.disclosed)
 
 
 @check(GROUP, "opened", "The chain opened this plan")
@@ -91,37 +92,28 @@ def offers(case: Case, tell: Findings) -> None:
             tell.fail("an offer made before the opening", fact.made.order, party)
 
 
-@check(GROUP, "scope", "Each offer's opened scope covers the recipe and the parties")
+@check(GROUP, "scope", "Each offer, its opened scope and its dataset allow what the job does with the input")
 def scope(case: Case, tell: Findings) -> None:
-    """The scope that a party shows hashes to its offer's; it is the party's own, has the offer's purpose, says whose
-    the rows are as the dataset's registration does, lists the terms' recipe and every party that takes part (the
-    consumer apart); the terms tell no more than its output, and levels no finer than its smallest gap."""
+    """For each input, what the recipe does with it stays within what the owners were shown: the one rule of
+    `core.lawful`, which nodes and vaults call too. An institution's own data are so by its own word alone: a note says
+    it."""
     if case.plan is None or case.terms is None:
         return tell.skip("no plan or no terms")
-    others = {p.signer for p in case.plan.parties} - {case.plan.consumer}
+    try:
+        job = declared(case.plan, case.terms)
+    except PlanError as error:
+        return tell.fail(error.expected or error.message, error.found or error.message)
     for (index, attempt), shown in sorted(case.input_evidence.items()):
         party, where = case.owners[index], f"input {index}, attempt {attempt}: "
+        tell.looked += 1
         tell.same(where + "offer", case.plan.inputs[index].offer, shown.offer.id, party)
-        tell.same(where + "scope", shown.offer.scope, shown.scope.hash, party)
-        tell.same(where + "provider", case.parties[party].signer, shown.scope.provider, party)
-        try:
-            tell.same(where + "purpose", shown.offer.purpose, purpose_id(shown.scope.purpose), party)
-        except InputError as error:
-            tell.fail(where + str(error.expected), error.found, party)
-        if dataset := case.datasets.get(shown.offer.dataset):
-            said = Subjects.of(shown.scope.personal).words
-            tell.same(where + "whose rows, as registered", dataset.subjects.words, said, party)
-        if case.terms.recipe not in shown.scope.recipes:
-            tell.fail(where + f"recipe {case.terms.recipe}", shown.scope.recipes, party)
-        if not gives(case.terms.recipe, case.terms.parameters, shown.scope.output, shown.scope.smallest_group):
-            told = f"{shown.scope.output}, groups of {shown.scope.smallest_group} or more"
-            tell.fail(where + "a recipe that tells no more than: " + told, case.terms.recipe, party)
-        if between := finer(case.terms.parameters, shown.scope.smallest_gap):
-            grid = f"edges and bound at multiples of {shown.scope.smallest_gap}"
-            tell.fail(where + grid, ", ".join(between), party)
-        strangers = others - set(shown.scope.parties)
-        if strangers:
-            tell.fail(where + "parties within the scope", [case.name_of(s) for s in sorted(strangers)], party)
+        fact, dataset = case.offers.get(shown.offer.id), case.datasets.get(shown.offer.dataset)
+        provider = shown.scope.provider if fact is None else fact.provider
+        subjects = Subjects.UNKNOWN if dataset is None else dataset.subjects
+        for breach in breaches(job.use(index), provider, shown.offer, shown.scope, subjects):
+            tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
+        if subjects is Subjects.OWN and attempt == 1:
+            tell.note(f"input {index}: {case.name(party)} declared the rows its own, by its own word")
     _lacking(case, tell)
 
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Body, Header, Path, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field, JsonValue
 
+from placet.catalogue.contract_compare import SPEC
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AccessError, LimitError, NotFoundError, StateError
 from placet.core.values import from_hex, to_hex
@@ -19,7 +20,6 @@ from placet.jobs.store import JobRecord
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.problems import problems
 from placet.node.jobs.api import JobId, follow, runner_of
-from placet.catalogue.contract_compare import SPEC
 from placet.protocols.enclave.evidence.model import measurement_id
 from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.contract_compare.sessions import MAX_PIECE, EnclaveSession, EnclaveSessions

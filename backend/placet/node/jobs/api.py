@@ -11,8 +11,8 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, JsonValue
 
-from placet.core.evidence import SignedEvidence
 from placet.catalogue.specs import spec_of
+from placet.core.evidence import SignedEvidence
 from placet.core.values import from_hex, to_hex
 from placet.jobs.evidence import Beside, signed
 from placet.jobs.messages import JobRequest

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from placet.comparison.limits import MAX_BYTES
 from placet.core.enclave_policy import ROLES, EnclavePolicy, Recipient, Role
-from placet.core.errors import InputError, PlanError, ProtocolError
-from placet.core.plan import Plan, Terms
-from placet.core.values import U32, U48, Bytes32, Value, parse
+from placet.core.errors import ProtocolError
+from placet.core.plan import Plan
+from placet.core.values import U32, U48, Bytes32, Value
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
 from placet.protocols.enclave.frames import MAX_MASKED
@@ -77,7 +77,9 @@ def task_of(
     recipients: tuple[Recipient, ...],
     told: Mapping[Role, Announcement],
     *,
-    job: bytes, attempt: int, chain: int
+    job: bytes,
+    attempt: int,
+    chain: int,
 ) -> Task:
     """The one task that the plan and both companies' words lead to. ProtocolError where they lead to none."""
     try:

@@ -22,6 +22,8 @@ from placet.recipes.blocks.distributed import evaluated
 
 SECONDS = 600
 """For putting the shares together."""
+
+
 def program_of(parameters: AssetViewParameters) -> Levels:
     """The program that the plan's edges and bound declare."""
     assert parameters.edges is not None and parameters.bound is not None  # noqa: S101 - the recipe's form

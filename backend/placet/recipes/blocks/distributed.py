@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from placet.core.errors import PeerError, PlanError, ProtocolError
+from placet.core.errors import PeerError, ProtocolError
 from placet.core.hashing import canonical
-from placet.core.plan import Terms
 from placet.core.trail import Artefact
 from placet.jobs.certificates import tls_key
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of

@@ -7,9 +7,8 @@ until the job ends.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,7 +17,6 @@ from placet.core.enclave_policy import Role
 from placet.core.errors import ConfigError, InputError, NotFoundError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.hashing import document_bytes
-from placet.core.plan import Plan, Terms
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, commit, encrypt
 

@@ -1,4 +1,4 @@
-"""What the parties of a comparison ask each other before there is a plan, and what a company asks its own client for."""
+"""What parties of a comparison ask each other before there is a plan; what a company asks its own client for."""
 
 from __future__ import annotations
 

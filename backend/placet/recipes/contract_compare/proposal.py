@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 
+from placet.catalogue.contract_compare import ENCLAVE, SPEC, ContractCompareParameters
 from placet.core.consent import Status
 from placet.core.enclave_policy import ROLES, Recipient
 from placet.core.errors import ConsentError
@@ -13,6 +14,9 @@ from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, Bytes32
 from placet.jobs.agreement import consumer_key, own_party
 from placet.jobs.entries import named_input
+from placet.jobs.proposal import PeerClient, agree, party_of, sound
+from placet.jobs.store import JobRecord
+from placet.recipes.contract_compare.documents import Documents
 from placet.recipes.contract_compare.messages import (
     ComparisonRequest,
     DocumentRequest,
@@ -20,10 +24,6 @@ from placet.recipes.contract_compare.messages import (
     EnclaveRequest,
     EnclaveResponse,
 )
-from placet.jobs.proposal import PeerClient, agree, party_of, sound
-from placet.jobs.store import JobRecord
-from placet.recipes.contract_compare.documents import Documents
-from placet.catalogue.contract_compare import ENCLAVE, SPEC, ContractCompareParameters
 
 
 async def propose(peer_client: PeerClient, documents: Documents, wanted: ComparisonRequest) -> JobRecord:

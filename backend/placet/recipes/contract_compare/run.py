@@ -20,7 +20,6 @@ from pydantic import JsonValue
 
 from placet.catalogue import contract_compare
 from placet.catalogue.contract_compare import ENCLAVE, ContractCompareParameters
-
 from placet.chain.client import EnclaveClass, JobStatus
 from placet.chain.events import JobOpened
 from placet.comparison import Comparison
@@ -31,7 +30,6 @@ from placet.core.hashing import document_bytes, sha256
 from placet.core.plan import key_hash
 from placet.core.trail import Artefact
 from placet.core.values import parse
-from placet.recipes.contract_compare.extension import ComparedDocuments, EnclaveService, HostedEnclaves
 from placet.jobs.party_run import MASKED, PartyRun, StepRecorder, name_of
 from placet.jobs.recipe import RecipeRun
 from placet.jobs.sealing import AtRest
@@ -55,6 +53,7 @@ from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets
 from placet.protocols.enclave.sealed.release import ChainStanding, ConsentStatus, Question, Released, release
 from placet.protocols.enclave.sealed.results import demand_genuine, open_result
 from placet.protocols.enclave.sealed.task import Task, read_task
+from placet.recipes.contract_compare.extension import ComparedDocuments, EnclaveService, HostedEnclaves
 from placet.recipes.contract_compare.sessions import EnclaveSession
 
 ARRIVAL = 900

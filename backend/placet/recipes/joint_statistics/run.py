@@ -29,8 +29,7 @@ from placet.protocols.mpc.linear import quotient
 from placet.protocols.mpc.numbers import Integers, Numbers
 from placet.protocols.mpc.programs import GroupBy, PairStatistics, Size
 from placet.protocols.spu import evaluate
-from placet.recipes.blocks import distributed
-from placet.recipes.blocks import psi_join
+from placet.recipes.blocks import distributed, psi_join
 from placet.recipes.blocks.columns import subjects, whole
 from placet.vault.rows import Rows
 

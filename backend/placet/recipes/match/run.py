@@ -21,12 +21,11 @@ from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
 
+from placet import alignment
+from placet.alignment import Key, Round
 from placet.catalogue import match, match_salted_hash
 from placet.catalogue.match import MatchingParameters
-
-from placet import alignment
-from placet.alignment import Key, Round, Rules
-from placet.core.errors import DataError, ProtocolError
+from placet.core.errors import ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of
@@ -43,16 +42,18 @@ _COUNTS = ("empty", "invalid", "ambiguous")
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
     rows, opened = await job.open("customers" if job.role == "consumer" else "accounts")
-    rules = job.parameters(MatchingParameters).rules
-    if rows.identifier not in rows.columns:
-        raise DataError("the column that names a row's person is outside the scope", expected=rows.identifier)
-    people = [str(value) for value in rows.columns[rows.identifier]]
+    parameters = job.parameters(MatchingParameters)
+    rules = parameters.rules
     async with job.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
         rounds = await asyncio.to_thread(alignment.keys, rows.columns, rules)
         aligned = await step.output_of("identifiers", lambda: [list(map(_text, one.identifiers)) for one in rounds])
     matched, made = await _match(job, rounds, aligned)
     if job.role == "consumer":
-        kept = {"customers": people, "rounds": [_kept(one) for one in rounds], "matched": matched}
+        kept = {
+            "customers": list(map(str, rows.columns[parameters.identifier])),
+            "rounds": [_kept(one) for one in rounds],
+            "matched": matched,
+        }
         private = await asyncio.to_thread(canonical, {**kept, "alignment": rules.to_json()})
         await job.collect(private, made)
     else:

@@ -31,6 +31,8 @@ SECONDS = 600
 """For putting the shares together."""
 PROVIDER, PARTIES = 0, (0, 1)
 """The plan's order, which is the engine's too: the provider, then the consumer."""
+
+
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
     parameters = job.parameters(MatchStatisticsParameters)
