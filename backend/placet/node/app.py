@@ -23,6 +23,7 @@ from placet.node.enclaves.platform import enclaves
 from placet.node.http import problems, public_api
 from placet.node.http.limits import RequestLimits
 from placet.node.http.problems import Problem
+from placet.node.http.schemas import declare_recipes
 from placet.node.jobs import api as jobs_api
 from placet.node.service import Node, open_node
 from placet.recipes.contract_compare.extension import HostedEnclaves
@@ -117,6 +118,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         schema["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        declare_recipes(schema)
         for path in schema["paths"].values():
             for operation in path.values():
                 answers = operation["responses"]

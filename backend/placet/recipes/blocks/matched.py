@@ -1,0 +1,102 @@
+"""How many rows a provider and the consumer both have, and the sum of the provider's values over them, by circuit PSI.
+
+The functionality is private intersection-sum with cardinality (Ion et al., EuroS&P 2020) on the distributed engine. The
+count is compared with the plan's smallest group inside the circuit, and below it nothing else comes out. What comes out
+stays shares, the provider's until the release; nobody learns which rows matched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from placet.core.hashing import canonical
+from placet.core.trail import Artefact
+from placet.jobs.party_run import PartyRun
+from placet.protocols.spu import choose, count_and_sum, demand_range, open_count_and_sum
+from placet.recipes.blocks import distributed
+from placet.recipes.blocks.columns import subjects, whole
+
+SECONDS = 600
+"""For putting the shares together."""
+PROVIDER, PARTIES = 0, (0, 1)
+"""The plan's order, which is the engine's too: the provider, then the consumer."""
+
+
+@dataclass(frozen=True)
+class MatchedRows:
+    """What two parties count: whose rows are the same by `identifier`, from `smallest` on; `value` names the provider's
+    column that is added up over them, None for a count alone."""
+
+    identifier: str
+    value: str | None
+    smallest: int
+    protocol: str
+
+    async def run(self, job: PartyRun) -> None:
+        """The same function at both parties."""
+        if job.role == "provider":
+            rows, opened = await job.open("accounts")
+            values = None if self.value is None else whole(rows, self.value)
+            if values is not None:
+                demand_range(values)
+            share, _, made = await self._compute(job, subjects(rows, self.identifier), values, opened)
+            return await job.release(share, made)
+        rows, opened = await job.open("customers")
+        customers = [str(customer).encode() for customer in rows.columns[self.identifier]]
+        share, counts, made = await self._compute(job, customers, None, opened)
+        kept = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
+        await job.collect(canonical(kept), made)
+
+    async def _compute(
+        self, job: PartyRun, identifiers: Sequence[bytes], values: Sequence[int] | None, opened: Artefact
+    ) -> tuple[bytes, tuple[int, int], Artefact]:
+        """This party's share, both sides' numbers of rows, and what the last step made. Where one side has fewer rows
+        than the smallest group, which both know then, nothing runs and the share is empty."""
+        (peer,) = (party for party in PARTIES if party != job.party)
+        engine = choose(len(PARTIES), named=self.protocol)
+        protocol = f"psi.circuit.{engine.protocol}/1"
+        public: dict[str, JsonValue] = {
+            "engine": distributed.engine_of(job.terms.engine),
+            "protocol": engine.protocol,
+            "field": engine.field,
+            "smallest_group": self.smallest,
+        }
+        async with job.context.engine_ports.port() as port:
+            async with job.step("statistics-start", protocol, opened, parameters=public) as step:
+                theirs = await distributed.numbers_of_rows(step, peer, len(identifiers))
+                counts = (len(identifiers), theirs) if job.party == PROVIDER else (theirs, len(identifiers))
+                enough = min(counts) >= self.smallest
+                network = await distributed.meet(job, step, PARTIES, b"statistics", port) if enough else None
+            if network is None:
+                return b"", counts, opened
+            async with job.step("statistics", protocol, opened, parameters=public) as step:
+                share = await count_and_sum(
+                    network,
+                    identifiers,
+                    values,
+                    rows=counts,
+                    amounts_of=None if self.value is None else PROVIDER,
+                    smallest=self.smallest,
+                    scratch=job.context.engine_ports.scratch,
+                    seconds=job.seconds_left,
+                )
+                made = step.output("share", share)
+        return share, counts, made
+
+
+def count_and_total(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> tuple[int, tuple[int, int] | None]:
+    """The smallest group, and count and sum over the matched rows; None where too few matched. InputError for shares
+    that no honest parties reach."""
+    kept = json.loads(private)
+    smallest, rows = kept["smallest_group"], (kept["rows"][0], kept["rows"][1])
+    if min(rows) < smallest:
+        return smallest, None
+    shares = (parts[PROVIDER], bytes.fromhex(kept["share"]))
+    opening = open_count_and_sum(shares, rows=rows, smallest=smallest, scratch=scratch, seconds=SECONDS)
+    return smallest, asyncio.run(opening)
