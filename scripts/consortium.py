@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 
+from placet.catalogue.specs import NAMES
 from placet.chain.deploy import deploy_token
 from placet.chain.local import LocalChain, dev_account, free_port
 from placet.core.signatures import Key
@@ -36,7 +37,6 @@ LIMITS = (
     "consents_per_owner_day",
     "consents_per_subject_day",
 )
-RECIPES = ["asset-view", "match", "match-salted-hash", "match-statistics", "joint-statistics", "contract-compare"]
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def found(made: Consortium, names: Mapping[str, str], confirmations: int, say: A
         made.members[key] = Member(made.folder / key, name, entry["address"], entry["api"])
         settings = made.folder / key / "node.toml"
         limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
-        policy = f"\n[policy]\nrecipes = {json.dumps(RECIPES)}\n"
+        policy = f"\n[policy]\nrecipes = {json.dumps(NAMES)}\n"
         settings.write_text("batch_seconds = 1\n" + settings.read_text() + limits + policy)
 
     def registry() -> None:
