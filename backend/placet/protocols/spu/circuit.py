@@ -85,20 +85,22 @@ async def count_and_sum(
 
 
 async def open_count_and_sum(
-    shares: Sequence[bytes], *, rows: tuple[int, int], smallest: int, scratch: Path, seconds: float
+    shares: Sequence[bytes], *, rows: tuple[int, int], summed: bool, smallest: int, scratch: Path, seconds: float
 ) -> tuple[int, int] | None:
-    """Count and sum from both ranks' shares of them; None where fewer than `smallest` were common.
+    """Count and sum from both ranks' shares of them; None where fewer than `smallest` were common. The sum is 0 where
+    nobody had amounts (`summed` False).
 
     InputError where they are of another result, or of one that no honest parties reach; and `reconstruct`'s errors.
     """
     result = await reconstruct(shares, ENGINE, scratch=scratch, seconds=seconds)
-    if result.shape != (2,) or result.dtype != np.int64:
+    shape = (1 + summed,)
+    if result.shape != shape or result.dtype != np.int64:
         raise InputError(
             "the shares are of another result",
-            expected="int64 of shape (2,)",
+            expected=f"int64 of shape {shape}",
             found=f"{result.dtype} of shape {result.shape}",
         )
-    count, total = (int(number) for number in result)
+    count, total = int(result[0]), int(result[1]) if summed else 0
     if count == total == 0:
         return None
     if not smallest <= count <= min(rows) or abs(total) > LIMIT:

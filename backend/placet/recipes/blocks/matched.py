@@ -50,7 +50,8 @@ class MatchedRows:
         rows, opened = await job.open("customers")
         customers = [str(customer).encode() for customer in rows.columns[self.identifier]]
         share, counts, made = await self._compute(job, customers, None, opened)
-        kept = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
+        kept: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
+        kept["summed"] = self.value is not None
         await job.collect(canonical(kept), made)
 
     async def _compute(
@@ -98,5 +99,7 @@ def count_and_total(parts: Mapping[int, bytes], private: bytes, scratch: Path) -
     if min(rows) < smallest:
         return smallest, None
     shares = (parts[PROVIDER], bytes.fromhex(kept["share"]))
-    opening = open_count_and_sum(shares, rows=rows, smallest=smallest, scratch=scratch, seconds=SECONDS)
+    opening = open_count_and_sum(
+        shares, rows=rows, summed=kept["summed"], smallest=smallest, scratch=scratch, seconds=SECONDS
+    )
     return smallest, asyncio.run(opening)
