@@ -10,11 +10,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from placet.chain.migrations import upgrade
 from placet.core.hashing import sha256
 from placet.core.signatures import Key
 from placet.node.consents import uses
 from placet.node.consents.queue import MOST, AdmissionQueue
-from placet.node.state import consents, counters, create_tables, open_engine, reading
+from placet.node.migrations import NODE
+from placet.node.state import consents, counters, open_engine, reading
 
 from .conftest import Owner, Running
 
@@ -105,7 +107,7 @@ async def test_a_group_has_an_upper_size() -> None:
 
 def test_who_reads_waits_for_no_writer(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    create_tables(engine)
+    upgrade(engine, NODE)
     entry = {"key": "k", "window": 1, "count": 1, "expiry": 1}
     with engine.begin() as writer:
         writer.execute(sa.insert(counters).values(entry))
@@ -118,7 +120,7 @@ def test_who_reads_waits_for_no_writer(tmp_path: Path) -> None:
 
 def test_many_uses_are_noted_at_once_and_only_once(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    create_tables(engine)
+    upgrade(engine, NODE)
     used, later, statements = [sha256(number.to_bytes(4, "big")) for number in range(3000)], b"\xff" * 32, []
     event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
     uses.note_uses(engine, bytes(32), 1, used)

@@ -12,12 +12,14 @@ import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
 
+from placet.chain.migrations import upgrade
 from placet.core.errors import ConfigError
 from placet.core.signatures import Key
 from placet.node.__main__ import server_options
 from placet.node.config import NodeLimits
 from placet.node.http.limits import Budget, ClientRates, RequestLimits, TooOften, forget, spend
-from placet.node.state import create_tables, open_engine
+from placet.node.migrations import NODE
+from placet.node.state import open_engine
 
 from .conftest import Owner, Running, World, node_at
 
@@ -133,7 +135,7 @@ async def test_nothing_personal_is_stored_or_logged(
 
 def test_budgets_are_counted_together_or_not_at_all(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'limits.db'}")
-    create_tables(engine)
+    upgrade(engine, NODE)
     wide, narrow = Budget("wide", "things", 3, 60), Budget("narrow", "things", 1, 60)
     with engine.begin() as connection:
         spend(connection, 100, wide, narrow)

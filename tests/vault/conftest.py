@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from placet.chain.migrations import upgrade
 from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
@@ -30,8 +31,9 @@ from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.vault.admission import Submission
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
-from placet.vault.database import create_tables, open_engine
+from placet.vault.database import open_engine
 from placet.vault.gate import RowRequest
+from placet.vault.migrations import VAULT
 from placet.vault.records import Records
 from placet.vault.responses import LawfulSet
 from placet.vault.schema import DatasetInfo, Field_, Schema
@@ -160,7 +162,7 @@ class World:
         """The vault of the folder, as after a start of the process."""
         file = self.folder / "vault.db"
         engine = open_engine(file)
-        create_tables(engine, file)
+        upgrade(engine, VAULT)
         self.engine = engine
         sealer = AtRest(self.master)
         self.tables = Tables(engine, self.folder / "tables", sealer, self.provider.address)

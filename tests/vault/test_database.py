@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from placet.vault.database import METADATA, create_tables, open_engine
+from placet.chain.migrations import upgrade
+from placet.vault.database import METADATA, open_engine
+from placet.vault.migrations import VAULT
 
 AT_ONCE = 4
 
@@ -21,7 +23,7 @@ def test_several_may_start_on_an_empty_folder_at_once(tmp_path: Path, round_: in
     def start() -> set[str]:
         engine = open_engine(file)
         ready.wait(10)
-        create_tables(engine, file)
+        upgrade(engine, VAULT)
         found = set(sa.inspect(engine).get_table_names())
         engine.dispose()
         return found

@@ -13,9 +13,11 @@ def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The c
     """Delete all that node and running vault hold of a consent, for good. Does not withdraw it."""
     import asyncio
 
+    from placet.chain.migrations import upgrade
     from placet.node.config import NodeSettings
     from placet.node.consents.erasure import erase as erase_here
-    from placet.node.state import create_tables, open_engine
+    from placet.node.migrations import NODE
+    from placet.node.state import open_engine
     from placet.vault.client import VaultClient
 
     settings, identity = NodeSettings.load(config), read_id(consent)
@@ -23,7 +25,7 @@ def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The c
     # Whichever half is not there says so before the other is touched; what a kill leaves over goes the next time.
     asyncio.run(vault.datasets())
     engine = open_engine(settings.database)
-    create_tables(engine)
+    upgrade(engine, NODE)
     here = erase_here(engine, identity)
     there = asyncio.run(vault.erase(identity))
     print("erased" if here or there else "there was nothing")

@@ -147,10 +147,14 @@ class Operator:
 
     @cached_property
     def outbox(self) -> Outbox:
+        from placet.chain.migrations import upgrade
         from placet.chain.outbox import Outbox
+        from placet.node.migrations import NODE
         from placet.node.state import open_engine
 
-        return Outbox(open_engine(self.settings.database))
+        engine = open_engine(self.settings.database)
+        upgrade(engine, NODE)
+        return Outbox(engine)
 
     def send(self, wishes: Sequence[EnsureTransaction], timeout: float) -> None:
         """Have the node's sender send what is not so yet from the institution's account, in this order, and wait until

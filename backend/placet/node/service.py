@@ -17,6 +17,7 @@ from placet.chain.client import Chain
 from placet.chain.events import OfferMade
 from placet.chain.index import DeadConsent, Index
 from placet.chain.keystore import load_secret
+from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
 from placet.core.consent import Offer, Scope
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError
@@ -28,7 +29,8 @@ from placet.node.consents.queue import AdmissionQueue
 from placet.node.consents.scopes import Scopes
 from placet.node.http.limits import ClientRates, SubjectKey
 from placet.node.http.metrics import Counts
-from placet.node.state import create_tables, open_engine
+from placet.node.migrations import NODE
+from placet.node.state import open_engine
 from placet.vault.client import VaultClient
 from placet.vault.config import read_passphrase
 
@@ -204,7 +206,7 @@ def open_node(settings: NodeSettings) -> Node:
     trust = _document(TrustList, settings.path(settings.trust), "trust list")
     keys = _keys(settings)
     engine = open_engine(settings.database)
-    create_tables(engine)
+    upgrade(engine, NODE)
     chain = Chain(settings.chain_url, deployment)
     vault = VaultClient(settings.path(settings.vault_socket))
     return Node(

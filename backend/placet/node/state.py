@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
-from placet.chain.tables import create
 from placet.core.errors import ConfigError
 
 metadata = sa.MetaData()
@@ -35,6 +34,7 @@ batches = sa.Table(
     sa.Column("error", sa.String(200)),
     sa.Column("created", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("offer", "root"),
+    sa.Index("node_batches_state", "state"),
 )
 """`state`: written → anchored. `leaves`: the consent ids, 32 bytes each, ascending."""
 
@@ -60,6 +60,7 @@ consents = sa.Table(
     sa.Column("error", sa.String(200)),
     sa.Column("created", sa.BigInteger, nullable=False),
     sa.Index("node_consents_owner", "owner"),
+    sa.Index("node_consents_batch", "batch"),
     sa.Index("node_consents_work", "status", "route", "offer"),
 )
 """`route`: batch or grant. `status`: pending → anchoring → given, or refused; what the chain says comes on top."""
@@ -158,11 +159,6 @@ def open_engine(url: str) -> sa.Engine:
     event.listen(engine, "connect", _sqlite_settings)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
-
-
-def create_tables(engine: sa.Engine) -> None:
-    """Make what is missing; ConfigError for tables of another version."""
-    create(engine, metadata)
 
 
 def _sqlite_settings(connection: sqlite3.Connection, _: object) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-
-from placet.chain.tables import create
 
 METADATA = sa.MetaData()
 
@@ -62,17 +58,6 @@ def open_engine(path: Path) -> sa.Engine:
     engine = sa.create_engine(f"sqlite:///{path}")
     event.listen(engine, "connect", _pragmas)
     return engine
-
-
-def create_tables(engine: sa.Engine, path: Path) -> None:
-    """Make what is missing in the file at `path`. A vault that starts and an import may do so at the same time: SQLite
-    would refuse one of the two, so here it waits. ConfigError for tables of another version."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        create(engine, METADATA)
-    finally:
-        os.close(folder)
 
 
 def _pragmas(connection: Any, _record: object) -> None:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet.chain.keystore import load_secret, save_secret
+from placet.chain.migrations import upgrade
 from placet.core.errors import StateError
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings, read_passphrase
-from placet.vault.database import create_tables, open_engine
+from placet.vault.database import open_engine
 from placet.vault.files import read
+from placet.vault.migrations import VAULT
 from placet.vault.records import Records
 from placet.vault.schema import Column, DatasetInfo
 from placet.vault.sealing import AtRest
@@ -90,10 +92,9 @@ class VaultStore:
 def opened(settings: VaultSettings) -> Iterator[VaultStore]:
     """The store of a vault's folder; ConfigError if its key does not open."""
     sealer = AtRest(load_secret(settings.master_key, settings.read_passphrase()))
-    file = settings.folder / "vault.db"
-    engine = open_engine(file)
+    engine = open_engine(settings.folder / "vault.db")
     try:
-        create_tables(engine, file)
+        upgrade(engine, VAULT)
         tables = Tables(engine, settings.folder / "tables", sealer, settings.institution)
         yield VaultStore(tables, Records(engine, sealer))
     finally:

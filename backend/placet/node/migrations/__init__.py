@@ -1,0 +1,12 @@
+"""The database of a node or of a company's client: consents and batches, jobs, the sender's outbox, the chain's index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from placet.chain import index, outbox
+from placet.chain.migrations import DatabaseSchema
+from placet.jobs import store
+from placet.node import state
+
+NODE = DatabaseSchema("node", Path(__file__).parent, (state.metadata, store.metadata, outbox.metadata, index.metadata))

@@ -1,0 +1,1 @@
+"""One revision a file, in order; a revision is never changed once it is released."""
