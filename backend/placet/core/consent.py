@@ -37,11 +37,7 @@ from placet.core.values import (
 )
 
 _EPOCH = datetime.date(1970, 1, 1)
-_OFFER = eip712.type_hash(eip712.OFFER)
-_DETAILS = eip712.type_hash(eip712.DETAILS)
-_CONSENT = eip712.type_hash(eip712.CONSENT, eip712.OFFER, eip712.DETAILS)
-_WITHDRAWAL = eip712.type_hash(eip712.WITHDRAWAL)
-_ENROLMENT = eip712.type_hash(eip712.ENROLMENT)
+_CONSENT = eip712.CONSENT.type_hash
 
 Names = Callable[[bytes], str]
 """An institution's address to its name for people; raises NotFoundError."""
@@ -107,14 +103,7 @@ class Offer(Value):
     @cached_property
     def id(self) -> bytes:
         """EIP-712 struct hash."""
-        return keccak(
-            _OFFER,
-            self.dataset,
-            eip712.address(self.consumer),
-            self.purpose,
-            eip712.word(self.operations),
-            self.scope,
-        )
+        return eip712.OFFER.hash(self)
 
 
 def _none(value: object) -> bool:
@@ -197,8 +186,7 @@ class Details(Value):
     @cached_property
     def hash(self) -> bytes:
         """EIP-712 struct hash."""
-        texts = (self.dataset, self.consumer, self.purpose, self.columns, self.output, self.parties)
-        return keccak(_DETAILS, *(eip712.text(t) for t in texts), self.notice, self.enrolment, self.salt)
+        return eip712.DETAILS.hash(self)
 
 
 class Consent(Value):
@@ -276,7 +264,7 @@ def consent_id(
 
 def withdrawal_hash(consent: bytes) -> bytes:
     """EIP-712 struct hash of a withdrawal."""
-    return keccak(_WITHDRAWAL, consent)
+    return eip712.WITHDRAWAL.of(consent)
 
 
 def withdrawal_typed_data(consent: bytes, domain: eip712.Domain) -> dict[str, Any]:
@@ -480,7 +468,7 @@ def subject_commitment(subject: str, salt: bytes) -> bytes:
 
 def enrolment_hash(owner: bytes, subject: bytes) -> bytes:
     """EIP-712 struct hash of an enrolment."""
-    return keccak(_ENROLMENT, _owner_hash(owner), subject)
+    return eip712.ENROLMENT.of(owner, subject)
 
 
 NO_ENROLMENT = ZERO32

@@ -10,7 +10,7 @@ from placet.core.errors import ConsentError
 from placet.core.hashing import keccak, sha256
 from placet.core.values import ZERO32
 
-_DETAILS = eip712.type_hash(eip712.DETAILS)
+_DETAILS = eip712.DETAILS.type_hash
 
 
 class Wording:
