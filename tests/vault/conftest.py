@@ -14,6 +14,7 @@ from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
     Consent,
+    ConsentFields,
     Enrolment,
     EnrolmentOpening,
     Offer,
@@ -233,7 +234,7 @@ class World:
             "salt": secrets.token_bytes(32),
             **changes,
         }
-        consent = derive(owner.address, offer, scope, self.trust.name, **fields)
+        consent = derive(ConsentFields(owner.address, **fields), offer, scope, self.trust.name)
         domain = self.deployment.consents
         signature = enroller.sign(domain.digest(enrolment_hash(owner.address, opening.commitment)))
         enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=signature)
