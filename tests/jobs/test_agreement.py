@@ -30,7 +30,7 @@ from placet.jobs.messages import (
     SignedByAll,
     SignRequest,
 )
-from placet.jobs.sealing import seed_commitment
+from placet.jobs.randomness import seed_commitment
 from placet.protocols.spu import extra
 
 NORTH, SOUTH, FUND = range(3)
@@ -411,7 +411,7 @@ def computed(world: World) -> Computed:
             framed = b"".join(i.to_bytes(4, "big") + len(o).to_bytes(8, "big") + o for i, o in enumerate(outputs))
             store.keep(job, 1, output=framed, private=b"closed")
         else:
-            store.keep(job, 1, key=world.agreements[party].at_rest.close(b"key", keys[party]), output=outputs[party])
+            store.keep(job, 1, key=world.agreements[party].at_rest.seal(keys[party], b"key"), output=outputs[party])
         store.computed(job, 1)
         world.ledger.trails[job, 1, party] = world.agreements[party].head(store.job(job), 1)
     return Computed(world, job, plan, keys, outputs)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from placet.core.at_rest import VAULT, AtRest
 from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
@@ -36,7 +37,6 @@ from placet.vault.gate import RowRequest
 from placet.vault.records import Records
 from placet.vault.responses import LawfulSet
 from placet.vault.schema import DatasetInfo, Field_, Schema
-from placet.vault.sealing import AtRest
 from placet.vault.service import Vault
 from placet.vault.tables import Tables
 
@@ -163,7 +163,7 @@ class World:
         engine = open_engine(file)
         create_tables(engine, file)
         self.engine = engine
-        sealer = AtRest(self.master)
+        sealer = AtRest(VAULT, self.master)
         self.tables = Tables(engine, self.folder / "tables", sealer, self.provider.address)
         self.records = Records(engine, sealer)
         self.vault = Vault(

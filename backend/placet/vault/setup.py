@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet.chain.keystore import load_secret, save_secret
+from placet.core.at_rest import VAULT, AtRest
 from placet.core.errors import StateError
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings, read_passphrase
@@ -18,7 +19,6 @@ from placet.vault.database import create_tables, open_engine
 from placet.vault.files import read
 from placet.vault.records import Records
 from placet.vault.schema import Column, DatasetInfo
-from placet.vault.sealing import AtRest
 from placet.vault.tables import Tables
 
 
@@ -89,7 +89,7 @@ class VaultStore:
 @contextlib.contextmanager
 def opened(settings: VaultSettings) -> Iterator[VaultStore]:
     """The store of a vault's folder; ConfigError if its key does not open."""
-    sealer = AtRest(load_secret(settings.master_key, settings.read_passphrase()))
+    sealer = AtRest(VAULT, load_secret(settings.master_key, settings.read_passphrase()))
     file = settings.folder / "vault.db"
     engine = open_engine(file)
     try:
