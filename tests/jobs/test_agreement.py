@@ -72,7 +72,7 @@ async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> N
     assert brought.tls_key == world.desks[NORTH].tls_key
     kept = world.stores[NORTH].prepared(brought.seed)
     assert kept is not None
-    seed = north.at_rest.open(b"seed", bytes(kept["seed"]))
+    seed = north.at_rest.open(bytes(kept["seed"]), b"seed")
     assert seed_commitment(seed) == brought.seed
     assert seed not in bytes(kept["seed"])
 
@@ -194,7 +194,7 @@ async def test_a_party_signs_what_it_prepared_and_keeps_it_first(world: World) -
     kept = world.stores[NORTH].job(job)
     assert (kept.plan, kept.terms, kept.party) == (asked.plan, asked.terms, NORTH)
     assert kept.signatures == (signature, b"", b"", b"", b"", b"")
-    assert seed_commitment(world.agreements[NORTH].at_rest.open(b"seed", kept.seed)) == asked.brought.seed
+    assert seed_commitment(world.agreements[NORTH].at_rest.open(kept.seed, b"seed")) == asked.brought.seed
     assert await asked.sign() == signature
 
 
