@@ -27,7 +27,7 @@ from placet.core.values import ZERO20, ZERO32, to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
-from placet.jobs.sealing import seed_commitment
+from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobRecord, JobStore
 from placet.vault.responses import LawfulSet
 
@@ -338,6 +338,6 @@ class World:
         job = plan.job(self.deployment.jobs)
         signatures = (*(key.sign(job) for key in self.signers), b"", b"")
         for party, store in enumerate(self.stores):
-            seed = self.agreements[party].at_rest.close(b"seed", bytes([party]) * 32)
+            seed = self.agreements[party].at_rest.seal(bytes([party]) * 32, b"seed")
             store.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, NOW))
         return job

@@ -10,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from placet.core.consent import ConsentFields
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "audit"))
 from simulator import START, World
 
@@ -37,12 +39,11 @@ def _made(
     made = []
     for _ in range(count):
         owner, subject, salt, row = Key(), *(secrets.token_bytes(32) for _ in range(3))
-        identity = wording.identity(owner.address, *WINDOW, subject, salt)
+        consent = ConsentFields(owner.address, *WINDOW, subject, salt)
+        identity = wording.consent_id(consent)
         signature = owner.sign(digest(identity))
         enrolled = enroller.sign(digest(enrolment_hash(owner.address, subject)))
-        record = LeafRecord(
-            owner.address, *WINDOW, subject, salt, signature, enroller.address, subject, enrolled, row, bytes(32)
-        )
+        record = LeafRecord(consent, signature, enroller.address, subject, enrolled, row, bytes(32))
         made.append((identity, row, record.encode()[:-32]))
     return made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import coincurve
 
 from placet.core.batch_file import BatchLine
-from placet.core.consent import Offer, Scope, enrolment_hash, subject_commitment
+from placet.core.consent import ConsentFields, Offer, Scope, enrolment_hash, subject_commitment
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.wording import Wording
@@ -44,15 +44,10 @@ class Many:
         for i in range(start, end):
             owner, salt, opener = Key(), secrets.token_bytes(32), secrets.token_bytes(32)
             commitment = subject_commitment(subject(i), opener)
-            identity = wording.identity(owner.address, FROM + i, UNTIL, 0, 9, commitment, salt)
+            consent = ConsentFields(owner.address, FROM + i, UNTIL, 0, 9, commitment, salt)
+            identity = wording.consent_id(consent)
             line = BatchLine(
-                owner=owner.address,
-                not_before=FROM + i,
-                not_after=UNTIL,
-                first_opening=0,
-                uses=9,
-                enrolment=commitment,
-                salt=salt,
+                consent=consent,
                 signature=owner.sign(digest(identity)),
                 enroller=enroller.address,
                 enrolled=enroller.sign(digest(enrolment_hash(owner.address, commitment))),

@@ -25,6 +25,7 @@ from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
     Consent,
+    ConsentFields,
     Enrolment,
     EnrolmentOpening,
     Offer,
@@ -316,7 +317,7 @@ class Stage(Sending):
             "enrolment": NO_ENROLMENT if named else opening.commitment,
             "salt": secrets.token_bytes(32),
         }
-        consent = derive(owner, offer, scope, self.world.trust.name, **(fields | changes))
+        consent = derive(ConsentFields(owner, **(fields | changes)), offer, scope, self.world.trust.name)
         digest = self.world.deployment.consents.digest(enrolment_hash(owner, opening.commitment))
         enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=enroller.sign(digest))
         submission = Submission(

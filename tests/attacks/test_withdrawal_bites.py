@@ -276,7 +276,7 @@ async def test_a_peer_does_not_sign_a_seal_over_a_row_that_was_withdrawn(stage: 
     stage.open(agreed)
     key, masked = secrets.token_bytes(32), b"masked"
     agreement.store.begin(agreed.job, 1, [chosen.lawful_root for chosen in agreed.plan.inputs])
-    closed = agreement.at_rest.close(b"key", key)
+    closed = agreement.at_rest.seal(key, b"key")
     agreement.store.keep(agreed.job, 1, key=closed, output=masked, phase=Phase.COMPUTED.value)
     step = Step(job=agreed.job, attempt=1, party=0, index=0, name="open", protocol="vault/1", parameters={}, at=1)
     agreement.store.add_step(step)

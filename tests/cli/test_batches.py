@@ -13,7 +13,7 @@ from pathlib import Path
 from placet.chain.client import Chain
 from placet.chain.keystore import load_secret
 from placet.core.batch_file import BatchLine
-from placet.core.consent import EnrolmentOpening, Scope, enrolment_hash
+from placet.core.consent import ConsentFields, EnrolmentOpening, Scope, enrolment_hash
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse
@@ -41,13 +41,11 @@ def lines(town: Town, offer: str, subjects: list[str]) -> list[bytes]:
             secrets.token_bytes(32),
         )
         window = (int(time.time()) - 60, int(time.time()) + 86_400, 0, 3)
-        identity = wording.identity(owner.address, *window, opening.commitment, salt)
+        consent = ConsentFields(owner.address, *window, opening.commitment, salt)
+        identity = wording.consent_id(consent)
         enrolled = enroller.sign(digest(enrolment_hash(owner.address, opening.commitment)))
         line = BatchLine(
-            owner.address,
-            *window,
-            opening.commitment,
-            salt,
+            consent,
             owner.sign(digest(identity)),
             enroller.address,
             enrolled,

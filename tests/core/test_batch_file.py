@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.core.batch_file import MAX_LINE, BatchHeader, BatchLine, LineCheck, check_chunk, decode_line
+from placet.core.consent import ConsentFields
 from placet.core.eip712 import consent_domain
 from placet.core.errors import PlacetError
 from placet.core.hashing import document_bytes
@@ -29,13 +30,16 @@ def octets(*sizes: int) -> st.SearchStrategy[bytes]:
 
 LINES = st.builds(
     BatchLine,
-    owner=octets(20, 84),
-    not_before=st.integers(0, 2**48 - 1),
-    not_after=st.integers(0, 2**48 - 1),
-    first_opening=st.integers(0, 2**32 - 1),
-    uses=st.integers(1, 2**32 - 1),
-    enrolment=octets(32),
-    salt=octets(32),
+    consent=st.builds(
+        ConsentFields,
+        owner=octets(20, 84),
+        not_before=st.integers(0, 2**48 - 1),
+        not_after=st.integers(0, 2**48 - 1),
+        first_opening=st.integers(0, 2**32 - 1),
+        uses=st.integers(1, 2**32 - 1),
+        enrolment=octets(32),
+        salt=octets(32),
+    ),
     signature=octets(64, 65),
     enroller=octets(20),
     enrolled=octets(64, 65),

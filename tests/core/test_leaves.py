@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from placet.core.consent import ConsentFields
 from placet.core.errors import InputError
 from placet.core.evidence import Section
 from placet.core.hashing import sha256
@@ -28,22 +29,19 @@ def records(owner: int, signature: int) -> st.SearchStrategy[LeafRecord]:
     u48, u32 = st.integers(0, 2**48 - 1), st.integers(0, 2**32 - 1)
     numbers = {"not_before": u48, "not_after": u48, "first_opening": u32, "uses": u32}
     values = {
-        "owner": owner,
         "signature": signature,
         "enroller": 20,
         "enrolled": 65,
         "row": 32,
         "batch": 32,
-        "salt": 32,
     }
     made = st.builds(
         LeafRecord,
-        enrolment=octets(32),
+        consent=st.builds(ConsentFields, owner=octets(owner), enrolment=octets(32), salt=octets(32), **numbers),
         subject=st.just(bytes(32)),
-        **numbers,
         **{name: octets(size) for name, size in values.items()},
     )
-    return made.map(lambda record: record._replace(subject=record.enrolment))
+    return made.map(lambda record: record._replace(subject=record.consent.enrolment))
 
 
 RECORDS = records(20, 65) | records(84, 64)
@@ -54,13 +52,15 @@ def of_vector(values: dict[str, Any]) -> LeafRecord:
         return from_hex(values[name])
 
     return LeafRecord(
-        at("owner"),
-        values["notBefore"],
-        values["notAfter"],
-        values["firstOpening"],
-        values["uses"],
-        at("enrolment"),
-        at("salt"),
+        ConsentFields(
+            at("owner"),
+            values["notBefore"],
+            values["notAfter"],
+            values["firstOpening"],
+            values["uses"],
+            at("enrolment"),
+            at("salt"),
+        ),
         at("signature"),
         at("enroller"),
         at("enrolment"),
@@ -90,7 +90,7 @@ def test_what_is_written_is_read(leaves: list[LeafRecord]) -> None:
     assert decode_records(b"".join(leaf.encode() for leaf in leaves)) == leaves
 
 
-@given(RECORDS.filter(lambda record: record.uses > 0))
+@given(RECORDS.filter(lambda record: record.consent.uses > 0))
 def test_a_leaf_has_one_record(record: LeafRecord) -> None:
     assert LeafRecord.of(record.leaf()) == record
 

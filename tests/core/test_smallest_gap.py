@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from placet.core.results import finer
 
 from placet.core.batch_file import BatchHeader
-from placet.core.consent import Offer, Scope, derive
+from placet.core.consent import ConsentFields, Offer, Scope, derive
 from placet.core.errors import InputError
 from placet.core.evidence import InputEvidence
 from placet.core.hashing import document_bytes
-from placet.core.results import finer
 from placet.core.values import ZERO32, parse, to_hex
 
 from .batch_vectors import FILE
@@ -59,7 +59,7 @@ def test_owners_read_it() -> None:
     def consent(of: Scope) -> Any:
         offer = parse(Offer, {**HEADER["offer"], "scope": to_hex(of.hash)})
         times = {"not_before": 0, "not_after": 1, "first_opening": 0, "uses": 1}
-        return derive(bytes(20), offer, of, to_hex, enrolment=ZERO32, salt=ZERO32, **times)
+        return derive(ConsentFields(bytes(20), enrolment=ZERO32, salt=ZERO32, **times), offer, of, to_hex)
 
     with_gap, without = consent(scope(smallest_gap="100000")), consent(scope())
     assert "multiples of 100000" in with_gap.details.output

@@ -30,7 +30,7 @@ from placet.jobs.messages import (
     SignedByAll,
     SignRequest,
 )
-from placet.jobs.sealing import seed_commitment
+from placet.jobs.randomness import seed_commitment
 from placet.protocols.spu import extra
 
 NORTH, SOUTH, FUND = range(3)
@@ -72,7 +72,7 @@ async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> N
     assert brought.tls_key == world.desks[NORTH].tls_key
     kept = world.stores[NORTH].prepared(brought.seed)
     assert kept is not None
-    seed = north.at_rest.open(b"seed", bytes(kept["seed"]))
+    seed = north.at_rest.open(bytes(kept["seed"]), b"seed")
     assert seed_commitment(seed) == brought.seed
     assert seed not in bytes(kept["seed"])
 
@@ -194,7 +194,7 @@ async def test_a_party_signs_what_it_prepared_and_keeps_it_first(world: World) -
     kept = world.stores[NORTH].job(job)
     assert (kept.plan, kept.terms, kept.party) == (asked.plan, asked.terms, NORTH)
     assert kept.signatures == (signature, b"", b"", b"", b"", b"")
-    assert seed_commitment(world.agreements[NORTH].at_rest.open(b"seed", kept.seed)) == asked.brought.seed
+    assert seed_commitment(world.agreements[NORTH].at_rest.open(kept.seed, b"seed")) == asked.brought.seed
     assert await asked.sign() == signature
 
 
@@ -411,7 +411,7 @@ def computed(world: World) -> Computed:
             framed = b"".join(i.to_bytes(4, "big") + len(o).to_bytes(8, "big") + o for i, o in enumerate(outputs))
             store.keep(job, 1, output=framed, private=b"closed")
         else:
-            store.keep(job, 1, key=world.agreements[party].at_rest.close(b"key", keys[party]), output=outputs[party])
+            store.keep(job, 1, key=world.agreements[party].at_rest.seal(keys[party], b"key"), output=outputs[party])
         store.computed(job, 1)
         world.ledger.trails[job, 1, party] = world.agreements[party].head(store.job(job), 1)
     return Computed(world, job, plan, keys, outputs)

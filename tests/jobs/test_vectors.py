@@ -19,7 +19,7 @@ from placet.core.plan import Terms, key_hash
 from placet.core.signatures import Key
 from placet.core.trail import Message, Step, acknowledgement_hash, trail_head, trail_start
 from placet.core.values import Value, parse
-from placet.jobs import link, sealing
+from placet.jobs import link, randomness
 from placet.vault.schema import Cell, Schema, dataset_id, row_commitment
 
 from .formats import FILE, reference, shown
@@ -77,9 +77,9 @@ def test_masked_outputs_open(case: dict[str, Any]) -> None:
 
 def test_seeds_streams_and_commitments() -> None:
     seeds = VECTORS["seeds"]
-    assert shown(sealing.seed_commitment(raw(seeds["seed"]))) == seeds["commitment"]
+    assert shown(randomness.seed_commitment(raw(seeds["seed"]))) == seeds["commitment"]
     for case in seeds["streams"]:
-        entropy = sealing.stream(raw(seeds["seed"]), *map(raw, case["labels"]))
+        entropy = randomness.stream(raw(seeds["seed"]), *map(raw, case["labels"]))
         assert shown(entropy(32) + entropy(68)) == case["first_100_bytes"]
     for case in seeds["commitments"]:
         assert shown(commit(raw(case["salt"]), raw(case["data"]))) == case["commitment"]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from eth_account import Account
 
 from placet.chain.events import JobCompleted
-from placet.core.consent import Consent, Status, Subjects, derive, enrolment_hash
+from placet.core.consent import Consent, ConsentFields, Status, Subjects, derive, enrolment_hash
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Key, P256Key
 from placet.core.values import from_hex, parse, to_hex
@@ -146,11 +146,8 @@ async def test_enrolments(node: Running, owner: Owner) -> None:
 
 async def test_an_expired_consent(node: Running, owner: Owner) -> None:
     offer, scope = node.offer()
-    expired = derive(
-        owner.signer,
-        offer,
-        scope,
-        node.world.trust.name,
+    fields = ConsentFields(
+        owner=owner.signer,
         not_before=5,
         not_after=10,
         first_opening=0,
@@ -158,6 +155,7 @@ async def test_an_expired_consent(node: Running, owner: Owner) -> None:
         enrolment=owner.opening.commitment,
         salt=secrets.token_bytes(32),
     )
+    expired = derive(fields, offer, scope, node.world.trust.name)
     await _refused(node, owner.submission({"consent": expired.to_json()}), 422, "consent.expired")
 
 

@@ -18,6 +18,7 @@ from placet.chain.local import free_port
 from placet.core.consent import (
     NO_ENROLMENT,
     Consent,
+    ConsentFields,
     Offer,
     Scope,
     derive,
@@ -170,16 +171,14 @@ class FakeNode:
         async def draft(request: Request) -> Any:
             asked = await request.json()
             times = {"not_before": asked["notBefore"], "not_after": asked["notAfter"], "uses": asked["uses"]}
-            consent = derive(
-                from_hex(asked["owner"]),
-                world.offer,
-                world.scope,
-                world.trust.name,
+            fields = ConsentFields(
+                owner=from_hex(asked["owner"]),
                 first_opening=3,
                 enrolment=from_hex(asked["enrolment"]) if "enrolment" in asked else NO_ENROLMENT,
                 salt=bytes([9]) * 32,
                 **times,
             )
+            consent = derive(fields, world.offer, world.scope, world.trust.name)
             return {
                 "id": to_hex(consent.id),
                 "consent": consent.to_json(),

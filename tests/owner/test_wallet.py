@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from placet.core.consent import Consent, Enrolment, EnrolmentOpening, derive
+from placet.core.consent import Consent, ConsentFields, Enrolment, EnrolmentOpening, derive
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.hashing import document_bytes
 from placet.owner.keys import KeyKind, new_key
@@ -29,11 +29,8 @@ def wallet(tmp_path: Path, deployment: Any, world: Any) -> Wallet:
 def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept:
     key = new_key(kind, deployment.p256_verifier.address)
     opening = EnrolmentOpening(subject="Ada Lovelace", salt=secrets.token_bytes(32))
-    consent: Consent = derive(
-        key.signer,
-        world.offer,
-        world.scope,
-        world.trust.name,
+    fields = ConsentFields(
+        owner=key.signer,
         not_before=1,
         not_after=2,
         first_opening=0,
@@ -41,6 +38,7 @@ def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept
         enrolment=opening.commitment,
         salt=secrets.token_bytes(32),
     )
+    consent: Consent = derive(fields, world.offer, world.scope, world.trust.name)
     return Kept(
         kind=kind,
         secret=key.secret,

@@ -15,13 +15,7 @@ def line_of(submission: Submission) -> BatchLine:
     consent, enrolment, opening = submission.consent, submission.enrolment, submission.opening
     assert enrolment is not None
     return BatchLine(
-        owner=consent.owner,
-        not_before=consent.not_before,
-        not_after=consent.not_after,
-        first_opening=consent.first_opening,
-        uses=consent.uses,
-        enrolment=consent.enrolment,
-        salt=consent.salt,
+        consent=consent.fields,
         signature=submission.signature,
         enroller=enrolment.enroller,
         enrolled=enrolment.signature,

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from placet.chain.migrations import upgrade
+from placet.core import at_rest
+from placet.core.at_rest import AtRest
 from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
     Consent,
+    ConsentFields,
     Enrolment,
     EnrolmentOpening,
     Offer,
@@ -37,7 +40,6 @@ from placet.vault.migrations import VAULT
 from placet.vault.records import Records
 from placet.vault.responses import LawfulSet
 from placet.vault.schema import DatasetInfo, Field_, Schema
-from placet.vault.sealing import AtRest
 from placet.vault.service import Vault
 from placet.vault.tables import Tables
 
@@ -164,7 +166,7 @@ class World:
         engine = open_engine(file)
         upgrade(engine, VAULT)
         self.engine = engine
-        sealer = AtRest(self.master)
+        sealer = AtRest(at_rest.VAULT, self.master)
         self.tables = Tables(engine, self.folder / "tables", sealer, self.provider.address)
         self.records = Records(engine, sealer)
         self.vault = Vault(
@@ -235,7 +237,7 @@ class World:
             "salt": secrets.token_bytes(32),
             **changes,
         }
-        consent = derive(owner.address, offer, scope, self.trust.name, **fields)
+        consent = derive(ConsentFields(owner.address, **fields), offer, scope, self.trust.name)
         domain = self.deployment.consents
         signature = enroller.sign(domain.digest(enrolment_hash(owner.address, opening.commitment)))
         enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=signature)

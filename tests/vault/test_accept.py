@@ -101,7 +101,7 @@ def test_wording_gives_the_ids_that_full_consents_have(world) -> None:
     wording = Wording(world.offer, world.scope, world.trust.name)
     for changes in ({}, {"uses": 1, "first_opening": 7}, {"not_before": 0, "not_after": 2**40 // 8}):
         consent, submission = world.consent("customer-00001", **changes)
-        assert wording.consent_id(submission.consent) == consent.id
+        assert wording.consent_id(submission.consent.fields) == consent.id
 
 
 @pytest.mark.parametrize("field", ["dataset", "consumer", "purpose", "columns", "output", "parties", "notice"])

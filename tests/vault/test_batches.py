@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from placet.cli.main import app
 from placet.core.batch_file import CHUNK, LineCheck, check_chunk
+from placet.core.consent import ConsentFields
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.hashing import document_bytes
 from placet.core.merkle import batch_root
@@ -57,12 +58,12 @@ BAD = {
     "owner's signature": ({"signature": lambda line: flip(line.signature, 5)}, "signature"),
     "another's signature": ({"signature": lambda _: Key().sign(bytes(32))}, "signature"),
     "owner": ({"owner": lambda _: Key().address}, "signature"),
-    "salt": ({"salt": lambda line: flip(line.salt)}, "signature"),
-    "longer": ({"not_after": lambda line: line.not_after + 1}, "signature"),
-    "earlier": ({"not_before": lambda line: line.not_before - 1}, "signature"),
-    "more uses": ({"uses": lambda line: line.uses + 1}, "signature"),
-    "other opening": ({"first_opening": lambda line: line.first_opening + 1}, "signature"),
-    "times swapped": ({"not_before": lambda line: line.not_after + 1}, "consent.window"),
+    "salt": ({"salt": lambda line: flip(line.consent.salt)}, "signature"),
+    "longer": ({"not_after": lambda line: line.consent.not_after + 1}, "signature"),
+    "earlier": ({"not_before": lambda line: line.consent.not_before - 1}, "signature"),
+    "more uses": ({"uses": lambda line: line.consent.uses + 1}, "signature"),
+    "other opening": ({"first_opening": lambda line: line.consent.first_opening + 1}, "signature"),
+    "times swapped": ({"not_before": lambda line: line.consent.not_after + 1}, "consent.window"),
     "enroller's signature": ({"enrolled": lambda line: flip(line.enrolled, 40)}, "signature"),
     "a stranger enrols": ({"enroller": lambda _: Key().address}, "consent.enroller"),
     "the provider enrols": ({"enroller": lambda _: bytes(20)}, "consent.enroller"),
@@ -79,7 +80,9 @@ def test_one_bad_line_is_named_with_its_reason(world, kind: str) -> None:
     check = check_of(world)
     check_chunk(check, [line.encode() for line in lines], 2)
     changes, code = BAD[kind]
-    lines[2] = lines[2]._replace(**{name: change(lines[2]) for name, change in changes.items()})
+    values = {name: change(lines[2]) for name, change in changes.items()}
+    inner = {name: values.pop(name) for name in ConsentFields._fields if name in values}
+    lines[2] = lines[2]._replace(consent=lines[2].consent._replace(**inner), **values)
     with pytest.raises(InputError) as caught:
         check_chunk(check, [line.encode() for line in lines], 2)
     assert caught.value.code == code

@@ -13,26 +13,26 @@ from placet.vault.admission import Submission
 from placet.vault.frames import MAX_REQUEST, MAX_SUBMISSIONS
 
 
-def test_signatures_are_checked_once_and_words_derived_once(world, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signatures_are_checked_once_and_words_made_once(world, monkeypatch: pytest.MonkeyPatch) -> None:
     made = [world.consent(subject) for subject in world.customers]
     submissions: list[Submission] = [submission for _, submission in made]
-    calls = {"derive": 0, "accepts": 0}
-    derive, accepts = consent_module.derive, Verifiers.accepts
+    calls = {"words": 0, "accepts": 0}
+    words, accepts = consent_module.offer_words, Verifiers.accepts
 
-    def counted_derive(*arguments, **named):
-        calls["derive"] += 1
-        return derive(*arguments, **named)
+    def counted_words(*arguments, **named):
+        calls["words"] += 1
+        return words(*arguments, **named)
 
     def counted_accepts(self, *arguments):
         calls["accepts"] += 1
         return accepts(self, *arguments)
 
-    monkeypatch.setattr("placet.core.wording.derive", counted_derive)
+    monkeypatch.setattr("placet.core.wording.offer_words", counted_words)
     monkeypatch.setattr(Verifiers, "accepts", counted_accepts)
     ids = world.vault.accept_many(world.offer, world.scope, submissions)
     assert ids == [consent.id for consent, _ in made]
     # Once to see that offer and scope have words at all, once for the ids.
-    assert calls == {"derive": 2, "accepts": 2 * len(made)}
+    assert calls == {"words": 2, "accepts": 2 * len(made)}
     world.anchor(list(ids))
     calls["accepts"] = 0
     root = world.lawful().root

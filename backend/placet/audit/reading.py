@@ -97,7 +97,7 @@ class LeafReader:
             found.ids += self._identity(leaf, place, found)
             found.rows += leaf.row
             found.batches += leaf.batch
-            found.windows += _WINDOW.pack(leaf.not_before, leaf.not_after, leaf.first_opening, leaf.uses)
+            found.windows += _WINDOW.pack(*leaf.consent[1:5])
             self._enrolled(leaf, place, found)
         return found
 
@@ -106,24 +106,24 @@ class LeafReader:
             if self._wording is None:
                 found.wordless.add((place, self._without_words))
                 return ZERO32
-            identity = self._wording.identity(*leaf[:7])
+            identity = self._wording.consent_id(leaf.consent)
         except PlacetError as error:
             found.wordless.add((place, str(error)))
             return ZERO32
-        if not self._verifiers.accepts(leaf.owner, self._domain.digest(identity), leaf.signature):
-            found.unsigned.add((place, leaf.owner))
+        if not self._verifiers.accepts(leaf.consent.owner, self._domain.digest(identity), leaf.signature):
+            found.unsigned.add((place, leaf.consent.owner))
         return identity
 
     def _enrolled(self, leaf: LeafRecord, place: int, found: Columns) -> None:
-        if leaf.subject != leaf.enrolment or leaf.subject == NO_ENROLMENT:
-            found.unenrolled.add((place, f"enrolled as {to_hex(leaf.enrolment)}", to_hex(leaf.subject)))
+        if leaf.subject != leaf.consent.enrolment or leaf.subject == NO_ENROLMENT:
+            found.unenrolled.add((place, f"enrolled as {to_hex(leaf.consent.enrolment)}", to_hex(leaf.subject)))
             return
         if leaf.enroller not in self._enrollers:
             wanted = "enrolled by an enroller that scope and trust list name"
             found.unenrolled.add((place, wanted, to_hex(leaf.enroller)))
             return
         found.own += leaf.enroller == self._provider
-        digest = self._domain.digest(enrolment_hash(leaf.owner, leaf.subject))
+        digest = self._domain.digest(enrolment_hash(leaf.consent.owner, leaf.subject))
         if not self._verifiers.accepts(leaf.enroller, digest, leaf.enrolled):
             found.unenrolled.add((place, f"enrolled by {to_hex(leaf.enroller)}", INVALID))
 

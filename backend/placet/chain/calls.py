@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from placet.chain.abi import function
-from placet.core.consent import Consent, Offer, Subjects
+from placet.core.consent import Consent, Grant, Offer, Subjects
 from placet.core.plan import Amendment, Plan, Seal
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32
-
-Grant: TypeAlias = tuple[bytes, bytes, int, int, int, int, bytes]
-"""A consent in hashes, `Consent.grant()`."""
 
 BatchProof: TypeAlias = tuple[bytes, Sequence[bytes]]
 """A batch's root and the siblings from a leaf up to it."""

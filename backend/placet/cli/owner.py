@@ -83,8 +83,9 @@ def _key(wallet: Wallet, kept: Kept) -> OwnerKey:
 @commands.command()
 def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
     """Show what an institution asks for, in words derived from your own trust list."""
+    from placet.core.consent import offer_words
     from placet.core.values import to_hex
-    from placet.owner.client import OwnerClient, derive_words
+    from placet.owner.client import OwnerClient
     from placet.owner.wallet import copies
 
     deployment, trust = copies(wallet)
@@ -99,7 +100,7 @@ def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
         return
     rows = []
     for one in found:
-        words = derive_words(one.offer, one.scope, trust).details
+        words = offer_words(one.offer, one.scope, trust.name)
         rows.append((to_hex(one.id), words.dataset, words.columns, words.purpose, words.consumer, words.output))
     table(f"Offers of {api}", ("offer", "data", "columns", "what for", "for whom", "what it gets"), rows)
 

@@ -21,7 +21,7 @@ from placet.chain.client import JobStatus
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.service import HttpEnclaves
 from placet.comparison.limits import MAX_BYTES
-from placet.core.consent import NO_ENROLMENT, CompactConsent, Offer, Scope, Status, Subjects, derive
+from placet.core.consent import NO_ENROLMENT, CompactConsent, ConsentFields, Offer, Scope, Status, Subjects, derive
 from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
@@ -117,11 +117,8 @@ class Company:
             operations=int(SPEC.operations),
             scope=scope.hash,
         )
-        consent = derive(
-            me,
-            offer,
-            scope,
-            self.context.trust.name,
+        fields = ConsentFields(
+            owner=me,
             not_before=now - 60,
             not_after=until,
             first_opening=0,
@@ -129,6 +126,7 @@ class Company:
             enrolment=NO_ENROLMENT,
             salt=secrets.token_bytes(32),
         )
+        consent = derive(fields, offer, scope, self.context.trust.name)
         record = DocumentRecord(
             file=str(file.resolve()),
             name=file.name,

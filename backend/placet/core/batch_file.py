@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
+    ConsentFields,
     Enrolment,
     EnrolmentOpening,
     Offer,
@@ -69,13 +70,7 @@ def accepted_enrollers(scope: Scope, trust: TrustList) -> frozenset[bytes]:
 class BatchLine(NamedTuple):
     """A person's consent with its signature, its enrolment and, for the provider's vault alone, what opens that."""
 
-    owner: bytes
-    not_before: int
-    not_after: int
-    first_opening: int
-    uses: int
-    enrolment: bytes
-    salt: bytes
+    consent: ConsentFields
     signature: bytes
     enroller: bytes
     enrolled: bytes
@@ -86,21 +81,10 @@ class BatchLine(NamedTuple):
     def __repr__(self) -> str:
         return "BatchLine(…)"
 
-    def consent(self) -> CompactConsent:
-        return CompactConsent(
-            owner=self.owner,
-            not_before=self.not_before,
-            not_after=self.not_after,
-            first_opening=self.first_opening,
-            uses=self.uses,
-            enrolment=self.enrolment,
-            salt=self.salt,
-        )
-
     def encode(self) -> bytes:
         """The line as it stands in the file, without its line feed."""
         document: dict[str, object] = {
-            "consent": self.consent().to_json(),
+            "consent": CompactConsent.of(self.consent).to_json(),
             "enrolment": self.proof().to_json(),
             "signature": to_hex(self.signature),
         }
@@ -109,7 +93,7 @@ class BatchLine(NamedTuple):
         return canonical(document)
 
     def proof(self) -> Enrolment:
-        return Enrolment(enroller=self.enroller, subject=self.enrolment, signature=self.enrolled)
+        return Enrolment(enroller=self.enroller, subject=self.consent.enrolment, signature=self.enrolled)
 
     def opened(self) -> EnrolmentOpening | None:
         return None if self.opening is None else EnrolmentOpening(subject=self.opening[0], salt=self.opening[1])
@@ -155,10 +139,7 @@ def decode_line(raw: bytes) -> BatchLine:
         raise InputError("a number of the consent is out of range", code="batch.line")
     opening = None if key is None else (_subject(name), unhexlify(key))
     return BatchLine(
-        unhexlify(owner),
-        *numbers,
-        unhexlify(enrolment),
-        unhexlify(salt),
+        ConsentFields(unhexlify(owner), *numbers, unhexlify(enrolment), unhexlify(salt)),
         unhexlify(signature),
         unhexlify(enroller),
         unhexlify(enrolled),
@@ -192,7 +173,7 @@ class LineCheck:
     def demand(self, line: BatchLine) -> bytes:
         """The consent's id. The enroller is one of the offer's; the opening, where it is there, opens the enrolment;
         the owner signed exactly the words that follow from the offer; the enroller signed for this owner's key."""
-        if line.enrolment == NO_ENROLMENT:
+        if line.consent.enrolment == NO_ENROLMENT:
             raise ConsentError("a person's consent needs an enrolment", code="consent.unenrolled")
         if line.enroller not in self._enrollers:
             raise ConsentError(
@@ -201,26 +182,18 @@ class LineCheck:
                 found=to_hex(line.enroller),
                 code="consent.enroller",
             )
-        if line.opening is not None and subject_commitment(*line.opening) != line.enrolment:
+        if line.opening is not None and subject_commitment(*line.opening) != line.consent.enrolment:
             raise ConsentError("the opening does not open the enrolment", code="consent.opening")
         identity = self.identity(line)
         digest = self._domain.digest
-        self._verifiers.demand("the consent", line.owner, digest(identity), line.signature)
-        enrolled = digest(enrolment_hash(line.owner, line.enrolment))
+        self._verifiers.demand("the consent", line.consent.owner, digest(identity), line.signature)
+        enrolled = digest(enrolment_hash(line.consent.owner, line.consent.enrolment))
         self._verifiers.demand("the enrolment", line.enroller, enrolled, line.enrolled)
         return identity
 
     def identity(self, line: BatchLine) -> bytes:
         """The consent's id alone, without any check of signatures."""
-        return self._wording.identity(
-            line.owner,
-            line.not_before,
-            line.not_after,
-            line.first_opening,
-            line.uses,
-            line.enrolment,
-            line.salt,
-        )
+        return self._wording.consent_id(line.consent)
 
 
 def at_line(number: int, error: PlacetError) -> InputError:

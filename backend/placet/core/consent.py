@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from enum import IntEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -37,11 +37,7 @@ from placet.core.values import (
 )
 
 _EPOCH = datetime.date(1970, 1, 1)
-_OFFER = eip712.type_hash(eip712.OFFER)
-_DETAILS = eip712.type_hash(eip712.DETAILS)
-_CONSENT = eip712.type_hash(eip712.CONSENT, eip712.OFFER, eip712.DETAILS)
-_WITHDRAWAL = eip712.type_hash(eip712.WITHDRAWAL)
-_ENROLMENT = eip712.type_hash(eip712.ENROLMENT)
+_CONSENT = eip712.CONSENT.type_hash
 
 Names = Callable[[bytes], str]
 """An institution's address to its name for people; raises NotFoundError."""
@@ -107,14 +103,7 @@ class Offer(Value):
     @cached_property
     def id(self) -> bytes:
         """EIP-712 struct hash."""
-        return keccak(
-            _OFFER,
-            self.dataset,
-            eip712.address(self.consumer),
-            self.purpose,
-            eip712.word(self.operations),
-            self.scope,
-        )
+        return eip712.OFFER.hash(self)
 
 
 def _none(value: object) -> bool:
@@ -181,6 +170,44 @@ def _output(scope: Scope) -> str:
     return f"{words}; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
 
 
+class OfferWords(NamedTuple):
+    """What a wallet shows of every consent to one offer: the texts of its `Details`."""
+
+    dataset: str
+    consumer: str
+    purpose: str
+    columns: str
+    output: str
+    parties: str
+
+
+class ConsentFields(NamedTuple):
+    """What tells a consent from the others to its offer; the rest follows from offer, scope and trust list.
+
+    Times are Unix seconds. The values are unchecked until a `Consent` or a `CompactConsent` is made of them.
+    """
+
+    owner: bytes
+    not_before: int
+    not_after: int
+    first_opening: int
+    uses: int
+    enrolment: bytes
+    salt: bytes
+
+
+class Grant(NamedTuple):
+    """The contract's `Grant`: a consent with hashes in place of texts."""
+
+    owner: bytes
+    offer: bytes
+    not_before: int
+    not_after: int
+    first_opening: int
+    uses: int
+    details: bytes
+
+
 class Details(Value):
     """The words that a wallet shows with a consent."""
 
@@ -197,8 +224,7 @@ class Details(Value):
     @cached_property
     def hash(self) -> bytes:
         """EIP-712 struct hash."""
-        texts = (self.dataset, self.consumer, self.purpose, self.columns, self.output, self.parties)
-        return keccak(_DETAILS, *(eip712.text(t) for t in texts), self.notice, self.enrolment, self.salt)
+        return eip712.DETAILS.hash(self)
 
 
 class Consent(Value):
@@ -225,24 +251,29 @@ class Consent(Value):
     @cached_property
     def id(self) -> bytes:
         """EIP-712 struct hash."""
-        return consent_id(
-            self.owner,
-            self.offer.id,
-            self.not_before,
-            self.not_after,
-            self.first_opening,
-            self.uses,
-            self.details.hash,
-        )
+        return consent_id(*self.grant())
 
     @property
     def opens_before(self) -> int:
         """The first opening that this consent no longer covers."""
         return self.first_opening + self.uses
 
-    def grant(self) -> tuple[bytes, bytes, int, int, int, int, bytes]:
-        """The contract's `Grant`: the same with hashes in place of texts."""
-        return (
+    @property
+    def fields(self) -> ConsentFields:
+        """What tells it from the other consents to its offer."""
+        return ConsentFields(
+            self.owner,
+            self.not_before,
+            self.not_after,
+            self.first_opening,
+            self.uses,
+            self.details.enrolment,
+            self.details.salt,
+        )
+
+    def grant(self) -> Grant:
+        """What the contract stores."""
+        return Grant(
             self.owner,
             self.offer.id,
             self.not_before,
@@ -276,7 +307,7 @@ def consent_id(
 
 def withdrawal_hash(consent: bytes) -> bytes:
     """EIP-712 struct hash of a withdrawal."""
-    return keccak(_WITHDRAWAL, consent)
+    return eip712.WITHDRAWAL.of(consent)
 
 
 def withdrawal_typed_data(consent: bytes, domain: eip712.Domain) -> dict[str, Any]:
@@ -335,44 +366,42 @@ def _date(day: int) -> str:
         raise InputError("a time out of range", expected="a year up to 9999", found=f"day {day}") from None
 
 
-def derive(
-    owner: bytes,
-    offer: Offer,
-    scope: Scope,
-    names: Names,
-    *,
-    not_before: int,
-    not_after: int,
-    first_opening: int,
-    uses: int,
-    enrolment: bytes,
-    salt: bytes,
-) -> Consent:
-    """The only consent that says exactly what `offer` and `scope` say. ConsentError if they don't belong together."""
+def offer_words(offer: Offer, scope: Scope, names: Names) -> OfferWords:
+    """The texts that offer and scope stand for. ConsentError if they don't belong together; NotFoundError for an
+    institution without a name."""
     if scope.hash != offer.scope:
         raise ConsentError("the scope is not this offer's", expected=to_hex(offer.scope), found=to_hex(scope.hash))
     if purpose_id(scope.purpose) != offer.purpose:
         raise ConsentError("the scope names another purpose than the offer", found=scope.purpose)
-    words = notice(offer, scope, names, not_before, not_after, uses)
-    details = Details(
+    return OfferWords(
         dataset=f"{scope.title}, kept by {names(scope.provider)}",
         consumer=names(offer.consumer),
         purpose=f"{PURPOSES[scope.purpose]} ({scope.purpose})",
         columns=", ".join(scope.columns),
         output=_output(scope),
         parties=", ".join(names(p) for p in scope.parties),
+    )
+
+
+def derive(fields: ConsentFields, offer: Offer, scope: Scope, names: Names) -> Consent:
+    """The only consent that says exactly what `offer` and `scope` say. ConsentError if they don't belong together,
+    InputError for fields that no consent can have."""
+    texts = offer_words(offer, scope, names)
+    words = notice(offer, scope, names, fields.not_before, fields.not_after, fields.uses)
+    details = Details(
+        **texts._asdict(),
         notice=sha256(words.encode()),
-        enrolment=enrolment,
-        salt=salt,
+        enrolment=fields.enrolment,
+        salt=fields.salt,
     )
     try:
         return Consent(
-            owner=owner,
+            owner=fields.owner,
             offer=offer,
-            not_before=not_before,
-            not_after=not_after,
-            first_opening=first_opening,
-            uses=uses,
+            not_before=fields.not_before,
+            not_after=fields.not_after,
+            first_opening=fields.first_opening,
+            uses=fields.uses,
             details=details,
         )
     except ValidationError as error:
@@ -381,18 +410,7 @@ def derive(
 
 def demand_derived(consent: Consent, scope: Scope, names: Names) -> None:
     """ConsentError if the consent's words are not those of its offer."""
-    honest = derive(
-        consent.owner,
-        consent.offer,
-        scope,
-        names,
-        not_before=consent.not_before,
-        not_after=consent.not_after,
-        first_opening=consent.first_opening,
-        uses=consent.uses,
-        enrolment=consent.details.enrolment,
-        salt=consent.details.salt,
-    )
+    honest = derive(consent.fields, consent.offer, scope, names)
     for field in Details.model_fields:
         if getattr(honest.details, field) != getattr(consent.details, field):
             raise ConsentError(
@@ -420,31 +438,23 @@ class CompactConsent(Value):
     salt: Bytes32
 
     @classmethod
-    def of(cls, consent: Consent) -> CompactConsent:
-        return cls(
-            owner=consent.owner,
-            not_before=consent.not_before,
-            not_after=consent.not_after,
-            first_opening=consent.first_opening,
-            uses=consent.uses,
-            enrolment=consent.details.enrolment,
-            salt=consent.details.salt,
+    def of(cls, consent: Consent | ConsentFields) -> CompactConsent:
+        """InputError for fields that no consent can have."""
+        fields = consent.fields if isinstance(consent, Consent) else consent
+        try:
+            return cls(**fields._asdict())
+        except ValidationError as error:
+            raise invalid("CompactConsent", error) from None
+
+    @property
+    def fields(self) -> ConsentFields:
+        return ConsentFields(
+            self.owner, self.not_before, self.not_after, self.first_opening, self.uses, self.enrolment, self.salt
         )
 
     def expand(self, offer: Offer, scope: Scope, names: Names) -> Consent:
         """The full consent; its id shows whether offer, scope and names are the ones that were signed."""
-        return derive(
-            self.owner,
-            offer,
-            scope,
-            names,
-            not_before=self.not_before,
-            not_after=self.not_after,
-            first_opening=self.first_opening,
-            uses=self.uses,
-            enrolment=self.enrolment,
-            salt=self.salt,
-        )
+        return derive(self.fields, offer, scope, names)
 
 
 class Enrolment(Value):
@@ -480,7 +490,7 @@ def subject_commitment(subject: str, salt: bytes) -> bytes:
 
 def enrolment_hash(owner: bytes, subject: bytes) -> bytes:
     """EIP-712 struct hash of an enrolment."""
-    return keccak(_ENROLMENT, _owner_hash(owner), subject)
+    return eip712.ENROLMENT.of(owner, subject)
 
 
 NO_ENROLMENT = ZERO32

@@ -1,67 +1,21 @@
 """EIP-712 hashing for the fixed set of types in docs/formats.md.
 
-The struct hashes are written out by the value's own module from these pieces, since consents and plans are also
-hashed from parts (a consent's id from the hash of its details). Tests compare every type with eth-account's encoder.
+One encoder serves every type: a `Struct` reads its fields from the type's own signature. Only a consent's id and the
+words of an offer are also put together from parts, where a million of them share most of what is hashed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from operator import attrgetter
+from typing import Any, ClassVar
 
 from placet.core.hashing import keccak
 
 TYPES: dict[str, list[dict[str, str]]] = {}
-
-
-def _define(signature: str) -> str:
-    name, fields = signature.rstrip(")").split("(")
-    TYPES[name] = [dict(zip(("type", "name"), field.split(" "), strict=True)) for field in fields.split(",")]
-    return signature
-
-
-OFFER = _define("Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)")
-DETAILS = _define(
-    "Details(string dataset,string consumer,string purpose,string columns,string output,string parties,"
-    "bytes32 notice,bytes32 enrolment,bytes32 salt)"
-)
-CONSENT = _define(
-    "Consent(bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,Details details)"
-)
-WITHDRAWAL = _define("Withdrawal(bytes32 consent)")
-ENROLMENT = _define("Enrolment(bytes owner,bytes32 subject)")
-REQUEST = _define("Request(string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
-INPUT = _define("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)")
-PARTY = _define(
-    "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,"
-    "Input[] inputs)"
-)
-PLAN = _define(
-    "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,"
-    "uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
-)
-AMENDMENT = _define("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)")
-SEAL = _define("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)")
-CANCELLATION = _define("Cancellation(bytes32 job)")
-MESSAGE = _define(
-    "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"
-)
-ACKNOWLEDGEMENT = _define("Acknowledgement(bytes32 message)")
-EVIDENCE = _define("Evidence(bytes32 job,uint32 party,bytes32 digest)")
-
-_DOMAIN_FIELDS = [
-    {"name": "name", "type": "string"},
-    {"name": "version", "type": "string"},
-    {"name": "chainId", "type": "uint256"},
-    {"name": "verifyingContract", "type": "address"},
-]
-_DOMAIN = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
-
-
-def type_hash(*signatures: str) -> bytes:
-    """keccak256 of a type and the types it refers to, these in alphabetical order as EIP-712 wants."""
-    return keccak("".join((signatures[0], *sorted(signatures[1:]))).encode())
+"""Every type's fields by the type's name, as `eth_signTypedData_v4` takes them."""
 
 
 def word(value: int) -> bytes:
@@ -79,14 +33,111 @@ def text(value: str) -> bytes:
     return keccak(value.encode())
 
 
-def array(words: list[bytes] | tuple[bytes, ...]) -> bytes:
-    """An array of 32-byte words (or struct hashes)."""
-    return keccak(*words)
+def _bytes32(value: bytes) -> bytes:
+    return value
 
 
-def numbers(values: list[int] | tuple[int, ...]) -> bytes:
-    """An array of unsigned integers."""
-    return keccak(*(word(v) for v in values))
+Encoder = Callable[[Any], bytes]
+_ATOMS: dict[str, Encoder] = {
+    "address": address,
+    "bool": word,
+    "bytes": keccak,
+    "bytes32": _bytes32,
+    "string": text,
+    "uint32": word,
+    "uint48": word,
+    "uint96": word,
+    "uint256": word,
+}
+
+
+class Struct:
+    """A struct type and its hash: keccak256(type hash ‖ one 32-byte word a field), EIP-712's `hashStruct`."""
+
+    _known: ClassVar[dict[str, Struct]] = {}
+
+    def __init__(self, signature: str) -> None:
+        """`signature` as Solidity has it; the structs it refers to were defined before."""
+        self.signature = signature
+        self.name, fields = signature.rstrip(")").split("(")
+        TYPES[self.name] = [dict(zip(("type", "name"), field.split(" "), strict=True)) for field in fields.split(",")]
+        self._known[self.name] = self
+        self._encoders = tuple(self._encoder(field["type"]) for field in TYPES[self.name])
+        names = [_snake(field["name"]) for field in TYPES[self.name]]
+        self._fields: Callable[[object], tuple[Any, ...]] = attrgetter(*names) if len(names) > 1 else _single(names[0])
+
+    @cached_property
+    def type_hash(self) -> bytes:
+        """keccak256 of the type and the types it refers to, these in alphabetical order as EIP-712 wants."""
+        first, *others = _closure(self.name)
+        return keccak("".join(self._known[name].signature for name in (first, *sorted(others))).encode())
+
+    def hash(self, value: object) -> bytes:
+        """The struct hash of a value whose attributes are the fields, in snake_case."""
+        return self.of(*self._fields(value))
+
+    def of(self, *fields: Any) -> bytes:
+        """The struct hash from the fields in the type's order; ValueError if there are more or fewer."""
+        words = [encode(field) for encode, field in zip(self._encoders, fields, strict=True)]
+        return keccak(self.type_hash, *words)
+
+    def _encoder(self, kind: str) -> Encoder:
+        if kind.endswith("[]"):
+            return _array(self._encoder(kind.removesuffix("[]")))
+        return self._known[kind].hash if kind in self._known else _ATOMS[kind]
+
+
+def _array(encode: Encoder) -> Encoder:
+    return lambda values: keccak(*map(encode, values))
+
+
+def _single(name: str) -> Callable[[object], tuple[Any, ...]]:
+    return lambda value: (getattr(value, name),)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _closure(name: str) -> list[str]:
+    names = [name]
+    for field in TYPES[name]:
+        inner = field["type"].removesuffix("[]")
+        if inner in TYPES:
+            names.extend(n for n in _closure(inner) if n not in names)
+    return names
+
+
+OFFER = Struct("Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)")
+DETAILS = Struct(
+    "Details(string dataset,string consumer,string purpose,string columns,string output,string parties,"
+    "bytes32 notice,bytes32 enrolment,bytes32 salt)"
+)
+CONSENT = Struct(
+    "Consent(bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,Details details)"
+)
+WITHDRAWAL = Struct("Withdrawal(bytes32 consent)")
+ENROLMENT = Struct("Enrolment(bytes owner,bytes32 subject)")
+REQUEST = Struct("Request(string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
+INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)")
+PARTY = Struct(
+    "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,"
+    "Input[] inputs)"
+)
+PLAN = Struct(
+    "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,"
+    "uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
+)
+AMENDMENT = Struct("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)")
+SEAL = Struct("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)")
+CANCELLATION = Struct("Cancellation(bytes32 job)")
+MESSAGE = Struct(
+    "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"
+)
+ACKNOWLEDGEMENT = Struct("Acknowledgement(bytes32 message)")
+EVIDENCE = Struct("Evidence(bytes32 job,uint32 party,bytes32 digest)")
+
+_DOMAIN = Struct("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
 
 @dataclass(frozen=True)
@@ -99,7 +150,7 @@ class Domain:
 
     @cached_property
     def separator(self) -> bytes:
-        return keccak(_DOMAIN, text(self.name), text("1"), word(self.chain_id), address(self.contract))
+        return _DOMAIN.of(self.name, "1", self.chain_id, self.contract)
 
     @cached_property
     def _prefix(self) -> bytes:
@@ -112,7 +163,7 @@ class Domain:
     def typed_data(self, primary: str, message: dict[str, Any]) -> dict[str, Any]:
         """The argument of `eth_signTypedData_v4`."""
         return {
-            "types": {"EIP712Domain": _DOMAIN_FIELDS, **{name: TYPES[name] for name in _closure(primary)}},
+            "types": {name: TYPES[name] for name in (_DOMAIN.name, *_closure(primary))},
             "primaryType": primary,
             "domain": {
                 "name": self.name,
@@ -122,15 +173,6 @@ class Domain:
             },
             "message": message,
         }
-
-
-def _closure(name: str) -> list[str]:
-    found = [name]
-    for field in TYPES[name]:
-        inner = field["type"].removesuffix("[]")
-        if inner in TYPES:
-            found.extend(n for n in _closure(inner) if n not in found)
-    return found
 
 
 def consent_domain(chain_id: int, registry: bytes) -> Domain:

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from placet.core.consent import CompactConsent, Enrolment
+from placet.core.consent import CompactConsent, ConsentFields, Enrolment
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
 
@@ -29,13 +29,7 @@ LONGEST = max(SIZES)
 class LeafRecord(NamedTuple):
     """A leaf without objects inside. `subject` is what the enroller signed for: in a record the consent's enrolment."""
 
-    owner: bytes
-    not_before: int
-    not_after: int
-    first_opening: int
-    uses: int
-    enrolment: bytes
-    salt: bytes
+    consent: ConsentFields
     signature: bytes
     enroller: bytes
     subject: bytes
@@ -53,13 +47,7 @@ class LeafRecord(NamedTuple):
     ) -> LeafRecord:
         """From a leaf's parts."""
         return cls(
-            words.owner,
-            words.not_before,
-            words.not_after,
-            words.first_opening,
-            words.uses,
-            words.enrolment,
-            words.salt,
+            words.fields,
             signature,
             enrolment.enroller,
             enrolment.subject,
@@ -69,29 +57,22 @@ class LeafRecord(NamedTuple):
         )
 
     def leaf(self) -> Leaf:
-        consent = CompactConsent(
-            owner=self.owner,
-            not_before=self.not_before,
-            not_after=self.not_after,
-            first_opening=self.first_opening,
-            uses=self.uses,
-            enrolment=self.enrolment,
-            salt=self.salt,
-        )
+        consent = CompactConsent.of(self.consent)
         enrolment = Enrolment(enroller=self.enroller, subject=self.subject, signature=self.enrolled)
         return Leaf(consent=consent, signature=self.signature, enrolment=enrolment, row=self.row, batch=self.batch)
 
     def encode(self) -> bytes:
         """InputError for a leaf that has no record: signatures of other lengths, another subject than the consent's."""
-        kind = len(self.owner) == 84
-        before, after = divmod(self.not_before, 2**32), divmod(self.not_after, 2**32)
+        words = self.consent
+        kind = len(words.owner) == 84
+        before, after = divmod(words.not_before, 2**32), divmod(words.not_after, 2**32)
         raw = b"".join(
             (
                 bytes((kind,)),
-                self.owner,
-                _NUMBERS.pack(*before, *after, self.first_opening, self.uses),
-                self.enrolment,
-                self.salt,
+                words.owner,
+                _NUMBERS.pack(*before, *after, words.first_opening, words.uses),
+                words.enrolment,
+                words.salt,
                 self.signature,
                 self.enroller,
                 self.enrolled,
@@ -99,7 +80,7 @@ class LeafRecord(NamedTuple):
                 self.batch,
             )
         )
-        if self.subject != self.enrolment or len(raw) != SIZES[kind] or len(self.enrolled) != 65:
+        if self.subject != words.enrolment or len(raw) != SIZES[kind] or len(self.enrolled) != 65:
             raise InputError("a leaf that has no record", expected="ECDSA or P-256 signatures, one enrolment")
         return raw
 
@@ -140,13 +121,15 @@ def _decode(raw: bytes) -> LeafRecord:
     b_high, b_low, a_high, a_low, first, uses = _NUMBERS.unpack_from(raw, numbers)
     subject = raw[enrolment:salt]
     return LeafRecord(
-        raw[1:numbers],
-        b_high << 32 | b_low,
-        a_high << 32 | a_low,
-        first,
-        uses,
-        subject,
-        raw[salt:signature],
+        ConsentFields(
+            raw[1:numbers],
+            b_high << 32 | b_low,
+            a_high << 32 | a_low,
+            first,
+            uses,
+            subject,
+            raw[salt:signature],
+        ),
         raw[signature:enroller],
         raw[enroller:enrolled],
         subject,

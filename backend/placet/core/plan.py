@@ -13,13 +13,6 @@ from placet.core.hashing import canonical, document_hash, keccak
 from placet.core.signatures import Verifiers
 from placet.core.values import U32, U48, U96, ZERO20, ZERO32, Address, Bytes32, Name, Signature, Signer, Value
 
-_INPUT = eip712.type_hash(eip712.INPUT)
-_PARTY = eip712.type_hash(eip712.PARTY, eip712.INPUT)
-_PLAN = eip712.type_hash(eip712.PLAN, eip712.INPUT, eip712.PARTY)
-_AMENDMENT = eip712.type_hash(eip712.AMENDMENT)
-_SEAL = eip712.type_hash(eip712.SEAL)
-_CANCELLATION = eip712.type_hash(eip712.CANCELLATION)
-
 MAX_PARTIES = 16
 RECORD_GRACE = 86_400
 """Seconds after `settleBy` in which steps may still be recorded."""
@@ -44,16 +37,6 @@ class Input(Value):
     def named(self) -> bool:
         return self.consent != ZERO32
 
-    def struct_hash(self) -> bytes:
-        return keccak(
-            _INPUT,
-            self.offer,
-            self.consent,
-            self.lawful_root,
-            eip712.word(self.epoch),
-            eip712.word(self.opens_before),
-        )
-
 
 class Party(Value):
     """One institution in a job. `signer` agrees, `recorder` sends transactions and signs messages, `payee` is paid."""
@@ -66,19 +49,6 @@ class Party(Value):
     seed: Bytes32
     output: bool
     inputs: Annotated[tuple[Input, ...], Field(max_length=16)] = ()
-
-    def struct_hash(self) -> bytes:
-        return keccak(
-            _PARTY,
-            keccak(self.signer),
-            eip712.address(self.recorder),
-            eip712.address(self.payee),
-            eip712.word(self.reward),
-            self.tls_key,
-            self.seed,
-            eip712.word(self.output),
-            eip712.array([i.struct_hash() for i in self.inputs]),
-        )
 
 
 class Plan(Value):
@@ -137,20 +107,7 @@ class Plan(Value):
         raise PlanError("not a party of this plan", found="0x" + signer.hex())
 
     def struct_hash(self) -> bytes:
-        return keccak(
-            _PLAN,
-            self.terms,
-            eip712.address(self.consumer),
-            self.purpose,
-            eip712.word(self.operations),
-            eip712.address(self.sponsor),
-            eip712.address(self.token),
-            eip712.word(self.open_by),
-            eip712.word(self.deadline),
-            eip712.word(self.settle_by),
-            self.salt,
-            eip712.array([p.struct_hash() for p in self.parties]),
-        )
+        return eip712.PLAN.hash(self)
 
     def job(self, domain: eip712.Domain) -> bytes:
         """The job's id: this plan's digest."""
@@ -236,13 +193,7 @@ class Amendment(Value):
     epochs: tuple[U32, ...]
 
     def struct_hash(self) -> bytes:
-        return keccak(
-            _AMENDMENT,
-            self.job,
-            eip712.word(self.attempt),
-            eip712.array(self.roots),
-            eip712.numbers(self.epochs),
-        )
+        return eip712.AMENDMENT.hash(self)
 
 
 class Seal(Value):
@@ -256,15 +207,7 @@ class Seal(Value):
     epochs: tuple[U32, ...]
 
     def struct_hash(self) -> bytes:
-        return keccak(
-            _SEAL,
-            self.job,
-            eip712.word(self.attempt),
-            eip712.array(self.heads),
-            eip712.array(self.outputs),
-            eip712.array(self.keys),
-            eip712.numbers(self.epochs),
-        )
+        return eip712.SEAL.hash(self)
 
     def to_tuple(self) -> tuple[Any, ...]:
         """The contract's `SealData`."""
@@ -273,7 +216,7 @@ class Seal(Value):
 
 def cancellation_hash(job: bytes) -> bytes:
     """EIP-712 struct hash of a cancellation."""
-    return keccak(_CANCELLATION, job)
+    return eip712.CANCELLATION.of(job)
 
 
 def key_hash(key: bytes) -> bytes:

@@ -8,11 +8,10 @@ from typing import Any
 
 from placet.core import eip712
 from placet.core.errors import AccessError
-from placet.core.hashing import canonical, keccak, sha256
+from placet.core.hashing import canonical, sha256
 from placet.core.signatures import Verifiers
 from placet.core.values import U48, Bytes32, Signature, Signer, Value, parse, to_hex
 
-_REQUEST = eip712.type_hash(eip712.REQUEST)
 MAX_LIFETIME = 300
 """Seconds that a signed request may stay valid at the most."""
 
@@ -43,7 +42,7 @@ class Credential(Value):
 
 def request_hash(method: str, path: str, body: bytes, nonce: bytes, expiry: int) -> bytes:
     """EIP-712 struct hash; `path` with query string as sent, `body` the raw body."""
-    return keccak(_REQUEST, eip712.text(method), eip712.text(path), sha256(body), nonce, eip712.word(expiry))
+    return eip712.REQUEST.of(method, path, sha256(body), nonce, expiry)
 
 
 def request_typed_data(

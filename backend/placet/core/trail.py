@@ -12,10 +12,6 @@ from placet.core import eip712
 from placet.core.hashing import document_hash, keccak
 from placet.core.values import U32, U48, Bytes32, Name, Signature, Value
 
-_MESSAGE = eip712.type_hash(eip712.MESSAGE)
-_ACKNOWLEDGEMENT = eip712.type_hash(eip712.ACKNOWLEDGEMENT)
-_EVIDENCE = eip712.type_hash(eip712.EVIDENCE)
-
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]{0,79}$")]
 
 
@@ -33,26 +29,17 @@ class Message(Value):
     @cached_property
     def hash(self) -> bytes:
         """EIP-712 struct hash; what an acknowledgement names."""
-        return keccak(
-            _MESSAGE,
-            self.job,
-            eip712.word(self.attempt),
-            eip712.word(self.sequence),
-            eip712.word(self.sender),
-            eip712.word(self.receiver),
-            eip712.text(self.tag),
-            self.digest,
-        )
+        return eip712.MESSAGE.hash(self)
 
 
 def acknowledgement_hash(message: bytes) -> bytes:
     """EIP-712 struct hash of an acknowledgement of a message's struct hash."""
-    return keccak(_ACKNOWLEDGEMENT, message)
+    return eip712.ACKNOWLEDGEMENT.of(message)
 
 
 def evidence_hash(job: bytes, party: int, digest: bytes) -> bytes:
     """EIP-712 struct hash under which a party's recorder signs its evidence document."""
-    return keccak(_EVIDENCE, job, eip712.word(party), digest)
+    return eip712.EVIDENCE.of(job, party, digest)
 
 
 class Exchange(Value):

@@ -11,6 +11,7 @@ from placet.catalogue.declared import declared
 from placet.catalogue.specs import spec_of
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
@@ -37,8 +38,8 @@ from placet.jobs.messages import (
     SignRequest,
 )
 from placet.jobs.party_run import masked_outputs
+from placet.jobs.randomness import seed_commitment
 from placet.jobs.recipe import Runs, run_of
-from placet.jobs.sealing import AtRest, seed_commitment
 from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
 from placet.protocols.spu import extra
 
@@ -55,7 +56,7 @@ class Agreement:
         self.context = context
         self.runs = runs
         self.store = store
-        self.at_rest = AtRest(context.hpke)
+        self.at_rest = AtRest(JOBS, context.hpke)
         self._entries = entries = Entries(context, store)
         self._questions: Questions = {
             "prepare": (PrepareRequest, self.prepare),
@@ -257,7 +258,7 @@ class Agreement:
             return ZERO32, ZERO32
         if attempt.output is None or attempt.key is None:
             raise StateError("this party has no output yet", code="peer.early")
-        return sha256(attempt.output), key_hash(self.at_rest.open(b"key", attempt.key))
+        return sha256(attempt.output), key_hash(self.at_rest.open(attempt.key, b"key"))
 
     async def roots(self, asker: bytes, about: AttemptRef) -> AttemptRoots:
         """This party's lawful roots for the next attempt: what it used, less what has died since."""

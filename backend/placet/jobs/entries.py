@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.plan import Input
 from placet.jobs.context import JobContext
 from placet.jobs.messages import PartyEntry
-from placet.jobs.sealing import AtRest, seed_commitment
+from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobStore
 
 
@@ -18,14 +19,14 @@ class Entries:
     def __init__(self, context: JobContext, store: JobStore) -> None:
         self._context = context
         self._store = store
-        self._at_rest = AtRest(context.hpke)
+        self._at_rest = AtRest(JOBS, context.hpke)
 
     async def fresh(self, offer: bytes, root: bytes) -> PartyEntry:
         """An entry under a new seed, prepared for an offer and a root (a consent's id; zero for no input)."""
         context, seed = self._context, secrets.token_bytes(32)
         commitment = seed_commitment(seed)
         now = await asyncio.to_thread(context.chain.now)
-        self._store.prepare(commitment, self._at_rest.close(b"seed", seed), offer, root, now)
+        self._store.prepare(commitment, self._at_rest.seal(seed, b"seed"), offer, root, now)
         return PartyEntry(
             recorder=context.recorder.address, payee=context.address, tls_key=context.tls_key, seed=commitment
         )

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
 from placet.chain.client import JobStatus
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.hashing import canonical, commit, sha256
 from placet.core.masking import mask
@@ -25,7 +26,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
 from placet.jobs.context import JobContext
 from placet.jobs.link import MAX_PAYLOAD, Link
-from placet.jobs.sealing import AtRest, stream
+from placet.jobs.randomness import stream
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.order import Entropy
 from placet.vault.rows import Rows
@@ -145,7 +146,7 @@ class PartyRun:
 
     def job_entropy(self, *labels: bytes) -> Entropy:
         """The same for the whole job."""
-        seed = AtRest(self.context.hpke).open(b"seed", self.record.seed)
+        seed = AtRest(JOBS, self.context.hpke).open(self.record.seed, b"seed")
         return stream(seed, self.record.job, *labels)
 
     @contextlib.asynccontextmanager
@@ -254,7 +255,9 @@ class PartyRun:
             attempt=self.attempt,
             party=self.party,
         )
-        self.store.keep(self.record.job, self.attempt, key=AtRest(self.context.hpke).close(b"key", key), output=masked)
+        self.store.keep(
+            self.record.job, self.attempt, key=AtRest(JOBS, self.context.hpke).seal(key, b"key"), output=masked
+        )
         async with self.step("mask-output", "hpke+aes-gcm/1", *inputs) as step:
             await step.send(name_of(consumer), "output.masked", masked)
             step.public(MASKED, sha256(masked))
@@ -268,7 +271,7 @@ class PartyRun:
                 outputs[sender] = await step.receive(name_of(sender), "output.masked", limit=MAX_PAYLOAD)
                 step.public(f"{MASKED}/{sender}", sha256(outputs[sender]))
         framed = b"".join(i.to_bytes(4, "big") + len(o).to_bytes(8, "big") + o for i, o in sorted(outputs.items()))
-        closed = AtRest(self.context.hpke).close(b"private", private)
+        closed = AtRest(JOBS, self.context.hpke).seal(private, b"private")
         self.store.keep(self.record.job, self.attempt, private=closed, output=framed)
 
 

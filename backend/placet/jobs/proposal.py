@@ -171,7 +171,7 @@ async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, see
     agreement, signer = peer_client.agreement, peer_client.context.signer
     await agreement.demand_plan(plan, terms)
     job = plan.job(peer_client.context.deployment.jobs)
-    await agreement.keep(plan, terms, own, agreement.at_rest.close(b"seed", seed), signer.sign(job))
+    await agreement.keep(plan, terms, own, agreement.at_rest.seal(seed, b"seed"), signer.sign(job))
     try:
         signatures = await _signatures(peer_client, plan, terms)
     except PlacetError:

@@ -74,7 +74,7 @@ class Settlement:
         ):  # shown and mined too late, it would tell for nothing
             self.say(record, "too-late-to-release")
             return
-        key = self.at_rest.open(b"key", attempt.key)
+        key = self.at_rest.open(attempt.key, b"key")
         await self.intents.carry(f"release:{record.job.hex()}", context.calls.release(record.job, record.party, key))
         self.say(record, "released")
 
@@ -119,7 +119,7 @@ class Settlement:
         attempt, known = self.store.attempt(record.job, sealed.attempt), run_of(self.runs, record.terms.recipe)
         if known.open is not None:
             if attempt is not None and attempt.private is not None:
-                made = known.open(self.at_rest.open(b"private", attempt.private), keys, self.context.hpke)
+                made = known.open(self.at_rest.open(attempt.private, b"private"), keys, self.context.hpke)
                 self._keep(record, made)
             return
         if attempt is None or attempt.output is None or attempt.private is None:
@@ -135,18 +135,18 @@ class Settlement:
             )
             for party, masked in masked_outputs(attempt.output).items()
         }
-        private = self.at_rest.open(b"private", attempt.private)
+        private = self.at_rest.open(attempt.private, b"private")
         if known.combine is None:
             raise StateError("this recipe makes no result for its consumer alone")
         self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
 
     def _keep(self, record: JobRecord, made: dict[str, Any]) -> None:
-        self.store.keep_result(record.job, self.at_rest.close(b"result", json.dumps(made).encode()))
+        self.store.keep_result(record.job, self.at_rest.seal(json.dumps(made).encode(), b"result"))
 
     def result(self, job: bytes) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none."""
         closed = self.store.job(job).result
         if closed is None:
             raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
-        made: dict[str, object] = json.loads(self.at_rest.open(b"result", closed))
+        made: dict[str, object] = json.loads(self.at_rest.open(closed, b"result"))
         return made

@@ -106,7 +106,7 @@ moments = sa.Table(
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A job as this node agreed to it. `seed` is closed (see `sealing.AtRest`)."""
+    """A job as this node agreed to it. `seed` is sealed (`core.at_rest`)."""
 
     job: bytes
     plan: Plan

@@ -17,6 +17,7 @@ import httpx
 from placet.core.consent import (
     NO_ENROLMENT,
     Consent,
+    ConsentFields,
     Enrolment,
     EnrolmentOpening,
     Offer,
@@ -25,6 +26,7 @@ from placet.core.consent import (
     derive,
     enrolment_hash,
     notice,
+    offer_words,
     withdrawal_hash,
     withdrawal_typed_data,
 )
@@ -131,7 +133,7 @@ class OwnerClient:
     def _checked(self, api: str, identity: bytes, offer: Offer, scope: Scope, openings: int) -> Offered:
         if offer.id != identity:
             raise ConsentError("the offer's id is not its own", expected=to_hex(offer.id), found=to_hex(identity))
-        derive_words(offer, scope, self.trust)
+        offer_words(offer, scope, self.trust.name)
         return Offered(api, offer, scope, openings)
 
     def prepare(
@@ -146,11 +148,8 @@ class OwnerClient:
     ) -> Draft:
         """A draft without asking the node. Times in Unix seconds; `not_before` is now unless given."""
         start = int(time.time()) if not_before is None else not_before
-        consent = derive(
-            owner,
-            offered.offer,
-            offered.scope,
-            self.trust.name,
+        fields = ConsentFields(
+            owner=owner,
             not_before=start,
             not_after=not_after,
             first_opening=offered.openings,
@@ -158,6 +157,7 @@ class OwnerClient:
             enrolment=enrolment,
             salt=secrets.token_bytes(32),
         )
+        consent = derive(fields, offered.offer, offered.scope, self.trust.name)
         words = notice(offered.offer, offered.scope, self.trust.name, start, not_after, uses)
         return Draft(consent, words, offered.scope)
 
@@ -343,19 +343,3 @@ class OwnerClient:
                 "the chain holds no such batch", found=to_hex(answer.batch.root), remedy="tell the institution"
             )
         return answer
-
-
-def derive_words(offer: Offer, scope: Scope, trust: TrustList) -> Consent:
-    """A consent to the offer by nobody. ConsentError unless offer and scope fit; NotFoundError for strangers."""
-    return derive(
-        bytes(20),
-        offer,
-        scope,
-        trust.name,
-        not_before=0,
-        not_after=0,
-        first_opening=0,
-        uses=1,
-        enrolment=NO_ENROLMENT,
-        salt=bytes(32),
-    )

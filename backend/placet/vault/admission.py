@@ -36,7 +36,12 @@ class Submission(Value):
     @classmethod
     def of_line(cls, line: BatchLine) -> Submission:
         """A batch file's line."""
-        return cls(consent=line.consent(), signature=line.signature, enrolment=line.proof(), opening=line.opened())
+        return cls(
+            consent=CompactConsent.of(line.consent),
+            signature=line.signature,
+            enrolment=line.proof(),
+            opening=line.opened(),
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def admit(submission: Submission, wording: Wording, situation: AdmissionContext)
     subject; an institution grants its own data itself; not expired, exhausted, withdrawn or revoked.
     """
     consent = submission.consent
-    identity = wording.consent_id(consent)
+    identity = wording.consent_id(consent.fields)
     digest = situation.domain.digest(identity)
     # Persons reach the chain in batches, which take no ERC-1271 owners, since their validity can change.
     verifiers = Verifiers(situation.verifiers.p256) if situation.scope.personal else situation.verifiers

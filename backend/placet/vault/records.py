@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlalchemy.dialects import sqlite
 
+from placet.core.at_rest import AtRest, context
 from placet.core.consent import CompactConsent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.errors import InputError, NotFoundError, StateError
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
 from placet.vault.leaves import LEAF, StoredSet
-from placet.vault.sealing import AtRest
 
 _MANY = 500
 
@@ -87,7 +87,7 @@ class Records:
     def bind(self, bound: OfferBinding) -> None:
         """Remember an offer; again is nothing new."""
         offer = bound.offer.id
-        sealed = self._sealer.seal(bound.model_dump_json().encode(), "offer", to_hex(offer))
+        sealed = self._sealer.seal(bound.model_dump_json().encode(), context("offer", to_hex(offer)))
         statement = sqlite.insert(OFFERS).values(offer=offer, dataset=bound.dataset, sealed=sealed)
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_nothing())
@@ -98,7 +98,7 @@ class Records:
             sealed = connection.execute(sa.select(OFFERS.c.sealed).where(OFFERS.c.offer == offer)).scalar()
         if sealed is None:
             raise NotFoundError("the vault knows no consent to this offer", found=to_hex(offer))
-        return parse(OfferBinding, self._sealer.open(sealed, "offer", to_hex(offer)))
+        return parse(OfferBinding, self._sealer.open(sealed, context("offer", to_hex(offer))))
 
     def add(self, offer: bytes, accepted: Mapping[bytes, ConsentRecord]) -> None:
         """Store accepted consents by id; those already here stay as they are."""
@@ -141,7 +141,9 @@ class Records:
         return self._candidates[offer]
 
     def _candidate(self, offer: bytes, consent: bytes, sealed: bytes) -> Candidate:
-        return _candidate(consent, parse(_Known, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer))))
+        return _candidate(
+            consent, parse(_Known, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
+        )
 
     def records(self, offer: bytes, consents: Sequence[bytes]) -> dict[bytes, ConsentRecord]:
         """The records of these consents by id; NotFoundError if one was erased or never accepted."""
@@ -182,7 +184,7 @@ class Records:
 
     def save_set(self, offer: bytes, root: bytes, leaves: bytes) -> None:
         """Remember a lawful set under its root; `leaves` as `leaves.join` gives them."""
-        sealed = self._sealer.seal(leaves, "lawful", to_hex(offer), to_hex(root))
+        sealed = self._sealer.seal(leaves, context("lawful", to_hex(offer), to_hex(root)))
         statement = sqlite.insert(LAWFUL).values(offer=offer, root=root, sealed=sealed)
         fresh = {"sealed": statement.excluded.sealed}
         with self._engine.begin() as connection:
@@ -236,13 +238,13 @@ class Records:
             return int(connection.execute(sa.select(SEEN.c.number).where(SEEN.c.what == what)).scalar_one())
 
     def _seal_record(self, offer: bytes, consent: bytes, record: ConsentRecord) -> bytes:
-        return self._sealer.seal(record.model_dump_json().encode(), "consent", to_hex(consent), to_hex(offer))
+        return self._sealer.seal(record.model_dump_json().encode(), context("consent", to_hex(consent), to_hex(offer)))
 
     def _open_record(self, offer: bytes, consent: bytes, sealed: bytes) -> ConsentRecord:
-        return parse(ConsentRecord, self._sealer.open(sealed, "consent", to_hex(consent), to_hex(offer)))
+        return parse(ConsentRecord, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
 
     def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> bytes:
-        plain = self._sealer.open(sealed, "lawful", to_hex(offer), to_hex(root))
+        plain = self._sealer.open(sealed, context("lawful", to_hex(offer), to_hex(root)))
         if len(plain) % LEAF:
             raise StateError("a stored lawful set is damaged", found=f"{len(plain)} bytes", code="vault.tampered")
         return plain

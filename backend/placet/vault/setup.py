@@ -12,6 +12,8 @@ from pathlib import Path
 
 from placet.chain.keystore import load_secret, save_secret
 from placet.chain.migrations import upgrade
+from placet.core import at_rest
+from placet.core.at_rest import AtRest
 from placet.core.errors import StateError
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings, read_passphrase
@@ -20,7 +22,6 @@ from placet.vault.files import read
 from placet.vault.migrations import VAULT
 from placet.vault.records import Records
 from placet.vault.schema import Column, DatasetInfo
-from placet.vault.sealing import AtRest
 from placet.vault.tables import Tables
 
 
@@ -91,7 +92,7 @@ class VaultStore:
 @contextlib.contextmanager
 def opened(settings: VaultSettings) -> Iterator[VaultStore]:
     """The store of a vault's folder; ConfigError if its key does not open."""
-    sealer = AtRest(load_secret(settings.master_key, settings.read_passphrase()))
+    sealer = AtRest(at_rest.VAULT, load_secret(settings.master_key, settings.read_passphrase()))
     engine = open_engine(settings.folder / "vault.db")
     try:
         upgrade(engine, VAULT)

@@ -15,13 +15,13 @@ from pathlib import Path
 import pyarrow as pa
 import sqlalchemy as sa
 
+from placet.core.at_rest import AtRest, context
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, Subjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS
 from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
-from placet.vault.sealing import AtRest
 
 CHUNK_ROWS = 65_536
 _SALT, _COMMITMENT = "\0salt", "\0commitment"
@@ -77,7 +77,10 @@ class Tables:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for index in range(chunks):
             plain = _encode(table.slice(index * CHUNK_ROWS, CHUNK_ROWS))
-            _write(self._path(name, version, index), self._sealer.seal(plain, "table", name, version, index, chunks))
+            _write(
+                self._path(name, version, index),
+                self._sealer.seal(plain, context("table", name, version, index, chunks)),
+            )
         info = DatasetInfo(
             name=name,
             dataset=identity,
@@ -88,7 +91,7 @@ class Tables:
             personal=personal,
         )
         manifest = _Manifest(info=info, salt=salt, chunks=chunks)
-        sealed = self._sealer.seal(manifest.model_dump_json().encode(), "manifest", name)
+        sealed = self._sealer.seal(manifest.model_dump_json().encode(), context("manifest", name))
         with self._engine.begin() as connection:
             connection.execute(sa.delete(DATASETS).where(DATASETS.c.name == name))
             connection.execute(sa.insert(DATASETS).values(name=name, sealed=sealed))
@@ -115,7 +118,7 @@ class Tables:
 
     def tag(self, name: str, subject: str) -> bytes:
         """The keyed tag under which a subject of a table is found."""
-        return self._sealer.tag("subject", name, subject)
+        return self._sealer.tag(context("subject", name, subject))
 
     def subjects(self, name: str) -> Subjects:
         """Tag to row commitment, for every row of the table as it is now."""
@@ -151,7 +154,7 @@ class Tables:
     def _manifests(self) -> dict[str, _Manifest]:
         with self._engine.connect() as connection:
             stored = connection.execute(sa.select(DATASETS.c.name, DATASETS.c.sealed)).all()
-        return {name: parse(_Manifest, self._sealer.open(sealed, "manifest", name)) for name, sealed in stored}
+        return {name: parse(_Manifest, self._sealer.open(sealed, context("manifest", name))) for name, sealed in stored}
 
     def _manifest(self, name: str) -> _Manifest:
         try:
@@ -172,7 +175,7 @@ class Tables:
                     remedy="import the table again",
                     code="vault.tampered",
                 ) from None
-            plain = self._sealer.open(sealed, "table", info.name, info.version, index, manifest.chunks)
+            plain = self._sealer.open(sealed, context("table", info.name, info.version, index, manifest.chunks))
             parts.append(pa.ipc.open_stream(plain).read_all().select([*columns, _COMMITMENT]))
         return pa.concat_tables(parts)
 

@@ -132,7 +132,7 @@ def _examine(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | No
 
 def _looked_at(entry: QueuedSubmission, situation: _Situation) -> models.ConsentAccepted | None:
     node, scope, consent = situation.node, situation.scope, entry.submission.consent
-    if situation.wording.consent_id(CompactConsent.of(consent)) != consent.id:
+    if situation.wording.consent_id(consent.fields) != consent.id:
         demand_derived(consent, scope, node.trust.name)
     known = situation.known.get(consent.id)
     if known is not None:

@@ -12,10 +12,12 @@ from placet.core.consent import (
     NO_ENROLMENT,
     CompactConsent,
     Consent,
+    ConsentFields,
     Offer,
     Scope,
     derive,
     notice,
+    offer_words,
 )
 from placet.core.errors import ConsentError, InputError, NotFoundError
 from placet.core.merkle import batch_levels, batch_proof
@@ -26,24 +28,11 @@ from placet.node.state import batches, consents, now, reading, withdrawals
 
 PAGE = 100
 _SCAN = 1_000
-_NONE = bytes(20)
 
 
 def texts(node: Node, offer: Offer, scope: Scope) -> models.Texts:
     """The words of any consent to this offer."""
-    details = derive(
-        _NONE,
-        offer,
-        scope,
-        node.trust.name,
-        not_before=0,
-        not_after=0,
-        first_opening=0,
-        uses=1,
-        enrolment=NO_ENROLMENT,
-        salt=bytes(32),
-    ).details
-    return models.Texts(**{name: getattr(details, name) for name in models.Texts.model_fields})
+    return models.Texts(**offer_words(offer, scope, node.trust.name)._asdict())
 
 
 def draft(node: Node, asked: models.DraftRequest) -> models.DraftResponse:
@@ -57,11 +46,8 @@ def draft(node: Node, asked: models.DraftRequest) -> models.DraftResponse:
     first_opening = node.chain.offer(asked.offer).openings
     if first_opening + asked.uses >= 2**32:
         raise InputError("too many uses", expected=f"less than {2**32 - first_opening}", found=asked.uses)
-    consent = derive(
-        asked.owner,
-        offer,
-        scope,
-        node.trust.name,
+    fields = ConsentFields(
+        owner=asked.owner,
         not_before=asked.not_before,
         not_after=asked.not_after,
         first_opening=first_opening,
@@ -69,6 +55,7 @@ def draft(node: Node, asked: models.DraftRequest) -> models.DraftResponse:
         enrolment=asked.enrolment or NO_ENROLMENT,
         salt=secrets.token_bytes(32),
     )
+    consent = derive(fields, offer, scope, node.trust.name)
     return models.DraftResponse(
         id=consent.id,
         consent=consent,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from placet.chain.calls import Call
 from placet.chain.sender import Mined
-from placet.core.consent import Status
+from placet.core.consent import Grant, Status
 from placet.core.errors import PlacetError, Reverted, unforeseen
 from placet.core.merkle import batch_root
 from placet.node.consents import queries as held
@@ -164,14 +164,14 @@ def withdraw(node: Node, row: sa.RowMapping) -> None:
     """Submit a withdrawal, or see how it went."""
     consent = bytes(row["consent"])
     here = withdrawals.c.consent == consent
-    grant = (
-        bytes(row["owner"]),
-        bytes(row["offer"]),
-        row["not_before"],
-        row["not_after"],
-        row["first_opening"],
-        row["uses"],
-        bytes(row["details"]),
+    grant = Grant(
+        owner=bytes(row["owner"]),
+        offer=bytes(row["offer"]),
+        not_before=row["not_before"],
+        not_after=row["not_after"],
+        first_opening=row["first_opening"],
+        uses=row["uses"],
+        details=bytes(row["details"]),
     )
     signature = bytes(row["signature"])
     if row["batch"] is None:

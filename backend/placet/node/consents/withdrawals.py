@@ -48,17 +48,10 @@ def accept(node: Node, identity: bytes, given: models.Withdrawal, client: str) -
     node.demand_chain()
     place = _place(node, consent, row, given)
     budget = _budget(node, consent, row, place, cheap=cheap)
-    owner, offer, not_before, not_after, first_opening, uses, details = consent.grant()
     batch, proof = place if place is not None else (None, None)
     entry = {
         "consent": identity,
-        "owner": owner,
-        "offer": offer,
-        "not_before": not_before,
-        "not_after": not_after,
-        "first_opening": first_opening,
-        "uses": uses,
-        "details": details,
+        **consent.grant()._asdict(),
         "signature": given.signature,
         "batch": batch,
         "proof": None if proof is None else b"".join(proof),

@@ -1,4 +1,4 @@
-"""The database of a node or of a company's client: consents and batches, jobs, the sender's outbox, the chain's index."""
+"""The database of a node or a company's client: consents, batches, jobs, the sender's outbox, the chain's index."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.core.consent import CompactConsent, Offer, Scope
+from placet.core.consent import CompactConsent, Grant, Offer, Scope
 from placet.core.enclave_policy import Role
 from placet.core.errors import ConfigError, InputError, NotFoundError, StateError
 from placet.core.evidence import NamedConsent
@@ -40,11 +40,11 @@ class DocumentRecord(Value):
     id: Bytes32
     details: Bytes32
 
-    def grant(self) -> tuple[bytes, bytes, int, int, int, int, bytes]:
+    def grant(self) -> Grant:
         """The consent as the contract takes it, whatever its parties are called today."""
         words = self.consent
         times = (words.not_before, words.not_after, words.first_opening, words.uses)
-        return (words.owner, self.offer.id, *times, self.details)
+        return Grant(words.owner, self.offer.id, *times, self.details)
 
     def __repr__(self) -> str:
         return f"DocumentRecord({to_hex(self.id)})"

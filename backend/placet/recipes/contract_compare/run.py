@@ -23,6 +23,7 @@ from placet.catalogue.contract_compare import ENCLAVE, ContractCompareParameters
 from placet.chain.client import EnclaveClass, JobStatus
 from placet.chain.events import JobOpened
 from placet.comparison import Comparison
+from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AttestationError, ConsentError, InputError, ProtocolError
@@ -32,7 +33,6 @@ from placet.core.trail import Artefact
 from placet.core.values import parse
 from placet.jobs.party_run import MASKED, PartyRun, StepRecorder, name_of
 from placet.jobs.recipe import RecipeRun
-from placet.jobs.sealing import AtRest
 from placet.protocols.enclave import codes
 from placet.protocols.enclave.comparing import (
     INPUT,
@@ -92,8 +92,8 @@ async def _bring(job: PartyRun) -> None:
     other, service = 1 - job.party, job.terms.roles.index(ENCLAVE)
     brings = job.resource(ComparedDocuments)
     consent = job.plan.parties[job.party].inputs[0].consent
-    at_rest, key = AtRest(context.hpke), secrets.token_bytes(32)
-    job.store.keep(job.record.job, job.attempt, key=at_rest.close(b"key", key))
+    at_rest, key = AtRest(JOBS, context.hpke), secrets.token_bytes(32)
+    job.store.keep(job.record.job, job.attempt, key=at_rest.seal(key, b"key"))
     named, told = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
     async with job.step("lock-document", "placet.document/1", named, parameters=told) as step:
         locked, opener = await asyncio.to_thread(brings.documents.lock, consent, job.record.job, job.attempt, role)
@@ -215,7 +215,7 @@ async def _keep(
     kept: dict[str, bytes] = {"output": statement}
     if masked:
         private = _pack(task, told.enclave, job.party, masked)
-        kept["private"] = AtRest(job.context.hpke).close(b"private", private)
+        kept["private"] = AtRest(JOBS, job.context.hpke).seal(private, b"private")
     job.store.keep(job.record.job, job.attempt, **kept)
 
 

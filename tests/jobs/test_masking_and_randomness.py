@@ -1,4 +1,4 @@
-"""What leaves a party masked, what a node keeps closed, and the randomness that follows from its seed."""
+"""What leaves a party masked, and the randomness that follows from its seed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.core.errors import InputError, StateError
+from placet.core.errors import InputError
 from placet.core.hashing import sha256
 from placet.core.masking import mask, public_key, unmask
-from placet.jobs.sealing import AtRest, seed_commitment, stream
+from placet.jobs.randomness import seed_commitment, stream
 
 SECRET = bytes(range(32))
 KEY = bytes(range(32, 64))
@@ -90,35 +90,6 @@ def test_both_locks_hold_alone() -> None:
         suite.decrypt(content, mine, info=info)
     with pytest.raises(Exception):  # noqa: B017
         suite.decrypt(inner, x25519.X25519PrivateKey.generate(), info=info)
-
-
-@given(st.binary(max_size=300), st.binary(max_size=20))
-def test_a_drawer_keeps_what_it_is_given(content: bytes, name: bytes) -> None:
-    at_rest = AtRest(SECRET)
-    closed = at_rest.close(name, content)
-    assert AtRest(SECRET).open(name, closed) == content
-    assert closed != at_rest.close(name, content)
-
-
-def test_a_drawer_refuses_everything_else() -> None:
-    at_rest = AtRest(SECRET)
-    closed = at_rest.close(b"key", KEY)
-    assert KEY not in closed
-    for place in range(8 * len(closed)):
-        bad = bytearray(closed)
-        bad[place // 8] ^= 1 << place % 8
-        with pytest.raises(StateError):
-            at_rest.open(b"key", bytes(bad))
-    with pytest.raises(StateError):
-        at_rest.open(b"seed", closed)
-    with pytest.raises(StateError):
-        AtRest(bytes(32)).open(b"key", closed)
-
-
-@pytest.mark.parametrize("length", range(28))
-def test_a_drawer_refuses_what_is_cut_short(length: int) -> None:
-    with pytest.raises(StateError):
-        AtRest(SECRET).open(b"key", AtRest(SECRET).close(b"key", b"")[:length])
 
 
 def test_a_stream_follows_from_seed_and_labels_alone() -> None:
