@@ -6,9 +6,9 @@ In a checkout of that version, set up by its `scripts/setup`:
     PYTHONPATH=backend:scripts:tests .venv/bin/python HERE/tests/databases/make.py HERE/tests/databases
 
 Real processes on a real chain: consents of customers, anchored by the relay; a job with its trail; a withdrawal. The
-outbox also gets an intent that nobody has sent yet and one that is on its way, as a killed node leaves them. Written are
-`node.sql.gz` (a provider's), `consumer.sql.gz` and `vault.sql.gz` (the provider's), and `facts.json` with what they
-must still hold. Keys in it are of this one consortium, which is gone.
+outbox also gets an intent that nobody has sent yet and one that is on its way, as a killed node leaves them. The script
+writes `node.sql.gz` (a provider's), `consumer.sql.gz` and `vault.sql.gz` (the provider's), and `facts.json` with what
+they must still hold. The keys in that file are of this one consortium, which is gone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import tempfile
 from pathlib import Path
 
 from live import live
-
 from placet.chain.calls import Call
 from placet.chain.keystore import load_secret
 from placet.chain.outbox import Outbox, Signed
@@ -39,7 +38,7 @@ def main(folder: Path) -> None:
             passphrase = (Path(place) / "passphrase").read_text().strip()
             facts = {
                 "job": done.job,
-                "jobs": "0x" + town.deployment.jobs.verifying_contract.hex(),
+                "domain": [(domain := town.deployment.jobs).name, domain.chain_id, "0x" + domain.contract.hex()],
                 "consents": ["0x" + given.id.hex() for given in town.given if given.provider == "north"],
                 "withdrawn": "0x" + withdrawn.id.hex(),
                 "institution": town.made.members["north"].address,

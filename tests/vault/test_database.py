@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from placet.chain.migrations import upgrade
+from placet.chain.migrations import VERSION_TABLE, upgrade
 from placet.vault.database import METADATA, open_engine
 from placet.vault.migrations import VAULT
 
@@ -30,4 +30,4 @@ def test_several_may_start_on_an_empty_folder_at_once(tmp_path: Path, round_: in
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         made = [pool.submit(start) for _ in range(AT_ONCE)]
-    assert [one.result() for one in made] == [set(METADATA.tables)] * AT_ONCE
+    assert [one.result() for one in made] == [{*METADATA.tables, VERSION_TABLE}] * AT_ONCE

@@ -1,0 +1,531 @@
+"""Databases are made and upgraded by revisions, whole or not at all, and nothing in them is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from placet.chain.migrations import VERSION_TABLE, DatabaseSchema, upgrade
+from placet.chain.outbox import Outbox
+from placet.core.eip712 import Domain
+from placet.core.errors import ConfigError, StateError
+from placet.jobs.store import JobStore, Phase
+from placet.node.migrations import NODE
+from placet.node.state import batches, consents, open_engine, withdrawals
+from placet.vault.database import open_engine as open_vault_engine
+from placet.vault.migrations import VAULT
+from placet.vault.records import Records
+from placet.vault.sealing import AtRest as VaultAtRest
+from placet.vault.tables import Tables
+
+HERE = Path(__file__).parent
+FACTS = json.loads((HERE / "facts.json").read_text())
+FILLED = {"node": NODE, "consumer": NODE, "vault": VAULT}
+SCHEMAS = [pytest.param(NODE, id="node"), pytest.param(VAULT, id="vault")]
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def opened(file: Path, schema: DatabaseSchema) -> sa.Engine:
+    """As the program opens it."""
+    return open_engine(f"sqlite:///{file}") if schema.name == "node" else open_vault_engine(file)
+
+
+def filled(folder: Path, name: str) -> Path:
+    """A database as the version without revisions left it."""
+    file = folder / f"{name}.db"
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.executescript(gzip.decompress((HERE / f"{name}.sql.gz").read_bytes()).decode())
+    return file
+
+
+def rows(file: Path) -> Rows:
+    """Everything in all tables, as SQLite holds it."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.row_factory = sqlite3.Row
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}" ORDER BY rowid')]  # noqa: S608
+            for name in names
+            if name != VERSION_TABLE
+        }
+
+
+def layout(file: Path) -> list[tuple[str, str, str]]:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        return sorted(connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+def version(file: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        return [row[0] for row in connection.execute(f"SELECT version_num FROM {VERSION_TABLE}")]  # noqa: S608
+
+
+def with_revision(folder: Path, schema: DatabaseSchema, body: str) -> DatabaseSchema:
+    """The same revisions and one more, whose `upgrade` has this body."""
+    copy, last = folder / "more", schema.revisions[-1]
+    shutil.copytree(schema.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
+    name = f"{schema.name}_9999"
+    (copy / "versions" / f"{name}.py").write_text(
+        "import pathlib, time\nimport sqlalchemy as sa\nfrom alembic import op\n\n"
+        f"revision = {name!r}\ndown_revision = {last!r}\n\n\ndef upgrade():\n{lines}"
+    )
+    return replace(schema, folder=copy)
+
+
+def up_to(folder: Path, schema: DatabaseSchema, last: str) -> DatabaseSchema:
+    """The same revisions without those after `last`: the program of an earlier version."""
+    copy = folder / f"until-{last}"
+    shutil.copytree(schema.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in schema.revisions:
+        if name > last:
+            (copy / "versions" / f"{name}.py").unlink()
+    return replace(schema, folder=copy)
+
+
+def differences(engine: sa.Engine, schema: DatabaseSchema) -> str:
+    """What a revision would have to do so that the database has the tables of the code, as alembic would write it."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "version_table_schema": connection.dialect.default_schema_name}
+        )
+        metadata: Any = list(schema.metadata)
+        if not compare_metadata(context, metadata):
+            return ""
+        operations = produce_migrations(context, metadata).upgrade_ops
+        assert operations is not None
+        return f"write a revision in {schema.folder / 'versions'}:\n" + render_python_code(operations)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_the_revisions_make_the_tables_of_the_code(tmp_path: Path, schema: DatabaseSchema) -> None:
+    engine = opened(tmp_path / "new.db", schema)
+    upgrade(engine, schema)
+    assert differences(engine, schema) == ""
+    names = {name for metadata in schema.metadata for name in metadata.tables}
+    assert set(sa.inspect(engine).get_table_names()) == {*names, VERSION_TABLE}
+    engine.dispose()
+
+
+@pytest.mark.parametrize("change", ["column", "table", "index", "type"])
+def test_a_changed_table_without_a_revision_is_seen(tmp_path: Path, change: str) -> None:
+    changed = sa.MetaData()
+    for metadata in VAULT.metadata:
+        for table in metadata.tables.values():
+            table.to_metadata(changed)
+    if change == "column":
+        changed.tables["seen"].append_column(sa.Column("more", sa.Text))
+    elif change == "table":
+        sa.Table("more", changed, sa.Column("id", sa.Integer, primary_key=True))
+    elif change == "index":
+        sa.Index("ix_more", changed.tables["seen"].c.number)
+    else:
+        changed.tables["seen"].c.number.type = sa.Text()
+    engine = opened(tmp_path / "vault.db", VAULT)
+    upgrade(engine, VAULT)
+    assert "op." in differences(engine, replace(VAULT, metadata=(changed,)))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_the_revisions_are_one_line_and_their_files_have_their_names(schema: DatabaseSchema) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.folder))
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    names = [script.revision for script in reversed(scripts)]
+    assert names == schema.revisions
+    assert [script.down_revision for script in reversed(scripts)] == [None, *names[:-1]]
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_the_first_revision_is_what_was_there_before(tmp_path: Path, name: str) -> None:
+    schema = FILLED[name]
+    engine = opened(tmp_path / "new.db", schema)
+    upgrade(engine, up_to(tmp_path, schema, schema.revisions[0]))
+    engine.dispose()
+    made = [entry for entry in layout(tmp_path / "new.db") if entry[1] != VERSION_TABLE]
+    assert made == layout(filled(tmp_path, name))
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_nothing_is_lost(tmp_path: Path, name: str) -> None:
+    schema, file = FILLED[name], filled(tmp_path, name)
+    before = rows(file)
+    assert sum(map(len, before.values())) > 10
+    engine = opened(file, schema)
+    upgrade(engine, schema)
+    assert differences(engine, schema) == ""
+    upgrade(engine, schema)
+    engine.dispose()
+    assert rows(file) == before
+    assert version(file) == schema.revisions[-1:]
+
+
+def test_consents_jobs_and_outbox_go_on(tmp_path: Path) -> None:
+    """What the code of today reads in what the code of then wrote."""
+    engine = open_engine(f"sqlite:///{filled(tmp_path, 'node')}")
+    upgrade(engine, NODE)
+    account = bytes.fromhex(FACTS["institution"][2:])
+    outbox = Outbox(engine)
+    assert [intent.name for intent in outbox.queued(account, 10)] == ["left-queued"]
+    (sent,) = outbox.sent(account)
+    assert (sent.name, sent.nonce, [one.raw for one in sent.signed]) == ("left-sent", 77, [b"\x02raw"])
+    with engine.connect() as connection:
+        given = {"0x" + row.id.hex(): row.status for row in connection.execute(sa.select(consents))}
+        assert given == dict.fromkeys(FACTS["consents"], "given")
+        assert set(connection.execute(sa.select(batches.c.state)).scalars()) == {"anchored"}
+        (withdrawal,) = connection.execute(sa.select(withdrawals)).all()
+        assert ("0x" + withdrawal.consent.hex(), withdrawal.state) == (FACTS["withdrawn"], "mined")
+    engine.dispose()
+    for name in ("node", "consumer"):
+        file = tmp_path / f"{name}.db"
+        demand_job(open_engine(f"sqlite:///{file if file.exists() else filled(tmp_path, name)}"))
+
+
+def demand_job(engine: sa.Engine) -> None:
+    """The job with all that an auditor is shown: plan, signatures, steps, messages with signatures, seal."""
+    upgrade(engine, NODE)
+    store, job = JobStore(engine), bytes.fromhex(FACTS["job"][2:])
+    record = store.job(job)
+    title, chain_id, contract = FACTS["domain"]
+    assert record.plan.job(Domain(title, chain_id, bytes.fromhex(contract[2:]))) == job
+    assert (record.plan.terms, record.ended) == (record.terms.hash, "completed")
+    assert len(record.signatures) == len(record.plan.parties) and all(record.signatures)
+    (attempt,) = store.attempts(job)
+    assert attempt.phase is Phase.COMPUTED
+    steps = store.steps(job, 1)
+    assert [step.index for step in steps] == list(range(len(steps))) and steps
+    messages = store.messages(job)
+    assert messages and all(message.signature and message.acknowledgement for message in messages)
+    assert len(store.agreed(job, "seal")) == 1
+    assert store.moments(job)
+    engine.dispose()
+
+
+def test_a_vault_opens_what_it_sealed(tmp_path: Path) -> None:
+    engine = open_vault_engine(filled(tmp_path, "vault"))
+    upgrade(engine, VAULT)
+    sealer = VaultAtRest(bytes.fromhex(FACTS["master"]))
+    records, offer = Records(engine, sealer), bytes.fromhex(FACTS["offer"][2:])
+    ids = [bytes.fromhex(consent[2:]) for consent in FACTS["consents"]]
+    assert set(records.records(offer, ids)) == set(ids)
+    assert {*records.candidates(offer)} == set(ids)
+    assert records.bound(offer).offer.id == offer
+    tables = Tables(engine, tmp_path / "tables", sealer, bytes.fromhex(FACTS["institution"][2:]))
+    assert [info.name for info in tables.infos()] == ["accounts"]
+    with engine.connect() as connection:
+        sets = connection.execute(sa.text("SELECT offer, root FROM lawful")).all()
+    assert sets and all(records.packed_set(bytes(row.offer), bytes(row.root)) for row in sets)
+    engine.dispose()
+
+
+def test_a_database_of_only_some_tables_is_completed(tmp_path: Path) -> None:
+    """As a command left it that opened the outbox before the node's first start."""
+    file = tmp_path / "state.db"
+    engine = open_engine(f"sqlite:///{file}")
+    Outbox(engine)
+    upgrade(engine, NODE)
+    assert differences(engine, NODE) == ""
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", FILLED)
+@pytest.mark.parametrize("change", ["ADD COLUMN more TEXT", "RENAME COLUMN {column} TO other"])
+def test_tables_of_another_version_are_refused_whole(tmp_path: Path, name: str, change: str) -> None:
+    schema, file = FILLED[name], filled(tmp_path, name)
+    table, column = ("sender_intents", "what") if schema is NODE else ("consents", "sealed")
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"ALTER TABLE {table} {change.format(column=column)}")
+        connection.execute("DROP TABLE " + ("index_events" if schema is NODE else "seen"))
+        connection.commit()
+    demand_refused(file, schema, schema)
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_a_newer_database_is_refused(tmp_path: Path, name: str) -> None:
+    schema, file = FILLED[name], filled(tmp_path, name)
+    engine = opened(file, schema)
+    upgrade(engine, with_revision(tmp_path, schema, "op.create_table('more', sa.Column('id', sa.Integer))"))
+    engine.dispose()
+    error = demand_refused(file, schema, schema)
+    assert error.expected == f"revision {schema.revisions[-1]} or an earlier one"
+    assert error.found == f"revision {schema.name}_9999"
+    assert error.remedy
+
+
+def test_the_other_program_s_database_is_refused(tmp_path: Path) -> None:
+    for name, other in (("node", VAULT), ("vault", NODE)):
+        file = filled(tmp_path, name)
+        engine = opened(file, FILLED[name])
+        upgrade(engine, FILLED[name])
+        engine.dispose()
+        demand_refused(file, FILLED[name], other)
+
+
+def demand_refused(file: Path, schema: DatabaseSchema, by: DatabaseSchema) -> ConfigError:
+    before = layout(file), rows(file)
+    engine = opened(file, schema)
+    with pytest.raises(ConfigError) as refusal:
+        upgrade(engine, by)
+    engine.dispose()
+    assert refusal.value.code == "database.version"
+    assert (layout(file), rows(file)) == before
+    return refusal.value
+
+
+BREAKS = """
+with op.batch_alter_table({table!r}, recreate="always") as batch:
+    batch.add_column(sa.Column("more", sa.Text))
+op.execute("DELETE FROM {table}")
+{then}
+"""
+TABLE = {"node": "sender_intents", "consumer": "node_batches", "vault": "consents"}
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_a_revision_that_fails_has_not_begun(tmp_path: Path, name: str) -> None:
+    schema, file = FILLED[name], filled(tmp_path, name)
+    before = layout(file), rows(file)
+    engine = opened(file, schema)
+    broken = with_revision(tmp_path, schema, BREAKS.format(table=TABLE[name], then='raise ValueError("broken")'))
+    with pytest.raises(ValueError, match="broken"):
+        upgrade(engine, broken)
+    assert (layout(file), rows(file)) == before
+    upgrade(engine, schema)
+    assert (rows(file), version(file)) == (before[1], schema.revisions[-1:])
+    engine.dispose()
+
+
+STARTS = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from placet.chain.migrations import upgrade
+from placet.node.migrations import NODE
+from placet.node.state import open_engine
+from placet.vault.database import open_engine as open_vault_engine
+from placet.vault.migrations import VAULT
+database, name, folder = sys.argv[1:]
+schema = {"node": NODE, "vault": VAULT}[name]
+engine = open_engine(database) if schema is NODE else open_vault_engine(Path(database))
+print("ready", flush=True)
+sys.stdin.readline()
+upgrade(engine, replace(schema, folder=Path(folder)) if folder else schema)
+print(*(name for name in sys.modules if name.startswith("alembic.")), flush=True)
+"""
+
+
+@contextlib.contextmanager
+def start(database: str, schema: DatabaseSchema, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A process that upgrades a database as soon as it is told to."""
+    command = [sys.executable, "-c", STARTS, database, schema.name, str(folder or "")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+@pytest.mark.parametrize("name", ["node", "vault"])
+def test_a_killed_upgrade_has_not_begun(tmp_path: Path, name: str) -> None:
+    schema, file, reached = FILLED[name], filled(tmp_path, name), tmp_path / "reached"
+    before = layout(file), rows(file)
+    waits = f"pathlib.Path({str(reached)!r}).touch()\ntime.sleep(600)"
+    slow = with_revision(tmp_path, schema, BREAKS.format(table=TABLE[name], then=waits))
+    url = f"sqlite:///{file}" if schema is NODE else str(file)
+    with start(url, schema, slow.folder) as process:
+        go(process)
+        wait_for(reached.exists, process)
+        process.kill()
+        process.wait(30)
+    assert (layout(file), rows(file)) == before
+    engine = opened(file, schema)
+    upgrade(engine, schema)
+    engine.dispose()
+    assert (rows(file), version(file)) == (before[1], schema.revisions[-1:])
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    import time
+
+    until = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, "the process ended"
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("name", ["node", "vault"])
+def test_processes_that_start_at_once_upgrade_once(tmp_path: Path, name: str) -> None:
+    schema, file = FILLED[name], filled(tmp_path, name)
+    before = rows(file)
+    url = f"sqlite:///{file}" if schema is NODE else str(file)
+    with contextlib.ExitStack() as ends:
+        processes = [ends.enter_context(start(url, schema)) for _ in range(3)]
+        for process in processes:
+            go(process)
+        answers = [process.communicate(timeout=120)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(map(bool, map(str.strip, answers))) == [False, False, True]
+    assert (rows(file), version(file)) == (before, schema.revisions[-1:])
+
+
+def test_a_table_that_others_point_to_is_made_anew_with_its_rows(tmp_path: Path) -> None:
+    """Batch mode under foreign keys: these are not enforced while the table is away, and are afterwards."""
+    file = filled(tmp_path, "node")
+    before = rows(file)
+    engine = open_engine(f"sqlite:///{file}")
+    body = """
+for table, column in (("sender_intents", "what"), ("node_batches", "error")):
+    with op.batch_alter_table(table, recreate="always") as batch:
+        batch.alter_column(column, new_column_name="other")
+"""
+    upgrade(engine, with_revision(tmp_path, NODE, body))
+    after = rows(file)
+    for table, column in (("sender_intents", "what"), ("node_batches", "error")):
+        before[table] = [{("other" if k == column else k): v for k, v in row.items()} for row in before[table]]
+    assert after == before
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM sender_intents")
+    engine.dispose()
+
+
+def test_rows_that_would_point_to_none_are_refused(tmp_path: Path) -> None:
+    file = filled(tmp_path, "node")
+    before = rows(file)
+    engine = open_engine(f"sqlite:///{file}")
+    with pytest.raises(StateError) as refusal:
+        upgrade(engine, with_revision(tmp_path, NODE, 'op.execute("DELETE FROM node_batches")'))
+    engine.dispose()
+    assert (refusal.value.code, rows(file)) == ("database.damaged", before)
+
+
+@contextlib.contextmanager
+def postgres_schema(url: str, *beside: str) -> Iterator[sa.Engine]:
+    """An empty schema of its own, with `beside` after it on the search path."""
+    name = f"migrations_{secrets.token_hex(8)}"
+    whole = open_engine(url)
+    with whole.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(name))
+    engine = open_engine(f"{url}?options=-csearch_path%3D{','.join((name, *beside))}")
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        with whole.begin() as connection:
+            connection.execute(sa.schema.DropSchema(name, cascade=True))
+        whole.dispose()
+
+
+def first_tables(folder: Path) -> sa.MetaData:
+    """The tables of the first revision, as SQLAlchemy reads them from a database that was made before revisions."""
+    engine = open_engine(f"sqlite:///{filled(folder, 'node')}")
+    metadata = sa.MetaData()
+    metadata.reflect(engine)
+    engine.dispose()
+    return metadata
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    typed, before = first_tables(tmp_path), rows(tmp_path / "node.db")
+    made = sa.MetaData()
+    for metadata in NODE.metadata:
+        for table in metadata.tables.values():
+            copy = table.to_metadata(made)
+            old = typed.tables[table.name]
+            copy.indexes = {index for index in copy.indexes if index.name in {one.name for one in old.indexes}}
+    with postgres_schema(postgres_url) as engine:
+        with engine.begin() as connection:
+            made.create_all(connection)
+            for table in made.sorted_tables:
+                if before[table.name]:
+                    connection.execute(sa.insert(table), before[table.name])
+
+        def now() -> Rows:
+            with engine.connect() as connection:
+                return {
+                    table.name: [
+                        {k: bytes(v) if isinstance(v, memoryview) else v for k, v in row.items()}
+                        for row in connection.execute(sa.select(table)).mappings()
+                    ]
+                    for table in made.sorted_tables
+                }
+
+        def same() -> bool:
+            return all(sorted(map(repr, rows_)) == sorted(map(repr, before[name])) for name, rows_ in now().items())
+
+        assert same()
+        broken = with_revision(
+            tmp_path, NODE, BREAKS.format(table="sender_transactions", then="op.execute('nonsense')")
+        )
+        with pytest.raises(sa.exc.ProgrammingError):
+            upgrade(engine, broken)
+        assert same() and not sa.inspect(engine).has_table(VERSION_TABLE)
+        upgrade(engine, NODE)
+        assert same() and differences(engine, NODE) == ""
+        with contextlib.ExitStack() as ends:
+            url = engine.url.render_as_string(hide_password=False)
+            process = ends.enter_context(start(url, NODE))
+            go(process)
+            assert process.communicate(timeout=120)[0] == "\n" and process.returncode == 0
+
+
+@pytest.mark.slow
+def test_postgresql_s_other_schemas_are_nobody_s_business(postgres_url: str) -> None:
+    """Tables of these names, and even versions, that stand behind the own schema on the search path."""
+    with postgres_schema(postgres_url) as foreign:
+        with foreign.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE jobs (id integer)")
+            connection.exec_driver_sql(f"CREATE TABLE {VERSION_TABLE} (version_num text)")
+            connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES ('theirs')")  # noqa: S608
+            theirs = connection.exec_driver_sql("SELECT current_schema()").scalar()
+        with postgres_schema(postgres_url, str(theirs)) as engine:
+            upgrade(engine, NODE)
+            upgrade(engine, NODE)
+            assert JobStore(engine).all() == []
+            inspector = sa.inspect(engine)
+            names = {name for metadata in NODE.metadata for name in metadata.tables}
+            assert {*names, VERSION_TABLE} == set(inspector.get_table_names(schema=inspector.default_schema_name))
+        with foreign.connect() as connection:
+            assert connection.execute(sa.select(sa.table(VERSION_TABLE, sa.column("version_num")))).scalars().all() == [
+                "theirs"
+            ]
+
+
+@pytest.mark.slow
+def test_processes_that_start_at_once_on_postgresql(postgres_url: str) -> None:
+    with postgres_schema(postgres_url) as engine, contextlib.ExitStack() as ends:
+        url = engine.url.render_as_string(hide_password=False)
+        processes = [ends.enter_context(start(url, NODE)) for _ in range(3)]
+        for process in processes:
+            go(process)
+        answers = [process.communicate(timeout=120)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0, 0]
+        assert sorted(map(bool, map(str.strip, answers))) == [False, False, True]
+        assert differences(engine, NODE) == ""
