@@ -59,7 +59,7 @@ RUN = [
     "placet enclave accept",
     "placet erase",
     "cp -a backup/bank",
-    "placet jobs start",
+    "placet job start",
     "printf 'Authorization",
     "placet key new auditor.key",
     "placet audit 0x…job --url https://rpc.example.org --deployment deployment.json --trust trust.json \\",
@@ -227,12 +227,12 @@ def before(start: str, story: Story) -> dict[str, str]:
         (home / "backup").mkdir()
         for name in ("bank", "bank-vault"):
             (home / name).rename(home / "backup" / name)
-    if start == "placet jobs start":  # afterwards it is too late to cancel, as the text says
+    if start == "placet job start":  # afterwards it is too late to cancel, as the text says
         return {
             "lender/": "consumer/",
-            "placet jobs start": "job=$(placet jobs start",
+            "placet job start": "job=$(placet job start",
             "--watch\n": "--watch)\n",
-            "placet jobs cancel": "! placet jobs cancel",
+            "placet job cancel": "! placet job cancel",
             "0x…job": "$job",
         }
     if start in IN_TOWN:
@@ -274,7 +274,7 @@ SAYS = {
     "placet trust add": r"Bank A(.|\n)*Civil registry",
     "placet offer make": r"Current accounts",
     "placet owner init": r"with",
-    "placet jobs start": r'"ended": "completed"',
+    "placet job start": r'"ended": "completed"',
     "printf 'Authorization": r'"total"',
     **dict.fromkeys(RUN[-3:], r"INTACT"),
 }

@@ -99,7 +99,7 @@ def _measure(folder: Path, chain: LocalChain, n: int) -> dict[str, object]:
     with open_vault(town.settings) as vault:
         with whole.open("rb", buffering=1 << 20) as file, _timed(figures, "imported_s"):
             reader = BatchReader(file)
-            vault.take_batch(reader, lambda _: None)
+            vault.admit_batch(reader, lambda _: None)
         with _timed(figures, "anchored_s"):
             gas = _send(town, Calls(town.deployment).anchor(town.offer.id, reader.header.root))
             block = int(str(chain.rpc("eth_blockNumber")), 16)

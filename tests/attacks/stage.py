@@ -330,7 +330,7 @@ class Stage(Sending):
 
     async def accept(self, offer: Offer, scope: Scope, people: Sequence[Person]) -> list[str]:
         """Hand consents to the vault: for each "ok", or the code of its refusal."""
-        outcomes = await self.vault.accept_many(offer, scope, [person.submission for person in people])
+        outcomes = await self.vault.admit_many(offer, scope, [person.submission for person in people])
         return [outcome.code if isinstance(outcome, PlacetError) else "ok" for outcome in outcomes]
 
     async def anchor(self, offer: Offer, people: Sequence[Person]) -> bytes:

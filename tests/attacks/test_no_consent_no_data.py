@@ -586,7 +586,7 @@ async def test_a_stolen_relay_key_anchors_what_the_vault_never_took(stage: Stage
     deal = await stage.deal()
     forged = stage.person(deal.offer, deal.scope)
     bad = forged.submission.model_copy(update={"signature": stage.thief.sign(forged.id)})
-    outcomes = await stage.vault.accept_many(deal.offer, deal.scope, [bad])
+    outcomes = await stage.vault.admit_many(deal.offer, deal.scope, [bad])
     assert isinstance(outcomes[0], PlacetError)
     assert outcomes[0].code == "signature"
     await stage.anchor(deal.offer, [forged])

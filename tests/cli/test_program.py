@@ -23,10 +23,9 @@ from placet.chain.local import free_port
 from placet.cli.certificates import fingerprint, key_fingerprint, make
 from placet.cli.enclave import KindName, Measured
 from placet.cli.inputs import read_span
-from placet.cli.jobs import events
 from placet.cli.main import app
 from placet.core.enclave_policy import SIZE_OF, Kind
-from placet.core.errors import ConfigError, InputError, PeerError
+from placet.core.errors import ConfigError, InputError
 from placet.core.hashing import sha256
 from placet.core.values import to_hex
 
@@ -235,23 +234,6 @@ def test_certificates_serve_mutual_tls(tmp_path: Path) -> None:
     assert sha256(spki) == fingerprint(certificate.decode()) == key_fingerprint(key, PASSPHRASE)
     with pytest.raises(ConfigError):
         key_fingerprint(key, "wrong")
-
-
-def test_events_of_a_job_are_read_as_they_are_sent() -> None:
-    lines = [
-        "event: status",
-        'data: {"status":',
-        'data: "open"}',
-        "",
-        ": a comment",
-        'data: {"status": "completed"}',
-        "",
-    ]
-    assert list(events(iter(lines))) == [{"event": "status", "status": "open"}, {"status": "completed"}]
-    with pytest.raises(PeerError):
-        list(events(iter(["data: {", ""])))
-    with pytest.raises(PeerError):
-        list(events(iter(["data: " + "x" * (1 << 20) + "y"])))
 
 
 def test_spans_of_time() -> None:

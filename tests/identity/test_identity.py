@@ -144,6 +144,9 @@ async def test_tries_at_the_same_time_do_not_get_around_the_lock(service: Servic
 async def test_a_day_has_only_so_many_enrolments(tmp_path: Path) -> None:
     service = Service(tmp_path, a_day=3)
     for _ in range(3):
+        problem(await service.ask(Key(), "ada", "wrong"), 403, "access.code")
+        body = service.body(Key().address)
+        problem(await service.post(body, service.header(Key(), body)), 403, "access.signer")
         assert (await service.ask(Key())).status_code == 200
     problem(await service.ask(Key()), 429, "limit")
     service.clock.now += 86_401

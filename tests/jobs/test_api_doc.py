@@ -9,10 +9,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
+from httpx_sse import EventSource
 
 from live import Town
-from placet.cli.jobs import ENDED, events
+from placet.cli.jobs import ENDED
 from placet.jobs import coordinator, link, proposal, runner, settlement
 from placet.jobs import party_run as work
 from placet.recipes.contract_compare import run as contract_compare
@@ -55,7 +57,10 @@ def test_the_curl_example_runs(town: Town, tmp_path: Path) -> None:
     assert [row["customer"] for row in rows] == town.customers
     assert {row["customer"]: int(row["total"]) for row in rows} == expected
     assert json.loads((tmp_path / "trail.json").read_text())["evidence"]["job"] == started["id"]
-    seen = [event["status"] for event in events(iter((tmp_path / "events.txt").read_text().splitlines()))]
+    stream = httpx.Response(
+        200, headers={"Content-Type": "text/event-stream"}, content=(tmp_path / "events.txt").read_bytes()
+    )
+    seen = [event.event for event in EventSource(stream).iter_sse() if event.data]
     assert (seen[0], seen[-1]) == ("agreed", "completed")
     told = set(re.findall(r"`([a-z-]+)`", OF_JOBS))
     assert set(seen) <= told

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from consortium import REWARD, wait
+from httpx_sse import EventSource
 
 from live import PROVIDERS, Done, Given, Town
 from placet.chain.client import JobStatus
@@ -51,16 +52,10 @@ def follow(town: Town, who: str, job: str, into: Followed, **headers: str) -> Fo
         timeout=120,
         trust_env=False,
     ) as answer:
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        fields: dict[str, str] = {}
-        for line in answer.iter_lines():
-            name, _, value = line.partition(": ")
-            if line == "" and fields:
-                into.events.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
+        for event in EventSource(answer).iter_sse():
+            if event.data:
+                into.events.append((int(event.id), event.event, json.loads(event.data)))
                 into.heard.append(time.monotonic())
-                fields = {}
-            elif name:
-                fields[name] = value
     into.ended = True
     return into
 
@@ -125,7 +120,7 @@ def first(town: Town, tmp_path_factory: pytest.TempPathFactory) -> First:
     expected, before = town.expected(), purses(town)
     file = tmp_path_factory.mktemp("first") / "job.json"
     file.write_text(json.dumps(town.made.request()))
-    job = town.made.run("jobs", "start", "--config", "consumer/node.toml", "--file", file).strip()
+    job = town.made.run("job", "start", "--config", "consumer/node.toml", "--file", file).strip()
     stream = Followed()
     listening = threading.Thread(target=follow, args=(town, "consumer", job, stream))
     listening.start()
@@ -290,11 +285,11 @@ def test_the_events_of_an_ended_job_are_told_again(town: Town, first: First) -> 
 
 def test_the_program_shows_and_watches_a_job(town: Town, first: First) -> None:
     config = ("--config", "consumer/node.toml")
-    shown = json.loads(town.made.run("jobs", "show", *config, first.done.job))
+    shown = json.loads(town.made.run("job", "show", *config, first.done.job))
     assert (shown["id"], shown["ended"]) == (first.done.job, "completed")
-    town.made.run("jobs", "watch", *config, first.done.job)
+    town.made.run("job", "watch", *config, first.done.job)
     with pytest.raises(RuntimeError) as refused:
-        town.made.run("jobs", "watch", *config, "0x" + "00" * 32)
+        town.made.run("job", "watch", *config, "0x" + "00" * 32)
     assert "knows no such job" in str(refused.value)
     assert "Traceback" not in str(refused.value)
 
@@ -496,7 +491,7 @@ def test_a_provider_that_is_not_there_is_named_and_not_needed_by_other_jobs(town
         assert {job["id"] for job in town.ask("consumer", "/v1/jobs").json()["jobs"]} == known
         assert openings(town) == count
         expected = town.expected(PROVIDERS[:2])
-        said = town.made.run("jobs", "start", "--config", "consumer/node.toml", "--file", file, "--watch")
+        said = town.made.run("job", "start", "--config", "consumer/node.toml", "--file", file, "--watch")
         job = said.split()[0]
         assert town.done(job) == Done(job, "completed", expected)
     finally:

@@ -9,17 +9,18 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 import uvicorn
 from starlette.responses import PlainTextResponse
 
 from placet.chain.migrations import upgrade
-from placet.core.errors import ConfigError
+from placet.core.errors import ConfigError, PeerError
 from placet.core.signatures import Key
 from placet.node.__main__ import server_options
 from placet.node.config import NodeLimits
 from placet.node.http.limits import Budget, ClientRates, RequestLimits, TooOften, forget, spend
 from placet.node.migrations import NODE
-from placet.node.state import open_engine
+from placet.node.state import counters, open_engine, reading
 
 from .conftest import Owner, Running, World, node_at
 
@@ -46,6 +47,66 @@ async def test_one_key_and_all_together(world: World, owner: Owner, tmp_path: Pa
         first, second = await _submit(node, owner, offer), await _submit(node, owner, offer)
         assert (first.status_code, second.status_code) == (202, 429)
         assert "one key" in second.json()["detail"]
+
+
+async def test_what_the_vault_refuses_uses_up_nothing(
+    world: World, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {"consents_per_subject_day": 1, "consents_per_owner_day": 1, "consents_per_minute": 1}
+    async with node_at(world, world.settings(tmp_path / "node", limits=limits)) as node:
+        offer, _ = node.offer()
+        without_row = Owner(world, "a customer of another bank", owner.key)
+        for _ in range(2):
+            refused = await _submit(node, without_row, offer)
+            assert (refused.status_code, refused.json()["code"]) == (422, "consent.subject")
+
+        async def unreachable(*_: Any) -> Any:
+            raise PeerError("the vault is not there", code="vault.unreachable")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(node.node.vault, "admit_many", unreachable)
+            assert (await _submit(node, owner, offer)).status_code >= 400
+        assert _counted(node) == {}
+        assert (await _submit(node, owner, offer)).status_code == 202
+        assert (await _submit(node, owner, offer)).status_code == 429
+        assert set(_counted(node).values()) == {1}
+
+
+async def test_who_is_being_judged_has_his_share_reserved_and_not_counted(
+    world: World, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_per_owner_day": 1})) as node:
+        (first, _), (second, _) = node.offer(), node.offer()
+        bodies = [owner.submission(await node.draft(owner, offer)) for offer in (first, second)]
+        judging, judged = asyncio.Event(), asyncio.Event()
+        honest = node.node.vault.admit_many
+
+        async def slow(*arguments: Any) -> Any:
+            judging.set()
+            await judged.wait()
+            return await honest(*arguments)
+
+        monkeypatch.setattr(node.node.vault, "admit_many", slow)
+        early = asyncio.create_task(node.client.post("/v1/consents", json=bodies[0]))
+        await asyncio.wait_for(judging.wait(), 30)
+        assert _counted(node) == {}, "a node that is killed here has counted nothing"
+        assert (await node.client.post("/v1/consents", json=bodies[1])).status_code == 429
+        judged.set()
+        assert (await early).status_code == 202
+
+
+async def test_what_is_stored_already_is_counted_once(world: World, owner: Owner, tmp_path: Path) -> None:
+    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_per_owner_day": 2})) as node:
+        offer, _ = node.offer()
+        body = owner.submission(await node.draft(owner, offer))
+        answers = await asyncio.gather(*(node.client.post("/v1/consents", json=body) for _ in range(6)))
+        assert {answer.status_code for answer in answers} == {202}
+        assert set(_counted(node).values()) == {1}
+
+
+def _counted(node: Running) -> dict[str, int]:
+    with reading(node.node.engine) as connection:
+        return {row["key"]: row["count"] for row in connection.execute(sa.select(counters)).mappings()}
 
 
 async def test_what_waits_is_bounded_and_withdrawals_still_go(world: World, owner: Owner, tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ class World:
     def accept(self, *subjects: str, **changes: Any) -> list[bytes]:
         """Good consents of these subjects, accepted."""
         made = [self.consent(subject, **changes) for subject in subjects]
-        outcomes = self.vault.accept_many(self.offer, self.scope, [submission for _, submission in made])
+        outcomes = self.vault.admit_many(self.offer, self.scope, [submission for _, submission in made])
         assert outcomes == [consent.id for consent, _ in made]
         return [consent.id for consent, _ in made]
 

@@ -134,7 +134,7 @@ def people(anvil_world: Anvil) -> list[tuple[Key, Consent]]:
     world = anvil_world.world
     owners = [Key() for _ in range(3)]
     made = [world.consent(f"customer-0000{i}", owner=owner) for i, owner in enumerate(owners)]
-    accepted = world.vault.accept_many(world.offer, world.scope, [submission for _, submission in made])
+    accepted = world.vault.admit_many(world.offer, world.scope, [submission for _, submission in made])
     assert accepted == [consent.id for consent, _ in made]
     return [(owner, consent) for owner, (consent, _) in zip(owners, made, strict=True)]
 
@@ -204,7 +204,7 @@ def test_unproven_withdrawal_and_revocation_bind_too(anvil_world: Anvil, people:
 def test_used_up(anvil_world: Anvil) -> None:
     a, world = anvil_world, anvil_world.world
     consent, submission = world.consent("customer-00004", uses=1)
-    assert world.vault.accept_many(world.offer, world.scope, [submission]) == [consent.id]
+    assert world.vault.admit_many(world.offer, world.scope, [submission]) == [consent.id]
     a.anchor([consent])
     a.open(lawful(a).root)
     assert lawful(a).count == 0
@@ -265,7 +265,7 @@ def test_institutions_own_data(anvil_world: Anvil) -> None:
     offer = Offer(**{**world.offer.model_dump(), "dataset": own.dataset, "scope": scope.hash})
     a.send(a.calls.offer(offer))
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
-    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
     a.send(a.calls.grant(consent, submission.signature))
     asked = a.open(bytes(32), named=consent.id, offer=offer.id)
     a.local.mine(CONFIRMATIONS)
@@ -383,7 +383,7 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
     try:
         await answering(process, client)
         assert stat.S_IMODE(settings.socket_path.stat().st_mode) == 0o600
-        assert await client.accept_many(offer, scope, [submission]) == [consent.id]
+        assert await client.admit_many(offer, scope, [submission]) == [consent.id]
         await client.note_batch(offer.id, consent.id, [consent.id])
         a.send(a.calls.anchor(offer.id, consent.id))
         a.local.mine(CONFIRMATIONS)

@@ -203,7 +203,7 @@ def test_a_killed_check_goes_on_and_notices_what_was_changed_behind_it(make_worl
 
 def take(world, path: Path) -> None:
     with path.open("rb") as file:
-        world.vault.take_batch(BatchReader(file), lambda _: None, 1)
+        world.vault.admit_batch(BatchReader(file), lambda _: None, 1)
 
 
 def held(world) -> tuple[int, int]:
@@ -249,7 +249,7 @@ def test_the_lawful_set_is_the_one_of_single_submissions(make_world, tmp_path: P
     root = batch_root(list(lines))
     world.chain.anchored[world.offer.id] = {root: 50}
     submissions = [Submission.of_line(line) for line in lines.values()]
-    assert world.vault.accept_many(world.offer, world.scope, submissions) == list(lines)
+    assert world.vault.admit_many(world.offer, world.scope, submissions) == list(lines)
     world.vault.note_batch(world.offer.id, root, list(lines))
     world.chain.ended[world.offer.id] = {list(lines)[3]}
     single = world.lawful()

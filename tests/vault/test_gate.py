@@ -179,7 +179,7 @@ def test_root_of_another_offer(world, root) -> None:
     scope = world.a_scope(title="Second")
     offer = world.make_offer(scope)
     consent, submission = world.consent("customer-00002", scope=scope, offer=offer)
-    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
     refused(world, world.opened(root, offer=offer.id), "warrant.root")
     refused(world, world.opened(root, offer=secrets.token_bytes(32)), "warrant.offer")
 
@@ -277,7 +277,7 @@ def own(world):
     scope = world.a_scope(personal=False)
     offer = world.make_offer(scope)
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
-    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
     world.chain.named[consent.id] = Status.GIVEN
     return consent
 

@@ -131,7 +131,7 @@ def test_consents_of_a_second_offer_stay_apart(world) -> None:
     scope = world.a_scope(title="Second")
     offer = world.make_offer(scope)
     consent, submission = world.consent("customer-00002", scope=scope, offer=offer)
-    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
     world.vault.note_batch(offer.id, consent.id, [consent.id])
     world.chain.anchored[offer.id] = {consent.id: 50}
     assert world.lawful().count == 1

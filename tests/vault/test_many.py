@@ -29,7 +29,7 @@ def test_signatures_are_checked_once_and_words_made_once(world, monkeypatch: pyt
 
     monkeypatch.setattr("placet.core.wording.offer_words", counted_words)
     monkeypatch.setattr(Verifiers, "accepts", counted_accepts)
-    ids = world.vault.accept_many(world.offer, world.scope, submissions)
+    ids = world.vault.admit_many(world.offer, world.scope, submissions)
     assert ids == [consent.id for consent, _ in made]
     # Once to see that offer and scope have words at all, once for the ids.
     assert calls == {"words": 2, "accepts": 2 * len(made)}

@@ -140,7 +140,7 @@ def test_a_record_that_cannot_be_opened_any_more_is_erased_too(world) -> None:
 
 def test_erase_leaves_nothing(world) -> None:
     made = [world.consent("customer-00001"), world.consent("customer-00002")]
-    world.vault.accept_many(world.offer, world.scope, [submission for _, submission in made])
+    world.vault.admit_many(world.offer, world.scope, [submission for _, submission in made])
     world.anchor([consent.id for consent, _ in made])
     lawful = world.lawful()
     (consent, submission), (other, _) = made

@@ -54,9 +54,9 @@ async def test_every_call(world, door) -> None:
     assert (info.columns, info.identifier, info.rows) == (("customer", "balance", "remark"), "customer", 8)
     consent, submission = world.consent("customer-00001")
     opened = (submission.signature, submission.enrolment, submission.opening)
-    assert await door.accept(consent, world.scope, *opened) == consent.id
+    assert await door.admit(consent, world.scope, *opened) == consent.id
     more = [world.consent("customer-00002"), world.consent("nobody"), world.consent("customer-00003")]
-    outcomes = await door.accept_many(world.offer, world.scope, [s for _, s in more])
+    outcomes = await door.admit_many(world.offer, world.scope, [s for _, s in more])
     assert [outcomes[0], outcomes[2]] == [more[0][0].id, more[2][0].id]
     assert isinstance(outcomes[1], ConsentError)
     assert outcomes[1].code == "consent.subject"
@@ -86,14 +86,14 @@ async def test_named_evidence(world, door) -> None:
     scope = world.a_scope(personal=False)
     offer = world.make_offer(scope)
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
-    assert await door.accept(consent, scope, submission.signature) == consent.id
+    assert await door.admit(consent, scope, submission.signature) == consent.id
     assert (await door.named_evidence(consent.id)).signature == submission.signature
 
 
 async def test_errors_keep_their_kind_and_words(world, door) -> None:
     consent, submission = world.consent("customer-00001")
     with pytest.raises(SignatureError) as caught:
-        await door.accept(consent, world.scope, bytes(65), submission.enrolment, submission.opening)
+        await door.admit(consent, world.scope, bytes(65), submission.enrolment, submission.opening)
     assert caught.value.remedy is not None
     assert caught.value.expected == "0x" + consent.owner.hex()
     assert isinstance(frames.Failure.of(Reverted("Nope", (1,))).error(), Exception)
@@ -164,7 +164,7 @@ async def test_bug_inside_says_nothing_of_data(
 async def test_logs_name_no_person(world, door, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         made = [world.consent("customer-00001"), world.consent("nobody-at-all")]
-        await door.accept_many(world.offer, world.scope, [s for _, s in made])
+        await door.admit_many(world.offer, world.scope, [s for _, s in made])
         world.anchor([made[0][0].id])
         asked = world.opened((await door.lawful(world.offer.id, 60, 1_800_001_000)).root)
         assert (await door.rows(asked.job, asked.plan, asked.terms, 1, 0)).count == 1

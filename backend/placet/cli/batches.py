@@ -156,7 +156,7 @@ def import_(
     with _reading(file) as source:
         reader = BatchReader(source)
         with open_alone(settings) as vault, _bar(reader.header.count, 0) as tell:
-            vault.take_batch(reader, tell, processes)
+            vault.admit_batch(reader, tell, processes)
     if as_json:
         emit({"root": to_hex(reader.header.root), "count": reader.header.count})
     else:

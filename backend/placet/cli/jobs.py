@@ -1,22 +1,29 @@
-"""`placet jobs …`: start, see, follow and cancel jobs at the own node."""
+"""`placet job …`: start, list, follow and cancel jobs at the own node, and fetch a result."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read
+from placet.cli.inputs import AsJson, NodeConfig, read, read_id, when
 from placet.cli.operator import Operator
-from placet.cli.output import console, emit, say, stop
+from placet.cli.output import console, emit, say, stop, table
 from placet.core.errors import InputError, PeerError
 
-MAX_EVENT = 1 << 20
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpx_sse import ServerSentEvent
+
+MAX_REQUEST = 1 << 20
 ENDED = frozenset({"completed", "closed", "aborted", "cancelled", "expired", "refused"})
+_ATTEMPTS = 30
+"""How often in a row a broken stream of events is asked for again, a second apart: a node's restart takes less."""
 commands = typer.Typer(no_args_is_help=True, help="Jobs at the own node.")
 Job = Annotated[str, typer.Argument(help="The job's id.")]
 
@@ -30,17 +37,37 @@ def start(
 ) -> None:
     """Propose a job to the parties. The answer has its id once all have signed the plan."""
     try:
-        body = json.loads(sys.stdin.read(MAX_EVENT) if str(file) == "-" else read(file, "job", limit=MAX_EVENT))
+        body = json.loads(sys.stdin.read(MAX_REQUEST) if str(file) == "-" else read(file, "job", limit=MAX_REQUEST))
     except ValueError:
         raise InputError("the job is not JSON", found=file) from None
-    office = Operator(config)
-    answer = office.ask("POST", "/v1/jobs", body)
+    operator = Operator(config)
+    job = operator.ask("POST", "/v1/jobs", body)
     if as_json:
-        emit(answer)
+        emit(job)
     else:
-        print(answer.get("id", answer.get("job", "")))
+        print(job["id"])
     if follow:
-        _watch(office, str(answer.get("id", answer.get("job", ""))))
+        _watch(operator, job["id"])
+
+
+@commands.command("list")
+def listing(config: NodeConfig, as_json: AsJson = False) -> None:
+    """The jobs that this institution takes part in, newest first."""
+    operator = Operator(config)
+    jobs: list[dict[str, Any]] = []
+    path: str | None = "/v1/jobs"
+    while path is not None:
+        page = operator.ask("GET", path)
+        jobs += page["jobs"]
+        path = None if page["cursor"] is None else f"/v1/jobs?cursor={page['cursor']}"
+    if as_json:
+        emit(jobs)
+        return
+    rows = [
+        (job["id"], job["recipe"], job["status"], str(job["attempt"]), when(job["deadline"]), job["ended"] or "")
+        for job in jobs
+    ]
+    table("Jobs", ("job", "recipe", "status", "attempt", "deadline (UTC)", "ended"), rows)
 
 
 @commands.command()
@@ -56,76 +83,92 @@ def watch(config: NodeConfig, job: Job) -> None:
 
 
 @commands.command()
+def result(config: NodeConfig, job: Job) -> None:
+    """The result of a job that completed, as JSON; at the consumer's node."""
+    emit(Operator(config).ask("GET", f"/v1/jobs/{_id(job)}/result"))
+
+
+@commands.command()
 def cancel(config: NodeConfig, job: Job) -> None:
     """Cancel a job before it opens."""
     emit(Operator(config).ask("POST", f"/v1/jobs/{_id(job)}/cancel"))
 
 
 def _id(text: str) -> str:
-    from placet.cli.inputs import read_id
     from placet.core.values import to_hex
 
     return to_hex(read_id(text))
 
 
-def _watch(office: Operator, job: str) -> None:
-    import httpx
-
+def _watch(operator: Operator, job: str) -> None:
     out = console(stderr=True)
-    last: dict[str, Any] = {}
-    try:
-        with (
-            out.status("waiting for the job") as shown,
-            office.http.stream("GET", f"/v1/jobs/{job}/events", timeout=httpx.Timeout(120.0, connect=5.0)) as answer,
-        ):
-            if not answer.is_success:
-                from placet.owner.wire import problem_of
-
-                answer.read()
-                raise problem_of(answer, office.api)
-            for last in events(answer.iter_lines()):
-                line = _words(last)
-                out.print(line)
-                shown.update(line)
-                if status_of(last) in ENDED:
-                    break
-    except httpx.HTTPError as error:
-        raise PeerError(
-            "the node's events ended early", found=type(error).__name__, remedy=f"placet jobs watch {job}"
-        ) from None
-    ended = status_of(last)
+    ended = ""
+    with out.status("waiting for the job") as status:
+        for moment in _moments(operator, job):
+            line = _words(moment)
+            out.print(line)
+            status.update(line)
+            ended = str(moment["status"])
     if ended != "completed":
-        raise stop(f"the job ended: {ended or 'unknown'}")
+        raise stop(f"the job ended: {ended}")
     say("the job completed")
 
 
-def status_of(event: dict[str, Any]) -> str:
-    """The job's status in an event, if it tells one."""
-    return str(event.get("status", event.get("event", "")))
+def _moments(operator: Operator, job: str) -> Iterator[dict[str, Any]]:
+    """A job's moments until one ends it. A stream that breaks is asked for again from where it broke. PeerError if it
+    does not come back."""
+    import httpx
+
+    last, broken = "0", 0
+    while True:
+        fault = "the stream ended"
+        try:
+            for event in _events(operator, job, last):
+                moment = moment_of(event)
+                last, broken = event.id, 0
+                yield moment
+                if moment["status"] in ENDED:
+                    return
+        except httpx.HTTPError as error:
+            fault = type(error).__name__
+        broken += 1
+        if broken > _ATTEMPTS:
+            raise PeerError("the node's events ended early", found=fault, remedy=f"placet job watch {job}")
+        time.sleep(1)
 
 
-def _words(event: dict[str, Any]) -> str:
-    rest = {name: value for name, value in event.items() if name not in ("event", "status") and value is not None}
-    shown = ", ".join(
+def _events(operator: Operator, job: str, last: str) -> Iterator[ServerSentEvent]:
+    import httpx
+    from httpx_sse import EventSource
+
+    from placet.owner.wire import problem_of
+
+    with operator.http.stream(
+        "GET",
+        f"/v1/jobs/{job}/events",
+        headers={"Accept": "text/event-stream", "Last-Event-ID": last},
+        timeout=httpx.Timeout(120.0, connect=5.0),
+    ) as answer:
+        if not answer.is_success:
+            answer.read()
+            raise problem_of(answer, operator.api)
+        yield from (event for event in EventSource(answer).iter_sse() if event.data)
+
+
+def moment_of(event: ServerSentEvent) -> dict[str, Any]:
+    """A moment of a job, {status, at, …}, from an event of its stream. PeerError if it is none."""
+    try:
+        moment = json.loads(event.data)
+    except ValueError:
+        raise PeerError("an event of the node is not JSON", found=event.event[:80]) from None
+    if not isinstance(moment, dict) or "status" not in moment:
+        raise PeerError("an event of the node is no moment of a job", found=event.event[:80])
+    return moment
+
+
+def _words(moment: dict[str, Any]) -> str:
+    rest = {name: value for name, value in moment.items() if name != "status" and value is not None}
+    words = ", ".join(
         f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in rest.items()
     )
-    return f"{status_of(event)}: {shown}" if shown else status_of(event)
-
-
-def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
-    """Server-sent events as JSON objects; the event's name goes in as `event` unless the object has one."""
-    name, data = "", []
-    for line in lines:
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
-            if sum(map(len, data)) > MAX_EVENT:
-                raise PeerError("an event of the node is too large", expected=f"at most {MAX_EVENT} characters")
-        elif line.startswith("event:"):
-            name = line[6:].strip()
-        elif line == "" and data:
-            try:
-                value = json.loads("\n".join(data))
-            except ValueError:
-                raise PeerError("an event of the node is not JSON", found=name[:80]) from None
-            yield ({"event": name} if name else {}) | (value if isinstance(value, dict) else {"value": value})
-            name, data = "", []
+    return f"{moment['status']}: {words}" if words else str(moment["status"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -14,6 +15,7 @@ from placet.core.errors import PlacetError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 WIDTH = 240
@@ -40,16 +42,75 @@ def emit(value: Any) -> None:
 
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout."""
+    """A table on stdout in which no id, address or other word is broken. On a terminal that is too narrow for that each
+    row is a block of lines instead, a cell a line; in a file or a pipe a table is as wide as it needs to be."""
+    from rich.measure import Measurement
+
+    cells = [tuple(map(_printable, row)) for row in rows]
+    out = console()
+    made = _table(title, headings, cells)
+    widest = Measurement.get(out, out.options.update(max_width=1 << 20), made).maximum
+    if not out.is_terminal:
+        out.print(made, width=max(widest, len(title)))
+        return
+    if _narrowest(headings, cells) <= out.width and _lines_fit(made, out.width):
+        out.print(made)
+        return
+    print(title)
+    for row in cells:
+        print()
+        for line in _block(headings, row, out.width):
+            print(line)
+
+
+def _lines_fit(made: Table, width: int) -> bool:
+    """Whether the table keeps to the width, which Rich does not promise where columns have a least width."""
+    from rich.console import Console
+
+    drawn = io.StringIO()
+    Console(file=drawn, width=width, color_system=None, soft_wrap=True).print(made)
+    return all(len(line) <= width for line in drawn.getvalue().splitlines())
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     made = Table(title=Text(title), title_justify="left")
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
+    for heading, column in zip(headings, _columns(headings, rows), strict=True):
+        made.add_column(heading, no_wrap=not any(" " in cell for cell in column), min_width=_longest_word(column))
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
-    console().print(made)
+    return made
+
+
+def _printable(text: str) -> str:
+    """Without what steers a terminal: much of a table is other parties' words."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    return list(zip(headings, *rows, strict=True))
+
+
+def _longest_word(column: Sequence[str]) -> int:
+    return max((len(word) for cell in column for word in cell.split()), default=1)
+
+
+def _narrowest(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of a terminal below which a word of the table must be broken: a border and two blanks a column."""
+    return sum(3 + _longest_word(column) for column in _columns(headings, rows)) + 1
+
+
+def _block(headings: Sequence[str], row: Sequence[str], width: int) -> Iterator[str]:
+    """A row as lines: heading and cell, or the cell below its heading where both are too long for one line."""
+    indent = max(map(len, headings)) + 2
+    for heading, cell in zip(headings, row, strict=True):
+        if indent + len(cell) <= width:
+            yield f"{heading:<{indent}}{cell}".rstrip()
+        else:
+            yield heading
+            yield f"  {cell}"
 
 
 def show_error(error: PlacetError) -> None:

@@ -82,6 +82,7 @@ class Enrolling:
         await self._demand_code(request.subject, request.code)
         commitment = subject_commitment(request.subject, request.salt)
         signature = self._key.sign(self._domain.digest(enrolment_hash(request.owner, commitment)))
+        self._limits.succeeded(request.subject)
         return Enrolment(enroller=self._key.address, subject=commitment, signature=signature)
 
     def _demand_new(self, nonce: bytes, now: float) -> None:
@@ -115,4 +116,3 @@ class Enrolling:
             self._right[memory] = self._clock() + _CODE_MEMORY
             if len(self._right) > _MOST:
                 self._right.popitem(last=False)
-        self._limits.succeeded(subject)

@@ -27,7 +27,7 @@ from placet.core.values import parse, to_hex
 from placet.node.config import NodeSettings
 from placet.node.consents.queue import AdmissionQueue
 from placet.node.consents.scopes import Scopes
-from placet.node.http.limits import ClientRates, SubjectKey
+from placet.node.http.limits import ClientRates, Reservations, SubjectKey
 from placet.node.http.metrics import Counts
 from placet.node.migrations import NODE
 from placet.node.state import open_engine
@@ -92,11 +92,12 @@ class Node:
     sender: Sender
     calls: Calls
     vault: VaultClient
-    intake: AdmissionQueue
+    admissions: AdmissionQueue
     scopes: Scopes
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
     clients: ClientRates = field(default_factory=ClientRates)
+    reservations: Reservations = field(default_factory=Reservations)
     health: Health = field(default_factory=Health)
     counts: Counts = field(default_factory=Counts)
     _seen: _Seen = field(default_factory=_Seen, repr=False)
@@ -220,7 +221,7 @@ def open_node(settings: NodeSettings) -> Node:
         sender=Sender(engine, chain, [keys.signer, keys.recorder]),
         calls=Calls(deployment),
         vault=vault,
-        intake=AdmissionQueue(),
+        admissions=AdmissionQueue(),
         scopes=Scopes(settings.path(settings.scopes)),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),

@@ -1,4 +1,4 @@
-"""Whether a consent may be accepted: pure checks, in the order in which they are listed in `admit`."""
+"""Whether a consent is admitted: pure checks, in the order in which they are listed in `admit`."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
 
 
 def admit(submission: Submission, wording: Wording, situation: AdmissionContext) -> bytes:
-    """The id of a consent that may be accepted.
+    """The id of a consent that is admitted.
 
     Raises SignatureError or ConsentError: the owner signed exactly the words that follow from offer and scope; a person
     is enrolled by somebody whose word counts, the enrolment opens to a subject, the table has that

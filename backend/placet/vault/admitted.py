@@ -26,19 +26,19 @@ def record_of(submission: Submission, tag: Tag) -> ConsentRecord:
     )
 
 
-def take(
+def admit_lines(
     chunks: Iterable[Chunk], situation: AdmissionContext, tag: Tag, tell: Callable[[int], None]
 ) -> Iterator[dict[bytes, ConsentRecord]]:
     """The records of a batch file's lines, chunk by chunk, by consent id. InputError names a line that may not come in;
     `tell` is told how many have."""
     for chunk in chunks:
-        accepted: dict[bytes, ConsentRecord] = {}
+        admitted: dict[bytes, ConsentRecord] = {}
         for place, (identity, raw) in enumerate(zip(chunk.ids, chunk.lines, strict=True)):
             submission = Submission.of_line(decode_line(raw))
             try:
                 admit_checked(identity, submission, situation)
             except ConsentError as error:
                 raise at_line(chunk.first + place, error) from None
-            accepted[identity] = record_of(submission, tag)
-        yield accepted
+            admitted[identity] = record_of(submission, tag)
+        yield admitted
         tell(chunk.progress.lines)

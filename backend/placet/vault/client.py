@@ -37,7 +37,7 @@ class VaultClient:
         """All tables, by name."""
         return list((await self._call("datasets", frames.Nothing(), frames.DatasetInfos)).datasets)
 
-    async def accept(
+    async def admit(
         self,
         consent: Consent,
         scope: Scope,
@@ -46,20 +46,20 @@ class VaultClient:
         opening: EnrolmentOpening | None = None,
     ) -> bytes:
         """Check and store a consent; its id. Again is nothing new. ConsentError or SignatureError if it says no."""
-        arguments = frames.AcceptArguments(
+        arguments = frames.AdmitArguments(
             consent=consent, scope=scope, signature=signature, enrolment=enrolment, opening=opening
         )
-        return (await self._call("accept", arguments, frames.Identity)).consent
+        return (await self._call("admit", arguments, frames.Identity)).consent
 
-    async def accept_many(
+    async def admit_many(
         self, offer: Offer, scope: Scope, submissions: Sequence[Submission]
     ) -> list[bytes | PlacetError]:
         """As `accept`, for many consents to one offer: for each, in order, its id or why it is refused."""
         outcomes: list[bytes | PlacetError] = []
         for start in range(0, len(submissions), frames.MAX_SUBMISSIONS):
             part = tuple(submissions[start : start + frames.MAX_SUBMISSIONS])
-            arguments = frames.AcceptManyArguments(offer=offer, scope=scope, submissions=part)
-            for outcome in (await self._call("accept_many", arguments, frames.Outcomes)).outcomes:
+            arguments = frames.AdmitManyArguments(offer=offer, scope=scope, submissions=part)
+            for outcome in (await self._call("admit_many", arguments, frames.Outcomes)).outcomes:
                 if outcome.consent is not None:
                     outcomes.append(outcome.consent)
                 elif outcome.failure is not None:
@@ -94,7 +94,7 @@ class VaultClient:
         return await self._call("leaves", frames.PartArguments(offer=offer, root=root, start=start), LeavesPart)
 
     async def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
-        """The leaves of a batch that was noted or taken in. NotFoundError."""
+        """The leaves of a batch that was noted or admitted. NotFoundError."""
         return await self._call("batch", frames.SetArguments(offer=offer, root=root), BatchLeaves)
 
     async def named_evidence(self, consent: bytes) -> NamedConsent:

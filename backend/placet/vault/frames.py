@@ -21,7 +21,7 @@ from placet.vault.schema import DatasetInfo
 MAX_REQUEST = 32 << 20
 MAX_ANSWER = 512 << 20
 MAX_SUBMISSIONS = 1000
-"""Consents of one `accept_many` request; the client splits more."""
+"""Consents of one `admit_many` request; the client splits more."""
 MAX_BATCH = 65_536
 
 
@@ -82,7 +82,7 @@ class Nothing(Value):
     """No arguments, or no result."""
 
 
-class AcceptArguments(Value):
+class AdmitArguments(Value):
     consent: Consent
     scope: Scope
     signature: Signature
@@ -90,7 +90,7 @@ class AcceptArguments(Value):
     opening: EnrolmentOpening | None
 
 
-class AcceptManyArguments(Value):
+class AdmitManyArguments(Value):
     offer: Offer
     scope: Scope
     submissions: Annotated[tuple[Submission, ...], Field(max_length=MAX_SUBMISSIONS)]

@@ -116,8 +116,8 @@ def _failure(error: PlacetError) -> bytes:
 
 
 def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
-    def accept_many(a: frames.AcceptManyArguments) -> Value:
-        outcomes = vault.accept_many(a.offer, a.scope, a.submissions)
+    def admit_many(a: frames.AdmitManyArguments) -> Value:
+        outcomes = vault.admit_many(a.offer, a.scope, a.submissions)
         return frames.Outcomes(
             outcomes=tuple(
                 frames.Outcome(failure=frames.Failure.of(o))
@@ -133,11 +133,11 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
 
     return {
         "datasets": (frames.Nothing, lambda _: frames.DatasetInfos(datasets=tuple(vault.datasets()))),
-        "accept": (
-            frames.AcceptArguments,
-            lambda a: frames.Identity(consent=vault.accept(a.consent, a.scope, a.signature, a.enrolment, a.opening)),
+        "admit": (
+            frames.AdmitArguments,
+            lambda a: frames.Identity(consent=vault.admit(a.consent, a.scope, a.signature, a.enrolment, a.opening)),
         ),
-        "accept_many": (frames.AcceptManyArguments, accept_many),
+        "admit_many": (frames.AdmitManyArguments, admit_many),
         "note_batch": (frames.BatchArguments, note_batch),
         "lawful": (frames.LawfulArguments, lambda a: vault.lawful(a.offer, a.block, a.deadline)),
         "without": (frames.SetArguments, lambda a: vault.without(a.offer, a.root)),

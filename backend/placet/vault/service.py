@@ -1,4 +1,4 @@
-"""What a vault does: takes consents in, works out lawful sets, and hands rows out through the gate.
+"""What a vault does: admits consents, works out lawful sets, and hands rows out through the gate.
 
 All methods are synchronous and run one at a time; each looks at the chain anew.
 """
@@ -40,7 +40,7 @@ from placet.core.values import ZERO32, to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
 from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
-from placet.vault.admitted import Tag, record_of, take
+from placet.vault.admitted import Tag, admit_lines, record_of
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.chain_view import ChainSnapshot, ChainView
 from placet.vault.columns import column, find
@@ -85,7 +85,7 @@ class Vault:
     def datasets(self) -> list[DatasetInfo]:
         return self._tables.infos()
 
-    def accept(
+    def admit(
         self,
         consent: Consent,
         scope: Scope,
@@ -97,41 +97,41 @@ class Vault:
         submission = Submission(
             consent=CompactConsent.of(consent), signature=signature, enrolment=enrolment, opening=opening
         )
-        outcome = self.accept_many(consent.offer, scope, [submission])[0]
+        outcome = self.admit_many(consent.offer, scope, [submission])[0]
         if isinstance(outcome, PlacetError):
             raise outcome
         if outcome != consent.id:
             raise StateError("two ways to a consent's id disagree", expected=to_hex(consent.id), found=to_hex(outcome))
         return outcome
 
-    def accept_many(self, offer: Offer, scope: Scope, submissions: Sequence[Submission]) -> list[bytes | PlacetError]:
+    def admit_many(self, offer: Offer, scope: Scope, submissions: Sequence[Submission]) -> list[bytes | PlacetError]:
         with self._lock:
             dataset, situation = self._situation(offer, scope)
             tag = self._tag(dataset)
             wording = Wording(offer, scope, self._trust.name)
             outcomes: list[bytes | PlacetError] = []
-            accepted: dict[bytes, ConsentRecord] = {}
+            admitted: dict[bytes, ConsentRecord] = {}
             for submission in submissions:
                 try:
                     identity = admit(submission, wording, situation)
                 except (ConsentError, SignatureError, InputError) as error:
                     outcomes.append(error)
                     continue
-                accepted[identity] = record_of(submission, tag)
+                admitted[identity] = record_of(submission, tag)
                 outcomes.append(identity)
-            self._records.add(offer.id, accepted)
-        log.info("accepted %d of %d consents to offer %s", len(accepted), len(submissions), to_hex(offer.id))
+            self._records.add(offer.id, admitted)
+        log.info("admitted %d of %d consents to offer %s", len(admitted), len(submissions), to_hex(offer.id))
         return outcomes
 
-    def take_batch(self, reader: BatchReader, tell: Callable[[int], None], processes: int = 0) -> None:
-        """Check all of a batch file and take it in, all or nothing. InputError names a line that may not come in."""
+    def admit_batch(self, reader: BatchReader, tell: Callable[[int], None], processes: int = 0) -> None:
+        """Check all of a batch file and admit it, all or nothing. InputError names a line that may not come in."""
         header = reader.header
         with self._lock, BatchCheck(header, self._deployment, self._trust, processes) as check:
             dataset, situation = self._situation(header.offer, header.scope)
 
-            parts = take(check.run(reader), situation, self._tag(dataset), tell)
+            parts = admit_lines(check.run(reader), situation, self._tag(dataset), tell)
             self._records.add_batch(header.offer.id, header.root, parts)
-        log.info("took in batch %s: %d consents", to_hex(header.root), header.count)
+        log.info("admitted batch %s: %d consents", to_hex(header.root), header.count)
 
     def _tag(self, dataset: DatasetInfo) -> Tag:
         return lambda subject: self._tables.tag(dataset.name, subject)

@@ -1,6 +1,6 @@
-"""How a signed consent comes in: checked, counted, taken in by the vault, put into the queue for the chain.
+"""Admission of a signed consent: checked, admitted by the vault, counted, put into the queue for the chain.
 
-All but the owner's signature is done for a group of consents to one offer at a time (`intake`).
+All but the owner's signature is done for a group of consents to one offer at a time (`AdmissionQueue`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -21,14 +22,17 @@ from placet.node.consents import models
 from placet.node.consents import queries as held
 from placet.node.consents.models import ConsentStatus
 from placet.node.consents.queue import Outcome, QueuedSubmission
-from placet.node.http.limits import DAY, MINUTE, Budget, TooOften, spend, spend_all
+from placet.node.http.limits import DAY, MINUTE, Budget, TooOften, count, used
 from placet.node.service import Node
 from placet.node.state import consents, insert, now, reading, withdrawals
 from placet.vault.admission import Submission
 
+_PENDING = "pending"
+"""The budget of consents that wait for the chain: what is counted under it are the rows themselves."""
 
-async def accept(node: Node, submission: models.ConsentSubmission) -> models.ConsentAccepted:
-    """Take a signed consent on: vault first, then this node's queue for the chain. The same id again changes nothing.
+
+async def admit(node: Node, submission: models.ConsentSubmission) -> models.ConsentAccepted:
+    """Admit a signed consent: vault first, then this node's queue for the chain. The same id again changes nothing.
 
     Raises ConsentError, SignatureError, LimitError, and ChainError while the chain is lost.
     """
@@ -37,7 +41,7 @@ async def accept(node: Node, submission: models.ConsentSubmission) -> models.Con
     key = Verifiers(node.chain.verifiers.p256).accepts(consent.owner, digest, submission.signature)
     if not key:
         await asyncio.to_thread(_demand_contract, node, submission, digest)
-    return await node.intake.enter(QueuedSubmission(submission, key), functools.partial(take_in, node))
+    return await node.admissions.admit(QueuedSubmission(submission, key), functools.partial(admit_group, node))
 
 
 def _demand_contract(node: Node, submission: models.ConsentSubmission, digest: bytes) -> None:
@@ -46,25 +50,37 @@ def _demand_contract(node: Node, submission: models.ConsentSubmission, digest: b
     node.chain.verifiers.demand("the consent", consent.owner, digest, submission.signature)
 
 
-async def take_in(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
-    """For each entry, in order, the answer or why it is refused."""
-    outcomes = await asyncio.to_thread(_prepare, node, group)
+async def admit_group(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
+    """For each entry, in order, the answer or why it is refused. Who is refused uses up nothing of any limit."""
+    outcomes = await asyncio.to_thread(_examine, node, group)
     passed = [entry for entry, outcome in zip(group, outcomes, strict=True) if outcome is None]
-    told = iter(await _store_all(node, passed) if passed else ())
-    return [next(told) if outcome is None else outcome for outcome in outcomes]
+    rest = iter(await _admit_within_limits(node, passed) if passed else ())
+    return [next(rest) if outcome is None else outcome for outcome in outcomes]
 
 
-async def _store_all(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
+async def _admit_within_limits(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
+    budgets = {entry.submission.consent.id: _budgets(node, entry.submission) for entry in group}
+    refusals = await asyncio.to_thread(_reserve, node, budgets)
+    passed = [entry for entry in group if entry.submission.consent.id not in refusals]
+    admitted: list[QueuedSubmission] = []
+    outcomes: list[Outcome] = []
+    try:
+        outcomes = await _ask_vault(node, passed) if passed else []
+        admitted = [e for e, o in zip(passed, outcomes, strict=True) if isinstance(o, models.ConsentAccepted)]
+    finally:
+        reserved = {identity: spent for identity, spent in budgets.items() if identity not in refusals}
+        await asyncio.to_thread(_store, node, admitted, reserved)
+    judged = iter(outcomes)
+    return [refusals.get(entry.submission.consent.id) or next(judged) for entry in group]
+
+
+async def _ask_vault(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
     offer = group[0].submission.consent.offer
     try:
-        taken = await node.vault.accept_many(offer, node.scopes.of(offer), [_compact(e.submission) for e in group])
+        answers = await node.vault.admit_many(offer, node.scopes.of(offer), [_compact(e.submission) for e in group])
     except PlacetError as error:
         return [error] * len(group)
-    outcomes = [_outcome(entry, outcome) for entry, outcome in zip(group, taken, strict=True)]
-    good = [e for e, outcome in zip(group, outcomes, strict=True) if isinstance(outcome, models.ConsentAccepted)]
-    if good:
-        await asyncio.to_thread(_store, node, good)
-    return outcomes
+    return [_outcome(entry, answer) for entry, answer in zip(group, answers, strict=True)]
 
 
 def _outcome(entry: QueuedSubmission, outcome: bytes | PlacetError) -> Outcome:
@@ -90,7 +106,7 @@ def _compact(submission: models.ConsentSubmission) -> Submission:
 
 
 @dataclass(frozen=True)
-class _Situation:
+class _GroupContext:
     """What a group's entries are held against. `known` and `withdrawing` are those of the group."""
 
     node: Node
@@ -98,14 +114,6 @@ class _Situation:
     wording: Wording
     known: Mapping[bytes, sa.RowMapping]
     withdrawing: Collection[bytes]
-
-
-def _prepare(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | None]:
-    """What is known already, or why an entry is refused; None for those that are to be stored, which are counted."""
-    outcomes = _examine(node, group)
-    passed = [entry for entry, outcome in zip(group, outcomes, strict=True) if outcome is None]
-    counted = iter(_reserve(node, passed) if passed else ())
-    return [next(counted) if outcome is None else outcome for outcome in outcomes]
 
 
 def _examine(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | None]:
@@ -120,25 +128,25 @@ def _examine(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | No
         rows = connection.execute(sa.select(consents).where(consents.c.id.in_(ids))).mappings().all()
         ended = sa.select(withdrawals.c.consent).where(withdrawals.c.consent.in_(ids), withdrawals.c.state != "refused")
         withdrawing = frozenset(bytes(one) for one in connection.execute(ended).scalars())
-    situation = _Situation(node, scope, wording, {bytes(row["id"]): row for row in rows}, withdrawing)
+    context = _GroupContext(node, scope, wording, {bytes(row["id"]): row for row in rows}, withdrawing)
     outcomes: list[Outcome | None] = []
     for entry in group:
         try:
-            outcomes.append(_looked_at(entry, situation))
+            outcomes.append(_looked_at(entry, context))
         except Exception as error:  # one that nobody foresaw is not the others' in the group
             outcomes.append(error)
     return outcomes
 
 
-def _looked_at(entry: QueuedSubmission, situation: _Situation) -> models.ConsentAccepted | None:
-    node, scope, consent = situation.node, situation.scope, entry.submission.consent
-    if situation.wording.consent_id(consent.fields) != consent.id:
+def _looked_at(entry: QueuedSubmission, context: _GroupContext) -> models.ConsentAccepted | None:
+    node, scope, consent = context.node, context.scope, entry.submission.consent
+    if context.wording.consent_id(consent.fields) != consent.id:
         demand_derived(consent, scope, node.trust.name)
-    known = situation.known.get(consent.id)
+    known = context.known.get(consent.id)
     if known is not None:
         return models.ConsentAccepted(id=consent.id, status=held.status_of(node, known))
     node.demand_chain()
-    _demand_usable(consent, situation)
+    _demand_usable(consent, context)
     if scope.personal:
         if not entry.key:
             raise ConsentError(
@@ -161,8 +169,8 @@ def _looked_at(entry: QueuedSubmission, situation: _Situation) -> models.Consent
     return None
 
 
-def _demand_usable(consent: Consent, situation: _Situation) -> None:
-    at, node = now(), situation.node
+def _demand_usable(consent: Consent, context: _GroupContext) -> None:
+    at, node = now(), context.node
     if consent.not_after < at:
         raise ConsentError(
             "the consent has expired", expected=f"notAfter ≥ {at}", found=consent.not_after, code="consent.expired"
@@ -173,7 +181,7 @@ def _demand_usable(consent: Consent, situation: _Situation) -> None:
             remedy="ask for a fresh draft and sign that",
             code="consent.withdrawn",
         )
-    if consent.id in situation.withdrawing:
+    if consent.id in context.withdrawing:
         raise ConsentError("the consent is being withdrawn", remedy="sign a fresh one", code="consent.withdrawn")
     openings = node.openings(consent.offer.id)
     if consent.opens_before <= openings:
@@ -210,38 +218,27 @@ def _demand_enrolled(node: Node, submission: models.ConsentSubmission, scope: Sc
         raise ConsentError("the opening does not open the enrolment", code="consent.opening")
 
 
-# What is written.
+# Limits, and what is written.
 
 
-def _reserve(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | None]:
-    """Keys are free, so what counts is the enrolled person, and the total. Who is refused uses up nothing."""
-    limits = node.settings.limits
-    budgets = [_budgets(node, entry.submission) for entry in group]
-    refusals: list[Outcome | None] = []
-    with node.engine.begin() as connection:
-        waiting = (
-            sa.select(sa.func.count()).select_from(consents).where(consents.c.status == ConsentStatus.PENDING.value)
-        )
-        room = limits.consents_pending - connection.execute(waiting).scalar_one()
-        if len(group) <= room and spend_all(connection, now(), budgets):
-            return [None] * len(group)
-        for wanted in budgets:
-            try:
-                if room <= 0:
-                    raise TooOften("consents waiting for the chain", limits.consents_pending, MINUTE, MINUTE)
-                with connection.begin_nested():
-                    spend(connection, now(), *wanted)
-            except TooOften as error:
-                refusals.append(error)
-            else:
-                refusals.append(None)
-                room -= 1
-    return refusals
+def _reserve(node: Node, budgets: Mapping[bytes, Sequence[Budget]]) -> dict[bytes, TooOften]:
+    """Why consents are refused, by id. Keys are free, so what counts is the enrolled person, and the total."""
+    at = now()
+
+    def counted() -> dict[str, int]:
+        pending = consents.c.status == ConsentStatus.PENDING.value
+        with reading(node.engine) as connection:
+            waiting = connection.execute(sa.select(sa.func.count()).select_from(consents).where(pending)).scalar_one()
+            return {**used(connection, at, chain.from_iterable(budgets.values())), _PENDING: waiting}
+
+    refusals = node.reservations.reserve(at, list(budgets.values()), counted)
+    return {identity: error for identity, error in zip(budgets, refusals, strict=True) if error is not None}
 
 
 def _budgets(node: Node, submission: models.ConsentSubmission) -> list[Budget]:
     limits, consent = node.settings.limits, submission.consent
     budgets = [
+        Budget(_PENDING, "consents waiting for the chain", limits.consents_pending, MINUTE),
         Budget("consents", "consents in total", limits.consents_per_minute, MINUTE),
         Budget(owners_budget(consent.owner), "consents of one key", limits.consents_per_owner_day, DAY),
     ]
@@ -256,10 +253,17 @@ def owners_budget(owner: bytes) -> str:
     return f"owner:{owner.hex()[:80]}"
 
 
-def _store(node: Node, group: Sequence[QueuedSubmission]) -> None:
+def _store(node: Node, group: Sequence[QueuedSubmission], reserved: Mapping[bytes, Sequence[Budget]]) -> None:
+    """Keep what the vault admitted and count it, in one transaction; the rest of what was reserved is free again."""
     rows = [_row(entry.submission) for entry in group]
-    with node.engine.begin() as connection:
-        connection.execute(insert(connection, consents).on_conflict_do_nothing(), rows)
+    with node.reservations.settle(reserved.values()):
+        if not rows:
+            return
+        with node.engine.begin() as connection:
+            stored = insert(connection, consents).on_conflict_do_nothing().returning(consents.c.id)
+            new = connection.execute(stored, rows).scalars().all()
+            spent = chain.from_iterable(reserved[bytes(identity)] for identity in new)
+            count(connection, now(), [budget for budget in spent if budget.key != _PENDING])
 
 
 def _row(submission: models.ConsentSubmission) -> dict[str, object]:

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Query, Request
 
 from placet.core.errors import AccessError, NotFoundError
 from placet.core.values import Bytes32, Signer
-from placet.node.consents import admission as taking
-from placet.node.consents import models, uses, withdrawals
+from placet.node.consents import admission, models, uses, withdrawals
 from placet.node.consents import queries as consents
 from placet.node.http.auth import AnyCaller, Caller, TheNode, client_of
 from placet.node.http.problems import problems
@@ -71,7 +70,7 @@ async def draft(node: TheNode, request: Request, asked: models.DraftRequest) -> 
 async def submit(node: TheNode, request: Request, submission: models.ConsentSubmission) -> models.ConsentAccepted:
     """Take a signed consent on. Its id is the idempotency key: the same again changes nothing."""
     node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
-    return await taking.accept(node, submission)
+    return await admission.admit(node, submission)
 
 
 @router.get("/v1/consents", response_model=models.ConsentPage, responses=problems(401, 403), openapi_extra=_SIGNED)

@@ -1,4 +1,4 @@
-"""Consents at this node: drafts, and what their owners may see. How they come in: `taking`."""
+"""Consents at this node: drafts, and what their owners may see. How they come in: `admission`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of consents into node and vault: what arrives while a group is taken in goes in together, as the next one.
+"""Admission in groups: consents that arrive while a group is being admitted are admitted together, as the next one.
 
 A group costs one look at the database, one call to the vault and two commits, whatever its size; a vault's look at the
 chain and a commit's wait for the disk take far longer than the checks of one consent.
@@ -24,8 +24,8 @@ class QueuedSubmission:
 
 
 Outcome = models.ConsentAccepted | Exception
-Take = Callable[[Sequence[QueuedSubmission]], Awaitable[Sequence[Outcome]]]
-"""Takes a group in; for each entry, in order, the answer or why it is refused."""
+AdmitGroup = Callable[[Sequence[QueuedSubmission]], Awaitable[Sequence[Outcome]]]
+"""Admits a group; for each entry, in order, the answer or why it is refused."""
 _Waiting = tuple[QueuedSubmission, asyncio.Future[models.ConsentAccepted]]
 
 
@@ -34,18 +34,18 @@ class AdmissionQueue:
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, list[_Waiting]] = {}
-        self._taking: dict[bytes, asyncio.Task[None]] = {}
+        self._admitting: dict[bytes, asyncio.Task[None]] = {}
 
-    async def enter(self, entry: QueuedSubmission, take: Take) -> models.ConsentAccepted:
-        """The answer, once the entry's group is taken in; raises why this entry is refused."""
+    async def admit(self, entry: QueuedSubmission, admit_group: AdmitGroup) -> models.ConsentAccepted:
+        """The answer, once the entry's group is admitted; raises why this entry is refused."""
         done: asyncio.Future[models.ConsentAccepted] = asyncio.get_running_loop().create_future()
         offer = entry.submission.consent.offer.id
         self._waiting.setdefault(offer, []).append((entry, done))
-        if offer not in self._taking:
-            self._taking[offer] = asyncio.create_task(self._run(offer, take))
+        if offer not in self._admitting:
+            self._admitting[offer] = asyncio.create_task(self._run(offer, admit_group))
         return await done
 
-    async def _run(self, offer: bytes, take: Take) -> None:
+    async def _run(self, offer: bytes, admit_group: AdmitGroup) -> None:
         group: list[_Waiting] = []
         try:
             while group := self._waiting.pop(offer, []):
@@ -54,7 +54,7 @@ class AdmissionQueue:
                     group = group[:MOST]
                 outcomes: Sequence[Outcome]
                 try:
-                    outcomes = await take([entry for entry, _ in group])
+                    outcomes = await admit_group([entry for entry, _ in group])
                 except Exception as error:  # a fault: each request answers for itself, and the next group may do well
                     outcomes = [error] * len(group)
                 for (_, done), outcome in zip(group, outcomes, strict=True):
@@ -65,6 +65,6 @@ class AdmissionQueue:
                     else:
                         done.set_result(outcome)
         finally:
-            del self._taking[offer]
+            del self._admitting[offer]
             for _, done in (*group, *self._waiting.pop(offer, [])):
                 done.cancel()

@@ -1,0 +1,1 @@
+"""The enclaves that this node runs as a service, for the companies of a job."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi import APIRouter, Body, Path, Query, Request
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field, JsonValue
+from sse_starlette import EventSourceResponse
 
 from placet.catalogue.contract_compare import SPEC
 from placet.core.enclave_policy import ROLES, Role
@@ -19,7 +20,7 @@ from placet.core.values import from_hex, to_hex
 from placet.jobs.store import JobRecord
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.problems import problems
-from placet.node.jobs.api import JobId, follow, runner_of
+from placet.node.jobs.api import JobId, LastEventId, event_stream, runner_of
 from placet.protocols.enclave.evidence.model import measurement_id
 from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.contract_compare.sessions import MAX_PIECE, EnclaveSession, EnclaveSessions
@@ -122,13 +123,13 @@ async def upload(
     return Arrived(size=await _sessions(request).of(record.job).take(role, attempt, offset, piece))
 
 
-@router.get("/jobs/{job}/events", responses=problems(401, 403, 404))
+@router.get("/jobs/{job}/events", response_class=EventSourceResponse, responses=problems(401, 403, 404))
 async def events(
-    request: Request, job: JobId, caller: AnyCaller, last_event_id: Annotated[int, Header(ge=0, le=2**53)] = 0
-) -> StreamingResponse:
+    request: Request, job: JobId, caller: AnyCaller, last_event_id: LastEventId = 0
+) -> EventSourceResponse:
     """Server-sent events of a job, for its companies: as `/v1/jobs/{job}/events` for the institution itself."""
     record = _demand_party(request, job, caller)
-    return StreamingResponse(follow(runner_of(request), record.job, last_event_id), media_type="text/event-stream")
+    return event_stream(runner_of(request), record.job, last_event_id)
 
 
 @router.get("/jobs/{job}/results/{party}", responses=problems(401, 403, 404, 409))

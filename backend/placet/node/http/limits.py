@@ -7,12 +7,13 @@ in total, in the database, so that a restart doesn't reset them; a subject stand
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import threading
 import time
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -100,27 +101,73 @@ def spend(connection: sa.Connection, now: int, *budgets: Budget) -> None:
             raise TooOften(budget.what, budget.allowed, budget.seconds, (window + 1) * budget.seconds - now)
 
 
-def spend_all(connection: sa.Connection, now: int, many: Sequence[Sequence[Budget]]) -> bool:
-    """`spend` for many at once, in a few statements; False, with nothing counted, if one budget is used up."""
-    counted = Counter(budget for budgets in many for budget in budgets)
-    by_allowed: dict[int, list[dict[str, object]]] = defaultdict(list)
-    for budget, times in counted.items():
-        window = now // budget.seconds
-        entry = {"key": budget.key, "window": window, "count": times, "expiry": (window + 2) * budget.seconds}
-        by_allowed[budget.allowed].append(entry)
-        if times > budget.allowed:
-            return False
-    with connection.begin_nested() as nested:
-        for allowed, entries in by_allowed.items():
-            added = insert(connection, counters)
-            larger = counters.c.count + added.excluded["count"]
-            counting = added.on_conflict_do_update(
-                index_elements=["key", "window"], set_={"count": larger}, where=larger <= allowed
-            ).returning(counters.c.key)
-            if len(connection.execute(counting, entries).all()) != len(entries):
-                nested.rollback()
-                return False
-    return True
+def used(connection: sa.Connection, now: int, budgets: Iterable[Budget]) -> dict[str, int]:
+    """What was counted in the present window (`now` in Unix seconds) of each budget, by its key."""
+    windows = {budget.key: now // budget.seconds for budget in budgets}
+    counted = sa.select(counters).where(counters.c.key.in_(windows))
+    rows = connection.execute(counted).mappings()
+    return {row["key"]: row["count"] for row in rows if row["window"] == windows[row["key"]]}
+
+
+def count(connection: sa.Connection, now: int, budgets: Iterable[Budget]) -> None:
+    """Count what was reserved, in the caller's transaction (`now` in Unix seconds). A budget that stands here twice
+    counts twice."""
+    entries = [
+        {
+            "key": budget.key,
+            "window": now // budget.seconds,
+            "count": times,
+            "expiry": (now // budget.seconds + 2) * budget.seconds,
+        }
+        for budget, times in Counter(budgets).items()
+    ]
+    if entries:
+        added = insert(connection, counters)
+        larger = counters.c.count + added.excluded["count"]
+        connection.execute(
+            added.on_conflict_do_update(index_elements=["key", "window"], set_={"count": larger}), entries
+        )
+
+
+class Reservations:
+    """What submissions use up of their budgets while the vault judges them.
+
+    Reservations are in memory. A budget is counted for good in the transaction that stores what was admitted, so that
+    a refusal gives its share back, and a node that is killed in between has counted nothing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reserved: Counter[str] = Counter()
+
+    def reserve(
+        self, now: int, many: Sequence[Sequence[Budget]], used: Callable[[], Mapping[str, int]]
+    ) -> list[TooOften | None]:
+        """For each in order: None, and one is reserved under each of its budgets; or the budget that is used up, and
+        nothing is. `used`: what is counted already, by key; asked while no other reservation ends. `now` in Unix
+        seconds."""
+        with self._lock:
+            counted = used()
+            outcomes: list[TooOften | None] = []
+            for budgets in many:
+                full = (b for b in budgets if counted.get(b.key, 0) + self._reserved[b.key] >= b.allowed)
+                if (budget := next(full, None)) is None:
+                    self._reserved.update(budget.key for budget in budgets)
+                    outcomes.append(None)
+                else:
+                    retry_after = budget.seconds - now % budget.seconds
+                    outcomes.append(TooOften(budget.what, budget.allowed, budget.seconds, retry_after))
+            return outcomes
+
+    @contextlib.contextmanager
+    def settle(self, many: Iterable[Sequence[Budget]]) -> Iterator[None]:
+        """End reservations, however the block ends. What is to be counted for good is committed within the block."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                self._reserved.subtract(budget.key for budgets in many for budget in budgets)
+                self._reserved = +self._reserved
 
 
 def forget(connection: sa.Connection, now: int) -> None:

@@ -15,7 +15,7 @@ from placet.vault.chain_view import OfferFacts
 
 
 def only(world, submission, offer=None, scope=None) -> PlacetError | bytes:
-    outcomes = world.vault.accept_many(offer or world.offer, scope or world.scope, [submission])
+    outcomes = world.vault.admit_many(offer or world.offer, scope or world.scope, [submission])
     assert len(outcomes) == 1
     return outcomes[0]
 
@@ -28,7 +28,7 @@ def refused(world, submission, code: str) -> None:
 
 
 def submit(world, consent, submission) -> bytes:
-    return world.vault.accept(consent, world.scope, submission.signature, submission.enrolment, submission.opening)
+    return world.vault.admit(consent, world.scope, submission.signature, submission.enrolment, submission.opening)
 
 
 def test_good_consent_is_accepted_and_again_is_nothing_new(world) -> None:
@@ -222,7 +222,7 @@ def test_senseless_window(world) -> None:
 
 def test_one_bad_consent_does_not_stop_the_others(world) -> None:
     good, bad = world.consent("customer-00001"), world.consent("nobody")
-    outcomes = world.vault.accept_many(world.offer, world.scope, [bad[1], good[1]])
+    outcomes = world.vault.admit_many(world.offer, world.scope, [bad[1], good[1]])
     assert isinstance(outcomes[0], ConsentError)
     assert outcomes[1] == good[0].id
 
