@@ -109,6 +109,68 @@ def test_only_the_chain_room_speaks_json_rpc() -> None:
     assert {name for name in speakers if not name.startswith("placet.chain")} == set()
 
 
+# Public class names that stand in two modules, and why that can't mislead. Empty: none does.
+TWICE: dict[str, str] = {}
+MAX_LINES, MAX_ARGUMENTS = 60, 7
+# Functions beyond that, and why.
+_OPTIONS = "each argument is an option of the command line"
+_PROTOCOL = "all that two parties must agree on, each by its name"
+LARGE: dict[str, str] = {
+    "cli.audit._live": _OPTIONS,
+    "cli.audit.audit": _OPTIONS,
+    "cli.compare.join": _OPTIONS,
+    "cli.compare.start": _OPTIONS,
+    "cli.offers.make": _OPTIONS,
+    "cli.owner._grant": _OPTIONS,
+    "cli.owner.grant": _OPTIONS,
+    "cli.setup._make_node": _OPTIONS,
+    "cli.setup.init": _OPTIONS,
+    "chain.client.check_consent": "the arguments of the contract's own function",
+    "owner.client.give": "what a consent says, each by its name",
+    "owner.wire.ask": "a request's parts and its limits, each by its name",
+    "protocols.enclave.sealed.release.release": _PROTOCOL,
+    "protocols.mpc.score.by_weights": _PROTOCOL,
+    "protocols.psi.ecdh.arrange": _PROTOCOL,
+    "protocols.psi.ecdh.intersect": _PROTOCOL,
+    "protocols.psi.salted_hash.intersect": _PROTOCOL,
+    "protocols.spu.circuit.count_and_sum": _PROTOCOL,
+    "protocols.spu.evaluate.run": _PROTOCOL,
+    "protocols.spu.mpc.compute": _PROTOCOL,
+    "vault.gate.demand_leaves": "what is held against each other, each by its name",
+    "vault.lawful.choose": "what is held against each other, each by its name",
+    "vault.setup.init_vault": "what a vault is made of, each by its name",
+}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield module_name(file, PACKAGE).removeprefix("placet."), ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_a_public_class_name_stands_for_one_thing() -> None:
+    homes: dict[str, list[str]] = {}
+    for module, tree in modules():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: where for name, where in homes.items() if len(where) > 1 and name not in TWICE} == {}
+
+
+def large_functions(module: str, tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            positional = [one for one in (*node.args.posonlyargs, *node.args.args) if one.arg not in ("self", "cls")]
+            if lines > MAX_LINES or len(positional) + len(node.args.kwonlyargs) > MAX_ARGUMENTS:
+                yield f"{module}.{node.name}"
+
+
+def test_no_function_is_large_without_a_reason() -> None:
+    found = {name for module, tree in modules() for name in large_functions(module, tree)}
+    assert found - LARGE.keys() == set()
+    assert LARGE.keys() - found == set(), "no longer large: take it off the list"
+
+
 @pytest.mark.parametrize(
     ("file", "line", "refused"),
     [

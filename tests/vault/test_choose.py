@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
 from placet.vault.candidates import Candidate, Candidates
-from placet.vault.columns import Subjects, column, find, find_anywhere
+from placet.vault.columns import RowSubjects, column, find, find_anywhere
 from placet.vault.lawful import NEVER, choose, root_of
 from placet.vault.leaves import LEAF, split
 
@@ -68,7 +68,7 @@ def test_columns_choose_what_plain_python_does(found, contents, blocks, tags, de
     rows = {tag: bytes(31 - i) + b"\x01" + bytes(i) for i, tag in enumerate(sorted(tags))}
     given = {"anchored": anchored, "block": 3, "dead": dead, "now": now, "deadline": deadline, "openings": openings}
     leaves, opens_before = plain(found, batches=batches, subjects=rows, **given)
-    subjects = Subjects(column(b"".join(rows)), column(b"".join(rows.values())))
+    subjects = RowSubjects(column(b"".join(rows)), column(b"".join(rows.values())))
     joined = {root: b"".join(held) for root, held in batches.items()}
     chosen = choose(Candidates(found), batches=joined, subjects=subjects, **given)
     assert [tuple(split(leaf, 32)) for leaf in split(chosen.leaves, LEAF)] == leaves

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,15 +61,7 @@ def make(
     found = office.dataset(dataset)
     iri = purpose_iri(purpose)
     accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
-    unknown = set(_list(columns)) - set(found["columns"])
-    if unknown:
-        raise InputError("the table has no such columns", expected=", ".join(found["columns"]), found=sorted(unknown))
-    if own is found["personal"]:
-        raise InputError(
-            "offer and table disagree on whose data these are",
-            expected="persons'" if found["personal"] else "the institution's own (--own)",
-            remedy="say --own at placet vault import and here, or at neither",
-        )
+    _demand_table(found, _list(columns), own)
     wanted = {
         "title": title or dataset,
         "provider": to_hex(office.address),
@@ -100,6 +93,19 @@ def make(
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
         print(to_hex(offer.id))
+
+
+def _demand_table(found: Mapping[str, Any], columns: list[str], own: bool) -> None:
+    """InputError unless the table has these columns, and is whose the offer says."""
+    unknown = set(columns) - set(found["columns"])
+    if unknown:
+        raise InputError("the table has no such columns", expected=", ".join(found["columns"]), found=sorted(unknown))
+    if own is found["personal"]:
+        raise InputError(
+            "offer and table disagree on whose data these are",
+            expected="persons'" if found["personal"] else "the institution's own (--own)",
+            remedy="say --own at placet vault import and here, or at neither",
+        )
 
 
 def _list(text: str) -> list[str]:

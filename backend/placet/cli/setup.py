@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,14 +141,20 @@ def _make_node(
         "vault_socket": str(socket.absolute()),
         "passphrase_file": str(passphrase_file.absolute()),
     }
-    # A JSON string is a TOML string.
-    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
-    lines += ["", "[institution]", f'address = "{to_hex(signer.address)}"', f"name = {json.dumps(name)}"]
-    lines += ["", "# The recorder's account pays for gas; give it some.", f'# recorder = "{to_hex(recorder.address)}"']
-    write_new(folder / "node.toml", ("\n".join(lines) + "\n").encode(), mode=0o600)
+    write_new(folder / "node.toml", _toml(settings, entry, recorder.address), mode=0o600)
     document = json.dumps(entry.to_json(), indent=2, ensure_ascii=False)
     write_new(folder / "entry.json", document.encode() + b"\n")
     return entry
+
+
+def _toml(settings: Mapping[str, str | int], entry: Institution, recorder: bytes) -> bytes:
+    """A node's settings file. A JSON string is a TOML string."""
+    from placet.core.values import to_hex
+
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    lines += ["", "[institution]", f'address = "{to_hex(entry.address)}"', f"name = {json.dumps(entry.name)}"]
+    lines += ["", "# The recorder's account pays for gas; give it some.", f'# recorder = "{to_hex(recorder)}"']
+    return ("\n".join(lines) + "\n").encode()
 
 
 def node(config: NodeConfig) -> None:

@@ -107,16 +107,25 @@ class OwnInput(Value):
     consent: Bytes32
 
 
-class JobRequest(Value):
-    """`POST /v1/jobs`: what the sponsor, who is also the consumer, wants computed. Times are in seconds from now."""
+class Sponsorship(Value):
+    """What a sponsor says of a job, whatever its recipe. Times are in seconds from now."""
 
-    recipe: Name
-    engine: Name = "embedded"
     purpose: Text
-    parameters: Parameters
-    providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
-    own: OwnInput
     token: Address = ZERO20
     open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
     deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
     settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800
+
+    def deadline_from(self, now: int) -> int:
+        """The plan's deadline, in Unix seconds."""
+        return now + self.open_seconds + self.deadline_seconds
+
+
+class JobRequest(Sponsorship):
+    """`POST /v1/jobs`: what the sponsor, who is also the consumer, wants computed."""
+
+    recipe: Name
+    engine: Name = "embedded"
+    parameters: Parameters
+    providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
+    own: OwnInput

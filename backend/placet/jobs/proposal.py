@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from pydantic import ValidationError
@@ -26,6 +27,7 @@ from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
 from placet.jobs.agreement import Agreement, consumer_key, own_party
 from placet.jobs.certificates import institution_of
+from placet.jobs.context import JobContext
 from placet.jobs.entries import named_input
 from placet.jobs.intents import SECONDS, Intents
 from placet.jobs.messages import (
@@ -38,6 +40,7 @@ from placet.jobs.messages import (
     SignatureResponse,
     SignedByAll,
     SignRequest,
+    Sponsorship,
 )
 from placet.jobs.store import JobRecord
 
@@ -88,81 +91,93 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     """Gather what the parties bring, make the plan, have it signed by all, and keep it. Opens nothing yet."""
     context = peer_client.context
     spec = spec_of(request.recipe)
-    parameters = spec.parse(request.parameters).to_json()
-    chain = context.chain
+    await _demand_affordable(context, request)
+    now = await asyncio.to_thread(context.chain.now)
+    seats = spec.seats(len(request.providers) + 1)
+    terms = Terms(
+        recipe=spec.name,
+        recipe_version=spec.version,
+        engine=request.engine,
+        parameters=spec.parse(request.parameters).to_json(),
+        roles=tuple(seat.name for seat in seats),
+        inputs=tuple(seat.alias for seat in seats if seat.alias is not None),
+        block=await asyncio.to_thread(context.chain.confirmed),
+        consumer_key=consumer_key(context),
+        on_withdrawal=spec.on_withdrawal,
+    )
+    responses = await _prepared(peer_client, request, terms, now)
+    own = await asyncio.to_thread(context.chain.consent, request.own.consent)
+    if own.status is not Status.GIVEN:
+        raise ConsentError(
+            "the consumer's own consent is not given", found=own.status.name.lower(), code="consent.dead"
+        )
+    seed = secrets.token_bytes(32)
+    consumer = {
+        **own_party(context, seed),
+        "reward": 0,
+        "output": False,
+        "inputs": [await named_input(context, request.own.offer, request.own.consent)],
+    }
+    providers = [_provider(p, r) for p, r in zip(request.providers, responses, strict=True)]
+    plan = sponsored(context, request, terms, [*providers, consumer], now)
+    return await agree(peer_client, plan, terms, len(request.providers), seed)
+
+
+async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
+    """PlanError for providers or rewards that make no plan."""
     if len({p.address for p in request.providers}) != len(request.providers):
         raise PlanError("a provider is named twice")
     rewards = sum(p.reward for p in request.providers)
     if rewards and request.token == ZERO20:
         raise PlanError("rewards need a token")
-    if rewards and await asyncio.to_thread(chain.balance_of, request.token, context.address) < rewards:
+    if rewards and await asyncio.to_thread(context.chain.balance_of, request.token, context.address) < rewards:
         raise PlanError("the rewards are more than this institution has", expected=rewards, code="plan.rewards")
-    now = await asyncio.to_thread(chain.now)
-    block = await asyncio.to_thread(chain.confirmed)
-    deadline = now + request.open_seconds + request.deadline_seconds
-    seats = spec.seats(len(request.providers) + 1)
-    roles = [seat.name for seat in seats[:-1]]
-    parties = (*(p.address for p in request.providers), context.address)
-    wanted = [
+
+
+async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int) -> list[PrepareResponse]:
+    """What each provider would bring, asked at once."""
+    parties = (*(p.address for p in request.providers), peer_client.context.address)
+    questions = [
         PrepareRequest(
-            offer=p.offer,
-            recipe=spec.name,
+            offer=provider.offer,
+            recipe=terms.recipe,
             role=role,
-            parameters=parameters,
+            parameters=terms.parameters,
             purpose=purpose_id(request.purpose),
             parties=parties,
-            block=block,
-            deadline=deadline,
+            block=terms.block,
+            deadline=request.deadline_from(now),
         )
-        for p, role in zip(request.providers, roles, strict=True)
+        for provider, role in zip(request.providers, terms.roles[:-1], strict=True)
     ]
-    brought = await asyncio.gather(
-        *(
-            peer_client.ask(p.address, "prepare", w, PrepareResponse)
-            for p, w in zip(request.providers, wanted, strict=True)
+    asked = zip(request.providers, questions, strict=True)
+    return await asyncio.gather(*(peer_client.ask(p.address, "prepare", q, PrepareResponse) for p, q in asked))
+
+
+def sponsored(
+    context: JobContext, request: Sponsorship, terms: Terms, parties: Sequence[Mapping[str, object]], now: int
+) -> Plan:
+    """The plan of a job that this institution sponsors and consumes. PlanError if the parts make none."""
+    deadline = request.deadline_from(now)
+    rewarded = any(party["reward"] for party in parties)
+    try:
+        return Plan.model_validate(
+            {
+                "terms": terms.hash,
+                "consumer": context.address,
+                "purpose": purpose_id(request.purpose),
+                "operations": int(spec_of(terms.recipe).operations),
+                "sponsor": context.address,
+                "token": request.token if rewarded else ZERO20,
+                "open_by": now + request.open_seconds,
+                "deadline": deadline,
+                "settle_by": deadline + request.settle_seconds,
+                "salt": secrets.token_bytes(32),
+                "parties": [dict(party) for party in parties],
+            }
         )
-    )
-    seed = secrets.token_bytes(32)
-    own = await asyncio.to_thread(chain.consent, request.own.consent)
-    if own.status is not Status.GIVEN:
-        raise ConsentError(
-            "the consumer's own consent is not given", found=own.status.name.lower(), code="consent.dead"
-        )
-    terms = Terms(
-        recipe=spec.name,
-        recipe_version=spec.version,
-        engine=request.engine,
-        parameters=parameters,
-        roles=tuple(seat.name for seat in seats),
-        inputs=tuple(seat.alias for seat in seats if seat.alias is not None),
-        block=block,
-        consumer_key=consumer_key(context),
-        on_withdrawal=spec.on_withdrawal,
-    )
-    plan = sound(
-        {
-            "terms": terms.hash,
-            "consumer": context.address,
-            "purpose": purpose_id(request.purpose),
-            "operations": int(spec.operations),
-            "sponsor": context.address,
-            "token": request.token if rewards else ZERO20,
-            "open_by": now + request.open_seconds,
-            "deadline": deadline,
-            "settle_by": deadline + request.settle_seconds,
-            "salt": secrets.token_bytes(32),
-            "parties": [
-                *(_provider(p, b) for p, b in zip(request.providers, brought, strict=True)),
-                {
-                    **own_party(context, seed),
-                    "reward": 0,
-                    "output": False,
-                    "inputs": [await named_input(context, request.own.offer, request.own.consent)],
-                },
-            ],
-        }
-    )
-    return await agree(peer_client, plan, terms, len(request.providers), seed)
+    except ValidationError as error:
+        raise PlanError("no sound plan follows from the request", found=str(error.errors()[0]["msg"])[:200]) from None
 
 
 async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, seed: bytes) -> JobRecord:
@@ -180,14 +195,6 @@ async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, see
         raise
     agreement.store.signed(job, signatures)
     return agreement.store.job(job)
-
-
-def sound(fields: dict[str, object]) -> Plan:
-    """The plan with these fields; PlanError if there is none."""
-    try:
-        return Plan.model_validate(fields)
-    except ValidationError as error:
-        raise PlanError("no sound plan follows from the request", found=str(error.errors()[0]["msg"])[:200]) from None
 
 
 async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tuple[bytes, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from placet.vault.columns import Column32, Subjects, column, find, place_of, value
+from placet.vault.columns import Column32, RowSubjects, column, find, place_of, value
 
 Places = tuple[NDArray[np.intp], NDArray[np.bool_]]
 
@@ -45,9 +45,9 @@ class Candidates(Mapping[bytes, Candidate]):
         self.subjects = subjects[first]
         self._windows = windows[first]
         self.not_before, self.not_after, self.first_opening, self.opens_before = self._windows.T
-        self._places: tuple[Subjects, Places] | None = None
+        self._places: tuple[RowSubjects, Places] | None = None
 
-    def places_in(self, subjects: Subjects) -> Places:
+    def places_in(self, subjects: RowSubjects) -> Places:
         """For each consent its row's place among `subjects`, and whether it has one. Kept: tags are in no order, so
         that looking for a million of them costs more than all the rest of a lawful set."""
         if self._places is None or self._places[0] is not subjects:

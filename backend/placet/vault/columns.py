@@ -75,7 +75,7 @@ def place_of(ascending: Column32, wanted: object) -> int | None:
     return int(places[0]) if there[0] else None
 
 
-class Subjects(Mapping[bytes, bytes]):
+class RowSubjects(Mapping[bytes, bytes]):
     """Tag to row commitment, for every row of a table; tags ascend."""
 
     def __init__(self, tags: Column32, rows: Column32) -> None:

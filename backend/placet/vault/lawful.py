@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from placet.core.errors import StateError
 from placet.core.merkle import rfc6962_nodes
 from placet.vault.candidates import Candidates
-from placet.vault.columns import Subjects, column, find
+from placet.vault.columns import RowSubjects, column, find
 from placet.vault.leaves import LEAF, join
 
 NEVER = 2**32 - 1
@@ -37,7 +37,7 @@ def choose(
     batches: Mapping[bytes, bytes],
     anchored: Mapping[bytes, int],
     block: int,
-    subjects: Subjects,
+    subjects: RowSubjects,
     dead: Collection[bytes],
     now: int,
     deadline: int,

@@ -19,7 +19,7 @@ from placet.core.at_rest import AtRest, context
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
-from placet.vault.columns import Column32, Subjects, column, find_anywhere, joined
+from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS
 from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
 
@@ -43,7 +43,7 @@ class Tables:
         self._sealer = sealer
         self._institution = institution
         self._lock = threading.Lock()
-        self._subjects: dict[str, tuple[int, Subjects]] = {}
+        self._subjects: dict[str, tuple[int, RowSubjects]] = {}
 
     def save(
         self,
@@ -120,7 +120,7 @@ class Tables:
         """The keyed tag under which a subject of a table is found."""
         return self._sealer.tag(context("subject", name, subject))
 
-    def subjects(self, name: str) -> Subjects:
+    def subjects(self, name: str) -> RowSubjects:
         """Tag to row commitment, for every row of the table as it is now."""
         manifest = self._manifest(name)
         with self._lock:
@@ -129,7 +129,7 @@ class Tables:
                 table = self._load(manifest, (manifest.info.identifier,))
                 who = table.column(manifest.info.identifier)
                 tags = b"".join(self.tag(name, one) for chunk in who.chunks for one in chunk.to_pylist())
-                cached = (manifest.info.version, Subjects(column(tags), column(joined(table.column(_COMMITMENT)))))
+                cached = (manifest.info.version, RowSubjects(column(tags), column(joined(table.column(_COMMITMENT)))))
                 self._subjects[name] = cached
         return cached[1]
 

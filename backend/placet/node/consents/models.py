@@ -141,7 +141,7 @@ class ConsentPage(_Answer):
     cursor: Bytes32 | None = Field(description="ask again with it for the next page; absent at the end")
 
 
-class Use(_Answer):
+class UseResponse(_Answer):
     """A job that used a consent."""
 
     job: Bytes32
@@ -152,7 +152,7 @@ class Use(_Answer):
 
 
 class Uses(_Answer):
-    uses: list[Use]
+    uses: list[UseResponse]
 
 
 class WithdrawalDraft(_Answer):

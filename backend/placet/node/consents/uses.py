@@ -97,7 +97,9 @@ def of_consent(node: Node, consent: bytes, owner: bytes | None) -> models.Uses:
         rows = _holding(connection, consent)
     return models.Uses(
         uses=[
-            models.Use(job=bytes(r["job"]), attempt=r["attempt"], at=r["at"], outcome=r["outcome"], block=r["block"])
+            models.UseResponse(
+                job=bytes(r["job"]), attempt=r["attempt"], at=r["at"], outcome=r["outcome"], block=r["block"]
+            )
             for r in rows
         ]
     )

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from placet.core.enclave_policy import EnclavePolicy, Role
 from placet.core.plan import Input
-from placet.core.values import U96, ZERO20, Address, Bytes32, Text, Value
-from placet.jobs.messages import PartyEntry
+from placet.core.values import U96, Address, Bytes32, Text, Value
+from placet.jobs.messages import PartyEntry, Sponsorship
 
 
 class DocumentRequest(Value):
@@ -38,16 +34,11 @@ class EnclaveResponse(Value):
     policy: EnclavePolicy
 
 
-class ComparisonRequest(Value):
-    """What a company asks its own client for, as sponsor and consumer. Times are in seconds from now."""
+class ComparisonRequest(Sponsorship):
+    """What a company asks its own client for, as sponsor and consumer."""
 
     consent: Bytes32
     role: Role
     partner: Address
     service: Address
-    purpose: Text
     reward: U96 = 0
-    token: Address = ZERO20
-    open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
-    deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
-    settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800

@@ -10,11 +10,10 @@ from placet.core.consent import Status
 from placet.core.enclave_policy import ROLES, Recipient
 from placet.core.errors import ConsentError
 from placet.core.plan import Terms
-from placet.core.purposes import purpose_id
-from placet.core.values import ZERO20, Bytes32
+from placet.core.values import Bytes32
 from placet.jobs.agreement import consumer_key, own_party
 from placet.jobs.entries import named_input
-from placet.jobs.proposal import PeerClient, agree, party_of, sound
+from placet.jobs.proposal import PeerClient, agree, party_of, sponsored
 from placet.jobs.store import JobRecord
 from placet.recipes.contract_compare.documents import Documents
 from placet.recipes.contract_compare.messages import (
@@ -72,20 +71,6 @@ async def propose(peer_client: PeerClient, documents: Documents, wanted: Compari
         },
         1 - mine: party_of(wanted.partner, theirs.entry, 0, theirs.input),
     }
-    deadline = now + wanted.open_seconds + wanted.deadline_seconds
-    plan = sound(
-        {
-            "terms": terms.hash,
-            "consumer": context.address,
-            "purpose": purpose_id(wanted.purpose),
-            "operations": int(SPEC.operations),
-            "sponsor": context.address,
-            "token": wanted.token if wanted.reward else ZERO20,
-            "open_by": now + wanted.open_seconds,
-            "deadline": deadline,
-            "settle_by": deadline + wanted.settle_seconds,
-            "salt": secrets.token_bytes(32),
-            "parties": [companies[0], companies[1], party_of(wanted.service, enclave.entry, wanted.reward, None)],
-        }
-    )
+    service = party_of(wanted.service, enclave.entry, wanted.reward, None)
+    plan = sponsored(context, wanted, terms, [companies[0], companies[1], service], now)
     return await agree(peer_client, plan, terms, mine, seed)
