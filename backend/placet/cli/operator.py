@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from placet.cli.inputs import read_deployment, read_trust
 from placet.cli.output import say
-from placet.core.errors import ChainError, NotFoundError, PeerError, Reverted, StateError
+from placet.core.errors import ChainError, NotFoundError, PeerError, Reverted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -175,12 +175,11 @@ class Operator:
             say(f"{wish.call.what}: done")
 
     def _submit(self, wish: EnsureTransaction) -> str:
-        for attempt in range(_ATTEMPTS):
-            name = f"{wish.name}:{attempt}"
-            if self.outbox.outcome(name) is None:
-                self.outbox.add(name, wish.call, self.address)
-                return name
-        raise StateError("the contract refused this too often", found=wish.name)
+        from placet.chain.intents import UNDONE, next_try
+
+        intent = next_try(self.outbox, wish.name, UNDONE, _ATTEMPTS).intent
+        self.outbox.add(intent, wish.call, self.address)
+        return intent
 
     def dataset(self, name: str) -> dict[str, Any]:
         """A dataset of the own vault, as the node's API shows it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from placet.chain.intents import next_try
 from placet.company.company import alone
 from placet.core.consent import Status, withdrawal_hash
 from placet.core.errors import ChainError, Reverted
-from placet.jobs.intents import next_try
 from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node
 from placet.recipes.contract_compare.documents import Documents
@@ -30,8 +30,7 @@ async def withdraw(settings: NodeSettings, consent: bytes, *, seconds: float) ->
         await asyncio.to_thread(node.chain.check)
         record = Documents(settings.folder / "documents").of(consent)
         signature = node.keys.signer.sign(node.deployment.consents.digest(withdrawal_hash(consent)))
-        name = f"withdraw:{consent.hex()}"
-        intent = f"{name}:{next_try(node.sender, name)[0]}"
+        intent = next_try(node.sender, f"withdraw:{consent.hex()}").intent
         if not await asyncio.to_thread(_over, node, consent):
             node.sender.submit(intent, node.calls.withdraw(record.grant(), signature), node.keys.recorder.address)
         async with asyncio.timeout(seconds), _Sending(settings, node) as sending:

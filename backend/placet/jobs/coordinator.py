@@ -7,11 +7,11 @@ import re
 from typing import Protocol
 
 from placet.chain.client import JobState
+from placet.chain.intents import Intents
 from placet.core.errors import PeerError, PlacetError, Reverted
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
 from placet.core.values import V, Value, to_hex
 from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
-from placet.jobs.intents import Intents
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
 from placet.jobs.proposal import Opening, PeerClient
 from placet.jobs.recipe import run_of

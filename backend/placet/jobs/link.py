@@ -7,11 +7,11 @@ signed. Payloads live in memory: an attempt that loses them is lost, and the job
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections import defaultdict
 from typing import Any
 
 from placet.core.errors import PeerError, PlacetError, SignatureError
+from placet.core.framing import FrameReader, frame
 from placet.core.hashing import canonical, sha256
 from placet.core.plan import Party
 from placet.core.signatures import recover
@@ -23,6 +23,7 @@ from placet.jobs.messages import AttemptRef, AttemptStatus
 from placet.jobs.store import JobRecord, JobStore
 
 MAX_PAYLOAD = 64 << 20
+MAX_ENVELOPE = 4096
 PATIENCE = 60.0
 """Seconds for which a peer that is not there is tried again."""
 UNREAD = 16
@@ -47,16 +48,14 @@ class Acknowledged(Value):
 
 
 def pack(envelope: Envelope, payload: bytes) -> bytes:
-    """Length, header and payload."""
-    header = canonical(envelope.to_json())
-    return struct.pack(">I", len(header)) + header + payload
+    """A frame with the envelope in canonical JSON, and the payload."""
+    return frame(canonical(envelope.to_json())) + payload
 
 
 def unpack(body: bytes) -> tuple[Envelope, bytes]:
-    """PeerError or InputError for anything else."""
-    if len(body) < 4 or (size := struct.unpack(">I", body[:4])[0]) > 4096 or len(body) < 4 + size:
-        raise PeerError("a peer's message is cut short")
-    return parse(Envelope, body[4 : 4 + size]), body[4 + size :]
+    """InputError or LimitError for anything else."""
+    reader = FrameReader(body, "a peer's message")
+    return parse(Envelope, reader.frame(MAX_ENVELOPE)), reader.rest()
 
 
 class Link:

@@ -20,9 +20,10 @@ from placet.catalogue.spec import RecipeParameters
 from placet.chain.client import JobStatus
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, ProtocolError, StateError
+from placet.core.framing import FrameReader, frame, header
 from placet.core.hashing import canonical, commit, sha256
 from placet.core.masking import mask
-from placet.core.plan import Plan, Terms
+from placet.core.plan import MAX_PARTIES, Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
 from placet.jobs.context import JobContext
 from placet.jobs.link import MAX_PAYLOAD, Link
@@ -34,6 +35,8 @@ from placet.vault.rows import Rows
 P = TypeVar("P", bound=RecipeParameters)
 R = TypeVar("R")
 MASKED = "masked"
+_SIZE = 8
+"""Bytes of the length before a masked output that the consumer keeps."""
 LOOKS = 40
 """Looks at the chain, four a second, after which a party that it waits for is asked whether it is still at work."""
 
@@ -270,16 +273,15 @@ class PartyRun:
             for sender in senders:
                 outputs[sender] = await step.receive(name_of(sender), "output.masked", limit=MAX_PAYLOAD)
                 step.public(f"{MASKED}/{sender}", sha256(outputs[sender]))
-        framed = b"".join(i.to_bytes(4, "big") + len(o).to_bytes(8, "big") + o for i, o in sorted(outputs.items()))
+        framed = b"".join(header(party) + frame(output, _SIZE) for party, output in sorted(outputs.items()))
         closed = AtRest(JOBS, self.context.hpke).seal(private, b"private")
         self.store.keep(self.record.job, self.attempt, private=closed, output=framed)
 
 
 def masked_outputs(framed: bytes) -> dict[int, bytes]:
-    """What `collect` kept, by party."""
-    found, at = {}, 0
-    while at < len(framed):
-        size = int.from_bytes(framed[at + 4 : at + 12], "big")
-        found[int.from_bytes(framed[at : at + 4], "big")] = framed[at + 12 : at + 12 + size]
-        at += 12 + size
-    return found
+    """What `collect` kept, by party: party(4) ‖ a frame with its masked output, once for each in ascending order."""
+    reader, outputs = FrameReader(framed, "what the consumer kept"), dict[int, bytes]()
+    while reader.left:
+        party = reader.number(MAX_PARTIES - 1)
+        outputs[party] = reader.frame(MAX_PAYLOAD, _SIZE)
+    return outputs

@@ -11,6 +11,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from placet.catalogue.specs import spec_of
+from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
 from placet.core.consent import Status
 from placet.core.errors import (
     ConfigError,
@@ -29,7 +30,6 @@ from placet.jobs.agreement import Agreement, consumer_key, own_party
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.entries import named_input
-from placet.jobs.intents import SECONDS, Intents
 from placet.jobs.messages import (
     MAX_ANSWER,
     JobRequest,
@@ -270,12 +270,8 @@ class Opening:
         opening, which is tried again."""
         context, plan = self._peer_client.context, record.plan
         escrow = context.deployment.reward_escrow.address
-        for number in range(APPROVALS):
-            if await self._allowed(record):
-                return
-            intent = f"approve:{record.job.hex()}:{number}"
-            if context.sender.outcome(intent) is not None:
-                continue
+        while not await self._allowed(record):
+            intent = next_try(context.sender, f"approve:{record.job.hex()}", UNDONE, APPROVALS).intent
             with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
                 context.sender.submit(
                     intent, context.calls.approve(plan.token, escrow, plan.total_reward), context.address
@@ -288,7 +284,6 @@ class Opening:
                     await waiting
             finally:
                 waiting.cancel()
-        raise StateError("the rewards' allowance is used up again and again", expected=plan.total_reward)
 
     async def _disallow(self, record: JobRecord) -> None:
         """What a refused opening did not take is not the escrow's to take later."""

@@ -7,6 +7,7 @@ from hashlib import sha256 as _sha256
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
+from placet.core.framing import frame
 from placet.core.hashing import sha256
 from placet.protocols.order import Entropy
 
@@ -18,7 +19,7 @@ def seed_commitment(seed: bytes) -> bytes:
 
 def stream(seed: bytes, *labels: bytes) -> Entropy:
     """Random bytes that follow from a party's seed and the labels: ChaCha20 under HMAC-SHA-256(seed, labels)."""
-    info = b"".join(len(label).to_bytes(4, "big") + label for label in labels)
+    info = b"".join(map(frame, labels))
     key = hmac.new(seed, b"placet.stream/1" + info, _sha256).digest()
     cipher = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None).encryptor()
     return lambda count: cipher.update(bytes(count))

@@ -13,6 +13,7 @@ import logging
 from placet.catalogue.declared import declared
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import JobOpened
+from placet.chain.intents import Intents
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.plan import Input
 from placet.core.values import to_hex
@@ -20,7 +21,6 @@ from placet.jobs.agreement import Agreement
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
-from placet.jobs.intents import Intents
 from placet.jobs.link import Envelope, Link
 from placet.jobs.messages import JobRequest
 from placet.jobs.party_run import PartyRun
@@ -45,7 +45,7 @@ class Runner:
         self.runs = runs
         self.store = JobStore(context.engine)
         self.agreement = Agreement(context, self.store, runs)
-        self.intents = Intents(context)
+        self.intents = Intents(context.sender, context.recorder.address)
         self.peer_client = PeerClient(self.agreement)
         self.coordinator = Coordinator(self.agreement, self.peer_client, self.intents, self.say)
         self.settlement = Settlement(self.agreement, self.intents, self.say)

@@ -9,12 +9,12 @@ from typing import Any
 
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
+from placet.chain.intents import Intents
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.masking import unmask
 from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import Agreement, release_time
 from placet.jobs.coordinator import Say
-from placet.jobs.intents import Intents
 from placet.jobs.party_run import masked_outputs
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from placet.chain.intents import Intents
 from placet.jobs.context import JobContext
-from placet.jobs.intents import Intents
 from placet.jobs.store import JobRecord, JobStore
 
 BATCH = 300

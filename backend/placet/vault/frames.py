@@ -1,4 +1,4 @@
-"""What goes over the socket: a length (4 bytes, big-endian) and that many bytes of JSON, one request, one answer.
+"""What goes over the socket: frames (`core.framing`) of JSON, one request, one answer.
 
 A request is `{"call": …, "arguments": {…}}`, an answer `{"result": …}` or `{"failure": {…}}`. Rows come as an Arrow
 stream in a frame of its own, after an empty result.
@@ -12,7 +12,8 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import Field, JsonValue
 
 from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
-from placet.core.errors import LimitError, PlacetError
+from placet.core.errors import PlacetError
+from placet.core.framing import WIDTH, announced, header
 from placet.core.plan import Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Signature, Value
 from placet.vault.admission import Submission
@@ -156,12 +157,9 @@ class Erased(Value):
 
 async def read_frame(reader: asyncio.StreamReader, limit: int) -> bytes:
     """The next frame; LimitError if it is larger than `limit`, IncompleteReadError if the peer stops."""
-    size = int.from_bytes(await reader.readexactly(4), "big")
-    if size > limit:
-        raise LimitError("a frame is too large", expected=f"at most {limit} bytes", found=size)
-    return await reader.readexactly(size)
+    return await reader.readexactly(announced(await reader.readexactly(WIDTH), limit))
 
 
 async def write_frame(writer: asyncio.StreamWriter, content: bytes | memoryview) -> None:
-    writer.writelines((len(content).to_bytes(4, "big"), content))
+    writer.writelines((header(len(content)), content))
     await writer.drain()

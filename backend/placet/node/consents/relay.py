@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Set
 import sqlalchemy as sa
 
 from placet.chain.calls import Call
+from placet.chain.intents import numbered
 from placet.chain.sender import Mined
 from placet.core.consent import Grant, Status
 from placet.core.errors import PlacetError, Reverted, unforeseen
@@ -214,8 +215,9 @@ def _prove(node: Node) -> None:
 
 
 def _push(node: Node, table: sa.Table, row: sa.RowMapping, name: str, call: Call) -> Mined | Reverted | None:
-    """Submit under the present attempt's name; how it went, or None while it is under way."""
-    intent = f"{name}:{row['attempts']}" if row["attempts"] else name
+    """Submit the row's present try; how it went, or None while it is under way. The number is the row's own, since the
+    pause between tries outlives a restart and a withdrawal can become another call."""
+    intent = numbered(name, row["attempts"])
     node.sender.submit(intent, call, node.keys.recorder.address)
     return node.sender.outcome(intent)
 

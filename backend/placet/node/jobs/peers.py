@@ -1,7 +1,7 @@
 """The peer link: mutual TLS with the certificates of the trust list, one question a connection.
 
-A frame is the length of its name (1 byte), the name, the length of its body (4 bytes, big-endian) and the body; an
-answer is 0 or 1 (a problem as JSON), and a body. Who is at the other end is read off the key of its certificate.
+A question is a frame (`core.framing`, a length of 1 byte) with its name and a frame with its body; an answer is 0 or
+1 (a problem as JSON) and a frame with its body. Who is at the other end is read off the key of its certificate.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import logging
 import re
 import ssl
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import AfterValidator, Field
 
 from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, unforeseen
+from placet.core.framing import WIDTH, announced, frame, header
 from placet.core.trust import Institution, TrustList
 from placet.core.values import Value, parse
 from placet.jobs.certificates import of as key_of
@@ -36,6 +36,8 @@ AT_ONCE = 8
 """Messages of one institution that are in memory before they are taken in; and other questions that are being read."""
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]")
 _CONNECT = 5.0
+_NAME = 1
+"""Bytes of the length before a question's name."""
 Handler = Callable[[bytes, str, bytes], Awaitable[bytes]]
 
 
@@ -103,13 +105,11 @@ class PeerLink:
             if _peer_key(writer) != tls_key(to.certificate):
                 raise PeerError("another institution answers there", expected=to.name, code="peer.stranger")
             name = what.encode()
-            writer.write(struct.pack(">B", len(name)) + name + struct.pack(">I", len(body)) + body)
+            writer.writelines((frame(name, _NAME), header(len(body)), body))
             async with asyncio.timeout(SECONDS):
                 await writer.drain()
-                status, size = struct.unpack(">BI", await reader.readexactly(5))
-                if size > limit:
-                    raise PeerError("a peer's answer is too long", expected=limit, found=size, code="peer.oversized")
-                answer = await reader.readexactly(size)
+                status = (await reader.readexactly(1))[0]
+                answer = await reader.readexactly(_announced(await reader.readexactly(WIDTH), limit))
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise PeerError(
                 "a peer went away", found=f"{to.name}: {type(error).__name__}", code="peer.unreachable"
@@ -148,7 +148,7 @@ class PeerServer:
         try:
             async with asyncio.timeout(2 * SECONDS):
                 status, answer = await self._answer(reader, writer)
-                writer.write(struct.pack(">BI", status, len(answer)) + answer)
+                writer.writelines((bytes((status,)), header(len(answer)), answer))
                 await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             log.info("a peer went away: %s", type(error).__name__)
@@ -160,13 +160,9 @@ class PeerServer:
             asker = self._known.get(_peer_key(writer))
             if asker is None:
                 raise PeerError("not an institution of the trust list", code="peer.stranger")
-            (length,) = struct.unpack(">B", await reader.readexactly(1))
-            name = await reader.readexactly(length)
-            (size,) = struct.unpack(">I", await reader.readexactly(4))
+            name = await reader.readexactly((await reader.readexactly(_NAME))[0])
             message = name == b"message"
-            most = MAX_BODY if message else MAX_ASKED
-            if size > most:
-                raise LimitError("the question is too long", expected=most, found=size, code="peer.oversized")
+            size = _announced(await reader.readexactly(WIDTH), MAX_BODY if message else MAX_ASKED)
             if message:
                 async with self._messages[asker]:
                     return 0, await self._handler(asker, "message", await reader.readexactly(size))
@@ -181,3 +177,10 @@ class PeerServer:
         except Exception as error:
             log.error("%s in a peer's question", unforeseen(error))
             return 1, json.dumps({"code": "internal", "message": "the node that was asked stumbled"}).encode()
+
+
+def _announced(head: bytes, limit: int) -> int:
+    try:
+        return announced(head, limit, "what a peer says")
+    except LimitError as error:
+        raise PeerError(error.message, expected=error.expected, found=error.found, code="peer.oversized") from None

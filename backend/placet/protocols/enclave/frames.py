@@ -1,4 +1,4 @@
-"""Messages between an enclave and its host, over a pair of pipes: kind(1) ‖ length(4, big-endian) ‖ body.
+"""Messages between an enclave and its host, over a pair of pipes: kind(1) ‖ frame (`core.framing`).
 
 In this order; whatever else comes ends the enclave.
 
@@ -18,11 +18,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import BinaryIO, Final
 
-from placet.core.errors import ProtocolError
+from placet.core.errors import LimitError, ProtocolError
+from placet.core.framing import WIDTH, announced, frame
 from placet.protocols.enclave.sealed.keys import MAX_SEALED
 from placet.protocols.enclave.sealed.task import MAX_TASK
 
-HEADER: Final = 5
+HEADER: Final = 1 + WIDTH
 MAX_RESULT: Final = 128 << 20
 """Bytes of a result in the clear."""
 MAX_MASKED: Final = MAX_RESULT + 96
@@ -63,7 +64,7 @@ LIMITS: Final = {
 def encode(kind: FrameKind, body: bytes = b"") -> bytes:
     if len(body) > LIMITS[kind]:
         raise broken("a message is too long")
-    return bytes([kind]) + len(body).to_bytes(4, "big") + body
+    return bytes([kind]) + frame(body)
 
 
 def header(data: bytes, *expected: FrameKind) -> tuple[FrameKind, int]:
@@ -72,10 +73,11 @@ def header(data: bytes, *expected: FrameKind) -> tuple[FrameKind, int]:
         raise Gone()
     if data[0] not in expected:
         raise broken("another message than the one that is due")
-    kind, length = FrameKind(data[0]), int.from_bytes(data[1:], "big")
-    if length > LIMITS[kind]:
-        raise broken("a message is too long")
-    return kind, length
+    kind = FrameKind(data[0])
+    try:
+        return kind, announced(data[1:], LIMITS[kind])
+    except LimitError:
+        raise broken("a message is too long") from None
 
 
 def read(source: BinaryIO, *expected: FrameKind) -> tuple[FrameKind, bytes]:

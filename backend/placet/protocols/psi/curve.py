@@ -35,6 +35,7 @@ import secrets
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from placet.core.errors import InputError, ProtocolError
+from placet.core.framing import frame
 from placet.protocols.order import Entropy
 
 P = 2**255 - 19
@@ -96,9 +97,7 @@ def require_point(point: bytes, sender: str) -> None:
 
 def hash_to_curve(identifier: bytes, context: bytes) -> bytes:
     """The point of `identifier` in `context` (32 bytes), as this module's docstring defines it."""
-    if len(context) >= 2**32:
-        raise InputError("the context is too long", expected="less than 2^32 bytes", found=len(context))
-    prefix = hashlib.sha256(HASH_DOMAIN + len(context).to_bytes(4, "big") + context)
+    prefix = hashlib.sha256(HASH_DOMAIN + frame(context))
     for counter in range(256):
         attempt = prefix.copy()
         attempt.update(bytes((counter,)) + identifier)

@@ -23,7 +23,8 @@ import hmac
 import secrets
 from collections.abc import Sequence
 
-from placet.core.errors import InputError, LimitError, ProtocolError
+from placet.core.errors import LimitError, ProtocolError
+from placet.core.framing import frame
 from placet.protocols.channel import Channel
 from placet.protocols.order import Entropy
 from placet.protocols.psi.rows import require_distinct_rows, require_receiver
@@ -74,10 +75,8 @@ async def intersect(
 
 def job_salt(context: bytes, first: bytes, second: bytes) -> bytes:
     """The salt of both sides' random parts, in either order."""
-    if len(context) >= 2**32:
-        raise InputError("the context is too long", expected="less than 2^32 bytes", found=len(context))
     parts = b"".join(sorted((first, second)))
-    return hashlib.sha256(DOMAIN + len(context).to_bytes(4, "big") + context + parts).digest()
+    return hashlib.sha256(DOMAIN + frame(context) + parts).digest()
 
 
 def salted(salt: bytes, identifier: bytes) -> bytes:

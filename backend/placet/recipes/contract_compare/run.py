@@ -27,8 +27,9 @@ from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AttestationError, ConsentError, InputError, ProtocolError
+from placet.core.framing import FrameReader, frame, header
 from placet.core.hashing import document_bytes, sha256
-from placet.core.plan import key_hash
+from placet.core.plan import MAX_PARTIES, key_hash
 from placet.core.trail import Artefact
 from placet.core.values import parse
 from placet.jobs.party_run import MASKED, PartyRun, StepRecorder, name_of
@@ -52,7 +53,7 @@ from placet.protocols.enclave.sealed.documents import DocumentKey, Locked
 from placet.protocols.enclave.sealed.keys import MAX_SEALED, Secrets
 from placet.protocols.enclave.sealed.release import ChainStanding, ConsentStatus, Question, Released, release
 from placet.protocols.enclave.sealed.results import demand_genuine, open_result
-from placet.protocols.enclave.sealed.task import Task, read_task
+from placet.protocols.enclave.sealed.task import MAX_TASK, Task, read_task
 from placet.recipes.contract_compare.extension import ComparedDocuments, EnclaveService, HostedEnclaves
 from placet.recipes.contract_compare.sessions import EnclaveSession
 
@@ -220,15 +221,14 @@ async def _keep(
 
 
 def _pack(task: Task, enclave: bytes, party: int, masked: bytes) -> bytes:
-    document = document_bytes(task)
-    return len(document).to_bytes(4, "big") + document + enclave + party.to_bytes(4, "big") + masked
+    return frame(document_bytes(task)) + enclave + header(party) + masked
 
 
 def open_private(private: bytes, keys: Mapping[int, bytes], secret: bytes) -> dict[str, Any]:
     """The comparison that a recipient kept masked: {comparison}. InputError if the keys don't open it."""
-    size = int.from_bytes(private[:4], "big")
-    task, rest = read_task(private[4 : 4 + size]), private[4 + size :]
-    enclave, party, masked = rest[:32], int.from_bytes(rest[32:36], "big"), rest[36:]
+    reader = FrameReader(private, "what the recipient kept")
+    task, enclave, party = read_task(reader.frame(MAX_TASK)), reader.take(32), reader.number(MAX_PARTIES - 1)
+    masked = reader.rest()
     released = [keys[one.party] for one in task.inputs]
     found = open_result(masked, released, enclave=enclave, secret=secret, task=task, party=party)
     return {"comparison": parse(Comparison, found, limit=MAX_RESULT, what="the comparison").to_json()}
