@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from placet.chain.client import ConsentState, JobState, JobStatus, OfferState
+from placet.chain.client import ConsentState, DatasetState, JobState, JobStatus, OfferState
 from placet.chain.events import Event, JobOpened
 from placet.cli import certificates
-from placet.core.consent import Offer, Scope, Status
+from placet.core.consent import Offer, Scope, Status, Subjects
 from placet.core.errors import NotFoundError, PeerError
 from placet.core.masking import public_key
 from placet.core.plan import Input, Party, Plan, Terms
@@ -29,6 +29,7 @@ from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobRecord, JobStore
+from placet.recipes.runs import RUNS
 from placet.vault.responses import LawfulSet
 
 T = TypeVar("T")
@@ -81,6 +82,7 @@ class Ledger:
     time: int = NOW
     head: int = 100
     offers: dict[bytes, OfferState] = field(default_factory=dict)
+    datasets: dict[bytes, DatasetState] = field(default_factory=dict)
     consents: dict[bytes, Status] = field(default_factory=dict)
     jobs: dict[bytes, JobState] = field(default_factory=dict)
     trails: dict[tuple[bytes, int, int], tuple[bytes, int]] = field(default_factory=dict)
@@ -98,6 +100,9 @@ class Ledger:
         if offer not in self.offers:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
         return self.offers[offer]
+
+    def dataset(self, dataset: bytes) -> DatasetState:
+        return self.datasets[dataset]
 
     def consent(self, consent: bytes) -> ConsentState:
         return ConsentState(self.consents.get(consent, Status.NONE), False, 0, 0, 2**40, 0, 1000)
@@ -193,6 +198,11 @@ def _contract() -> Contract:
     return Contract(address=secrets.token_bytes(20), code_hash=secrets.token_bytes(32))
 
 
+def changed(scope: Scope, **changes: Any) -> Scope:
+    """Another scope, with a hash of its own: a copy would keep the old one's."""
+    return Scope(**({name: getattr(scope, name) for name in Scope.model_fields} | changes))
+
+
 class World:
     """Three providers and a consumer (the last), each with a context, a store and an agreement."""
 
@@ -226,23 +236,15 @@ class World:
                 for key, name in zip(self.signers, NAMES, strict=True)
             )
         )
-        self.scope = Scope(
-            title="Accounts",
-            provider=self.address(0),
-            purpose=PURPOSE,
-            columns=("customer", "balance"),
-            output="total",
-            recipes=("asset-view",),
-            parties=tuple(self.address(i) for i in range(len(NAMES))),
-            enrollers=(secrets.token_bytes(20),),
-            salt=secrets.token_bytes(32),
-        )
+        self.scopes = [self._scope(i) for i in range(len(NAMES))]
         self.offers = [self._offer(i) for i in range(len(NAMES))]
         self.consent = secrets.token_bytes(32)
         self.ledger.consents[self.consent] = Status.GIVEN
-        self.desks = [self._context(i) for i in range(len(NAMES))]
-        self.stores = [JobStore(context.engine) for context in self.desks]
-        self.agreements = [Agreement(context, store) for context, store in zip(self.desks, self.stores, strict=True)]
+        self.contexts = [self._context(i) for i in range(len(NAMES))]
+        self.stores = [JobStore(context.engine) for context in self.contexts]
+        self.agreements = [
+            Agreement(context, store, RUNS) for context, store in zip(self.contexts, self.stores, strict=True)
+        ]
 
     def address(self, party: int) -> bytes:
         return self.signers[party].address
@@ -251,16 +253,40 @@ class World:
     def consumer(self) -> bytes:
         return self.address(CONSUMER)
 
+    def _scope(self, party: int) -> Scope:
+        """Persons' accounts at the providers; the consumer's own list."""
+        own = party == CONSUMER
+        return Scope(
+            title="Customers" if own else "Accounts",
+            provider=self.address(party),
+            purpose=PURPOSE,
+            columns=("customer",) if own else ("customer", "balance"),
+            output="total",
+            recipes=("asset-view",),
+            parties=tuple(self.address(i) for i in range(len(NAMES))),
+            enrollers=() if own else (secrets.token_bytes(20),),
+            personal=not own,
+            salt=secrets.token_bytes(32),
+        )
+
     def _offer(self, party: int) -> bytes:
+        scope, dataset = self.scopes[party], secrets.token_bytes(32)
         offer = Offer(
-            dataset=secrets.token_bytes(32),
+            dataset=dataset,
             consumer=self.consumer,
             purpose=purpose_id(PURPOSE),
             operations=Operation.PSI | Operation.MPC,
-            scope=self.scope.hash,
+            scope=scope.hash,
         )
+        subjects = Subjects.of(scope.personal)
+        self.ledger.datasets[dataset] = DatasetState(self.address(party), subjects, 0, 0, ZERO32, ZERO32)
         self.ledger.offers[offer.id] = OfferState(offer, self.address(party), 0, 0, bytes(24))
         return offer.id
+
+    def rescope(self, party: int, **changes: Any) -> None:
+        """The same party under an offer with another scope, in place of its own."""
+        self.scopes[party] = changed(self.scopes[party], **changes)
+        self.offers[party] = self._offer(party)
 
     def _context(self, party: int) -> JobContext:
         fakes: dict[str, Any] = {
@@ -268,7 +294,8 @@ class World:
             "index": self.ledger,
             "sender": None,
             "calls": None,
-            "vault": self.shelves[party],
+            "rows": self.shelves[party],
+            "consents": self.shelves[party],
             "peers": self.wires.of(self.address(party)),
         }
         return JobContext(
@@ -280,12 +307,15 @@ class World:
             trust=self.trust,
             deployment=self.deployment,
             engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
-            scope=lambda offer: self.scope,
-            recipes=("asset-view",),
+            scope=self._opened,
+            recipes=tuple(RUNS),
             purposes=(PURPOSE,),
             note_uses=lambda job, attempt, consents: None,
             **fakes,
         )
+
+    def _opened(self, offer: Offer) -> Scope:
+        return next(scope for scope in self.scopes if scope.hash == offer.scope)
 
     def terms(self, **changes: Any) -> Terms:
         values: dict[str, Any] = {
@@ -296,7 +326,7 @@ class World:
             "roles": ("provider", "provider", "provider", "consumer"),
             "inputs": ("accounts", "accounts", "accounts", "customers"),
             "block": 90,
-            "consumer_key": public_key(self.desks[CONSUMER].hpke),
+            "consumer_key": public_key(self.contexts[CONSUMER].hpke),
             "on_withdrawal": "drop",
         }
         return Terms(**(values | changes))
@@ -308,7 +338,7 @@ class World:
             "signer": self.address(number),
             "recorder": self.recorders[number].address,
             "payee": self.address(number),
-            "tls_key": self.desks[number].tls_key,
+            "tls_key": self.contexts[number].tls_key,
             "seed": seed_commitment(bytes([number]) * 32),
             "output": not own,
             "inputs": (Input(offer=self.offers[number], epoch=0, opens_before=1000, **brought),),

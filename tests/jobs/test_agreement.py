@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from parties import CONSUMER, EVENT, NOW, PURPOSE, World
+from parties import CONSUMER, EVENT, NOW, PURPOSE, World, changed
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
-from placet.core.consent import Status
+from placet.core.consent import Status, Subjects
 from placet.core.errors import PlacetError
 from placet.core.hashing import sha256
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import Step, trail_head, trail_start
-from placet.core.values import ZERO32
+from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import LONGEST
 from placet.jobs.messages import (
     AmendRequest,
@@ -34,6 +34,8 @@ from placet.jobs.randomness import seed_commitment
 from placet.protocols.spu import extra
 
 NORTH, SOUTH, FUND = range(3)
+OTHER_PURPOSE = next(name for name in PURPOSES if name != PURPOSE)
+MATCH = {"identifier": "customer", "psi": "ecdh", "receiver": "provider"}
 
 
 @pytest.fixture
@@ -55,7 +57,10 @@ def wanted(world: World, **changes: Any) -> PrepareRequest:
     values = {
         "offer": world.offers[NORTH],
         "recipe": "asset-view",
-        "parameters": {},
+        "role": "provider",
+        "parameters": {"identifier": "customer", "value": "balance"},
+        "purpose": purpose_id(PURPOSE),
+        "parties": tuple(map(world.address, range(4))),
         "block": 90,
         "deadline": NOW + 1000,
     }
@@ -69,7 +74,7 @@ async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> N
     assert shelf.asked == [(world.offers[NORTH], 90, NOW + 1000)]
     assert brought.input == Input(offer=world.offers[NORTH], lawful_root=shelf.root, epoch=0, opens_before=1000)
     assert (brought.recorder, brought.payee) == (world.recorders[NORTH].address, world.address(NORTH))
-    assert brought.tls_key == world.desks[NORTH].tls_key
+    assert brought.tls_key == world.contexts[NORTH].tls_key
     kept = world.stores[NORTH].prepared(brought.seed)
     assert kept is not None
     seed = north.at_rest.open(bytes(kept["seed"]), b"seed")
@@ -85,7 +90,13 @@ async def test_each_preparation_has_a_seed_of_its_own(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"recipe": "credit-score"}, "plan"),
+        ({"recipe": "credit-score"}, "plan.recipe"),
+        ({"role": "receiver"}, "plan.roles"),
+        ({"parameters": {}}, "plan.parameters"),
+        ({"role": "consumer"}, "consent.subjects"),
+        ({"purpose": purpose_id(OTHER_PURPOSE)}, "consent.purpose"),
+        ({"parties": (secrets.token_bytes(20),)}, "consent.stranger"),
+        ({"recipe": "match", "parameters": MATCH}, "consent.recipe"),
         ({"block": 99}, "peer.early"),
         ({"offer": bytes(32)}, "not-found"),
     ],
@@ -102,13 +113,46 @@ async def test_a_party_brings_nothing_of_others_or_for_others(world: World) -> N
 
 async def test_a_party_brings_nothing_that_its_scope_or_policy_does_not_allow(world: World) -> None:
     north = world.agreements[NORTH]
-    north.context = replace(north.context, purposes=("https://w3id.org/dpv#Marketing",))
-    await refused("consent", north.prepare(world.consumer, wanted(world)))
-    scope = world.scope.model_copy(update={"recipes": ("another",)})
-    north.context = replace(world.desks[NORTH], scope=lambda offer: scope)
-    await refused("consent", north.prepare(world.consumer, wanted(world)))
-    north.context = replace(world.desks[NORTH], recipes=())
-    await refused("plan", north.prepare(world.consumer, wanted(world)))
+    north.context = replace(world.contexts[NORTH], purposes=(OTHER_PURPOSE,))
+    await refused("consent.purpose", north.prepare(world.consumer, wanted(world)))
+    north.context = replace(world.contexts[NORTH], recipes=())
+    await refused("plan.recipe", north.prepare(world.consumer, wanted(world)))
+    north.context = replace(world.contexts[NORTH], scope=lambda _: world.scopes[SOUTH])
+    await refused("consent.provider", north.prepare(world.consumer, wanted(world)))
+    other = changed(world.scopes[NORTH], recipes=("another", "asset-view"))
+    north.context = replace(world.contexts[NORTH], scope=lambda _: other)
+    await refused("consent.scope", north.prepare(world.consumer, wanted(world)))
+    north.context = world.contexts[NORTH]
+    world.rescope(NORTH, recipes=("another",))
+    await refused("consent.recipe", north.prepare(world.consumer, wanted(world)))
+    assert world.shelves[NORTH].asked == []
+
+
+async def test_provider_and_consumer_need_no_name_in_the_scope_and_all_others_do(world: World) -> None:
+    """At the request as in the plan."""
+    north, terms = world.agreements[NORTH], world.terms()
+    world.rescope(NORTH, parties=(world.address(SOUTH), world.address(FUND)))
+    assert await north.prepare(world.consumer, wanted(world))
+    await north.demand_plan(world.plan(terms), terms)
+    world.rescope(NORTH, parties=(world.address(SOUTH),))
+    for work in (north.prepare(world.consumer, wanted(world)), north.demand_plan(world.plan(terms), terms)):
+        assert (await refused("consent.stranger", work)).found == to_hex(world.address(FUND))
+
+
+async def test_persons_rows_are_brought_under_their_own_consents(world: World) -> None:
+    """Whatever a provider calls its table: the scope and the dataset's entry on chain both say whose rows they are."""
+    north, terms = world.agreements[NORTH], world.terms()
+    state = world.ledger.offers[world.offers[NORTH]]
+    entry = world.ledger.datasets[state.offer.dataset]
+    for subjects in (Subjects.OWN, Subjects.UNKNOWN):
+        world.ledger.datasets[state.offer.dataset] = replace(entry, subjects=subjects)
+        for work in (north.prepare(world.consumer, wanted(world)), north.demand_plan(world.plan(terms), terms)):
+            error = await refused("consent.subjects", work)
+            assert (error.expected, error.found) == (Subjects.PERSONS.words, subjects.words)
+    world.rescope(NORTH, personal=False)
+    for work in (north.prepare(world.consumer, wanted(world)), north.demand_plan(world.plan(terms), terms)):
+        await refused("consent.subjects", work)
+    assert world.shelves[NORTH].asked == []
 
 
 async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World) -> None:
@@ -121,9 +165,8 @@ async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World
 
 
 async def test_levels_are_no_finer_than_the_offer_says(world: World) -> None:
-    scope = world.scope.model_copy(update={"output": "level", "smallest_gap": 1000})
+    world.rescope(NORTH, output="level", smallest_gap=1000)
     north = world.agreements[NORTH]
-    north.context = replace(world.desks[NORTH], scope=lambda offer: scope)
     assert await north.prepare(world.consumer, wanted(world, parameters=LEVELS))
     for changes, found in (({"edges": ["0", "1500"]}, "1500"), ({"bound": "1000001"}, "1000001")):
         parameters = LEVELS | changes
@@ -137,13 +180,9 @@ async def test_each_party_has_the_columns_that_its_role_reads(world: World) -> N
     """The consumer's list needs no balances."""
     terms = world.terms()
     consumer = world.agreements[CONSUMER]
-    for columns, code in ((("customer",), None), (("balance",), "consent.columns")):
-        scope = world.scope.model_copy(update={"columns": columns})
-        consumer.context = replace(world.desks[CONSUMER], scope=lambda offer, scope=scope: scope)
-        if code is None:
-            await consumer.demand_plan(world.plan(terms), terms)
-        else:
-            await refused(code, consumer.demand_plan(world.plan(terms), terms))
+    await consumer.demand_plan(world.plan(terms), terms)
+    world.rescope(CONSUMER, columns=("balance",))
+    await refused("consent.columns", consumer.demand_plan(world.plan(terms), terms))
 
 
 # The plan.
@@ -210,7 +249,7 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "another offer": ("not-found", lambda p: p.change_input(offer=secrets.token_bytes(32))),
     "a seed of somebody else's": ("plan.unprepared", lambda p: p.change_party(NORTH, seed=secrets.token_bytes(32))),
     "a named consent instead": (
-        "plan.unprepared",
+        "consent.subjects",
         lambda p: p.change_input(lawful_root=ZERO32, consent=secrets.token_bytes(32)),
     ),
     "another epoch": ("plan.stale", lambda p: p.change_input(epoch=1)),
@@ -234,22 +273,26 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
         lambda p: p.change(purpose=purpose_id(next(name for name in PURPOSES if name != PURPOSE))),
     ),
     "an unknown purpose": ("plan", lambda p: p.change(purpose=secrets.token_bytes(32))),
-    "other operations": ("plan", lambda p: p.change(operations=1)),
-    "more operations": ("plan", lambda p: p.change(operations=7)),
+    "other operations": ("plan.operations", lambda p: p.change(operations=1)),
+    "more operations": ("plan.operations", lambda p: p.change(operations=7)),
     "terms of another plan": ("plan", lambda p: setattr(p, "terms", p.world.terms(block=91))),
-    "an unknown recipe": ("plan", lambda p: p.change_terms(recipe="credit-score")),
-    "a recipe of tomorrow": ("plan", lambda p: p.change_terms(recipe_version=2)),
+    "an unknown recipe": ("plan.recipe", lambda p: p.change_terms(recipe="credit-score")),
+    "a recipe of tomorrow": ("plan.version", lambda p: p.change_terms(recipe_version=2)),
     "another engine": ("plan.engine", lambda p: p.change_terms(engine="spu")),
     "levels on the small engine": ("plan.engine", lambda p: p.change_terms(parameters=LEVELS)),
     "levels by a protocol that is refused": (
-        "spu.protocol",
+        "plan.parameters",
         lambda p: p.change_terms(engine="spu", parameters=LEVELS | {"protocol": "semi2k"}),
+    ),
+    "levels by a protocol for another number": (
+        "spu.protocol",
+        lambda p: p.change_terms(engine="spu", parameters=LEVELS | {"protocol": "cheetah"}),
     ),
     "levels that its offer does not name": (
         "consent.output",
         lambda p: p.change_terms(engine="spu", parameters=LEVELS),
     ),
-    "another word on withdrawals": ("plan", lambda p: p.change_terms(on_withdrawal="abort")),
+    "another word on withdrawals": ("plan.withdrawal", lambda p: p.change_terms(on_withdrawal="abort")),
     "a value outside its scope": (
         "consent.columns",
         lambda p: p.change_terms(parameters={"identifier": "customer", "value": "salary"}),
@@ -258,21 +301,21 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
         "consent.columns",
         lambda p: p.change_terms(parameters={"identifier": "name", "value": "balance"}),
     ),
-    "no column": ("plan", lambda p: p.change_terms(parameters={"identifier": "customer"})),
+    "no column": ("plan.parameters", lambda p: p.change_terms(parameters={"identifier": "customer"})),
     "a column that is no name": (
-        "plan",
+        "plan.parameters",
         lambda p: p.change_terms(parameters={"identifier": "customer", "value": ["balance"]}),
     ),
-    "two consumers": ("plan", lambda p: p.change_terms(roles=("provider", "provider", "consumer", "consumer"))),
+    "two consumers": ("plan.roles", lambda p: p.change_terms(roles=("provider", "provider", "consumer", "consumer"))),
     "the provider as consumer": (
-        "plan",
+        "plan.roles",
         lambda p: p.change_terms(roles=("consumer", "provider", "provider", "provider")),
     ),
     "too few roles": ("plan", lambda p: p.change_terms(roles=("provider", "provider", "consumer"))),
     "too few inputs": ("plan", lambda p: p.change_terms(inputs=("accounts", "accounts", "customers"))),
-    "an input by another name": ("plan", lambda p: p.change_terms(inputs=("accounts",) * 3 + ("secrets",))),
-    "a consumer with an output": ("plan", lambda p: p.change_party(CONSUMER, output=True)),
-    "itself without an output": ("plan", lambda p: p.change_party(NORTH, output=False)),
+    "an input by another name": ("plan.inputs", lambda p: p.change_terms(inputs=("accounts",) * 3 + ("secrets",))),
+    "a consumer with an output": ("plan.inputs", lambda p: p.change_party(CONSUMER, output=True)),
+    "itself without an output": ("plan.inputs", lambda p: p.change_party(NORTH, output=False)),
     "itself with two inputs": (
         "plan",
         lambda p: p.change_party(

@@ -26,6 +26,7 @@ from placet.jobs.link import Acknowledged, Envelope, Link, pack, unpack
 from placet.jobs.messages import AttemptRef, AttemptStatus
 from placet.jobs.proposal import PeerClient
 from placet.jobs.runner import Runner
+from placet.recipes.runs import RUNS
 
 NORTH, SOUTH, FUND, CONSUMER = range(4)
 UNREACHABLE = PeerError("a peer went away", code="peer.unreachable")
@@ -82,7 +83,7 @@ def parties() -> Parties:
     world = World()
     job = world.agreed()
     records = [store.job(job) for store in world.stores]
-    made = zip(world.desks, world.stores, records, strict=True)
+    made = zip(world.contexts, world.stores, records, strict=True)
     return Parties(world, job, [Link(context, store, record, 1) for context, store, record in made])
 
 
@@ -634,7 +635,7 @@ def told(four: Parties, envelope: Envelope, payload: bytes = b"hello", sender: i
     async def run() -> bytes:
         return await runner.message(four.world.address(sender), envelope, payload)
 
-    runner = Runner(four.world.desks[SOUTH])
+    runner = Runner(four.world.contexts[SOUTH], RUNS)
     return asyncio.run(run())
 
 
@@ -718,8 +719,8 @@ def renewed(four: Parties, at: int, party: int) -> Link:
         who.model_copy(update={"certificate": certificate}) if number == party else who
         for number, who in enumerate(world.trust.institutions)
     ]
-    world.desks[at] = replace(world.desks[at], trust=TrustList(institutions=tuple(institutions)))
-    return Link(world.desks[at], world.stores[at], world.stores[at].job(four.job), 1)
+    world.contexts[at] = replace(world.contexts[at], trust=TrustList(institutions=tuple(institutions)))
+    return Link(world.contexts[at], world.stores[at], world.stores[at].job(four.job), 1)
 
 
 def test_nothing_is_sent_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
@@ -747,14 +748,14 @@ def test_no_question_of_a_certificate_that_the_plan_does_not_name_is_answered(fo
     consumer = four.world.address(CONSUMER)
     renewed(four, SOUTH, CONSUMER)
     with pytest.raises(PeerError) as wrong:
-        at_once(Agreement(four.world.desks[SOUTH], four.world.stores[SOUTH]).answer(consumer, what, about))
+        at_once(Agreement(four.world.contexts[SOUTH], four.world.stores[SOUTH], RUNS).answer(consumer, what, about))
     assert wrong.value.code == "peer.wrong-party"
 
 
 def test_no_question_is_put_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
     four.wire()
     renewed(four, CONSUMER, NORTH)
-    peer_client = PeerClient(Agreement(four.world.desks[CONSUMER], four.world.stores[CONSUMER]))
+    peer_client = PeerClient(Agreement(four.world.contexts[CONSUMER], four.world.stores[CONSUMER], RUNS))
     parties = four.world.stores[CONSUMER].job(four.job).plan.parties
     about = AttemptRef(job=four.job, attempt=1)
     assert at_once(peer_client.ask_party(parties[SOUTH], "alive", about, AttemptStatus)).state == "running"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from placet.jobs import coordinator as coordinators
 from placet.jobs import runner as runners
 from placet.jobs.messages import AttemptRef, AttemptRoots
 from placet.jobs.runner import Runner
+from placet.recipes.runs import RUNS
 
 PASSING = (
     WarrantError("not open here", code="warrant.unopened"),
@@ -25,7 +27,7 @@ PASSING = (
 )
 
 
-def compute(monkeypatch: pytest.MonkeyPatch, *fates: PlacetError, started: bool = False) -> int:
+def compute(*fates: PlacetError, started: bool = False) -> int:
     """Run a recipe that meets these errors, one a run; the number of runs."""
     runs = 0
 
@@ -35,31 +37,30 @@ def compute(monkeypatch: pytest.MonkeyPatch, *fates: PlacetError, started: bool 
         if runs <= len(fates):
             raise fates[runs - 1]
 
-    monkeypatch.setattr(runners, "recipe", lambda name: SimpleNamespace(run=run))
-    work: Any = SimpleNamespace(terms=SimpleNamespace(recipe="any"), started=started)
-    at_once(Runner(World().desks[0])._warranted(work))
+    work: Any = SimpleNamespace(terms=SimpleNamespace(recipe="match"), started=started)
+    at_once(Runner(World().contexts[0], RUNS | {"match": replace(RUNS["match"], run=run)})._warranted(work))
     return runs
 
 
-def test_what_passes_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compute(monkeypatch, *PASSING) == len(PASSING) + 1
+def test_what_passes_is_waited_for() -> None:
+    assert compute(*PASSING) == len(PASSING) + 1
 
 
 @pytest.mark.parametrize("fate", [LimitError("the answer is too large"), WarrantError("no", code="warrant.withdrawn")])
-def test_what_stays_is_told_at_once(monkeypatch: pytest.MonkeyPatch, fate: PlacetError) -> None:
+def test_what_stays_is_told_at_once(fate: PlacetError) -> None:
     with pytest.raises(type(fate)):
-        compute(monkeypatch, fate)
+        compute(fate)
 
 
 @pytest.mark.parametrize("fate", PASSING)
-def test_nothing_is_begun_twice(monkeypatch: pytest.MonkeyPatch, fate: PlacetError) -> None:
+def test_nothing_is_begun_twice(fate: PlacetError) -> None:
     with pytest.raises(type(fate)):
-        compute(monkeypatch, fate, started=True)
+        compute(fate, started=True)
 
 
-def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_does_not_wait_for_ever() -> None:
     with pytest.raises(PeerError):
-        compute(monkeypatch, *(PASSING[-1],) * runners.WAITS)
+        compute(*(PASSING[-1],) * runners.WAITS)
 
 
 # A consent that dies while an attempt runs.
@@ -74,7 +75,7 @@ class Running:
         self.store = self.world.stores[party]
         self.record = self.store.job(self.job)
         self.world.ledger.put(self.record.plan, self.job)
-        self.runner = Runner(self.world.desks[party])
+        self.runner = Runner(self.world.contexts[party], RUNS)
         self.offer = self.world.offers[party]
         self.store.begin(self.job, 1, tuple(i.lawful_root for i in self.record.plan.inputs))
         self.work = asyncio.create_task(asyncio.Event().wait())

@@ -220,7 +220,7 @@ async def test_the_second_providers_offer_holds_its_own_column(
     }
     scope = world.scope.model_copy(update=update)
     south = world.agreements[SOUTH]
-    south.context = replace(world.desks[SOUTH], scope=lambda _: scope, recipes=("joint-statistics",))
+    south.context = replace(world.contexts[SOUTH], scope=lambda _: scope, recipes=("joint-statistics",))
     wanted = PrepareRequest(
         offer=world.offers[SOUTH],
         recipe="joint-statistics",

@@ -125,7 +125,7 @@ async def test_no_smaller_group_than_the_offer_says(world: World) -> None:
     update = {"output": "aggregate", "smallest_group": 6, "recipes": ("match-statistics",)}
     scope = world.scope.model_copy(update=update)
     north = world.agreements[NORTH]
-    north.context = replace(world.desks[NORTH], scope=lambda _: scope, recipes=("match-statistics",))
+    north.context = replace(world.contexts[NORTH], scope=lambda _: scope, recipes=("match-statistics",))
     for group, fits in ((5, False), (6, True)):
         parameters = PARAMETERS | {"smallest_group": group}
         wanted = PrepareRequest(
