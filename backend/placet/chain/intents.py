@@ -32,7 +32,7 @@ UNDONE: tuple[type[Outcome], ...] = (Reverted, Mined)
 """An intent whose effect was taken back since (an allowance, a setting): due again however its last try ended."""
 
 
-class Outcomes(Protocol):
+class IntentOutcomes(Protocol):
     """Says how an intent ended; None while it is on its way, or unknown. A `Sender` or an `Outbox`."""
 
     def outcome(self, intent: str) -> Outcome | None: ...
@@ -52,7 +52,7 @@ def numbered(name: str, number: int) -> str:
     return f"{name}:{number}"
 
 
-def next_try(outcomes: Outcomes, name: str, again: tuple[type[Outcome], ...] = REFUSED, most: int = MOST) -> Try:
+def next_try(outcomes: IntentOutcomes, name: str, again: tuple[type[Outcome], ...] = REFUSED, most: int = MOST) -> Try:
     """The first try that did not end in a way after which the intent is due again. After `most` of them the last
     refusal, or StateError."""
     last: Outcome | None = None
