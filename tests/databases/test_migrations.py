@@ -24,16 +24,16 @@ from alembic.script import ScriptDirectory
 
 from placet.chain.migrations import VERSION_TABLE, DatabaseSchema, upgrade
 from placet.chain.outbox import Outbox
+from placet.core.at_rest import JOBS, AtRest
+from placet.core.at_rest import VAULT as SEALED
 from placet.core.eip712 import Domain
 from placet.core.errors import ConfigError, StateError
-from placet.jobs.sealing import AtRest
 from placet.jobs.store import JobStore, Phase
 from placet.node.migrations import NODE
 from placet.node.state import batches, consents, open_engine, withdrawals
 from placet.vault.database import open_engine as open_vault_engine
 from placet.vault.migrations import VAULT
 from placet.vault.records import Records
-from placet.vault.sealing import AtRest as VaultAtRest
 from placet.vault.tables import Tables
 
 HERE = Path(__file__).parent
@@ -217,16 +217,16 @@ def test_the_evidence_of_a_job_stays(tmp_path: Path, name: str) -> None:
     assert store.moments(job)
     if name == "consumer":
         assert len(store.agreed(job, "seal")) == 1
-        at_rest = AtRest(bytes.fromhex(FACTS["hpke"]))
-        assert len(at_rest.open(b"seed", record.seed)) == 32
-        assert record.result is not None and at_rest.open(b"result", record.result)
+        at_rest = AtRest(JOBS, bytes.fromhex(FACTS["hpke"]))
+        assert len(at_rest.open(record.seed, b"seed")) == 32
+        assert record.result is not None and at_rest.open(record.result, b"result")
     engine.dispose()
 
 
 def test_a_vault_opens_what_it_sealed(tmp_path: Path) -> None:
     engine = open_vault_engine(filled(tmp_path, "vault"))
     upgrade(engine, VAULT)
-    sealer = VaultAtRest(bytes.fromhex(FACTS["master"]))
+    sealer = AtRest(SEALED, bytes.fromhex(FACTS["master"]))
     records, offer = Records(engine, sealer), bytes.fromhex(FACTS["offer"][2:])
     ids = [bytes.fromhex(consent[2:]) for consent in FACTS["consents"]]
     assert set(records.records(offer, ids)) == set(ids)
