@@ -5,13 +5,13 @@ One `Rpc` may be used by many threads at once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, cast
 
 import requests
 from pydantic_core import from_json
 from requests.adapters import HTTPAdapter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 from web3.providers.rpc import HTTPProvider
 from web3.types import RPCEndpoint, RPCResponse
 
@@ -20,9 +20,11 @@ from placet.core.errors import ChainError, Reverted
 from placet.core.values import from_hex
 
 ATTEMPTS = 3
-PAUSE = 0.15
+PAUSE = 0.2
+"""Seconds before the second try, twice as many before each further one, and up to as many at random."""
 TIMEOUT = 20.0
 MAX_BATCH = 100
+_UNREACHABLE = (requests.RequestException, ValueError)
 
 
 class RpcError(ChainError):
@@ -73,19 +75,21 @@ class Rpc:
         return results
 
     def _tried(self, method: str, ask: Any) -> Any:
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(PAUSE * 2**attempt)
-            try:
-                return ask()
-            except (requests.RequestException, ValueError) as error:
-                last = type(error).__name__
-        raise ChainError(
-            f"the chain's endpoint can't be reached for {method}",
-            expected=f"an answer within {ATTEMPTS} tries",
-            found=last,
-            remedy="is the chain up, and is the endpoint's URL right?",
+        retrying = Retrying(
+            retry=retry_if_exception_type(_UNREACHABLE),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential_jitter(multiplier=PAUSE, jitter=PAUSE),
+            reraise=True,
         )
+        try:
+            return retrying(ask)
+        except _UNREACHABLE as error:
+            raise ChainError(
+                f"the chain's endpoint can't be reached for {method}",
+                expected=f"an answer within {ATTEMPTS} tries",
+                found=type(error).__name__,
+                remedy="is the chain up, and is the endpoint's URL right?",
+            ) from None
 
 
 def _result(method: str, answer: Any) -> Any:

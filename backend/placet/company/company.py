@@ -16,6 +16,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
 from placet.catalogue.contract_compare import COLUMN, SPEC
 from placet.chain.client import JobStatus
 from placet.company.acceptance import AcceptancePolicy
@@ -144,14 +146,13 @@ class Company:
 
     async def propose(self, request: ComparisonRequest, *, patience: float) -> JobRecord:
         """Propose the comparison as soon as partner and service are there, for `patience` seconds."""
-        until = time.monotonic() + patience
-        while True:
-            try:
-                return await propose(self.runner.peer_client, self.documents, request)
-            except PeerError as error:
-                if error.code not in ("peer.unreachable", "consent.unknown") or time.monotonic() > until:
-                    raise
-            await asyncio.sleep(1)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_not_there),
+            stop=stop_after_delay(patience),
+            wait=wait_exponential_jitter(multiplier=0.5, max=2.0, jitter=0.5),
+            reraise=True,
+        )
+        return await retrying(propose, self.runner.peer_client, self.documents, request)
 
     async def invited(self, consent: bytes, *, patience: float) -> JobRecord:
         """The latest job that was agreed upon with this consent; PeerError after `patience` seconds without one."""
@@ -183,6 +184,10 @@ class Company:
     async def evidence(self, job: bytes) -> bytes:
         """What this company shows an auditor, signed; as a node's `/v1/jobs/{job}/trail`."""
         return (await signed(self.runner, job, Beside())).model_dump_json().encode()
+
+
+def _not_there(error: BaseException) -> bool:
+    return isinstance(error, PeerError) and error.code in ("peer.unreachable", "consent.unknown")
 
 
 def _demand_once(context: JobContext, documents: Documents, plan: Plan) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
 from pydantic import BaseModel
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from placet.core.eip712 import Domain
 from placet.core.enclave_policy import Role
@@ -21,7 +21,8 @@ from placet.recipes.contract_compare.sessions import MAX_PIECE, Proof
 
 PATIENCE = 120.0
 """Seconds for which an enclave that takes no documents yet is waited for."""
-_AGAIN = 0.5
+_SLOWEST = 0.5
+"""Seconds between two tries at the most while the enclave starts."""
 _OCTETS = "application/octet-stream"
 M = TypeVar("M", bound=BaseModel)
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
@@ -61,21 +62,21 @@ class HttpEnclaves:
     async def upload(self, job: bytes, attempt: int, role: Role, file: Path) -> None:
         """The encrypted document, from where an upload was broken off. Waits for the enclave. StateError
         `enclave.upload` if the service takes less than it is sent."""
-        loop = asyncio.get_running_loop()
-        until, offset, size = loop.time() + PATIENCE, 0, file.stat().st_size
+        offset, size = 0, file.stat().st_size
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_early),
+            stop=stop_after_delay(PATIENCE),
+            wait=wait_exponential_jitter(multiplier=0.1, max=_SLOWEST, jitter=0.1),
+            reraise=True,
+        )
         async with self._client() as http:
             with file.open("rb") as source:
                 while offset < size:
                     source.seek(offset)
                     piece = source.read(MAX_PIECE)
                     path = f"/v1/enclave/jobs/{to_hex(job)}/documents/{role}?attempt={attempt}&offset={offset}"
-                    try:
-                        here = (await self._ask(http, _Arrived, "PUT", path, piece, media=_OCTETS)).size
-                    except PlacetError as error:
-                        if error.code != "enclave.early" or loop.time() > until:
-                            raise
-                        await asyncio.sleep(_AGAIN)
-                        continue
+                    arrived: _Arrived = await retrying(self._ask, http, _Arrived, "PUT", path, piece, media=_OCTETS)
+                    here = arrived.size
                     if not offset < here <= size:
                         raise StateError("the service takes no more", found=f"{here} bytes", code="enclave.upload")
                     offset = here
@@ -116,3 +117,7 @@ class HttpEnclaves:
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+
+
+def _early(error: BaseException) -> bool:
+    return isinstance(error, PlacetError) and error.code == "enclave.early"

@@ -10,6 +10,8 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.framing import FrameReader, frame
 from placet.core.hashing import canonical, sha256
@@ -26,6 +28,8 @@ MAX_PAYLOAD = 64 << 20
 MAX_ENVELOPE = 4096
 PATIENCE = 60.0
 """Seconds for which a peer that is not there is tried again."""
+SLOWEST = 1.0
+"""Seconds between two tries at the most: a peer that starts again is met soon."""
 UNREAD = 16
 """Messages of a peer that wait to be read; more of them are refused."""
 UNREAD_BYTES = 2 * MAX_PAYLOAD
@@ -106,15 +110,13 @@ class Link:
 
     async def _deliver(self, to: Party, what: str, body: bytes) -> bytes:
         peer = institution_of(to, self.context.trust)
-        end = asyncio.get_running_loop().time() + PATIENCE
-        while True:
-            try:
-                return await self.context.peers.call(peer, what, body, limit=8192)
-            except PlacetError as error:
-                late = asyncio.get_running_loop().time() > end
-                if late or error.code not in ("peer.unreachable", "peer.early"):
-                    raise
-            await asyncio.sleep(0.25)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_not_ready),
+            stop=stop_after_delay(PATIENCE),
+            wait=wait_exponential_jitter(multiplier=0.1, max=SLOWEST, jitter=0.1),
+            reraise=True,
+        )
+        return await retrying(self.context.peers.call, peer, what, body, limit=8192)
 
     def accept(self, envelope: Envelope, payload: bytes) -> bytes:
         """A message came in: our acknowledgement. PeerError if it is forged, replayed, out of order or not for us."""
@@ -193,6 +195,10 @@ class Link:
         about = AttemptRef(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
         answer = await self._deliver(self.record.plan.parties[party], "alive", about)
         return parse(AttemptStatus, answer, limit=8192).state
+
+
+def _not_ready(error: BaseException) -> bool:
+    return isinstance(error, PlacetError) and error.code in ("peer.unreachable", "peer.early")
 
 
 def problem(error: PlacetError) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 import httpx
 from pydantic import BaseModel
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from placet.core.eip712 import Domain
 from placet.core.errors import (
@@ -34,6 +35,7 @@ LIFETIME = 120
 MAX_ANSWER = 32 << 20
 SLOWEST = 300.0
 TRIES = 4
+_BACK_OFF = wait_exponential_jitter(multiplier=0.2, jitter=0.2)
 _KINDS: dict[str, type[PlacetError]] = {
     kind.code: kind
     for kind in (
@@ -86,8 +88,8 @@ async def ask(
 
     Tried again after a lost connection, 429 with a short `Retry-After` and 503: everything here may be sent twice.
     """
-    failure: PlacetError = PeerError("no answer", found=base)
-    for attempt in range(TRIES):
+
+    async def once() -> M:
         headers = {"Accept-Encoding": "identity"} | ({"Content-Type": media} if body else {})
         if key is not None and domain is not None:
             headers["Authorization"] = signed_header(key, method, path, body, domain)
@@ -95,27 +97,44 @@ async def ask(
             async with http.stream(method, base.rstrip("/") + path, content=body or None, headers=headers) as answer:
                 content = await bounded(answer)
         except httpx.HTTPError as error:
-            failure = PeerError(f"{base} can't be reached", found=type(error).__name__, remedy="is it running?")
-            wait = 0.2 * 2**attempt
-        else:
-            if answer.is_success:
-                return parse(model, content, limit=MAX_ANSWER, what=f"the answer of {base}{path.split('?')[0]}")
-            failure = refusal(answer.status_code, content, base)
-            wait = _retry_after(answer, attempt)
-            if wait is None:
-                raise failure
-        if attempt + 1 < TRIES:
-            await asyncio.sleep(wait)
-    raise failure
+            found = type(error).__name__
+            raise _Later(PeerError(f"{base} can't be reached", found=found, remedy="is it running?")) from None
+        if answer.is_success:
+            return parse(model, content, limit=MAX_ANSWER, what=f"the answer of {base}{path.split('?')[0]}")
+        raise _later(answer, refusal(answer.status_code, content, base))
+
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(_Later), stop=stop_after_attempt(TRIES), wait=_pause, reraise=True
+    )
+    try:
+        return await retrying(once)
+    except _Later as later:
+        raise later.failure from None
 
 
-def _retry_after(answer: httpx.Response, attempt: int) -> float | None:
-    if answer.status_code not in (429, 503):
-        return None
+class _Later(Exception):  # noqa: N818 - what to do, not what was wrong
+    """A failure after which the same request may succeed; `wait` is what the other side asked for, in seconds."""
+
+    def __init__(self, failure: PlacetError, wait: float | None = None) -> None:
+        super().__init__()
+        self.failure = failure
+        self.wait = wait
+
+
+def _later(answer: httpx.Response, failure: PlacetError) -> Exception:
+    """The failure itself, unless the answer says that it passes: 503, or 429 with a `Retry-After` of 10 s at most."""
     text = answer.headers.get("retry-after", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 4):
-        return 0.5 * 2**attempt if answer.status_code == 503 else None
-    return float(text) if float(text) <= 10 else None
+    wait = float(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
+    if answer.status_code not in (429, 503) or (wait or 0.0) > 10 or (answer.status_code == 429 and wait is None):
+        return failure
+    return _Later(failure, wait)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = None if state.outcome is None else state.outcome.exception()
+    if isinstance(error, _Later) and error.wait is not None:
+        return error.wait
+    return _BACK_OFF(state)
 
 
 async def bounded(answer: httpx.Response) -> bytes:

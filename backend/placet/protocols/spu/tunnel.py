@@ -20,6 +20,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
 from placet.core.errors import ConfigError, PeerError, PlacetError, ProtocolError
 from placet.protocols.spu.task import EngineLink
 
@@ -122,16 +124,14 @@ class Tunnel:
         await asyncio.gather(*(self._meet(rank, deadline) for rank in self._others()))
 
     async def _meet(self, rank: int, deadline: float) -> None:
-        while True:
-            try:
-                _, writer = await self._call(rank)
-            except PeerError as error:
-                if error.code == "spu.stranger" or self._loop.time() > deadline:
-                    raise
-                await asyncio.sleep(_PAUSE)
-            else:
-                writer.close()
-                return
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_not_there),
+            stop=stop_after_delay(deadline - self._loop.time()),
+            wait=wait_exponential_jitter(multiplier=0.05, max=_PAUSE, jitter=0.05),
+            reraise=True,
+        )
+        streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] = await retrying(self._call, rank)
+        streams[1].close()
 
     async def _call(self, rank: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         member = self._link.members[rank]
@@ -236,6 +236,10 @@ class Tunnel:
         for server in self._servers:
             server.close()
         await asyncio.sleep(_LINGER)
+
+
+def _not_there(error: BaseException) -> bool:
+    return isinstance(error, PeerError) and error.code != "spu.stranger"
 
 
 def _shown(writer: asyncio.StreamWriter) -> bytes | None:
