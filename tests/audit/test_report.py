@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from simulator import NAMES, World, h
 from test_checks import a_forged_consent, a_receiver_that_hides_what_it_acknowledged
 
@@ -116,6 +118,37 @@ def test_names_stay_names() -> None:
         assert EVIL + "1" in page.text
     assert report.verdict is Verdict.INCOMPLETE
     assert EVIL in report.headline
+
+
+def poisoned(value: Any) -> Any:
+    """The value with markup in place of every free text in it, however deep; other fields stay."""
+    if isinstance(value, StrEnum) or not isinstance(value, str | tuple | BaseModel):
+        return value
+    if isinstance(value, str):
+        return f"{EVIL}{value}"
+    if isinstance(value, tuple):
+        return tuple(map(poisoned, value))
+    kept = {"type", "kind"}
+    return value.model_copy(update={name: poisoned(inner) for name, inner in value if name not in kept})
+
+
+@pytest.mark.parametrize("ending", [Ending.CLOSED, Ending.ABORTED, Ending.COMPLETED])
+def test_no_text_of_a_report_breaks_out_wherever_it_stands(ending: Ending) -> None:
+    withholds = (1,) if ending is Ending.CLOSED else ()
+    for bundle in (
+        World(ending=ending, withholds=withholds).bundle(),
+        World(ending=ending, withholds=withholds).bundle(without=(2,)),
+        a_receiver_that_hides_what_it_acknowledged(),
+    ):
+        report = verify(bundle)
+        plain, page = Page(html(report)), Page(html(poisoned(report)))
+        demand_inert(page)
+        assert page.tags.count("details") == plain.tags.count("details")
+        assert [n for n, _ in page.attributes if n not in {name for name, _ in plain.attributes}] == []
+        for words in (report.headline, report.ended, report.recipe, report.parties[0].role, report.results[0].rule):
+            assert f"{EVIL}{words}" in page.text
+        assert all(f"{EVIL}{happening.what}" in page.text for happening in report.timeline)
+        assert page.text.count("alert(1)") > 2 * len(report.results)
 
 
 def test_what_is_wrong_stands_first() -> None:

@@ -9,12 +9,16 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
 from benchmarks._contracts import SHARED
 from benchmarks.contracts import REPORTED, TUNED, quality
+from markupsafe import escape
+from pydantic import BaseModel
 
 from placet.comparison import Comparison, compare
 from placet.comparison.page import html
@@ -26,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "docs" / "schemas" / "contract-comparison.schema.json"
 BEFORE = b"1. Alpha </script><script>alert(1)</script> beta gamma.\n\n2. Old one goes.\n\n3. It stays.\n\n4. Rests."
 AFTER = b'1. Alpha </script><script>alert(2)</script> beta gamma.\n\n2. It stays.\n\n3. Rests.\n\n4. "New" & shall be.'
+EVIL = "\"'><script>alert(3)</script><img src=x onerror=alert(4)>&{{ 7 * 7 }}"
 real = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared contracts are not beside the project")
 
 
@@ -85,16 +90,46 @@ def test_the_page_is_whole_escaped_and_runs_only_its_own_script() -> None:
     assert links
 
 
+def poisoned(value: Any, kept: frozenset[str]) -> Any:
+    """The value with markup before every text in it but in the fields `kept`, however deep."""
+    if isinstance(value, str):
+        return EVIL + value
+    if isinstance(value, tuple):
+        return tuple(poisoned(inner, kept) for inner in value)
+    if isinstance(value, BaseModel):
+        changes = {name: poisoned(inner, kept) for name, inner in value if name not in kept}
+        return value.model_copy(update=changes)
+    return value
+
+
+def test_no_text_of_either_party_breaks_out_of_the_page() -> None:
+    before = b'1. The fee is USD 500 and "Agreement" means this.\n\n2. Old one goes.\n\n3. A clause that moves far.'
+    after = (
+        b'1. A clause that moves far.\n\n2. The fee is USD 600 and "Agreement" means that.\n\n3. Rests.\n\n4. New one.'
+    )
+    comparison = compare(before, "a.txt", after, "b.txt")
+    sides = {side: getattr(comparison, side).model_copy(update={"notes": ("a note",)}) for side in ("before", "after")}
+    comparison = comparison.model_copy(update=sides)
+    assert any(entry.flags for entry in comparison.entries) and any(entry.segments for entry in comparison.entries)
+    kept = frozenset({"type", "format", "statuses", "change", "kind", "language"})
+    page = html(poisoned(comparison, kept))
+    tags = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"<(script|img|iframe|svg|link|base|object)\b", tags)
+    plain = re.findall(r"<[a-z0-9]+[ >]", html(comparison))
+    assert Counter(re.findall(r"<[a-z0-9]+[ >]", page)) == Counter(plain), "the same elements, none of a party's"
+    assert not [name for tag in re.findall(r"<[a-z][^<>]*>", tags) for name in re.findall(r"\s(on\w+)=", tag)]
+    for side in (comparison.before, comparison.after):
+        assert page.count(escape(EVIL + side.name)) >= 2
+        assert all(escape(EVIL + clause.label) in page for clause in side.clauses if clause.label)
+
+
 def test_the_page_shows_both_texts() -> None:
     found = compare(BEFORE, "a.txt", AFTER, "b.txt")
     page = html(found)
     rows = re.sub(r"<[^>]*>", "", page[page.index("Both versions, side by side") :])
     for side in (found.before, found.after):
         for clause in side.clauses:
-            assert (
-                clause.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-                in rows
-            )
+            assert escape(clause.text) in rows
 
 
 def test_equal_documents_say_so_in_the_headline() -> None:

@@ -6,12 +6,15 @@ import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Final
+
+from markupsafe import Markup
 
 from placet.comparison.facts import Kind
 from placet.comparison.result import ClauseEntry, ClauseText, Comparison, Flag, Side
 from placet.comparison.style import CSS, SCRIPT
+from placet.core.pages import template
 
 _KINDS: Final[dict[Kind, str]] = {
     "amount": "Amounts",
@@ -30,126 +33,135 @@ _STATUSES: Final = ("edited", "moved", "added", "removed", "same")
 _SNIPPET: Final = 140
 
 
+@dataclass(frozen=True)
+class _Reference:
+    """An entry by the number of its row, the label and the first words of its clause."""
+
+    entry: int
+    label: str
+    words: str
+
+
+@dataclass(frozen=True)
+class _Move:
+    """Where clauses stood and stand."""
+
+    before: str
+    after: str
+    edited: bool = False
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A table: references, each with the value that changed, or where its clause went, or its clause's beginning."""
+
+    title: str
+    rows: tuple[tuple[_Reference, Flag | _Move | str], ...]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """An entry's clauses on one side. `change` is what only this side has, `tag` how that is marked, `only`: it is all
+    that the entry has."""
+
+    clauses: tuple[ClauseText, ...]
+    change: str
+    tag: str
+    only: bool
+
+    @property
+    def level(self) -> int:
+        return min(self.clauses[0].level, 3)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """An entry side by side."""
+
+    number: int
+    entry: ClauseEntry
+    before: _Cell
+    after: _Cell
+    heading: bool
+    was: str | None
+    ghost: None = None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return () if self.entry.statuses == ("same",) else self.entry.statuses
+
+    @property
+    def tone(self) -> str:
+        return "moved" if "moved" in self.entry.statuses else self.entry.statuses[0]
+
+
+@dataclass(frozen=True)
+class _Ghost:
+    """Where the clauses of the entry `number` stood before."""
+
+    number: int
+    ghost: _Move
+
+
 def html(comparison: Comparison) -> str:
-    """One self-contained page; every value in it is escaped, and only its own script may run."""
+    """One self-contained page; the template escapes every value in it, and only its own script may run."""
     allowed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
-    return "".join(
-        [
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(comparison.before.name)} → {escape(comparison.after.name)}</title>",
-            f"<style>{CSS}</style></head><body><main>",
-            _header(comparison),
-            *_flags(comparison),
-            *_lists(comparison),
-            "<h2>Both versions, side by side</h2>",
-            '<form role="search"><input type="search" placeholder="Search both texts" aria-label="Search both texts">',
-            '<label><input type="checkbox"> changes only</label><output></output></form>',
-            *_rows(comparison),
-            _footer(),
-            f"</main><script>{SCRIPT}</script></body></html>\n",
-        ]
+    return template("placet.comparison", "page.jinja").render(
+        comparison=comparison,
+        policy=Markup(f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"),  # noqa: S704 - ours
+        css=Markup(CSS),  # noqa: S704 - ours
+        script=Markup(SCRIPT),  # noqa: S704 - ours
+        changed=len([entry for entry in comparison.entries if entry.statuses != ("same",)]),
+        counts=[(status, getattr(comparison.summary, status)) for status in _STATUSES],
+        flags=list(_flags(comparison)),
+        lists=list(_lists(comparison)),
+        rows=list(_rows(comparison)),
     )
 
 
-def _header(comparison: Comparison) -> str:
-    summary = comparison.summary
-    changed = len([entry for entry in comparison.entries if entry.statuses != ("same",)])
-    headline = (
-        "The words are the same" if changed == 0 else f"{_many(changed, 'clause')} of {len(comparison.entries)} differ"
-    )
-    cards = "".join(
-        f'<div class="card {status}"><b>{getattr(summary, status):,}</b><span>{status}</span></div>'
-        for status in _STATUSES
-    )
-    notes = "".join(
-        f"<li>{escape(side.name)}: {escape(note)}</li>"
-        for side in (comparison.before, comparison.after)
-        for note in side.notes
-    )
-    return (
-        f'<header><div class="word">contract comparison</div><h1>{headline}</h1><div class="files">'
-        f"{_file('before', comparison.before)}{_file('after', comparison.after)}</div></header>"
-        f'<div class="cards">{cards}</div>' + (f'<ul class="notes">{notes}</ul>' if notes else "")
-    )
-
-
-def _file(which: str, side: Side) -> str:
-    return (
-        f"<div><small>{which}</small><b>{escape(side.name)}</b><small>{_many(len(side.clauses), 'clause')}, "
-        f"{side.words:,} words and marks</small><code>sha256 {side.sha256}</code></div>"
-    )
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
-def _flags(comparison: Comparison) -> Iterator[str]:
-    found: dict[Kind, list[tuple[int, Flag]]] = defaultdict(list)
+def _flags(comparison: Comparison) -> Iterator[_Group]:
+    by_kind: dict[Kind, list[tuple[_Reference, Flag]]] = defaultdict(list)
     for n, entry in enumerate(comparison.entries):
         for flag in entry.flags:
             if "edited" in entry.statuses or flag.kind == "definition":
-                found[flag.kind].append((n, flag))
-    if found:
-        yield "<h2>What to read first</h2>"
+                by_kind[flag.kind].append((_reference(comparison, n), flag))
     for kind, title in _KINDS.items():
-        if found[kind]:
-            rows = "".join(
-                f"<tr><td>{_link(comparison, n)}</td><td>{_change(flag)}</td></tr>" for n, flag in found[kind]
-            )
-            yield _group(title, len(found[kind]), rows)
+        if by_kind[kind]:
+            yield _Group(title, tuple(by_kind[kind]))
 
 
-def _group(title: str, count: int, rows: str, status: str = "") -> str:
-    opening = f'<section class="group {status}"><h3>{title}<span>{count:,}</span></h3>'
-    return f"{opening}<table>{rows}</table></section>"
-
-
-def _change(flag: Flag) -> str:
-    if flag.before and flag.after and flag.kind == "definition":
-        return f"“{escape(flag.after.text)}” is defined otherwise"
-    old = f"<del>{escape(flag.before.text)}</del>" if flag.before else ""
-    new = f"<ins>{escape(flag.after.text)}</ins>" if flag.after else ""
-    return f"{old}<i>→</i>{new}" if old and new else f"{old or new}<i>{'gone' if old else 'new'}</i>"
-
-
-def _link(comparison: Comparison, n: int) -> str:
-    """The entry's number and first words, leading to its row."""
+def _reference(comparison: Comparison, n: int) -> _Reference:
     entry = comparison.entries[n]
     side, places = (comparison.after, entry.after) if entry.after else (comparison.before, entry.before)
     clause = side.clauses[places[0]]
-    words = " ".join(clause.text.split()[:6])
-    return f'<a href="#e{n}">{escape(clause.label) or "¶"}</a> {escape(words[:60])}'
+    return _Reference(n, clause.label or "¶", " ".join(clause.text.split()[:6])[:60])
 
 
-def _lists(comparison: Comparison) -> Iterator[str]:
+def _lists(comparison: Comparison) -> Iterator[tuple[str, _Group]]:
     for status, title in (("added", "Clauses added"), ("removed", "Clauses removed"), ("moved", "Clauses moved")):
-        found = [n for n, entry in enumerate(comparison.entries) if status in entry.statuses]
-        if not found:
-            continue
-        rows = "".join(f"<tr><td>{_link(comparison, n)}</td><td>{_about(comparison, n)}</td></tr>" for n in found)
-        yield _group(title, len(found), rows, status)
+        entries = [n for n, entry in enumerate(comparison.entries) if status in entry.statuses]
+        if entries:
+            yield status, _Group(title, tuple((_reference(comparison, n), _news(comparison, n)) for n in entries))
 
 
-def _about(comparison: Comparison, n: int) -> str:
+def _news(comparison: Comparison, n: int) -> _Move | str:
     entry = comparison.entries[n]
     if entry.before and entry.after:
-        old, new = (
-            _number(side, at) for side, at in ((comparison.before, entry.before), (comparison.after, entry.after))
-        )
-        return f"{old}<i>→</i>{new}" + (", and edited" if "edited" in entry.statuses else "")
+        return _move(comparison, entry)
     clause = comparison.after.clauses[entry.after[0]] if entry.after else comparison.before.clauses[entry.before[0]]
-    return escape(clause.text[:_SNIPPET]) + ("…" if len(clause.text) > _SNIPPET else "")
+    return clause.text[:_SNIPPET] + ("…" if len(clause.text) > _SNIPPET else "")
+
+
+def _move(comparison: Comparison, entry: ClauseEntry) -> _Move:
+    before, after = _number(comparison.before, entry.before), _number(comparison.after, entry.after)
+    return _Move(before, after, "edited" in entry.statuses)
 
 
 def _number(side: Side, places: Sequence[int]) -> str:
-    return escape(side.clauses[places[0]].label) or f"paragraph {places[0] + 1}"
+    return side.clauses[places[0]].label or f"paragraph {places[0] + 1}"
 
 
-def _rows(comparison: Comparison) -> Iterator[str]:
+def _rows(comparison: Comparison) -> Iterator[_Row | _Ghost]:
     moved = {entry.before[0]: n for n, entry in enumerate(comparison.entries) if "moved" in entry.statuses}
     yield from _gone(comparison, moved, 0)
     for n, entry in enumerate(comparison.entries):
@@ -158,62 +170,22 @@ def _rows(comparison: Comparison) -> Iterator[str]:
             yield from _gone(comparison, moved, entry.before[-1] + 1)
 
 
-def _gone(comparison: Comparison, moved: dict[int, int], place: int) -> Iterator[str]:
+def _gone(comparison: Comparison, moved: dict[int, int], place: int) -> Iterator[_Ghost]:
     """Where moved clauses stood before."""
     while place in moved:
         entry = comparison.entries[moved[place]]
-        old, new = _number(comparison.before, entry.before), _number(comparison.after, entry.after)
-        words = f'{old} moved to <a href="#e{moved[place]}">{new}</a>'
-        yield f'<div class="row ghost moved"><div>{words}</div><div></div></div>'
+        yield _Ghost(moved[place], _move(comparison, entry))
         place = entry.before[-1] + 1
 
 
-def _row(comparison: Comparison, n: int, entry: ClauseEntry) -> str:
-    before, after = comparison.before.clauses, comparison.after.clauses
-    heading = (
-        " heading"
-        if all(before[i].heading for i in entry.before) and all(after[j].heading for j in entry.after)
-        else ""
-    )
-    tags = (
-        ""
-        if entry.statuses == ("same",)
-        else "".join(f'<span class="tag">{status}</span>' for status in entry.statuses)
-    )
-    if "moved" in entry.statuses:
-        tags += f'<span class="ghost">was {_number(comparison.before, entry.before)}</span> '
-    tone = "moved" if "moved" in entry.statuses else entry.statuses[0]
-    return (
-        f'<div class="row {tone}{heading}" id="e{n}">{_cell([before[i] for i in entry.before], entry, "removed")}'
-        f"{_cell([after[j] for j in entry.after], entry, 'added', tags)}</div>"
-    )
-
-
-def _cell(clauses: Sequence[ClauseText], entry: ClauseEntry, mine: str, tags: str = "") -> str:
-    if not clauses:
-        return f'<div class="none">{tags}</div>'
-    level = min(clauses[0].level, 3)
-    if not entry.segments:
-        gone = entry.statuses == (mine,)
-        opening, closing = (("<ins>", "</ins>") if mine == "added" else ("<del>", "</del>")) if gone else ("", "")
-        texts = "".join(f"<p>{_label(clause)}{opening}{escape(clause.text)}{closing}</p>" for clause in clauses)
-        return f'<div class="level{level}">{tags}{texts}</div>'
-    tag = "ins" if mine == "added" else "del"
-    text = "".join(
-        escape(segment.text) if segment.change == "same" else f"<{tag}>{escape(segment.text)}</{tag}>"
-        for segment in entry.segments
-        if segment.change in ("same", mine)
-    )
-    return f'<div class="level{level}">{tags}<p>{_label(clauses[0])}{text}</p></div>'
-
-
-def _label(clause: ClauseText) -> str:
-    return f"<b>{escape(clause.label)}</b>" if clause.label else ""
-
-
-def _footer() -> str:
-    return (
-        "<footer>Clauses are found by numbering, headings and paragraphs; numbers, white space and formatting are not "
-        "compared. Values are found in English text by rules: what they don’t know, they don’t flag, but every changed "
-        "word is marked. Headers, footers, comments and pictures are not compared.</footer>"
+def _row(comparison: Comparison, n: int, entry: ClauseEntry) -> _Row:
+    before = tuple(comparison.before.clauses[place] for place in entry.before)
+    after = tuple(comparison.after.clauses[place] for place in entry.after)
+    return _Row(
+        number=n,
+        entry=entry,
+        before=_Cell(before, "removed", "del", entry.statuses == ("removed",)),
+        after=_Cell(after, "added", "ins", entry.statuses == ("added",)),
+        heading=all(clause.heading for clause in (*before, *after)),
+        was=_number(comparison.before, entry.before) if "moved" in entry.statuses else None,
     )
