@@ -187,7 +187,11 @@ def test_seats_are_the_roles_in_their_order(spec: RecipeSpec[Any]) -> None:
             with pytest.raises(PlanError) as caught:
                 spec.seats(number)
             expected = str(least) if least == most else f"{least} to {most}"
-            assert (caught.value.code, caught.value.expected, caught.value.found) == ("plan.roles", expected, str(number))
+            assert (caught.value.code, caught.value.expected, caught.value.found) == (
+                "plan.roles",
+                expected,
+                str(number),
+            )
             continue
         seats = spec.seats(number)
         assert len(seats) == number
