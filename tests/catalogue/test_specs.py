@@ -1,4 +1,4 @@
-"""Every recipe alike: what it must bring, that its parameters are one JSON, and that bad ones are told what is wrong."""
+"""Every recipe alike: what it must bring, that its parameters are one JSON, and what bad ones are told."""
 
 from __future__ import annotations
 
