@@ -1,54 +1,56 @@
-"""`placet recipes` tells of every recipe that a node can run, and nothing else."""
+"""`placet recipes` tells of every recipe of the catalogue, in every installation."""
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-from placet.cli.recipes import WORDS
-from placet.core.plan import Terms
-from placet.protocols.enclave.comparing import Parameters
-from placet.recipes.asset_view import levels
-from placet.recipes.asset_view import run as asset_view
-from placet.recipes.joint_statistics import run as joint_statistics
-from placet.recipes.match import run as match
-from placet.recipes.match_statistics import run as match_statistics
+from placet.catalogue.spec import describe
+from placet.catalogue.specs import SPECS
 
 from .conftest import succeed
 
 PROTOCOLS = Path(__file__).resolve().parents[2] / "docs" / "protocols.md"
+EXTRAS = ("spu", "jax", "pypdf", "gmpy2", "phe", "cbor2", "dcap_qvl", "psycopg")
+"""What pyproject.toml's extras bring."""
+WITHOUT = f"""
+import sys
 
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
-def test_all_recipes_of_a_node_are_told() -> None:
-    script = "import placet.node.app; from placet.jobs import recipe; print(*recipe._RECIPES)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == WORDS.keys()
+sys.meta_path.insert(0, Absent())
+try:
+    import cbor2
+except ModuleNotFoundError:
+    from placet.cli.main import app
+    app(sys.argv[1:])
+"""
 
 
 def test_each_says_what_it_does_and_who_learns_what() -> None:
     text, listed = succeed("recipes").out, succeed("recipes", "--json").json
-    assert [one["recipe"] for one in listed] == sorted(WORDS)
-    for one in listed:
-        roles = {"before, after", "enclave"} if one["recipe"] == "contract-compare" else {"provider", "consumer"}
-        assert set(one["learns"]) >= roles
+    assert [one["recipe"] for one in listed] == [spec.name for spec in SPECS]
+    for one, spec in zip(listed, SPECS, strict=True):
+        assert one["version"] == spec.version
+        assert one["engines"] == list(spec.engines)
+        assert one["learns"] == {role.name: role.learns for role in spec.roles}
+        assert one["parameters"] == describe(spec.parameters)
         assert f"{one['recipe']}, version {one['version']}: {one['does']}" in text
-        for said in (one["operations"], *one["parameters"].values(), *one["learns"].values()):
+        for said in (one["operations"], *one["parameters"].values(), *one["learns"].values(), *one["engines"]):
             assert said in text
         assert re.search(rf"^(## |\*\*)`{one['recipe']}`(\*\*| |$)", PROTOCOLS.read_text(), re.MULTILINE)
 
 
-def test_the_parameters_are_those_that_the_recipe_demands() -> None:
-    for modules, names in (
-        ((asset_view, levels), ["asset-view"]),
-        ((match,), ["match", "match-salted-hash"]),
-        ((match_statistics,), ["match-statistics"]),
-        ((joint_statistics,), ["joint-statistics"]),
-    ):
-        source = "".join(Path(str(module.__file__)).read_text() for module in modules)
-        for name in names:
-            asked = re.findall(r'parameters(?:\["|\.get\(")([a-z_]+)"', source)
-            assert set(asked) == set(WORDS[name].parameters)
-    assert set(Parameters.model_fields) == set(WORDS["contract-compare"].parameters)
-    assert "parameters" in Terms.model_fields
+def test_all_are_listed_in_an_installation_without_any_extra() -> None:
+    """What an institution can't run itself it may still consent to, be asked for, or audit."""
+    for words in (["recipes"], ["recipes", "--json"]):
+        done = subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == succeed(*words).out
+    assert [one["recipe"] for one in json.loads(done.stdout)] == [spec.name for spec in SPECS]

@@ -1,4 +1,4 @@
-"""A scope's smallest gap: the grid on which levels stand, and nothing at all in a scope without one."""
+"""A scope's smallest gap, and nothing at all in a scope without one. Which levels stand on it: `test_lawful`."""
 
 from __future__ import annotations
 
@@ -65,28 +65,3 @@ def test_owners_read_it() -> None:
     assert "multiples of 100000" in with_gap.details.output
     assert "multiples" not in without.details.output
     assert with_gap.details.notice != without.details.notice
-
-
-@pytest.mark.parametrize(
-    ("edges", "bound", "found"),
-    [
-        (["0", "100", "-300"], "1000", []),
-        (["0", "150"], "1000", ["150"]),
-        (["50", "150"], "1000", ["50", "150"]),
-        (["100"], "1001", ["1001"]),
-        (["1"], "1000", ["1"]),
-        ([100], "1000", ["100"]),
-        (["1e2", " 100", "١٠٠"], "1000", ["1e2", " 100", "١٠٠"]),
-        ("100", "1000", []),
-        (None, None, ["None", "None"]),
-    ],
-)
-def test_edges_and_bound_stand_on_the_grid(edges: Any, bound: Any, found: list[str]) -> None:
-    """Not only apart from each other: two jobs with an edge each would else be as fine as one likes."""
-    assert finer({"edges": edges, "bound": bound}, 100) == found
-    assert finer({"edges": edges, "bound": bound}, None) == []
-
-
-def test_totals_have_no_grid() -> None:
-    assert finer({"value": "balance"}, 100) == []
-    assert finer({"edges": ["100"]}, 100) == ["None"]

@@ -28,7 +28,10 @@ class RecipeParameters(Value):
     model_config = ConfigDict(strict=False)
 
     def to_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json", exclude_unset=True)
+        """Without what is null: one meaning has one form."""
+        return {
+            name: value for name, value in self.model_dump(mode="json", exclude_unset=True).items() if value is not None
+        }
 
 
 P = TypeVar("P", bound=RecipeParameters)

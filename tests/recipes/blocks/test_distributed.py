@@ -12,11 +12,9 @@ import pytest
 from consortium import write_table
 
 from live import PROVIDERS, Town
-from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.values import parse
 from placet.protocols.spu import extra
-from placet.recipes.asset_view.levels import check
 
 EDGES = [0, 1, 500_000, 5_000_000]
 LEVELS = {
@@ -302,20 +300,3 @@ def test_statistics_that_no_offer_gives(pool: Pool, providers: list[str], change
     form = {} if "values" in changes else GROUPS
     wanted = pool.town.made.request(**pool.asked(*providers, **form | changes))
     assert pool.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
-
-
-@pytest.mark.parametrize(
-    ("changes", "engine", "providers", "words"),
-    [
-        ({}, "embedded", 3, "comparisons"),
-        ({"protocol": "semi2k"}, "spu", 3, "SEMI2K|semi2k"),
-        ({"protocol": "cheetah"}, "spu", 3, "another protocol"),
-        ({"protocol": "aby3"}, "spu", 4, "number of parties"),
-        ({"edges": ["5", "1"]}, "spu", 3, "no levels"),
-        ({"edges": ["a"]}, "spu", 3, "no levels"),
-        ({"bound": str(2**99)}, "spu", 3, "overflow"),
-    ],
-)
-def test_plans_for_levels_that_are_refused(changes: dict[str, Any], engine: str, providers: int, words: str) -> None:
-    with pytest.raises(PlanError, match=words):
-        check({**LEVELS, **changes}, engine, providers, 1000)

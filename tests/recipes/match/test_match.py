@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from live import Given, Town
+from placet.catalogue.match import SPEC
+from placet.catalogue.specs import spec_of
 from placet.chain.events import StepsRecorded
 from placet.core.errors import PlanError, ProtocolError
 from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
-from placet.catalogue.specs import spec_of
 from placet.core.values import from_hex, parse
-from placet.recipes.match.run import combine, reads, rules_of
+from placet.recipes.match.run import combine
 
 TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
 
@@ -41,7 +42,8 @@ def test_exactly_the_consenting_customers_match(market: Town, recipe: str, proto
     wanted = request(market, recipe, identifier="customer", psi=protocol, receiver=receiver)
     job, found = market.result(**wanted)
     assert [row["customer"] for row in found["rows"]] == expected(market) != []
-    assert found["disclosed_in_protocol"] == list(tells(recipe, {"receiver": receiver}).within)  # type: ignore[union-attr]
+    spec = spec_of(recipe)
+    assert found["disclosed_in_protocol"] == list(spec.tells(spec.parse(wanted["parameters"])).within)
     report = market.audited(job)
     assert report["verdict"] == "intact"
     assert any(note.startswith("disclosed-in-protocol: ") for note in report["notes"])
@@ -65,7 +67,7 @@ def _nothing_before_both_are_on_chain(market: Town, job: str) -> None:
 
 def test_rounds_with_rules_match_what_is_written_otherwise(market: Town) -> None:
     rules = {"keys": [TEXT, {**TEXT, "width": "keep", "case": "keep"}], "smallest": 2}
-    _, found = market.result(**request(market, alignment=rules, psi="ecdh", receiver="both"))
+    _, found = market.result(**request(market, identifier="customer", alignment=rules, psi="ecdh", receiver="both"))
     assert [row["customer"] for row in found["rows"]] == expected(market)
     first, second = found["report"]["rounds"]
     assert first["matched"] in (None, len(expected(market)))
@@ -81,16 +83,17 @@ def test_a_withdrawn_customer_matches_no_more(market: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "changes", "code"),
+    ("recipe", "changes", "expected"),
     [
-        ("match", {"psi": "salted-hash"}, "plan"),
-        ("match", {"receiver": "auditor"}, "consent.output"),
-        ("match", {"identifier": None}, "plan"),
-        ("match", {"more": "x"}, "plan"),
-        ("match-salted-hash", {"psi": "ecdh"}, "plan"),
+        ("match", {"psi": "salted-hash"}, "ecdh, kkrt or rr22"),
+        ("match", {"receiver": "auditor"}, "provider, consumer or both"),
+        ("match", {"identifier": None}, "the column that names a customer"),
+        ("match", {"more": "x"}, "identifier, alignment, receiver, psi"),
+        ("match-salted-hash", {"psi": "ecdh"}, "salted-hash"),
     ],
 )
-def test_plans_that_are_refused(market: Town, recipe: str, changes: dict[str, Any], code: str) -> None:
+def test_parameters_that_are_refused(market: Town, recipe: str, changes: dict[str, Any], expected: str) -> None:
+    """Who asks is told which parameter, and what it may be."""
     parameters = {"identifier": "customer", "psi": "ecdh" if recipe == "match" else "salted-hash", "receiver": "both"}
     answer = market.ask(
         "consumer",
@@ -98,8 +101,9 @@ def test_plans_that_are_refused(market: Town, recipe: str, changes: dict[str, An
         method="POST",
         body=market.made.request(**request(market, recipe, **parameters | changes)),
     )
-    assert answer.status_code in (400, 409, 422, 424), answer.text
-    assert answer.json()["code"].startswith(code)
+    assert (answer.status_code, answer.json()["code"]) == (422, "plan.parameters"), answer.text
+    assert next(iter(changes)) in answer.json()["detail"]
+    assert expected in answer.json()["expected"]
 
 
 def test_the_scope_decides_which_recipe(town: Town, market: Town) -> None:
@@ -107,29 +111,52 @@ def test_the_scope_decides_which_recipe(town: Town, market: Town) -> None:
     wanted = market.made.request(**request(market, identifier="customer", psi="ecdh", receiver="both"))
     wanted["providers"][0]["offer"] = town.made.offers["north"]
     answer = market.ask("consumer", "/v1/jobs", method="POST", body=wanted)
-    assert answer.json()["code"] == "consent"
+    assert answer.json()["code"] == "consent.recipe"
 
 
-def test_what_a_match_tells() -> None:
-    assert gives("match", {"receiver": "both"}, "matches", 1)
-    assert not gives("match", {"receiver": "both"}, "total", 1)
-    assert not gives("match", {"receiver": "both"}, "matches", 2)
-    assert not gives("match", {}, "matches", 1)
-    assert not gives("match", {"receiver": ["both"]}, "matches", 1)
-    assert not gives("unheard-of", {"receiver": "both"}, "matches", 1)
+GOOD: dict[str, Any] = {"identifier": "customer", "psi": "ecdh", "receiver": "both"}
 
 
-def test_rules_that_are_none_are_no_plan() -> None:
-    for asked in ("text", 1, [], {"keys": []}, {"keys": [{"kind": "guess"}], "smallest": 2}):
-        with pytest.raises(PlanError):
-            rules_of({"alignment": asked})
+@pytest.mark.parametrize(
+    ("receiver", "within"),
+    [("provider", ("provider",)), ("consumer", ("consumer",)), ("both", ("provider", "consumer"))],
+)
+def test_what_a_match_tells(receiver: str, within: tuple[str, ...]) -> None:
+    for spec, psi in ((SPEC, "ecdh"), (spec_of("match-salted-hash"), "salted-hash")):
+        tells = spec.tells(spec.parse(GOOD | {"receiver": receiver, "psi": psi}))
+        assert (tells.output, tells.group, tells.within) == ("matches", 1, within)
+        assert ("whole list" in str(tells.disclosed)) == (psi == "salted-hash")
+    for bad in ({}, GOOD | {"receiver": ["both"]}, {**GOOD, "receiver": "nobody"}):
+        with pytest.raises(PlanError) as caught:
+            SPEC.parse(bad)
+        assert caught.value.code == "plan.parameters"
 
 
-def test_both_sides_have_the_columns_of_the_rules() -> None:
+@pytest.mark.parametrize(
+    "rules",
+    ["text", 1, [], {"keys": []}, {"keys": [{"kind": "guess"}], "smallest": 2}, {"keys": [TEXT], "smallest": 1}],
+)
+def test_rules_that_are_none_are_no_plan(rules: Any) -> None:
+    with pytest.raises(PlanError, match="alignment") as caught:
+        SPEC.parse(GOOD | {"alignment": rules})
+    assert caught.value.code == "plan.parameters"
+    assert "alignment" in str(caught.value.found)
+
+
+def test_both_sides_have_the_columns_of_the_rules_and_the_consumer_its_customers_names() -> None:
     keys = [{**TEXT, "column": name} for name in ("name", "town")]
+    aligned = SPEC.parse(GOOD | {"alignment": {"keys": keys, "smallest": 2}})
+    assert SPEC.reads("provider", aligned) == ("name", "town")
+    assert SPEC.reads("consumer", aligned) == ("customer", "name", "town")
     for role in ("provider", "consumer"):
-        assert list(reads(role, {"identifier": "customer", "psi": "ecdh", "receiver": "both"})) == ["customer"]
-        assert list(reads(role, {"alignment": {"keys": keys, "smallest": 2}})) == ["name", "town"]
+        assert SPEC.reads(role, SPEC.parse(GOOD)) == ("customer",)
+    named = SPEC.parse(GOOD | {"identifier": "town", "alignment": {"keys": keys, "smallest": 2}})
+    assert SPEC.reads("consumer", named) == ("town", "name")
+
+
+def test_without_rules_the_identifier_is_matched_as_it_stands() -> None:
+    (key,) = SPEC.parse(GOOD).rules.keys
+    assert (key.kind, key.column, key.width, key.case) == ("text", "customer", "keep", "keep")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,264 @@
+"""The one rule: what a job may do with an input, each way to break it by itself, and what must not matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placet.core.consent import Offer, Scope, Subjects
+from placet.core.lawful import Breach, Tells, Use, breaches
+from placet.core.purposes import PURPOSES, Operation, purpose_id
+from placet.core.values import to_hex
+
+PURPOSE, OTHER_PURPOSE = sorted(PURPOSES)[:2]
+PROVIDER, CONSUMER, SOUTH, STRANGER = (bytes([n]) * 20 for n in range(1, 5))
+BOTH = int(Operation.PSI | Operation.MPC)
+
+
+def scope(**changes: Any) -> Scope:
+    values: dict[str, Any] = {
+        "title": "Accounts",
+        "provider": PROVIDER,
+        "purpose": PURPOSE,
+        "columns": ("customer", "balance"),
+        "output": "level",
+        "smallest_group": 1,
+        "smallest_gap": 100,
+        "recipes": ("asset-view", "match"),
+        "parties": (SOUTH,),
+        "enrollers": (SOUTH,),
+        "salt": bytes(32),
+    }
+    return Scope(**(values | changes))
+
+
+def offer(of: Scope, **changes: Any) -> Offer:
+    values: dict[str, Any] = {
+        "dataset": bytes(32),
+        "consumer": CONSUMER,
+        "purpose": purpose_id(of.purpose),
+        "operations": BOTH,
+        "scope": of.hash,
+    }
+    return Offer(**(values | changes))
+
+
+def use(**changes: Any) -> Use:
+    values: dict[str, Any] = {
+        "recipe": "asset-view",
+        "provider": PROVIDER,
+        "consumer": CONSUMER,
+        "parties": (PROVIDER, SOUTH, CONSUMER),
+        "purpose": purpose_id(PURPOSE),
+        "operations": BOTH,
+        "columns": ("customer", "balance"),
+        "tells": Tells("level", edges=(0, 100, -300, 1000)),
+        "persons": True,
+        "named": False,
+    }
+    return Use(**(values | changes))
+
+
+def broken(
+    asked: Use, of: Scope, under: Offer | None = None, *, provider: bytes = PROVIDER, subjects: Any = Subjects.PERSONS
+) -> list[Breach]:
+    return list(breaches(asked, provider, under or offer(of), of, subjects))
+
+
+def rules(*args: Any, **named: Any) -> list[str]:
+    return [breach.rule for breach in broken(*args, **named)]
+
+
+def test_what_the_owners_were_shown_breaks_nothing() -> None:
+    assert broken(use(), scope()) == []
+    assert broken(use(operations=int(Operation.MPC)), scope()) == []
+    assert broken(use(columns=("balance",)), scope()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"provider": STRANGER}, "provider"),
+        ({"consumer": SOUTH}, "consumer"),
+        ({"purpose": purpose_id(OTHER_PURPOSE)}, "purpose"),
+        ({"purpose": bytes(32)}, "purpose"),
+        ({"operations": BOTH | int(Operation.TEE)}, "operations"),
+        ({"operations": int(Operation.TEE)}, "operations"),
+        ({"operations": 0}, "operations"),
+        ({"operations": 1 << 31}, "operations"),
+        ({"parties": (PROVIDER, STRANGER, CONSUMER)}, "stranger"),
+        ({"recipe": "match-statistics"}, "recipe"),
+        ({"recipe": "asset"}, "recipe"),
+        ({"columns": ("customer", "salary")}, "columns"),
+        ({"tells": Tells("total")}, "output"),
+        ({"tells": Tells("level", edges=(0, 150))}, "gap"),
+        ({"tells": Tells("level", edges=(100, 1001))}, "gap"),
+        ({"tells": Tells("level", edges=(-50,))}, "gap"),
+        ({"persons": False}, "subjects"),
+        ({"named": True}, "subjects"),
+    ],
+)
+def test_one_thing_more_is_one_breach(changes: dict[str, Any], rule: str) -> None:
+    found = broken(use(**changes), scope())
+    assert {breach.rule for breach in found} == {rule}
+    assert all(breach.message and breach.expected != breach.found for breach in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"consumer": SOUTH}, "consumer"),
+        ({"purpose": purpose_id(OTHER_PURPOSE)}, "purpose"),
+        ({"operations": int(Operation.PSI)}, "operations"),
+        ({"scope": bytes(32)}, "scope"),
+    ],
+)
+def test_the_offer_on_chain_says_it_too(changes: dict[str, Any], rule: str) -> None:
+    assert rule in rules(use(), scope(), offer(scope(), **changes))
+
+
+def test_the_chain_says_who_made_the_offer() -> None:
+    assert rules(use(), scope(), provider=SOUTH) == ["provider"]
+    assert "provider" in rules(use(), scope(provider=SOUTH))
+
+
+def test_a_scope_of_another_purpose_than_its_offer() -> None:
+    of = scope(purpose=OTHER_PURPOSE)
+    assert rules(use(), of, offer(of, purpose=purpose_id(PURPOSE))) == ["purpose"]
+
+
+def test_provider_and_consumer_stand_in_every_offer_by_themselves() -> None:
+    """A provider that its own scope does not list is no stranger to its own customers; any third one must be named."""
+    for parties in ((SOUTH,), (SOUTH, PROVIDER), (SOUTH, PROVIDER, CONSUMER)):
+        assert broken(use(), scope(parties=parties)) == []
+    (breach,) = broken(use(), scope(parties=(PROVIDER, CONSUMER)))
+    assert (breach.rule, breach.found) == ("stranger", to_hex(SOUTH))
+    assert broken(use(parties=(PROVIDER, CONSUMER)), scope(parties=(STRANGER,))) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "told", "fits"),
+    [(1, 1, True), (1, 5, True), (5, 5, True), (5, 6, True), (6, 5, False), (2, 1, False)],
+)
+def test_groups_are_no_smaller_than_shown(shown: int, told: int, fits: bool) -> None:
+    of = scope(output="aggregate", smallest_group=shown, smallest_gap=None)
+    found = broken(use(tells=Tells("aggregate", told)), of)
+    assert [breach.rule for breach in found] == ([] if fits else ["output"])
+    if not fits:
+        assert (found[0].expected, found[0].found) == (
+            f"aggregate, groups of {shown} or more",
+            f"aggregate, groups of {told} or more",
+        )
+
+
+OUTPUTS = ("total", "level", "aggregate", "association", "score", "rows", "matches", "comparison")
+
+
+@pytest.mark.parametrize("shown", OUTPUTS)
+@pytest.mark.parametrize("told", OUTPUTS)
+def test_no_kind_of_result_stands_for_another(shown: str, told: str) -> None:
+    of = scope(output=shown, smallest_gap=None)
+    assert rules(use(tells=Tells(told)), of) == ([] if shown == told else ["output"])
+
+
+@pytest.mark.parametrize(
+    ("edges", "between"),
+    [
+        ((0, 100, -300, 1000), ""),
+        ((0, 150, 1000), "150"),
+        ((50, 150, 1000), "50, 150"),
+        ((100, 1001), "1001"),
+        ((-101, 2**100), "-101, 1267650600228229401496703205376"),
+        ((), ""),
+    ],
+)
+def test_edges_and_bound_stand_on_the_grid(edges: tuple[int, ...], between: str) -> None:
+    """Not only apart from each other: two jobs with an edge each would else be as fine as one likes."""
+    asked = use(tells=Tells("level", edges=edges))
+    assert [breach.found for breach in broken(asked, scope())] == ([between] if between else [])
+    assert broken(asked, scope(smallest_gap=None)) == []
+
+
+@pytest.mark.parametrize("subjects", Subjects)
+@pytest.mark.parametrize("personal", [True, False])
+@pytest.mark.parametrize("persons", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_persons_rows_come_under_their_own_consents_and_own_data_under_a_named_one(
+    subjects: Subjects, personal: bool, persons: bool, named: bool
+) -> None:
+    """Whatever a provider calls its table: recipe, plan, scope and the chain's entry must all say the same."""
+    of = scope(personal=personal, enrollers=(SOUTH,) if personal else ())
+    fits = (
+        (subjects is Subjects.PERSONS and personal and not named)
+        if persons
+        else (subjects is Subjects.OWN and not personal and named)
+    )
+    found = rules(use(persons=persons, named=named), of, subjects=subjects)
+    assert set(found) == (set() if fits else {"subjects"})
+
+
+def test_the_gravest_comes_first() -> None:
+    asked = use(consumer=SOUTH, recipe="another", columns=("salary",), tells=Tells("rows"), named=True)
+    assert rules(asked, scope()) == ["consumer", "recipe", "output", "columns", "subjects"]
+
+
+def test_what_a_result_tells_inside_the_protocol_stands_in_reports() -> None:
+    assert Tells("total").disclosed is None
+    told = Tells("matches", within=("provider", "consumer"), more="; and more")
+    assert told.disclosed == "disclosed-in-protocol: the result is known to provider and consumer; and more"
+
+
+NAMES = st.sampled_from(["customer", "balance", "branch", "salary"])
+PARTIES = st.sampled_from([PROVIDER, CONSUMER, SOUTH, STRANGER])
+
+
+@given(
+    shown=st.sets(NAMES, min_size=1),
+    named=st.sets(PARTIES, min_size=1),
+    recipes=st.sets(st.sampled_from(["asset-view", "match", "other"]), min_size=1),
+    gap=st.none() | st.integers(1, 6),
+    allowed=st.integers(1, 31),
+    read=st.sets(NAMES),
+    parties=st.sets(PARTIES),
+    recipe=st.sampled_from(["asset-view", "match"]),
+    edges=st.lists(st.integers(-12, 12), max_size=3),
+    operations=st.integers(0, 31),
+)
+def test_a_use_is_allowed_if_and_only_if_all_of_it_was_shown(
+    shown: set[str],
+    named: set[bytes],
+    recipes: set[str],
+    gap: int | None,
+    allowed: int,
+    read: set[str],
+    parties: set[bytes],
+    recipe: str,
+    edges: list[int],
+    operations: int,
+) -> None:
+    """And what was not shown is in the one breach of its rule."""
+    of = scope(columns=sorted(shown), parties=sorted(named), recipes=sorted(recipes), smallest_gap=gap)
+    asked = use(
+        columns=tuple(sorted(read)),
+        parties=tuple(sorted(parties)),
+        recipe=recipe,
+        tells=Tells("level", edges=tuple(edges)),
+        operations=operations,
+    )
+    expected = {
+        "columns": read <= shown,
+        "stranger": parties - {PROVIDER, CONSUMER} <= named,
+        "recipe": recipe in recipes,
+        "gap": gap is None or all(abs(edge) % gap == 0 for edge in edges),
+        "operations": operations != 0 and operations | allowed == allowed,
+    }
+    found = broken(asked, of, offer(of, operations=allowed))
+    assert {breach.rule for breach in found} == {rule for rule, fits in expected.items() if not fits}
+    by_rule = {breach.rule: breach.found for breach in found}
+    if "columns" in by_rule:
+        assert by_rule["columns"] == ", ".join(sorted(read - shown))
+    assert rules(replace(asked, provider=STRANGER), of, offer(of, operations=allowed))[0] == "provider"

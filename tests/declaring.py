@@ -1,0 +1,90 @@
+"""Plans and terms as a recipe's declaration alone asks for them: no keys, no chain; and the recipes' vectors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from placet.catalogue.spec import CONSUMER, RecipeSpec
+from placet.catalogue.specs import spec_of
+from placet.core.plan import Input, Party, Plan, Terms
+from placet.core.purposes import purpose_id
+from placet.core.values import ZERO20, ZERO32
+
+VECTORS = Path(__file__).parent / "vectors" / "recipes"
+PURPOSE = "https://w3id.org/dpv#CreditChecking"
+CONSUMER_KEY = bytes([7]) * 32
+
+
+def vectors(name: str) -> list[dict[str, Any]]:
+    """A recipe's cases: {parties, engine, parameters, sha256 of their canonical JSON, reads by role, tells}."""
+    cases: list[dict[str, Any]] = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))["cases"]
+    return cases
+
+
+def signer(number: int) -> bytes:
+    return bytes([number + 1]) * 20
+
+
+def party(number: int, alias: str | None, *, persons: bool, output: bool, **changes: Any) -> Party:
+    """The party with this number, which brings an input unless there is no alias for one."""
+    brought = {"lawful_root": bytes([90 + number]) * 32} if persons else {"consent": bytes([60 + number]) * 32}
+    one = Input(offer=bytes([30 + number]) * 32, epoch=0, opens_before=1000, **brought)
+    values: dict[str, Any] = {
+        "signer": signer(number),
+        "recorder": bytes([100 + number]) * 20,
+        "payee": signer(number),
+        "tls_key": bytes([120 + number]) * 32,
+        "seed": bytes([140 + number]) * 32,
+        "output": output,
+        "inputs": () if alias is None else (one,),
+    }
+    return Party(**(values | changes))
+
+
+def parties(name: str, number: int) -> tuple[Party, ...]:
+    """So many parties, each as its seat in the recipe asks for it."""
+    seats = spec_of(name).seats(number)
+    return tuple(party(i, s.alias, persons=s.persons, output=s.output) for i, s in enumerate(seats))
+
+
+def declaring(
+    name: str,
+    parameters: dict[str, Any],
+    engine: str,
+    number: int,
+    *,
+    plan: dict[str, Any] | None = None,
+    terms: dict[str, Any] | None = None,
+) -> tuple[Plan, Terms]:
+    """A plan for so many parties that is what the recipe declares, but for the fields in `plan` and `terms`."""
+    spec: RecipeSpec[Any] = spec_of(name)
+    seats = spec.seats(number)
+    consumer = next((i for i, seat in enumerate(seats) if seat.name == CONSUMER), 0)
+    asked: dict[str, Any] = {
+        "recipe": name,
+        "recipe_version": spec.version,
+        "engine": engine,
+        "parameters": parameters,
+        "roles": tuple(seat.name for seat in seats),
+        "inputs": tuple(seat.alias for seat in seats if seat.alias is not None),
+        "block": 90,
+        "consumer_key": CONSUMER_KEY,
+        "on_withdrawal": spec.on_withdrawal,
+    }
+    signed = Terms(**(asked | (terms or {})))
+    fields: dict[str, Any] = {
+        "terms": signed.hash,
+        "consumer": signer(consumer),
+        "purpose": purpose_id(PURPOSE),
+        "operations": int(spec.operations),
+        "sponsor": signer(consumer),
+        "token": ZERO20,
+        "open_by": 1_800_000_100,
+        "deadline": 1_800_001_000,
+        "settle_by": 1_800_002_000,
+        "salt": ZERO32,
+        "parties": parties(name, number),
+    }
+    return Plan(**(fields | (plan or {}))), signed
