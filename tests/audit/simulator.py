@@ -116,6 +116,7 @@ class World:
     ) -> None:
         self.ending, self.withholds = ending, withholds
         self.block = 10
+        self.parties = range(self.providers + 1)
         self.signers = [key("signer", i) for i in range(len(NAMES))]
         self.recorders = [key("recorder", i) for i in range(len(NAMES))]
         self.enroller = key("enroller")
@@ -291,10 +292,10 @@ class World:
         return tuple(signatures)
 
     def _offers(self) -> None:
-        self.scopes = {p: self.make_scope(p) for p in range(self.providers + 1)}
-        self.offers = {p: self.make_offer(p, self.scopes[p]) for p in range(self.providers + 1)}
-        self.registered = {p: self.tick() for p in range(self.providers + 1)}
-        self.made = {p: self.tick() for p in range(self.providers + 1)}
+        self.scopes = {p: self.make_scope(p) for p in self.parties}
+        self.offers = {p: self.make_offer(p, self.scopes[p]) for p in self.parties}
+        self.registered = {p: self.tick() for p in self.parties}
+        self.made = {p: self.tick() for p in self.parties}
         list_, rows = self.offers[self.consumer].dataset, h("rows", self.consumer)
         self.facts["committed"].append(Committed(dataset=list_, commitment=rows, at=self.registered[self.consumer]))
 
@@ -360,10 +361,10 @@ class World:
         parties = tuple(
             Party(
                 signer=self.signers[i].address, recorder=self.recorders[i].address, payee=h("payee", i)[:20],
-                reward=REWARD if i != self.consumer else 0, tls_key=h("tls", i), seed=h("seed", i), output=i != self.consumer,
-                inputs=(self._input(i),),
+                reward=REWARD if i != self.consumer else 0, tls_key=h("tls", i), seed=h("seed", i),
+                output=i != self.consumer, inputs=(self._input(i),),
             )
-            for i in range(self.providers + 1)
+            for i in self.parties
         )  # fmt: skip
         self._show_inputs(1)
         plan = self.make_plan(
@@ -377,7 +378,7 @@ class World:
         return plan, terms
 
     def _show_inputs(self, attempt: int) -> None:
-        for i in range(self.providers + 1):
+        for i in self.parties:
             common: dict[str, Any] = {"input": i, "attempt": attempt, "offer": self.offers[i], "scope": self.scopes[i]}
             if i == self.consumer:
                 own = NamedConsent(consent=self.named_words, signature=self.sign_consent(self.signers[i], self.named))
@@ -407,7 +408,7 @@ class World:
                 )
                 return
             self._amend()
-        self.outputs = dict.fromkeys(range(self.providers + 1), ZERO32)
+        self.outputs = dict.fromkeys(self.parties, ZERO32)
         self._compute()
         self._put_on_chain()
         self.before_seal()
@@ -416,8 +417,8 @@ class World:
 
     def _amend(self) -> None:
         self.attempt += 1
-        roots = tuple(ZERO32 if i == self.consumer else self._root(i) for i in range(self.providers + 1))
-        epochs = tuple(self.epoch(i) for i in range(self.providers + 1))
+        roots = tuple(ZERO32 if i == self.consumer else self._root(i) for i in self.parties)
+        epochs = tuple(self.epoch(i) for i in self.parties)
         amendment = Amendment(job=self.job, attempt=self.attempt, roots=roots, epochs=epochs)
         signatures = self.signed(self.signers[: self.providers + 1], amendment.struct_hash())
         self.amendments.append(SignedAmendment(amendment=amendment, signatures=signatures))
@@ -511,7 +512,7 @@ class World:
         )  # fmt: skip
 
     def _put_on_chain(self) -> None:
-        for p in range(self.providers + 1):
+        for p in self.parties:
             hashes = tuple(self.record(p, self.attempt))
             if not hashes:
                 continue
@@ -522,15 +523,14 @@ class World:
 
     def _seal(self) -> None:
         heads = tuple(
-            trail_head(trail_start(self.job, self.attempt, p), self.record(p, self.attempt))
-            for p in range(self.providers + 1)
+            trail_head(trail_start(self.job, self.attempt, p), self.record(p, self.attempt)) for p in self.parties
         )
         seal = self.make_seal(
             {
                 "job": self.job, "attempt": self.attempt, "heads": heads,
-                "outputs": tuple(self.outputs[p] for p in range(self.providers + 1)),
-                "keys": tuple(ZERO32 if p == self.consumer else key_hash(self.release_key(p)) for p in range(self.providers + 1)),
-                "epochs": tuple(self.epoch(i) for i in range(self.providers + 1)),
+                "outputs": tuple(self.outputs[p] for p in self.parties),
+                "keys": tuple(ZERO32 if p == self.consumer else key_hash(self.release_key(p)) for p in self.parties),
+                "epochs": tuple(self.epoch(i) for i in self.parties),
             }
         )  # fmt: skip
         self.seal = SignedSeal(seal=seal, signatures=self.seal_signatures(seal))
@@ -582,7 +582,9 @@ class World:
     def evidence(self, party: int) -> Evidence:
         return Evidence(
             job=self.job, party=party, plan=self.plan, terms=self.terms,
-            plan_signatures=self.signed([*self.signers[: self.providers + 1], *[self.signers[self.consumer]] * 2], self.plan.struct_hash()),
+            plan_signatures=self.signed(
+                [*self.signers[: self.providers + 1], *[self.signers[self.consumer]] * 2], self.plan.struct_hash()
+            ),
             inputs=tuple(self.inputs[party]), batches=tuple(self.batches[party]), steps=tuple(self.steps[party]),
             sent=tuple(self.sent[party]), received=tuple(self.received[party]),
             amendments=tuple(self.amendments), seal=self.seal,
@@ -594,7 +596,7 @@ class World:
 
     def bundle(self, *changed: Evidence, without: tuple[int, ...] = ()) -> Bundle:
         """`changed` stands in the place of a party's honest evidence, signed anew by that party."""
-        told = {p: self.evidence(p) for p in range(self.providers + 1)} | {e.party: e for e in changed}
+        told = {p: self.evidence(p) for p in self.parties} | {e.party: e for e in changed}
         entries = tuple(
             PartyEvidence(institution=self.signers[p].address, missing="the endpoint does not answer")
             if p in without

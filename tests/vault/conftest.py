@@ -292,8 +292,8 @@ class World:
         self.chain.offers[self.offer.id] = replace(self.chain.offers[self.offer.id], **changes)
 
     def agree(self, root: bytes, **changes: Any) -> RowRequest:
-        """A plan of two providers and a consumer, and what the vault's node asks for: input 0, its lawful set; or, under
-        a consent that the plan names (`named`), input 2, its own list as the consumer."""
+        """A plan of two providers and a consumer, and what the vault's node asks for: input 0, its lawful set; or,
+        under a consent that the plan names (`named`), input 2, its own list as the consumer."""
         terms = Terms(
             **{
                 "recipe": "asset-view",

@@ -33,6 +33,11 @@ def root(world, consents) -> bytes:
     return world.lawful().root
 
 
+def changed(value, **changes):
+    """Another one, with ids and hashes of its own: a copy would keep the old one's."""
+    return type(value)(**({name: getattr(value, name) for name in type(value).model_fields} | changes))
+
+
 def refused(world, asked, code: str) -> None:
     with pytest.raises(WarrantError) as caught:
         world.vault.rows(asked)
@@ -296,19 +301,14 @@ def test_offer_and_scope(world, root, changes, code) -> None:
 def test_narrower_offers(world, root, scope, offer, code) -> None:
     """The vault keeps what it accepted consents under; the gate holds the plan against it all the same."""
     asked = world.opened(root)
-    binding = world.records.bound(world.offer.id)
-    bound = replace(
-        binding,
-        scope=type(binding.scope)(**{**dict(binding.scope), **scope}),
-        offer=type(binding.offer)(**{**dict(binding.offer), **offer}),
-    )
-    if scope:
-        bound = replace(bound, offer=type(bound.offer)(**{**dict(bound.offer), "scope": bound.scope.hash}))
+    bound = world.records.bound(world.offer.id)
+    narrow = changed(bound.scope, **scope)
+    narrow_offer = changed(bound.offer, **({"scope": narrow.hash} | offer))
     with pytest.raises(WarrantError) as caught:
         demand_warrant(
             asked,
             asked.plan.inputs[0],
-            bound,
+            changed(bound, offer=narrow_offer, scope=narrow),
             world.chain.job(asked.job),
             world.chain.offer(world.offer.id),
             world.chain.look(thorough=False),
@@ -395,9 +395,9 @@ def test_a_provider_that_calls_its_table_of_persons_its_own(world, consents) -> 
     assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
     world.chain.named[consent.id] = Status.GIVEN
     asked = world.agree(secrets.token_bytes(32))
-    mine = type(asked.plan.inputs[0])(offer=offer.id, consent=consent.id, epoch=0, opens_before=5)
-    first = type(asked.plan.parties[0])(**{**dict(asked.plan.parties[0]), "inputs": (mine,)})
-    plan = Plan(**{**dict(asked.plan), "parties": (first, *asked.plan.parties[1:])})
+    mine = changed(asked.plan.inputs[0], offer=offer.id, consent=consent.id, lawful_root=bytes(32))
+    first = changed(asked.plan.parties[0], inputs=(mine,))
+    plan = changed(asked.plan, parties=(first, *asked.plan.parties[1:]))
     refused(world, world.open(replace(asked, plan=plan, job=plan.job(world.deployment.jobs))), "warrant.subjects")
 
 
@@ -410,7 +410,11 @@ def test_named_consent_that_is_not_given(world, own, status) -> None:
 def test_named_consent_that_is_unknown_or_a_persons(world, own, consents) -> None:
     refused(world, world.opened(bytes(32), offer=own.offer.id, named=secrets.token_bytes(32)), "warrant.named")
     world.chain.named[consents[0]] = Status.GIVEN
-    refused(world, world.opened(bytes(32), named=consents[0]), "warrant.named")
+    persons = world.make_offer(world.scope, consumer=world.provider.address)
+    consent, submission = world.consent("customer-00004", offer=persons)
+    assert world.vault.accept_many(persons, world.scope, [submission]) == [consent.id]
+    world.chain.named[consent.id] = Status.GIVEN
+    refused(world, world.opened(bytes(32), offer=persons.id, named=consent.id), "warrant.subjects")
     refused(world, world.opened(bytes(32), offer=own.offer.id, named=consents[0]), "warrant.named")
 
 
