@@ -102,7 +102,9 @@ class Person:
 
 class World:
     """Runs one job when made. `withdraw`: these people of provider 0 withdraw during attempt 1, which is then
-    amended."""
+    amended. `providers` bring persons' rows, the consumer comes last."""
+
+    providers = len(NAMES) - 1
 
     def __init__(
         self,
@@ -114,8 +116,9 @@ class World:
     ) -> None:
         self.ending, self.withholds = ending, withholds
         self.block = 10
-        self.signers = [key("signer", i) for i in range(4)]
-        self.recorders = [key("recorder", i) for i in range(4)]
+        self.parties = range(self.providers + 1)
+        self.signers = [key("signer", i) for i in range(len(NAMES))]
+        self.recorders = [key("recorder", i) for i in range(len(NAMES))]
         self.enroller = key("enroller")
         self.deployment = Deployment(
             chain_id=31337, block=1, genesis=h("genesis"), confirmations=1,
@@ -144,6 +147,11 @@ class World:
         self.before_opening()
         self._open()
         self._run(withdraw)
+
+    @property
+    def consumer(self) -> int:
+        """The consumer's place."""
+        return self.providers
 
     # ------------------------------------------------------------------ the chain
 
@@ -185,20 +193,20 @@ class World:
 
     def make_scope(self, provider: int) -> Scope:
         return Scope(
-            title="Accounts" if provider != CONSUMER else "Customer list", provider=self.signers[provider].address,
+            title="Accounts" if provider != self.consumer else "Customer list", provider=self.signers[provider].address,
             purpose=PURPOSE, columns=("customer", "balance"), output="total", recipes=("asset-view",),
-            parties=tuple(s.address for s in self.signers[:3]), enrollers=(self.enroller.address,),
-            personal=provider != CONSUMER, salt=h("scope", provider),
+            parties=tuple(s.address for s in self.signers[: self.providers]), enrollers=(self.enroller.address,),
+            personal=provider != self.consumer, salt=h("scope", provider),
         )  # fmt: skip
 
     def subjects(self, provider: int) -> Subjects:
         """Whom the dataset's rows are about, as its provider registered it."""
-        return Subjects.of(provider != CONSUMER)
+        return Subjects.of(provider != self.consumer)
 
     def make_offer(self, provider: int, scope: Scope) -> Offer:
         return Offer(
             dataset=h("dataset", provider),
-            consumer=self.signers[CONSUMER].address,
+            consumer=self.signers[self.consumer].address,
             purpose=purpose_id(PURPOSE),
             operations=3,
             scope=scope.hash,
@@ -249,7 +257,7 @@ class World:
         return Seal(**fields)
 
     def seal_signatures(self, seal: Seal) -> tuple[bytes, ...]:
-        return self.signed([*self.signers[:4], self.signers[CONSUMER]], seal.struct_hash())
+        return self.signed([*self.signers[: self.providers + 1], self.signers[self.consumer]], seal.struct_hash())
 
     def record(self, party: int, attempt: int) -> list[bytes]:
         """The hashes that a party's recorder puts on chain."""
@@ -284,15 +292,15 @@ class World:
         return tuple(signatures)
 
     def _offers(self) -> None:
-        self.scopes = {p: self.make_scope(p) for p in range(4)}
-        self.offers = {p: self.make_offer(p, self.scopes[p]) for p in range(4)}
-        self.registered = {p: self.tick() for p in range(4)}
-        self.made = {p: self.tick() for p in range(4)}
-        list_, rows = self.offers[CONSUMER].dataset, h("rows", CONSUMER)
-        self.facts["committed"].append(Committed(dataset=list_, commitment=rows, at=self.registered[CONSUMER]))
+        self.scopes = {p: self.make_scope(p) for p in self.parties}
+        self.offers = {p: self.make_offer(p, self.scopes[p]) for p in self.parties}
+        self.registered = {p: self.tick() for p in self.parties}
+        self.made = {p: self.tick() for p in self.parties}
+        list_, rows = self.offers[self.consumer].dataset, h("rows", self.consumer)
+        self.facts["committed"].append(Committed(dataset=list_, commitment=rows, at=self.registered[self.consumer]))
 
     def _consents(self, count: int) -> None:
-        for provider in range(3):
+        for provider in range(self.providers):
             drafts = []
             for number in range(count):
                 owner, subject = key("owner", provider, number), subject_commitment(f"c-{number}", h("s", number))
@@ -317,18 +325,21 @@ class World:
                 key=lambda p: p.consent.id,
             )  # fmt: skip
         own = CompactConsent(
-            owner=self.signers[CONSUMER].address, enrolment=NO_ENROLMENT, salt=h("own"), **self.window(CONSUMER, 0)
+            owner=self.signers[self.consumer].address,
+            enrolment=NO_ENROLMENT,
+            salt=h("own"),
+            **self.window(self.consumer, 0),
         )
         self.named_words = own
-        self.named = own.expand(self.offers[CONSUMER], self.scopes[CONSUMER], self.trust.name)
-        window = self.window(CONSUMER, 0)
+        self.named = own.expand(self.offers[self.consumer], self.scopes[self.consumer], self.trust.name)
+        window = self.window(self.consumer, 0)
         self.facts["given"].append(
-            Given(consent=self.named.id, offer=self.offers[CONSUMER].id, at=self.tick(), **window)
+            Given(consent=self.named.id, offer=self.offers[self.consumer].id, at=self.tick(), **window)
         )
 
     def _input(self, party: int) -> Input:
         offer, epoch = self.offers[party].id, self.epoch(party)
-        if party == CONSUMER:
+        if party == self.consumer:
             return Input(offer=offer, consent=self.named.id, epoch=epoch, opens_before=self.named.opens_before)
         people = self.lawful(party)
         end = min((p.consent.opens_before for p in people), default=1)
@@ -340,25 +351,26 @@ class World:
     def _agree(self) -> tuple[Plan, Terms]:
         terms = self.make_terms(
             {
-                "recipe": "asset-view", "recipe_version": 1, "engine": "embedded", "parameters": {"width": 128},
-                "roles": ("provider-1", "provider-2", "provider-3", "consumer"),
-                "inputs": ("accounts-1", "accounts-2", "accounts-3", "list"),
+                "recipe": "asset-view", "recipe_version": 1, "engine": "embedded",
+                "parameters": {"identifier": "customer", "value": "balance"},
+                "roles": (*["provider"] * self.providers, "consumer"),
+                "inputs": (*["accounts"] * self.providers, "customers"),
                 "block": self.block, "consumer_key": h("hpke"), "on_withdrawal": "drop",
             }
         )  # fmt: skip
         parties = tuple(
             Party(
                 signer=self.signers[i].address, recorder=self.recorders[i].address, payee=h("payee", i)[:20],
-                reward=REWARD if i != CONSUMER else 0, tls_key=h("tls", i), seed=h("seed", i), output=i != CONSUMER,
-                inputs=(self._input(i),),
+                reward=REWARD if i != self.consumer else 0, tls_key=h("tls", i), seed=h("seed", i),
+                output=i != self.consumer, inputs=(self._input(i),),
             )
-            for i in range(4)
+            for i in self.parties
         )  # fmt: skip
         self._show_inputs(1)
         plan = self.make_plan(
             {
-                "terms": terms.hash, "consumer": self.signers[CONSUMER].address, "purpose": purpose_id(PURPOSE),
-                "operations": 3, "sponsor": self.signers[CONSUMER].address, "token": h("token")[:20],
+                "terms": terms.hash, "consumer": self.signers[self.consumer].address, "purpose": purpose_id(PURPOSE),
+                "operations": 3, "sponsor": self.signers[self.consumer].address, "token": h("token")[:20],
                 "open_by": START + 500, "deadline": START + 1500, "settle_by": START + 3000, "salt": h("plan"),
                 "parties": parties,
             }
@@ -366,9 +378,9 @@ class World:
         return plan, terms
 
     def _show_inputs(self, attempt: int) -> None:
-        for i in range(4):
+        for i in self.parties:
             common: dict[str, Any] = {"input": i, "attempt": attempt, "offer": self.offers[i], "scope": self.scopes[i]}
-            if i == CONSUMER:
+            if i == self.consumer:
                 own = NamedConsent(consent=self.named_words, signature=self.sign_consent(self.signers[i], self.named))
                 self.inputs[i].append(InputEvidence(**common, named=own))
             else:
@@ -396,7 +408,7 @@ class World:
                 )
                 return
             self._amend()
-        self.outputs = dict.fromkeys(range(4), ZERO32)
+        self.outputs = dict.fromkeys(self.parties, ZERO32)
         self._compute()
         self._put_on_chain()
         self.before_seal()
@@ -405,10 +417,10 @@ class World:
 
     def _amend(self) -> None:
         self.attempt += 1
-        roots = tuple(ZERO32 if i == CONSUMER else self._root(i) for i in range(4))
-        epochs = tuple(self.epoch(i) for i in range(4))
+        roots = tuple(ZERO32 if i == self.consumer else self._root(i) for i in self.parties)
+        epochs = tuple(self.epoch(i) for i in self.parties)
         amendment = Amendment(job=self.job, attempt=self.attempt, roots=roots, epochs=epochs)
-        signatures = self.signed(self.signers[:4], amendment.struct_hash())
+        signatures = self.signed(self.signers[: self.providers + 1], amendment.struct_hash())
         self.amendments.append(SignedAmendment(amendment=amendment, signatures=signatures))
         self.facts["amended"].append(Amended(attempt=self.attempt, roots=roots, epochs=epochs, at=self.tick()))
         self._show_inputs(self.attempt)
@@ -448,19 +460,22 @@ class World:
         return h(what, party, self.attempt)
 
     def _open_tables(self) -> None:
-        for p in range(3):
+        for p in range(self.providers):
             self.step(p, "open-accounts", inputs={"lawful": self._root(p)}, outputs={"rows": self._made(p, "rows")})
         self.step(
-            CONSUMER, "open-list", inputs={"consent": self.named.id}, outputs={"rows": self._made(CONSUMER, "rows")}
+            self.consumer,
+            "open-list",
+            inputs={"consent": self.named.id},
+            outputs={"rows": self._made(self.consumer, "rows")},
         )
 
     def _compute(self) -> None:
         self._open_tables()
         told: dict[str, list[Exchange]] = defaultdict(list)
-        for p in range(3):
-            listed = self.send(CONSUMER, p, "psi.list")
-            rows = self.send(p, CONSUMER, "psi.rows")
-            doubled = self.send(CONSUMER, p, "psi.doubled")
+        for p in range(self.providers):
+            listed = self.send(self.consumer, p, "psi.list")
+            rows = self.send(p, self.consumer, "psi.rows")
+            doubled = self.send(self.consumer, p, "psi.doubled")
             self.step(
                 p, "psi-place", inputs={"rows": self._made(p, "rows")}, outputs={"places": self._made(p, "places")},
                 sent=(rows[0],), received=(listed[1], doubled[1]),
@@ -468,34 +483,36 @@ class World:
             told["sent"] += [listed[0], doubled[0]]
             told["received"] += [rows[1]]
         self.step(
-            CONSUMER, "psi-arrange", inputs={"rows": self._made(CONSUMER, "rows")},
+            self.consumer, "psi-arrange", inputs={"rows": self._made(self.consumer, "rows")},
             sent=tuple(told["sent"]), received=tuple(told["received"]),
         )  # fmt: skip
         self.block += 2
-        shares = {(a, b): self.send(a, b, "sum.share") for a in range(3) for b in range(3) if a != b}
+        shares = {
+            (a, b): self.send(a, b, "sum.share") for a in range(self.providers) for b in range(self.providers) if a != b
+        }
         masked: list[Exchange] = []
-        for p in range(3):
+        for p in range(self.providers):
             self.step(
                 p, "sum-shares", inputs={"rows": self._made(p, "rows"), "places": self._made(p, "places")},
                 outputs={"share": self._made(p, "share")},
-                sent=tuple(shares[p, b][0] for b in range(3) if b != p),
-                received=tuple(shares[a, p][1] for a in range(3) if a != p),
+                sent=tuple(shares[p, b][0] for b in range(self.providers) if b != p),
+                received=tuple(shares[a, p][1] for a in range(self.providers) if a != p),
             )  # fmt: skip
             self.outputs[p] = self._made(p, "masked")
-            out = self.send(p, CONSUMER, "output")
+            out = self.send(p, self.consumer, "output")
             masked.append(out[1])
             self.step(
                 p, "mask-output", inputs={"share": self._made(p, "share")}, outputs={"masked": self.outputs[p]},
                 sent=(out[0],),
             )  # fmt: skip
         self.step(
-            CONSUMER, "received-masked", received=tuple(masked),
+            self.consumer, "received-masked", received=tuple(masked),
             inputs={f"message-{i}": m.digest for i, m in enumerate(masked)},
-            outputs={f"masked-{i}": self.outputs[i] for i in range(3)},
+            outputs={f"masked-{i}": self.outputs[i] for i in range(self.providers)},
         )  # fmt: skip
 
     def _put_on_chain(self) -> None:
-        for p in range(4):
+        for p in self.parties:
             hashes = tuple(self.record(p, self.attempt))
             if not hashes:
                 continue
@@ -506,21 +523,21 @@ class World:
 
     def _seal(self) -> None:
         heads = tuple(
-            trail_head(trail_start(self.job, self.attempt, p), self.record(p, self.attempt)) for p in range(4)
+            trail_head(trail_start(self.job, self.attempt, p), self.record(p, self.attempt)) for p in self.parties
         )
         seal = self.make_seal(
             {
                 "job": self.job, "attempt": self.attempt, "heads": heads,
-                "outputs": tuple(self.outputs[p] for p in range(4)),
-                "keys": tuple(ZERO32 if p == CONSUMER else key_hash(self.release_key(p)) for p in range(4)),
-                "epochs": tuple(self.epoch(i) for i in range(4)),
+                "outputs": tuple(self.outputs[p] for p in self.parties),
+                "keys": tuple(ZERO32 if p == self.consumer else key_hash(self.release_key(p)) for p in self.parties),
+                "epochs": tuple(self.epoch(i) for i in self.parties),
             }
         )  # fmt: skip
         self.seal = SignedSeal(seal=seal, signatures=self.seal_signatures(seal))
         self.sealed = Sealed(at=self.tick(), **{n: getattr(seal, n) for n in Seal.model_fields if n != "job"})
 
     def _settle(self) -> None:
-        for p in range(3):
+        for p in range(self.providers):
             if p not in self.withholds:
                 self.facts["released"].append(ReleasedKey(party=p, key=self.release_key(p), at=self.tick()))
         if self.ending is Ending.CLOSED:
@@ -565,7 +582,9 @@ class World:
     def evidence(self, party: int) -> Evidence:
         return Evidence(
             job=self.job, party=party, plan=self.plan, terms=self.terms,
-            plan_signatures=self.signed([*self.signers, *[self.signers[CONSUMER]] * 2], self.plan.struct_hash()),
+            plan_signatures=self.signed(
+                [*self.signers[: self.providers + 1], *[self.signers[self.consumer]] * 2], self.plan.struct_hash()
+            ),
             inputs=tuple(self.inputs[party]), batches=tuple(self.batches[party]), steps=tuple(self.steps[party]),
             sent=tuple(self.sent[party]), received=tuple(self.received[party]),
             amendments=tuple(self.amendments), seal=self.seal,
@@ -577,7 +596,7 @@ class World:
 
     def bundle(self, *changed: Evidence, without: tuple[int, ...] = ()) -> Bundle:
         """`changed` stands in the place of a party's honest evidence, signed anew by that party."""
-        told = {p: self.evidence(p) for p in range(4)} | {e.party: e for e in changed}
+        told = {p: self.evidence(p) for p in self.parties} | {e.party: e for e in changed}
         entries = tuple(
             PartyEvidence(institution=self.signers[p].address, missing="the endpoint does not answer")
             if p in without

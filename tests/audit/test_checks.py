@@ -227,7 +227,8 @@ class ByLevels(World):
     gap = 50
 
     def make_terms(self, fields: dict[str, Any]) -> Any:
-        return super().make_terms({**fields, "parameters": {"edges": ["100", "250"], "bound": "1000"}})
+        levels = {"edges": ["100", "250"], "bound": "1000", "protocol": "aby3"}
+        return super().make_terms({**fields, "engine": "spu", "parameters": {**fields["parameters"], **levels}})
 
     def make_scope(self, provider: int) -> Any:
         gap = {"smallest_gap": self.gap} if provider == 1 else {}
@@ -243,19 +244,42 @@ def levels_finer_than_the_scope() -> Bundle:
 
 
 class Statistics(World):
-    """Statistics over five people or more; the second provider's were told of groups of `group`."""
+    """Statistics over five people or more; the provider's were told of groups of `group`."""
 
-    group, recipe = 5, "match-statistics"
+    group, providers = 5, 1
 
     def make_terms(self, fields: dict[str, Any]) -> Any:
-        return super().make_terms({**fields, "recipe": self.recipe, "parameters": {"smallest_group": 5}})
+        parameters = {**fields["parameters"], "smallest_group": 5, "protocol": "cheetah"}
+        return super().make_terms({**fields, "recipe": "match-statistics", "engine": "spu", "parameters": parameters})
 
     def make_scope(self, provider: int) -> Any:
-        told = {"output": "aggregate", "recipes": (self.recipe,), "smallest_group": self.group}
-        return super().make_scope(provider).model_copy(update=told | ({} if provider == 1 else {"smallest_group": 1}))
+        told = {"output": "aggregate", "recipes": ("match-statistics", "joint-statistics")}
+        group = self.group if provider == self.providers - 1 else 1
+        return super().make_scope(provider).model_copy(update=told | {"smallest_group": group})
 
 
-@case("plan.scope", B)
+class JointStatistics(Statistics):
+    """The second of two providers told its people of groups of `group`."""
+
+    providers = 2
+
+    def make_terms(self, fields: dict[str, Any]) -> Any:
+        changed = {
+            "recipe": "joint-statistics",
+            "engine": "spu",
+            "roles": ("first-provider", "second-provider", "consumer"),
+            "parameters": {
+                "identifier": "customer",
+                "values": ["balance", "balance"],
+                "statistics": ["sums"],
+                "smallest_group": 5,
+                "protocol": "cheetah",
+            },
+        }
+        return World.make_terms(self, {**fields, **changed})
+
+
+@case("plan.scope", A)
 def statistics_over_fewer_than_the_scope() -> Bundle:
     class Fewer(Statistics):
         group = 6
@@ -265,8 +289,8 @@ def statistics_over_fewer_than_the_scope() -> Bundle:
 
 @case("plan.scope", B)
 def joint_statistics_over_fewer_than_the_scope() -> Bundle:
-    class Fewer(Statistics):
-        group, recipe = 6, "joint-statistics"
+    class Fewer(JointStatistics):
+        group = 6
 
     return Fewer().bundle()
 
@@ -822,8 +846,9 @@ def test_levels_as_fine_as_the_scope_are_no_offence() -> None:
     assert verify(ByLevels().bundle()).verdict is Verdict.INTACT
 
 
-def test_statistics_over_as_many_as_the_scope_are_no_offence() -> None:
-    assert verify(Statistics().bundle()).verdict is Verdict.INTACT
+@pytest.mark.parametrize("honest", [Statistics, JointStatistics])
+def test_statistics_over_as_many_as_the_scope_are_no_offence(honest: type[World]) -> None:
+    assert verify(honest().bundle()).verdict is Verdict.INTACT
 
 
 def test_invented_customers_are_reported_as_self_enrolled() -> None:

@@ -23,10 +23,12 @@ from placet.core.consent import (
     Offer,
     Scope,
     Status,
+    Subjects,
     derive,
     enrolment_hash,
 )
 from placet.core.errors import NotFoundError
+from placet.core.hashing import sha256
 from placet.core.merkle import batch_root
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
@@ -111,8 +113,22 @@ def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
     )
 
 
+PARTNER = sha256(b"what the partner brings")
+
+
+def _input(offer: bytes | None = None, **brought: bytes) -> Input:
+    return Input(offer=offer or secrets.token_bytes(32), epoch=0, opens_before=5, **brought)
+
+
+def _party(signer: bytes, chosen: Input, *, output: bool) -> Party:
+    r = secrets.token_bytes
+    return Party(
+        signer=signer, recorder=signer, payee=r(20), tls_key=r(32), seed=r(32), output=output, inputs=(chosen,)
+    )
+
+
 class World:
-    """Provider (whose vault it is), consumer, another party and an enroller; a table of `customers` rows."""
+    """Provider (whose vault it is), its partner, consumer, a stranger and an enroller; a table of `customers` rows."""
 
     def __init__(
         self,
@@ -126,11 +142,12 @@ class World:
         self.folder = folder
         self.now = now
         self.provider, self.consumer = keys or (Key(), Key())
-        self.other, self.enroller = Key(), Key()
+        self.partner, self.other, self.enroller = Key(), Key(), Key()
         self.trust = trust_of(
             {
                 "First Bank": self.provider.address,
                 "Credit House": self.consumer.address,
+                "Second Bank": self.partner.address,
                 "Other": self.other.address,
             },
             self.enroller.address,
@@ -191,7 +208,7 @@ class World:
                 "columns": ("customer", "balance"),
                 "output": "total",
                 "recipes": ("asset-view",),
-                "parties": (self.provider.address, self.consumer.address),
+                "parties": (self.provider.address, self.partner.address, self.consumer.address),
                 "enrollers": (self.enroller.address,),
                 "salt": secrets.token_bytes(32),
                 **changes,
@@ -209,15 +226,20 @@ class World:
             self.tables.save("own", SCHEMA, cells, personal=False)
         return self.tables.named("own")
 
-    def make_offer(self, scope: Scope, provider: bytes | None = None) -> Offer:
+    def make_offer(self, scope: Scope, provider: bytes | None = None, **changes: Any) -> Offer:
+        """An offer on chain, over a dataset that was registered as its scope says."""
         offer = Offer(
-            dataset=(self.dataset if scope.personal else self.own()).dataset,
-            consumer=self.consumer.address,
-            purpose=purpose_id(PURPOSE),
-            operations=3,
-            scope=scope.hash,
+            **{
+                "dataset": (self.dataset if scope.personal else self.own()).dataset,
+                "consumer": self.consumer.address,
+                "purpose": purpose_id(PURPOSE),
+                "operations": 3,
+                "scope": scope.hash,
+                **changes,
+            }
         )
-        facts = OfferFacts(offer, provider or self.provider.address, epoch=0, openings=0)
+        subjects = Subjects.of(scope.personal)
+        facts = OfferFacts(offer, provider or self.provider.address, epoch=0, openings=0, subjects=subjects)
         self.chain.offers[offer.id] = facts
         return offer
 
@@ -270,48 +292,53 @@ class World:
         self.chain.offers[self.offer.id] = replace(self.chain.offers[self.offer.id], **changes)
 
     def agree(self, root: bytes, **changes: Any) -> RowRequest:
-        """A plan whose party 1, input 0, is the provider's lawful set; what its node would ask for."""
-        named = changes.pop("named", bytes(32))
-        terms_changes = {k: changes.pop(k) for k in ("recipe", "block", "parameters") if k in changes}
+        """A plan of two providers and a consumer, and what the vault's node asks for: input 0, its lawful set; or,
+        under a consent that the plan names (`named`), input 2, its own list as the consumer."""
         terms = Terms(
             **{
                 "recipe": "asset-view",
                 "recipe_version": 1,
                 "engine": "embedded",
-                "parameters": {},
-                "roles": ("consumer", "bank"),
-                "inputs": ("accounts",),
+                "parameters": {"identifier": "customer", "value": "balance"},
+                "roles": ("provider", "provider", "consumer"),
+                "inputs": ("accounts", "accounts", "customers"),
                 "block": 60,
                 "consumer_key": secrets.token_bytes(32),
                 "on_withdrawal": "drop",
-                **terms_changes,
+                **{name: changes.pop(name) for name in Terms.model_fields if name in changes and name != "inputs"},
             }
         )
-        signer = changes.pop("signer", self.provider.address)
-        first = changes.pop("first", self.consumer.address)
-        chosen = Input(
-            offer=changes.pop("offer", self.offer.id), lawful_root=root, consent=named, epoch=0, opens_before=5
-        )
+        named = changes.pop("named", None)
+        offer = changes.pop("offer", self.offer.id)
+        second = changes.pop("second", self.partner.address)
+        if named is None:
+            first, consumer = changes.pop("signer", self.provider.address), changes.pop("consumer", None)
+            own, number = _input(offer, lawful_root=root), 0
+        else:
+            first, consumer = self.consumer.address, changes.pop("signer", self.provider.address)
+            own, number = _input(offer, consent=named), 2
+        consumer = consumer or self.consumer.address
+        inputs = [_input(lawful_root=PARTNER), _input(lawful_root=PARTNER), _input(consent=PARTNER)]
+        inputs[number] = own
         plan = Plan(
             **{
                 "terms": terms.hash,
-                "consumer": self.consumer.address,
+                "consumer": consumer,
                 "purpose": purpose_id(PURPOSE),
                 "operations": 3,
-                "sponsor": self.consumer.address,
+                "sponsor": consumer,
                 "open_by": self.now + 100,
                 "deadline": self.now + 1000,
                 "settle_by": self.now + 2000,
                 "salt": secrets.token_bytes(32),
-                "parties": (self._party(first), self._party(signer, (chosen,))),
+                "parties": tuple(
+                    _party(signer, chosen, output=place < 2)
+                    for place, (signer, chosen) in enumerate(zip((first, second, consumer), inputs, strict=True))
+                ),
                 **changes,
             }
         )
-        return RowRequest(plan.job(self.deployment.jobs), plan, terms, attempt=1, input=0)
-
-    def _party(self, signer: bytes, inputs: tuple[Input, ...] = ()) -> Party:
-        r = secrets.token_bytes
-        return Party(signer=signer, recorder=signer, payee=r(20), tls_key=r(32), seed=r(32), output=True, inputs=inputs)
+        return RowRequest(plan.job(self.deployment.jobs), plan, terms, attempt=1, input=number)
 
     def open(self, asked: RowRequest, **changes: Any) -> RowRequest:
         """Put the job on the chain as opened."""
@@ -319,7 +346,7 @@ class World:
             open=True,
             attempt=1,
             terms=asked.plan.terms,
-            openings=(0,),
+            openings=(0, 0, 0),
             roots=None,
             opened_block=90,
             attempt_block=90,

@@ -11,7 +11,6 @@ from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment
 from placet.core.wording import Wording
 from placet.vault.admission import Submission
-from placet.vault.chain_view import OfferFacts
 
 
 def only(world, submission, offer=None, scope=None) -> PlacetError | bytes:
@@ -71,8 +70,7 @@ def test_an_enroller_that_the_vaults_trust_list_does_not_name(world) -> None:
 
 def test_offer_and_table_disagree_on_whose_data_these_are(world) -> None:
     for scope, dataset in ((world.a_scope(personal=False), world.dataset), (world.a_scope(), world.own())):
-        offer = world.make_offer(scope).model_copy(update={"dataset": dataset.dataset})
-        world.chain.offers[offer.id] = OfferFacts(offer, world.provider.address, epoch=0, openings=0)
+        offer = world.make_offer(scope, dataset=dataset.dataset)
         _, submission = world.consent(
             "customer-00001", named=not scope.personal, owner=world.provider, scope=scope, offer=offer
         )

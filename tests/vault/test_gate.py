@@ -5,12 +5,20 @@ from dataclasses import replace
 
 import pytest
 
-from placet.core.consent import Status
+from placet.core.consent import Status, Subjects
 from placet.core.errors import ChainError, DeploymentError, StateError, WarrantError
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
+from placet.vault.gate import demand_warrant
 from shown import leaves_of
+
+PARTNER = sha256(b"what the partner brings")
+
+
+def amended(root: bytes) -> tuple[bytes, ...]:
+    """The roots of an amendment in which the vault's own is this one."""
+    return root, PARTNER, bytes(32)
 
 
 @pytest.fixture
@@ -23,6 +31,11 @@ def consents(world) -> list[bytes]:
 @pytest.fixture
 def root(world, consents) -> bytes:
     return world.lawful().root
+
+
+def changed(value, **changes):
+    """Another one, with ids and hashes of its own: a copy would keep the old one's."""
+    return type(value)(**({name: getattr(value, name) for name in type(value).model_fields} | changes))
 
 
 def refused(world, asked, code: str) -> None:
@@ -48,14 +61,41 @@ def test_rows_of_an_opened_job(world, root, consents) -> None:
     ]
 
 
-def test_fewer_columns(world, root) -> None:
-    asked = world.opened(root)
-    assert set(world.vault.rows(replace(asked, columns=("balance",))).columns) == {"balance"}
+def test_no_columns_but_those_that_the_recipe_reads(world) -> None:
+    """The scope holds more; and the consumer's own list is identifiers alone."""
+    world.scope = world.a_scope(columns=("customer", "balance", "remark"))
+    world.offer = world.make_offer(world.scope)
+    world.anchor(world.accept("customer-00001"))
+    rows = world.vault.rows(world.opened(world.lawful().root))
+    assert set(rows.columns) == {"customer", "balance"}
 
 
-@pytest.mark.parametrize("columns", [("remark",), ("balance", "remark"), ("balance", "balance"), (), ("\0salt",)])
-def test_columns_outside_the_scope(world, root, columns) -> None:
-    refused(world, replace(world.opened(root), columns=columns), "warrant.columns")
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"identifier": "customer", "value": "remark"},
+        {"identifier": "remark", "value": "balance"},
+        {"identifier": "remark", "value": "income"},
+        {"identifier": "customer", "value": "\0salt"},
+    ],
+)
+def test_columns_outside_the_scope(world, root, parameters) -> None:
+    refused(world, world.opened(root, parameters=parameters), "warrant.columns")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"identifier": "customer", "value": "customer"},
+        {"identifier": "customer", "value": ""},
+        {"identifier": "customer", "value": ["balance", "remark"]},
+        {"identifier": "customer", "value": "balance", "columns": ["remark"]},
+        {"identifier": "customer"},
+        {},
+    ],
+)
+def test_parameters_that_the_recipe_does_not_take(world, root, parameters) -> None:
+    refused(world, world.opened(root, parameters=parameters), "warrant.plan")
 
 
 def test_levels_finer_than_the_scope(world) -> None:
@@ -63,9 +103,14 @@ def test_levels_finer_than_the_scope(world) -> None:
     world.offer = world.make_offer(world.scope)
     world.anchor(world.accept("customer-00001"))
     root = world.lawful().root
-    assert world.vault.rows(world.opened(root, parameters={"edges": ["100", "300"], "bound": "500"})).count == 1
-    refused(world, world.opened(root, parameters={"edges": ["100", "250"], "bound": "500"}), "warrant.gap")
-    refused(world, world.opened(root, parameters={"edges": ["100", "300"], "bound": "501"}), "warrant.gap")
+
+    def asked(*edges: str, bound: str):
+        levels = {"edges": list(edges), "bound": bound, "protocol": "cheetah"}
+        return world.opened(root, parameters={"identifier": "customer", "value": "balance", **levels}, engine="spu")
+
+    assert world.vault.rows(asked("100", "300", bound="500")).count == 1
+    refused(world, asked("100", "250", bound="500"), "warrant.gap")
+    refused(world, asked("100", "300", bound="501"), "warrant.gap")
 
 
 def test_not_opened(world, root) -> None:
@@ -104,14 +149,14 @@ def test_plan_altered_by_one_field(world, root, field: str) -> None:
         # A token needs rewards: both change.
         party = type(asked.plan.parties[0])(**{**asked.plan.parties[0].model_dump(), "reward": 1})
         changed |= {"token": bytes(19) + b"\1"}
-        values = {**dict(asked.plan), "parties": (party, asked.plan.parties[1]), "token": changed["token"]}
+        values = {**dict(asked.plan), "parties": (party, *asked.plan.parties[1:]), "token": changed["token"]}
     else:
         values = {**dict(asked.plan), field: changed[field]}
     altered = Plan(**values)
     refused(world, replace(asked, plan=altered), "warrant.plan")
     # And under its own, never opened id:
     mine = replace(asked, plan=altered, job=altered.job(world.deployment.jobs))
-    refused(world, mine, "warrant.plan" if field == "terms" else "warrant.unopened")
+    refused(world, mine, "warrant.unopened")
 
 
 def test_other_terms(world, root) -> None:
@@ -130,7 +175,7 @@ def test_not_a_party(world, root) -> None:
 
 
 def test_another_partys_input(world, root) -> None:
-    asked = world.opened(root, signer=world.consumer.address, first=world.provider.address)
+    asked = world.opened(root, signer=world.other.address, second=world.provider.address)
     refused(world, asked, "warrant.input")
     refused(world, replace(world.opened(root), input=1), "warrant.input")
 
@@ -141,7 +186,7 @@ def test_attempts(world, root, consents) -> None:
     world.chain.ended[world.offer.id] = {consents[0]}
     refused(world, asked, "warrant.withdrawn")
     smaller = world.vault.without(world.offer.id, root)
-    world.open(asked, attempt=2, roots=(smaller.root,), attempt_block=99)
+    world.open(asked, attempt=2, roots=amended(smaller.root), attempt_block=99)
     refused(world, asked, "warrant.attempt")
     second = replace(asked, attempt=2)
     refused(world, second, "warrant.unconfirmed")
@@ -156,13 +201,13 @@ def test_amendment_may_only_drop_rows(world, root) -> None:
     later = world.accept("customer-00006")
     world.anchor(later)
     wider = world.lawful().root
-    world.open(asked, attempt=2, roots=(wider,), attempt_block=95)
+    world.open(asked, attempt=2, roots=amended(wider), attempt_block=95)
     refused(world, replace(asked, attempt=2), "warrant.root")
 
 
 def test_amendment_that_does_not_fit(world, root) -> None:
     asked = world.opened(root)
-    for roots in ((), (root, root), (bytes(32),)):
+    for roots in ((), (root,), (*amended(root), root), amended(bytes(32))):
         world.open(asked, attempt=2, roots=roots, attempt_block=95)
         refused(world, replace(asked, attempt=2), "warrant.root")
 
@@ -171,7 +216,7 @@ def test_root_that_the_vault_never_computed(world, root) -> None:
     refused(world, world.opened(secrets.token_bytes(32)), "warrant.root")
     refused(world, world.opened(sha256(b"")), "warrant.root")
     asked = world.opened(root)
-    world.open(asked, attempt=2, roots=(secrets.token_bytes(32),), attempt_block=95)
+    world.open(asked, attempt=2, roots=amended(secrets.token_bytes(32)), attempt_block=95)
     refused(world, replace(asked, attempt=2), "warrant.root")
 
 
@@ -213,9 +258,9 @@ def test_consents_that_end_before_the_plans_deadline(world) -> None:
 
 def test_opening_that_the_consents_do_not_cover(world, root) -> None:
     asked = world.agree(root)
-    world.open(asked, openings=(5,))
+    world.open(asked, openings=(5, 0, 0))
     refused(world, asked, "warrant.window")
-    world.open(asked, openings=(4,))
+    world.open(asked, openings=(4, 0, 0))
     assert world.vault.rows(asked).count == 3
 
 
@@ -234,15 +279,67 @@ def test_batch_that_a_reorganisation_took_back(world, root) -> None:
     [
         ({"consumer": None}, "warrant.consumer"),
         ({"purpose": purpose_id("https://w3id.org/dpv#DirectMarketing")}, "warrant.purpose"),
-        ({"operations": 7}, "warrant.operations"),
-        ({"operations": 0}, "warrant.operations"),
-        ({"first": None}, "warrant.stranger"),
-        ({"recipe": "copy-all"}, "warrant.recipe"),
+        ({"second": None}, "warrant.stranger"),
     ],
 )
 def test_offer_and_scope(world, root, changes, code) -> None:
     changes = {name: world.other.address if value is None else value for name, value in changes.items()}
     refused(world, world.opened(root, **changes), code)
+
+
+@pytest.mark.parametrize(
+    ("scope", "offer", "code"),
+    [
+        ({}, {"operations": 1}, "warrant.operations"),
+        ({}, {"purpose": purpose_id("https://w3id.org/dpv#DirectMarketing")}, "warrant.purpose"),
+        ({}, {"scope": bytes(32)}, "warrant.scope"),
+        ({"recipes": ("match", "joint-statistics")}, {}, "warrant.recipe"),
+        ({"output": "level"}, {}, "warrant.output"),
+        ({"smallest_group": 2}, {}, "warrant.output"),
+    ],
+)
+def test_narrower_offers(world, root, scope, offer, code) -> None:
+    """The vault keeps what it accepted consents under; the gate holds the plan against it all the same."""
+    asked = world.opened(root)
+    bound = world.records.bound(world.offer.id)
+    narrow = changed(bound.scope, **scope)
+    narrow_offer = changed(bound.offer, **({"scope": narrow.hash} | offer))
+    with pytest.raises(WarrantError) as caught:
+        demand_warrant(
+            asked,
+            asked.plan.inputs[0],
+            changed(bound, offer=narrow_offer, scope=narrow),
+            world.chain.job(asked.job),
+            world.chain.offer(world.offer.id),
+            world.chain.look(thorough=False),
+        )
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"operations": 7},
+        {"operations": 1},
+        {"operations": 0},
+        {"recipe": "copy-all"},
+        {"recipe_version": 2},
+        {"engine": "spu"},
+        {"engine": "gpu"},
+        {"roles": ("consumer", "provider", "provider")},
+        {"roles": ("provider", "provider", "auditor")},
+        {"on_withdrawal": "abort"},
+    ],
+)
+def test_what_no_recipe_declares(world, root, changes) -> None:
+    refused(world, world.opened(root, **changes), "warrant.plan")
+
+
+@pytest.mark.parametrize("subjects", [Subjects.OWN, Subjects.UNKNOWN])
+def test_persons_rows_of_a_dataset_that_was_registered_as_the_institutions_own(world, root, subjects) -> None:
+    asked = world.opened(root)
+    world.state(subjects=subjects)
+    refused(world, asked, "warrant.subjects")
 
 
 @pytest.mark.parametrize("error", [ChainError("lost"), ChainError("behind"), DeploymentError("other contracts")])
@@ -258,7 +355,7 @@ def test_erased_consent(world, root, consents) -> None:
     assert world.vault.erase(consents[0])
     refused(world, asked, "warrant.erased")
     smaller = world.vault.without(world.offer.id, root)
-    world.open(asked, attempt=2, roots=(smaller.root,), attempt_block=95)
+    world.open(asked, attempt=2, roots=amended(smaller.root), attempt_block=95)
     assert world.vault.rows(replace(asked, attempt=2)).count == 2
 
 
@@ -275,7 +372,7 @@ def test_table_imported_again(world, root) -> None:
 @pytest.fixture
 def own(world):
     scope = world.a_scope(personal=False)
-    offer = world.make_offer(scope)
+    offer = world.make_offer(scope, consumer=world.provider.address)
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
     assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
     world.chain.named[consent.id] = Status.GIVEN
@@ -283,10 +380,25 @@ def own(world):
 
 
 def test_named_consent_gives_the_institutions_table(world, own) -> None:
+    """As the consumer's own list, and identifiers alone."""
     asked = world.opened(bytes(32), offer=own.offer.id, named=own.id)
     rows = world.vault.rows(asked)
     assert (rows.count, rows.consents) == (8, [])
-    assert rows.columns["customer"] == world.customers
+    assert rows.columns == {"customer": world.customers}
+
+
+def test_a_provider_that_calls_its_table_of_persons_its_own(world, consents) -> None:
+    """Under its own consent, as a provider: where the roles take persons' rows, one named consent opens none."""
+    scope = world.a_scope(personal=False)
+    offer = world.make_offer(scope)
+    consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
+    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    world.chain.named[consent.id] = Status.GIVEN
+    asked = world.agree(secrets.token_bytes(32))
+    mine = changed(asked.plan.inputs[0], offer=offer.id, consent=consent.id, lawful_root=bytes(32))
+    first = changed(asked.plan.parties[0], inputs=(mine,))
+    plan = changed(asked.plan, parties=(first, *asked.plan.parties[1:]))
+    refused(world, world.open(replace(asked, plan=plan, job=plan.job(world.deployment.jobs))), "warrant.subjects")
 
 
 @pytest.mark.parametrize("status", [Status.NONE, Status.WITHDRAWN, Status.REVOKED])
@@ -298,7 +410,11 @@ def test_named_consent_that_is_not_given(world, own, status) -> None:
 def test_named_consent_that_is_unknown_or_a_persons(world, own, consents) -> None:
     refused(world, world.opened(bytes(32), offer=own.offer.id, named=secrets.token_bytes(32)), "warrant.named")
     world.chain.named[consents[0]] = Status.GIVEN
-    refused(world, world.opened(bytes(32), named=consents[0]), "warrant.named")
+    persons = world.make_offer(world.scope, consumer=world.provider.address)
+    consent, submission = world.consent("customer-00004", offer=persons)
+    assert world.vault.accept_many(persons, world.scope, [submission]) == [consent.id]
+    world.chain.named[consent.id] = Status.GIVEN
+    refused(world, world.opened(bytes(32), offer=persons.id, named=consent.id), "warrant.subjects")
     refused(world, world.opened(bytes(32), offer=own.offer.id, named=consents[0]), "warrant.named")
 
 

@@ -1,8 +1,8 @@
 """The gate: may rows be handed out for this job? Pure checks over what the vault's own endpoint shows.
 
-In order: the plan is the job; the terms are the plan's; this institution is the party that owns the input; the job is
-opened, at confirmation depth, and still open; the attempt is the current one, at confirmation depth; the deadline has
-not passed; plan and terms are what the recipe declares; offer, scope and dataset allow what it does (`core.lawful`).
+In order: the plan is the job; this institution is the party that owns the input; the job is opened, at confirmation
+depth, and still open; the attempt is the current one, at confirmation depth; the deadline has not passed; the terms are
+the plan's, and both are what the recipe declares; offer, scope and dataset allow what it does (`core.lawful`).
 Then, by `demand_leaves`, every single leaf.
 """
 
@@ -47,7 +47,7 @@ class Warrant:
 
 
 def own_input(asked: RowRequest, institution: bytes, domain: Domain) -> Input:
-    """The plan's input; WarrantError unless plan and terms are the job's and the input is this institution's."""
+    """The plan's input; WarrantError unless the plan is the job's and the input is this institution's."""
     job = asked.plan.job(domain)
     if job != asked.job:
         raise WarrantError(
