@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from live import Town
 
 TESTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
+sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts" / "examples")]
 settings.register_profile("placet", deadline=None)  # machines are noisy: no test is about time
 settings.load_profile("placet")
 _WAITING = pytest.StashKey[int]()
@@ -38,7 +38,7 @@ TOWN = re.compile(r"\btown: Town\b|from live import")
 OWN_PROCESSES = tuple(
     f"tests/{name}"
     for name in (
-        *("cli/", "scripts/", "company/", "protocols/spu/", "node/test_relay", "node/test_api_doc"),
+        *("cli/", "sandbox/", "scripts/", "company/", "protocols/spu/", "node/test_relay", "node/test_api_doc"),
         *("attacks/test_crashes", "attacks/test_a_lying"),
     )
 )

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import asset_view
-import asset_view_files
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from asset_view_files import MAPPING, Data, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placet.core.errors import PlacetError
+from placet.sandbox import files as asset_view_files
+from placet.sandbox.files import MAPPING, Data, read
 from placet.vault import files
 
 QUIET = settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -101,7 +101,7 @@ def test_good_files(folder: Path) -> None:
         consenting=frozenset(("b", "c", "x", "nobody")),
         decimals=2,
     )
-    assert data.consents() == [("b", ["provider1", "provider2"]), ("c", ["provider2"]), ("x", ["provider1"])]
+    assert data.consents() == {"provider1": ["b", "x"], "provider2": ["b", "c"]}
 
 
 def test_all_means_the_consumers_customers(folder: Path) -> None:

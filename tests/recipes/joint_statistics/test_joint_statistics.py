@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from placet.core.results import gives, tells
 
 from parties import CONSUMER, NOW, World
 from placet.core.errors import DataError, InputError, PlacetError, PlanError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
-from placet.core.results import gives, tells
 from placet.core.trail import Artefact
 from placet.jobs.messages import PrepareRequest
 from placet.jobs.recipe import recipe

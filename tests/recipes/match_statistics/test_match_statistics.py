@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from placet.core.results import gives, tells
 
 from parties import CONSUMER, World
 from placet.core.errors import DataError, InputError, PlacetError, PlanError
 from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
-from placet.core.results import gives, tells
 from placet.jobs.messages import PrepareRequest
 from placet.recipes.blocks.columns import subjects, whole
 from placet.recipes.match_statistics import run as match_statistics
