@@ -7,7 +7,9 @@ signed. Payloads live in memory: an attempt that loses them is lost, and the job
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from placet.core.errors import PeerError, PlacetError, SignatureError
@@ -32,6 +34,12 @@ UNREAD_BYTES = 2 * MAX_PAYLOAD
 """What they may weigh together."""
 ASK_AGAIN = 10.0
 """Seconds of silence after which a peer is asked whether it is still at work."""
+
+
+def pauses() -> Iterator[float]:
+    """Seconds before each new try of a peer that is not there yet: most are in a moment, when they see our block."""
+    yield from (0.05, 0.1, 0.2)
+    yield from itertools.repeat(0.4)
 
 
 class Envelope(Value):
@@ -107,14 +115,15 @@ class Link:
     async def _deliver(self, to: Party, what: str, body: bytes) -> bytes:
         peer = institution_of(to, self.context.trust)
         end = asyncio.get_running_loop().time() + PATIENCE
-        while True:
+        for pause in pauses():
             try:
                 return await self.context.peers.call(peer, what, body, limit=8192)
             except PlacetError as error:
                 late = asyncio.get_running_loop().time() > end
                 if late or error.code not in ("peer.unreachable", "peer.early"):
                     raise
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(pause)
+        raise PeerError("a peer did not answer", code="peer.unreachable")
 
     def accept(self, envelope: Envelope, payload: bytes) -> bytes:
         """A message came in: our acknowledgement. PeerError if it is forged, replayed, out of order or not for us."""
