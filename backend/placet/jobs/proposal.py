@@ -65,7 +65,7 @@ class PeerClient:
             return cast(V, await self.agreement.answer(party, what, question))
         peer = self.context.trust.institution(party)
         body = question.model_dump_json().encode()
-        raw = await patiently(PATIENCE)(self.context.peers.call, peer, what, body, limit=MAX_ANSWER)
+        raw: bytes = await patiently(PATIENCE)(self.context.peers.call, peer, what, body, limit=MAX_ANSWER)
         return _parsed(answer, raw, peer.name)
 
     async def ask_party(self, party: Party, what: str, question: Value, answer: type[V]) -> V:
