@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gzip
 import json
+import os
 import secrets
 import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -374,8 +377,6 @@ def test_a_killed_upgrade_has_not_begun(tmp_path: Path, name: str) -> None:
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    import time
-
     until = time.monotonic() + 120
     while not condition():
         assert process.poll() is None, "the process ended"
@@ -398,6 +399,27 @@ def test_processes_that_start_at_once_upgrade_once(tmp_path: Path, name: str, em
     assert sorted(map(bool, map(str.strip, answers))) == [False, False, True]
     assert version(file) == schema.revisions[-1:]
     assert empty or rows(file) == before
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells who waits for a lock")
+@pytest.mark.parametrize("name", ["node", "vault"])
+def test_an_upgrade_waits_for_another_before_it_touches_the_file(tmp_path: Path, name: str) -> None:
+    """SQLite itself would refuse one of two that turn a new file to the write-ahead log at once."""
+    schema, file = FILLED[name], tmp_path / "new.db"
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with start(f"sqlite:///{file}" if schema is NODE else str(file), schema) as process:
+        go(process)
+
+        def waits() -> bool:
+            locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+            return any("->" in line and str(process.pid) in line for line in locks)
+
+        wait_for(waits, process)
+        assert file.stat().st_size == 0
+        os.close(folder)
+        process.communicate(timeout=120)
+    assert (process.returncode, version(file)) == (0, schema.revisions[-1:])
 
 
 def test_a_table_that_others_point_to_is_made_anew_with_its_rows(tmp_path: Path) -> None:
