@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gzip
 import json
+import os
 import secrets
 import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -374,8 +377,6 @@ def test_a_killed_upgrade_has_not_begun(tmp_path: Path, name: str) -> None:
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    import time
-
     until = time.monotonic() + 120
     while not condition():
         assert process.poll() is None, "the process ended"
@@ -383,10 +384,11 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("name", ["node", "vault"])
-def test_processes_that_start_at_once_upgrade_once(tmp_path: Path, name: str) -> None:
-    schema, file = FILLED[name], filled(tmp_path, name)
-    before = rows(file)
+@pytest.mark.parametrize(("name", "empty"), [("node", False), ("vault", True)])
+def test_processes_that_start_at_once_upgrade_once(tmp_path: Path, name: str, empty: bool) -> None:
+    """A node that was just stopped, its next start and a command; a vault's first start beside an import."""
+    schema, file = FILLED[name], tmp_path / "new.db" if empty else filled(tmp_path, name)
+    before = {} if empty else rows(file)
     url = f"sqlite:///{file}" if schema is NODE else str(file)
     with contextlib.ExitStack() as ends:
         processes = [ends.enter_context(start(url, schema)) for _ in range(3)]
@@ -395,7 +397,29 @@ def test_processes_that_start_at_once_upgrade_once(tmp_path: Path, name: str) ->
         answers = [process.communicate(timeout=120)[0] for process in processes]
         assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(map(bool, map(str.strip, answers))) == [False, False, True]
-    assert (rows(file), version(file)) == (before, schema.revisions[-1:])
+    assert version(file) == schema.revisions[-1:]
+    assert empty or rows(file) == before
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="only Linux tells who waits for a lock")
+@pytest.mark.parametrize("name", ["node", "vault"])
+def test_an_upgrade_waits_for_another_before_it_touches_the_file(tmp_path: Path, name: str) -> None:
+    """SQLite itself would refuse one of two that turn a new file to the write-ahead log at once."""
+    schema, file = FILLED[name], tmp_path / "new.db"
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    with start(f"sqlite:///{file}" if schema is NODE else str(file), schema) as process:
+        go(process)
+
+        def waits() -> bool:
+            locks = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+            return any("->" in line and str(process.pid) in line for line in locks)
+
+        wait_for(waits, process)
+        assert file.stat().st_size == 0
+        os.close(folder)
+        process.communicate(timeout=120)
+    assert (process.returncode, version(file)) == (0, schema.revisions[-1:])
 
 
 def test_a_table_that_others_point_to_is_made_anew_with_its_rows(tmp_path: Path) -> None:
