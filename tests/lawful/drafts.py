@@ -74,6 +74,7 @@ class Draft:
     brought: list[Brought | None]
     terms: dict[str, Any]
     plan: dict[str, Any]
+    name: str
     changes: list[str] = field(default_factory=list)
 
     @property
@@ -135,7 +136,7 @@ def lawful(name: str, people: list[bytes]) -> Draft:
         "on_withdrawal": spec.on_withdrawal,
     }
     plan = {"consumer": consumer, "purpose": purpose_id(PURPOSE), "operations": int(spec.operations)}
-    return Draft(people, signers, [seat.output for seat in seats], brought, copy.deepcopy(terms), plan)
+    return Draft(people, signers, [seat.output for seat in seats], brought, copy.deepcopy(terms), plan, name)
 
 
 def made(draft: Draft, tls: dict[bytes, bytes], recorders: dict[bytes, bytes]) -> Job:
@@ -168,6 +169,40 @@ def _input(offer: Offer, one: Brought) -> Input:
     brought = sha256(b"what it brings")
     consent, root = (brought, ZERO32) if one.named else (ZERO32, brought)
     return Input(offer=offer.id, consent=consent, lawful_root=root, epoch=0, opens_before=5)
+
+
+def stays_lawful(base: Draft, draft: Draft) -> bool | None:
+    """Said once more, in other words than the program's, of a draft that came from `base`. None where its parameters
+    are others: those have tests of their own."""
+    if draft.terms["parameters"] != base.terms["parameters"]:
+        return None
+    same = all(getattr(draft, name) == getattr(base, name) for name in ("signers", "outputs", "plan"))
+    terms = draft.terms == base.terms or (
+        draft.terms | {"engine": "embedded"} == base.terms
+        and base.terms["parameters"].get("psi") == "ecdh"  # the one thing that runs on two engines
+        and draft.terms["engine"] in ("embedded", "spu")
+    )
+    pairs = zip(base.brought, draft.brought, strict=True)
+    return same and terms and all(_stays(base, before, after) for before, after in pairs)
+
+
+def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    free = ("columns", "smallest_group", "smallest_gap", "recipes", "parties")
+    edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
+    return (
+        {k: v for k, v in after.scope.items() if k not in free}
+        == {k: v for k, v in before.scope.items() if k not in free}
+        and set(before.scope["columns"]) - {"spare"} <= set(after.scope["columns"])
+        and after.scope["smallest_group"] <= before.scope["smallest_group"]
+        and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
+        and base.terms["recipe"] in after.scope["recipes"]
+        and set(base.signers) <= {*after.scope["parties"], before.provider, base.plan["consumer"]}
+        and after.offer | {"operations": 0} == before.offer | {"operations": 0}
+        and base.plan["operations"] & after.offer["operations"] == base.plan["operations"]
+        and (after.provider, after.subjects, after.named) == (before.provider, before.subjects, before.named)
+    )
 
 
 # ---------------------------------------------------------------------- what can be wrong
@@ -268,8 +303,8 @@ def change(draw: Any, draft: Draft, place: str, name: str) -> None:
 def _change_terms(draw: Any, draft: Draft, name: str) -> None:
     if name == "roles":
         count = len(draft.signers)
-        draft.terms[name] = draw(
-            st.permutations(draft.terms[name]) | st.lists(st.sampled_from(_ROLES), min_size=count, max_size=count)
+        draft.terms[name] = tuple(
+            draw(st.permutations(draft.terms[name]) | st.lists(st.sampled_from(_ROLES), min_size=count, max_size=count))
         )
     elif name == "inputs":
         draft.terms[name] = tuple(draw(st.permutations([*draft.terms[name], "other"])))[: len(draft.inputs)]

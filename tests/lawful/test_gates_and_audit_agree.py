@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from drafts import LAWFUL, WAYS, Draft, Job, change, drafts, lawful, made
+from drafts import LAWFUL, WAYS, Draft, Job, change, drafts, lawful, made, stays_lawful
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -146,7 +146,7 @@ def verdicts(job: Job) -> Verdicts:
 
 
 def demand_agreement(draft: Draft) -> Verdicts:
-    """The three say the same of each party that brings an input, and of the job as a whole."""
+    """The three say the same of each party that brings an input, and of the job as a whole, and it is right."""
     try:
         job = made(draft, TLS, RECORDERS)
     except ValidationError:
@@ -158,6 +158,7 @@ def demand_agreement(draft: Draft) -> Verdicts:
     assert told.vault == bringing - told.blamed, "the vault and the audit"
     assert told.node == signers - told.blamed, "the node and the audit"
     assert told.passed == (not told.blamed)
+    assert stays_lawful(lawful(draft.name, PEOPLE), draft) in (told.passed, None), "all three, and this test"
     return told
 
 
