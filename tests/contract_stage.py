@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from comparing import NAMES, Companies
-from consortium import found
 
 from placet.chain.client import Chain
 from placet.chain.local import LocalChain
@@ -29,6 +27,8 @@ from placet.node.__main__ import server_options
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
 from placet.recipes.contract_compare.sessions import EnclaveSessions
+from placet.sandbox.companies import NAMES, Companies
+from placet.sandbox.founding import found, write_passphrase
 from warm import WarmConsortium
 
 PURPOSE = "https://w3id.org/dpv#FulfilmentOfContractualObligation"
@@ -179,12 +179,11 @@ class Stage:
 @contextlib.contextmanager
 def founded(folder: Path) -> Iterator[Stage]:
     """Contracts, three institutions with money for gas, the trust list; nothing runs yet but the chain."""
-    (folder / "passphrase").touch(0o600)
-    (folder / "passphrase").write_text("only for this test\n")
+    write_passphrase(folder)
     with LocalChain(block_time=0.25) as chain:
-        made = WarmCompanies(folder, chain)
+        made = WarmCompanies(folder, chain, consumer="before")
         try:
-            found(made, NAMES, 1, lambda text: None, sponsor="before")
+            found(made, NAMES, 1, lambda text: None)
             settings = folder / "service/node.toml"
             settings.write_text(settings.read_text() + '\n[enclaves]\nplatform = "simulated"\n')
             yield Stage(made)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
-from consortium import REWARD, wait
 
 from live import PROVIDERS, Town
 from placet.chain.events import Event, Funded, JobCompleted, JobOpened, KeyReleased, StepsRecorded
 from placet.chain.index import Index
 from placet.core.values import from_hex
+from placet.sandbox.consortium import REWARD, wait
 
 TIMES = {"open_seconds": 60, "deadline_seconds": 120, "settle_seconds": 180}
 """For a request: long enough for a few attempts on a busy machine."""

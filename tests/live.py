@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from consortium import Consortium, Member, consortium, wait
 
 from placet.chain import keystore
 from placet.chain.client import Chain
@@ -29,6 +28,8 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
 from placet.owner.client import OwnerClient, SignedConsent
 from placet.owner.keys import OwnerKey
+from placet.sandbox.consortium import Consortium, Member, wait
+from placet.sandbox.founding import consortium
 from warm import WarmConsortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}

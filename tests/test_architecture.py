@@ -32,9 +32,13 @@ DOORS: dict[str, frozenset[str]] = {
     "owner": frozenset({"core", "chain.keystore"}),
     "audit": frozenset({"core", "catalogue", "protocols"}),
     "audit.collect": frozenset({"core", "catalogue", "chain", "protocols"}),
-    "cli": frozenset(
+    "sandbox": frozenset(
         {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}
         | {"identity", "owner", "audit"}
+    ),
+    "cli": frozenset(
+        {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}
+        | {"identity", "owner", "audit", "sandbox"}
     ),
 }
 # What only some rooms may touch, and how it would be imported.

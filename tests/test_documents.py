@@ -18,10 +18,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from consortium import write_table
 
 from live import Town
 from placet.chain.local import free_port
+from placet.sandbox.founding import write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = {name: (ROOT / name).read_text() for name in ("README.md", "docs/operations.md")}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +19,14 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _people import STEP, Many, subject
-from consortium import Consortium, consortium, wait
+from _people import subject
 
-from placet.chain import keystore
-from placet.chain.client import Chain
 from placet.chain.local import free_port
-from placet.core.consent import Scope
-from placet.core.trust import Deployment, TrustList
-from placet.core.values import from_hex, parse
+from placet.core.trust import TrustList
+from placet.core.values import from_hex
+from placet.sandbox.consents import give
+from placet.sandbox.consortium import Consortium
+from placet.sandbox.founding import consortium
 
 NAMES = {"north": "Bank North", "consumer": "Family Office"}
 SHARED = 0.5
@@ -214,44 +211,5 @@ def market(folder: Path, n: int, protocol: str, say: Any) -> Iterator[Market]:
         say=say,
     ) as made:
         say(f"{n} consents")
-        _consent(made, n)
+        give(made, {"north": held}, seconds=4 * MOST_SECONDS, uses=9)
         yield Market(made, held, listed, protocol)
-
-
-def _consent(made: Consortium, n: int) -> None:
-    """Everybody's consent in batch files, taken in and anchored as an institution does it."""
-    folder = made.folder
-    deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
-    trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())
-    offer = Chain(made.chain.url, deployment).offer(from_hex(made.offers["north"])).offer
-    scope = next(
-        s
-        for s in (parse(Scope, file.read_bytes(), limit=1 << 20) for file in (folder / "north/scopes").iterdir())
-        if s.hash == offer.scope
-    )
-    passphrase = (folder / "passphrase").read_text().strip()
-    enroller = keystore.load_secret(folder / "registry/enroller.json", passphrase)
-    people = Many(offer=offer, scope=scope, trust=trust, deployment=deployment, enroller=enroller)
-    steps = range(0, n, STEP)
-    with (folder / "lines").open("wb") as sink, ProcessPoolExecutor(mp_context=_spawn()) as pool:
-        for made_lines in pool.map(people.lines, steps, [min(start + STEP, n) for start in steps]):
-            sink.write(made_lines)
-    file = ("consents.batch",)
-    made.run("batch", "make", "lines", *file, "--offer", made.offers["north"], "--config", "north/node.toml")
-    vault = made.processes.pop("north-vault")
-    vault.terminate()
-    vault.wait(60)
-    made.run("batch", "import", *file, "--config", "north-vault/vault.toml", seconds=MOST_SECONDS)
-    made.start_vault("north")
-    made.run("batch", "anchor", *file, "--config", "north/node.toml")
-    wait(lambda: _healthy(made), "vault again", folder / "north-vault.log")
-
-
-def _spawn() -> Any:
-    return multiprocessing.get_context("spawn")
-
-
-def _healthy(made: Consortium) -> bool:
-    with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(f"{made.members['north'].api}/healthz", trust_env=False, timeout=5).status_code == 200
-    return False

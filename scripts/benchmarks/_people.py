@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import functools
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
 import coincurve
 
-from placet.core.batch_file import BatchLine
-from placet.core.consent import ConsentFields, Offer, Scope, enrolment_hash, subject_commitment
-from placet.core.signatures import Key
-from placet.core.trust import Deployment, TrustList
-from placet.core.wording import Wording
+from placet.sandbox.consents import BulkSigner, Window
 from placet.vault.config import VaultSettings
 from placet.vault.schema import Column
 from placet.vault.setup import import_table
@@ -26,35 +21,10 @@ def subject(i: int) -> str:
     return f"customer-{i:08d}"
 
 
-@dataclass(frozen=True)
-class Many:
-    """Whose consents, and to what."""
-
-    offer: Offer
-    scope: Scope
-    trust: TrustList
-    deployment: Deployment
-    enroller: bytes
-
-    def lines(self, start: int, end: int) -> bytes:
-        """The consents of the customers from `start` to `end`, every one with a key and a time of its own."""
-        wording = Wording(self.offer, self.scope, self.trust.name)
-        enroller, digest = Key(self.enroller), self.deployment.consents.digest
-        made = bytearray()
-        for i in range(start, end):
-            owner, salt, opener = Key(), secrets.token_bytes(32), secrets.token_bytes(32)
-            commitment = subject_commitment(subject(i), opener)
-            consent = ConsentFields(owner.address, FROM + i, UNTIL, 0, 9, commitment, salt)
-            identity = wording.consent_id(consent)
-            line = BatchLine(
-                consent=consent,
-                signature=owner.sign(digest(identity)),
-                enroller=enroller.address,
-                enrolled=enroller.sign(digest(enrolment_hash(owner.address, commitment))),
-                opening=(subject(i), opener),
-            )
-            made += line.encode() + b"\n"
-        return bytes(made)
+def many(signer: BulkSigner, start: int, end: int) -> bytes:
+    """The consents of the customers from `start` to `end`, every one with a key and a time of its own."""
+    numbers = range(start, end)
+    return signer.lines([subject(i) for i in numbers], [Window(FROM + i, UNTIL, uses=9) for i in numbers])
 
 
 def make_table(settings: VaultSettings, file: Path, n: int) -> tuple[bytes, bytes, bytes]:

@@ -38,7 +38,9 @@ from placet.core.values import from_hex, parse
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _load import Client, Owners, subject
-from consortium import Consortium, consortium, wait
+
+from placet.sandbox.consortium import Consortium, wait
+from placet.sandbox.founding import consortium
 
 HERE = Path(__file__).resolve().parent
 

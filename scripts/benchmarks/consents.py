@@ -30,6 +30,7 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
 from placet.core.values import to_hex
+from placet.sandbox.consents import BulkSigner
 from placet.vault.assembly import open_vault
 from placet.vault.batch_making import make_batch
 from placet.vault.batches import BatchCheck, BatchReader
@@ -37,7 +38,7 @@ from placet.vault.config import VaultSettings
 from placet.vault.setup import init_vault
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _people import STEP, Many, make_table, recover_bare
+from _people import STEP, make_table, many, recover_bare
 
 TARGETS = {"gas_each": 0.1, "lawful_set_s": 5.0, "peak_mb": 2_000.0, "verify_ratio_to_coincurve": 0.8}
 """At a million; the ratio is the one that must not be lower."""
@@ -206,11 +207,10 @@ def _send(town: _Town, call: Call) -> int:
 def _made(town: _Town, pool: ProcessPoolExecutor, start: int, end: int) -> Path:
     """A batch file of the customers from `start` to `end`."""
     file = town.folder / f"lines-{start}"
-    many = Many(town.offer, town.scope, town.trust, town.deployment, town.enroller.secret)
+    signer = BulkSigner(town.offer, town.scope, town.trust, town.deployment, town.enroller.secret)
+    starts = range(start, end, STEP)
     with file.open("wb") as sink:
-        for lines in pool.map(
-            many.lines, range(start, end, STEP), [min(i + STEP, end) for i in range(start, end, STEP)]
-        ):
+        for lines in pool.map(many, [signer] * len(starts), starts, [min(i + STEP, end) for i in starts]):
             sink.write(lines)
     out = town.folder / f"batch-{start}"
     _batch(town, file, out)

@@ -1,6 +1,6 @@
 """One job over three providers: its wall time on chain and trail against computing. Takes --n, rows a provider.
 
-A consortium of real processes (`scripts/consortium.py`), blocks every second, one confirmation. Every customer of the
+A consortium of real processes (`placet.sandbox`), blocks every second, one confirmation. Every customer of the
 consumer has a row and a consent at every provider, brought as batch files. The parts follow each other and are told
 apart by what each node notes while the job runs; what a party does beside its computing (steps into its database,
 signed and acknowledged messages) counts as computing.
@@ -9,27 +9,20 @@ signed and acknowledged messages) counts as computing.
 from __future__ import annotations
 
 import functools
-import multiprocessing
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from json import loads
 from pathlib import Path
 from typing import Any
 
 import httpx
-from benchmarks._people import STEP, Many, subject
-from consortium import Consortium, Member, consortium, wait
+from benchmarks._people import subject
 
-from placet.chain.keystore import load_secret
-from placet.cli.operator import Operator
-from placet.core.values import from_hex
-from placet.identity.settings import load_settings
-from placet.node.consents.scopes import Scopes
-from placet.vault.config import read_passphrase
+from placet.sandbox.consents import give
+from placet.sandbox.consortium import Consortium, Member, wait
+from placet.sandbox.founding import consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 PROVIDERS = tuple(key for key in NAMES if key != "consumer")
@@ -70,10 +63,7 @@ def measure(n: int, say: Any) -> dict[str, float]:
         consortium(Path(folder), NAMES, balances, people, registered=people[:1], say=say) as made,
     ):
         say(f"{n} consents at each of {len(PROVIDERS)} providers")
-        for key in PROVIDERS:
-            consents(made, key, n)
-        reached = made.chain.block_number()
-        wait(lambda: made.chain.block_number() >= reached + 2, "blocks")
+        give(made, dict.fromkeys(PROVIDERS, people), seconds=4 * SECONDS, uses=9)
         say("the job")
         figures = run(made)
         job = str(figures.pop("job"))
@@ -82,29 +72,6 @@ def measure(n: int, say: Any) -> dict[str, float]:
         if {row["customer"]: int(row["total"]) for row in found} != expected:
             raise RuntimeError("the totals are not the plaintext answer")
     return {**figures, "rows": n * len(PROVIDERS)}
-
-
-def consents(made: Consortium, key: str, n: int) -> None:
-    """Everybody's consent at a provider: signed, in a batch file, in the vault, anchored."""
-    lines, batch, offer = made.folder / f"{key}.jsonl", made.folder / f"{key}.batch", made.offers[key]
-    office = Operator(made.folder / key / "node.toml")
-    terms = office.chain.offer(from_hex(offer)).offer
-    scope = Scopes(office.settings.path(office.settings.scopes)).of(terms)
-    registry = load_settings(made.folder / "registry" / "identity.toml")
-    enroller = load_secret(registry.key, read_passphrase(registry.passphrase_file))
-    many, starts = Many(terms, scope, office.trust, office.deployment, enroller), range(0, n, STEP)
-    with (
-        lines.open("wb") as sink,
-        ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool,
-    ):
-        for some in pool.map(many.lines, starts, [min(start + STEP, n) for start in starts]):
-            sink.write(some)
-    made.run("batch", "make", lines, batch, "--offer", offer, "--config", f"{key}/node.toml", seconds=3600)
-    made.kill(f"{key}-vault")
-    made.run("batch", "import", batch, "--config", f"{key}-vault/vault.toml", seconds=3600)
-    made.start_vault(key)
-    made.wait_healthy(key)
-    made.run("batch", "anchor", batch, "--config", f"{key}/node.toml")
 
 
 def run(made: Consortium) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from placet.chain.sender import Sender
 from placet.core.errors import Reverted
 from placet.core.signatures import Key
 from placet.jobs.store import JobStore
-from warm import run
+from placet.sandbox import program
 
 ROGUE = Path(__file__).with_name("rogue.py")
 
@@ -63,7 +63,7 @@ def send(town: Town, key: Key, call: Call) -> Reverted | None:
 def audit(town: Town, *words: object) -> dict[str, Any]:
     """The auditor's answer, whatever the verdict."""
     files = ("--deployment", "deployment.json", "--trust", "trust.json")
-    done = run(["audit", *words, *files, "--json"], town.made.folder, town.made._env(), seconds=120)
+    done = program.run(["audit", *words, *files, "--json"], town.made.folder, town.made._env(), seconds=120)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

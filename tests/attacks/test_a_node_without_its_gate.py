@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 
-from consortium import wait
 from tests.attacks.liars import audit_live, notebook, rogue, send
 
 from follow import TIMES, ended_everywhere, reached, settled_once, until
@@ -18,6 +17,7 @@ from placet.core.plan import Plan, Seal
 from placet.core.values import from_hex
 from placet.jobs.messages import AttemptRef, AttemptStatus, SealRequest, SignatureResponse
 from placet.node.jobs.peers import PeerLink, tls_context
+from placet.sandbox.consortium import wait
 
 LIAR = "north"
 

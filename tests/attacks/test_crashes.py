@@ -11,10 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import consortium as consortium_
 import httpx
 import pytest
-from consortium import wait
 from tests.attacks.liars import notebook
 
 from follow import TIMES, ended_everywhere, paused, reached, settled_once, until
@@ -25,6 +23,8 @@ from placet.chain.local import free_port
 from placet.core.errors import PeerError
 from placet.core.values import from_hex
 from placet.jobs.store import Phase
+from placet.sandbox import founding
+from placet.sandbox.consortium import wait
 
 QUICK = [
     ("consumer-node", "consumer", "opening"),
@@ -250,7 +250,7 @@ def test_the_chain_is_killed_and_started_again_from_its_state(tmp_path: Path, mo
     """A chain of this test's own, killed while a job runs. Institutions stand still until the state of that moment is
     on disk: what a chain loses with its last seconds is a reorganisation, and tested as one."""
     chain = KeptChain(tmp_path / "chain", BLOCK_TIME)
-    monkeypatch.setattr(consortium_, "LocalChain", lambda *, block_time: chain)
+    monkeypatch.setattr(founding, "LocalChain", lambda *, block_time: chain)
     (tmp_path / "town").mkdir()
     with live(tmp_path / "town") as town:
         with settled_once(town) as jobs:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consortium import REWARD, wait
 from tests.attacks.liars import audit, audit_live, notebook, rogue, send
 
 from follow import TIMES, ended_everywhere, events, followed, paused, purses, reached, settled_once, until
@@ -25,6 +24,7 @@ from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
 from placet.jobs.party_run import masked_outputs
+from placet.sandbox.consortium import REWARD, wait
 from placet.vault.client import VaultClient
 
 SHORT = {"open_seconds": 10, "deadline_seconds": 10, "settle_seconds": 24}

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-import warm
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as a_free_port
+from placet.sandbox import program
 
 PASSPHRASE = "a passphrase of the tests"
 PLACET = [sys.executable, "-m", "placet.cli"]
@@ -40,7 +40,7 @@ class Answer:
 
 def call(*words: object, cwd: Path | None = None, stdin: str = "", **env: str) -> Answer:
     """Run the program as a user would."""
-    done = warm.run(words, cwd, environment(**env), stdin, seconds=180)
+    done = program.run(words, cwd, environment(**env), stdin, seconds=180)
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
@@ -155,5 +155,5 @@ def _make(town: Town) -> None:
     town.run("owner", "init", "wallet", "--deployment", "deployment.json", "--trust", "trust.json")
 
 
-def _start(town: Town, *words: str) -> warm.Warm:
-    return warm.spawn(words, town.folder, environment(), town.folder / "log")
+def _start(town: Town, *words: str) -> program.Forked:
+    return program.fork(words, town.folder, environment(), town.folder / "log")

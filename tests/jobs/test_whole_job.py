@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-from consortium import REWARD, wait
 from httpx_sse import EventSource
 
 from live import PROVIDERS, Done, Given, Town
@@ -25,6 +24,7 @@ from placet.core.signatures import Key, recover
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, parse, to_hex
 from placet.owner.client import OwnerClient
+from placet.sandbox.consortium import REWARD, wait
 
 TOTAL = REWARD * len(PROVIDERS)
 

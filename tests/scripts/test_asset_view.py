@@ -20,7 +20,8 @@ from typing import Any
 
 import psutil
 import pytest
-from consortium import write_table
+
+from placet.sandbox.founding import write_table
 
 ROOT = Path(__file__).resolve().parents[2]
 CREDIT = ROOT.parent / "shared" / "data" / "credit" / "uci_credit_card.csv"
@@ -43,7 +44,7 @@ def words(home: Path) -> list[str]:
     _, *options = shlex.split(line)
     for name in ("--data", "--out"):
         options[options.index(name) + 1] = str(home / options[options.index(name) + 1])
-    return [sys.executable, str(ROOT / "scripts" / "asset_view.py"), *options]
+    return [sys.executable, str(ROOT / "scripts" / "examples" / "asset_view.py"), *options]
 
 
 @pytest.fixture

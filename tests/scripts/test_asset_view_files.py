@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import asset_view
-import asset_view_files
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from asset_view_files import MAPPING, Data, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placet.core.errors import PlacetError
+from placet.sandbox import files as asset_view_files
+from placet.sandbox.files import MAPPING, Data, read
 from placet.vault import files
 
 QUIET = settings(max_examples=60, deadline=None, derandomize=True, database=None)

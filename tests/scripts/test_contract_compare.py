@@ -16,15 +16,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from comparing import companies, enclave
 
 from contract_stage import AFTER, BEFORE, WarmCompanies
 from placet.chain.client import Chain
 from placet.core.consent import Status
 from placet.core.trust import Deployment
 from placet.core.values import from_hex
+from placet.sandbox.companies import companies, enclave
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "examples" / "contract_compare.py"
 CONTRACTS = ROOT.parent / "shared" / "data" / "contracts"
 SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Comparing contracts")[2].partition("\n## ")[0]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
@@ -56,7 +57,15 @@ def test_the_script_compares_two_real_versions(home: Path) -> None:
     for name, text in zip((old, new), texts, strict=True):
         (home / name).write_text(text)
     (home / out).mkdir()
-    script = [sys.executable, str(ROOT / "scripts" / "contract_compare.py"), old, new, option, out, "--json"]
+    script = [
+        sys.executable,
+        str(SCRIPT),
+        old,
+        new,
+        option,
+        out,
+        "--json",
+    ]
     done = subprocess.run(script, cwd=home, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
@@ -119,7 +128,7 @@ def _said(log: Path, process: subprocess.Popen[bytes], pattern: str) -> str:
 def test_a_script_that_is_ended_leaves_nothing(home: Path) -> None:
     (home / "old.md").write_text(BEFORE)
     (home / "new.md").write_text(AFTER)
-    script = [sys.executable, str(ROOT / "scripts" / "contract_compare.py"), "old.md", "new.md"]
+    script = [sys.executable, str(SCRIPT), "old.md", "new.md"]
     process = subprocess.Popen(script, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     assert any("starting the service" in line for line in process.stdout)

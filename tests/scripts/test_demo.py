@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_demo_completes_and_refuses_six_attacks(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "demo.py"), "--json", "--report", str(report)],
+        [sys.executable, str(ROOT / "scripts" / "examples" / "demo.py"), "--json", "--report", str(report)],
         cwd=tmp_path,
         env=os.environ | {"TMPDIR": "/tmp"},
         capture_output=True,

@@ -34,6 +34,7 @@ from placet.chain.anvil import (
     tail,
     wait_until_up,
 )
+from placet.chain.processes import identity
 from placet.core.errors import ChainError, StateError
 
 __all__ = [
@@ -209,14 +210,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _start(folder: Path, port: int, chain_id: int, block_time: float | None) -> Running:
-    state = folder / "state.json"
-    _check_state(state)
-    check_free(port)
-    extra = [
-        *("--state", str(state), "--state-interval", str(STATE_INTERVAL), "--preserve-historical-states"),
-        *("--prune-history", str(STATE_HISTORY)),
-    ]
-    command = anvil_command(port, chain_id=chain_id, block_time=block_time, extra=extra)
+    command = persistent_command(folder, port, chain_id, block_time)
     log = folder / "anvil.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
@@ -224,16 +218,28 @@ def _start(folder: Path, port: int, chain_id: int, block_time: float | None) -> 
         )
     try:
         wait_until_up(process, f"http://{HOST}:{port}", chain_id, log)
-        identity = _identity(process.pid)
-        if identity is None:
+        start = identity(process.pid)
+        if start is None:
             raise ChainError("Anvil ended at once", found=tail(log))
-        running = Running(process.pid, identity, port, chain_id, block_time)
+        running = Running(process.pid, start, port, chain_id, block_time)
         (folder / "anvil.pid.json").write_text(json.dumps(asdict(running)) + "\n")
     except BaseException:
         process.kill()
         process.wait()
         raise
     return running
+
+
+def persistent_command(folder: Path, port: int, chain_id: int, block_time: float | None) -> list[str]:
+    """How to start Anvil with its state in `folder`. StateError if that is damaged, ChainError if the port is taken."""
+    state = folder / "state.json"
+    _check_state(state)
+    check_free(port)
+    extra = [
+        *("--state", str(state), "--state-interval", str(STATE_INTERVAL), "--preserve-historical-states"),
+        *("--prune-history", str(STATE_HISTORY)),
+    ]
+    return anvil_command(port, chain_id=chain_id, block_time=block_time, extra=extra)
 
 
 def _check_state(state: Path) -> None:
@@ -262,38 +268,14 @@ def _running(folder: Path) -> Running | None:
         written = Running(**fields)
     except (ValueError, TypeError) as error:
         raise StateError("the pid file is damaged", found=str(file), remedy="remove it; end Anvil by hand") from error
-    return written if _identity(written.pid) == written.identity else None
-
-
-def _identity(pid: int) -> str | None:
-    """When the process started, from /proc or ps: an id alone is reused. None if it is gone or a zombie."""
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        return None if fields[0] in "ZX" else f"{_boot_id()} {fields[19]}"
-    answer = subprocess.run(
-        ["ps", "-o", "state=,lstart=", "-p", str(pid)],  # noqa: S607
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
-    )
-    state, _, started = answer.stdout.strip().partition(" ")
-    return None if state == "" or state.startswith("Z") else started.strip()
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return written if identity(written.pid) == written.identity else None
 
 
 def _stop(running: Running) -> None:
     os.kill(running.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline:
-        if _identity(running.pid) != running.identity:
+        if identity(running.pid) != running.identity:
             return
         time.sleep(0.02)
     raise StateError(

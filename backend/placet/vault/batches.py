@@ -10,7 +10,6 @@ import hashlib
 import multiprocessing
 import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Self
 
+from placet.chain.processes import end_with_parent
 from placet.core.batch_file import (
     CHUNK,
     MAX_HEADER,
@@ -196,18 +196,10 @@ _worker: LineCheck | None = None
 def _start(header: str, deployment: str, trust: str) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _worker = _line_check(
         parse(BatchHeader, header), parse(Deployment, deployment), parse(TrustList, trust, limit=8 << 20)
     )
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _work(lines: list[bytes], first: int) -> list[bytes]:

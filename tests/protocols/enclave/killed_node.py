@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[2] / "scripts")]
+sys.path[:0] = [str(HERE.parent)]
 
 from enclave.jobs import CHAIN, Job  # noqa: E402
 

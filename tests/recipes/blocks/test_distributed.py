@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from consortium import write_table
 
 from live import PROVIDERS, Town
 from placet.core.evidence import SignedEvidence
 from placet.core.values import parse
 from placet.protocols.spu import extra
+from placet.sandbox.founding import write_table
 
 EDGES = [0, 1, 500_000, 5_000_000]
 LEVELS = {

@@ -1,22 +1,22 @@
 """Two companies and an institution that runs enclaves, on one machine: a chain and all real processes.
 
 The service is a node with a vault; a company is a client that lives for one comparison. Used by
-`scripts/contract_compare.py` and the tests.
+`scripts/contract-compare` and the tests.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
-from consortium import Consortium, found, wait
 
 from placet.chain.local import LocalChain
+from placet.sandbox.consortium import Consortium, Process, wait
+from placet.sandbox.founding import Say, found, write_passphrase
 
 NAMES = {"service": "Trust Centre", "before": "Company Alder", "after": "Company Birch"}
 FEE = 1000
@@ -25,7 +25,7 @@ FEE = 1000
 class Companies(Consortium):
     """A consortium of one service and two companies."""
 
-    def compare(self, role: str, file: Path, *more: str) -> subprocess.Popen[bytes]:
+    def compare(self, role: str, file: Path, *more: str) -> Process:
         """Start one company's client as its user would; the company `before` proposes. Its log is `ROLE.log`, what it
         makes goes to `out-ROLE`."""
         other = "after" if role == "before" else "before"
@@ -38,7 +38,7 @@ class Companies(Consortium):
         )
         return self.processes[role]
 
-    def audit(self, job: str, *more: str | Path, accept: Any = (0,)) -> dict[str, Any]:
+    def audit(self, job: str, *more: str | Path, accept: Collection[int] = (0,)) -> dict[str, Any]:
         """The auditor's word, over the chain, the service's node and what the companies wrote down."""
         evidence = [
             word
@@ -51,8 +51,8 @@ class Companies(Consortium):
             *("--key", "auditor.json", "--json", *evidence, *more),
             accept=accept,
         )
-        told: dict[str, Any] = json.loads(answer)
-        return told
+        verdict: dict[str, Any] = json.loads(answer)
+        return verdict
 
 
 @contextlib.contextmanager
@@ -61,16 +61,15 @@ def companies(
     *,
     block_time: float | None = 0.25,
     confirmations: int = 1,
-    say: Any = lambda text: None,
+    say: Say = lambda text: None,
     kind: type[Companies] = Companies,
 ) -> Iterator[Companies]:
     """The service is up and its enclave's measurement accepted on chain."""
-    (folder / "passphrase").touch(0o600)
-    (folder / "passphrase").write_text("only for this consortium\n")
+    write_passphrase(folder)
     with LocalChain(block_time=block_time) as chain:
-        made = kind(folder, chain)
+        made = kind(folder, chain, consumer="before")
         try:
-            found(made, NAMES, confirmations, say, sponsor="before")
+            found(made, NAMES, confirmations, say)
             settings = folder / "service/node.toml"
             settings.write_text(settings.read_text() + '\n[enclaves]\nplatform = "simulated"\n')
             say("starting the service: a node with enclaves, and its vault")

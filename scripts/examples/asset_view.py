@@ -1,68 +1,56 @@
 """The job `asset-view` over a folder of your own files, on a consortium of this machine.
 
-Every institution in `mapping.toml` gets a node and a vault, every consenting person a code of the enrolling
-service and a key for each consent. A bad file is refused before anything is started; the result is written only if the
-audit says `intact`.
+Every institution in `mapping.toml` gets a node and a vault, every consenting person an enrolment and a key for each
+consent; these reach vaults and chain as batch files. A bad file is refused before anything is started; the result is
+written only if the audit says `intact`.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import csv
 import io
 import json
-import re
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
-from asset_view_files import DPV, Data, read
-from consortium import Consortium, Member, consortium, wait
-from demo import Teller
-from outcome import finish
+from outcome import Teller, finish
 
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
 from placet.core.errors import ConfigError, StateError
-from placet.core.trust import Deployment, TrustList
-from placet.core.values import from_hex
-from placet.owner.client import Offered, OwnerClient
+from placet.sandbox.consents import give
+from placet.sandbox.consortium import Consortium
+from placet.sandbox.files import DPV, Data, read
+from placet.sandbox.founding import consortium
 
 RESULT, REPORT = "asset-view.csv", "asset-view.html"
-AT_ONCE = 12
-"""Persons who consent at the same time."""
 DEADLINE = 6 * 3600
 """Seconds that a job may take at the most."""
 BLOCK_TIME = 0.25
-DEPTH = 2
-"""Blocks above a batch until every institution counts it."""
 
 
 def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
     """From files to a verdict. Writes the audit report, and the result if the trail is intact."""
-    asked = data.consents()
-    number = sum(len(known) for _, known in asked)
+    willing = data.consents()
+    number = sum(map(len, willing.values()))
     with tempfile.TemporaryDirectory(prefix="placet-") as name:
         purpose, folder = DPV + data.purpose, Path(name)
         with consortium(
             *(folder, data.names, data.balances, data.customers),
             purpose=purpose,
-            registered=[person for person, _ in asked],
+            registered=(),
             block_time=BLOCK_TIME,
             say=teller.say,
         ) as made:
             teller.part("start")
-            teller.say(f"{len(asked)} persons give {number} consents")
-            asyncio.run(give(made, asked, teller))
-            anchored(made, number)
+            teller.say(f"{number} consents, each under a key of its own")
+            give(made, willing, seconds=2 * DEADLINE + 86_400, uses=1, tell=teller.bar("consents"))
             teller.part("consents")
             job = made.begin(made.request(purpose=purpose, deadline_seconds=DEADLINE))
             teller.say(f"job {job}: plan signed by {len(made.members)} institutions")
@@ -83,59 +71,8 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
         "consenting": sum(customer in data.consenting for customer in data.customers),
         "consents": number,
         "seconds": teller.parts,
+        "processor_seconds": teller.processor,
     }
-
-
-async def give(made: Consortium, asked: Sequence[tuple[str, list[str]]], teller: Teller) -> None:
-    """Each person consents at each provider that knows him; at most AT_ONCE persons at a time."""
-    deployment = Deployment.model_validate_json((made.folder / "deployment.json").read_bytes())
-    trust = TrustList.model_validate_json((made.folder / "trust.json").read_bytes())
-    until = int(time.time()) + 2 * DEADLINE + 86_400
-    waiting, tell = iter(enumerate(asked, start=1)), max(1_000, len(asked) // 10)
-    async with contextlib.AsyncExitStack() as stack:
-        # A client each, since what a request costs grows with the connections of its client.
-        desks: dict[str, tuple[OwnerClient, Offered]] = {}
-        for key, member in providers(made).items():
-            client = await stack.enter_async_context(OwnerClient(deployment, trust, connections=2 * AT_ONCE))
-            desks[key] = client, await client.offer(member.api, from_hex(made.offers[key]))
-
-        async def work(persons: Iterator[tuple[int, tuple[str, list[str]]]]) -> None:
-            for number, (person, known) in persons:
-                for client, offered in (desks[key] for key in known):
-                    code = made.codes[person]
-                    await client.give(offered, person, code, made.enroller, not_after=until, uses=1)
-                if number % tell == 0:
-                    teller.say(f"{number} of {len(asked)} persons have consented")
-
-        await asyncio.gather(*(work(waiting) for _ in range(AT_ONCE)))
-
-
-def providers(made: Consortium) -> dict[str, Member]:
-    """All members but the consumer."""
-    return {key: member for key, member in made.members.items() if key != "consumer"}
-
-
-def anchored(made: Consortium, number: int) -> None:
-    """Wait until the chain holds all these consents at confirmation depth."""
-
-    def given() -> bool:
-        states: dict[str, int] = {}
-        for member in providers(made).values():
-            for state, count in re.findall(r'^placet_consents\{state="(\w+)"\} (\S+)$', metrics(member), re.MULTILINE):
-                states[state] = states.get(state, 0) + int(float(count))
-        if states.get("refused"):
-            raise StateError("the chain refused consents", found=states["refused"], code="consent.refused")
-        return states.get("given", 0) >= number
-
-    wait(given, "consents on chain", None, 600)
-    reached = made.chain.block_number()
-    wait(lambda: made.chain.block_number() >= reached + DEPTH, "blocks")
-
-
-def metrics(member: Member) -> str:
-    """What a node tells about itself."""
-    url = f"{member.api}/metrics"
-    return httpx.get(url, headers=member.authorization, timeout=60, trust_env=False).raise_for_status().text
 
 
 def audit(made: Consortium, job: str, report: Path) -> str:

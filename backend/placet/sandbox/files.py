@@ -87,7 +87,7 @@ class Mapping(Value):
     def _sound(self) -> Mapping:
         if DPV + self.purpose not in PURPOSES:
             raise ValueError("purpose is one of " + ", ".join(sorted(iri.removeprefix(DPV) for iri in PURPOSES)))
-        if len({who.name for who in (self.consumer, *self.providers)}) != len(self.providers) + 1:
+        if len({self.consumer.name, *(provider.name for provider in self.providers)}) != len(self.providers) + 1:
             raise ValueError("each institution has a name of its own")
         return self
 
@@ -103,10 +103,9 @@ class Data:
     consenting: frozenset[str]
     decimals: int
 
-    def consents(self) -> list[tuple[str, list[str]]]:
-        """Each consenting person with the providers that know him."""
-        known = ((person, [k for k, held in self.balances.items() if person in held]) for person in self.consenting)
-        return sorted((person, keys) for person, keys in known if keys)
+    def consents(self) -> dict[str, list[str]]:
+        """By provider, the consenting persons whom it knows."""
+        return {key: sorted(self.consenting.intersection(rows)) for key, rows in self.balances.items()}
 
 
 def read(folder: Path) -> Data:
@@ -222,7 +221,7 @@ def _holds_decimals(path: Path, column: str) -> bool:
         schema = pa_parquet.read_schema(path)
     except (pa.ArrowException, OSError):
         return False
-    return schema.names.count(column) == 1 and pa.types.is_decimal(schema.field(column).type)
+    return bool(schema.names.count(column) == 1 and pa.types.is_decimal(schema.field(column).type))
 
 
 def _decimals(path: Path, column: str) -> list[Decimal | None]:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import sqlalchemy as sa
-from consortium import Consortium, wait
 from cryptography import x509
 
 from placet.chain import keystore
@@ -31,6 +30,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
 from placet.jobs.certificates import of, tls_key
 from placet.owner.client import OwnerClient
+from placet.sandbox.consortium import Consortium, wait
 
 GOT_THROUGH = "nothing"
 

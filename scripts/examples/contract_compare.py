@@ -17,13 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from comparing import Companies, companies
-from demo import Teller
-from outcome import finish
+from outcome import Teller, finish
 
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
 from placet.core.errors import StateError
+from placet.sandbox.companies import Companies, companies
 
 FILES = ("comparison.html", "comparison.json")
 REPORT = "audit.html"

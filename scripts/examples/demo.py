@@ -10,36 +10,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
-from consortium import Consortium, Member, consortium, wait
 from demo_attacks import ATTACKS, Scene, met
+from outcome import Teller
 
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
 from placet.owner.client import OwnerClient
+from placet.sandbox.consortium import Consortium, Member, wait
+from placet.sandbox.founding import consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 SEED = 20260101
-
-
-class Teller:
-    """Says what happens: on stdout for people, on stderr if stdout is for a program. Keeps the time of each part."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-        self.parts: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
-
-    def part(self, name: str) -> None:
-        """End a part."""
-        now = time.perf_counter()
-        self.parts[name] = round(now - self._since, 1)
-        self._since = now
 
 
 def town() -> tuple[dict[str, dict[str, int]], list[str]]:

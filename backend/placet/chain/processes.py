@@ -1,0 +1,45 @@
+"""What tells one process from a later one with the same id, and processes that end with their parent."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+
+def identity(pid: int) -> str | None:
+    """When the process started, from /proc or ps: an id alone is reused. None if it is gone or a zombie."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in "ZX" else f"{_boot_id()} {fields[19]}"
+    answer = subprocess.run(
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    state, _, started = answer.stdout.strip().partition(" ")
+    return None if state == "" or state.startswith("Z") else started.strip()
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def end_with_parent() -> None:
+    """Let this process, a child that multiprocessing made, end when its parent does, however that one ends."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

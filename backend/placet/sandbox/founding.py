@@ -1,0 +1,209 @@
+"""Founding a consortium with the `placet` program, as its users would: contracts, institutions, tables, offers."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from placet.catalogue.specs import NAMES
+from placet.chain.deploy import deploy_token
+from placet.chain.local import LocalChain, dev_account, free_port
+from placet.core.signatures import Key
+from placet.sandbox.consortium import PURPOSE, Consortium, Member
+
+LIMITS = (
+    "drafts_per_client_minute",
+    "requests_per_client_minute",
+    "consents_per_minute",
+    "consents_per_owner_day",
+    "consents_per_subject_day",
+)
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What the institutions have: `balances` by provider and person, the consumer's `customers`; `registered` are known
+    to the enroller: all that a provider knows, unless given."""
+
+    balances: Mapping[str, Mapping[str, int]]
+    customers: Sequence[str]
+    registered: Sequence[str] | None = None
+
+    def persons(self) -> Sequence[str]:
+        """Whom the enroller knows."""
+        if self.registered is not None:
+            return self.registered
+        return sorted({person for rows in self.balances.values() for person in rows})
+
+
+@contextlib.contextmanager
+def consortium(
+    folder: Path,
+    names: Mapping[str, str],
+    balances: Mapping[str, Mapping[str, int]],
+    customers: Sequence[str],
+    *,
+    purpose: str = PURPOSE,
+    recipe: str = "asset-view",
+    output: str = "total",
+    registered: Sequence[str] | None = None,
+    block_time: float | None = 1,
+    confirmations: int = 1,
+    say: Say = lambda text: None,
+    kind: type[Consortium] = Consortium,
+) -> Iterator[Consortium]:
+    """One for the length of a `with` block. `names` by key, with `consumer` among them; offers are for `recipe` and
+    what it gives out; the rest as `Stock` has it."""
+    write_passphrase(folder)
+    with LocalChain(block_time=block_time) as chain:
+        group = kind(folder, chain, recipe=recipe)
+        try:
+            found(group, names, confirmations, say)
+            supply(group, Stock(balances, customers, registered), purpose, output, say)
+            yield group
+        finally:
+            group.stop()
+
+
+def write_passphrase(folder: Path) -> None:
+    """The file that opens all keys of a consortium."""
+    (folder / "passphrase").touch(0o600)
+    (folder / "passphrase").write_text("only for this consortium\n")
+
+
+def supply(group: Consortium, stock: Stock, purpose: str, output: str, say: Say) -> None:
+    """Start all servers of a founded consortium, fill the vaults, make the offers."""
+    say("starting a node and a vault for each institution, and the identity service")
+    for key in group.members:
+        group.start_vault(key)
+        group.start_node(key)
+    group.start_enroller()
+    _stock(group, stock)
+    for key in group.members:
+        group.wait_healthy(key)
+    group.wait_enroller()
+    say("offers on chain")
+    _offer(group, purpose, output)
+
+
+def found(group: Consortium, names: Mapping[str, str], confirmations: int, say: Say) -> None:
+    """Contracts, an institution for each name, a registry, an auditor, the trust list, and money for the consumer."""
+    url = group.chain.url
+    say("deploying the contracts, founding the institutions")
+
+    def deploy() -> None:
+        group.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", confirmations)
+
+    def institution(key: str, name: str) -> None:
+        api, peer = free_port(), free_port()
+        group.run(
+            *("init", key, "--name", name, "--chain-url", url, "--deployment", "deployment.json"),
+            *("--trust", "trust.json", "--api-port", api, "--peer-port", peer),
+        )
+        entry = json.loads((group.folder / key / "entry.json").read_text())
+        group.members[key] = Member(group.folder / key, name, entry["address"], entry["api"])
+        settings = group.folder / key / "node.toml"
+        limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
+        policy = f"\n[policy]\nrecipes = {json.dumps(NAMES)}\n"
+        settings.write_text("batch_seconds = 1\n" + settings.read_text() + limits + policy)
+
+    def registry() -> None:
+        port = free_port()
+        group.enroller = f"http://127.0.0.1:{port}"
+        words = ("--name", "Registry", "--deployment", "deployment.json", "--port", port)
+        group.run("identity", "init", "registry", *words)
+
+    def auditor() -> None:
+        group.auditor = group.run("key", "new", "auditor.json").strip()
+
+    together(deploy, registry, auditor, *(functools.partial(institution, key, name) for key, name in names.items()))
+    group.members = {key: group.members[key] for key in names}
+    rich = bytes.fromhex(group.members[group.consumer].address[2:])
+
+    def trust() -> None:
+        group.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
+        listed = json.loads((group.folder / "trust.json").read_text())
+        listed["auditors"] = [{"address": group.auditor, "name": "Auditor"}]
+        (group.folder / "trust.json").write_text(json.dumps(listed))
+
+    def money() -> None:
+        accounts = [account for key in names for account in _accounts(group.folder / key)]
+        group.run("chain", "fund", "--url", url, *accounts)
+        group.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {rich: 10**9}).hex()
+
+    together(trust, money)
+
+
+def _accounts(folder: Path) -> tuple[str, str]:
+    """The accounts of a node that pay for gas: signer and recorder."""
+    signer, recorder = re.findall(r'(?:address|recorder) = "(0x[0-9a-f]{40})"', (folder / "node.toml").read_text())
+    return signer, recorder
+
+
+def together(*works: Callable[[], object]) -> None:
+    """Several pieces of work at once; the first error counts."""
+    with ThreadPoolExecutor(max_workers=len(works)) as pool:
+        for future in [pool.submit(work) for work in works]:
+            future.result()
+
+
+def _stock(group: Consortium, stock: Stock) -> None:
+    balances = stock.balances
+    for key, rows in balances.items():
+        write_table(group.folder / f"{key}.csv", ("customer", "value"), list(rows.items()))
+    write_table(group.folder / f"{group.consumer}.csv", ("customer", "value"), [(c, 0) for c in stock.customers])
+
+    def import_(key: str) -> None:
+        table = "accounts" if key in balances else "customers"
+        group.run(
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.csv"),
+            *("--identifier", "customer", "--column", "balance=value:integer"),
+            *(() if key in balances else ("--own",)),
+        )
+
+    def register() -> None:
+        if not (persons := stock.persons()):
+            return
+        (group.folder / "subjects").write_text("\n".join(persons) + "\n")
+        many = ("--from", "subjects", "--codes", "codes.csv")
+        group.run("identity", "add", "registry/register.csv", *many, seconds=3600)
+        with (group.folder / "codes.csv").open() as source:
+            group.codes = {row["subject"]: row["code"] for row in csv.DictReader(source)}
+
+    together(register, *(functools.partial(import_, key) for key in group.members))
+
+
+def write_table(file: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A CSV file."""
+    with file.open("w", newline="") as sink:
+        table = csv.writer(sink)
+        table.writerow(header)
+        table.writerows(rows)
+
+
+def _offer(group: Consortium, purpose: str, output: str) -> None:
+    parties = ",".join(m.address for m in group.members.values())
+    consumer = group.members[group.consumer].address
+
+    def offer(key: str) -> None:
+        own = key == group.consumer
+        answer = group.run(
+            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
+            *("--consumer", consumer, "--purpose", purpose, "--operations", "PSI,MPC", "--output", output),
+            *("--columns", "customer" if own else "customer,balance", "--recipes", group.recipe),
+            *("--parties", parties, "--json", *(("--own",) if own else ())),
+        )
+        group.offers[key] = json.loads(answer)["offer"]
+        if own:
+            words = ("--config", f"{key}/node.toml", "--offer", group.offers[key], "--uses", 1000, "--json")
+            group.own_consent = json.loads(group.run("grant", *words))["consent"]
+
+    together(*(functools.partial(offer, key) for key in group.members))

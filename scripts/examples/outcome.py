@@ -1,0 +1,106 @@
+"""How a script that runs a job and its audit ends: what it says, and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from placet.cli.audit import EXIT
+from placet.core.errors import PlacetError
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Teller:
+    """Says what happens: on stdout for people, on stderr if stdout is for a program. Keeps of each part the time by the
+    clock and, on Linux, the processor time of this process and all that it started, in seconds."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.parts: dict[str, float] = {}
+        self.processor: dict[str, float] = {}
+        self._since, self._used = time.perf_counter(), processor_seconds()
+
+    def say(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    def bar(self, what: str) -> Callable[[int, int], None]:
+        """What tells how many of all are done, each tenth."""
+        last = 0
+
+        def tell(number: int, all_: int) -> None:
+            nonlocal last
+            if number == all_ or number - last >= max(1_000, all_ // 10):
+                last = number
+                self.say(f"{number} of {all_} {what}")
+
+        return tell
+
+    def part(self, name: str) -> None:
+        """End a part."""
+        now, used = time.perf_counter(), processor_seconds()
+        self.parts[name] = round(now - self._since, 1)
+        self.processor[name] = round(used - self._used, 1)
+        self._since, self._used = now, used
+
+
+def processor_seconds() -> float:
+    """User and system time so far of this process and of all below it, alive or waited for."""
+    children: dict[int, list[tuple[int, float]]] = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append((int(file.parent.name), sum(map(int, fields[11:15])) / TICKS))
+    own = os.times()
+    total, below = own.user + own.system + own.children_user + own.children_system, [os.getpid()]
+    while below:
+        for child, used in children.get(below.pop(), []):
+            total += used
+            below.append(child)
+    return total
+
+
+def finish(
+    work: Callable[[], dict[str, Any]],
+    teller: Teller,
+    *,
+    report: Path,
+    result: Callable[[dict[str, Any]], str],
+    as_json: bool,
+) -> int:
+    """0 if the job completed and its trail is intact, 1 refused or failed, else as `placet audit`. `work` gives a
+    summary with the verdict; `result` is said of an intact one."""
+    try:
+        summary = work()
+    except PlacetError as error:
+        complain(error)
+        return 1
+    except (RuntimeError, OSError, subprocess.SubprocessError, httpx.HTTPError) as error:
+        print(f"failed: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    teller.say(f"audit: {summary['verdict']}; report in {report}")
+    if summary["verdict"] == "intact":
+        teller.say(result(summary))
+    if as_json:
+        print(json.dumps(summary))
+    else:
+        teller.say(f"took {summary['seconds']}, processors {teller.processor}")
+    return EXIT[str(summary["verdict"])]
+
+
+def complain(error: PlacetError) -> None:
+    """An error on stderr: its code, what was expected, what was found, what to do."""
+    print(f"refused: {error.message} [{error.code}]", file=sys.stderr)
+    for name in ("expected", "found", "remedy"):
+        if (value := getattr(error, name)) is not None:
+            print(f"  {name}: {value}", file=sys.stderr)
