@@ -257,7 +257,7 @@ def _minor(amount: int | str | Decimal | None, own: int, common: int, where: str
         raise DataError(
             "an amount with too many decimals", expected=f"at most {own}", found=where, code="data.decimals"
         )
-    minor = scaled.numerator * 10 ** (common - own)
+    minor: int = scaled.numerator * 10 ** (common - own)
     if abs(minor) > files.MAX_INTEGER:
         raise DataError(
             "an amount out of range",
