@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import os
 import platform
 import secrets
 import shutil
@@ -41,22 +42,32 @@ _PLATFORMS = {
 
 @functools.cache
 def find_anvil() -> Path:
-    """The Anvil to run: PATH's if it is of the pinned version, else the one that scripts/setup installed."""
+    """The Anvil to run: PATH's if of the pinned version, else what scripts/setup or `placet chain install` made."""
     on_path = shutil.which("anvil")
     found = "none" if on_path is None else _anvil_version(Path(on_path))
     if on_path is not None and found == ANVIL_VERSION:
         return Path(on_path)
-    machine = _PLATFORMS.get((platform.system(), platform.machine()), "none")
     modules = Path(__file__).resolve().parents[3] / "hardhat-free-local" / "node_modules"
-    binary = modules / "@foundry-rs" / f"anvil-{machine}" / "bin" / "anvil"
-    if binary.is_file():
-        return binary
+    for binary in (modules / "@foundry-rs" / f"anvil-{machine()}" / "bin" / "anvil", cached_anvil()):
+        if binary.is_file():
+            return binary
     raise ConfigError(
         "no Anvil to run",
-        expected=f"anvil {ANVIL_VERSION} on PATH or in hardhat-free-local/node_modules",
+        expected=f"anvil {ANVIL_VERSION} on PATH, in hardhat-free-local/node_modules or in the cache folder",
         found=f"on PATH: {found}; {platform.system()} {platform.machine()}",
-        remedy=f"run scripts/setup in a checkout (on Linux or macOS), or foundryup --install {ANVIL_VERSION}",
+        remedy=f"placet chain install (from npm), scripts/setup in a checkout, or foundryup --install {ANVIL_VERSION}",
     )
+
+
+def machine() -> str:
+    """This machine's kind as npm's packages of Anvil name it, "none" where there is none."""
+    return _PLATFORMS.get((platform.system(), platform.machine()), "none")
+
+
+def cached_anvil() -> Path:
+    """Where `placet chain install` puts the pinned Anvil: in the user's cache folder."""
+    default = Path.home() / ("Library/Caches" if platform.system() == "Darwin" else ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME") or default) / "placet" / f"anvil-{ANVIL_VERSION}" / "anvil"
 
 
 def _anvil_version(binary: Path) -> str:

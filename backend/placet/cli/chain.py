@@ -71,6 +71,14 @@ def status(folder: Folder = Path(".chain"), as_json: AsJson = False) -> None:
 
 
 @commands.command()
+def install() -> None:
+    """Put the pinned Anvil into your cache folder: from npm, by its client, checked against its hash."""
+    from placet.chain.install import install as bring
+
+    print(bring())
+
+
+@commands.command()
 def fund(
     addresses: Annotated[list[str], typer.Argument(help="Whom to give, 0x… addresses.")],
     url: ChainUrl = "http://127.0.0.1:8545",

@@ -20,6 +20,7 @@ from placet.cli import (
     offers,
     owner,
     recipes,
+    sandbox,
     setup,
     trust,
 )
@@ -73,3 +74,4 @@ app.add_typer(jobs.commands, name="job")
 app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")
 app.command("audit")(audit.audit)
+app.add_typer(sandbox.commands, name="sandbox")

@@ -181,11 +181,11 @@ class Consortium:
 
     def request(self, **changes: Any) -> dict[str, Any]:
         """A request over all providers for the recipe of the offers, unless `changes` say otherwise."""
-        parameters = {"identifier": "customer"}
+        parameters = {"value": "balance"} if self.recipe == "asset-view" else {"psi": "ecdh", "receiver": "consumer"}
         wanted: dict[str, Any] = {
             "recipe": self.recipe,
             "purpose": PURPOSE,
-            "parameters": parameters | ({"value": "balance"} if self.recipe == "asset-view" else {}),
+            "parameters": {"identifier": "customer"} | parameters,
             "providers": [
                 {"address": member.address, "offer": self.offers[key], "reward": str(REWARD)}
                 for key, member in self.providers.items()
