@@ -41,7 +41,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running; `placet sandbox down` ends it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Found a sandbox in a new folder and start it, or start the one that is there. Ctrl-C ends it, but not its data."""
+    """Found a sandbox in a new folder and start it, or start the one that is there. Ctrl-C ends it, not its data."""
     if institutions is not None and data is not None:
         raise typer.BadParameter("give --institutions N or --data DIR, whose mapping.toml names the institutions")
 
