@@ -38,7 +38,7 @@ TOWN = re.compile(r"\btown: Town\b|from live import")
 OWN_PROCESSES = tuple(
     f"tests/{name}"
     for name in (
-        *("cli/", "scripts/", "company/", "protocols/spu/", "node/test_relay", "node/test_api_doc"),
+        *("cli/", "sandbox/", "scripts/", "company/", "protocols/spu/", "node/test_relay", "node/test_api_doc"),
         *("attacks/test_crashes", "attacks/test_a_lying"),
     )
 )

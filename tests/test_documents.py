@@ -34,6 +34,7 @@ LISTED = {
     "python3 -m venv .venv": "installs a package from an index; scripts/setup does the same in a checkout",
     "scripts/contract-compare old.md": "run by tests/scripts/test_contract_compare.py, from this very block",
     "placet compare join": "run by tests/scripts/test_contract_compare.py, from this very block",
+    "placet chain install": "run by tests/chain/test_install.py and tests/sandbox/test_up_and_down.py",
     "mkdir result": "run by tests/scripts/test_asset_view.py, from this very block",
     "placet batch make": "needs a file of consents that were signed elsewhere: tests/vault/test_batches.py",
     "placet batch import": "the same",

@@ -101,7 +101,7 @@ def test_good_files(folder: Path) -> None:
         consenting=frozenset(("b", "c", "x", "nobody")),
         decimals=2,
     )
-    assert data.consents() == [("b", ["provider1", "provider2"]), ("c", ["provider2"]), ("x", ["provider1"])]
+    assert data.consents() == {"provider1": ["b", "x"], "provider2": ["b", "c"]}
 
 
 def test_all_means_the_consumers_customers(folder: Path) -> None:

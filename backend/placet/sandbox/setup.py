@@ -57,7 +57,7 @@ def generated(institutions: int = DEFAULT) -> Setup:
     persons = [f"P{number:04}" for number in range(1, PERSONS + 1)]
     balances = {
         key: {
-            person: (number * 73_939 + place * 104_729) % 500_000 - 20_000
+            person: (number * 73_939 + place * 104_729) % 500_000 - 50_000
             for number, person in enumerate(persons)
             if (number * 7 + place * 3) % 5 < 3
         }

@@ -1,0 +1,98 @@
+"""Whom a sandbox has: generated, or of a user's own files; and consents in bulk, which must be what owners sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from placet.core.batch_file import LineCheck, check_chunk, decode_line
+from placet.core.consent import Offer, Scope
+from placet.core.errors import InputError
+from placet.core.purposes import purpose_id
+from placet.core.signatures import Key
+from placet.core.trust import Deployment, Enroller, Institution, TrustList
+from placet.sandbox.consents import BulkSigner, Window
+from placet.sandbox.consortium import PURPOSE
+from placet.sandbox.setup import NAMES, REGISTERED, generated, of_files
+
+
+@pytest.mark.parametrize("institutions", range(2, len(NAMES) + 1))
+def test_generated_tables_have_something_for_everybody(institutions: int) -> None:
+    setup = generated(institutions)
+    assert len(setup.names) == institutions
+    assert setup.recipe == ("match" if institutions == 2 else "asset-view")
+    assert setup.stock.balances.keys() == setup.willing.keys() == setup.names.keys() - {setup.consumer}
+    for key, rows in setup.stock.balances.items():
+        assert set(setup.willing[key]) < rows.keys() <= set(setup.stock.persons())
+        assert set(setup.willing[key]) & set(setup.stock.customers)
+        assert min(rows.values()) < 0 < max(rows.values())
+    assert generated(institutions) == setup
+
+
+@pytest.mark.parametrize("institutions", [0, 1, len(NAMES) + 1])
+def test_another_number_of_institutions_is_refused(institutions: int) -> None:
+    with pytest.raises(InputError, match="so many institutions"):
+        generated(institutions)
+
+
+def test_own_files_come_with_their_names_and_consents(tmp_path: Path) -> None:
+    persons = [f"c{number}" for number in range(REGISTERED + 50)]
+    (tmp_path / "list.csv").write_text("id\nc1\nc2\nc3\n")
+    for name in ("north", "south"):
+        (tmp_path / f"{name}.csv").write_text("id,sum\n" + "".join(f"{person},7\n" for person in persons))
+    text = 'consent = "all"\n[consumer]\nname = "Office"\nfile = "list.csv"\nidentifier = "id"\n'
+    for name in ("north", "south"):
+        text += f'[[providers]]\nname = "Bank {name}"\nfile = "{name}.csv"\nidentifier = "id"\nvalue = "sum"\n'
+    (tmp_path / "mapping.toml").write_text(text)
+    setup = of_files(tmp_path)
+    assert list(setup.names.values()) == ["Bank north", "Bank south", "Office"]
+    assert setup.names[setup.consumer] == "Office"
+    assert dict(setup.willing) == {"provider1": ["c1", "c2", "c3"], "provider2": ["c1", "c2", "c3"]}
+    assert len(setup.stock.persons()) == REGISTERED
+    assert not {"c1", "c2", "c3"} & set(setup.stock.persons())
+
+
+def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
+    provider, consumer, enroller = Key(), Key(), Key()
+    entries = [
+        Institution(
+            address=key.address, name=name, api="http://a", peer="https://a", certificate="-----BEGIN CERTIFICATE-----"
+        )
+        for key, name in ((provider, "Bank"), (consumer, "Office"))
+    ]
+    trust = TrustList(institutions=tuple(entries), enrollers=(Enroller(address=enroller.address, name="Register"),))
+    contracts = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier")
+    contract = {"address": "0x" + "22" * 20, "code_hash": "0x" + "33" * 32}
+    deployment = Deployment.model_validate(
+        {"chain_id": 31337, "block": 1, "genesis": "0x" + "44" * 32, "confirmations": 1}
+        | dict.fromkeys((*contracts, "enclave_registry"), contract)
+    )
+    scope = Scope(
+        title="Accounts",
+        provider=provider.address,
+        purpose=PURPOSE,
+        columns=("balance",),
+        output="total",
+        recipes=("asset-view",),
+        parties=(provider.address, consumer.address),
+        enrollers=(enroller.address,),
+        salt=bytes(32),
+    )
+    offer = Offer(
+        dataset=b"\1" * 32,
+        consumer=consumer.address,
+        purpose=purpose_id(PURPOSE),
+        operations=3,
+        scope=scope.hash,
+    )
+    signer = BulkSigner(offer, scope, trust, deployment, enroller.secret)
+    persons = [f"c{number}" for number in range(20)]
+    lines = signer.lines(persons, [Window(1, 2**33, 3, 4)] * 20).splitlines()
+    check = LineCheck(offer, scope, deployment.consents, frozenset(), trust)
+    lines.sort(key=lambda line: check.identity(decode_line(line)))
+    assert len(set(check_chunk(check, lines, 2))) == 20
+    decoded = [decode_line(line) for line in lines]
+    assert {line.opening[0] for line in decoded if line.opening} == set(persons)
+    assert len({line.owner for line in decoded}) == 20
+    assert {(line.not_before, line.not_after, line.first_opening, line.uses) for line in decoded} == {(1, 2**33, 3, 4)}
