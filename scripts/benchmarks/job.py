@@ -21,8 +21,8 @@ import httpx
 from benchmarks._people import subject
 
 from placet.sandbox.consents import give
-from placet.sandbox.consortium import Consortium, Member, wait
-from placet.sandbox.founding import consortium
+from placet.sandbox.consortium import Consortium, SandboxMember, wait
+from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 PROVIDERS = tuple(key for key in NAMES if key != "consumer")
@@ -60,7 +60,7 @@ def measure(n: int, say: Any) -> dict[str, float]:
     }
     with (
         tempfile.TemporaryDirectory(prefix="placet-") as folder,
-        consortium(Path(folder), NAMES, balances, people, registered=people[:1], say=say) as made,
+        consortium(Path(folder), NAMES, Stock(balances, people, registered=()), say=say) as made,
     ):
         say(f"{n} consents at each of {len(PROVIDERS)} providers")
         give(made, dict.fromkeys(PROVIDERS, people), seconds=4 * SECONDS, uses=9)
@@ -115,12 +115,12 @@ def split(start: float, agreed: float, notes: Mapping[str, Mapping[str, float]])
     return {**{name: round(value, 2) for name, value in seconds.items()}, "share_chain_and_trail": share}
 
 
-def moments(member: Member, job: str) -> dict[str, float]:
+def moments(member: SandboxMember, job: str) -> dict[str, float]:
     """When a node noted what of an ended job, in Unix seconds; the first time each."""
     told = [loads(line[6:]) for line in fetch(member, job, "events").text.splitlines() if line.startswith("data: ")]
     return {event["status"]: event["at"] for event in reversed(told)}
 
 
-def fetch(member: Member, job: str, what: str) -> httpx.Response:
+def fetch(member: SandboxMember, job: str, what: str) -> httpx.Response:
     url = f"{member.api}/v1/jobs/{job}/{what}"
     return httpx.get(url, headers=member.authorization, timeout=600, trust_env=False).raise_for_status()

@@ -18,8 +18,8 @@ from outcome import Teller
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
 from placet.owner.client import OwnerClient
-from placet.sandbox.consortium import Consortium, Member, wait
-from placet.sandbox.founding import consortium
+from placet.sandbox.consortium import Consortium, SandboxMember, wait
+from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 SEED = 20260101
@@ -63,7 +63,7 @@ def anchored(made: Consortium, number: int) -> None:
     wait(lambda: sum(map(_given, providers)) == number, "anchoring of every consent")
 
 
-def _given(member: Member) -> int:
+def _given(member: SandboxMember) -> int:
     return sum(consent["status"] == "given" for consent in member.get("/v1/consents")["consents"])
 
 
@@ -79,7 +79,7 @@ def main() -> int:
     started = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="placet-demo-") as folder,
-        consortium(Path(folder), NAMES, balances, customers, say=teller.say) as made,
+        consortium(Path(folder), NAMES, Stock(balances, customers), say=teller.say) as made,
     ):
         teller.part("start")
         scene = Scene(made, balances, customers)

@@ -45,7 +45,7 @@ def test_an_installed_package_is_all_that_it_takes(home: Path, tmp_path: Path) -
     assert run(placet, "sandbox", "status")
     env["PLACET_PASSPHRASE_FILE"] = str(home / "placet-sandbox" / "passphrase")
     folder = "placet-sandbox"
-    run(placet, "jobs", "start", "--config", f"{folder}/bank/node.toml", "--file", f"{folder}/request.json", "--watch")
+    run(placet, "job", "start", "--config", f"{folder}/bank/node.toml", "--file", f"{folder}/request.json", "--watch")
     run(placet, "sandbox", "down")
     assert living(home) == []
     assert [file.name for file in home.iterdir()] == [folder]

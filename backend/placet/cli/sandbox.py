@@ -186,7 +186,7 @@ def _show(folder: Path, state: SandboxState) -> None:
         f"""
 To start a job at {state.consumer}, to audit it, and to see what runs:
   export PLACET_PASSPHRASE_FILE={folder.absolute() / "passphrase"}
-  placet jobs start --config {folder / state.consumer / "node.toml"} --file {folder / REQUEST} --watch
+  placet job start --config {folder / state.consumer / "node.toml"} --file {folder / REQUEST} --watch
   placet audit 0x…job --url {state.url} --deployment {folder / "deployment.json"} \\
     --trust {folder / "trust.json"} --key {folder / "auditor.json"}
   placet sandbox status {folder}"""
