@@ -28,7 +28,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
 from placet.owner.client import OwnerClient, SignedConsent
 from placet.owner.keys import OwnerKey
-from placet.sandbox.consortium import Consortium, SandboxMember, wait
+from placet.sandbox.consortium import Consortium, SandboxInstitution, wait
 from placet.sandbox.founding import Stock, consortium
 from warm import WarmConsortium
 
@@ -93,7 +93,7 @@ class Town:
     _keys: dict[Path, Key] = field(default_factory=dict, repr=False)
 
     @property
-    def consumer(self) -> SandboxMember:
+    def consumer(self) -> SandboxInstitution:
         return self.made.members["consumer"]
 
     def ask(self, who: str, path: str, *, method: str = "GET", body: Any = None, **headers: str) -> httpx.Response:

@@ -21,7 +21,7 @@ import httpx
 from benchmarks._people import subject
 
 from placet.sandbox.consents import give
-from placet.sandbox.consortium import Consortium, SandboxMember, wait
+from placet.sandbox.consortium import Consortium, SandboxInstitution, wait
 from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
@@ -115,12 +115,12 @@ def split(start: float, agreed: float, notes: Mapping[str, Mapping[str, float]])
     return {**{name: round(value, 2) for name, value in seconds.items()}, "share_chain_and_trail": share}
 
 
-def moments(member: SandboxMember, job: str) -> dict[str, float]:
+def moments(member: SandboxInstitution, job: str) -> dict[str, float]:
     """When a node noted what of an ended job, in Unix seconds; the first time each."""
     told = [loads(line[6:]) for line in fetch(member, job, "events").text.splitlines() if line.startswith("data: ")]
     return {event["status"]: event["at"] for event in reversed(told)}
 
 
-def fetch(member: SandboxMember, job: str, what: str) -> httpx.Response:
+def fetch(member: SandboxInstitution, job: str, what: str) -> httpx.Response:
     url = f"{member.api}/v1/jobs/{job}/{what}"
     return httpx.get(url, headers=member.authorization, timeout=600, trust_env=False).raise_for_status()

@@ -18,7 +18,7 @@ from outcome import Teller
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
 from placet.owner.client import OwnerClient
-from placet.sandbox.consortium import Consortium, SandboxMember, wait
+from placet.sandbox.consortium import Consortium, SandboxInstitution, wait
 from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
@@ -63,7 +63,7 @@ def anchored(made: Consortium, number: int) -> None:
     wait(lambda: sum(map(_given, providers)) == number, "anchoring of every consent")
 
 
-def _given(member: SandboxMember) -> int:
+def _given(member: SandboxInstitution) -> int:
     return sum(consent["status"] == "given" for consent in member.get("/v1/consents")["consents"])
 
 

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from placet.core.results import finer
 
 from placet.core.batch_file import BatchHeader
 from placet.core.consent import ConsentFields, Offer, Scope, derive

@@ -79,7 +79,7 @@ class Running:
         self.offer = self.world.offers[party]
         self.store.begin(self.job, 1, tuple(i.lawful_root for i in self.record.plan.inputs))
         self.work = asyncio.create_task(asyncio.Event().wait())
-        self.runner._running[self.job, 1] = self.work  # type: ignore[assignment]
+        self.runner._hand(self.job).running[1] = self.work  # type: ignore[assignment]
 
     async def watch(self) -> None:
         phase = self.store.phase(self.job, 1)

@@ -375,9 +375,9 @@ class Running:
     async def turn(self, times: int = 1) -> None:
         """What the loops do, `times` over, each time until nothing is under way."""
         for _ in range(times):
-            await relay.turn(self.node)
+            await relay.tick(self.node)
             await asyncio.to_thread(self.settle)
-            await relay.turn(self.node)
+            await relay.tick(self.node)
 
     def settle(self) -> None:
         for _ in range(400):

@@ -17,7 +17,7 @@ from placet.core.errors import ConfigError, DeploymentError
 from placet.core.values import to_hex
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
-from placet.node.consents import relay
+from placet.node.loops import run_forever
 
 from .conftest import Owner, Running, World, node_at
 
@@ -166,7 +166,7 @@ async def test_health_tells_codes_and_never_what_stands_in_an_error(node: Runnin
         raise KeyError("C00001")
 
     for name, step in (("told", told), ("broken", broken)):
-        loop = asyncio.create_task(relay.forever(node.node, name, 60, step))
+        loop = asyncio.create_task(run_forever(node.node, name, 60, step))
         await asyncio.sleep(0.01)
         loop.cancel()
     answer = await node.client.get("/healthz")

@@ -25,6 +25,7 @@ from placet.core.values import from_hex, to_hex
 from placet.node.config import NodeSettings
 from placet.node.consents import relay
 from placet.node.consents.queries import find
+from placet.node.loops import run_forever
 from placet.node.state import batches, consents
 
 from .conftest import Owner, Running, World, node_at
@@ -96,7 +97,7 @@ async def test_a_crash_between_two_steps_of_the_relay(
             target = node.node.vault if place == "note_batch" else node.node.sender
             patched.setattr(target, place, _crash)
             with pytest.raises(SystemError):
-                await relay.turn(node.node)
+                await relay.tick(node.node)
     async with node_at(world, settings) as again:
         await again.turn()
         assert len(again.node.index.batches(offer.id)) == 1
@@ -154,7 +155,7 @@ async def test_the_loop_outlives_every_error(node: Running) -> None:
         if len(seen) == 2:
             raise ValueError("a mistake")
 
-    task = asyncio.create_task(relay.forever(node.node, "test", 0.001, step))
+    task = asyncio.create_task(run_forever(node.node, "test", 0.001, step))
     while len(seen) < 4:
         await asyncio.sleep(0.01)
     task.cancel()

@@ -146,10 +146,6 @@ def _y(lane: int) -> float:
     return TOP + CHAIN / 2 if lane == CHAIN_LANE else TOP + CHAIN + LANE * (lane + 0.5)
 
 
-def _y(lane: int) -> float:
-    return TOP + CHAIN / 2 if lane == CHAIN_LANE else TOP + CHAIN + LANE * (lane + 0.5)
-
-
 def _bands(happenings: tuple[Happening, ...], places: list[float]) -> Iterator[Band]:
     starts = [(places[i], h.attempt or 1) for i, h in enumerate(happenings) if h.kind in ("opened", "amended")]
     ends = [x for x, _ in starts[1:]]

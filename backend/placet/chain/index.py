@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -34,10 +35,13 @@ from sqlalchemy import (
 from placet.chain import events
 from placet.chain.client import MAX_BLOCKS, Chain, Head
 from placet.chain.events import Event
+from placet.chain.heads import AddressFilter, BlockHeader
 from placet.chain.tables import create
 from placet.core.errors import ChainError, NotFoundError
 
 CHECKPOINTS = 256
+SKIP_SECONDS = 5.0
+"""How long blocks may go unread because their headers say that they hold nothing of ours."""
 _ATTEMPTS = 5
 
 metadata = MetaData()
@@ -81,22 +85,44 @@ class Index:
         self._contracts = events.addresses(chain.deployment)
         self._syncing = threading.Lock()
         self._tip: Head | None = None
+        self._filter = AddressFilter(self._contracts)
+        self._skipped: Head | None = None
+        self._read_at = float("-inf")
+        self._newest = -1
         create(engine, metadata)
 
     def sync(self, head: Head | None = None) -> int:
         """Read up to the chain's latest block (`head`, where that was just asked for) and return its number. ChainError
         if the chain can't be reached, or reorganises faster than it can be read."""
         with self._syncing:
+            self._skipped = None
             head = head or self._chain.head()
             if self._follows(head):
                 return head.number
             for _ in range(_ATTEMPTS):
                 start = self._common()
                 if self._read(start, head):
-                    self._tip = head
+                    self._tip, self._read_at = head, time.monotonic()
                     return head.number
                 head = self._chain.head()
         raise ChainError("the chain changes faster than it can be read", remedy="try again")
+
+    def skip(self, header: BlockHeader) -> bool:
+        """May this block go unread for now? Where it follows what was read or skipped, its header rules out events of
+        ours, and none of ours waits to be confirmed. What was skipped is read by the next `sync`, which is due in
+        `SKIP_SECONDS`: a header that lies hides nothing for longer."""
+        with self._syncing:
+            tip = self._skipped or self._tip
+            empty = (
+                tip is not None
+                and (header.parent, header.head.number) == (tip.hash, tip.number + 1)
+                and not self._filter.may_hold(header)
+                and header.head.number > self._newest + self._chain.deployment.confirmations
+                and time.monotonic() < self._read_at + SKIP_SECONDS
+            )
+            if empty:
+                self._skipped = header.head
+            return empty
 
     def _follows(self, head: Head) -> bool:
         """The usual case in few requests: nothing new, or blocks on top of the last one that was read."""
@@ -105,7 +131,7 @@ class Index:
             return False
         if tip != head and not (head.number > tip.number and self._read(tip.number + 1, head)):
             return False
-        self._tip = head
+        self._tip, self._read_at = head, time.monotonic()
         return True
 
     def latest(self) -> int:
@@ -224,6 +250,8 @@ class Index:
                     _store(connection, log, event, times)
                 connection.execute(insert(checkpoints).values(block=end, hash=last))
                 _prune(connection)
+            if found:
+                self._newest = found[-1][1].block
         return True
 
     def _stays(self, end: int, last: bytes, before: int) -> bool:

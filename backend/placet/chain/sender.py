@@ -14,7 +14,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from eth_account import Account
 from sqlalchemy import Engine
@@ -24,6 +24,7 @@ from placet.chain.calls import Call
 from placet.chain.client import Chain, Head
 from placet.chain.outbox import Intent, Mined, Outbox, SignedTransaction
 from placet.chain.rpc import RpcError, octets, quantity
+from placet.chain.signals import Signal, listening
 from placet.core.errors import ChainError, NotFoundError, Reverted, StateError
 from placet.core.signatures import Key
 from placet.core.values import to_hex
@@ -43,7 +44,8 @@ MARGIN = 150_000
 """Gas on top of a quarter more than estimated: a release key that turns out to be the last one pays everybody."""
 STARVED = 2
 """How often an intent that ran out of gas is signed anew."""
-POLL, IDLE, BACKOFF = 0.1, 1.0, 5.0
+POLL, PUSHED, IDLE, BACKOFF = 0.1, 1.0, 10.0, 5.0
+"""Seconds between two looks at what is on its way; the same where new blocks are pushed; with nothing on its way."""
 SEND_AGAIN = 2.0
 
 _KNOWN = re.compile(r"already known|already imported|nonce too low|nonce is too low", re.IGNORECASE)
@@ -54,8 +56,17 @@ _log = logging.getLogger(__name__)
 class Sender:
     """The transactions of the accounts in `keys`. One sender an account, anywhere: two would race for its nonces."""
 
-    def __init__(self, engine: Engine, chain: Chain, keys: Sequence[Key], *, stuck_after: float = 20.0) -> None:
-        """`stuck_after`: seconds without a receipt after which a transaction is replaced with a higher fee."""
+    def __init__(
+        self,
+        engine: Engine,
+        chain: Chain,
+        keys: Sequence[Key],
+        *,
+        stuck_after: float = 20.0,
+        pushed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`stuck_after`: seconds without a receipt after which a transaction is replaced with a higher fee. `pushed`:
+        does somebody call `new_block` for each block now?"""
         self._outbox = Outbox(engine)
         self._chain = chain
         self._keys = {key.address: key for key in keys}
@@ -68,17 +79,22 @@ class Sender:
         self._complaint = ""
         self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._waiting_lock = threading.Lock()
-        self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._pushed = pushed
+        self._busy = False
+        self._wake = Signal()
 
     def submit(self, intent: str, call: Call, account: bytes) -> None:
         """Take a call on. The same intent twice is one transaction; StateError if it is another call."""
         if account not in self._keys:
             raise StateError("no key of this account here", found=to_hex(account))
         self._outbox.add(intent, call, account)
-        wake = self._wake
-        if wake is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: its successor looks into the outbox first
-                wake[0].call_soon_threadsafe(wake[1].set)
+        self._busy = True
+        self._wake.send()
+
+    def new_block(self) -> None:
+        """A block that may hold what is on its way: look now."""
+        if self._busy:
+            self._wake.send()
 
     def outcome(self, intent: str) -> Mined | Reverted | None:
         """How an intent ended; None while it is on its way, or unknown."""
@@ -120,23 +136,20 @@ class Sender:
 
     async def run(self) -> None:
         """Until cancelled. An unreachable endpoint or a busy database is tried again, ever more slowly."""
-        event = asyncio.Event()
-        self._wake = (asyncio.get_running_loop(), event)
         failures = 0
-        while True:
-            event.clear()
-            try:
-                busy = await asyncio.to_thread(self.step)
-            except (ChainError, OperationalError) as error:
-                self._complaint = str(error) if isinstance(error, ChainError) else type(error).__name__
-                _log.warning("the sender can't go on for now: %s", self._complaint)
-                failures += 1
-                await asyncio.sleep(min(POLL * 2**failures, BACKOFF))
-                continue
-            if failures:
-                failures, self._complaint = 0, ""
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), POLL if busy else IDLE)
+        with listening(self._wake) as listener:
+            while True:
+                try:
+                    self._busy = await asyncio.to_thread(self.step)
+                except (ChainError, OperationalError) as error:
+                    self._complaint = str(error) if isinstance(error, ChainError) else type(error).__name__
+                    _log.warning("the sender can't go on for now: %s", self._complaint)
+                    failures += 1
+                    await asyncio.sleep(min(POLL * 2**failures, BACKOFF))
+                    continue
+                if failures:
+                    failures, self._complaint = 0, ""
+                await listener.wait(IDLE if not self._busy else PUSHED if self._pushed() else POLL)
 
     def step(self) -> bool:
         """One look at everything: settle what is mined, send again what stays away, send what is new. True if any
@@ -152,6 +165,7 @@ class Sender:
             sent = self._outbox.sent(key.address)
         queued = self._outbox.queued(key.address, max(IN_FLIGHT - len(sent), 0))
         if queued:
+            self._busy = True  # before the block that holds it
             self._fill(key, queued, sent, bool(missing))
         return bool(sent or queued)
 

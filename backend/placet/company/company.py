@@ -20,6 +20,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_e
 
 from placet.catalogue.contract_compare import COLUMN, SPEC
 from placet.chain.client import JobStatus
+from placet.chain.signals import listening
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.service import HttpEnclaves
 from placet.comparison.limits import MAX_BYTES
@@ -47,7 +48,7 @@ TITLE = "a document to compare"
 """What people read of it in the consent; its name is for the enclave alone."""
 SCHEMA = sha256(b"placet.document/1")
 """What the registry says of a dataset that is one document."""
-_LOOK = 0.3
+_LOOK = 5.0
 
 
 @dataclass
@@ -157,29 +158,34 @@ class Company:
     async def invited(self, consent: bytes, *, patience: float) -> JobRecord:
         """The latest job that was agreed upon with this consent; PeerError after `patience` seconds without one."""
         until = time.monotonic() + patience
-        while True:
-            asked = [
-                record
-                for record in self.runner.store.all(going=True)
-                if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs)
-            ]
-            if asked:
-                return max(asked, key=lambda record: record.created)
-            if time.monotonic() > until:
-                raise PeerError("nobody proposed the comparison", expected=f"within {patience:g} s", code="peer.late")
-            await asyncio.sleep(_LOOK)
+        with listening(self.runner.store.due) as listener:
+            while True:
+                jobs = [
+                    record
+                    for record in self.runner.store.all(going=True)
+                    if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs)
+                ]
+                if jobs:
+                    return max(jobs, key=lambda record: record.created)
+                left = until - time.monotonic()
+                if left < 0:
+                    raise PeerError(
+                        "nobody proposed the comparison", expected=f"within {patience:g} s", code="peer.late"
+                    )
+                await listener.wait(min(left, _LOOK))
 
     async def ended(self, job: bytes, told: Callable[[dict[str, object]], None]) -> str:
         """How a job ended; `told` hears what happens meanwhile. The job's own times end it."""
         last = 0
-        while True:
-            how = self.runner.store.job(job).ended
-            for number, moment in self.runner.store.moments(job, last):
-                last = number
-                told(moment)
-            if how is not None:
-                return how
-            await asyncio.sleep(_LOOK)
+        with listening(self.runner.store.told) as listener:
+            while True:
+                how = self.runner.store.job(job).ended
+                for number, moment in self.runner.store.moments(job, last):
+                    last = number
+                    told(moment)
+                if how is not None:
+                    return how
+                await listener.wait(_LOOK)
 
     async def evidence(self, job: bytes) -> bytes:
         """What this company shows an auditor, signed; as a node's `/v1/jobs/{job}/trail`."""
@@ -258,7 +264,7 @@ async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> Asyn
         extensions=(ComparedDocuments(documents, service, accepts),),
     )
     try:
-        async with lifetime.loops(node), lifetime.jobs(node, context, RUNS) as runner:
+        async with lifetime.following(node), lifetime.jobs(node, context, RUNS) as runner:
             yield Company(node, context, documents, runner)
     finally:
         node.engine.dispose()

@@ -15,6 +15,7 @@ from placet.chain.calls import Calls
 from placet.chain.client import Chain
 from placet.chain.index import Index
 from placet.chain.sender import Sender
+from placet.chain.signals import Signal
 from placet.core.consent import Offer, Scope
 from placet.core.errors import ConfigError, LimitError, StateError
 from placet.core.evidence import NamedConsent
@@ -124,7 +125,8 @@ class EnginePorts:
 
 @dataclass(frozen=True)
 class JobContext:
-    """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data.
+    """One institution's means. `scope` opens one of its own offers; `note_uses` tells owners what used their data;
+    `moved` is sent when the chain may have something new of the contracts.
 
     `rows` is None for a company, which has documents and no rows; `extensions` are what it brings to recipes that take
     more than rows.
@@ -150,6 +152,7 @@ class JobContext:
     purposes: tuple[str, ...]
     note_uses: Callable[[bytes, int, Iterable[bytes]], None]
     extensions: tuple[Extension, ...] = ()
+    moved: Signal = field(default_factory=Signal)
 
     def demand_rows(self) -> RowSource:
         """StateError where this institution brings no rows."""

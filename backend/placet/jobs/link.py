@@ -110,13 +110,7 @@ class Link:
 
     async def _deliver(self, to: Party, what: str, body: bytes) -> bytes:
         peer = institution_of(to, self.context.trust)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(_not_ready),
-            stop=stop_after_delay(PATIENCE),
-            wait=wait_exponential_jitter(multiplier=0.1, max=SLOWEST, jitter=0.1),
-            reraise=True,
-        )
-        return await retrying(self.context.peers.call, peer, what, body, limit=8192)
+        return await patiently(PATIENCE)(self.context.peers.call, peer, what, body, limit=8192)
 
     def accept(self, envelope: Envelope, payload: bytes) -> bytes:
         """A message came in: our acknowledgement. PeerError if it is forged, replayed, out of order or not for us."""
@@ -195,6 +189,17 @@ class Link:
         about = AttemptRef(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
         answer = await self._deliver(self.record.plan.parties[party], "alive", about)
         return parse(AttemptStatus, answer, limit=8192).state
+
+
+def patiently(seconds: float) -> AsyncRetrying:
+    """Tries a peer again for a while where it is only not there yet: soon at first, since most are in a moment, when
+    they see our block."""
+    return AsyncRetrying(
+        retry=retry_if_exception(_not_ready),
+        stop=stop_after_delay(seconds),
+        wait=wait_exponential_jitter(multiplier=0.05, max=SLOWEST, jitter=0.05),
+        reraise=True,
+    )
 
 
 def _not_ready(error: BaseException) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pydantic import JsonValue
 from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
 from placet.chain.client import JobStatus
+from placet.chain.signals import listening
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.framing import FrameReader, frame, header
@@ -37,8 +37,10 @@ R = TypeVar("R")
 MASKED = "masked"
 _SIZE = 8
 """Bytes of the length before a masked output that the consumer keeps."""
-LOOKS = 40
-"""Looks at the chain, four a second, after which a party that it waits for is asked whether it is still at work."""
+LOOK = 1.0
+"""Seconds between two looks at the chain where nothing wakes a party that waits for others' steps."""
+ASK_AGAIN = 10.0
+"""Seconds after which a party that it waits for is asked whether it is still at work."""
 
 
 async def together(*works: Coroutine[None, None, object]) -> None:
@@ -198,21 +200,26 @@ class PartyRun:
         if one of them has given up.
         """
         await self.record_now()
-        waiting = set(parties)
-        for round_ in itertools.count(1):
-            depth = await asyncio.to_thread(self.context.chain.confirmed)
-            for party in sorted(waiting):
-                _, steps = await asyncio.to_thread(
-                    self.context.chain.trail, self.record.job, self.attempt, party, block=depth
-                )
-                if steps >= self._steps:
-                    waiting.discard(party)
-                elif round_ % LOOKS == 0:
-                    await self.link.demand_at_work(party)
-            if not waiting:
-                await self.demand_open()
-                return self.say(self.record, "anchored", attempt=self.attempt)
-            await asyncio.sleep(0.25)
+        waiting, loop = set(parties), asyncio.get_running_loop()
+        ask_at = loop.time() + ASK_AGAIN
+        with listening(self.context.moved) as listener:
+            while True:
+                depth = await asyncio.to_thread(self.context.chain.confirmed)
+                ask = loop.time() >= ask_at
+                for party in sorted(waiting):
+                    _, steps = await asyncio.to_thread(
+                        self.context.chain.trail, self.record.job, self.attempt, party, block=depth
+                    )
+                    if steps >= self._steps:
+                        waiting.discard(party)
+                    elif ask:
+                        await self.link.demand_at_work(party)
+                if not waiting:
+                    await self.demand_open()
+                    return self.say(self.record, "anchored", attempt=self.attempt)
+                if ask:
+                    ask_at = loop.time() + ASK_AGAIN
+                await listener.wait(LOOK)
 
     async def demand_open(self) -> None:
         """StateError unless the job is open in this attempt, ProtocolError after its deadline: a trail may grow after

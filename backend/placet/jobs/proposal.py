@@ -30,6 +30,7 @@ from placet.jobs.agreement import Agreement, consumer_key, own_party
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.entries import named_input
+from placet.jobs.link import patiently
 from placet.jobs.messages import (
     MAX_ANSWER,
     JobRequest,
@@ -44,7 +45,8 @@ from placet.jobs.messages import (
 )
 from placet.jobs.store import JobRecord
 
-TRIES = 20
+PATIENCE = 10.0
+"""Seconds for which a peer that is not there yet is asked again."""
 APPROVALS = 20
 LOOK = 0.1
 """Seconds between two looks at an allowance that is on its way."""
@@ -62,15 +64,9 @@ class PeerClient:
         if party == self.context.address:
             return cast(V, await self.agreement.answer(party, what, question))
         peer = self.context.trust.institution(party)
-        for attempt in range(TRIES):
-            try:
-                raw = await self.context.peers.call(peer, what, question.model_dump_json().encode(), limit=MAX_ANSWER)
-                return _parsed(answer, raw, peer.name)
-            except PlacetError as error:
-                if error.code not in ("peer.early", "peer.unreachable") or attempt == TRIES - 1:
-                    raise
-            await asyncio.sleep(0.5)
-        raise PeerError("a peer did not answer", code="peer.unreachable")
+        body = question.model_dump_json().encode()
+        raw: bytes = await patiently(PATIENCE)(self.context.peers.call, peer, what, body, limit=MAX_ANSWER)
+        return _parsed(answer, raw, peer.name)
 
     async def ask_party(self, party: Party, what: str, question: Value, answer: type[V]) -> V:
         """The same of a plan's party. PeerError `peer.wrong-party` if the trust list has another TLS key for it."""
@@ -190,8 +186,8 @@ async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, see
     try:
         signatures = await _signatures(peer_client, plan, terms)
     except PlacetError:
-        agreement.store.end(job, "refused")
         agreement.store.note(job, "refused")
+        agreement.store.end(job, "refused")
         raise
     agreement.store.signed(job, signatures)
     return agreement.store.job(job)

@@ -1,7 +1,25 @@
 """All jobs of one institution: follow the chain, compute, record, and hand over to who brings a job to its end.
 
-Every turn looks at the chain and at the database and does what is due next, so that a node killed at any point goes on
+Every tick looks at the chain and at the database and does what is due next, so that a node killed at any point goes on
 from there. What was running in memory is lost with it: that attempt fails and the parties agree on a new one.
+
+    on chain (JobStatus)                      here (Phase of the current attempt)
+
+    NONE ── open_by passed ──────────► expired
+      │  all signed: the sponsor opens
+      ▼
+    OPEN ◄─── amended: next attempt ───┐      (none) ── _begin ──► RUNNING ── recipe done ──► COMPUTED ── record steps
+      │ │                              │         │                   │  │                         │
+      │ └── consumer: bring_together ──┤         └─ messages lost ─┐ │  └ restarted, error,       │ watch for the dead,
+      │       all COMPUTED and on      │                           ▼ ▼    consent withdrawn       ▼ ours and others'
+      │       chain: seal; one FAILED ─┘                         FAILED ◄──────────────────── abort_for
+      ├── deadline passed, abort ─────► ABORTED
+      ▼
+    SEALED ── keys released, settled ─► COMPLETED
+      └────── settle_by passed ───────► CLOSED
+
+COMPLETED, CLOSED, ABORTED, CANCELLED (before the opening) and expired are ends: once they are deep, trails are
+completed, the result is opened, and the job is out of hand.
 """
 
 from __future__ import annotations
@@ -9,11 +27,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+from dataclasses import dataclass, field
 
 from placet.catalogue.declared import declared
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
+from placet.chain.signals import listening
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.plan import Input
 from placet.core.values import to_hex
@@ -33,12 +53,31 @@ from placet.jobs.trail import record_steps
 log = logging.getLogger("placet.jobs")
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
 WAITS = 240
-"""Half seconds for which an attempt waits for its own vault."""
-Key = tuple[bytes, int]
+"""How often an attempt tries its own vault, half a second apart or when the chain moves."""
+
+
+@dataclass
+class JobInHand:
+    """What this process has in memory of one job, by attempt where it is of one. All of it may be lost at any time.
+
+    `advanced`: did something happen since the last look ended, so that the next may have something to do? `now` is the
+    chain's time at the last look; `ended_seen` the ended consents of each input's offer that were looked
+    through, by attempt and input; `dead_since` when another party's own consent was first seen dead; `said` the last
+    details of each status.
+    """
+
+    look: asyncio.Task[None] | None = None
+    advanced: bool = False
+    now: int = 0
+    links: dict[int, Link] = field(default_factory=dict)
+    running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    ended_seen: dict[tuple[int, int], int] = field(default_factory=dict)
+    dead_since: int | None = None
+    said: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
 class Runner:
-    """`store`, `agreement` and `settlement` answer questions about jobs; `turn` moves them on."""
+    """`store`, `agreement` and `settlement` answer questions about jobs; `tick` moves them on."""
 
     def __init__(self, context: JobContext, runs: Runs) -> None:
         self.context = context
@@ -49,52 +88,57 @@ class Runner:
         self.peer_client = PeerClient(self.agreement)
         self.coordinator = Coordinator(self.agreement, self.peer_client, self.intents, self.say)
         self.settlement = Settlement(self.agreement, self.intents, self.say)
-        self._links: dict[Key, Link] = {}
-        self._running: dict[Key, asyncio.Task[None]] = {}
-        self._looks: dict[bytes, asyncio.Task[None]] = {}
-        self._ended_seen: dict[tuple[bytes, int, int], int] = {}
-        self._dead_since: dict[bytes, int] = {}
-        self._said: dict[tuple[bytes, str], dict[str, object]] = {}
-        self._time = 0
+        self._jobs: dict[bytes, JobInHand] = {}
 
     async def start(self, request: JobRequest) -> JobRecord:
-        """Propose a job and set it going; the opening is sent by the next turn."""
+        """Propose a job and set it going; the opening is sent by the next tick."""
         return await propose(self.peer_client, request)
 
-    async def turn(self) -> None:
-        """Look at every job that has not ended and is not being looked at."""
-        for record in await asyncio.to_thread(functools.partial(self.store.all, going=True)):
-            if record.job not in self._looks:
-                look = asyncio.create_task(self._look(record))
-                self._looks[record.job] = look
-                look.add_done_callback(lambda _, job=record.job: self._looks.pop(job, None))  # type: ignore[misc]
+    def _hand(self, job: bytes) -> JobInHand:
+        return self._jobs.setdefault(job, JobInHand())
+
+    async def tick(self) -> bool:
+        """Look at every job that has not ended and is not being looked at; whether there is any."""
+        going = await asyncio.to_thread(functools.partial(self.store.all, going=True))
+        for record in going:
+            hand = self._hand(record.job)
+            if hand.look is None or hand.look.done():
+                hand.look = asyncio.create_task(self._look(record))
+        return bool(going)
 
     async def stop(self) -> None:
         """Cancel what is running; the next start goes on from the database."""
-        tasks = [*self._looks.values(), *self._running.values()]
+        hands = self._jobs.values()
+        tasks = [task for hand in hands for task in (hand.look, *hand.running.values()) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def say(self, record: JobRecord, status: str, **details: object) -> None:
         """Something that a person following the job wants to know; what has not changed is not said again."""
-        if self._said.get((record.job, status)) != details:
-            self._said[record.job, status] = details
+        hand = self._hand(record.job)
+        if hand.said.get(status) != details:
+            hand.said[status] = details
+            hand.advanced = hand.advanced or status != "waiting"
             self.store.note(record.job, status, **details)
 
     async def _look(self, record: JobRecord) -> None:
+        hand = self._hand(record.job)
         try:
             await self._advance(record)
-            self._said.pop((record.job, "waiting"), None)
+            hand.said.pop("waiting", None)
         except PlacetError as error:
             log.warning("job %s waits: %s", to_hex(record.job)[:10], error)
             self.say(record, "waiting", code=error.code, why=error.message)
         except Exception as error:  # a mistake in one look must not end the others, and the next one may succeed
             log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
+        if hand.advanced:
+            hand.advanced = False
+            self.store.due.send()
 
     async def _advance(self, record: JobRecord) -> None:
         state = await asyncio.to_thread(self.context.chain.job, record.job)
-        now = self._time = await asyncio.to_thread(self.context.chain.now)
+        now = self._hand(record.job).now = await asyncio.to_thread(self.context.chain.now)
         if state.status is JobStatus.NONE:
             await self._unopened(record, now)
         elif state.status is JobStatus.OPEN:
@@ -125,16 +169,17 @@ class Runner:
             return
         if not await asyncio.to_thread(self._confirmed, record):
             return
-        for (job, number), task in list(self._running.items()):
-            if job == record.job and number < state.attempt:
+        hand = self._hand(record.job)
+        for number, task in hand.running.items():
+            if number < state.attempt:
                 task.cancel()
-                self._links.pop((job, number), None)
+                hand.links.pop(number, None)
         phase = self.store.phase(record.job, state.attempt)
-        key = (record.job, state.attempt)
+        running = hand.running.get(state.attempt)
         if phase is None:
             await self._begin(record, state.attempt)
-        elif phase is Phase.RUNNING and (key not in self._running or self._running[key].done()):
-            self.store.fail(*key, "the node was restarted")
+        elif phase is Phase.RUNNING and (running is None or running.done()):
+            self.store.fail(record.job, state.attempt, "the node was restarted")
         elif phase is Phase.COMPUTED:
             if await record_steps(self.context, self.store, self.intents, record, state.attempt):
                 self.say(record, "recorded", attempt=state.attempt)
@@ -157,23 +202,22 @@ class Runner:
         if lost:
             self.store.fail(record.job, attempt, "the node was restarted")
         else:
-            self._running[record.job, attempt] = asyncio.create_task(self._compute(record, attempt, roots))
+            self._hand(record.job).running[attempt] = asyncio.create_task(self._compute(record, attempt, roots))
 
     def _lost(self, record: JobRecord, attempt: int) -> bool:
         """Were messages of an attempt acknowledged whose content went with an earlier process?"""
-        return (record.job, attempt) not in self._links and self.store.heard(record.job, attempt, record.party)
+        return attempt not in self._hand(record.job).links and self.store.heard(record.job, attempt, record.party)
 
     async def _watch(self, record: JobRecord, attempt: int, phase: Phase) -> None:
         """End an attempt of which a consent has died, instead of finding out at its seal.
 
-        What could not be looked at or acted upon counts as not seen, so that the next turn does it.
+        What could not be looked at or acted upon counts as not seen, so that the next tick does it.
         """
         first = record.plan.input_offset(record.party)
-        ended = {}
+        ended, hand = {}, self._hand(record.job)
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            key = (record.job, attempt, number)
-            ended[key] = await asyncio.to_thread(self.context.index.ended_count, chosen.offer)
-        if all(self._ended_seen.get(key, 0) == count for key, count in ended.items()):
+            ended[attempt, number] = await asyncio.to_thread(self.context.index.ended_count, chosen.offer)
+        if all(hand.ended_seen.get(key, 0) == count for key, count in ended.items()):
             return
         kept = self.store.attempt(record.job, attempt)
         dead = [] if kept is None else await self.agreement.dead_inputs(record, kept)
@@ -182,18 +226,18 @@ class Runner:
                 return await self.coordinator.abort_for(record, number)
         if dead and phase is Phase.RUNNING:
             self.store.fail(record.job, attempt, "consent.withdrawn")
-            self._running[record.job, attempt].cancel()
-        self._ended_seen.update(ended)
+            hand.running[attempt].cancel()
+        hand.ended_seen.update(ended)
 
     async def _watch_others(self, record: JobRecord, now: int) -> None:
         """End a job of which another party's own consent has died: that party may have left. It has the first word."""
-        own = record.plan.input_offset(record.party)
+        hand, own = self._hand(record.job), record.plan.input_offset(record.party)
         mine = range(own, own + len(record.plan.parties[record.party].inputs))
         for number, chosen in enumerate(record.plan.inputs):
             if number in mine or not chosen.named or not await asyncio.to_thread(self._ended, chosen):
                 continue
-            since = self._dead_since.setdefault(record.job, now)
-            if now > since + turn_of(record, self.context.address):
+            hand.dead_since = now if hand.dead_since is None else hand.dead_since
+            if now > hand.dead_since + turn_of(record, self.context.address):
                 return await self.coordinator.abort_for(record, number)
 
     def _ended(self, chosen: Input) -> bool:
@@ -201,12 +245,13 @@ class Runner:
 
     def link(self, record: JobRecord, attempt: int) -> Link:
         """The link of the current attempt; one an attempt."""
-        key = (record.job, attempt)
-        if key not in self._links:
-            self._links[key] = Link(self.context, self.store, record, attempt)
-        return self._links[key]
+        links = self._hand(record.job).links
+        if attempt not in links:
+            links[attempt] = Link(self.context, self.store, record, attempt)
+        return links[attempt]
 
     async def _compute(self, record: JobRecord, attempt: int, roots: tuple[bytes, ...]) -> None:
+        hand = self._hand(record.job)
         party_run = PartyRun(
             self.context,
             self.store,
@@ -215,7 +260,7 @@ class Runner:
             attempt,
             roots,
             self.link(record, attempt),
-            lambda: self._time,
+            lambda: hand.now,
             self.say,
             functools.partial(record_steps, self.context, self.store, self.intents, record, attempt),
         )
@@ -239,29 +284,23 @@ class Runner:
 
     async def _warranted(self, party_run: PartyRun) -> None:
         """Run the recipe; the vault may need a moment to start, or until its own endpoint is as far as ours."""
-        for _ in range(WAITS):
-            try:
-                return await run_of(self.runs, party_run.terms.recipe).run(party_run)
-            except PlacetError as error:
-                if error.code not in NOT_YET or party_run.started:
-                    raise
-            await asyncio.sleep(0.5)
+        with listening(self.context.moved) as listener:
+            for _ in range(WAITS):
+                try:
+                    return await run_of(self.runs, party_run.terms.recipe).run(party_run)
+                except PlacetError as error:
+                    if error.code not in NOT_YET or party_run.started:
+                        raise
+                await listener.wait(0.5)
         raise PeerError("the vault never saw the opened job", code="warrant.unconfirmed")
 
     def _end(self, record: JobRecord, how: str) -> None:
-        for key in [k for k in self._links if k[0] == record.job]:
-            del self._links[key]
-        for key in [k for k in self._running if k[0] == record.job]:
-            self._running.pop(key).cancel()
-        for seen in [k for k in self._ended_seen if k[0] == record.job]:
-            del self._ended_seen[seen]
         for extension in self.context.extensions:
             extension.forget(record.job)
-        self._dead_since.pop(record.job, None)
-        self.store.end(record.job, how)
         self.say(record, how)
-        for told in [k for k in self._said if k[0] == record.job]:
-            del self._said[told]
+        self.store.end(record.job, how)
+        for task in self._jobs.pop(record.job).running.values():
+            task.cancel()
 
     async def message(self, sender: bytes, envelope: Envelope, payload: bytes) -> bytes:
         """A peer's message: taken only for a job that our own endpoint shows as open, in its current attempt."""
@@ -281,7 +320,7 @@ class Runner:
         if state.status is not JobStatus.OPEN or state.attempt > message.attempt:
             raise PeerError("the job is not open in this attempt", code="peer.late")
         phase = self.store.phase(message.job, message.attempt)
-        key = (message.job, message.attempt)
-        if self._lost(record, message.attempt) if phase is None else key not in self._running:
+        running = self._hand(message.job).running
+        if self._lost(record, message.attempt) if phase is None else message.attempt not in running:
             raise PeerError("this attempt is lost here", code="peer.late")
         return self.link(record, message.attempt).accept(envelope, payload)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from placet.chain.signals import Signal
 from placet.chain.tables import create
 from placet.core.errors import NotFoundError
 from placet.core.plan import Amendment, Plan, Seal, Terms
@@ -19,6 +22,7 @@ from placet.core.values import parse, to_hex
 
 metadata = sa.MetaData()
 _LARGE = 64 << 20
+_PARSED = 64
 
 
 class Phase(StrEnum):
@@ -141,10 +145,18 @@ def _bytes(text: str) -> tuple[bytes, ...]:
 
 
 class JobStore:
-    """Synchronous and quick; each call is one transaction."""
+    """Synchronous and quick; each call is one transaction.
+
+    `told` is sent when there is something new for who follows a job; `due` when this process has written what the
+    runner goes on from.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._agreed: OrderedDict[bytes, tuple[Plan, Terms]] = OrderedDict()
+        self._agreed_lock = threading.Lock()
+        self.told = Signal()
+        self.due = Signal()
         create(engine, metadata)
 
     def _one(self, query: sa.Select[Any]) -> sa.RowMapping | None:
@@ -175,10 +187,11 @@ class JobStore:
                 created=record.created,
             ),
         )
+        self.due.send()
 
     def find(self, job: bytes) -> JobRecord | None:
         row = self._one(sa.select(jobs).where(jobs.c.job == job))
-        return None if row is None else _record(row)
+        return None if row is None else self._record(row)
 
     def job(self, job: bytes) -> JobRecord:
         """NotFoundError if this node has not agreed to such a job."""
@@ -190,7 +203,7 @@ class JobStore:
     def all(self, *, going: bool = False) -> list[JobRecord]:
         """All jobs, newest first; `going`: those that have not ended."""
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job)
-        return [_record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
+        return [self._record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
 
     def page(self, after: bytes | None, size: int) -> list[JobRecord]:
         """Newest first, after a job or from the start. NotFoundError for a job that this node does not know."""
@@ -199,7 +212,7 @@ class JobStore:
             last = self.job(after)
             same = sa.and_(jobs.c.created == last.created, jobs.c.job > last.job)
             query = query.where(sa.or_(jobs.c.created < last.created, same))
-        return [_record(row) for row in self._all(query)]
+        return [self._record(row) for row in self._all(query)]
 
     def progress(self, job: bytes) -> tuple[str, int]:
         """The last thing that happened to a job, and its latest attempt here (0 before the first)."""
@@ -211,9 +224,11 @@ class JobStore:
 
     def signed(self, job: bytes, signatures: Sequence[bytes]) -> None:
         self._write(sa.update(jobs).where(jobs.c.job == job).values(signatures=_hexes(signatures)))
+        self.due.send()
 
     def end(self, job: bytes, how: str) -> None:
         self._write(sa.update(jobs).where(jobs.c.job == job).values(ended=how))
+        self.told.send()
 
     def keep_result(self, job: bytes, closed: bytes) -> None:
         self._write(sa.update(jobs).where(jobs.c.job == job).values(result=closed))
@@ -247,11 +262,13 @@ class JobStore:
         """Only what is still running can fail."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt) & (attempts.c.phase == Phase.RUNNING.value)
         self._write(sa.update(attempts).where(here).values(phase=Phase.FAILED.value, why=why[:200]))
+        self.due.send()
 
     def computed(self, job: bytes, attempt: int) -> None:
         """Only what is still running ends well."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt) & (attempts.c.phase == Phase.RUNNING.value)
         self._write(sa.update(attempts).where(here).values(phase=Phase.COMPUTED.value))
+        self.due.send()
 
     def keep(self, job: bytes, attempt: int, **values: bytes) -> None:
         """Columns of an attempt: key, output, private."""
@@ -338,25 +355,39 @@ class JobStore:
         """Something that a person following the job wants to know, with this machine's time in Unix seconds."""
         values = {"job": job, "at": round(time.time(), 3), "status": status, "details": json.dumps(details)}
         self._write(sa.insert(moments).values(**values))
+        self.told.send()
 
     def moments(self, job: bytes, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """(id, event) after a given id."""
         query = sa.select(moments).where(moments.c.job == job, moments.c.id > after).order_by(moments.c.id)
         return [(r["id"], {"status": r["status"], "at": r["at"], **json.loads(r["details"])}) for r in self._all(query)]
 
+    def _record(self, row: sa.RowMapping) -> JobRecord:
+        job = bytes(row["job"])
+        plan, terms = self._plan(job, row)
+        return JobRecord(
+            job=job,
+            plan=plan,
+            terms=terms,
+            signatures=_bytes(row["signatures"]),
+            party=row["party"],
+            seed=bytes(row["seed"]),
+            ended=row["ended"],
+            result=None if row["result"] is None else bytes(row["result"]),
+            created=row["created"],
+        )
 
-def _record(row: sa.RowMapping) -> JobRecord:
-    return JobRecord(
-        job=bytes(row["job"]),
-        plan=parse(Plan, row["plan"]),
-        terms=parse(Terms, row["terms"]),
-        signatures=_bytes(row["signatures"]),
-        party=row["party"],
-        seed=bytes(row["seed"]),
-        ended=row["ended"],
-        result=None if row["result"] is None else bytes(row["result"]),
-        created=row["created"],
-    )
+    def _plan(self, job: bytes, row: sa.RowMapping) -> tuple[Plan, Terms]:
+        """Plan and terms never change once written: those of the last jobs are parsed once."""
+        with self._agreed_lock:
+            agreed = self._agreed.pop(job, None)
+        if agreed is None:
+            agreed = parse(Plan, row["plan"]), parse(Terms, row["terms"])
+        with self._agreed_lock:
+            self._agreed[job] = agreed
+            while len(self._agreed) > _PARSED:
+                self._agreed.popitem(last=False)
+        return agreed
 
 
 def _attempt(row: sa.RowMapping) -> Attempt:

@@ -25,12 +25,13 @@ from placet.node.http.limits import RequestLimits
 from placet.node.http.problems import Problem
 from placet.node.http.schemas import declare_recipes
 from placet.node.jobs import api as jobs_api
+from placet.node.loops import run_forever
 from placet.node.service import Node, open_node
 from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.runs import RUNS
 
 log = logging.getLogger("placet.node")
-_PROBE_SECONDS = 2.0
+_PROBE_SECONDS = 5.0
 
 
 def create_app(settings: NodeSettings) -> FastAPI:
@@ -79,10 +80,10 @@ def _demand_right_chain(node: Node) -> None:
 @contextlib.asynccontextmanager
 async def _lifetime(app: FastAPI, node: Node) -> AsyncIterator[None]:
     more = (
-        ("vault", _PROBE_SECONDS, node.probe_vault),
-        ("relay", node.settings.batch_seconds, lambda: relay.turn(node)),
+        run_forever(node, "vault", _PROBE_SECONDS, node.probe_vault),
+        run_forever(node, "relay", 1.0, lambda: relay.gathered(node), node.relaying, node.moved),
     )
-    async with lifetime.loops(node, *more), enclaves(node) as sessions:
+    async with lifetime.following(node, *more), enclaves(node) as sessions:
         extensions = () if sessions is None else (HostedEnclaves(sessions),)
         context = dataclasses.replace(lifetime.job_context(node), extensions=extensions)
         async with lifetime.jobs(node, context, RUNS) as app.state.runner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
 from placet.jobs.certificates import tls_key
@@ -13,8 +13,9 @@ from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.link import Acknowledged, unpack
 from placet.jobs.recipe import Runs
 from placet.jobs.runner import Runner
-from placet.node.consents import relay, uses
+from placet.node.consents import uses
 from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
+from placet.node.loops import SLOW, follow_chain, run_forever, send
 from placet.node.service import Node
 from placet.vault.config import read_passphrase
 
@@ -48,17 +49,22 @@ def job_context(node: Node) -> JobContext:
         scope=node.scopes.of,
         recipes=node.settings.policy.recipes,
         purposes=node.settings.policy.purposes,
+        moved=node.moved,
         note_uses=functools.partial(uses.note_uses, node.engine),
     )
 
 
 @contextlib.asynccontextmanager
-async def loops(node: Node, *more: tuple[str, float, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
-    """The sender of transactions, the index of events, and more, each again and again."""
+async def following(node: Node, *more: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """The sender of transactions, the index of events, and more loops."""
     tasks = [
-        asyncio.create_task(relay.forever(node, "sender", 1.0, lambda: _send(node))),
-        asyncio.create_task(relay.forever(node, "index", node.settings.sync_seconds, lambda: _follow(node))),
-        *(asyncio.create_task(relay.forever(node, *loop)) for loop in more),
+        asyncio.create_task(work)
+        for work in (
+            node.heads.run(),
+            run_forever(node, "sender", 1.0, lambda: send(node)),
+            run_forever(node, "index", node.settings.sync_seconds, lambda: follow_chain(node), node.heads.arrived),
+            *more,
+        )
     ]
     try:
         yield
@@ -75,7 +81,12 @@ async def jobs(node: Node, context: JobContext, runs: Runs) -> AsyncIterator[Run
     inward = tls_context(*_tls(node), node.trust, server=True)
     peers = PeerServer(node.trust, functools.partial(answer_peer, runner))
     server = await peers.start(node.settings.peer_host, node.settings.peer_port, inward)
-    task = asyncio.create_task(relay.forever(node, "jobs", node.settings.sync_seconds, runner.turn))
+    seconds = node.settings.sync_seconds
+
+    async def tick() -> float:
+        return seconds if await runner.tick() else SLOW
+
+    task = asyncio.create_task(run_forever(node, "jobs", seconds, tick, node.moved, runner.store.due))
     try:
         yield runner
     finally:
@@ -95,13 +106,3 @@ async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> b
 
 def _tls(node: Node) -> tuple[Path, str]:
     return node.settings.folder / "keys", read_passphrase(node.settings.path(node.settings.passphrase_file))
-
-
-async def _follow(node: Node) -> None:
-    await asyncio.to_thread(node.sync)
-    await asyncio.to_thread(uses.follow, node)
-
-
-async def _send(node: Node) -> None:
-    node.health.loops["sender"] = "ok"
-    await node.sender.run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -15,10 +15,12 @@ from pydantic import BaseModel
 from placet.chain.calls import Calls
 from placet.chain.client import Chain
 from placet.chain.events import OfferMade
+from placet.chain.heads import BlockHeader, Heads
 from placet.chain.index import DeadConsent, Index
 from placet.chain.keystore import load_secret
 from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
+from placet.chain.signals import Signal
 from placet.core.consent import Offer, Scope
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError
 from placet.core.signatures import Key
@@ -80,7 +82,11 @@ class _Seen:
 
 @dataclass
 class Node:
-    """Everything that belongs to one institution's node."""
+    """Everything that belongs to one institution's node.
+
+    `moved` is sent when the chain was read, so that there may be new events of ours, or deeper ones; `relaying` when
+    the database has something new for the relay.
+    """
 
     settings: NodeSettings
     deployment: Deployment
@@ -89,6 +95,7 @@ class Node:
     engine: sa.Engine
     chain: Chain
     index: Index
+    heads: Heads
     sender: Sender
     calls: Calls
     vault: VaultClient
@@ -100,6 +107,8 @@ class Node:
     reservations: Reservations = field(default_factory=Reservations)
     health: Health = field(default_factory=Health)
     counts: Counts = field(default_factory=Counts)
+    moved: Signal = field(default_factory=Signal)
+    relaying: Signal = field(default_factory=Signal)
     _seen: _Seen = field(default_factory=_Seen, repr=False)
 
     @property
@@ -133,6 +142,14 @@ class Node:
         self.health.chain_error = None
         if (head.hash, self.health.indexed) != self._seen.head:
             self._seen = _Seen((head.hash, self.health.indexed))
+
+    def skip(self, headers: Sequence[BlockHeader]) -> bool:
+        """Pushed blocks that change nothing for this node need no reading. False where there are none, or the chain
+        has to be read."""
+        if not headers or self.health.chain_error is not None or not all(map(self.index.skip, headers)):
+            return False
+        self.health.head = self.health.indexed = headers[-1].head.number
+        return True
 
     async def probe_vault(self) -> None:
         """Ask the vault for a sign of life; `health` tells how that went."""
@@ -209,6 +226,7 @@ def open_node(settings: NodeSettings) -> Node:
     engine = open_engine(settings.database)
     upgrade(engine, NODE)
     chain = Chain(settings.chain_url, deployment)
+    heads = Heads(settings.chain_url)
     vault = VaultClient(settings.path(settings.vault_socket))
     return Node(
         settings=settings,
@@ -218,7 +236,8 @@ def open_node(settings: NodeSettings) -> Node:
         engine=engine,
         chain=chain,
         index=Index(engine, chain),
-        sender=Sender(engine, chain, [keys.signer, keys.recorder]),
+        heads=heads,
+        sender=Sender(engine, chain, [keys.signer, keys.recorder], pushed=lambda: heads.pushed),
         calls=Calls(deployment),
         vault=vault,
         admissions=AdmissionQueue(),

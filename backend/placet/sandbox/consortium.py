@@ -49,7 +49,7 @@ class Process(Protocol):
 
 
 @dataclass(frozen=True)
-class SandboxMember:
+class SandboxInstitution:
     """An institution: its folder, its address, where its API is, its token."""
 
     folder: Path
@@ -72,7 +72,7 @@ class Consortium:
 
     folder: Path
     chain: LocalEndpoint
-    members: dict[str, SandboxMember] = field(default_factory=dict)
+    members: dict[str, SandboxInstitution] = field(default_factory=dict)
     offers: dict[str, str] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Consortium:
     _lifeline: tuple[int, int] | None = field(default=None, repr=False)
 
     @property
-    def providers(self) -> dict[str, SandboxMember]:
+    def providers(self) -> dict[str, SandboxInstitution]:
         """All members but the consumer."""
         return {key: member for key, member in self.members.items() if key != self.consumer}
 

@@ -16,7 +16,7 @@ from placet.catalogue.specs import NAMES
 from placet.chain.deploy import deploy_token
 from placet.chain.local import LocalChain, dev_account, free_port
 from placet.core.signatures import Key
-from placet.sandbox.consortium import PURPOSE, Consortium, SandboxMember
+from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
 
 LIMITS = (
     "drafts_per_client_minute",
@@ -116,7 +116,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
             *("--trust", "trust.json", "--api-port", api, "--peer-port", peer),
         )
         entry = json.loads((group.folder / key / "entry.json").read_text())
-        group.members[key] = SandboxMember(group.folder / key, name, entry["address"], entry["api"])
+        group.members[key] = SandboxInstitution(group.folder / key, name, entry["address"], entry["api"])
         settings = group.folder / key / "node.toml"
         limits = "\n[limits]\n" + "".join(f"{limit} = 1000000\n" for limit in LIMITS)
         policy = f"\n[policy]\nrecipes = {json.dumps(NAMES)}\n"

@@ -26,7 +26,7 @@ from placet.core.errors import ConfigError, StateError
 from placet.core.values import Value, parse
 from placet.sandbox import program
 from placet.sandbox.consents import Tell, give
-from placet.sandbox.consortium import STOP_SECONDS, Consortium, SandboxMember, healthy
+from placet.sandbox.consortium import STOP_SECONDS, Consortium, SandboxInstitution, healthy
 from placet.sandbox.founding import Say, found, supply, write_passphrase
 from placet.sandbox.launch import record
 from placet.sandbox.setup import Setup
@@ -81,7 +81,7 @@ class SandboxState(Value):
 
 
 @dataclass(frozen=True)
-class ServerStatus:
+class SandboxServer:
     """A process: "up", "silent" (alive, but does not answer) or "ended"."""
 
     name: str
@@ -95,7 +95,7 @@ class SandboxStatus:
 
     folder: Path
     phase: Literal["up", "starting", "broken", "down", "cut short"]
-    servers: tuple[ServerStatus, ...]
+    servers: tuple[SandboxServer, ...]
 
 
 class SandboxChain:
@@ -207,7 +207,7 @@ def down(folder: Path) -> list[str]:
     return [name for name in alive if name != STARTER]
 
 
-def _end(processes: Iterable[program.ProcessRecord]) -> None:
+def _end(processes: Iterable[program.RecordedProcess]) -> None:
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
@@ -243,10 +243,10 @@ def status(folder: Path) -> SandboxStatus:
     return SandboxStatus(folder, "down" if states == {"ended"} else "broken", servers)
 
 
-def _server(process: program.ProcessRecord | None, name: str, api: str | None) -> ServerStatus:
+def _server(process: program.RecordedProcess | None, name: str, api: str | None) -> SandboxServer:
     if process is None or not process.alive:
-        return ServerStatus(name, "ended", None)
-    return ServerStatus(name, "silent" if api and not healthy(api) else "up", process.pid)
+        return SandboxServer(name, "ended", None)
+    return SandboxServer(name, "silent" if api and not healthy(api) else "up", process.pid)
 
 
 def watch(folder: Path, ended: Callable[[str], object], seconds: float = 1.0) -> None:
@@ -290,7 +290,7 @@ def _group(folder: Path, state: SandboxState, consumer: str, recipe: str) -> Con
 def _restore(folder: Path, state: SandboxState) -> Consortium:
     group = _group(folder, state, state.consumer, state.recipe)
     for one in state.institutions:
-        group.members[one.key] = SandboxMember(folder / one.key, one.name, one.address, one.api)
+        group.members[one.key] = SandboxInstitution(folder / one.key, one.name, one.address, one.api)
         group.offers[one.key] = one.offer
     group.own_consent, group.token = state.consent, state.token
     group.enroller, group.auditor = state.enroller, state.auditor

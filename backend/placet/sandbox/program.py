@@ -148,7 +148,7 @@ def launch(
 
 
 @dataclass(frozen=True)
-class ProcessRecord:
+class RecordedProcess:
     """A process as its record names it; `identity` tells it from a later one with the same id."""
 
     name: str
@@ -165,10 +165,10 @@ class ProcessRecord:
             os.kill(self.pid, number)
 
 
-def recorded(folder: Path) -> dict[str, ProcessRecord]:
+def recorded(folder: Path) -> dict[str, RecordedProcess]:
     """All processes that were started in a sandbox's folder, by name, alive or not."""
     processes = {}
     for file in sorted((folder / RECORDS).glob("*.json")):
         fields = json.loads(file.read_bytes())
-        processes[file.stem] = ProcessRecord(file.stem, int(fields["pid"]), str(fields["identity"]))
+        processes[file.stem] = RecordedProcess(file.stem, int(fields["pid"]), str(fields["identity"]))
     return processes

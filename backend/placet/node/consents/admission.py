@@ -264,6 +264,7 @@ def _store(node: Node, group: Sequence[QueuedSubmission], reserved: Mapping[byte
             new = connection.execute(stored, rows).scalars().all()
             spent = chain.from_iterable(reserved[bytes(identity)] for identity in new)
             count(connection, now(), [budget for budget in spent if budget.key != _PENDING])
+    node.relaying.send()
 
 
 def _row(submission: models.ConsentSubmission) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Set
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from placet.chain.calls import Call
 from placet.chain.intents import numbered
 from placet.chain.sender import Mined
 from placet.core.consent import Grant, Status
-from placet.core.errors import PlacetError, Reverted, unforeseen
+from placet.core.errors import Reverted
 from placet.core.merkle import batch_root
 from placet.node.consents import queries as held
 from placet.node.consents.models import ConsentStatus
@@ -27,20 +27,35 @@ from placet.node.state import batches, consents, now, reading, withdrawals
 log = logging.getLogger("placet.node.consents.relay")
 _LONGEST_PAUSE = 3_600
 _GRANTS = 256
+REST = 15.0
+"""Seconds between two ticks where nothing is under way and nothing wakes the relay: a refused transaction may be due
+again, and what another process left in the database is found."""
 _FINAL = {"AlreadyExpired", "ConsentEnded", "ConsentExists", "InvalidSignature", "NoUses", "TimesOutOfOrder"}
 
 
-async def turn(node: Node) -> None:
-    """One turn: new batches, then everything that is under way. ChainError if the chain is lost meanwhile."""
+async def gathered(node: Node) -> float:
+    """What arrives within `batch_seconds` is relayed together. Seconds that the next tick may wait: none while anything
+    is under way."""
+    await asyncio.sleep(node.settings.batch_seconds)
+    return 0.0 if await tick(node) else REST
+
+
+async def tick(node: Node) -> bool:
+    """New batches, then all that is under way; whether anything is. ChainError if the chain is lost meanwhile."""
     await asyncio.to_thread(form_batches, node)
+    open_rows = 0
     for row in await asyncio.to_thread(_open_batches, node):
         await _anchor(node, row)
+        open_rows += 1
     for row in await asyncio.to_thread(_open_grants, node):
         await asyncio.to_thread(_grant, node, row)
+        open_rows += 1
     for row in await asyncio.to_thread(open_withdrawals, node):
         await asyncio.to_thread(withdraw, node, row)
-    await asyncio.to_thread(_prove, node)
+        open_rows += 1
+    open_rows += await asyncio.to_thread(_prove, node)
     await asyncio.to_thread(_clean, node)
+    return open_rows > 0
 
 
 def form_batches(node: Node) -> int:
@@ -194,8 +209,10 @@ def withdraw(node: Node, row: sa.RowMapping) -> None:
             _retry(node, withdrawals, here, row, outcome)
 
 
-def _prove(node: Node) -> None:
-    """Withdrawn before its batch was on chain, or without this node: let the contract know that it touches a batch."""
+def _prove(node: Node) -> int:
+    """Withdrawn before its batch was on chain, or without this node: let the contract know that it touches a batch. How
+    many are under way."""
+    under_way = 0
     for offer, made in node.offers().items():
         unproven = [consent for consent, ended in node.ended(offer).items() if not ended.proven]
         if made.provider != node.address or not unproven:
@@ -206,12 +223,14 @@ def _prove(node: Node) -> None:
             part = sa.select(*columns).join_from(consents, batches).where(due, batches.c.state == "anchored")
             with reading(node.engine) as connection:
                 rows = connection.execute(part).mappings().all()
+            under_way += len(rows)
             for row in rows:
                 consent, root = bytes(row["id"]), bytes(row["root"])
                 call = node.calls.prove(consent, offer, root, held.proof_of(bytes(row["leaves"]), consent))
                 outcome = _push(node, consents, row, f"prove:{consent.hex()}", call)
                 if isinstance(outcome, Reverted):
                     _retry(node, consents, consents.c.id == consent, row, outcome)
+    return under_way
 
 
 def _push(node: Node, table: sa.Table, row: sa.RowMapping, name: str, call: Call) -> Mined | Reverted | None:
@@ -237,22 +256,3 @@ def _set(node: Node, table: sa.Table, here: sa.ColumnElement[bool], **values: ob
 def _clean(node: Node) -> None:
     with node.engine.begin() as connection:
         forget(connection, now())
-
-
-async def forever(node: Node, name: str, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
-    """Run `step` again and again until cancelled; what goes wrong is logged and shown by /healthz, and tried again."""
-    failures = 0
-    while True:
-        try:
-            await step()
-            failures = 0
-            node.health.loops[name] = "ok"
-        except PlacetError as error:
-            failures += 1
-            node.health.loops[name] = error.code
-            log.warning("%s: %s", name, error.message)
-        except Exception as error:  # a mistake in one turn must not end the loop: the next may well succeed
-            failures += 1
-            node.health.loops[name] = "internal"
-            log.error("%s: %s", name, unforeseen(error))
-        await asyncio.sleep(min(seconds * 2 ** min(failures, 6), max(seconds, 10.0)))

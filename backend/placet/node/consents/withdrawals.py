@@ -69,6 +69,7 @@ def accept(node: Node, identity: bytes, given: models.Withdrawal, client: str) -
         insert_new(connection, withdrawals, entry)
         written = connection.execute(sa.select(withdrawals).where(withdrawals.c.consent == identity)).mappings().one()
     relay.withdraw(node, written)
+    node.relaying.send()
     return models.ConsentAccepted(id=identity, status=ConsentStatus.WITHDRAWING)
 
 

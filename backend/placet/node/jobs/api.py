@@ -13,6 +13,7 @@ from pydantic import BaseModel, JsonValue
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from placet.catalogue.specs import spec_of
+from placet.chain.signals import listening
 from placet.core.evidence import SignedEvidence
 from placet.core.values import from_hex, to_hex
 from placet.jobs.evidence import Beside, signed
@@ -28,6 +29,8 @@ LastEventId = Annotated[int, Header(ge=0, le=2**53)]
 """The number of the last moment that the caller has."""
 PAGE = 100
 _EVENT_SECONDS = 3600
+_LOOK = 15.0
+"""Seconds between two looks at a job of which nothing is told."""
 
 
 class JobResponse(BaseModel):
@@ -122,14 +125,17 @@ def event_stream(runner: Runner, job: bytes, last: int) -> EventSourceResponse:
 
 
 async def _moments(runner: Runner, job: bytes, last: int) -> AsyncIterator[ServerSentEvent]:
-    for _ in range(_EVENT_SECONDS * 2):
-        ended = runner.store.job(job).ended
-        for number, moment in runner.store.moments(job, last):
-            last = number
-            yield ServerSentEvent(json.dumps(moment), event=moment["status"], id=str(number), sep="\n")
-        if ended is not None:
-            return
-        await asyncio.sleep(0.5)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _EVENT_SECONDS
+    with listening(runner.store.told) as listener:
+        while loop.time() < end:
+            ended = runner.store.job(job).ended
+            for number, moment in runner.store.moments(job, last):
+                last = number
+                yield ServerSentEvent(json.dumps(moment), event=moment["status"], id=str(number), sep="\n")
+            if ended is not None:
+                return
+            await listener.wait(_LOOK)
 
 
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))

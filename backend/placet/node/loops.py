@@ -1,0 +1,67 @@
+"""Loops that live as long as a node: each does what is due, then rests until a signal or for its time.
+
+Events make a node quick, and the times make it safe: a signal may be lost, with a process or a connection, and the next
+tick finds what it would have told. At rest a node hears of each block through one `Heads`, reads the chain where a
+header may hold something of ours and every few seconds, and asks database, vault and jobs as rarely.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from placet.chain.signals import Signal, listening
+from placet.core.errors import PlacetError, unforeseen
+from placet.node.consents import uses
+from placet.node.service import Node
+
+log = logging.getLogger("placet.node.loops")
+SLOW = 5.0
+"""Seconds between two looks at a chain whose blocks are pushed."""
+_LONGEST = 10.0
+Tick = Callable[[], Awaitable[float | None]]
+"""One turn of a loop; seconds until the next one, None for the loop's own."""
+
+
+async def run_forever(node: Node, name: str, seconds: float, tick: Tick, *signals: Signal) -> None:
+    """Run `tick` again and again until cancelled, `seconds` apart or as it says, and at once after a signal; what goes
+    wrong is logged and shown by /healthz, and tried again ever more slowly."""
+    failures = 0
+    with listening(*signals) as listener:
+        while True:
+            rest = None
+            try:
+                rest = await tick()
+                failures = 0
+                node.health.loops[name] = "ok"
+            except PlacetError as error:
+                failures += 1
+                node.health.loops[name] = error.code
+                log.warning("%s: %s", name, error.message)
+            except Exception as error:  # a mistake in one tick must not end the loop: the next may well succeed
+                failures += 1
+                node.health.loops[name] = "internal"
+                log.error("%s: %s", name, unforeseen(error))
+            if failures:
+                await asyncio.sleep(min(seconds * 2 ** min(failures, 6), max(seconds, _LONGEST)))
+            else:
+                await listener.wait(seconds if rest is None else rest)
+
+
+async def follow_chain(node: Node) -> float:
+    """Take in the blocks that were pushed, or ask for the latest; seconds until the next look if none is pushed."""
+    headers = node.heads.take()
+    if headers:
+        node.sender.new_block()
+    if not await asyncio.to_thread(node.skip, headers):
+        await asyncio.to_thread(node.sync)
+        await asyncio.to_thread(uses.follow, node)
+        node.moved.send()
+    return SLOW if node.heads.pushed else node.settings.sync_seconds
+
+
+async def send(node: Node) -> None:
+    """The sender of transactions, which waits and is woken by itself."""
+    node.health.loops["sender"] = "ok"
+    await node.sender.run()
