@@ -14,7 +14,6 @@ from placet.chain.events import StepsRecorded
 from placet.core.errors import PlanError, ProtocolError
 from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
-from placet.catalogue.specs import spec_of
 from placet.core.values import from_hex, parse
 from placet.recipes.match.run import combine
 
