@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from live import Town
 
 TESTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts" / "examples")]
+SCRIPTS = TESTS.parent / "scripts"
+sys.path[:0] = [str(TESTS), str(SCRIPTS), str(SCRIPTS / "examples")]
 settings.register_profile("placet", deadline=None)  # machines are noisy: no test is about time
 settings.load_profile("placet")
 _WAITING = pytest.StashKey[int]()

@@ -183,7 +183,7 @@ def founded(folder: Path) -> Iterator[Stage]:
     with LocalChain(block_time=0.25) as chain:
         made = WarmCompanies(folder, chain, consumer="before")
         try:
-            found(made, NAMES, 1, lambda text: None)
+            found(made, NAMES, lambda text: None)
             settings = folder / "service/node.toml"
             settings.write_text(settings.read_text() + '\n[enclaves]\nplatform = "simulated"\n')
             yield Stage(made)

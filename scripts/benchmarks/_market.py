@@ -26,7 +26,7 @@ from placet.core.trust import TrustList
 from placet.core.values import from_hex
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import Consortium
-from placet.sandbox.founding import consortium
+from placet.sandbox.founding import MATCH, Stock, consortium
 
 NAMES = {"north": "Bank North", "consumer": "Family Office"}
 SHARED = 0.5
@@ -203,11 +203,8 @@ def market(folder: Path, n: int, protocol: str, say: Any) -> Iterator[Market]:
     with consortium(
         folder,
         NAMES,
-        {"north": dict.fromkeys(held, 1)},
-        listed,
-        recipe="match",
-        output="matches",
-        registered=held[:1],
+        Stock({"north": dict.fromkeys(held, 1)}, listed, registered=()),
+        MATCH,
         say=say,
     ) as made:
         say(f"{n} consents")

@@ -40,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _load import Client, Owners, subject
 
 from placet.sandbox.consortium import Consortium, wait
-from placet.sandbox.founding import consortium
+from placet.sandbox.founding import Stock, consortium
 
 HERE = Path(__file__).resolve().parent
 
@@ -79,7 +79,7 @@ def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
 def _measure(folder: Path, n: int) -> dict[str, object]:
     names = {"bank": "First Bank", "consumer": "Credit House"}
     everybody = {subject(i): i for i in range(n)}
-    with consortium(folder, names, {"bank": everybody}, [subject(0)], registered=[subject(0)]) as town:
+    with consortium(folder, names, Stock({"bank": everybody}, [subject(0)], [subject(0)])) as town:
         sent = _submissions(town, n)
         bodies = [body for _, body in sent]
         with _bare(town) as url:

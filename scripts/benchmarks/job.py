@@ -22,7 +22,7 @@ from benchmarks._people import subject
 
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import Consortium, SandboxInstitution, wait
-from placet.sandbox.founding import consortium
+from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 PROVIDERS = tuple(key for key in NAMES if key != "consumer")
@@ -60,7 +60,7 @@ def measure(n: int, say: Any) -> dict[str, float]:
     }
     with (
         tempfile.TemporaryDirectory(prefix="placet-") as folder,
-        consortium(Path(folder), NAMES, balances, people, registered=people[:1], say=say) as made,
+        consortium(Path(folder), NAMES, Stock(balances, people, registered=()), say=say) as made,
     ):
         say(f"{n} consents at each of {len(PROVIDERS)} providers")
         give(made, dict.fromkeys(PROVIDERS, people), seconds=4 * SECONDS, uses=9)

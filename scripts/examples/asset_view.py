@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from placet.core.errors import ConfigError, StateError
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import Consortium
 from placet.sandbox.files import DPV, Data, read
-from placet.sandbox.founding import consortium
+from placet.sandbox.founding import ASSET_VIEW, Stock, consortium
 
 RESULT, REPORT = "asset-view.csv", "asset-view.html"
 DEADLINE = 6 * 3600
@@ -42,9 +43,8 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="placet-") as name:
         purpose, folder = DPV + data.purpose, Path(name)
         with consortium(
-            *(folder, data.names, data.balances, data.customers),
-            purpose=purpose,
-            registered=(),
+            *(folder, data.names, Stock(data.balances, data.customers, registered=())),
+            replace(ASSET_VIEW, purpose=purpose),
             block_time=BLOCK_TIME,
             say=teller.say,
         ) as made:

@@ -19,7 +19,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
 from placet.owner.client import OwnerClient
 from placet.sandbox.consortium import Consortium, SandboxInstitution, wait
-from placet.sandbox.founding import consortium
+from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 SEED = 20260101
@@ -79,7 +79,7 @@ def main() -> int:
     started = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="placet-demo-") as folder,
-        consortium(Path(folder), NAMES, balances, customers, say=teller.say) as made,
+        consortium(Path(folder), NAMES, Stock(balances, customers), say=teller.say) as made,
     ):
         teller.part("start")
         scene = Scene(made, balances, customers)

@@ -21,7 +21,7 @@ from placet.sandbox.setup import NAMES, REGISTERED, generated, of_files
 def test_generated_tables_have_something_for_everybody(institutions: int) -> None:
     setup = generated(institutions)
     assert len(setup.names) == institutions
-    assert setup.recipe == ("match" if institutions == 2 else "asset-view")
+    assert setup.offering.recipe == ("match" if institutions == 2 else "asset-view")
     assert setup.stock.balances.keys() == setup.willing.keys() == setup.names.keys() - {setup.consumer}
     for key, rows in setup.stock.balances.items():
         assert set(setup.willing[key]) < rows.keys() <= set(setup.stock.persons())
@@ -94,5 +94,6 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     assert len(set(check_chunk(check, lines, 2))) == 20
     decoded = [decode_line(line) for line in lines]
     assert {line.opening[0] for line in decoded if line.opening} == set(persons)
-    assert len({line.owner for line in decoded}) == 20
-    assert {(line.not_before, line.not_after, line.first_opening, line.uses) for line in decoded} == {(1, 2**33, 3, 4)}
+    assert len({line.consent.owner for line in decoded}) == 20
+    windows = {(c.not_before, c.not_after, c.first_opening, c.uses) for c in (line.consent for line in decoded)}
+    assert windows == {(1, 2**33, 3, 4)}

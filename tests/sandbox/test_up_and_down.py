@@ -49,7 +49,7 @@ def job(home: Path, shown: dict[str, object]) -> None:
     """The job that the sandbox proposes, by the command that it shows."""
     config = str(Path(str(shown["folder"])) / str(shown["consumer"]) / "node.toml")
     done = subprocess.run(
-        [*PLACET[:-1], "jobs", "start", "--config", config, "--file", str(shown["request"]), "--watch"],
+        [*PLACET[:-1], "job", "start", "--config", config, "--file", str(shown["request"]), "--watch"],
         cwd=home,
         env=os.environ | {"PLACET_PASSPHRASE_FILE": str(shown["passphrase_file"])},
         capture_output=True,

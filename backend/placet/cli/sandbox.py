@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.inputs import AsJson
-from placet.cli.output import Commands, console, emit, say, table
+from placet.cli.output import Commands, console, emit, say, stop, table
 
 if TYPE_CHECKING:
     from placet.sandbox.consents import Tell
@@ -51,8 +51,11 @@ def up(
         return setup.generated(institutions or setup.DEFAULT) if data is None else setup.of_files(data)
 
     signal.signal(signal.SIGTERM, _terminate)
-    with _progress() as (told, tell):
-        state = lifecycle.up(folder, wanted, block_time=block_time, say=told, tell=tell)
+    try:
+        with _progress() as (told, tell):
+            state = lifecycle.up(folder, wanted, block_time=block_time, say=told, tell=tell)
+    except RuntimeError as error:
+        raise stop(f"the sandbox did not start, and nothing of it runs: {error}") from None
     try:
         if as_json:
             emit(_document(folder, state))
@@ -183,7 +186,7 @@ def _show(folder: Path, state: SandboxState) -> None:
         f"""
 To start a job at {state.consumer}, to audit it, and to see what runs:
   export PLACET_PASSPHRASE_FILE={folder.absolute() / "passphrase"}
-  placet jobs start --config {folder / state.consumer / "node.toml"} --file {folder / REQUEST} --watch
+  placet job start --config {folder / state.consumer / "node.toml"} --file {folder / REQUEST} --watch
   placet audit 0x…job --url {state.url} --deployment {folder / "deployment.json"} \\
     --trust {folder / "trust.json"} --key {folder / "auditor.json"}
   placet sandbox status {folder}"""

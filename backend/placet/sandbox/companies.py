@@ -60,7 +60,6 @@ def companies(
     folder: Path,
     *,
     block_time: float | None = 0.25,
-    confirmations: int = 1,
     say: Say = lambda text: None,
     kind: type[Companies] = Companies,
 ) -> Iterator[Companies]:
@@ -69,7 +68,7 @@ def companies(
     with LocalChain(block_time=block_time) as chain:
         made = kind(folder, chain, consumer="before")
         try:
-            found(made, NAMES, confirmations, say)
+            found(made, NAMES, say)
             settings = folder / "service/node.toml"
             settings.write_text(settings.read_text() + '\n[enclaves]\nplatform = "simulated"\n')
             say("starting the service: a node with enclaves, and its vault")

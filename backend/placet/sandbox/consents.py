@@ -67,7 +67,7 @@ class BulkSigner:
             owner, salt, opener = Key(), secrets.token_bytes(32), secrets.token_bytes(32)
             times = (window.not_before, window.not_after, window.first_opening, window.uses)
             commitment = subject_commitment(subject, opener)
-            consent = ConsentFields(owner.address, *times, enrolment=commitment, salt=salt)
+            consent = ConsentFields(owner.address, *times, commitment, salt)
             line = BatchLine(
                 consent=consent,
                 signature=owner.sign(digest(wording.consent_id(consent))),

@@ -44,30 +44,37 @@ class Stock:
         return sorted({person for rows in self.balances.values() for person in rows})
 
 
+@dataclass(frozen=True)
+class Offering:
+    """What the offers are for: a recipe, the shape of what it gives out, a purpose (a DPV IRI)."""
+
+    recipe: str
+    output: str
+    purpose: str = PURPOSE
+
+
+ASSET_VIEW = Offering("asset-view", "total")
+MATCH = Offering("match", "matches")
+
+
 @contextlib.contextmanager
 def consortium(
     folder: Path,
     names: Mapping[str, str],
-    balances: Mapping[str, Mapping[str, int]],
-    customers: Sequence[str],
+    stock: Stock,
+    offering: Offering = ASSET_VIEW,
     *,
-    purpose: str = PURPOSE,
-    recipe: str = "asset-view",
-    output: str = "total",
-    registered: Sequence[str] | None = None,
     block_time: float | None = 1,
-    confirmations: int = 1,
     say: Say = lambda text: None,
     kind: type[Consortium] = Consortium,
 ) -> Iterator[Consortium]:
-    """One for the length of a `with` block. `names` by key, with `consumer` among them; offers are for `recipe` and
-    what it gives out; the rest as `Stock` has it."""
+    """One for the length of a `with` block. `names` by key, with `consumer` among them."""
     write_passphrase(folder)
     with LocalChain(block_time=block_time) as chain:
-        group = kind(folder, chain, recipe=recipe)
+        group = kind(folder, chain, recipe=offering.recipe)
         try:
-            found(group, names, confirmations, say)
-            supply(group, Stock(balances, customers, registered), purpose, output, say)
+            found(group, names, say)
+            supply(group, stock, offering, say)
             yield group
         finally:
             group.stop()
@@ -79,7 +86,7 @@ def write_passphrase(folder: Path) -> None:
     (folder / "passphrase").write_text("only for this consortium\n")
 
 
-def supply(group: Consortium, stock: Stock, purpose: str, output: str, say: Say) -> None:
+def supply(group: Consortium, stock: Stock, offering: Offering, say: Say) -> None:
     """Start all servers of a founded consortium, fill the vaults, make the offers."""
     say("starting a node and a vault for each institution, and the identity service")
     for key in group.members:
@@ -91,16 +98,16 @@ def supply(group: Consortium, stock: Stock, purpose: str, output: str, say: Say)
         group.wait_healthy(key)
     group.wait_enroller()
     say("offers on chain")
-    _offer(group, purpose, output)
+    _offer(group, offering)
 
 
-def found(group: Consortium, names: Mapping[str, str], confirmations: int, say: Say) -> None:
+def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     """Contracts, an institution for each name, a registry, an auditor, the trust list, and money for the consumer."""
     url = group.chain.url
     say("deploying the contracts, founding the institutions")
 
     def deploy() -> None:
-        group.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", confirmations)
+        group.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", 1)
 
     def institution(key: str, name: str) -> None:
         api, peer = free_port(), free_port()
@@ -189,7 +196,7 @@ def write_table(file: Path, header: Sequence[str], rows: Sequence[Sequence[objec
         table.writerows(rows)
 
 
-def _offer(group: Consortium, purpose: str, output: str) -> None:
+def _offer(group: Consortium, offering: Offering) -> None:
     parties = ",".join(m.address for m in group.members.values())
     consumer = group.members[group.consumer].address
 
@@ -197,8 +204,17 @@ def _offer(group: Consortium, purpose: str, output: str) -> None:
         own = key == group.consumer
         answer = group.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
-            *("--consumer", consumer, "--purpose", purpose, "--operations", "PSI,MPC", "--output", output),
-            *("--columns", "customer" if own else "customer,balance", "--recipes", group.recipe),
+            *(
+                "--consumer",
+                consumer,
+                "--purpose",
+                offering.purpose,
+                "--operations",
+                "PSI,MPC",
+                "--output",
+                offering.output,
+            ),
+            *("--columns", "customer" if own else "customer,balance", "--recipes", offering.recipe),
             *("--parties", parties, "--json", *(("--own",) if own else ())),
         )
         group.offers[key] = json.loads(answer)["offer"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from placet.core.errors import InputError
 from placet.sandbox.consortium import PURPOSE
 from placet.sandbox.files import DPV, read
-from placet.sandbox.founding import Stock
+from placet.sandbox.founding import ASSET_VIEW, MATCH, Offering, Stock
 
 CONSUMER = "bank"
 NAMES = {
@@ -40,13 +40,9 @@ class Setup:
     consumer: str = CONSUMER
 
     @property
-    def recipe(self) -> str:
-        """The recipe of the offers: `asset-view` needs two providers."""
-        return "asset-view" if len(self.names) > 2 else "match"
-
-    @property
-    def output(self) -> str:
-        return "total" if self.recipe == "asset-view" else "matches"
+    def offering(self) -> Offering:
+        """`asset-view` needs two providers."""
+        return replace(ASSET_VIEW if len(self.names) > 2 else MATCH, purpose=self.purpose)
 
 
 def generated(institutions: int = DEFAULT) -> Setup:
