@@ -24,10 +24,18 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts" / "examples")]
+
+import reaper  # noqa: E402
+
 settings.register_profile("placet", deadline=None)  # machines are noisy: no test is about time
 settings.load_profile("placet")
 _WAITING = pytest.StashKey[int]()
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
+
+
+def pytest_configure() -> None:
+    """What this process starts ends with it; see `reaper`."""
+    reaper.guard()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
