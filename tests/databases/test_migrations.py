@@ -516,18 +516,18 @@ def test_nothing_is_lost_on_postgresql(tmp_path: Path, postgres_url: str) -> Non
                     for table in made.sorted_tables
                 }
 
-        def same() -> bool:
-            return all(sorted(map(repr, rows_)) == sorted(map(repr, before[name])) for name, rows_ in now().items())
+        def same(expected: Rows) -> bool:
+            return all(sorted(map(repr, rows_)) == sorted(map(repr, expected[name])) for name, rows_ in now().items())
 
-        assert same()
+        assert same(before)
         broken = with_revision(
             tmp_path, NODE, BREAKS.format(table="sender_transactions", then="op.execute('nonsense')")
         )
         with pytest.raises(sa.exc.ProgrammingError):
             upgrade(engine, broken)
-        assert same() and not sa.inspect(engine).has_table(VERSION_TABLE)
+        assert same(before) and not sa.inspect(engine).has_table(VERSION_TABLE)
         upgrade(engine, NODE)
-        assert same() and differences(engine, NODE) == ""
+        assert same(upgraded(before)) and differences(engine, NODE) == ""
         with contextlib.ExitStack() as ends:
             url = engine.url.render_as_string(hide_password=False)
             process = ends.enter_context(start(url, NODE))
