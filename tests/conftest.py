@@ -25,38 +25,64 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).resolve().parent
 SCRIPTS = TESTS.parent / "scripts"
 sys.path[:0] = [str(TESTS), str(SCRIPTS), str(SCRIPTS / "examples")]
+
+import reaper  # noqa: E402
+
 settings.register_profile("placet", deadline=None)  # machines are noisy: no test is about time
 settings.load_profile("placet")
-_WAITING = pytest.StashKey[int]()
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
+
+
+def pytest_configure() -> None:
+    """What this process starts ends with it; see `reaper`."""
+    reaper.guard()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
-TOWN = re.compile(r"\btown: Town\b|from live import")
-OWN_PROCESSES = tuple(
-    f"tests/{name}"
-    for name in (
-        *("cli/", "sandbox/", "scripts/", "company/", "protocols/spu/", "node/test_relay", "node/test_api_doc"),
-        *("attacks/test_crashes", "attacks/test_a_lying"),
-    )
+LIVE = re.compile(r"^from live import", re.MULTILINE)
+FIRST_TOWN = ("test_documents", "recipes/match", "attacks/test_a_node_without_its_gate", "scripts/test_bench_job")
+"""What stands on a live town waits more than it computes: two workers have a town each, and share its tests like so.
+Files that are not named here stand on the second one's."""
+LONGEST = (
+    *("company/test_comparison", "scripts/test_contract_compare", "scripts/test_demo", "audit/test_tampering"),
+    *(
+        "scripts/",
+        "sandbox/",
+        "cli/",
+        "protocols/enclave/",
+        "protocols/spu/",
+        "model/",
+        "attacks/",
+        "chain/test_artifacts",
+    ),
+    *("node/", "vault/", "company/"),
 )
+"""How the names of files begin that take longest, as measured, the longest first."""
+
+
+@functools.cache
+def _group(file: Path) -> str:
+    """What one worker runs as a whole: the files that share a live town, or `cli`'s processes, else a single file."""
+    name = file.relative_to(TESTS).as_posix()
+    if LIVE.search(file.read_text()):
+        return "first town" if name.startswith(FIRST_TOWN) else "second town"
+    return "cli" if name.startswith("cli/") else name
 
 
 @functools.cache
 def _turn(file: Path) -> int:
     """What takes longest comes first, so that no worker is left alone with it."""
-    name = file.relative_to(TESTS.parent).as_posix()
-    if name.startswith(OWN_PROCESSES):
-        return 1
-    return 0 if TOWN.search(file.read_text()) else 2
+    group = _group(file)
+    if group.endswith(" town"):
+        return ("first town", "second town").index(group)
+    return 2 + next((place for place, start in enumerate(LONGEST) if group.startswith(start)), len(LONGEST))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _turn(item.path))
-    config.stash[_WAITING] = sum(_turn(item.path) == 0 for item in items)
     if config.getoption("--slow"):
         return
     skip = pytest.mark.skip(reason="slow: run scripts/test --slow")
@@ -67,25 +93,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Whole files stay in one worker, and what shares the town is one file."""
+    """With `--dist loadfile`: a group stays in one worker."""
+    if config.getvalue("dist") != "loadfile":
+        return None
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = TESTS.parent / nodeid.split("::", 1)[0]
-            return "the town" if _turn(file) == 0 else str(file)
+            return _group(TESTS.parent / nodeid.split("::", 1)[0])
 
     return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Its processes end with the last test that needs them, not with the run."""
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A town's processes end with the last test that needs them, not with the run."""
     yield
-    if _turn(item.path) == 0:
-        item.config.stash[_WAITING] -= 1
+    if nextitem is None or not _group(nextitem.path).endswith(" town"):
         ends = item.config.stash.get(_ENDS, None)
-        if ends is not None and item.config.stash[_WAITING] == 0:
+        if ends is not None:
             ends.close()
 
 

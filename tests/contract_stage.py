@@ -22,10 +22,10 @@ from placet.company.company import Company, company
 from placet.core.enclave_policy import Role
 from placet.core.trust import Deployment
 from placet.core.values import from_hex
-from placet.jobs.messages import ComparisonRequest
 from placet.node.__main__ import server_options
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
+from placet.recipes.contract_compare.messages import ComparisonRequest
 from placet.recipes.contract_compare.sessions import EnclaveSessions
 from placet.sandbox.companies import NAMES, Companies
 from placet.sandbox.founding import found, write_passphrase

@@ -22,15 +22,19 @@ from placet.core.plan import Terms
 from placet.core.trail import SignedMessage
 
 A, B, C, D = NAMES
-Case = tuple[Callable[[], Bundle], tuple[str, ...]]
+OWN_LIST = f"input 3: {D} declared the rows its own, by its own word"
+Case = tuple[Callable[[], Bundle], tuple[str, ...], tuple[str, ...]]
 CASES: dict[str, dict[str, Case]] = {}
 
 
-def case(check: str, *culprits: str) -> Callable[[Callable[[], Bundle]], Callable[[], Bundle]]:
-    """A bundle in which only `check` fails, naming `culprits` (none: the chain's own word is broken)."""
+def case(
+    check: str, *culprits: str, also: tuple[str, ...] = ()
+) -> Callable[[Callable[[], Bundle]], Callable[[], Bundle]]:
+    """A bundle in which only `check` fails, and what says the same in other words (`also`), naming `culprits` (none:
+    the chain's own word is broken)."""
 
     def add(make: Callable[[], Bundle]) -> Callable[[], Bundle]:
-        CASES.setdefault(check, {})[make.__name__] = (make, culprits)
+        CASES.setdefault(check, {})[make.__name__] = (make, culprits, also)
         return make
 
     return add
@@ -182,7 +186,7 @@ def opened_with_other_terms() -> Bundle:
     return with_facts(world, opened=world.opened.model_copy(update={"terms": h("x")}))
 
 
-@case("plan.offers", B)
+@case("plan.offers", B, also=("plan.scope",))
 def an_operation_that_was_not_offered() -> Bundle:
     class Narrow(World):
         def make_offer(self, provider: int, scope: Any) -> Any:
@@ -219,6 +223,88 @@ def persons_rows_offered_as_the_institutions_own() -> Bundle:
             return Subjects.OWN if provider == 1 else super().subjects(provider)
 
     return Persons().bundle()
+
+
+class Declared(World):
+    """All sign what one of them wrote; the second provider's people were shown something else, or nobody was."""
+
+    terms_changed: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    plan_changed: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+    def make_terms(self, fields: dict[str, Any]) -> Terms:
+        return super().make_terms({**fields, **self.terms_changed})
+
+    def make_plan(self, fields: dict[str, Any]) -> Any:
+        return super().make_plan({**fields, **self.plan_changed})
+
+
+def _declaring(terms: dict[str, Any], plan: dict[str, Any] | None = None) -> Callable[[], Bundle]:
+    return lambda: type("Liar", (Declared,), {"terms_changed": terms, "plan_changed": plan or {}})().bundle()
+
+
+UNDECLARED: dict[str, Callable[[], Bundle]] = {
+    "a recipe that does not exist": _declaring({"recipe": "copy-all"}),
+    "a version that does not exist": _declaring({"recipe_version": 2}),
+    "an engine that does not exist": _declaring({"engine": "abacus"}),
+    "an engine that can't do it": _declaring({"engine": "spu"}),
+    "roles that fit no recipe": _declaring({"roles": ("reader", "reader", "reader", "consumer")}),
+    "roles in another order": _declaring({"roles": ("consumer", "provider", "provider", "provider")}),
+    "PSI alone, for a recipe that computes too": _declaring({}, {"operations": 1}),
+    "another answer to a withdrawal": _declaring({"on_withdrawal": "abort"}),
+    "a parameter too many": _declaring(
+        {"parameters": {"identifier": "customer", "value": "balance", "columns": ["x"]}}
+    ),
+    "a parameter too few": _declaring({"parameters": {"identifier": "customer"}}),
+}
+
+
+@pytest.mark.parametrize("what", UNDECLARED)
+def test_signed_terms_that_no_recipe_declares(what: str) -> None:
+    """Everybody signed them, so everybody is named."""
+    report = verify(UNDECLARED[what]())
+    assert report.verdict is Verdict.TAMPERED
+    assert {r.name for r in failed(report)} == {"plan.terms", "plan.scope"}
+    assert report.named == NAMES
+
+
+@case("plan.scope", A, B, C)
+def a_value_column_that_no_scope_has() -> Bundle:
+    return _declaring({"parameters": {"identifier": "customer", "value": "income"}})()
+
+
+def test_a_provider_need_not_name_itself_nor_the_consumer() -> None:
+    """They stand in every offer by themselves; before, both gates let this pass and the audit called it tampered."""
+
+    class Others(World):
+        def make_scope(self, provider: int) -> Scope:
+            others = [s.address for s in self.signers[:3] if s is not self.signers[provider]]
+            return super().make_scope(provider).model_copy(update={"parties": tuple(others)})
+
+    assert verify(Others().bundle()).verdict is Verdict.INTACT
+
+
+class OwnTable(World):
+    """The second provider registers its table of persons as its own, writes its scope so, and brings all of it under
+    one consent of its own, which the plan names."""
+
+    def make_scope(self, provider: int) -> Scope:
+        scope = super().make_scope(provider)
+        return scope.model_copy(update={"personal": False}) if provider == 1 else scope
+
+    def subjects(self, provider: int) -> Subjects:
+        return Subjects.OWN if provider == 1 else super().subjects(provider)
+
+
+def test_a_provider_that_calls_its_table_of_persons_its_own() -> None:
+    report = verify(OwnTable().bundle())
+    assert report.verdict is Verdict.TAMPERED
+    assert report.named == (B,)
+    assert "plan.scope" in {r.name for r in failed(report)}
+    assert f"input 1: {B} declared the rows its own, by its own word" in report.notes
+
+
+def test_whose_rows_a_list_holds_is_its_consumers_word_alone() -> None:
+    assert verify(World().bundle()).notes == (OWN_LIST,)
 
 
 class ByLevels(World):
@@ -811,12 +897,12 @@ def failed(report: AuditReport) -> list[Any]:
 
 @pytest.mark.parametrize(("check", "name"), [(c, n) for c, made in CASES.items() for n in made])
 def test_it_alone_fails_and_names_the_culprit(check: str, name: str) -> None:
-    make, culprits = CASES[check][name]
+    make, culprits, also = CASES[check][name]
     report = verify(make())
-    assert [r.name for r in failed(report)] == [check]
+    assert [r.name for r in failed(report)] == [check, *also]
     assert report.verdict is Verdict.TAMPERED
     assert report.named == culprits
-    (found,) = failed(report)
+    found = failed(report)[0]
     assert all(p.expected and p.found and p.expected != p.found for p in found.problems)
     assert found.title in report.headline
     assert all(who in report.headline for who in culprits)
@@ -859,7 +945,10 @@ def test_invented_customers_are_reported_as_self_enrolled() -> None:
 
     report = verify(Unasked().bundle())
     assert report.verdict is Verdict.INTACT
-    assert report.notes == (f"self-enrolled: 4 of 4 people of {B}",)
+    assert report.notes == (
+        OWN_LIST,
+        f"self-enrolled: 4 of 4 people of {B}",
+    )
 
 
 def test_an_attempt_that_was_given_up_untouched_is_no_offence() -> None:

@@ -14,6 +14,7 @@ from placet.core.evidence import ErasedLeaf, InputEvidence
 
 PROVIDER = 1
 A, B, C, D = NAMES
+OWN_LIST = f"input 3: {NAMES[3]} declared the rows its own, by its own word"
 
 
 def without(world: World, shown: InputEvidence, *places: int, **changed: bytes) -> InputEvidence:
@@ -47,7 +48,10 @@ def test_erased_after_the_end_of_its_consent(places: tuple[int, ...], kind: str)
     assert failed(report) == []
     assert report.verdict is Verdict.LAWFULLY_ERASED
     by = {"withdrawn": "withdrawn by their owners", "revoked": "revoked by the provider"}[kind]
-    assert report.notes == (f"{B} erased records of consents: {len(places)} {by}",)
+    assert report.notes == (
+        OWN_LIST,
+        f"{B} erased records of consents: {len(places)} {by}",
+    )
     assert report.named == ()
     assert next(p.people for p in report.parties if p.name == B) == 4
     assert "LAWFULLY ERASED" in drawn.text(report)[0]
@@ -61,7 +65,10 @@ def test_the_report_tells_whose_word_ended_them() -> None:
     erase(world, 1, kind="revoked")
     report = verify(erase(world, 0, 1, 2, kind=None))
     assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
-    assert report.notes == (f"{B} erased records of consents: 2 withdrawn by their owners, 1 revoked by the provider",)
+    assert report.notes == (
+        OWN_LIST,
+        f"{B} erased records of consents: 2 withdrawn by their owners, 1 revoked by the provider",
+    )
 
 
 def test_the_record_of_a_living_consent_is_missing_evidence() -> None:

@@ -427,24 +427,21 @@ def test_the_events_go_on_after_the_last_one_that_was_heard(town: Town, first: F
 BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "an unknown offer": (424, "not-found", changed(0, offer="0x" + "11" * 32)),
     "another provider's offer": (424, "plan", lambda r: r["providers"][0].update(offer=r["providers"][1]["offer"])),
-    "an unknown recipe": (422, "plan", lambda r: r.update(recipe="credit-score")),
+    "an unknown recipe": (422, "plan.recipe", lambda r: r.update(recipe="credit-score")),
     "another engine": (422, "plan.engine", lambda r: r.update(engine="spu")),
     "an unknown purpose": (422, "input", lambda r: r.update(purpose="https://w3id.org/dpv#Nonsense")),
     "a provider twice": (422, "plan", lambda r: r["providers"].append(r["providers"][0])),
-    "one provider only": (422, "plan", lambda r: r.update(providers=r["providers"][:1])),
+    "one provider only": (422, "plan.roles", lambda r: r.update(providers=r["providers"][:1])),
     "rewards without a token": (422, "plan", lambda r: r.pop("token")),
     "an institution that nobody knows": (404, "not-found", changed(0, address="0x" + "11" * 20)),
-    "no column": (422, "plan", lambda r: r.update(parameters={"identifier": "customer"})),
+    "no column": (422, "plan.parameters", lambda r: r.update(parameters={"identifier": "customer"})),
     "a consent of its own that is none": (422, "consent.dead", lambda r: r["own"].update(consent="0x" + "11" * 32)),
     "an offer of its own that is none": (404, "not-found", lambda r: r["own"].update(offer="0x" + "11" * 32)),
     "a provider's offer as its own": (422, "plan", lambda r: r["own"].update(offer=r["providers"][0]["offer"])),
     "itself as a provider": (
         422,
-        "plan",
-        lambda r: (
-            r["providers"][0].update(address=r["self"], offer=r["own"]["offer"]),
-            r["parameters"].update(value="customer"),  # its own offer holds no balance
-        ),
+        "consent.columns",  # its own offer holds no balance
+        lambda r: r["providers"][0].update(address=r["self"], offer=r["own"]["offer"]),
     ),
     "a column that the offers do not hold": (
         424,  # a provider says so

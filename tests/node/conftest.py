@@ -179,8 +179,8 @@ class Owner:
         return {
             "owner": to_hex(self.signer),
             "offer": to_hex(offer.id),
-            "notBefore": at - 60,
-            "notAfter": at + 86_400,
+            "not_before": at - 60,
+            "not_after": at + 86_400,
             "uses": 3,
             "enrolment": to_hex(self.opening.commitment),
         } | changes

@@ -109,11 +109,11 @@ async def test_drafts_that_make_no_sense(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
     for changes, code in (
         ({"enrolment": None}, "consent.unenrolled"),
-        ({"notBefore": 20, "notAfter": 10}, "input"),
-        ({"notBefore": 5, "notAfter": 10}, "input"),
+        ({"not_before": 20, "not_after": 10}, "input"),
+        ({"not_before": 5, "not_after": 10}, "input"),
         ({"uses": 0}, "input"),
         ({"uses": 2**32 - 1}, None),
-        ({"notAfter": 2**48 - 1}, "input"),
+        ({"not_after": 2**48 - 1}, "input"),
         ({"owner": "0x12"}, "input"),
     ):
         answer = await node.client.post("/v1/consents/draft", json=owner.draft_request(offer, **changes))

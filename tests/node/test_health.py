@@ -18,45 +18,9 @@ from placet.core.values import to_hex
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
 from placet.node.loops import run_forever
+from wire import Wire
 
 from .conftest import Owner, Running, World, node_at
-
-
-class Wire:
-    """A TCP connection to the chain that can be cut and joined again."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self.port = 0
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    async def join(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def cut(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for writer in self._open:
-            writer.close()
-        self._open.clear()
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        self._open |= {writer, their_writer}
-        await asyncio.gather(_copy(reader, their_writer), _copy(their_reader, writer))
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while chunk := await reader.read(65_536):
-            writer.write(chunk)
-            await writer.drain()
-    except (ConnectionError, RuntimeError):
-        return
-    finally:
-        writer.close()
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ class FakeNode:
 
         async def draft(request: Request) -> Any:
             asked = await request.json()
-            times = {"not_before": asked["notBefore"], "not_after": asked["notAfter"], "uses": asked["uses"]}
+            times = {"not_before": asked["not_before"], "not_after": asked["not_after"], "uses": asked["uses"]}
             fields = ConsentFields(
                 owner=from_hex(asked["owner"]),
                 first_opening=3,
@@ -238,9 +238,9 @@ class FakeNode:
         levels = batch_levels(leaves)
         compact = {
             "owner": body["owner"],
-            "not_before": body["notBefore"],
-            "not_after": body["notAfter"],
-            "first_opening": body["firstOpening"],
+            "not_before": body["not_before"],
+            "not_after": body["not_after"],
+            "first_opening": body["first_opening"],
             "uses": body["uses"],
             "enrolment": body["details"]["enrolment"],
             "salt": body["details"]["salt"],

@@ -81,8 +81,8 @@ def change(*path: Any, to: Any) -> Callable[[Any], Any]:
     "lie",
     [
         change("consent", "owner", to="0x" + "11" * 20),
-        change("consent", "notAfter", to=2**40),
-        change("consent", "notBefore", to=1),
+        change("consent", "not_after", to=2**40),
+        change("consent", "not_before", to=1),
         change("consent", "uses", to=1000),
         change("consent", "offer", "operations", to=127),
         change("consent", "offer", "scope", to="0x" + "22" * 32),

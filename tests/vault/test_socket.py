@@ -66,7 +66,7 @@ async def test_every_call(world, door) -> None:
     lawful = await door.lawful(world.offer.id, 60, 1_800_001_000)
     assert lawful.count == 3
     asked = world.opened(lawful.root)
-    rows = await door.rows(asked.job, asked.plan, asked.terms, 1, 0, ["customer", "balance"])
+    rows = await door.rows(asked.job, asked.plan, asked.terms, 1, 0)
     assert sorted(rows.columns["balance"]) == [1001, 1002, 1003]
     assert all(isinstance(balance, int) for balance in rows.columns["balance"])
     world.chain.ended[world.offer.id] = {consent.id}

@@ -3,7 +3,7 @@
 `up`, `down` and `status` run one chain a folder, detached, with its state on disk: `down` loses nothing, a SIGKILL at
 most `STATE_INTERVAL` seconds. Like a full node of a public network it has all blocks, transactions and logs, and the
 state (`eth_call`, `eth_getProof` at a past block) of the last `STATE_HISTORY` blocks only.
-`LocalChain` runs one for the length of a `with` block, without a folder.
+`LocalChain` runs one for the length of a `with` block, without a folder; it also ends with the process that made it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from placet.chain.anvil import (
     tail,
     wait_until_up,
 )
+from placet.chain.child import start_child
 from placet.chain.processes import identity
 from placet.core.errors import ChainError, StateError
 
@@ -82,7 +83,7 @@ class LocalChain:
         log = folder / "anvil.log"
         try:
             with log.open("wb") as sink:
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+                self._process = start_child(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
             wait_until_up(self._process, self.url, self.chain_id, log)
         except BaseException:
             self.close()

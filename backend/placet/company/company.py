@@ -65,7 +65,9 @@ class Company:
         or ChainError from the chain, ConfigError for a file that can't be read, LimitError for one too large."""
         if file.stat().st_size > MAX_BYTES:
             raise LimitError("the document is too large", expected=f"{MAX_BYTES} bytes", code="data.large")
-        record = await self._unused(file, consumer, wish) or self._draft(file, wish, consumer, until)
+        record = await self._unused(file, consumer, wish)
+        if record is None:
+            record = await asyncio.to_thread(self._draft, file, wish, consumer, until)
         calls, offer = self.context.calls, record.offer
         consent = record.consent.expand(offer, record.scope, self.context.trust.name)
         for name, call in (

@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from placet.core import eip712
@@ -228,9 +228,7 @@ class Details(Value):
 
 
 class Consent(Value):
-    """One owner's yes to one offer, in full, as it is signed; for openings firstOpening ≤ k < firstOpening + uses."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
+    """One owner's yes to one offer, in full, as it is signed; for openings first_opening ≤ k < first_opening + uses."""
 
     owner: Signer
     offer: Offer
@@ -243,9 +241,9 @@ class Consent(Value):
     @model_validator(mode="after")
     def _sane(self) -> Consent:
         if self.not_before > self.not_after:
-            raise ValueError("notBefore is after notAfter")
+            raise ValueError("not_before is after not_after")
         if self.first_opening + self.uses >= 2**32:
-            raise ValueError("firstOpening + uses must stay below 2^32")
+            raise ValueError("first_opening + uses must stay below 2^32")
         return self
 
     @cached_property
@@ -283,13 +281,9 @@ class Consent(Value):
             self.details.hash,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """As a wallet takes it: camelCase, hex, plain numbers."""
-        return self.model_dump(mode="json", by_alias=True)
-
     def typed_data(self, domain: eip712.Domain) -> dict[str, Any]:
-        """The argument of `eth_signTypedData_v4`."""
-        return domain.typed_data("Consent", self.to_json())
+        """The argument of `eth_signTypedData_v4`, with the members' names as the EIP-712 type has them."""
+        return domain.typed_data("Consent", {to_camel(name): value for name, value in self.to_json().items()})
 
 
 @functools.lru_cache(maxsize=256)

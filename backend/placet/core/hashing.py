@@ -39,8 +39,8 @@ def canonical(value: Any) -> bytes:
 
 
 def _canonical(value: Any) -> bytes:
-    """`rfc8785.dumps`, and some ten times faster the same of lists of text or of integers, which the standard library
-    writes in the same way."""
+    """`rfc8785.dumps`, and some ten times faster the same of text and of lists of text or of integers, which the
+    standard library writes in the same way."""
     if type(value) is list and value:
         kinds = set(map(type, value))
         if kinds == {str}:
@@ -51,8 +51,14 @@ def _canonical(value: Any) -> bytes:
             return b"[" + b",".join(map(_canonical, value)) + b"]"
     if type(value) is dict and all(type(name) is str for name in value):
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
-        return b"{" + b",".join(rfc8785.dumps(name) + b":" + _canonical(held) for name, held in ordered) + b"}"
+        return b"{" + b",".join(_text(name) + b":" + _canonical(held) for name, held in ordered) + b"}"
+    if type(value) is str:
+        return _text(value)
     return rfc8785.dumps(value)
+
+
+def _text(value: str) -> bytes:
+    return encode_basestring(value).encode()
 
 
 def document_bytes(document: Value) -> bytes:

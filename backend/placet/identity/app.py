@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,37 +31,69 @@ _BODY: dict[str, Any] = {
 }
 
 
+router = APIRouter()
+
+
+async def _enrolling(request: Request) -> Enrolling:
+    enrolling: Enrolling = request.app.state.enrolling
+    return enrolling
+
+
+async def _credential(request: Request) -> Credential:
+    return Credential.from_header(request.headers.get("authorization", ""))
+
+
+async def _body(request: Request) -> bytes:
+    """The request's body. LimitError `limit.size` beyond MAX_BODY bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise LimitError("the request is too large", expected=f"at most {MAX_BODY} bytes", code="limit.size")
+    return bytes(body)
+
+
+TheEnroller = Annotated[Enrolling, Depends(_enrolling)]
+SignedBy = Annotated[Credential, Depends(_credential)]
+RawBody = Annotated[bytes, Depends(_body)]
+
+
+@router.get("/healthz")
+async def healthz(request: Request, enroller: TheEnroller) -> dict[str, str]:
+    """Is the service up, and who is it?"""
+    return {"status": "ok", "name": request.app.state.name, "enroller": to_hex(enroller.address)}
+
+
+@router.post(PATH, openapi_extra=_BODY)
+async def enrol(enroller: TheEnroller, credential: SignedBy, raw: RawBody) -> Enrolment:
+    """Enrol a key for a person. `Authorization: Placet …` is the key's own signature over this request."""
+    body = parse(EnrolmentRequest, raw, limit=MAX_BODY, what="enrolment request")
+    return await enroller.enrol(body, credential, raw)
+
+
 def create_app(enrolling: Enrolling, name: str) -> FastAPI:
     """The app for one enroller."""
     app = FastAPI(title=f"Placet enrolment: {name}", version="1", docs_url=None, redoc_url=None)
-
-    @app.exception_handler(PlacetError)
-    async def problem(_: Request, error: PlacetError) -> JSONResponse:
-        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-        return _problem(413 if error.code == "limit.size" else status, error)
-
-    @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> JSONResponse:
-        code, what = _REFUSED.get(error.status_code, ("input", "the request can't be read"))
-        answer = _problem(error.status_code, NotFoundError(what, remedy="see /openapi.json", code=code))
-        answer.headers.update(error.headers or {})
-        return answer
-
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """Is the service up, and who is it?"""
-        return {"status": "ok", "name": name, "enroller": to_hex(enrolling.address)}
-
-    @app.post(PATH, openapi_extra=_BODY)
-    async def enrol(request: Request) -> Enrolment:
-        """Enrol a key for a person. `Authorization: Placet …` is the key's own signature over this request."""
-        credential = Credential.from_header(request.headers.get("authorization", ""))
-        raw = await _read(request)
-        body = parse(EnrolmentRequest, raw, limit=MAX_BODY, what="enrolment request")
-        return await enrolling.enrol(body, credential, raw)
-
+    app.state.enrolling, app.state.name = enrolling, name
+    app.include_router(router)
+    app.add_exception_handler(PlacetError, _problem_of)
+    app.add_exception_handler(HTTPException, _refused)
     app.add_middleware(_NoSurprises)
     return app
+
+
+async def _problem_of(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, PlacetError)  # noqa: S101 - what the handler is registered for
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    return _problem(413 if error.code == "limit.size" else status, error)
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code, what = _REFUSED.get(error.status_code, ("input", "the request can't be read"))
+    answer = _problem(error.status_code, NotFoundError(what, remedy="see /openapi.json", code=code))
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 _REFUSED = {404: ("not-found", "no such path"), 405: ("not-allowed", "no such method on this path")}
@@ -112,12 +144,3 @@ def _problem(status: int, error: PlacetError) -> JSONResponse:
         headers={"Cache-Control": "no-store"} | ({"Retry-After": "2"} if error.code == "limit.busy" else {}),
         media_type="application/problem+json",
     )
-
-
-async def _read(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise LimitError("the request is too large", expected=f"at most {MAX_BODY} bytes", code="limit.size")
-    return bytes(body)

@@ -221,7 +221,10 @@ class Agreement:
     async def agreed(self, asker: bytes, told: SignedByAll) -> SignedByAll:
         """The consumer shows the fully signed plan."""
         record = self._own(asker, told.job)
-        demand_signatures("the plan", record.plan.signers, told.signatures, told.job, self.context.chain.verifiers)
+        verifiers = self.context.chain.verifiers
+        await asyncio.to_thread(
+            demand_signatures, "the plan", record.plan.signers, told.signatures, told.job, verifiers
+        )
         self.store.signed(told.job, told.signatures)
         return told
 

@@ -125,7 +125,8 @@ class Coordinator:
         found = tuple(answer.signature for answer in await self._ask_all(record, what, question, SignatureResponse))
         digest = self.context.deployment.jobs.digest(content.struct_hash())
         signers = tuple(party.signer for party in record.plan.parties)
-        demand_signatures(f"the {what}", signers, found, digest, self.context.chain.verifiers)
+        verifiers = self.context.chain.verifiers
+        await asyncio.to_thread(demand_signatures, f"the {what}", signers, found, digest, verifiers)
         return found
 
     async def _again(self, record: JobRecord, state: JobState, why: str) -> None:

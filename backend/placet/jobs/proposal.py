@@ -204,7 +204,7 @@ async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tupl
     given = {other: answer.signature for other, answer in zip(others, answers, strict=True)}
     given[context.address] = context.signer.sign(job)
     signatures = (*(given[party.signer] for party in plan.parties), b"", b"")
-    demand_signatures("the plan", plan.signers, signatures, job, context.chain.verifiers)
+    await asyncio.to_thread(demand_signatures, "the plan", plan.signers, signatures, job, context.chain.verifiers)
     return signatures
 
 

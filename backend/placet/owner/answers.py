@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from pydantic.alias_generators import to_camel
 
 from placet.core.consent import CompactConsent, Consent, Offer, Scope
 from placet.core.values import U32, U48, Bytes32
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class OfferAnswer(_Answer):
@@ -34,7 +33,7 @@ class DraftAnswer(_Answer):
     id: Bytes32
     consent: Consent
     notice: Annotated[str, Field(max_length=20_000)]
-    typed_data: Annotated[dict[str, JsonValue], Field(validation_alias="typed_data")]
+    typed_data: dict[str, JsonValue]
 
 
 class AcceptedAnswer(_Answer):
@@ -84,7 +83,7 @@ class UsesAnswer(_Answer):
 class WithdrawalDraftAnswer(_Answer):
     """A withdrawal to be signed."""
 
-    typed_data: Annotated[dict[str, JsonValue], Field(validation_alias="typed_data")]
+    typed_data: dict[str, JsonValue]
 
 
 class ProblemAnswer(_Answer):

@@ -176,8 +176,8 @@ class OwnerClient:
         body = {
             "owner": to_hex(owner),
             "offer": to_hex(offered.id),
-            "notBefore": start,
-            "notAfter": not_after,
+            "not_before": start,
+            "not_after": not_after,
             "uses": uses,
         } | ({} if enrolment == NO_ENROLMENT else {"enrolment": to_hex(enrolment)})
         answer = await ask(self._http, DraftAnswer, "POST", offered.api, "/v1/consents/draft", canonical(body))

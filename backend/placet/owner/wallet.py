@@ -124,7 +124,7 @@ class Wallet:
         name = to_hex(kept.consent.id)
         with self._locked():
             file = _load(self.folder)
-            entry = self._seal(name, kept.model_dump_json(by_alias=True).encode())
+            entry = self._seal(name, kept.model_dump_json().encode())
             self._save(file.model_copy(update={"consents": {**file.consents, name: entry}}))
 
     def get(self, consent: bytes) -> Kept:

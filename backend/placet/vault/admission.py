@@ -167,7 +167,7 @@ def _demand_alive(identity: bytes, consent: CompactConsent, situation: Admission
     if consent.not_after < situation.now:
         raise ConsentError(
             "the consent has expired",
-            expected=f"notAfter ≥ {situation.now}",
+            expected=f"not_after ≥ {situation.now}",
             found=consent.not_after,
             code="consent.expired",
         )

@@ -62,7 +62,7 @@ def test_the_same_files_give_the_same_measurement_wherever_they_lie(tmp_path: Pa
     here = measured()
     assert measured() == here
     assert measured(image.PROGRAM, [tmp_path, *others]) == here
-    changed = tmp_path / "placet" / "protocols" / "enclave" / "comparison" / "words.py"
+    changed = tmp_path / "placet" / "comparison" / "words.py"
     changed.write_bytes(changed.read_bytes() + b"#")
     assert measured(image.PROGRAM, [tmp_path, *others]) != here
 
@@ -124,7 +124,8 @@ def test_the_enclave_holds_what_it_needs_and_no_more() -> None:
         names = set(made.modules)
         assert {"pypdf/__init__.py", "cryptography/__init__.py", "pydantic/main.py"} <= names
         rooms = {name.split("/")[1] for name in names if name.startswith("placet/") and "/" in name}
-        assert rooms == {"__init__.py", "core", "protocols"}
+        assert rooms == {"__init__.py", "comparison", "core", "protocols"}
+        assert "placet/core/framing.py" in names
         assert not any("platform/" in name or "evidence" in name for name in names if name.startswith("placet/"))
         assert not any(name.split("/")[0] in ("web3", "sqlalchemy", "fastapi", "httpx", "asyncio") for name in names)
 

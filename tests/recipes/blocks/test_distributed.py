@@ -290,9 +290,9 @@ def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -
     ("providers", "changes", "code"),
     [
         (["south", "fund"], {}, "consent.columns"),
-        (["fund", "south"], {"smallest_group": 1}, "consent.output"),
+        (["fund", "south"], {"smallest_group": 1}, "plan.parameters"),
         (["fund", "south"], {**PAIR, "statistics": ["product"]}, "consent.output"),
-        (["fund"], {}, "plan"),
+        (["fund"], {}, "plan.roles"),
     ],
 )
 def test_statistics_that_no_offer_gives(pool: Pool, providers: list[str], changes: dict[str, Any], code: str) -> None:

@@ -400,7 +400,7 @@ async def test_lists_of_two_lengths_make_no_run(monkeypatch: pytest.MonkeyPatch)
             work,
             "joint",
             (0, 1),
-            program,
+            made,
             bring(made, 0, [1, 2]),
             size=Size(2),
             made=Artefact(name="rows", commitment=bytes(32)),

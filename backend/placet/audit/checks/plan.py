@@ -108,11 +108,13 @@ def scope(case: Case, tell: Findings) -> None:
         tell.looked += 1
         tell.same(where + "offer", case.plan.inputs[index].offer, shown.offer.id, party)
         fact, dataset = case.offers.get(shown.offer.id), case.datasets.get(shown.offer.dataset)
-        provider = shown.scope.provider if fact is None else fact.provider
-        subjects = Subjects.UNKNOWN if dataset is None else dataset.subjects
-        for breach in breaches(job.use(index), provider, shown.offer, shown.scope, subjects):
+        provider, use = shown.scope.provider if fact is None else fact.provider, job.use(index)
+        if dataset is None:  # chain.datasets fails over it: nobody's word here is broken
+            tell.lack(f"{where}no registration of its dataset")
+        subjects = Subjects.of(use.persons) if dataset is None else dataset.subjects
+        for breach in breaches(use, provider, shown.offer, shown.scope, subjects):
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
-        if subjects is Subjects.OWN and attempt == 1:
+        if dataset is not None and subjects is Subjects.OWN and attempt == 1:
             tell.note(f"input {index}: {case.name(party)} declared the rows its own, by its own word")
     _lacking(case, tell)
 

@@ -173,7 +173,7 @@ def _demand_usable(consent: Consent, context: _GroupContext) -> None:
     at, node = now(), context.node
     if consent.not_after < at:
         raise ConsentError(
-            "the consent has expired", expected=f"notAfter ≥ {at}", found=consent.not_after, code="consent.expired"
+            "the consent has expired", expected=f"not_after ≥ {at}", found=consent.not_after, code="consent.expired"
         )
     if consent.id in node.ended(consent.offer.id):
         raise ConsentError(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from placet.core.errors import AccessError, NotFoundError
 from placet.core.values import Bytes32, Signer
 from placet.node.consents import admission, models, uses, withdrawals
 from placet.node.consents import queries as consents
-from placet.node.http.auth import AnyCaller, Caller, TheNode, client_of
+from placet.node.http.auth import AnyCaller, Caller
+from placet.node.http.dependencies import ClientAddress, TheNode
 from placet.node.http.problems import problems
 from placet.node.service import Node
 
@@ -19,14 +20,14 @@ router = APIRouter(tags=["consents"])
 _SIGNED: dict[str, Any] = {"security": [{"authorization": []}]}
 
 
-def _open(node: Node, request: Request) -> None:
-    node.clients.take("drafts", client_of(request), node.settings.limits.drafts_per_client_minute)
+def _open(node: Node, client: str) -> None:
+    node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
 
 
 @router.get("/v1/offers", response_model=models.Offers, responses=problems())
-async def offers(node: TheNode, request: Request) -> models.Offers:
+async def offers(node: TheNode, client: ClientAddress) -> models.Offers:
     """What this institution may be asked for: its offers with their scopes opened and in words."""
-    _open(node, request)
+    _open(node, client)
     return await asyncio.to_thread(_offers, node)
 
 
@@ -57,9 +58,9 @@ def _offers(node: Node) -> models.Offers:
 
 
 @router.post("/v1/consents/draft", response_model=models.DraftResponse, responses=problems(404, 421))
-async def draft(node: TheNode, request: Request, asked: models.DraftRequest) -> models.DraftResponse:
+async def draft(node: TheNode, client: ClientAddress, asked: models.DraftRequest) -> models.DraftResponse:
     """A consent to sign: in full, in plain words, and as `eth_signTypedData_v4` takes it. Nothing is stored."""
-    _open(node, request)
+    _open(node, client)
     node.demand_chain()
     return await asyncio.to_thread(consents.draft, node, asked)
 
@@ -67,9 +68,9 @@ async def draft(node: TheNode, request: Request, asked: models.DraftRequest) -> 
 @router.post(
     "/v1/consents", status_code=202, response_model=models.ConsentAccepted, responses=problems(403, 404, 409, 421)
 )
-async def submit(node: TheNode, request: Request, submission: models.ConsentSubmission) -> models.ConsentAccepted:
+async def submit(node: TheNode, client: ClientAddress, submission: models.ConsentSubmission) -> models.ConsentAccepted:
     """Take a signed consent on. Its id is the idempotency key: the same again changes nothing."""
-    node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
+    node.clients.take("requests", client, node.settings.limits.requests_per_client_minute)
     return await admission.admit(node, submission)
 
 
@@ -103,19 +104,21 @@ async def used(node: TheNode, caller: AnyCaller, id: Bytes32) -> models.Uses:
 
 
 @router.post("/v1/consents/{id}/withdrawal/draft", response_model=models.WithdrawalDraft, responses=problems())
-async def withdrawal_draft(node: TheNode, request: Request, id: Bytes32) -> models.WithdrawalDraft:
+async def withdrawal_draft(node: TheNode, client: ClientAddress, id: Bytes32) -> models.WithdrawalDraft:
     """What the owner signs to withdraw. It follows from the id alone."""
     allowed = node.settings.limits.drafts_per_client_minute
-    node.clients.take("withdrawal drafts", client_of(request), allowed)
+    node.clients.take("withdrawal drafts", client, allowed)
     return withdrawals.draft(node, id)
 
 
 @router.post(
     "/v1/consents/{id}/withdrawal", status_code=202, response_model=models.ConsentAccepted, responses=problems(403, 404)
 )
-async def withdraw(node: TheNode, request: Request, id: Bytes32, given: models.Withdrawal) -> models.ConsentAccepted:
+async def withdraw(
+    node: TheNode, client: ClientAddress, id: Bytes32, given: models.Withdrawal
+) -> models.ConsentAccepted:
     """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
-    return await asyncio.to_thread(withdrawals.accept, node, id, given, client_of(request))
+    return await asyncio.to_thread(withdrawals.accept, node, id, given, client)
 
 
 def _owner(caller: Caller) -> bytes | None:

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 from placet.core.consent import CompactConsent, Consent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.values import U32, U48, Address, Bytes32, Name, Signature, Signer, Value
@@ -70,8 +69,6 @@ class Offers(_Answer):
 
 class DraftRequest(Value):
     """What an owner wants to consent to. `enrolment` is the subject commitment of the owner's enrolment."""
-
-    model_config = ConfigDict(alias_generator=to_camel)
 
     owner: Signer
     offer: Bytes32

@@ -42,7 +42,9 @@ def draft(node: Node, asked: models.DraftRequest) -> models.DraftResponse:
     if scope.personal == (asked.enrolment is None or asked.enrolment == NO_ENROLMENT):
         raise needs_enrolment() if scope.personal else no_enrolment()
     if asked.not_before > asked.not_after or asked.not_after < now():
-        raise InputError("the time window makes no sense", expected="notBefore ≤ notAfter, and notAfter in the future")
+        raise InputError(
+            "the time window makes no sense", expected="not_before ≤ not_after, and not_after in the future"
+        )
     first_opening = node.chain.offer(asked.offer).openings
     if first_opening + asked.uses >= 2**32:
         raise InputError("too many uses", expected=f"less than {2**32 - first_opening}", found=asked.uses)

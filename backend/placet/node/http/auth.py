@@ -103,11 +103,3 @@ async def institution_or_auditor(request: Request, caller: Annotated[Caller, Dep
 AnyCaller = Annotated[Caller, Depends(caller_of)]
 Institution = Annotated[Caller, Depends(institution)]
 InstitutionOrAuditor = Annotated[Caller, Depends(institution_or_auditor)]
-
-
-async def _the_node(request: Request) -> Node:
-    """`node_of` as FastAPI takes it without a thread."""
-    return node_of(request)
-
-
-TheNode = Annotated[Node, Depends(_the_node)]

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request, Response
 from placet.core.errors import NotFoundError
 from placet.node.consents import models
 from placet.node.http import metrics
-from placet.node.http.auth import Institution, TheNode, client_of
+from placet.node.http.auth import Institution
+from placet.node.http.dependencies import ClientAddress, TheNode
 from placet.node.http.problems import problems
 from placet.node.service import Node
 from placet.node.state import batches, consents, reading, withdrawals
@@ -20,9 +21,9 @@ router = APIRouter(tags=["node"])
 
 
 @router.get("/v1/datasets", response_model=models.Datasets, responses=problems())
-async def datasets(node: TheNode, request: Request) -> models.Datasets:
+async def datasets(node: TheNode, client: ClientAddress, request: Request) -> models.Datasets:
     """This institution's datasets and what the chain says of them. Numbers of rows are for the institution itself."""
-    node.clients.take("drafts", client_of(request), node.settings.limits.drafts_per_client_minute)
+    node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
     node.demand_chain()
     header = request.headers.get("authorization", "").encode()
     own = hmac.compare_digest(header, b"Bearer " + node.credential)

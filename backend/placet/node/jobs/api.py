@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, JsonValue
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -15,18 +15,16 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from placet.catalogue.specs import spec_of
 from placet.chain.signals import listening
 from placet.core.evidence import SignedEvidence
-from placet.core.values import from_hex, to_hex
+from placet.core.values import Bytes32
 from placet.jobs.evidence import Beside, signed
 from placet.jobs.messages import JobRequest
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
 from placet.node.http.auth import Institution, InstitutionOrAuditor
+from placet.node.http.dependencies import LastEventId, TheNode, TheRunner
 from placet.node.http.problems import problems
 
 router = APIRouter(tags=["jobs"])
-JobId = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{64}$")]
-LastEventId = Annotated[int, Header(ge=0, le=2**53)]
-"""The number of the last moment that the caller has."""
 PAGE = 100
 _EVENT_SECONDS = 3600
 _LOOK = 15.0
@@ -36,7 +34,7 @@ _LOOK = 15.0
 class JobResponse(BaseModel):
     """A job as this node knows it. `status` is the last thing that happened."""
 
-    id: str
+    id: Bytes32
     recipe: str
     party: int
     status: str
@@ -50,7 +48,7 @@ class JobList(BaseModel):
     """`cursor` asks for the page after this one; none is left where it is null."""
 
     jobs: list[JobResponse]
-    cursor: str | None
+    cursor: Bytes32 | None
 
 
 class JobResult(BaseModel):
@@ -63,16 +61,10 @@ class JobResult(BaseModel):
     disclosed_in_protocol: list[str]
 
 
-def runner_of(request: Request) -> Runner:
-    """The node's jobs."""
-    found: Runner = request.app.state.runner
-    return found
-
-
 def _answer(runner: Runner, record: JobRecord) -> JobResponse:
     status, attempt = runner.store.progress(record.job)
     return JobResponse(
-        id=to_hex(record.job),
+        id=record.job,
         recipe=record.terms.recipe,
         party=record.party,
         status=status,
@@ -84,38 +76,36 @@ def _answer(runner: Runner, record: JobRecord) -> JobResponse:
 
 
 @router.post("/v1/jobs", status_code=202, response_model=JobResponse, responses=problems(403, 409, 424, 503))
-async def start(request: Request, wanted: JobRequest, _: Institution) -> JobResponse:
+async def start(node: TheNode, runner: TheRunner, proposal: JobRequest, _: Institution) -> JobResponse:
     """Propose a job to its parties. 202 once all have signed its plan; the opening follows by itself."""
-    runner = runner_of(request)
-    request.app.state.node.demand_chain()
-    return _answer(runner, await runner.start(wanted))
+    node.demand_chain()
+    return _answer(runner, await runner.start(proposal))
 
 
 @router.get("/v1/jobs", response_model=JobList, responses=problems(403, 404))
 async def listed(
-    request: Request,
+    runner: TheRunner,
     _: Institution,
-    cursor: Annotated[str | None, Query(pattern="^0x[0-9a-fA-F]{64}$")] = None,
+    cursor: Annotated[Bytes32 | None, Query()] = None,
 ) -> JobList:
     """The jobs that this institution takes part in, newest first, a hundred at a time."""
-    runner = runner_of(request)
-    page = runner.store.page(None if cursor is None else from_hex(cursor), PAGE)
+    page = runner.store.page(cursor, PAGE)
     answers = [_answer(runner, record) for record in page]
     return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
 
 
 @router.get("/v1/jobs/{job}", response_model=JobResponse, responses=problems(403, 404))
-async def show(request: Request, job: JobId, _: Institution) -> JobResponse:
+async def show(runner: TheRunner, job: Bytes32, _: Institution) -> JobResponse:
     """One job."""
-    runner = runner_of(request)
-    return _answer(runner, runner.store.job(from_hex(job)))
+    return _answer(runner, runner.store.job(job))
 
 
 @router.get("/v1/jobs/{job}/events", response_class=EventSourceResponse, responses=problems(403, 404))
-async def events(request: Request, job: JobId, _: Institution, last_event_id: LastEventId = 0) -> EventSourceResponse:
+async def events(
+    runner: TheRunner, job: Bytes32, _: Institution, last_event_id: LastEventId = 0
+) -> EventSourceResponse:
     """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
-    runner = runner_of(request)
-    return event_stream(runner, runner.store.job(from_hex(job)).job, last_event_id)
+    return event_stream(runner, runner.store.job(job).job, last_event_id)
 
 
 def event_stream(runner: Runner, job: bytes, last: int) -> EventSourceResponse:
@@ -139,13 +129,12 @@ async def _moments(runner: Runner, job: bytes, last: int) -> AsyncIterator[Serve
 
 
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
-async def result(request: Request, job: JobId, _: Institution) -> dict[str, Any]:
+async def result(runner: TheRunner, job: Bytes32, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
-    runner = runner_of(request)
-    made = await asyncio.to_thread(runner.settlement.result, from_hex(job))
-    terms = runner.store.job(from_hex(job)).terms
+    output = await asyncio.to_thread(runner.settlement.result, job)
+    terms = runner.store.job(job).terms
     spec = spec_of(terms.recipe)
-    return {**made, "disclosed_in_protocol": list(spec.tells(spec.parse(terms.parameters)).within)}
+    return {**output, "disclosed_in_protocol": list(spec.tells(spec.parse(terms.parameters)).within)}
 
 
 _SECTIONS = "application/vnd.placet.evidence"
@@ -156,11 +145,11 @@ _SECTIONS = "application/vnd.placet.evidence"
     response_model=SignedEvidence,
     responses={200: {"content": {_SECTIONS: {}}}, **problems(403, 404)},
 )
-async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Response:
+async def trail(runner: TheRunner, job: Bytes32, _: InstitutionOrAuditor) -> Response:
     """This party's signed evidence about a job: for auditors of the trust list, and the institution itself. Where it
     has more leaves than a document holds, they follow it after a line feed, and the media type says so."""
-    runner, beside = runner_of(request), Beside()
-    shown = await signed(runner, from_hex(job), beside)
+    beside = Beside()
+    shown = await signed(runner, job, beside)
     document = shown.model_dump_json().encode()
     if shown.evidence.sections():
         return StreamingResponse(beside.pieces(document), media_type=_SECTIONS)
@@ -168,9 +157,8 @@ async def trail(request: Request, job: JobId, _: InstitutionOrAuditor) -> Respon
 
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobResponse, responses=problems(403, 404, 409))
-async def cancel(request: Request, job: JobId, _: Institution) -> JobResponse:
+async def cancel(runner: TheRunner, job: Bytes32, _: Institution) -> JobResponse:
     """Cancel a job before its opening; afterwards the contract refuses (`reverted`)."""
-    runner = runner_of(request)
-    record = runner.store.job(from_hex(job))
+    record = runner.store.job(job)
     await runner.coordinator.cancel(record)
     return _answer(runner, runner.store.job(record.job))

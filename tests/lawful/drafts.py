@@ -1,0 +1,345 @@
+"""Jobs as they are drafted: a lawful one of each recipe, and what can be wrong with it, one thing at a time.
+
+A draft holds what a liar chooses. Hashes and ids follow from it, so that a wrong field is never refused merely because
+a hash does not fit.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+
+from parties import NOW
+from placet.catalogue.specs import NAMES, spec_of
+from placet.core.consent import Offer, Scope, Subjects
+from placet.core.hashing import sha256
+from placet.core.plan import Input, Party, Plan, Terms
+from placet.core.purposes import purpose_id
+from placet.core.values import ZERO32
+
+PURPOSE = "https://w3id.org/dpv#CreditChecking"
+OTHER_PURPOSE = "https://w3id.org/dpv#DirectMarketing"
+KEY = sha256(b"the consumer's key")
+_IDENTIFIER = {"identifier": "customer"}
+_VALUE = _IDENTIFIER | {"value": "balance"}
+_LEVELS = _VALUE | {"edges": ["100", "250"], "bound": "1000"}
+_GROUP = {"smallest_group": 5, "protocol": "cheetah"}
+_MATCH = _IDENTIFIER | {"receiver": "consumer"}
+_RULE = {"kind": "text", "column": "name", "width": "keep", "case": "keep"}
+_POLICY = {
+    "max_age": 300,
+    "rules": [
+        {"kind": "tpm", "enclave_class": "simulated", "measurements": ["0x" + "11" * 32], "keys": ["0x" + "22" * 32]}
+    ],
+}
+_RECIPIENTS = [{"party": 0, "key": "0x" + KEY.hex()}, {"party": 1, "key": "0x" + "44" * 32}]
+LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
+    "totals": ("asset-view", "embedded", 3, _VALUE),
+    "totals of three": ("asset-view", "embedded", 4, _VALUE),
+    "levels": ("asset-view", "spu", 3, _LEVELS | {"protocol": "cheetah"}),
+    "levels of three": ("asset-view", "spu", 4, _LEVELS | {"protocol": "aby3"}),
+    "match": ("match", "embedded", 2, _MATCH | {"psi": "ecdh"}),
+    "match by rules": ("match", "spu", 2, _MATCH | {"psi": "rr22", "alignment": {"keys": [_RULE], "smallest": 2}}),
+    "salted hash": ("match-salted-hash", "embedded", 2, _MATCH | {"psi": "salted-hash"}),
+    "statistics": ("match-statistics", "spu", 2, _VALUE | _GROUP),
+    "sums": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["sums"]}),
+    "product": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["product"]}),
+    "groups": ("joint-statistics", "spu", 3, _VALUE | _GROUP | {"group": "sector", "groups": ["x", "y"]}),
+    "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
+}
+"""Recipe, engine, number of parties, parameters. A recipe of the catalogue that is not here fails a test."""
+
+
+@dataclass
+class Brought:
+    """One input: the offer and its scope, what the chain says of the two, and whether the plan names a consent."""
+
+    scope: dict[str, Any]
+    offer: dict[str, Any]
+    provider: bytes
+    subjects: Subjects
+    named: bool
+
+
+@dataclass
+class Draft:
+    """`brought` has one entry a party, None where it brings nothing."""
+
+    people: list[bytes]
+    signers: list[bytes]
+    outputs: list[bool]
+    brought: list[Brought | None]
+    terms: dict[str, Any]
+    plan: dict[str, Any]
+    name: str
+    changes: list[str] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[Brought]:
+        return [one for one in self.brought if one is not None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A draft with all that follows from it. Scopes, offers, providers and subjects are one an input."""
+
+    plan: Plan
+    terms: Terms
+    scopes: tuple[Scope, ...]
+    offers: tuple[Offer, ...]
+    providers: tuple[bytes, ...]
+    subjects: tuple[Subjects, ...]
+
+
+def lawful(name: str, people: list[bytes]) -> Draft:
+    """`people`: the four institutions."""
+    recipe, engine, count, raw = LAWFUL[name]
+    spec = spec_of(recipe)
+    parameters = spec.parse(raw)
+    seats, signers = spec.seats(count), people[:count]
+    consumer = signers[0] if recipe == "contract-compare" else signers[-1]
+    tells = spec.tells(parameters)
+    brought: list[Brought | None] = []
+    for seat, signer in zip(seats, signers, strict=True):
+        scope: dict[str, Any] = {
+            "title": "Rows",
+            "provider": signer,
+            "purpose": PURPOSE,
+            "columns": (*dict.fromkeys(spec.reads(seat.name, parameters)), "spare"),
+            "output": tells.output,
+            "smallest_group": tells.group,
+            "recipes": (recipe,),
+            "parties": tuple(signers),
+            "personal": seat.persons,
+            "salt": sha256(signer),
+        }
+        if tells.edges:
+            scope["smallest_gap"] = 50
+        offer = {
+            "dataset": sha256(b"dataset" + signer),
+            "consumer": consumer,
+            "purpose": purpose_id(PURPOSE),
+            "operations": int(spec.operations),
+        }
+        here = Brought(scope, offer, signer, Subjects.of(seat.persons), not seat.persons)
+        brought.append(None if seat.alias is None else here)
+    terms = {
+        "recipe": recipe,
+        "recipe_version": spec.version,
+        "engine": engine,
+        "parameters": parameters.to_json(),
+        "roles": tuple(seat.name for seat in seats),
+        "inputs": tuple(seat.alias for seat in seats if seat.alias is not None),
+        "on_withdrawal": spec.on_withdrawal,
+    }
+    plan = {"consumer": consumer, "purpose": purpose_id(PURPOSE), "operations": int(spec.operations)}
+    return Draft(people, signers, [seat.output for seat in seats], brought, copy.deepcopy(terms), plan, name)
+
+
+def made(draft: Draft, tls: dict[bytes, bytes], recorders: dict[bytes, bytes]) -> Job:
+    """ValidationError for what the documents' own types refuse."""
+    scopes = tuple(Scope(**one.scope) for one in draft.inputs)
+    offers = tuple(
+        Offer(**({"scope": scope.hash} | one.offer)) for one, scope in zip(draft.inputs, scopes, strict=True)
+    )
+    terms = Terms(**draft.terms, block=90, consumer_key=KEY)
+    left = iter(offers)
+    parties = tuple(
+        Party(
+            signer=signer,
+            recorder=recorders[signer],
+            payee=signer,
+            tls_key=tls[signer],
+            seed=sha256(b"seed" + signer),
+            output=output,
+            inputs=() if one is None else (_input(next(left), one),),
+        )
+        for signer, output, one in zip(draft.signers, draft.outputs, draft.brought, strict=True)
+    )
+    fields = {"terms": terms.hash, "sponsor": draft.plan["consumer"], "salt": bytes(32), **draft.plan}
+    plan = Plan(**fields, parties=parties, open_by=NOW + 100, deadline=NOW + 1000, settle_by=NOW + 2000)
+    subjects = tuple(one.subjects for one in draft.inputs)
+    return Job(plan, terms, scopes, offers, tuple(one.provider for one in draft.inputs), subjects)
+
+
+def _input(offer: Offer, one: Brought) -> Input:
+    brought = sha256(b"what it brings")
+    consent, root = (brought, ZERO32) if one.named else (ZERO32, brought)
+    return Input(offer=offer.id, consent=consent, lawful_root=root, epoch=0, opens_before=5)
+
+
+def stays_lawful(base: Draft, draft: Draft) -> bool | None:
+    """Said once more, in other words than the program's, of a draft that came from `base`. None where its parameters
+    are others: those have tests of their own."""
+    if draft.terms["parameters"] != base.terms["parameters"]:
+        return None
+    same = all(getattr(draft, name) == getattr(base, name) for name in ("signers", "outputs", "plan"))
+    terms = draft.terms == base.terms or (
+        draft.terms | {"engine": "embedded"} == base.terms
+        and base.terms["parameters"].get("psi") == "ecdh"  # the one thing that runs on two engines
+        and draft.terms["engine"] in ("embedded", "spu")
+    )
+    pairs = zip(base.brought, draft.brought, strict=True)
+    return same and terms and all(_stays(base, before, after) for before, after in pairs)
+
+
+def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    free = ("columns", "smallest_group", "smallest_gap", "recipes", "parties")
+    edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
+    return (
+        {k: v for k, v in after.scope.items() if k not in free}
+        == {k: v for k, v in before.scope.items() if k not in free}
+        and set(before.scope["columns"]) - {"spare"} <= set(after.scope["columns"])
+        and after.scope["smallest_group"] <= before.scope["smallest_group"]
+        and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
+        and base.terms["recipe"] in after.scope["recipes"]
+        and set(base.signers) <= {*after.scope["parties"], before.provider, base.plan["consumer"]}
+        and after.offer | {"operations": 0} == before.offer | {"operations": 0}
+        and base.plan["operations"] & after.offer["operations"] == base.plan["operations"]
+        and (after.provider, after.subjects, after.named) == (before.provider, before.subjects, before.named)
+    )
+
+
+# ---------------------------------------------------------------------- what can be wrong
+
+_COLUMNS = ("customer", "balance", "a", "b", "sector", "name", "document", "spare", "income")
+_OUTPUTS = ("total", "level", "aggregate", "association", "score", "rows", "matches", "comparison")
+_RECIPES = (*NAMES, "copy-all")
+_ROLES = ("provider", "first-provider", "second-provider", "consumer", "before", "after", "enclave", "auditor")
+_PURPOSES = st.sampled_from((PURPOSE, OTHER_PURPOSE))
+
+
+def _some(pool: Any, most: int = 4) -> Any:
+    return st.lists(st.sampled_from(tuple(pool)), min_size=1, max_size=most, unique=True).map(tuple)
+
+
+SCOPE: dict[str, Any] = {
+    "columns": _some(_COLUMNS, 6),
+    "output": st.sampled_from(_OUTPUTS),
+    "smallest_group": st.integers(1, 8),
+    "smallest_gap": st.sampled_from((None, 1, 25, 50, 60, 100)),
+    "recipes": _some(_RECIPES),
+    "purpose": _PURPOSES,
+    "personal": st.booleans(),
+}
+OFFER: dict[str, Any] = {
+    "purpose": _PURPOSES.map(purpose_id),
+    "operations": st.integers(0, 63),
+    "scope": st.just(sha256(b"another scope")),
+}
+PLAN: dict[str, Any] = {
+    "purpose": _PURPOSES.map(purpose_id),
+    "operations": st.sampled_from((0, 1, 2, 3, 7, 32, 35)),
+    "terms": st.just(sha256(b"other terms")),
+}
+TERMS: dict[str, Any] = {
+    "recipe": st.sampled_from(_RECIPES),
+    "recipe_version": st.integers(0, 2),
+    "engine": st.sampled_from(("embedded", "spu", "hardware", "simulated", "gpu")),
+    "on_withdrawal": st.sampled_from(("drop", "abort")),
+}
+PARAMETERS: dict[str, Any] = {
+    "identifier": st.sampled_from(_COLUMNS),
+    "value": st.sampled_from(_COLUMNS),
+    "values": st.lists(st.sampled_from(_COLUMNS), min_size=1, max_size=3),
+    "group": st.sampled_from(_COLUMNS),
+    "groups": st.lists(st.sampled_from("xyz"), max_size=3),
+    "statistics": st.lists(st.sampled_from(("larger", "product", "sums")), max_size=3),
+    "edges": st.lists(st.sampled_from(("50", "100", "125", "250", "300")), max_size=3),
+    "bound": st.sampled_from(("250", "1000", "1001", 1000)),
+    "smallest_group": st.integers(0, 8),
+    "protocol": st.sampled_from(("cheetah", "aby3", "semi2k")),
+    "receiver": st.sampled_from(("provider", "consumer", "both", "nobody")),
+    "psi": st.sampled_from(("ecdh", "kkrt", "rr22", "salted-hash")),
+    "alignment": st.just({"keys": [_RULE | {"column": "income"}], "smallest": 2}),
+    "recipients": st.sampled_from((_RECIPIENTS, _RECIPIENTS[:1], _RECIPIENTS[1:])),
+}
+WAYS = (
+    *((place, name) for place, fields in (("scope", SCOPE), ("offer", OFFER)) for name in fields),
+    *(
+        (place, name)
+        for place, fields in (("plan", PLAN), ("terms", TERMS), ("parameters", PARAMETERS))
+        for name in fields
+    ),
+    *(("scope", name) for name in ("parties", "provider")),
+    ("offer", "consumer"),
+    ("plan", "consumer"),
+    *(("terms", name) for name in ("roles", "inputs")),
+    *(("chain", name) for name in ("provider", "subjects")),
+    *(("party", name) for name in ("named", "output", "input", "order")),
+    ("parameters", "left out"),
+)
+
+
+@st.composite
+def drafts(draw: Any, people: list[bytes]) -> Draft:
+    """A lawful draft with none, one, two or three things changed; some changes change nothing."""
+    draft = lawful(draw(st.sampled_from(sorted(LAWFUL))), people)
+    for place, name in draw(st.lists(st.sampled_from(WAYS), max_size=3)):
+        change(draw, draft, place, name)
+        draft.changes.append(f"{place}.{name}")
+    return draft
+
+
+def change(draw: Any, draft: Draft, place: str, name: str) -> None:
+    """One thing, drawn."""
+    if place == "terms":
+        _change_terms(draw, draft, name)
+    elif place == "parameters":
+        _change_parameters(draw, draft, name)
+    elif place == "plan":
+        draft.plan[name] = draw(st.sampled_from(draft.people) if name == "consumer" else PLAN[name])
+    elif place == "party":
+        _change_party(draw, draft, name)
+    elif draft.inputs:
+        _change_input(draw, draw(st.sampled_from(draft.inputs)), draft.people, place, name)
+
+
+def _change_terms(draw: Any, draft: Draft, name: str) -> None:
+    if name == "roles":
+        count = len(draft.signers)
+        draft.terms[name] = tuple(
+            draw(st.permutations(draft.terms[name]) | st.lists(st.sampled_from(_ROLES), min_size=count, max_size=count))
+        )
+    elif name == "inputs":
+        draft.terms[name] = tuple(draw(st.permutations([*draft.terms[name], "other"])))[: len(draft.inputs)]
+    else:
+        draft.terms[name] = draw(TERMS[name])
+
+
+def _change_parameters(draw: Any, draft: Draft, name: str) -> None:
+    parameters = draft.terms["parameters"]
+    if name != "left out":
+        parameters[name] = draw(PARAMETERS[name])
+    elif parameters:
+        del parameters[draw(st.sampled_from(sorted(parameters)))]
+
+
+def _change_party(draw: Any, draft: Draft, name: str) -> None:
+    place = draw(st.integers(0, len(draft.signers) - 1))
+    here = draft.brought[place]
+    if name == "output":
+        draft.outputs[place] = not draft.outputs[place]
+    elif name == "order":
+        draft.signers = list(draw(st.permutations(draft.signers)))
+    elif here is not None and name == "named":
+        here.named = not here.named
+    elif here is not None:
+        draft.brought[place] = None
+
+
+def _change_input(draw: Any, one: Brought, people: list[bytes], place: str, name: str) -> None:
+    somebody = st.sampled_from(people)
+    if place == "chain":
+        setattr(one, name, draw(somebody if name == "provider" else st.sampled_from(Subjects)))
+    elif place == "offer":
+        one.offer[name] = draw(somebody if name == "consumer" else OFFER[name])
+    elif name == "parties":
+        one.scope[name] = draw(_some(people))
+    else:
+        one.scope[name] = draw(somebody if name == "provider" else SCOPE[name])

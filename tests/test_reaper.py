@@ -1,0 +1,95 @@
+"""A run of pytest that is killed or interrupted leaves no process behind: no chain, node, vault or daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from placet.sandbox.consortium import wait
+
+INNER = Path(__file__).with_name("started_by_a_run.py")
+Processes = dict[str, psutil.Process]
+
+
+class Run:
+    """pytest over `started_by_a_run`, in a process group of its own as a terminal's command has it."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        self.shown = folder / "shown"
+        self.shown.mkdir()
+        self.log = folder / "log"
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:schemathesis",
+            str(INNER),
+            *words,
+        ]
+        with self.log.open("wb") as sink:
+            self.process = subprocess.Popen(
+                [*command, f"--basetemp={folder / 'tmp'}"],
+                cwd=INNER.parent.parent,
+                env=os.environ | {"SHOWN": str(self.shown)},
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
+
+    def started(self, number: int) -> Processes:
+        """What the `number`-th test that got so far (from 0) has started, and the pytest that ran it."""
+        file = self.shown / f"{number}.json"
+        wait(lambda: file.exists() or self.process.poll() is not None, "processes", self.log)
+        assert file.exists(), self.log.read_text()
+        processes = {name: psutil.Process(pid) for name, (pid, _) in json.loads(file.read_text()).items()}
+        since = {name: begun for name, (_, begun) in json.loads(file.read_text()).items()}
+        assert {name: process.create_time() for name, process in processes.items()} == since
+        return processes
+
+
+def all_end(processes: Processes) -> None:
+    _, alive = psutil.wait_procs(list(processes.values()), timeout=60)
+    assert alive == []
+
+
+def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
+    run = Run(tmp_path, "-k", "with_a_node")
+    started = run.started(0)
+    assert set(started) == {"chain", "vault", "node", "daemon", "pytest"}
+    started["node"].send_signal(signal.SIGSTOP)
+    run.process.kill()
+    run.process.wait(60)
+    all_end(started)
+
+
+def test_neither_a_killed_worker_nor_an_interrupted_run_leaves_anything(tmp_path: Path) -> None:
+    """Of xdist: another worker follows the killed one; then Ctrl-C reaches all of the terminal's command."""
+    run = Run(tmp_path, "-n", "1", "-k", "with_a_chain")
+    first = run.started(0)
+    first["pytest"].kill()
+    worker = first.pop("pytest")  # its parent never asks how it ended
+    all_end(first)
+    second = run.started(1)
+    assert second["pytest"] != worker
+    os.killpg(run.process.pid, signal.SIGINT)
+    all_end(second)
+    run.process.wait(60)
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_killed_run(tmp_path: Path) -> None:
+    run = Run(tmp_path, "-n", "1", "-k", "with_a_chain")
+    started = run.started(0)
+    run.process.kill()
+    run.process.wait(60)
+    all_end(started)
