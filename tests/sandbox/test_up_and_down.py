@@ -37,7 +37,8 @@ def test_up_a_job_a_crash_down_and_up_again(home: Path) -> None:
     assert sandbox(home, "status", code=1)["phase"] == "down"
 
     again = subprocess.Popen([*PLACET, "up", "--json"], cwd=home, stdout=subprocess.PIPE, text=True)
-    until(lambda: json.loads((folder / "run" / "up.json").read_text())["pid"] == again.pid, again)
+    until((folder / "run" / "up.json").exists, again)
+    assert json.loads((folder / "run" / "up.json").read_text())["pid"] == again.pid
     until(lambda: subprocess.call([*PLACET, "status"], cwd=home, stdout=subprocess.DEVNULL) == 0, again)
     job(home, shown)
     again.send_signal(signal.SIGINT)
