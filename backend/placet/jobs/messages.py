@@ -26,8 +26,8 @@ Parameters = Annotated[dict[str, JsonValue], Field(max_length=64)]
 class PrepareRequest(Value):
     """`prepare`: would you bring the rows of this offer to a job of these parties, in this role?
 
-    `parties` are the signers in the plan's order, the asker last; `purpose` is the hash of its IRI; `block` is the N of
-    the lawful set, `deadline` the plan's, in Unix seconds. Refused with `consent.*`, `plan.*`, or `peer.early` where the
+    `parties` are the signers in the plan's order, the asker last. `purpose` is the hash of its IRI,
+    `block` the N of the lawful set, `deadline` the plan's, in Unix seconds. Refused with `consent.*`, `plan.*`, or `peer.early` where the
     block is not confirmed there yet.
     """
 
@@ -93,14 +93,14 @@ class AttemptStatus(Value):
 
 
 class AttemptRoots(Value):
-    """Answers `roots`: the lawful roots for a new attempt, one for each input of the party (zero for a named consent)."""
+    """Answers `roots`: the lawful roots for a new attempt, one an input of the party (zero for a named consent)."""
 
     roots: tuple[Bytes32, ...]
 
 
 class AmendRequest(Value):
-    """`amend`: sign this new attempt. Refused with `plan.stale` where your roots are others, `peer.epoch` where an epoch
-    moved on."""
+    """`amend`: sign this new attempt. Refused with `plan.stale` where your roots are others, `peer.epoch`
+    where an epoch moved on."""
 
     amendment: Amendment
 
@@ -113,7 +113,8 @@ class SealRequest(Value):
 
 
 class SignedByAll(Value):
-    """`agreed`: all signatures under the plan, in its signers' order, so that each party can show them; answered alike."""
+    """`agreed`: all signatures under the plan, in its signers' order, so that each party can show them. It is answered
+    with itself."""
 
     job: Bytes32
     signatures: Annotated[tuple[Signature, ...], Field(max_length=18)]
