@@ -27,8 +27,8 @@ class PrepareRequest(Value):
     """`prepare`: would you bring the rows of this offer to a job of these parties, in this role?
 
     `parties` are the signers in the plan's order, the asker last. `purpose` is the hash of its IRI,
-    `block` the N of the lawful set, `deadline` the plan's, in Unix seconds. Refused with `consent.*`, `plan.*`, or `peer.early` where the
-    block is not confirmed there yet.
+    `block` the N of the lawful set, `deadline` the plan's, in Unix seconds. Refused with `consent.*`,
+    `plan.*`, or `peer.early` where the block is not confirmed there yet.
     """
 
     offer: Bytes32

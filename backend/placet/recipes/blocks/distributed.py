@@ -71,10 +71,10 @@ async def evaluated(
 ) -> tuple[bytes, Artefact]:
     """One party's part in evaluating a program under MPC on the distributed engine.
 
-    `parties` are the plan's numbers of those that compute, in the program's order of roles. Each calls this with the
-    same `name`, `program` and `size`. `brought` is this party's array, of the shape that the program declares for its role;
-    `made` is the artefact of the step that it came from. Two steps are recorded: `<name>-start` (addresses, numbers of
-    rows, the program) and `<name>`.
+    `parties` are the plan's numbers of those that compute, in the program's order of roles. Each
+    calls this with the same `name`, `program` and `size`. `brought` is this party's array, of the
+    shape that the program declares for its role; `made` is the artefact of the step that it came
+    from. Two steps are recorded: `<name>-start` (addresses, numbers of rows, program) and `<name>`.
 
     Returns this party's share of the result (serialised, useless without the others') and its artefact. ProtocolError
     `peer.rows` where another party has another number of rows, `job.deadline` where no time is left; LimitError
