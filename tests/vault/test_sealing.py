@@ -192,3 +192,12 @@ def test_short_salt_is_refused(world) -> None:
     with pytest.raises(DataError):
         world.tables.save("others", world.dataset.table, {"customer": ["a"], "balance": [1], "remark": ["b"]}, b"short")
     assert [info.name for info in world.tables.infos()] == ["accounts"]
+
+
+def test_whose_rows_a_table_holds_never_changes(world) -> None:
+    """What the registry says of the dataset's id would be no longer true of its rows."""
+    rows = world.tables.rows("accounts", None, ("customer", "balance", "remark")).to_pydict()
+    with pytest.raises(StateError) as caught:
+        world.tables.save("accounts", world.dataset.table, rows, personal=False)
+    assert caught.value.code == "data.subjects"
+    assert world.tables.named("accounts") == world.dataset

@@ -16,6 +16,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from placet.core.at_rest import AtRest, context
+from placet.core.consent import Subjects
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
@@ -56,7 +57,8 @@ class Tables:
     ) -> DatasetInfo:
         """Seal a table under `name`, in place of an earlier one, whose dataset id it keeps; every row gets a new salt.
 
-        `salt` (32 bytes) makes the dataset id; random by default. StateError if the table has another id already.
+        `salt` (32 bytes) makes the dataset id; random by default. StateError if the table has another id already, or
+        was imported as somebody else's rows (`data.subjects`): whose they are stands on chain for ever.
         """
         earlier = self._manifests().get(name)
         if salt is None:
@@ -70,6 +72,14 @@ class Tables:
                 expected=to_hex(earlier.info.dataset),
                 found=to_hex(identity),
                 remedy="leave the salt out, or choose another name",
+            )
+        if earlier is not None and personal is not earlier.info.personal:
+            raise StateError(
+                f"the table {name} holds other people's rows than before, under a dataset id that was registered once",
+                expected=Subjects.of(earlier.info.personal).words,
+                found=Subjects.of(personal).words,
+                remedy="import it under another name: whose rows a dataset holds never changes",
+                code="data.subjects",
             )
         version = 1 if earlier is None else earlier.info.version + 1
         table = _with_commitments(schema, cells)
