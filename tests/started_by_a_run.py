@@ -18,8 +18,8 @@ from tests.node.test_relay import Process
 
 from placet.chain import local
 from placet.chain.local import LocalChain
+from placet.sandbox import program
 from placet.sandbox.consortium import wait
-from warm import spawn
 
 SHOWN = Path(os.environ["SHOWN"])
 
@@ -44,10 +44,10 @@ def stay(**pids: int) -> None:
 
 
 def test_with_a_node(world: World, daemon: local.Running, tmp_path: Path) -> None:
-    """A chain, a vault that Python starts, a node that the server of `warm` starts, and a daemon."""
+    """A chain, a vault that Python starts, a node that is forked, and a daemon."""
     node = Process(world, tmp_path / "node")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PLACET_")}
-    started = spawn(["node", "--config", str(node.file)], tmp_path, env, node.log)
+    started = program.fork(["node", "--config", str(node.file)], tmp_path, env, node.log)
     wait(lambda: _answers(node.url + "/healthz"), "node", node.log)
     [vault] = [one for one in psutil.Process().children() if "placet.vault" in one.cmdline()]
     stay(chain=world.anvil.pid, vault=vault.pid, node=started.pid, daemon=daemon.pid)
