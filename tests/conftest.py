@@ -58,7 +58,7 @@ LONGEST = (
         "attacks/",
         "chain/test_artifacts",
     ),
-    *("node/", "vault/", "company/"),
+    *("node/", "vault/", "company/", "test_reaper"),
 )
 """How the names of files begin that take longest, as measured, the longest first."""
 
@@ -69,7 +69,7 @@ def _group(file: Path) -> str:
     name = file.relative_to(TESTS).as_posix()
     if LIVE.search(file.read_text()):
         return "first town" if name.startswith(FIRST_TOWN) else "second town"
-    return "cli" if name.startswith("cli/") else name
+    return "cli/" if name.startswith("cli/") else name
 
 
 @functools.cache
