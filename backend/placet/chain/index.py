@@ -40,7 +40,7 @@ from placet.chain.tables import create
 from placet.core.errors import ChainError, NotFoundError
 
 CHECKPOINTS = 256
-SKIP_SECONDS = 5.0
+SKIP_SECONDS = 10.0
 """How long blocks may go unread because their headers say that they hold nothing of ours."""
 _ATTEMPTS = 5
 
@@ -88,8 +88,9 @@ class Index:
         self._filter = AddressFilter(self._contracts)
         self._skipped: Head | None = None
         self._read_at = float("-inf")
-        self._newest = -1
         create(engine, metadata)
+        with engine.connect() as connection:
+            self._newest = int(connection.execute(select(func.max(logs.c.block))).scalar() or -1)
 
     def sync(self, head: Head | None = None) -> int:
         """Read up to the chain's latest block (`head`, where that was just asked for) and return its number. ChainError

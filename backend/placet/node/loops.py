@@ -17,7 +17,7 @@ from placet.node.consents import uses
 from placet.node.service import Node
 
 log = logging.getLogger("placet.node.loops")
-SLOW = 5.0
+SLOW = 10.0
 """Seconds between two looks at a chain whose blocks are pushed."""
 _LONGEST = 10.0
 Tick = Callable[[], Awaitable[float | None]]
