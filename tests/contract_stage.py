@@ -25,6 +25,7 @@ from placet.core.values import from_hex
 from placet.node.__main__ import server_options
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
+from placet.recipes.contract_compare.extension import HostedEnclaves
 from placet.recipes.contract_compare.messages import ComparisonRequest
 from placet.recipes.contract_compare.sessions import EnclaveSessions
 from placet.sandbox.companies import NAMES, Companies
@@ -71,9 +72,9 @@ class Stage:
         self.chain = Chain(self.made.chain.url, deployment)
 
     @property
-    def cases(self) -> EnclaveSessions:
-        found: EnclaveSessions = self.app.state.runner.context.sessions
-        return found
+    def sessions(self) -> EnclaveSessions:
+        extensions = self.app.state.runner.context.extensions
+        return next(one.sessions for one in extensions if isinstance(one, HostedEnclaves))
 
     def address(self, key: str) -> bytes:
         return from_hex(self.made.members[key].address)

@@ -18,6 +18,7 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 from contract_stage import AFTER, BEFORE, Ended, Stage, accept, founded
+from placet.catalogue.contract_compare import ContractCompareParameters
 from placet.chain.client import JobStatus
 from placet.company.company import Company
 from placet.company.service import HttpEnclaves
@@ -27,7 +28,6 @@ from placet.core.errors import PlacetError
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
 from placet.jobs.party_run import StepRecorder as Stage_
-from placet.protocols.enclave.comparing import Parameters
 from placet.protocols.enclave.evidence.model import measurement_id
 from placet.protocols.enclave.platform.simulated import SimulatedEnclave
 from placet.protocols.enclave.platform.swtpm import Swtpm
@@ -275,12 +275,12 @@ async def test_the_proposer_takes_the_partners_result(
     """A plan without the partner among the recipients, or under a key that is not its own, is not signed."""
     own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
 
-    def parameters(**given: Any) -> Parameters:
+    def parameters(**given: Any) -> ContractCompareParameters:
         mine, theirs = given["recipients"]
         given["recipients"] = (mine, theirs.model_copy(update={"key": own})) if lie == "another-key" else (mine,)
-        return Parameters(**given)
+        return ContractCompareParameters(**given)
 
-    monkeypatch.setattr(comparison_plan, "Parameters", parameters)
+    monkeypatch.setattr(comparison_plan, "ContractCompareParameters", parameters)
     mine = await trio.offer(a, "before", trio.document("old.md", BEFORE))
     await trio.offer(b, "after", trio.document("new.md", AFTER))
     with pytest.raises(PlacetError) as caught:
