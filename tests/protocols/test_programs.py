@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from placet.core.errors import ConfigError, DataError, InputError, LimitError, PlanError
 from placet.core.hashing import canonical
-from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, MAX_BOUND, Magnitudes, Numbers, Ring, fixed
+from placet.core.values import MAX_BOUND
+from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, Magnitudes, Numbers, Ring, fixed
 from placet.protocols.mpc.programs import (
     Compare,
     Dot,
