@@ -66,21 +66,8 @@ class Tables:
         if len(salt) != 32:
             raise DataError("a dataset's salt has 32 bytes", found=f"{len(salt)} bytes")
         identity = dataset_id(self._institution, name, salt)
-        if earlier is not None and identity != earlier.info.dataset:
-            raise StateError(
-                f"the table {name} has another dataset id",
-                expected=to_hex(earlier.info.dataset),
-                found=to_hex(identity),
-                remedy="leave the salt out, or choose another name",
-            )
-        if earlier is not None and personal is not earlier.info.personal:
-            raise StateError(
-                f"the table {name} holds other people's rows than before, under a dataset id that was registered once",
-                expected=Subjects.of(earlier.info.personal).words,
-                found=Subjects.of(personal).words,
-                remedy="import it under another name: whose rows a dataset holds never changes",
-                code="data.subjects",
-            )
+        if earlier is not None:
+            _demand_same(earlier.info, identity, personal)
         version = 1 if earlier is None else earlier.info.version + 1
         table = _with_commitments(schema, cells)
         chunks = -(-table.num_rows // CHUNK_ROWS)
@@ -191,6 +178,25 @@ class Tables:
 
     def _path(self, name: str, version: int, chunk: int) -> Path:
         return self._folder / f"{name}@{version}.{chunk}.sealed"
+
+
+def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool) -> None:
+    """StateError where a table is to take another dataset's place: its id and whose rows it holds stand on chain."""
+    if identity != earlier.dataset:
+        raise StateError(
+            f"the table {earlier.name} has another dataset id",
+            expected=to_hex(earlier.dataset),
+            found=to_hex(identity),
+            remedy="leave the salt out, or choose another name",
+        )
+    if personal is not earlier.personal:
+        raise StateError(
+            f"the table {earlier.name} holds other people's rows than before, under an id that was registered once",
+            expected=Subjects.of(earlier.personal).words,
+            found=Subjects.of(personal).words,
+            remedy="import it under another name: whose rows a dataset holds never changes",
+            code="data.subjects",
+        )
 
 
 def _with_commitments(schema: Schema, cells: Mapping[str, Sequence[Cell]]) -> pa.Table:
