@@ -3,6 +3,7 @@ own on the live town's chain; jobs and audits in the town itself. What can't be 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ import pytest
 from live import Town
 from placet.chain.local import free_port
 from placet.sandbox.founding import write_table
+from quick_placet import quick_placet
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = {name: (ROOT / name).read_text() for name in ("README.md", "docs/operations.md")}
@@ -88,17 +90,25 @@ class Story:
 
     town: Town
     home: Path
+    quick: Path
     names: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
 
     def sh(self, script: str, folder: Path, **env: str) -> str:
-        """What a script says on stdout. Servers run on in the background, once they answer."""
+        """What a script says on stdout. Servers run on in the background, once they answer.
+
+        What stands for itself alone runs the installed `placet`, all other blocks the one of `quick_placet`.
+        """
+        programs = Path(sys.executable).parent
+        path = f"{programs}:{os.environ['PATH']}"
+        if folder.name not in map(_empty, EMPTY):
+            path = f"{self.quick}:{path}"
         lines = [self._server(line) for line in script.splitlines()]
         done = subprocess.run(
             ["sh", "-eu"],  # noqa: S607
             input="\n".join(lines),
             cwd=folder,
-            env=self.town.made._env() | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"} | env,
+            env=self.town.made._env() | {"PATH": path} | env,
             capture_output=True,
             text=True,
             timeout=300,
@@ -150,7 +160,8 @@ def story(town: Town) -> Iterator[Story]:
     (home / "auditor.json").write_text(json.dumps({"address": town.made.auditor, "name": "Auditor"}))
     (town.made.folder / "job.json").write_text(json.dumps(town.made.request()))
     url = town.made.chain.url
-    made = Story(town, home)
+    ends = contextlib.ExitStack()
+    made = Story(town, home, ends.enter_context(quick_placet(home)))
     made.names = {
         "https://rpc.example.org": url,
         "https://other.example.net": url,
@@ -161,9 +172,15 @@ def story(town: Town) -> Iterator[Story]:
         yield made
     finally:
         made.stop()
+        ends.close()
         shutil.rmtree(home)
         for name in ("job.json", "job.html", "job.bundle", "lender-evidence.json", "auditor.key", "auth.header"):
             (town.made.folder / name).unlink(missing_ok=True)
+
+
+def _empty(start: str) -> str:
+    """The name of the empty folder that a block has for itself."""
+    return start.replace(" ", "-").replace("/", "")
 
 
 def _ports(api: int, peer: int) -> dict[str, str]:
@@ -262,7 +279,7 @@ def test_a_block_of_the_documents_runs(story: Story, start: str) -> None:
     if start in IN_TOWN:
         folder = story.town.made.folder
     elif start in EMPTY:
-        folder = story.home / start.replace(" ", "-").replace("/", "")
+        folder = story.home / _empty(start)
         folder.mkdir()
     env = {} if start in IN_TOWN else {"PLACET_PASSPHRASE_FILE": str(story.home / "passphrase")}
     said = story.sh(story.filled(text), folder, **env)

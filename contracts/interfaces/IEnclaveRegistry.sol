@@ -49,7 +49,7 @@ interface IEnclaveRegistry {
     /// @param until block from which on it is retired; zero if it never was accepted
     error MeasurementNotAccepted(address provider, bytes32 measurement, uint64 until);
 
-    /// @notice The sender accepts an enclave's measurement (its id in 32 bytes, docs/attestation.md) as of a class, once.
+    /// @notice The sender accepts an enclave's measurement (its id in 32 bytes, docs/explanation/attestation.md) as of a class, once.
     /// @custom:not-protected What the measured code does, and that evidence of this class exists: who releases a key verifies
     /// the evidence, and its class, himself.
     function accept(bytes32 measurement, Class class) external;

@@ -51,7 +51,7 @@ def send(town: Town, key: Key, call: Call) -> Reverted | None:
     """Send a call with somebody's key; why it was refused, or None."""
     sender = Sender(sa.create_engine("sqlite://", poolclass=sa.StaticPool), town.chain, [key])
     sender.submit("attack", call, key.address)
-    for _ in range(400):
+    for _ in range(2400):
         sender.step()
         outcome = sender.outcome("attack")
         if outcome is not None:

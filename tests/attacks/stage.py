@@ -47,6 +47,7 @@ from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.messages import PrepareRequest, PrepareResponse
 from placet.jobs.store import JobStore
 from placet.node.service import Node
+from placet.recipes.runs import RUNS
 from placet.vault.admission import Submission
 from placet.vault.client import VaultClient
 from placet.vault.lawful import NEVER
@@ -358,7 +359,8 @@ class Stage(Sending):
             index=Index(self.engine, self.chain),
             sender=world.sender,
             calls=self.calls,
-            vault=self.vault,
+            rows=self.vault,
+            consents=self.vault,
             trust=world.trust,
             deployment=world.deployment,
             peers=None,  # type: ignore[arg-type]  # nobody is asked here
@@ -368,7 +370,7 @@ class Stage(Sending):
             engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
             note_uses=lambda job, attempt, consents: None,
         )
-        return Agreement(context, JobStore(self.engine))
+        return Agreement(context, JobStore(self.engine), RUNS)
 
     async def deal(self, people: int = CUSTOMERS, scope: Scope | None = None, **changes: Any) -> Deal:
         """A new offer whose people have consented; their consents are changed by `changes`."""
@@ -387,7 +389,14 @@ class Stage(Sending):
         return Deal(offer, scope, made, batch, block, brought, deadline)
 
     async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None, **changes: Any) -> PrepareResponse:
-        fields: dict[str, Any] = {"recipe": "asset-view", "parameters": {}} | changes
+        fields: dict[str, Any] = {
+            "recipe": "asset-view",
+            "role": "provider",
+            "parameters": {"identifier": "customer", "value": "balance"},
+            "parties": (self.bank.address, self.second.address, self.lender.address),
+            "purpose": offer.purpose,
+            **changes,
+        }
         wanted = PrepareRequest(offer=offer.id, block=self.chain.confirmed(), deadline=deadline, **fields)
         return await self.agreement.prepare((asker or self.lender).address, wanted)
 
@@ -501,9 +510,9 @@ class Stage(Sending):
         self.mined(self.open_call(agreed), self.thief)
         return agreed
 
-    async def rows(self, agreed: Agreed, *, attempt: int = 1, columns: Sequence[str] | None = None) -> list[str]:
+    async def rows(self, agreed: Agreed, *, attempt: int = 1) -> list[str]:
         """The customers whose rows the vault hands out for the bank's input."""
-        rows = await self.vault.rows(agreed.job, agreed.plan, agreed.terms, attempt, 0, columns)
+        rows = await self.vault.rows(agreed.job, agreed.plan, agreed.terms, attempt, 0)
         return [str(name) for name in rows.columns.get("customer", [])]
 
     def status(self, agreed: Agreed) -> JobStatus:

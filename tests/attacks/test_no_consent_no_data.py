@@ -435,11 +435,29 @@ async def test_rows_of_an_attempt_with_somebody_new(stage: Stage) -> None:
     await refused(stage, "warrant.root", stage.rows(agreed, attempt=2))
 
 
-@pytest.mark.parametrize("columns", [("remark",), ("balance", "remark"), ("balance", "balance"), ()])
-async def test_columns_outside_the_scope(stage: Stage, columns: tuple[str, ...]) -> None:
-    """The job is open, and the node asks for more than the owners' words name."""
-    agreed = stage.open(stage.plan(await stage.deal()))
-    await refused(stage, "warrant.columns", stage.rows(agreed, columns=columns))
+@pytest.mark.parametrize(
+    ("terms", "code"),
+    [
+        ({"parameters": {"identifier": "customer", "value": "remark"}}, "warrant.columns"),
+        ({"parameters": {"identifier": "remark", "value": "balance"}}, "warrant.columns"),
+        ({"parameters": {"identifier": "customer", "value": "balance", "columns": ["remark"]}}, "warrant.plan"),
+        ({"recipe": "copy-all"}, "warrant.plan"),
+        ({"recipe_version": 2}, "warrant.plan"),
+        ({"engine": "abacus"}, "warrant.plan"),
+        ({"roles": ("reader", "reader", "consumer")}, "warrant.plan"),
+        ({"on_withdrawal": "abort"}, "warrant.plan"),
+    ],
+)
+async def test_terms_beyond_scope_and_catalogue(stage: Stage, terms: dict[str, Any], code: str) -> None:
+    """The job is open, all have signed it, and its terms take more than the owners' words name, or are no recipe's."""
+    agreed = stage.open(stage.plan(await stage.deal(), terms=terms))
+    await refused(stage, code, stage.rows(agreed))
+
+
+async def test_an_operation_less_than_the_recipe_needs(stage: Stage) -> None:
+    """PSI alone, for a recipe that computes too."""
+    agreed = stage.open(stage.plan(await stage.deal(), operations=1))
+    await refused(stage, "warrant.plan", stage.rows(agreed))
 
 
 async def test_another_plan_under_an_open_jobs_name(stage: Stage) -> None:

@@ -47,7 +47,7 @@ def test_by_the_bundles_own_word_nothing_is_intact(folder: Path, own: tuple[str,
     code, report = audit(*own, "--html", "report.html")
     assert (code, report["verdict"], report["basis"]) == (5, "incomplete", "bundle")
     assert Basis.BUNDLE.words in report["headline"]
-    assert "the bundle&#x27;s own word" in (folder / "report.html").read_text()
+    assert "the bundle&#39;s own word" in (folder / "report.html").read_text()
     shown = CliRunner().invoke(app, ["audit", "--bundle", "bundle.json", *own])
     assert shown.exit_code == 5
     assert f"basis: {Basis.BUNDLE.words}" in shown.stdout.splitlines()

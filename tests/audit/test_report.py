@@ -13,6 +13,7 @@ from simulator import NAMES, World, h
 from test_checks import a_forged_consent, a_receiver_that_hides_what_it_acknowledged
 
 from placet.audit.facts import Ending
+from placet.audit.findings import Result
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.report import html, text, to_json
 from placet.audit.verify import CHECKS, verify
@@ -128,7 +129,7 @@ def poisoned(value: Any) -> Any:
         return f"{EVIL}{value}"
     if isinstance(value, tuple):
         return tuple(map(poisoned, value))
-    kept = {"type", "kind"}
+    kept = {"type", "kind", "name"} if isinstance(value, Result) else {"type", "kind"}  # a check's name is ours
     return value.model_copy(update={name: poisoned(inner) for name, inner in value if name not in kept})
 
 

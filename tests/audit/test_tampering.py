@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulator import CONSUMER, World
 
-from placet.audit.bundle import parse_bundle
+from placet.audit.bundle import Bundle, parse_bundle
 from placet.audit.facts import Ending
 from placet.audit.outcome import Verdict
 from placet.audit.verify import verify
@@ -47,8 +47,13 @@ def world(job: str) -> World:
 
 
 @cache
+def honest(job: str) -> Bundle:
+    return world(job).bundle()
+
+
+@cache
 def bundle_json(job: str) -> dict[str, Any]:
-    return world(job).bundle().to_json()
+    return honest(job).to_json()
 
 
 def changes(value: Any) -> list[Any]:
@@ -126,19 +131,25 @@ def verdict_of_evidence(job: str, plain: dict[str, Any]) -> Verdict | None:
         evidence = parse(Evidence, canonical(plain))
     except InputError:
         return None
-    return verify(world(job).bundle(evidence)).verdict
+    signed = world(job).sign_evidence(evidence)
+    entries = [
+        entry.model_copy(update={"evidence": signed}) if place == evidence.party else entry
+        for place, entry in enumerate(honest(job).evidence)
+    ]
+    return verify(honest(job).model_copy(update={"evidence": tuple(entries)})).verdict
 
 
 @pytest.mark.parametrize("party", [0, CONSUMER])
 @pytest.mark.parametrize("job", ["amended", "aborted"])
 def test_evidence(job: str, party: int) -> None:
-    honest = world(job).evidence(party).to_json()
+    own = world(job).evidence(party).to_json()
+    assert verdict_of_evidence(job, own) is Verdict.INTACT
     slipped = []
-    for path in places(honest):
-        for new in changes(get(honest, path)):
-            if new is None or path == ("party",) or is_harmless(path, get(honest, path), new):
+    for path in places(own):
+        for new in changes(get(own, path)):
+            if new is None or path == ("party",) or is_harmless(path, get(own, path), new):
                 continue
-            plain = changed(honest, path, new)
+            plain = changed(own, path, new)
             if verdict_of_evidence(job, plain) is Verdict.INTACT:
                 slipped.append((path, new))
     assert slipped == []

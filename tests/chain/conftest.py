@@ -57,7 +57,7 @@ class World:
             self._others += 1
             intent = f"world-{self._others}"
             sender.submit(intent, call, self.key.address)
-            for _ in range(1000):
+            for _ in range(10_000):
                 if not sender.step():
                     break
                 time.sleep(0.005)

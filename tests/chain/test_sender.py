@@ -357,6 +357,26 @@ async def test_waiting(world) -> None:
         await running
 
 
+async def test_what_another_program_puts_into_the_outbox_is_sent(world) -> None:
+    """`placet` does, for a node that runs: nothing wakes the sender, which looks by itself."""
+    sender = world.sender()
+    running = asyncio.create_task(sender.run())
+    await sender_at_rest(sender)
+    outbox.Outbox(world.engine).add("theirs", register(world), world.key.address)
+    await sender.wait("theirs", 60.0)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def sender_at_rest(sender: Sender) -> None:
+    """Until it has looked and found nothing."""
+    sender._busy = True
+    async with asyncio.timeout(60):
+        while sender._busy:
+            await asyncio.sleep(0.01)
+
+
 async def test_no_money_is_said_to_who_waits_and_ends_when_there_is_some(world, monkeypatch) -> None:
     monkeypatch.setattr(module, "SEND_AGAIN", 0.1)
     poor = Key()

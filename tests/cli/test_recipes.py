@@ -13,7 +13,7 @@ from placet.catalogue.specs import SPECS
 
 from .conftest import succeed
 
-PROTOCOLS = Path(__file__).resolve().parents[2] / "docs" / "protocols.md"
+PROTOCOLS = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "protocols.md"
 EXTRAS = ("spu", "jax", "pypdf", "gmpy2", "phe", "cbor2", "dcap_qvl", "psycopg")
 """What pyproject.toml's extras bring."""
 WITHOUT = f"""

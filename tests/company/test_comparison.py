@@ -311,7 +311,7 @@ async def test_nobody_but_a_company_of_the_job_uses_its_enclave(stage: Stage, a:
     async with httpx.AsyncClient(base_url=service.api, trust_env=False) as http:
         key, path, body = inside._key, "/v1/enclave/jobs", canonical({"job": to_hex(record.job)})
         header = {"Authorization": signed_header(key, "POST", path, body, a.context.deployment.consents)}
-        for _ in range(100):
+        for _ in range(600):
             begun = await http.post(path, content=body, headers=header | {"Content-Type": "application/json"})
             if begun.status_code == 201:
                 break

@@ -1,5 +1,5 @@
-"""tests/vectors/batch.json: what docs/formats.md says of batch files, written a second time from the document, without
-the package. Run this file to write the vectors anew.
+"""tests/vectors/batch.json: what docs/reference/formats.md says of batch files, written a second
+time from the document, without the package. Run this file to write the vectors anew.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def reference() -> dict[str, Any]:
         "root": "0x" + tree.hex(),
     }
     return {
-        "about": "A batch file (docs/formats.md, “Batch files”): its lines as text, and their consent ids.",
+        "about": "A batch file (docs/reference/formats.md, “Batch files”): its lines as text, and their consent ids.",
         "chain_id": CHAIN,
         "consent_registry": REGISTRY,
         "names": NAMES,

@@ -1,5 +1,5 @@
-"""tests/vectors/leaves.json: what docs/formats.md says of leaf records, written a second time from the document,
-without the package. Run this file to write the vectors anew.
+"""tests/vectors/leaves.json: what docs/reference/formats.md says of leaf records, written a second
+time from the document, without the package. Run this file to write the vectors anew.
 """
 
 from __future__ import annotations

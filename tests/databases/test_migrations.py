@@ -26,8 +26,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from placet.chain.intents import next_try
 from placet.chain.migrations import VERSION_TABLE, DatabaseSchema, upgrade
-from placet.chain.outbox import Outbox
+from placet.chain.outbox import Mined, Outbox
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.at_rest import VAULT as SEALED
 from placet.core.eip712 import Domain
@@ -209,6 +210,10 @@ def test_consents_jobs_and_outbox_go_on(tmp_path: Path) -> None:
         assert set(connection.execute(sa.select(batches.c.state)).scalars()) == {"anchored"}
         (withdrawal,) = connection.execute(sa.select(withdrawals)).all()
         assert ("0x" + withdrawal.consent.hex(), withdrawal.state) == (FACTS["withdrawn"], "mined")
+        (batch,) = connection.execute(sa.select(batches.c.root)).scalars()
+    for name in (f"withdraw:{FACTS['withdrawn'][2:]}", f"anchor:{FACTS['offer'][2:]}:{batch.hex()}"):
+        due = next_try(outbox, name)
+        assert isinstance(outbox.outcome(due.intent), Mined), "would be sent a second time"
     engine.dispose()
 
 

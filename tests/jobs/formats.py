@@ -1,5 +1,5 @@
-"""tests/vectors/jobs.json: what docs/formats.md says of datasets and jobs, written a second time from the document,
-without the package. Run this file to write the vectors anew.
+"""tests/vectors/jobs.json: what docs/reference/formats.md says of datasets and jobs, written a
+second time from the document, without the package. Run this file to write the vectors anew.
 """
 
 from __future__ import annotations
@@ -254,7 +254,8 @@ def trail() -> dict[str, Any]:
 def reference() -> dict[str, Any]:
     """The file's content."""
     made = {
-        "about": "Datasets, masked outputs, randomness, messages, peer frames and trails, as docs/formats.md defines "
+        "about": "Datasets, masked outputs, randomness, messages, peer frames and trails, as "
+        "docs/reference/formats.md defines "
         "them. Byte strings are 0x… hex. Made by tests/jobs/formats.py from the document, without the package.",
         "datasets": datasets(),
         "masked_outputs": masked(),

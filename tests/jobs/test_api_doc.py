@@ -1,4 +1,4 @@
-"""What docs/api.md shows of jobs runs, and its words are the program's."""
+"""What docs/reference/api.md shows of jobs runs, and its words are the program's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from placet.jobs import coordinator, link, proposal, runner, settlement
 from placet.jobs import party_run as work
 from placet.recipes.contract_compare import run as contract_compare
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
 OF_JOBS = TEXT[TEXT.index("\n## Jobs\n") : TEXT.index("\n## With a wallet library")]
 
 

@@ -60,7 +60,7 @@ def test_nothing_is_begun_twice(fate: PlacetError) -> None:
 
 def test_it_does_not_wait_for_ever() -> None:
     with pytest.raises(PeerError):
-        compute(*(PASSING[-1],) * runners.WAITS)
+        compute(*(PASSING[-1],) * int(3 * runners.VAULT_SECONDS))
 
 
 # A consent that dies while an attempt runs.

@@ -24,7 +24,7 @@ from placet.vault.schema import Cell, Schema, dataset_id, row_commitment
 
 from .formats import FILE, reference, shown
 
-DOCUMENT = FILE.parents[2] / "docs" / "formats.md"
+DOCUMENT = FILE.parents[2] / "docs" / "reference" / "formats.md"
 VECTORS = json.loads(FILE.read_text())
 
 

@@ -44,6 +44,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "match": ("match", "embedded", 2, _MATCH | {"psi": "ecdh"}),
     "match by rules": ("match", "spu", 2, _MATCH | {"psi": "rr22", "alignment": {"keys": [_RULE], "smallest": 2}}),
     "salted hash": ("match-salted-hash", "embedded", 2, _MATCH | {"psi": "salted-hash"}),
+    "count": ("match-count", "spu", 2, _IDENTIFIER | _GROUP),
     "statistics": ("match-statistics", "spu", 2, _VALUE | _GROUP),
     "sums": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["sums"]}),
     "product": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["product"]}),

@@ -79,7 +79,7 @@ class World:
         self.sent += 1
         intent = f"test:{self.sent}"
         self.sender.submit(intent, call, key.address)
-        for _ in range(400):
+        for _ in range(3000):
             self.sender.step()
             outcome = self.sender.outcome(intent)
             if outcome is not None:
@@ -237,7 +237,7 @@ def running(*command: str, ready: Path, log: Path) -> Iterator[subprocess.Popen[
     with log.open("wb") as sink:
         child = subprocess.Popen([sys.executable, *command], stdout=sink, stderr=sink)
     try:
-        for _ in range(600):
+        for _ in range(2400):
             if ready.exists():
                 break
             assert child.poll() is None, log.read_text()
@@ -380,7 +380,7 @@ class Running:
             await relay.tick(self.node)
 
     def settle(self) -> None:
-        for _ in range(400):
+        for _ in range(3000):
             if not self.node.sender.step():
                 break
             time.sleep(0.02)

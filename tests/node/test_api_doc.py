@@ -1,4 +1,4 @@
-"""docs/api.md does what it says: its commands and its program run against a node, its tables fit the code."""
+"""docs/reference/api.md does what it says: its commands and its program run against a node, its tables fit the code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from placet.node.app import create_app
 from .conftest import Owner, World
 from .test_relay import Process
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
 OF_JOBS = TEXT[TEXT.index("\n## Jobs\n") : TEXT.index("\n## With a wallet library")]
 
 

@@ -48,7 +48,7 @@ async def test_the_chain_is_lost_and_comes_back(world: World, owner: Owner, wire
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://n") as client:
         assert (await _until(client, 200))["lag"] == 0
         offer, _ = await asyncio.to_thread(world.offer, settings.path(settings.scopes))
-        for _ in range(200):
+        for _ in range(2400):
             drafted = await client.post("/v1/consents/draft", json=owner.draft_request(offer))
             if drafted.status_code == 200:
                 break
@@ -69,7 +69,7 @@ async def test_the_chain_is_lost_and_comes_back(world: World, owner: Owner, wire
         await _until(client, 200)
         assert (await client.post("/v1/consents", json=late)).status_code == 202
         path = f"/v1/consents/{given.json()['id']}"
-        for _ in range(300):
+        for _ in range(2400):
             shown = (await client.get(path, headers=owner.headers("GET", path))).json()
             if shown["status"] == "given":
                 break

@@ -231,7 +231,7 @@ async def small() -> AsyncIterator[httpx.AsyncClient]:
         assert message["more_body"] is False
         await PlainTextResponse(str(len(message["body"])))(scope, receive, send)
 
-    limited = RequestLimits(app, NodeLimits(body_bytes=1000, header_bytes=2000, body_seconds=0.2))
+    limited = RequestLimits(app, NodeLimits(body_bytes=1000, header_bytes=2000, body_seconds=1))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=limited), base_url="http://node") as client:
         yield client
 
@@ -250,7 +250,7 @@ async def test_sizes(small: httpx.AsyncClient) -> None:
         (await small.post("/", content=_chunks(11)), 413, "limit.body"),
         (await small.post("/", headers={"content-length": "-1"}), 413, "limit.body"),
         (await small.post("/", headers={"content-length": "9" * 50}), 413, "limit.body"),
-        (await small.post("/", content=_chunks(9, 0.1)), 408, "limit.slow"),
+        (await small.post("/", content=_chunks(9, 0.5)), 408, "limit.slow"),
         (await small.get("/", headers={"x": "y" * 2000}), 431, "limit.header"),
         (await small.get("/?" + "y" * 2000), 431, "limit.header"),
         (await small.get("/", headers=[("x", "y")] * 101), 431, "limit.header"),

@@ -191,7 +191,7 @@ class Process:
         self.until(lambda: httpx.get(self.url + "/healthz").status_code == 200)
 
     def until(self, holds: Callable[[], Any]) -> None:
-        for _ in range(600):
+        for _ in range(2400):
             try:
                 if holds():
                     return

@@ -25,15 +25,13 @@ from placet.sandbox.founding import write_table
 
 ROOT = Path(__file__).resolve().parents[2]
 CREDIT = ROOT.parent / "shared" / "data" / "credit" / "uci_credit_card.csv"
-SECTION = (
-    (ROOT / "docs" / "operations.md").read_text().partition("## A run over your own files")[2].partition("\n## ")[0]
-)
+PAGE = (ROOT / "docs" / "how-to" / "own-files.md").read_text()
 
 pytestmark = pytest.mark.skipif(not CREDIT.is_file(), reason=f"{CREDIT} is not on this machine")
 
 
 def block(language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert found is not None
     return found[1]
 

@@ -1,4 +1,4 @@
-"""The benchmarks are those that the operations document lists, with options they have and figures they print."""
+"""The benchmarks are those that docs/how-to/measure.md lists, with options they have and figures they print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {file.stem: file for file in (ROOT / "scripts" / "benchmarks").glob("[!_]*.py")}
-SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Benchmarks")[2].partition("\n## ")[0]
+SECTION = (ROOT / "docs" / "how-to" / "measure.md").read_text().partition("## Benchmarks")[2]
 ROWS = {
     words[1]: (words, text)
     for words, text in (
@@ -35,7 +35,7 @@ def test_every_benchmark_is_in_the_document() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "document", ["README.md", "CHANGELOG.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
 )
 def test_commands_in_the_documents_exist_with_these_options(document: str) -> None:
     for name, more in COMMAND.findall((ROOT / document).read_text()):

@@ -27,8 +27,8 @@ from placet.sandbox.companies import companies, enclave
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "examples" / "contract_compare.py"
 CONTRACTS = ROOT.parent / "shared" / "data" / "contracts"
-SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Comparing contracts")[2].partition("\n## ")[0]
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "docs" / "how-to" / "compare-contracts.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture

@@ -392,7 +392,7 @@ def test_a_provider_that_calls_its_table_of_persons_its_own(world, consents) -> 
     scope = world.a_scope(personal=False)
     offer = world.make_offer(scope)
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
-    assert world.vault.accept_many(offer, scope, [submission]) == [consent.id]
+    assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
     world.chain.named[consent.id] = Status.GIVEN
     asked = world.agree(secrets.token_bytes(32))
     mine = changed(asked.plan.inputs[0], offer=offer.id, consent=consent.id, lawful_root=bytes(32))
@@ -412,7 +412,7 @@ def test_named_consent_that_is_unknown_or_a_persons(world, own, consents) -> Non
     world.chain.named[consents[0]] = Status.GIVEN
     persons = world.make_offer(world.scope, consumer=world.provider.address)
     consent, submission = world.consent("customer-00004", offer=persons)
-    assert world.vault.accept_many(persons, world.scope, [submission]) == [consent.id]
+    assert world.vault.admit_many(persons, world.scope, [submission]) == [consent.id]
     world.chain.named[consent.id] = Status.GIVEN
     refused(world, world.opened(bytes(32), offer=persons.id, named=consent.id), "warrant.subjects")
     refused(world, world.opened(bytes(32), offer=own.offer.id, named=consents[0]), "warrant.named")

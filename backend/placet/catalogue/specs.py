@@ -9,6 +9,7 @@ from placet.catalogue import (
     contract_compare,
     joint_statistics,
     match,
+    match_count,
     match_salted_hash,
     match_statistics,
 )
@@ -20,6 +21,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     contract_compare.SPEC,
     joint_statistics.SPEC,
     match.SPEC,
+    match_count.SPEC,
     match_salted_hash.SPEC,
     match_statistics.SPEC,
 )

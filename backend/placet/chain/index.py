@@ -110,8 +110,10 @@ class Index:
     def skip(self, header: BlockHeader) -> bool:
         """May this block go unread for now? Where it follows what was read or skipped, its header rules out events of
         ours, and none of ours waits to be confirmed. What was skipped is read by the next `sync`, which is due in
-        `SKIP_SECONDS`: a header that lies hides nothing for longer."""
-        with self._syncing:
+        `SKIP_SECONDS`: a header that lies hides nothing for longer. Waits for nobody; not while blocks are read."""
+        if not self._syncing.acquire(blocking=False):
+            return False
+        try:
             tip = self._skipped or self._tip
             empty = (
                 tip is not None
@@ -123,6 +125,8 @@ class Index:
             if empty:
                 self._skipped = header.head
             return empty
+        finally:
+            self._syncing.release()
 
     def _follows(self, head: Head) -> bool:
         """The usual case in few requests: nothing new, or blocks on top of the last one that was read."""

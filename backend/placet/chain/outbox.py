@@ -123,6 +123,12 @@ class Outbox:
             raise StateError("the intent's name stands for another call", found=intent, remedy="give each its own name")
         return False
 
+    def waits(self) -> bool:
+        """Is any intent queued or on its way?"""
+        chosen = select(intents.c.number).where(intents.c.state.in_((QUEUED, SENT))).limit(1)
+        with self._engine.connect() as connection:
+            return connection.execute(chosen).first() is not None
+
     def queued(self, account: bytes, limit: int) -> list[Intent]:
         """The next intents of an account, in order."""
         chosen = select(intents).where(intents.c.account == account, intents.c.state == QUEUED)

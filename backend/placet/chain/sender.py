@@ -44,8 +44,9 @@ MARGIN = 150_000
 """Gas on top of a quarter more than estimated: a release key that turns out to be the last one pays everybody."""
 STARVED = 2
 """How often an intent that ran out of gas is signed anew."""
-POLL, PUSHED, IDLE, BACKOFF = 0.1, 1.0, 10.0, 5.0
-"""Seconds between two looks at what is on its way; the same where new blocks are pushed; with nothing on its way."""
+POLL, PUSHED, IDLE, BACKOFF = 0.1, 1.0, 1.0, 5.0
+"""Seconds between two looks at what is on its way; the same where new blocks are pushed; at an outbox where nothing
+waits, since the institution's other programs put intents there too."""
 SEND_AGAIN = 2.0
 
 _KNOWN = re.compile(r"already known|already imported|nonce too low|nonce is too low", re.IGNORECASE)
@@ -155,6 +156,8 @@ class Sender:
         """One look at everything: settle what is mined, send again what stays away, send what is new. True if any
         intent is still on its way."""
         with self._stepping:
+            if not self._outbox.waits():
+                return False
             busy = [self._account(key) for key in self._keys.values()]
         return any(busy)
 

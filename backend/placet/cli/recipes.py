@@ -21,7 +21,7 @@ def recipes(as_json: AsJson = False) -> None:
         return
     for one in described:
         _show(one)
-    print("What messages show, and what colluding parties learn, is in docs/protocols.md.")
+    print("What messages show, and what colluding parties learn, stands in docs/explanation/protocols.md.")
 
 
 def _show(one: dict[str, Any]) -> None:

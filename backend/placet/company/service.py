@@ -1,4 +1,4 @@
-"""An institution's enclaves over HTTP, as a company asks for them: `docs/api.md`, `/v1/enclave`."""
+"""An institution's enclaves over HTTP, as a company asks for them: `docs/reference/api.md`, `/v1/enclave`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a comparison says, as values; as JSON by `to_json`. Schema: `docs/schemas/contract-comparison.schema.json`."""
+"""What a comparison says, as values; as JSON by `to_json`.
+
+Schema: `docs/reference/schemas/contract-comparison.schema.json`.
+"""
 
 from __future__ import annotations
 

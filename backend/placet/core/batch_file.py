@@ -126,7 +126,7 @@ def decode_line(raw: bytes) -> BatchLine:
         raise InputError(
             "not a consent in its one form",
             expected="canonical JSON of consent, enrolment, opening if it is there, and signature",
-            remedy="docs/formats.md, “Batch files”",
+            remedy="docs/reference/formats.md, “Batch files”",
             code="batch.line",
         )
     enrolment, first, after, before, owner, salt, uses, enroller, enrolled, subject, key, name, signature = (

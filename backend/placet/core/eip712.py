@@ -1,4 +1,4 @@
-"""EIP-712 hashing for the fixed set of types in docs/formats.md.
+"""EIP-712 hashing for the fixed set of types in docs/reference/formats.md.
 
 One encoder serves every type: a `Struct` reads its fields from the type's own signature. Only a consent's id and the
 words of an offer are also put together from parts, where a million of them share most of what is hashed.

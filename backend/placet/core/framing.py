@@ -1,8 +1,9 @@
 """Bytes behind their own length: length(`width`, big-endian) ‖ content. The one rule wherever bytes follow each other.
 
-The length is an unsigned number of 4 bytes unless a format in docs/formats.md says otherwise (1 or 8). It is held to
-the reader's limit before a byte of the content is read, and content that ends early is refused. Pure: whoever reads
-from a socket or a pipe takes `width` bytes, asks `announced` how many follow, and takes these.
+The length is an unsigned number of 4 bytes unless a format in docs/reference/formats.md says
+otherwise (1 or 8). The length is held to the reader's limit before a byte of the content is read,
+and content that ends early is refused. Pure: whoever reads from a socket or a pipe takes `width`
+bytes, asks `announced` how many follow, and takes these.
 """
 
 from __future__ import annotations

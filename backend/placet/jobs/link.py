@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from typing import Any
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.framing import FrameReader, frame
@@ -194,9 +194,11 @@ class Link:
 def patiently(seconds: float) -> AsyncRetrying:
     """Tries a peer again for a while where it is only not there yet: soon at first, since most are in a moment, when
     they see our block."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
     return AsyncRetrying(
         retry=retry_if_exception(_not_ready),
-        stop=stop_after_delay(seconds),
+        stop=lambda _: loop.time() >= end,
         wait=wait_exponential_jitter(multiplier=0.05, max=SLOWEST, jitter=0.05),
         reraise=True,
     )

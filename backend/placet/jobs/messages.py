@@ -1,4 +1,9 @@
-"""What parties ask each other about a job, besides messages: all of it travels as JSON over the peer link."""
+"""What parties ask each other about a job, besides a protocol's own messages.
+
+Each question and each answer is one JSON object over the peer link: mutual TLS, each side known by its certificate. The
+name of the question stands beside it (`agreement.Agreement`). A refusal comes back as the peer's own error: its code,
+what was expected, what was found. Hashes have 32 bytes; amounts are in the token's smallest unit.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,21 @@ from placet.core.plan import Amendment, Input, Plan, Seal, Terms
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
 
 MAX_ASKED = 4 << 20
+"""Bytes of a question at the most."""
 MAX_ANSWER = 1 << 20
+"""Bytes of an answer at the most."""
 
 
 Parameters = Annotated[dict[str, JsonValue], Field(max_length=64)]
 
 
 class PrepareRequest(Value):
-    """Would you bring this offer to a job of these parties, in this role?"""
+    """`prepare`: would you bring the rows of this offer to a job of these parties, in this role?
+
+    `parties` are the signers in the plan's order, the asker last. `purpose` is the hash of its IRI,
+    `block` the N of the lawful set, `deadline` the plan's, in Unix seconds. Refused with `consent.*`,
+    `plan.*`, or `peer.early` where the block is not confirmed there yet.
+    """
 
     offer: Bytes32
     recipe: Name
@@ -30,7 +42,10 @@ class PrepareRequest(Value):
 
 
 class PartyEntry(Value):
-    """A party's entry, as it would sign it; inputs apart. Reward and output are the sponsor's to add."""
+    """A party's entry in the plan as it would sign it, its inputs apart; reward and output are the sponsor's to add.
+
+    `tls_key` is the SHA-256 of the certificate's SubjectPublicKeyInfo, `seed` the commitment to fresh randomness.
+    """
 
     recorder: Address
     payee: Address
@@ -39,29 +54,35 @@ class PartyEntry(Value):
 
 
 class PrepareResponse(PartyEntry):
-    """With the rows that it brings."""
+    """Answers `prepare`: the entry, and the lawful root, epoch and `opens_before` of the rows that the party brings."""
 
     input: Input
 
 
 class SignRequest(Value):
+    """`sign`: sign this plan, which holds what you prepared. Refused as `prepare` is, or with `plan.stale`."""
+
     plan: Plan
     terms: Terms
 
 
 class SignatureResponse(Value):
+    """Answers `sign`, `amend` and `seal`: the party's EIP-712 signature over the plan, amendment or seal."""
+
     signature: Signature
 
 
 class AttemptRef(Value):
-    """A job in one attempt."""
+    """`alive`, `standing`, `roots`: a job in one attempt, counted from 1."""
 
     job: Bytes32
     attempt: U32
 
 
 class AttemptStatus(Value):
-    """How far a party is in an attempt; the last four once it has computed (zero where it has no output)."""
+    """How far a party is in an attempt. `why` is the code of a failure. The last four are there once it has computed:
+    the head and number of its steps, the SHA-256 of its masked output and the keccak256 of its release key (zero where
+    it has no output)."""
 
     state: Literal["waiting", "running", "computed", "failed"]
     why: Annotated[str, Field(max_length=200, pattern="^[ -~]*$")] | None = None
@@ -72,21 +93,28 @@ class AttemptStatus(Value):
 
 
 class AttemptRoots(Value):
-    """A party's roots for a new attempt, one an input of its own (zero for a named consent)."""
+    """Answers `roots`: the lawful roots for a new attempt, one an input of the party (zero for a named consent)."""
 
     roots: tuple[Bytes32, ...]
 
 
 class AmendRequest(Value):
+    """`amend`: sign this new attempt. Refused with `plan.stale` where your roots are others, `peer.epoch`
+    where an epoch moved on."""
+
     amendment: Amendment
 
 
 class SealRequest(Value):
+    """`seal`: sign the end of the attempt. Refused with `consent.withdrawn` where a row of yours has died, `plan.seal`
+    where head, output or key are not yours, `peer.epoch` where an epoch moved on."""
+
     seal: Seal
 
 
 class SignedByAll(Value):
-    """The fully signed plan, amendment or seal, so that each party can show it."""
+    """`agreed`: all signatures under the plan, in its signers' order, so that each party can show them. It is answered
+    with itself."""
 
     job: Bytes32
     signatures: Annotated[tuple[Signature, ...], Field(max_length=18)]

@@ -3,23 +3,25 @@
 Every tick looks at the chain and at the database and does what is due next, so that a node killed at any point goes on
 from there. What was running in memory is lost with it: that attempt fails and the parties agree on a new one.
 
-    on chain (JobStatus)                      here (Phase of the current attempt)
+The job, on chain (`JobStatus`):
 
-    NONE ── open_by passed ──────────► expired
-      │  all signed: the sponsor opens
-      ▼
-    OPEN ◄─── amended: next attempt ───┐      (none) ── _begin ──► RUNNING ── recipe done ──► COMPUTED ── record steps
-      │ │                              │         │                   │  │                         │
-      │ └── consumer: bring_together ──┤         └─ messages lost ─┐ │  └ restarted, error,       │ watch for the dead,
-      │       all COMPUTED and on      │                           ▼ ▼    consent withdrawn       ▼ ours and others'
-      │       chain: seal; one FAILED ─┘                         FAILED ◄──────────────────── abort_for
-      ├── deadline passed, abort ─────► ABORTED
-      ▼
-    SEALED ── keys released, settled ─► COMPLETED
-      └────── settle_by passed ───────► CLOSED
+    NONE ─── all have signed: the sponsor opens ───────────────────────────▶ OPEN
+     ├────── a signer cancels ─────────────────────────────────────────────▶ CANCELLED
+     └────── `open_by` passed, in a block that stays ──────────────────────▶ expired (here alone)
+    OPEN ─── all COMPUTED and their steps on chain: the consumer seals ────▶ SEALED
+     ├────── a party's attempt FAILED: the consumer amends ────────────────▶ OPEN, in the next attempt
+     └────── no attempt left, a consent dead that must live, `deadline` ───▶ ABORTED
+    SEALED ─ every party releases its key, the escrow pays ────────────────▶ COMPLETED
+     └────── `settle_by` passed ───────────────────────────────────────────▶ CLOSED
 
-COMPLETED, CLOSED, ABORTED, CANCELLED (before the opening) and expired are ends: once they are deep, trails are
-completed, the result is opened, and the job is out of hand.
+This party's part of an attempt, here (`Phase`):
+
+    (none) ─ the opening is confirmed: the recipe runs ────────────────────▶ RUNNING
+     └────── messages of it went with an earlier process ──────────────────▶ FAILED
+    RUNNING  the recipe is done ───────────────────────────────────────────▶ COMPUTED: its steps go on chain
+     └────── an error, a restart, a consent withdrawn ─────────────────────▶ FAILED
+
+A job whose end is confirmed ends here too: its trails are completed, its result opened, what is owed claimed.
 """
 
 from __future__ import annotations
@@ -52,8 +54,8 @@ from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
-WAITS = 240
-"""How often an attempt tries its own vault, half a second apart or when the chain moves."""
+VAULT_SECONDS = 120.0
+"""For which an attempt tries its own vault, half a second apart or when the chain moves."""
 
 
 @dataclass
@@ -61,9 +63,9 @@ class JobInHand:
     """What this process has in memory of one job, by attempt where it is of one. All of it may be lost at any time.
 
     `advanced`: did something happen since the last look ended, so that the next may have something to do? `now` is the
-    chain's time at the last look; `ended_seen` the ended consents of each input's offer that were looked
-    through, by attempt and input; `dead_since` when another party's own consent was first seen dead; `said` the last
-    details of each status.
+    chain's time at the last look; `ended_seen` how many ended consents of an input's offer were looked through, by
+    attempt and input; `dead_since` when another party's own consent was first seen dead; `said` the last details of
+    each status.
     """
 
     look: asyncio.Task[None] | None = None
@@ -284,8 +286,10 @@ class Runner:
 
     async def _warranted(self, party_run: PartyRun) -> None:
         """Run the recipe; the vault may need a moment to start, or until its own endpoint is as far as ours."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + VAULT_SECONDS
         with listening(self.context.moved) as listener:
-            for _ in range(WAITS):
+            while loop.time() < end:
                 try:
                     return await run_of(self.runs, party_run.terms.recipe).run(party_run)
                 except PlacetError as error:

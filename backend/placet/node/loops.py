@@ -54,7 +54,7 @@ async def follow_chain(node: Node) -> float:
     headers = node.heads.take()
     if headers:
         node.sender.new_block()
-    if not await asyncio.to_thread(node.skip, headers):
+    if not node.skip(headers):
         await asyncio.to_thread(node.sync)
         await asyncio.to_thread(uses.follow, node)
         node.moved.send()

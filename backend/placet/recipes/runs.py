@@ -7,6 +7,7 @@ from placet.recipes.asset_view.run import ASSET_VIEW
 from placet.recipes.contract_compare.run import CONTRACT_COMPARE
 from placet.recipes.joint_statistics.run import JOINT_STATISTICS
 from placet.recipes.match.run import MATCH, MATCH_SALTED_HASH
+from placet.recipes.match_count.run import MATCH_COUNT
 from placet.recipes.match_statistics.run import MATCH_STATISTICS
 
 _ALL: tuple[RecipeRun, ...] = (
@@ -14,6 +15,7 @@ _ALL: tuple[RecipeRun, ...] = (
     CONTRACT_COMPARE,
     JOINT_STATISTICS,
     MATCH,
+    MATCH_COUNT,
     MATCH_SALTED_HASH,
     MATCH_STATISTICS,
 )

@@ -150,7 +150,7 @@ def _mapping(folder: Path) -> Mapping:
             "there is no mapping to read",
             expected=f"a file {MAPPING}",
             found=f"{path}: {error.strerror}",
-            remedy="docs/operations.md shows one",
+            remedy="docs/how-to/own-files.md shows one",
             code="config.mapping",
         ) from None
     if len(raw) > MAX_MAPPING:
@@ -169,7 +169,7 @@ def _mapping(folder: Path) -> Mapping:
             error.message,
             expected=error.expected,
             found=error.found,
-            remedy="docs/operations.md shows one",
+            remedy="docs/how-to/own-files.md shows one",
             code="input.mapping",
         ) from None
 

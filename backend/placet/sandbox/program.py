@@ -80,7 +80,7 @@ class Forked:
 
 def fork(words: Sequence[object], cwd: Path | None, env: Mapping[str, str], log: Path) -> Forked:
     """Start `placet WORDS…`; what it says is added to `log`."""
-    return _fork(list(map(str, words)), cwd, env, os.devnull, log, log)
+    return start(words, cwd, env, os.devnull, log, log)
 
 
 def run(
@@ -91,7 +91,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="placet-run-") as scratch:
         given, out, err = (Path(scratch) / name for name in ("in", "out", "err"))
         given.write_text(stdin)
-        process = _fork(args, cwd, env, str(given), out, err)
+        process = start(args, cwd, env, str(given), out, err)
         _commands.append(process)
         try:
             code = process.wait(seconds)
@@ -113,9 +113,13 @@ def end_commands() -> None:
         process.kill()
 
 
-def _fork(args: list[str], cwd: Path | None, env: Mapping[str, str], given: str, out: Path, err: Path) -> Forked:
-    words = (args, str(cwd or Path.cwd()), dict(env), given, str(out.absolute()), str(err.absolute()))
-    process = forking().Process(target=_placet, args=words)
+def start(
+    words: Sequence[object], cwd: Path | None, env: Mapping[str, str], given: str, out: Path, err: Path
+) -> Forked:
+    """Start `placet WORDS…` that reads `given` and adds what it says to `out` and `err`."""
+    args = list(map(str, words))
+    call = (args, str(cwd or Path.cwd()), dict(env), given, str(out.absolute()), str(err.absolute()))
+    process = forking().Process(target=_placet, args=call)
     process.start()
     return Forked(process, args)
 

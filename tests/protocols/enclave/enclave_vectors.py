@@ -1,5 +1,6 @@
-"""tests/vectors/enclave.json: what docs/formats.md says of bindings and measurements, written a second time from the
-document, without the package. Run this file to write the vectors anew.
+"""tests/vectors/enclave.json: what docs/reference/formats.md says of bindings and measurements,
+written a second time from the document, without the package. Run this file to write the vectors
+anew.
 """
 
 from __future__ import annotations

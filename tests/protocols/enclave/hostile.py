@@ -22,6 +22,6 @@ DOCUMENTS: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "too large": ("c.txt", lambda: b"word " * 4_000_001, "data.large"),
 }
 
-_TEXT = (Path(__file__).resolve().parents[3] / "docs" / "comparison.md").read_text()
+_TEXT = (Path(__file__).resolve().parents[3] / "docs" / "explanation" / "comparison.md").read_text()
 CODES = set(re.findall(r"`data\.([a-z-]+)`", _TEXT))
-"""All that docs/comparison.md names."""
+"""All that docs/explanation/comparison.md names."""

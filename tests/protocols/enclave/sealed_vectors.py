@@ -1,5 +1,6 @@
-"""tests/vectors/sealed.json: what docs/enclave.md says of documents, tasks, sealed keys and joint keys, written a
-second time from the document, without the package. Run this file to write the vectors anew.
+"""tests/vectors/sealed.json: what docs/explanation/enclave.md says of documents, tasks, sealed keys
+and joint keys, written a second time from the document, without the package. Run this file to write
+the vectors anew.
 """
 
 from __future__ import annotations

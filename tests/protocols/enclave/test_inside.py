@@ -284,7 +284,7 @@ def test_codes_are_a_closed_set() -> None:
     assert codes.error("the supplier shall").code == "enclave.failed"
     documented = {code for code in known if code.startswith("data.")}
     assert documented == {f"data.{one}" for one in hostile.CODES}
-    text = (Path(__file__).resolve().parents[3] / "docs" / "enclave.md").read_text()
+    text = (Path(__file__).resolve().parents[3] / "docs" / "explanation" / "enclave.md").read_text()
     assert all(f"`{code}`" in text for code in codes.SEALED | codes.OWN)
 
 

@@ -116,13 +116,16 @@ async def test_jobs_have_folders_of_their_own_and_wait_for_a_place(sessions: Enc
 
     async def one(job: bytes) -> None:
         async with sessions.running(1, job, 1) as session:
-            up.append(job)
             session.expect(task(job))
             await session.take("before", 1, 0, job[:10])
+            up.append(job)
             await done.wait()
 
     running = [asyncio.create_task(one(job)) for job in jobs]
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(60):
+        while len(up) < MOST:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)  # in which one more could get in
     assert len(up) == MOST
     for job in up:
         assert [file.read_bytes() for file in (sessions._folder / f"{job.hex()}-1").iterdir()] == [job[:10]]
@@ -170,5 +173,5 @@ async def test_a_document_that_was_whole_when_it_could_not_be_read_is_judged_aga
                 await session.take("before", 1, 0, TEXTS["before"])
         assert await session.take("before", 1, 0, b"") == 1000
         await session.take("after", 1, 0, TEXTS["after"])
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             await session.arrived()

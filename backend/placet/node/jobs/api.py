@@ -52,7 +52,7 @@ class JobList(BaseModel):
 
 
 class JobResult(BaseModel):
-    """One row for each customer that the recipe tells of; `docs/api.md` has each recipe's fields.
+    """One row for each customer that the recipe tells of; `docs/reference/api.md` has each recipe's fields.
     `disclosed_in_protocol` are the roles that knew of it before the release; `report` holds what is told of many at
     once: counts where lists were aligned, statistics."""
 

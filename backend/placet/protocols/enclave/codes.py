@@ -12,7 +12,7 @@ DOCUMENT: Final = frozenset(
         "format", "large", "bomb", "macros", "entities", "deep", "encrypted", "encoding", "no-text", "empty", "broken",
     )
 ) | {"input.name"}  # fmt: skip
-"""Of the comparison: `docs/comparison.md`."""
+"""Of the comparison: `docs/explanation/comparison.md`."""
 SEALED: Final = frozenset({"enclave.task", "enclave.key", "enclave.release-key", "enclave.document"})
 """What was sealed or encrypted is not what the task names."""
 OWN: Final = frozenset({"enclave.protocol", "enclave.memory", "enclave.large", "enclave.failed"})

@@ -8,7 +8,7 @@ Sharing", 2015, chapter 1). Words are added without communication, so a sum cost
 share, so an honest sum stays within 2^126 and never wraps: modular addition *is* integer addition, and there is no
 overflow to detect afterwards, where nobody could see it. Amounts in minor units are far smaller (64-bit integers are
 below 2^63). Wrapped or corrupted sums are uniform in effect, and `reconstruct` refuses what lies outside n·2^100; that
-catches accidents, not a party who picks its error. There is no MAC: see `docs/protocols.md`.
+catches accidents, not a party who picks its error. There is no MAC: see `docs/explanation/protocols.md`.
 """
 
 from __future__ import annotations

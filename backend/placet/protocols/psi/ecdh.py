@@ -14,9 +14,9 @@ The provider computes b·a·H(x) and finds its rows among them. Plain (`intersec
 
 A receiver computes a·b·H(y) of what the other blinded, and finds its own returned points among them.
 
-Each message is 32 bytes a point, without a header; how many points there may be is agreed beforehand, and sizes are not
-hidden. Secure against parties that follow the protocol; `docs/protocols.md` says what each learns, and what one that
-does not follow it can do.
+Each message is 32 bytes a point, without a header; how many points there may be is agreed
+beforehand, and sizes are not hidden. Secure against parties that follow the protocol;
+`docs/explanation/protocols.md` says what each learns, and what one that does not follow it can do.
 """
 
 from __future__ import annotations

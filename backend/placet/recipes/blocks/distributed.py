@@ -54,7 +54,7 @@ async def meet(job: PartyRun, step: StepRecorder, parties: Sequence[int], label:
 
 
 async def numbers_of_rows(step: StepRecorder, peer: int, ours: int) -> int:
-    """Tell a peer how many rows we have, and take its number."""
+    """Tell a peer how many rows we have, and take its number, at most `MAX_ROWS`. ProtocolError for anything else."""
     await step.send(name_of(peer), ROWS, canonical({"count": ours}))
     return _number(await step.receive(name_of(peer), ROWS, limit=64), "count", peer, 0, MAX_ROWS)
 
@@ -69,8 +69,17 @@ async def evaluated(
     size: Size,
     made: Artefact,
 ) -> tuple[bytes, Artefact]:
-    """This party's share of a program's result, as steps `<name>-start` and `<name>`; every one of `parties` brings its
-    part, in the program's order, out of what it has `made` before. ProtocolError if another has another size."""
+    """One party's part in evaluating a program under MPC on the distributed engine.
+
+    `parties` are the plan's numbers of those that compute, in the program's order of roles. Each
+    calls this with the same `name`, `program` and `size`. `brought` is this party's array, of the
+    shape that the program declares for its role; `made` is the artefact of the step that it came
+    from. Two steps are recorded: `<name>-start` (addresses, numbers of rows, program) and `<name>`.
+
+    Returns this party's share of the result (serialised, useless without the others') and its artefact. ProtocolError
+    `peer.rows` where another party has another number of rows, `job.deadline` where no time is left; LimitError
+    `engine.busy` without a port; and the errors of `spu.evaluate.run`.
+    """
     engine = evaluate.engine_of(program, len(parties), len(parties), size)
     told: dict[str, JsonValue] = {
         "engine": engine_of(job.terms.engine),

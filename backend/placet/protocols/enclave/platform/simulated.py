@@ -1,6 +1,6 @@
 """The simulated platform: bubblewrap isolates, a software TPM signs. Its class is `simulated`, by its kind of evidence.
 
-What it proves and what it doesn't: `docs/enclave.md`.
+What it proves and what it doesn't: `docs/explanation/enclave.md`.
 """
 
 from __future__ import annotations

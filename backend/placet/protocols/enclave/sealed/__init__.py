@@ -1,1 +1,4 @@
-"""What goes into an enclave and comes out of it sealed: documents, their keys, the task. Formats: `docs/enclave.md`."""
+"""What goes into an enclave and comes out of it sealed: documents, their keys, the task.
+
+Formats: `docs/explanation/enclave.md`.
+"""

@@ -1,0 +1,62 @@
+"""The recipe `match-count`: between real processes how many match and nothing else; by its parts, what it tells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live import Town
+from placet.catalogue.match_count import SPEC
+from placet.core.evidence import SignedEvidence
+from placet.core.hashing import canonical
+from placet.core.values import parse
+from placet.recipes.match_count.run import combine
+
+PARAMETERS: dict[str, Any] = {"identifier": "customer", "smallest_group": 3, "protocol": "cheetah"}
+
+
+@pytest.fixture(scope="module")
+def counted(town: Town) -> Town:
+    """The town under an offer that lets north count who is matched, for three people together at least."""
+    pytest.importorskip("spu", reason="placet[spu] is not installed here")
+    return town.offering("match-count", "aggregate", "PSI,MPC", ["north"], 3)
+
+
+def request(counted: Town, smallest: int) -> dict[str, Any]:
+    north = {"address": counted.made.members["north"].address, "offer": counted.made.offers["north"], "reward": "7"}
+    parameters = PARAMETERS | {"smallest_group": smallest}
+    return {"recipe": "match-count", "engine": "spu", "parameters": parameters, "providers": [north]}
+
+
+def test_the_count_from_the_smallest_group_on(counted: Town) -> None:
+    matching = {g.subject for g in counted.given if not g.ended} & set(counted.customers)
+    assert 3 < len(matching) < len(counted.customers)
+
+    job, result = counted.result(**request(counted, len(matching)))
+    report = {"too_few": False, "smallest_group": len(matching), "count": len(matching)}
+    assert (result["rows"], result["report"], result["disclosed_in_protocol"]) == ([], report, [])
+    assert counted.audited(job)["verdict"] == "intact"
+    trail = parse(SignedEvidence, counted.ask("north", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+    assert [step.name for step in trail] == ["open-accounts", "statistics-start", "statistics", "mask-output"]
+
+    _, result = counted.result(**request(counted, len(matching) + 1))
+    assert result["report"] == {"too_few": True, "smallest_group": len(matching) + 1}
+
+
+def test_no_smaller_group_than_the_offer_says(counted: Town) -> None:
+    wanted = counted.made.request(**request(counted, 2))
+    assert counted.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
+
+
+def test_nobody_reads_more_than_identifiers() -> None:
+    parameters = SPEC.parse(PARAMETERS)
+    assert {SPEC.reads(role.name, parameters) for role in SPEC.roles} == {("customer",)}
+    assert (SPEC.tells(parameters).output, SPEC.tells(parameters).group) == ("aggregate", 3)
+
+
+def test_where_one_side_has_too_few_nothing_is_opened() -> None:
+    kept = {"share": "", "rows": [2, 9], "smallest_group": 3}
+    report = combine({0: b""}, canonical(kept), Path())["report"]
+    assert report == {"too_few": True, "smallest_group": 3}
