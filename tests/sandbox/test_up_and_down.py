@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from placet.sandbox.consortium import wait
 from sandbox_home import PLACET, living, sandbox, until
 
 
@@ -82,7 +83,7 @@ def test_a_start_that_is_told_to_end_leaves_nothing(home: Path) -> None:
     until(lambda: (folder / "run" / "chain.json").exists(), start)
     sandbox(home, "down")
     assert start.wait(60) == 143
-    assert living(home) == []
+    wait(lambda: not living(home), "end of the server that commands are forked from", None, 60)
 
 
 def test_what_is_no_sandbox_is_left_alone(home: Path) -> None:

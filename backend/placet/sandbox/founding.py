@@ -16,6 +16,7 @@ from placet.catalogue.specs import NAMES
 from placet.chain.deploy import deploy_token
 from placet.chain.local import LocalChain, dev_account, free_port
 from placet.core.signatures import Key
+from placet.sandbox import program
 from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
 
 LIMITS = (
@@ -156,10 +157,14 @@ def _accounts(folder: Path) -> tuple[str, str]:
 
 
 def together(*works: Callable[[], object]) -> None:
-    """Several pieces of work at once; the first error counts."""
+    """Several pieces of work at once; the first error counts, and ends the commands of the others."""
     with ThreadPoolExecutor(max_workers=len(works)) as pool:
-        for future in [pool.submit(work) for work in works]:
-            future.result()
+        try:
+            for future in [pool.submit(work) for work in works]:
+                future.result()
+        except BaseException:
+            program.end_commands()
+            raise
 
 
 def _stock(group: Consortium, stock: Stock) -> None:

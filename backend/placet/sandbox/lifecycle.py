@@ -35,6 +35,8 @@ STATE = "sandbox.json"
 REQUEST = "request.json"
 STARTER = "up"
 """The record of the process that starts a sandbox or watches over it."""
+STARTER_SECONDS = 120.0
+"""That process ends all that it started by itself, after the commands that it waits for."""
 CHAIN_ID = 31337
 MAX_SOCKET = 100
 """Bytes of a socket's path; systems take 103 or 107."""
@@ -201,14 +203,14 @@ def down(folder: Path) -> list[str]:
         [name for name in alive if name.endswith("-vault")],
         [name for name in alive if name == "chain"],
     ):
-        _end([servers[name] for name in some])
+        _end([servers[name] for name in some], STARTER_SECONDS if some == [STARTER] else STOP_SECONDS)
     for name in servers:
         (records / f"{name}.json").unlink(missing_ok=True)
     return [name for name in alive if name != STARTER]
 
 
-def _end(processes: Iterable[program.RecordedProcess]) -> None:
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+def _end(processes: Iterable[program.RecordedProcess], patience: float) -> None:
+    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, STOP_SECONDS)):
         for process in processes:
             with contextlib.suppress(ProcessLookupError):
                 process.signal(number)

@@ -92,13 +92,25 @@ def run(
         given, out, err = (Path(scratch) / name for name in ("in", "out", "err"))
         given.write_text(stdin)
         process = start(args, cwd, env, str(given), out, err)
+        _commands.append(process)
         try:
             code = process.wait(seconds)
         except BaseException:
             process.kill()
             process.wait()
             raise
+        finally:
+            _commands.remove(process)
         return subprocess.CompletedProcess(args, code, out.read_text(), err.read_text())
+
+
+_commands: list[Forked] = []
+
+
+def end_commands() -> None:
+    """Kill all commands that run now, in whatever thread of this process somebody waits for them."""
+    for process in list(_commands):
+        process.kill()
 
 
 def start(
