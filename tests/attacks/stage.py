@@ -256,9 +256,16 @@ class Stage(Sending):
         self.mined(self.calls.offer(offer), institution)
         return offer.id
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What a scope must show its owners for the plans of this stage."""
+        return {
+            "columns": ("customer", "balance"),
+            "parties": (self.bank.address, self.second.address, self.lender.address),
+        }
+
     def scope(self, **changes: Any) -> Scope:
-        parties = (self.bank.address, self.second.address, self.lender.address)
-        return self.world.scope(**{"columns": ("customer", "balance"), "parties": parties, **changes})
+        return self.world.scope(**(self.shown | changes))
 
     def offer(self, scope: Scope | None = None, **changes: Any) -> tuple[Offer, Scope]:
         """An offer of the bank, on chain."""

@@ -556,7 +556,7 @@ API: dict[str, tuple[Callable[[Stage], dict[str, Any]], str]] = {
 async def test_a_consent_that_covers_nothing_at_the_nodes_api(stage: Stage, node: Running, how: str) -> None:
     """The first gate: neither node nor vault keep it, and no transaction is made of it."""
     changes, code = API[how]
-    offer, scope = node.offer(columns=stage.scope().columns, parties=stage.scope().parties)
+    offer, scope = node.offer(**stage.shown)
     if how == "exhausted":
         stage.open(stage.plan(await stage.deal_on(offer, scope, 1)))
     bad = stage.person(offer, scope, **changes(stage))
