@@ -167,8 +167,8 @@ class Stage(Sending):
         self.engine = create_engine(f"sqlite:///{world.folder / 'stage.db'}")
         self.scopes: dict[bytes, Scope] = {}
         self.token = deploy_token(world.anvil.url, dev_key(0), {self.lender.address: 10**6})
-        self.seconds_offer = self._offer_of(self.second)
-        self.list_offer = self._offer_of(self.lender)
+        self.seconds_offer = self.offer_of(self.second)
+        self.list_offer = self.offer_of(self.lender, Subjects.OWN)
         self.list_consent = self.own_consent()
         self.mined(self.calls.grant(self.list_consent, self.signed(self.list_consent, self.lender)), self.thief)
 
@@ -238,23 +238,34 @@ class Stage(Sending):
 
     # ------------------------------------------------------------ offers, consents
 
-    def _offer_of(self, institution: Key) -> bytes:
+    def offer_of(
+        self, institution: Key, subjects: Subjects = Subjects.PERSONS, *, consumer: Key | None = None
+    ) -> bytes:
         """Another institution's offer, of a table that no vault here holds."""
-        dataset = secrets.token_bytes(32)
-        self.mined(self.calls.register(dataset, Subjects.PERSONS, ZERO32, ZERO32), institution)
+        dataset, personal = secrets.token_bytes(32), subjects is Subjects.PERSONS
+        self.mined(self.calls.register(dataset, subjects, ZERO32, ZERO32), institution)
+        own = {} if personal else {"personal": False, "enrollers": (), "columns": ("customer",)}
+        scope = self.scope(provider=institution.address, **own)
         offer = Offer(
             dataset=dataset,
-            consumer=self.lender.address,
+            consumer=(consumer or self.lender).address,
             purpose=purpose_id(PURPOSE),
             operations=Operation.PSI | Operation.MPC,
-            scope=secrets.token_bytes(32),
+            scope=scope.hash,
         )
         self.mined(self.calls.offer(offer), institution)
         return offer.id
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What a scope must show its owners for the plans of this stage."""
+        return {
+            "columns": ("customer", "balance"),
+            "parties": (self.bank.address, self.second.address, self.lender.address),
+        }
+
     def scope(self, **changes: Any) -> Scope:
-        parties = (self.bank.address, self.second.address, self.lender.address)
-        return self.world.scope(**{"columns": ("customer", "balance"), "parties": parties, **changes})
+        return self.world.scope(**(self.shown | changes))
 
     def offer(self, scope: Scope | None = None, **changes: Any) -> tuple[Offer, Scope]:
         """An offer of the bank, on chain."""
@@ -287,9 +298,9 @@ class Stage(Sending):
     def own_consent(self, **changes: Any) -> Consent:
         """The lender's consent for its own list; the words of its offer play no part here."""
         now = self.chain.head().timestamp
+        state = self.chain.offer(changes["offer"].id if "offer" in changes else self.list_offer)
         words = {"dataset": "d", "consumer": "c", "purpose": "p", "columns": "x", "output": "o", "parties": "p"}
         details = words | {"notice": ZERO32, "enrolment": ZERO32, "salt": secrets.token_bytes(32)}
-        state = self.chain.offer(self.list_offer)
         fields: dict[str, Any] = {
             "owner": self.lender.address,
             "offer": state.offer,
@@ -308,7 +319,7 @@ class Stage(Sending):
         enroller: Key = changes.pop("enroller", self.world.enroller)
         customer = changes.pop("customer", None) or next(self.world.customers)
         opening = EnrolmentOpening(subject=customer, salt=secrets.token_bytes(32))
-        named = changes.pop("named", False)
+        named, names = changes.pop("named", False), changes.pop("names", self.world.trust.name)
         now = self.chain.now()
         fields: dict[str, Any] = {
             "not_before": now - 1000,
@@ -318,7 +329,7 @@ class Stage(Sending):
             "enrolment": NO_ENROLMENT if named else opening.commitment,
             "salt": secrets.token_bytes(32),
         }
-        consent = derive(ConsentFields(owner, **(fields | changes)), offer, scope, self.world.trust.name)
+        consent = derive(ConsentFields(owner, **(fields | changes)), offer, scope, names)
         digest = self.world.deployment.consents.digest(enrolment_hash(owner, opening.commitment))
         enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=enroller.sign(digest))
         submission = Submission(
@@ -388,7 +399,8 @@ class Stage(Sending):
         brought = await self.prepare(offer, deadline, **(wanted or {}))
         return Deal(offer, scope, made, batch, block, brought, deadline)
 
-    async def prepare(self, offer: Offer, deadline: int, asker: Key | None = None, **changes: Any) -> PrepareResponse:
+    def question(self, offer: Offer, deadline: int, **changes: Any) -> PrepareRequest:
+        """What the lender asks the bank before it plans an asset-view."""
         fields: dict[str, Any] = {
             "recipe": "asset-view",
             "role": "provider",
@@ -397,8 +409,10 @@ class Stage(Sending):
             "purpose": offer.purpose,
             **changes,
         }
-        wanted = PrepareRequest(offer=offer.id, block=self.chain.confirmed(), deadline=deadline, **fields)
-        return await self.agreement.prepare((asker or self.lender).address, wanted)
+        return PrepareRequest(offer=offer.id, block=self.chain.confirmed(), deadline=deadline, **fields)
+
+    async def prepare(self, offer: Offer, deadline: int, **changes: Any) -> PrepareResponse:
+        return await self.agreement.prepare(self.lender.address, self.question(offer, deadline, **changes))
 
     def plan(
         self,
@@ -449,32 +463,48 @@ class Stage(Sending):
         plan = Plan(**(fields | changes))
         return self.agreed(plan, document)
 
-    def alone(self, offer: Offer, **input: Any) -> Agreed:
-        """A plan of the bank with nobody but itself: one stolen signing key signs all of it."""
+    def paired(self, offer: Offer, accomplice: Key, **input: Any) -> Agreed:
+        """A `match` of nobody but the bank, whose signing key is stolen, and somebody who goes along. With a lawful
+        root the bank is its provider; with a consent of its own it is the consumer, whose list that is."""
+        mine = Input(offer=offer.id, epoch=0, opens_before=NEVER, **input)
+        bank = self._party(self.bank, mine)
+        if mine.named:
+            table = self.offer_of(accomplice, consumer=self.bank)
+            theirs = Input(offer=table, lawful_root=b"\1" * 32, epoch=0, opens_before=NEVER)
+            parties = (self._party(accomplice, theirs), bank)
+        else:
+            own_list = self.offer_of(accomplice, Subjects.OWN, consumer=accomplice)
+            consent = self.own_consent(owner=accomplice.address, offer=self.chain.offer(own_list).offer)
+            self.mined(self.calls.grant(consent, self.signed(consent, accomplice)), self.thief)
+            theirs = Input(offer=own_list, consent=consent.id, epoch=0, opens_before=consent.opens_before)
+            parties = (bank, self._party(accomplice, theirs))
+        return self.matched(parties)
+
+    def matched(self, parties: tuple[Party, ...]) -> Agreed:
+        """A `match` of these parties, the last of them its consumer, signed by all."""
         document = Terms(
-            recipe="asset-view",
+            recipe="match",
             recipe_version=1,
             engine="embedded",
-            parameters={},
-            roles=("provider",),
-            inputs=("accounts",),
+            parameters={"identifier": "customer", "receiver": "consumer", "psi": "ecdh"},
+            roles=("provider", "consumer")[: len(parties)],
+            inputs=("accounts", "customers")[: len(parties)],
             block=self.chain.confirmed(),
             consumer_key=secrets.token_bytes(32),
             on_withdrawal="drop",
         )
         now = self.chain.now()
-        party = self._party(self.bank, Input(offer=offer.id, epoch=0, opens_before=NEVER, **input))
         plan = Plan(
             terms=document.hash,
-            consumer=self.bank.address,
-            purpose=offer.purpose,
-            operations=offer.operations,
-            sponsor=self.bank.address,
+            consumer=parties[-1].signer,
+            purpose=purpose_id(PURPOSE),
+            operations=Operation.PSI,
+            sponsor=parties[-1].signer,
             open_by=now + 300,
             deadline=now + 600,
             settle_by=now + 1200,
             salt=secrets.token_bytes(32),
-            parties=(party,),
+            parties=parties,
         )
         return self.agreed(plan, document)
 
@@ -497,11 +527,17 @@ class Stage(Sending):
             signer=key.address,
             recorder=key.address,
             payee=key.address,
-            tls_key=tls_key(self.world.trust.institution(key.address).certificate),
+            tls_key=self._tls_key(key),
             seed=secrets.token_bytes(32),
             output=not chosen.named,
             inputs=(chosen,),
         )
+
+    def _tls_key(self, key: Key) -> bytes:
+        """As the trust list has it; a stranger makes its own."""
+        if key.address == self.thief.address:
+            return secrets.token_bytes(32)
+        return tls_key(self.world.trust.institution(key.address).certificate)
 
     def open_call(self, agreed: Agreed) -> Call:
         return self.calls.open(agreed.plan, agreed.signatures)
@@ -512,7 +548,8 @@ class Stage(Sending):
 
     async def rows(self, agreed: Agreed, *, attempt: int = 1) -> list[str]:
         """The customers whose rows the vault hands out for the bank's input."""
-        rows = await self.vault.rows(agreed.job, agreed.plan, agreed.terms, attempt, 0)
+        own = agreed.plan.input_offset(agreed.plan.party_of(self.bank.address))
+        rows = await self.vault.rows(agreed.job, agreed.plan, agreed.terms, attempt, own)
         return [str(name) for name in rows.columns.get("customer", [])]
 
     def status(self, agreed: Agreed) -> JobStatus:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,17 +15,18 @@ from tests.attacks.stage import MARKETING, Agreed, Deal, Stage, body_of
 from tests.node.conftest import PURPOSE, Running
 
 from placet.chain.client import JobStatus
-from placet.core.consent import Reason
+from placet.core.consent import Reason, Subjects
 from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.merkle import lawful_root
-from placet.core.plan import cancellation_hash
-from placet.core.purposes import purpose_id
+from placet.core.plan import Input, cancellation_hash
+from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import Message
 from placet.core.values import ZERO32
 from placet.jobs.link import Envelope
-from placet.jobs.messages import PrepareRequest, SignRequest
+from placet.jobs.messages import SignRequest
 from placet.jobs.runner import Runner
+from placet.recipes.runs import RUNS
 from placet.vault.lawful import NEVER
 
 
@@ -38,12 +39,12 @@ class Attack:
     vault: str
     peer: str
     contract: tuple[str, Any] | None = None
-    deal: dict[str, Any] = field(default_factory=dict)
+    deal: Callable[[Stage], dict[str, Any]] = lambda stage: {}
     scope: Callable[[Stage], dict[str, Any]] = lambda stage: {}
     plan: Callable[[Stage, Deal], dict[str, Any]] = lambda stage, deal: {}
 
     async def prepare(self, stage: Stage) -> Agreed:
-        deal = await stage.deal(scope=stage.scope(**self.scope(stage)), **self.deal)
+        deal = await stage.deal(scope=stage.scope(**self.scope(stage)), **self.deal(stage))
         if self.name == "a use that is used up":
             stage.open(stage.plan(deal))
         return stage.plan(deal, **self.plan(stage, deal))
@@ -90,7 +91,7 @@ ATTACKS = [
         "more operations",
         contract=("OfferRefused", Reason.WRONG_OPERATION),
         vault="warrant.unopened",
-        peer="plan",
+        peer="plan.operations",
         plan=lambda stage, deal: {"operations": 7},
     ),
     Attack(
@@ -104,7 +105,7 @@ ATTACKS = [
         "a use that is used up",
         vault="warrant.window",
         peer="plan.stale",
-        deal={"uses": 1},
+        deal=lambda stage: {"uses": 1},
         plan=lambda stage, deal: {"input": {"opens_before": NEVER}},
     ),
     Attack(
@@ -129,19 +130,26 @@ ATTACKS = [
         "a party that the scope does not name",
         vault="warrant.stranger",
         peer="consent.stranger",
+        deal=lambda stage: {"wanted": {"parties": (stage.bank.address, stage.lender.address)}},
         scope=lambda stage: {"parties": (stage.bank.address, stage.lender.address)},
     ),
     Attack(
         "a recipe that the scope does not name",
         vault="warrant.recipe",
-        peer="plan",
+        peer="consent.recipe",
+        plan=lambda stage, deal: plan_of_statistics(stage, deal, 5),
+    ),
+    Attack(
+        "a recipe that nobody declares",
+        vault="warrant.plan",
+        peer="plan.recipe",
         plan=lambda stage, deal: {"terms": {"recipe": "copy-all"}},
     ),
     Attack(
         "a smaller group than the owners were shown",
         vault="warrant.output",
         peer="consent.output",
-        deal={"wanted": statistics(5)},
+        deal=lambda stage: {"wanted": statistics(5)},
         scope=lambda stage: {"output": "aggregate", "smallest_group": 5, "recipes": ("match-statistics",)},
         plan=lambda stage, deal: plan_of_statistics(stage, deal, 4),
     ),
@@ -149,7 +157,7 @@ ATTACKS = [
         "a smaller group of two providers than the owners were shown",
         vault="warrant.output",
         peer="consent.output",
-        deal={"wanted": joint(5) | {"role": "first-provider"}},
+        deal=lambda stage: {"wanted": joint(5) | {"role": "first-provider"}},
         scope=lambda stage: {"output": "aggregate", "smallest_group": 5, "recipes": ("joint-statistics",)},
         plan=lambda stage, deal: plan_of_joint(stage, deal, 4),
     ),
@@ -180,7 +188,7 @@ async def test_a_group_that_the_owners_were_shown_passes_too(
 ) -> None:
     """The same of the attacks on statistics: they are refused for their group alone."""
     attack = next(attack for attack in ATTACKS if attack.name == name)
-    deal = await stage.deal(scope=stage.scope(**attack.scope(stage)), **attack.deal)
+    deal = await stage.deal(scope=stage.scope(**attack.scope(stage)), **attack.deal(stage))
     agreed = stage.plan(deal, **honest(stage, deal, 5))
     assert await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     stage.open(agreed)
@@ -307,7 +315,7 @@ async def test_a_named_consent_whose_uses_are_over(stage: Stage) -> None:
 async def test_a_named_consent_to_another_offer(stage: Stage) -> None:
     """A consent of the lender to something else, named for its list."""
     deal = await stage.deal()
-    other = stage._offer_of(stage.lender)
+    other = stage.offer_of(stage.lender, Subjects.OWN)
     consent = stage.own_consent(offer=stage.chain.offer(other).offer)
     stage.mined(stage.calls.grant(consent, stage.signed(consent, stage.lender)), stage.thief)
     agreed = plan_on(stage, deal, consent.id)
@@ -329,12 +337,15 @@ async def test_a_plan_that_the_provider_did_not_sign(stage: Stage) -> None:
 async def test_a_peer_prepares_nothing_for_somebody_else(stage: Stage) -> None:
     """The second bank asks for what was offered to the lender; the lender for what the bank never offered."""
     deal = await stage.deal()
-    wanted = PrepareRequest(
-        offer=deal.offer.id, recipe="asset-view", parameters={}, block=deal.block, deadline=deal.deadline
-    )
+    wanted = stage.question(deal.offer, deal.deadline)
     for asker, question, code in (
         (stage.second, wanted, "consent.consumer"),
-        (stage.lender, wanted.model_copy(update={"recipe": "copy-all"}), "plan"),
+        (stage.lender, wanted.model_copy(update={"recipe": "copy-all"}), "plan.recipe"),
+        (stage.lender, wanted.model_copy(update={"role": "reader"}), "plan.roles"),
+        (stage.lender, wanted.model_copy(update={"role": "consumer"}), "consent.subjects"),
+        (stage.lender, wanted.model_copy(update={"parameters": {}}), "plan.parameters"),
+        (stage.lender, wanted.model_copy(update={"purpose": purpose_id(MARKETING)}), "consent.purpose"),
+        (stage.lender, wanted.model_copy(update={"parties": (stage.thief.address,)}), "consent.stranger"),
         (stage.lender, wanted.model_copy(update={"offer": stage.seconds_offer}), "plan"),
         (stage.lender, wanted.model_copy(update={"offer": secrets.token_bytes(32)}), "not-found"),
         (stage.lender, wanted.model_copy(update={"block": deal.block + 1000}), "peer.early"),
@@ -346,11 +357,14 @@ async def test_a_peer_prepares_nothing_for_somebody_else(stage: Stage) -> None:
 
 async def test_a_peer_prepares_nothing_outside_scope_and_policy(stage: Stage) -> None:
     """An offer whose scope has another recipe, and one for a purpose that the institution does not serve."""
-    for changes in ({"recipes": ("copy-all",)}, {"purpose": "https://w3id.org/dpv#LegalCompliance"}):
+    for changes, code in (
+        ({"recipes": ("copy-all",)}, "consent.recipe"),
+        ({"purpose": "https://w3id.org/dpv#LegalCompliance"}, "consent.purpose"),
+    ):
         offer, _ = stage.offer(stage.scope(**changes))
         with stage.untouched(), pytest.raises(ConsentError) as caught:
             await stage.prepare(offer, stage.chain.now() + 600)
-        assert caught.value.code == "consent"
+        assert caught.value.code == code
 
 
 async def test_a_consumer_frames_the_bank_with_an_end_that_is_too_small(stage: Stage) -> None:
@@ -374,7 +388,7 @@ async def test_a_consumer_has_two_plans_signed_over_one_seed(stage: Stage) -> No
 
 async def test_a_peer_hears_nobody_about_a_job_that_is_not_open(stage: Stage) -> None:
     """Signed messages of a party for a job that was agreed but not opened, and for one that was aborted."""
-    runner = Runner(stage.agreement.context)
+    runner = Runner(stage.agreement.context, RUNS)
     deal = await stage.deal()
     agreed = stage.plan(deal)
     await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
@@ -542,7 +556,7 @@ API: dict[str, tuple[Callable[[Stage], dict[str, Any]], str]] = {
 async def test_a_consent_that_covers_nothing_at_the_nodes_api(stage: Stage, node: Running, how: str) -> None:
     """The first gate: neither node nor vault keep it, and no transaction is made of it."""
     changes, code = API[how]
-    offer, scope = node.offer()
+    offer, scope = node.offer(**stage.shown)
     if how == "exhausted":
         stage.open(stage.plan(await stage.deal_on(offer, scope, 1)))
     bad = stage.person(offer, scope, **changes(stage))
@@ -559,18 +573,38 @@ async def test_a_consent_that_covers_nothing_at_the_nodes_api(stage: Stage, node
 
 
 async def invented(stage: Stage, scope: dict[str, Any], enroller: Key) -> None:
-    """Consents of nobody, under keys that the thief just made, to a new offer of the bank to itself. The vault takes
-    none of them; and no job on a set with them, which the thief can open alone, gets a row."""
-    opened = stage.scope(parties=(stage.bank.address,), **scope)
-    offer, _ = stage.offer(opened, consumer=stage.bank.address)
+    """Consents of nobody, under keys that the thief just made, to a new offer of the bank to a lender who goes along.
+    The vault takes none of them; and no job on a set with them gets a row."""
+    opened = stage.scope(
+        recipes=("match",), output="matches", columns=("customer",), parties=(stage.bank.address,), **scope
+    )
+    offer, _ = stage.offer(opened, operations=Operation.PSI)
     people = [stage.person(offer, opened, enroller=enroller) for _ in range(2)]
     assert await stage.accept(offer, opened, people) == ["consent.enroller"] * 2
     await stage.anchor(offer, people)
     leaves = [(person.id, secrets.token_bytes(32)) for person in sorted(people, key=lambda person: person.id)]
-    agreed = stage.open(stage.alone(offer, lawful_root=lawful_root(leaves)))
+    agreed = stage.open(stage.paired(offer, stage.lender, lawful_root=lawful_root(leaves)))
     await refused(stage, "warrant.root", stage.rows(agreed))
     nobody = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).root
-    assert await stage.rows(stage.open(stage.alone(offer, lawful_root=nobody))) == []
+    assert await stage.rows(stage.open(stage.paired(offer, stage.lender, lawful_root=nobody))) == []
+
+
+async def test_a_stolen_signing_key_with_nobody_else(stage: Stage) -> None:
+    """No recipe has the bank as its only party. A consumer that the thief made up is in nobody's trust list, so that
+    the vault takes no consent to an offer to it."""
+    scope = stage.scope(recipes=("match",), output="matches", columns=("customer",), parties=(stage.bank.address,))
+    offer, _ = stage.offer(scope, operations=Operation.PSI, consumer=stage.bank.address)
+    assert await stage.accept(offer, scope, [stage.person(offer, scope)]) == ["ok"]
+    nobody = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).root
+    mine = Input(offer=offer.id, lawful_root=nobody, epoch=0, opens_before=NEVER)
+    agreed = stage.open(stage.matched((stage._party(stage.bank, mine),)))
+    await refused(stage, "warrant.plan", stage.rows(agreed))
+    offer, _ = stage.offer(scope, operations=Operation.PSI, consumer=stage.thief.address)
+    with stage.untouched(), pytest.raises(ConsentError) as caught:
+        await stage.accept(offer, scope, [stage.person(offer, scope, names=lambda address: "Credit House")])
+    assert caught.value.code == "consent.stranger"
+    agreed = stage.open(stage.paired(offer, stage.thief, lawful_root=nobody))
+    await refused(stage, "warrant.offer", stage.rows(agreed))
 
 
 async def test_a_stolen_signing_key_enrols_customers_itself(stage: Stage) -> None:
@@ -588,14 +622,16 @@ async def test_a_stolen_signing_key_appoints_its_own_enroller(stage: Stage) -> N
 async def test_a_stolen_signing_key_calls_the_customers_table_its_own(stage: Stage) -> None:
     """A new offer says that the table belongs to the institution, whose key consents by name: the whole table would
     be one job away. The vault knows from the import whose rows they are."""
-    scope = stage.scope(personal=False, enrollers=(), parties=(stage.bank.address,))
-    offer, _ = stage.offer(scope, dataset=stage.world.dataset.dataset, consumer=stage.bank.address)
+    words = {"recipes": ("match",), "output": "matches", "columns": ("customer",), "parties": (stage.lender.address,)}
+    scope = stage.scope(personal=False, enrollers=(), **words)
+    customers = stage.world.dataset.dataset
+    offer, _ = stage.offer(scope, dataset=customers, consumer=stage.bank.address, operations=Operation.PSI)
     named = stage.person(offer, scope, key=stage.bank, named=True)
     stage.mined(stage.calls.grant(named.consent, named.submission.signature), stage.bank)
     with stage.untouched(), pytest.raises(ConsentError) as caught:
-        await stage.vault.accept(named.consent, scope, named.submission.signature)
+        await stage.vault.admit(named.consent, scope, named.submission.signature)
     assert caught.value.code == "consent.personal"
-    agreed = stage.open(stage.alone(offer, consent=named.id))
+    agreed = stage.open(stage.paired(offer, stage.lender, consent=named.id))
     await refused(stage, "warrant.offer", stage.rows(agreed))
 
 

@@ -121,7 +121,7 @@ def test_a_relay_that_alters_a_consent_at_the_contract_and_the_vault(stage: Stag
         assert refusal is not None and refusal.name in errors, (field, refusal)
         assert stage.receipt(stage.send(stage.calls.grant(fake, given_in.signature), stage.thief))["status"] == "0x0"
         with pytest.raises(PlacetError) as caught:
-            asyncio.run(stage.vault.accept(fake, scope, given_in.signature, given_in.enrolment, given_in.opening))
+            asyncio.run(stage.vault.admit(fake, scope, given_in.signature, given_in.enrolment, given_in.opening))
         assert caught.value.code in codes, (field, caught.value)
 
     with stage.untouched():
@@ -151,13 +151,12 @@ async def test_a_consent_altered_on_its_way_to_the_node(stage: Stage, node: Runn
     offer, _ = node.offer()
     good = owner.submission(await node.draft(owner, offer))
     *outer, name = field.split(".")
-    camel = name.split("_")[0] + "".join(part.title() for part in name.split("_")[1:])
     part = good["consent"][outer[0]] if outer else good["consent"]
-    old = part[camel]
+    old = part[name]
     if isinstance(old, int):
-        part[camel] = old + 1
+        part[name] = old + 1
     else:
-        part[camel] = to_hex(secrets.token_bytes(len(old) // 2 - 1)) if old.startswith("0x") else old + "!"
+        part[name] = to_hex(secrets.token_bytes(len(old) // 2 - 1)) if old.startswith("0x") else old + "!"
     with stage.untouched(node.node):
         answer = await node.client.post("/v1/consents", json=good)
         await node.turn()
@@ -463,6 +462,14 @@ async def test_a_contract_that_says_yes_to_everything(stage: Stage, node: Runnin
     assert (answer.status_code, answer.json()["code"]) == (422, "consent.contract")
 
 
+def by_type(value: Any) -> Any:
+    """JSON with the names of the EIP-712 types, which are the contracts' and not the API's."""
+    if not isinstance(value, dict):
+        return value
+    words = {name: name.split("_") for name in value}
+    return {first + "".join(map(str.title, more)): by_type(value[name]) for name, (first, *more) in words.items()}
+
+
 async def test_what_a_wallet_shows_is_what_it_signs(stage: Stage, node: Running, owner: Owner) -> None:
     """The node's typed data, hashed by another library, give the digest that the contract checks; one word less, and
     it is another one."""
@@ -470,7 +477,7 @@ async def test_what_a_wallet_shows_is_what_it_signs(stage: Stage, node: Running,
     draft = await node.draft(owner, offer)
     shown = draft["typed_data"]
     consent = Consent.model_validate(draft["consent"])
-    assert shown["message"] == consent.to_json()
+    assert shown["message"] == by_type(consent.to_json())
     wallet = Account.from_key(owner.key.secret)  # type: ignore[union-attr]
     signed = wallet.sign_typed_data(full_message=shown)
     digest = bytes(signed.message_hash)

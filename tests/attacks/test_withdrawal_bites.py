@@ -105,7 +105,7 @@ async def test_a_withdrawn_consent_at_the_nodes_api(stage: Stage, node: Running,
 
 async def test_strangers_withdraw_nothing(stage: Stage, node: Running) -> None:
     """Other keys, the owner's signature under something else, the owner's withdrawal of something else."""
-    offer, scope = node.offer()
+    offer, scope = node.offer(**stage.shown)
     stage.scopes[offer.scope] = scope
     deal = await stage.deal_on(offer, scope, 2)
     person, other = deal.people

@@ -58,11 +58,13 @@ def encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
 
 
 def decode(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
-    """ABI decoding; ChainError for data that are not of these types."""
+    """ABI decoding; ChainError `chain.answer` for data that are not of these types."""
     try:
         return tuple(_CODEC.decode(types, data))
     except (DecodingError, OverflowError, ValueError) as error:
-        raise ChainError("the endpoint's answer is not what the contract returns", found=str(error)[:200]) from None
+        raise ChainError(
+            "the endpoint's answer is not what the contract returns", found=str(error)[:200], code="chain.answer"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from placet.chain import abi, events
 from placet.chain.events import E, Event
 from placet.chain.rpc import Rpc, RpcError, octets, quantity
 from placet.core.consent import Offer, Reason, Status, Subjects
-from placet.core.errors import ChainError, DeploymentError, NotFoundError, Reverted
+from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
 from placet.core.signatures import Verifiers
 from placet.core.trust import Contract, Deployment
@@ -281,9 +281,19 @@ class Chain:
         return Escrow(*self._escrow("accounts", job, block=block)[0])
 
     def balance_of(self, token: bytes, account: bytes, *, block: int | None = None) -> int:
-        """ERC-20."""
-        found: int = self._read("SettlementToken", token, "balanceOf", account, block=block)[0]
-        return found
+        """ERC-20. InputError `input.token` where no token answers at the address: no code, or another contract's."""
+        try:
+            balance: int = self._read("SettlementToken", token, "balanceOf", account, block=block)[0]
+        except ChainError as error:
+            if not isinstance(error, Reverted) and error.code != "chain.answer":
+                raise
+            raise InputError(
+                "no token answers at this address",
+                expected="the address of an ERC-20 contract on this chain",
+                found=to_hex(token),
+                code="input.token",
+            ) from None
+        return balance
 
     def allowance(self, token: bytes, account: bytes, spender: bytes, *, block: int | None = None) -> int:
         """ERC-20."""

@@ -100,7 +100,7 @@ def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Su
 
 
 def _named(scope: Scope, offer: Offer) -> tuple[bytes, ...]:
-    return (*scope.parties, scope.provider, offer.consumer)
+    return tuple(dict.fromkeys((*scope.parties, scope.provider, offer.consumer)))
 
 
 def _told(use: Use, scope: Scope) -> Iterator[Breach]:

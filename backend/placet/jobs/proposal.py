@@ -120,7 +120,7 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
 
 
 async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
-    """PlanError for providers or rewards that make no plan."""
+    """PlanError for providers or rewards that make no plan, InputError for a token that is none."""
     if len({p.address for p in request.providers}) != len(request.providers):
         raise PlanError("a provider is named twice")
     rewards = sum(p.reward for p in request.providers)
