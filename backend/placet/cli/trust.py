@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, read, read_trust, replace, when
+from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read, read_trust, replace, when, write_new
 from placet.cli.output import emit, say, table
 from placet.core.errors import InputError, StateError
 
@@ -24,10 +24,11 @@ _KINDS = ("institutions", "enrollers", "auditors")
 def add(
     trust: ListFile,
     entries: Annotated[
-        list[Path], typer.Argument(help="Entries, as `placet init` and `placet identity init` make them.")
+        list[Path],
+        typer.Argument(help="Entries, as `placet init`, `placet identity init` and `placet trust auditor` make them."),
     ],
     kind: Annotated[
-        str | None, typer.Option(help="institutions, enrollers or auditors; told from the entry by default.")
+        str | None, typer.Option(help="institutions, enrollers or auditors, where the entry alone does not say.")
     ] = None,
     force: Annotated[bool, typer.Option("--replace", help="Replace an entry of the same address.")] = False,
 ) -> None:
@@ -36,7 +37,8 @@ def add(
     for path in entries:
         current = _with(current, _entry(path), kind, force)
     replace(trust, json.dumps(current.to_json(), indent=2, ensure_ascii=False).encode() + b"\n")
-    say(f"{trust}: {len(current.institutions)} institutions, {len(current.enrollers)} enrollers")
+    numbers = ((len(getattr(current, kind)), kind) for kind in _KINDS)
+    say(f"{trust}: {', '.join(f'{number} {kind}' for number, kind in numbers)}")
 
 
 def _empty() -> TrustList:
@@ -59,7 +61,7 @@ def _with(current: TrustList, entry: dict[str, Any], kind: str | None, force: bo
     from placet.core.trust import TrustList
     from placet.core.values import parse
 
-    where = kind or ("institutions" if "certificate" in entry else "enrollers")
+    where = kind or _kind(entry)
     if where not in _KINDS:
         raise InputError("unknown kind of entry", expected=", ".join(_KINDS), found=where)
     lists = current.to_json()
@@ -70,6 +72,40 @@ def _with(current: TrustList, entry: dict[str, Any], kind: str | None, force: bo
         )
     lists[where] = [old for old in lists[where] if old not in same] + [entry]
     return parse(TrustList, lists, what="trust list")
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    """InputError for an address and a name alone: an auditor must never become an enroller by a default."""
+    if "certificate" in entry:
+        return "institutions"
+    if "api" in entry:
+        return "enrollers"
+    raise InputError(
+        "an address with a name alone does not say what it is",
+        expected="an institution's entry (with certificate), an enroller's (with api), or --kind",
+        found=entry.get("name"),
+        remedy="--kind auditors, for an auditor",
+    )
+
+
+@commands.command()
+def auditor(
+    entry: Annotated[Path, typer.Argument(help="The entry to write (JSON); must not exist.")],
+    name: Annotated[str, typer.Option(help="The auditor's name, as the others know him.")],
+    key: Annotated[Path, typer.Option(help="The auditor's keystore, from `placet key new`.")],
+    passphrase_file: PassphraseFile = None,
+) -> None:
+    """Write an auditor's entry for the trust lists of others. Prints it."""
+    from placet.chain.keystore import load_secret
+    from placet.core.signatures import Key
+    from placet.core.trust import Auditor
+    from placet.core.values import parse, to_hex
+
+    address = Key(load_secret(key, passphrase(passphrase_file))).address
+    made = parse(Auditor, {"address": to_hex(address), "name": name}, what="the auditor").to_json()
+    write_new(entry, json.dumps(made, indent=2, ensure_ascii=False).encode() + b"\n")
+    say(f"wrote {entry}: give it to the others, who add it with `placet trust add … --kind auditors`")
+    emit(made)
 
 
 @commands.command()

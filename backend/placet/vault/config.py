@@ -96,7 +96,12 @@ def read_passphrase(path: Path) -> str:
             raise ConfigError("the passphrase file is open to others", found=path, remedy=f"chmod 600 {path}")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("the passphrase file can't be read", found=f"{path}: {type(error).__name__}") from None
+        raise ConfigError(
+            "the passphrase file can't be read",
+            expected="a file of mode 0600 with the passphrase in its first line",
+            found=f"{path}: {type(error).__name__}",
+            remedy=f"(umask 077; head -c 24 /dev/urandom | base64 > {path}) makes one for new keys",
+        ) from None
     passphrase = text.partition("\n")[0].strip("\r")
     if not passphrase:
         raise ConfigError("the passphrase file is empty", found=path)
