@@ -125,7 +125,7 @@ def describe(parameters: type[RecipeParameters]) -> dict[str, str]:
         values = _values(schema["properties"][name], schema)
         text = field.description or name
         if values:
-            text += f": {_listed(values)}"
+            text += f" ({'one of ' if len(values) > 1 else ''}{_listed(values)})"
         words[name] = text if field.is_required() else f"optional: {text}"
     return words
 
