@@ -10,6 +10,7 @@ import pytest
 from placet.chain import events
 from placet.chain.calls import Call
 from placet.chain.client import Acceptance, Chain, DatasetState, EnclaveClass, JobStatus
+from placet.chain.deploy import deploy_token
 from placet.chain.local import free_port
 from placet.chain.rpc import Rpc
 from placet.core.consent import Reason, Status, Subjects
@@ -89,6 +90,20 @@ def test_what_nobody_made_is_not_found(world) -> None:
     assert world.chain.consent(bytes(32)).status == Status.NONE
     assert world.chain.job(bytes(32)).status == JobStatus.NONE
     assert world.chain.key_due(bytes(32), 0) is None
+
+
+def test_a_token_that_is_none_is_the_askers_mistake(world) -> None:
+    """No code at the address, or another contract's: nothing that a second try would mend."""
+    for address in (secrets.token_bytes(20), bytes(20), world.deployment.job_ledger.address):
+        with pytest.raises(InputError) as caught:
+            world.chain.balance_of(address, world.key.address)
+        assert caught.value.code == "input.token"
+    rich = Key().address
+    token = deploy_token(world.local.url, world.key, {rich: 5})
+    assert world.chain.balance_of(token, rich) == 5
+    out_of_reach = Chain(f"http://127.0.0.1:{free_port()}", world.deployment)
+    with pytest.raises(ChainError):
+        out_of_reach.balance_of(token, rich)
 
 
 def test_whose_rows_a_dataset_holds(world) -> None:
