@@ -398,9 +398,9 @@ async def test_an_oversized_answer_is_refused_before_it_is_read(ring: Ring) -> N
 
 
 async def test_an_unknown_question_is_refused_by_its_name(ring: Ring) -> None:
-    context = SimpleNamespace(hpke=bytes(32))
+    context = SimpleNamespace(hpke=bytes(32), extensions=())
     store = JobStore(sa.create_engine("sqlite://", poolclass=sa.StaticPool))
-    runner = SimpleNamespace(agreement=Agreement(context, store), message=None)  # type: ignore[arg-type]
+    runner = SimpleNamespace(agreement=Agreement(context, store, {}), message=None)  # type: ignore[arg-type]
 
     async def answer(asker: bytes, what: str, body: bytes) -> bytes:
         return await running.answer_peer(runner, asker, what, body)  # type: ignore[arg-type]
@@ -416,9 +416,10 @@ async def test_an_unknown_question_is_refused_by_its_name(ring: Ring) -> None:
             with pytest.raises(PeerError) as malformed:
                 await alice.call(bob, "standing", body, limit=1000)
             assert malformed.value.code == "input"
-        with pytest.raises(PeerError) as short:
-            await alice.call(bob, "message", b"\0\0\xff\xff{}", limit=1000)
-    assert short.value.code == "peer"
+        for code, message in {"limit": b"\0\0\xff\xff{}", "input": b"\0\0\0\x03{}"}.items():
+            with pytest.raises(PeerError) as framed:
+                await alice.call(bob, "message", message, limit=1000)
+            assert framed.value.code == code
 
 
 @pytest.mark.parametrize(
