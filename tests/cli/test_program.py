@@ -62,7 +62,7 @@ def test_no_option_takes_a_secret() -> None:
 
 
 def commands_in(document: Path) -> list[list[str]]:
-    """All `placet …` command lines in a document's code blocks, continued lines joined, those in `$(…)` by themselves."""
+    """All `placet …` command lines in a document's code blocks: continued lines joined, `$(…)` by itself."""
     blocks = re.findall(r"^```(?:sh|ini)\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
     lines = [
         line for block in blocks for line in block.replace("\\\n", " ").replace("$(placet", "\nplacet").splitlines()
