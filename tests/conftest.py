@@ -43,11 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 LIVE = re.compile(r"^from live import", re.MULTILINE)
-FIRST_TOWN = ("test_documents", "recipes/match", "attacks/test_a_node_without_its_gate", "scripts/test_bench_job")
+FIRST_TOWN = ("recipes/match", "attacks/test_a_node_without_its_gate", "scripts/test_bench_job")
 """What stands on a live town waits more than it computes: two workers have a town each, and share its tests like so.
 Files that are not named here stand on the second one's."""
 LONGEST = (
-    *("company/test_comparison", "scripts/test_contract_compare", "scripts/test_demo", "audit/test_tampering"),
+    *("test_documents", "company/test_comparison", "scripts/test_contract_compare", "scripts/test_demo"),
+    "audit/test_tampering",
     *(
         "scripts/",
         "sandbox/",

@@ -62,9 +62,11 @@ def test_no_option_takes_a_secret() -> None:
 
 
 def commands_in(document: Path) -> list[list[str]]:
-    """All `placet …` command lines in a document's code blocks, continued lines joined."""
+    """All `placet …` command lines in a document's code blocks: continued lines joined, `$(…)` by itself."""
     blocks = re.findall(r"^```(?:sh|ini)\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL)
-    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    lines = [
+        line for block in blocks for line in block.replace("\\\n", " ").replace("$(placet", "\nplacet").splitlines()
+    ]
     found = [re.search(r"(?:^|[\s/(=])placet(\s.*)$", line.split(" #")[0]) for line in lines]
     return [shlex.split(match[1].split(" > ")[0].split(" | ")[0].rstrip(") &")) for match in found if match]
 
@@ -172,6 +174,23 @@ def test_init_leaves_secrets_closed_and_nothing_half_made(tmp_path: Path) -> Non
     succeed("trust", "add", "trust.json", "changed.json", "--replace", cwd=tmp_path)
     rows = succeed("trust", "check", "trust.json", "--json", cwd=tmp_path).json
     assert [(row["kind"], row["name"]) for row in rows] == [("institution", "Another")]
+
+
+def test_an_auditors_entry_is_made_and_never_taken_for_an_enrollers(tmp_path: Path) -> None:
+    opener = ("--passphrase-file", passphrase_file(tmp_path))
+    address = succeed("key", "new", "auditor.key", *opener, cwd=tmp_path).out.strip()
+    words = ("trust", "auditor", "auditor.json", "--name", "Court of Auditors", "--key", "auditor.key", *opener)
+    entry = succeed(*words, cwd=tmp_path).json
+    assert entry == json.loads((tmp_path / "auditor.json").read_text())
+    assert entry == {"address": address, "name": "Court of Auditors"}
+    assert "exists" in call(*words, cwd=tmp_path).err
+
+    refused = call("trust", "add", "trust.json", "auditor.json", cwd=tmp_path)
+    assert refused.code == 1 and "--kind auditors" in refused.err
+    assert not (tmp_path / "trust.json").exists()
+    succeed("trust", "add", "trust.json", "auditor.json", "--kind", "auditors", cwd=tmp_path)
+    rows = succeed("trust", "check", "trust.json", "--json", cwd=tmp_path).json
+    assert [(row["kind"], row["name"], row["address"]) for row in rows] == [("auditor", entry["name"], address)]
 
 
 def test_many_persons_are_added_at_once(tmp_path: Path) -> None:

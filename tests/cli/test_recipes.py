@@ -44,7 +44,7 @@ def test_each_says_what_it_does_and_who_learns_what() -> None:
         assert f"{one['recipe']}, version {one['version']}: {one['does']}" in text
         for said in (one["operations"], *one["parameters"].values(), *one["learns"].values(), *one["engines"]):
             assert said in text
-        assert re.search(rf"^(## |\*\*)`{one['recipe']}`(\*\*| |$)", PROTOCOLS.read_text(), re.MULTILINE)
+        assert re.search(rf"^(#{{2,3}} |\*\*)`{one['recipe']}`(\*\*| |$)", PROTOCOLS.read_text(), re.MULTILINE)
 
 
 def test_all_are_listed_in_an_installation_without_any_extra() -> None:

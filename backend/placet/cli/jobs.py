@@ -167,8 +167,10 @@ def moment_of(event: ServerSentEvent) -> dict[str, Any]:
 
 
 def _words(moment: dict[str, Any]) -> str:
-    rest = {name: value for name, value in moment.items() if name != "status" and value is not None}
+    """A moment as a line: the clock's time, the status, and what else it says."""
+    rest = {name: value for name, value in moment.items() if name not in ("status", "at") and value is not None}
     words = ", ".join(
         f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in rest.items()
     )
-    return f"{moment['status']}: {words}" if words else str(moment["status"])
+    clock = time.strftime("%H:%M:%S ", time.localtime(float(moment["at"]))) if "at" in moment else ""
+    return f"{clock}{moment['status']}{': ' if words else ''}{words}"
