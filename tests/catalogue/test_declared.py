@@ -12,6 +12,7 @@ from placet.catalogue.declared import declared
 from placet.catalogue.spec import CONSUMER, RecipeSpec
 from placet.catalogue.specs import NAMES, SPECS, spec_of
 from placet.core.errors import PlanError
+from placet.core.hashing import canonical
 from placet.core.plan import Party, Plan, Terms
 from placet.core.purposes import Operation
 
@@ -76,6 +77,42 @@ CHANGED_TERMS: dict[str, tuple[str, Callable[[RecipeSpec[Any], dict[str, Any]], 
 def test_terms_that_are_not_the_recipes(spec: RecipeSpec[Any], case: dict[str, Any], what: str) -> None:
     code, change = CHANGED_TERMS[what]
     assert refused(*planned(spec, case, terms=change(spec, case))).code == code
+
+
+RULES: dict[str, Any] = {
+    "type": "placet.alignment",
+    "version": 1,
+    "keys": [
+        {
+            "kind": "email",
+            "column": "mail",
+            "case": "fold",
+            "providers": [{"domains": ["example.org"], "dots": True, "plus": False}],
+        }
+    ],
+    "smallest": 2,
+}
+MAIL = RULES["keys"][0]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {name: value for name, value in RULES.items() if name != "type"},
+        {name: value for name, value in RULES.items() if name != "version"},
+        RULES | {"version": True},
+        RULES | {"keys": [MAIL | {"providers": [{"domains": ["example.org"], "dots": True}]}]},
+        RULES | {"keys": [MAIL | {"providers": [{"domains": ["example.org"], "dots": 1, "plus": 0}]}]},
+    ],
+    ids=["no type", "no version", "true for one", "one left out", "numbers for true and false"],
+)
+def test_rules_of_one_meaning_have_one_form_in_terms(rules: dict[str, Any]) -> None:
+    """They are hashed; a request may write them in either way."""
+    spec, case = spec_of("match"), {"engine": "embedded", "parties": 2}
+    given = {"identifier": "customer", "psi": "ecdh", "receiver": "consumer", "alignment": RULES}
+    declared(*planned(spec, case | {"parameters": given}))
+    assert refused(*planned(spec, case | {"parameters": given | {"alignment": rules}})).code == "plan.parameters"
+    assert canonical(spec.parse(given | {"alignment": rules}).to_json()) == canonical(given)
 
 
 @EVERY_CASE

@@ -28,8 +28,11 @@ _VALUE = _IDENTIFIER | {"value": "balance"}
 _LEVELS = _VALUE | {"edges": ["100", "250"], "bound": "1000"}
 _GROUP = {"smallest_group": 5, "protocol": "cheetah"}
 _MATCH = _IDENTIFIER | {"receiver": "consumer"}
+_RULES = {"type": "placet.alignment", "version": 1, "smallest": 2}
 _RULE = {"kind": "text", "column": "name", "width": "keep", "case": "keep"}
 _POLICY = {
+    "type": "placet.enclave-policy",
+    "version": 1,
     "max_age": 300,
     "rules": [
         {"kind": "tpm", "enclave_class": "simulated", "measurements": ["0x" + "11" * 32], "keys": ["0x" + "22" * 32]}
@@ -42,7 +45,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "levels": ("asset-view", "spu", 3, _LEVELS | {"protocol": "cheetah"}),
     "levels of three": ("asset-view", "spu", 4, _LEVELS | {"protocol": "aby3"}),
     "match": ("match", "embedded", 2, _MATCH | {"psi": "ecdh"}),
-    "match by rules": ("match", "spu", 2, _MATCH | {"psi": "rr22", "alignment": {"keys": [_RULE], "smallest": 2}}),
+    "match by rules": ("match", "spu", 2, _MATCH | {"psi": "rr22", "alignment": _RULES | {"keys": [_RULE]}}),
     "salted hash": ("match-salted-hash", "embedded", 2, _MATCH | {"psi": "salted-hash"}),
     "count": ("match-count", "spu", 2, _IDENTIFIER | _GROUP),
     "statistics": ("match-statistics", "spu", 2, _VALUE | _GROUP),
@@ -257,7 +260,7 @@ PARAMETERS: dict[str, Any] = {
     "protocol": st.sampled_from(("cheetah", "aby3", "semi2k")),
     "receiver": st.sampled_from(("provider", "consumer", "both", "nobody")),
     "psi": st.sampled_from(("ecdh", "kkrt", "rr22", "salted-hash")),
-    "alignment": st.just({"keys": [_RULE | {"column": "income"}], "smallest": 2}),
+    "alignment": st.just(_RULES | {"keys": [_RULE | {"column": "income"}]}),
     "recipients": st.sampled_from((_RECIPIENTS, _RECIPIENTS[:1], _RECIPIENTS[1:])),
 }
 WAYS = (

@@ -65,11 +65,11 @@ def vault_allows(job: Job, number: int, signer: bytes) -> bool:
     """At the gate of the vault of the party that brings the input."""
     domain = WORLD.deployment.jobs
     asked = RowRequest(job.plan.job(domain), job.plan, job.terms, attempt=1, input=number)
-    facts = JobFacts(True, 1, job.plan.terms, (0,) * len(job.plan.inputs), None, 90, 90)
+    facts = JobFacts(True, 1, job.plan.terms, (0,) * len(job.plan.inputs), None, 91, 91, NOW)
     offer = OfferFacts(job.offers[number], job.providers[number], 0, 0, job.subjects[number])
     bound = OfferBinding(offer=job.offers[number], scope=job.scopes[number], dataset="accounts")
     try:
-        demand_warrant(asked, own_input(asked, signer, domain), bound, facts, offer, ChainSnapshot(100, 98, NOW))
+        demand_warrant(asked, own_input(asked, signer, domain), bound, facts, offer, ChainSnapshot(100, 98, NOW, NOW))
     except WarrantError:
         return False
     return True
@@ -98,7 +98,7 @@ def node_allows(job: Job, signer: bytes) -> bool:
 def bundle_of(job: Job) -> Bundle:
     """Each party's signed evidence, as it would stand after the opening."""
     plan, ident = job.plan, job.plan.job(WORLD.deployment.jobs)
-    early, late = (Moment(block=block, index=0, timestamp=NOW) for block in (10, 90))
+    early, late = (Moment(block=block, index=0, timestamp=NOW) for block in (10, 91))
     entries = []
     for number, party in enumerate(plan.parties):
         own = range(plan.input_offset(number), plan.input_offset(number) + len(party.inputs))

@@ -60,6 +60,7 @@ class SimulatedChain:
     """A ChainView whose state a test sets."""
 
     time: int = NOW
+    block_time: int = NOW
     head: int = 100
     confirmations: int = 2
     offers: dict[bytes, OfferFacts] = field(default_factory=dict)
@@ -73,7 +74,9 @@ class SimulatedChain:
     def look(self, *, thorough: bool) -> ChainSnapshot:
         if self.broken is not None:
             raise self.broken
-        return ChainSnapshot(head=self.head, confirmed=self.head - self.confirmations, time=self.time)
+        return ChainSnapshot(
+            head=self.head, confirmed=self.head - self.confirmations, time=self.time, block_time=self.block_time
+        )
 
     def offer(self, offer: bytes) -> OfferFacts:
         if offer not in self.offers:
@@ -350,6 +353,7 @@ class World:
             roots=None,
             opened_block=90,
             attempt_block=90,
+            opened_at=self.now,
         )
         self.chain.jobs[asked.job] = replace(facts, **changes)
         return asked

@@ -264,6 +264,30 @@ def test_opening_that_the_consents_do_not_cover(world, root) -> None:
     assert world.vault.rows(asked).count == 3
 
 
+def test_a_consent_that_began_after_the_opening(world) -> None:
+    """The audit judges by the opening's time, so a vault that is asked later must not judge by its own."""
+    world.anchor(world.accept("customer-00001", not_before=1_800_000_050))
+    world.chain.time = world.chain.block_time = 1_800_000_060
+    late = world.lawful(deadline=1_800_001_000)
+    assert late.count == 1
+    asked = world.agree(late.root)
+    refused(world, world.open(asked, opened_at=1_800_000_049), "warrant.window")
+    assert world.vault.rows(world.open(asked, opened_at=1_800_000_050)).count == 1
+
+
+def test_terms_of_a_block_that_the_opening_did_not_follow(world, root) -> None:
+    """Else a batch that is anchored after the opening would do."""
+    refused(world, world.opened(root, block=90), "warrant.block")
+    assert world.vault.rows(world.opened(root, block=89)).count == 3
+
+
+def test_a_plan_that_says_more_openings_than_its_leaves_cover(world) -> None:
+    world.anchor(world.accept("customer-00001", uses=4))
+    lawful = world.lawful()
+    assert lawful.opens_before == 4
+    refused(world, world.opened(lawful.root), "warrant.window")
+
+
 def test_batch_after_the_terms_block(world, root) -> None:
     refused(world, world.opened(root, block=49), "warrant.batch")
 

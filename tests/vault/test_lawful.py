@@ -88,6 +88,15 @@ def test_window(world, changes) -> None:
     assert ids(world, world.lawful(deadline=1_800_001_000)) == good
 
 
+def test_not_yet_valid_by_the_chains_time(world) -> None:
+    """An opening is never earlier than the latest block, but may be earlier than this machine's clock."""
+    world.anchor(world.accept("customer-00001", not_before=1_800_000_030))
+    world.chain.time = 1_800_000_060
+    assert world.lawful().count == 0
+    world.chain.block_time = 1_800_000_030
+    assert world.lawful().count == 1
+
+
 def test_withdrawn(world) -> None:
     consents = world.accept("customer-00001", "customer-00002")
     world.anchor(consents)

@@ -8,6 +8,7 @@ from typing import Any
 from placet.catalogue.spec import CONSUMER, RecipeParameters, RecipeSpec
 from placet.catalogue.specs import spec_of
 from placet.core.errors import PlanError
+from placet.core.hashing import canonical
 from placet.core.lawful import Use
 from placet.core.plan import Plan, Terms, demand_fit
 
@@ -59,7 +60,7 @@ def declared(plan: Plan, terms: Terms) -> DeclaredJob:
             code="plan.engine",
         )
     parameters = spec.parse(terms.parameters)
-    if parameters.to_json() != terms.parameters:
+    if canonical(parameters.to_json()) != canonical(terms.parameters):  # to Python, 1 and true are equal
         raise PlanError(
             "the terms write the parameters in another form than the recipe's",
             expected=f"the form of {spec.name}",

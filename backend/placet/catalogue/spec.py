@@ -28,10 +28,8 @@ class RecipeParameters(Value):
     model_config = ConfigDict(strict=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Without what is null: one meaning has one form."""
-        return {
-            name: value for name, value in self.model_dump(mode="json", exclude_unset=True).items() if value is not None
-        }
+        """Without parameters that are null, and each that is there in full: one meaning has one form."""
+        return {name: value for name, value in super().to_json().items() if value is not None}
 
 
 P = TypeVar("P", bound=RecipeParameters)

@@ -12,11 +12,13 @@ from placet.core.signatures import Verifiers
 
 @dataclass(frozen=True)
 class ChainSnapshot:
-    """One look at the chain: latest block, the highest block at confirmation depth, and the time (Unix seconds)."""
+    """One look at the chain: latest block, the highest block at confirmation depth, and the time (Unix seconds), by the
+    latest block (`block_time`) and by that or this machine's clock, whichever is later (`time`)."""
 
     head: int
     confirmed: int
     time: int
+    block_time: int
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class JobFacts:
 
     `open` is false from seal, abort or cancel on; `openings` has one number an input; `roots` are those of the current
     attempt's amendment, None in the first attempt; `opened_block` and `attempt_block` are where opening and current
-    attempt stand.
+    attempt stand, `opened_at` is the opening's time (Unix seconds).
     """
 
     open: bool
@@ -46,6 +48,7 @@ class JobFacts:
     roots: tuple[bytes, ...] | None
     opened_block: int
     attempt_block: int
+    opened_at: int
 
 
 class ChainView(Protocol):

@@ -46,7 +46,8 @@ class Endpoint:
                 code="chain.behind",
             )
         self._head = head
-        return ChainSnapshot(head=head, confirmed=confirmed, time=self._chain.now())
+        latest = self._chain.head().timestamp
+        return ChainSnapshot(head=head, confirmed=confirmed, time=max(latest, int(time.time())), block_time=latest)
 
     def offer(self, offer: bytes) -> OfferFacts:
         state = self._chain.offer(offer, block=self._head)
@@ -81,4 +82,5 @@ class Endpoint:
             roots=None if amended is None else amended.roots,
             opened_block=opened.block,
             attempt_block=opened.block if amended is None else amended.block,
+            opened_at=state.opened_at,
         )

@@ -3,7 +3,7 @@
 In order: the plan is the job; this institution is the party that owns the input; the job is opened, at confirmation
 depth, and still open; the attempt is the current one, at confirmation depth; the deadline has not passed; the terms are
 the plan's, and both are what the recipe declares; offer, scope and dataset allow what it does (`core.lawful`).
-Then, by `demand_leaves`, every single leaf.
+Then, by `demand_leaves`, every single leaf, by the block and the time of the opening, as the audit judges it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from placet.core.values import ZERO32, to_hex
 from placet.vault.candidates import Candidates
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.columns import column, find, value
+from placet.vault.lawful import opens_before
 from placet.vault.leaves import StoredSet
 from placet.vault.records import OfferBinding
 
@@ -37,12 +38,15 @@ class RowRequest:
 
 @dataclass(frozen=True)
 class Warrant:
-    """What may be handed out: the rows under `root` (of a named consent: `root` is zero), for this opening."""
+    """What may be handed out: the rows under `root` (of a named consent: `root` is zero), for this opening, which was
+    at `opened_at` (Unix seconds). The plan says that all leaves cover the openings before `opens_before`."""
 
     named: bytes
     plan_root: bytes
     root: bytes
     opening: int
+    opened_at: int
+    opens_before: int
     columns: tuple[str, ...]
 
 
@@ -88,6 +92,13 @@ def demand_warrant(
         )
     if facts.terms != asked.plan.terms or len(facts.openings) != len(asked.plan.inputs):
         raise WarrantError("the opened job is not this plan", code="warrant.plan")
+    if asked.terms.block >= facts.opened_block:
+        raise WarrantError(
+            "the lawful sets are not of a block before the opening",
+            expected=f"before block {facts.opened_block}",
+            found=asked.terms.block,
+            code="warrant.block",
+        )
     if not facts.open:
         raise WarrantError("the job is no longer open", code="warrant.closed")
     if facts.attempt != asked.attempt:
@@ -120,6 +131,8 @@ def demand_warrant(
         plan_root=chosen.lawful_root,
         root=root,
         opening=facts.openings[asked.input],
+        opened_at=facts.opened_at,
+        opens_before=chosen.opens_before,
         columns=use.columns,
     )
 
@@ -144,7 +157,6 @@ def demand_leaves(
     candidates: Candidates,
     anchored: Mapping[bytes, int],
     dead: Collection[bytes],
-    now: ChainSnapshot,
 ) -> None:
     """WarrantError unless every single leaf under `used` is lawful. In columns, since there may be millions."""
     places, known = find(candidates.ids, used.consents)
@@ -165,21 +177,28 @@ def demand_leaves(
         before, there = find(planned.consents, used.consents)
         if not there.all() or not (planned.rows[before] == used.rows).all():
             raise WarrantError("the amended set has rows that the plan's has not", code="warrant.root")
-    latest = min(asked.terms.block, now.confirmed)
-    timely = sorted(root for root, block in anchored.items() if block <= latest)
+    timely = sorted(root for root, block in anchored.items() if block <= asked.terms.block)
     _, in_time = find(column(b"".join(timely)), used.batches)
     if not in_time.all():
         late = value(used.batches, int(in_time.argmin()))
         raise WarrantError(
             "a leaf's batch was not anchored in time",
-            expected=f"at or before block {latest}",
+            expected=f"at or before block {asked.terms.block}",
             found=anchored.get(late, "not anchored"),
             code="warrant.batch",
         )
-    covering = candidates.covering(now=now.time, deadline=asked.plan.deadline, opening=warrant.opening)
+    covering = candidates.covering(now=warrant.opened_at, deadline=asked.plan.deadline, opening=warrant.opening)
     if not covering[places].all():
         raise WarrantError(
             "a leaf's consent does not cover this job's time and opening",
-            expected=f"valid until {asked.plan.deadline}, opening {warrant.opening}",
+            expected=f"valid from {warrant.opened_at} until {asked.plan.deadline}, opening {warrant.opening}",
+            code="warrant.window",
+        )
+    end = opens_before(candidates, places)
+    if warrant.opens_before > end:
+        raise WarrantError(
+            "the plan says that its leaves cover more openings than they do",
+            expected=f"before opening {end} at the most",
+            found=warrant.opens_before,
             code="warrant.window",
         )

@@ -45,9 +45,10 @@ def choose(
 ) -> Chosen:
     """Leaves ascending by consent id, each row once. `batches` are joined leaves by root.
 
-    A consent counts if it is in a batch anchored at or before `block`, alive, valid from now until the deadline and
-    covers the next opening; its leaf names the earliest such batch. Where a row has more than one consent, the one that
-    lasts longest (uses, then time, then the smaller id) stands for it.
+    A consent counts if it is in a batch anchored at or before `block`, alive, valid from `now`, the latest block's time
+    (no opening is earlier), until the deadline, and covers the next opening; its leaf names the earliest such batch.
+    Where a row has more than one consent, the one that lasts longest (uses, then time, then the smaller id) stands for
+    it.
     """
     early = sorted((anchored[root], root) for root in batches if anchored.get(root, block + 1) <= block)
     batch_of = np.full(len(candidates), -1)

@@ -42,7 +42,7 @@ from placet.vault import gate
 from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
 from placet.vault.admitted import Tag, admit_lines, record_of
 from placet.vault.batches import BatchCheck, BatchReader
-from placet.vault.chain_view import ChainSnapshot, ChainView
+from placet.vault.chain_view import ChainView
 from placet.vault.columns import column, find
 from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
@@ -188,7 +188,7 @@ class Vault:
                 block=block,
                 subjects=self._tables.subjects(bound.dataset),
                 dead=self._chain.dead(offer),
-                now=now.time,
+                now=now.block_time,
                 deadline=deadline,
                 openings=facts.openings,
             )
@@ -290,7 +290,7 @@ class Vault:
                 raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
             offer = self._chain.offer(chosen.offer)
             warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), offer, now)
-            lawful = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer, now)
+            lawful = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer)
             if lawful is None:
                 self._demand_named(warrant.named, chosen.offer, bound)
             table = self._tables.rows(bound.dataset, None if lawful is None else lawful.rows, warrant.columns)
@@ -301,9 +301,7 @@ class Vault:
         )
         return Rows(table, identifier, b"" if lawful is None else lawful.consents.tobytes())
 
-    def _lawful_rows(
-        self, asked: gate.RowRequest, warrant: gate.Warrant, offer: bytes, now: ChainSnapshot
-    ) -> StoredSet:
+    def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: bytes) -> StoredSet:
         try:
             planned = self._records.stored_set(offer, warrant.plan_root)
             used = planned if warrant.root == warrant.plan_root else self._records.stored_set(offer, warrant.root)
@@ -317,7 +315,6 @@ class Vault:
             candidates=self._records.candidates(offer),
             anchored=self._chain.batches(offer),
             dead=self._chain.dead(offer),
-            now=now,
         )
         return used
 
