@@ -119,7 +119,7 @@ def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
 PARTNER = sha256(b"what the partner brings")
 
 
-def _input(offer: bytes | None = None, **brought: bytes) -> Input:
+def plan_input(offer: bytes | None = None, **brought: bytes) -> Input:
     return Input(offer=offer or secrets.token_bytes(32), epoch=0, opens_before=5, **brought)
 
 
@@ -138,14 +138,14 @@ class World:
         folder: Path,
         customers: int = 8,
         *,
-        keys: tuple[Key, Key] | None = None,
+        keys: tuple[Key, Key, Key] | None = None,
         deployment: Deployment | None = None,
         now: int = NOW,
     ) -> None:
         self.folder = folder
         self.now = now
-        self.provider, self.consumer = keys or (Key(), Key())
-        self.partner, self.other, self.enroller = Key(), Key(), Key()
+        self.provider, self.partner, self.consumer = keys or (Key(), Key(), Key())
+        self.other, self.enroller = Key(), Key()
         self.trust = trust_of(
             {
                 "First Bank": self.provider.address,
@@ -296,7 +296,8 @@ class World:
 
     def agree(self, root: bytes, **changes: Any) -> RowRequest:
         """A plan of two providers and a consumer, and what the vault's node asks for: input 0, its lawful set; or,
-        under a consent that the plan names (`named`), input 2, its own list as the consumer."""
+        under a consent that the plan names (`named`), input 2, its own list as the consumer. `others` are the inputs
+        of the other parties by their place, where the chain must know them."""
         terms = Terms(
             **{
                 "recipe": "asset-view",
@@ -316,12 +317,14 @@ class World:
         second = changes.pop("second", self.partner.address)
         if named is None:
             first, consumer = changes.pop("signer", self.provider.address), changes.pop("consumer", None)
-            own, number = _input(offer, lawful_root=root), 0
+            own, number = plan_input(offer, lawful_root=root), 0
         else:
             first, consumer = self.consumer.address, changes.pop("signer", self.provider.address)
-            own, number = _input(offer, consent=named), 2
+            own, number = plan_input(offer, consent=named), 2
         consumer = consumer or self.consumer.address
-        inputs = [_input(lawful_root=PARTNER), _input(lawful_root=PARTNER), _input(consent=PARTNER)]
+        inputs = [plan_input(lawful_root=PARTNER), plan_input(lawful_root=PARTNER), plan_input(consent=PARTNER)]
+        for place, brought in changes.pop("others", {}).items():
+            inputs[place] = brought
         inputs[number] = own
         plan = Plan(
             **{

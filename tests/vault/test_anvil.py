@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
+from tests.vault.conftest import PARTNER, plan_input
 
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
@@ -25,9 +27,10 @@ from placet.chain.sender import Sender
 from placet.core.consent import Consent, Offer, Subjects, withdrawal_hash
 from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
 from placet.core.merkle import batch_levels, batch_proof
-from placet.core.plan import Amendment
+from placet.core.plan import Amendment, Input, Plan
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
+from placet.core.values import ZERO32
 from placet.vault.assembly import open_vault
 from placet.vault.client import VaultClient
 from placet.vault.config import VaultSettings
@@ -50,7 +53,7 @@ def registration(calls: Calls, info: DatasetInfo) -> Call:
 
 
 class Anvil:
-    """The `World` of the other tests, its vault on a real chain. The provider sends everything."""
+    """The `World` of the other tests, its vault on a real chain. The provider sends everything of its own."""
 
     def __init__(self, local: LocalChain, world: Any, engine: Engine) -> None:
         self.local, self.world = local, world
@@ -58,7 +61,7 @@ class Anvil:
         self.calls = Calls(world.deployment)
         self._engine = engine
         quick = world.deployment.model_copy(update={"confirmations": 0})
-        self._sender = Sender(engine, Chain(local.url, quick), (world.provider, world.consumer))
+        self._sender = Sender(engine, Chain(local.url, quick), (world.provider, world.partner, world.consumer))
         self._sent = 0
         self.see(self.chain)
         self.send(registration(self.calls, world.dataset))
@@ -89,12 +92,35 @@ class Anvil:
         return root
 
     def open(self, root: bytes, **changes: Any) -> RowRequest:
-        """Open a job on a lawful root; not at depth yet."""
-        asked: RowRequest = self.world.agree(root, block=self.chain.confirmed(), **changes)
-        provider, consumer = self.world.provider, self.world.consumer
-        signatures = [consumer.sign(asked.job), provider.sign(asked.job), b"", b""]
-        self.send(self.calls.open(asked.plan, signatures))
+        """Open a job on a lawful root, or on a consent that the plan names; not at depth yet."""
+        world, named = self.world, "named" in changes
+        consumer, other = (world.provider, world.consumer) if named else (world.consumer, world.provider)
+        others = {1: self.brought(world.partner, consumer)}
+        others |= {0: self.brought(other, consumer)} if named else {2: self.brought(consumer, consumer)}
+        asked: RowRequest = world.agree(root, block=self.chain.confirmed(), others=others, **changes)
+        self.send(self.calls.open(asked.plan, [*self.signed(asked.plan, asked.job), b"", b""]))
         return asked
+
+    def brought(self, party: Key, consumer: Key) -> Input:
+        """What a party whose vault this is not brings, under an offer on chain: a root, or as the consumer its own
+        consent to its own data."""
+        world, persons = self.world, party is not consumer
+        scope, dataset = world.a_scope(provider=party.address, personal=persons), secrets.token_bytes(32)
+        changed = {"dataset": dataset, "consumer": consumer.address, "scope": scope.hash}
+        offer = Offer(**(world.offer.model_dump() | changed))
+        schema, commitment = secrets.token_bytes(32), secrets.token_bytes(32)
+        self.send(self.calls.register(dataset, Subjects.of(persons), schema, commitment), party)
+        self.send(self.calls.offer(offer), party)
+        if persons:
+            return plan_input(offer.id, lawful_root=PARTNER)
+        consent, submission = world.consent("-", named=True, owner=party, scope=scope, offer=offer)
+        self.send(self.calls.grant(consent, submission.signature), party)
+        return plan_input(offer.id, consent=consent.id)
+
+    def signed(self, plan: Plan, digest: bytes) -> list[bytes]:
+        """Each party's signature, in the plan's order."""
+        keys = {key.address: key for key in (self.world.provider, self.world.partner, self.world.consumer)}
+        return [keys[party.signer].sign(digest) for party in plan.parties]
 
     def withdraw(self, consent: Consent, owner: Key, leaves: list[bytes] | None = None) -> None:
         signature = owner.sign(self.world.deployment.consents.digest(withdrawal_hash(consent.id)))
@@ -106,10 +132,10 @@ class Anvil:
         self.send(self.calls.withdraw_batched(consent.grant(), signature, levels[-1][0], proof))
 
     def amend(self, asked: RowRequest, root: bytes, epoch: int) -> RowRequest:
-        amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=(root,), epochs=(epoch,))
+        roots, epochs = (root, PARTNER, ZERO32), (epoch, 0, 0)
+        amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=roots, epochs=epochs)
         digest = self.world.deployment.jobs.digest(amendment.struct_hash())
-        signatures = [self.world.consumer.sign(digest), self.world.provider.sign(digest)]
-        self.send(self.calls.amend(asked.plan, amendment, signatures))
+        self.send(self.calls.amend(asked.plan, amendment, self.signed(asked.plan, digest)))
         return RowRequest(asked.job, asked.plan, asked.terms, amendment.attempt, asked.input)
 
 
@@ -121,7 +147,7 @@ def contracts(anvil: LocalChain) -> Deployment:
 @pytest.fixture
 def anvil_world(contracts: Deployment, fresh_anvil: LocalChain, make_world: Any, tmp_path: Path) -> Iterator[Anvil]:
     now = Chain(fresh_anvil.url, contracts).now()
-    world = make_world(tmp_path, keys=(dev_key(1), dev_key(2)), deployment=contracts, now=now)
+    world = make_world(tmp_path, keys=(dev_key(1), dev_key(3), dev_key(2)), deployment=contracts, now=now)
     engine = create_engine(f"sqlite:///{tmp_path / 'chain.db'}")
     yield Anvil(fresh_anvil, world, engine)
     world.engine.dispose()
@@ -262,7 +288,9 @@ def test_institutions_own_data(anvil_world: Anvil) -> None:
     scope = world.a_scope(personal=False)
     own = world.own()
     a.send(registration(a.calls, own))
-    offer = Offer(**{**world.offer.model_dump(), "dataset": own.dataset, "scope": scope.hash})
+    offer = Offer(
+        **{**world.offer.model_dump(), "dataset": own.dataset, "consumer": world.provider.address, "scope": scope.hash}
+    )
     a.send(a.calls.offer(offer))
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
     assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]

@@ -10,6 +10,7 @@ from placet.core.errors import ChainError, DeploymentError, StateError, WarrantE
 from placet.core.hashing import sha256
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
+from placet.vault import tables
 from placet.vault.gate import demand_warrant
 from shown import leaves_of
 
@@ -442,9 +443,14 @@ def test_named_consent_that_is_unknown_or_a_persons(world, own, consents) -> Non
     refused(world, world.opened(bytes(32), offer=own.offer.id, named=consents[0]), "warrant.named")
 
 
-def test_named_consent_over_a_table_that_holds_persons_by_now(world, own) -> None:
+def test_named_consent_over_a_table_that_holds_persons_by_now(world, own, monkeypatch) -> None:
+    """No import makes such a table; one that somebody put there gives no rows either."""
     asked = world.opened(bytes(32), offer=own.offer.id, named=own.id)
     assert world.vault.rows(asked).count == 8
     cells = {"customer": ["customer-00001"], "balance": [1], "remark": ["x"]}
+    with pytest.raises(StateError) as changed:
+        world.tables.save("own", world.dataset.table, cells)
+    assert changed.value.code == "data.subjects"
+    monkeypatch.setattr(tables, "_demand_same", lambda *_: None)
     world.tables.save("own", world.dataset.table, cells)
     refused(world, asked, "warrant.named")
