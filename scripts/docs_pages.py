@@ -127,7 +127,7 @@ def _raised(tree: ast.AST, defaults: dict[str, str]) -> Iterator[tuple[str, str]
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in defaults):
             continue
         code = next((word.value for word in node.keywords if word.arg == "code"), None)
-        message = _text(node.args[0]) if node.args else None
+        message = (_text(node.args[0]) or "…") if node.args else None
         name = defaults[node.func.id] if code is None else _text(code)
         if name is not None and message is not None and node.func.id != "Reverted":
             yield name, message
