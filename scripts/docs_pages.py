@@ -127,10 +127,20 @@ def _raised(tree: ast.AST, defaults: dict[str, str]) -> Iterator[tuple[str, str]
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in defaults):
             continue
         code = next((word.value for word in node.keywords if word.arg == "code"), None)
-        message = _text(node.args[0]) if node.args else None
-        name = defaults[node.func.id] if code is None else _text(code)
-        if name is not None and message is not None and node.func.id != "Reverted":
-            yield name, message
+        if not node.args or node.func.id == "Reverted":
+            continue
+        names = [defaults[node.func.id]] if code is None else _texts(code)
+        for name in (one for one in names if "…" not in one):
+            for message in _texts(node.args[0]) or ["…"]:
+                yield name, message
+
+
+def _texts(node: ast.expr) -> list[str]:
+    """What an expression may say: both sides of a conditional one; nothing if the source does not tell."""
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body) + _texts(node.orelse)
+    text = _text(node)
+    return [] if text is None else [text]
 
 
 def _text(node: ast.expr) -> str | None:

@@ -73,8 +73,8 @@ INSTITUTION = [
     "placet audit 0x…job",
     "placet owner withdraw --wallet wallet $given",
     "placet revoke",
-    "placet erase",
     "placet enclave accept",
+    "placet erase",
     "cp -a backup/bank",
     "placet chain down",
 ]
@@ -229,6 +229,9 @@ def before(start: str, here: Session) -> str:
         here.names["0x…consent"] = here.value("given")
     if start == "placet enclave accept":
         here.names["0x…measurement"] = "0x" + secrets.token_hex(32)
+    if start == "placet erase":  # once the revocation counts on chain
+        here.sh("""n=0; until placet owner list --wallet wallet --passphrase-file passphrases/owner |
+            grep 0x…consent | grep -q revoked; do n=$((n+1)); [ $n -lt 300 ]; sleep 0.2; done""")
     if start == "cp -a backup/bank":
         here.stop()
         here.sh("mkdir backup; mv bank bank-vault backup")

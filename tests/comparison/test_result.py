@@ -27,7 +27,7 @@ from placet.comparison.style import SCRIPT
 from placet.core.values import parse
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = ROOT / "docs" / "schemas" / "contract-comparison.schema.json"
+SCHEMA = ROOT / "docs" / "reference" / "schemas" / "contract-comparison.schema.json"
 BEFORE = b"1. Alpha </script><script>alert(1)</script> beta gamma.\n\n2. Old one goes.\n\n3. It stays.\n\n4. Rests."
 AFTER = b'1. Alpha </script><script>alert(2)</script> beta gamma.\n\n2. It stays.\n\n3. Rests.\n\n4. "New" & shall be.'
 EVIL = "\"'><script>alert(3)</script><img src=x onerror=alert(4)>&{{ 7 * 7 }}"

@@ -115,6 +115,7 @@ class Agreement:
                 "this institution does not take part in such a recipe",
                 expected=", ".join(self.context.recipes),
                 found=name[:100],
+                remedy="its node.toml names them: recipes in [policy]",
                 code="plan.recipe",
             )
 
