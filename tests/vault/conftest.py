@@ -138,14 +138,14 @@ class World:
         folder: Path,
         customers: int = 8,
         *,
-        keys: tuple[Key, Key] | None = None,
+        keys: tuple[Key, Key, Key] | None = None,
         deployment: Deployment | None = None,
         now: int = NOW,
     ) -> None:
         self.folder = folder
         self.now = now
-        self.provider, self.consumer = keys or (Key(), Key())
-        self.partner, self.other, self.enroller = Key(), Key(), Key()
+        self.provider, self.consumer, self.partner = keys or (Key(), Key(), Key())
+        self.other, self.enroller = Key(), Key()
         self.trust = trust_of(
             {
                 "First Bank": self.provider.address,
@@ -321,7 +321,8 @@ class World:
             first, consumer = self.consumer.address, changes.pop("signer", self.provider.address)
             own, number = _input(offer, consent=named), 2
         consumer = consumer or self.consumer.address
-        inputs = [_input(lawful_root=PARTNER), _input(lawful_root=PARTNER), _input(consent=PARTNER)]
+        others = (_input(lawful_root=PARTNER), _input(lawful_root=PARTNER), _input(consent=PARTNER))
+        inputs = list(changes.pop("others", others))
         inputs[number] = own
         plan = Plan(
             **{

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import stat
 import subprocess
@@ -25,7 +26,7 @@ from placet.chain.sender import Sender
 from placet.core.consent import Consent, Offer, Subjects, withdrawal_hash
 from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
 from placet.core.merkle import batch_levels, batch_proof
-from placet.core.plan import Amendment
+from placet.core.plan import Amendment, Input, Plan
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
 from placet.vault.assembly import open_vault
@@ -58,11 +59,30 @@ class Anvil:
         self.calls = Calls(world.deployment)
         self._engine = engine
         quick = world.deployment.model_copy(update={"confirmations": 0})
-        self._sender = Sender(engine, Chain(local.url, quick), (world.provider, world.consumer))
+        self._sender = Sender(engine, Chain(local.url, quick), (world.provider, world.consumer, world.partner))
         self._sent = 0
         self.see(self.chain)
         self.send(registration(self.calls, world.dataset))
         self.send(self.calls.offer(world.offer))
+        self.others = self.brought(world.consumer, (world.partner, world.partner, world.consumer))
+
+    def brought(self, consumer: Key, owners: tuple[Key, ...]) -> tuple[Input, ...]:
+        """What others bring to a plan of this consumer: two lawful sets, and a list under its owner's own consent."""
+        inputs = []
+        for owner, personal in zip(owners, (True, True, False), strict=True):
+            scope = self.world.a_scope(provider=owner.address, personal=personal)
+            changes = {"dataset": secrets.token_bytes(32), "consumer": consumer.address, "scope": scope.hash}
+            offer = Offer(**{**self.world.offer.model_dump(), **changes})
+            subjects = Subjects.of(personal)
+            self.send(self.calls.register(offer.dataset, subjects, bytes(32), secrets.token_bytes(32)), owner)
+            self.send(self.calls.offer(offer), owner)
+            brings = {"lawful_root": secrets.token_bytes(32)}
+            if not personal:
+                consent, given = self.world.consent("-", named=True, owner=owner, scope=scope, offer=offer)
+                self.send(self.calls.grant(consent, given.signature))
+                brings = {"consent": consent.id}
+            inputs.append(Input(offer=offer.id, epoch=0, opens_before=5, **brings))
+        return tuple(inputs)
 
     def see(self, chain: Chain) -> None:
         """Have the vault look through this chain."""
@@ -90,11 +110,15 @@ class Anvil:
 
     def open(self, root: bytes, **changes: Any) -> RowRequest:
         """Open a job on a lawful root; not at depth yet."""
-        asked: RowRequest = self.world.agree(root, block=self.chain.confirmed(), **changes)
-        provider, consumer = self.world.provider, self.world.consumer
-        signatures = [consumer.sign(asked.job), provider.sign(asked.job), b"", b""]
-        self.send(self.calls.open(asked.plan, signatures))
+        changes = {"others": self.others, "block": self.chain.confirmed(), **changes}
+        asked: RowRequest = self.world.agree(root, **changes)
+        self.send(self.calls.open(asked.plan, [*self.signatures(asked.plan, asked.job), b"", b""]))
         return asked
+
+    def signatures(self, plan: Plan, digest: bytes) -> list[bytes]:
+        """Of all parties; consumer and sponsor are one of them."""
+        keys = {key.address: key for key in (self.world.provider, self.world.consumer, self.world.partner)}
+        return [keys[party.signer].sign(digest) for party in plan.parties]
 
     def withdraw(self, consent: Consent, owner: Key, leaves: list[bytes] | None = None) -> None:
         signature = owner.sign(self.world.deployment.consents.digest(withdrawal_hash(consent.id)))
@@ -106,10 +130,10 @@ class Anvil:
         self.send(self.calls.withdraw_batched(consent.grant(), signature, levels[-1][0], proof))
 
     def amend(self, asked: RowRequest, root: bytes, epoch: int) -> RowRequest:
-        amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=(root,), epochs=(epoch,))
+        kept = [chosen.lawful_root for chosen in asked.plan.inputs[1:]]
+        amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=(root, *kept), epochs=(epoch, 0, 0))
         digest = self.world.deployment.jobs.digest(amendment.struct_hash())
-        signatures = [self.world.consumer.sign(digest), self.world.provider.sign(digest)]
-        self.send(self.calls.amend(asked.plan, amendment, signatures))
+        self.send(self.calls.amend(asked.plan, amendment, self.signatures(asked.plan, digest)))
         return RowRequest(asked.job, asked.plan, asked.terms, amendment.attempt, asked.input)
 
 
@@ -121,7 +145,7 @@ def contracts(anvil: LocalChain) -> Deployment:
 @pytest.fixture
 def anvil_world(contracts: Deployment, fresh_anvil: LocalChain, make_world: Any, tmp_path: Path) -> Iterator[Anvil]:
     now = Chain(fresh_anvil.url, contracts).now()
-    world = make_world(tmp_path, keys=(dev_key(1), dev_key(2)), deployment=contracts, now=now)
+    world = make_world(tmp_path, keys=(dev_key(1), dev_key(2), dev_key(3)), deployment=contracts, now=now)
     engine = create_engine(f"sqlite:///{tmp_path / 'chain.db'}")
     yield Anvil(fresh_anvil, world, engine)
     world.engine.dispose()
@@ -262,12 +286,14 @@ def test_institutions_own_data(anvil_world: Anvil) -> None:
     scope = world.a_scope(personal=False)
     own = world.own()
     a.send(registration(a.calls, own))
-    offer = Offer(**{**world.offer.model_dump(), "dataset": own.dataset, "scope": scope.hash})
+    changes = {"dataset": own.dataset, "scope": scope.hash, "consumer": world.provider.address}
+    offer = Offer(**{**world.offer.model_dump(), **changes})
     a.send(a.calls.offer(offer))
     consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
     assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
     a.send(a.calls.grant(consent, submission.signature))
-    asked = a.open(bytes(32), named=consent.id, offer=offer.id)
+    others = a.brought(world.provider, (world.consumer, world.partner, world.provider))
+    asked = a.open(bytes(32), named=consent.id, offer=offer.id, others=others)
     a.local.mine(CONFIRMATIONS)
     assert world.vault.rows(asked).count == 8
     a.withdraw(consent, world.provider)
