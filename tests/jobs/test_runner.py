@@ -17,6 +17,7 @@ from placet.jobs import coordinator as coordinators
 from placet.jobs import runner as runners
 from placet.jobs.messages import AttemptRef, AttemptRoots
 from placet.jobs.runner import Runner
+from placet.jobs.store import Phase
 from placet.recipes.runs import RUNS
 
 PASSING = (
@@ -61,6 +62,19 @@ def test_nothing_is_begun_twice(fate: PlacetError) -> None:
 def test_it_does_not_wait_for_ever() -> None:
     with pytest.raises(PeerError):
         compute(*(PASSING[-1],) * int(3 * runners.VAULT_SECONDS))
+
+
+async def test_a_plan_that_this_version_does_not_declare_fails_its_attempt_by_its_code() -> None:
+    """A job of an earlier version, after an upgrade: its parties hear why."""
+    world = World()
+    job = world.agreed()
+    record, store = world.stores[0].job(job), world.stores[0]
+    roots = tuple(i.lawful_root for i in record.plan.inputs)
+    store.begin(job, 1, roots)
+    older = replace(record, terms=record.terms.model_copy(update={"recipe_version": 9}))
+    await Runner(world.contexts[0], RUNS)._compute(older, 1, roots)
+    attempt = store.attempt(job, 1)
+    assert attempt is not None and (attempt.phase, attempt.why) == (Phase.FAILED, "plan")
 
 
 # A consent that dies while an attempt runs.

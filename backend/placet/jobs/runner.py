@@ -254,20 +254,20 @@ class Runner:
 
     async def _compute(self, record: JobRecord, attempt: int, roots: tuple[bytes, ...]) -> None:
         hand = self._hand(record.job)
-        party_run = PartyRun(
-            self.context,
-            self.store,
-            record,
-            declared(record.plan, record.terms),
-            attempt,
-            roots,
-            self.link(record, attempt),
-            lambda: hand.now,
-            self.say,
-            functools.partial(record_steps, self.context, self.store, self.intents, record, attempt),
-        )
         self.say(record, "computing", attempt=attempt)
         try:
+            party_run = PartyRun(
+                self.context,
+                self.store,
+                record,
+                declared(record.plan, record.terms),
+                attempt,
+                roots,
+                self.link(record, attempt),
+                lambda: hand.now,
+                self.say,
+                functools.partial(record_steps, self.context, self.store, self.intents, record, attempt),
+            )
             await self._warranted(party_run)
             party_run.link.close()
         except asyncio.CancelledError:
