@@ -72,7 +72,9 @@ def test_what_the_relay_sent_before_tries_had_numbers_is_not_sent_again(tmp_path
     engine, one, other = open_engine(f"sqlite:///{tmp_path / 'node.db'}"), "ab" * 32, "cd" * 32
     upgrade(engine, NODE)
     bare = [f"anchor:{one}:{other}", f"grant:{one}", f"withdraw:{one}", f"prove:{one}"]
+    twice = f"anchor:{other}:{one}"  # by the relay, and by the command line from a file
     numbers = [f"grant:{other}:0", f"withdraw:{other}:1", f"anchor:{one}:{one}:2", f"open:{one}:0", "sender"]
+    numbers += [twice, numbered(twice, 0)]
     row = {"account": bytes(20), "to": bytes(20), "data": b"", "what": "", "state": "mined"}
     intents = sa.Table("sender_intents", sa.MetaData(), autoload_with=engine)
     with engine.begin() as connection:
