@@ -82,23 +82,7 @@ def demand_warrant(
     now: ChainSnapshot,
 ) -> Warrant:
     """WarrantError unless the chain holds the opened job, in this attempt, and the offer allows what it wants."""
-    if facts is None or facts.opened_block > now.confirmed:
-        raise WarrantError(
-            "the chain does not hold the opened job at confirmation depth",
-            expected=f"opened at or before block {now.confirmed}",
-            found="not opened" if facts is None else f"opened at block {facts.opened_block}",
-            remedy="wait for more blocks",
-            code="warrant.unopened" if facts is None else "warrant.unconfirmed",
-        )
-    if facts.terms != asked.plan.terms or len(facts.openings) != len(asked.plan.inputs):
-        raise WarrantError("the opened job is not this plan", code="warrant.plan")
-    if asked.terms.block >= facts.opened_block:
-        raise WarrantError(
-            "the lawful sets are not of a block before the opening",
-            expected=f"before block {facts.opened_block}",
-            found=asked.terms.block,
-            code="warrant.block",
-        )
+    facts = _demand_opened(asked, facts, now)
     if not facts.open:
         raise WarrantError("the job is no longer open", code="warrant.closed")
     if facts.attempt != asked.attempt:
@@ -135,6 +119,28 @@ def demand_warrant(
         opens_before=chosen.opens_before,
         columns=use.columns,
     )
+
+
+def _demand_opened(asked: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
+    """WarrantError unless this plan was opened, at confirmation depth, after the block that its terms name."""
+    if facts is None or facts.opened_block > now.confirmed:
+        raise WarrantError(
+            "the chain does not hold the opened job at confirmation depth",
+            expected=f"opened at or before block {now.confirmed}",
+            found="not opened" if facts is None else f"opened at block {facts.opened_block}",
+            remedy="wait for more blocks",
+            code="warrant.unopened" if facts is None else "warrant.unconfirmed",
+        )
+    if facts.terms != asked.plan.terms or len(facts.openings) != len(asked.plan.inputs):
+        raise WarrantError("the opened job is not this plan", code="warrant.plan")
+    if asked.terms.block >= facts.opened_block:
+        raise WarrantError(
+            "the lawful sets are not of a block before the opening",
+            expected=f"before block {facts.opened_block}",
+            found=asked.terms.block,
+            code="warrant.block",
+        )
+    return facts
 
 
 def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
