@@ -99,6 +99,26 @@ def demand_warrant(
             found=asked.terms.block,
             code="warrant.block",
         )
+    _demand_running(asked, facts, now)
+    use = _demand_allowed(asked, bound, offer)
+    root = chosen.lawful_root
+    if facts.roots is not None:
+        if len(facts.roots) != len(asked.plan.inputs) or (facts.roots[asked.input] == ZERO32) != chosen.named:
+            raise WarrantError("the amendment does not fit the plan", code="warrant.root")
+        root = facts.roots[asked.input]
+    return Warrant(
+        named=chosen.consent,
+        plan_root=chosen.lawful_root,
+        root=root,
+        opening=facts.openings[asked.input],
+        opened_at=facts.opened_at,
+        opens_before=chosen.opens_before,
+        columns=use.columns,
+    )
+
+
+def _demand_running(asked: RowRequest, facts: JobFacts, now: ChainSnapshot) -> None:
+    """WarrantError unless the job goes on, in this attempt, before its deadline."""
     if not facts.open:
         raise WarrantError("the job is no longer open", code="warrant.closed")
     if facts.attempt != asked.attempt:
@@ -120,21 +140,6 @@ def demand_warrant(
             found=now.time,
             code="warrant.deadline",
         )
-    use = _demand_allowed(asked, bound, offer)
-    root = chosen.lawful_root
-    if facts.roots is not None:
-        if len(facts.roots) != len(asked.plan.inputs) or (facts.roots[asked.input] == ZERO32) != chosen.named:
-            raise WarrantError("the amendment does not fit the plan", code="warrant.root")
-        root = facts.roots[asked.input]
-    return Warrant(
-        named=chosen.consent,
-        plan_root=chosen.lawful_root,
-        root=root,
-        opening=facts.openings[asked.input],
-        opened_at=facts.opened_at,
-        opens_before=chosen.opens_before,
-        columns=use.columns,
-    )
 
 
 def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
