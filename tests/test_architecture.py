@@ -140,7 +140,6 @@ LARGE: dict[str, str] = {
     "protocols.spu.circuit.count_and_sum": _PROTOCOL,
     "protocols.spu.evaluate.run": _PROTOCOL,
     "protocols.spu.mpc.compute": _PROTOCOL,
-    "vault.gate.demand_leaves": "what is held against each other, each by its name",
     "vault.lawful.choose": "what is held against each other, each by its name",
     "vault.setup.init_vault": "what a vault is made of, each by its name",
 }
