@@ -127,6 +127,12 @@ ATTACKS = [
         plan=lambda stage, deal: {"terms": {"block": deal.block - 1}},
     ),
     Attack(
+        "a block that is not over when the job opens",
+        vault="warrant.block",
+        peer="peer.early",
+        plan=lambda stage, deal: {"terms": {"block": stage.chain.head().number + 100}},
+    ),
+    Attack(
         "a party that the scope does not name",
         vault="warrant.stranger",
         peer="consent.stranger",

@@ -183,7 +183,7 @@ def anchor(
     def anchored() -> bool:
         return office.chain.batch(header.offer.id, header.root) > 0
 
-    name = f"anchor:{header.offer.id.hex()}:{header.root.hex()}"
+    name = f"anchor-file:{header.offer.id.hex()}:{header.root.hex()}"
     office.send([EnsureTransaction(name, office.calls.anchor(header.offer.id, header.root), anchored)], timeout)
     print(f"anchored on {when(demand_anchored(office.chain, header))} UTC")
 
