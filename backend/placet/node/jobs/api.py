@@ -14,6 +14,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from placet.catalogue.specs import spec_of
 from placet.chain.signals import listening
+from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.values import Bytes32
 from placet.jobs.evidence import Beside, signed
@@ -133,8 +134,12 @@ async def result(runner: TheRunner, job: Bytes32, _: Institution) -> dict[str, A
     """The result, for the job's consumer, once the job completed."""
     output = await asyncio.to_thread(runner.settlement.result, job)
     terms = runner.store.job(job).terms
-    spec = spec_of(terms.recipe)
-    return {**output, "disclosed_in_protocol": list(spec.tells(spec.parse(terms.parameters)).within)}
+    try:
+        spec = spec_of(terms.recipe)
+        disclosed = list(spec.tells(spec.parse(terms.parameters)).within)
+    except PlanError:  # an earlier version ran it, by another declaration: at worst everybody knew
+        disclosed = list(terms.roles)
+    return {**output, "disclosed_in_protocol": disclosed}
 
 
 _SECTIONS = "application/vnd.placet.evidence"
