@@ -512,7 +512,7 @@ def test_a_job_is_cancelled_before_its_opening_and_never_opens(town: Town) -> No
     try:
         job = town.made.begin(request)
         with ThreadPoolExecutor(1) as pool:
-            cancelling = pool.submit(town.made.run, "jobs", "cancel", "--config", "consumer/node.toml", job)
+            cancelling = pool.submit(town.made.run, "job", "cancel", "--config", "consumer/node.toml", job)
             wait(lambda: int(rpc("txpool_status")["pending"], 16) >= 2, "approval and cancellation")
             rpc("evm_setIntervalMining", 1)
             answer = json.loads(cancelling.result())
