@@ -224,6 +224,10 @@ def before(start: str, here: Session) -> str:
     if start == "placet audit 0x…job":  # README's, which stands for itself
         here.names |= {"https://rpc.example.org": f"http://127.0.0.1:{here.names['8545']}", "0x…job": "$job"}
         return f"(export PLACET_PASSPHRASE_FILE=passphrases/auditor; {text})"
+    for reader, passphrase in (("placet owner check", "passphrases/owner"), ("export PLACET_PASS", "my-passphrase")):
+        if start.startswith(reader):  # once the batch that the consent lies in is on chain: readers are slower
+            here.sh(f"""n=0; until placet owner list --wallet wallet --passphrase-file {passphrase} |
+                grep -q given; do n=$((n+1)); [ $n -lt 300 ]; sleep 0.2; done""")
     if start == "placet revoke":
         here.sh("\n".join(block("given=$(placet owner grant").splitlines()[:2]))
         here.names["0x…consent"] = here.value("given")
