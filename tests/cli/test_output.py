@@ -36,9 +36,10 @@ def on_terminal(columns: int, path: Path) -> list[str]:
     try:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         with path.open("wb") as sink:
-            child = subprocess.Popen(
-                [sys.executable, "-c", SCRIPT], stdout=theirs, stderr=sink, env=environment(TERM="xterm")
-            )
+            env = environment(TERM="xterm")
+            for name in ("COLUMNS", "LINES"):  # of the terminal that the tests were started from
+                env.pop(name, None)
+            child = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=theirs, stderr=sink, env=env)
             os.close(theirs)
             theirs = -1
             output = b""
