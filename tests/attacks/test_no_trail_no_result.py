@@ -116,7 +116,7 @@ def test_a_consumer_whose_node_does_not_mind_the_money(town: Town) -> None:
     before, jobs = purses(town), []
     with rogue(town, "consumer", "no-money"):
         for reward in (REWARD, 10**15):
-            request = town.made.request(**SHORT | {"open_seconds": 20})
+            request = town.made.request(**SHORT | {"open_seconds": 45})
             for provider in request["providers"]:
                 provider["reward"] = str(reward)
             jobs.append(town.made.begin(request))
