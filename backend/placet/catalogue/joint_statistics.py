@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, SMALLEST_GROUP, Column, Identifier, RecipeParameters, RecipeSpec, Role
+from placet.catalogue.spec import CONSUMER, Column, Identifier, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
@@ -52,15 +52,7 @@ class JointStatisticsParameters(RecipeParameters):
     value: Annotated[
         Column | None, Field(description="with group: the second provider's column of integers that is added up")
     ] = None
-    smallest_group: Annotated[
-        int,
-        Field(
-            strict=True,
-            ge=SMALLEST_GROUP,
-            le=MAX_ROWS,
-            description="how many customers must be in any count, 2 or more and no fewer than the offers say",
-        ),
-    ]
+    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
     @model_validator(mode="after")

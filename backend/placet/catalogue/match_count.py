@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.catalogue.spec import CONSUMER, SMALLEST_GROUP, Identifier, RecipeParameters, RecipeSpec, Role
+from placet.catalogue.spec import CONSUMER, Identifier, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
@@ -15,15 +15,7 @@ MAX_ROWS = 1_000_000
 
 class MatchCountParameters(RecipeParameters):
     identifier: Identifier
-    smallest_group: Annotated[
-        int,
-        Field(
-            strict=True,
-            ge=SMALLEST_GROUP,
-            le=MAX_ROWS,
-            description="how many customers must match, 2 or more and no fewer than the offer says",
-        ),
-    ]
+    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, SMALLEST_GROUP, Column, Identifier, RecipeParameters, RecipeSpec, Role
+from placet.catalogue.spec import CONSUMER, Column, Identifier, RecipeParameters, RecipeSpec, Role, SmallestGroup
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
@@ -16,15 +16,7 @@ MAX_ROWS = 1_000_000
 class MatchStatisticsParameters(RecipeParameters):
     identifier: Identifier
     value: Annotated[Column, Field(description="the provider's column of integers that is added up")]
-    smallest_group: Annotated[
-        int,
-        Field(
-            strict=True,
-            ge=SMALLEST_GROUP,
-            le=MAX_ROWS,
-            description="how many customers must match, 2 or more and no fewer than the offer says",
-        ),
-    ]
+    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
     @model_validator(mode="after")

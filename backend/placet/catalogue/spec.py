@@ -17,6 +17,14 @@ from placet.core.values import Value
 CONSUMER = "consumer"
 SMALLEST_GROUP = 2
 """The least that a job may name as its smallest group."""
+SmallestGroup = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=SMALLEST_GROUP,
+        description="how many customers must be in any count, 2 or more and no fewer than the offers say",
+    ),
+]
 Column = Annotated[str, Field(min_length=1, max_length=64)]
 Identifier = Annotated[Column, Field(description="the column that names a row's person, in all tables")]
 
