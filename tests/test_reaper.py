@@ -18,6 +18,11 @@ INNER = Path(__file__).with_name("started_by_a_run.py")
 Processes = dict[str, psutil.Process]
 
 
+def _hears_ctrl_c() -> None:
+    """Also where the tests run in the background of a shell, which lets its children ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Run:
     """pytest over `started_by_a_run`, in a process group of its own as a terminal's command has it."""
 
@@ -44,6 +49,7 @@ class Run:
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
+                preexec_fn=_hears_ctrl_c,
             )
 
     def started(self, number: int) -> Processes:
