@@ -231,6 +231,8 @@ def before(start: str, here: Session) -> str:
     if start == "placet revoke":
         here.sh("\n".join(block("given=$(placet owner grant").splitlines()[:2]))
         here.names["0x…consent"] = here.value("given")
+        here.sh("""n=0; until placet owner list --wallet wallet --passphrase-file passphrases/owner |
+            grep $given | grep -q given; do n=$((n+1)); [ $n -lt 300 ]; sleep 0.2; done""")
     if start == "placet enclave accept":
         here.names["0x…measurement"] = "0x" + secrets.token_hex(32)
     if start == "placet erase":  # once the revocation counts on chain

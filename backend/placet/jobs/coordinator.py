@@ -52,6 +52,8 @@ class Coordinator:
         except Reverted as refusal:
             if refusal.name.startswith("ERC20"):  # the token, not the ledger: there may be money a moment later
                 raise
+            if refusal.name == "TooLateToOpen":  # it expires by itself, at every party alike
+                raise
             self.say(record, "refused", code=refusal.name, why=refusal.message)
             await self.cancel(record)
 
