@@ -37,7 +37,9 @@ def test_up_a_job_a_crash_down_and_up_again(home: Path) -> None:
     assert living(home) == [] and not any(map(runs, pids))
     assert sandbox(home, "status", code=1)["phase"] == "down"
 
-    again = subprocess.Popen([*PLACET, "up", "--json"], cwd=home, stdout=subprocess.PIPE, text=True)
+    again = subprocess.Popen(
+        [*PLACET, "up", "--json"], cwd=home, stdout=subprocess.PIPE, text=True, preexec_fn=hears_ctrl_c
+    )
     until((folder / "run" / "up.json").exists, again)
     assert json.loads((folder / "run" / "up.json").read_text())["pid"] == again.pid
     until(lambda: subprocess.call([*PLACET, "status"], cwd=home, stdout=subprocess.DEVNULL) == 0, again)
@@ -45,6 +47,11 @@ def test_up_a_job_a_crash_down_and_up_again(home: Path) -> None:
     again.send_signal(signal.SIGINT)
     assert again.wait(60) == 0
     assert living(home) == []
+
+
+def hears_ctrl_c() -> None:
+    """Also where the tests run in the background of a shell, which lets its children ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def runs(pid: int) -> bool:
