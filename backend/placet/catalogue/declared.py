@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from placet.catalogue.spec import CONSUMER, RecipeParameters, RecipeSpec
+from placet.catalogue.spec import CONSUMER, P, RecipeParameters, RecipeSpec
 from placet.catalogue.specs import spec_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
 from placet.core.lawful import Use
 from placet.core.plan import Plan, Terms, demand_fit
+
+
+class PlannedUse(TypedDict):
+    """What of a `Use` the plan says, or will say."""
+
+    provider: bytes
+    consumer: bytes
+    parties: tuple[bytes, ...]
+    purpose: bytes
+    operations: int
+    named: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +36,29 @@ class DeclaredJob:
     def use(self, number: int) -> Use:
         """What the job does with an input, by its number among all of the plan's."""
         party = next(i for i in reversed(range(len(self.plan.parties))) if self.plan.input_offset(i) <= number)
-        role = self.spec.role(self.terms.roles[party])
-        return Use(
-            recipe=self.spec.name,
+        return use_of(
+            self.spec,
+            self.parameters,
+            self.terms.roles[party],
             provider=self.plan.parties[party].signer,
             consumer=self.plan.consumer,
             parties=tuple(one.signer for one in self.plan.parties),
             purpose=self.plan.purpose,
             operations=self.plan.operations,
-            columns=tuple(dict.fromkeys(self.spec.reads(role.name, self.parameters))),
-            tells=self.spec.tells(self.parameters),
-            persons=role.persons,
             named=self.plan.inputs[number].named,
         )
+
+
+def use_of(spec: RecipeSpec[P], parameters: P, role: str, **of_the_plan: Unpack[PlannedUse]) -> Use:
+    """What a job of a recipe does with the input of a role. PlanError for a role that the recipe does not have."""
+    seat = spec.role(role)
+    return Use(
+        recipe=spec.name,
+        columns=tuple(dict.fromkeys(spec.reads(seat.name, parameters))),
+        tells=spec.tells(parameters),
+        persons=seat.persons,
+        **of_the_plan,
+    )
 
 
 def declared(plan: Plan, terms: Terms) -> DeclaredJob:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from placet.catalogue.declared import declared
+from placet.catalogue.declared import declared, use_of
 from placet.catalogue.specs import spec_of
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
@@ -95,17 +95,15 @@ class Agreement:
         """What a job that is not planned yet would do with this party's rows."""
         self._demand_recipe(wanted.recipe)
         spec = spec_of(wanted.recipe)
-        parameters, role = spec.parse(wanted.parameters), spec.role(wanted.role)
-        return Use(
-            recipe=spec.name,
+        return use_of(
+            spec,
+            spec.parse(wanted.parameters),
+            wanted.role,
             provider=self.context.address,
             consumer=asker,
             parties=wanted.parties,
             purpose=wanted.purpose,
             operations=int(spec.operations),
-            columns=spec.reads(role.name, parameters),
-            tells=spec.tells(parameters),
-            persons=role.persons,
             named=False,
         )
 
