@@ -12,15 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from interrupting import hears_ctrl_c
 from placet.sandbox.consortium import wait
 
 INNER = Path(__file__).with_name("started_by_a_run.py")
 Processes = dict[str, psutil.Process]
-
-
-def _hears_ctrl_c() -> None:
-    """Also where the tests run in the background of a shell, which lets its children ignore it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Run:
@@ -49,7 +45,7 @@ class Run:
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
-                preexec_fn=_hears_ctrl_c,
+                preexec_fn=hears_ctrl_c,
             )
 
     def started(self, number: int) -> Processes:

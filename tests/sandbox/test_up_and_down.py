@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from interrupting import hears_ctrl_c
 from placet.sandbox.consortium import wait
 from sandbox_home import PLACET, living, sandbox, until
 
@@ -47,11 +48,6 @@ def test_up_a_job_a_crash_down_and_up_again(home: Path) -> None:
     again.send_signal(signal.SIGINT)
     assert again.wait(60) == 0
     assert living(home) == []
-
-
-def hears_ctrl_c() -> None:
-    """Also where the tests run in the background of a shell, which lets its children ignore it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def runs(pid: int) -> bool:
