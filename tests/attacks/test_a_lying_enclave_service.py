@@ -348,7 +348,8 @@ async def test_a_company_uploads_another_document_than_it_told(
 
     async def other(self: HttpEnclaves, job: bytes, attempt: int, role: Role, file: Any) -> None:
         if role == "after":
-            file.write_bytes(file.read_bytes()[:-1] + b"x")
+            held = file.read_bytes()
+            file.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
         await upload(self, job, attempt, role, file)
 
     monkeypatch.setattr(HttpEnclaves, "upload", other)

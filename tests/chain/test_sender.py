@@ -194,8 +194,8 @@ def test_stuck_transactions_are_replaced_under_the_same_nonces(world) -> None:
     for number in range(3):
         sender.submit(f"{number}", register(world), world.key.address)
     sender.step()
-    base = int(world.local.rpc("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
-    world.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(base * 20))
+    offered = max(signed.max_fee for intent in sender._outbox.sent(world.key.address) for signed in intent.signed)
+    world.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(offered + 1))
     world.local.mine()
     assert world.nonce() == before, "the fees no longer do"
     sender.step()
