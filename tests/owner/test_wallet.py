@@ -13,17 +13,22 @@ import pytest
 from placet.core.consent import Consent, ConsentFields, Enrolment, EnrolmentOpening, derive
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.hashing import document_bytes
+from placet.owner import wallet as module
 from placet.owner.keys import KeyKind, new_key
 from placet.owner.wallet import Kept, Wallet
 
 PASSPHRASE = "a long enough passphrase"
-COST = 2**14
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SCRYPT_N", 2**14)
 
 
 @pytest.fixture
 def wallet(tmp_path: Path, deployment: Any, world: Any) -> Wallet:
     files = document_bytes(deployment), document_bytes(world.trust)
-    return Wallet.create(tmp_path / "wallet", PASSPHRASE, *files, cost=COST)
+    return Wallet.create(tmp_path / "wallet", PASSPHRASE, *files)
 
 
 def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept:
@@ -97,11 +102,11 @@ def test_entries_cannot_be_swapped(wallet: Wallet, world: Any, deployment: Any) 
 def test_no_wallet_no_second_wallet_no_short_passphrase(wallet: Wallet, tmp_path: Path) -> None:
     copies = [(wallet.folder / f"{name}.json").read_bytes() for name in ("deployment", "trust")]
     with pytest.raises(StateError):
-        Wallet.create(wallet.folder, PASSPHRASE, *copies, cost=COST)
+        Wallet.create(wallet.folder, PASSPHRASE, *copies)
     with pytest.raises(ConfigError):
         Wallet.open(tmp_path / "nothing", PASSPHRASE)
     with pytest.raises(InputError):
-        Wallet.create(tmp_path / "other", "short", *copies, cost=COST)
+        Wallet.create(tmp_path / "other", "short", *copies)
 
 
 def test_a_damaged_file_is_an_input_error(wallet: Wallet) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from placet.core.errors import InputError
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
+from placet.sandbox import program
 from placet.sandbox.consents import BulkSigner, Window
 from placet.sandbox.consortium import PURPOSE
 from placet.sandbox.setup import NAMES, REGISTERED, generated, of_files
@@ -97,3 +101,17 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     assert len({line.consent.owner for line in decoded}) == 20
     windows = {(c.not_before, c.not_after, c.first_opening, c.uses) for c in (line.consent for line in decoded)}
     assert windows == {(1, 2**33, 3, 4)}
+
+
+def test_keys_cost_what_they_protect(tmp_path: Path) -> None:
+    """Guessing the passphrase of a key that its user made is dear, of one that lies beside it is not."""
+    (tmp_path / "passphrase").touch(0o600)
+    (tmp_path / "passphrase").write_text("only for this test")
+    words = [*("key", "new"), "--passphrase-file", "passphrase"]
+    subprocess.run([sys.executable, "-m", "placet.cli", *words, "own.json"], cwd=tmp_path, check=True, timeout=60)
+    assert program.run([*words, "sandbox.json"], tmp_path, {}).returncode == 0
+    costs = {
+        name: json.loads((tmp_path / f"{name}.json").read_text())["crypto"]["kdfparams"]["n"]
+        for name in ("own", "sandbox")
+    }
+    assert costs == {"own": 2**17, "sandbox": program.SCRYPT_N}

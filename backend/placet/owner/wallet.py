@@ -29,7 +29,7 @@ from placet.core.values import U48, Bytes32, Signature, Value, parse, to_hex
 from placet.owner.keys import KeyKind, OwnerKey, load_key
 
 MAX_WALLET = 64 << 20
-_COST = 2**17
+SCRYPT_N = 2**17
 _CHECK = b"placet.wallet/1"
 _Hex = Annotated[str, Field(pattern=r"^[0-9a-f]*$", max_length=1 << 20)]
 
@@ -85,7 +85,7 @@ class Wallet:
         self._aead = AESGCM(key)
 
     @classmethod
-    def create(cls, folder: Path, passphrase: str, deployment: bytes, trust: bytes, *, cost: int = _COST) -> Wallet:
+    def create(cls, folder: Path, passphrase: str, deployment: bytes, trust: bytes) -> Wallet:
         """A new, empty wallet in a new folder; StateError if there is one. Takes the files' bytes as they are."""
         parse(Deployment, deployment, what="deployment file")
         parse(TrustList, trust, what="trust list", limit=8 << 20)
@@ -94,7 +94,7 @@ class Wallet:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if (folder / "wallet.json").exists():
             raise StateError("there is a wallet already", found=folder, remedy="choose another folder")
-        kdf = _Kdf(n=cost, salt=secrets.token_bytes(32))
+        kdf = _Kdf(n=SCRYPT_N, salt=secrets.token_bytes(32))
         wallet = cls(folder, _derive(passphrase, kdf))
         _write(folder / "deployment.json", deployment)
         _write(folder / "trust.json", trust)

@@ -3,6 +3,9 @@
 A command is a process of its own, forked from one that has imported the package once, which spares it some two seconds
 of processor time; code, arguments, folder, environment and files are those of `python -m placet.cli`. It ends when
 this process does. A server starts anew, through `placet.sandbox.launch`.
+
+The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
+that a command makes here open in hundredths of a second.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from placet.chain import keystore
 from placet.chain.processes import end_with_parent, identity
+from placet.owner import wallet
 
 _PRELOADED = [
     f"placet.{name}"
@@ -30,6 +35,7 @@ _PRELOADED = [
         *("identity.serve", "owner.client", "audit.collect", "audit.verify", "sandbox.consents"),
     )
 ]
+SCRYPT_N = 2**14
 RECORDS = "run"
 """The folder of process ids, below a sandbox's."""
 
@@ -126,6 +132,7 @@ def start(
 
 def _placet(args: list[str], cwd: str, env: dict[str, str], given: str, out: str, err: str) -> None:
     end_with_parent()
+    keystore.SCRYPT_N = wallet.SCRYPT_N = SCRYPT_N
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
