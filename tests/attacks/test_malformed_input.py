@@ -37,7 +37,7 @@ from placet.node.service import Node
 from placet.node.state import batches, consents, withdrawals
 
 QUIET = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,

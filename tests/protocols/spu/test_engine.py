@@ -163,8 +163,7 @@ def test_outputs_stay_shares_and_add_up(networks: Networks, scratch: Path, parti
     [
         (1, 15, False),
         (0, 16, False),
-        (None, 15, False),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(0, 15, True), (1, 16, True)]),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(None, 15, False), (0, 15, True), (1, 16, True)]),
     ],
 )
 def test_circuit_psi_counts_and_sums_from_the_smallest_group_on(
