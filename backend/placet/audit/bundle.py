@@ -15,9 +15,10 @@ from placet.audit.facts import ChainFacts
 from placet.audit.sections import Body, Sections, pieces_of
 from placet.core.errors import InputError, LimitError
 from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
+from placet.core.ids import JobId
 from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import Address, Bytes32, Value, parse
+from placet.core.values import Address, Value, parse
 
 MAX_BUNDLE = 1 << 30
 """Bytes of a bundle's document at the most, without its sections."""
@@ -36,7 +37,7 @@ class Bundle(Value):
 
     type: Literal["placet.bundle"] = "placet.bundle"
     version: Literal[1] = 1
-    job: Bytes32
+    job: JobId
     deployment: Deployment
     trust: TrustList
     facts: ChainFacts

@@ -21,10 +21,11 @@ from placet.audit.sections import Sections
 from placet.core.consent import CompactConsent, Consent
 from placet.core.errors import InputError, NotFoundError
 from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Section
+from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers, recover
 from placet.core.trail import Step, evidence_hash
-from placet.core.values import ZERO32, invalid, to_hex
+from placet.core.values import invalid, to_hex
 
 
 @dataclass(frozen=True)
@@ -67,28 +68,28 @@ class ShownSet:
         """Of all leaves, erased ones among them."""
         return len(self.columns) + len(self.erased)
 
-    def every(self) -> Iterator[tuple[bytes, bytes, bytes]]:
+    def every(self) -> Iterator[tuple[ConsentId, bytes, BatchRoot]]:
         """Consent, row and batch of every leaf that has an id, erased ones among them, ascending."""
         shown = zip(self.ids, self.rows, self.batches, strict=True)
         kept = ((ident, row, batch) for ident, row, batch in shown if ident is not None)
         gone = ((leaf.consent, leaf.row, leaf.batch) for leaf in self.erased)
         return heapq.merge(kept, gone, key=lambda leaf: leaf[0])
 
-    def id(self, place: int) -> bytes | None:
-        found = bytes(self.columns.ids[32 * place : 32 * place + 32])
-        return None if found == ZERO32 else found
+    def id(self, place: int) -> ConsentId | None:
+        found = ConsentId(bytes(self.columns.ids[32 * place : 32 * place + 32]))
+        return None if found == NO_CONSENT else found
 
     @property
-    def ids(self) -> Iterator[bytes | None]:
-        return (None if found == ZERO32 else found for found in _each(self.columns.ids))
+    def ids(self) -> Iterator[ConsentId | None]:
+        return (None if found == NO_CONSENT else ConsentId(found) for found in _each(self.columns.ids))
 
     @property
     def rows(self) -> Iterator[bytes]:
         return _each(self.columns.rows)
 
     @property
-    def batches(self) -> Iterator[bytes]:
-        return _each(self.columns.batches)
+    def batches(self) -> Iterator[BatchRoot]:
+        return map(BatchRoot, _each(self.columns.batches))
 
 
 def _each(column: bytearray) -> Iterator[bytes]:
@@ -244,28 +245,28 @@ class Case:
         return self.facts.status is Ending.CANCELLED
 
     @cached_property
-    def offers(self) -> dict[bytes, OfferFact]:
+    def offers(self) -> dict[OfferId, OfferFact]:
         return {o.id: o for o in self.facts.offers}
 
     @cached_property
-    def datasets(self) -> dict[bytes, DatasetFact]:
+    def datasets(self) -> dict[DatasetId, DatasetFact]:
         """The registered datasets behind the job's offers, by id."""
         return {d.id: d for d in self.facts.datasets}
 
     @cached_property
-    def dead(self) -> dict[bytes, dict[bytes, Withdrawn]]:
+    def dead(self) -> dict[OfferId, dict[ConsentId, Withdrawn]]:
         """Offer id to consent id to its entry in the offer's withdrawal list."""
-        lists: dict[bytes, dict[bytes, Withdrawn]] = defaultdict(dict)
+        lists: dict[OfferId, dict[ConsentId, Withdrawn]] = defaultdict(dict)
         for entry in self.facts.withdrawn:
             lists[entry.offer][entry.consent] = entry
         return lists
 
-    def dead_before(self, offer: bytes, consent: bytes, moment: Moment) -> Withdrawn | None:
+    def dead_before(self, offer: OfferId, consent: ConsentId, moment: Moment) -> Withdrawn | None:
         """The withdrawal of a consent, if it came before `moment`."""
         entry = self.dead.get(offer, {}).get(consent)
         return entry if entry is not None and entry.at.order < moment.order else None
 
-    def epoch_at(self, offer: bytes, moment: Moment) -> int:
+    def epoch_at(self, offer: OfferId, moment: Moment) -> int:
         """An offer's epoch just before `moment`: how many withdrawals had been proven."""
         proven = (w.proven for w in self.dead.get(offer, {}).values())
         return sum(1 for p in proven if p is not None and p.order < moment.order)
@@ -295,14 +296,14 @@ class Case:
                 found[index, attempt] = ShownSet(index, attempt, party, shown, columns)
         return found
 
-    def batch_leaves(self, batch: Batch) -> list[bytes]:
+    def batch_leaves(self, batch: Batch) -> list[ConsentId]:
         """A batch's consent ids. InputError for a section that does not hold so many."""
         if not isinstance(batch.leaves, Section):
             return list(batch.leaves)
         joined = bytearray().join(self.sections.read(batch.leaves))
         if len(joined) != 32 * batch.leaves.count:
             raise InputError("a batch's leaves have 32 bytes each", expected=32 * batch.leaves.count, found=len(joined))
-        return list(_each(joined))
+        return list(map(ConsentId, _each(joined)))
 
     def expand(self, words: CompactConsent, shown: InputEvidence) -> Consent:
         """The full consent behind a compact one; PlacetError if there is none that its offer, scope and trust list

@@ -44,6 +44,7 @@ from placet.chain.client import Chain, JobStatus
 from placet.core.errors import ChainError, ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
 from placet.core.hashing import document_hash
+from placet.core.ids import ConsentId, DatasetId, JobId, OfferId
 from placet.core.plan import Plan
 from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key, recover
@@ -51,7 +52,7 @@ from placet.core.trail import evidence_hash
 from placet.core.trust import Institution, TrustList
 from placet.core.values import to_hex
 
-Fetch = Callable[[Institution, bytes], Iterable[bytes]]
+Fetch = Callable[[Institution, JobId], Iterable[bytes]]
 """(institution, job) → what its evidence endpoint answers, piece by piece; raises PlacetError, also meanwhile."""
 
 LONGEST = 1800.0
@@ -73,7 +74,7 @@ _ENDINGS = {
 }
 
 
-def collect(chain: Chain, trust: TrustList, job: bytes, fetch: Fetch, sections: Sections) -> Bundle:
+def collect(chain: Chain, trust: TrustList, job: JobId, fetch: Fetch, sections: Sections) -> Bundle:
     """The bundle of a job; what stands beside its evidence goes into `sections`. DeploymentError or ChainError if the
     chain can't be trusted or reached, NotFoundError if it does not know the job, ConfigError if there is no room for it
     here; never an error because of a party."""
@@ -89,7 +90,7 @@ def collect(chain: Chain, trust: TrustList, job: bytes, fetch: Fetch, sections: 
     return Bundle(job=job, deployment=chain.deployment, trust=trust, facts=reader.facts(plan), evidence=tuple(evidence))
 
 
-def facts(chain: Chain, job: bytes, plan: Plan | None) -> ChainFacts:
+def facts(chain: Chain, job: JobId, plan: Plan | None) -> ChainFacts:
     """The facts alone, for whoever was handed a bundle and wants to compare; the plan is the one in its evidence."""
     chain.check()
     return _Reader(chain, job).facts(plan)
@@ -110,7 +111,7 @@ def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | Path] = Mapp
     `elsewhere`, by institution: another URL than the trust list's `api`, or a file of what its endpoint answered.
     """
 
-    def fetch(institution: Institution, job: bytes) -> Iterable[bytes]:
+    def fetch(institution: Institution, job: JobId) -> Iterable[bytes]:
         place = elsewhere.get(institution.address, institution.api)
         if isinstance(place, Path):
             yield from _pieces(place)
@@ -149,7 +150,7 @@ class _Asking:
 
 
 def _evidence(
-    chain: Chain, trust: TrustList, job: bytes, asking: _Asking, opened: events.JobOpened | None
+    chain: Chain, trust: TrustList, job: JobId, asking: _Asking, opened: events.JobOpened | None
 ) -> tuple[Plan | None, list[PartyEvidence]]:
     """Asks the consumer and sponsor first, since they are known from the chain; once somebody shows the plan, its
     parties."""
@@ -175,7 +176,7 @@ def _evidence(
     return plan, found
 
 
-def _one(chain: Chain, who: Institution, job: bytes, asking: _Asking) -> tuple[PartyEvidence, Plan | None]:
+def _one(chain: Chain, who: Institution, job: JobId, asking: _Asking) -> tuple[PartyEvidence, Plan | None]:
     try:
         body = Body(asking.fetch(who, job))
         signed = parse_evidence(body.line(MAX_EVIDENCE, "evidence"))
@@ -188,7 +189,7 @@ def _one(chain: Chain, who: Institution, job: bytes, asking: _Asking) -> tuple[P
     return PartyEvidence(institution=who.address, evidence=signed), signed.evidence.plan
 
 
-def _demand_own(chain: Chain, who: Institution, job: bytes, signed: SignedEvidence) -> None:
+def _demand_own(chain: Chain, who: Institution, job: JobId, signed: SignedEvidence) -> None:
     """ProtocolError unless it is about this job and signed by this institution's recorder in its plan."""
     evidence, domain = signed.evidence, chain.deployment.jobs
     if evidence.plan.job(domain) != job:
@@ -203,7 +204,7 @@ def _demand_own(chain: Chain, who: Institution, job: bytes, signed: SignedEviden
 class _Reader:
     """Reads everything at one block, and notices if that block is replaced meanwhile."""
 
-    def __init__(self, chain: Chain, job: bytes) -> None:
+    def __init__(self, chain: Chain, job: JobId) -> None:
         self._chain, self._job = chain, job
         self._block = chain.block(chain.confirmed())
         self._times: dict[int, int] = {self._block.number: self._block.timestamp}
@@ -299,7 +300,7 @@ class _Reader:
             at=self.moment(event),
         )
 
-    def _offer(self, offer: bytes) -> Iterator[OfferFact]:
+    def _offer(self, offer: OfferId) -> Iterator[OfferFact]:
         for made in self.all((events.OfferMade,), offer=offer):
             state = self._chain.offer(offer, block=self._block.number)
             yield OfferFact(
@@ -311,11 +312,11 @@ class _Reader:
                 head=state.head,
             )
 
-    def _dataset(self, dataset: bytes) -> Iterator[DatasetFact]:
+    def _dataset(self, dataset: DatasetId) -> Iterator[DatasetFact]:
         for e in self.all((events.DatasetRegistered,), dataset=dataset):
             yield DatasetFact(id=dataset, provider=e.provider, subjects=e.subjects, registered=self.moment(e))
 
-    def _committed(self, offer: bytes) -> Iterator[Committed]:
+    def _committed(self, offer: OfferId) -> Iterator[Committed]:
         kinds: list[type[events.DatasetRegistered | events.DatasetCommitted]] = [
             events.DatasetRegistered,
             events.DatasetCommitted,
@@ -335,7 +336,7 @@ class _Reader:
                 retired=retired.get(e.measurement),
             )
 
-    def _withdrawn(self, offer: bytes) -> Iterator[Withdrawn]:
+    def _withdrawn(self, offer: OfferId) -> Iterator[Withdrawn]:
         later = {e.consent: self.moment(e) for e in self.all((events.WithdrawalProven,), offer=offer)}
         ended: list[events.ConsentWithdrawn | events.ConsentRevoked] = [
             *self.all((events.ConsentWithdrawn,), offer=offer),
@@ -352,7 +353,7 @@ class _Reader:
                 proven=at if e.proven else later.get(e.consent),
             )
 
-    def _given(self, consent: bytes) -> Iterator[Given]:
+    def _given(self, consent: ConsentId) -> Iterator[Given]:
         for e in self.all((events.ConsentGiven,), consent=consent):
             yield Given(
                 consent=consent,

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from placet.core.consent import Offer, Subjects
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.plan import MAX_PARTIES
 from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
 
@@ -63,7 +64,7 @@ class OfferFact(Value):
     """An offer that the job uses. `epoch` and `head` of its withdrawal list are the contract's at the facts' head;
     the epoch at any earlier moment follows from the list."""
 
-    id: Bytes32
+    id: OfferId
     offer: Offer
     provider: Address
     made: Moment
@@ -75,7 +76,7 @@ class DatasetFact(Value):
     """`DatasetRegistered` of the dataset behind an offer that the job uses: its provider, and whom its rows are
     about by that provider's word. Neither is ever changed."""
 
-    id: Bytes32
+    id: DatasetId
     provider: Address
     subjects: Subjects
     registered: Moment
@@ -84,16 +85,16 @@ class DatasetFact(Value):
 class Anchored(Value):
     """`BatchAnchored` under one of the job's offers."""
 
-    offer: Bytes32
-    root: Bytes32
+    offer: OfferId
+    root: BatchRoot
     at: Moment
 
 
 class Withdrawn(Value):
     """An entry of an offer's withdrawal list. `head` is the list's after it; `proven` is when it raised the epoch."""
 
-    offer: Bytes32
-    consent: Bytes32
+    offer: OfferId
+    consent: ConsentId
     kind: Literal["withdrawn", "revoked"]
     at: Moment
     head: Bytes24
@@ -103,8 +104,8 @@ class Withdrawn(Value):
 class Given(Value):
     """`ConsentGiven` of a consent that the plan names."""
 
-    consent: Bytes32
-    offer: Bytes32
+    consent: ConsentId
+    offer: OfferId
     not_before: U48
     not_after: U48
     first_opening: U32
@@ -190,7 +191,7 @@ class End(Value):
 class Committed(Value):
     """`DatasetRegistered` or `DatasetCommitted` of a dataset behind a consent that the plan names."""
 
-    dataset: Bytes32
+    dataset: DatasetId
     commitment: Bytes32
     at: Moment
 
@@ -210,7 +211,7 @@ class ChainFacts(Value):
 
     type: Literal["placet.facts"] = "placet.facts"
     version: Literal[1] = 1
-    job: Bytes32
+    job: JobId
     deployment: Bytes32
     chain_id: Count
     head: Moment

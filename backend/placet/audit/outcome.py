@@ -7,7 +7,8 @@ from typing import Literal
 
 from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Result
-from placet.core.values import U48, U96, Bytes32, Value
+from placet.core.ids import JobId
+from placet.core.values import U48, U96, Value
 
 CHAIN_LANE = -1
 """The lane of what happens to the whole job, or to its consents."""
@@ -71,7 +72,7 @@ class AuditReport(Value):
 
     type: Literal["placet.report"] = "placet.report"
     version: Literal[1] = 1
-    job: Bytes32
+    job: JobId
     verdict: Verdict
     basis: Basis
     headline: str

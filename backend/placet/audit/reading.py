@@ -23,10 +23,11 @@ from placet.audit.sections import Sections
 from placet.core.consent import NO_ENROLMENT, Offer, Scope, enrolment_hash
 from placet.core.errors import InputError, PlacetError
 from placet.core.evidence import Leaf, Section
+from placet.core.ids import NO_CONSENT, ConsentId
 from placet.core.leaves import LeafRecord, decode_records, record_size
 from placet.core.signatures import Verifiers
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import ZERO32, parse, to_hex
+from placet.core.values import parse, to_hex
 from placet.core.wording import Wording
 
 CHUNK = 1_024
@@ -101,15 +102,15 @@ class LeafReader:
             self._enrolled(leaf, place, found)
         return found
 
-    def _identity(self, leaf: LeafRecord, place: int, found: Columns) -> bytes:
+    def _identity(self, leaf: LeafRecord, place: int, found: Columns) -> ConsentId:
         try:
             if self._wording is None:
                 found.wordless.add((place, self._without_words))
-                return ZERO32
+                return NO_CONSENT
             identity = self._wording.consent_id(leaf.consent)
         except PlacetError as error:
             found.wordless.add((place, str(error)))
-            return ZERO32
+            return NO_CONSENT
         if not self._verifiers.accepts(leaf.consent.owner, self._domain.digest(identity), leaf.signature):
             found.unsigned.add((place, leaf.consent.owner))
         return identity

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from placet.chain.abi import function
 from placet.core.consent import Consent, Grant, Offer, Subjects
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.plan import Amendment, Plan, Seal
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32
@@ -45,15 +46,17 @@ class Calls:
     def _enclave(self, name: str, *values: Any) -> Call:
         return _call("EnclaveRegistry", self._deployment.enclave_registry.address, name, *values)
 
-    def register(self, dataset: bytes, subjects: Subjects, schema: bytes, commitment: bytes, budget: int = 0) -> Call:
+    def register(
+        self, dataset: DatasetId, subjects: Subjects, schema: bytes, commitment: bytes, budget: int = 0
+    ) -> Call:
         """Sender becomes the dataset's provider and says whom its rows are about; `budget` in micro-epsilon."""
         return self._dataset("register", dataset, subjects, schema, commitment, budget)
 
-    def commit(self, dataset: bytes, commitment: bytes) -> Call:
+    def commit(self, dataset: DatasetId, commitment: bytes) -> Call:
         """Provider: a new commitment to the dataset's rows."""
         return self._dataset("commit", dataset, commitment)
 
-    def spend(self, dataset: bytes, amount: int, job: bytes) -> Call:
+    def spend(self, dataset: DatasetId, amount: int, job: JobId) -> Call:
         """Provider: book privacy budget (micro-epsilon) for a job."""
         return self._dataset("spend", dataset, amount, job)
 
@@ -74,7 +77,7 @@ class Calls:
         """Anybody, under the owners' signatures."""
         return self._consent("grantMany", [consent.grant() for consent in consents], signatures)
 
-    def anchor(self, offer: bytes, root: bytes) -> Call:
+    def anchor(self, offer: OfferId, root: BatchRoot) -> Call:
         """Provider or relay: a batch's root."""
         return self._consent("anchor", offer, root)
 
@@ -82,7 +85,7 @@ class Calls:
         """Anybody, under the owner's signature over the withdrawal."""
         return self._consent("withdraw", grant, signature)
 
-    def withdraw_batched(self, grant: Grant, signature: bytes, batch: bytes, proof: Sequence[bytes]) -> Call:
+    def withdraw_batched(self, grant: Grant, signature: bytes, batch: BatchRoot, proof: Sequence[bytes]) -> Call:
         """`withdraw` of a leaf of an anchored batch: raises the offer's epoch."""
         return self._consent("withdrawBatched", grant, signature, batch, proof)
 
@@ -90,7 +93,7 @@ class Calls:
         """Many withdrawals; `NO_PROOF` where there is no batch."""
         return self._consent("withdrawMany", grants, signatures, proofs)
 
-    def prove(self, consent: bytes, offer: bytes, batch: bytes, proof: Sequence[bytes]) -> Call:
+    def prove(self, consent: ConsentId, offer: OfferId, batch: BatchRoot, proof: Sequence[bytes]) -> Call:
         """Anybody: show that a consent that has ended lies in an anchored batch."""
         return self._consent("prove", consent, offer, batch, proof)
 
@@ -98,7 +101,7 @@ class Calls:
         """Provider or relay: end a consent without its owner."""
         return self._consent("revoke", grant, reason)
 
-    def revoke_batched(self, grant: Grant, reason: bytes, batch: bytes, proof: Sequence[bytes]) -> Call:
+    def revoke_batched(self, grant: Grant, reason: bytes, batch: BatchRoot, proof: Sequence[bytes]) -> Call:
         """`revoke` of a leaf of an anchored batch."""
         return self._consent("revokeBatched", grant, reason, batch, proof)
 
@@ -114,7 +117,7 @@ class Calls:
         """A signer of the plan, by its place in the list of signatures; without signature if it sends itself."""
         return self._job("cancel", plan.to_tuple(), signer, signature)
 
-    def record(self, job: bytes, attempt: int, party: int, from_: int, hashes: Sequence[bytes]) -> Call:
+    def record(self, job: JobId, attempt: int, party: int, from_: int, hashes: Sequence[bytes]) -> Call:
         """The party's recorder: step hashes after the first `from_`."""
         return self._job("record", job, attempt, party, from_, hashes)
 
@@ -126,15 +129,15 @@ class Calls:
         """Anybody, under the signatures of parties and consumer."""
         return self._job("seal", plan.to_tuple(), seal.to_tuple(), signatures)
 
-    def release(self, job: bytes, party: int, key: bytes) -> Call:
+    def release(self, job: JobId, party: int, key: bytes) -> Call:
         """Anybody who has the key."""
         return self._job("release", job, party, key)
 
-    def close(self, job: bytes) -> Call:
+    def close(self, job: JobId) -> Call:
         """Anybody, once `settleBy` has passed."""
         return self._job("close", job)
 
-    def abort(self, job: bytes, reason: bytes) -> Call:
+    def abort(self, job: JobId, reason: bytes) -> Call:
         """A party's recorder before the seal; anybody after the deadline."""
         return self._job("abort", job, reason)
 

@@ -17,6 +17,7 @@ from placet.chain.rpc import Rpc, RpcError, octets, quantity
 from placet.core.consent import Offer, Reason, Status, Subjects
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.signatures import Verifiers
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
@@ -200,7 +201,7 @@ class Chain:
         """The later of the latest block's time and this machine's, in Unix seconds."""
         return max(self.head().timestamp, int(time.time()))
 
-    def dataset(self, dataset: bytes, *, block: int | None = None) -> DatasetState:
+    def dataset(self, dataset: DatasetId, *, block: int | None = None) -> DatasetState:
         """NotFoundError if nobody registered it."""
         address = self.deployment.dataset_registry.address
         provider, subjects, *rest = self._read("DatasetRegistry", address, "datasets", dataset, block=block)[0]
@@ -208,14 +209,14 @@ class Chain:
             raise NotFoundError("no such dataset on chain", found=to_hex(dataset))
         return DatasetState(provider, events.subjects_of(subjects), *rest)
 
-    def offer(self, offer: bytes, *, block: int | None = None) -> OfferState:
+    def offer(self, offer: OfferId, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""
         terms, provider, epoch, openings, head = self._consents("offers", offer, block=block)
         if provider == ZERO20:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
         return OfferState(events.offer_of(terms), provider, epoch, openings, head)
 
-    def batch(self, offer: bytes, root: bytes, *, block: int | None = None) -> int:
+    def batch(self, offer: OfferId, root: BatchRoot, *, block: int | None = None) -> int:
         """When a batch was anchored under an offer, in Unix seconds; 0 if never."""
         anchored: int = self._consents("batches", offer, root, block=block)[0]
         return anchored
@@ -223,15 +224,15 @@ class Chain:
     def is_relay(self, provider: bytes, relay: bytes, *, block: int | None = None) -> bool:
         return bool(self._consents("isRelay", provider, relay, block=block)[0])
 
-    def consent(self, consent: bytes, *, block: int | None = None) -> ConsentState:
+    def consent(self, consent: ConsentId, *, block: int | None = None) -> ConsentState:
         """Of a consent that was given, withdrawn or revoked by itself; status NONE for any other."""
         status, *rest = self._consents("statusOf", consent, block=block)[0]
         return ConsentState(Status(status), *rest)
 
     def check_consent(
         self,
-        consent: bytes,
-        offer: bytes,
+        consent: ConsentId,
+        offer: OfferId,
         *,
         consumer: bytes,
         purpose: bytes,
@@ -245,22 +246,22 @@ class Chain:
         use = (consent, offer, consumer, purpose, operations, from_, until, opening)
         return Reason(self._consents("check", *use, block=block)[0])
 
-    def job(self, job: bytes, *, block: int | None = None) -> JobState:
+    def job(self, job: JobId, *, block: int | None = None) -> JobState:
         """Status NONE for a job never seen."""
         status, *rest = self._jobs("jobs", job, block=block)[0]
         return JobState(JobStatus(status), *rest)
 
-    def trail(self, job: bytes, attempt: int, party: int, *, block: int | None = None) -> tuple[bytes, int]:
+    def trail(self, job: JobId, attempt: int, party: int, *, block: int | None = None) -> tuple[bytes, int]:
         """Head and number of steps of a party's trail on chain."""
         head, count = self._jobs("trail", job, attempt, party, block=block)
         return head, count
 
-    def recorder(self, job: bytes, party: int, *, block: int | None = None) -> bytes:
+    def recorder(self, job: JobId, party: int, *, block: int | None = None) -> bytes:
         """Zero address if there is no such party."""
         found: bytes = self._jobs("recorder", job, party, block=block)[0]
         return found
 
-    def key_due(self, job: bytes, party: int, *, block: int | None = None) -> bytes | None:
+    def key_due(self, job: JobId, party: int, *, block: int | None = None) -> bytes | None:
         """The hash of the release key that a party still owes, or None."""
         found: bytes = self._jobs("keyDue", job, party, block=block)[0]
         return None if found == ZERO32 else found
@@ -276,7 +277,7 @@ class Chain:
         found: int = self._escrow("owed", token, payee, block=block)[0]
         return found
 
-    def escrow(self, job: bytes, *, block: int | None = None) -> Escrow:
+    def escrow(self, job: JobId, *, block: int | None = None) -> Escrow:
         """All zero if the job pays nothing."""
         return Escrow(*self._escrow("accounts", job, block=block)[0])
 

@@ -16,6 +16,7 @@ from placet.chain import abi
 from placet.chain.rpc import octets, quantity
 from placet.core.consent import Offer, Subjects
 from placet.core.errors import ChainError
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.trust import Deployment
 
 
@@ -35,7 +36,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetRegistered(Event):
-    dataset: bytes
+    dataset: DatasetId
     provider: bytes
     subjects: Subjects
     schema: bytes
@@ -45,21 +46,21 @@ class DatasetRegistered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCommitted(Event):
-    dataset: bytes
+    dataset: DatasetId
     commitment: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetSpent(Event):
-    dataset: bytes
-    job: bytes
+    dataset: DatasetId
+    job: JobId
     amount: int
     left: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfferMade(Event):
-    offer: bytes
+    offer: OfferId
     provider: bytes
     terms: Offer
 
@@ -73,8 +74,8 @@ class RelayAppointed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentGiven(Event):
-    consent: bytes
-    offer: bytes
+    consent: ConsentId
+    offer: OfferId
     not_before: int
     not_after: int
     first_opening: int
@@ -84,14 +85,14 @@ class ConsentGiven(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchAnchored(Event):
-    offer: bytes
-    root: bytes
+    offer: OfferId
+    root: BatchRoot
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentWithdrawn(Event):
-    offer: bytes
-    consent: bytes
+    offer: OfferId
+    consent: ConsentId
     proven: bool
     head: bytes
     epoch: int
@@ -99,8 +100,8 @@ class ConsentWithdrawn(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ConsentRevoked(Event):
-    offer: bytes
-    consent: bytes
+    offer: OfferId
+    consent: ConsentId
     proven: bool
     head: bytes
     epoch: int
@@ -109,15 +110,15 @@ class ConsentRevoked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class WithdrawalProven(Event):
-    offer: bytes
-    consent: bytes
-    batch: bytes
+    offer: OfferId
+    consent: ConsentId
+    batch: BatchRoot
     epoch: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobOpened(Event):
-    job: bytes
+    job: JobId
     consumer: bytes
     sponsor: bytes
     terms: bytes
@@ -129,13 +130,13 @@ class JobOpened(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class JobCancelled(Event):
-    job: bytes
+    job: JobId
     signer: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepsRecorded(Event):
-    job: bytes
+    job: JobId
     party: int
     attempt: int
     from_: int
@@ -145,7 +146,7 @@ class StepsRecorded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class JobAmended(Event):
-    job: bytes
+    job: JobId
     attempt: int
     roots: tuple[bytes, ...]
     epochs: tuple[int, ...]
@@ -153,7 +154,7 @@ class JobAmended(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class JobSealed(Event):
-    job: bytes
+    job: JobId
     attempt: int
     heads: tuple[bytes, ...]
     outputs: tuple[bytes, ...]
@@ -163,37 +164,37 @@ class JobSealed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class KeyReleased(Event):
-    job: bytes
+    job: JobId
     party: int
     key: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobCompleted(Event):
-    job: bytes
+    job: JobId
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyWithheld(Event):
-    job: bytes
+    job: JobId
     party: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobClosed(Event):
-    job: bytes
+    job: JobId
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobAborted(Event):
-    job: bytes
+    job: JobId
     by: bytes
     reason: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Funded(Event):
-    job: bytes
+    job: JobId
     token: bytes
     sponsor: bytes
     amount: int
@@ -201,14 +202,14 @@ class Funded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Credited(Event):
-    job: bytes
+    job: JobId
     payee: bytes
     amount: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refunded(Event):
-    job: bytes
+    job: JobId
     sponsor: bytes
     amount: int
 

@@ -38,6 +38,7 @@ from placet.chain.events import Event
 from placet.chain.heads import AddressFilter, BlockHeader
 from placet.chain.tables import create
 from placet.core.errors import ChainError, NotFoundError
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 
 CHECKPOINTS = 256
 SKIP_SECONDS = 10.0
@@ -153,21 +154,21 @@ class Index:
         """All offers, in order."""
         return self._events(events.OfferMade, at)
 
-    def batches(self, offer: bytes, at: int | None = None) -> dict[bytes, int]:
+    def batches(self, offer: OfferId, at: int | None = None) -> dict[BatchRoot, int]:
         """An offer's anchored roots and their blocks, in order."""
         anchored = self._events(events.BatchAnchored, at, logs.c.offer == offer)
         return {event.root: event.block for event in anchored}
 
-    def given(self, consent: bytes, at: int | None = None) -> events.ConsentGiven | None:
+    def given(self, consent: ConsentId, at: int | None = None) -> events.ConsentGiven | None:
         """The event of a consent that was granted by itself, or None."""
         found = self._events(events.ConsentGiven, at, logs.c.consent == consent)
         return found[0] if found else None
 
-    def withdrawal_list(self, offer: bytes, at: int | None = None) -> list[bytes]:
+    def withdrawal_list(self, offer: OfferId, at: int | None = None) -> list[ConsentId]:
         """All ended consents of an offer, in the order in which they enter its head."""
         return [event.consent for event in self._ended(offer, at)]
 
-    def dead(self, offer: bytes, at: int | None = None) -> dict[bytes, DeadConsent]:
+    def dead(self, offer: OfferId, at: int | None = None) -> dict[ConsentId, DeadConsent]:
         """All ended consents of an offer by id."""
         proven = {event.consent for event in self._events(events.WithdrawalProven, at, logs.c.offer == offer)}
         return {
@@ -180,25 +181,25 @@ class Index:
             for order, event in enumerate(self._ended(offer, at))
         }
 
-    def ended_count(self, offer: bytes) -> int:
+    def ended_count(self, offer: OfferId) -> int:
         """How many consents of an offer have ended, as far as is indexed."""
         names = (events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__)
         chosen = select(func.count()).select_from(logs).where(logs.c.offer == offer, logs.c.name.in_(names))
         with self._engine.connect() as connection:
             return int(connection.execute(chosen).scalar_one())
 
-    def jobs(self, at: int | None = None) -> list[bytes]:
+    def jobs(self, at: int | None = None) -> list[JobId]:
         """The ids of all opened or cancelled jobs, in order."""
         begun = logs.c.name.in_((events.JobOpened.__name__, events.JobCancelled.__name__))
         chosen = select(logs.c.job).where(begun, *_until(at)).order_by(logs.c.block, logs.c.log_index)
         with self._engine.connect() as connection:
-            return list(dict.fromkeys(bytes(job) for job in connection.execute(chosen).scalars()))
+            return list(dict.fromkeys(JobId(bytes(job)) for job in connection.execute(chosen).scalars()))
 
-    def job_events(self, job: bytes, at: int | None = None) -> list[Event]:
+    def job_events(self, job: JobId, at: int | None = None) -> list[Event]:
         """Everything that the contracts tell of a job, in order."""
         return self._decoded(logs.c.job == job, *_until(at))
 
-    def _ended(self, offer: bytes, at: int | None) -> list[events.ConsentWithdrawn | events.ConsentRevoked]:
+    def _ended(self, offer: OfferId, at: int | None) -> list[events.ConsentWithdrawn | events.ConsentRevoked]:
         withdrawn = self._events(events.ConsentWithdrawn, at, logs.c.offer == offer)
         revoked = self._events(events.ConsentRevoked, at, logs.c.offer == offer)
         return sorted((*withdrawn, *revoked), key=lambda event: (event.block, event.log_index))

@@ -13,7 +13,7 @@ from placet.cli.inputs import (
     passphrase,
     read_address,
     read_deployment,
-    read_id,
+    read_job,
     read_trust,
     replace,
 )
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
     from placet.audit.outcome import Basis
     from placet.audit.sections import Sections
+    from placet.core.ids import JobId
     from placet.core.signatures import Key, Verifiers
     from placet.core.trust import TrustList
 
@@ -69,7 +70,9 @@ def audit(
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
         elsewhere = _elsewhere(evidence or [], read_trust(trust))
-        found, verifiers, basis = _live(read_id(job), url, deployment, trust, key, passphrase_file, elsewhere, sections)
+        found, verifiers, basis = _live(
+            read_job(job), url, deployment, trust, key, passphrase_file, elsewhere, sections
+        )
     if save is not None:
         replace(save, bundle_pieces(found, sections))
     from placet.audit import report as drawn
@@ -88,7 +91,7 @@ def audit(
 
 
 def _live(
-    job: bytes,
+    job: JobId,
     url: str,
     deployment: Path,
     trust: Path,

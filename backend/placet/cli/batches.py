@@ -17,7 +17,7 @@ from placet.cli.inputs import (
     TrustFile,
     document,
     read_deployment,
-    read_id,
+    read_offer,
     read_trust,
     replace,
     when,
@@ -52,7 +52,7 @@ def make(
     from placet.vault.batch_making import make_batch
 
     office = Operator(config)
-    wanted = office.chain.offer(read_id(offer)).offer
+    wanted = office.chain.offer(read_offer(offer)).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(wanted)
     check = LineCheck(wanted, scope, office.deployment.consents, frozenset(), office.trust)
     with _reading(lines) as source:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span, replace
+from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_job, read_span, replace
 from placet.cli.offers import Timeout
 from placet.cli.output import Commands, console, emit, say, stop
 from placet.core.errors import InputError
@@ -19,7 +19,7 @@ from placet.core.errors import InputError
 if TYPE_CHECKING:
     from placet.company.acceptance import AcceptancePolicy
     from placet.company.company import Company
-    from placet.core.values import Bytes32
+    from placet.core.ids import JobId
     from placet.jobs.store import JobRecord
 
 commands = typer.Typer(
@@ -124,7 +124,7 @@ def resume(
     """Go on with a job after this client was ended or killed, or write its result and evidence again."""
 
     async def begin(here: Company) -> JobRecord:
-        return here.runner.store.job(read_id(job))
+        return here.runner.store.job(read_job(job))
 
     _take_part(config, None, begin, out, as_json)
 
@@ -141,7 +141,7 @@ def withdraw(
     from placet.company.withdrawing import withdraw as sent
     from placet.node.config import NodeSettings
 
-    asyncio.run(sent(NodeSettings.load(config), read_id(consent), seconds=timeout))
+    asyncio.run(sent(NodeSettings.load(config), read_consent(consent), seconds=timeout))
     say("withdrawn")
 
 
@@ -235,7 +235,7 @@ def _words(moment: dict[str, Any]) -> str:
     return "".join(c if c.isprintable() else "?" for c in line)  # some of it is another party's word
 
 
-def _result(here: Company, job: Bytes32, out: Path) -> list[str]:
+def _result(here: Company, job: JobId, out: Path) -> list[str]:
     """The comparison as JSON and as one page. StateError where a completed job left this company none."""
     from placet.comparison import Comparison
     from placet.comparison.page import html

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.inputs import NodeConfig, read_id
+from placet.cli.inputs import NodeConfig, read_consent
 
 
 def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The consent's id.")]) -> None:
@@ -20,7 +20,7 @@ def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The c
     from placet.node.state import open_engine
     from placet.vault.client import VaultClient
 
-    settings, identity = NodeSettings.load(config), read_id(consent)
+    settings, identity = NodeSettings.load(config), read_consent(consent)
     vault = VaultClient(settings.path(settings.vault_socket))
     # Whichever half is not there says so before the other is touched; what a kill leaves over goes the next time.
     asyncio.run(vault.datasets())

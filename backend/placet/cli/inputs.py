@@ -16,6 +16,7 @@ from placet.core.errors import ConfigError, InputError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from placet.core.ids import ConsentId, JobId, OfferId
     from placet.core.trust import Deployment, TrustList
 
     M = TypeVar("M", bound=BaseModel)
@@ -98,11 +99,28 @@ def read_address(text: str) -> bytes:
     return from_hex(text, size=20)
 
 
-def read_id(text: str) -> bytes:
-    """A `0x…` id as 32 bytes."""
+def read_consent(text: str) -> ConsentId:
+    """A consent's `0x…` id."""
+    from placet.core.ids import ConsentId
     from placet.core.values import from_hex
 
-    return from_hex(text, size=32)
+    return ConsentId(from_hex(text, size=32))
+
+
+def read_job(text: str) -> JobId:
+    """A job's `0x…` id."""
+    from placet.core.ids import JobId
+    from placet.core.values import from_hex
+
+    return JobId(from_hex(text, size=32))
+
+
+def read_offer(text: str) -> OfferId:
+    """An offer's `0x…` id."""
+    from placet.core.ids import OfferId
+    from placet.core.values import from_hex
+
+    return OfferId(from_hex(text, size=32))
 
 
 def read_span(text: str) -> int:

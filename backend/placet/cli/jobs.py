@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read, read_id, when
+from placet.cli.inputs import AsJson, NodeConfig, read, read_job, when
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table
 from placet.core.errors import InputError, PeerError
@@ -97,7 +97,7 @@ def cancel(config: NodeConfig, job: Job) -> None:
 def _id(text: str) -> str:
     from placet.core.values import to_hex
 
-    return to_hex(read_id(text))
+    return to_hex(read_job(text))
 
 
 def _watch(operator: Operator, job: str) -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_id, read_span, when
+from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_offer, read_span, when
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import emit, say, table
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from placet.core.consent import Consent, Offer, Scope, Subjects
+    from placet.core.ids import OfferId
 
 commands = typer.Typer(no_args_is_help=True, help="Offers: what may be asked of a dataset, by whom, for what.")
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the chain.")]
@@ -230,7 +231,7 @@ def grant(
 ) -> None:
     """The institution's own consent for its own dataset, named on chain."""
     office = Operator(config)
-    consent, status = asyncio.run(_grant(office, read_id(offer), read_span(until), uses, timeout))
+    consent, status = asyncio.run(_grant(office, read_offer(offer), read_span(until), uses, timeout))
     from placet.core.values import to_hex
 
     if as_json:
@@ -240,7 +241,7 @@ def grant(
         print(to_hex(consent.id))
 
 
-async def _grant(office: Operator, offer: bytes, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
+async def _grant(office: Operator, offer: OfferId, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
     from placet.core.signatures import Key
     from placet.owner.client import OwnerClient
     from placet.owner.keys import KeyKind, load_key
@@ -283,7 +284,7 @@ def revoke(
     from placet.owner.answers import ConsentAnswer
 
     office = Operator(config)
-    identity = read_id(consent)
+    identity = read_consent(consent)
     found = parse(ConsentAnswer, office.ask("GET", f"/v1/consents/{to_hex(identity)}"))
     offer = office.chain.offer(found.offer).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(offer)

@@ -19,7 +19,8 @@ from placet.cli.inputs import (
     TrustFile,
     passphrase,
     read,
-    read_id,
+    read_consent,
+    read_offer,
     read_span,
     when,
 )
@@ -27,6 +28,7 @@ from placet.cli.output import emit, say, stop, table
 from placet.core.errors import ConfigError, NotFoundError, PlacetError
 
 if TYPE_CHECKING:
+    from placet.core.ids import OfferId
     from placet.owner.client import Draft, Offered, OwnerClient, SignedConsent
     from placet.owner.keys import OwnerKey
     from placet.owner.wallet import Kept, Wallet
@@ -137,7 +139,17 @@ def grant(
     opened = _open(wallet, passphrase_file)
     signed, status = _run(
         _grant(
-            opened, api, read_id(offer), read_span(until), uses, enroller, subject, code_file, KeyKind(kind), url, yes
+            opened,
+            api,
+            read_offer(offer),
+            read_span(until),
+            uses,
+            enroller,
+            subject,
+            code_file,
+            KeyKind(kind),
+            url,
+            yes,
         )
     )
     if as_json:
@@ -150,7 +162,7 @@ def grant(
 async def _grant(
     wallet: Wallet,
     api: str,
-    offer: bytes,
+    offer: OfferId,
     seconds: int,
     uses: int,
     enroller: str | None,
@@ -302,7 +314,7 @@ def submit(wallet: WalletFolder, consent: Consent, passphrase_file: PassphraseFi
     from placet.owner.client import SignedConsent
 
     opened = _open(wallet, passphrase_file)
-    kept = opened.get(read_id(consent))
+    kept = opened.get(read_consent(consent))
 
     async def ask() -> str:
         async with _client(opened) as client:
@@ -324,7 +336,7 @@ def withdraw(
 ) -> None:
     """Withdraw a consent, for ever. From the block that holds it no job opens on it."""
     opened = _open(wallet, passphrase_file)
-    kept = opened.get(read_id(consent))
+    kept = opened.get(read_consent(consent))
 
     async def ask() -> str:
         async with _client(opened) as client:
@@ -344,7 +356,7 @@ def uses(
     from placet.core.values import to_hex
 
     opened = _open(wallet, passphrase_file)
-    kept = opened.all() if consent is None else [opened.get(read_id(consent))]
+    kept = opened.all() if consent is None else [opened.get(read_consent(consent))]
 
     async def ask() -> list[dict[str, Any]]:
         async with _client(opened) as client:
@@ -384,7 +396,7 @@ def check(
     from placet.core.values import to_hex
 
     opened = _open(wallet, passphrase_file)
-    kept = opened.get(read_id(consent))
+    kept = opened.get(read_consent(consent))
     chain = Chain(url, opened.deployment)
     chain.check()
 

@@ -27,6 +27,7 @@ from placet.comparison.limits import MAX_BYTES
 from placet.core.consent import NO_ENROLMENT, CompactConsent, ConsentFields, Offer, Scope, Status, Subjects, derive
 from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
 from placet.core.hashing import sha256
+from placet.core.ids import ConsentId, DatasetId, JobId
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.trust import Institution
@@ -116,7 +117,7 @@ class Company:
             salt=secrets.token_bytes(32),
         )
         offer = Offer(
-            dataset=secrets.token_bytes(32),
+            dataset=DatasetId(secrets.token_bytes(32)),
             consumer=consumer,
             purpose=purpose_id(wish.purpose),
             operations=int(SPEC.operations),
@@ -157,7 +158,7 @@ class Company:
         )
         return await retrying(propose, self.runner.peer_client, self.documents, request)
 
-    async def invited(self, consent: bytes, *, patience: float) -> JobRecord:
+    async def invited(self, consent: ConsentId, *, patience: float) -> JobRecord:
         """The latest job that was agreed upon with this consent; PeerError after `patience` seconds without one."""
         until = time.monotonic() + patience
         with listening(self.runner.store.due) as listener:
@@ -176,7 +177,7 @@ class Company:
                     )
                 await listener.wait(min(left, _LOOK))
 
-    async def ended(self, job: bytes, told: Callable[[dict[str, object]], None]) -> str:
+    async def ended(self, job: JobId, told: Callable[[dict[str, object]], None]) -> str:
         """How a job ended; `told` hears what happens meanwhile. The job's own times end it."""
         last = 0
         with listening(self.runner.store.told) as listener:
@@ -189,7 +190,7 @@ class Company:
                     return how
                 await listener.wait(_LOOK)
 
-    async def evidence(self, job: bytes) -> bytes:
+    async def evidence(self, job: JobId) -> bytes:
         """What this company shows an auditor, signed; as a node's `/v1/jobs/{job}/trail`."""
         return (await signed(self.runner, job, Beside())).model_dump_json().encode()
 

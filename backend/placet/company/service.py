@@ -14,6 +14,7 @@ from placet.core.eip712 import Domain
 from placet.core.enclave_policy import Role
 from placet.core.errors import PeerError, PlacetError, StateError
 from placet.core.hashing import canonical
+from placet.core.ids import JobId
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.owner.wire import ask, bounded, refusal, signed_header
@@ -53,13 +54,13 @@ class HttpEnclaves:
         self._api = api.rstrip("/")
         self._key, self._domain = _Signer(key), domain
 
-    async def prove(self, job: bytes, nonce: bytes) -> Proof:
+    async def prove(self, job: JobId, nonce: bytes) -> Proof:
         """What the job's enclave shows of itself, over this nonce."""
         async with self._client() as http:
             path = f"/v1/enclave/jobs/{to_hex(job)}/evidence"
             return await self._ask(http, Proof, "POST", path, canonical({"nonce": to_hex(nonce)}))
 
-    async def upload(self, job: bytes, attempt: int, role: Role, file: Path) -> None:
+    async def upload(self, job: JobId, attempt: int, role: Role, file: Path) -> None:
         """The encrypted document, from where an upload was broken off. Waits for the enclave. StateError
         `enclave.upload` if the service takes less than it is sent."""
         offset, size = 0, file.stat().st_size
@@ -81,7 +82,7 @@ class HttpEnclaves:
                         raise StateError("the service takes no more", found=f"{here} bytes", code="enclave.upload")
                     offset = here
 
-    async def download(self, job: bytes, party: int, *, size: int) -> bytes:
+    async def download(self, job: JobId, party: int, *, size: int) -> bytes:
         """A party's masked result of so many bytes; PeerError for more or fewer."""
         path = f"/v1/enclave/jobs/{to_hex(job)}/results/{party}"
         signed = signed_header(self._key, "GET", path, b"", self._domain)

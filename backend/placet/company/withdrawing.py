@@ -13,6 +13,7 @@ from placet.chain.intents import next_try
 from placet.company.company import alone
 from placet.core.consent import Status, withdrawal_hash
 from placet.core.errors import ChainError, Reverted
+from placet.core.ids import ConsentId
 from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node
 from placet.recipes.contract_compare.documents import Documents
@@ -20,7 +21,7 @@ from placet.recipes.contract_compare.documents import Documents
 _LOOK = 0.2
 
 
-async def withdraw(settings: NodeSettings, consent: bytes, *, seconds: float) -> None:
+async def withdraw(settings: NodeSettings, consent: ConsentId, *, seconds: float) -> None:
     """Until the withdrawal is confirmed on chain; nothing is sent where it is there already.
 
     NotFoundError for a consent that is none of this folder's, Reverted if the contract refuses, ChainError after
@@ -48,7 +49,7 @@ async def withdraw(settings: NodeSettings, consent: bytes, *, seconds: float) ->
         node.engine.dispose()
 
 
-def _over(node: Node, consent: bytes) -> bool:
+def _over(node: Node, consent: ConsentId) -> bool:
     """As of the network's depth."""
     state = node.chain.consent(consent, block=node.chain.confirmed())
     return state.status in (Status.WITHDRAWN, Status.REVOKED)

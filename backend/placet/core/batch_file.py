@@ -27,9 +27,10 @@ from placet.core.consent import (
 from placet.core.eip712 import Domain
 from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
 from placet.core.hashing import canonical, document_bytes
+from placet.core.ids import BatchRoot, ConsentId
 from placet.core.signatures import Verifiers
 from placet.core.trust import TrustList
-from placet.core.values import Bytes32, Value, parse, to_hex
+from placet.core.values import Value, parse, to_hex
 from placet.core.wording import Wording
 
 MAX_HEADER = 65_536
@@ -48,7 +49,7 @@ class BatchHeader(Value):
     offer: Offer
     scope: Scope
     count: Annotated[int, Field(ge=1, le=MAX_COUNT, strict=True)]
-    root: Bytes32
+    root: BatchRoot
 
     @classmethod
     def of_line(cls, line: bytes) -> BatchHeader:
@@ -170,7 +171,7 @@ class LineCheck:
         self._verifiers = Verifiers(p256)
         self._enrollers = accepted_enrollers(scope, trust)
 
-    def demand(self, line: BatchLine) -> bytes:
+    def demand(self, line: BatchLine) -> ConsentId:
         """The consent's id. The enroller is one of the offer's; the opening, where it is there, opens the enrolment;
         the owner signed exactly the words that follow from the offer; the enroller signed for this owner's key."""
         if line.consent.enrolment == NO_ENROLMENT:
@@ -191,7 +192,7 @@ class LineCheck:
         self._verifiers.demand("the enrolment", line.enroller, enrolled, line.enrolled)
         return identity
 
-    def identity(self, line: BatchLine) -> bytes:
+    def identity(self, line: BatchLine) -> ConsentId:
         """The consent's id alone, without any check of signatures."""
         return self._wording.consent_id(line.consent)
 
@@ -207,9 +208,9 @@ def at_line(number: int, error: PlacetError) -> InputError:
     )
 
 
-def check_chunk(check: LineCheck, lines: Sequence[bytes], first: int) -> list[bytes]:
+def check_chunk(check: LineCheck, lines: Sequence[bytes], first: int) -> list[ConsentId]:
     """The consent ids of some lines, the first being number `first`. InputError names the first bad one."""
-    ids: list[bytes] = []
+    ids: list[ConsentId] = []
     for place, raw in enumerate(lines):
         try:
             identity = check.demand(decode_line(raw))
@@ -221,7 +222,7 @@ def check_chunk(check: LineCheck, lines: Sequence[bytes], first: int) -> list[by
     return ids
 
 
-def demand_above(last: bytes, identity: bytes) -> None:
+def demand_above(last: ConsentId, identity: ConsentId) -> None:
     """InputError unless consent ids ascend."""
     if last >= identity:
         raise InputError(

@@ -19,6 +19,7 @@ from pydantic.alias_generators import to_camel
 from placet.core import eip712
 from placet.core.errors import ConsentError, InputError
 from placet.core.hashing import document_hash, keccak, sha256
+from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.purposes import PURPOSES, operation_words, purpose_id
 from placet.core.values import (
     U32,
@@ -94,16 +95,16 @@ class Subjects(IntEnum):
 class Offer(Value):
     """What may be asked of a dataset; `scope` is the hash of a `Scope` document."""
 
-    dataset: Bytes32
+    dataset: DatasetId
     consumer: Address
     purpose: Bytes32
     operations: U32
     scope: Bytes32
 
     @cached_property
-    def id(self) -> bytes:
+    def id(self) -> OfferId:
         """EIP-712 struct hash."""
-        return eip712.OFFER.hash(self)
+        return OfferId(eip712.OFFER.hash(self))
 
 
 def _none(value: object) -> bool:
@@ -200,7 +201,7 @@ class Grant(NamedTuple):
     """The contract's `Grant`: a consent with hashes in place of texts."""
 
     owner: bytes
-    offer: bytes
+    offer: OfferId
     not_before: int
     not_after: int
     first_opening: int
@@ -247,7 +248,7 @@ class Consent(Value):
         return self
 
     @cached_property
-    def id(self) -> bytes:
+    def id(self) -> ConsentId:
         """EIP-712 struct hash."""
         return consent_id(*self.grant())
 
@@ -292,24 +293,26 @@ def _owner_hash(owner: bytes) -> bytes:
 
 
 def consent_id(
-    owner: bytes, offer: bytes, not_before: int, not_after: int, first_opening: int, uses: int, details: bytes
-) -> bytes:
+    owner: bytes, offer: OfferId, not_before: int, not_after: int, first_opening: int, uses: int, details: bytes
+) -> ConsentId:
     """A consent's id from hashes alone, as the contract computes it."""
     times, openings = not_before << 256 | not_after, first_opening << 256 | uses
-    return keccak(_CONSENT, _owner_hash(owner), offer, times.to_bytes(64, "big"), openings.to_bytes(64, "big"), details)
+    return ConsentId(
+        keccak(_CONSENT, _owner_hash(owner), offer, times.to_bytes(64, "big"), openings.to_bytes(64, "big"), details)
+    )
 
 
-def withdrawal_hash(consent: bytes) -> bytes:
+def withdrawal_hash(consent: ConsentId) -> bytes:
     """EIP-712 struct hash of a withdrawal."""
     return eip712.WITHDRAWAL.of(consent)
 
 
-def withdrawal_typed_data(consent: bytes, domain: eip712.Domain) -> dict[str, Any]:
+def withdrawal_typed_data(consent: ConsentId, domain: eip712.Domain) -> dict[str, Any]:
     """What a wallet signs to withdraw."""
     return domain.typed_data("Withdrawal", {"consent": to_hex(consent)})
 
 
-def withdrawal_head(head: bytes, consent: bytes) -> bytes:
+def withdrawal_head(head: bytes, consent: ConsentId) -> bytes:
     """An offer's next withdrawal-list head (24 bytes)."""
     return keccak(head, consent)[:24]
 

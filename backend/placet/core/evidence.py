@@ -11,6 +11,7 @@ from pydantic import Field
 
 from placet.core.consent import CompactConsent, Enrolment, Offer, Scope
 from placet.core.hashing import document_hash
+from placet.core.ids import BatchRoot, ConsentId, JobId
 from placet.core.plan import Amendment, Plan, Seal, Terms
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value
@@ -38,22 +39,22 @@ class Leaf(Value):
     signature: Signature
     enrolment: Enrolment
     row: Bytes32
-    batch: Bytes32
+    batch: BatchRoot
 
 
 class ErasedLeaf(Value):
     """A leaf whose record was erased: what is left of it, numbers that lead to nobody."""
 
-    consent: Bytes32
+    consent: ConsentId
     row: Bytes32
-    batch: Bytes32
+    batch: BatchRoot
 
 
 class Batch(Value):
     """An anchored batch: its root and all its leaves (consent ids, ascending); in a section of 32 bytes each."""
 
-    root: Bytes32
-    leaves: tuple[Bytes32, ...] | Section
+    root: BatchRoot
+    leaves: tuple[ConsentId, ...] | Section
 
 
 class NamedConsent(Value):
@@ -94,7 +95,7 @@ class Evidence(Value):
 
     type: Literal["placet.evidence"] = "placet.evidence"
     version: Literal[1] = 1
-    job: Bytes32
+    job: JobId
     party: U32
     plan: Plan
     terms: Terms

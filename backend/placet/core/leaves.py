@@ -16,6 +16,7 @@ from typing import NamedTuple
 from placet.core.consent import CompactConsent, ConsentFields, Enrolment
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
+from placet.core.ids import BatchRoot
 
 _SIGNATURES = {20: 65, 84: 64}
 _OWNERS = (20, 84)
@@ -35,7 +36,7 @@ class LeafRecord(NamedTuple):
     subject: bytes
     enrolled: bytes
     row: bytes
-    batch: bytes
+    batch: BatchRoot
 
     @classmethod
     def of(cls, leaf: Leaf) -> LeafRecord:
@@ -43,7 +44,7 @@ class LeafRecord(NamedTuple):
 
     @classmethod
     def made(
-        cls, words: CompactConsent, signature: bytes, enrolment: Enrolment, row: bytes, batch: bytes
+        cls, words: CompactConsent, signature: bytes, enrolment: Enrolment, row: bytes, batch: BatchRoot
     ) -> LeafRecord:
         """From a leaf's parts."""
         return cls(
@@ -135,5 +136,5 @@ def _decode(raw: bytes) -> LeafRecord:
         subject,
         raw[enrolled:row],
         raw[row : row + 32],
-        raw[row + 32 :],
+        BatchRoot(raw[row + 32 :]),
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from placet.core.errors import InputError
 from placet.core.hashing import keccak, sha256
+from placet.core.ids import BatchRoot, ConsentId
 
 
 def _pair(a: bytes, b: bytes) -> bytes:
@@ -23,12 +24,12 @@ def _ascending(leaves: Sequence[bytes], what: str) -> None:
             raise InputError(f"{what} must be strictly ascending", found=f"leaf {i} is not above leaf {i - 1}")
 
 
-def batch_levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+def batch_levels(leaves: Sequence[ConsentId]) -> list[list[bytes]]:
     """All levels of the batch tree, leaves first; an odd node is carried up. InputError if empty or not ascending."""
     if not leaves:
         raise InputError("a batch has at least one consent", expected="one leaf or more", found=0)
     _ascending(leaves, "a batch's leaves")
-    levels = [list(leaves)]
+    levels: list[list[bytes]] = [list(leaves)]
     while len(level := levels[-1]) > 1:
         above = [_pair(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
         if len(level) % 2:
@@ -37,9 +38,9 @@ def batch_levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
     return levels
 
 
-def batch_root(leaves: Sequence[bytes]) -> bytes:
+def batch_root(leaves: Sequence[ConsentId]) -> BatchRoot:
     """Root of the batch tree over ascending consent ids."""
-    return batch_levels(leaves)[-1][0]
+    return BatchRoot(batch_levels(leaves)[-1][0])
 
 
 class BatchTree:
@@ -61,14 +62,14 @@ class BatchTree:
         """All that has to be kept to go on later: complete subtrees, from left to right, with their sizes."""
         return tuple(self._nodes)
 
-    def root(self) -> bytes:
+    def root(self) -> BatchRoot:
         """InputError if nothing was added."""
         if not self._nodes:
             raise InputError("a batch has at least one consent", expected="one leaf or more", found=0)
         node = self._nodes[-1][1]
         for _, left in reversed(self._nodes[:-1]):
             node = _pair(left, node)
-        return node
+        return BatchRoot(node)
 
 
 def batch_proof(levels: list[list[bytes]], index: int) -> list[bytes]:
@@ -82,9 +83,9 @@ def batch_proof(levels: list[list[bytes]], index: int) -> list[bytes]:
     return proof
 
 
-def batch_verify(root: bytes, leaf: bytes, proof: Sequence[bytes]) -> bool:
+def batch_verify(root: BatchRoot, leaf: ConsentId, proof: Sequence[bytes]) -> bool:
     """Does `leaf` lie under `root`? As OpenZeppelin's `MerkleProof.verify`."""
-    node = leaf
+    node: bytes = leaf
     for sibling in proof:
         node = _pair(node, sibling)
     return node == root
@@ -110,7 +111,7 @@ def rfc6962_nodes(nodes: list[bytes]) -> bytes:
     return nodes[0]
 
 
-def lawful_root(leaves: Iterable[tuple[bytes, bytes]]) -> bytes:
+def lawful_root(leaves: Iterable[tuple[ConsentId, bytes]]) -> bytes:
     """Root over (consent id, row commitment), ascending by consent id, row commitments unique; InputError otherwise."""
     nodes, rows, last = list[bytes](), set[bytes](), b""
     for consent, row in leaves:

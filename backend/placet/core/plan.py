@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, model_validator
 from placet.core import eip712
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical, document_hash, keccak
+from placet.core.ids import NO_CONSENT, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
 from placet.core.values import U32, U48, U96, ZERO20, ZERO32, Address, Bytes32, Name, Signature, Signer, Value
 
@@ -21,21 +22,21 @@ RECORD_GRACE = 86_400
 class Input(Value):
     """What a party brings: an institution's own grant (`consent`) or the root of a lawful set; the other is zero."""
 
-    offer: Bytes32
-    consent: Bytes32 = ZERO32
+    offer: OfferId
+    consent: ConsentId = NO_CONSENT
     lawful_root: Bytes32 = ZERO32
     epoch: U32
     opens_before: U32
 
     @model_validator(mode="after")
     def _either(self) -> Input:
-        if (self.consent == ZERO32) == (self.lawful_root == ZERO32):
+        if (self.consent == NO_CONSENT) == (self.lawful_root == ZERO32):
             raise ValueError("an input has either a named consent or a lawful root")
         return self
 
     @property
     def named(self) -> bool:
-        return self.consent != ZERO32
+        return self.consent != NO_CONSENT
 
 
 class Party(Value):
@@ -109,9 +110,9 @@ class Plan(Value):
     def struct_hash(self) -> bytes:
         return eip712.PLAN.hash(self)
 
-    def job(self, domain: eip712.Domain) -> bytes:
+    def job(self, domain: eip712.Domain) -> JobId:
         """The job's id: this plan's digest."""
-        return domain.digest(self.struct_hash())
+        return JobId(domain.digest(self.struct_hash()))
 
     def to_tuple(self) -> tuple[Any, ...]:
         """As the contract's ABI takes it."""
@@ -187,7 +188,7 @@ def demand_fit(plan: Plan, terms: Terms) -> None:
 class Amendment(Value):
     """A new attempt: the lawful roots and epochs of all inputs (zero root for a named consent)."""
 
-    job: Bytes32
+    job: JobId
     attempt: U32
     roots: tuple[Bytes32, ...]
     epochs: tuple[U32, ...]
@@ -199,7 +200,7 @@ class Amendment(Value):
 class Seal(Value):
     """The end of an attempt: trail heads, hashes of masked outputs and of release keys (one a party), epochs."""
 
-    job: Bytes32
+    job: JobId
     attempt: U32
     heads: tuple[Bytes32, ...]
     outputs: tuple[Bytes32, ...]
@@ -214,7 +215,7 @@ class Seal(Value):
         return (self.attempt, list(self.heads), list(self.outputs), list(self.keys), list(self.epochs))
 
 
-def cancellation_hash(job: bytes) -> bytes:
+def cancellation_hash(job: JobId) -> bytes:
     """EIP-712 struct hash of a cancellation."""
     return eip712.CANCELLATION.of(job)
 

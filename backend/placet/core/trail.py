@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 
 from placet.core import eip712
 from placet.core.hashing import document_hash, keccak
+from placet.core.ids import JobId
 from placet.core.values import U32, U48, Bytes32, Name, Signature, Value
 
 Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]{0,79}$")]
@@ -18,7 +19,7 @@ Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]{0,79}$")]
 class Message(Value):
     """What a sender's recorder signs about one payload to one receiver (EIP-712 `Message`); parties by index."""
 
-    job: Bytes32
+    job: JobId
     attempt: U32
     sequence: U32
     sender: U32
@@ -37,7 +38,7 @@ def acknowledgement_hash(message: bytes) -> bytes:
     return eip712.ACKNOWLEDGEMENT.of(message)
 
 
-def evidence_hash(job: bytes, party: int, digest: bytes) -> bytes:
+def evidence_hash(job: JobId, party: int, digest: bytes) -> bytes:
     """EIP-712 struct hash under which a party's recorder signs its evidence document."""
     return eip712.EVIDENCE.of(job, party, digest)
 
@@ -63,7 +64,7 @@ class Step(Value):
 
     type: Literal["placet.step"] = "placet.step"
     version: Literal[1] = 1
-    job: Bytes32
+    job: JobId
     attempt: U32
     party: U32
     index: U32
@@ -82,7 +83,7 @@ class Step(Value):
         return document_hash(self)
 
 
-def trail_start(job: bytes, attempt: int, party: int) -> bytes:
+def trail_start(job: JobId, attempt: int, party: int) -> bytes:
     """The head of an empty trail."""
     return keccak(job, eip712.word(attempt), eip712.word(party))
 

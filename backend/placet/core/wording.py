@@ -8,6 +8,7 @@ from placet.core import eip712
 from placet.core.consent import ConsentFields, Names, Offer, Scope, consent_id, notice_frame, offer_words, window_words
 from placet.core.errors import ConsentError
 from placet.core.hashing import keccak, sha256
+from placet.core.ids import ConsentId
 
 _DETAILS = eip712.DETAILS.type_hash
 
@@ -26,7 +27,7 @@ class Wording:
         before, after = self._frame
         return sha256(f"{before}{window_words(not_before, not_after, uses)}{after}".encode())
 
-    def consent_id(self, consent: ConsentFields) -> bytes:
+    def consent_id(self, consent: ConsentFields) -> ConsentId:
         """Equal to `derive(consent, offer, scope, names).id`. ConsentError where that has none."""
         owner, not_before, not_after, first_opening, uses, enrolment, salt = consent
         if not_before > not_after or first_opening + uses >= 2**32:

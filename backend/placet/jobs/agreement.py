@@ -15,6 +15,7 @@ from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
+from placet.core.ids import NO_OFFER, ConsentId, JobId, OfferId
 from placet.core.lawful import Use, breaches
 from placet.core.masking import public_key
 from placet.core.plan import Input, Party, Plan, Seal, Terms, demand_signatures, key_hash
@@ -129,7 +130,9 @@ class Agreement:
         if self.store.find(job) is not None:
             return SignatureResponse(signature=self.context.signer.sign(job))
         kept = self.store.prepared(mine.seed)
-        brought = [(i.offer, i.consent if i.named else i.lawful_root) for i in mine.inputs] or [(ZERO32, ZERO32)]
+        brought: list[tuple[bytes, bytes]] = [
+            (i.offer, i.consent if i.named else i.lawful_root) for i in mine.inputs
+        ] or [(NO_OFFER, ZERO32)]
         if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         for chosen in mine.inputs:
@@ -200,7 +203,7 @@ class Agreement:
         for extension in context.extensions:
             await asyncio.to_thread(extension.demand, context, plan, terms)
 
-    async def _demand_use(self, offer: bytes, use: Use) -> None:
+    async def _demand_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that
         this institution does not serve."""
         state = await asyncio.to_thread(self.context.chain.offer, offer)
@@ -369,7 +372,7 @@ class Agreement:
                 found.append(number)
         return found
 
-    async def named_dead(self, consent: bytes) -> bool:
+    async def named_dead(self, consent: ConsentId) -> bool:
         """Was a consent that a plan names withdrawn or revoked?"""
         return (await asyncio.to_thread(self.context.chain.consent, consent)).status is not Status.GIVEN
 
@@ -382,7 +385,7 @@ class Agreement:
         offers = [await asyncio.to_thread(self.context.chain.offer, i.offer) for i in record.plan.inputs]
         return tuple(offer.epoch for offer in offers)
 
-    def _own(self, asker: bytes, job: bytes) -> JobRecord:
+    def _own(self, asker: bytes, job: JobId) -> JobRecord:
         record = self.store.job(job)
         if asker != record.plan.consumer:
             raise PlanError("only the job's consumer brings its parties together", found=to_hex(asker))

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 
 from placet.core.at_rest import JOBS, AtRest
+from placet.core.ids import ConsentId, OfferId
 from placet.core.plan import Input
 from placet.jobs.context import JobContext
 from placet.jobs.messages import PartyEntry
@@ -21,7 +22,7 @@ class Entries:
         self._store = store
         self._at_rest = AtRest(JOBS, context.hpke)
 
-    async def fresh(self, offer: bytes, root: bytes) -> PartyEntry:
+    async def fresh(self, offer: OfferId, root: bytes) -> PartyEntry:
         """An entry under a new seed, prepared for an offer and a root (a consent's id; zero for no input)."""
         context, seed = self._context, secrets.token_bytes(32)
         commitment = seed_commitment(seed)
@@ -32,7 +33,7 @@ class Entries:
         )
 
 
-async def named_input(context: JobContext, offer: bytes, consent: bytes) -> Input:
+async def named_input(context: JobContext, offer: OfferId, consent: ConsentId) -> Input:
     """An own consent as a plan names it now."""
     epoch = (await asyncio.to_thread(context.chain.offer, offer)).epoch
     state = await asyncio.to_thread(context.chain.consent, consent)

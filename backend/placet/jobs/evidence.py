@@ -23,6 +23,7 @@ from placet.core.evidence import (
     SignedEvidence,
     SignedSeal,
 )
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.leaves import decode_records
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import evidence_hash
@@ -67,7 +68,7 @@ class Beside:
                 yield piece
 
 
-async def gather(runner: Runner, job: bytes, beside: Beside) -> Evidence:
+async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
     """All that this node and its vault know of a job, outputs and subjects left out. NotFoundError if it is unknown."""
     record = runner.store.job(job)
     inputs, batches = await _inputs(runner, record, beside)
@@ -94,14 +95,14 @@ async def gather(runner: Runner, job: bytes, beside: Beside) -> Evidence:
     )
 
 
-async def signed(runner: Runner, job: bytes, beside: Beside) -> SignedEvidence:
+async def signed(runner: Runner, job: JobId, beside: Beside) -> SignedEvidence:
     """The same under this party's recorder's signature, as auditors take it."""
     evidence = await gather(runner, job, beside)
     digest = runner.context.deployment.jobs.digest(evidence_hash(evidence.job, evidence.party, evidence.hash()))
     return SignedEvidence(evidence=evidence, signature=runner.context.recorder.sign(digest))
 
 
-def _on_chain(runner: Runner, job: bytes) -> tuple[set[tuple[int, tuple[bytes, ...], tuple[int, ...]]], Seal | None]:
+def _on_chain(runner: Runner, job: JobId) -> tuple[set[tuple[int, tuple[bytes, ...], tuple[int, ...]]], Seal | None]:
     """Attempt, roots and epochs of each amendment on chain, and the seal there: not every one that all signed is."""
     runner.context.index.sync()
     events = runner.context.index.job_events(job)
@@ -118,7 +119,7 @@ async def _inputs(
     runner: Runner, record: JobRecord, beside: Beside
 ) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...]]:
     context, found = runner.context, []
-    roots_used: dict[tuple[bytes, bytes], None] = {}
+    roots_used: dict[tuple[OfferId, BatchRoot], None] = {}
     first = record.plan.input_offset(record.party)
     attempts = runner.store.attempts(record.job)
     used = [(a.attempt, a.roots) for a in attempts] or [(1, tuple(i.lawful_root for i in record.plan.inputs))]
@@ -150,8 +151,8 @@ async def _inputs(
 
 
 async def _leaves(
-    vault: RowSource, offer: bytes, root: bytes, beside: Beside
-) -> tuple[tuple[Leaf, ...] | Section, tuple[ErasedLeaf, ...], set[bytes]]:
+    vault: RowSource, offer: OfferId, root: bytes, beside: Beside
+) -> tuple[tuple[Leaf, ...] | Section, tuple[ErasedLeaf, ...], set[BatchRoot]]:
     """A lawful set's leaves, what is left of erased ones, and the roots of the batches that hold them."""
     part = await vault.leaves(offer, root, 0)
     within = set(part.batches)
@@ -176,11 +177,11 @@ async def _leaves(
     return section, tuple(erased), within
 
 
-async def _batch(vault: RowSource, offer: bytes, root: bytes, beside: Beside) -> Batch:
+async def _batch(vault: RowSource, offer: OfferId, root: BatchRoot, beside: Beside) -> Batch:
     joined = (await vault.batch(offer, root)).joined
     count = len(joined) // 32
     if count <= MAX_INLINE:
-        return Batch(root=root, leaves=tuple(joined[i : i + 32] for i in range(0, len(joined), 32)))
+        return Batch(root=root, leaves=tuple(ConsentId(joined[i : i + 32]) for i in range(0, len(joined), 32)))
 
     async def whole() -> AsyncIterator[tuple[int, bytes]]:
         yield count, joined

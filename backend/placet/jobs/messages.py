@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from placet.core.ids import ConsentId, JobId, OfferId
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
 
@@ -31,7 +32,7 @@ class PrepareRequest(Value):
     `plan.*`, or `peer.early` where the block is not confirmed there yet.
     """
 
-    offer: Bytes32
+    offer: OfferId
     recipe: Name
     role: Name
     parameters: Parameters
@@ -75,7 +76,7 @@ class SignatureResponse(Value):
 class AttemptRef(Value):
     """`alive`, `standing`, `roots`: a job in one attempt, counted from 1."""
 
-    job: Bytes32
+    job: JobId
     attempt: U32
 
 
@@ -116,7 +117,7 @@ class SignedByAll(Value):
     """`agreed`: all signatures under the plan, in its signers' order, so that each party can show them. It is answered
     with itself."""
 
-    job: Bytes32
+    job: JobId
     signatures: Annotated[tuple[Signature, ...], Field(max_length=18)]
 
 
@@ -124,15 +125,15 @@ class ProviderRequest(Value):
     """A provider in a job request."""
 
     address: Address
-    offer: Bytes32
+    offer: OfferId
     reward: U96 = 0
 
 
 class OwnInput(Value):
     """The consumer's own data, under its own consent."""
 
-    offer: Bytes32
-    consent: Bytes32
+    offer: OfferId
+    consent: ConsentId
 
 
 class Sponsorship(Value):

@@ -37,6 +37,7 @@ from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
 from placet.chain.signals import listening
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
+from placet.core.ids import JobId
 from placet.core.plan import Input
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
@@ -90,13 +91,13 @@ class Runner:
         self.peer_client = PeerClient(self.agreement)
         self.coordinator = Coordinator(self.agreement, self.peer_client, self.intents, self.say)
         self.settlement = Settlement(self.agreement, self.intents, self.say)
-        self._jobs: dict[bytes, JobInHand] = {}
+        self._jobs: dict[JobId, JobInHand] = {}
 
     async def start(self, request: JobRequest) -> JobRecord:
         """Propose a job and set it going; the opening is sent by the next tick."""
         return await propose(self.peer_client, request)
 
-    def _hand(self, job: bytes) -> JobInHand:
+    def _hand(self, job: JobId) -> JobInHand:
         return self._jobs.setdefault(job, JobInHand())
 
     async def tick(self) -> bool:

@@ -11,6 +11,7 @@ from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
 from placet.chain.intents import Intents
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
+from placet.core.ids import JobId
 from placet.core.masking import unmask
 from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import Agreement, release_time
@@ -143,7 +144,7 @@ class Settlement:
     def _keep(self, record: JobRecord, made: dict[str, Any]) -> None:
         self.store.keep_result(record.job, self.at_rest.seal(json.dumps(made).encode(), b"result"))
 
-    def result(self, job: bytes) -> dict[str, object]:
+    def result(self, job: JobId) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none."""
         closed = self.store.job(job).result
         if closed is None:

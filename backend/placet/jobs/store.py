@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from placet.chain.signals import Signal
 from placet.chain.tables import create
 from placet.core.errors import NotFoundError
+from placet.core.ids import JobId, OfferId
 from placet.core.plan import Amendment, Plan, Seal, Terms
 from placet.core.trail import Message, SignedMessage, Step
 from placet.core.values import parse, to_hex
@@ -112,7 +113,7 @@ moments = sa.Table(
 class JobRecord:
     """A job as this node agreed to it. `seed` is sealed (`core.at_rest`)."""
 
-    job: bytes
+    job: JobId
     plan: Plan
     terms: Terms
     signatures: tuple[bytes, ...]
@@ -153,7 +154,7 @@ class JobStore:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._agreed: OrderedDict[bytes, tuple[Plan, Terms]] = OrderedDict()
+        self._agreed: OrderedDict[JobId, tuple[Plan, Terms]] = OrderedDict()
         self._agreed_lock = threading.Lock()
         self.told = Signal()
         self.due = Signal()
@@ -189,11 +190,11 @@ class JobStore:
         )
         self.due.send()
 
-    def find(self, job: bytes) -> JobRecord | None:
+    def find(self, job: JobId) -> JobRecord | None:
         row = self._one(sa.select(jobs).where(jobs.c.job == job))
         return None if row is None else self._record(row)
 
-    def job(self, job: bytes) -> JobRecord:
+    def job(self, job: JobId) -> JobRecord:
         """NotFoundError if this node has not agreed to such a job."""
         found = self.find(job)
         if found is None:
@@ -205,7 +206,7 @@ class JobStore:
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job)
         return [self._record(row) for row in self._all(query.where(jobs.c.ended.is_(None)) if going else query)]
 
-    def page(self, after: bytes | None, size: int) -> list[JobRecord]:
+    def page(self, after: JobId | None, size: int) -> list[JobRecord]:
         """Newest first, after a job or from the start. NotFoundError for a job that this node does not know."""
         query = sa.select(jobs).order_by(jobs.c.created.desc(), jobs.c.job).limit(size)
         if after is not None:
@@ -214,7 +215,7 @@ class JobStore:
             query = query.where(sa.or_(jobs.c.created < last.created, same))
         return [self._record(row) for row in self._all(query)]
 
-    def progress(self, job: bytes) -> tuple[str, int]:
+    def progress(self, job: JobId) -> tuple[str, int]:
         """The last thing that happened to a job, and its latest attempt here (0 before the first)."""
         last = sa.select(moments.c.status).where(moments.c.job == job).order_by(moments.c.id.desc()).limit(1)
         latest = sa.select(sa.func.max(attempts.c.attempt)).where(attempts.c.job == job)
@@ -222,18 +223,18 @@ class JobStore:
             status = connection.execute(last).scalar()
             return "agreed" if status is None else str(status), int(connection.execute(latest).scalar() or 0)
 
-    def signed(self, job: bytes, signatures: Sequence[bytes]) -> None:
+    def signed(self, job: JobId, signatures: Sequence[bytes]) -> None:
         self._write(sa.update(jobs).where(jobs.c.job == job).values(signatures=_hexes(signatures)))
         self.due.send()
 
-    def end(self, job: bytes, how: str) -> None:
+    def end(self, job: JobId, how: str) -> None:
         self._write(sa.update(jobs).where(jobs.c.job == job).values(ended=how))
         self.told.send()
 
-    def keep_result(self, job: bytes, closed: bytes) -> None:
+    def keep_result(self, job: JobId, closed: bytes) -> None:
         self._write(sa.update(jobs).where(jobs.c.job == job).values(result=closed))
 
-    def prepare(self, commitment: bytes, seed: bytes, offer: bytes, root: bytes, at: int) -> None:
+    def prepare(self, commitment: bytes, seed: bytes, offer: OfferId, root: bytes, at: int) -> None:
         """Remember what was offered to a sponsor; offers of a day ago are forgotten."""
         values = {"commitment": commitment, "seed": seed, "offer": offer, "root": root, "created": at}
         self._write(sa.delete(prepared).where(prepared.c.created < at - 86_400), sa.insert(prepared).values(values))
@@ -241,36 +242,36 @@ class JobStore:
     def prepared(self, commitment: bytes) -> sa.RowMapping | None:
         return self._one(sa.select(prepared).where(prepared.c.commitment == commitment))
 
-    def begin(self, job: bytes, attempt: int, roots: Sequence[bytes]) -> None:
+    def begin(self, job: JobId, attempt: int, roots: Sequence[bytes]) -> None:
         self._write(
             sa.insert(attempts).values(job=job, attempt=attempt, phase=Phase.RUNNING.value, roots=_hexes(roots))
         )
 
-    def attempt(self, job: bytes, attempt: int) -> Attempt | None:
+    def attempt(self, job: JobId, attempt: int) -> Attempt | None:
         row = self._one(sa.select(attempts).where(attempts.c.job == job, attempts.c.attempt == attempt))
         return None if row is None else _attempt(row)
 
-    def phase(self, job: bytes, attempt: int) -> Phase | None:
+    def phase(self, job: JobId, attempt: int) -> Phase | None:
         """Where this party stands in an attempt, without what it keeps of it, which may be large."""
         found = self._one(sa.select(attempts.c.phase).where(attempts.c.job == job, attempts.c.attempt == attempt))
         return None if found is None else Phase(found["phase"])
 
-    def attempts(self, job: bytes) -> list[Attempt]:
+    def attempts(self, job: JobId) -> list[Attempt]:
         return [_attempt(r) for r in self._all(sa.select(attempts).where(attempts.c.job == job).order_by("attempt"))]
 
-    def fail(self, job: bytes, attempt: int, why: str) -> None:
+    def fail(self, job: JobId, attempt: int, why: str) -> None:
         """Only what is still running can fail."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt) & (attempts.c.phase == Phase.RUNNING.value)
         self._write(sa.update(attempts).where(here).values(phase=Phase.FAILED.value, why=why[:200]))
         self.due.send()
 
-    def computed(self, job: bytes, attempt: int) -> None:
+    def computed(self, job: JobId, attempt: int) -> None:
         """Only what is still running ends well."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt) & (attempts.c.phase == Phase.RUNNING.value)
         self._write(sa.update(attempts).where(here).values(phase=Phase.COMPUTED.value))
         self.due.send()
 
-    def keep(self, job: bytes, attempt: int, **values: bytes) -> None:
+    def keep(self, job: JobId, attempt: int, **values: bytes) -> None:
         """Columns of an attempt: key, output, private."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt)
         self._write(sa.update(attempts).where(here).values(**values))
@@ -280,7 +281,7 @@ class JobStore:
             sa.insert(steps).values(job=step.job, attempt=step.attempt, number=step.index, step=step.model_dump_json())
         )
 
-    def steps(self, job: bytes, attempt: int | None = None) -> list[Step]:
+    def steps(self, job: JobId, attempt: int | None = None) -> list[Step]:
         query = sa.select(steps.c.step).where(steps.c.job == job).order_by(steps.c.attempt, steps.c.number)
         rows = self._all(query if attempt is None else query.where(steps.c.attempt == attempt))
         return [parse(Step, row["step"], limit=_LARGE) for row in rows]
@@ -309,12 +310,12 @@ class JobStore:
         )
         self._write(sa.update(messages).where(here).values(acknowledgement=acknowledgement))
 
-    def heard(self, job: bytes, attempt: int, receiver: int) -> bool:
+    def heard(self, job: JobId, attempt: int, receiver: int) -> bool:
         """Was any message of an attempt taken in by `receiver`?"""
         here = (messages.c.job == job) & (messages.c.attempt == attempt) & (messages.c.receiver == receiver)
         return bool(self._all(sa.select(messages.c.sequence).where(here).limit(1)))
 
-    def messages(self, job: bytes, *, sender: int | None = None, receiver: int | None = None) -> list[SignedMessage]:
+    def messages(self, job: JobId, *, sender: int | None = None, receiver: int | None = None) -> list[SignedMessage]:
         """In the order of attempt, peer and sequence."""
         query = sa.select(messages).where(messages.c.job == job)
         if sender is not None:
@@ -346,24 +347,24 @@ class JobStore:
             ),
         )
 
-    def agreed(self, job: bytes, kind: str) -> list[tuple[str, tuple[bytes, ...]]]:
+    def agreed(self, job: JobId, kind: str) -> list[tuple[str, tuple[bytes, ...]]]:
         """JSON text and signatures, by attempt."""
         query = sa.select(agreements).where(agreements.c.job == job, agreements.c.kind == kind).order_by("attempt")
         return [(row["content"], _bytes(row["signatures"])) for row in self._all(query)]
 
-    def note(self, job: bytes, status: str, **details: object) -> None:
+    def note(self, job: JobId, status: str, **details: object) -> None:
         """Something that a person following the job wants to know, with this machine's time in Unix seconds."""
         values = {"job": job, "at": round(time.time(), 3), "status": status, "details": json.dumps(details)}
         self._write(sa.insert(moments).values(**values))
         self.told.send()
 
-    def moments(self, job: bytes, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
+    def moments(self, job: JobId, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """(id, event) after a given id."""
         query = sa.select(moments).where(moments.c.job == job, moments.c.id > after).order_by(moments.c.id)
         return [(r["id"], {"status": r["status"], "at": r["at"], **json.loads(r["details"])}) for r in self._all(query)]
 
     def _record(self, row: sa.RowMapping) -> JobRecord:
-        job = bytes(row["job"])
+        job = JobId(bytes(row["job"]))
         plan, terms = self._plan(job, row)
         return JobRecord(
             job=job,
@@ -377,7 +378,7 @@ class JobStore:
             created=row["created"],
         )
 
-    def _plan(self, job: bytes, row: sa.RowMapping) -> tuple[Plan, Terms]:
+    def _plan(self, job: JobId, row: sa.RowMapping) -> tuple[Plan, Terms]:
         """Plan and terms never change once written: those of the last jobs are parsed once."""
         with self._agreed_lock:
             agreed = self._agreed.pop(job, None)

@@ -23,6 +23,7 @@ from placet.chain.sender import Sender
 from placet.chain.signals import Signal
 from placet.core.consent import Offer, Scope
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError
+from placet.core.ids import ConsentId, OfferId
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
@@ -75,9 +76,9 @@ class _Seen:
     """What was asked of index and chain since the last block."""
 
     head: tuple[bytes, int] | None = None
-    ended: dict[bytes, Mapping[bytes, DeadConsent]] = field(default_factory=dict)
-    offers: Mapping[bytes, OfferMade] | None = None
-    openings: dict[bytes, int] = field(default_factory=dict)
+    ended: dict[OfferId, Mapping[ConsentId, DeadConsent]] = field(default_factory=dict)
+    offers: Mapping[OfferId, OfferMade] | None = None
+    openings: dict[OfferId, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -162,21 +163,21 @@ class Node:
         except PlacetError as error:
             self.health.vault = error.code
 
-    def ended(self, offer: bytes) -> Mapping[bytes, DeadConsent]:
+    def ended(self, offer: OfferId) -> Mapping[ConsentId, DeadConsent]:
         """An offer's withdrawn and revoked consents, as of the last `sync`."""
         seen = self._seen
         if offer not in seen.ended:
             seen.ended[offer] = self.index.dead(offer)
         return seen.ended[offer]
 
-    def openings(self, offer: bytes) -> int:
+    def openings(self, offer: OfferId) -> int:
         """How many jobs had opened on an offer by the last `sync`."""
         seen = self._seen
         if offer not in seen.openings:
             seen.openings[offer] = self.chain.offer(offer).openings
         return seen.openings[offer]
 
-    def offers(self) -> Mapping[bytes, OfferMade]:
+    def offers(self) -> Mapping[OfferId, OfferMade]:
         """All offers on chain by id, as of the last `sync`."""
         seen = self._seen
         if seen.offers is None:
@@ -188,7 +189,7 @@ class Node:
         self.offer(offer.id)
         return self.scopes.of(offer)
 
-    def offer(self, offer: bytes) -> Offer:
+    def offer(self, offer: OfferId) -> Offer:
         """One of this institution's offers, by id. ConsentError if it is unknown, or another institution's."""
         made = self.offers().get(offer)
         if made is None:

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from placet.core.consent import CompactConsent, Consent, Offer, Scope
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.values import U32, U48, Bytes32
 
 
@@ -17,7 +18,7 @@ class _Answer(BaseModel):
 class OfferAnswer(_Answer):
     """An offer with its opened scope and the number of jobs opened so far."""
 
-    id: Bytes32
+    id: OfferId
     offer: Offer
     scope: Scope
     openings: U32
@@ -30,21 +31,21 @@ class OffersAnswer(_Answer):
 class DraftAnswer(_Answer):
     """A consent to be signed."""
 
-    id: Bytes32
+    id: ConsentId
     consent: Consent
     notice: Annotated[str, Field(max_length=20_000)]
     typed_data: dict[str, JsonValue]
 
 
 class AcceptedAnswer(_Answer):
-    id: Bytes32
+    id: ConsentId
     status: Annotated[str, Field(max_length=40)]
 
 
 class BatchAnswer(_Answer):
     """Where a consent lies in its batch."""
 
-    root: Bytes32
+    root: BatchRoot
     proof: Annotated[tuple[Bytes32, ...], Field(max_length=64)]
     block: int | None = None
 
@@ -52,9 +53,9 @@ class BatchAnswer(_Answer):
 class ConsentAnswer(_Answer):
     """A consent as its node sees it."""
 
-    id: Bytes32
+    id: ConsentId
     status: Annotated[str, Field(max_length=40)]
-    offer: Bytes32
+    offer: OfferId
     consent: CompactConsent
     batch: BatchAnswer | None = None
     block: int | None = None
@@ -69,7 +70,7 @@ class ConsentsAnswer(_Answer):
 class UseAnswer(_Answer):
     """One job that used a consent."""
 
-    job: Bytes32
+    job: JobId
     attempt: U32
     at: U48
     outcome: Annotated[str, Field(max_length=40)]

@@ -32,6 +32,7 @@ from placet.core.consent import (
 )
 from placet.core.errors import ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
+from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Verifiers
 from placet.core.trust import Deployment, TrustList
@@ -50,7 +51,7 @@ from placet.owner.answers import (
 from placet.owner.keys import KeyKind, OwnerKey, new_key
 from placet.owner.wire import Signing, ask
 
-Anchored = Callable[[bytes, bytes], int]
+Anchored = Callable[[OfferId, BatchRoot], int]
 """(offer, batch root) → when the chain says it was anchored, 0 if never. The caller's own chain endpoint answers."""
 
 
@@ -64,7 +65,7 @@ class Offered:
     openings: int
 
     @property
-    def id(self) -> bytes:
+    def id(self) -> OfferId:
         return self.offer.id
 
 
@@ -123,7 +124,7 @@ class OwnerClient:
         answer = await ask(self._http, OffersAnswer, "GET", api, "/v1/offers")
         return [self._checked(api, one.id, one.offer, one.scope, one.openings) for one in answer.offers]
 
-    async def offer(self, api: str, offer: bytes) -> Offered:
+    async def offer(self, api: str, offer: OfferId) -> Offered:
         """One of a node's offers; NotFoundError if it is none."""
         for one in await self.offers(api):
             if one.id == offer:
@@ -287,7 +288,7 @@ class OwnerClient:
         await self.submit(signed)
         return key, signed
 
-    async def consent(self, api: str, key: Signing, consent: bytes) -> ConsentAnswer:
+    async def consent(self, api: str, key: Signing, consent: ConsentId) -> ConsentAnswer:
         """What the node says of a consent of `key`."""
         path = f"/v1/consents/{to_hex(consent)}"
         return await ask(self._http, ConsentAnswer, "GET", api, path, key=key, domain=self._domain)
@@ -305,7 +306,7 @@ class OwnerClient:
             query["cursor"] = page.cursor
         return found
 
-    async def uses(self, api: str, key: Signing, consent: bytes) -> tuple[UseAnswer, ...]:
+    async def uses(self, api: str, key: Signing, consent: ConsentId) -> tuple[UseAnswer, ...]:
         """Which jobs used a consent, when, and how they ended."""
         path = f"/v1/consents/{to_hex(consent)}/uses"
         return (await ask(self._http, UsesAnswer, "GET", api, path, key=key, domain=self._domain)).uses

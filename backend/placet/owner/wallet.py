@@ -24,6 +24,7 @@ from pydantic import Field
 
 from placet.core.consent import Consent, Enrolment, EnrolmentOpening
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
+from placet.core.ids import ConsentId
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import U48, Bytes32, Signature, Value, parse, to_hex
 from placet.owner.keys import KeyKind, OwnerKey, load_key
@@ -127,7 +128,7 @@ class Wallet:
             entry = self._seal(name, kept.model_dump_json().encode())
             self._save(file.model_copy(update={"consents": {**file.consents, name: entry}}))
 
-    def get(self, consent: bytes) -> Kept:
+    def get(self, consent: ConsentId) -> Kept:
         """NotFoundError if it is none of this wallet's."""
         entry = _load(self.folder).consents.get(to_hex(consent))
         if entry is None:

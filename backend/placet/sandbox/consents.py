@@ -20,6 +20,7 @@ from placet.chain.keystore import load_secret
 from placet.chain.processes import end_with_parent
 from placet.core.batch_file import BatchLine
 from placet.core.consent import ConsentFields, Offer, Scope, enrolment_hash, subject_commitment
+from placet.core.ids import OfferId
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
@@ -130,7 +131,7 @@ def signer(group: Consortium, key: str) -> tuple[BulkSigner, int]:
     """What signs consents to a provider's offer, and how many jobs have opened on that so far."""
     deployment = Deployment.model_validate_json((group.folder / "deployment.json").read_bytes())
     trust = TrustList.model_validate_json((group.folder / "trust.json").read_bytes())
-    state = Chain(group.chain.url, deployment).offer(from_hex(group.offers[key]))
+    state = Chain(group.chain.url, deployment).offer(OfferId(from_hex(group.offers[key])))
     scope = Scopes(group.folder / key / "scopes").of(state.offer)
     passphrase = (group.folder / "passphrase").read_text().strip()
     enroller = load_secret(group.folder / "registry" / "enroller.json", passphrase)

@@ -17,6 +17,7 @@ from placet.core.consent import (
 )
 from placet.core.eip712 import Domain
 from placet.core.errors import ConsentError, NotFoundError
+from placet.core.ids import ConsentId
 from placet.core.purposes import operation_words
 from placet.core.signatures import Verifiers
 from placet.core.values import Signature, Value, to_hex
@@ -88,7 +89,7 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
         raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
 
 
-def admit(submission: Submission, wording: Wording, situation: AdmissionContext) -> bytes:
+def admit(submission: Submission, wording: Wording, situation: AdmissionContext) -> ConsentId:
     """The id of a consent that is admitted.
 
     Raises SignatureError or ConsentError: the owner signed exactly the words that follow from offer and scope; a person
@@ -134,7 +135,7 @@ def _demand_enrolled(submission: Submission, situation: AdmissionContext) -> Non
     _demand_known(opening, situation)
 
 
-def admit_checked(identity: bytes, submission: Submission, situation: AdmissionContext) -> None:
+def admit_checked(identity: ConsentId, submission: Submission, situation: AdmissionContext) -> None:
     """What is left to check of a person's consent whose words, signatures and enrolment are known to be good."""
     if submission.opening is None:
         raise ConsentError("a person's consent needs an enrolment and its opening", code="consent.unenrolled")
@@ -161,7 +162,7 @@ def _demand_own(submission: Submission, situation: AdmissionContext) -> None:
         )
 
 
-def _demand_alive(identity: bytes, consent: CompactConsent, situation: AdmissionContext) -> None:
+def _demand_alive(identity: ConsentId, consent: CompactConsent, situation: AdmissionContext) -> None:
     if identity in situation.dead:
         raise ConsentError("the consent was withdrawn or revoked", code="consent.withdrawn")
     if consent.not_after < situation.now:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from placet.core.batch_file import at_line, decode_line
 from placet.core.errors import ConsentError
+from placet.core.ids import ConsentId
 from placet.vault.admission import AdmissionContext, Submission, admit_checked
 from placet.vault.batches import Chunk
 from placet.vault.records import ConsentRecord
@@ -28,11 +29,11 @@ def record_of(submission: Submission, tag: Tag) -> ConsentRecord:
 
 def admit_lines(
     chunks: Iterable[Chunk], situation: AdmissionContext, tag: Tag, tell: Callable[[int], None]
-) -> Iterator[dict[bytes, ConsentRecord]]:
+) -> Iterator[dict[ConsentId, ConsentRecord]]:
     """The records of a batch file's lines, chunk by chunk, by consent id. InputError names a line that may not come in;
     `tell` is told how many have."""
     for chunk in chunks:
-        admitted: dict[bytes, ConsentRecord] = {}
+        admitted: dict[ConsentId, ConsentRecord] = {}
         for place, (identity, raw) in enumerate(zip(chunk.ids, chunk.lines, strict=True)):
             submission = Submission.of_line(decode_line(raw))
             try:

@@ -12,6 +12,7 @@ from placet.core.batch_file import MAX_COUNT, MAX_LINE, BatchHeader, LineCheck, 
 from placet.core.consent import Offer, Scope
 from placet.core.errors import ConfigError, InputError, PlacetError
 from placet.core.hashing import document_bytes
+from placet.core.ids import ConsentId
 from placet.core.merkle import batch_root
 
 
@@ -22,7 +23,7 @@ def make_batch(check: LineCheck, offer: Offer, scope: Scope, source: BinaryIO, o
     if not starts:
         raise InputError("a batch has at least one consent", expected="one line or more", found=0)
     order = np.argsort(np.frombuffer(ids, dtype="S32"), kind="stable").tolist()
-    leaves = [bytes(ids[32 * place : 32 * place + 32]) for place in order]
+    leaves = [ConsentId(bytes(ids[32 * place : 32 * place + 32])) for place in order]
     for one, other, place in zip(leaves, leaves[1:], order[1:], strict=False):
         if one == other:
             raise InputError(f"line {place + 1}: a consent stands twice", code="batch.order")

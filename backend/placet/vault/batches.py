@@ -30,6 +30,7 @@ from placet.core.batch_file import (
 )
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.hashing import document_hash, sha256
+from placet.core.ids import NO_CONSENT, ConsentId
 from placet.core.merkle import BatchTree, batch_root
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import U32, ZERO32, Bytes32, Value, parse, to_hex
@@ -49,7 +50,7 @@ class Progress(Value):
     under: Bytes32
     lines: U32 = 0
     hash: Bytes32 = ZERO32
-    last: Bytes32 = ZERO32
+    last: ConsentId = NO_CONSENT
     nodes: tuple[tuple[U32, Bytes32], ...] = ()
 
 
@@ -59,7 +60,7 @@ class Chunk:
 
     first: int
     lines: list[bytes]
-    ids: list[bytes]
+    ids: list[ConsentId]
     progress: Progress
 
 
@@ -136,7 +137,7 @@ class BatchCheck:
         done = progress or Progress(under=self.under)
         if done.lines:
             reader.skip(done)
-        waiting: deque[tuple[list[bytes], bytes, Future[list[bytes]]]] = deque()
+        waiting: deque[tuple[list[bytes], bytes, Future[list[ConsentId]]]] = deque()
         held: Chunk | None = None
         while True:
             while len(waiting) < self._processes * _AHEAD and (lines := reader.chunk()):
@@ -159,17 +160,17 @@ class BatchCheck:
         if held is not None:
             yield held
 
-    def _submit(self, lines: list[bytes], first: int) -> Future[list[bytes]]:
+    def _submit(self, lines: list[bytes], first: int) -> Future[list[ConsentId]]:
         if self._pool is not None:
             return self._pool.submit(_work, lines, first)
-        done: Future[list[bytes]] = Future()
+        done: Future[list[ConsentId]] = Future()
         try:
             done.set_result(check_chunk(self._check, lines, first))
         except InputError as error:
             done.set_exception(error)
         return done
 
-    def _next(self, done: Progress, lines: list[bytes], digest: bytes, checked: Future[list[bytes]]) -> Chunk:
+    def _next(self, done: Progress, lines: list[bytes], digest: bytes, checked: Future[list[ConsentId]]) -> Chunk:
         try:
             ids = checked.result()
         except BrokenProcessPool:
@@ -202,7 +203,7 @@ def _start(header: str, deployment: str, trust: str) -> None:
     )
 
 
-def _work(lines: list[bytes], first: int) -> list[bytes]:
+def _work(lines: list[bytes], first: int) -> list[ConsentId]:
     if _worker is None:
         raise RuntimeError("a worker starts with its documents")
     return check_chunk(_worker, lines, first)

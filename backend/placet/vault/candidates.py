@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from placet.core.ids import ConsentId
 from placet.vault.columns import Column32, RowSubjects, column, find, place_of, value
 
 Places = tuple[NDArray[np.intp], NDArray[np.bool_]]
@@ -20,7 +21,7 @@ _NOBODY = bytes(32)
 class Candidate:
     """One accepted consent; `subject` is a keyed tag, None for a named consent."""
 
-    consent: bytes
+    consent: ConsentId
     not_before: int
     not_after: int
     first_opening: int
@@ -28,7 +29,7 @@ class Candidate:
     subject: bytes | None
 
 
-class Candidates(Mapping[bytes, Candidate]):
+class Candidates(Mapping[ConsentId, Candidate]):
     """An offer's accepted consents by id, as columns that ascend by id: some 130 bytes a consent."""
 
     def __init__(self, found: Iterable[Candidate] = ()) -> None:
@@ -60,7 +61,7 @@ class Candidates(Mapping[bytes, Candidate]):
         covered: NDArray[np.bool_] = in_time & (self.first_opening <= opening) & (opening < self.opens_before)
         return covered
 
-    def among(self, consents: Iterable[bytes]) -> NDArray[np.bool_]:
+    def among(self, consents: Iterable[ConsentId]) -> NDArray[np.bool_]:
         """For each consent: is it one of these?"""
         marked = np.zeros(len(self), np.bool_)
         places, there = find(self.ids, column(b"".join(consents)))
@@ -77,7 +78,7 @@ class Candidates(Mapping[bytes, Candidate]):
         )
         return both
 
-    def without(self, consent: bytes) -> Candidates:
+    def without(self, consent: ConsentId) -> Candidates:
         """These less one."""
         place = place_of(self.ids, consent)
         if place is None:
@@ -86,7 +87,7 @@ class Candidates(Mapping[bytes, Candidate]):
         left._set(np.delete(self.ids, place), np.delete(self.subjects, place), np.delete(self._windows, place, axis=0))
         return left
 
-    def __getitem__(self, consent: bytes) -> Candidate:
+    def __getitem__(self, consent: ConsentId) -> Candidate:
         place = place_of(self.ids, consent)
         if place is None:
             raise KeyError(consent)
@@ -103,8 +104,8 @@ class Candidates(Mapping[bytes, Candidate]):
     def __contains__(self, consent: object) -> bool:
         return place_of(self.ids, consent) is not None
 
-    def __iter__(self) -> Iterator[bytes]:
-        return (value(self.ids, place) for place in range(len(self.ids)))
+    def __iter__(self) -> Iterator[ConsentId]:
+        return (ConsentId(value(self.ids, place)) for place in range(len(self.ids)))
 
     def __len__(self) -> int:
         return len(self.ids)

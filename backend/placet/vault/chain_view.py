@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from placet.core.consent import Offer, Status, Subjects
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
 
 
@@ -61,17 +62,17 @@ class ChainView(Protocol):
         """Catch up with the endpoint. ChainError if it is lost or behind what this vault has seen confirmed;
         DeploymentError if the contracts are others (checked now if `thorough`, else from time to time)."""
 
-    def offer(self, offer: bytes) -> OfferFacts:
+    def offer(self, offer: OfferId) -> OfferFacts:
         """NotFoundError for an offer that nobody made."""
 
-    def batches(self, offer: bytes) -> Mapping[bytes, int]:
+    def batches(self, offer: OfferId) -> Mapping[BatchRoot, int]:
         """Anchored roots and the block of each."""
 
-    def dead(self, offer: bytes) -> Collection[bytes]:
+    def dead(self, offer: OfferId) -> Collection[ConsentId]:
         """Consents withdrawn or revoked, proven or not."""
 
-    def status(self, consent: bytes) -> Status:
+    def status(self, consent: ConsentId) -> Status:
         """A named consent's status."""
 
-    def job(self, job: bytes) -> JobFacts | None:
+    def job(self, job: JobId) -> JobFacts | None:
         """None for a job that was never opened."""

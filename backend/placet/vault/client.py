@@ -10,6 +10,7 @@ from typing import TypeVar
 from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.evidence import NamedConsent
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
@@ -44,7 +45,7 @@ class VaultClient:
         signature: bytes,
         enrolment: Enrolment | None = None,
         opening: EnrolmentOpening | None = None,
-    ) -> bytes:
+    ) -> ConsentId:
         """Check and store a consent; its id. Again is nothing new. ConsentError or SignatureError if it says no."""
         arguments = frames.AdmitArguments(
             consent=consent, scope=scope, signature=signature, enrolment=enrolment, opening=opening
@@ -53,9 +54,9 @@ class VaultClient:
 
     async def admit_many(
         self, offer: Offer, scope: Scope, submissions: Sequence[Submission]
-    ) -> list[bytes | PlacetError]:
+    ) -> list[ConsentId | PlacetError]:
         """As `accept`, for many consents to one offer: for each, in order, its id or why it is refused."""
-        outcomes: list[bytes | PlacetError] = []
+        outcomes: list[ConsentId | PlacetError] = []
         for start in range(0, len(submissions), frames.MAX_SUBMISSIONS):
             part = tuple(submissions[start : start + frames.MAX_SUBMISSIONS])
             arguments = frames.AdmitManyArguments(offer=offer, scope=scope, submissions=part)
@@ -68,47 +69,47 @@ class VaultClient:
             raise StateError("the vault left consents unanswered", expected=len(submissions), found=len(outcomes))
         return outcomes
 
-    async def note_batch(self, offer: bytes, root: bytes, leaves: Sequence[bytes]) -> None:
+    async def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
         """Tell the leaves (ascending consent ids) of a batch that is, or will be, anchored."""
         await self._call(
             "note_batch", frames.BatchArguments(offer=offer, root=root, leaves=tuple(leaves)), frames.Nothing
         )
 
-    async def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet:
+    async def lawful(self, offer: OfferId, block: int, deadline: int) -> LawfulSet:
         """The rows whose owner's consent is batched as of `block` (confirmed), alive now, and lasts to `deadline`."""
         return await self._call(
             "lawful", frames.LawfulArguments(offer=offer, block=block, deadline=deadline), LawfulSet
         )
 
-    async def without(self, offer: bytes, root: bytes) -> LawfulSet:
+    async def without(self, offer: OfferId, root: bytes) -> LawfulSet:
         """A lawful set less what is withdrawn, revoked or erased by now: for an amendment."""
         return await self._call("without", frames.SetArguments(offer=offer, root=root), LawfulSet)
 
-    async def dead(self, offer: bytes, root: bytes) -> list[bytes]:
+    async def dead(self, offer: OfferId, root: bytes) -> list[ConsentId]:
         """The consents of a lawful set that are withdrawn or revoked by now."""
         return list((await self._call("dead", frames.SetArguments(offer=offer, root=root), frames.Consents)).consents)
 
-    async def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
+    async def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart:
         """What shows an auditor that a lawful set is lawful, from leaf number `start` on, some thousands at a time; of
         leaves whose records were erased, what is left of them."""
         return await self._call("leaves", frames.PartArguments(offer=offer, root=root, start=start), LeavesPart)
 
-    async def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
+    async def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves:
         """The leaves of a batch that was noted or admitted. NotFoundError."""
-        return await self._call("batch", frames.SetArguments(offer=offer, root=root), BatchLeaves)
+        return await self._call("batch", frames.AnchoredArguments(offer=offer, root=root), BatchLeaves)
 
-    async def named_evidence(self, consent: bytes) -> NamedConsent:
+    async def named_evidence(self, consent: ConsentId) -> NamedConsent:
         """The institution's own consent for its own data."""
         return await self._call("named_evidence", frames.ConsentArguments(consent=consent), NamedConsent)
 
-    async def rows(self, job: bytes, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows:
+    async def rows(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows:
         """The rows of one input (counted over all inputs of the plan), in the columns that the recipe reads and no
         others; WarrantError if the chain does not allow it."""
         arguments = frames.RowsArguments(job=job, plan=plan, terms=terms, attempt=attempt, input=input)
         _, stream = await self._exchange("rows", arguments, frames.Nothing, more=True)
         return await asyncio.to_thread(Rows.decode, stream)
 
-    async def erase(self, consent: bytes) -> bool:
+    async def erase(self, consent: ConsentId) -> bool:
         """Delete a consent's record, signature, enrolment and opening for good; False if there was none."""
         return (await self._call("erase", frames.ConsentArguments(consent=consent), frames.Erased)).erased
 

@@ -10,6 +10,7 @@ from placet.chain.events import JobAmended, JobOpened
 from placet.chain.index import Index
 from placet.core.consent import Status
 from placet.core.errors import ChainError
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 
@@ -49,21 +50,21 @@ class Endpoint:
         latest = self._chain.head().timestamp
         return ChainSnapshot(head=head, confirmed=confirmed, time=max(latest, int(time.time())), block_time=latest)
 
-    def offer(self, offer: bytes) -> OfferFacts:
+    def offer(self, offer: OfferId) -> OfferFacts:
         state = self._chain.offer(offer, block=self._head)
         subjects = self._chain.dataset(state.offer.dataset, block=self._head).subjects
         return OfferFacts(state.offer, state.provider, state.epoch, state.openings, subjects)
 
-    def batches(self, offer: bytes) -> Mapping[bytes, int]:
+    def batches(self, offer: OfferId) -> Mapping[BatchRoot, int]:
         return self._index.batches(offer)
 
-    def dead(self, offer: bytes) -> Collection[bytes]:
+    def dead(self, offer: OfferId) -> Collection[ConsentId]:
         return self._index.dead(offer).keys()
 
-    def status(self, consent: bytes) -> Status:
+    def status(self, consent: ConsentId) -> Status:
         return self._chain.consent(consent, block=self._head).status
 
-    def job(self, job: bytes) -> JobFacts | None:
+    def job(self, job: JobId) -> JobFacts | None:
         told = self._index.job_events(job)
         opened = next((event for event in told if isinstance(event, JobOpened)), None)
         if opened is None:

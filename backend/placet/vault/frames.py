@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue
 from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.errors import PlacetError
 from placet.core.framing import WIDTH, announced, header
+from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.plan import Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Signature, Value
 from placet.vault.admission import Submission
@@ -98,19 +99,24 @@ class AdmitManyArguments(Value):
 
 
 class BatchArguments(Value):
-    offer: Bytes32
-    root: Bytes32
-    leaves: Annotated[tuple[Bytes32, ...], Field(max_length=MAX_BATCH)]
+    offer: OfferId
+    root: BatchRoot
+    leaves: Annotated[tuple[ConsentId, ...], Field(max_length=MAX_BATCH)]
+
+
+class AnchoredArguments(Value):
+    offer: OfferId
+    root: BatchRoot
 
 
 class LawfulArguments(Value):
-    offer: Bytes32
+    offer: OfferId
     block: Annotated[int, Field(ge=0, lt=2**53)]
     deadline: U48
 
 
 class SetArguments(Value):
-    offer: Bytes32
+    offer: OfferId
     root: Bytes32
 
 
@@ -119,11 +125,11 @@ class PartArguments(SetArguments):
 
 
 class ConsentArguments(Value):
-    consent: Bytes32
+    consent: ConsentId
 
 
 class RowsArguments(Value):
-    job: Bytes32
+    job: JobId
     plan: Plan
     terms: Terms
     attempt: U32
@@ -131,11 +137,11 @@ class RowsArguments(Value):
 
 
 class Identity(Value):
-    consent: Bytes32
+    consent: ConsentId
 
 
 class Outcome(Value):
-    consent: Bytes32 | None = None
+    consent: ConsentId | None = None
     failure: Failure | None = None
 
 
@@ -148,7 +154,7 @@ class DatasetInfos(Value):
 
 
 class Consents(Value):
-    consents: tuple[Bytes32, ...]
+    consents: tuple[ConsentId, ...]
 
 
 class Erased(Value):

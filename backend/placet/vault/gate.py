@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from placet.catalogue.declared import declared
 from placet.core.eip712 import Domain
 from placet.core.errors import PlanError, WarrantError
+from placet.core.ids import BatchRoot, ConsentId, JobId
 from placet.core.lawful import Use, breaches
 from placet.core.plan import Input, Plan, Terms
 from placet.core.values import ZERO32, to_hex
@@ -29,7 +30,7 @@ from placet.vault.records import OfferBinding
 class RowRequest:
     """What the node asks for. `input` counts over all inputs of the plan."""
 
-    job: bytes
+    job: JobId
     plan: Plan
     terms: Terms
     attempt: int
@@ -41,7 +42,7 @@ class Warrant:
     """What may be handed out: the rows under `root` (of a named consent: `root` is zero), for this opening, which was
     at `opened_at` (Unix seconds). The plan says that all leaves cover the openings before `opens_before`."""
 
-    named: bytes
+    named: ConsentId
     plan_root: bytes
     root: bytes
     opening: int
@@ -161,8 +162,8 @@ def demand_leaves(
     used: StoredSet,
     *,
     candidates: Candidates,
-    anchored: Mapping[bytes, int],
-    dead: Collection[bytes],
+    anchored: Mapping[BatchRoot, int],
+    dead: Collection[ConsentId],
 ) -> None:
     """WarrantError unless every single leaf under `used` is lawful. In columns, since there may be millions."""
     places, known = find(candidates.ids, used.consents)
@@ -186,7 +187,7 @@ def demand_leaves(
     timely = sorted(root for root, block in anchored.items() if block <= asked.terms.block)
     _, in_time = find(column(b"".join(timely)), used.batches)
     if not in_time.all():
-        late = value(used.batches, int(in_time.argmin()))
+        late = BatchRoot(value(used.batches, int(in_time.argmin())))
         raise WarrantError(
             "a leaf's batch was not anchored in time",
             expected=f"at or before block {asked.terms.block}",

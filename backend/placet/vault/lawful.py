@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from placet.core.errors import StateError
+from placet.core.ids import BatchRoot, ConsentId
 from placet.core.merkle import rfc6962_nodes
 from placet.vault.candidates import Candidates
 from placet.vault.columns import RowSubjects, column, find
@@ -34,11 +35,11 @@ class Chosen:
 def choose(
     candidates: Candidates,
     *,
-    batches: Mapping[bytes, bytes],
-    anchored: Mapping[bytes, int],
+    batches: Mapping[BatchRoot, bytes],
+    anchored: Mapping[BatchRoot, int],
     block: int,
     subjects: RowSubjects,
-    dead: Collection[bytes],
+    dead: Collection[ConsentId],
     now: int,
     deadline: int,
     openings: int,

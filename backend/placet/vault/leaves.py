@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.vault.columns import Column32
 
 LEAF = 96
@@ -18,9 +19,9 @@ _COLUMNS = np.dtype([("consent", "S32"), ("row", "S32"), ("batch", "S32")])
 class RowLeaf:
     """One leaf."""
 
-    consent: bytes
+    consent: ConsentId
     row: bytes
-    batch: bytes
+    batch: BatchRoot
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class StoredSet:
     """A lawful set that this vault computed, `packed` as `join` gives it and ascending by consent id. A leaf stays when
     the record of its consent is erased."""
 
-    offer: bytes
+    offer: OfferId
     root: bytes
     packed: bytes = field(repr=False)
 
@@ -64,7 +65,7 @@ def join(consents: Column32, rows: Column32, batches: Column32) -> bytes:
 
 def unpack(packed: bytes) -> list[RowLeaf]:
     """What `join` gave, as leaves."""
-    return [RowLeaf(leaf[:32], leaf[32:64], leaf[64:]) for leaf in split(packed, LEAF)]
+    return [RowLeaf(ConsentId(leaf[:32]), leaf[32:64], BatchRoot(leaf[64:])) for leaf in split(packed, LEAF)]
 
 
 def split(joined: bytes, size: int) -> list[bytes]:

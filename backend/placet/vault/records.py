@@ -11,6 +11,7 @@ from sqlalchemy.dialects import sqlite
 from placet.core.at_rest import AtRest, context
 from placet.core.consent import CompactConsent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.errors import InputError, NotFoundError, StateError
+from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
@@ -55,7 +56,7 @@ class _Known(BaseModel):
     subject: Bytes32 | None
 
 
-def _candidate(consent: bytes, record: _Known | ConsentRecord) -> Candidate:
+def _candidate(consent: ConsentId, record: _Known | ConsentRecord) -> Candidate:
     window = record.consent
     return Candidate(
         consent,
@@ -81,8 +82,8 @@ class Records:
     def __init__(self, engine: sa.Engine, sealer: AtRest) -> None:
         self._engine = engine
         self._sealer = sealer
-        self._candidates: dict[bytes, Candidates] = {}
-        self._fresh: dict[bytes, list[Candidate]] = {}
+        self._candidates: dict[OfferId, Candidates] = {}
+        self._fresh: dict[OfferId, list[Candidate]] = {}
 
     def bind(self, bound: OfferBinding) -> None:
         """Remember an offer; again is nothing new."""
@@ -92,7 +93,7 @@ class Records:
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_nothing())
 
-    def bound(self, offer: bytes) -> OfferBinding:
+    def bound(self, offer: OfferId) -> OfferBinding:
         """NotFoundError for an offer that no accepted consent spoke of."""
         with self._engine.connect() as connection:
             sealed = connection.execute(sa.select(OFFERS.c.sealed).where(OFFERS.c.offer == offer)).scalar()
@@ -100,7 +101,7 @@ class Records:
             raise NotFoundError("the vault knows no consent to this offer", found=to_hex(offer))
         return parse(OfferBinding, self._sealer.open(sealed, context("offer", to_hex(offer))))
 
-    def add(self, offer: bytes, accepted: Mapping[bytes, ConsentRecord]) -> None:
+    def add(self, offer: OfferId, accepted: Mapping[ConsentId, ConsentRecord]) -> None:
         """Store accepted consents by id; those already here stay as they are."""
         if accepted:
             with self._engine.begin() as connection:
@@ -109,7 +110,7 @@ class Records:
                 fresh = [_candidate(consent, record) for consent, record in accepted.items()]
                 self._fresh.setdefault(offer, []).extend(fresh)
 
-    def add_batch(self, offer: bytes, root: bytes, parts: Iterable[Mapping[bytes, ConsentRecord]]) -> None:
+    def add_batch(self, offer: OfferId, root: BatchRoot, parts: Iterable[Mapping[ConsentId, ConsentRecord]]) -> None:
         """Store a batch's consents and leaves in one transaction: nothing of it if `parts` raises."""
         leaves = bytearray()
         with self._engine.begin() as connection:
@@ -121,14 +122,14 @@ class Records:
         self._candidates.pop(offer, None)
         self._fresh.pop(offer, None)
 
-    def _insert(self, connection: sa.Connection, offer: bytes, accepted: Mapping[bytes, ConsentRecord]) -> None:
+    def _insert(self, connection: sa.Connection, offer: OfferId, accepted: Mapping[ConsentId, ConsentRecord]) -> None:
         values = [
             {"consent": consent, "offer": offer, "sealed": self._seal_record(offer, consent, record)}
             for consent, record in accepted.items()
         ]
         connection.execute(sqlite.insert(CONSENTS).on_conflict_do_nothing(), values)
 
-    def candidates(self, offer: bytes) -> Candidates:
+    def candidates(self, offer: OfferId) -> Candidates:
         """All accepted consents of an offer. Opened once, then kept in memory."""
         if offer not in self._candidates:
             c = CONSENTS.c
@@ -140,12 +141,12 @@ class Records:
             self._candidates[offer] = self._candidates[offer].with_(fresh)
         return self._candidates[offer]
 
-    def _candidate(self, offer: bytes, consent: bytes, sealed: bytes) -> Candidate:
+    def _candidate(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> Candidate:
         return _candidate(
             consent, parse(_Known, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
         )
 
-    def records(self, offer: bytes, consents: Sequence[bytes]) -> dict[bytes, ConsentRecord]:
+    def records(self, offer: OfferId, consents: Sequence[ConsentId]) -> dict[ConsentId, ConsentRecord]:
         """The records of these consents by id; NotFoundError if one was erased or never accepted."""
         sealed: dict[bytes, bytes] = {}
         c = CONSENTS.c
@@ -161,28 +162,28 @@ class Records:
                 raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
         return {consent: self._open_record(offer, consent, sealed[consent]) for consent in consents}
 
-    def offer_of(self, consent: bytes) -> bytes:
+    def offer_of(self, consent: ConsentId) -> OfferId:
         """The offer that a consent speaks of; NotFoundError."""
         with self._engine.connect() as connection:
             offer = connection.execute(sa.select(CONSENTS.c.offer).where(CONSENTS.c.consent == consent)).scalar()
         if offer is None:
             raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
-        return bytes(offer)
+        return OfferId(bytes(offer))
 
-    def note_batch(self, offer: bytes, root: bytes, leaves: Sequence[bytes]) -> None:
+    def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
         """Remember a batch's leaves."""
         statement = sqlite.insert(BATCHES).values(offer=offer, root=root, leaves=b"".join(leaves))
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_nothing())
 
-    def batches(self, offer: bytes, roots: Collection[bytes]) -> dict[bytes, bytes]:
+    def batches(self, offer: OfferId, roots: Collection[BatchRoot]) -> dict[BatchRoot, bytes]:
         """The joined leaves of those of `roots` that were noted."""
         c = BATCHES.c
         with self._engine.connect() as connection:
             found = connection.execute(sa.select(c.root, c.leaves).where(c.offer == offer)).all()
         return {row.root: row.leaves for row in found if row.root in roots}
 
-    def save_set(self, offer: bytes, root: bytes, leaves: bytes) -> None:
+    def save_set(self, offer: OfferId, root: bytes, leaves: bytes) -> None:
         """Remember a lawful set under its root; `leaves` as `leaves.join` gives them."""
         sealed = self._sealer.seal(leaves, context("lawful", to_hex(offer), to_hex(root)))
         statement = sqlite.insert(LAWFUL).values(offer=offer, root=root, sealed=sealed)
@@ -190,11 +191,11 @@ class Records:
         with self._engine.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["offer", "root"], set_=fresh))
 
-    def stored_set(self, offer: bytes, root: bytes) -> StoredSet:
+    def stored_set(self, offer: OfferId, root: bytes) -> StoredSet:
         """NotFoundError for a root that this vault never computed for this offer."""
         return StoredSet(offer, root, self.packed_set(offer, root))
 
-    def packed_set(self, offer: bytes, root: bytes) -> bytes:
+    def packed_set(self, offer: OfferId, root: bytes) -> bytes:
         """The same as its packed leaves."""
         c = LAWFUL.c
         with self._engine.connect() as connection:
@@ -203,7 +204,7 @@ class Records:
             raise NotFoundError("this vault never computed such a lawful set", found=to_hex(root), code="vault.root")
         return self._open_set(offer, root, sealed)
 
-    def erase(self, consent: bytes) -> bool:
+    def erase(self, consent: ConsentId) -> bool:
         """Delete a person's consent with signature, enrolment and opening; False if unknown. StateError for an
         institution's own. Its leaves stay in lawful sets: the row's commitment leads to a row only as long as the table
         is not imported again."""
@@ -212,7 +213,7 @@ class Records:
             found = connection.execute(chosen).first()
             if found is None:
                 return False
-            offer = bytes(found.offer)
+            offer = OfferId(bytes(found.offer))
             if self._own(offer, consent, found.sealed):
                 raise own_consent()
             connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
@@ -221,7 +222,7 @@ class Records:
         forget(self._engine)
         return True
 
-    def _own(self, offer: bytes, consent: bytes, sealed: bytes) -> bool:
+    def _own(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> bool:
         """Is it the institution's own? A record that can't be opened any more may be a person's: that is erased."""
         try:
             return self._open_record(offer, consent, sealed).enrolment is None
@@ -237,13 +238,13 @@ class Records:
             connection.execute(upsert)
             return int(connection.execute(sa.select(SEEN.c.number).where(SEEN.c.what == what)).scalar_one())
 
-    def _seal_record(self, offer: bytes, consent: bytes, record: ConsentRecord) -> bytes:
+    def _seal_record(self, offer: OfferId, consent: ConsentId, record: ConsentRecord) -> bytes:
         return self._sealer.seal(record.model_dump_json().encode(), context("consent", to_hex(consent), to_hex(offer)))
 
-    def _open_record(self, offer: bytes, consent: bytes, sealed: bytes) -> ConsentRecord:
+    def _open_record(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> ConsentRecord:
         return parse(ConsentRecord, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
 
-    def _open_set(self, offer: bytes, root: bytes, sealed: bytes) -> bytes:
+    def _open_set(self, offer: OfferId, root: bytes, sealed: bytes) -> bytes:
         plain = self._sealer.open(sealed, context("lawful", to_hex(offer), to_hex(root)))
         if len(plain) % LEAF:
             raise StateError("a stored lawful set is damaged", found=f"{len(plain)} bytes", code="vault.tampered")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from placet.core.evidence import ErasedLeaf
+from placet.core.ids import BatchRoot
 from placet.core.values import U32, Bytes32, Octets, Value
 
 
@@ -24,7 +25,7 @@ class LeavesPart(Value):
     count: int
     records: Octets
     erased: tuple[ErasedLeaf, ...]
-    batches: tuple[Bytes32, ...]
+    batches: tuple[BatchRoot, ...]
 
 
 class BatchLeaves(Value):

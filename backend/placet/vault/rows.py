@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from placet.core.errors import StateError
+from placet.core.ids import ConsentId
 from placet.vault.columns import joined
 from placet.vault.leaves import split
 
@@ -36,8 +37,8 @@ class Rows:
         return {name: self.table.column(name).to_pylist() for name in self.table.column_names}
 
     @property
-    def consents(self) -> list[bytes]:
-        return split(self.consent_ids, 32)
+    def consents(self) -> list[ConsentId]:
+        return [ConsentId(consent) for consent in split(self.consent_ids, 32)]
 
     def encode(self) -> pa.Buffer:
         """All of it as one Arrow stream."""

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from placet.core.errors import DataError
 from placet.core.hashing import canonical, document_hash, sha256
+from placet.core.ids import DatasetId
 from placet.core.values import Bytes32, Name, Value
 
 ColumnType = Literal["integer", "number", "text"]
@@ -66,7 +67,7 @@ class DatasetInfo(Value):
     registers on chain. `personal` false means that the rows belong to the institution: who imported them said so."""
 
     name: Name
-    dataset: Bytes32
+    dataset: DatasetId
     table: Schema
     commitment: Bytes32
     rows: int
@@ -86,9 +87,9 @@ class DatasetInfo(Value):
         return self.table.identifier
 
 
-def dataset_id(institution: bytes, name: str, salt: bytes) -> bytes:
+def dataset_id(institution: bytes, name: str, salt: bytes) -> DatasetId:
     """A dataset's id on chain: SHA-256("placet.dataset/1" ‖ salt(32) ‖ institution(20) ‖ UTF-8 name)."""
-    return sha256(b"placet.dataset/1", salt, institution, name.encode())
+    return DatasetId(sha256(b"placet.dataset/1", salt, institution, name.encode()))
 
 
 def row_commitment(salt: bytes, row: dict[str, Cell]) -> bytes:

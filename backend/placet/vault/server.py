@@ -143,7 +143,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         "without": (frames.SetArguments, lambda a: vault.without(a.offer, a.root)),
         "dead": (frames.SetArguments, lambda a: frames.Consents(consents=tuple(vault.dead(a.offer, a.root)))),
         "leaves": (frames.PartArguments, lambda a: vault.leaves(a.offer, a.root, a.start)),
-        "batch": (frames.SetArguments, lambda a: vault.batch(a.offer, a.root)),
+        "batch": (frames.AnchoredArguments, lambda a: vault.batch(a.offer, a.root)),
         "named_evidence": (frames.ConsentArguments, lambda a: vault.named_evidence(a.consent)),
         "rows": (
             frames.RowsArguments,

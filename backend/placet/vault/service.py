@@ -33,10 +33,11 @@ from placet.core.errors import (
 )
 from placet.core.evidence import ErasedLeaf, NamedConsent
 from placet.core.hashing import sha256
+from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, OfferId
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import ZERO32, to_hex
+from placet.core.values import to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
 from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
@@ -78,8 +79,8 @@ class Vault:
         self._deployment = deployment
         self._trust = trust
         self._lock = threading.Lock()
-        self._last: dict[bytes, tuple[bytes, bytes]] = {}
-        self._shown: dict[tuple[bytes, bytes], bytes] = {}
+        self._last: dict[OfferId, tuple[bytes, bytes]] = {}
+        self._shown: dict[tuple[OfferId, bytes], bytes] = {}
         """The set that is being shown to an auditor part by part, opened; at most one."""
 
     def datasets(self) -> list[DatasetInfo]:
@@ -92,7 +93,7 @@ class Vault:
         signature: bytes,
         enrolment: Enrolment | None,
         opening: EnrolmentOpening | None,
-    ) -> bytes:
+    ) -> ConsentId:
         demand_derived(consent, scope, self._trust.name)
         submission = Submission(
             consent=CompactConsent.of(consent), signature=signature, enrolment=enrolment, opening=opening
@@ -104,13 +105,15 @@ class Vault:
             raise StateError("two ways to a consent's id disagree", expected=to_hex(consent.id), found=to_hex(outcome))
         return outcome
 
-    def admit_many(self, offer: Offer, scope: Scope, submissions: Sequence[Submission]) -> list[bytes | PlacetError]:
+    def admit_many(
+        self, offer: Offer, scope: Scope, submissions: Sequence[Submission]
+    ) -> list[ConsentId | PlacetError]:
         with self._lock:
             dataset, situation = self._situation(offer, scope)
             tag = self._tag(dataset)
             wording = Wording(offer, scope, self._trust.name)
-            outcomes: list[bytes | PlacetError] = []
-            admitted: dict[bytes, ConsentRecord] = {}
+            outcomes: list[ConsentId | PlacetError] = []
+            admitted: dict[ConsentId, ConsentRecord] = {}
             for submission in submissions:
                 try:
                     identity = admit(submission, wording, situation)
@@ -162,13 +165,13 @@ class Vault:
         self._records.bind(OfferBinding(offer=offer, scope=scope, dataset=dataset.name))
         return dataset
 
-    def note_batch(self, offer: bytes, root: bytes, leaves: Sequence[bytes]) -> None:
+    def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
         if batch_root(leaves) != root:
             raise InputError("these are not the batch's leaves", expected=to_hex(root), code="batch.root")
         with self._lock:
             self._records.note_batch(offer, root, leaves)
 
-    def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet:
+    def lawful(self, offer: OfferId, block: int, deadline: int) -> LawfulSet:
         with self._lock:
             now = self._chain.look(thorough=True)
             if block > now.confirmed:
@@ -198,7 +201,7 @@ class Vault:
             )
             return LawfulSet(root=root, count=chosen.count, epoch=facts.epoch, opens_before=chosen.opens_before)
 
-    def _keep(self, offer: bytes, leaves: bytes) -> bytes:
+    def _keep(self, offer: OfferId, leaves: bytes) -> bytes:
         """The root of a lawful set, which is kept under it. Hashed and written only where an offer's set is new."""
         digest = sha256(leaves)
         last = self._last.get(offer)
@@ -210,7 +213,7 @@ class Vault:
         self._last[offer] = (digest, root)
         return root
 
-    def without(self, offer: bytes, root: bytes) -> LawfulSet:
+    def without(self, offer: OfferId, root: bytes) -> LawfulSet:
         with self._lock:
             self._chain.look(thorough=True)
             stored = self._records.stored_set(offer, root)
@@ -226,7 +229,7 @@ class Vault:
                 opens_before=opens_before(candidates, places[good]),
             )
 
-    def dead(self, offer: bytes, root: bytes) -> list[bytes]:
+    def dead(self, offer: OfferId, root: bytes) -> list[ConsentId]:
         with self._lock:
             self._chain.look(thorough=False)
             stored = self._records.stored_set(offer, root)
@@ -234,7 +237,7 @@ class Vault:
             _, there = find(stored.consents, column(b"".join(ended)))
             return [consent for consent, inside in zip(ended, there, strict=True) if inside]
 
-    def leaves(self, offer: bytes, root: bytes, start: int) -> LeavesPart:
+    def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart:
         with self._lock:
             kept = self._shown.pop((offer, root), None) if start else None
             packed = kept or self._records.packed_set(offer, root)
@@ -256,14 +259,14 @@ class Vault:
             batches=tuple(sorted({leaf.batch for leaf in leaves})),
         )
 
-    def batch(self, offer: bytes, root: bytes) -> BatchLeaves:
+    def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves:
         with self._lock:
             held = self._records.batches(offer, {root})
         if root not in held:
             raise NotFoundError("the vault knows no such batch", found=to_hex(root), code="vault.root")
         return BatchLeaves(joined=held[root])
 
-    def _leaf_records(self, offer: bytes, leaves: Sequence[RowLeaf]) -> list[LeafRecord]:
+    def _leaf_records(self, offer: OfferId, leaves: Sequence[RowLeaf]) -> list[LeafRecord]:
         found = []
         records = self._records.records(offer, [leaf.consent for leaf in leaves])
         for leaf in leaves:
@@ -273,7 +276,7 @@ class Vault:
             found.append(LeafRecord.made(record.consent, record.signature, record.enrolment, leaf.row, leaf.batch))
         return found
 
-    def named_evidence(self, consent: bytes) -> NamedConsent:
+    def named_evidence(self, consent: ConsentId) -> NamedConsent:
         with self._lock:
             record = self._records.records(self._records.offer_of(consent), [consent])[consent]
         if record.enrolment is not None:
@@ -301,7 +304,7 @@ class Vault:
         )
         return Rows(table, identifier, b"" if lawful is None else lawful.consents.tobytes())
 
-    def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: bytes) -> StoredSet:
+    def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
         try:
             planned = self._records.stored_set(offer, warrant.plan_root)
             used = planned if warrant.root == warrant.plan_root else self._records.stored_set(offer, warrant.root)
@@ -318,10 +321,10 @@ class Vault:
         )
         return used
 
-    def _demand_named(self, consent: bytes, offer: bytes, bound: OfferBinding) -> None:
+    def _demand_named(self, consent: ConsentId, offer: OfferId, bound: OfferBinding) -> None:
         candidate = self._records.candidates(offer).get(consent)
         personal = bound.scope.personal or self._tables.named(bound.dataset).personal
-        if personal or consent == ZERO32 or candidate is None or candidate.subject is not None:
+        if personal or consent == NO_CONSENT or candidate is None or candidate.subject is not None:
             raise WarrantError(
                 "not a consent of this institution for its own data", found=to_hex(consent), code="warrant.named"
             )
@@ -329,7 +332,7 @@ class Vault:
         if status is not Status.GIVEN or consent in self._chain.dead(offer):
             raise WarrantError("the named consent is not given", found=status.name.lower(), code="warrant.withdrawn")
 
-    def erase(self, consent: bytes) -> bool:
+    def erase(self, consent: ConsentId) -> bool:
         with self._lock:
             erased = self._records.erase(consent)
         log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from placet.core.at_rest import AtRest, context
 from placet.core.consent import Subjects
 from placet.core.errors import DataError, NotFoundError, StateError
+from placet.core.ids import DatasetId
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
@@ -106,7 +107,7 @@ class Tables:
         """NotFoundError if there is no such table."""
         return self._manifest(name).info
 
-    def by_id(self, dataset: bytes) -> DatasetInfo:
+    def by_id(self, dataset: DatasetId) -> DatasetInfo:
         """The table with this dataset id; NotFoundError if it isn't here."""
         for info in self.infos():
             if info.dataset == dataset:

@@ -11,6 +11,7 @@ from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Findings, check
 from placet.core.consent import Subjects, withdrawal_head
 from placet.core.hashing import document_hash
+from placet.core.ids import OfferId
 from placet.core.plan import RECORD_GRACE
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import to_hex
@@ -165,8 +166,8 @@ def datasets(case: Case, tell: Findings) -> None:
 def withdrawal_lists(case: Case, tell: Findings) -> None:
     """Each offer's withdrawals, chained in order, give the head that the contract holds; the proven ones its
     epoch."""
-    heads: dict[bytes, bytes] = defaultdict(lambda: bytes(24))
-    last: dict[bytes, tuple[int, int]] = {}
+    heads: dict[OfferId, bytes] = defaultdict(lambda: bytes(24))
+    last: dict[OfferId, tuple[int, int]] = {}
     for entry in case.facts.withdrawn:
         tell.looked += 1
         heads[entry.offer] = withdrawal_head(heads[entry.offer], entry.consent)

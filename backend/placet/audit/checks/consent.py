@@ -12,6 +12,7 @@ from placet.audit.findings import Findings, check
 from placet.audit.reading import INVALID
 from placet.core.consent import NO_ENROLMENT
 from placet.core.errors import InputError, PlacetError
+from placet.core.ids import BatchRoot, ConsentId
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.values import to_hex
 
@@ -142,7 +143,7 @@ def batches(case: Case, tell: Findings) -> None:
     if case.terms is None:
         return tell.skip("no terms, so no block")
     anchored = {(a.offer, a.root): a.at for a in case.facts.anchored}
-    contents: dict[int, dict[bytes, frozenset[bytes]]] = {}
+    contents: dict[int, dict[BatchRoot, frozenset[ConsentId]]] = {}
     for party, evidence in case.evidence.items():
         contents[party] = {}
         for held in evidence.batches:
@@ -224,7 +225,7 @@ def erased(case: Case, tell: Findings) -> None:
     set and in its batch, and was alive when it was used, still is. An erased record of a living consent is missing
     evidence. A party's erased records are counted once, in however many attempts their leaves are, and those that the
     provider itself ended apart."""
-    gone: dict[int, dict[bytes, str | None]] = defaultdict(dict)
+    gone: dict[int, dict[ConsentId, str | None]] = defaultdict(dict)
     for _, shown in lawful_sets(case, tell):
         over = case.dead.get(case.inputs[shown.input].offer, {})
         tell.looked += shown.count

@@ -9,6 +9,7 @@ from placet.audit.checks.agreed import demand_all
 from placet.audit.checks.leaves import lawful_sets, leaf_name
 from placet.audit.facts import Moment
 from placet.audit.findings import Findings, check
+from placet.core.ids import ConsentId
 
 GROUP = "withdrawal"
 
@@ -34,7 +35,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
             tell.fail(f"{leaf_name(shown, ident)} live when attempt {attempt.number} started", found, shown.party)
 
 
-def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[bytes, str]]:
+def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[ConsentId, str]]:
     offer = case.inputs[shown.input].offer
     for ident, _, _ in shown.every():
         entry = case.dead_before(offer, ident, moment)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from placet.core.consent import NO_ENROLMENT, CompactConsent, Consent, Scope, demand_derived, enrolment_hash
 from placet.core.errors import ConsentError, PlacetError, StateError
+from placet.core.ids import ConsentId
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.core.wording import Wording
@@ -112,8 +113,8 @@ class _GroupContext:
     node: Node
     scope: Scope
     wording: Wording
-    known: Mapping[bytes, sa.RowMapping]
-    withdrawing: Collection[bytes]
+    known: Mapping[ConsentId, sa.RowMapping]
+    withdrawing: Collection[ConsentId]
 
 
 def _examine(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | None]:
@@ -127,8 +128,8 @@ def _examine(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome | No
     with reading(node.engine) as connection:
         rows = connection.execute(sa.select(consents).where(consents.c.id.in_(ids))).mappings().all()
         ended = sa.select(withdrawals.c.consent).where(withdrawals.c.consent.in_(ids), withdrawals.c.state != "refused")
-        withdrawing = frozenset(bytes(one) for one in connection.execute(ended).scalars())
-    context = _GroupContext(node, scope, wording, {bytes(row["id"]): row for row in rows}, withdrawing)
+        withdrawing = frozenset(ConsentId(one) for one in connection.execute(ended).scalars())
+    context = _GroupContext(node, scope, wording, {ConsentId(row["id"]): row for row in rows}, withdrawing)
     outcomes: list[Outcome | None] = []
     for entry in group:
         try:
@@ -221,7 +222,7 @@ def _demand_enrolled(node: Node, submission: models.ConsentSubmission, scope: Sc
 # Limits, and what is written.
 
 
-def _reserve(node: Node, budgets: Mapping[bytes, Sequence[Budget]]) -> dict[bytes, TooOften]:
+def _reserve(node: Node, budgets: Mapping[ConsentId, Sequence[Budget]]) -> dict[ConsentId, TooOften]:
     """Why consents are refused, by id. Keys are free, so what counts is the enrolled person, and the total."""
     at = now()
 
@@ -253,7 +254,7 @@ def owners_budget(owner: bytes) -> str:
     return f"owner:{owner.hex()[:80]}"
 
 
-def _store(node: Node, group: Sequence[QueuedSubmission], reserved: Mapping[bytes, Sequence[Budget]]) -> None:
+def _store(node: Node, group: Sequence[QueuedSubmission], reserved: Mapping[ConsentId, Sequence[Budget]]) -> None:
     """Keep what the vault admitted and count it, in one transaction; the rest of what was reserved is free again."""
     rows = [_row(entry.submission) for entry in group]
     with node.reservations.settle(reserved.values()):
@@ -262,7 +263,7 @@ def _store(node: Node, group: Sequence[QueuedSubmission], reserved: Mapping[byte
         with node.engine.begin() as connection:
             stored = insert(connection, consents).on_conflict_do_nothing().returning(consents.c.id)
             new = connection.execute(stored, rows).scalars().all()
-            spent = chain.from_iterable(reserved[bytes(identity)] for identity in new)
+            spent = chain.from_iterable(reserved[ConsentId(identity)] for identity in new)
             count(connection, now(), [budget for budget in spent if budget.key != _PENDING])
     node.relaying.send()
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from placet.core.errors import AccessError, NotFoundError
-from placet.core.values import Bytes32, Signer
+from placet.core.ids import ConsentId
+from placet.core.values import Signer
 from placet.node.consents import admission, models, uses, withdrawals
 from placet.node.consents import queries as consents
 from placet.node.http.auth import AnyCaller, Caller
@@ -80,7 +81,7 @@ async def listing(
     caller: AnyCaller,
     owner: Annotated[Signer | None, Query()] = None,
     status: Annotated[models.ConsentStatus | None, Query()] = None,
-    cursor: Annotated[Bytes32 | None, Query()] = None,
+    cursor: Annotated[ConsentId | None, Query()] = None,
 ) -> models.ConsentPage:
     """An owner's consents; for the institution those of any owner, or all."""
     if not caller.institution and owner not in (None, caller.signer):
@@ -92,19 +93,19 @@ async def listing(
 @router.get(
     "/v1/consents/{id}", response_model=models.ConsentResponse, responses=problems(401, 404), openapi_extra=_SIGNED
 )
-async def show(node: TheNode, caller: AnyCaller, id: Bytes32) -> models.ConsentResponse:
+async def show(node: TheNode, caller: AnyCaller, id: ConsentId) -> models.ConsentResponse:
     """A consent, with its leaf, its batch and the proof, so that its owner can check it against the chain himself."""
     return await asyncio.to_thread(consents.show, node, id, _owner(caller))
 
 
 @router.get("/v1/consents/{id}/uses", response_model=models.Uses, responses=problems(401, 404), openapi_extra=_SIGNED)
-async def used(node: TheNode, caller: AnyCaller, id: Bytes32) -> models.Uses:
+async def used(node: TheNode, caller: AnyCaller, id: ConsentId) -> models.Uses:
     """Which of this node's jobs used the consent, when, and how they ended."""
     return await asyncio.to_thread(uses.of_consent, node, id, _owner(caller))
 
 
 @router.post("/v1/consents/{id}/withdrawal/draft", response_model=models.WithdrawalDraft, responses=problems())
-async def withdrawal_draft(node: TheNode, client: ClientAddress, id: Bytes32) -> models.WithdrawalDraft:
+async def withdrawal_draft(node: TheNode, client: ClientAddress, id: ConsentId) -> models.WithdrawalDraft:
     """What the owner signs to withdraw. It follows from the id alone."""
     allowed = node.settings.limits.drafts_per_client_minute
     node.clients.take("withdrawal drafts", client, allowed)
@@ -115,7 +116,7 @@ async def withdrawal_draft(node: TheNode, client: ClientAddress, id: Bytes32) ->
     "/v1/consents/{id}/withdrawal", status_code=202, response_model=models.ConsentAccepted, responses=problems(403, 404)
 )
 async def withdraw(
-    node: TheNode, client: ClientAddress, id: Bytes32, given: models.Withdrawal
+    node: TheNode, client: ClientAddress, id: ConsentId, given: models.Withdrawal
 ) -> models.ConsentAccepted:
     """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
     return await asyncio.to_thread(withdrawals.accept, node, id, given, client)

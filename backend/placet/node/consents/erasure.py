@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from placet.core.consent import NO_ENROLMENT
 from placet.core.errors import StateError
+from placet.core.ids import ConsentId
 from placet.node.consents import uses
 from placet.node.consents.admission import owners_budget
 from placet.node.consents.models import ConsentStatus
@@ -13,7 +14,7 @@ from placet.node.state import consents, counters, nonces, overwrite_deleted, wit
 from placet.vault.records import own_consent
 
 
-def erase(engine: sa.Engine, consent: bytes) -> bool:
+def erase(engine: sa.Engine, consent: ConsentId) -> bool:
     """Forget a consent with its owner's key, salt, signature, uses and withdrawal; False if there was none.
 
     StateError while the relay still needs it, and for an institution's own, which is of no person. Its id stays among

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from placet.core.consent import CompactConsent, Consent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.values import U32, U48, Address, Bytes32, Name, Signature, Signer, Value
 
 
@@ -54,7 +55,7 @@ class Texts(_Answer):
 class OfferResponse(_Answer):
     """An offer of this institution: what a consent says yes to."""
 
-    id: Bytes32
+    id: OfferId
     offer: Offer
     scope: Scope
     texts: Texts
@@ -71,7 +72,7 @@ class DraftRequest(Value):
     """What an owner wants to consent to. `enrolment` is the subject commitment of the owner's enrolment."""
 
     owner: Signer
-    offer: Bytes32
+    offer: OfferId
     not_before: U48
     not_after: U48
     uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
@@ -81,7 +82,7 @@ class DraftRequest(Value):
 class DraftResponse(_Answer):
     """A consent to be signed: `typed_data` is the argument of `eth_signTypedData_v4`."""
 
-    id: Bytes32
+    id: ConsentId
     consent: Consent
     notice: Annotated[str, Field(description="plain words; their SHA-256 stands in the consent")]
     typed_data: dict[str, Any]
@@ -108,14 +109,14 @@ class ConsentSubmission(Value):
 
 
 class ConsentAccepted(_Answer):
-    id: Bytes32
+    id: ConsentId
     status: ConsentStatus
 
 
 class BatchProof(_Answer):
     """Where a consent's leaf lies: OpenZeppelin's sorted-pair Merkle tree, leaf = consent id."""
 
-    root: Bytes32
+    root: BatchRoot
     proof: list[Bytes32]
     block: int | None = Field(description="the block that anchors the root, once it is confirmed")
 
@@ -123,11 +124,11 @@ class BatchProof(_Answer):
 class ConsentResponse(_Answer):
     """A consent, its state, and what its owner needs to check it against the chain himself."""
 
-    id: Bytes32
+    id: ConsentId
     status: ConsentStatus
-    offer: Bytes32
+    offer: OfferId
     consent: CompactConsent
-    leaf: Bytes32
+    leaf: ConsentId
     batch: BatchProof | None
     block: int | None = Field(description="the block of the grant or of the batch, once it is confirmed")
     error: str | None = Field(default=None, description="the contract's words if it refused")
@@ -135,13 +136,13 @@ class ConsentResponse(_Answer):
 
 class ConsentPage(_Answer):
     consents: list[ConsentResponse]
-    cursor: Bytes32 | None = Field(description="ask again with it for the next page; absent at the end")
+    cursor: ConsentId | None = Field(description="ask again with it for the next page; absent at the end")
 
 
 class UseResponse(_Answer):
     """A job that used a consent."""
 
-    job: Bytes32
+    job: JobId
     attempt: int
     at: Annotated[int, Field(description="when this node's rows went into the job, Unix seconds")]
     outcome: Annotated[str, Field(description="running, sealed, completed, closed or aborted")]
@@ -161,7 +162,7 @@ class Withdrawal(Value):
 
     signature: Signature
     consent: Consent | None = None
-    batch: Bytes32 | None = None
+    batch: BatchRoot | None = None
     proof: Annotated[tuple[Bytes32, ...], Field(max_length=64)] = ()
 
 
@@ -169,7 +170,7 @@ class DatasetResponse(_Answer):
     """A dataset of this institution; `personal`: its rows are persons'. `rows` is for the institution itself."""
 
     name: Name
-    id: Bytes32
+    id: DatasetId
     schema_hash: Bytes32
     columns: list[str]
     personal: bool

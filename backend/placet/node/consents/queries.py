@@ -20,6 +20,7 @@ from placet.core.consent import (
     offer_words,
 )
 from placet.core.errors import ConsentError, InputError, NotFoundError
+from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_levels, batch_proof
 from placet.node.consents import models
 from placet.node.consents.models import ConsentStatus
@@ -71,7 +72,7 @@ def status_of(node: Node, row: sa.RowMapping) -> ConsentStatus:
     return _View(node).status(row)
 
 
-def find(node: Node, consent: bytes) -> sa.RowMapping:
+def find(node: Node, consent: ConsentId) -> sa.RowMapping:
     """A consent's row. NotFoundError."""
     with reading(node.engine) as connection:
         row = connection.execute(sa.select(consents).where(consents.c.id == consent)).mappings().first()
@@ -96,11 +97,11 @@ def compact(row: sa.RowMapping) -> CompactConsent:
 
 def full(node: Node, row: sa.RowMapping) -> Consent:
     """A row as the full consent, with the words that were signed."""
-    offer = node.offer(bytes(row["offer"]))
+    offer = node.offer(OfferId(row["offer"]))
     return compact(row).expand(offer, node.scopes.of(offer), node.trust.name)
 
 
-def show(node: Node, consent: bytes, owner: bytes | None) -> models.ConsentResponse:
+def show(node: Node, consent: ConsentId, owner: bytes | None) -> models.ConsentResponse:
     """A consent for its owner, or for the institution (None). NotFoundError if it is somebody else's."""
     row = find(node, consent)
     if owner is not None and bytes(row["owner"]) != owner:
@@ -108,7 +109,9 @@ def show(node: Node, consent: bytes, owner: bytes | None) -> models.ConsentRespo
     return _View(node).show(row)
 
 
-def listing(node: Node, owner: bytes | None, status: ConsentStatus | None, cursor: bytes | None) -> models.ConsentPage:
+def listing(
+    node: Node, owner: bytes | None, status: ConsentStatus | None, cursor: ConsentId | None
+) -> models.ConsentPage:
     """Up to `PAGE` consents in the order of their ids, of one owner or (None) of all."""
     asked = sa.select(consents).where(consents.c.id > (cursor or b"")).order_by(consents.c.id).limit(_SCAN)
     if owner is not None:
@@ -122,12 +125,17 @@ def listing(node: Node, owner: bytes | None, status: ConsentStatus | None, curso
             return models.ConsentPage(consents=found, cursor=found[-1].id)
         if status is None or view.status(row) is status:
             found.append(view.show(row))
-    return models.ConsentPage(consents=found, cursor=bytes(rows[-1]["id"]) if len(rows) == _SCAN else None)
+    return models.ConsentPage(consents=found, cursor=ConsentId(rows[-1]["id"]) if len(rows) == _SCAN else None)
 
 
 @functools.lru_cache(maxsize=32)
 def _levels(leaves: bytes) -> list[list[bytes]]:
-    return batch_levels(split(leaves))
+    return batch_levels(ids_of(leaves))
+
+
+def ids_of(leaves: bytes) -> list[ConsentId]:
+    """A batch's consents from its leaves, concatenated."""
+    return [ConsentId(leaf) for leaf in split(leaves)]
 
 
 def split(joined: bytes) -> list[bytes]:
@@ -135,7 +143,7 @@ def split(joined: bytes) -> list[bytes]:
     return [joined[i : i + 32] for i in range(0, len(joined), 32)]
 
 
-def proof_of(leaves: bytes, consent: bytes) -> list[bytes]:
+def proof_of(leaves: bytes, consent: ConsentId) -> list[bytes]:
     """Siblings from a consent's leaf to the root of a batch (leaves concatenated)."""
     return batch_proof(_levels(leaves), split(leaves).index(consent))
 
@@ -157,7 +165,7 @@ class _View:
         self._openings = functools.cache(lambda offer: self.node.chain.offer(offer).openings)
 
     def status(self, row: sa.RowMapping) -> ConsentStatus:
-        consent, offer = bytes(row["id"]), bytes(row["offer"])
+        consent, offer = ConsentId(row["id"]), OfferId(row["offer"])
         dead = self._dead(offer).get(consent)
         if dead is not None:
             return ConsentStatus.REVOKED if dead.kind == "revoked" else ConsentStatus.WITHDRAWN
@@ -172,7 +180,7 @@ class _View:
             return ConsentStatus.EXHAUSTED
         return own
 
-    def _withdrawing(self, consent: bytes) -> bool:
+    def _withdrawing(self, consent: ConsentId) -> bool:
         with reading(self.node.engine) as connection:
             asked = sa.select(withdrawals.c.consent).where(
                 withdrawals.c.consent == consent, withdrawals.c.state != "refused"
@@ -180,17 +188,17 @@ class _View:
             return connection.execute(asked).first() is not None
 
     def show(self, row: sa.RowMapping) -> models.ConsentResponse:
-        consent = bytes(row["id"])
+        consent = ConsentId(row["id"])
         batch = None
         if row["batch"] is not None:
             held = batch_of(self.node, row["batch"])
             batch = models.BatchProof(
-                root=bytes(held["root"]), proof=proof_of(bytes(held["leaves"]), consent), block=held["block"]
+                root=BatchRoot(held["root"]), proof=proof_of(bytes(held["leaves"]), consent), block=held["block"]
             )
         return models.ConsentResponse(
             id=consent,
             status=self.status(row),
-            offer=bytes(row["offer"]),
+            offer=OfferId(row["offer"]),
             consent=compact(row),
             leaf=consent,
             batch=batch,

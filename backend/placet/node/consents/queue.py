@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from placet.core.ids import OfferId
 from placet.node.consents import models
 
 MOST = 256
@@ -33,8 +34,8 @@ class AdmissionQueue:
     """Groups entries by offer; one group an offer at a time, of at most `MOST` entries."""
 
     def __init__(self) -> None:
-        self._waiting: dict[bytes, list[_Waiting]] = {}
-        self._admitting: dict[bytes, asyncio.Task[None]] = {}
+        self._waiting: dict[OfferId, list[_Waiting]] = {}
+        self._admitting: dict[OfferId, asyncio.Task[None]] = {}
 
     async def admit(self, entry: QueuedSubmission, admit_group: AdmitGroup) -> models.ConsentAccepted:
         """The answer, once the entry's group is admitted; raises why this entry is refused."""
@@ -45,7 +46,7 @@ class AdmissionQueue:
             self._admitting[offer] = asyncio.create_task(self._run(offer, admit_group))
         return await done
 
-    async def _run(self, offer: bytes, admit_group: AdmitGroup) -> None:
+    async def _run(self, offer: OfferId, admit_group: AdmitGroup) -> None:
         group: list[_Waiting] = []
         try:
             while group := self._waiting.pop(offer, []):

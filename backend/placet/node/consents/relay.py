@@ -17,6 +17,7 @@ from placet.chain.intents import numbered
 from placet.chain.sender import Mined
 from placet.core.consent import Grant, Status
 from placet.core.errors import Reverted
+from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_root
 from placet.node.consents import queries as held
 from placet.node.consents.models import ConsentStatus
@@ -62,7 +63,7 @@ def form_batches(node: Node) -> int:
     """Put what is pending into one batch an offer, in one database transaction; the number of new batches."""
     with reading(node.engine) as connection:
         offers = connection.execute(sa.select(consents.c.offer).where(_waiting()).distinct()).scalars().all()
-    ended = {bytes(offer): node.ended(bytes(offer)).keys() for offer in offers}
+    ended = {OfferId(offer): node.ended(OfferId(offer)).keys() for offer in offers}
     with node.engine.begin() as connection:
         return sum(_form(node, connection, offer, dead) for offer, dead in ended.items())
 
@@ -76,10 +77,10 @@ def _waiting() -> sa.ColumnElement[bool]:
     )
 
 
-def _form(node: Node, connection: sa.Connection, offer: bytes, dead: Set[bytes]) -> int:
+def _form(node: Node, connection: sa.Connection, offer: OfferId, dead: Set[ConsentId]) -> int:
     waiting = sa.select(consents.c.id).where(_waiting(), consents.c.offer == offer, consents.c.not_after >= now())
     oldest = waiting.order_by(consents.c.created, consents.c.id).limit(node.settings.limits.batch_leaves)
-    ids = sorted({bytes(found) for found in connection.execute(oldest).scalars()} - dead)
+    ids = sorted({ConsentId(found) for found in connection.execute(oldest).scalars()} - dead)
     if not ids:
         return 0
     root = batch_root(ids)
@@ -122,12 +123,12 @@ def _due(node: Node, table: sa.Table, condition: sa.ColumnElement[bool]) -> list
 
 
 async def _anchor(node: Node, row: sa.RowMapping) -> None:
-    offer, root, leaves = bytes(row["offer"]), bytes(row["root"]), held.split(bytes(row["leaves"]))
+    offer, root, leaves = OfferId(row["offer"]), BatchRoot(row["root"]), held.ids_of(row["leaves"])
     await node.vault.note_batch(offer, root, leaves)
     await asyncio.to_thread(_push_anchor, node, row, offer, root)
 
 
-def _push_anchor(node: Node, row: sa.RowMapping, offer: bytes, root: bytes) -> None:
+def _push_anchor(node: Node, row: sa.RowMapping, offer: OfferId, root: BatchRoot) -> None:
     name = f"anchor:{offer.hex()}:{root.hex()}"
     outcome = _push(node, batches, row, name, node.calls.anchor(offer, root))
     if isinstance(outcome, Reverted) and node.chain.batch(offer, root):
@@ -154,7 +155,7 @@ def _push_anchor(node: Node, row: sa.RowMapping, offer: bytes, root: bytes) -> N
 
 
 def _grant(node: Node, row: sa.RowMapping) -> None:
-    consent = bytes(row["id"])
+    consent = ConsentId(row["id"])
     here = consents.c.id == consent
     if row["not_after"] < now() and row["status"] == ConsentStatus.PENDING.value:
         return
@@ -178,11 +179,11 @@ def _grant(node: Node, row: sa.RowMapping) -> None:
 
 def withdraw(node: Node, row: sa.RowMapping) -> None:
     """Submit a withdrawal, or see how it went."""
-    consent = bytes(row["consent"])
+    consent = ConsentId(row["consent"])
     here = withdrawals.c.consent == consent
     grant = Grant(
         owner=bytes(row["owner"]),
-        offer=bytes(row["offer"]),
+        offer=OfferId(row["offer"]),
         not_before=row["not_before"],
         not_after=row["not_after"],
         first_opening=row["first_opening"],
@@ -193,7 +194,7 @@ def withdraw(node: Node, row: sa.RowMapping) -> None:
     if row["batch"] is None:
         call = node.calls.withdraw(grant, signature)
     else:
-        call = node.calls.withdraw_batched(grant, signature, bytes(row["batch"]), held.split(bytes(row["proof"])))
+        call = node.calls.withdraw_batched(grant, signature, BatchRoot(row["batch"]), held.split(bytes(row["proof"])))
     outcome = _push(node, withdrawals, row, f"withdraw:{consent.hex()}", call)
     if isinstance(outcome, Mined):
         _set(node, withdrawals, here, state="mined", block=outcome.block, error=None)
@@ -225,7 +226,7 @@ def _prove(node: Node) -> int:
                 rows = connection.execute(part).mappings().all()
             under_way += len(rows)
             for row in rows:
-                consent, root = bytes(row["id"]), bytes(row["root"])
+                consent, root = ConsentId(row["id"]), BatchRoot(row["root"])
                 call = node.calls.prove(consent, offer, root, held.proof_of(bytes(row["leaves"]), consent))
                 outcome = _push(node, consents, row, f"prove:{consent.hex()}", call)
                 if isinstance(outcome, Reverted):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import sqlalchemy as sa
 
 from placet.chain import events
+from placet.core.ids import ConsentId, JobId
 from placet.node.consents import models
 from placet.node.consents import queries as held
 from placet.node.service import Node
@@ -22,7 +23,7 @@ _ENDS: dict[type[events.Event], str] = {
 }
 
 
-def note_uses(engine: sa.Engine, job: bytes, attempt: int, consents: Iterable[bytes]) -> None:
+def note_uses(engine: sa.Engine, job: JobId, attempt: int, consents: Iterable[ConsentId]) -> None:
     """Remember, before the rows are used, that an attempt of a job uses these consents. Again is nothing new."""
     fresh = dict.fromkeys(consents)
     run = {"job": job, "attempt": attempt}
@@ -40,7 +41,7 @@ def note_uses(engine: sa.Engine, job: bytes, attempt: int, consents: Iterable[by
             connection.execute(sa.insert(uses), entries)
 
 
-def _by_prefix(ascending: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]:
+def _by_prefix(ascending: Sequence[ConsentId]) -> Iterator[tuple[int, Sequence[ConsentId]]]:
     end = 0
     while end < len(ascending):
         start, prefix = end, _prefix(ascending[end])
@@ -48,15 +49,15 @@ def _by_prefix(ascending: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes
         yield prefix, ascending[start:end]
 
 
-def _prefix(consent: bytes) -> int:
+def _prefix(consent: ConsentId) -> int:
     return int.from_bytes(consent[:2], "big") >> 4
 
 
-def _split(ids: bytes) -> list[bytes]:
-    return [ids[at : at + 32] for at in range(0, len(ids), 32)]
+def _split(ids: bytes) -> list[ConsentId]:
+    return [ConsentId(ids[at : at + 32]) for at in range(0, len(ids), 32)]
 
 
-def _holding(connection: sa.Connection, consent: bytes) -> list[sa.RowMapping]:
+def _holding(connection: sa.Connection, consent: ConsentId) -> list[sa.RowMapping]:
     """The parts of runs that have this consent, with their runs."""
     here = (uses.c.job == runs.c.job) & (uses.c.attempt == runs.c.attempt) & (uses.c.prefix == _prefix(consent))
     asked = sa.select(runs, uses.c.first, uses.c.consents).join_from(runs, uses, here)
@@ -64,7 +65,7 @@ def _holding(connection: sa.Connection, consent: bytes) -> list[sa.RowMapping]:
     return [part for part in parts if consent in _split(part["consents"])]
 
 
-def forget(connection: sa.Connection, consent: bytes) -> None:
+def forget(connection: sa.Connection, consent: ConsentId) -> None:
     """Take a consent out of all runs."""
     for part in _holding(connection, consent):
         here = (uses.c.job == part["job"]) & (uses.c.attempt == part["attempt"]) & (uses.c.first == part["first"])
@@ -79,7 +80,7 @@ def follow(node: Node) -> None:
     """Write down how jobs that were still going have gone on."""
     going = sa.select(runs.c.job).where(runs.c.outcome.in_((RUNNING, SEALED))).distinct()
     with reading(node.engine) as connection:
-        jobs = [bytes(job) for job in connection.execute(going).scalars()]
+        jobs = [JobId(job) for job in connection.execute(going).scalars()]
     for job in jobs:
         last = [event for event in node.index.job_events(job) if type(event) in _ENDS]
         outcome = (_ENDS[type(last[-1])], last[-1].block) if last else (RUNNING, None)
@@ -88,7 +89,7 @@ def follow(node: Node) -> None:
             connection.execute(sa.update(runs).where(changed).values(outcome=outcome[0], block=outcome[1]))
 
 
-def of_consent(node: Node, consent: bytes, owner: bytes | None) -> models.Uses:
+def of_consent(node: Node, consent: ConsentId, owner: bytes | None) -> models.Uses:
     """The uses of a consent for its owner, or for the institution (None). NotFoundError if it is somebody else's."""
     row = held.find(node, consent)
     if owner is not None and bytes(row["owner"]) != owner:
@@ -98,7 +99,7 @@ def of_consent(node: Node, consent: bytes, owner: bytes | None) -> models.Uses:
     return models.Uses(
         uses=[
             models.UseResponse(
-                job=bytes(r["job"]), attempt=r["attempt"], at=r["at"], outcome=r["outcome"], block=r["block"]
+                job=JobId(r["job"]), attempt=r["attempt"], at=r["at"], outcome=r["outcome"], block=r["block"]
             )
             for r in rows
         ]

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from placet.core.consent import Consent, withdrawal_hash, withdrawal_typed_data
 from placet.core.errors import InputError, NotFoundError, PlacetError
+from placet.core.ids import NO_BATCH, BatchRoot, ConsentId
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Verifiers
-from placet.core.values import ZERO32, to_hex
+from placet.core.values import to_hex
 from placet.node.consents import models, relay
 from placet.node.consents import queries as held
 from placet.node.consents.models import ConsentStatus
@@ -21,12 +22,12 @@ from placet.node.service import Node
 from placet.node.state import insert_new, now, reading, withdrawals
 
 
-def draft(node: Node, consent: bytes) -> models.WithdrawalDraft:
+def draft(node: Node, consent: ConsentId) -> models.WithdrawalDraft:
     """What the owner signs; it follows from the id alone, so it tells nobody anything."""
     return models.WithdrawalDraft(typed_data=withdrawal_typed_data(consent, node.deployment.consents))
 
 
-def accept(node: Node, identity: bytes, given: models.Withdrawal, client: str) -> models.ConsentAccepted:
+def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: str) -> models.ConsentAccepted:
     """Check a withdrawal of the address `client` and submit it at once. The same again changes nothing, unless the
     owner's contract refused it before.
 
@@ -86,14 +87,14 @@ def _demand_signed(node: Node, consent: Consent, digest: bytes, signature: bytes
     return False
 
 
-def _own(node: Node, identity: bytes) -> sa.RowMapping | None:
+def _own(node: Node, identity: ConsentId) -> sa.RowMapping | None:
     try:
         return held.find(node, identity)
     except NotFoundError:
         return None
 
 
-def _consent(node: Node, identity: bytes, row: sa.RowMapping | None, given: models.Withdrawal) -> Consent:
+def _consent(node: Node, identity: ConsentId, row: sa.RowMapping | None, given: models.Withdrawal) -> Consent:
     if row is not None:
         try:
             return held.full(node, row)
@@ -116,15 +117,15 @@ def _consent(node: Node, identity: bytes, row: sa.RowMapping | None, given: mode
 
 def _place(
     node: Node, consent: Consent, row: sa.RowMapping | None, given: models.Withdrawal
-) -> tuple[bytes, list[bytes]] | None:
+) -> tuple[BatchRoot, list[bytes]] | None:
     """The anchored batch that holds the consent, and the proof; None if there is none yet."""
     if row is not None and row["batch"] is not None:
         batch = held.batch_of(node, row["batch"])
         if batch["state"] != "anchored":
             return None
-        return bytes(batch["root"]), held.proof_of(bytes(batch["leaves"]), consent.id)
+        return BatchRoot(batch["root"]), held.proof_of(bytes(batch["leaves"]), consent.id)
     root = given.batch
-    if row is not None or root is None or root == ZERO32:
+    if row is not None or root is None or root == NO_BATCH:
         return None
     if not batch_verify(root, consent.id, given.proof) or not node.chain.batch(consent.offer.id, root):
         raise InputError(
@@ -136,7 +137,7 @@ def _place(
 
 
 def _budget(
-    node: Node, consent: Consent, row: sa.RowMapping | None, place: tuple[bytes, list[bytes]] | None, *, cheap: bool
+    node: Node, consent: Consent, row: sa.RowMapping | None, place: tuple[BatchRoot, list[bytes]] | None, *, cheap: bool
 ) -> Budget:
     limits = node.settings.limits
     if row is not None:

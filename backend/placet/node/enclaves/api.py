@@ -16,6 +16,7 @@ from sse_starlette import EventSourceResponse
 from placet.catalogue.contract_compare import SPEC
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AccessError, LimitError, NotFoundError, StateError
+from placet.core.ids import JobId
 from placet.core.values import Bytes32, to_hex
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
@@ -39,7 +40,7 @@ class EnclaveInfoResponse(BaseModel):
 
 
 class ProofRequest(BaseModel):
-    job: Bytes32
+    job: JobId
 
 
 class SessionRequest(BaseModel):
@@ -51,7 +52,7 @@ class SessionRequest(BaseModel):
 class SessionResponse(BaseModel):
     """A job's enclave: the attempt that it serves and its X25519 key, which its evidence must bind."""
 
-    job: Bytes32
+    job: JobId
     attempt: int
     enclave_key: Bytes32
 
@@ -73,7 +74,7 @@ TheSessions = Annotated[EnclaveSessions, Depends(_sessions)]
 """The enclaves of this node's jobs; NotFoundError `enclave.none` where it runs none."""
 
 
-def _demand_company(runner: Runner, job: bytes, caller: Caller) -> JobRecord:
+def _demand_company(runner: Runner, job: JobId, caller: Caller) -> JobRecord:
     """AccessError unless a company of the job asks."""
     record = runner.store.find(job)
     if record is None or caller.signer not in _companies(record):
@@ -86,11 +87,11 @@ def _companies(record: JobRecord) -> list[bytes]:
     return [party.signer for party in parties]
 
 
-def _not_a_company(job: bytes) -> AccessError:
+def _not_a_company(job: JobId) -> AccessError:
     return AccessError("only a company of this job may do this", found=to_hex(job), code="access.party")
 
 
-async def _job_of_company(runner: TheRunner, job: Bytes32, caller: AnyCaller) -> JobRecord:
+async def _job_of_company(runner: TheRunner, job: JobId, caller: AnyCaller) -> JobRecord:
     return _demand_company(runner, job, caller)
 
 

@@ -23,6 +23,7 @@ from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.errors import InputError, LimitError, PlacetError
+from placet.core.ids import OfferId
 from placet.node.config import NodeLimits
 from placet.node.http.problems import answer
 from placet.node.state import counters, insert
@@ -72,7 +73,7 @@ class SubjectKey:
     def __init__(self, secret: bytes) -> None:
         self._key = HKDF(SHA256(), 32, None, b"placet.node.subject-limits/1").derive(secret)
 
-    def name(self, offer: bytes, subject: str) -> str:
+    def name(self, offer: OfferId, subject: str) -> str:
         return hmac.digest(self._key, offer + subject.encode(), hashlib.sha256).hex()
 
 

@@ -16,7 +16,7 @@ from placet.catalogue.specs import spec_of
 from placet.chain.signals import listening
 from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
-from placet.core.values import Bytes32
+from placet.core.ids import JobId
 from placet.jobs.evidence import Beside, signed
 from placet.jobs.messages import JobRequest
 from placet.jobs.runner import Runner
@@ -35,7 +35,7 @@ _LOOK = 15.0
 class JobResponse(BaseModel):
     """A job as this node knows it. `status` is the last thing that happened."""
 
-    id: Bytes32
+    id: JobId
     recipe: str
     party: int
     status: str
@@ -49,7 +49,7 @@ class JobList(BaseModel):
     """`cursor` asks for the page after this one; none is left where it is null."""
 
     jobs: list[JobResponse]
-    cursor: Bytes32 | None
+    cursor: JobId | None
 
 
 class JobResult(BaseModel):
@@ -87,7 +87,7 @@ async def start(node: TheNode, runner: TheRunner, proposal: JobRequest, _: Insti
 async def listed(
     runner: TheRunner,
     _: Institution,
-    cursor: Annotated[Bytes32 | None, Query()] = None,
+    cursor: Annotated[JobId | None, Query()] = None,
 ) -> JobList:
     """The jobs that this institution takes part in, newest first, a hundred at a time."""
     page = runner.store.page(cursor, PAGE)
@@ -96,26 +96,24 @@ async def listed(
 
 
 @router.get("/v1/jobs/{job}", response_model=JobResponse, responses=problems(403, 404))
-async def show(runner: TheRunner, job: Bytes32, _: Institution) -> JobResponse:
+async def show(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
     """One job."""
     return _answer(runner, runner.store.job(job))
 
 
 @router.get("/v1/jobs/{job}/events", response_class=EventSourceResponse, responses=problems(403, 404))
-async def events(
-    runner: TheRunner, job: Bytes32, _: Institution, last_event_id: LastEventId = 0
-) -> EventSourceResponse:
+async def events(runner: TheRunner, job: JobId, _: Institution, last_event_id: LastEventId = 0) -> EventSourceResponse:
     """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
     return event_stream(runner, runner.store.job(job).job, last_event_id)
 
 
-def event_stream(runner: Runner, job: bytes, last: int) -> EventSourceResponse:
+def event_stream(runner: Runner, job: JobId, last: int) -> EventSourceResponse:
     """The job's moments after number `last` as server-sent events: `id` is the moment's number, `event` its status,
     `data` the moment as one line of JSON. A comment every 15 seconds keeps the connection open."""
     return EventSourceResponse(_moments(runner, job, last), sep="\n")
 
 
-async def _moments(runner: Runner, job: bytes, last: int) -> AsyncIterator[ServerSentEvent]:
+async def _moments(runner: Runner, job: JobId, last: int) -> AsyncIterator[ServerSentEvent]:
     loop = asyncio.get_running_loop()
     end = loop.time() + _EVENT_SECONDS
     with listening(runner.store.told) as listener:
@@ -130,7 +128,7 @@ async def _moments(runner: Runner, job: bytes, last: int) -> AsyncIterator[Serve
 
 
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
-async def result(runner: TheRunner, job: Bytes32, _: Institution) -> dict[str, Any]:
+async def result(runner: TheRunner, job: JobId, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
     output = await asyncio.to_thread(runner.settlement.result, job)
     terms = runner.store.job(job).terms
@@ -150,7 +148,7 @@ _SECTIONS = "application/vnd.placet.evidence"
     response_model=SignedEvidence,
     responses={200: {"content": {_SECTIONS: {}}}, **problems(403, 404)},
 )
-async def trail(runner: TheRunner, job: Bytes32, _: InstitutionOrAuditor) -> Response:
+async def trail(runner: TheRunner, job: JobId, _: InstitutionOrAuditor) -> Response:
     """This party's signed evidence about a job: for auditors of the trust list, and the institution itself. Where it
     has more leaves than a document holds, they follow it after a line feed, and the media type says so."""
     beside = Beside()
@@ -162,7 +160,7 @@ async def trail(runner: TheRunner, job: Bytes32, _: InstitutionOrAuditor) -> Res
 
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobResponse, responses=problems(403, 404, 409))
-async def cancel(runner: TheRunner, job: Bytes32, _: Institution) -> JobResponse:
+async def cancel(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
     """Cancel a job before its opening; afterwards the contract refuses (`reverted`)."""
     record = runner.store.job(job)
     await runner.coordinator.cancel(record)

@@ -14,6 +14,7 @@ from pydantic import Field
 from placet.comparison.limits import MAX_BYTES
 from placet.core.enclave_policy import ROLES, EnclavePolicy, Recipient, Role
 from placet.core.errors import ProtocolError
+from placet.core.ids import JobId
 from placet.core.plan import Plan
 from placet.core.values import U32, U48, Bytes32, Value
 from placet.protocols.enclave.evidence.binding import Binding
@@ -77,7 +78,7 @@ def task_of(
     recipients: tuple[Recipient, ...],
     told: Mapping[Role, Announcement],
     *,
-    job: bytes,
+    job: JobId,
     attempt: int,
     chain: int,
 ) -> Task:

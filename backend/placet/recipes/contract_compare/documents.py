@@ -17,6 +17,7 @@ from placet.core.enclave_policy import Role
 from placet.core.errors import ConfigError, InputError, NotFoundError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.hashing import document_bytes
+from placet.core.ids import ConsentId, JobId
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, commit, encrypt
 
@@ -37,7 +38,7 @@ class DocumentRecord(Value):
     scope: Scope
     consent: CompactConsent
     signature: Signature
-    id: Bytes32
+    id: ConsentId
     details: Bytes32
 
     def grant(self) -> Grant:
@@ -59,7 +60,7 @@ class Documents:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.on_offer: bytes | None = None
+        self.on_offer: ConsentId | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def add(self, record: DocumentRecord) -> None:
@@ -74,7 +75,7 @@ class Documents:
         """ConfigError for a file that is no record."""
         return [_read(file) for file in sorted(self._folder.glob("*.json"))]
 
-    def of(self, consent: bytes) -> DocumentRecord:
+    def of(self, consent: ConsentId) -> DocumentRecord:
         """NotFoundError if no document here has that consent."""
         file = self._folder / f"{consent.hex()}.json"
         if not file.exists():
@@ -88,7 +89,7 @@ class Documents:
                 return record.scope
         raise NotFoundError("no document here has such an offer", found=to_hex(offer.id), code="document.unknown")
 
-    def lock(self, consent: bytes, job: bytes, attempt: int, role: Role) -> tuple[Locked, DocumentKey]:
+    def lock(self, consent: ConsentId, job: JobId, attempt: int, role: Role) -> tuple[Locked, DocumentKey]:
         """Encrypt a document into `locked_file`, under a new key. StateError `document.changed` if it is no longer the
         one that the consent is about, ConfigError if it can't be read."""
         record = self.of(consent)
@@ -111,16 +112,16 @@ class Documents:
             )
         return locked, key
 
-    def locked_file(self, job: bytes, attempt: int) -> Path:
+    def locked_file(self, job: JobId, attempt: int) -> Path:
         """Where the encrypted document of an attempt lies."""
         return self._folder / f"{job.hex()}-{attempt}.locked"
 
-    def forget(self, job: bytes) -> None:
+    def forget(self, job: JobId) -> None:
         """Remove what was encrypted for a job."""
         for file in self._folder.glob(f"{job.hex()}-*.locked"):
             file.unlink(missing_ok=True)
 
-    async def named_evidence(self, consent: bytes) -> NamedConsent:
+    async def named_evidence(self, consent: ConsentId) -> NamedConsent:
         """The company's own consent, with its signature."""
         record = self.of(consent)
         return NamedConsent(consent=record.consent, signature=record.signature)

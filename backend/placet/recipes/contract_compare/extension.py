@@ -13,6 +13,7 @@ from placet.chain.client import EnclaveClass
 from placet.core.consent import Status
 from placet.core.enclave_policy import CLASS_OF, Role
 from placet.core.errors import AttestationError, ConsentError, PlanError
+from placet.core.ids import NO_OFFER, JobId
 from placet.core.masking import public_key
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
@@ -29,13 +30,13 @@ from placet.recipes.contract_compare.sessions import EnclaveSessions, Proof
 class EnclaveService(Protocol):
     """An institution that runs enclaves, as the companies of a job see it. Its own PlacetError where it says no."""
 
-    async def prove(self, job: bytes, nonce: bytes) -> Proof:
+    async def prove(self, job: JobId, nonce: bytes) -> Proof:
         """What the job's enclave shows of itself, over this nonce."""
 
-    async def upload(self, job: bytes, attempt: int, role: Role, file: Path) -> None:
+    async def upload(self, job: JobId, attempt: int, role: Role, file: Path) -> None:
         """The encrypted document, from where an upload was broken off."""
 
-    async def download(self, job: bytes, party: int, *, size: int) -> bytes:
+    async def download(self, job: JobId, party: int, *, size: int) -> bytes:
         """A party's masked result of so many bytes."""
 
 
@@ -82,7 +83,7 @@ class ComparedDocuments:
     def demand(self, context: JobContext, plan: Plan, terms: Terms) -> None:
         self.accepts(context, plan, terms)
 
-    def forget(self, job: bytes) -> None:
+    def forget(self, job: JobId) -> None:
         self.documents.forget(job)
 
 
@@ -96,7 +97,7 @@ class HostedEnclaves:
         async def prepare(asker: bytes, _: EnclaveRequest) -> EnclaveResponse:
             if SPEC.name not in context.recipes:
                 raise PlanError("this institution does not take part in such a recipe", found=SPEC.name)
-            return EnclaveResponse(entry=await fresh(ZERO32, ZERO32), policy=self.sessions.policy)
+            return EnclaveResponse(entry=await fresh(NO_OFFER, ZERO32), policy=self.sessions.policy)
 
         return {"prepare-enclave": (EnclaveRequest, prepare)}
 
@@ -105,7 +106,7 @@ class HostedEnclaves:
         if terms.recipe == SPEC.name and SPEC.parse(terms.parameters).policy != self.sessions.policy:
             raise PlanError("the plan's policy is not for the enclave that runs here", code="plan.enclave")
 
-    def forget(self, job: bytes) -> None:
+    def forget(self, job: JobId) -> None:
         self.sessions.forget(job)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from placet.core.enclave_policy import EnclavePolicy, Role
+from placet.core.ids import ConsentId
 from placet.core.plan import Input
 from placet.core.values import U96, Address, Bytes32, Text, Value
 from placet.jobs.messages import PartyEntry, Sponsorship
@@ -37,7 +38,7 @@ class EnclaveResponse(Value):
 class ComparisonRequest(Sponsorship):
     """What a company asks its own client for, as sponsor and consumer."""
 
-    consent: Bytes32
+    consent: ConsentId
     role: Role
     partner: Address
     service: Address

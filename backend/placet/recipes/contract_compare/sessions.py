@@ -15,6 +15,7 @@ from pathlib import Path
 
 from placet.core.enclave_policy import ROLES, EnclavePolicy, Role
 from placet.core.errors import InputError, StateError
+from placet.core.ids import JobId
 from placet.core.values import Bytes32, Value, to_hex
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
 from placet.protocols.enclave.platform import Enclave, Platform
@@ -36,7 +37,7 @@ class Proof(Value):
 class EnclaveSession:
     """One attempt's enclave and what comes in for it."""
 
-    def __init__(self, job: bytes, attempt: int, enclave: Enclave, folder: Path) -> None:
+    def __init__(self, job: JobId, attempt: int, enclave: Enclave, folder: Path) -> None:
         self.job, self.attempt, self.enclave = job, attempt, enclave
         self._folder = folder
         self._task: Task | None = None
@@ -125,12 +126,12 @@ class EnclaveSessions:
         self.policy = policy
         self._platform, self._folder = platform, folder
         self._places = asyncio.Semaphore(MOST)
-        self._sessions: dict[bytes, EnclaveSession] = {}
+        self._sessions: dict[JobId, EnclaveSession] = {}
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
 
     @contextlib.asynccontextmanager
-    async def running(self, chain: int, job: bytes, attempt: int) -> AsyncIterator[EnclaveSession]:
+    async def running(self, chain: int, job: JobId, attempt: int) -> AsyncIterator[EnclaveSession]:
         """An enclave for one attempt, ended in any session; its results stay until `forget`. Waits where all places are
         taken."""
         async with self._places:
@@ -143,7 +144,7 @@ class EnclaveSessions:
             finally:
                 await enclave.end()
 
-    def of(self, job: bytes) -> EnclaveSession:
+    def of(self, job: JobId) -> EnclaveSession:
         """StateError `enclave.early` where no enclave was started for the job."""
         if job not in self._sessions:
             raise StateError(
@@ -154,7 +155,7 @@ class EnclaveSessions:
             )
         return self._sessions[job]
 
-    def forget(self, job: bytes) -> None:
+    def forget(self, job: JobId) -> None:
         """Remove what is left of an ended job."""
         if self._sessions.pop(job, None) is not None:
             for folder in self._folder.glob(f"{job.hex()}-*"):

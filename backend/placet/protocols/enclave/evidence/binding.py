@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives import hashes
 
+from placet.core.ids import JobId
 from placet.core.values import U48, Bytes32, ChainId, Value
 
 TAG = b"placet.enclave.binding/1"
@@ -14,7 +15,7 @@ class Binding(Value):
     question, at `issued` (Unix seconds, by his own clock); the nonce is in the digest, the time is not."""
 
     chain: ChainId
-    job: Bytes32
+    job: JobId
     key: Bytes32
     nonce: Bytes32
     issued: U48

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from placet.core.enclave_policy import EnclaveClass, Kind
 from placet.core.hashing import sha256
+from placet.core.ids import JobId
 from placet.core.values import U48, Bytes32, Octets, Value
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.refusals import refusal
@@ -113,7 +114,7 @@ class Verified(Value):
     measurement: Octets
     tcb_status: str
     advisories: tuple[str, ...]
-    job: Bytes32
+    job: JobId
     key: Bytes32
     binding: Bytes32
     root: Bytes32

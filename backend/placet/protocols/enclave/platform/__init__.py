@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 
 from placet.core.enclave_policy import Role
 from placet.core.hashing import sha256
+from placet.core.ids import JobId
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
 from placet.protocols.enclave.sealed.task import Task
 
@@ -55,7 +56,7 @@ class Platform(Protocol):
     def measurement(self) -> bytes:
         """What its evidence will show, and plans name."""
 
-    async def start(self, *, chain: int, job: bytes) -> Enclave:
+    async def start(self, *, chain: int, job: JobId) -> Enclave:
         """A new enclave with a new key."""
 
     async def close(self) -> None:

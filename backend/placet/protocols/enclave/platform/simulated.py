@@ -16,6 +16,7 @@ from typing import BinaryIO, TypeVar
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import ConfigError, LimitError, ProtocolError, StateError
 from placet.core.hashing import document_bytes
+from placet.core.ids import JobId
 from placet.protocols.enclave import codes, frames
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
@@ -71,7 +72,7 @@ class SimulatedPlatform:
         """Its SubjectPublicKeyInfo, of which a plan's `TpmRule` names the SHA-256."""
         return self._tpm.key
 
-    async def start(self, *, chain: int, job: bytes) -> SimulatedEnclave:
+    async def start(self, *, chain: int, job: JobId) -> SimulatedEnclave:
         """LimitError `enclave.busy` where as many run as may; ProtocolError `enclave.died` if it does not come up."""
         if len(self._running) >= MAX_ENCLAVES:
             raise LimitError("no enclave is free", expected=f"at most {MAX_ENCLAVES}", code="enclave.busy")
@@ -104,7 +105,7 @@ class SimulatedEnclave:
     """Made by `SimulatedPlatform.start`."""
 
     def __init__(
-        self, sandbox: Sandbox, pool: ThreadPoolExecutor, tpm: Swtpm, measurement: bytes, chain: int, job: bytes
+        self, sandbox: Sandbox, pool: ThreadPoolExecutor, tpm: Swtpm, measurement: bytes, chain: int, job: JobId
     ) -> None:
         self._sandbox, self._pool, self._tpm, self._measurement = sandbox, pool, tpm, measurement
         self._chain, self._job = chain, job

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import InputError, LimitError, StateError
 from placet.core.hashing import commit_digest
+from placet.core.ids import JobId
 from placet.protocols.enclave.sealed.task import role_byte
 
 MAGIC: Final = b"placet.document/"
@@ -37,7 +38,7 @@ _MAX_CHUNKS: Final = 2**32
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    job: bytes
+    job: JobId
     role: Role
     commitment: bytes
 
@@ -104,7 +105,7 @@ def commit(source: BinaryIO, salt: bytes) -> bytes:
 
 
 def encrypt(
-    source: BinaryIO, target: Sink, *, job: bytes, role: Role, salt: bytes | None = None
+    source: BinaryIO, target: Sink, *, job: JobId, role: Role, salt: bytes | None = None
 ) -> tuple[Locked, DocumentKey]:
     """Read `source` (seekable) twice from where it stands: once for the commitment, once to encrypt it under a key of
     this call's own, since nonces start from zero. StateError if the document changed in between. `salt` is that of a
@@ -114,7 +115,7 @@ def encrypt(
     return _encrypt(source, target, key, job=job, role=role), key
 
 
-def _encrypt(source: BinaryIO, target: Sink, key: DocumentKey, *, job: bytes, role: Role) -> Locked:
+def _encrypt(source: BinaryIO, target: Sink, key: DocumentKey, *, job: JobId, role: Role) -> Locked:
     start = source.tell()
     plain = Hashing()
     while chunk := source.read(CHUNK):
@@ -139,7 +140,7 @@ def _encrypt(source: BinaryIO, target: Sink, key: DocumentKey, *, job: bytes, ro
 
 
 def decrypt(
-    read: Callable[[int], bytes], key: DocumentKey, *, job: bytes, role: Role, commitment: bytes
+    read: Callable[[int], bytes], key: DocumentKey, *, job: JobId, role: Role, commitment: bytes
 ) -> Iterator[bytes]:
     """The plaintext, chunk by chunk, each one authentic; only after the last one is it known to be whole and the one
     that `commitment` is to. InputError `document.header`, `document.altered` or `document.other`."""
@@ -185,7 +186,7 @@ def _header(data: bytes) -> Header:
     role = data[start + 33]
     if not 1 <= role <= len(ROLES):
         raise InputError("the document has an unknown role", found=role, code="document.header")
-    return Header(job=data[start + 1 : start + 33], role=ROLES[role - 1], commitment=data[start + 34 :])
+    return Header(job=JobId(data[start + 1 : start + 33]), role=ROLES[role - 1], commitment=data[start + 34 :])
 
 
 def _exactly(read: Callable[[int], bytes], size: int) -> bytes:

@@ -21,6 +21,7 @@ from typing import Final, Literal
 
 from placet.core.enclave_policy import EnclaveClass, EnclavePolicy, Role
 from placet.core.errors import AttestationError, ConsentError, InputError, WarrantError
+from placet.core.ids import ConsentId, JobId
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, Verified
 from placet.protocols.enclave.evidence.verify import verify
@@ -38,10 +39,10 @@ class Question:
     """What a party asks its own endpoint of the chain before it gives its keys away."""
 
     chain: int
-    job: bytes
+    job: JobId
     attempt: int
     task: bytes
-    consents: tuple[bytes, ...]
+    consents: tuple[ConsentId, ...]
     measurement_id: bytes
     enclave_class: EnclaveClass
 
@@ -54,7 +55,7 @@ class ChainStanding:
     measurement in `EnclaveRegistry`, as of the class that was asked about and no other, and has not retired it."""
 
     time: int
-    job: bytes
+    job: JobId
     open: bool
     task: bytes
     consents: tuple[ConsentStatus, ...]

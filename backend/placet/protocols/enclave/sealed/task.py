@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from placet.core.enclave_policy import ROLES, Recipient, Role
 from placet.core.errors import InputError
 from placet.core.hashing import document_bytes, document_hash
+from placet.core.ids import ConsentId, JobId
 from placet.core.values import U32, Bytes32, ChainId, Value, parse
 
 MAX_TASK: Final = 16_384
@@ -31,7 +32,7 @@ class TaskInput(Value):
 
     role: Role
     party: U32
-    consent: Bytes32
+    consent: ConsentId
     document: Bytes32
     size: Annotated[int, Field(ge=1, le=1 << 40, strict=True)]
     commitment: Bytes32
@@ -45,7 +46,7 @@ class Task(Value):
     type: Literal["placet.enclave-task"] = "placet.enclave-task"
     version: Literal[1] = 1
     chain: ChainId
-    job: Bytes32
+    job: JobId
     policy: Bytes32
     attempt: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
     inputs: Annotated[tuple[TaskInput, ...], Field(min_length=2, max_length=2)]

@@ -1,0 +1,30 @@
+"""What 32 bytes stand for: mypy refuses an offer's id where a consent's belongs.
+
+The same five types as in `contracts/interfaces/Types.sol`. At run time each is `bytes`, and a pydantic field of such a
+type reads and writes `0x…` hex as `Bytes32` does. An id is made where its value comes in or is computed: a hash, a
+decoded log, a parsed field.
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+from placet.core.values import Bytes32
+
+DatasetId = NewType("DatasetId", Bytes32)
+"""A dataset's id, salted and hashed by its provider."""
+OfferId = NewType("OfferId", Bytes32)
+"""An offer's EIP-712 struct hash."""
+ConsentId = NewType("ConsentId", Bytes32)
+"""A consent's EIP-712 struct hash."""
+BatchRoot = NewType("BatchRoot", Bytes32)
+"""Merkle root over the ids of a batch's consents."""
+JobId = NewType("JobId", Bytes32)
+"""The EIP-712 digest of a job's plan."""
+
+NO_OFFER = OfferId(bytes(32))
+"""What a party prepares that brings no input."""
+NO_CONSENT = ConsentId(bytes(32))
+"""An input that names no consent has this one."""
+NO_BATCH = BatchRoot(bytes(32))
+"""No batch has the root zero: the consent was given by itself."""
