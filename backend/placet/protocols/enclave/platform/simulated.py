@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, TypeVar
 
 from placet.core.enclave_policy import ROLES, Role
-from placet.core.errors import ConfigError, LimitError, ProtocolError, StateError
+from placet.core.errors import ConfigError, LimitError, PlacetError, ProtocolError, StateError
 from placet.core.hashing import document_bytes
 from placet.core.ids import JobId
 from placet.protocols.enclave import codes, frames
@@ -186,8 +186,8 @@ class SimulatedEnclave:
             raise ProtocolError(
                 "the enclave took too long", expected=f"{seconds:g} s", code="enclave.timeout"
             ) from None
-        except (ProtocolError, OSError, ValueError) as error:
-            if self._ending is not None:
+        except (PlacetError, OSError, ValueError) as error:
+            if self._ending is not None:  # killed a moment after it had said something
                 raise StateError("the enclave was ended", code="enclave.ended") from None
             if isinstance(error, frames.Gone | OSError):
                 raise ProtocolError("the enclave ended without a word", code="enclave.died") from None
