@@ -20,21 +20,22 @@ DOORS: dict[str, frozenset[str]] = {
     "comparison": frozenset({"core"}),
     "chain": frozenset({"core"}),
     "chain.keystore": frozenset({"core"}),
+    "serving": frozenset({"core"}),
     "vault": frozenset({"core", "catalogue", "chain"}),
     "protocols": frozenset({"core", "comparison"}),
     "jobs": frozenset({"core", "catalogue", "chain", "vault", "protocols"}),
     "recipes": frozenset({"core", "alignment", "catalogue", "comparison", "chain", "vault", "protocols", "jobs"}),
-    "node": frozenset({"core", "catalogue", "chain", "vault", "protocols", "jobs", "recipes"}),
+    "node": frozenset({"core", "catalogue", "chain", "serving", "vault", "protocols", "jobs", "recipes"}),
     "company": frozenset(
         {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "owner"}
     ),
-    "identity": frozenset({"core", "chain.keystore"}),
+    "identity": frozenset({"core", "chain.keystore", "serving"}),
     "owner": frozenset({"core", "chain.keystore"}),
     "audit": frozenset({"core", "catalogue", "protocols"}),
     "audit.collect": frozenset({"core", "catalogue", "chain", "protocols"}),
     "sandbox": frozenset(
         {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}
-        | {"identity", "owner", "audit"}
+        | {"identity", "owner", "audit", "serving"}
     ),
     "cli": frozenset(
         {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}

@@ -15,6 +15,7 @@ from placet.identity.app import create_app
 from placet.identity.register import Register
 from placet.identity.service import Enrolling
 from placet.identity.settings import IdentitySettings
+from placet.serving.connections import ConnectionLimits, bounded
 
 
 def enrolling_of(settings: IdentitySettings) -> Enrolling:
@@ -39,7 +40,7 @@ def serve(settings: IdentitySettings) -> None:
         port=settings.port,
         access_log=False,
         log_level="warning",
-        limit_concurrency=256,
+        http=bounded(ConnectionLimits()),
         timeout_keep_alive=10,
         server_header=False,
     )

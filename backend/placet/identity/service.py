@@ -80,9 +80,9 @@ class Enrolling:
         demand_request(credential, "POST", PATH, raw, now=int(now), domain=self._domain, verifiers=self._verifiers)
         self._demand_new(credential.nonce, now)
         await self._demand_code(request.subject, request.code)
+        self._limits.take(request.subject, now)
         commitment = subject_commitment(request.subject, request.salt)
         signature = self._key.sign(self._domain.digest(enrolment_hash(request.owner, commitment)))
-        self._limits.succeeded(request.subject)
         return Enrolment(enroller=self._key.address, subject=commitment, signature=signature)
 
     def _demand_new(self, nonce: bytes, now: float) -> None:
@@ -95,18 +95,13 @@ class Enrolling:
     async def _demand_code(self, subject: str, code: str) -> None:
         stored = self._register.code_of(subject)
         memory = hmac.digest(self._memory_key, f"{stored}\0{subject}\0{code}".encode(), hashlib.sha256)
-        self._limits.demand_unlocked(subject, self._clock())
         if self._right.get(memory, 0.0) <= self._clock():
             if self._waiting >= _QUEUE:
                 raise LimitError("too many enrolments at a time", remedy="try again in a minute", code="limit.busy")
             self._waiting += 1
             try:
                 async with self._one_at_a_time:
-                    # Again, since others may have tried the same person while this one waited.
-                    self._limits.demand_unlocked(subject, self._clock())
                     right = await asyncio.to_thread(stored.fits, code)
-                    if not right:
-                        self._limits.failed(subject, self._clock())
             finally:
                 self._waiting -= 1
             if not right:

@@ -13,6 +13,7 @@ import uvicorn
 from placet.core.errors import PlacetError
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
+from placet.serving.connections import ConnectionLimits, bounded
 
 
 def server_options(settings: NodeSettings) -> dict[str, Any]:
@@ -23,10 +24,9 @@ def server_options(settings: NodeSettings) -> dict[str, Any]:
     return {
         "host": settings.api_host,
         "port": settings.api_port,
-        "http": "h11",
+        "http": bounded(ConnectionLimits(trusted=settings.trusted_proxies)),
         "ws": "none",
         "h11_max_incomplete_event_size": settings.limits.header_bytes,
-        "limit_concurrency": 512,
         "timeout_keep_alive": 15,
         "timeout_graceful_shutdown": 10,
         "proxy_headers": bool(settings.trusted_proxies),

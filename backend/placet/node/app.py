@@ -46,6 +46,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _lifetime(app, node):
             yield
+        node.withdrawing.shutdown(wait=False)
         node.engine.dispose()
 
     app = FastAPI(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel
 
 from placet.chain.calls import Calls
-from placet.chain.client import Chain
+from placet.chain.client import Chain, DatasetState
 from placet.chain.events import OfferMade
 from placet.chain.heads import BlockHeader, Heads
 from placet.chain.index import DeadConsent, Index
@@ -23,7 +24,7 @@ from placet.chain.sender import Sender
 from placet.chain.signals import Signal
 from placet.core.consent import Offer, Scope
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError
-from placet.core.ids import ConsentId, OfferId
+from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
@@ -36,6 +37,7 @@ from placet.node.migrations import NODE
 from placet.node.state import open_engine
 from placet.vault.client import VaultClient
 from placet.vault.config import read_passphrase
+from placet.vault.schema import DatasetInfo
 
 _MAX_TRUST = 8 << 20
 _VAULT_SECONDS = 5.0
@@ -79,6 +81,7 @@ class _Seen:
     ended: dict[OfferId, Mapping[ConsentId, DeadConsent]] = field(default_factory=dict)
     offers: Mapping[OfferId, OfferMade] | None = None
     openings: dict[OfferId, int] = field(default_factory=dict)
+    datasets: dict[DatasetId, DatasetState | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -86,7 +89,8 @@ class Node:
     """Everything that belongs to one institution's node.
 
     `moved` is sent when the chain was read, so that there may be new events of ours, or deeper ones; `relaying` when
-    the database has something new for the relay.
+    the database has something new for the relay. `withdrawing` has threads for withdrawals alone: they wait for no
+    other request's.
     """
 
     settings: NodeSettings
@@ -110,7 +114,9 @@ class Node:
     counts: Counts = field(default_factory=Counts)
     moved: Signal = field(default_factory=Signal)
     relaying: Signal = field(default_factory=Signal)
+    withdrawing: Executor = field(default_factory=lambda: ThreadPoolExecutor(4, "withdrawing"), repr=False)
     _seen: _Seen = field(default_factory=_Seen, repr=False)
+    _tables: asyncio.Task[list[DatasetInfo]] | None = field(default=None, repr=False)
 
     @property
     def address(self) -> bytes:
@@ -176,6 +182,22 @@ class Node:
         if offer not in seen.openings:
             seen.openings[offer] = self.chain.offer(offer).openings
         return seen.openings[offer]
+
+    def dataset(self, dataset: DatasetId) -> DatasetState | None:
+        """What the chain said of a dataset by the last `sync`; None if it is not registered."""
+        seen = self._seen
+        if dataset not in seen.datasets:
+            try:
+                seen.datasets[dataset] = self.chain.dataset(dataset)
+            except NotFoundError:
+                seen.datasets[dataset] = None
+        return seen.datasets[dataset]
+
+    async def tables(self) -> Sequence[DatasetInfo]:
+        """The vault's tables. Who asks while the vault is being asked shares its answer. PlacetError as it says."""
+        if self._tables is None or self._tables.done():
+            self._tables = asyncio.ensure_future(self.vault.datasets())
+        return await asyncio.shield(self._tables)
 
     def offers(self) -> Mapping[OfferId, OfferMade]:
         """All offers on chain by id, as of the last `sync`."""

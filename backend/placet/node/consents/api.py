@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -52,7 +53,7 @@ def _offers(node: Node) -> models.Offers:
                 texts=words,
                 provider=models.Named(address=made.provider, name=node.trust.name(made.provider)),
                 consumer=models.Named(address=made.terms.consumer, name=consumer),
-                openings=node.chain.offer(made.offer).openings,
+                openings=node.openings(made.offer),
             )
         )
     return models.Offers(offers=found)
@@ -119,7 +120,8 @@ async def withdraw(
     node: TheNode, client: ClientAddress, id: ConsentId, given: models.Withdrawal
 ) -> models.ConsentAccepted:
     """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
-    return await asyncio.to_thread(withdrawals.accept, node, id, given, client)
+    accept = functools.partial(withdrawals.accept, node, id, given, client)
+    return await asyncio.get_running_loop().run_in_executor(node.withdrawing, accept)
 
 
 def _owner(caller: Caller) -> bytes | None:

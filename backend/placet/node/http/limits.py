@@ -32,6 +32,8 @@ MINUTE = 60
 DAY = 86_400
 _CLIENTS = 20_000
 _MAX_HEADERS = 100
+_PLACES = 256
+_PLACES_TO_WITHDRAW = 64
 
 
 class TooOften(LimitError):  # noqa: N818 - it reads as what it is
@@ -187,15 +189,44 @@ def _demand_shallow(body: bytes) -> None:
         ) from None
 
 
+class _Places:
+    """How many requests are worked on at a time."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def demand(self) -> None:
+        """LimitError `limit.busy` if no place is left."""
+        if self._left <= 0:
+            raise LimitError("the node is busy", remedy="try again in a few seconds", code="limit.busy")
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """One place, for the length of a `with` block."""
+        self._left -= 1
+        try:
+            yield
+        finally:
+            self._left += 1
+
+
+def _withdraws(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return path.endswith(("/withdrawal", "/withdrawal/draft"))
+
+
 class RequestLimits:
     """ASGI middleware: headers and body are bounded while they stream in, and a body may not trickle for ever.
 
-    A JSON body reaches the application only if it is JSON and not nested too deep.
+    A JSON body reaches the application only if it is JSON and not nested too deep. Requests that have come whole take
+    one of `_PLACES` while they are worked on, and withdrawals one of their own: whatever else a node is asked, people
+    can withdraw.
     """
 
     def __init__(self, app: ASGIApp, limits: NodeLimits) -> None:
         self._app = app
         self._limits = limits
+        self._places, self._withdrawing = _Places(_PLACES), _Places(_PLACES_TO_WITHDRAW)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -206,6 +237,8 @@ class RequestLimits:
             body = await self._body(receive)
             if any(name == b"content-type" and b"json" in value.lower() for name, value in scope["headers"]):
                 _demand_shallow(body)
+            places = self._withdrawing if _withdraws(scope) else self._places
+            places.demand()
         except PlacetError as error:
             await answer(error)(scope, receive, send)
             return
@@ -214,7 +247,8 @@ class RequestLimits:
         async def replay() -> Message:
             return waiting.pop() if waiting else await receive()
 
-        await self._app(scope, replay, send)
+        with places.taken():
+            await self._app(scope, replay, send)
 
     def _headers(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]

@@ -63,6 +63,7 @@ _STATUS_OF_CODE = {
     "consent.unknown-offer": 404,
     "input.json": 400,
     "limit.body": 413,
+    "limit.busy": 503,
     "limit.header": 431,
     "limit.slow": 408,
     "not-allowed": 405,

@@ -8,7 +8,6 @@ import hmac
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
-from placet.core.errors import NotFoundError
 from placet.node.consents import models
 from placet.node.http import metrics
 from placet.node.http.auth import Institution
@@ -28,11 +27,8 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     header = request.headers.get("authorization", "").encode()
     own = hmac.compare_digest(header, b"Bearer " + node.credential)
     found = []
-    for info in await node.vault.datasets():
-        try:
-            state = await asyncio.to_thread(node.chain.dataset, info.dataset)
-        except NotFoundError:
-            state = None
+    for info in await node.tables():
+        state = await asyncio.to_thread(node.dataset, info.dataset)
         found.append(
             models.DatasetResponse(
                 name=info.name,

@@ -1,0 +1,1 @@
+"""HTTP servers of this project: whose places nobody can keep by saying nothing."""

@@ -1,0 +1,158 @@
+"""Connections of an HTTP server that strangers may reach: none is kept for who says nothing.
+
+A connection *waits* while its request has not wholly come. A request's head must come within `head_seconds`. Where a
+client, or all together, have as many connections as they may, the one that has waited longest makes room for the next;
+a request that has come is answered, whoever fills the server with silence (RFC 9112, 9.8 leaves the choice to us).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """`most` connections in all, `per_client` of an address (IPv6: of a /64), but for `trusted` proxies, which speak
+    for many."""
+
+    most: int = 512
+    per_client: int = 64
+    head_seconds: float = 10.0
+    trusted: Collection[Network] = ()
+
+
+class Connections:
+    """All connections of one server, by client, in the order in which they began to wait."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self.limits = limits
+        self._clients: dict[_BoundedProtocol, str | None] = {}
+        self._waiting: dict[str | None, OrderedDict[_BoundedProtocol, None]] = {}
+        self._count: dict[str | None, int] = {}
+        self._order: OrderedDict[_BoundedProtocol, None] = OrderedDict()
+
+    def add(self, protocol: _BoundedProtocol, address: str | None) -> bool:
+        """Take a new connection in, which waits; False if there is no room and nobody waits who could make it."""
+        client = self._client(address)
+        full = client is not None and self._count.get(client, 0) >= self.limits.per_client
+        if full and not self._end_longest(self._waiting.get(client)):
+            return False
+        if len(self._clients) >= self.limits.most and not self._end_longest(self._order):
+            return False
+        self._clients[protocol] = client
+        self._count[client] = self._count.get(client, 0) + 1
+        self.waits(protocol)
+        return True
+
+    def waits(self, protocol: _BoundedProtocol) -> None:
+        """It waits for the rest of a request, from now on or since it began to."""
+        if protocol in self._clients and protocol not in self._order:
+            self._order[protocol] = None
+            self._waiting.setdefault(self._clients[protocol], OrderedDict())[protocol] = None
+
+    def serves(self, protocol: _BoundedProtocol) -> None:
+        """A whole request has come."""
+        if self._order.pop(protocol, False) is None:
+            client = self._clients[protocol]
+            del self._waiting[client][protocol]
+            if not self._waiting[client]:
+                del self._waiting[client]
+
+    def remove(self, protocol: _BoundedProtocol) -> None:
+        """It has ended."""
+        if protocol not in self._clients:
+            return
+        self.serves(protocol)
+        client = self._clients.pop(protocol)
+        self._count[client] -= 1
+        if not self._count[client]:
+            del self._count[client]
+
+    def _end_longest(self, waiting: OrderedDict[_BoundedProtocol, None] | None) -> bool:
+        if not waiting:
+            return False
+        longest = next(iter(waiting))
+        self.remove(longest)
+        longest.transport.abort()
+        return True
+
+    def _client(self, address: str | None) -> str | None:
+        """What is counted as one client; None for a trusted proxy, and where there is no address."""
+        try:
+            one = ipaddress.ip_address((address or "").partition("%")[0])
+        except ValueError:
+            return None
+        one = getattr(one, "ipv4_mapped", None) or one
+        if any(one in network for network in self.limits.trusted):
+            return None
+        return str(one if one.version == 4 else ipaddress.ip_network((one, 64), strict=False))
+
+
+class _BoundedProtocol(H11Protocol):
+    """uvicorn's protocol, whose connections are in `table`."""
+
+    table: Connections
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not self.table.add(self, self.client and self.client[0]):
+            transport.abort()
+            return
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.table.remove(self)
+        self._expect_no_head()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self._between_requests() or self.cycle.more_body:
+            self.table.waits(self)
+        else:
+            self.table.serves(self)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._between_requests():
+            self._expect_head()
+        else:
+            self._expect_no_head()
+
+    def on_response_complete(self) -> None:
+        self.table.waits(self)
+        super().on_response_complete()
+
+    def _between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_head(self) -> None:
+        if self._head is None and not self.transport.is_closing():
+            self._head = self.loop.call_later(self.table.limits.head_seconds, self.transport.abort)
+
+    def _expect_no_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+
+def bounded(limits: ConnectionLimits) -> type[H11Protocol]:
+    """The protocol of one server (uvicorn's option `http`)."""
+
+    class Bounded(_BoundedProtocol):
+        table = Connections(limits)
+
+    return Bounded
