@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from placet.cli import job_plan
 from placet.cli.inputs import AsJson, NodeConfig, read, read_job, when
 from placet.cli.operator import Operator
 from placet.cli.output import console, emit, say, stop, table
@@ -25,6 +26,7 @@ ENDED = frozenset({"completed", "closed", "aborted", "cancelled", "expired", "re
 _ATTEMPTS = 30
 """How often in a row a broken stream of events is asked for again, a second apart: a node's restart takes less."""
 commands = typer.Typer(no_args_is_help=True, help="Jobs at the own node.")
+commands.command()(job_plan.plan)
 Job = Annotated[str, typer.Argument(help="The job's id.")]
 
 

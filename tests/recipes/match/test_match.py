@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, parse
 from placet.recipes.match.run import combine
+from placet.sandbox.consortium import PURPOSE
 
 TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
 
@@ -75,11 +77,48 @@ def test_rounds_with_rules_match_what_is_written_otherwise(market: Town) -> None
 
 
 def test_a_withdrawn_customer_matches_no_more(market: Town) -> None:
+    """By the request that `placet job plan` makes of names alone."""
     gone: Given = next(g for g in market.given if g.subject in market.customers and not g.ended)
     market.withdraw(gone)
-    _, found = market.result(**request(market, identifier="customer", psi="ecdh", receiver="provider"))
+    job = market.made.begin(json.loads(planned(market, "match", "Bank North", "psi=ecdh", "receiver=provider")))
+    assert market.made.ended(job) == "completed"
+    found = market.consumer.get(f"/v1/jobs/{job}/result")
     assert [row["customer"] for row in found["rows"]] == expected(market)
     assert gone.subject not in expected(market)
+
+
+def planned(market: Town, recipe: str, offer: str, *parameters: str, accept: int = 0) -> str:
+    words = [word for one in ("identifier=customer", *parameters) for word in ("--parameter", one)]
+    return market.made.run(
+        *("job", "plan", "--config", "consumer/node.toml", "--recipe", recipe, "--offers", offer, *words),
+        accept=[accept],
+    )
+
+
+def test_a_request_is_made_from_the_offers(market: Town) -> None:
+    made = market.made
+    by_id = json.loads(planned(market, "match", made.offers["north"], "psi=ecdh", "receiver=both"))
+    by_name = json.loads(planned(market, "match", "bank north", "psi=ecdh", "receiver=both"))
+    assert by_id == by_name
+    address = made.members["north"].address
+    assert by_id["providers"] == [{"address": address, "offer": made.offers["north"], "reward": "0"}]
+    assert by_id["own"] == {"offer": made.offers["consumer"], "consent": made.own_consent}
+    assert (by_id["recipe"], by_id["engine"], by_id["purpose"]) == ("match", "embedded", PURPOSE)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "offer", "parameter", "said"),
+    [
+        ("match", "Bank West", "psi=ecdh", "no institution of the trust list"),
+        ("match", "Bank South", "psi=ecdh", "none of the offers is for match"),
+        ("match", "Bank North", "psi=salted-hash", "no such value of psi"),
+        ("match", "Bank North", "psi", "NAME=VALUE"),
+        ("match-nothing", "Bank North", "psi=ecdh", "match-nothing"),
+    ],
+)
+def test_a_request_that_cannot_be_made(market: Town, recipe: str, offer: str, parameter: str, said: str) -> None:
+    with pytest.raises(RuntimeError, match=said):
+        planned(market, recipe, offer, parameter, "receiver=both")
 
 
 @pytest.mark.parametrize(

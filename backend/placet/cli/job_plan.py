@@ -1,0 +1,195 @@
+"""`placet job plan`: a job's request, made from what the parties offer, so that nobody copies identifiers by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from placet.cli.inputs import NodeConfig, read_address
+from placet.cli.operator import Operator
+from placet.cli.output import emit, say
+from placet.core.errors import InputError, NotFoundError, PlacetError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from placet.catalogue.spec import RecipeSpec
+    from placet.core.trust import Institution
+    from placet.jobs.messages import JobRequest, OwnInput
+    from placet.owner.client import Offered
+
+MAX_REWARD = 2**96
+
+
+def plan(
+    config: NodeConfig,
+    recipe: Annotated[str, typer.Option("--recipe", help="What to compute; `placet recipes` lists them.")],
+    offers: Annotated[
+        list[str],
+        typer.Option("--offers", help="A provider by its name or address, or one of its offers by its id; repeat it."),
+    ],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", help="NAME=VALUE, as `placet recipes` names them; repeat it.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="The recipe's first one unless given.")] = None,
+    reward: Annotated[int, typer.Option("--reward", min=0, max=MAX_REWARD - 1, help="For each provider.")] = 0,
+    token: Annotated[str | None, typer.Option("--token", help="The ERC-20 contract that rewards are paid in.")] = None,
+) -> None:
+    """Print a job's request as JSON, for `placet job start --file`. Nothing is sent and nobody is asked to agree."""
+    from placet.catalogue.specs import spec_of
+
+    spec = spec_of(recipe)
+    parameters = spec.parse(_parameters(parameter or [])).to_json()
+    operator = Operator(config)
+    chosen = [_one_offer(word, _offered(operator, word), operator, recipe) for word in offers]
+    request = _request(operator, spec, parameters, chosen, engine or spec.engines[0], reward, token)
+    _tell(operator, spec, chosen)
+    emit(request.model_dump(mode="json"))
+
+
+def _parameters(given: Sequence[str]) -> dict[str, Any]:
+    """A value is JSON where it reads as JSON, else text."""
+    values: dict[str, Any] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name or name in values:
+            raise InputError("not a parameter", expected="NAME=VALUE, each name once", found=one[:80])
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values
+
+
+def _offered(operator: Operator, word: str) -> list[Offered]:
+    """What the institution that a word names offers this one; of an offer's id, that offer."""
+    from placet.cli.inputs import read_offer
+
+    if word.startswith("0x") and len(word) == 66:
+        wanted = read_offer(word)
+        asked = [one for one in operator.trust.institutions if one.address != operator.address]
+        offered = [one for one in _of_all(operator, asked, patient=True) if one.id == wanted]
+    else:
+        offered = _of_all(operator, [_institution(operator, word)], patient=False)
+    return [one for one in offered if one.offer.consumer == operator.address]
+
+
+def _institution(operator: Operator, word: str) -> Institution:
+    if word.startswith("0x"):
+        return operator.trust.institution(read_address(word))
+    for one in operator.trust.institutions:
+        if one.name.casefold() == word.casefold():
+            return one
+    names = ", ".join(one.name for one in operator.trust.institutions)
+    raise NotFoundError("no institution of the trust list has that name", expected=names, found=word[:80])
+
+
+def _of_all(operator: Operator, institutions: Sequence[Institution], *, patient: bool) -> list[Offered]:
+    """All offers of some institutions. `patient`: without those that do not answer."""
+    from placet.owner.client import OwnerClient
+
+    async def ask() -> list[list[Offered] | BaseException]:
+        async with OwnerClient(operator.deployment, operator.trust) as client:
+            return await asyncio.gather(*(client.offers(one.api) for one in institutions), return_exceptions=True)
+
+    offers: list[Offered] = []
+    for institution, answer in zip(institutions, asyncio.run(ask()), strict=True):
+        if isinstance(answer, PlacetError):
+            if not patient:
+                raise answer
+            say(f"{institution.name} was not asked: {answer.message}")
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            offers += answer
+    return offers
+
+
+def _one_offer(word: str, offered: Collection[Offered], operator: Operator, recipe: str) -> Offered:
+    fitting = [one for one in offered if recipe in one.scope.recipes]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not offered:
+        raise NotFoundError("nothing is offered to this institution by that word", found=word[:80])
+    listed = "; ".join(
+        f"{_id(one)} ({one.scope.title}, {one.scope.purpose}, for {', '.join(one.scope.recipes)})"
+        for one in fitting or offered
+    )
+    if not fitting:
+        raise InputError(f"none of the offers is for {recipe}", expected=f"an offer for {recipe}", found=listed)
+    raise InputError("several offers fit", expected="one", found=listed, remedy="name it: --offers and its id")
+
+
+def _request(
+    operator: Operator,
+    spec: RecipeSpec[Any],
+    parameters: Mapping[str, Any],
+    offers: Sequence[Offered],
+    engine: str,
+    reward: int,
+    token: str | None,
+) -> JobRequest:
+    from placet.core.values import ZERO20
+    from placet.jobs.messages import JobRequest, ProviderRequest
+
+    spec.seats(len(offers) + 1)
+    if engine not in spec.engines:
+        raise InputError(f"{spec.name} has no such engine", expected=", ".join(spec.engines), found=engine[:80])
+    if (reward > 0) != (token is not None):
+        raise InputError("rewards and their token go together", expected="--reward and --token, or neither")
+    (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
+    if others:
+        raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))
+    own = _own(operator, spec.name, purpose)
+    return JobRequest(
+        recipe=spec.name,
+        engine=engine,
+        parameters=dict(parameters),
+        purpose=purpose,
+        token=ZERO20 if token is None else read_address(token),
+        providers=tuple(ProviderRequest(address=one.scope.provider, offer=one.id, reward=reward) for one in offers),
+        own=own,
+    )
+
+
+def _own(operator: Operator, recipe: str, purpose: str) -> OwnInput:
+    """This institution's consent, the last if there are several, to its own offer to itself for recipe and purpose."""
+    from placet.cli.inputs import read_consent, read_offer
+    from placet.jobs.messages import OwnInput
+
+    own = {
+        one["id"]
+        for one in operator.ask("GET", "/v1/offers")["offers"]
+        if read_address(one["offer"]["consumer"]) == operator.address
+        and recipe in one["scope"]["recipes"]
+        and one["scope"]["purpose"] == purpose
+        and not one["scope"]["personal"]
+    }
+    path = f"/v1/consents?status=given&owner=0x{operator.address.hex()}"
+    given = [one for one in operator.ask("GET", path)["consents"] if one["offer"] in own]
+    if not given:
+        raise NotFoundError(
+            f"this institution has not consented to an offer of its own list for {recipe}",
+            expected=f"an own offer for {recipe} and {purpose}, and a consent to it",
+            found=f"{len(own)} such offers, none consented to" if own else "no such offer",
+            remedy="placet offer make --own, then placet grant",
+        )
+    last = max(given, key=lambda one: one["block"] or 0)
+    return OwnInput(offer=read_offer(last["offer"]), consent=read_consent(last["id"]))
+
+
+def _tell(operator: Operator, spec: RecipeSpec[Any], offers: Sequence[Offered]) -> None:
+    """What the request means, on stderr."""
+    say(f"{spec.name}: {spec.does}")
+    for one in offers:
+        name = operator.trust.name(one.scope.provider)
+        say(f"from {name}: {one.scope.title}, {', '.join(one.scope.columns)}; {one.openings} jobs so far")
+    for role in spec.roles:
+        say(f"the {role.name} learns: {role.learns}")
+
+
+def _id(offered: Offered) -> str:
+    return f"0x{offered.id.hex()}"
