@@ -27,7 +27,7 @@ def told(before: str, after: str, *others: str) -> Told:
         ("It costs $1,000.00 a year", "It costs $1,500 a year", [("amount", "$ 1000", "$ 1500")]),
         ("up to EUR 2.5 million in all", "up to EUR 3 million in all", [("amount", "EUR 2500000", "EUR 3000000")]),
         ("a fee of five hundred dollars is due", "a fee of £500 is due", [("amount", "$ 500", "GBP 500")]),
-        ("interest of 5% a year", "interest of five and a half percent a year", [("percentage", "5 %", None)]),
+        ("interest of 5% a year", "interest of five and a half percent a year", [("percentage", "5 %", "5.5 %")]),
         ("a share of 50 percent of it", "a share of 45% of it", [("percentage", "50 %", "45 %")]),
         ("within thirty (30) days of it", "within sixty (60) days of it", [("duration", "30 days", "60 days")]),
         ("within 30 days of it", "within 30 business days of it", [("duration", "30 days", "30 business days")]),
@@ -44,7 +44,7 @@ def told(before: str, after: str, *others: str) -> Told:
         ("see Section 8.1(a) too", "see Section 9.1(a) too", [("reference", "section 8.1(a)", "section 9.1(a)")]),
         ("version 2.0 of the list", "version 2.1 of the list", [("number", "2.0", "2.1")]),
         ("with Acme Holdings Ltd. as agent", "with Bravo Holdings Ltd. as agent",
-         [("party", "Acme Holdings Ltd.", "Bravo Holdings Ltd.")]),
+         [("party", "Acme Holdings Ltd", "Bravo Holdings Ltd")]),
     ],
 )  # fmt: skip
 def test_a_changed_value_is_told(before: str, after: str, expected: Told) -> None:
@@ -58,7 +58,7 @@ def test_a_changed_value_is_told(before: str, after: str, expected: Told) -> Non
         ("It costs $1,000 a year", "It costs $1,000.00 a year"),
         ("a share of 50 percent of it", "a share of 50% of it"),
         ("ends on 1 January 2026 at noon", "ends on January 1, 2026 at noon"),
-        ("it uses reasonable efforts", "it uses commercially sound efforts"),
+        ("it uses reasonable efforts", "it uses reasonable endeavours"),
     ],
 )
 def test_the_same_value_in_other_words_is_not_told(before: str, after: str) -> None:

@@ -179,3 +179,52 @@ def test_invisible_characters_are_left_out_and_told() -> None:
     found = compare(plain, "a.txt", tricked, "b.txt")
     assert found.summary.same == 1
     assert found.after.notes == ("3 invisible characters were left out of the comparison.",)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("3.8 Other.\n\n4. TAKEDOWNS\n\n4.1 Yours.\n\n5. PRICE", "3.8|4|4.1|5"),
+        ("3. A.\n\n3.1 B.\n\n1. one;\n\n2. two;\n\n3.2 C.\n\n4. NEXT", "3|3.1|3.1.1|3.1.2|3.2|4"),
+        ("ARTICLE I\nTERMS\n\nSection 1.01 Definitions. As in Exhibit A.\n\nSection 1.02 Sale and Loan. It sells.",
+         "ARTICLE I|Section 1.01|Section 1.02"),
+        ("Section 2.01. The Loan. It lends.\n\n(a) First, it\n\n(i) sub;\n\n(b) then\n\nSection 2.02 Interest",
+         "Section 2.01|Section 2.01(a)|Section 2.01(a)(i)|Section 2.01(b)|Section 2.02"),
+        ("Section 1.01 Sale. It sells.\nSection 1.02 Price. It pays.", "Section 1.01|Section 1.02"),
+        ("4.1(a) The first\n\n4.1(a)(i) the second\n\n12A. Inserted", "4.1(a)|4.1(a)(i)|12A"),
+        ("I. General\n\nA. Foo is here.\n\n1. baz\n\nB. Moo\n\nII. Other", "I|I.A|I.A.1|I.B|II"),
+        ("Schedule 1 - Fees\n\n1. Due.\n\n1.1 Paid.\n\nPart B - Tax\n\n1. None.\n\nAnnex II: Data\n\nA.1 List",
+         "Schedule 1|Schedule 1, 1|Schedule 1, 1.1|Schedule 1, Part B|Schedule 1, Part B, 1|Annex II|Annex II, A.1"),
+        ("ARTICLE ONE. Terms\n\nArt. 2. Price\n\nSec. 3. Loss", "ARTICLE ONE|Art. 2|Sec. 3"),
+        ("1. Terms ......... 3\n\nSchedule 1 Fees ....... 7\n\n1. Terms\n\n1.1 In this", "1|Schedule 1|1|1.1"),
+        ("1. A\n\n2.\n\n3. C", "1|3"),
+        ("U.S. persons are excluded.\n\n5 Business Days are due.\n\nSection 9 Applies to all.", "||"),
+    ],
+)  # fmt: skip
+def test_numbers_are_those_that_lawyers_cite(text: str, labels: str) -> None:
+    assert [label for label, _ in seen(text.encode(), "a.txt")] == labels.split("|")
+
+
+def test_a_section_put_between_others_is_the_only_change() -> None:
+    sections = [
+        "Purchase and Sale. Seller sells the Shares.",
+        "Purchase Price. The price is USD 5,000,000.",
+        "Closing.",
+    ]
+    before = "\n\n".join(f"Section 1.0{n} {text}" for n, text in enumerate(sections, 1))
+    sections.insert(1, "Adjustment. The price follows the net debt.")
+    after = "\n\n".join(f"Section 1.0{n} {text}" for n, text in enumerate(sections, 1))
+    found = compare(before.encode(), "a.txt", after.encode(), "b.txt")
+    assert [e.statuses for e in found.entries if e.statuses != ("same",)] == [("added",)]
+
+
+def test_a_heading_after_a_closed_list_has_its_own_number_in_markdown() -> None:
+    assert seen(b"**3.8**\tNothing in.\n## 4.\tTAKEDOWNS\n", "a.md") == [("3.8", "Nothing in."), ("4", "TAKEDOWNS")]
+
+
+def test_an_empty_numbered_paragraph_counts() -> None:
+    numbering = f'<w:abstractNum w:abstractNumId="4">{level(0, 1, "decimal", "%1.")}</w:abstractNum>'
+    numbering += '<w:num w:numId="9"><w:abstractNumId w:val="4"/></w:num>'
+    inside = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="9"/></w:numPr>'
+    body = paragraph("One.", inside) + paragraph("", inside) + paragraph("Three.", inside)
+    assert seen(package(body, numbering=numbering), "a.docx") == [("1", "One."), ("3", "Three.")]

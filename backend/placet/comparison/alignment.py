@@ -1,8 +1,9 @@
 """Which clause of one version is which of the other, wherever it went and whatever number it has now.
 
 First the clauses with the same words: those that are unique on both sides, then their neighbours, then the rest. Then
-runs of clauses that say the same in other pieces (a list set as one paragraph, a page break inside a clause). Then the
-most alike, first where both stand between the same neighbours, where little likeness is enough, and everywhere else.
+runs of clauses that say the same in other pieces (a list set as one paragraph, a page break inside a clause), and
+clauses that say the same but for their values. Then the most alike, first where both stand between the same neighbours,
+where little likeness is enough, and everywhere else.
 All of it treats both sides alike, so that swapping the documents swaps the answer.
 """
 
@@ -10,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
 from placet.comparison.clauses import Clause
+from placet.comparison.masks import announced, mask, rows, same_but_values, same_elsewhere
 from placet.comparison.order import Pair, in_order
 from placet.comparison.pieces import Gap, Match, same_words
 from placet.comparison.similarity import Likeness
@@ -36,7 +38,13 @@ _ALL_PAIRS: Final = 4_000
 """Up to this many pairs of a gap, all are looked at."""
 _PART: Final = 700
 """How much of a piece has to be in the clause that it was split from."""
+_SHORT: Final = 16
+"""Words of a clause that its number and its place say more of than its words."""
+_NUMBERED: Final = 120
+"""Likeness that makes a pair of two such clauses."""
 _PIECES: Final = 8
+_BETWEEN: Final = 2
+"""Other clauses that may stand between the pieces of one."""
 
 
 class Alignment:
@@ -56,6 +64,7 @@ class Alignment:
         self._exact()
         self._same_in_pieces()
         self._rest_of_exact()
+        self._same_but_values()
         self._alike()
         matches = [Match((i,), (j,)) for i, j in self._to.items() if j >= 0]
         matches = self._with_pieces(matches)
@@ -116,6 +125,24 @@ class Alignment:
             for i, j in zip(places, there.get(key, ()), strict=False):
                 self._pair(i, j)
 
+    # -- the same words but for values
+
+    def _same_but_values(self) -> None:
+        free = (self._left(0), self._left(1))
+        masks = tuple({n: mask(side[n]) for n in places} for side, places in zip(self._sides, free, strict=True))
+        both = (masks[0], masks[1])
+        for gap in self._gaps():
+            self._pair_all(same_but_values(gap, both))
+        for gap in self._gaps():
+            self._pair_all(rows(gap, *self._sides))
+        for gap in self._gaps():
+            self._pair_all(announced(gap, *self._sides))
+        self._pair_all(same_elsewhere(both, (self._left(0), self._left(1))))
+
+    def _pair_all(self, pairs: Iterable[Pair]) -> None:
+        for i, j in list(pairs):
+            self._pair(i, j)
+
     # -- alike
 
     def _alike(self) -> None:
@@ -126,6 +153,19 @@ class Alignment:
         far = self._likeness.candidates(free[0], [j + shift for j in free[1]])
         self._choose({(i, j - shift) for i, j in far} | self._near() | self._led(*free), far=True)
         self._choose(self._near(), far=False)
+        for gap in self._gaps():
+            if len(gap.before) == len(gap.after) == 1:
+                self._numbered_alike(gap.before[0], gap.after[0])
+
+    def _numbered_alike(self, i: int, j: int) -> None:
+        """Two short clauses of one number that nothing else stands beside."""
+        one, other = self._sides[0][i], self._sides[1][j]
+        if (
+            one.label == other.label
+            and max(len(one.words), len(other.words)) <= _SHORT
+            and self._likeness.of(i, j + len(self._sides[0])) >= _NUMBERED
+        ):
+            self._pair(i, j)
 
     def _near(self) -> set[Pair]:
         pairs: set[Pair] = set()
@@ -193,8 +233,14 @@ class Alignment:
         shift = (0, len(self._sides[0]))
         found = [piece]
         for step in (1, -1):
-            at = piece + step
-            while 0 <= at < len(self._sides[side]) and at not in used and len(found) < _PIECES:
+            at, passed = piece + step, 0
+            while 0 <= at < len(self._sides[side]) and len(found) < _PIECES:
+                if at in used:  # perhaps a clause that was put between the pieces
+                    passed += 1
+                    if passed > _BETWEEN:
+                        break
+                    at += step
+                    continue
                 others = [n + shift[side] for n in found]
                 if self._likeness.covered(at + shift[side], whole + shift[1 - side], others) < _PART:
                     break

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from placet.comparison.limits import MAX_CLAUSES, MAX_WORDS, check
 from placet.comparison.normal import mend, tokens
-from placet.comparison.numbering import BULLET, Marker, Outline, marker, unknown
+from placet.comparison.numbering import BULLET, Marker, marker, unknown
+from placet.comparison.outline import Outline
 from placet.comparison.reading.paragraphs import Paragraph
 
 _STACKED = 3
 """Numbers that one line may begin with, as in `4.1 (a) (i)`."""
 _TITLE_WORDS = 12
+_NAMED = re.compile(r"[A-Za-z]{3}")
+_CONTENTS = re.compile(r"(?:\. ?){4,}\d{1,4}$")
+"""A line of a table of contents: its number opens no list."""
+_RUN_IN = re.compile(
+    r"(?=[A-Z\"'])(?:(?:[A-Z0-9\"'][\w'\"/&-]*,?|of|and|or|the|to|in|on|for|by|an?|with|from|&|-) ){0,11}"
+    r"[A-Z0-9\"'][\w'\"/&-]*(?:\.(?= |$)|:)"
+)
+"""A title that stands in one line with the text, as in `Section 1.02 Purchase and Sale. Seller …`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +48,27 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
     count = 0
     for paragraph in paragraphs:
         text = mend(paragraph.text, known)
+        here = Outline() if _CONTENTS.search(text) else outline
         titled = paragraph.heading > 0 or _title(text)
-        markers, rest = _numbers(text, outline, titled=titled)
+        markers, rest = _numbers(text, here, titled=titled)
         if paragraph.label:
             markers.insert(0, marker(f"{paragraph.label} ") or unknown(paragraph.label))
         elif paragraph.heading and not markers and place is _NOWHERE:
-            outline.leave()
+            here.leave()
+        begins = titled and rest[:1].isupper()
         for n, number in enumerate(markers):
-            label, level = outline.enter(number, 0 if n else paragraph.depth)
+            label, level = here.enter(number, 0 if n else paragraph.depth, titled=begins)
+            if n == 0 and level <= place.level:  # the number before it stands alone
+                found += _alone(place)
+                place = _NOWHERE
             bullet = number.readings[0].style == BULLET
-            place = _Place(label, level, place.written if bullet else f"{place.written} {number.written}".strip())
+            written = place.written if bullet else f"{place.written} {number.written}".strip()
+            place = _Place(label, level, written, number.root or number.readings[0].style in _OPENING)
         if not rest:
             continue
+        if not markers and place.opens and not (titled and rest[:1].isupper() and " | " not in rest):
+            found += _alone(place)  # a title of its own, not the number of what follows
+            place = _NOWHERE
         words = tuple(tokens(rest))
         count += len(words)
         check(len(found) + 1, MAX_CLAUSES, "clauses")
@@ -57,9 +76,7 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
         heading = paragraph.heading > 0 or ((bool(place.written) or rest.isupper()) and _title(rest))
         found.append(Clause(place.label, place.level, heading, rest, place.written, words))
         place = _NOWHERE
-    if place.written:
-        found.append(Clause(place.label, place.level, True, place.written, "", tuple(tokens(place.written))))
-    return found
+    return found + _alone(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +86,36 @@ class _Place:
     label: str
     level: int
     written: str
+    opens: bool = False
+    """Of a schedule, an article or the like, which a paragraph doesn't have as its number."""
 
 
 _NOWHERE = _Place("", 0, "")
+_OPENING = frozenset({"article", "chapter", "part", "title"})
+
+
+def _alone(place: _Place) -> list[Clause]:
+    """`Schedule 2` without a text is a clause; `4.` is none."""
+    if not _NAMED.search(place.written):
+        return []
+    return [Clause(place.label, place.level, True, place.written, "", tuple(tokens(place.written)))]
 
 
 def _numbers(text: str, outline: Outline, *, titled: bool) -> tuple[list[Marker], str]:
     """The numbers that a text begins with, and the rest."""
     found: list[Marker] = []
     while len(found) < _STACKED and (number := marker(text)) is not None:
-        if (number.titled and not titled) or not (number.firm or (not found and outline.fits(number))):
+        prose = number.titled and not titled and not (number.led and (outline.fits(number) or _run_in(text, number)))
+        if prose or not (number.firm or (not found and outline.fits(number))):
             break
         found.append(number)
         text = text[number.length :].lstrip(" |")
     return found, text
+
+
+def _run_in(text: str, number: Marker) -> bool:
+    """Whether a title in capitals and a full stop follow the number."""
+    return _RUN_IN.match(text[number.length :].lstrip()) is not None
 
 
 def _title(text: str) -> bool:

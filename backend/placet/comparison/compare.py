@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from placet.comparison.alignment import Alignment, staying
 from placet.comparison.clauses import Clause, clauses, total
-from placet.comparison.facts import Fact, Kind, facts
-from placet.comparison.flags import changed_facts
+from placet.comparison.definitions import Redefinition, redefined
+from placet.comparison.facts import Fact
+from placet.comparison.flags import ALONE, Change, changed_facts, context, facts_alone, reunited
 from placet.comparison.lexicon import Lexicon
 from placet.comparison.normal import spans, tokens, vocabulary
 from placet.comparison.order import in_order
@@ -28,8 +30,10 @@ from placet.comparison.result import (
 )
 from placet.comparison.words import Block, changes, extent
 
-_NEW: Final[frozenset[Kind]] = frozenset({"amount", "percentage", "date", "duration", "party", "modal", "negation"})
-"""What is flagged of a clause that is new or gone."""
+_CONTEXT: Final = 5
+"""Words on each side of a value that are shown with it."""
+_LONG: Final = 200
+"""Characters of them at most."""
 _ENGLISH: Final = frozenset(("the", "of", "and", "to", "in", "or", "any", "shall", "will", "this", "by", "be"))
 _SHARE: Final = 12
 """Where fewer than one word in so many is one of these, the text is hardly English."""
@@ -79,17 +83,44 @@ def _summary(entries: Sequence[ClauseEntry]) -> Summary:
     )
 
 
+@dataclass
+class _Draft:
+    """An entry before its flags are put beside those of all others. `place` is what the entries are ordered by."""
+
+    place: tuple[int, int, int]
+    statuses: tuple[Status, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    segments: tuple[Segment, ...] = ()
+    changes: Sequence[Change] = ()
+    terms: list[Flag] = field(default_factory=list)
+
+
 def _entries(before: Sequence[Clause], after: Sequence[Clause], matches: Sequence[Match]) -> Iterator[ClauseEntry]:
     lexicon = Lexicon([clause.text for clause in before], [clause.text for clause in after])
-    defined = tuple(_by_clause(lexicon, side) for side in (0, 1))
+    drafts = sorted(_drafts(before, after, matches, lexicon), key=lambda draft: draft.place)
+    of = ({i: d for d in drafts for i in d.before}, {j: d for d in drafts for j in d.after})
+    for term in redefined(*lexicon.defined):
+        draft = of[1][term.after] if term.after is not None else of[0][term.before or 0]
+        draft.terms.append(_definition(term))
+    for draft, altered in zip(drafts, reunited([draft.changes for draft in drafts]), strict=True):
+        yield ClauseEntry(
+            statuses=draft.statuses,
+            before=draft.before,
+            after=draft.after,
+            segments=draft.segments,
+            flags=(*draft.terms, *(_flag(c) for c in altered if draft.segments or c.alone is None or c.kind in ALONE)),
+        )
+
+
+def _drafts(
+    before: Sequence[Clause], after: Sequence[Clause], matches: Sequence[Match], lexicon: Lexicon
+) -> Iterator[_Draft]:
     pairs = [(match.before[0], match.after[0]) for match in matches]
     kept = in_order(pairs, [_staying(before, after, match) for match in matches])
-    placed: list[tuple[tuple[int, int, int], ClauseEntry]] = []
-    beside = {}
+    beside: dict[int, int] = {}
     for n, match in enumerate(matches):
-        entry = _matched(before, after, match, lexicon, moved=n not in kept)
-        terms = _redefined(defined, match, edited="edited" in entry.statuses)
-        placed.append(((match.after[0], 0, 0), entry.model_copy(update={"flags": (*terms, *entry.flags)})))
+        yield _matched(before, after, match, lexicon, moved=n not in kept)
         if n in kept:
             beside.update(dict.fromkeys(match.before, match.after[-1]))
     used = ({i for match in matches for i in match.before}, {j for match in matches for j in match.after})
@@ -97,13 +128,12 @@ def _entries(before: Sequence[Clause], after: Sequence[Clause], matches: Sequenc
     for i, clause in enumerate(before):
         last = beside.get(i, last)
         if i not in used[0]:
-            flags = _alone(clause, defined[0][i], lexicon, came=False)
-            placed.append(((last, 1, i), ClauseEntry(statuses=("removed",), before=(i,), after=(), flags=flags)))
+            changes = facts_alone(clause.text, lexicon, came=False)
+            yield _Draft((last, 1, i), ("removed",), (i,), (), changes=changes)
     for j, clause in enumerate(after):
         if j not in used[1]:
-            flags = _alone(clause, defined[1][j], lexicon, came=True)
-            placed.append(((j, 0, 0), ClauseEntry(statuses=("added",), before=(), after=(j,), flags=flags)))
-    yield from (entry for _, entry in sorted(placed, key=lambda item: item[0]))
+            changes = facts_alone(clause.text, lexicon, came=True)
+            yield _Draft((j, 0, 0), ("added",), (), (j,), changes=changes)
 
 
 def _staying(before: Sequence[Clause], after: Sequence[Clause], match: Match) -> int:
@@ -113,32 +143,27 @@ def _staying(before: Sequence[Clause], after: Sequence[Clause], match: Match) ->
 
 def _matched(
     before: Sequence[Clause], after: Sequence[Clause], match: Match, lexicon: Lexicon, *, moved: bool
-) -> ClauseEntry:
+) -> _Draft:
     readings = [
         (_joined(before, match.before, numbers=numbers), _joined(after, match.after, numbers=numbers))
         for numbers in ((True, False) if len(match.before) + len(match.after) > 2 else (False,))
     ]
-    statuses: list[Status] = ["moved"] if moved else []
+    draft = _Draft((match.after[0], 0, 0), ("moved",) if moved else (), match.before, match.after)
     edits = [changes(tokens(old), tokens(new)) for old, new in readings]
     (old, new), blocks = min(zip(readings, edits, strict=True), key=lambda reading: extent(reading[1]))
     if not blocks:
-        return ClauseEntry(statuses=tuple(statuses or ["same"]), before=match.before, after=match.after)
+        draft.statuses = draft.statuses or ("same",)
+        return draft
     starts = tuple([start for start, _ in spans(text)] + [len(text)] for text in (old, new))
     ends = tuple([0] + [end for _, end in spans(text)] for text in (old, new))
     ranges = [
         (starts[0][i], max(ends[0][i2], starts[0][i]), starts[1][j], max(ends[1][j2], starts[1][j]))
         for i, i2, j, j2 in blocks
     ]
-    return ClauseEntry(
-        statuses=(*statuses, "edited"),
-        before=match.before,
-        after=match.after,
-        segments=tuple(_segments(old, new, blocks, starts)),
-        flags=tuple(
-            Flag(kind=change.kind, before=_typed(change.before), after=_typed(change.after))
-            for change in changed_facts(old, new, ranges, lexicon)
-        ),
-    )
+    draft.statuses = (*draft.statuses, "edited")
+    draft.segments = tuple(_segments(old, new, blocks, starts))
+    draft.changes = changed_facts(old, new, ranges, lexicon)
+    return draft
 
 
 def _joined(side: Sequence[Clause], places: Sequence[int], *, numbers: bool) -> str:
@@ -167,35 +192,18 @@ def _segments(old: str, new: str, blocks: Sequence[Block], starts: Sequence[Sequ
         at = j2
 
 
+def _flag(change: Change) -> Flag:
+    old, new = change.before, change.after
+    text, fact = (change.texts[1], new) if new is not None else (change.texts[0], old)
+    left, right = context(text, fact, _CONTEXT) if fact is not None else ("", "")
+    return Flag(kind=change.kind, before=_typed(old), after=_typed(new), left=left[-_LONG:], right=right[:_LONG])
+
+
 def _typed(fact: Fact | None) -> Typed | None:
     return None if fact is None else Typed(value=fact.value, text=fact.text)
 
 
-def _by_clause(lexicon: Lexicon, side: int) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = defaultdict(list)
-    for definition in lexicon.defined[side]:
-        found[definition.clause].append(definition.term)
-    return found
-
-
-def _redefined(defined: tuple[dict[int, list[str]], ...], match: Match, *, edited: bool) -> list[Flag]:
-    old = [term for i in match.before for term in defined[0][i]]
-    new = [term for j in match.after for term in defined[1][j]]
-    terms = dict.fromkeys([*old, *new])
-    return [_definition(term, old=term in old, new=term in new) for term in terms if edited] if edited else []
-
-
-def _definition(term: str, *, old: bool, new: bool) -> Flag:
-    typed = Typed(value=term, text=term)
-    return Flag(kind="definition", before=typed if old else None, after=typed if new else None)
-
-
-def _alone(clause: Clause, terms: Sequence[str], lexicon: Lexicon, *, came: bool) -> tuple[Flag, ...]:
-    found = [_definition(term, old=not came, new=came) for term in dict.fromkeys(terms)]
-    seen = set()
-    for fact in facts(clause.text, lexicon):
-        if fact.kind in _NEW and (fact.kind, fact.value) not in seen:
-            seen.add((fact.kind, fact.value))
-            typed = _typed(fact)
-            found.append(Flag(kind=fact.kind, before=None if came else typed, after=typed if came else None))
-    return tuple(found)
+def _definition(term: Redefinition) -> Flag:
+    typed = Typed(value=term.term, text=term.term)
+    old, new = (typed if clause is not None else None for clause in (term.before, term.after))
+    return Flag(kind="definition", before=old, after=new)

@@ -5,56 +5,69 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final, Literal
 
-from placet.comparison.lexicon import GENERIC, ORGANISATION, Lexicon
-from placet.comparison.numerals import DIGITS, SPELLED, number, value
+from placet.comparison.lexicon import GENERIC, Lexicon
+from placet.comparison.moments import DATES, TIME, date_value, time_value
+from placet.comparison.money import AMOUNTS, CURRENCY, amount_value, currency_value
+from placet.comparison.numerals import FRACTION, ORDINAL, digits, fraction, number, ordinal, plain, spoken
+from placet.comparison.numerals import value as number_value
+from placet.comparison.organisations import organisations
+from placet.comparison.wording import (
+    BOUND,
+    LAWS,
+    QUALITY,
+    STANDARD,
+    bound_value,
+    law_value,
+    quality_value,
+    standard_value,
+)
 
 Kind = Literal[
     "amount",
     "percentage",
     "date",
+    "time",
     "duration",
     "number",
+    "bound",
     "party",
+    "law",
     "term",
     "definition",
     "modal",
     "negation",
+    "connective",
+    "standard",
+    "quality",
     "reference",
 ]
+VALUES: Final[frozenset[Kind]] = frozenset({"amount", "percentage", "date", "time", "duration", "number"})
+"""Kinds that are measured: one may stand where another stood."""
 
-_CURRENCIES: Final = (
-    "USD", "EUR", "GBP", "JPY", "CHF", "CNY", "RMB", "CAD", "AUD", "NZD", "HKD", "SGD", "INR", "SEK", "NOK", "DKK",
-    "PLN", "CZK", "HUF", "BRL", "MXN", "ZAR", "KRW", "TRY", "AED", "SAR", "ILS", "THB",
-)  # fmt: skip
-_SYMBOLS: Final = {
-    "us$": "USD", "u.s.$": "USD", "u.s. $": "USD", "a$": "AUD", "au$": "AUD", "c$": "CAD", "ca$": "CAD", "hk$": "HKD",
-    "s$": "SGD", "nz$": "NZD", "$": "$", "€": "EUR", "£": "GBP", "¥": "¥", "₹": "INR",
-}  # fmt: skip
-_NAMES: Final = {
-    "dollar": "$", "us dollar": "USD", "u.s. dollar": "USD", "united states dollar": "USD", "canadian dollar": "CAD",
-    "australian dollar": "AUD", "euro": "EUR", "pound": "GBP", "pound sterling": "GBP", "yen": "¥", "franc": "franc",
-    "swiss franc": "CHF", "cent": "cent",
-}  # fmt: skip
-_MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-_MONTH = "|".join(f"{month.capitalize()}|{month[:3].capitalize()}\\.?" for month in _MONTHS) + r"|Sept\.?"
-_CODE = "|".join(_CURRENCIES)
-_SYMBOL = "|".join(re.escape(symbol) for symbol in sorted(_SYMBOLS, key=len, reverse=True))
-_NAME = "|".join(re.escape(name) for name in sorted(_NAMES, key=len, reverse=True))
 _UNIT = r"(?P<unit>second|minute|hour|day|night|week|fortnight|month|quarter|year)s?\b"
-_WHICH = r"(?:full )?(?:(?P<which>business|working|banking|calendar|consecutive)[\s-])?"
-_PERCENT = r"(?P<unit>%|per\s?cent(?:um)?\b|percentage points?\b|basis points?\b|bps\b)"
-_PLACE = r"(?P<place>(?:\d+(?:\.\d+)*|[IVXLC]{1,7}\b|[A-Z]\b)(?:\(\w{1,4}\))*)"
+_WHICH = r"(?:full |clear )?(?:(?P<which>business|working|banking|trading|calendar|consecutive)[\s-])?"
+_PERCENT = r"(?P<unit>%|per\s?cent(?:um)?\b|percentage points?\b|basis points?\b|bps\b|bp\b)"
+_PERCENT += r"(?:\s?\((?P<repeated>[\d.,]+)\s?%\))?"
+_PLACE = r"(?-i:\d+[A-Z]?(?:\.\d+[A-Z]?)*|[IVXLC]{1,7}\b|[A-Z](?:[.-]?\d+)*\b)(?:\(\w{1,4}\))*"
 _DUTY = (
     r"\b(?:(?:shall|must|will|may|should|can|could|would|might)(?: not)?|cannot|need not|(?:sha|wo|must|ca|should)n't|"
-    r"ought to|(?:is|are) (?:not )?(?:required|obliged|obligated|entitled|permitted|prohibited|allowed)(?= to| from))\b"
+    r"ought to|(?:is|are) (?:not )?(?:required|obliged|obligated|entitled|permitted|prohibited|allowed)(?= to| from)|"
+    r"(?:is|are) under (?:no|an) (?:obligation|duty)|ha(?:s|ve) (?:the|a|no) (?:right|obligation|duty)|"
+    r"(?:agrees?|undertakes?|covenants?) (?:not )?(?=to\b))\b"
 )
-_KEYWORD = r"(?:sections?|clauses?|articles?|paragraphs?|schedules?|exhibits?|annex(?:es)?|appendix|appendices|parts?)"
+_KEYWORD = (
+    r"(?:sections?|clauses?|articles?|paragraphs?|schedules?|exhibits?|annex(?:es|ures?)?|appendix|appendices|parts?|"
+    r"attachments?|recitals?)"
+)
+_HOW_OFTEN = (
+    r"\b(?:hourly|daily|weekly|fortnightly|bi-?weekly|monthly|bi-?monthly|quarterly|semi-?annual(?:ly)?|half-?yearly|"
+    r"bi-?annual(?:ly)?|annual(?:ly)?|yearly|per annum|once|twice)\b|"
+    r"\b(?:per|each|every|a) (?:day|week|month|quarter|year)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,56 +84,76 @@ class Fact:
         return self.start + len(self.text)
 
 
-def _amount(found: re.Match[str]) -> str:
-    currency = (found.groupdict().get("symbol") or found.groupdict().get("name") or "").lower()
-    name = _SYMBOLS.get(currency) or _NAMES.get(currency.rstrip("s").replace("pounds", "pound")) or currency.upper()
-    return f"{name} {value(found, 'n')}"
-
-
 def _percentage(found: re.Match[str]) -> str:
-    many = value(found, "n")
-    return f"{many} bp" if found["unit"].lower().startswith(("b", "B")) else f"{many} %"
+    unit = found["unit"].lower()
+    many, last = number_value(found, "n"), _range(found)
+    if found["of"]:
+        part = Fraction(fraction(found["of"]))
+        whole = digits(found["n_digits"]) if found["n_digits"] else Decimal(spoken(found["n_words"] or "one"))
+        many = plain(whole * part.numerator / part.denominator)
+        again = found["n_again"]
+        many = many if again is None or plain(digits(again)) == many else f"{many} ≠ {again}"
+    if found["repeated"] and plain(digits(found["repeated"].rstrip(".,"))) != many:
+        many = f"{many} ≠ {found['repeated']}"
+    name = "bp" if unit.startswith("b") else "points" if "point" in unit else "%"
+    return f"{many}{last} {name}"
+
+
+def _range(found: re.Match[str]) -> str:
+    groups = found.groupdict()
+    return (
+        f"-{number_value(found, 'm')}" if any(groups.get(f"m_{part}") for part in ("words", "digits", "part")) else ""
+    )
 
 
 def _duration(found: re.Match[str]) -> str:
     which = (found["which"] or "").lower().replace("banking", "business").replace("working", "business")
-    return f"{value(found, 'n')} {which + ' ' if which else ''}{found['unit'].lower()}s"
+    return f"{number_value(found, 'n')}{_range(found)} {which + ' ' if which else ''}{found['unit'].lower()}s"
 
 
-def _date(found: re.Match[str]) -> str:
-    groups = found.groupdict()
-    month = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(groups["month"][:3].lower()))
-    day, year = groups.get("day"), groups.get("year")
-    if day and year:
-        try:
-            return date(int(year), month, int(day)).isoformat()
-        except ValueError:
-            return found.group()
-    return f"{year}-{month:02}" if year else f"--{month:02}-{int(day or 0):02}"
+def _how_often(found: re.Match[str]) -> str:
+    words = _words(found).replace("-", "")
+    for prefix, unit in (("da", "day"), ("weekl", "week"), ("monthl", "month"), ("quarterl", "quarter")):
+        if words.startswith(prefix):
+            return f"per {unit}"
+    words = re.sub(r"^(?:each|every|a) ", "per ", words)
+    return "per year" if words in ("annual", "annually", "yearly", "per annum") else words.removesuffix("ly")
 
 
 def _modal(found: re.Match[str]) -> str:
     words = " ".join(found.group().lower().replace("n't", " not").split())
     words = words.replace("cannot", "can not").replace("ca not", "can not").replace("wo not", "will not")
-    return (
+    words = (
         words.replace("sha not", "shall not").replace("obligated", "obliged").removeprefix("is ").removeprefix("are ")
     )
+    words = re.sub(r"^have ", "has ", words)
+    return re.sub(r"^(agree|undertake|covenant)s\b", r"\1", words)
 
 
 def _words(found: re.Match[str]) -> str:
     return " ".join(found.group().lower().split())
 
 
-def _plain(found: re.Match[str]) -> str:
-    return found.group()
-
-
 def _count(found: re.Match[str]) -> str:
-    return found["digits"].replace(",", "")
+    """Digits as they stand but for what groups them: 2.0 and 2 may be versions."""
+    if found["n_digits"] and not (found["n_rest"] or found["n_scale"] or found["n_spelled"]):
+        return found["n_digits"].replace(",", "")
+    return number_value(found, "n")
+
+
+def _fraction(found: re.Match[str]) -> str:
+    return fraction(found.group())
+
+
+def _ordinal(found: re.Match[str]) -> str:
+    return ordinal(found.group())
 
 
 def _reference(found: re.Match[str]) -> str:
-    return f"{found['word'].lower().rstrip('s')} {found['place']}"
+    word = found["word"].lower()
+    word = {"annexes": "annex", "annexures": "annexure", "appendices": "appendix"}.get(word, word.rstrip("s"))
+    places = re.findall(_PLACE, found["places"])
+    return f"{word} {', '.join(places)}"
 
 
 def _case(pattern: str) -> re.Pattern[str]:
@@ -128,47 +161,102 @@ def _case(pattern: str) -> re.Pattern[str]:
 
 
 _N = number("n")
-_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-# In this order; what one has taken, the next ones don't see.
-_PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str], Callable[[re.Match[str]], str]], ...]] = (
-    ("date", re.compile(rf"\b{_DAY}(?: day)?(?: of)? (?P<month>{_MONTH}),? (?P<year>\d{{4}})\b"), _date),
-    ("date", re.compile(rf"\b(?P<month>{_MONTH}) {_DAY},? (?P<year>\d{{4}})\b"), _date),
-    ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}([./])\d{1,2}\1(?:\d{4}|\d{2})\b(?![.\d])"), _plain),
-    ("date", re.compile(rf"\b(?P<month>{_MONTH}),? (?P<year>\d{{4}})\b"), _date),
-    ("date", re.compile(rf"\b{_DAY}(?: day)?(?: of)? (?P<month>{_MONTH})(?!\w)"), _date),
-    ("date", re.compile(rf"\b(?P<month>{_MONTH}) {_DAY}\b(?![.,]?\d)"), _date),
-    ("reference", _case(rf"\b(?P<word>{_KEYWORD}) {_PLACE}"), _reference),
-    ("amount", _case(rf"(?P<symbol>{_SYMBOL}|\b(?:{_CODE}))\s?{_N}"), _amount),
-    ("amount", _case(rf"{_N}\s?(?P<name>\b(?:{_CODE})\b|\b(?:{_NAME})s?\b|[€£])"), _amount),
-    ("percentage", _case(rf"{_N}\s?{_PERCENT}"), _percentage),
-    ("duration", _case(rf"{_N}[\s-]{_WHICH}{_UNIT}"), _duration),
-    ("number", _case(rf"{SPELLED}\s?\((?P<digits>{DIGITS})\)"), _count),
-    ("number", re.compile(rf"(?<![\w.,-])(?P<digits>{DIGITS})(?![\w.,-]*\w)"), _count),
+_TO = rf"(?:\s?%?(?:\s?-\s?|\s(?:to|or|and)\s){number('m')})?"
+_PRONOUN = r"one\b(?! (?:hundred|thousand|million|or two|\())"
+_REFERENCE = _case(rf"\b(?P<word>{_KEYWORD}) (?P<places>{_PLACE}(?:(?:, and | and | or |, | to |-){_PLACE})*)")
+_Pattern = tuple[Kind, re.Pattern[str], Callable[[re.Match[str]], str]]
+# In this order, with the names of organisations after the first: what one has taken, the next ones don't see.
+_MOMENTS: Final[tuple[_Pattern, ...]] = (
+    *(("date", pattern, date_value) for pattern in DATES),
+    ("time", TIME, time_value),
+)
+_PATTERNS: Final[tuple[_Pattern, ...]] = (
+    ("reference", _REFERENCE, _reference),
+    *(("amount", pattern, amount_value) for pattern in AMOUNTS),
+    ("percentage", _case(rf"(?:(?P<of>{FRACTION})\s?of\s(?:an?\s)?)?{_N}{_TO}\s?{_PERCENT}"), _percentage),
+    ("number", _case(rf"(?:{FRACTION})(?=\sof\b)|\b(?:one|three)-quarters?\b"), _fraction),
+    ("duration", _case(rf"{_N}{_TO}[\s-]{_WHICH}{_UNIT}"), _duration),
+    ("amount", CURRENCY, currency_value),
+    *(("law", pattern, law_value) for pattern in LAWS),
+    ("bound", BOUND, bound_value),
+    ("standard", STANDARD, standard_value),
+    ("number", _case(rf"(?<![\w.,-])(?!{_PRONOUN})(?:{_N})(?:x\b)?(?![\w.,-]*\w)"), _count),
+    ("number", _case(ORDINAL), _ordinal),
+    ("duration", _case(_HOW_OFTEN), _how_often),
     ("modal", _case(_DUTY), _modal),
-    ("party", re.compile(ORGANISATION), _plain),
     ("party", GENERIC, _words),
-)
+    ("quality", QUALITY, quality_value),
+    ("connective", _case(r"\b(?:and/or|and|or)\b"), _words),
+)  # fmt: skip
 _NEGATION = _case(
-    r"\b(?:not|no|never|neither|nor|none|nothing|nobody|without|cannot|unless|except|excluding|non-\w+)\b|n't\b"
+    r"\b(?:not|no|never|neither|nor|none|nothing|nobody|without|cannot|unless|except|excluding|exclude[sd]?|non-\w+|"
+    r"other than|save (?:for|that|as|where|in)|provided(?:,? however,?)?,? that|subject to|notwithstanding|only|"
+    r"solely|even if|regardless of|irrespective of)\b|n't\b"
 )
+_SCOPE: Final[frozenset[Kind]] = frozenset({"bound", "standard", "quality"})
+"""Kinds whose words hold negations of their own, as in `no less than`."""
 
 
 def facts(text: str, lexicon: Lexicon) -> list[Fact]:
     """All values of a normal text, in the order in which they stand."""
     taken = bytearray(len(text))
-    found: list[Fact] = []
-    for kind, pattern, read in _PATTERNS:
-        for match in pattern.finditer(text):
-            start, end = match.span()
-            if not any(taken[start:end]):
-                taken[start:end] = b"\1" * (end - start)
-                found.append(Fact(kind, read(match), match.group(), start))
-    found += [Fact("negation", _words(match), match.group(), match.start()) for match in _NEGATION.finditer(text)]
+    found = _taken(text, _MOMENTS, taken)
+    for name, start in organisations(text):
+        if not any(taken[start : start + len(name)]):
+            taken[start : start + len(name)] = b"\1" * len(name)
+            found.append(Fact("party", name, name, start))
+    found = _once(text, found + _taken(text, _PATTERNS, taken))
+    within = bytearray(len(text))
+    for fact in found:
+        if fact.kind in _SCOPE:
+            within[fact.start : fact.end] = b"\1" * len(fact.text)
+    found += [
+        Fact("negation", _words(match), match.group(), match.start())
+        for match in _NEGATION.finditer(text)
+        if not any(within[match.start() : match.end()])
+    ]
     found += _named(text, lexicon, taken)
     return sorted(found, key=lambda fact: (fact.start, fact.kind))
+
+
+def measured(text: str) -> list[Fact]:
+    """Only what is measured (see VALUES), which needs no lexicon."""
+    taken = bytearray(len(text))
+    patterns = (*_MOMENTS, *(entry for entry in _PATTERNS if entry[0] in VALUES))
+    return _once(text, _taken(text, patterns, taken))
+
+
+def _once(text: str, found: list[Fact]) -> list[Fact]:
+    """In order; `One Million Dollars ($1,000,000)` is one amount."""
+    kept: list[Fact] = []
+    for fact in sorted(found, key=lambda fact: fact.start):
+        last = kept[-1] if kept else None
+        if (
+            last is not None
+            and last.kind == fact.kind == "amount"
+            and last.value.split()[-1] == fact.value.split()[-1]
+            and text[last.end : fact.start].strip() == "("
+            and text[fact.end : fact.end + 1] == ")"
+        ):
+            kept[-1] = Fact("amount", last.value, text[last.start : fact.end + 1], last.start)
+        else:
+            kept.append(fact)
+    return kept
+
+
+def _taken(text: str, patterns: tuple[_Pattern, ...], taken: bytearray) -> list[Fact]:
+    """What the patterns find where nothing else was found before; `taken` is marked."""
+    found = []
+    for kind, pattern, read in patterns:
+        for match in pattern.finditer(text):
+            start, end = match.span("place" if kind == "law" else 0)
+            if not any(taken[start:end]):
+                taken[start:end] = b"\1" * (end - start)
+                found.append(Fact(kind, read(match), text[start:end], start))
+    return found
 
 
 def _named(text: str, lexicon: Lexicon, taken: bytearray) -> Iterator[Fact]:
     for kind, name, start, end in lexicon.find(text):
         if not any(taken[start:end]):
-            yield Fact("party" if kind == "party" else "term", name, text[start:end], start)
+            yield Fact("party" if kind == "party" else "term", name, text[start:end].rstrip("./-'"), start)

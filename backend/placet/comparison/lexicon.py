@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-_QUOTED = re.compile(r'"([A-Z][^"]{0,79})"')
-_DEFINES = re.compile(
-    r"\s*(?:\([^()]{0,80}\)\s*)?(?:,?\s*(?:(?:shall|will)\s+)?(?:means?|has|have|refers?\s+to|includes?|is\s+defined)\b)",
-    re.IGNORECASE,
-)
-_INTRODUCES = re.compile(r"\((?:[^()\"]{0,60}\"[^()\"]{1,80}\"){0,3}[^()\"]{0,60}$")
-_COMPANY: Final = (
-    r"Inc|LLC|L\.L\.C|LLP|L\.P|LP|Ltd|Limited|Corp|Corporation|Company|Co|plc|PLC|GmbH|AG|KG|SE|S\.A|SA|SAS|S\.p\.A|"
-    r"SpA|S\.r\.l|Srl|B\.V|BV|N\.V|NV|AB|AS|ASA|A/S|Oy|Oyj|Pty|Pte|K\.K|Bank|Foundation|Trust|University"
-)
-ORGANISATION: Final = (
-    rf"\b[A-Z][\w&'.-]{{0,40}}(?:,? (?:of |and |the |& )?[A-Z][\w&'.-]{{0,40}}){{0,5}},? (?:{_COMPANY})\b\.?"
-)
-_ORGANISATION = re.compile(ORGANISATION)
-_BEFORE_ROLE: Final = 240
-"""Characters before a name in brackets in which an organisation makes it the name of a party."""
+from placet.comparison.definitions import definitions
+
 _ROLES: Final = (
     "agent", "affiliate", "assignee", "assignor", "bank", "borrower", "buyer", "carrier", "client", "company",
     "consultant", "contractor", "controller", "creditor", "customer", "debtor", "discloser", "distributor",
@@ -44,51 +29,12 @@ GENERIC: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A term, and the clause that defines it."""
-
-    term: str
-    clause: int
-
-
-def definitions(texts: Iterable[str]) -> Iterator[Definition]:
-    """`"Term" means …` and `(the "Term")`, in order."""
-    for n, text in enumerate(texts):
-        if '"' not in text:
-            continue
-        for found in _QUOTED.finditer(text):
-            term = found[1].strip(" ,.;:")
-            if term and (_DEFINES.match(text, found.end()) or _introduced(text, found)):
-                yield Definition(term, n)
-
-
-def _introduced(text: str, found: re.Match[str]) -> bool:
-    return (
-        text.find(")", found.end(), found.end() + 60) >= 0
-        and _INTRODUCES.search(text[max(found.start() - 200, 0) : found.start()]) is not None
-    )
-
-
-def party_names(texts: Iterable[str]) -> set[str]:
-    """Roles that a document gives to organisations, as in `Acme Ltd (the "Supplier")`."""
-    names: set[str] = set()
-    for text in texts:
-        if '"' not in text:
-            continue
-        for found in _QUOTED.finditer(text):
-            before = text[max(found.start() - _BEFORE_ROLE, 0) : found.start()]
-            if _introduced(text, found) and _ORGANISATION.search(before):
-                names.add(found[1].strip(" ,.;:"))
-    return names
-
-
 class Lexicon:
     """Finds terms and parties in a text's words, the longest first. Plurals and possessives are the same term."""
 
     def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
         self.defined = (tuple(definitions(before)), tuple(definitions(after)))
-        roles = party_names(before) | party_names(after)
+        roles = {d.term for side in self.defined for d in side if d.role}
         self._phrases: dict[str, list[tuple[tuple[str, ...], str, str]]] = defaultdict(list)
         for role in _ROLES:
             self._add(role.capitalize(), "party")

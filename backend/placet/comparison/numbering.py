@@ -1,23 +1,47 @@
-"""Numbering of clauses: `4.`, `4.2`, `(a)`, `iv)`, `Article IV`, `§ 3`, bullets; what it says, and where it fits."""
+"""Numbers that clauses begin with: `4.`, `4.2`, `(a)`, `iv)`, `Article IV`, `Section 1.02 Purchase`, `§ 3`, bullets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 BULLET: Final = "bullet"
+IMPLIED: Final = "1."
+"""Style of the list that a number such as `3.8` stands in the third item of."""
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 _ROOTS = frozenset({"schedule", "exhibit", "annex", "annexure", "appendix", "attachment", "addendum"})
-_KEYWORDS = frozenset({"article", "section", "clause", "chapter", "part", "paragraph", "title", "§"}) | _ROOTS
-_WORDS = "|".join(sorted(_KEYWORDS - {"§"}, key=len, reverse=True))
-_NUMBER = r"(?P<number>\d{1,3}(?:\.\d{1,3}){0,5}|[ivxlcIVXLC]{1,7}|[A-Za-z])"
-_KEYWORD = re.compile(rf"(?:(?P<word>{_WORDS})\s+|(?P<sign>§§?)\s*){_NUMBER}(?P<end>[.:)]|\s-)?(?=\s|$)", re.IGNORECASE)
-_DOTTED = re.compile(r"(?P<number>\d{1,3}(?:\.\d{1,3}){1,5})(?P<end>[.):]?)(?=\s|$)")
-_SINGLE = re.compile(r"(?P<number>\d{1,3}|[ivxlcIVXLC]{1,7}|[A-Za-z]|[a-z]{2})(?P<end>[.)])(?=\s|$)")
-_ENCLOSED = re.compile(r"\((?P<number>\d{1,3}|[ivxlcIVXLC]{1,7}|[A-Za-z]|([A-Za-z])\2)\)(?=\W|$)")
-_BARE = re.compile(r"(?P<number>\d{1,2})(?=\s[A-Z])")
+_SHORT = {"art": "article", "sec": "section", "cl": "clause", "para": "paragraph", "ch": "chapter", "sched": "schedule"}
+KEYWORDS: Final = frozenset({
+    "article", "section", "clause", "chapter", "part", "paragraph", "title", "rule", "recital", "item", "§",
+}) | _ROOTS  # fmt: skip
+_WORDS = "|".join(sorted(KEYWORDS - {"§"}, key=len, reverse=True))
+_COUNTED = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+_RANKED = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_NUMBER = (
+    rf"(?P<number>\d{{1,3}}[A-Z]?(?:\.\d{{1,3}}[A-Za-z]?){{0,5}}|[A-Z][-.]\d{{1,3}}|[ivxlcIVXLC]{{1,7}}|"
+    rf"(?:{'|'.join(_COUNTED)})\b|[A-Za-z])"
+)
+_KEYWORD = re.compile(
+    rf"(?:(?P<word>{_WORDS})\s+|(?P<short>{'|'.join(_SHORT)})\.\s*|(?P<sign>§§?)\s*){_NUMBER}"
+    r"(?P<end>[.:)]|\s-(?=\s|$))?(?=\s|$|\()",
+    re.IGNORECASE,
+)
+_RANK = re.compile(
+    rf"(?:the\s)?(?P<number>{'|'.join(_RANKED)})\s(?P<word>{'|'.join(_ROOTS)})(?P<end>[.:]?)(?=\s|$)", re.I
+)
+_DOTTED = re.compile(r"(?P<number>\d{1,3}[A-Z]?(?:\.\d{1,3}[A-Za-z]?){1,5})(?P<end>[.:)]?)(?=\s|$|\([a-zA-Z]{1,4}\))")
+_ATTACHED = re.compile(r"(?P<number>\d{1,3}[A-Z]?)(?=\((?:[A-Za-z]|[ivxl]{2,5}|([a-z])\2)\)(?:\s|\())")
+_MIXED = re.compile(
+    r"(?=[\w.]*\d)(?P<number>(?:[IVXLC]{1,6}|[A-Z]|\d{1,3})(?:\.(?:\d{1,3}|[IVXLC]{1,6}|[ivxlc]{1,6}|[A-Za-z])){1,4})"
+    r"(?P<end>[.:)]?)(?=\s|$)"
+)
+_SINGLE = re.compile(r"(?P<number>\d{1,3}[A-Z]?|[ivxlcIVXLC]{1,7}|[A-Za-z]|[a-z]{2})(?P<end>[.)]|(?<=\d):)(?=\s|$)")
+_ENCLOSED = re.compile(r"[(\[](?P<number>\d{1,3}(?:\.\d{1,3})?|[ivxlcIVXLC]{1,7}|[A-Za-z]|([A-Za-z])\2)[)\]](?=\W|$)")
+_BARE = re.compile(r"(?P<number>\d{1,2}|[IVX]{1,5}(?=\s-))(?P<end>\s-)?(?=\s[A-Z])")
 _BULLET = re.compile(r"[•‣◦▪●○■□∙·⁃\uf0b7\uf0a7*+-](?=\s)")
 _UNIT = re.compile(
     r"\s*(?:million|billion|thousand|trillion|per\s?cent|percent|%|times|business|calendar|working|hours?|days?|weeks?|"
@@ -25,6 +49,7 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _COPYRIGHT = re.compile(r"\([cC]\)\s+(?:\d{4}|[Cc]opyright)")
+_LED = re.compile(r"\s+[\"']?[A-Z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +71,21 @@ class Marker:
     firm: bool = True
     """Reads as numbering wherever a paragraph begins; others only where they continue a list or begin one."""
     titled: bool = False
-    """A keyword and number without punctuation: numbering only of a heading."""
+    """A keyword and number without punctuation: may be a reference that begins a sentence."""
+    led: bool = False
+    """What follows begins with a capital letter."""
+    path: tuple[int, ...] = ()
+    """`3.8` -> (3, 8): numbers of the lists that it stands in, where the number says so."""
 
     @property
     def root(self) -> bool:
         """Begins a schedule or the like, which has a numbering of its own."""
         return self.readings[0].style in _ROOTS
+
+
+def is_root(style: str) -> bool:
+    """Of a schedule or the like."""
+    return style in _ROOTS
 
 
 def roman(text: str) -> int | None:
@@ -75,7 +109,7 @@ def to_roman(number: int) -> str:
 def _readings(number: str, shape: str) -> tuple[Reading, ...]:
     """Letters may be Roman numbers too: both, the likelier one first."""
     if number[0].isdigit():
-        return (Reading(f"1{shape}", int(number.split(".")[-1])),)
+        return (Reading(f"1{shape}", _last(number)),)
     case = "a" if number.islower() else "A"
     found = []
     as_roman = roman(number)
@@ -87,35 +121,63 @@ def _readings(number: str, shape: str) -> tuple[Reading, ...]:
     return tuple(found)
 
 
+def _last(number: str) -> int:
+    """`4.12A` -> 12."""
+    return int(re.findall(r"\d+", number)[-1])
+
+
 def marker(text: str) -> Marker | None:
     """The numbering that a normal text begins with, if it looks like one."""
     if found := _ENCLOSED.match(text):
-        if _COPYRIGHT.match(text):
-            return None
-        return _marker(found, _readings(found["number"], "()"))
+        return None if _COPYRIGHT.match(text) else _marker(found, _readings(found["number"], "()"))
     if found := _KEYWORD.match(text):
-        word = (found["word"] or "§").lower()
-        value = _readings(found["number"], "")
-        if not value:
-            return None
-        numeric = next((r for r in value if r.style in ("I", "i", "1")), value[0])
-        parts = found["number"].count(".") + 1
-        titled = found["end"] is None and found.end() < len(text)
-        return Marker(found.group().rstrip(" -"), (Reading(word, numeric.value),), found.end(), parts, titled=titled)
+        return _keyword(text, found)
+    readings: tuple[Reading, ...]
+    if found := _RANK.match(text):
+        readings = (Reading(found["word"].lower(), _RANKED.index(found["number"].lower()) + 1),)
+        return Marker(
+            found.group().rstrip(), readings, found.end(), titled=not found["end"] and found.end() < len(text)
+        )
     if found := _DOTTED.match(text):
         if _UNIT.match(text, found.end()):
             return None
         parts = found["number"].count(".") + 1
-        return _marker(found, (Reading(f"1/{parts}", int(found["number"].split(".")[-1])),), parts)
+        path = tuple(int(part) for part in re.findall(r"\d+", found["number"])) if parts > 1 else ()
+        return _marker(found, (Reading(f"1/{parts}", _last(found["number"])),), parts, path=path)
+    if found := _ATTACHED.match(text):
+        return _marker(found, _readings(found["number"], "."))
+    if found := _MIXED.match(text):
+        *before, last = found["number"].split(".")
+        readings = tuple(Reading(f"{r.style}{len(before)}", r.value) for r in _readings(last, "/"))
+        return _marker(found, readings, len(before) + 1) if readings else None
     if found := _SINGLE.match(text):
         digits = found["number"][0].isdigit()
-        readings = _readings(found["number"], "." if found["end"] == "." else ")")
+        readings = _readings(found["number"], ")" if found["end"] == ")" else ".")
         return _marker(found, readings, firm=digits or found["end"] == ")") if readings else None
-    if found := _BARE.match(text):
-        return _marker(found, (Reading("1.", int(found["number"])),), firm=False)
+    if (found := _BARE.match(text)) and (found["end"] or not _UNIT.match(text, found.end())):
+        return _marker(found, _readings(found["number"], "."), firm=False)
     if found := _BULLET.match(text):
         return _marker(found, (Reading(BULLET, 1),))
     return None
+
+
+def _keyword(text: str, found: re.Match[str]) -> Marker | None:
+    word = (found["word"] or _SHORT.get((found["short"] or "").lower()) or "§").lower()
+    number = found["number"]
+    value: tuple[Reading, ...]
+    if number.lower() in _COUNTED:
+        value = (Reading("1", _COUNTED.index(number.lower()) + 1),)
+    elif re.fullmatch(r"[A-Z][-.]\d+", number):
+        value = (Reading("1", _last(number)),)
+    else:
+        value = _readings(number, "")
+    if not value:
+        return None
+    numeric = next((r for r in value if r.style in ("I", "i", "1")), value[0])
+    titled = found["end"] is None and found.end() < len(text) and text[found.end()] != "("
+    led = _LED.match(text, found.end()) is not None
+    written = found.group().rstrip(" -")
+    return Marker(written, (Reading(word, numeric.value),), found.end(), number.count(".") + 1, titled=titled, led=led)
 
 
 def unknown(written: str) -> Marker:
@@ -123,84 +185,18 @@ def unknown(written: str) -> Marker:
     return Marker(written, (Reading(f"{written.count('.')} dots", 1),), len(written), parts=2)
 
 
-def _marker(found: re.Match[str], readings: tuple[Reading, ...], parts: int = 1, *, firm: bool = True) -> Marker | None:
-    return Marker(found.group(), readings, found.end(), parts, firm) if readings else None
+def _marker(
+    found: re.Match[str],
+    readings: tuple[Reading, ...],
+    parts: int = 1,
+    *,
+    firm: bool = True,
+    path: tuple[int, ...] = (),
+) -> Marker | None:
+    return Marker(found.group(), readings, found.end(), parts, firm, path=path) if readings else None
 
 
 def bare(written: str) -> str:
     """`4.2.` -> `4.2`: a number without the punctuation that ends it."""
-    return written.rstrip(".:) -") + ")" if written.startswith("(") else written.rstrip(".:) -")
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    style: str
-    depth: int
-    value: int
-    label: str
-
-
-class Outline:
-    """The lists that are open at a place in a document, outermost first."""
-
-    def __init__(self) -> None:
-        self._open: list[_Level] = []
-
-    def fits(self, found: Marker) -> bool:
-        """Whether the marker begins a list or goes on with an open one."""
-        return any(self._follows(reading) for reading in found.readings)
-
-    def _follows(self, reading: Reading) -> bool:
-        if reading.style == BULLET or reading.value == 1:
-            return True
-        return any(0 < reading.value - level.value <= 10 for level in self._open if level.style == reading.style)
-
-    def enter(self, found: Marker, depth: int = 0) -> tuple[str, int]:
-        """Goes to the marker's place; the full number there (`2.1(a)`) and the number of lists around it."""
-        if found.root:
-            self._open.clear()
-        reading = self._likeliest(found)
-        place = next(
-            (n for n, level in enumerate(self._open) if (level.style, level.depth) == (reading.style, depth)), None
-        )
-        del self._open[len(self._open) if place is None else place :]
-        label = self._label(found, reading)
-        self._open.append(_Level(reading.style, depth, reading.value, label))
-        return label, len(self._open) - 1
-
-    def leave(self) -> None:
-        """An unnumbered heading: what comes begins its own lists."""
-        self._open.clear()
-
-    def _likeliest(self, found: Marker) -> Reading:
-        """The reading that continues the innermost list, else the one that begins a list, else the first."""
-        for level in reversed(self._open):
-            for reading in found.readings:
-                if reading.style == level.style and reading.value == level.value + 1:
-                    return reading
-        begins = [reading for reading in found.readings if reading.value == 1]
-        opened = {level.style for level in self._open}
-        known = [reading for reading in found.readings if reading.style in opened]
-        return (begins or known or list(found.readings))[0]
-
-    def _label(self, found: Marker, reading: Reading) -> str:
-        parent = next((level.label for level in reversed(self._open) if level.label), "")
-        if reading.style == BULLET:
-            return parent
-        own = bare(found.written)
-        if found.parts > 1 or reading.style in _KEYWORDS or not parent:
-            return own
-        if own.startswith("("):
-            return parent + own
-        return f"{parent}.{own}" if parent[-1].isdigit() and " " not in parent else f"{parent} {own}"
-
-
-def stacked(text: str, limit: int = 3) -> Iterator[Marker]:
-    """Markers one after the other at a text's beginning, as in `4.1 (a) The …`."""
-    at = 0
-    for _ in range(limit):
-        found = marker(text[at : at + 64].lstrip())
-        if found is None:
-            return
-        yield found
-        at += len(text[at:]) - len(text[at:].lstrip()) + found.length
+    plain = written.rstrip(".:) ]-")
+    return plain + {"(": ")", "[": "]"}.get(written[:1], "")

@@ -11,7 +11,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from placet.comparison.facts import Kind
+from placet.comparison.facts import VALUES, Kind
 from placet.comparison.result import ClauseEntry, ClauseText, Comparison, Flag, Side
 from placet.comparison.style import CSS, SCRIPT
 from placet.core.pages import template
@@ -21,21 +21,31 @@ _KINDS: Final[dict[Kind, str]] = {
     "percentage": "Percentages",
     "duration": "Durations",
     "date": "Dates",
-    "party": "Parties",
+    "time": "Times of day",
+    "law": "Governing law, courts and seats",
+    "bound": "Limits (at least, at most, greater of, including)",
     "modal": "Duties and rights (shall, must, may, will)",
     "negation": "Negations and exceptions",
+    "connective": "And, or",
+    "standard": "Standards (efforts, discretion, promptness)",
+    "quality": "Exclusive, revocable and the like",
+    "party": "Parties",
     "definition": "Definitions",
+    "number": "Other numbers",
     "term": "Defined terms used",
     "reference": "References to clauses",
-    "number": "Other numbers",
 }
+_LOW: Final[frozenset[Kind]] = frozenset({"term", "reference"})
+"""Kinds that are folded away, for who reads on."""
+_WHOLE: Final[frozenset[Kind]] = VALUES | {"law", "definition"}
+"""Kinds that are read first of a clause that is new or gone as a whole."""
 _STATUSES: Final = ("edited", "moved", "added", "removed", "same")
 _SNIPPET: Final = 140
 
 
 @dataclass(frozen=True)
 class _Reference:
-    """An entry by the number of its row, the label and the first words of its clause."""
+    """An entry by the number of its row, its clause's label, or the nearest heading above, and its first words."""
 
     entry: int
     label: str
@@ -57,6 +67,10 @@ class _Group:
 
     title: str
     rows: tuple[tuple[_Reference, Flag | _Move | str], ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,8 @@ class _Row:
     before: _Cell
     after: _Cell
     heading: bool
+    under: str
+    """The nearest heading above, where the clause has no number of its own."""
     was: str | None
     ghost: None = None
 
@@ -113,28 +129,53 @@ def html(comparison: Comparison) -> str:
         script=Markup(SCRIPT),  # noqa: S704 - ours
         changed=len([entry for entry in comparison.entries if entry.statuses != ("same",)]),
         counts=[(status, getattr(comparison.summary, status)) for status in _STATUSES],
-        flags=list(_flags(comparison)),
+        flags=list(_flags(comparison, low=False)),
+        low=list(_flags(comparison, low=True)),
         lists=list(_lists(comparison)),
         rows=list(_rows(comparison)),
     )
 
 
-def _flags(comparison: Comparison) -> Iterator[_Group]:
+def _flags(comparison: Comparison, *, low: bool) -> Iterator[_Group]:
     by_kind: dict[Kind, list[tuple[_Reference, Flag]]] = defaultdict(list)
     for n, entry in enumerate(comparison.entries):
         for flag in entry.flags:
-            if "edited" in entry.statuses or flag.kind == "definition":
+            if _is_low(entry, flag) == low:
                 by_kind[flag.kind].append((_reference(comparison, n), flag))
     for kind, title in _KINDS.items():
         if by_kind[kind]:
             yield _Group(title, tuple(by_kind[kind]))
 
 
+def _is_low(entry: ClauseEntry, flag: Flag) -> bool:
+    """Whether a flag is folded: mentions, and of whole clauses that came or went all but their values."""
+    if flag.kind in _LOW:
+        return True
+    return "edited" not in entry.statuses and flag.kind not in _WHOLE and not (flag.before and flag.after)
+
+
 def _reference(comparison: Comparison, n: int) -> _Reference:
     entry = comparison.entries[n]
     side, places = (comparison.after, entry.after) if entry.after else (comparison.before, entry.before)
     clause = side.clauses[places[0]]
-    return _Reference(n, clause.label or "¶", " ".join(clause.text.split()[:6])[:60])
+    place = "" if clause.text.startswith(clause.label or " ") else _place(side, places[0])
+    return _Reference(n, place, _first_words(clause.text))
+
+
+def _first_words(text: str) -> str:
+    return " ".join(text.split()[:6])[:60]
+
+
+def _place(side: Side, at: int) -> str:
+    """A clause's number, else the nearest heading above it; empty where there is neither."""
+    if side.clauses[at].label:
+        return side.clauses[at].label
+    above = next((side.clauses[n] for n in range(at - 1, -1, -1) if side.clauses[n].heading), None)
+    if above is None or side.clauses[at].heading:
+        return ""
+    return (
+        _first_words(above.text) if above.text.startswith(above.label) else f"{above.label} {_first_words(above.text)}"
+    )
 
 
 def _lists(comparison: Comparison) -> Iterator[tuple[str, _Group]]:
@@ -158,7 +199,7 @@ def _move(comparison: Comparison, entry: ClauseEntry) -> _Move:
 
 
 def _number(side: Side, places: Sequence[int]) -> str:
-    return side.clauses[places[0]].label or f"paragraph {places[0] + 1}"
+    return _place(side, places[0]) or f"paragraph {places[0] + 1}"
 
 
 def _rows(comparison: Comparison) -> Iterator[_Row | _Ghost]:
@@ -187,5 +228,6 @@ def _row(comparison: Comparison, n: int, entry: ClauseEntry) -> _Row:
         before=_Cell(before, "removed", "del", entry.statuses == ("removed",)),
         after=_Cell(after, "added", "ins", entry.statuses == ("added",)),
         heading=all(clause.heading for clause in (*before, *after)),
+        under="" if (after or before)[0].label else _reference(comparison, n).label,
         was=_number(comparison.before, entry.before) if "moved" in entry.statuses else None,
     )

@@ -55,11 +55,16 @@ class Typed(Value):
 
 
 class Flag(Value):
-    """A value that changed (both), came (only `after`) or went (only `before`)."""
+    """A value that changed (both), came (only `after`) or went (only `before`).
+
+    `left` and `right` are up to five words that stand before and after it: in the later version, if it is there.
+    """
 
     kind: Kind
     before: Typed | None
     after: Typed | None
+    left: Short = ""
+    right: Short = ""
 
 
 class ClauseEntry(Value):

@@ -29,6 +29,7 @@ ul.notes li { border-left: 3px solid var(--moved); background: var(--card); padd
 .group h3 { margin: 0; padding: 9px 16px; font-size: 13px; font-weight: 650; background: var(--band); display: flex; justify-content: space-between; }
 .group h3 span { color: var(--soft); font-weight: 400; }
 table { width: 100%; border-collapse: collapse; table-layout: fixed; } td { padding: 6px 16px; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+details.low { margin: 10px 0; } details.low summary { color: var(--soft); cursor: pointer; } .around { color: var(--soft); } .hashes p { overflow-wrap: anywhere; margin: 4px 0; }
 td:first-child { width: 34%; color: var(--soft); } td:first-child a { color: var(--ink); } td i { color: var(--soft); font-style: normal; padding: 0 6px; }
 ins { background: var(--ins); text-decoration: none; border-radius: 3px; box-decoration-break: clone; } del { background: var(--del); text-decoration-thickness: 1px; border-radius: 3px; box-decoration-break: clone; }
 form { position: sticky; top: 0; z-index: 1; background: var(--paper); border-bottom: 1px solid var(--line); padding: 10px 0; display: flex; flex-wrap: wrap; gap: 8px 18px; align-items: center; }
@@ -74,7 +75,7 @@ function mark(words) {
 function filter() {
   const words = query.value.trim().toLowerCase();
   shown = rows.filter((row, i) => {
-    row.hidden = (changed.checked && row.classList.contains('same')) || !texts[i].includes(words);
+    row.hidden = words ? !texts[i].includes(words) : changed.checked && row.classList.contains('same');
     return !row.hidden;
   });
   at = -1;

@@ -180,7 +180,7 @@ class _Body:
         styled_list, styled_level = self.styles.numbered(ended.style)
         list_id = styled_list if ended.list is None else ended.list
         level = styled_level if ended.level is None else ended.level
-        label = self.numbering.label(list_id, level) if list_id and list_id != "0" and text else ""
+        label = self.numbering.label(list_id, level) if list_id and list_id != "0" else ""
         if not text:
             return
         if self._cells and self._cells[-1]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from placet.comparison.normal import BREAK
-from placet.comparison.numbering import Outline, marker
+from placet.comparison.numbering import marker
+from placet.comparison.outline import Outline
 
 _ENDS = re.compile(r"(?:[.;:!?]|[,;] (?:and|or|and/or)|\b(?:and|or)|[.;:!?][\"')])$")
 _BROKEN = re.compile(r"[^\W\d_]-$")
@@ -62,8 +63,10 @@ def _begins(line: TextLine, block: list[TextLine], outline: Outline) -> bool:
     if len(block) == 1 and _shouted(last.text) and not _shouted(line.text):
         return True
     number = marker(line.text)
-    if number is None or number.titled or not outline.fits(number):
+    if number is None or not outline.fits(number):
         return False
+    if number.titled:  # may be a reference inside a sentence that goes on
+        return number.led and _ENDS.search(last.text[-8:]) is not None
     return _ENDS.search(last.text[-8:]) is not None or (len(block) == 1 and len(last.text) < 60 and number.firm)
 
 

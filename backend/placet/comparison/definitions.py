@@ -1,0 +1,151 @@
+"""What a document defines: each term, and the phrase that says what it means."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from placet.comparison.normal import tokens
+from placet.comparison.organisations import organisations
+
+_QUOTED: Final = re.compile(r'"([A-Z0-9][^"]{0,79})"')
+_VERB: Final = (
+    r"(?:(?:shall|will)\s+)?(?:means?|has|have|refers?\s+to|includes?|is\s+defined|are\s+defined|is\s+a\s+reference)\b"
+)
+_DEFINES: Final = re.compile(
+    rf"(?:\s*(?:\([^()]{{0,80}}\)|,?\s+(?:or|and)\s+\"[^\"]{{1,80}}\"|,\s+\"[^\"]{{1,80}}\"))*(?:,?\s*{_VERB}|:(?=\s))",
+    re.IGNORECASE,
+)
+_PLAIN: Final = re.compile(
+    r"(?!(?:This|That|It|Which|Nothing|Each|Any|All|The|These|Such|What|Neither)\b)"
+    r"([A-Z][\w'&/-]*(?: (?:of |and |or |the |to |in )?[A-Z][\w'&/-]*){0,6}):? "
+    r"(?:shall mean|means?|has the meaning)\b"
+)
+"""`Business Day means …` at the beginning of a clause, as where terms are set bold."""
+_INTRODUCES: Final = re.compile(r"\((?:[^()\"]{0,60}\"[^()\"]{1,80}\"){0,3}[^()\"]{0,60}$")
+_SENTENCE: Final = re.compile(r"(?<!\b[A-Z])(?<!\bNo)(?<!\bInc)(?<!\bLtd)(?<!\bCo)\.(?=\s+[\"(A-Z]|$)")
+_SUBJECT: Final = re.compile(r"\s*(?:The term |The |This |It )?\"?")
+_CONTINUES: Final = re.compile(r"\"?s? ?(?:\w+ ){0,3}?(?:include|exclude|mean|extend)")
+_INTRODUCED_BY: Final = re.compile(r"[.;:]\s|\)")
+_BEFORE: Final = 400
+"""Characters before a name in brackets that may say what it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A term, the clause that defines it, and the words that say what it means, without punctuation."""
+
+    term: str
+    clause: int
+    phrase: tuple[str, ...]
+    role: bool = False
+    """The name that an organisation has in the document, as in `Acme Ltd (the "Supplier")`."""
+
+
+def definitions(texts: Iterable[str]) -> Iterator[Definition]:
+    """`"Term" means …`, `Term means …` at a clause's beginning and `(the "Term")`, in order."""
+    for n, text in enumerate(texts):
+        plain = _PLAIN.match(text)
+        if plain is not None:
+            yield Definition(
+                plain[1], n, _words(text[plain.end() : _meaning_ends(text, plain.end(), len(text), plain[1])])
+            )
+        if '"' not in text:
+            continue
+        found = list(_QUOTED.finditer(text))
+        verbs = [_verb(text, quoted) for quoted in found]
+        begins = [quoted.start() for quoted, verb in zip(found, verbs, strict=True) if verb]
+        for quoted, verb in zip(found, verbs, strict=True):
+            term = quoted[1].strip(" ,.;:")
+            if not term:
+                continue
+            if verb:
+                following = bisect_left(begins, verb)
+                end = begins[following] if following < len(begins) else len(text)
+                yield Definition(term, n, _words(text[verb : _meaning_ends(text, verb, end, term)]))
+            elif _introduced(text, quoted):
+                before = text[max(quoted.start() - _BEFORE, 0) : quoted.start()]
+                said = before[: before.rfind("(")]
+                role = any(True for _ in organisations(said[-240:]))
+                yield Definition(term, n, _words(said[_introduction_begins(said) :]), role)
+
+
+def _verb(text: str, quoted: re.Match[str]) -> int:
+    """Where what the quoted term means begins; 0 where it is only used."""
+    verb = _DEFINES.match(text, quoted.end())
+    if verb is None or (verb.group().strip() == ":" and text[: quoted.start()].strip()):
+        return 0
+    return verb.end()
+
+
+def _meaning_ends(text: str, start: int, most: int, term: str) -> int:
+    """To the end of the sentence, and of those after it that go on to say what the term includes; `most` at most."""
+    at = start
+    while (ended := _SENTENCE.search(text, at, most)) is not None:
+        at = ended.end()
+        subject = _SUBJECT.match(text, at)
+        begins = subject.end() if subject else at
+        named = text.startswith(term, begins) and begins + len(term)
+        if not (named and _CONTINUES.match(text, named)) and not (subject and _CONTINUES.match(text, begins)):
+            return at
+    return most
+
+
+def _introduction_begins(said: str) -> int:
+    return max((found.end() for found in _INTRODUCED_BY.finditer(said)), default=0)
+
+
+def _introduced(text: str, found: re.Match[str]) -> bool:
+    return (
+        text.find(")", found.end(), found.end() + 60) >= 0
+        and _INTRODUCES.search(text[max(found.start() - 200, 0) : found.start()]) is not None
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in tokens(text) if word[0].isalnum())
+
+
+@dataclass(frozen=True, slots=True)
+class Redefinition:
+    """A term that is defined otherwise (both clauses), anew (only `after`) or no more (only `before`)."""
+
+    term: str
+    before: int | None
+    after: int | None
+
+
+def redefined(one: Sequence[Definition], other: Sequence[Definition]) -> list[Redefinition]:
+    """Terms whose defining phrase changed, wherever it stands; a phrase that only moved is no change."""
+    terms = dict.fromkeys(definition.term for definition in (*one, *other))
+    sides = (_by_term(one), _by_term(other))
+    found: list[Redefinition] = []
+    for term in terms:
+        kept = Counter(d.phrase for d in sides[0][term]) & Counter(d.phrase for d in sides[1][term])
+        old, new = (_without(side[term], kept.copy()) for side in sides)
+        pairs = min(len(old), len(new))
+        found += [Redefinition(term, was.clause, now.clause) for was, now in zip(old, new, strict=False)]
+        found += [Redefinition(term, was.clause, None) for was in old[pairs:] if not sides[1][term]]
+        found += [Redefinition(term, None, now.clause) for now in new[pairs:] if not sides[0][term]]
+    return found
+
+
+def _by_term(found: Sequence[Definition]) -> dict[str, list[Definition]]:
+    places: dict[str, list[Definition]] = defaultdict(list)
+    for definition in found:
+        places[definition.term].append(definition)
+    return places
+
+
+def _without(found: Sequence[Definition], kept: Counter[tuple[str, ...]]) -> list[Definition]:
+    left = []
+    for definition in found:
+        if kept[definition.phrase]:
+            kept[definition.phrase] -= 1
+        else:
+            left.append(definition)
+    return left

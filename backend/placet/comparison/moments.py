@@ -1,0 +1,82 @@
+"""Dates and times of day as contracts write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Final
+
+_MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+_MONTH: Final = "|".join(
+    rf"{month.capitalize()}|{month.upper()}|{month[:3].capitalize()}\b\.?|{month[:3].upper()}\b\.?" for month in _MONTHS
+)
+_NAMED: Final = rf"(?P<month>{_MONTH}|Sept\.?)"
+_DAY: Final = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_YEAR: Final = r"(?P<year>\d{4})"
+_DATES: Final = (
+    rf"\b{_DAY}(?: day)?(?: of)?,? {_NAMED},? {_YEAR}\b",
+    rf"\b{_DAY}[-/ ]{_NAMED}[-/ ](?P<year>\d{{4}}|\d{{2}})\b",
+    rf"\b{_NAMED} {_DAY},? {_YEAR}\b",
+    r"(?<![\w./-])\d{4}([-/.])\d{1,2}\1\d{1,2}(?![\w/-]|\.\d)",
+    r"(?<![\w./-])\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![\w/-]|\.\d)",
+    rf"\b{_NAMED},? (?:of )?{_YEAR}\b",
+    rf"\b{_DAY}(?: day)?(?: of)? (?!MAY){_NAMED}(?!\w)",
+    rf"\b(?!MAY){_NAMED} {_DAY}\b(?![.,]?\d)",
+)
+DATES: Final = tuple(re.compile(pattern) for pattern in _DATES)
+_ZONE: Final = (
+    r"(?:,?\s\(?(?P<zone>GMT|UTC|BST|CET|CEST|EST|EDT|ET|CST|CT|MST|PST|PDT|PT|HKT|SGT|JST|IST|"
+    r"(?:[A-Z][a-z]+ ){1,3}[Tt]ime)\)?)?"
+)
+TIME: Final = re.compile(
+    r"(?<![\d.,:])(?:(?P<word>\b(?:12(?::00)? )?(?:noon|midnight)\b|\b(?:close|end|opening) of (?:business|trading)\b)|"
+    r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s?(?P<half>[AaPp])\.?[Mm]\b\.?|"
+    r"(?P<hour24>[01]?\d|2[0-4]):(?P<minute24>[0-5]\d)(?::[0-5]\d)?(?:\s?(?:hours|hrs|h)\b)?(?![\d:])|"
+    r"(?P<clock>\d{1,2}) o'clock)" + _ZONE
+)
+
+
+def date_value(found: re.Match[str]) -> str:
+    """ISO 8601 where the date is certain; numbers of days and months in unclear order stay as they stand."""
+    groups = found.groupdict()
+    if not groups.get("month"):
+        return _numeric(found.group())
+    month = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(groups["month"][:3].lower()))
+    day, year = groups.get("day"), groups.get("year")
+    if day and year:
+        return _iso(int(year) + (2000 if len(year) == 2 else 0), month, int(day)) or found.group()
+    return f"{year}-{month:02}" if year else f"--{month:02}-{int(day or 0):02}"
+
+
+def _iso(year: int, month: int, day: int) -> str | None:
+    try:
+        return date(year, month, day).isoformat()
+    except ValueError:
+        return None
+
+
+def _numeric(text: str) -> str:
+    one, two, three = (int(part) for part in re.split(r"[./-]", text))
+    if one > 999:
+        return _iso(one, two, three) or text
+    year = three + (2000 if three < 100 else 0)
+    if one > 12 >= two or one == two:
+        return _iso(year, two, one) or text
+    if two > 12 >= one:
+        return _iso(year, one, two) or text
+    return f"{one:02}/{two:02}/{year}"
+
+
+def time_value(found: re.Match[str]) -> str:
+    """`17:00`, with the time zone where it is said."""
+    zone = f" {found['zone'].lower()}" if found["zone"] else ""
+    if found["word"]:
+        word = found["word"].lower().rpartition("12 ")[2].rpartition("12:00 ")[2]
+        return {"noon": "12:00", "midnight": "00:00"}.get(word, word) + zone
+    if found["half"]:
+        hour = int(found["hour"]) % 12 + (12 if found["half"] in "Pp" else 0)
+        return f"{hour:02}:{found['minute'] or '00'}{zone}"
+    return f"{int(found['hour24'] or found['clock']):02}:{found['minute24'] or '00'}{zone}"
