@@ -8,6 +8,7 @@ quoted without it.
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import threading
 import time
@@ -37,6 +38,9 @@ _TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DO
 _WORDS = ("message", "error", "error_description", "msg", "detail", "reason", "title", "errors", "data")
 _LONG = 6
 """Characters from which on a part of a URL is hidden within a word too."""
+
+
+logging.getLogger("urllib3").setLevel(logging.INFO)  # below that it logs each request's path and query
 
 
 class EndpointError(ChainError):

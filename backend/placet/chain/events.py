@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from placet.chain import abi
-from placet.chain.rpc import octets, quantity
+from placet.chain.rpc import members, octets, quantity
 from placet.core.consent import Offer, Subjects
 from placet.core.errors import ChainError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
@@ -342,8 +342,9 @@ def topics_of(log: Mapping[str, object]) -> list[bytes]:
     return [octets(topic, 32) for topic in topics]
 
 
-def decode(log: Mapping[str, Any], contracts: Mapping[bytes, str]) -> Event | None:
+def decode(log: object, contracts: Mapping[bytes, str]) -> Event | None:
     """A JSON-RPC log as an event; None if it is none of the known events; ChainError if it is malformed."""
+    log = members(log, "log")
     contract, topics = contracts.get(octets(log.get("address"), 20)), topics_of(log)
     if contract is None or not topics or topics[0] not in kinds_by_topic(contract):
         return None

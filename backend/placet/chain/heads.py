@@ -28,6 +28,7 @@ _MAX_MESSAGE = 64 << 10
 _MAX_WAITING = 256
 
 log = logging.getLogger(__name__)
+logging.getLogger("websockets").setLevel(logging.INFO)  # below that it logs each handshake's path and headers
 
 
 class Heads:

@@ -44,6 +44,7 @@ from placet.chain.blooms import LogFilter
 from placet.chain.client import Chain
 from placet.chain.events import Event
 from placet.chain.logs import Log, Moved
+from placet.chain.rpc import PAUSE
 from placet.chain.tables import create
 from placet.core.consent import withdrawal_head
 from placet.core.errors import ChainError
@@ -60,6 +61,7 @@ BEHIND_SECONDS = 60.0
 """How long the endpoint may tell of heads before the last block that was read."""
 _ATTEMPTS = 5
 _AT_ONCE = 16
+_BEHIND_ATTEMPTS = 2
 
 log = logging.getLogger(__name__)
 metadata = MetaData()
@@ -256,6 +258,11 @@ class Index:
 
     def _behind(self, head: Head, newest: int) -> int:
         """The endpoint tells of an earlier head: a machine that lags. What is known stays known."""
+        for _ in range(_BEHIND_ATTEMPTS):
+            time.sleep(PAUSE)
+            head = self._chain.head()
+            if head.number >= newest:
+                return self._catch_up(head)
         now = time.monotonic()
         self._behind_since = self._behind_since or now
         if now - self._behind_since > BEHIND_SECONDS:

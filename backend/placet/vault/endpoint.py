@@ -35,8 +35,8 @@ class Endpoint:
         if thorough or time.monotonic() - self._checked > CHECK_SECONDS:
             self._chain.check()
             self._checked = time.monotonic()
+        head = self._index.sync()
         shown = self._chain.head()
-        head = self._index.sync(shown)
         confirmed = max(head - self._chain.deployment.confirmations, 0)
         seen = self._highest(confirmed)
         if shown.number < seen:
@@ -48,7 +48,7 @@ class Endpoint:
                 code="chain.behind",
             )
         self._head = head
-        latest = max(shown.timestamp, self._chain.head().timestamp)
+        latest = shown.timestamp
         return ChainSnapshot(head=head, confirmed=confirmed, time=max(latest, int(time.time())), block_time=latest)
 
     def offer(self, offer: OfferId) -> OfferFacts:

@@ -14,9 +14,10 @@ down_revision = "node_0003"
 
 
 def upgrade() -> None:
-    op.drop_table("index_checkpoints")
+    op.drop_table("index_checkpoints", if_exists=True)
     op.create_table(
         "index_read",
         sa.Column("block", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("hash", sa.LargeBinary(32), nullable=False),
+        if_not_exists=True,
     )
