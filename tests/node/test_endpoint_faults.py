@@ -217,8 +217,18 @@ def test_a_folder_that_takes_no_more_is_told(tmp_path: Path, monkeypatch: pytest
     assert isinstance(full, StorageError) and full.code == "storage.full" and "MiB free" in str(full)
 
 
-@pytest.mark.parametrize(("options", "code"), [("size=1m", "disk is full"), ("size=64m,ro", "can't be written to")])
-@pytest.mark.parametrize("program", ["node", "vault"])
+FULL, READ_ONLY = ("size=1m", "disk is full"), ("size=64m,ro", "can't be written to")
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "code"),
+    [
+        ("node", *FULL),
+        ("vault", *READ_ONLY),
+        pytest.param("node", *READ_ONLY, marks=pytest.mark.slow),
+        pytest.param("vault", *FULL, marks=pytest.mark.slow),
+    ],
+)
 def test_a_start_on_such_a_folder_is_one_line(
     world: World, tmp_path: Path, options: str, code: str, program: str
 ) -> None:
