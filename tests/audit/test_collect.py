@@ -19,7 +19,8 @@ from placet.audit.outcome import Verdict
 from placet.audit.sections import Sections
 from placet.audit.verify import verify
 from placet.chain import events
-from placet.chain.client import Chain, Head, JobState, JobStatus, OfferState
+from placet.chain.blocks import Head
+from placet.chain.client import Chain, JobState, JobStatus, OfferState
 from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError
 from placet.core.hashing import canonical
 from placet.core.requests import Credential, demand_request
@@ -127,10 +128,12 @@ class Replay:
         found = next(o for o in self.told.offers if o.id == offer)
         return OfferState(found.offer, found.provider, found.epoch, 1, found.head)
 
-    def events(
-        self, kinds: Sequence[type[Any]], from_block: int, to_block: int | None = None, **indexed: bytes | int
-    ) -> list[Any]:
-        assert (from_block, to_block) == (self.deployment.block, self.told.head.block)
+    def blocks(self, first: int, head: Head) -> list[int]:
+        assert (first, head.number) == (self.deployment.block, self.told.head.block)
+        return list(range(first, head.number + 1))
+
+    def events_of(self, blocks: Sequence[int], kinds: Sequence[type[Any]], **indexed: bytes | int) -> list[Any]:
+        assert list(blocks) == list(range(self.deployment.block, self.told.head.block + 1))
         return [
             e for e in self.log
             if isinstance(e, tuple(kinds)) and all(getattr(e, name) == value for name, value in indexed.items())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Callable
 
 import pytest
+import requests
 
 from placet.chain import events
 from placet.chain.calls import Call
@@ -67,11 +69,12 @@ def test_an_endpoint_out_of_reach_is_a_chain_error(world) -> None:
 @pytest.mark.parametrize("answer", [b'{"result":' + b"[" * 1_000_000, b"\xff", b"", b"[]"])
 def test_an_answer_that_is_none_is_a_chain_error(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Brackets by the million would overflow the stack of Python's own decoder and end the process."""
-    monkeypatch.setattr(
-        "web3._utils.http_session_manager.HTTPSessionManager.make_post_request", lambda *_, **__: answer
-    )
-    with pytest.raises(ChainError):
-        Rpc("http://127.0.0.1:1").call("eth_chainId")
+    response = requests.Response()
+    response.status_code, response.raw = 200, io.BytesIO(answer)
+    monkeypatch.setattr(requests.Session, "post", lambda *_, **__: response)
+    with pytest.raises(ChainError) as caught:
+        Rpc("http://127.0.0.1:1", attempts=1).call("eth_chainId")
+    assert caught.value.code in ("chain.not-json", "chain.answer")
 
 
 def test_confirmed_and_now(world) -> None:

@@ -14,9 +14,11 @@ import pytest
 
 from placet.chain import heads as module
 from placet.chain import index as index_module
+from placet.chain.blocks import BlockHeader
+from placet.chain.blooms import LogFilter
 from placet.chain.client import Chain
 from placet.chain.events import addresses
-from placet.chain.heads import AddressFilter, BlockHeader, Heads
+from placet.chain.heads import Heads
 from placet.chain.index import Index
 from placet.chain.signals import listening
 from placet.core.errors import ChainError
@@ -101,14 +103,14 @@ def test_a_header_that_is_none_is_refused(world, spoil: str) -> None:
 
 
 def test_the_filter_holds_what_is_ours_and_rules_out_what_is_not(world) -> None:
-    contracts = AddressFilter(addresses(world.deployment))
+    contracts = LogFilter(addresses(world.deployment))
     world.offer()
     ours = header(world)
     world.local.mine(1)
-    assert contracts.may_hold(ours)
-    assert not contracts.may_hold(header(world))
-    strangers = [AddressFilter([secrets.token_bytes(20)]) for _ in range(50)]
-    assert sum(stranger.may_hold(ours) for stranger in strangers) < 5
+    assert contracts.may_hold(ours.bloom)
+    assert not contracts.may_hold(header(world).bloom)
+    strangers = [LogFilter({secrets.token_bytes(20): "ConsentRegistry"}) for _ in range(50)]
+    assert sum(stranger.may_hold(ours.bloom) for stranger in strangers) < 5
 
 
 class Counted(Chain):

@@ -9,7 +9,10 @@ from sqlalchemy import select
 
 from placet.chain import events
 from placet.chain import index as module
+from placet.chain import logs as logs_module
 from placet.chain.index import DeadConsent, Index
+from placet.chain.logs import Moved
+from placet.chain.sizes import AdaptiveSize
 from placet.core.consent import Subjects, withdrawal_head
 from placet.core.errors import ChainError
 from placet.core.merkle import batch_levels, batch_proof
@@ -118,14 +121,22 @@ def test_a_reorganisation_takes_back_and_puts_elsewhere(world) -> None:
     same_as_the_chain(world, index)
 
 
-def test_a_reorganisation_to_a_shorter_chain(world) -> None:
+def test_a_shorter_chain_takes_nothing_back_until_it_shows_another_block(world, monkeypatch) -> None:
+    """A machine that lags tells of an earlier head too, and what it does not know has happened all the same."""
     index, offer = Index(world.engine, world.chain), world.offer()
     start = index.sync()
     snapshot = world.local.rpc("evm_snapshot")
     world.send(*(world.calls.anchor(offer.id, bytes([n]) * 32) for n in range(1, 6)))
-    index.sync()
+    end = index.sync()
     assert world.local.rpc("evm_revert", snapshot)
-    assert index.sync() == index.latest() == start
+    assert index.sync() == index.latest() == end
+    assert Index(world.engine, world.chain).sync() == end
+    assert len(index.batches(offer.id)) == 5
+    monkeypatch.setattr(module, "BEHIND_SECONDS", -1.0)
+    with pytest.raises(ChainError, match="behind"):
+        index.sync()
+    world.local.mine(end - start)
+    assert index.sync() == index.latest() == end
     assert index.batches(offer.id) == {}
     same_as_the_chain(world, index)
 
@@ -154,18 +165,22 @@ def test_a_reorganisation_while_reading(world, monkeypatch, moment) -> None:
     index.sync()
     snapshot = world.local.rpc("evm_snapshot")
     world.send(world.calls.anchor(offer.id, b"1" * 32))
-    honest, seen = world.chain.rpc.call, []
+    seen = []
 
-    def call(method: str, *params: object):
-        answer = honest(method, *params)
-        seen.append(method)
-        if seen.count(moment) == 1 and method == moment:
-            world.local.rpc("evm_revert", snapshot)
-            world.local.rpc("evm_increaseTime", 10)
-            world.local.mine()
-        return answer
+    def asked(honest):
+        def ask(method: str, *params: object):
+            answer = honest(method, *params)
+            seen.append(method)
+            if seen.count(moment) == 1 and method == moment:
+                world.local.rpc("evm_revert", snapshot)
+                world.local.rpc("evm_increaseTime", 10)
+                world.local.mine()
+            return answer
 
-    monkeypatch.setattr(world.chain.rpc, "call", call)
+        return ask
+
+    for name in ("call", "batch"):
+        monkeypatch.setattr(world.chain.rpc, name, asked(getattr(world.chain.rpc, name)))
     index.sync()
     index.sync()
     assert index.batches(offer.id) == {}
@@ -175,7 +190,11 @@ def test_a_reorganisation_while_reading(world, monkeypatch, moment) -> None:
 
 def test_a_chain_that_never_rests_is_an_error_and_stores_nothing_wrong(world, monkeypatch) -> None:
     index, offer = Index(world.engine, world.chain), world.offer()
-    monkeypatch.setattr(index, "_stays", lambda *_: False)
+
+    def moved(*_: object):
+        raise Moved
+
+    monkeypatch.setattr(world.chain.logs, "blocks", moved)
     with pytest.raises(ChainError, match="faster"):
         index.sync()
     assert index.batches(offer.id) == {}
@@ -189,7 +208,8 @@ def test_many_blocks_are_read_in_bounded_pieces(world, monkeypatch) -> None:
     for number in range(1, 8):
         world.send(world.calls.anchor(offer.id, bytes([number]) * 32))
         world.local.mine(number % 3)
-    monkeypatch.setattr(module, "MAX_BLOCKS", 3)
+    monkeypatch.setattr(logs_module, "CHUNK", 5)
+    world.chain.logs._range = AdaptiveSize(3)
     ranges, honest = [], world.chain.rpc.call
 
     def call(method: str, *params):
@@ -210,13 +230,14 @@ def test_a_new_process_goes_on_where_the_old_one_was(world, monkeypatch) -> None
     offer = world.offer()
     Index(world.engine, world.chain).sync()
     world.send(world.calls.anchor(offer.id, b"1" * 32))
-    index, starts, honest = Index(world.engine, world.chain), [], world.chain.logs
+    monkeypatch.setattr(module, "REREAD", 0)
+    index, starts, honest = Index(world.engine, world.chain), [], world.chain.logs.blocks
 
-    def logs(start: int, end: int, topics):
+    def blocks(start: int, *rest):
         starts.append(start)
-        return honest(start, end, topics)
+        return honest(start, *rest)
 
-    monkeypatch.setattr(world.chain, "logs", logs)
+    monkeypatch.setattr(world.chain.logs, "blocks", blocks)
     assert index.sync() == starts[0] == world.chain.head().number
     same_as_the_chain(world, index)
 

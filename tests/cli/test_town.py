@@ -181,8 +181,12 @@ def test_the_doctor_sees_another_trust_list_and_open_files(town: Town, tmp_path:
     found = {one["check"]: one for one in answer.json}
     assert "another API URL" in found["trust list"]["detail"]
     assert "open to others" in found["files"]["detail"]
-    wrong = town.fails("doctor", "--config", "lender/node.toml", "--json", PLACET_NODE_CHAIN_URL="http://127.0.0.1:1")
-    assert {one["check"]: one["state"] for one in wrong.json}["chain"] == "wrong"
+    url = "http://alice:s3cret@127.0.0.1:1/KEY-in-path?token=KEY-in-query"
+    wrong = town.fails("doctor", "--config", "lender/node.toml", "--json", PLACET_NODE_CHAIN_URL=url)
+    found = {one["check"]: one for one in wrong.json}
+    assert {found[check]["state"] for check in ("chain", "clock", "gas", "logs", "fees")} == {"wrong"}
+    assert "http://127.0.0.1:1: Connection refused" in found["chain"]["detail"]
+    assert not [secret for secret in ("alice", "s3cret", "KEY-in") if secret in wrong.out + wrong.err]
 
 
 def test_the_audit_of_an_unknown_job_says_so(town: Town) -> None:

@@ -70,7 +70,9 @@ def upgraded(before: Rows) -> Rows:
     bare = [row["intent"] for row in intents if UNNUMBERED.fullmatch(row["intent"])]
     assert bare or not intents
     numbered = [row | {"intent": row["intent"] + ":0"} if row["intent"] in bare else row for row in intents]
-    return before | ({"sender_intents": numbered} if intents else {})
+    after = {name: rows for name, rows in before.items() if name != "index_checkpoints"}
+    read_anew: Rows = {"index_read": []} if after != before else {}
+    return after | read_anew | ({"sender_intents": numbered} if intents else {})
 
 
 def rows(file: Path) -> Rows:

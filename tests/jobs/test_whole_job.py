@@ -16,6 +16,7 @@ import httpx
 import pytest
 from httpx_sse import EventSource
 
+from faulty_endpoint import faulty_endpoint
 from live import PROVIDERS, Done, Given, Town
 from placet.chain.client import JobStatus
 from placet.chain.events import JobCancelled, JobOpened
@@ -497,6 +498,41 @@ def test_a_provider_that_is_not_there_is_named_and_not_needed_by_other_jobs(town
     assert purses(town) == before
     assert openings(town) == [count[0] + 1, count[1] + 1, count[2], count[3] + 1]
     assert town.ask("fund", f"/v1/jobs/{job}").status_code == 404
+
+
+def test_a_job_over_an_endpoint_whose_logs_lag(town: Town) -> None:
+    """Node and vault of one provider are behind a load balancer whose logs are three blocks older than its heads: what
+    is withdrawn there is withdrawn, counts for no job, and the audit sees it all the same."""
+    expected, chain = town.expected(), town.made.chain.url
+    files = [town.made.folder / name for name in ("fund/node.toml", "fund-vault/vault.toml")]
+
+    def moved(old: str, new: str) -> None:
+        town.made.end("fund-node", "fund-vault")
+        for file in files:
+            file.write_text(file.read_text().replace(old, new))
+        town.made.start_vault("fund")
+        town.made.wait_vault("fund")
+        town.made.start_node("fund")
+        town.made.wait_healthy("fund")
+
+    with faulty_endpoint(chain) as faulty:
+        faulty.mode = "laglogs3"
+        moved(chain, faulty.url)
+        try:
+            ours = (town.of(subject, "fund") for subject in expected if town.balances["fund"].get(subject))
+            one = next(given[0] for given in ours if len(given) == 1)
+            town.withdraw(one)
+            done = town.job()
+            report = town.made.run(
+                *("audit", done.job, "--url", faulty.url, "--deployment", "deployment.json"),
+                *("--trust", "trust.json", "--key", "auditor.json", "--json"),
+            )
+            assert faulty.calls["eth_getBlockReceipts"] > 0, "what the logs left out was asked for"
+        finally:
+            moved(faulty.url, chain)
+    assert done == Done(done.job, "completed", town.expected())
+    assert town.expected() != expected
+    assert json.loads(report)["verdict"] == "intact"
 
 
 def test_a_job_is_cancelled_before_its_opening_and_never_opens(town: Town) -> None:

@@ -134,7 +134,10 @@ async def test_health_tells_codes_and_never_what_stands_in_an_error(node: Runnin
         await asyncio.sleep(0.01)
         loop.cancel()
     answer = await node.client.get("/healthz")
-    assert (answer.status_code, answer.json()["loops"]) == (503, {"told": "config", "broken": "internal"})
+    assert (answer.status_code, answer.json()["loops"]) == (
+        503,
+        {"told": "config", "broken": "internal", "sender": "ok"},
+    )
 
 
 async def test_metrics(node: Running, owner: Owner) -> None:

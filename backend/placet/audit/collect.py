@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -40,6 +41,7 @@ from placet.audit.facts import (
 )
 from placet.audit.sections import Body, Sections
 from placet.chain import events
+from placet.chain.blocks import Block
 from placet.chain.client import Chain, JobStatus
 from placet.core.errors import ChainError, ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
@@ -210,8 +212,12 @@ class _Reader:
         self._times: dict[int, int] = {self._block.number: self._block.timestamp}
         self.state = chain.job(job, block=self._block.number)
 
+    @cached_property
+    def _blocks(self) -> list[Block]:
+        return self._chain.blocks(self._chain.deployment.block, self._block)
+
     def all(self, kinds: Sequence[type[E]], **indexed: bytes | int) -> list[E]:
-        return self._chain.events(kinds, self._chain.deployment.block, self._block.number, **indexed)
+        return self._chain.events_of(self._blocks, kinds, **indexed)
 
     def of_job(self, kind: type[E]) -> list[E]:
         return self.all((kind,), job=self._job)

@@ -12,7 +12,10 @@ from enum import IntEnum
 from typing import Any
 
 from placet.chain import abi, events
+from placet.chain.blocks import Block, Head
+from placet.chain.blooms import Topics
 from placet.chain.events import E, Event
+from placet.chain.logs import LogReader, Moved
 from placet.chain.rpc import Rpc, RpcError, octets, quantity
 from placet.core.consent import Offer, Reason, Status, Subjects
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
@@ -22,19 +25,7 @@ from placet.core.signatures import Verifiers
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
 
-MAX_BLOCKS = 2_000
-"""Blocks of one `eth_getLogs`."""
-
 _ERC1271 = keccak(b"isValidSignature(bytes32,bytes)")[:4]
-
-
-@dataclass(frozen=True)
-class Head:
-    """A block: number, timestamp in Unix seconds, hash."""
-
-    number: int
-    timestamp: int
-    hash: bytes
 
 
 @dataclass(frozen=True)
@@ -135,11 +126,12 @@ class Acceptance:
 class Chain:
     """A deployment at one endpoint."""
 
-    def __init__(self, url: str, deployment: Deployment) -> None:
+    def __init__(self, url: str, deployment: Deployment, rpc: Rpc | None = None) -> None:
+        """`rpc`: the endpoint's client where it is to be a less patient one."""
         self.deployment = deployment
-        self.rpc = Rpc(url)
+        self.rpc = rpc or Rpc(url)
         self.verifiers = Verifiers(frozenset({deployment.p256_verifier.address}), self._erc1271)
-        self._contracts = events.addresses(deployment)
+        self.logs = LogReader(self.rpc, events.addresses(deployment))
 
     def check(self) -> None:
         """DeploymentError unless the endpoint serves the chain and the contracts that the deployment file names."""
@@ -177,17 +169,15 @@ class Chain:
     def block(self, number: int | str) -> Head:
         """A block by number, or by tag such as `latest`; NotFoundError if the endpoint has none."""
         asked = hex(number) if isinstance(number, int) else number
-        found = self.rpc.call("eth_getBlockByNumber", asked, False)
-        if found is None:
+        block = self.rpc.call("eth_getBlockByNumber", asked, False)
+        if block is None:
             raise NotFoundError("no such block", found=asked)
-        if not isinstance(found, dict):
-            raise ChainError("the endpoint gave a malformed block", expected="an object", found=type(found).__name__)
-        return Head(quantity(found.get("number")), quantity(found.get("timestamp")), octets(found.get("hash"), 32))
+        return Head.read(block)
 
     def hashes(self, blocks: Sequence[int]) -> list[bytes | None]:
         """The hashes of blocks by number, in one request; None for what the endpoint has not."""
-        found = self.rpc.batch("eth_getBlockByNumber", [(hex(number), False) for number in blocks])
-        return [octets(block.get("hash"), 32) if isinstance(block, dict) else None for block in found]
+        answers = self.rpc.batch("eth_getBlockByNumber", [(hex(number), False) for number in blocks])
+        return [None if block is None else Head.read(block).hash for block in answers]
 
     def head(self) -> Head:
         """The latest block."""
@@ -215,6 +205,12 @@ class Chain:
         if provider == ZERO20:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
         return OfferState(events.offer_of(terms), provider, epoch, openings, head)
+
+    def withdrawal_heads(self, offers: Sequence[OfferId], *, block: int) -> list[bytes]:
+        """The heads (24 bytes) of many offers' withdrawal lists, in as few requests as the endpoint takes."""
+        function, address = abi.function("ConsentRegistry", "offers"), self.deployment.consent_registry.address
+        calls = [({"to": to_hex(address), "data": to_hex(function.encode(offer))}, hex(block)) for offer in offers]
+        return [function.decode(octets(answer))[-1] for answer in self.rpc.batch("eth_call", calls)]
 
     def batch(self, offer: OfferId, root: BatchRoot, *, block: int | None = None) -> int:
         """When a batch was anchored under an offer, in Unix seconds; 0 if never."""
@@ -305,42 +301,30 @@ class Chain:
         self, kinds: Sequence[type[E]], from_block: int, to_block: int | None = None, **indexed: bytes | int
     ) -> list[E]:
         """Events of these classes in [from_block, to_block], in order; filtered by indexed fields (job=…, offer=…)."""
-        last = self.head().number if to_block is None else to_block
-        found: list[E] = []
-        for start in range(from_block, last + 1, MAX_BLOCKS):
-            end = min(start + MAX_BLOCKS - 1, last)
-            for topics in self._topics(kinds, indexed):
-                found.extend(e for _, e in self.logs(start, end, topics) for kind in kinds if isinstance(e, kind))
-        return sorted(found, key=lambda e: (e.block, e.log_index))
+        head = self.head() if to_block is None else self.block(to_block)
+        return self.events_of(self.blocks(from_block, head), kinds, **indexed)
 
-    def logs(self, from_block: int, to_block: int, topics: list[Any]) -> list[tuple[dict[str, Any], Event]]:
-        """The deployment's events, raw and decoded, of one `eth_getLogs` over at most `MAX_BLOCKS` blocks."""
-        query = {
-            "address": [to_hex(address) for address in self._contracts],
-            "fromBlock": hex(from_block),
-            "toBlock": hex(to_block),
-            "topics": topics,
-        }
-        logs = self.rpc.call("eth_getLogs", query)
-        if not isinstance(logs, list):
-            raise ChainError("the endpoint gave malformed logs", expected="a list", found=type(logs).__name__)
-        decoded = ((log, events.decode(log, self._contracts)) for log in logs)
-        return [(log, event) for log, event in decoded if event is not None]
+    def blocks(self, first: int, head: Head) -> list[Block]:
+        """Those blocks in [first, head] that may hold events of ours: no other one does. ChainError `chain.moving` if
+        the chain is reorganised meanwhile."""
+        try:
+            pieces = self.logs.blocks(first, head)
+            return [block for piece in pieces for block in piece if self.logs.may_hold(block)]
+        except Moved:
+            raise ChainError(
+                "the chain was reorganised while it was read", remedy="try again", code="chain.moving"
+            ) from None
 
-    def _topics(self, kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[list[Any]]:
-        types = [events.event_type(kind) for kind in kinds]
-        if not indexed:
-            return [[[to_hex(t.topic) for t in types]]]
-        queries = []
-        for found in types:
-            row: list[Any] = [to_hex(found.topic)]
-            places = {events.field_name(name): of for name, of, is_indexed in found.parameters if is_indexed}
-            if not indexed.keys() <= places.keys():
-                raise LookupError(f"{found.name} is indexed by {sorted(places)}, not by {sorted(indexed)}")
-            for name, of in places.items():
-                row.append(to_hex(abi.encode((of,), (indexed[name],))) if name in indexed else None)
-            queries.append(row)
-        return queries
+    def events_of(self, blocks: Sequence[Block], kinds: Sequence[type[E]], **indexed: bytes | int) -> list[E]:
+        """The same, in blocks that `blocks` gave."""
+        found = [
+            event
+            for topics in _topics(kinds, indexed)
+            for _, event in self.logs.logs(blocks, topics)
+            for kind in kinds
+            if isinstance(event, kind)
+        ]
+        return sorted(found, key=lambda event: (event.block, event.log_index))
 
     def _consents(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
         return self._read("ConsentRegistry", self.deployment.consent_registry.address, name, *values, block=block)
@@ -365,6 +349,21 @@ class Chain:
         except (Reverted, RpcError):
             return False
         return len(answer) >= 32 and answer[:32] == _ERC1271.ljust(32, b"\0")
+
+
+def _topics(kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[Topics]:
+    """What `eth_getLogs` wants: one query for all kinds, or one for each where indexed fields choose."""
+    types = [events.event_type(kind) for kind in kinds]
+    if not indexed:
+        return [[[one.topic for one in types]]]
+    queries: list[Topics] = []
+    for one in types:
+        places = {events.field_name(name): of for name, of, is_indexed in one.parameters if is_indexed}
+        if not indexed.keys() <= places.keys():
+            raise LookupError(f"{one.name} is indexed by {sorted(places)}, not by {sorted(indexed)}")
+        chosen = [[abi.encode((of,), (indexed[name],))] if name in indexed else None for name, of in places.items()]
+        queries.append([[one.topic], *chosen])
+    return queries
 
 
 def code_hash(rpc: Rpc, address: bytes) -> bytes:

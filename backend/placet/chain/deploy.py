@@ -11,7 +11,9 @@ from web3.types import Nonce
 from web3.utils import get_create_address
 
 from placet.chain import abi
+from placet.chain.blocks import Head, Receipt
 from placet.chain.client import Chain, code_hash
+from placet.chain.fees import fees
 from placet.chain.rpc import Rpc, octets, quantity
 from placet.core.errors import ChainError, Reverted
 from placet.core.signatures import Key
@@ -33,11 +35,10 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     deployer.create("JobLedger", consents, escrow, [verifier])
     deployer.create("EnclaveRegistry")
     rpc = deployer.rpc
-    genesis = rpc.call("eth_getBlockByNumber", "0x0", False)
     deployment = Deployment(
         chain_id=quantity(rpc.call("eth_chainId")),
         block=first,
-        genesis=octets(genesis["hash"], 32),
+        genesis=Head.read(rpc.call("eth_getBlockByNumber", "0x0", False)).hash,
         confirmations=confirmations,
         dataset_registry=_contract(rpc, datasets),
         consent_registry=_contract(rpc, consents),
@@ -83,8 +84,7 @@ class _Deployer:
     def send(self, to: bytes | None, data: bytes) -> int:
         call = {"from": to_hex(self._key.address), "data": to_hex(data)} | ({} if to is None else {"to": to_hex(to)})
         gas = quantity(self.rpc.call("eth_estimateGas", call))
-        tip = quantity(self.rpc.call("eth_maxPriorityFeePerGas"))
-        base = quantity(self.rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"])
+        max_fee, tip = fees(self.rpc)
         transaction = {
             "type": 2,
             "chainId": quantity(self.rpc.call("eth_chainId")),
@@ -93,7 +93,7 @@ class _Deployer:
             "value": 0,
             "data": data,
             "gas": gas + gas // 5,
-            "maxFeePerGas": 2 * base + tip,
+            "maxFeePerGas": max_fee,
             "maxPriorityFeePerGas": tip,
         }
         raw = Account.sign_transaction(transaction, self._key.secret).raw_transaction
@@ -103,10 +103,11 @@ class _Deployer:
     def _mined(self, transaction: bytes) -> int:
         deadline = time.monotonic() + WAIT
         while time.monotonic() < deadline:
-            receipt = self.rpc.call("eth_getTransactionReceipt", to_hex(transaction))
-            if receipt is not None:
-                if quantity(receipt["status"]) != 1:
+            answer = self.rpc.call("eth_getTransactionReceipt", to_hex(transaction))
+            if answer is not None:
+                receipt = Receipt.read(answer)
+                if not receipt.done:
                     raise Reverted("DeploymentFailed", (transaction,))
-                return quantity(receipt["blockNumber"])
+                return receipt.block
             time.sleep(0.02)
         raise ChainError("a transaction was not mined", expected=f"within {WAIT:g} s", found=to_hex(transaction))

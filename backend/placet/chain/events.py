@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import keyword
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from placet.chain import abi
-from placet.chain.rpc import octets, quantity
+from placet.chain.rpc import members, octets, quantity
 from placet.core.consent import Offer, Subjects
 from placet.core.errors import ChainError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
@@ -299,7 +300,8 @@ def event_type(kind: type[Event]) -> abi.EventType:
 
 
 @functools.cache
-def _by_topic(contract: str) -> dict[bytes, tuple[type[Event], abi.EventType]]:
+def kinds_by_topic(contract: str) -> dict[bytes, tuple[type[Event], abi.EventType]]:
+    """The events of a contract by their first topic."""
     return {abi.event(contract, kind.__name__).topic: (kind, event_type(kind)) for kind in CONTRACTS[contract]}
 
 
@@ -332,15 +334,21 @@ def parameters(kind: type[Event]) -> tuple[str, ...]:
     return tuple(f.name for f in fields(kind) if f.name not in place)
 
 
-def decode(log: dict[str, Any], contracts: dict[bytes, str]) -> Event | None:
+def topics_of(log: Mapping[str, object]) -> list[bytes]:
+    """A JSON-RPC log's topics (32 bytes each); ChainError if it has none of that form."""
+    topics = log.get("topics")
+    if not isinstance(topics, list):
+        raise ChainError("the endpoint gave a malformed log", expected="an object with topics", code="chain.answer")
+    return [octets(topic, 32) for topic in topics]
+
+
+def decode(log: object, contracts: Mapping[bytes, str]) -> Event | None:
     """A JSON-RPC log as an event; None if it is none of the known events; ChainError if it is malformed."""
-    if not isinstance(log, dict) or not isinstance(log.get("topics"), list):
-        raise ChainError("the endpoint gave a malformed log", expected="an object with topics")
-    contract = contracts.get(octets(log.get("address"), 20))
-    topics = [octets(topic, 32) for topic in log["topics"]]
-    if contract is None or not topics or topics[0] not in _by_topic(contract):
+    log = members(log, "log")
+    contract, topics = contracts.get(octets(log.get("address"), 20)), topics_of(log)
+    if contract is None or not topics or topics[0] not in kinds_by_topic(contract):
         return None
-    kind, ours = _by_topic(contract)[topics[0]]
+    kind, ours = kinds_by_topic(contract)[topics[0]]
     indexed = [p for p in ours.parameters if p[2]]
     plain = [p for p in ours.parameters if not p[2]]
     if len(topics) != 1 + len(indexed):

@@ -11,18 +11,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from pydantic_core import from_json
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from placet.chain.client import Head
-from placet.chain.rpc import octets, quantity
+from placet.chain.blocks import BlockHeader
 from placet.chain.signals import Signal
 from placet.core.errors import ChainError
-from placet.core.hashing import keccak
 
 AGAIN = 15.0
 """Seconds between two tries to subscribe."""
@@ -32,43 +28,7 @@ _MAX_MESSAGE = 64 << 10
 _MAX_WAITING = 256
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class BlockHeader:
-    """A block with its parent's hash (32 bytes) and the Bloom filter of its logs (2048 bits)."""
-
-    head: Head
-    parent: bytes
-    bloom: int
-
-    @classmethod
-    def read(cls, block: object) -> BlockHeader:
-        """From JSON-RPC. ChainError if it is none."""
-        if not isinstance(block, dict):
-            raise ChainError("the endpoint gave a malformed block", expected="an object", found=type(block).__name__)
-        head = Head(quantity(block.get("number")), quantity(block.get("timestamp")), octets(block.get("hash"), 32))
-        bloom = int.from_bytes(octets(block.get("logsBloom"), 256), "big")
-        return cls(head, octets(block.get("parentHash"), 32), bloom)
-
-
-class AddressFilter:
-    """Which blocks may hold logs of these contracts."""
-
-    def __init__(self, addresses: Iterable[bytes]) -> None:
-        self._masks = [_mask(address) for address in addresses]
-
-    def may_hold(self, header: BlockHeader) -> bool:
-        """False only where the header's Bloom filter rules it out."""
-        return any(header.bloom & mask == mask for mask in self._masks)
-
-
-def _mask(item: bytes) -> int:
-    digest = keccak(item)
-    mask = 0
-    for at in (0, 2, 4):
-        mask |= 1 << (int.from_bytes(digest[at : at + 2], "big") & 2047)
-    return mask
+logging.getLogger("websockets").setLevel(logging.INFO)  # below that it logs each handshake's path and headers
 
 
 class Heads:

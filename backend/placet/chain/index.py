@@ -2,17 +2,23 @@
 
 The tables hold raw logs; answers are decoded from them. Every answer may be asked as of a block (`at`), for instance
 the last one that is confirmed. `sync` keeps the hashes of the blocks where it stopped, so that it finds the last one
-that is still on the chain and reads on from there.
+that is still on the chain and reads on from there. A checkpoint stands only above blocks of which the endpoint has
+shown every event (`logs`); what is stored is taken back only where the chain shows another block in its place, never
+because a machine behind the endpoint does not know a block yet.
+
+A new process reads the newest blocks once more, and compares each offer's withdrawals with the head that the contract
+keeps of them: an index that has missed something reads everything anew.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -33,21 +39,34 @@ from sqlalchemy import (
 )
 
 from placet.chain import events
-from placet.chain.client import MAX_BLOCKS, Chain, Head
+from placet.chain.blocks import BlockHeader, Head
+from placet.chain.blooms import LogFilter
+from placet.chain.client import Chain
 from placet.chain.events import Event
-from placet.chain.heads import AddressFilter, BlockHeader
+from placet.chain.logs import Log, Moved
+from placet.chain.rpc import PAUSE
 from placet.chain.tables import create
-from placet.core.errors import ChainError, NotFoundError
+from placet.core.consent import withdrawal_head
+from placet.core.errors import ChainError
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 
 CHECKPOINTS = 256
 SKIP_SECONDS = 10.0
 """How long blocks may go unread because their headers say that they hold nothing of ours."""
+REREAD = 128
+"""Blocks that a new process reads once more."""
+RECHECKED = 20_000
+"""Withdrawals of one offer up to which a new process compares them with the contract's head of them."""
+BEHIND_SECONDS = 60.0
+"""How long the endpoint may tell of heads before the last block that was read."""
 _ATTEMPTS = 5
+_AT_ONCE = 16
+_BEHIND_ATTEMPTS = 2
 
+log = logging.getLogger(__name__)
 metadata = MetaData()
 checkpoints = Table(
-    "index_checkpoints",
+    "index_read",
     metadata,
     Column("block", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary(32), nullable=False),
@@ -86,28 +105,27 @@ class Index:
         self._contracts = events.addresses(chain.deployment)
         self._syncing = threading.Lock()
         self._tip: Head | None = None
-        self._filter = AddressFilter(self._contracts)
+        self._filter = LogFilter(self._contracts)
         self._skipped: Head | None = None
         self._read_at = float("-inf")
+        self._behind_since: float | None = None
+        self._checked = False
         create(engine, metadata)
         with engine.connect() as connection:
             self._newest = int(connection.execute(select(func.max(logs.c.block))).scalar() or -1)
 
     def sync(self, head: Head | None = None) -> int:
-        """Read up to the chain's latest block (`head`, where that was just asked for) and return its number. ChainError
-        if the chain can't be reached, or reorganises faster than it can be read."""
+        """Read up to the chain's latest block (`head`, where that was just asked for) and return the last one read.
+        ChainError if the endpoint does not show all of it, or reorganises faster than it can be read."""
         with self._syncing:
             self._skipped = None
-            head = head or self._chain.head()
-            if self._follows(head):
-                return head.number
             for _ in range(_ATTEMPTS):
-                start = self._common()
-                if self._read(start, head):
-                    self._tip, self._read_at = head, time.monotonic()
-                    return head.number
-                head = self._chain.head()
-        raise ChainError("the chain changes faster than it can be read", remedy="try again")
+                head = head or self._chain.head()
+                try:
+                    return self._catch_up(head)
+                except Moved:
+                    head = None
+        raise ChainError("the chain changes faster than it can be read", remedy="try again", code="chain.moving")
 
     def skip(self, header: BlockHeader) -> bool:
         """May this block go unread for now? Where it follows what was read or skipped, its header rules out events of
@@ -120,7 +138,7 @@ class Index:
             empty = (
                 tip is not None
                 and (header.parent, header.head.number) == (tip.hash, tip.number + 1)
-                and not self._filter.may_hold(header)
+                and not self._filter.may_hold(header.bloom)
                 and header.head.number > self._newest + self._chain.deployment.confirmations
                 and time.monotonic() < self._read_at + SKIP_SECONDS
             )
@@ -129,16 +147,6 @@ class Index:
             return empty
         finally:
             self._syncing.release()
-
-    def _follows(self, head: Head) -> bool:
-        """The usual case in few requests: nothing new, or blocks on top of the last one that was read."""
-        tip, self._tip = self._tip, None
-        if tip is None or self.latest() != tip.number:
-            return False
-        if tip != head and not (head.number > tip.number and self._read(tip.number + 1, head)):
-            return False
-        self._tip, self._read_at = head, time.monotonic()
-        return True
 
     def latest(self) -> int:
         """The last block that is indexed; before the first `sync` the one before the deployment's."""
@@ -221,66 +229,124 @@ class Index:
     def _before_all(self) -> int:
         return max(self._chain.deployment.block - 1, -1)
 
-    def _common(self) -> int:
-        """Roll back to the last checkpoint that is still on the chain, and return the first block to read."""
+    def _catch_up(self, head: Head) -> int:
+        tip, self._tip = self._tip, None
+        newest = self.latest()
+        if tip is None or tip.number != newest or (tip != head and head.number <= newest):
+            start, parent = self._common(head)
+        else:  # the usual case: nothing new, or blocks on top of the last one that was read
+            start, parent = tip.number + 1, tip.hash
+        if start > head.number and newest > head.number:
+            self._tip = tip
+            return self._behind(head, newest)
+        self._read(start, parent, head)
+        if not self._checked and not self._agrees(head):
+            if self._chain.hashes((head.number,)) != [head.hash]:
+                raise Moved
+            log.warning("the index had missed a withdrawal: it reads the chain anew")
+            self._read(self._before_all + 1, None, head)
+            if not self._agrees(head):
+                raise ChainError(
+                    "the endpoint's events and its state tell different stories",
+                    expected="each offer's withdrawals to make up the head that the contract keeps",
+                    remedy="use another endpoint",
+                    code="chain.incomplete",
+                )
+        self._tip, self._read_at = head, time.monotonic()
+        self._behind_since, self._checked = None, True
+        return head.number
+
+    def _behind(self, head: Head, newest: int) -> int:
+        """The endpoint tells of an earlier head: a machine that lags. What is known stays known."""
+        for _ in range(_BEHIND_ATTEMPTS):
+            time.sleep(PAUSE)
+            head = self._chain.head()
+            if head.number >= newest:
+                return self._catch_up(head)
+        now = time.monotonic()
+        self._behind_since = self._behind_since or now
+        if now - self._behind_since > BEHIND_SECONDS:
+            raise ChainError(
+                "the endpoint is behind what it has shown before",
+                expected=f"block {newest} or later",
+                found=f"block {head.number}",
+                remedy="wait until it has caught up, or use another",
+                code="chain.behind",
+            )
+        return newest
+
+    def _common(self, head: Head) -> tuple[int, bytes | None]:
+        """The first block to read, and the hash before it where that is known: from the newest checkpoint that is
+        still on the chain, or from an earlier one where this process has not read anything yet."""
         with self._engine.connect() as connection:
-            known = connection.execute(select(checkpoints).order_by(checkpoints.c.block.desc())).all()
-        for block, hash_ in known:
-            if self._hash(block) == bytes(hash_):
-                break
-        else:
-            block = self._before_all
-        if known and known[0][0] > block:
-            with self._engine.begin() as connection:
-                connection.execute(delete(logs).where(logs.c.block > block))
-                connection.execute(delete(checkpoints).where(checkpoints.c.block > block))
-        return int(block) + 1
+            rows = connection.execute(select(checkpoints).order_by(checkpoints.c.block.desc())).all()
+        known = [(int(block), bytes(hash_)) for block, hash_ in rows if block <= head.number]
+        if rows and not known:
+            return head.number + 1, None
+        shown = zip(known, self._shown(known, head), strict=False)
+        place = next((i for i, ((_, stored), hash_) in enumerate(shown) if stored == hash_), None)
+        if place == 0 and len(known) < len(rows):
+            return head.number + 1, None  # nothing on the chain contradicts what was read beyond this head
+        if place is not None and not self._checked:
+            oldest = known[place][0] - REREAD
+            place = next((i for i, (block, _) in enumerate(known) if block <= oldest), None)
+        return (self._before_all + 1, None) if place is None else (known[place][0] + 1, known[place][1])
 
-    def _hash(self, block: int) -> bytes | None:
-        try:
-            return self._chain.block(block).hash
-        except NotFoundError:
-            return None
+    def _shown(self, known: Sequence[tuple[int, bytes]], head: Head) -> Iterator[bytes]:
+        """What the chain has at these blocks. ChainError where the endpoint does not know one."""
+        for start in range(0, len(known), _AT_ONCE):
+            numbers = [block for block, _ in known[start : start + _AT_ONCE]]
+            for number, hash_ in zip(numbers, self._chain.hashes(numbers), strict=True):
+                if hash_ is None and number != head.number:
+                    raise ChainError(
+                        "the endpoint does not show a block that it has shown before",
+                        expected=f"block {number}",
+                        code="chain.behind",
+                    )
+                yield head.hash if hash_ is None or number == head.number else hash_
 
-    def _read(self, start: int, head: Head) -> bool:
-        """Index [start, head]; False if the chain was reorganised meanwhile, with nothing wrong stored."""
-        for first in range(start, head.number + 1, MAX_BLOCKS):
-            end = min(first + MAX_BLOCKS - 1, head.number)
-            last = head.hash if end == head.number else self._hash(end)
-            found = self._chain.logs(first, end, [])
-            if last is None or not self._stays(end, last, first - 1):
-                return False
-            times = {block: self._chain.block(block).timestamp for block in _untimed(found)}
+    def _read(self, start: int, parent: bytes | None, head: Head) -> None:
+        """Index [start, head] in place of what is stored there and beyond. ChainError or Moved with nothing wrong
+        stored: each piece is one transaction."""
+        first = start
+        for blocks in self._chain.logs.blocks(start, head, parent):
+            rows = self._chain.logs.logs(blocks)
+            last = blocks[-1].header.head
             with self._engine.begin() as connection:
-                for log, event in found:
-                    _store(connection, log, event, times)
-                connection.execute(insert(checkpoints).values(block=end, hash=last))
+                connection.execute(delete(logs).where(logs.c.block.between(first, last.number)))
+                connection.execute(delete(checkpoints).where(checkpoints.c.block >= first))
+                if last == head:
+                    connection.execute(delete(logs).where(logs.c.block > head.number))
+                for log_ in rows:
+                    _store(connection, log_)
+                connection.execute(insert(checkpoints).values(block=last.number, hash=last.hash))
                 _prune(connection)
-            if found:
-                self._newest = found[-1][1].block
-        return True
+            first = last.number + 1
+            if rows:
+                self._newest = rows[-1][1].block
 
-    def _stays(self, end: int, last: bytes, before: int) -> bool:
-        """Is a range's last block still this one, and the checkpoint on which the range is put still on the chain?"""
+    def _agrees(self, head: Head) -> bool:
+        """Do each offer's withdrawals make up the head that the contract keeps of them?"""
+        ended = logs.c.name.in_((events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__))
+        counted = select(logs.c.offer, func.count()).where(ended, logs.c.block <= head.number).group_by(logs.c.offer)
         with self._engine.connect() as connection:
-            known = connection.execute(select(checkpoints.c.hash).where(checkpoints.c.block == before)).scalar()
-        if known is None:
-            return self._hash(end) == last
-        return self._chain.hashes((end, before)) == [last, bytes(known)]
+            counts = {bytes(offer): int(count) for offer, count in connection.execute(counted)}
+        offers = [made.offer for made in self.offers(head.number) if counts.get(made.offer, 0) <= RECHECKED]
+        for offer, expected in zip(offers, self._chain.withdrawal_heads(offers, block=head.number), strict=True):
+            chained = bytes(len(expected))
+            for consent in self.withdrawal_list(offer, head.number) if offer in counts else ():
+                chained = withdrawal_head(chained, consent)
+            if chained != expected:
+                return False
+        return True
 
 
 def _until(at: int | None) -> tuple[ColumnElement[bool], ...]:
     return () if at is None else (logs.c.block <= at,)
 
 
-def _untimed(found: Sequence[tuple[dict[str, Any], Event]]) -> set[int]:
-    return {event.block for _, event in found if event.timestamp is None}
-
-
-def _store(connection: Connection, log: dict[str, Any], event: Event, times: dict[int, int]) -> None:
-    kept = {name: log[name] for name in events.LOG_FIELDS if log.get(name) is not None}
-    if event.timestamp is None:
-        kept["blockTimestamp"] = hex(times[event.block])
+def _store(connection: Connection, log_: Log) -> None:
+    raw, event = log_
     connection.execute(
         insert(logs).values(
             block=event.block,
@@ -289,7 +355,7 @@ def _store(connection: Connection, log: dict[str, Any], event: Event, times: dic
             offer=getattr(event, "offer", None),
             consent=getattr(event, "consent", None),
             job=getattr(event, "job", None),
-            log=json.dumps(kept),
+            log=json.dumps({name: raw[name] for name in events.LOG_FIELDS if raw.get(name) is not None}),
         )
     )
 

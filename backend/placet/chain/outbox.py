@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     insert,
+    inspect,
     select,
     update,
 )
@@ -159,10 +160,14 @@ class Outbox:
 
     def requeue(self, intent: Intent) -> None:
         """None of its transactions can ever take effect: to be signed afresh, under another nonce."""
-        self._change(intent, state=QUEUED, nonce=None)
+        self._change(intent, state=QUEUED, nonce=None, error=None)
+
+    def refused(self, intent: Intent, words: str | None) -> None:
+        """The endpoint's words when it did not take a sent intent's transaction; None once it has."""
+        self._change(intent, error=words)
 
     def mined(self, intent: Intent, mined: Mined) -> None:
-        self._change(intent, state=MINED, block=mined.block, transaction=mined.transaction, gas=mined.gas)
+        self._change(intent, state=MINED, block=mined.block, transaction=mined.transaction, gas=mined.gas, error=None)
 
     def reverted(self, intent: Intent, error: Reverted) -> None:
         said = {"name": error.name, "arguments": _plain(error.arguments)}
@@ -186,6 +191,15 @@ class Outbox:
     def _change(self, intent: Intent, **values: Any) -> None:
         with self._engine.begin() as connection:
             connection.execute(update(intents).where(intents.c.number == intent.number).values(**values))
+
+
+def refusals(engine: Engine) -> list[tuple[str, str]]:
+    """The intents on their way whose transactions the endpoint does not take, and its words. Makes no tables."""
+    chosen = select(intents.c.intent, intents.c.error).where(intents.c.state == SENT, intents.c.error.is_not(None))
+    with engine.connect() as connection:
+        if not inspect(connection).has_table(intents.name):
+            return []
+        return [(intent, error) for intent, error in connection.execute(chosen.order_by(intents.c.number))]
 
 
 def _insert(connection: Connection, intent: Intent, signed: SignedTransaction) -> None:

@@ -15,17 +15,21 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from eth_account import Account
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
+from placet.chain.blocks import Head, Receipt
 from placet.chain.calls import Call
-from placet.chain.client import Chain, Head
+from placet.chain.client import Chain
+from placet.chain.fees import MAX_FEE, base_fee, fees
 from placet.chain.outbox import Intent, Mined, Outbox, SignedTransaction
 from placet.chain.rpc import RpcError, octets, quantity
 from placet.chain.signals import Signal, listening
-from placet.core.errors import ChainError, NotFoundError, Reverted, StateError
+from placet.chain.storage import storage_error
+from placet.core.errors import ChainError, NotFoundError, Reverted, StateError, StorageError
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 
@@ -34,8 +38,6 @@ __all__ = ["Mined", "Sender"]
 GAS_CAP = 16_777_216
 """EIP-7825."""
 IN_FLIGHT = 64
-MAX_FEE = 2_000 * 10**9
-"""Wei a unit of gas that are never exceeded, whatever an endpoint says."""
 REPLACEMENTS = 12
 LOST_AFTER, LOST_SECONDS = 5, 30.0
 """How often, and for how long, a nonce must be seen used up by a stranger before the intent is signed anew: an endpoint
@@ -48,10 +50,22 @@ POLL, PUSHED, IDLE, BACKOFF = 0.1, 1.0, 1.0, 5.0
 """Seconds between two looks at what is on its way; the same where new blocks are pushed; at an outbox where nothing
 waits, since the institution's other programs put intents there too."""
 SEND_AGAIN = 2.0
+REFUSED_BLOCKS, REFUSED_SECONDS = 3, 60.0
+"""For how many blocks, or how long where blocks are rare, an endpoint may refuse a transaction before that is told."""
+FAILING_SECONDS = 30.0
 
 _KNOWN = re.compile(r"already known|already imported|nonce too low|nonce is too low", re.IGNORECASE)
 _HOPELESS = re.compile(r"out of ?gas|gas required exceeds|intrinsic gas|gas limit", re.IGNORECASE)
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """What the endpoint says of a transaction that it does not take, and since which block and moment."""
+
+    words: str
+    block: int
+    since: float
 
 
 class Sender:
@@ -78,6 +92,9 @@ class Sender:
         self._lost: dict[int, tuple[int, float]] = {}
         self._starved: dict[int, int] = {}
         self._complaint = ""
+        self._refused: dict[int, _Refusal] = {}
+        self._failing: tuple[float, str] | None = None
+        self._seen = 0
         self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._waiting_lock = threading.Lock()
         self._pushed = pushed
@@ -100,6 +117,23 @@ class Sender:
     def outcome(self, intent: str) -> Mined | Reverted | None:
         """How an intent ended; None while it is on its way, or unknown."""
         return self._outbox.outcome(intent)
+
+    def trouble(self) -> str | None:
+        """A code for what keeps transactions from the chain by now: `sender.refused` where the endpoint has not taken
+        one for some blocks, or why no look at the chain succeeds; None if all is well."""
+        now = time.monotonic()
+        failing = self._failing
+        if failing is not None and now - failing[0] > FAILING_SECONDS:
+            return failing[1]
+        return "sender.refused" if self.refused_blocks() is not None else None
+
+    def refused_blocks(self) -> int | None:
+        """For how many blocks the endpoint has refused a transaction, if that is worth telling."""
+        now = time.monotonic()
+        refusals = list(self._refused.values())
+        blocks = max((self._seen - refusal.block for refusal in refusals), default=0)
+        late = any(now - refusal.since > REFUSED_SECONDS for refusal in refusals)
+        return blocks if late or blocks > REFUSED_BLOCKS else None
 
     async def wait(self, intent: str, timeout: float) -> Mined:
         """Until the intent is mined and confirmed. Reverted if a contract refused it, at the latest before sending;
@@ -142,14 +176,17 @@ class Sender:
             while True:
                 try:
                     self._busy = await asyncio.to_thread(self.step)
-                except (ChainError, OperationalError) as error:
-                    self._complaint = str(error) if isinstance(error, ChainError) else type(error).__name__
+                except (ChainError, StorageError, DBAPIError) as error:
+                    known = error if isinstance(error, ChainError | StorageError) else storage_error(error)
+                    self._complaint = str(known or type(error).__name__)
+                    code = known.code if known is not None else "internal"
+                    self._failing = (self._failing[0] if self._failing else time.monotonic(), code)
                     _log.warning("the sender can't go on for now: %s", self._complaint)
                     failures += 1
                     await asyncio.sleep(min(POLL * 2**failures, BACKOFF))
                     continue
                 if failures:
-                    failures, self._complaint = 0, ""
+                    failures, self._complaint, self._failing = 0, "", None
                 await listener.wait(IDLE if not self._busy else PUSHED if self._pushed() else POLL)
 
     def step(self) -> bool:
@@ -177,17 +214,20 @@ class Sender:
     def _follow(self, key: Key, sent: list[Intent]) -> list[Intent]:
         """Settles what is confirmed; returns what has no receipt."""
         before = self._chain.head()
+        self._seen = before.number
         hashes = [(intent, signed) for intent in sent for signed in intent.signed]
         answers = self._chain.rpc.batch("eth_getTransactionReceipt", [(to_hex(s.hash),) for _, s in hashes])
         steady = self._chain.deployment.confirmations == 0 or self._chain.head() == before
         receipts = {
-            i.number: (i, s, answer) for (i, s), answer in zip(hashes, answers, strict=True) if answer is not None
+            i.number: (i, s, Receipt.read(answer))
+            for (i, s), answer in zip(hashes, answers, strict=True)
+            if answer is not None
         }
         for intent, signed, receipt in receipts.values():
             self._lost.pop(intent.number, None)
             if signed.hash in self._heard:  # should the receipt vanish again, send at once
                 self._heard[signed.hash] = (self._heard[signed.hash][0], b"")
-            depth = before.number - quantity(receipt["blockNumber"])
+            depth = before.number - receipt.block
             if steady and depth >= self._chain.deployment.confirmations:
                 self._settle(intent, signed, receipt)
         missing = [intent for intent in sent if intent.number not in receipts]
@@ -195,15 +235,15 @@ class Sender:
             self._recover(key, missing, before)
         return missing
 
-    def _settle(self, intent: Intent, signed: SignedTransaction, receipt: dict[str, str]) -> None:
-        block = quantity(receipt["blockNumber"])
+    def _settle(self, intent: Intent, signed: SignedTransaction, receipt: Receipt) -> None:
+        self._refused.pop(intent.number, None)
         for one in intent.signed:
             self._heard.pop(one.hash, None)
             self._sent_at.pop(one.hash, None)
-        if quantity(receipt["status"]) == 1:
-            self._outbox.mined(intent, Mined(block, signed.hash, quantity(receipt["gasUsed"])))
+        if receipt.done:
+            self._outbox.mined(intent, Mined(receipt.block, signed.hash, receipt.gas))
         else:
-            refusal = self._why(intent, block)
+            refusal = self._why(intent, receipt.block)
             tries = self._starved.pop(intent.number, 0)
             if refusal is None and tries < STARVED:
                 _log.warning(
@@ -241,28 +281,28 @@ class Sender:
                     del self._lost[intent.number]
                 continue
             if newest.hash not in self._heard:
-                self._broadcast(newest, head)
+                self._broadcast(intent, newest, head)
                 continue
             now, (heard, heard_at) = time.monotonic(), self._heard[newest.hash]
             if now - self._sent_at[newest.hash] >= self._stuck_after and len(intent.signed) <= REPLACEMENTS:
-                base = base or self._base_fee()
+                base = base or base_fee(self._chain.rpc)
                 if place == 0 or newest.max_fee < base + newest.tip:
                     self._replace(key, intent, head)
                     continue
             if now - heard >= SEND_AGAIN and head.hash != heard_at:
-                self._broadcast(newest, head)
+                self._broadcast(intent, newest, head)
 
     def _replace(self, key: Key, intent: Intent, head: Head) -> None:
         old = intent.signed[-1]
-        max_fee, tip = self._fees()
+        max_fee, tip = fees(self._chain.rpc)
         max_fee, tip = min(max(max_fee, old.max_fee * 5 // 4 + 1), MAX_FEE), max(tip, old.tip * 5 // 4 + 1)
         if max_fee <= old.max_fee:
-            self._broadcast(old, head)
+            self._broadcast(intent, old, head)
             return
         _log.warning("%s is stuck: the same nonce again with a higher fee", intent.name)
         signed = self._sign(key, intent.call, old.nonce, old.gas, max_fee, min(tip, max_fee))
         self._outbox.replace(intent, signed)
-        self._broadcast(signed, head)
+        self._broadcast(intent, signed, head)
 
     # What is new.
 
@@ -270,9 +310,9 @@ class Sender:
         """Signs, stores and sends in order. A refusal is believed only when nothing of the account is unmined before
         it, since it may build on that."""
         head = self._chain.head()
-        pending = quantity(self._chain.rpc.call("eth_getTransactionCount", to_hex(key.address), "pending"))
+        pending = quantity(self._at_pending("eth_getTransactionCount", to_hex(key.address)))
         nonce = max([pending, *(intent.nonce + 1 for intent in sent if intent.nonce is not None)])
-        max_fee, tip = self._fees()
+        max_fee, tip = fees(self._chain.rpc)
         for intent in queued:
             try:
                 gas = self._estimate(intent)
@@ -284,14 +324,14 @@ class Sender:
                 continue
             signed = self._sign(key, intent.call, nonce, gas, max_fee, tip)
             self._outbox.store(intent, signed)
-            self._broadcast(signed, head)
+            self._broadcast(intent, signed, head)
             nonce += 1
             unmined = True
 
     def _estimate(self, intent: Intent) -> int:
         """Gas limit with margin; Reverted if the call would fail."""
         try:
-            needed = quantity(self._chain.rpc.call("eth_estimateGas", _request(intent), "pending"))
+            needed = quantity(self._at_pending("eth_estimateGas", _request(intent)))
         except RpcError as error:
             if error.found is not None and _HOPELESS.search(error.found):
                 raise Reverted("OutOfGas", (error.found,), remedy="send less at once") from error
@@ -300,13 +340,14 @@ class Sender:
             raise Reverted("OutOfGas", (needed,), remedy="send less at once")
         return min(needed * 5 // 4 + MARGIN, GAS_CAP)
 
-    def _base_fee(self) -> int:
-        return quantity(self._chain.rpc.call("eth_getBlockByNumber", "latest", False).get("baseFeePerGas", "0x0"))
-
-    def _fees(self) -> tuple[int, int]:
-        """Maximum fee and tip in wei a unit of gas: room for the base fee to double."""
-        tip = min(quantity(self._chain.rpc.call("eth_maxPriorityFeePerGas")), MAX_FEE)
-        return min(2 * self._base_fee() + tip, MAX_FEE), tip
+    def _at_pending(self, method: str, subject: object) -> object:
+        """Of the state with the pool's transactions in it; of the latest block's where the endpoint has no such."""
+        try:
+            return self._chain.rpc.call(method, subject, "pending")
+        except RpcError as error:
+            if _HOPELESS.search(error.found or ""):
+                raise
+            return self._chain.rpc.call(method, subject, "latest")
 
     def _sign(self, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int) -> SignedTransaction:
         transaction = {
@@ -323,18 +364,33 @@ class Sender:
         signed = Account.sign_transaction(transaction, key.secret)
         return SignedTransaction(bytes(signed.hash), nonce, gas, max_fee, tip, bytes(signed.raw_transaction))
 
-    def _broadcast(self, signed: SignedTransaction, head: Head) -> None:
+    def _broadcast(self, intent: Intent, signed: SignedTransaction, head: Head) -> None:
         """A refusal is kept for whoever waits; the transaction stays stored and is sent again."""
         seen = head.hash
         try:
             octets(self._chain.rpc.call("eth_sendRawTransaction", to_hex(signed.raw)), 32)
             self._complaint = ""
+            self._taken(intent)
         except (RpcError, Reverted) as error:
-            if not (error.found and _KNOWN.search(error.found)):
-                seen, self._complaint = b"", error.found or error.message
-                _log.warning("the endpoint does not take a transaction: %s", self._complaint)
+            words = error.found or error.message
+            if _KNOWN.search(words):
+                self._taken(intent)
+            else:
+                seen, self._complaint = b"", words
+                self._refuse(intent, words, head)
         self._heard[signed.hash] = (time.monotonic(), seen)
         self._sent_at.setdefault(signed.hash, time.monotonic())
+
+    def _taken(self, intent: Intent) -> None:
+        if self._refused.pop(intent.number, None) is not None:
+            self._outbox.refused(intent, None)
+
+    def _refuse(self, intent: Intent, words: str, head: Head) -> None:
+        before = self._refused.get(intent.number, _Refusal("", head.number, time.monotonic()))
+        if before.words != words:
+            _log.warning("the endpoint does not take the transaction of %s: %s", intent.name, words)
+            self._outbox.refused(intent, words)
+        self._refused[intent.number] = replace(before, words=words)
 
     def _tell(self, intent: str) -> None:
         with self._waiting_lock:

@@ -6,95 +6,57 @@ import asyncio
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from placet.cli import endpoint_checks
+from placet.cli.findings import Check, Finding, Warned, examined, wrong
 from placet.cli.inputs import AsJson, NodeConfig
 from placet.cli.output import console, emit
-from placet.core.errors import ConfigError, DeploymentError, NotFoundError, PlacetError, StateError
+from placet.core.errors import ConfigError, NotFoundError, PlacetError, StateError
 
 if TYPE_CHECKING:
     from placet.cli.operator import Operator
 
-SKEW_AHEAD = 30
-SKEW_BEHIND = 900
 EXPIRES_SOON = 30 * 86_400
-LOW_BALANCE = 10**16
+_ASK_SECONDS = 4.0
 _STYLE = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check: `state` is ok, warning or wrong."""
-
-    check: str
-    state: str
-    detail: str
-    remedy: str | None = None
-
-
-class Warned(Exception):  # noqa: N818 - it is no error: the check passed with a remark
-    """A check that passed, with something to be said."""
-
-    def __init__(self, detail: str, remedy: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.remedy = remedy
 
 
 def doctor(config: NodeConfig, as_json: AsJson = False) -> None:
     """Say what is wrong with a node and its vault. Exit code 1 if anything is."""
-    found = list(examine(config))
+    findings = examine(config)
     if as_json:
-        emit([asdict(one) for one in found])
+        emit([asdict(one) for one in findings])
     else:
-        _print(found)
-    if any(one.state == "wrong" for one in found):
+        _print(findings)
+    if any(one.state == "wrong" for one in findings):
         raise typer.Exit(1)
 
 
-def _print(found: list[Finding]) -> None:
+def _print(findings: list[Finding]) -> None:
     from rich.text import Text
 
     out = console()
-    for one in found:
+    for one in findings:
         line = Text(f"{one.state:<8} ", style=_STYLE[one.state]) + Text(f"{one.check}: {one.detail}", style="")
         if one.remedy is not None:
             line += Text(f" → {one.remedy}", style="")
         out.print(line)
 
 
-def examine(config: Path) -> Iterator[Finding]:
-    """All checks in order. What can't be checked because of an earlier one is wrong as well, with the same remedy."""
+def examine(config: Path) -> list[Finding]:
+    """All checks. What can't be checked because of an earlier one is wrong as well, with the same remedy."""
     from placet.cli.operator import Operator
 
     try:
         office = Operator(config)
     except PlacetError as error:
-        yield _wrong("settings", error)
-        return
-    yield Finding("settings", "ok", str(config))
-    for check, look in _CHECKS:
-        yield _look(check, look, office)
-
-
-def _look(check: str, look: Callable[[Operator], str], office: Operator) -> Finding:
-    try:
-        return Finding(check, "ok", look(office))
-    except Warned as warned:
-        return Finding(check, "warning", warned.detail, warned.remedy)
-    except PlacetError as error:
-        return _wrong(check, error)
-
-
-def _wrong(check: str, error: PlacetError) -> Finding:
-    parts = [error.message]
-    parts += [f"{name} {value}" for name in ("expected", "found") if (value := getattr(error, name)) is not None]
-    return Finding(check, "wrong", "; ".join(parts), error.remedy)
+        return [wrong("settings", error)]
+    return [Finding("settings", "ok", str(config)), *examined(_LOCAL, _REMOTE, office)]
 
 
 def _permissions(office: Operator) -> str:
@@ -190,42 +152,11 @@ def _trust(office: Operator) -> str:
     return f"{len(office.trust.institutions)} institutions, {len(office.trust.enrollers)} enrollers"
 
 
-def _chain(office: Operator) -> str:
-    try:
-        head = office.chain.head()
-    except DeploymentError as error:
-        raise DeploymentError(
-            error.message,
-            expected=error.expected,
-            found=error.found,
-            remedy="point chain_url at the right chain, or get the right deployment file",
-        ) from None
-    return f"{office.settings.chain_url}, block {head.number}"
+def _storage(office: Operator) -> str:
+    from placet.chain.storage import demand_space
 
-
-def _clock(office: Operator) -> str:
-    skew = office.chain.head().timestamp - int(time.time())
-    if skew > SKEW_AHEAD:
-        raise StateError(
-            "the latest block is ahead of this machine's clock", found=f"{skew} s", remedy="set the clock (NTP)"
-        )
-    if skew < -SKEW_BEHIND:
-        raise Warned(f"the latest block is {-skew} s old", "fine for a quiet local chain; else is the endpoint stuck?")
-    return f"the latest block is {max(-skew, 0)} s old"
-
-
-def _balance(office: Operator) -> str:
-    from placet.core.values import to_hex
-
-    balances = []
-    for name, account in (("signer", office.address), ("recorder", office.recorder)):
-        wei = int(office.chain.rpc.call("eth_getBalance", to_hex(account), "latest"), 16)
-        if wei == 0:
-            raise StateError(f"the {name}'s account is empty", found=to_hex(account), remedy="give it some for gas")
-        if wei < LOW_BALANCE:
-            raise Warned(f"the {name}'s account {to_hex(account)} runs low: {wei / 10**18:.6f}", "give it some for gas")
-        balances.append(f"{name} {wei / 10**18:.4f}")
-    return ", ".join(balances)
+    demand_space(office.settings.folder)
+    return f"{office.settings.folder} can be written to"
 
 
 def _ports(office: Operator) -> str:
@@ -233,9 +164,11 @@ def _ports(office: Operator) -> str:
     import httpx
 
     try:
-        office.http.get("/healthz")
-        return f"the node answers at {office.api}"
-    except httpx.HTTPError:
+        health = office.http.get("/healthz", timeout=_ASK_SECONDS).json()
+        if isinstance(health, dict) and health.get("ok") is True:
+            return f"the node answers at {office.api}"
+        raise StateError("the node runs, and can't do all of its work", found=_unwell(health), remedy="see its log")
+    except (httpx.HTTPError, ValueError):
         pass
     for host, port in ((settings.api_host, settings.api_port), (settings.peer_host, settings.peer_port)):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -252,12 +185,22 @@ def _ports(office: Operator) -> str:
     raise Warned("the node does not run; its ports are free", "start it: placet node")
 
 
+def _unwell(health: object) -> str:
+    """The parts of /healthz that are not ok."""
+    if not isinstance(health, dict):
+        return "an answer that is none of a node's"
+    loops = health.get("loops")
+    parts = {**health, **(loops if isinstance(loops, dict) else {})}
+    names = {"chain", "vault", "storage", *(loops if isinstance(loops, dict) else ())}
+    return ", ".join(f"{name}: {str(parts.get(name))[:60]}" for name in sorted(names) if parts.get(name) != "ok")
+
+
 def _vault(office: Operator) -> str:
     from placet.vault.client import VaultClient
 
     path = office.settings.path(office.settings.vault_socket)
     try:
-        tables = asyncio.run(VaultClient(path, timeout=10.0).datasets())
+        tables = asyncio.run(VaultClient(path, timeout=_ASK_SECONDS).datasets())
     except StateError as error:
         raise StateError(
             error.message, found=f"{path}: {error.found}", remedy="start it: placet vault --config vault.toml"
@@ -272,24 +215,32 @@ def _offers(office: Operator) -> str:
     for scope in scopes.values():
         for address in (scope.provider, *scope.parties):
             office.trust.institution(address)
-    if scopes and not office.chain.is_relay(office.address, office.recorder):
+    if scopes and not office.asking.is_relay(office.address, office.recorder):
         raise NotFoundError(
             "the recorder may not relay consents", remedy="placet offer make, once more: it appoints it"
         )
     return f"{len(scopes)} scopes"
 
 
-_CHECKS: tuple[tuple[str, Callable[[Operator], str]], ...] = (
+_LOCAL: tuple[Check[Operator], ...] = (
     ("files", _permissions),
+    ("storage", _storage),
     ("passphrase", _passphrase),
     ("keys", _keys),
     ("TLS", _tls),
     ("credential", _credential),
     ("deployment", _deployment),
     ("trust list", _trust),
-    ("chain", _chain),
-    ("clock", _clock),
-    ("gas", _balance),
+    ("transactions", endpoint_checks.transactions),
+)
+_REMOTE: tuple[Check[Operator], ...] = (
+    ("chain", endpoint_checks.chain),
+    ("clock", endpoint_checks.clock),
+    ("gas", endpoint_checks.gas),
+    ("logs", endpoint_checks.logs),
+    ("fees", endpoint_checks.fees),
+    ("batches", endpoint_checks.batches),
+    ("block tags", endpoint_checks.tags),
     ("ports", _ports),
     ("vault", _vault),
     ("offers", _offers),

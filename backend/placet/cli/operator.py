@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from placet.node.config import NodeSettings
 
 MAX_ANSWER = 64 << 20
+ASKING_SECONDS = 3.0
 _AGAIN = 0.3
 _ATTEMPTS = 100
 
@@ -76,6 +77,15 @@ class Operator:
         chain = Chain(self.settings.chain_url, self.deployment)
         chain.check()
         return chain
+
+    @cached_property
+    def asking(self) -> Chain:
+        """The same endpoint, unchecked, by a client that soon gives up: for who asks how it is."""
+        from placet.chain.client import Chain
+        from placet.chain.rpc import Rpc
+
+        url = self.settings.chain_url
+        return Chain(url, self.deployment, Rpc(url, timeout=ASKING_SECONDS, attempts=1))
 
     @cached_property
     def calls(self) -> Calls:

@@ -132,6 +132,14 @@ class Commands(TyperGroup):
         except PlacetError as error:
             show_error(error)
             raise typer.Exit(1) from None
+        except OSError as error:
+            from placet.chain.storage import storage_error
+
+            full = storage_error(error)
+            if full is None:
+                raise
+            show_error(full)
+            raise typer.Exit(1) from None
 
 
 def stop(message: str) -> typer.Exit:

@@ -17,7 +17,8 @@ PlacetError
 ├── AccessError           the caller may not do this
 ├── LimitError            too many, too often, too large
 ├── NotFoundError         no such thing here
-└── ConfigError           settings, keystores or files on this machine
+├── ConfigError           settings, keystores or files on this machine
+└── StorageError          a disk or a database that can't be written to: full, read-only, busy, damaged
 
 Each carries a stable `code`, what was expected, what was found and the remedy, so that a log line, an
 HTTP problem document (RFC 9457) and a terminal message say the same.
@@ -133,6 +134,10 @@ class NotFoundError(PlacetError):
 
 class ConfigError(PlacetError):
     code = "config"
+
+
+class StorageError(PlacetError):
+    code = "storage"
 
 
 def unforeseen(error: BaseException) -> str:

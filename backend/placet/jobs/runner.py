@@ -36,6 +36,7 @@ from placet.chain.client import JobState, JobStatus
 from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
 from placet.chain.signals import listening
+from placet.chain.storage import storage_error
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.ids import JobId
 from placet.core.plan import Input
@@ -134,7 +135,7 @@ class Runner:
             log.warning("job %s waits: %s", to_hex(record.job)[:10], error)
             self.say(record, "waiting", code=error.code, why=error.message)
         except Exception as error:  # a mistake in one look must not end the others, and the next one may succeed
-            log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
+            log.error("job %s: %s", to_hex(record.job)[:10], storage_error(error) or unforeseen(error))
         if hand.advanced:
             hand.advanced = False
             self.store.due.send()
@@ -279,8 +280,9 @@ class Runner:
             self.store.fail(record.job, attempt, error.code)
             self.say(record, "failed-attempt", attempt=attempt, code=error.code)
         except Exception as error:
-            log.error("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, unforeseen(error))
-            self.store.fail(record.job, attempt, "internal")
+            full = storage_error(error)
+            log.error("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, full or unforeseen(error))
+            self.store.fail(record.job, attempt, "internal" if full is None else full.code)
         else:
             self.store.computed(record.job, attempt)
             self.say(record, "computed", attempt=attempt)

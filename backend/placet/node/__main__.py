@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from sqlalchemy.exc import DBAPIError
 
+from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
@@ -49,8 +51,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         run(NodeSettings.load(parser.parse_args().config))
-    except PlacetError as error:
-        print(f"placet node: {error}", file=sys.stderr)
+    except (PlacetError, OSError, DBAPIError) as error:
+        known = error if isinstance(error, PlacetError) else storage_error(error)
+        if known is None:
+            raise
+        print(f"placet node: {known}", file=sys.stderr)
         return 1
     return 0
 

@@ -75,13 +75,14 @@ def _demand_right_chain(node: Node) -> None:
     except DeploymentError:
         raise
     except ChainError as error:
-        log.warning("no chain yet: %s", error.message)
+        log.warning("no chain yet: %s", error)
 
 
 @contextlib.asynccontextmanager
 async def _lifetime(app: FastAPI, node: Node) -> AsyncIterator[None]:
     more = (
         run_forever(node, "vault", _PROBE_SECONDS, node.probe_vault),
+        run_forever(node, "storage", _PROBE_SECONDS, node.probe_storage),
         run_forever(node, "relay", 1.0, lambda: relay.gathered(node), node.relaying, node.moved),
     )
     async with lifetime.following(node, *more), enclaves(node) as sessions:

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from placet.chain.signals import Signal, listening
-from placet.core.errors import PlacetError, unforeseen
+from placet.chain.storage import storage_error
+from placet.core.errors import ChainError, PlacetError, StorageError, unforeseen
 from placet.node.consents import uses
 from placet.node.service import Node
 
@@ -38,11 +39,12 @@ async def run_forever(node: Node, name: str, seconds: float, tick: Tick, *signal
             except PlacetError as error:
                 failures += 1
                 node.health.loops[name] = error.code
-                log.warning("%s: %s", name, error.message)
+                log.warning("%s: %s", name, error if isinstance(error, ChainError | StorageError) else error.message)
             except Exception as error:  # a mistake in one tick must not end the loop: the next may well succeed
                 failures += 1
-                node.health.loops[name] = "internal"
-                log.error("%s: %s", name, unforeseen(error))
+                full = storage_error(error)
+                node.health.loops[name] = "internal" if full is None else full.code
+                log.error("%s: %s", name, full or unforeseen(error))
             if failures:
                 await asyncio.sleep(min(seconds * 2 ** min(failures, 6), max(seconds, _LONGEST)))
             else:

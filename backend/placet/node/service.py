@@ -13,17 +13,19 @@ from typing import TypeVar
 import sqlalchemy as sa
 from pydantic import BaseModel
 
+from placet.chain.blocks import BlockHeader
 from placet.chain.calls import Calls
 from placet.chain.client import Chain, DatasetState
 from placet.chain.events import OfferMade
-from placet.chain.heads import BlockHeader, Heads
+from placet.chain.heads import Heads
 from placet.chain.index import DeadConsent, Index
 from placet.chain.keystore import load_secret
 from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal
+from placet.chain.storage import demand_space, space_error
 from placet.core.consent import Offer, Scope
-from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError
+from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError
 from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
@@ -34,7 +36,7 @@ from placet.node.consents.scopes import Scopes
 from placet.node.http.limits import ClientRates, Reservations, SubjectKey
 from placet.node.http.metrics import Counts
 from placet.node.migrations import NODE
-from placet.node.state import open_engine
+from placet.node.state import counters, open_engine
 from placet.vault.client import VaultClient
 from placet.vault.config import read_passphrase
 from placet.vault.schema import DatasetInfo
@@ -57,7 +59,7 @@ class Keys:
 class Health:
     """What the loops last saw, as codes: anybody may read it.
 
-    `chain_error` is None while the endpoint answers and is the right chain; `vault` and `loops` are "ok" if
+    `chain_error` is None while the endpoint answers and is the right chain; `vault`, `storage` and `loops` are "ok" if
     all is well.
     """
 
@@ -66,6 +68,7 @@ class Health:
     vault: str = "unseen"
     head: int | None = None
     indexed: int | None = None
+    storage: str = "ok"
     loops: dict[str, str] = field(default_factory=dict)
 
     def lag(self) -> int | None:
@@ -169,6 +172,23 @@ class Node:
         except PlacetError as error:
             self.health.vault = error.code
 
+    async def probe_storage(self) -> None:
+        """Can the node's folder and database be written to? Asks the file system; after a failure the database too."""
+        error = await asyncio.to_thread(space_error, self.settings.folder)
+        if error is None and self.health.storage != "ok":
+            error = await asyncio.to_thread(self._unwritable)
+        self.health.storage = "ok" if error is None else error.code
+
+    def _unwritable(self) -> StorageError | None:
+        probe = {"key": "storage:probe", "window": 0, "count": 0, "expiry": 0}
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(counters.insert().values(**probe))
+                connection.execute(counters.delete().where(counters.c.key == probe["key"]))
+        except StorageError as error:
+            return error
+        return None
+
     def ended(self, offer: OfferId) -> Mapping[ConsentId, DeadConsent]:
         """An offer's withdrawn and revoked consents, as of the last `sync`."""
         seen = self._seen
@@ -246,6 +266,7 @@ def open_node(settings: NodeSettings) -> Node:
     deployment = _document(Deployment, settings.path(settings.deployment), "deployment file")
     trust = _document(TrustList, settings.path(settings.trust), "trust list")
     keys = _keys(settings)
+    demand_space(settings.folder)
     engine = open_engine(settings.database)
     upgrade(engine, NODE)
     chain = Chain(settings.chain_url, deployment)

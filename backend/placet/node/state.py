@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
+from placet.chain.storage import storage_error, told
 from placet.core.errors import ConfigError
 
 metadata = sa.MetaData()
@@ -150,15 +151,20 @@ def open_engine(url: str) -> sa.Engine:
         engine = sa.create_engine(
             parsed.set(drivername="postgresql+psycopg"), hide_parameters=True, pool_pre_ping=True, max_overflow=20
         )
-        return engine.execution_options(isolation_level="READ COMMITTED")
+        return told(engine).execution_options(isolation_level="READ COMMITTED")
     if parsed.get_backend_name() != "sqlite":
         raise ConfigError("this database is not supported", expected="sqlite or postgresql", found=parsed.drivername)
     if parsed.database:
-        Path(parsed.database).touch(mode=0o600)
+        try:
+            Path(parsed.database).touch(mode=0o600)
+        except OSError as error:
+            raise storage_error(error) or ConfigError(
+                "the database can't be made", found=f"{parsed.database}: {error.strerror}"
+            ) from None
     engine = sa.create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False})
     event.listen(engine, "connect", _sqlite_settings)
     event.listen(engine, "begin", _sqlite_begin)
-    return engine
+    return told(engine)
 
 
 def _sqlite_settings(connection: sqlite3.Connection, _: object) -> None:

@@ -9,6 +9,9 @@ import signal
 import sys
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
+from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
 from placet.core.values import to_hex
 from placet.vault.assembly import open_vault
@@ -38,8 +41,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(serve(VaultSettings.load(arguments.config)))
-    except PlacetError as error:
-        print(f"vault: {error}", file=sys.stderr)
+    except (PlacetError, OSError, DBAPIError) as error:
+        known = error if isinstance(error, PlacetError) else storage_error(error)
+        if known is None:
+            raise
+        print(f"vault: {known}", file=sys.stderr)
         return 1
     return 0
 

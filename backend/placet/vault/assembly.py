@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from placet.chain.client import Chain
 from placet.chain.index import Index
+from placet.chain.storage import demand_space
 from placet.vault.config import VaultSettings
 from placet.vault.database import open_engine
 from placet.vault.endpoint import Endpoint
@@ -18,6 +19,7 @@ from placet.vault.setup import opened
 @contextlib.contextmanager
 def open_vault(settings: VaultSettings) -> Iterator[Vault]:
     """The vault of a folder, with its own chain endpoint, checked once; raises ChainError if that is not right."""
+    demand_space(settings.folder)
     deployment = settings.read_deployment()
     chain = Chain(settings.chain_url, deployment)
     chain.check()

@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from placet.chain.storage import told
+
 METADATA = sa.MetaData()
 
 DATASETS = sa.Table(
@@ -57,7 +59,7 @@ def open_engine(path: Path) -> sa.Engine:
     path.touch(mode=0o600, exist_ok=True)
     engine = sa.create_engine(f"sqlite:///{path}")
     event.listen(engine, "connect", _pragmas)
-    return engine
+    return told(engine)
 
 
 def _pragmas(connection: Any, _record: object) -> None:

@@ -36,18 +36,19 @@ class Endpoint:
             self._chain.check()
             self._checked = time.monotonic()
         head = self._index.sync()
+        shown = self._chain.head()
         confirmed = max(head - self._chain.deployment.confirmations, 0)
         seen = self._highest(confirmed)
-        if head < seen:
+        if shown.number < seen:
             raise ChainError(
                 "the vault's endpoint is behind what it has shown before",
                 expected=f"block {seen} or later",
-                found=f"block {head}",
+                found=f"block {shown.number}",
                 remedy="wait until the endpoint has caught up, or use another",
                 code="chain.behind",
             )
         self._head = head
-        latest = self._chain.head().timestamp
+        latest = shown.timestamp
         return ChainSnapshot(head=head, confirmed=confirmed, time=max(latest, int(time.time())), block_time=latest)
 
     def offer(self, offer: OfferId) -> OfferFacts:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from placet.chain.storage import storage_error
 from placet.core.errors import AccessError, ConfigError, LimitError, NotFoundError, PlacetError, StateError
 from placet.core.values import Value, parse
 from placet.vault import frames
@@ -101,6 +102,9 @@ class Server:
             log.info("refused: %s (%s)", error.message, error.code)
             return [_failure(error)]
         except Exception as error:
+            if (full := storage_error(error)) is not None:
+                log.error("%s", full)
+                return [_failure(full)]
             # The message could quote data; the place in the code does not.
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.error("%s at %s:%s", type(error).__name__, Path(place.filename).name, place.lineno)

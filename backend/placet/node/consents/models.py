@@ -191,6 +191,7 @@ class Healthz(_Answer):
     ok: bool
     chain: str
     vault: str
+    storage: str
     head: int | None
     indexed: int | None
     lag: int | None

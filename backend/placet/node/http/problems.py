@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from placet.chain.storage import storage_error
 from placet.core.errors import (
     AccessError,
     AttestationError,
@@ -29,6 +30,7 @@ from placet.core.errors import (
     Reverted,
     SignatureError,
     StateError,
+    StorageError,
     WarrantError,
     unforeseen,
 )
@@ -52,6 +54,7 @@ _STATUS: tuple[tuple[type[PlacetError], int], ...] = (
     (LimitError, 429),
     (NotFoundError, 404),
     (ConfigError, 503),
+    (StorageError, 503),
 )
 _STATUS_OF_CODE = {
     "access.unsigned": 401,
@@ -67,6 +70,7 @@ _STATUS_OF_CODE = {
     "limit.header": 431,
     "limit.slow": 408,
     "not-allowed": 405,
+    "storage.full": 507,
     "vault.busy": 503,
     "vault.unreachable": 503,
 }
@@ -89,6 +93,7 @@ _TITLES = {
     "not-found": "No such thing here",
     "not-allowed": "No such method here",
     "config": "The node is not set up for this",
+    "storage": "The node can't store anything at the moment",
     "vault": "The vault said no or is not there",
     "batch": "The batch is malformed",
     "internal": "The node made a mistake",
@@ -132,7 +137,7 @@ def answer(error: PlacetError) -> Response:
     """An error as an HTTP answer, with `Retry-After` where waiting helps and `WWW-Authenticate` where 401 wants it."""
     problem = problem_of(error)
     headers = {"Cache-Control": "no-store"}
-    if problem.status in (429, 503):
+    if problem.status in (429, 503, 507):
         headers["Retry-After"] = str(getattr(error, "retry_after", 5))
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer, Placet"
@@ -148,7 +153,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*statuses, 400, 408, 413, 422, 429, 431, 500, 503})
+        for status in sorted({*statuses, 400, 408, 413, 422, 429, 431, 500, 503, 507})
     }
 
 
@@ -160,8 +165,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-async def _placet(_: Request, error: Exception) -> Response:
+async def _placet(request: Request, error: Exception) -> Response:
     assert isinstance(error, PlacetError)  # noqa: S101 - what the handler is registered for
+    if isinstance(error, StorageError):
+        log.error("%s", error)
+        request.app.state.node.health.storage = error.code
+        return answer(type(error)(error.message, remedy="try again later, or at another node", code=error.code))
     return answer(error)
 
 
@@ -189,5 +198,8 @@ async def _http(_: Request, error: Exception) -> Response:
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
+    full = storage_error(error)
+    if full is not None:
+        return await _placet(request, full)
     log.error("%s in %s %s", unforeseen(error), request.method, request.scope["path"][:200])
     return answer(PlacetError("the node made a mistake", code="internal", remedy="its operator finds it in the log"))

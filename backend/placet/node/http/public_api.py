@@ -51,16 +51,18 @@ async def healthz(node: TheNode, response: Response) -> models.Healthz:
     """Whether chain, vault and loops were well when they last looked; 503 if not. Asks nobody, tells codes alone."""
     health = node.health
     chain = health.chain_error or "ok"
-    ok = chain == "ok" and health.vault == "ok" and all(state == "ok" for state in health.loops.values())
+    loops = {**health.loops, "sender": node.sender.trouble() or health.loops.get("sender", "ok")}
+    ok = all(state == "ok" for state in (chain, health.vault, health.storage, *loops.values()))
     response.status_code = 200 if ok else 503
     return models.Healthz(
         ok=ok,
         chain=chain,
         vault=health.vault,
+        storage=health.storage,
         head=health.head,
         indexed=health.indexed,
         lag=health.lag(),
-        loops=dict(health.loops),
+        loops=loops,
     )
 
 
@@ -82,6 +84,25 @@ def _metrics(node: Node) -> str:
             metrics.family("placet_chain_up", "gauge", "1 if it answers.", [({}, health.chain_error is None)]),
             metrics.family("placet_chain_head", "gauge", "Latest block.", [({}, health.head or 0)]),
             metrics.family("placet_index_lag", "gauge", "Blocks not indexed yet.", [({}, health.lag() or 0)]),
+            metrics.family("placet_storage_up", "gauge", "1 if it takes writes.", [({}, health.storage == "ok")]),
+            metrics.family(
+                "placet_loop_up",
+                "gauge",
+                "1 if its last turn succeeded.",
+                [({"loop": name}, state == "ok") for name, state in sorted(health.loops.items())],
+            ),
+            metrics.family(
+                "placet_sender_up",
+                "gauge",
+                "1 if the endpoint takes transactions.",
+                [({}, node.sender.trouble() is None)],
+            ),
+            metrics.family(
+                "placet_sender_refused_blocks",
+                "gauge",
+                "For how many blocks the endpoint has refused a transaction.",
+                [({}, node.sender.refused_blocks() or 0)],
+            ),
             metrics.family(
                 "placet_consents", "gauge", "Consents taken, by state.", [({"state": s}, n) for s, n in by_status]
             ),

@@ -1,0 +1,270 @@
+"""A node at an endpoint that is faulty, and on a disk that is full or read-only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+
+from faulty_endpoint import FaultyEndpoint, faulty_endpoint
+from placet.chain import sender
+from placet.chain import storage as storage_module
+from placet.chain.client import Chain
+from placet.chain.rpc import Rpc
+from placet.chain.storage import space_error, storage_error
+from placet.cli import endpoint_checks, findings
+from placet.cli.findings import Finding, examined
+from placet.core.errors import StorageError
+from placet.core.values import to_hex
+
+from .conftest import Owner, Running, World, node_at
+
+SECRETS = ("alice", "s3cret", "K3Y-in-the-path", "K3Y-in-the-query")
+
+
+@pytest.fixture
+def faulty(world: World) -> Iterator[FaultyEndpoint]:
+    with faulty_endpoint(world.anvil.url) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+async def behind_it(world: World, faulty: FaultyEndpoint, tmp_path: Path) -> AsyncIterator[Running]:
+    """A node at the faulty endpoint, by a URL full of credentials."""
+    url = f"http://alice:s3cret@127.0.0.1:{faulty.port}/K3Y-in-the-path?token=K3Y-in-the-query"
+    async with node_at(world, world.settings(tmp_path / "node", chain_url=url)) as node:
+        yield node
+
+
+async def test_a_withdrawn_consent_is_withdrawn_where_logs_lag(
+    behind_it: Running, faulty: FaultyEndpoint, owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty.mode = "laglogs3"
+    offer, _ = behind_it.offer()
+    consent = await behind_it.give(owner, offer)
+    await behind_it.turn()
+    answer = await behind_it.client.post(f"/v1/consents/{consent}/withdrawal", json=owner.withdrawal(consent))
+    assert answer.status_code == 202
+    await asyncio.to_thread(behind_it.settle)
+    assert (await behind_it.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
+    assert not [secret for secret in SECRETS if secret in caplog.text]
+
+
+async def test_transactions_that_are_refused_for_some_blocks_are_told(
+    behind_it: Running, faulty: FaultyEndpoint, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = behind_it.node
+    offer, _ = behind_it.offer()
+    faulty.mode = "sendfail"
+    monkeypatch.setattr(sender, "SEND_AGAIN", 0.0)
+    await node.probe_vault()
+    node.sender.submit("refused", node.calls.appoint(behind_it.world.stranger.address), node.address)
+
+    async def state() -> tuple[int, str]:
+        answer = await behind_it.client.get("/healthz")
+        return answer.status_code, answer.json()["loops"]["sender"]
+
+    node.sender.step()
+    assert await state() == (200, "ok")
+    for _ in range(sender.REFUSED_BLOCKS + 1):
+        behind_it.world.anvil.mine()
+        node.sender.step()
+    assert await state() == (503, "sender.refused")
+    metrics = (await behind_it.client.get("/metrics", headers=behind_it.credential)).text
+    assert f"placet_sender_refused_blocks {sender.REFUSED_BLOCKS + 1}" in metrics
+    assert "placet_sender_up 0" in metrics
+    office = SimpleNamespace(settings=behind_it.settings)
+    (finding,) = examined((("transactions", endpoint_checks.transactions),), (), office)
+    assert finding.state == "wrong" and "replacement transaction underpriced" in finding.detail
+    faulty.mode = ""
+    node.sender.step()
+    assert await state() == (200, "ok")
+    assert examined((("transactions", endpoint_checks.transactions),), (), office)[0].state == "ok"
+    await asyncio.to_thread(behind_it.settle)
+    assert offer.id in node.offers()
+
+
+REMOTE = tuple(
+    (check.__name__, check)
+    for check in (
+        endpoint_checks.chain, endpoint_checks.clock, endpoint_checks.gas, endpoint_checks.logs,
+        endpoint_checks.fees, endpoint_checks.batches, endpoint_checks.tags,
+    )
+)  # fmt: skip
+
+
+def diagnosed(world: World, url: str, seconds: float) -> dict[str, Finding]:
+    """What the doctor finds at an endpoint, by requests that may take so long."""
+    asking = Chain(url, world.deployment, Rpc(url, timeout=seconds, attempts=1))
+    office = SimpleNamespace(asking=asking, address=world.provider.address, recorder=world.recorder.address)
+    return {finding.check: finding for finding in examined((), REMOTE, office)}
+
+
+@pytest.mark.parametrize(
+    ("mode", "states", "words"),
+    [
+        ("", {}, ""),
+        ("hang", dict.fromkeys((name for name, _ in REMOTE), "wrong"), "in time"),
+        ("401", dict.fromkeys((name for name, _ in REMOTE), "wrong"), "Unauthorized"),
+        ("html", dict.fromkeys((name for name, _ in REMOTE), "wrong"), "hotel wifi"),
+        ("nobatch", {"batches": "warning"}, "1 calls"),
+        ("nopending", {"tags": "warning"}, "not supported"),
+        ("without:eth_getLogs", {"logs": "warning"}, "no eth_getLogs"),
+        ("limit5", {}, ""),
+        ("without:eth_maxPriorityFeePerGas", {}, ""),
+        (
+            "without:eth_maxPriorityFeePerGas+without:eth_feeHistory+without:eth_gasPrice",
+            {"fees": "wrong"},
+            "does not exist",
+        ),
+        ("without:eth_getLogs+without:eth_getBlockReceipts+without:eth_getTransactionReceipt", {"logs": "wrong"}, ""),
+    ],
+)
+def test_the_doctor_tries_what_a_node_needs(
+    world: World,
+    faulty: FaultyEndpoint,
+    mode: str,
+    states: dict[str, str],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.send(world.calls.appoint(world.recorder.address), world.provider)
+    faulty.mode = mode
+    url = f"http://alice:s3cret@127.0.0.1:{faulty.port}/K3Y-in-the-path?token=K3Y-in-the-query"
+    monkeypatch.setattr(findings, "SECONDS", 120.0)
+    outcome = diagnosed(world, url, 0.3 if mode == "hang" else 60.0)
+    assert {name: finding.state for name, finding in outcome.items() if finding.state != "ok"} == states
+    assert all(words in outcome[name].detail for name in states)
+    told = json.dumps([str(finding) for finding in outcome.values()])
+    assert not [secret for secret in SECRETS if secret in told]
+
+
+def test_what_hangs_holds_up_nothing_else(faulty: FaultyEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "SECONDS", 0.2)
+
+    def hangs(_: None) -> str:
+        faulty.let_go.wait(60)
+        return "late"
+
+    outcome = examined((("here", lambda _: "fine"),), (("there", hangs), ("beside", lambda _: "fine")), None)
+    assert [(finding.check, finding.state) for finding in outcome] == [
+        ("here", "ok"), ("there", "wrong"), ("beside", "ok"),
+    ]  # fmt: skip
+    assert "no answer within" in outcome[1].detail
+
+
+async def test_a_full_disk_is_told_and_never_a_mistake_of_the_node(
+    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own SQLITE_FULL: the database may take no further page. Each signed request leaves its nonce there, so
+    that the pages that it has are full after some."""
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    await node.node.probe_vault()
+
+    def bounded(connection, _: object) -> None:
+        connection.execute("PRAGMA max_page_count=1")
+
+    sa.event.listen(node.node.engine, "connect", bounded)
+    node.node.engine.dispose()
+    statuses: list[tuple[int, str | None]] = []
+    while (not statuses or statuses[-1][0] == 200) and len(statuses) < 1_000:
+        answer = await node.get(owner, f"/v1/consents/{consent}")
+        statuses.append((answer.status_code, answer.json().get("code")))
+    assert statuses[-1] == (507, "storage.full"), answer.text
+    assert answer.headers["retry-after"] and "remedy" in answer.json()
+    health = await node.client.get("/healthz")
+    assert (health.status_code, health.json()["storage"]) == (503, "storage.full")
+    sa.event.remove(node.node.engine, "connect", bounded)
+    node.node.engine.dispose()
+    await node.node.probe_storage()
+    assert (await node.client.get("/healthz")).status_code == 200
+    assert (await node.get(owner, f"/v1/consents/{consent}")).status_code == 200
+    monkeypatch.setattr(storage_module, "LEAST_FREE", 1 << 62)
+    await node.node.probe_storage()
+    assert (await node.client.get("/healthz")).json()["storage"] == "storage.full", "before anything fails"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError(28, "No space left on device"), "storage.full"),
+        (OSError(30, "Read-only file system"), "storage.read-only"),
+        (PermissionError(13, "Permission denied"), "storage.read-only"),
+        (FileNotFoundError(2, "No such file"), None),
+        (ValueError("no"), None),
+    ],
+)
+def test_what_the_system_says_has_a_code(error: Exception, code: str | None) -> None:
+    known = storage_error(error)
+    assert (known.code if known else None) == code
+
+
+def test_a_folder_that_takes_no_more_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert space_error(tmp_path) is None
+    assert space_error(tmp_path / "absent") is None, "what is missing is somebody else's word"
+    monkeypatch.setattr(storage_module, "LEAST_FREE", 1 << 62)
+    full = space_error(tmp_path)
+    assert isinstance(full, StorageError) and full.code == "storage.full" and "MiB free" in str(full)
+
+
+FULL, READ_ONLY = ("size=1m", "disk is full"), ("size=64m,ro", "can't be written to")
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "code"),
+    [
+        ("node", *FULL),
+        ("vault", *READ_ONLY),
+        pytest.param("node", *READ_ONLY, marks=pytest.mark.slow),
+        pytest.param("vault", *FULL, marks=pytest.mark.slow),
+    ],
+)
+def test_a_start_on_such_a_folder_is_one_line(
+    world: World, tmp_path: Path, options: str, code: str, program: str
+) -> None:
+    """A file system of its own, in a mount namespace that ends with the process."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root may mount a file system here")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if program == "node":
+        shutil.copytree(world.settings(tmp_path / "node").folder, tmp_path / "kept")
+        (tmp_path / "kept" / "node.toml").write_text(
+            f'chain_url = "{world.anvil.url}"\nvault_socket = "v.sock"\n'
+            f'deployment = "{world.folder / "deployment.json"}"\ntrust = "{world.folder / "trust.json"}"\n'
+            f'passphrase_file = "{world.folder / "passphrase"}"\n'
+            f'[institution]\naddress = "{to_hex(world.provider.address)}"\nname = "First Bank"\n'
+        )
+    else:
+        (tmp_path / "kept").mkdir()
+        settings = (world.folder / "vault" / "vault.toml").read_text()
+        (tmp_path / "kept" / "vault.toml").write_text(settings.replace(str(world.folder / "vault"), str(folder)))
+    size, _, read_only = options.partition(",")
+    steps = [
+        f"mount -t tmpfs -o {size},mode=700 tmpfs {folder}",
+        f"cp -a {tmp_path / 'kept'}/. {folder}/",
+        *([f"mount -o remount,ro {folder}"] if read_only else []),
+        f"exec {sys.executable} -m placet.{program} --config {folder}/{program}.toml",
+    ]
+    mounted = subprocess.run(["unshare", "-m", "true"], capture_output=True)  # noqa: S607
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody make a mount namespace")
+    ended = subprocess.run(
+        ["unshare", "-m", "sh", "-ec", "\n".join(steps)],  # noqa: S607 - this system's own
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 1, ended.stderr
+    lines = [line for line in ended.stderr.splitlines() if " INFO " not in line]
+    assert len(lines) == 1 and code in lines[0], ended.stderr
