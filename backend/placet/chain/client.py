@@ -51,13 +51,14 @@ class DatasetState:
 
 @dataclass(frozen=True)
 class OfferState:
-    """`openings` so far; `head` (24 bytes) of the offer's withdrawal list."""
+    """`epoch` (24 bytes): head of the list of proven ends; `openings` so far; `unproven` (24 bytes): head of the list
+    of ends that were unproven when they came."""
 
     offer: Offer
     provider: bytes
-    epoch: int
+    epoch: bytes
     openings: int
-    head: bytes
+    unproven: bytes
 
 
 @dataclass(frozen=True)
@@ -211,10 +212,10 @@ class Chain:
 
     def offer(self, offer: OfferId, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""
-        terms, provider, epoch, openings, head = self._consents("offers", offer, block=block)
+        terms, provider, epoch, openings, unproven = self._consents("offers", offer, block=block)
         if provider == ZERO20:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
-        return OfferState(events.offer_of(terms), provider, epoch, openings, head)
+        return OfferState(events.offer_of(terms), provider, epoch, openings, unproven)
 
     def batch(self, offer: OfferId, root: BatchRoot, *, block: int | None = None) -> int:
         """When a batch was anchored under an offer, in Unix seconds; 0 if never."""

@@ -95,7 +95,6 @@ class ConsentWithdrawn(Event):
     consent: ConsentId
     proven: bool
     head: bytes
-    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +103,6 @@ class ConsentRevoked(Event):
     consent: ConsentId
     proven: bool
     head: bytes
-    epoch: int
     reason: bytes
 
 
@@ -113,7 +111,7 @@ class WithdrawalProven(Event):
     offer: OfferId
     consent: ConsentId
     batch: BatchRoot
-    epoch: int
+    epoch: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +147,7 @@ class JobAmended(Event):
     job: JobId
     attempt: int
     roots: tuple[bytes, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +157,7 @@ class JobSealed(Event):
     heads: tuple[bytes, ...]
     outputs: tuple[bytes, ...]
     keys: tuple[bytes, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ from placet.chain.client import MAX_BLOCKS, Chain, Head
 from placet.chain.events import Event
 from placet.chain.heads import AddressFilter, BlockHeader
 from placet.chain.tables import create
+from placet.core.consent import FIRST_EPOCH, withdrawal_head
 from placet.core.errors import ChainError, NotFoundError
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 
@@ -69,7 +70,8 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True)
 class DeadConsent:
-    """A consent that has ended: how, in which block, whether it raised the epoch, its place in its offer's list."""
+    """A consent that has ended: how, in which block, whether it stands in the epoch, its place among the ends
+    of its offer."""
 
     kind: Literal["withdrawn", "revoked"]
     block: int
@@ -89,6 +91,7 @@ class Index:
         self._filter = AddressFilter(self._contracts)
         self._skipped: Head | None = None
         self._read_at = float("-inf")
+        self._taken_back = 0
         create(engine, metadata)
         with engine.connect() as connection:
             self._newest = int(connection.execute(select(func.max(logs.c.block))).scalar() or -1)
@@ -165,7 +168,7 @@ class Index:
         return found[0] if found else None
 
     def withdrawal_list(self, offer: OfferId, at: int | None = None) -> list[ConsentId]:
-        """All ended consents of an offer, in the order in which they enter its head."""
+        """All ended consents of an offer, in order."""
         return [event.consent for event in self._ended(offer, at)]
 
     def dead(self, offer: OfferId, at: int | None = None) -> dict[ConsentId, DeadConsent]:
@@ -181,12 +184,25 @@ class Index:
             for order, event in enumerate(self._ended(offer, at))
         }
 
-    def ended_count(self, offer: OfferId) -> int:
-        """How many consents of an offer have ended, as far as is indexed."""
+    def heads(self, offer: OfferId, at: int | None = None) -> tuple[bytes, bytes]:
+        """An offer's epoch, and the head of its list of unproven ends, as the events lead to them. Where the contract
+        holds others at that block, events are missing here."""
+        later = self._events(events.WithdrawalProven, at, logs.c.offer == offer)
+        proven = unproven = FIRST_EPOCH
+        for event in sorted((*self._ended(offer, at), *later), key=lambda event: (event.block, event.log_index)):
+            if isinstance(event, events.WithdrawalProven) or event.proven:
+                proven = withdrawal_head(proven, event.consent)
+            else:
+                unproven = withdrawal_head(unproven, event.consent)
+        return proven, unproven
+
+    def ended_mark(self, offer: OfferId) -> tuple[int, int]:
+        """Is another one as soon as other consents of an offer have ended, as far as is indexed: how many they are, and
+        how often a reorganisation has taken events back since this index was made."""
         names = (events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__)
         chosen = select(func.count()).select_from(logs).where(logs.c.offer == offer, logs.c.name.in_(names))
         with self._engine.connect() as connection:
-            return int(connection.execute(chosen).scalar_one())
+            return self._taken_back, int(connection.execute(chosen).scalar_one())
 
     def jobs(self, at: int | None = None) -> list[JobId]:
         """The ids of all opened or cancelled jobs, in order."""
@@ -231,6 +247,7 @@ class Index:
         else:
             block = self._before_all
         if known and known[0][0] > block:
+            self._taken_back += 1
             with self._engine.begin() as connection:
                 connection.execute(delete(logs).where(logs.c.block > block))
                 connection.execute(delete(checkpoints).where(checkpoints.c.block > block))
