@@ -23,7 +23,7 @@ from placet.chain.blocks import Head
 from placet.chain.client import Chain, JobState, JobStatus, OfferState
 from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError
 from placet.core.hashing import canonical
-from placet.core.requests import Credential, demand_request
+from placet.core.requests import Credential, RequestParts, demand_request
 from placet.core.signatures import Verifiers
 from placet.core.trust import Institution
 from placet.core.values import to_hex
@@ -68,7 +68,7 @@ class Replay:
         for g in told.given:
             yield events.ConsentGiven(**g.model_dump(exclude={"at"}), proven=True, **at(g.at))
         for w in told.withdrawn:
-            common = {"offer": w.offer, "consent": w.consent, "head": w.head, "epoch": 0, **at(w.at)}
+            common = {"offer": w.offer, "consent": w.consent, "head": w.head, **at(w.at)}
             proven = w.proven == w.at
             if w.kind == "withdrawn":
                 yield events.ConsentWithdrawn(proven=proven, **common)
@@ -76,7 +76,7 @@ class Replay:
                 yield events.ConsentRevoked(proven=proven, reason=h("why"), **common)
             if w.proven and not proven:
                 yield events.WithdrawalProven(
-                    offer=w.offer, consent=w.consent, batch=h("b"), epoch=1, **at(w.proven)
+                    offer=w.offer, consent=w.consent, batch=h("b"), epoch=bytes(24), **at(w.proven)
                 )  # fmt: skip
         for m in told.amended:
             yield events.JobAmended(job=job, **m.model_dump(exclude={"at"}), **at(m.at))
@@ -123,10 +123,14 @@ class Replay:
             return JobState(JobStatus.NONE, False, 0, 0, 0, 0, 0, 0, 0)
         return JobState(STATUS[self.told.status.value], True, 4, 0, self.told.attempt, 0, 0, 0, 0)
 
+    def has_code(self, address: bytes, *, block: int) -> bool:
+        assert block == self.told.head.block
+        return address in self.told.contracts
+
     def offer(self, offer: bytes, *, block: int | None = None) -> OfferState:
         assert block == self.told.head.block
         found = next(o for o in self.told.offers if o.id == offer)
-        return OfferState(found.offer, found.provider, found.epoch, 1, found.head)
+        return OfferState(found.offer, found.provider, found.epoch, 1, found.unproven)
 
     def blocks(self, first: int, head: Head) -> list[int]:
         assert (first, head.number) == (self.deployment.block, self.told.head.block)
@@ -304,9 +308,9 @@ def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], st
     assert path == f"/base/v1/jobs/{to_hex(world.job)}/trail"
     credential = Credential.from_header(header)
     assert credential.signer == auditor.address
-    demand_request(
-        credential, "GET", path, b"", now=chain.now(), domain=world.deployment.consents, verifiers=chain.verifiers
-    )
+    receiver, domain = world.trust.institutions[0].address, world.deployment.consents
+    asked = RequestParts(receiver, "GET", path, b"")
+    demand_request(credential, asked, now=chain.now(), domain=domain, verifiers=chain.verifiers)
 
 
 def test_evidence_may_be_elsewhere(endpoint: tuple[type[Endpoint], str], tmp_path: Path) -> None:

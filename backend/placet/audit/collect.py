@@ -120,7 +120,8 @@ def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | Path] = Mapp
             return
         url = f"{place.rstrip('/')}/v1/jobs/{to_hex(job)}/trail"
         path, nonce, expiry = urlsplit(url).path, secrets.token_bytes(32), chain.now() + LIFETIME
-        digest = chain.deployment.consents.digest(request_hash("GET", path, b"", nonce, expiry))
+        request = request_hash(institution.address, "GET", path, b"", nonce, expiry)
+        digest = chain.deployment.consents.digest(request)
         credential = Credential(signer=key.address, nonce=nonce, expiry=expiry, signature=key.sign(digest))
         headers = {"Authorization": credential.header(), "Accept": "*/*"}
         try:
@@ -253,6 +254,7 @@ class _Reader:
             ),
             withdrawn=tuple(w for i in inputs for w in self._withdrawn(i.offer)),
             given=tuple(g for i in inputs if i.named for g in self._given(i.consent)),
+            contracts=self._contracts(plan) if plan else (),
             committed=tuple(c for i in inputs if i.named for c in self._committed(i.offer)),
             accepted=tuple(a for p in (plan.parties if plan else ()) if not p.inputs for a in self._accepted(p.signer)),
             amended=tuple(
@@ -315,7 +317,7 @@ class _Reader:
                 provider=state.provider,
                 made=self.moment(made),
                 epoch=state.epoch,
-                head=state.head,
+                unproven=state.unproven,
             )
 
     def _dataset(self, dataset: DatasetId) -> Iterator[DatasetFact]:
@@ -370,6 +372,10 @@ class _Reader:
                 uses=e.uses,
                 at=self.moment(e),
             )
+
+    def _contracts(self, plan: Plan) -> tuple[bytes, ...]:
+        addresses = (signer for signer in dict.fromkeys(plan.signers) if len(signer) == 20)
+        return tuple(a for a in addresses if self._chain.has_code(a, block=self._block.number))
 
     def _paid(self) -> Iterator[Paid]:
         for credit in self.of_job(events.Credited):
