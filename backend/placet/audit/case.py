@@ -1,12 +1,14 @@
 """A bundle, looked up: whose evidence counts, which attempts there were, what every lawful set holds.
 
 Nothing here judges; it only sorts, so that each check can be a few lines. Costly things (hashes, signatures, expanded
-consents) are worked out once.
+consents) are worked out once, and what checks ask for again and again (the steps of an attempt, an epoch at a moment)
+is found by its key: whoever wrote the bundle decides how much of it there is, and the time is linear in that.
 """
 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +17,12 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from placet.audit.bundle import Bundle, PartyEvidence
-from placet.audit.facts import DatasetFact, Ending, Moment, OfferFact, Withdrawn
+from placet.audit.facts import AcceptedMeasurement, DatasetFact, Ending, Given, Moment, OfferFact, Recorded, Withdrawn
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
 from placet.core.consent import CompactConsent, Consent
 from placet.core.errors import InputError, NotFoundError
-from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Section
+from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Section, SignedAmendment
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers, recover
@@ -254,6 +256,23 @@ class Case:
         return {d.id: d for d in self.facts.datasets}
 
     @cached_property
+    def given(self) -> dict[ConsentId, Given]:
+        """The first fact about each consent that the plan names."""
+        return {entry.consent: entry for entry in reversed(self.facts.given)}
+
+    @cached_property
+    def commitments(self) -> dict[DatasetId, bytes]:
+        """Dataset to its commitment as the chain had it at the opening."""
+        opened = self.facts.opened
+        before = (entry for entry in self.facts.committed if opened is not None and entry.at.order < opened.at.order)
+        return {entry.dataset: entry.commitment for entry in sorted(before, key=lambda entry: entry.at.order)}
+
+    @cached_property
+    def accepted(self) -> dict[tuple[bytes, bytes], AcceptedMeasurement]:
+        """Provider and measurement to the last word on it."""
+        return {(entry.provider, entry.measurement): entry for entry in self.facts.accepted}
+
+    @cached_property
     def dead(self) -> dict[OfferId, dict[ConsentId, Withdrawn]]:
         """Offer id to consent id to its entry in the offer's withdrawal list."""
         lists: dict[OfferId, dict[ConsentId, Withdrawn]] = defaultdict(dict)
@@ -268,8 +287,15 @@ class Case:
 
     def epoch_at(self, offer: OfferId, moment: Moment) -> int:
         """An offer's epoch just before `moment`: how many withdrawals had been proven."""
-        proven = (w.proven for w in self.dead.get(offer, {}).values())
-        return sum(1 for p in proven if p is not None and p.order < moment.order)
+        return bisect_left(self._proofs.get(offer, []), moment.order)
+
+    @cached_property
+    def _proofs(self) -> dict[OfferId, list[tuple[int, int]]]:
+        """When each offer's withdrawals were proven, ascending."""
+        return {
+            offer: sorted(entry.proven.order for entry in entries.values() if entry.proven is not None)
+            for offer, entries in self.dead.items()
+        }
 
     @cached_property
     def input_evidence(self) -> dict[tuple[int, int], InputEvidence]:
@@ -320,15 +346,49 @@ class Case:
             self._verified[key] = self.verifiers.accepts(signer, digest, signature)
         return self._verified[key]
 
+    @cached_property
+    def _steps(self) -> dict[tuple[int, int], list[Step]]:
+        found: dict[tuple[int, int], list[Step]] = defaultdict(list)
+        for party, evidence in self.evidence.items():
+            for step in evidence.steps:
+                found[party, step.attempt].append(step)
+        return found
+
     def steps(self, party: int, attempt: int) -> list[Step]:
         """The steps of an attempt in the order in which a party shows them."""
-        evidence = self.evidence.get(party)
-        return [s for s in evidence.steps if s.attempt == attempt] if evidence else []
+        return self._steps.get((party, attempt), [])
+
+    @cached_property
+    def _records(self) -> dict[tuple[int, int], list[Recorded]]:
+        found: dict[tuple[int, int], list[Recorded]] = defaultdict(list)
+        for record in self.facts.recorded:
+            found[record.party, record.attempt].append(record)
+        return found
+
+    def records(self, party: int, attempt: int) -> list[Recorded]:
+        """What a party put on chain in an attempt, in order."""
+        return self._records.get((party, attempt), [])
 
     def recorded(self, party: int, attempt: int) -> list[bytes]:
         """The step hashes of an attempt on chain, in order."""
-        return [h for r in self.facts.recorded if (r.party, r.attempt) == (party, attempt) for h in r.hashes]
+        return [step for record in self.records(party, attempt) for step in record.hashes]
+
+    @cached_property
+    def amendments(self) -> dict[int, list[tuple[int, SignedAmendment]]]:
+        """Attempt to the amendments that lead to it, each with the party that shows it."""
+        found: dict[int, list[tuple[int, SignedAmendment]]] = defaultdict(list)
+        for party, evidence in self.evidence.items():
+            for shown in evidence.amendments:
+                found[shown.amendment.attempt].append((party, shown))
+        return found
 
     def used_root(self, party: int, attempt: int, root: bytes) -> bool:
         """Did a party's step of that attempt take this lawful set as its input?"""
-        return any(a.commitment == root for s in self.steps(party, attempt) for a in s.inputs)
+        return root in self._used_roots[party, attempt]
+
+    @cached_property
+    def _used_roots(self) -> dict[tuple[int, int], set[bytes]]:
+        found: dict[tuple[int, int], set[bytes]] = defaultdict(set)
+        for key, steps in self._steps.items():
+            found[key] = {artefact.commitment for step in steps for artefact in step.inputs}
+        return found
