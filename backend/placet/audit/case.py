@@ -22,7 +22,7 @@ from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
 from placet.core.consent import CompactConsent, Consent
 from placet.core.errors import InputError, NotFoundError
-from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Section, SignedAmendment
+from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Leaf, Section, SignedAmendment
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers, recover
@@ -311,18 +311,36 @@ class Case:
 
     @cached_property
     def lawful_sets(self) -> dict[tuple[int, int], ShownSet]:
-        """(input, attempt) to the leaves that were shown, read through once."""
+        """(input, attempt) to the leaves that were shown, read through once: a section once, in however many attempts
+        it is."""
         found = {}
+        read: dict[bytes, tuple[int, LeafContext, Columns]] = {}
         for (index, attempt), shown in self.input_evidence.items():
             if not self.inputs[index].named:
                 party = self.owners[index]
                 provider = self.parties[party].signer
                 context = LeafContext(shown.offer, shown.scope, self.deployment, self.trust, provider)
-                columns = read_leaves(context, shown.leaves, self.sections)
+                columns = self._columns(index, context, shown.leaves, read)
                 found[index, attempt] = ShownSet(index, attempt, party, shown, columns)
         return found
 
-    def batch_leaves(self, batch: Batch) -> list[ConsentId]:
+    def _columns(
+        self,
+        index: int,
+        context: LeafContext,
+        leaves: tuple[Leaf, ...] | Section,
+        read: dict[bytes, tuple[int, LeafContext, Columns]],
+    ) -> Columns:
+        if not isinstance(leaves, Section):
+            return read_leaves(context, leaves, self.sections)
+        if leaves.hash not in read:
+            read[leaves.hash] = index, context, read_leaves(context, leaves, self.sections)
+        first, words, columns = read[leaves.hash]
+        if (first, words) != (index, context):
+            return Columns(broken=f"those of input {first}, or under another offer or scope than before")
+        return columns
+
+    def batch_leaves(self, batch: Batch) -> list[bytes]:
         """A batch's consent ids. InputError for a section that does not hold so many."""
         if not isinstance(batch.leaves, Section):
             return list(batch.leaves)

@@ -2,8 +2,12 @@
 
 A bundle is a stranger's: whoever made it decides how much there is to read. This process never reads it. The other one
 may have `ALLOWED` bytes of memory for each byte of the file besides what an empty one takes; it answers with one JSON
-document, a report or an error. Whatever else happens to it (no memory left, a crash, a signal) is an error here too,
-never a verdict.
+document, a report or an error. Whatever else happens to it (too much memory or time, a crash, a signal) is an error
+here too, never a verdict.
+
+Memory is watched from here, many times a second, and a limit of the system (`RLIMIT_DATA`) stands behind that, half as
+high again: a library in Rust that gets no memory may wait for itself for ever instead of ending. So there is an end of
+the time too, far beyond what an honest bundle takes.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -29,8 +34,12 @@ if TYPE_CHECKING:
 
 ALLOWED: Final = 10
 """Bytes of memory for each byte of the bundle."""
-EMPTY: Final = 512 << 20
+EMPTY: Final = 256 << 20
 """Bytes that the smallest bundle may take: the program itself, and its threads."""
+SECONDS: Final = 600
+PER_MEGABYTE: Final = 60
+"""Seconds that the smallest bundle may take, and those for each megabyte more."""
+_TICK = 0.05
 MAX_REQUEST: Final = 16 << 20
 _MOST = 4 << 10
 _Short = Annotated[str, Field(max_length=_MOST)]
@@ -81,22 +90,21 @@ def judge(request: AuditRequest) -> AuditReport:
         size = Path(request.file).stat().st_size
     except OSError as error:
         raise ConfigError("the bundle can't be read", found=f"{request.file}: {error.strerror}") from None
+    most = EMPTY + ALLOWED * size
     process = start_child(
-        [sys.executable, "-m", "placet.cli.confined", str(EMPTY + ALLOWED * size)],
+        [sys.executable, "-m", "placet.cli.confined", str(most + most // 2)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     try:
-        answer, _ = process.communicate(request.model_dump_json().encode())
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    try:
-        judgement = parse(Judgement, answer, limit=EMPTY + ALLOWED * size)
+        answer = _watched(process, request.model_dump_json().encode(), size)
+        judgement = parse(Judgement, answer, limit=most)
     except InputError:
         raise _beyond(size, f"its process ended with {process.returncode}") from None
+    finally:
+        process.kill()
+        process.wait()
     if judgement.failure is not None:
         words = judgement.failure.model_dump()
         raise PlacetError(words.pop("message"), **words)
@@ -105,10 +113,35 @@ def judge(request: AuditRequest) -> AuditReport:
     return judgement.report
 
 
+def _watched(process: subprocess.Popen[bytes], request: bytes, size: int) -> bytes:
+    """What the process answers. LimitError once it takes too much."""
+    until = time.monotonic() + SECONDS + PER_MEGABYTE * size / 1e6
+    words: bytes | None = request
+    while True:
+        try:
+            return process.communicate(words, timeout=_TICK)[0]
+        except subprocess.TimeoutExpired:
+            words = None
+        if _data(process.pid) > EMPTY + ALLOWED * size:
+            raise _beyond(size, "more")
+        if time.monotonic() > until:
+            raise _beyond(size, f"no verdict after {SECONDS + PER_MEGABYTE * size / 1e6:,.0f} seconds")
+
+
+def _data(process: int) -> int:
+    """Bytes of memory that `RLIMIT_DATA` counts; 0 where the system does not tell."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0
+    line = next((line for line in status.splitlines() if line.startswith("VmData:")), "VmData: 0 kB")
+    return int(line.split()[1]) << 10
+
+
 def _beyond(size: int, found: str) -> LimitError:
     return LimitError(
         "the bundle cannot be verified within the limits",
-        expected=f"{ALLOWED} bytes of memory for each of its {size:,} bytes",
+        expected=f"at most {(EMPTY + ALLOWED * size) >> 20:,} MiB of memory for its {size:,} bytes",
         found=found,
         remedy="nothing is decided about the job: collect the bundle yourself, from the chain and the parties",
         code="audit.limits",
