@@ -1,4 +1,4 @@
-"""What a bundle may cost: time that is linear in it, memory that is bounded by it, and numbers that stand in one place."""
+"""What a bundle may cost: time linear in it, memory bounded by it, and numbers that stand in one place."""
 
 from __future__ import annotations
 
