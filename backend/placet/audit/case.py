@@ -340,7 +340,7 @@ class Case:
             return Columns(broken=f"those of input {first}, or under another offer or scope than before")
         return columns
 
-    def batch_leaves(self, batch: Batch) -> list[bytes]:
+    def batch_leaves(self, batch: Batch) -> list[ConsentId]:
         """A batch's consent ids. InputError for a section that does not hold so many."""
         if not isinstance(batch.leaves, Section):
             return list(batch.leaves)
