@@ -16,6 +16,8 @@ import {ConsentId, JobId} from "./interfaces/Types.sol";
 /// @title Was this job opened lawfully, which steps did it record, how did it end?
 contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     uint256 private constant MAX_PARTIES = 16;
+    uint256 private constant MAX_INPUTS = 16;
+    uint256 private constant MAX_RECORD = 1024;
     uint256 private constant RECORD_GRACE = 1 days;
 
     /// @dev What release, close and abort need without the plan. `payee` is stored only where there is a reward.
@@ -115,6 +117,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         // An unknown party has no recorder, and nobody sends from address zero.
         if (_parties[job][party].recorder != msg.sender) revert NotRecorder(job, msg.sender);
         if (hashes.length == 0) revert NothingToRecord();
+        if (hashes.length > MAX_RECORD) revert TooMuchToRecord(hashes.length);
 
         bytes32 start = _start(job, attempt, party);
         uint32 count = _trails[start].count;
@@ -342,6 +345,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         for (uint256 i = 0; i < count; ++i) {
             Party calldata p = plan.parties[i];
             signers[i] = keccak256(p.signer);
+            if (p.inputs.length > MAX_INPUTS) revert TooManyInputs(i, p.inputs.length);
             if (p.recorder == address(0)) revert RecorderMissing(i);
             if (p.reward != 0 && p.payee == address(0)) revert PayeeMissing(i);
             for (uint256 j = 0; j < i; ++j) {

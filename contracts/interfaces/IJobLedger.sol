@@ -177,6 +177,11 @@ interface IJobLedger {
     /// @param found how many it has
     error WrongPartyCount(uint256 found);
 
+    /// @notice A party has at most 16 inputs.
+    /// @param party which one, from 0
+    /// @param found how many it has
+    error TooManyInputs(uint256 party, uint256 found);
+
     /// @notice The time to open the plan is over.
     /// @param openBy last time to open
     /// @param time the block's time
@@ -260,6 +265,10 @@ interface IJobLedger {
 
     /// @notice A record has at least one step.
     error NothingToRecord();
+
+    /// @notice A record has at most 1024 steps.
+    /// @param found how many it has
+    error TooMuchToRecord(uint256 found);
 
     /// @notice The time to seal, or to start another attempt, is over.
     /// @param job the job's id

@@ -73,6 +73,12 @@ contract JobLedgerTest is Base {
         ledger.open(plan, signatures);
     }
 
+    function test_open_with_more_inputs_than_a_party_may_have() public {
+        IJobLedger.Plan memory plan = planOf(1);
+        plan.parties[1].inputs = new IConsentRegistry.Input[](17);
+        openRefused(plan, abi.encodeWithSelector(IJobLedger.TooManyInputs.selector, 1, 17));
+    }
+
     function test_open_with_parties_that_are_not_distinct() public {
         IJobLedger.Plan memory plan = planOf(1);
         plan.parties[2].signer = plan.parties[0].signer;
@@ -336,6 +342,11 @@ contract JobLedgerTest is Base {
         vm.expectRevert(abi.encodeWithSelector(IJobLedger.NothingToRecord.selector));
         vm.prank(relay(0));
         ledger.record(job, 1, 0, 1, new bytes32[](0));
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.TooMuchToRecord.selector, 1025));
+        vm.prank(relay(0));
+        ledger.record(job, 1, 0, 1, new bytes32[](1025));
+        vm.prank(relay(0));
+        ledger.record(job, 1, 0, 1, new bytes32[](1024));
     }
 
     function test_record_by_others() public {

@@ -23,14 +23,18 @@ from placet.core.hashing import document_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _million import Million
+from growing import grown
 
-TARGETS = {"peak_mb": 2_000.0}
+TARGETS = {"peak_mb": 2_000.0, "growth": 2.4, "memory_ratio": 10.0}
+ATTEMPTS = 4_000
 NOTES = {
     "audit_s": "from the command to the verdict",
     "leaves_per_s": "over all of that",
     "peak_mb": "the most that all of its processes had at once",
     "bundle_mb": "the file",
     "looked_at": "what the checks of consents and withdrawals compared",
+    "growth": "processor time of twice as long a document over that of one, attempts and steps alone",
+    "memory_ratio": "memory that the longer one takes beyond the shorter, over the bytes that it is longer",
 }
 DEFAULT = 20_000
 
@@ -71,7 +75,32 @@ def _measure(file: Path, n: int) -> dict[str, float]:
         "peak_mb": round(peak[0], 1),
         "bundle_mb": round(file.stat().st_size / 1e6, 1),
         "looked_at": sum(result["looked_at"] for result in report["results"] if result["group"] in groups),
+        **_grown(file.with_name("grown")),
         "children_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, 1),
+    }
+
+
+def _grown(file: Path) -> dict[str, float]:
+    """Ratios alone: time and memory of a document with twice the attempts over those of one."""
+    seconds, peaks, sizes = [], [], []
+    for attempts in (ATTEMPTS, 2 * ATTEMPTS):
+        file.write_text(grown(attempts).model_dump_json())
+        program = (
+            "import resource, sys\n"
+            "from placet.audit.bundle import parse_bundle\n"
+            "from placet.audit.verify import verify\n"
+            "verify(parse_bundle(open(sys.argv[1], 'rb').read()))\n"
+            "used = resource.getrusage(resource.RUSAGE_SELF)\n"
+            "print(used.ru_utime + used.ru_stime, used.ru_maxrss << 10)\n"
+        )
+        words = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True)
+        second, peak = words.stdout.split()
+        seconds.append(float(second))
+        peaks.append(int(peak))
+        sizes.append(file.stat().st_size)
+    return {
+        "growth": round(seconds[1] / seconds[0], 2),
+        "memory_ratio": round((peaks[1] - peaks[0]) / (sizes[1] - sizes[0]), 1),
     }
 
 

@@ -18,7 +18,7 @@ from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import CHECKS, verify
 from placet.core.consent import Enrolment, Scope, Subjects, enrolment_hash
 from placet.core.evidence import Evidence
-from placet.core.plan import Terms
+from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Terms
 from placet.core.trail import SignedMessage
 
 A, B, C, D = NAMES
@@ -59,6 +59,24 @@ def other(signature: bytes) -> bytes:
 @case("chain.deployment")
 def facts_of_another_deployment() -> Bundle:
     return with_facts(World(), deployment=h("another"))
+
+
+@case("chain.limits")
+def more_payments_than_a_job_has_payees() -> Bundle:
+    world = World()
+    paid = world.chain_facts().paid
+    more = [
+        paid[-1].model_copy(update={"amount": 0, "at": paid[-1].at.model_copy(update={"index": paid[-1].at.index + n})})
+        for n in range(1, MAX_PARTIES + 2)
+    ]
+    return with_facts(world, paid=(*paid, *more))
+
+
+@case("chain.limits", also=("plan.opened",))
+def more_openings_than_a_job_has_inputs() -> Bundle:
+    world = World()
+    openings = (*world.opened.openings, *range(MAX_PARTIES * MAX_INPUTS + 1))
+    return with_facts(world, opened=world.opened.model_copy(update={"openings": openings}))
 
 
 @case("chain.opened")

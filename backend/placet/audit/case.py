@@ -1,7 +1,8 @@
 """A bundle, looked up: whose evidence counts, which attempts there were, what every lawful set holds.
 
 Nothing here judges; it only sorts, so that each check can be a few lines. Costly things (hashes, signatures, expanded
-consents) are worked out once.
+consents) are worked out once, and what checks ask for again and again (the steps of an attempt, an epoch at a moment)
+is found by its key: whoever wrote the bundle decides how much of it there is, and the time is linear in that.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from placet.audit.bundle import Bundle, PartyEvidence
-from placet.audit.facts import DatasetFact, Ending, Moment, OfferFact, Withdrawn
+from placet.audit.facts import AcceptedMeasurement, DatasetFact, Ending, Given, Moment, OfferFact, Recorded, Withdrawn
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
 from placet.core.consent import FIRST_EPOCH, CompactConsent, Consent, withdrawal_head
 from placet.core.errors import InputError, NotFoundError
-from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Section
+from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Leaf, Section, SignedAmendment
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers, recover
@@ -255,6 +256,23 @@ class Case:
         return {d.id: d for d in self.facts.datasets}
 
     @cached_property
+    def given(self) -> dict[ConsentId, Given]:
+        """The first fact about each consent that the plan names."""
+        return {entry.consent: entry for entry in reversed(self.facts.given)}
+
+    @cached_property
+    def commitments(self) -> dict[DatasetId, bytes]:
+        """Dataset to its commitment as the chain had it at the opening."""
+        opened = self.facts.opened
+        before = (entry for entry in self.facts.committed if opened is not None and entry.at.order < opened.at.order)
+        return {entry.dataset: entry.commitment for entry in sorted(before, key=lambda entry: entry.at.order)}
+
+    @cached_property
+    def accepted(self) -> dict[tuple[bytes, bytes], AcceptedMeasurement]:
+        """Provider and measurement to the last word on it."""
+        return {(entry.provider, entry.measurement): entry for entry in self.facts.accepted}
+
+    @cached_property
     def dead(self) -> dict[OfferId, dict[ConsentId, Withdrawn]]:
         """Offer id to consent id to its entry in the offer's withdrawal list."""
         lists: dict[OfferId, dict[ConsentId, Withdrawn]] = defaultdict(dict)
@@ -303,16 +321,34 @@ class Case:
 
     @cached_property
     def lawful_sets(self) -> dict[tuple[int, int], ShownSet]:
-        """(input, attempt) to the leaves that were shown, read through once."""
+        """(input, attempt) to the leaves that were shown, read through once: a section once, in however many attempts
+        it is."""
         found = {}
+        read: dict[bytes, tuple[int, LeafContext, Columns]] = {}
         for (index, attempt), shown in self.input_evidence.items():
             if not self.inputs[index].named:
                 party = self.owners[index]
                 provider = self.parties[party].signer
                 context = LeafContext(shown.offer, shown.scope, self.deployment, self.trust, provider)
-                columns = read_leaves(context, shown.leaves, self.sections)
+                columns = self._columns(index, context, shown.leaves, read)
                 found[index, attempt] = ShownSet(index, attempt, party, shown, columns)
         return found
+
+    def _columns(
+        self,
+        index: int,
+        context: LeafContext,
+        leaves: tuple[Leaf, ...] | Section,
+        read: dict[bytes, tuple[int, LeafContext, Columns]],
+    ) -> Columns:
+        if not isinstance(leaves, Section):
+            return read_leaves(context, leaves, self.sections)
+        if leaves.hash not in read:
+            read[leaves.hash] = index, context, read_leaves(context, leaves, self.sections)
+        first, words, columns = read[leaves.hash]
+        if (first, words) != (index, context):
+            return Columns(broken=f"those of input {first}, or under another offer or scope than before")
+        return columns
 
     def batch_leaves(self, batch: Batch) -> list[ConsentId]:
         """A batch's consent ids. InputError for a section that does not hold so many."""
@@ -343,15 +379,49 @@ class Case:
         ERC-1271 contract may have accepted it then, which nobody sees off line, or from its state now."""
         return signer not in self.facts.contracts
 
+    @cached_property
+    def _steps(self) -> dict[tuple[int, int], list[Step]]:
+        found: dict[tuple[int, int], list[Step]] = defaultdict(list)
+        for party, evidence in self.evidence.items():
+            for step in evidence.steps:
+                found[party, step.attempt].append(step)
+        return found
+
     def steps(self, party: int, attempt: int) -> list[Step]:
         """The steps of an attempt in the order in which a party shows them."""
-        evidence = self.evidence.get(party)
-        return [s for s in evidence.steps if s.attempt == attempt] if evidence else []
+        return self._steps.get((party, attempt), [])
+
+    @cached_property
+    def _records(self) -> dict[tuple[int, int], list[Recorded]]:
+        found: dict[tuple[int, int], list[Recorded]] = defaultdict(list)
+        for record in self.facts.recorded:
+            found[record.party, record.attempt].append(record)
+        return found
+
+    def records(self, party: int, attempt: int) -> list[Recorded]:
+        """What a party put on chain in an attempt, in order."""
+        return self._records.get((party, attempt), [])
 
     def recorded(self, party: int, attempt: int) -> list[bytes]:
         """The step hashes of an attempt on chain, in order."""
-        return [h for r in self.facts.recorded if (r.party, r.attempt) == (party, attempt) for h in r.hashes]
+        return [step for record in self.records(party, attempt) for step in record.hashes]
+
+    @cached_property
+    def amendments(self) -> dict[int, list[tuple[int, SignedAmendment]]]:
+        """Attempt to the amendments that lead to it, each with the party that shows it."""
+        found: dict[int, list[tuple[int, SignedAmendment]]] = defaultdict(list)
+        for party, evidence in self.evidence.items():
+            for shown in evidence.amendments:
+                found[shown.amendment.attempt].append((party, shown))
+        return found
 
     def used_root(self, party: int, attempt: int, root: bytes) -> bool:
         """Did a party's step of that attempt take this lawful set as its input?"""
-        return any(a.commitment == root for s in self.steps(party, attempt) for a in s.inputs)
+        return root in self._used_roots[party, attempt]
+
+    @cached_property
+    def _used_roots(self) -> dict[tuple[int, int], set[bytes]]:
+        found: dict[tuple[int, int], set[bytes]] = defaultdict(set)
+        for key, steps in self._steps.items():
+            found[key] = {artefact.commitment for step in steps for artefact in step.inputs}
+        return found

@@ -16,6 +16,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import ValidationError
 
 from placet.audit.bundle import Bundle, PartyEvidence, parse_evidence
 from placet.audit.facts import (
@@ -233,6 +234,19 @@ class _Reader:
         return Moment(block=event.block, index=event.log_index, timestamp=self._times[event.block])
 
     def facts(self, plan: Plan | None) -> ChainFacts:
+        """ChainError for a number that the contracts' types can't hold; a list that is too long is a fact."""
+        try:
+            return self._facts(plan)
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
+            raise ChainError(
+                "the endpoint tells what no contract of the deployment can",
+                found=f"{error.title}: a bad value at {where}",
+                remedy="ask another endpoint",
+                code="chain.impossible",
+            ) from None
+
+    def _facts(self, plan: Plan | None) -> ChainFacts:
         inputs = plan.inputs if plan else ()
         offers = tuple(o for i in inputs for o in self._offer(i.offer))
         opened, sealed, funded = self.first(events.JobOpened), self.first(events.JobSealed), self.first(events.Funded)

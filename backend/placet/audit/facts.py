@@ -2,6 +2,9 @@
 
 Facts are collected at one confirmed block (`ChainFacts.head`): everything below it counts, nothing above it does.
 A moment's `index` is the log's place in its block, so that two moments are always in the chain's own order.
+
+Lists have no limits here: what no chain can hold must be read to be called false (`checks.chain.limits`), and what it
+costs to read is bounded by the document's size.
 """
 
 from __future__ import annotations
@@ -13,15 +16,13 @@ from pydantic import Field
 
 from placet.core.consent import Offer, Subjects
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
-from placet.core.plan import MAX_PARTIES
 from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
 
 Count = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
-MAX_INPUTS = MAX_PARTIES * 16
-Openings = Annotated[tuple[U32, ...], Field(max_length=MAX_INPUTS)]
-Epochs = Annotated[tuple[Bytes24, ...], Field(max_length=MAX_INPUTS)]
-Roots = Annotated[tuple[Bytes32, ...], Field(max_length=MAX_INPUTS)]
-PerParty = Annotated[tuple[Bytes32, ...], Field(max_length=MAX_PARTIES)]
+Openings = tuple[U32, ...]
+Epochs = tuple[Bytes24, ...]
+Roots = tuple[Bytes32, ...]
+PerParty = tuple[Bytes32, ...]
 
 
 class Moment(Value):
@@ -122,7 +123,7 @@ class Recorded(Value):
     attempt: U32
     party: U32
     first: U32
-    hashes: Annotated[tuple[Bytes32, ...], Field(max_length=65_536)]
+    hashes: tuple[Bytes32, ...]
     head: Bytes32
     at: Moment
 
@@ -221,20 +222,20 @@ class ChainFacts(Value):
     status: Ending
     attempt: U32
     opened: Opened | None = None
-    offers: Annotated[tuple[OfferFact, ...], Field(max_length=MAX_INPUTS)] = ()
-    datasets: Annotated[tuple[DatasetFact, ...], Field(max_length=MAX_INPUTS)] = ()
+    offers: tuple[OfferFact, ...] = ()
+    datasets: tuple[DatasetFact, ...] = ()
     anchored: tuple[Anchored, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
-    given: Annotated[tuple[Given, ...], Field(max_length=MAX_INPUTS)] = ()
+    given: tuple[Given, ...] = ()
     committed: tuple[Committed, ...] = ()
-    contracts: Annotated[tuple[Address, ...], Field(max_length=MAX_PARTIES + 2)] = ()
+    contracts: tuple[Address, ...] = ()
     """Those of the plan's signers that have code at the facts' head: they may sign as ERC-1271 contracts."""
     accepted: tuple[AcceptedMeasurement, ...] = ()
     amended: tuple[Amended, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     sealed: Sealed | None = None
-    released: Annotated[tuple[ReleasedKey, ...], Field(max_length=MAX_PARTIES)] = ()
-    withheld: Annotated[tuple[Withheld, ...], Field(max_length=MAX_PARTIES)] = ()
+    released: tuple[ReleasedKey, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
     funded: Funding | None = None
-    paid: Annotated[tuple[Paid, ...], Field(max_length=4 * MAX_PARTIES)] = ()
+    paid: tuple[Paid, ...] = ()
     end: End | None = None

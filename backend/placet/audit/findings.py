@@ -80,7 +80,7 @@ class Findings:
     name_of: Callable[[int], str]
     looked: int = 0
     problems: list[Discrepancy] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
     erased: bool = False
     not_applicable: str | None = None
     missing: dict[str, None] = field(default_factory=dict)
@@ -117,8 +117,7 @@ class Findings:
         self.missing[what] = None
 
     def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+        self.notes[text] = None
 
     def erase(self, text: str) -> None:
         """Evidence is gone that may be gone; `text` says what."""

@@ -18,14 +18,12 @@ from placet.cli.inputs import (
     replace,
 )
 from placet.cli.output import emit, say
-from placet.core.errors import ConfigError, DeploymentError, InputError
+from placet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from placet.audit.bundle import Bundle
-    from placet.audit.outcome import Basis
-    from placet.audit.sections import Sections
+    from placet.audit.outcome import AuditReport
     from placet.core.ids import JobId
-    from placet.core.signatures import Key, Verifiers
+    from placet.core.signatures import Key
     from placet.core.trust import TrustList
 
 EXIT = {"intact": 0, "tampered": 3, "disputed": 4, "incomplete": 5, "lawfully-erased": 6}
@@ -58,27 +56,17 @@ def audit(
     """Audit a job. Exit code 0 intact, 3 tampered, 4 disputed, 5 incomplete, 6 lawfully erased."""
     if (job is None) == (bundle is None):
         raise typer.BadParameter("give a job's id, or --bundle FILE")
-    from placet.audit.bundle import bundle_pieces
-    from placet.audit.sections import Sections
+    from placet.audit import report as drawn
 
-    sections = Sections()
     if bundle is not None:
         if evidence:
             raise typer.BadParameter("--evidence is for a live audit: a bundle brings its own")
-        found, verifiers, basis = _saved(bundle, url, deployment, trust, sections)
+        report = _saved(bundle, url, deployment, trust, save)
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
         elsewhere = _elsewhere(evidence or [], read_trust(trust))
-        found, verifiers, basis = _live(
-            read_job(job), url, deployment, trust, key, passphrase_file, elsewhere, sections
-        )
-    if save is not None:
-        replace(save, bundle_pieces(found, sections))
-    from placet.audit import report as drawn
-    from placet.audit.verify import verify
-
-    report = verify(found, verifiers, basis, sections)
+        report = _live(read_job(job), url, deployment, trust, key, passphrase_file, elsewhere, save)
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -98,16 +86,21 @@ def _live(
     key: Path | None,
     passphrase_file: Path | None,
     elsewhere: dict[bytes, str | Path],
-    sections: Sections,
-) -> tuple[Bundle, Verifiers, Basis]:
+    save: Path | None,
+) -> AuditReport:
+    from placet.audit.bundle import bundle_pieces
     from placet.audit.collect import collect, fetcher
     from placet.audit.outcome import Basis
+    from placet.audit.sections import Sections
+    from placet.audit.verify import verify
     from placet.chain.client import Chain
 
-    signer = _auditor(key, passphrase_file)
+    signer, sections = _auditor(key, passphrase_file), Sections()
     chain = Chain(url, read_deployment(deployment))
-    found = collect(chain, read_trust(trust), job, fetcher(chain, signer, elsewhere), sections)
-    return found, chain.verifiers, Basis.LIVE_CHAIN
+    bundle = collect(chain, read_trust(trust), job, fetcher(chain, signer, elsewhere), sections)
+    if save is not None:
+        replace(save, bundle_pieces(bundle, sections))
+    return verify(bundle, chain.verifiers, Basis.LIVE_CHAIN, sections)
 
 
 def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | Path]:
@@ -138,33 +131,19 @@ def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:
     return Key(load_secret(key, passphrase(passphrase_file)))
 
 
-def _saved(
-    file: Path, url: str | None, deployment: Path | None, trust: Path | None, sections: Sections
-) -> tuple[Bundle, Verifiers | None, Basis]:
-    """A bundle from a file. What the auditor has himself must be what the bundle was made with."""
-    from placet.audit.bundle import read_bundle
-    from placet.audit.outcome import Basis
+def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | None, save: Path | None) -> AuditReport:
+    """A bundle from a file, judged in a process of its own."""
+    from placet.cli.confined import AuditRequest, judge
 
-    try:
-        with file.open("rb") as source:
-            bundle = read_bundle(source, sections)
-    except OSError as error:
-        raise ConfigError("the bundle can't be read", found=f"{file}: {error.strerror}") from None
-    if deployment is not None and read_deployment(deployment) != bundle.deployment:
-        raise DeploymentError("the bundle was made for other contracts than your deployment file names")
-    if trust is not None and read_trust(trust) != bundle.trust:
-        raise InputError("the bundle was made with another trust list than yours", remedy="compare the two lists")
-    own = deployment is not None and trust is not None
-    if not own:
+    if deployment is None or trust is None:
         say("note: give your own --deployment and --trust: against the bundle's own nothing is called intact")
     if url is None:
         say("note: what the chain says is the bundle's word; give --url to have it read again")
-        return bundle, None, Basis.OWN_FILES if own else Basis.BUNDLE
-    from placet.audit.collect import facts
-    from placet.chain.client import Chain
-
-    chain = Chain(url, bundle.deployment)
-    shown = (entry.evidence.evidence.plan for entry in bundle.evidence if entry.evidence is not None)
-    plan = next((plan for plan in shown if plan.job(bundle.deployment.jobs) == bundle.job), None)
-    read_again = bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)})
-    return read_again, chain.verifiers, Basis.LIVE_CHAIN if own else Basis.BUNDLE
+    request = AuditRequest(
+        file=str(file),
+        url=url,
+        deployment=None if deployment is None else read_deployment(deployment),
+        trust=None if trust is None else read_trust(trust),
+        save=None if save is None else str(save),
+    )
+    return judge(request)

@@ -27,6 +27,8 @@ class KindName(StrEnum):
     TDX = "tdx"
     NITRO = "nitro"
     SNP = "snp"
+    AZURE_SNP = "azure-snp"
+    AZURE_TDX = "azure-tdx"
     TPM = "tpm"
 
 

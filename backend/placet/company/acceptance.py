@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from placet.catalogue.contract_compare import SPEC
-from placet.core.enclave_policy import EnclaveClass, EnclavePolicy, Role, Rule, SgxRule, SnpRule, TdxRule
+from placet.core.enclave_policy import (
+    AzureSnpRule,
+    AzureTdxRule,
+    EnclaveClass,
+    EnclavePolicy,
+    Role,
+    Rule,
+    SgxRule,
+    SnpRule,
+    SnpTcb,
+    TdxRule,
+    VtpmRule,
+)
 from placet.core.errors import AttestationError, PlanError
 from placet.core.masking import public_key
 from placet.core.plan import Plan, Terms
@@ -68,17 +80,24 @@ class AcceptancePolicy:
             )
         if weak := [rule.kind for rule in policy.rules if not _strict(rule)]:
             raise AttestationError(
-                "the plan takes platforms that are out of date, or less privileged callers",
-                expected="UpToDate, VMPL 0, a TCB above zero",
+                "the plan takes platforms that are out of date, less privileged callers, or no secure boot",
+                expected="UpToDate, VMPL 0, a TCB above zero, secure boot",
                 found=", ".join(weak),
                 code="attestation.tcb",
             )
 
 
 def _strict(rule: Rule) -> bool:
-    """Does a rule ask for what a company should ask for, whatever the service proposes?"""
-    if isinstance(rule, SgxRule | TdxRule):
-        return rule.min_status == "UpToDate"
-    if isinstance(rule, SnpRule):
-        return rule.max_vmpl == 0 and all(one.microcode and one.snp for one in rule.min_tcb)
-    return True
+    """Does a rule ask for what a company should ask for, whatever the service proposes? A console is not among it: what
+    one can do there is the measured program's to say."""
+    if isinstance(rule, SgxRule | TdxRule | AzureTdxRule) and rule.min_status != "UpToDate":
+        return False
+    if isinstance(rule, SnpRule | AzureSnpRule) and not all(_firmware_asked(one) for one in rule.min_tcb):
+        return False
+    if isinstance(rule, SnpRule) and rule.max_vmpl:
+        return False
+    return rule.secure_boot if isinstance(rule, VtpmRule) else True
+
+
+def _firmware_asked(smallest: SnpTcb) -> bool:
+    return bool(smallest.microcode and smallest.snp)

@@ -13,16 +13,20 @@ from pydantic import AfterValidator, Field, model_validator
 from placet.core.hashing import document_hash
 from placet.core.values import U32, Bytes32, Bytes48, Value
 
-Kind = Literal["sgx", "tdx", "nitro", "snp", "tpm"]
+Kind = Literal["sgx", "tdx", "nitro", "snp", "azure-snp", "azure-tdx", "tpm"]
 EnclaveClass = Literal["hardware", "simulated"]
 CLASS_OF: dict[Kind, EnclaveClass] = {
     "sgx": "hardware",
     "tdx": "hardware",
     "nitro": "hardware",
     "snp": "hardware",
+    "azure-snp": "hardware",
+    "azure-tdx": "hardware",
     "tpm": "simulated",
 }
-SIZE_OF: dict[Kind, int] = {"sgx": 32, "tdx": 48, "nitro": 48, "snp": 48, "tpm": 32}
+SIZE_OF: dict[Kind, int] = {
+    "sgx": 32, "tdx": 48, "nitro": 48, "snp": 48, "azure-snp": 48, "azure-tdx": 48, "tpm": 32,
+}  # fmt: skip
 """Bytes of a measurement."""
 IntelStatus = Literal[
     "UpToDate",
@@ -35,6 +39,13 @@ IntelStatus = Literal[
 """Best first. `Revoked` is not among them: nothing accepts it."""
 INTEL_LADDER: tuple[str, ...] = get_args(IntelStatus)
 Product = Literal["milan", "genoa", "turin"]
+
+WORKLOAD_PCRS: Final = (4, 8, 9, 11, 12, 13)
+"""What was started and how (TCG PC Client Platform Firmware Profile, UAPI TPM2 PCR Measurements): boot loader or
+unified kernel image (4), GRUB's commands and what it loads, the kernel's command line and initrd (8, 9), a unified
+image's parts, its overrides and its extensions (11 to 13). No measurement of a virtual machine leaves one out."""
+STATIC_PCRS: Final = 16
+"""Only PCRs below this one count: who runs in the machine can reset 16 and 23, and extends 17 to 22 from ones."""
 
 MAX_AGE = 86_400
 """Seconds that evidence may live at the most, whatever a plan says."""
@@ -52,6 +63,7 @@ _Few = Field(min_length=1, max_length=64)
 Hashes32 = Annotated[tuple[Bytes32, ...], _Few, AfterValidator(_distinct)]
 Hashes48 = Annotated[tuple[Bytes48, ...], _Few, AfterValidator(_distinct)]
 U8 = Annotated[int, Field(ge=0, lt=256, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 class SgxRule(Value):
@@ -108,19 +120,61 @@ class SnpTcb(Value):
         return f"{self.product}: " + ", ".join(f"{name} {part}" for name, part in zip(names, self.parts(), strict=True))
 
 
+def _one_minimum_a_product(minima: tuple[SnpTcb, ...]) -> tuple[SnpTcb, ...]:
+    _distinct(tuple(one.product for one in minima))
+    return minima
+
+
+MinTcb = Annotated[tuple[SnpTcb, ...], Field(min_length=1, max_length=3), AfterValidator(_one_minimum_a_product)]
+"""The smallest reported TCB for each product line that is accepted; one that is not in it is refused."""
+CspId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\x20-\x7e]+$")]
+
+
 class SnpRule(Value):
-    """`measurements` are the report's MEASUREMENT. `min_tcb` has the smallest reported TCB for each product line that
-    is accepted; one that is not in it is refused. `max_vmpl` is the least privileged VMPL that may have asked."""
+    """`measurements` are the report's MEASUREMENT. `max_vmpl` is the least privileged VMPL that may have asked.
+    `csp_ids` are the cloud providers whose VLEK may have signed, as the VLEK's certificate writes its CSP_ID (AWS has
+    one for each region: `CN=cc-us-east-2.amazonaws.com`); without any, only a chip's own VCEK counts."""
 
     kind: Literal["snp"]
     measurements: Hashes48
-    min_tcb: Annotated[tuple[SnpTcb, ...], Field(min_length=1, max_length=3)]
+    min_tcb: MinTcb
     max_vmpl: Annotated[int, Field(ge=0, le=3, strict=True)] = 0
+    csp_ids: Annotated[tuple[CspId, ...], Field(max_length=64), AfterValidator(_distinct)] = ()
 
-    @model_validator(mode="after")
-    def _one_minimum_a_product(self) -> SnpRule:
-        _distinct(tuple(one.product for one in self.min_tcb))
-        return self
+
+def _whole_selection(pcrs: tuple[int, ...]) -> tuple[int, ...]:
+    if list(pcrs) != sorted(set(pcrs)):
+        raise ValueError("PCRs are named once each, in ascending order")
+    if missing := set(WORKLOAD_PCRS) - set(pcrs):
+        raise ValueError(f"PCRs that show what runs are left out: {sorted(missing)}")
+    return pcrs
+
+
+class VtpmRule(Value):
+    """What is asked of a virtual machine whose TPM its paravisor runs. `pcrs` go into the measurement: those that show
+    what runs, and others that a plan wants. `secure_boot`: must it be on? `console`: may the host's serial console be
+    connected?"""
+
+    measurements: Hashes48
+    pcrs: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=STATIC_PCRS, strict=True)], ...], AfterValidator(_whole_selection)
+    ] = WORKLOAD_PCRS
+    secure_boot: Flag = True
+    console: Flag = False
+
+
+class AzureSnpRule(VtpmRule):
+    """`measurements` are SHA-384(the report's MEASUREMENT ‖ the PCRs' bitmap (3 bytes) ‖ their values)."""
+
+    kind: Literal["azure-snp"]
+    min_tcb: MinTcb
+
+
+class AzureTdxRule(VtpmRule):
+    """`measurements` are SHA-384(the quote's measurement as of `tdx` ‖ the PCRs' bitmap (3 bytes) ‖ their values)."""
+
+    kind: Literal["azure-tdx"]
+    min_status: IntelStatus = "UpToDate"
 
 
 class TpmRule(Value):
@@ -133,7 +187,7 @@ class TpmRule(Value):
     keys: Hashes32
 
 
-Rule = SgxRule | TdxRule | NitroRule | SnpRule | TpmRule
+Rule = SgxRule | TdxRule | NitroRule | SnpRule | AzureSnpRule | AzureTdxRule | TpmRule
 
 
 class EnclavePolicy(Value):
@@ -142,7 +196,7 @@ class EnclavePolicy(Value):
     type: Literal["placet.enclave-policy"] = "placet.enclave-policy"
     version: Literal[1] = 1
     max_age: Annotated[int, Field(ge=1, le=MAX_AGE, strict=True)]
-    rules: Annotated[tuple[Annotated[Rule, Field(discriminator="kind")], ...], Field(min_length=1, max_length=5)]
+    rules: Annotated[tuple[Annotated[Rule, Field(discriminator="kind")], ...], Field(min_length=1, max_length=7)]
 
     @model_validator(mode="after")
     def _one_rule_a_kind(self) -> EnclavePolicy:

@@ -12,7 +12,7 @@ from pydantic import Field
 from placet.core.consent import CompactConsent, Enrolment, Offer, Scope
 from placet.core.hashing import document_hash
 from placet.core.ids import BatchRoot, ConsentId, JobId
-from placet.core.plan import Amendment, Plan, Seal, Terms
+from placet.core.plan import MAX_PARTIES, Amendment, Plan, Seal, Terms
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value
 
@@ -99,7 +99,7 @@ class Evidence(Value):
     party: U32
     plan: Plan
     terms: Terms
-    plan_signatures: Annotated[tuple[Signature, ...], Field(max_length=18)]
+    plan_signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_PARTIES + 2)]
     inputs: tuple[InputEvidence, ...] = ()
     batches: tuple[Batch, ...] = ()
     steps: tuple[Step, ...] = ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from json.encoder import JSONEncoder, encode_basestring
-from typing import Any
+from typing import Any, Final, TypeGuard
 
 import rfc8785
 from sha3 import keccak_256
@@ -13,6 +14,8 @@ from placet.core.errors import InputError
 from placet.core.values import Value
 
 _EXACT = 2**53 - 1
+_FEW: Final = 64
+"""Items of a list that are written as JSON together."""
 _WRITER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -67,8 +70,39 @@ def document_bytes(document: Value) -> bytes:
 
 
 def document_hash(document: Value) -> bytes:
-    """SHA-256 over a document's canonical JSON, 32 bytes."""
-    return sha256(document_bytes(document))
+    """SHA-256 over a document's canonical JSON, 32 bytes. Of a long list no more than one item is in memory as JSON."""
+    digest = hashlib.sha256()
+    for piece in _pieces(document):
+        digest.update(piece)
+    return digest.digest()
+
+
+def _pieces(document: Value) -> Iterator[bytes]:
+    """`document_bytes` in pieces: long lists of values item by item, all else whole."""
+    lists = {name: items for name in type(document).model_fields if _is_long(items := getattr(document, name))}
+    if not lists:
+        yield document_bytes(document)
+        return
+    rest = document.model_dump(mode="json", exclude=set(lists))
+    for place, name in enumerate(sorted((*lists, *rest), key=lambda name: name.encode("utf-16-be"))):
+        yield (b"," if place else b"{") + _text(name) + b":"
+        if name in rest:
+            yield canonical(rest[name])
+            continue
+        for number, item in enumerate(lists[name]):
+            yield b"," if number else b"["
+            yield from _pieces(item)
+        yield b"]"
+    yield b"}"
+
+
+def _is_long(items: object) -> TypeGuard[tuple[Value, ...]]:
+    """A list of values that is long, or whose items have such a list."""
+    if not isinstance(items, tuple) or not items or not isinstance(items[0], Value):
+        return False
+    return len(items) > _FEW or any(
+        _is_long(getattr(item, name)) for item in items if isinstance(item, Value) for name in type(item).model_fields
+    )
 
 
 def commit(salt: bytes, data: bytes) -> bytes:

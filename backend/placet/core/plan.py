@@ -15,6 +15,10 @@ from placet.core.signatures import Verifiers
 from placet.core.values import U32, U48, U96, ZERO20, ZERO32, Address, Bytes24, Bytes32, Name, Signature, Signer, Value
 
 MAX_PARTIES = 16
+MAX_INPUTS = 16
+"""Of one party."""
+MAX_RECORD = 1_024
+"""Step hashes in one record on chain. `JobLedger` has these three numbers too, and refuses more."""
 RECORD_GRACE = 86_400
 """Seconds after `settleBy` in which steps may still be recorded."""
 
@@ -49,7 +53,7 @@ class Party(Value):
     tls_key: Bytes32
     seed: Bytes32
     output: bool
-    inputs: Annotated[tuple[Input, ...], Field(max_length=16)] = ()
+    inputs: Annotated[tuple[Input, ...], Field(max_length=MAX_INPUTS)] = ()
 
 
 class Plan(Value):
@@ -156,7 +160,7 @@ class Terms(Value):
     engine: Name
     parameters: dict[str, JsonValue]
     roles: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PARTIES)]
-    inputs: Annotated[tuple[Name, ...], Field(max_length=256)]
+    inputs: Annotated[tuple[Name, ...], Field(max_length=MAX_PARTIES * MAX_INPUTS)]
     block: Annotated[int, Field(ge=0, lt=2**53)]
     consumer_key: Bytes32
     on_withdrawal: Literal["drop", "abort"]

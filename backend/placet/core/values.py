@@ -105,10 +105,20 @@ ZERO32 = bytes(32)
 ZERO20 = bytes(20)
 
 
+_NO_FIELDS: set[str] = set()
+
+
 class Value(BaseModel):
-    """Base of all values: immutable, no unknown fields."""
+    """Base of all values: immutable, no unknown fields.
+
+    Which fields were given and which are a default is not kept: that is up to 700 bytes a value, and a document of
+    strangers may have a million.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    def model_post_init(self, context: Any, /) -> None:
+        object.__setattr__(self, "__pydantic_fields_set__", _NO_FIELDS)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON object, as it is hashed and sent."""

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from placet.core.ids import ConsentId, JobId, OfferId
-from placet.core.plan import Amendment, Input, Plan, Seal, Terms
+from placet.core.plan import MAX_PARTIES, Amendment, Input, Plan, Seal, Terms
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
 
 MAX_ASKED = 4 << 20
@@ -37,7 +37,7 @@ class PrepareRequest(Value):
     role: Name
     parameters: Parameters
     purpose: Bytes32
-    parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
+    parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_PARTIES)]
     block: Annotated[int, Field(ge=0, lt=2**53)]
     deadline: U48
 
@@ -118,7 +118,7 @@ class SignedByAll(Value):
     with itself."""
 
     job: JobId
-    signatures: Annotated[tuple[Signature, ...], Field(max_length=18)]
+    signatures: Annotated[tuple[Signature, ...], Field(max_length=MAX_PARTIES + 2)]
 
 
 class ProviderRequest(Value):

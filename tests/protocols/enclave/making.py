@@ -51,8 +51,9 @@ class Issuer:
         critical: bool = False,
         algorithm: hashes.HashAlgorithm | None = None,
         cert_sign: bool | None = None,
+        serial: int | None = None,
     ) -> Issuer:
-        made = _builder(common, key, ca=ca, path=path, begin=begin, end=end, cert_sign=cert_sign)
+        made = _builder(common, key, ca=ca, path=path, begin=begin, end=end, cert_sign=cert_sign, serial=serial)
         made = made.issuer_name(self.certificate.subject)
         made = made.add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
@@ -77,7 +78,15 @@ class Issuer:
 
 
 def _builder(
-    common: str, key: Key, *, ca: bool, path: int | None, begin: int, end: int, cert_sign: bool | None = None
+    common: str,
+    key: Key,
+    *,
+    ca: bool,
+    path: int | None,
+    begin: int,
+    end: int,
+    cert_sign: bool | None = None,
+    serial: int | None = None,
 ) -> x509.CertificateBuilder:
     signs = ca if cert_sign is None else cert_sign
     usage: dict[str, Any] = dict.fromkeys(
@@ -87,7 +96,7 @@ def _builder(
         x509.CertificateBuilder()
         .subject_name(name(common))
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial or x509.random_serial_number())
         .not_valid_before(at(begin))
         .not_valid_after(at(end))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=path), critical=True)
@@ -104,6 +113,18 @@ def _sign(made: x509.CertificateBuilder, key: Key, algorithm: Any) -> x509.Certi
         pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
         return made.sign(key, algorithm, rsa_padding=pss)
     return made.sign(key, algorithm)
+
+
+def with_serial_zero(certificate: x509.Certificate, issuer: Issuer) -> bytes:
+    """The same certificate in DER, issued with the serial number that AMD's have and that no library writes. The one
+    given has a serial of one byte."""
+    assert isinstance(issuer.key, rsa.RSAPrivateKey) and certificate.serial_number == 1
+    der, signed = certificate.public_bytes(Encoding.DER), certificate.tbs_certificate_bytes
+    at_serial = signed.index(b"\xa0\x03\x02\x01\x02\x02\x01\x01") + 7
+    changed = signed[:at_serial] + b"\x00" + signed[at_serial + 1 :]
+    pss = padding.PSS(padding.MGF1(issuer.hash), issuer.hash.digest_size)
+    signature = issuer.key.sign(changed, pss, issuer.hash)
+    return der.replace(signed, changed).removesuffix(certificate.signature) + signature
 
 
 def crl(issuer: Issuer, *, begin: int, end: int, revoked: tuple[x509.Certificate, ...] = ()) -> bytes:

@@ -10,6 +10,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from placet.core.enclave_policy import (
+    WORKLOAD_PCRS,
+    AzureSnpRule,
+    AzureTdxRule,
     EnclavePolicy,
     NitroRule,
     Product,
@@ -24,15 +27,24 @@ from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence
 from placet.protocols.enclave.evidence.roots import VendorRoots
 
-from . import intel_maker, snp_maker, tpm_maker
+from . import azure_maker, intel_maker, snp_maker, tpm_maker
 from .making import NOW
 from .nitro_maker import PCRS, Nitro
 
 BINDING = Binding(chain=31337, job=b"\x0a" * 32, key=b"\x0b" * 32, nonce=b"\x0c" * 32, issued=NOW - 10)
-NAMES = ("sgx", "tdx-4", "tdx-5", "nitro", "snp-milan", "snp-genoa", "snp-turin", "tpm-ecdsa", "tpm-rsassa")
-HARDWARE = NAMES[:7]
+HARDWARE = (
+    *("sgx", "tdx-4", "tdx-5", "nitro", "snp-milan", "snp-genoa", "snp-turin", "snp-vlek"),
+    *("azure-snp", "azure-tdx"),
+)
+NAMES = (*HARDWARE, "tpm-ecdsa", "tpm-rsassa")
 MRTD = b"\x01" * 48
 TDX = hashlib.sha384(MRTD + b"".join(bytes([n + 1]) * 48 for n in range(4))).digest()
+SELECTED = b"\x10\x3b\x00" + b"".join(azure_maker.PCRS[pcr] for pcr in WORKLOAD_PCRS)
+"""The bitmap of PCRs 4, 8, 9, 11, 12 and 13, and what they hold."""
+AZURE = {
+    "azure-snp": hashlib.sha384(b"\x01" * 48 + SELECTED).digest(),
+    "azure-tdx": hashlib.sha384(TDX + SELECTED).digest(),
+}
 PCR_012 = hashlib.sha384(PCRS[0] + PCRS[1] + PCRS[2]).digest()
 MINIMUM: dict[Product, SnpTcb] = {
     "milan": SnpTcb(product="milan", boot_loader=3, tee=0, snp=8, microcode=200),
@@ -50,6 +62,7 @@ class Makers:
     amd: dict[Product, snp_maker.Amd] = field(
         default_factory=lambda: {product: snp_maker.Amd(product) for product in MINIMUM}
     )
+    azure: azure_maker.Azure = field(default_factory=azure_maker.Azure)
     tpm: tpm_maker.Tpm = field(default_factory=tpm_maker.Tpm)
     tpm_rsa: tpm_maker.Tpm = field(default_factory=lambda: tpm_maker.Tpm(rsa.generate_private_key(65537, 2048)))
 
@@ -69,7 +82,7 @@ def makers() -> Makers:
 
 def evidence(name: str, binding: Binding = BINDING, **changed: Any) -> EnclaveEvidence:
     """Evidence of a platform over a binding; `changed` are fields of its maker's."""
-    made, kind = makers(), name.split("-")[0]
+    made, kind = makers(), kind_of(name)
     wide = {"report_data": binding.report_data()} | changed
     if kind == "sgx":
         statement: Any = made.intel.statement(intel_maker.Quote(**wide))
@@ -81,15 +94,26 @@ def evidence(name: str, binding: Binding = BINDING, **changed: Any) -> EnclaveEv
         statement = made.nitro.statement(**({"user_data": binding.digest()} | changed))
     elif kind == "snp":
         product: Any = name.split("-")[1]
-        statement = made.amd[product].statement(snp_maker.Report(product=product, **wide))
+        what = {"product": "milan", "vlek": True} if product == "vlek" else {"product": product}
+        statement = made.amd[what["product"]].statement(snp_maker.Report(**(what | wide)))
+    elif kind == "azure-snp":
+        machine = azure_maker.Machine(**({"extra_data": binding.digest()} | changed))
+        statement = made.azure.on_snp(made.amd["milan"], machine)
+    elif kind == "azure-tdx":
+        machine = azure_maker.Machine(**({"extra_data": binding.digest()} | changed))
+        statement = made.azure.on_tdx(made.intel, machine, MRTD)
     else:
         tpm = made.tpm_rsa if name == "tpm-rsassa" else made.tpm
         statement = tpm.statement(tpm_maker.Quote(**({"extra_data": binding.digest()} | changed)))
     return EnclaveEvidence(statement=statement)
 
 
+def kind_of(name: str) -> str:
+    return name if name.startswith("azure") else name.split("-")[0]
+
+
 def rule(name: str) -> Rule:
-    kind = name.split("-")[0]
+    kind = kind_of(name)
     if kind == "sgx":
         return SgxRule(kind="sgx", measurements=(b"\x01" * 32,), signers=(b"\x02" * 32,))
     if kind == "tdx":
@@ -97,7 +121,12 @@ def rule(name: str) -> Rule:
     if kind == "nitro":
         return NitroRule(kind="nitro", measurements=(PCR_012,))
     if kind == "snp":
-        return SnpRule(kind="snp", measurements=(b"\x01" * 48,), min_tcb=tuple(MINIMUM.values()))
+        csp_ids = (snp_maker.CSP,) if name == "snp-vlek" else ()
+        return SnpRule(kind="snp", measurements=(b"\x01" * 48,), min_tcb=tuple(MINIMUM.values()), csp_ids=csp_ids)
+    if kind == "azure-snp":
+        return AzureSnpRule(kind="azure-snp", measurements=(AZURE[kind],), min_tcb=tuple(MINIMUM.values()))
+    if kind == "azure-tdx":
+        return AzureTdxRule(kind="azure-tdx", measurements=(AZURE[kind],))
     keys = (makers().tpm.name, makers().tpm_rsa.name)
     return TpmRule(kind="tpm", enclave_class="simulated", measurements=(b"\x01" * 32,), keys=keys)
 

@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from placet.core.enclave_policy import Product
 from placet.protocols.enclave.evidence.model import SnpStatement
 
-from .making import DAY, NOW, Issuer, integer, tlv
+from .making import DAY, NOW, Issuer, integer, tlv, with_serial_zero
 
 AMD = "1.3.6.1.4.1.3704.1"
+CSP = "CN=cc-test-1.example.com"
 NAMES: dict[Product, str] = {"milan": "Milan-B0", "genoa": "Genoa-B1", "turin": "Turin"}
 TCBS: dict[Product, bytes] = {
     "milan": bytes([3, 0, 0, 0, 0, 0, 8, 200]),
@@ -45,7 +46,9 @@ class Report:
     name: str = ""
     end: int = NOW + 300 * DAY
     without: tuple[str, ...] = field(default=())
-    """Extensions that the VCEK lacks."""
+    """Extensions that the certificate lacks."""
+    vlek: bool = False
+    """Signed by the provider's key; SIGNING_KEY is set in `flags` too."""
 
 
 class Amd:
@@ -53,9 +56,10 @@ class Amd:
         self.product: Product = product
         self.ark = Issuer.root(f"Test ARK-{product}", _rsa("ark"), hashes.SHA384())
         self.ask = self.ark.issue(f"Test SEV-{product}", _rsa("ask"), ca=True, path=0)
+        self.asvk = self.ark.issue(f"Test SEV-VLEK-{product}", _rsa("asvk"), ca=True, path=0)
         self.chip_key = ec.generate_private_key(ec.SECP384R1())
 
-    def vcek(self, what: Report) -> Issuer:
+    def vek(self, what: Report) -> Issuer:
         tcb = what.certified or what.tcb or TCBS[what.product]
         fmc, boot, tee, snp, microcode = (
             (tcb[0], tcb[1], tcb[2], tcb[3], tcb[7]) if what.product == "turin" else (0, tcb[0], tcb[1], tcb[6], tcb[7])
@@ -65,16 +69,26 @@ class Amd:
             parts[".3.9"] = fmc
         extensions = {AMD + suffix: integer(part) for suffix, part in parts.items()}
         extensions[f"{AMD}.2"] = tlv(0x16, (what.name or NAMES[what.product]).encode())
-        extensions[f"{AMD}.4"] = what.hwid or bytes(range(8 if what.product == "turin" else 64))
+        if what.vlek:
+            extensions[f"{AMD}.5"] = tlv(0x16, CSP.encode())
+        else:
+            extensions[f"{AMD}.4"] = what.hwid or bytes(range(8 if what.product == "turin" else 64))
         for suffix in what.without:
             del extensions[AMD + suffix]
-        return self.ask.issue("SEV-VCEK", self.chip_key, end=what.end, extensions=extensions)
+        issuer, subject = (self.asvk, "SEV-VLEK") if what.vlek else (self.ask, "SEV-VCEK")
+        return issuer.issue(subject, self.chip_key, end=what.end, extensions=extensions, serial=1)
 
     def statement(self, what: Report) -> SnpStatement:
-        vcek = self.vcek(what)
+        vek = self.vek(what)
         content = report(what)
-        signature = vcek.raw_signature(content, "little", 72)
-        return SnpStatement(kind="snp", report=content + signature + bytes(368), vcek=vcek.der, ask=self.ask.der)
+        signature = vek.raw_signature(content, "little", 72)
+        issuer = self.asvk if what.vlek else self.ask
+        return SnpStatement(
+            kind="snp",
+            report=content + signature + bytes(368),
+            vek=with_serial_zero(vek.certificate, issuer),
+            issuer=issuer.der,
+        )
 
 
 def report(what: Report) -> bytes:
@@ -83,10 +97,11 @@ def report(what: Report) -> bytes:
     def number(value: int, size: int) -> bytes:
         return value.to_bytes(size, "little")
 
+    flags = what.flags | (1 << 2 if what.vlek else 0)
     tcb = what.tcb or TCBS[what.product]
     chip = what.chip or bytes(range(8 if what.product == "turin" else 64)).ljust(64, b"\x00")
     made = number(what.version, 4) + number(0, 4) + number(what.policy, 8) + bytes(32) + number(what.vmpl, 4)
-    made += number(1, 4) + tcb + number(1, 8) + number(what.flags, 4) + number(0, 4)
+    made += number(1, 4) + tcb + number(1, 8) + number(flags, 4) + number(0, 4)
     made += what.report_data + what.measurement + bytes(32 + 48 + 48 + 32) + b"\xff" * 32 + tcb + bytes(24) + chip
     made += tcb + bytes(8) + tcb
     return made.ljust(672, b"\x00")

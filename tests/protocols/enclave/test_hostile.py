@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placet.core.errors import AttestationError
-from placet.protocols.enclave.evidence import certificates, cose, intel, nitro, quote, snp, tpm
+from placet.core.hashing import sha256
+from placet.protocols.enclave.evidence import azure, certificates, cose, hcl, intel, nitro, quote, snp, tpm
 
 from . import intel_maker, snp_maker
 from .making import NOW
-from .platforms import evidence, makers
+from .platforms import evidence, makers, rule
 
-pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
+pytestmark = pytest.mark.filterwarnings("error")
 for package in ("cbor2", "dcap_qvl"):
     pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[tee]'")
 
@@ -26,7 +27,10 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "quote": quote.read,
     "PEM": lambda data: quote.certificates(data.decode("latin-1"), 2, "a chain"),
     "report": snp.read,
-    "attest": tpm.read,
+    "attest": lambda data: tpm.read(data, (16,)),
+    "hcl": lambda data: hcl.read(data, "azure-snp"),
+    "hcl of TDX": lambda data: hcl.read(b"HCLA" + data, "azure-tdx"),
+    "runtime data": lambda data: hcl.HclReport(b"", data).claims(sha256(data) + bytes(32)),
     "cose": lambda data: cose.read(data, "it"),
     "cbor": lambda data: cose.decode(data, "it"),
     "certificate": lambda data: certificates.load(data, "it"),
@@ -41,7 +45,9 @@ def good(kind: str) -> Any:
         return made.intel.statement(intel_maker.Quote())
     if kind == "nitro":
         return made.nitro.statement()
-    return made.amd["milan"].statement(snp_maker.Report()) if kind == "snp" else evidence("tpm-ecdsa").statement
+    if kind == "snp":
+        return made.amd["milan"].statement(snp_maker.Report())
+    return evidence("tpm-ecdsa" if kind == "tpm" else kind).statement
 
 
 def only_refusals(read: Callable[[], Any]) -> None:
@@ -75,9 +81,17 @@ def test_good_evidence_with_a_piece_replaced(data: st.DataObject) -> None:
     other = document.model_copy(update={"document": data.draw(spoiled(document.document))})
     only_refusals(lambda: nitro.examine(other, NOW, made.nitro.root.certificate))
     report = good("snp")
-    for part in ("vcek", "ask"):
+    for part in ("vek", "issuer"):
         third = report.model_copy(update={part: data.draw(spoiled(getattr(report, part)))})
         only_refusals(lambda third=third: snp.examine(third, NOW, made.roots))  # type: ignore[misc]
+    machine = good("azure-snp")
+    for part in ("hcl", "vek"):
+        fifth = machine.model_copy(update={part: data.draw(spoiled(getattr(machine, part)))})
+        only_refusals(lambda fifth=fifth: azure.examine_snp(fifth, rule("azure-snp"), NOW, made.roots))  # type: ignore[misc]
+    for part in ("attest", "signature"):
+        vtpm = machine.vtpm.model_copy(update={part: data.draw(spoiled(getattr(machine.vtpm, part)))})
+        sixth = machine.model_copy(update={"vtpm": vtpm})
+        only_refusals(lambda sixth=sixth: azure.examine_snp(sixth, rule("azure-snp"), NOW, made.roots))  # type: ignore[misc]
     quoted = good("tpm")
     for part in ("attest", "signature", "key"):
         fourth = quoted.model_copy(update={part: data.draw(spoiled(getattr(quoted, part)))})

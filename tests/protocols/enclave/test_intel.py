@@ -14,6 +14,7 @@ from cryptography import x509
 from placet.core.enclave_policy import INTEL_LADDER, EnclavePolicy, SgxRule, TdxRule
 from placet.core.errors import AttestationError, ConfigError
 from placet.protocols.enclave.evidence import intel, roots
+from placet.protocols.enclave.evidence import quote as quotes
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, IntelCollateral, IntelStatement
 from placet.protocols.enclave.evidence.verify import verify
 
@@ -168,6 +169,18 @@ def test_nothing_but_a_tdx_guests_zeros_follows_a_quote(name: str) -> None:
         assert refused(padded, now) == "format"
     for size in (0, 1, 47, 48, 431, 600, 1000, len(statement.quote.rstrip(b"\x00")) - 1):
         assert refused(statement.model_copy(update={"quote": statement.quote[:size]}), now) == "format"
+
+
+@pytest.mark.parametrize("name", ["sgx", "tdx-4", "tdx-5"])
+@pytest.mark.parametrize("before", [1, 24, 40])
+def test_bytes_before_a_quote_are_told(name: str, before: int) -> None:
+    """A TDX guest's driver gives a head of 24 bytes with it."""
+    statement = evidence(name).statement
+    assert isinstance(statement, IntelStatement)
+    with pytest.raises(AttestationError) as caught:
+        quotes.read(bytes(before) + statement.quote)
+    assert caught.value.code == "attestation.format"
+    assert f"cut the first {before:,} bytes: the quote" in (caught.value.remedy or "")
 
 
 @real.needed

@@ -59,7 +59,7 @@ def test_the_structures_are_laid_out_as_the_specification_has_them() -> None:
         "0020" + hashlib.sha256(hashlib.sha256(bytes(32) + b"\x01" * 32).digest()).hexdigest()
     )  # fmt: skip
     assert Quote(extra_data=b"\xaa" * 32).attest() == attest
-    quoted = tpm.read(attest)
+    quoted = tpm.read(attest, (16,))
     assert quoted.extra_data == b"\xaa" * 32
     assert quoted.pcr_digest == tpm.pcr_digest(b"\x01" * 32)
 

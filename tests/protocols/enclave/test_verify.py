@@ -14,7 +14,7 @@ import pytest
 from placet.core.enclave_policy import MAX_AGE, SIZE_OF, EnclavePolicy
 from placet.core.errors import AttestationError, InputError
 from placet.core.values import from_hex, parse, to_hex
-from placet.protocols.enclave.evidence import tpm
+from placet.protocols.enclave.evidence import azure, tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, Verified, measurement_id
 from placet.protocols.enclave.evidence.refusals import REMEDIES
@@ -22,7 +22,7 @@ from placet.protocols.enclave.evidence.verify import SKEW, verify
 
 from . import enclave_vectors
 from .making import NOW
-from .platforms import BINDING, HARDWARE, NAMES, evidence, makers, policy, rule
+from .platforms import BINDING, HARDWARE, NAMES, evidence, kind_of, makers, policy, rule
 
 for package in ("cbor2", "dcap_qvl"):
     pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[tee]'")
@@ -50,7 +50,7 @@ def refused(reason: str, name: str, *args: Any, **kwargs: Any) -> AttestationErr
 def test_good_evidence_gives_what_it_proves_and_until_when(name: str) -> None:
     found = check(name)
     assert found.enclave_class == ("simulated" if name.startswith("tpm") else "hardware")
-    assert found.kind == name.split("-")[0]
+    assert found.kind == kind_of(name)
     assert (found.measurement,) == rule(name).measurements
     assert (found.job, found.key, found.binding) == (BINDING.job, BINDING.key, BINDING.digest())
     assert found.verified_at == NOW
@@ -122,6 +122,9 @@ def test_evidence_has_an_age_of_its_own_where_it_has_a_time() -> None:
         ("tdx-4", {"crl_end": NOW + 61}),  # a CRL ends the second before
         ("tdx-5", {"end": NOW + 60}),
         ("snp-milan", {"end": NOW + 60}),
+        ("snp-vlek", {"end": NOW + 60}),
+        ("azure-snp", {"hardware": {"end": NOW + 60}}),
+        ("azure-tdx", {"hardware": {"end": NOW + 60}}),
     ],
 )
 def test_no_verification_outlives_what_it_rests_on(name: str, made: dict[str, Any]) -> None:
@@ -148,6 +151,9 @@ def test_a_verification_is_for_its_time() -> None:
         ("nitro", {"pcrs": {n: bytes(48) for n in range(16)}}),
         ("nitro", {"pcrs": {0: b"\x01" * 48, 1: bytes(48), 2: b"\x03" * 48}}),
         ("snp-milan", {"policy": 0x30000 | 1 << 19}),
+        ("snp-vlek", {"policy": 0x30000 | 1 << 19}),
+        ("azure-snp", {"hardware": {"policy": 0x30000 | 1 << 19}}),
+        ("azure-tdx", {"hardware": {"debug": True}}),
     ],
 )
 def test_debugging_is_refused_whatever_a_policy_says(name: str, made: dict[str, Any]) -> None:
@@ -164,8 +170,9 @@ def test_the_binding_is_defined_byte_for_byte() -> None:
 
 @hardware
 def test_the_rest_of_a_wide_field_must_be_zero(name: str) -> None:
-    if name == "nitro":
-        refused("binding", name, user_data=BINDING.digest() + bytes(32))
+    if name == "nitro" or name.startswith("azure"):
+        field = "user_data" if name == "nitro" else "extra_data"
+        refused("binding", name, **{field: BINDING.digest() + bytes(32)})
         return
     refused("binding", name, report_data=BINDING.digest() + bytes(31) + b"\x01")
 
@@ -196,6 +203,8 @@ SNP = {
     "measurements": ["0x" + "01" * 48],
     "min_tcb": [{"product": "milan", "boot_loader": 3, "tee": 0, "snp": 8, "microcode": 115}],
 }
+AZURE = SNP | {"kind": "azure-snp"}
+AZURE_TDX = {"kind": "azure-tdx", "measurements": ["0x" + "01" * 48]}
 
 
 @pytest.mark.parametrize(
@@ -219,6 +228,24 @@ SNP = {
         (asked(SNP | {"min_tcb": SNP["min_tcb"] * 2}), False),
         (asked(SNP | {"min_tcb": [SNP["min_tcb"][0] | {"fmc": 1}]}), False),
         (asked(SNP | {"max_vmpl": 4}), False),
+        (asked(SNP | {"csp_ids": ["CN=cc-us-east-2.amazonaws.com"]}), True),
+        (asked(SNP | {"csp_ids": ["a", "a"]}), False),
+        (asked(SNP | {"csp_ids": [""]}), False),
+        (asked(SNP, AZURE, AZURE_TDX), True),
+        (asked(AZURE | {"max_vmpl": 0}), False),
+        (asked(AZURE | {"pcrs": [4, 7, 8, 9, 11, 12, 13]}), True),
+        (asked(AZURE | {"pcrs": list(range(16))}), True),
+        *(
+            (asked(AZURE | {"pcrs": [p for p in (4, 8, 9, 11, 12, 13) if p != without]}), False)
+            for without in (4, 9, 13)
+        ),
+        (asked(AZURE | {"pcrs": []}), False),
+        (asked(AZURE | {"pcrs": [4, 8, 9, 11, 12, 13, 16]}), False),
+        (asked(AZURE | {"pcrs": [8, 4, 9, 11, 12, 13]}), False),
+        (asked(AZURE | {"pcrs": [4, 4, 8, 9, 11, 12, 13]}), False),
+        (asked(AZURE_TDX | {"secure_boot": False, "console": True}), True),
+        (asked(AZURE_TDX | {"secure_boot": "no"}), False),
+        (asked(AZURE_TDX | {"console": 0}), False),
         (asked(SGX, max_age=0), False),
         (asked(SGX, max_age=MAX_AGE + 1), False),
         (asked(SGX, max_age="300"), False),
@@ -250,6 +277,11 @@ def test_the_vectors_hold() -> None:
     for one in vectors["measurements"]:
         raw = b"".join(from_hex(part) for part in one["registers"])
         made = hashlib.sha384(raw).digest() if one["kind"] in ("tdx", "nitro") else raw
+        if "pcrs" in one:
+            pcrs = {int(place): from_hex(value) for place, value in one["pcrs"].items()}
+            shown = tuple(pcrs.get(place, bytes(32)) for place in range(24))
+            hardware = hashlib.sha384(raw).digest() if one["kind"] == "azure-tdx" else raw
+            made = azure.measurement(hardware, tuple(pcrs), shown)
         assert to_hex(made) == one["measurement"]
         assert to_hex(measurement_id(one["kind"], made)) == one["id"]
         if one["kind"] == "tpm":
@@ -268,7 +300,7 @@ def test_a_rule_names_measurements_of_its_kinds_size(name: str) -> None:
 @every
 def test_evidence_is_bounded_before_it_is_read(name: str) -> None:
     shown = evidence(name).to_json()
-    largest = next(iter(key for key in ("quote", "document", "report", "attest") if key in shown["statement"]))
+    largest = next(iter(key for key in ("quote", "document", "report", "hcl", "attest") if key in shown["statement"]))
     shown["statement"][largest] = "0x" + "00" * 40_000
     with pytest.raises(InputError):
         parse(EnclaveEvidence, shown)

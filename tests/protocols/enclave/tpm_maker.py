@@ -38,9 +38,11 @@ class Quote:
     """sizeofSelect and the bitmap: PCR 16."""
     safe: int = 1
     tail: bytes = b""
+    pcrs: bytes = b""
+    """What the selected PCRs hold, where it is more than the one."""
 
     def attest(self) -> bytes:
-        pcr = hashlib.sha256(bytes(32) + self.measurement).digest()
+        pcrs = self.pcrs or hashlib.sha256(bytes(32) + self.measurement).digest()
         return (
             u32(self.magic)
             + u16(self.kind)
@@ -54,7 +56,7 @@ class Quote:
             + u32(self.banks)
             + u16(self.bank)
             + self.selection
-            + sized(hashlib.sha256(pcr).digest())
+            + sized(hashlib.sha256(pcrs).digest())
             + self.tail
         )
 

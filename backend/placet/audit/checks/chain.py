@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 from placet.audit.case import Case
 from placet.audit.facts import Ending, Moment
@@ -12,7 +12,7 @@ from placet.audit.findings import Findings, check
 from placet.core.consent import FIRST_EPOCH, Subjects, withdrawal_head
 from placet.core.hashing import document_hash
 from placet.core.ids import OfferId
-from placet.core.plan import RECORD_GRACE
+from placet.core.plan import MAX_INPUTS, MAX_PARTIES, MAX_RECORD, RECORD_GRACE
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import to_hex
 
@@ -208,4 +208,32 @@ def records(case: Case, tell: Findings) -> None:
             tell.fail(f"one of {len(case.parties)} parties", record.party)
 
 
-CHECKS = (deployment, opened, status, order, once, datasets, withdrawal_lists, records)
+@check(GROUP, "limits", "Nothing is longer than the contracts allow")
+def limits(case: Case, tell: Findings) -> None:
+    """A job has at most 16 parties with 16 inputs each, and a record at most 1,024 steps: so many openings, roots and
+    epochs, heads, outputs and keys, offers, datasets and consents there are at the most."""
+    facts, inputs = case.facts, MAX_PARTIES * MAX_INPUTS
+    lists: list[tuple[str, Sized, int]] = [
+        ("offers", facts.offers, inputs),
+        ("datasets", facts.datasets, inputs),
+        ("named consents", facts.given, inputs),
+        ("released keys", facts.released, MAX_PARTIES),
+        ("parties that withheld their key", facts.withheld, MAX_PARTIES),
+        ("payments", facts.paid, MAX_PARTIES + 1),
+        ("signers with code", facts.contracts, MAX_PARTIES + 2),
+    ]
+    if facts.opened is not None:
+        lists.append(("openings", facts.opened.openings, inputs))
+    for amended in facts.amended:
+        lists += [("roots of an amendment", amended.roots, inputs), ("epochs of one", amended.epochs, inputs)]
+    if (sealed := facts.sealed) is not None:
+        lists += [(f"sealed {name}", getattr(sealed, name), MAX_PARTIES) for name in ("heads", "outputs", "keys")]
+        lists.append(("sealed epochs", sealed.epochs, inputs))
+    lists += [("steps of a record", record.hashes, MAX_RECORD) for record in facts.recorded]
+    for what, items, most in lists:
+        tell.looked += 1
+        if len(items) > most:
+            tell.fail(f"at most {most} {what}", len(items))
+
+
+CHECKS = (deployment, limits, opened, status, order, once, datasets, withdrawal_lists, records)

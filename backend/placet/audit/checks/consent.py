@@ -38,7 +38,7 @@ def named(case: Case, tell: Findings) -> None:
 def _one_named(case: Case, tell: Findings, index: int) -> None:
     entry, party, opened = case.inputs[index], case.owners[index], case.facts.opened
     assert opened is not None  # noqa: S101 - the caller asked
-    given = next((g for g in case.facts.given if g.consent == entry.consent), None)
+    given = case.given.get(entry.consent)
     shown = case.input_evidence.get((index, 1))
     if given is None or given.at.order >= opened.at.order:
         return tell.fail(f"consent {to_hex(entry.consent)} given before the opening", "not given", party)

@@ -5,7 +5,8 @@ Only for jobs with an enclave. Evidence is verified again, offline, for the time
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from placet.audit.case import Case
@@ -18,7 +19,7 @@ from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import AttestationError, ConfigError, InputError, PlacetError
 from placet.core.hashing import document_hash, sha256
 from placet.core.plan import Plan, Terms
-from placet.core.trail import Step
+from placet.core.trail import SignedMessage, Step
 from placet.core.values import V, parse
 from placet.protocols.enclave.comparing import (
     INPUT,
@@ -49,6 +50,7 @@ class _Attempt:
     plan: Plan
     terms: Terms
     asked: ContractCompareParameters
+    told: Mapping[tuple[int, int, str], Sequence[SignedMessage]]
     number: int
 
     @property
@@ -69,24 +71,16 @@ class _Attempt:
 
     def words(self, party: int, tag: str) -> set[bytes]:
         """Digests of all that a party signed for others under a tag, in whosever evidence it stands."""
-        return {
-            one.message.digest
-            for evidence in self.case.evidence.values()
-            for one in held_by(self.case, evidence)
-            if (one.message.attempt, one.message.sender, one.message.tag) == (self.number, party, tag)
-            and sent_by(self.case, one)
-        }
+        return {one.message.digest for one in self.told.get((self.number, party, tag), ()) if sent_by(self.case, one)}
 
     def steps_by(self, party: int, block: int) -> int:
         """How many of a party's steps were on chain by a block."""
-        own = [r for r in self.case.facts.recorded if (r.party, r.attempt) == (party, self.number)]
-        return sum(len(record.hashes) for record in own if record.at.block <= block)
+        return sum(len(r.hashes) for r in self.case.records(party, self.number) if r.at.block <= block)
 
     def recorded(self, step: Step) -> Moment | None:
         """When a step's hash came on chain."""
-        for record in self.case.facts.recorded:
-            inside = record.first <= step.index < record.first + len(record.hashes)
-            if (record.party, record.attempt) == (step.party, self.number) and inside:
+        for record in self.case.records(step.party, self.number):
+            if record.first <= step.index < record.first + len(record.hashes):
                 return record.at
         return None
 
@@ -106,8 +100,12 @@ def _attempts(case: Case, tell: Findings) -> Iterator[_Attempt]:
             asked = SPEC.parse(declared(case.plan, case.terms).terms.parameters)
         except PlacetError as error:
             return tell.fail("the plan of a comparison", error.message)
+        told: dict[tuple[int, int, str], list[SignedMessage]] = defaultdict(list)
+        for evidence in case.evidence.values():
+            for held in held_by(case, evidence):
+                told[held.message.attempt, held.message.sender, held.message.tag].append(held)
         for attempt in case.attempts:
-            yield _Attempt(case, case.plan, case.terms, asked, attempt.number)
+            yield _Attempt(case, case.plan, case.terms, asked, told, attempt.number)
 
 
 def _read(tell: Findings, model: type[V], step: Step, party: int) -> V | None:
@@ -181,11 +179,8 @@ def _agreed(of: _Attempt, tell: Findings, told: dict[Role, Announcement]) -> Non
 
 def _commitment(case: Case, party: int) -> bytes | None:
     """Of the dataset behind a party's consent, as the chain had it at the opening."""
-    opened, offer = case.facts.opened, case.offers.get(case.parties[party].inputs[0].offer)
-    if opened is None or offer is None:
-        return None
-    found = [c for c in case.facts.committed if c.dataset == offer.offer.dataset and c.at.order < opened.at.order]
-    return max(found, key=lambda c: c.at.order).commitment if found else None
+    offer = case.offers.get(case.parties[party].inputs[0].offer)
+    return None if offer is None else case.commitments.get(offer.offer.dataset)
 
 
 def _given(of: _Attempt, tell: Findings) -> Iterator[tuple[int, Step, Proven]]:
@@ -282,8 +277,7 @@ def _knew(case: Case, happened: int, block: int, party: int) -> tuple[int, ...]:
 
 def _measured(of: _Attempt, tell: Findings, found: Verified, block: int, party: int) -> None:
     service, case = of.plan.parties[of.service].signer, of.case
-    known = {a.measurement: a for a in case.facts.accepted if a.provider == service}
-    entry = known.get(found.measurement_id())
+    entry = case.accepted.get((service, found.measurement_id()))
     where = f"measurement {found.measurement.hex()} accepted by {case.name(of.service)} as {found.enclave_class}"
     if entry is None or entry.enclave_class != _CLASSES[found.enclave_class]:
         tell.fail(where, "not accepted", party)

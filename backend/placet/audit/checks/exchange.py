@@ -162,13 +162,14 @@ def in_steps(case: Case, tell: Findings) -> None:
     """The lists of sent and received messages in a party's steps are exactly its signed messages, each once. In an
     attempt that was not sealed, messages of a step that was cut off may stand alone."""
     for party, evidence in case.evidence.items():
+        sent, received = _by_attempt(evidence.sent), _by_attempt(evidence.received)
         for attempt in case.attempts:
             own = case.steps(party, attempt.number)
             for what, held, lists in (
-                ("sent", evidence.sent, (s.sent for s in own)),
-                ("received", evidence.received, (s.received for s in own)),
+                ("sent", sent[attempt.number], (s.sent for s in own)),
+                ("received", received[attempt.number], (s.received for s in own)),
             ):
-                signed_ = Counter(_exchange(m.message, party) for m in held if m.message.attempt == attempt.number)
+                signed_ = Counter(_exchange(message, party) for message in held)
                 told = Counter(e for each in lists for e in each)
                 tell.looked += signed_.total()
                 for alone in told - signed_:
@@ -179,6 +180,13 @@ def in_steps(case: Case, tell: Findings) -> None:
                     else:
                         tell.note(f"{case.name(party)}'s attempt {attempt.number} was cut off within a step")
     _lacking(case, tell)
+
+
+def _by_attempt(held: tuple[SignedMessage, ...]) -> dict[int, list[Message]]:
+    found: dict[int, list[Message]] = defaultdict(list)
+    for one in held:
+        found[one.message.attempt].append(one.message)
+    return found
 
 
 def _exchange(message: Message, party: int) -> Exchange:

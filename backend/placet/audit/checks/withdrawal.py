@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from placet.audit.case import AuditedAttempt, Case, ShownSet
@@ -70,14 +72,13 @@ def amendments(case: Case, tell: Findings) -> None:
         return tell.skip("a single attempt")
     for attempt in case.attempts[1:]:
         lists = []
-        for party, evidence in case.evidence.items():
-            for held in (a for a in evidence.amendments if a.amendment.attempt == attempt.number):
-                agreed = held.amendment
-                found = (agreed.job, agreed.roots, agreed.epochs)
-                tell.same("amendment", (case.bundle.job, attempt.roots, attempt.epochs), found, party)
-                if found == (case.bundle.job, attempt.roots, attempt.epochs):
-                    digest = case.deployment.jobs.digest(agreed.struct_hash())
-                    lists.append((party, held.signatures, digest))
+        for party, held in case.amendments.get(attempt.number, ()):
+            agreed = held.amendment
+            found = (agreed.job, agreed.roots, agreed.epochs)
+            tell.same("amendment", (case.bundle.job, attempt.roots, attempt.epochs), found, party)
+            if found == (case.bundle.job, attempt.roots, attempt.epochs):
+                digest = case.deployment.jobs.digest(agreed.struct_hash())
+                lists.append((party, held.signatures, digest))
         _agreed(case, tell, attempt, signers, lists)
     _never_sent(case, tell, signers)
     _only_drop(case, tell)
@@ -132,6 +133,8 @@ def _only_drop(case: Case, tell: Findings) -> None:
 def _delays(case: Case, tell: Findings) -> None:
     """From the first withdrawal that an amendment dropped to its block; steps are those that all parties recorded on
     chain in between."""
+    records = sorted((r.at.order, len(r.hashes)) for r in case.facts.recorded)
+    counts = list(itertools.accumulate((count for _, count in records), initial=0))
     for before, after in zip(case.attempts, case.attempts[1:], strict=False):
         dropped = []
         for index, entry in enumerate(case.inputs):
@@ -143,10 +146,11 @@ def _delays(case: Case, tell: Findings) -> None:
         first = min((d.at for d in dropped if d is not None), key=lambda at: at.order, default=None)
         if first is not None:
             blocks = after.start.block - first.block
-            between = (r for r in case.facts.recorded if first.order < r.at.order < after.start.order)
+            begin = bisect_right(records, first.order, key=lambda record: record[0])
+            end = bisect_left(records, after.start.order, key=lambda record: record[0])
             tell.note(
                 f"withdrawn in block {first.block}, attempt {after.number} from block {after.start.block}: "
-                f"{blocks} blocks, {sum(len(r.hashes) for r in between)} steps"
+                f"{blocks} blocks, {max(0, counts[end] - counts[begin])} steps"
             )
 
 

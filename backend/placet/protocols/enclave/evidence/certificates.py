@@ -2,18 +2,26 @@
 
 Not the web's rules: no names of hosts, no purposes. Each issuer must be allowed to issue, at its depth; a critical
 extension that is not understood is refused. Signatures are over SHA-384, as AWS and AMD make them.
+
+AMD's VCEKs and VLEKs have the serial number zero, which RFC 5280 forbids and `cryptography` is about to refuse. So a
+certificate whose serial is the one byte zero is read from a copy in which that byte is one, and its issuer's signature
+is checked over the bytes that were signed. Nothing here uses a serial number.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from placet.core.errors import AttestationError
 from placet.protocols.enclave.evidence.refusals import refusal
 
 E = TypeVar("E", bound=x509.ExtensionType)
@@ -24,36 +32,70 @@ MALFORMED = (
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
+    UserWarning,
 )
-"""All that reading a certificate, or a key out of one, raises for what is none."""
+"""All that reading a certificate, or a key out of one, raises for what is none; a warning where a process makes errors
+of warnings."""
 _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage)
+_BEGIN = re.compile(rb"\x30\x82..\x30\x82(?P<size>..)\xa0\x03\x02\x01\x02\x02(?P<serial>.)", re.DOTALL)
+"""A certificate of version 3 and 256 bytes or more, up to its serial number's length."""
+_OUTER = 4
+"""Bytes of its own header, and of that of what is signed."""
 
 
-def load(der: bytes, name: str) -> x509.Certificate:
+@dataclass(frozen=True)
+class Certificate:
+    """What is read out of a certificate (its serial number aside), and the bytes that its issuer signed."""
+
+    read: x509.Certificate
+    signed: bytes
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> Certificate:
+        """A root that we hold."""
+        return cls(certificate, certificate.tbs_certificate_bytes)
+
+
+def load(der: bytes, name: str) -> Certificate:
     """A certificate in DER, nothing after it; what is in it is read here, so that nothing malformed turns up later."""
+    begin = _BEGIN.match(der)
+    if begin is None:
+        raise _no_certificate(name)
+    end = 2 * _OUTER + int.from_bytes(begin["size"], "big")
+    serial = slice(begin.end(), begin.end() + begin["serial"][0])
+    number = der[serial]
+    if number[:1] >= b"\x80" or not number:
+        raise refusal("format", f"{name} has a serial number below zero, or none", expected="zero or more")
+    readable = der[: serial.start] + b"\x01" + der[serial.stop :] if number == b"\x00" else der
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        _ = certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()
-        _ = certificate.signature_hash_algorithm, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        read = x509.load_der_x509_certificate(readable)
+        _ = read.subject, read.issuer, read.extensions, read.public_key(), read.signature_algorithm_parameters
+        _ = read.signature_hash_algorithm, read.not_valid_before_utc, read.not_valid_after_utc
     except MALFORMED:
-        raise refusal(
-            "format", f"{name} is not a certificate", expected="X.509 in DER", found="another thing"
-        ) from None
-    return certificate
+        raise _no_certificate(name) from None
+    algorithm = der[end : end + 2 + der[end + 1]]
+    if not der.startswith(algorithm, serial.stop):
+        raise refusal("format", f"{name} names two algorithms of its signature", expected="the same inside and outside")
+    return Certificate(read, der[_OUTER:end])
 
 
-def check_chain(chain: Sequence[x509.Certificate], root: x509.Certificate, now: int) -> int:
+def _no_certificate(name: str) -> AttestationError:
+    return refusal("format", f"{name} is not a certificate", expected="X.509 in DER, version 3", found="another thing")
+
+
+def check_chain(chain: Sequence[Certificate], root: x509.Certificate, now: int) -> int:
     """Check leaf, issuers and root, in this order; the last second at which all of them are valid."""
-    if chain[-1] != root:
-        raise refusal("chain", "the chain ends in another root", expected=_name(root), found=_name(chain[-1]))
-    for certificate in chain:
+    read = [certificate.read for certificate in chain]
+    if read[-1] != root:
+        raise refusal("chain", "the chain ends in another root", expected=_name(root), found=_name(read[-1]))
+    for certificate in read:
         _check_time(certificate, now)
         _check_extensions(certificate)
     for depth, (child, issuer) in enumerate(pairwise(chain)):
-        _check_issuer(issuer, below=depth)
-        _check_signature(child, issuer)
-    _check_leaf(chain[0])
-    return min(int(certificate.not_valid_after_utc.timestamp()) for certificate in chain)
+        _check_issuer(issuer.read, below=depth)
+        _check_signature(child, issuer.read)
+    _check_leaf(read[0])
+    return min(int(certificate.not_valid_after_utc.timestamp()) for certificate in read)
 
 
 def _check_time(certificate: x509.Certificate, now: int) -> None:
@@ -87,14 +129,23 @@ def _check_leaf(leaf: x509.Certificate) -> None:
         raise refusal("chain", "a leaf that is no signer", expected="digital signature, no CA", found=_name(leaf))
 
 
-def _check_signature(child: x509.Certificate, issuer: x509.Certificate) -> None:
-    if not isinstance(child.signature_hash_algorithm, hashes.SHA384):
-        raise refusal("chain", f"{_name(child)} is signed over another hash", expected="SHA-384")
+def _check_signature(child: Certificate, issuer: x509.Certificate) -> None:
+    algorithm = child.read.signature_hash_algorithm
+    if not isinstance(algorithm, hashes.SHA384):
+        raise refusal("chain", f"{_name(child.read)} is signed over another hash", expected="SHA-384")
+    key, how = issuer.public_key(), child.read.signature_algorithm_parameters
     try:
-        child.verify_directly_issued_by(issuer)
+        if child.read.issuer != issuer.subject:
+            raise InvalidSignature
+        if isinstance(key, rsa.RSAPublicKey) and isinstance(how, padding.PSS | padding.PKCS1v15):
+            key.verify(child.read.signature, child.signed, how, algorithm)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(how, ec.ECDSA):
+            key.verify(child.read.signature, child.signed, how)
+        else:
+            raise InvalidSignature
     except (InvalidSignature, *MALFORMED):
         raise refusal(
-            "chain", "a certificate was not issued by the next one", expected=_name(issuer), found=_name(child)
+            "chain", "a certificate was not issued by the next one", expected=_name(issuer), found=_name(child.read)
         ) from None
 
 

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from placet.core.enclave_policy import INTEL_LADDER, SgxRule, TdxRule
+from placet.core.enclave_policy import INTEL_LADDER, AzureTdxRule, SgxRule, TdxRule
 from placet.core.errors import ConfigError
 from placet.protocols.enclave.evidence import quote as quotes
 from placet.protocols.enclave.evidence.binding import Binding
@@ -65,7 +65,7 @@ def examine(statement: IntelStatement, now: int, root: x509.Certificate) -> Inte
     )
 
 
-def judge(claims: IntelClaims, rule: SgxRule | TdxRule) -> None:
+def judge(claims: IntelClaims, rule: SgxRule | TdxRule | AzureTdxRule) -> None:
     """Whether the TCB status is at least the smallest one that is accepted, and the signer one of those named."""
     status = claims.tcb_status
     if status not in INTEL_LADDER or INTEL_LADDER.index(status) > INTEL_LADDER.index(rule.min_status):

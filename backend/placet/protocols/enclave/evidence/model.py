@@ -57,12 +57,44 @@ class NitroStatement(Value):
 
 
 class SnpStatement(Value):
-    """A report of 1,184 bytes; `vcek` and `ask` are certificates in DER. The ARK is ours, so it isn't sent."""
+    """A report of 1,184 bytes; `vek` and `issuer` are certificates in DER: VCEK and ASK, or VLEK and ASVK. The ARK is
+    ours, so it isn't sent. A longer report is taken in and refused with what to cut."""
 
     kind: Literal["snp"]
-    report: Annotated[Octets, Field(max_length=1184)]
-    vcek: Certificate
-    ask: Certificate
+    report: Annotated[Octets, Field(max_length=32_768)]
+    vek: Certificate
+    issuer: Certificate
+
+
+class VtpmQuote(Value):
+    """A quote over all 24 PCRs of the SHA-256 bank by the attestation key (AK) of an Azure machine's TPM: a TPMS_ATTEST
+    whose qualifying data are the binding's digest, a TPMT_SIGNATURE over it, and what the PCRs hold."""
+
+    attest: Annotated[Octets, Field(max_length=2048)]
+    signature: Annotated[Octets, Field(max_length=1024)]
+    pcrs: Annotated[tuple[Bytes32, ...], Field(min_length=24, max_length=24)]
+
+
+class AzureSnpStatement(Value):
+    """A confidential machine of Azure's on SEV-SNP. `hcl` is the HCL report as the TPM's NV index 0x01400001 holds it,
+    `vek` and `issuer` are VCEK and ASK."""
+
+    kind: Literal["azure-snp"]
+    hcl: Annotated[Octets, Field(max_length=32_768)]
+    vek: Certificate
+    issuer: Certificate
+    vtpm: VtpmQuote
+
+
+class AzureTdxStatement(Value):
+    """A confidential machine of Azure's on TDX: the HCL report, the quote that Azure's host made of the TD report in
+    it, and that quote's collateral."""
+
+    kind: Literal["azure-tdx"]
+    hcl: Annotated[Octets, Field(max_length=32_768)]
+    quote: Annotated[Octets, Field(max_length=32_768)]
+    collateral: IntelCollateral
+    vtpm: VtpmQuote
 
 
 class TpmStatement(Value):
@@ -76,12 +108,15 @@ class TpmStatement(Value):
     measurement: Bytes32
 
 
+Statement = IntelStatement | NitroStatement | SnpStatement | AzureSnpStatement | AzureTdxStatement | TpmStatement
+
+
 class EnclaveEvidence(Value):
     """One platform's statement, as it is sent and kept."""
 
     type: Literal["placet.enclave-evidence"] = "placet.enclave-evidence"
     version: Literal[1] = 1
-    statement: Annotated[IntelStatement | NitroStatement | SnpStatement | TpmStatement, Field(discriminator="kind")]
+    statement: Annotated[Statement, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,7 @@ def examine(statement: NitroStatement, now: int, root: x509.Certificate) -> Nitr
     leaf = certificates.load(document.certificate, "the document's certificate")
     bundle = [certificates.load(one, "one of the document's bundle") for one in reversed(document.cabundle)]
     expires = certificates.check_chain([leaf, *bundle], root, now)
-    signed.verify(leaf.public_key())
+    signed.verify(leaf.read.public_key())
     pcrs = [document.pcrs.get(number, bytes(48)) for number in (0, 1, 2)]
     if not all(any(pcr) for pcr in pcrs):
         raise refusal("debug", "the enclave runs in debug mode", expected="PCR0, PCR1 and PCR2", found="zeros")

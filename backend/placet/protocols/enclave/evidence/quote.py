@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from placet.protocols.enclave.evidence.certificates import MALFORMED
-from placet.protocols.enclave.evidence.reading import Reader
+from placet.protocols.enclave.evidence.reading import Reader, cut
 from placet.protocols.enclave.evidence.refusals import refusal
 
 _TDX = 0x81
@@ -24,6 +24,8 @@ _SGX_BODY, _TD10_BODY, _TD15_BODY = 384, 584, 648
 _BODIES = {(3, 0): _SGX_BODY, (4, _TDX): _TD10_BODY}
 _V5_BODIES = {2: _TD10_BODY, 3: _TD15_BODY}
 _QE_REPORT, _PCK_CHAIN = 6, 5
+_INTEL = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
+"""The vendor of Intel's quoting enclaves, in a quote's bytes 12 to 27."""
 _PEM = re.compile(
     r"(?:-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{1,64}={0,2}\n-----END CERTIFICATE-----\n)+"
 )
@@ -64,6 +66,10 @@ class Quote:
 
 
 def read(data: bytes) -> Quote:
+    begin = data.find(_INTEL) - 12
+    if begin > 0:
+        remedy = cut(len(data), begin, len(data), "the quote")
+        raise refusal("format", "bytes before the quote", expected="none", found=begin, remedy=remedy)
     reader = Reader(data, "little", "the quote")
     version, _key_type, tee = reader.number(2), reader.number(2), reader.number(4)
     reader.take(40)

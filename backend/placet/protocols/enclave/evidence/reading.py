@@ -46,3 +46,9 @@ class Reader:
         left = len(self._data) - self._at
         if left:
             raise refusal("format", f"bytes after the end of {self._what}", expected="none", found=left)
+
+
+def cut(size: int, begin: int, end: int, what: str) -> str:
+    """A remedy: which bytes of so many to keep."""
+    parts = [f"the first {begin:,} bytes"] * (begin > 0) + [f"the last {size - end:,} bytes"] * (end < size)
+    return f"cut {' and '.join(parts)}: {what} is bytes {begin:,} to {end - 1:,} of these {size:,}"

@@ -1,11 +1,12 @@
-"""A TPM 2.0 quote of the simulated platform: TPMS_ATTEST and TPMT_SIGNATURE, by an attestation key that the plan names.
+"""TPM 2.0 quotes: TPMS_ATTEST and TPMT_SIGNATURE. They are read here for Azure's machines too (`azure`); what is judged
+here is the simulated platform's, by an attestation key that the plan names.
 
-Structures: TCG TPM 2.0 Library, Part 2 (10.12.8 TPMS_ATTEST, 11.3.4 TPMT_SIGNATURE), rev. 1.59. Read strictly: one
-PCR of the SHA-256 bank is quoted, and nothing follows.
+Structures: TCG TPM 2.0 Library, Part 2 (10.12.8 TPMS_ATTEST, 11.3.4 TPMT_SIGNATURE), rev. 1.59. Read strictly: PCRs of
+the SHA-256 bank alone are quoted, and nothing follows.
 
-How the measurement gets in: PCR 16 is reset to 32 zero bytes and extended once with the measurement (32 bytes), so it
-holds SHA-256(0³² ‖ measurement), and the quote's digest is SHA-256 over that. The binding's digest is the qualifying
-data.
+How the measurement gets into the simulated platform's one PCR: PCR 16 is reset to 32 zero bytes and extended once with
+the measurement (32 bytes), so it holds SHA-256(0³² ‖ measurement), and the quote's digest is SHA-256 over that. The
+binding's digest is the qualifying data.
 
 Whoever has the TPM's owner rights, or runs a software TPM, can quote what he likes: this proves that a key which the
 operator owns signed, and no more. Its class is `simulated`.
@@ -13,6 +14,7 @@ operator owns signed, and no more. Its class is `simulated`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -22,15 +24,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from placet.core.enclave_policy import TpmRule
 from placet.core.hashing import sha256
 from placet.protocols.enclave.evidence.model import Claims, TpmStatement
-from placet.protocols.enclave.evidence.reading import Reader
+from placet.protocols.enclave.evidence.reading import Reader, cut
 from placet.protocols.enclave.evidence.refusals import refusal
 
 PCR = 16
 MAGIC, QUOTE = 0xFF544347, 0x8018
 """TPM_GENERATED_VALUE and TPM_ST_ATTEST_QUOTE."""
+_ATTESTED = MAGIC.to_bytes(4, "big") + QUOTE.to_bytes(2, "big")
 RSASSA, ECDSA, SHA256 = 0x0014, 0x0018, 0x000B
 _MIN_RSA = 2048
-_SELECTED = (1 << PCR).to_bytes(3, "little")
+AttestationKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,22 @@ class Quoted:
     pcr_digest: bytes
 
 
+def selection(pcrs: Iterable[int]) -> bytes:
+    """The bitmap of some of the first 24 PCRs (TPMS_PCR_SELECTION)."""
+    return sum(1 << pcr for pcr in set(pcrs)).to_bytes(3, "little")
+
+
 def pcr_digest(measurement: bytes) -> bytes:
     """The digest in a quote of the one PCR that was extended once, from zero, with this measurement."""
     return sha256(sha256(bytes(32), measurement))
 
 
-def read(attest: bytes) -> Quoted:
-    """A TPMS_ATTEST of one PCR, field by field."""
+def read(attest: bytes, pcrs: Iterable[int]) -> Quoted:
+    """A TPMS_ATTEST of these PCRs, field by field."""
+    begin = attest.find(_ATTESTED)
+    if begin > 0 and not attest.startswith(_ATTESTED[:4]):
+        remedy = cut(len(attest), begin, len(attest), "the TPMS_ATTEST")
+        raise refusal("format", "bytes before the quote", expected="none", found=begin, remedy=remedy)
     reader = Reader(attest, "big", "the quote")
     reader.must(reader.number(4), MAGIC, "the mark of what a TPM made itself")
     reader.must(reader.number(2), QUOTE, "the kind of its attestation")
@@ -57,7 +69,7 @@ def read(attest: bytes) -> Quoted:
     reader.take(8)  # firmwareVersion
     reader.must(reader.number(4), 1, "the number of its banks")
     reader.must(reader.number(2), SHA256, "the bank's hash")
-    reader.must(reader.sized(1, 4), _SELECTED, "the selection of PCRs")
+    reader.must(reader.sized(1, 4), selection(pcrs), "the selection of PCRs")
     digest = reader.sized(2, 64)
     reader.must(len(digest), 32, "the size of its PCR digest")
     reader.end()
@@ -66,8 +78,8 @@ def read(attest: bytes) -> Quoted:
 
 def examine(statement: TpmStatement) -> Claims:
     """What a quote that its own key signed says. Whether that key counts is the policy's to say."""
-    _check_signature(statement)
-    quoted = read(statement.attest)
+    check_signature(_key(statement.key), statement.attest, statement.signature)
+    quoted = read(statement.attest, (PCR,))
     if quoted.pcr_digest != pcr_digest(statement.measurement):
         raise refusal(
             "measurement",
@@ -90,16 +102,16 @@ def judge(claims: Claims, rule: TpmRule) -> None:
         raise refusal("key", "the attestation key is not one of the plan's", found=claims.root.hex())
 
 
-def _check_signature(statement: TpmStatement) -> None:
-    key = _key(statement.key)
-    algorithm, parts = _signature(statement.signature)
+def check_signature(key: AttestationKey, attest: bytes, signature: bytes) -> None:
+    """Refused unless `signature`, a TPMT_SIGNATURE, is the key's over the quote."""
+    algorithm, parts = _signature(signature)
     try:
         if isinstance(key, rsa.RSAPublicKey) and algorithm == RSASSA:
-            key.verify(parts[0], statement.attest, padding.PKCS1v15(), hashes.SHA256())
+            key.verify(parts[0], attest, padding.PKCS1v15(), hashes.SHA256())
             return
         if isinstance(key, ec.EllipticCurvePublicKey) and algorithm == ECDSA:
             r, s = (int.from_bytes(part, "big") for part in parts)
-            key.verify(utils.encode_dss_signature(r, s), statement.attest, ec.ECDSA(hashes.SHA256()))
+            key.verify(utils.encode_dss_signature(r, s), attest, ec.ECDSA(hashes.SHA256()))
             return
     except (InvalidSignature, ValueError):
         raise refusal("signature", "the quote's signature does not verify") from None
@@ -118,7 +130,7 @@ def _signature(data: bytes) -> tuple[int, tuple[bytes, ...]]:
     return algorithm, parts
 
 
-def _key(spki: bytes) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+def _key(spki: bytes) -> AttestationKey:
     try:
         key = serialization.load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm):

@@ -6,7 +6,8 @@ In this order, each with its own code (`attestation.…`):
 2. the nonce is not from the future and not older than the policy allows (`age`);
 3. the evidence is authentic at this time: layout, chain to the pinned root, signatures, dates, collateral (`format`,
    `chain`, `signature`, `expired`, `tcb`), and debugging is off (`debug`);
-4. it is what the policy accepts: TCB, signer or key, privilege (`tcb`, `key`, `platform`), measurement (`measurement`);
+4. it is what the policy accepts: TCB, signer or key, privilege, what an operator chose (`tcb`, `key`, `platform`),
+   measurement (`measurement`);
 5. the enclave put the binding into it: chain, job, its key, the nonce (`binding`);
 6. its own time, where it has one, lies between the nonce's and now (`age`).
 
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 from placet.core.enclave_policy import (
     CLASS_OF,
+    AzureSnpRule,
+    AzureTdxRule,
     EnclavePolicy,
     NitroRule,
     Rule,
@@ -25,9 +28,11 @@ from placet.core.enclave_policy import (
     TdxRule,
     TpmRule,
 )
-from placet.protocols.enclave.evidence import intel, nitro, snp, tpm
+from placet.protocols.enclave.evidence import azure, intel, nitro, snp, tpm
 from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import (
+    AzureSnpStatement,
+    AzureTdxStatement,
     Claims,
     EnclaveEvidence,
     IntelStatement,
@@ -100,8 +105,16 @@ def _examine(evidence: EnclaveEvidence, rule: Rule, now: int, roots: VendorRoots
             return nitro.examine(statement, now, roots.nitro)
         case SnpStatement() as statement, SnpRule() as rule:
             reported = snp.examine(statement, now, roots)
-            snp.judge(reported, rule)
+            snp.judge(reported, rule.min_tcb, max_vmpl=rule.max_vmpl, csp_ids=rule.csp_ids)
             return reported
+        case AzureSnpStatement() as statement, AzureSnpRule() as rule:
+            machine = azure.examine_snp(statement, rule, now, roots)
+            azure.judge(machine, rule)
+            return machine
+        case AzureTdxStatement() as statement, AzureTdxRule() as rule:
+            machine = azure.examine_tdx(statement, rule, now, roots)
+            azure.judge(machine, rule)
+            return machine
         case TpmStatement() as statement, TpmRule() as rule:
             claims = tpm.examine(statement)
             tpm.judge(claims, rule)
