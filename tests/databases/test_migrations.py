@@ -503,8 +503,8 @@ def test_nothing_is_lost_on_postgresql(tmp_path: Path, postgres_url: str) -> Non
     made = sa.MetaData()
     for metadata in NODE.metadata:
         for table in metadata.tables.values():
-            copy = table.to_metadata(made)
-            old = typed.tables[table.name]
+            copy = table.to_metadata(made, name="index_checkpoints" if table.name == "index_read" else None)
+            old = typed.tables[copy.name]
             copy.indexes = {index for index in copy.indexes if index.name in {one.name for one in old.indexes}}
     with postgres_schema(postgres_url) as engine:
         with engine.begin() as connection:
@@ -521,6 +521,7 @@ def test_nothing_is_lost_on_postgresql(tmp_path: Path, postgres_url: str) -> Non
                         for row in connection.execute(sa.select(table)).mappings()
                     ]
                     for table in made.sorted_tables
+                    if sa.inspect(connection).has_table(table.name)
                 }
 
         def same(expected: Rows) -> bool:
