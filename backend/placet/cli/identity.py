@@ -111,7 +111,10 @@ def _persons(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("the file of persons can't be read", found=f"{path}: {type(error).__name__}") from None
+        fault = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(
+            "the file of persons can't be read", expected="text in UTF-8, a person a line", found=f"{path}: {fault}"
+        ) from None
     persons = [line for line in lines if line]
     if len(set(persons)) != len(persons):
         raise InputError("a person stands in the file twice", found=path)

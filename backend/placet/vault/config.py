@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import stat
-import tomllib
 from pathlib import Path
 from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from placet.core.errors import ConfigError, InputError
+from placet.core.toml_file import read_toml
 from placet.core.trust import Deployment, TrustList, Url
 from placet.core.values import Address, invalid, parse
 
@@ -45,8 +45,7 @@ class VaultSettings(BaseSettings):
     @classmethod
     def load(cls, file: Path) -> Self:
         """ConfigError if the file is missing or anything in it is wrong."""
-        if not file.is_file():
-            raise ConfigError("no such settings file", found=file, remedy="make it with placet init")
+        values = read_toml(file, "the vault's settings", remedy="placet init makes them")
 
         class FromFile(cls):  # type: ignore[valid-type,misc]
             @classmethod
@@ -58,15 +57,13 @@ class VaultSettings(BaseSettings):
                 dotenv_settings: PydanticBaseSettingsSource,
                 file_secret_settings: PydanticBaseSettingsSource,
             ) -> tuple[PydanticBaseSettingsSource, ...]:
-                return (env_settings, TomlConfigSettingsSource(settings_cls, file))
+                return (env_settings, InitSettingsSource(settings_cls, values))
 
         try:
             found = FromFile()
         except ValidationError as error:
             bad = invalid(f"the settings in {file}", error)
             raise ConfigError(bad.message, expected=bad.expected, found=bad.found) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise ConfigError("the settings file is not TOML", found=f"{file}: {type(error).__name__}") from None
         paths = {name: file.parent / path for name in _PATHS if (path := getattr(found, name)) is not None}
         return cls.model_construct(**{**found.model_dump(), **paths})
 
@@ -99,7 +96,7 @@ def read_passphrase(path: Path) -> str:
         raise ConfigError(
             "the passphrase file can't be read",
             expected="a file of mode 0600 with the passphrase in its first line",
-            found=f"{path}: {type(error).__name__}",
+            found=f"{path}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}",
             remedy=f"(umask 077; head -c 24 /dev/urandom | base64 > {path}) makes one for new keys",
         ) from None
     passphrase = text.partition("\n")[0].strip("\r")
