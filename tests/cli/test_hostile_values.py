@@ -47,7 +47,8 @@ TEXTS = (
 )
 NUMBERS = ("-1", "0", "1.5", "99999999999999999999", "nan", "inf", "1e400", "x", "", "٣")
 NO_WORDS = re.compile(
-    r"Traceback|unforeseen|\b(?!Connect|Read)[A-Z][a-z]+[A-Za-z]*(Error|Exception|Warning)\b|pydantic|should match pattern|Errno|\(\?"
+    r"Traceback|unforeseen|\b(?!Connect|Read)[A-Z][a-z]+[A-Za-z]*(Error|Exception|Warning)\b"
+    r"|pydantic|should match pattern|Errno|\(\?"
 )
 """What an error of a library, or of Python, would show; a connection that fails has words of its own."""
 

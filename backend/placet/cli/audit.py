@@ -37,7 +37,12 @@ def audit(
     bundle: Annotated[Path | None, typer.Option(help="Check a saved bundle instead, without any network.")] = None,
     url: Annotated[
         str | None,
-        typer.Option("--url", envvar="PLACET_CHAIN_URL", help="Your own chain endpoint.", callback=demand_url),
+        typer.Option(
+            "--url",
+            envvar="PLACET_CHAIN_URL",
+            help="Your own chain endpoint.",
+            callback=demand_url,
+        ),
     ] = None,
     deployment: Annotated[
         Path | None, typer.Option(envvar="PLACET_DEPLOYMENT", help="Your own copy of the deployment file.")

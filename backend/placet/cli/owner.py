@@ -42,7 +42,12 @@ WalletFolder = Annotated[
     Path, typer.Option("--wallet", envvar="PLACET_WALLET", help="The wallet's folder, made by `placet owner init`.")
 ]
 Api = Annotated[
-    str, typer.Option("--api", help="URL of the institution's node, as in the trust list.", callback=demand_url)
+    str,
+    typer.Option(
+        "--api",
+        help="URL of the institution's node, as in the trust list.",
+        callback=demand_url,
+    ),
 ]
 OptionalUrl = Annotated[
     str | None,

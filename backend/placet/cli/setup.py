@@ -28,7 +28,12 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The node's folder; must not exist.")],
     name: Annotated[str, typer.Option(help="The institution's name, as people read it in consents.")],
     chain_url: Annotated[
-        str, typer.Option(envvar="PLACET_CHAIN_URL", help="The node's chain endpoint.", callback=demand_url)
+        str,
+        typer.Option(
+            envvar="PLACET_CHAIN_URL",
+            help="The node's chain endpoint.",
+            callback=demand_url,
+        ),
     ],
     deployment: Annotated[Path, typer.Option(envvar="PLACET_DEPLOYMENT", help="The deployment file.")],
     trust: Annotated[Path, typer.Option(envvar="PLACET_TRUST", help="The trust list; may come later.")],
@@ -44,7 +49,11 @@ def init(
         Path | None, typer.Option(help="Opens the vault's key; by default the node's, which is for trying out only.")
     ] = None,
     vault_chain_url: Annotated[
-        str | None, typer.Option(help="The vault's own chain endpoint; by default the node's.", callback=demand_url)
+        str | None,
+        typer.Option(
+            help="The vault's own chain endpoint; by default the node's.",
+            callback=demand_url,
+        ),
     ] = None,
     node_uid: Annotated[
         int | None, typer.Option(help="The user id that the node runs under, if the vault has a user of its own.")
