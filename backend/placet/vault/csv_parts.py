@@ -8,14 +8,14 @@ from placet.core.csv_file import read_rows
 from placet.core.errors import DataError
 from placet.vault.cells import BadCell, Raw
 from placet.vault.headers import demand_columns, other_separator
-from placet.vault.sources import Batch, Part
+from placet.vault.sources import Part, RowBatch
 
 BATCH = 4096
 """Rows that are handed on at a time."""
 _FIRST_LINE = 1 << 16
 
 
-def csv_batches(part: Part, wanted: Sequence[str]) -> Iterator[Batch]:
+def csv_batches(part: Part, wanted: Sequence[str]) -> Iterator[RowBatch]:
     """DataError as `read_rows`, after the rows before it, and for a column that is not there."""
     with part.path.open("rb") as stream:
         first = stream.readline(_FIRST_LINE).decode("utf-8-sig", "replace")
@@ -28,7 +28,7 @@ def csv_batches(part: Part, wanted: Sequence[str]) -> Iterator[Batch]:
         except DataError as error:
             raise other_separator(first, wanted) or error from None
         end: DataError | None = None
-        batch = Batch([[] for _ in wanted])
+        batch = RowBatch([[] for _ in wanted])
         takers = [(names.index(name), column.append) for name, column in zip(wanted, batch.columns, strict=True)]
         try:
             for line, cells in rows:

@@ -15,7 +15,7 @@ from placet.vault.csv_parts import csv_batches
 from placet.vault.parquet_parts import parquet_batches
 from placet.vault.problems import Problems
 from placet.vault.schema import MAX_COLUMNS, Cell, Column, Field_, Schema, demand_name
-from placet.vault.sources import Batch, Part, demand_kind, parts, unreadable
+from placet.vault.sources import Part, RowBatch, demand_kind, parts, unreadable
 
 MAX_BYTES = 1 << 30
 """Bytes of a file or folder, and of Parquet's columns unpacked."""
@@ -69,7 +69,7 @@ class _Reading:
                 "the table has no rows", expected="a header and at least one row", found=0, code="data.empty"
             )
 
-    def _keep(self, batch: Batch) -> bool:
+    def _keep(self, batch: RowBatch) -> bool:
         """Are all cells of a batch right, and its identifiers new? Then they are kept."""
         if batch.uneven:
             return False
@@ -90,7 +90,7 @@ class _Reading:
             self.cells[name] += more
         return True
 
-    def _tell(self, batch: Batch) -> None:
+    def _tell(self, batch: RowBatch) -> None:
         """All that is not right in a batch."""
         for place in range(len(batch)):
             count, line = self._count + place + 1, batch.lines[place] if batch.lines else None
@@ -141,7 +141,7 @@ def _demand_sizes(table: Sequence[Part]) -> None:
         )
 
 
-def _batches(part: Part, columns: Mapping[str, Column], identifier: str) -> Iterator[Batch]:
+def _batches(part: Part, columns: Mapping[str, Column], identifier: str) -> Iterator[RowBatch]:
     try:
         demand_kind(part)
         if part.suffix == ".csv":

@@ -11,7 +11,7 @@ from pyarrow import types
 from placet.core.errors import DataError
 from placet.vault.headers import demand_columns
 from placet.vault.schema import Column
-from placet.vault.sources import Batch, Part, unreadable
+from placet.vault.sources import Part, RowBatch, unreadable
 
 BATCH = 1 << 16
 """Rows that are unpacked at a time."""
@@ -31,7 +31,7 @@ _EXPECTED = {
 }
 
 
-def parquet_batches(part: Part, columns: Sequence[Column], identifier: Column, limit: int) -> Iterator[Batch]:
+def parquet_batches(part: Part, columns: Sequence[Column], identifier: Column, limit: int) -> Iterator[RowBatch]:
     """DataError for a column that is not there or holds another type, or for columns of more than `limit` bytes
     unpacked."""
     names = list(dict.fromkeys(column.source for column in columns))
@@ -50,7 +50,7 @@ def parquet_batches(part: Part, columns: Sequence[Column], identifier: Column, l
                 _demand_small(size, limit)
                 cells = {name: array.to_pylist() for name, array in arrays.items()}
                 cells |= {name: [value] * rows.num_rows for name, value in part.values.items() if name in names}
-                yield Batch([cells[column.source] for column in columns])
+                yield RowBatch([cells[column.source] for column in columns])
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise unreadable(error) from None

@@ -57,7 +57,7 @@ class Part:
 
 
 @dataclass
-class Batch:
+class RowBatch:
     """Some rows: the cells of the columns that were asked for, by column, and the lines on which the rows begin where
     the file has lines. Rows at the places `uneven` have no cells."""
 
