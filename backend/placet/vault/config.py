@@ -86,12 +86,17 @@ class VaultSettings(BaseSettings):
         return _read(TrustList, self.trust)
 
 
+_MAX_PASSPHRASE = 4096
+"""Bytes of a passphrase file that are read; its first line is what counts."""
+
+
 def read_passphrase(path: Path) -> str:
     """A file's first line; ConfigError if it is missing, empty or readable by others."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigError("the passphrase file is open to others", found=path, remedy=f"chmod 600 {path}")
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(_MAX_PASSPHRASE).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             "the passphrase file can't be read",
@@ -107,7 +112,8 @@ def read_passphrase(path: Path) -> str:
 
 def _read(model: type[M], path: Path) -> M:
     try:
-        return parse(model, path.read_bytes(), limit=_MAX_FILE, what=str(path))
+        with path.open("rb") as file:
+            return parse(model, file.read(_MAX_FILE + 1), limit=_MAX_FILE, what=str(path))
     except OSError as error:
         raise ConfigError("a file that the settings name can't be read", found=f"{path}: {error.strerror}") from None
     except InputError as error:
