@@ -137,8 +137,8 @@ def add_persons(path: Path, subjects: Sequence[str]) -> dict[str, str]:
     for subject in subjects:
         if not 1 <= len(subject) <= MAX_SUBJECT:
             raise InputError("a subject has a bad length", expected=f"1 to {MAX_SUBJECT} characters")
-        if not subject.isprintable():
-            raise InputError("a subject that can't be printed", expected="letters, digits and signs in one line")
+        if subject.encode(errors="ignore").decode() != subject:
+            raise InputError("a subject that is no text in UTF-8", expected="UTF-8")
     fresh = {subject: new_code() for subject in subjects}
     with _locked(path):
         codes = read_register(path) if path.exists() else {}
