@@ -129,6 +129,7 @@ LARGE: dict[str, str] = {
     "cli.owner._grant": _OPTIONS,
     "cli.owner.grant": _OPTIONS,
     "cli.setup._make_node": _OPTIONS,
+    "cli.setup.import_": _OPTIONS,
     "cli.setup.init": _OPTIONS,
     "chain.client.check_consent": "the arguments of the contract's own function",
     "owner.client.give": "what a consent says, each by its name",

@@ -104,3 +104,5 @@ def complain(error: PlacetError) -> None:
     for name in ("expected", "found", "remedy"):
         if (value := getattr(error, name)) is not None:
             print(f"  {name}: {value}", file=sys.stderr)
+    for line in error.details:
+        print(f"  also: {line}", file=sys.stderr)

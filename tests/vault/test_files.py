@@ -1,5 +1,6 @@
 """Files in: good ones exactly, bad ones refused with row and column, never with a value."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,10 +60,12 @@ def test_parquet(tmp_path: Path) -> None:
     ("bad", "code", "column"),
     [
         ("1,s3cr3t,x1,", "data.type", "Saldo €"),
-        ("1,s3cr3t,1.0,", "data.type", "Saldo €"),
+        ("1,s3cr3t,1.5,", "data.decimals", "Saldo €"),
+        ("1,s3cr3t,.,", "data.type", "Saldo €"),
+        ('1,s3cr3t,"1,5",', "data.type", "Saldo €"),
         ("1,s3cr3t,٣,", "data.type", "Saldo €"),
         ("1,s3cr3t,+1,", "data.type", "Saldo €"),
-        ("1,s3cr3t,1e-5,", "data.type", "Saldo €"),
+        ("1,s3cr3t,1e-5,", "data.decimals", "Saldo €"),
         ("1,s3cr3t,1e99,", "data.overflow", "Saldo €"),
         ("1,s3cr3t,,", "data.null", "Saldo €"),
         ("1,s3cr3t,NaN,", "data.null", "Saldo €"),
@@ -73,7 +76,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("nan,s3cr3t,1,", "data.null", "Rate"),
         ("inf,s3cr3t,1,", "data.overflow", "Rate"),
         ("1e999,s3cr3t,1,", "data.overflow", "Rate"),
-        ("s3cr3t,b,1,", "data.type", "Rate"),
+        ("s3cr3t,c,1,", "data.type", "Rate"),
         ("1,,1,", "data.null", "ID"),
         ("1,null,1,", "data.null", "ID"),
         ("1, s3cr3t,1,", "data.type", "ID"),
@@ -140,12 +143,8 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("column", "values", "code"),
     [
         ("ID", [None, "b", "c"], "data.null"),
-        ("ID", [1.5, 2.5, 3.5], "data.type"),
-        ("ID", [b"a", b"b", b"c"], "data.type"),
-        ("Saldo €", [1.0, 2.0, 3.0], "data.type"),
-        ("Saldo €", [True, False, True], "data.type"),
         ("Saldo €", [None, 2, 3], "data.null"),
-        ("Saldo €", [[1], [2], [3]], "data.type"),
+        ("Saldo €", [Decimal("1.5"), Decimal(2), Decimal(3)], "data.decimals"),
         ("Rate", [float("nan"), 1.0, 2.0], "data.null"),
         ("Rate", [float("inf"), 1.0, 2.0], "data.overflow"),
         ("Rate", [None, 1.0, 2.0], "data.null"),
@@ -153,6 +152,22 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_bad_parquet_cell(tmp_path: Path, column: str, values: list[object], code: str) -> None:
     refused(parquet(tmp_path, **{column: values}), code, "row 1", repr(column))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "name"),
+    [
+        ("ID", [1.5, 2.5, 3.5], "double"),
+        ("ID", [b"a", b"b", b"c"], "binary"),
+        ("Saldo €", [1.0, 2.0, 3.0], "double"),
+        ("Saldo €", [True, False, True], "bool"),
+        ("Saldo €", [[1], [2], [3]], "list"),
+        ("Saldo €", pa.array([1, 2, 3], pa.timestamp("ns")), "timestamp[ns]"),
+        ("Rate", pa.array([1, 2, 3], pa.date32()), "date32"),
+    ],
+)
+def test_parquet_column_of_another_type(tmp_path: Path, column: str, values: object, name: str) -> None:
+    refused(parquet(tmp_path, **{column: values}), "data.type", f"{column!r} of type {name}")
 
 
 def test_parquet_integer_beyond_int64(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def chunked(world, monkeypatch) -> list[Path]:
     monkeypatch.setattr(tables_module, "CHUNK_ROWS", 2)
     columns = ("customer", "balance", "remark")
     world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
-    files = sorted((world.folder / "tables").iterdir())
+    files = sorted((world.folder / "tables").glob("*.sealed"))
     assert [file.name for file in files] == [f"accounts@2.{i}.sealed" for i in range(4)]
     assert world.tables.rows("accounts", None, ["customer"])["customer"].to_pylist() == world.customers
     return files

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 from eth_utils.exceptions import ValidationError
+from pydantic_core import from_json
 
 from placet.core.errors import ConfigError
 
@@ -54,7 +55,7 @@ def load_secret(path: Path, passphrase: str) -> bytes:
     if len(raw) > MAX_FILE:
         raise ConfigError("this is no keystore file", expected=f"at most {MAX_FILE} bytes", found=path)
     try:
-        secret = bytes(decode_keyfile_json(json.loads(raw), passphrase.encode()))
+        secret = bytes(decode_keyfile_json(from_json(raw), passphrase.encode()))
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ValidationError) as error:
         wrong = "MAC" in str(error)
         raise ConfigError(

@@ -10,6 +10,7 @@ import typer
 from placet.cli.inputs import (
     AsJson,
     PassphraseFile,
+    demand_url,
     passphrase,
     read_address,
     read_deployment,
@@ -33,7 +34,13 @@ def audit(
     job: Annotated[str | None, typer.Argument(help="The job's id; left out with --bundle.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Check a saved bundle instead, without any network.")] = None,
     url: Annotated[
-        str | None, typer.Option("--url", envvar="PLACET_CHAIN_URL", help="Your own chain endpoint.")
+        str | None,
+        typer.Option(
+            "--url",
+            envvar="PLACET_CHAIN_URL",
+            help="Your own chain endpoint.",
+            callback=demand_url,
+        ),
     ] = None,
     deployment: Annotated[
         Path | None, typer.Option(envvar="PLACET_DEPLOYMENT", help="Your own copy of the deployment file.")

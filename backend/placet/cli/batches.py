@@ -15,6 +15,7 @@ from placet.cli.inputs import (
     DeploymentFile,
     NodeConfig,
     TrustFile,
+    demand_url,
     document,
     read_deployment,
     read_offer,
@@ -70,7 +71,12 @@ def check(
     trust: TrustFile,
     url: Annotated[
         str | None,
-        typer.Option("--url", envvar="PLACET_CHAIN_URL", help="Also ask this JSON-RPC endpoint for offer and anchor."),
+        typer.Option(
+            "--url",
+            envvar="PLACET_CHAIN_URL",
+            help="Also ask this JSON-RPC endpoint for offer and anchor.",
+            callback=demand_url,
+        ),
     ] = None,
     processes: Annotated[int, typer.Option(min=0, help="Worker processes; all cores by default (0).")] = 0,
     as_json: AsJson = False,

@@ -17,7 +17,19 @@ _YEARS = datetime.timedelta(days=3650)
 
 
 def make(name: str, hosts: list[str], passphrase: str) -> tuple[bytes, bytes]:
-    """A fresh P-256 key (PEM, PKCS #8, encrypted) and its certificate (PEM) for server and client use."""
+    """A fresh P-256 key (PEM, PKCS #8, encrypted) and its certificate (PEM) for server and client use. InputError for a
+    name or host that no certificate can hold."""
+    try:
+        return _make(name, hosts, passphrase)
+    except ValueError:
+        raise InputError(
+            "no certificate can be made out in this name, for this host",
+            expected="a name, and a host's name or address in ASCII",
+            found=f"name {name[:40]!r}, hosts {', '.join(hosts)[:200]!r}",
+        ) from None
+
+
+def _make(name: str, hosts: list[str], passphrase: str) -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])

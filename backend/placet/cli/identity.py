@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.inputs import write_new
+from placet.cli.inputs import read, write_new
 from placet.cli.output import Commands, emit, say
 from placet.core.errors import ConfigError, InputError, StateError
 
+MAX_PERSONS = 256 << 20
 commands = typer.Typer(cls=Commands, help="The enrolling service: ties owners' keys to persons.")
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", envvar="PLACET_IDENTITY_CONFIG", help="The service's identity.toml.")
@@ -109,9 +110,9 @@ def add(
 
 def _persons(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("the file of persons can't be read", found=f"{path}: {type(error).__name__}") from None
+        lines = read(path, "file of persons", limit=MAX_PERSONS).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError("the file of persons is not UTF-8", expected="a person a line", found=path) from None
     persons = [line for line in lines if line]
     if len(set(persons)) != len(persons):
         raise InputError("a person stands in the file twice", found=path)

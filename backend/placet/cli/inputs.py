@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from urllib.parse import urlsplit
 
 import typer
 
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
 MAX_FILE = 8 << 20
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 31_557_600}
 
+
+def demand_url(text: str | None) -> str | None:
+    """An option's URL as it is. A usage error for what is none, without the text: it may hold a password."""
+    if text is not None:
+        try:
+            parts = urlsplit(text)
+            sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound or not text.isascii() or not text.isprintable() or " " in text:
+            raise typer.BadParameter("a URL as in https://HOST or http://HOST:PORT is expected")
+    return text
+
+
 PassphraseFile = Annotated[
     Path | None,
     typer.Option(
@@ -37,7 +52,10 @@ DeploymentFile = Annotated[
     typer.Option("--deployment", envvar="PLACET_DEPLOYMENT", help="Deployment file: which contracts, which chain."),
 ]
 TrustFile = Annotated[Path, typer.Option("--trust", envvar="PLACET_TRUST", help="Trust list: which address is whom.")]
-ChainUrl = Annotated[str, typer.Option("--url", envvar="PLACET_CHAIN_URL", help="JSON-RPC endpoint of the chain.")]
+ChainUrl = Annotated[
+    str,
+    typer.Option("--url", envvar="PLACET_CHAIN_URL", help="JSON-RPC endpoint of the chain.", callback=demand_url),
+]
 NodeConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_NODE_CONFIG", help="The node's node.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 

@@ -38,8 +38,10 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Propose a job to the parties. The answer has its id once all have signed the plan."""
+    from pydantic_core import from_json
+
     try:
-        body = json.loads(sys.stdin.read(MAX_REQUEST) if str(file) == "-" else read(file, "job", limit=MAX_REQUEST))
+        body = from_json(sys.stdin.read(MAX_REQUEST) if str(file) == "-" else read(file, "job", limit=MAX_REQUEST))
     except ValueError:
         raise InputError("the job is not JSON", found=file) from None
     operator = Operator(config)

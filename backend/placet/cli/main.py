@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -52,6 +54,9 @@ def root(
     ] = False,
 ) -> None:
     """Options of the whole program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is shown as an escape
 
 
 app.add_typer(chain.commands, name="chain")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from placet.core.errors import PlacetError
+from placet.core.errors import ConfigError, PlacetError, unforeseen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,32 +114,38 @@ def _block(headings: Sequence[str], row: Sequence[str], width: int) -> Iterator[
 
 
 def show_error(error: PlacetError) -> None:
-    """An error as its message, what was expected, what was found, and the remedy."""
+    """An error as its message, what was expected, what was found, the remedy, and what else is not right."""
     out = console(stderr=True)
     out.print(f"error: {error.message}", style="bold red")
     for name in ("expected", "found", "remedy"):
         value = getattr(error, name)
         if value is not None:
             out.print(f"  {name + ':':<10}{value}")
+    for number, line in enumerate(error.details):
+        out.print(f"  {'' if number else 'also:':<10}{line}")
 
 
 class Commands(TyperGroup):
-    """A group of commands in which a PlacetError is a message and exit code 1, not a traceback."""
+    """A group of commands in which no error is a traceback: each is a message and exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except PlacetError as error:
             show_error(error)
-            raise typer.Exit(1) from None
         except OSError as error:
             from placet.chain.storage import storage_error
 
-            full = storage_error(error)
-            if full is None:
+            where = f"{error.filename}: " if error.filename else ""
+            refused = ConfigError(
+                "the system does not let it happen", found=f"{where}{error.strerror or unforeseen(error)}"
+            )
+            show_error(storage_error(error) or refused)
+        except Exception as error:
+            if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):  # the parser's own
                 raise
-            show_error(full)
-            raise typer.Exit(1) from None
+            show_error(PlacetError("a fault of the program itself", found=unforeseen(error), remedy="report it"))
+        raise typer.Exit(1)
 
 
 def stop(message: str) -> typer.Exit:

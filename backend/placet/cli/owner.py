@@ -17,6 +17,7 @@ from placet.cli.inputs import (
     DeploymentFile,
     PassphraseFile,
     TrustFile,
+    demand_url,
     passphrase,
     read,
     read_consent,
@@ -40,10 +41,22 @@ commands = typer.Typer(
 WalletFolder = Annotated[
     Path, typer.Option("--wallet", envvar="PLACET_WALLET", help="The wallet's folder, made by `placet owner init`.")
 ]
-Api = Annotated[str, typer.Option("--api", help="URL of the institution's node, as in the trust list.")]
+Api = Annotated[
+    str,
+    typer.Option(
+        "--api",
+        help="URL of the institution's node, as in the trust list.",
+        callback=demand_url,
+    ),
+]
 OptionalUrl = Annotated[
     str | None,
-    typer.Option("--url", envvar="PLACET_CHAIN_URL", help="JSON-RPC endpoint of the chain, to check by yourself."),
+    typer.Option(
+        "--url",
+        envvar="PLACET_CHAIN_URL",
+        help="JSON-RPC endpoint of the chain, to check by yourself.",
+        callback=demand_url,
+    ),
 ]
 
 
@@ -380,7 +393,12 @@ def uses(
 def check(
     wallet: WalletFolder,
     consent: Consent,
-    url: Annotated[str, typer.Option("--url", envvar="PLACET_CHAIN_URL", help="A chain endpoint of your own choice.")],
+    url: Annotated[
+        str,
+        typer.Option(
+            "--url", envvar="PLACET_CHAIN_URL", help="A chain endpoint of your own choice.", callback=demand_url
+        ),
+    ],
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:

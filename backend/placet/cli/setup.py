@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, write_new
+from placet.cli.inputs import AsJson, NodeConfig, demand_url, write_new
 from placet.cli.output import Commands, emit, say
 from placet.core.errors import InputError, StateError
 
 if TYPE_CHECKING:
     from placet.core.trust import Institution
+    from placet.vault.schema import DatasetInfo
 
 _LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 vault = typer.Typer(cls=Commands, help="The vault: the only process that can read the institution's data.")
@@ -26,7 +27,14 @@ VaultConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_VAULT_CONF
 def init(
     folder: Annotated[Path, typer.Argument(help="The node's folder; must not exist.")],
     name: Annotated[str, typer.Option(help="The institution's name, as people read it in consents.")],
-    chain_url: Annotated[str, typer.Option(envvar="PLACET_CHAIN_URL", help="The node's chain endpoint.")],
+    chain_url: Annotated[
+        str,
+        typer.Option(
+            envvar="PLACET_CHAIN_URL",
+            help="The node's chain endpoint.",
+            callback=demand_url,
+        ),
+    ],
     deployment: Annotated[Path, typer.Option(envvar="PLACET_DEPLOYMENT", help="The deployment file.")],
     trust: Annotated[Path, typer.Option(envvar="PLACET_TRUST", help="The trust list; may come later.")],
     passphrase_file: Annotated[
@@ -41,7 +49,11 @@ def init(
         Path | None, typer.Option(help="Opens the vault's key; by default the node's, which is for trying out only.")
     ] = None,
     vault_chain_url: Annotated[
-        str | None, typer.Option(help="The vault's own chain endpoint; by default the node's.")
+        str | None,
+        typer.Option(
+            help="The vault's own chain endpoint; by default the node's.",
+            callback=demand_url,
+        ),
     ] = None,
     node_uid: Annotated[
         int | None, typer.Option(help="The user id that the node runs under, if the vault has a user of its own.")
@@ -191,41 +203,133 @@ def serve(
 def import_(
     config: VaultConfig,
     name: Annotated[str, typer.Option(help="The table's name in the vault.")],
-    file: Annotated[Path, typer.Option("--file", help="A CSV or Parquet file.")],
+    file: Annotated[Path, typer.Option("--file", help="A CSV or Parquet file, or a folder of such parts.")],
     identifier: Annotated[str, typer.Option(help="NAME=SOURCE or SOURCE: the column that names a row's subject.")],
     columns: Annotated[
         list[str],
         typer.Option(
             "--column",
-            help="NAME=SOURCE[:TYPE] or SOURCE[:TYPE], TYPE integer (default), number or text; once a column.",
+            help="NAME=SOURCE[:TYPE] or SOURCE[:TYPE], TYPE integer (default), number, text or optional-text (may "
+            "be empty); once a column.",
         ),
     ],
+    decimals: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--decimals",
+            help="NAME=N: a column of integers whose amounts have up to N digits after the point; they are kept in "
+            "units of 10^-N. Once a column.",
+        ),
+    ] = None,
     own: Annotated[
         bool, typer.Option("--own", help="The rows belong to the institution itself, not to persons.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Seal a file as a table of the vault. The vault may be running."""
-    from placet.core.values import to_hex
     from placet.vault.config import VaultSettings
     from placet.vault.schema import Column
     from placet.vault.setup import import_table
 
     subject, source = _named(identifier)
-    mapping = {subject: Column(source=source, type="text")}
+    mapping = {subject: Column.of(source, "text")}
+    digits = _decimals(decimals or [])
     for text in columns:
         new, source = _named(text)
         if new in mapping:
-            raise InputError("a column is named twice", expected="each name once", found=new)
-        mapping[new] = Column.from_text(source)
+            raise InputError("a column is named twice", expected="each name once", found=repr(new[:80]))
+        mapping[new] = Column.from_text(source, digits.pop(new, 0))
+    for stray in digits:
+        raise InputError("--decimals names no --column", expected=", ".join(list(mapping)[1:]), found=repr(stray[:80]))
     info = import_table(VaultSettings.load(config), name, file, subject, mapping, personal=not own)
     if as_json:
-        emit({**info.to_json(), "schema_hash": to_hex(info.schema_hash)})
+        emit(_described(info))
     else:
-        print(f"{info.name}: {info.rows} rows, version {info.version}, dataset {to_hex(info.dataset)}")
+        print(_line(info))
+
+
+@vault.command("list")
+def list_(config: VaultConfig, as_json: AsJson = False) -> None:
+    """All tables of the vault."""
+    from placet.vault.config import VaultSettings
+    from placet.vault.setup import list_tables
+
+    infos = list_tables(VaultSettings.load(config))
+    if as_json:
+        emit([_described(info) for info in infos])
+        return
+    for info in infos:
+        print(_line(info))
+    if not infos:
+        say("no tables yet: placet vault import")
+
+
+@vault.command()
+def show(
+    config: VaultConfig,
+    name: Annotated[str, typer.Argument(help="The table's name in the vault.")],
+    as_json: AsJson = False,
+) -> None:
+    """What the vault knows of a table, rows aside: columns, whose rows they are, the ids on chain."""
+    from placet.core.values import to_hex
+    from placet.vault.config import VaultSettings
+    from placet.vault.setup import named_table
+
+    info = named_table(VaultSettings.load(config), name)
+    if as_json:
+        emit(_described(info))
+        return
+    print(_line(info))
+    print(f"schema {to_hex(info.schema_hash)}, commitment {to_hex(info.commitment)}")
+    for column in info.table.columns:
+        print(f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else ""))
+
+
+@vault.command()
+def remove(
+    config: VaultConfig,
+    name: Annotated[str, typer.Argument(help="The table's name in the vault.")],
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Even if the vault keeps consents to its rows; they serve no job any more.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a table for good, its dataset's id too. The vault may be running."""
+    from placet.vault.config import VaultSettings
+    from placet.vault.setup import remove_table
+
+    info = remove_table(VaultSettings.load(config), name, anyway=anyway)
+    if as_json:
+        emit(_described(info))
+    else:
+        print(f"{info.name}: removed, {info.rows} rows")
+
+
+def _described(info: DatasetInfo) -> dict[str, object]:
+    from placet.core.values import to_hex
+
+    return {**info.to_json(), "schema_hash": to_hex(info.schema_hash)}
+
+
+def _line(info: DatasetInfo) -> str:
+    from placet.core.values import to_hex
+
+    whose = "persons' rows" if info.personal else "its own rows"
+    return f"{info.name}: {info.rows} rows, version {info.version}, dataset {to_hex(info.dataset)}, {whose}"
 
 
 def _named(text: str) -> tuple[str, str]:
     """`NAME=SOURCE` or `SOURCE` (then its own name) as (name, source with its type)."""
     new, equals, source = text.partition("=")
     return (new, source) if equals else (text.partition(":")[0], text)
+
+
+def _decimals(words: list[str]) -> dict[str, int]:
+    """`NAME=N` by name."""
+    digits: dict[str, int] = {}
+    for text in words:
+        name, _, number = text.rpartition("=")
+        if not (name and number.isascii() and number.isdigit() and len(number) < 3) or name in digits:
+            raise InputError("--decimals is not right", expected="NAME=N, once a column", found=repr(text[:80]))
+        digits[name] = int(number)
+    return digits

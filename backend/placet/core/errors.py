@@ -20,11 +20,14 @@ PlacetError
 ├── ConfigError           settings, keystores or files on this machine
 └── StorageError          a disk or a database that can't be written to: full, read-only, busy, damaged
 
-Each carries a stable `code`, what was expected, what was found and the remedy, so that a log line, an
-HTTP problem document (RFC 9457) and a terminal message say the same.
+Each carries a stable `code`, what was expected, what was found and the remedy, and in `details` a line for each further
+thing that is not right where there are several, so that a log line, an HTTP problem document (RFC 9457) and a terminal
+message say the same.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class PlacetError(Exception):
@@ -40,9 +43,11 @@ class PlacetError(Exception):
         found: object = None,
         remedy: str | None = None,
         code: str | None = None,
+        details: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.details = tuple(details)
         self.expected = None if expected is None else str(expected)
         self.found = None if found is None else str(found)
         self.remedy = remedy
@@ -57,6 +62,8 @@ class PlacetError(Exception):
             parts.append(f"found: {self.found}")
         if self.remedy is not None:
             parts.append(f"remedy: {self.remedy}")
+        if self.details:
+            parts.append("also: " + ", ".join(self.details))
         return "; ".join(parts)
 
 

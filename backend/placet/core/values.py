@@ -99,7 +99,8 @@ Whole = Annotated[
 ]
 """An integer that is a decimal string in JSON."""
 Text = Annotated[str, Field(min_length=1, max_length=400)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 ZERO32 = bytes(32)
 ZERO20 = bytes(20)
@@ -143,4 +144,9 @@ def invalid(what: str, error: ValidationError) -> InputError:
     """A pydantic error as ours; the input itself is left out, since it may hold personal data."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the whole"
-    return InputError(f"{what} is malformed", expected=first["msg"], found=f"a bad value at {where}")
+    words = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    return InputError(f"{what} is malformed", expected=words, found=f"a bad value at {where}")
+
+
+_WORDS = {"string_pattern_mismatch": "text of another form"}
+"""What pydantic says in its own terms, in plain ones."""

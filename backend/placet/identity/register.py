@@ -10,7 +10,6 @@ import csv
 import fcntl
 import hashlib
 import hmac
-import io
 import os
 import secrets
 import tempfile
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from placet.core.csv_file import read_rows
 from placet.core.errors import ConfigError, InputError
 
 MAX_REGISTER = 256 << 20
@@ -113,28 +113,22 @@ class Register:
 
 def read_register(path: Path) -> dict[str, CodeHash]:
     """Parse the register; InputError with line number, never with a person's name."""
-    if path.stat().st_size > MAX_REGISTER:
-        raise InputError("the register is too large", expected=f"at most {MAX_REGISTER} bytes")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError("the register is not UTF-8", found=path) from None
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     codes: dict[str, CodeHash] = {}
-    try:
-        if next(rows, None) != ["subject", "code"]:
-            raise InputError("the register has another header", expected="subject,code")
-        for row in rows:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_REGISTER:
+            raise InputError("the register is too large", expected=f"at most {MAX_REGISTER} bytes")
+        rows = read_rows(file)
+        if next(rows, (1, []))[1] != ["subject", "code"]:
+            raise InputError("the register has another header", expected="subject,code", found="line 1")
+        for line, row in rows:
             if len(row) != 2 or not 1 <= len(row[0]) <= MAX_SUBJECT:
-                raise InputError("a bad line in the register", expected="subject,code", found=f"line {rows.line_num}")
+                raise InputError("a bad line in the register", expected="subject,code", found=f"line {line}")
             if row[0] in codes:
-                raise InputError("a person stands in the register twice", found=f"line {rows.line_num}")
+                raise InputError("a person stands in the register twice", found=f"line {line}")
             try:
                 codes[row[0]] = CodeHash.parse(row[1])
             except InputError as error:
-                raise InputError(error.message, expected=error.expected, found=f"line {rows.line_num}") from None
-    except csv.Error as error:
-        raise InputError("the register is not CSV", found=f"line {rows.line_num}: {error}") from None
+                raise InputError(error.message, expected=error.expected, found=f"line {line}") from None
     return codes
 
 
@@ -143,6 +137,8 @@ def add_persons(path: Path, subjects: Sequence[str]) -> dict[str, str]:
     for subject in subjects:
         if not 1 <= len(subject) <= MAX_SUBJECT:
             raise InputError("a subject has a bad length", expected=f"1 to {MAX_SUBJECT} characters")
+        if subject.encode(errors="ignore").decode() != subject:
+            raise InputError("a subject that is no text in UTF-8", expected="UTF-8")
     fresh = {subject: new_code() for subject in subjects}
     with _locked(path):
         codes = read_register(path) if path.exists() else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from placet.core.errors import ConfigError
+from placet.core.toml_file import read_toml
 from placet.core.values import invalid
 
 
@@ -42,12 +42,9 @@ class IdentitySettings(BaseSettings):
 def load_settings(path: Path) -> IdentitySettings:
     """ConfigError if the file is missing or malformed."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        settings = IdentitySettings(**values)
-    except OSError as error:
-        raise ConfigError("the settings can't be read", found=f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("the settings are not TOML", found=f"{path}: {error}") from None
+        settings = IdentitySettings(
+            **read_toml(path, "the service's settings file", remedy="placet identity init makes it")
+        )
     except ValidationError as error:
         wrong = invalid(str(path), error)
         raise ConfigError(wrong.message, expected=wrong.expected, found=wrong.found) from None

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from placet.core.enclave_policy import MAX_AGE
 from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
+from placet.core.toml_file import read_toml
 from placet.core.trust import Url
 from placet.core.values import Address, Name, Text, invalid
 
@@ -114,12 +115,7 @@ class NodeSettings(BaseSettings):
     @classmethod
     def load(cls, file: Path) -> NodeSettings:
         """The settings in a TOML file, under the environment's. ConfigError if they are missing or wrong."""
-        try:
-            read = TomlConfigSettingsSource(cls, toml_file=file.resolve(strict=True))()
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                "the node's settings can't be read", found=f"{file}: {error}", remedy="placet init makes them"
-            ) from None
+        read = read_toml(file, "the node's settings", remedy="placet init makes them")
         read.setdefault("folder", str(file.resolve().parent))
         return cls.build(**read)
 

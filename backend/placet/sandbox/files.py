@@ -8,45 +8,30 @@ name file, row (counted from 1, without the header) and column, never a value.
 from __future__ import annotations
 
 import contextlib
-import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pa_parquet
 from pydantic import Field, model_validator
 
 from placet.core.errors import ConfigError, DataError, InputError
 from placet.core.purposes import PURPOSES
+from placet.core.toml_file import read_toml
 from placet.core.values import Value, parse
 from placet.recipes.asset_view.run import MAX_ROWS
 from placet.vault import files
-from placet.vault.schema import Column
+from placet.vault.cells import MAX_INTEGER
+from placet.vault.schema import MAX_DECIMALS, Column
 
 MAPPING = "mapping.toml"
 MAX_MAPPING = 32 << 10
 DPV = "https://w3id.org/dpv#"
-_AMOUNT = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
-_EXPECTED = {
-    "data.file": "a file that can be read",
-    "data.malformed": "a table in UTF-8 with as many cells in each row",
-}
 _REMEDIES = {
     "data.file": f"put it there as .csv or .parquet, or correct {MAPPING}",
     "data.column": f"correct the column's name in {MAPPING}; a CSV file needs a header and commas",
-    "data.duplicate": "leave one row for each person",
-    "data.null": "fill it in, or leave the row out",
-    "data.type": "correct the cell, or name another column",
     "data.decimals": f"round the amount, or raise `decimals` in {MAPPING}",
-    "data.overflow": "is it an amount? The vault takes no larger one",
     "data.large": "split the file into several runs",
-    "data.empty": "was the file written to its end?",
-    "data.malformed": "write it anew as CSV in UTF-8 or as Parquet",
 }
 
 File = Annotated[str, Field(pattern=r"^[^/\\\x00]{1,200}$")]
@@ -72,7 +57,7 @@ class Provider(Listed):
 
     name: InstitutionName
     value: Source
-    decimals: Annotated[int, Field(ge=0, le=18, strict=True)] = 0
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS, strict=True)] = 0
 
 
 class Mapping(Value):
@@ -141,36 +126,16 @@ def read(folder: Path) -> Data:
 
 
 def _mapping(folder: Path) -> Mapping:
-    path = folder / MAPPING
+    remedy = "docs/how-to/own-files.md shows one"
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_MAPPING + 1)
-    except OSError as error:
-        raise ConfigError(
-            "there is no mapping to read",
-            expected=f"a file {MAPPING}",
-            found=f"{path}: {error.strerror}",
-            remedy="docs/how-to/own-files.md shows one",
-            code="config.mapping",
-        ) from None
-    if len(raw) > MAX_MAPPING:
-        raise InputError(
-            f"{MAPPING} is too large", expected=f"at most {MAX_MAPPING} bytes", found=path, code="input.mapping"
-        )
-    try:
-        return parse(Mapping, tomllib.loads(raw.decode()), what=MAPPING)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        found = f"{path}: {error if isinstance(error, tomllib.TOMLDecodeError) else type(error).__name__}"
-        raise InputError(
-            f"{MAPPING} is not TOML", expected="TOML in UTF-8", found=found, code="input.mapping"
-        ) from None
-    except InputError as error:
-        raise InputError(
+        return parse(Mapping, read_toml(folder / MAPPING, MAPPING, limit=MAX_MAPPING), what=MAPPING)
+    except (ConfigError, InputError) as error:
+        raise type(error)(
             error.message,
             expected=error.expected,
             found=error.found,
-            remedy="docs/how-to/own-files.md shows one",
-            code="input.mapping",
+            remedy=remedy,
+            code="config.mapping" if isinstance(error, ConfigError) else "input.mapping",
         ) from None
 
 
@@ -182,10 +147,11 @@ def _in(file: str) -> Iterator[None]:
     except DataError as error:
         raise DataError(
             error.message,
-            expected=error.expected or _EXPECTED.get(error.code),
+            expected=error.expected,
             found=file if error.found in (None, file) else f"{file}: {error.found}",
-            remedy=error.remedy or _REMEDIES.get(error.code),
+            remedy=_REMEDIES.get(error.code, error.remedy),
             code=error.code,
+            details=error.details,
         ) from None
 
 
@@ -197,37 +163,14 @@ def _identifiers(folder: Path, listed: Listed) -> list[str]:
 
 
 def _balances(folder: Path, provider: Provider, decimals: int) -> dict[str, int]:
-    path, customer = folder / provider.file, Column(source=provider.identifier, type="text")
+    columns = {
+        "customer": Column(source=provider.identifier, type="text"),
+        "value": Column(source=provider.value, type="integer", decimals=provider.decimals),
+    }
     with _in(provider.file):
-        if _holds_decimals(path, provider.value):
-            _, cells = files.read(path, "customer", {"customer": customer})
-            amounts: Sequence[Any] = _decimals(path, provider.value)
-        else:
-            value = Column(source=provider.value, type="text" if provider.decimals else "integer")
-            _, cells = files.read(path, "customer", {"customer": customer, "value": value})
-            amounts = cells["value"]
+        _, cells = files.read(folder / provider.file, "customer", columns)
         persons = _demand_persons(cells["customer"], provider.identifier)
-        return {
-            person: _minor(amount, provider.decimals, decimals, f"row {row}, column {provider.value!r}")
-            for row, (person, amount) in enumerate(zip(persons, amounts, strict=True), start=1)
-        }
-
-
-def _holds_decimals(path: Path, column: str) -> bool:
-    """Is it a Parquet column of exact decimals, which the vault's reader does not know?"""
-    if path.suffix.lower() != ".parquet":
-        return False
-    try:
-        schema = pa_parquet.read_schema(path)
-    except (pa.ArrowException, OSError):
-        return False
-    return bool(schema.names.count(column) == 1 and pa.types.is_decimal(schema.field(column).type))
-
-
-def _decimals(path: Path, column: str) -> list[Decimal | None]:
-    with pa_parquet.ParquetFile(path) as file:
-        cells: list[Decimal | None] = file.read(columns=[column]).column(column).to_pylist()
-    return cells
+        return dict(zip(persons, _in_common(cells["value"], provider, decimals), strict=True))
 
 
 def _demand_persons(cells: Sequence[Any], source: str) -> list[str]:
@@ -239,30 +182,22 @@ def _demand_persons(cells: Sequence[Any], source: str) -> list[str]:
                 "an identifier with characters that can't be printed",
                 expected="one line of letters, digits, signs",
                 found=f"row {row}, column {source!r}",
+                remedy="correct the cell, or name another column",
                 code="data.type",
             )
     return list(cells)
 
 
-def _minor(amount: int | str | Decimal | None, own: int, common: int, where: str) -> int:
-    """An amount with at most `own` decimals as an integer of 10^-`common`, exactly; DataError otherwise."""
-    if amount is None or (isinstance(amount, str) and amount.strip().lower() in ("", "nan", "null", "na")):
-        raise DataError("a value is missing", expected="no nulls and no NaN", found=where, code="data.null")
-    if isinstance(amount, str) and not _AMOUNT.fullmatch(amount):
-        raise DataError(
-            "a value of the wrong type", expected="a decimal number, as in -12.34", found=where, code="data.type"
-        )
-    scaled = Fraction(amount) * 10**own
-    if scaled.denominator != 1:
-        raise DataError(
-            "an amount with too many decimals", expected=f"at most {own}", found=where, code="data.decimals"
-        )
-    minor: int = scaled.numerator * 10 ** (common - own)
-    if abs(minor) > files.MAX_INTEGER:
-        raise DataError(
-            "an amount out of range",
-            expected=f"at most 2^62 in size, in units of 10^-{common}",
-            found=where,
-            code="data.overflow",
-        )
-    return minor
+def _in_common(amounts: Sequence[Any], provider: Provider, decimals: int) -> list[int]:
+    """Amounts in the provider's minor unit as integers of 10^-`decimals`; DataError for one that becomes too large."""
+    common = [amount * 10 ** (decimals - provider.decimals) for amount in amounts]
+    for row, amount in enumerate(common, start=1):
+        if abs(amount) > MAX_INTEGER:
+            raise DataError(
+                "an amount out of range",
+                expected=f"at most 2^62 in size, in units of 10^-{decimals}",
+                found=f"row {row}, column {provider.value!r}",
+                remedy="leave it out, or give the files fewer decimals",
+                code="data.overflow",
+            )
+    return common

@@ -15,6 +15,7 @@ from pathlib import Path
 from placet.catalogue.specs import NAMES
 from placet.chain.deploy import deploy_token
 from placet.chain.local import LocalChain, dev_account, free_port
+from placet.core.csv_file import read_rows
 from placet.core.signatures import Key
 from placet.sandbox import program
 from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
@@ -187,8 +188,8 @@ def _stock(group: Consortium, stock: Stock) -> None:
         (group.folder / "subjects").write_text("\n".join(persons) + "\n")
         many = ("--from", "subjects", "--codes", "codes.csv")
         group.run("identity", "add", "registry/register.csv", *many, seconds=3600)
-        with (group.folder / "codes.csv").open() as source:
-            group.codes = {row["subject"]: row["code"] for row in csv.DictReader(source)}
+        _, *rows = read_rows((group.folder / "codes.csv").open("rb"))
+        group.codes = {subject: code for _, (subject, code) in rows}
 
     together(register, *(functools.partial(import_, key) for key in group.members))
 

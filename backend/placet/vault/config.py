@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import stat
-import tomllib
 from pathlib import Path
 from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from placet.core.errors import ConfigError, InputError
+from placet.core.toml_file import read_toml
 from placet.core.trust import Deployment, TrustList, Url
 from placet.core.values import Address, invalid, parse
 
@@ -45,8 +45,7 @@ class VaultSettings(BaseSettings):
     @classmethod
     def load(cls, file: Path) -> Self:
         """ConfigError if the file is missing or anything in it is wrong."""
-        if not file.is_file():
-            raise ConfigError("no such settings file", found=file, remedy="make it with placet init")
+        values = read_toml(file, "the vault's settings", remedy="placet init makes them")
 
         class FromFile(cls):  # type: ignore[valid-type,misc]
             @classmethod
@@ -58,15 +57,13 @@ class VaultSettings(BaseSettings):
                 dotenv_settings: PydanticBaseSettingsSource,
                 file_secret_settings: PydanticBaseSettingsSource,
             ) -> tuple[PydanticBaseSettingsSource, ...]:
-                return (env_settings, TomlConfigSettingsSource(settings_cls, file))
+                return (env_settings, InitSettingsSource(settings_cls, values))
 
         try:
             found = FromFile()
         except ValidationError as error:
             bad = invalid(f"the settings in {file}", error)
             raise ConfigError(bad.message, expected=bad.expected, found=bad.found) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise ConfigError("the settings file is not TOML", found=f"{file}: {type(error).__name__}") from None
         paths = {name: file.parent / path for name in _PATHS if (path := getattr(found, name)) is not None}
         return cls.model_construct(**{**found.model_dump(), **paths})
 
@@ -89,17 +86,22 @@ class VaultSettings(BaseSettings):
         return _read(TrustList, self.trust)
 
 
+_MAX_PASSPHRASE = 4096
+"""Bytes of a passphrase file that are read; its first line is what counts."""
+
+
 def read_passphrase(path: Path) -> str:
     """A file's first line; ConfigError if it is missing, empty or readable by others."""
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigError("the passphrase file is open to others", found=path, remedy=f"chmod 600 {path}")
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(_MAX_PASSPHRASE).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             "the passphrase file can't be read",
             expected="a file of mode 0600 with the passphrase in its first line",
-            found=f"{path}: {type(error).__name__}",
+            found=f"{path}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}",
             remedy=f"(umask 077; head -c 24 /dev/urandom | base64 > {path}) makes one for new keys",
         ) from None
     passphrase = text.partition("\n")[0].strip("\r")
@@ -110,7 +112,8 @@ def read_passphrase(path: Path) -> str:
 
 def _read(model: type[M], path: Path) -> M:
     try:
-        return parse(model, path.read_bytes(), limit=_MAX_FILE, what=str(path))
+        with path.open("rb") as file:
+            return parse(model, file.read(_MAX_FILE + 1), limit=_MAX_FILE, what=str(path))
     except OSError as error:
         raise ConfigError("a file that the settings name can't be read", found=f"{path}: {error.strerror}") from None
     except InputError as error:

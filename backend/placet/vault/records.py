@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 from placet.core.at_rest import AtRest, context
 from placet.core.consent import CompactConsent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.errors import InputError, NotFoundError, StateError
-from placet.core.ids import BatchRoot, ConsentId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
@@ -169,6 +169,13 @@ class Records:
         if offer is None:
             raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
         return OfferId(bytes(offer))
+
+    def consents_to(self, dataset: DatasetId) -> int:
+        """How many consents there are to offers of a dataset, erased ones not counted."""
+        with self._engine.connect() as connection:
+            counted = sa.select(CONSENTS.c.offer, sa.func.count()).group_by(CONSENTS.c.offer)
+            counts = connection.execute(counted).all()
+        return sum(count for offer, count in counts if self.bound(OfferId(bytes(offer))).offer.dataset == dataset)
 
     def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
         """Remember a batch's leaves."""

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from placet.core.errors import DataError
 from placet.core.hashing import canonical, document_hash, sha256
 from placet.core.ids import DatasetId
-from placet.core.values import Bytes32, Name, Value
+from placet.core.values import NAME_PATTERN, Bytes32, Name, Value
 
-ColumnType = Literal["integer", "number", "text"]
+ColumnType = Literal["integer", "number", "text", "optional-text"]
 Cell = int | float | str
-"""integer: within ±2^62; number: a finite float64; text: not empty."""
+"""integer: within ±2^62; number: a finite float64; text: not empty; optional-text: text that may be empty."""
+COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
+MAX_DECIMALS = 18
+MAX_COLUMNS = 64
 
 
 class Column(Value):
-    """Where a column comes from in the file, and what it holds."""
+    """Where a column comes from in the file, and what it holds. `decimals`: how many digits the amounts of a column of
+    integers may have after the point; they become integers of 10^-`decimals`."""
 
     source: Annotated[str, Field(min_length=1, max_length=200)]
     type: ColumnType
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS, strict=True)] = 0
+
+    @model_validator(mode="after")
+    def _whole(self) -> Column:
+        if self.decimals and self.type != "integer":
+            raise ValueError("only a column of integers has decimals")
+        return self
 
     @classmethod
-    def from_text(cls, text: str) -> Column:
+    def of(cls, source: str, kind: str, decimals: int = 0) -> Column:
+        """DataError (`data.mapping`) for what no column is."""
+        if kind not in COLUMN_TYPES:
+            raise DataError(
+                "unknown column type", expected=", ".join(COLUMN_TYPES), found=repr(kind[:40]), code="data.mapping"
+            )
+        try:
+            return cls(source=source, type=kind, decimals=decimals)
+        except ValidationError:
+            raise DataError(
+                f"the column {source[:40]!r} can't be taken",
+                expected=f"a name of 1 to 200 characters; 0 to {MAX_DECIMALS} decimals, of an integer column",
+                found=f"{len(source)} characters, type {kind}, {decimals} decimals",
+                code="data.mapping",
+            ) from None
+
+    @classmethod
+    def from_text(cls, text: str, decimals: int = 0) -> Column:
         """`SOURCE` (an integer) or `SOURCE:TYPE`, as on a command line."""
         source, colon, kind = text.rpartition(":")
-        if not colon:
-            return cls(source=text, type="integer")
-        for known in ("integer", "number", "text"):
-            if kind == known:
-                return cls(source=source, type=known)
-        raise DataError("unknown column type", expected="integer, number or text", found=kind[:40], code="data.mapping")
+        return cls.of(source, kind, decimals) if colon else cls.of(text, "integer", decimals)
 
 
 class Field_(Value):  # noqa: N801 - `Field` is pydantic's
@@ -47,7 +71,7 @@ class Schema(Value):
     type: Literal["placet.schema"] = "placet.schema"
     version: Literal[1] = 1
     identifier: Name
-    columns: Annotated[tuple[Field_, ...], Field(min_length=1, max_length=64)]
+    columns: Annotated[tuple[Field_, ...], Field(min_length=1, max_length=MAX_COLUMNS)]
 
     @model_validator(mode="after")
     def _identified(self) -> Schema:
@@ -85,6 +109,18 @@ class DatasetInfo(Value):
     @property
     def identifier(self) -> str:
         return self.table.identifier
+
+
+def demand_name(name: str, what: str = "table") -> None:
+    """DataError (`data.name`) for a name that no table, or no column of one, can have."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise DataError(
+            f"a name that no {what} can have",
+            expected="1 to 64 small letters, digits, dots, hyphens and underscores, a letter or digit first",
+            found=repr(name[:80]),
+            remedy="choose another name" if what == "table" else "give it another name: NAME=SOURCE",
+            code="data.name",
+        )
 
 
 def dataset_id(institution: bytes, name: str, salt: bytes) -> DatasetId:

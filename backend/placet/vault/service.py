@@ -190,7 +190,7 @@ class Vault:
                 batches=self._records.batches(offer, anchored.keys()),
                 anchored=anchored,
                 block=block,
-                subjects=self._tables.subjects(bound.dataset),
+                subjects=self._tables.subjects(self._tables.by_id(bound.offer.dataset).name),
                 dead=self._chain.dead(offer),
                 now=now.block_time,
                 deadline=deadline,
@@ -299,13 +299,13 @@ class Vault:
             lawful = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer)
             if lawful is None:
                 self._demand_named(warrant.named, chosen.offer, bound)
-            table = self._tables.rows(bound.dataset, None if lawful is None else lawful.rows, warrant.columns)
-            identifier = self._tables.named(bound.dataset).identifier
+            dataset = self._tables.by_id(bound.offer.dataset)
+            table = self._tables.rows(dataset.name, None if lawful is None else lawful.rows, warrant.columns)
         log.info(
             "job %s attempt %d: handed out %d rows of input %d",
             *(to_hex(asked.job), asked.attempt, table.num_rows, asked.input),
         )
-        return Rows(table, identifier, b"" if lawful is None else lawful.consents.tobytes())
+        return Rows(table, dataset.identifier, b"" if lawful is None else lawful.consents.tobytes())
 
     def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
         try:
@@ -324,7 +324,7 @@ class Vault:
 
     def _demand_named(self, consent: ConsentId, offer: OfferId, bound: OfferBinding) -> None:
         candidate = self._records.candidates(offer).get(consent)
-        personal = bound.scope.personal or self._tables.named(bound.dataset).personal
+        personal = bound.scope.personal or self._tables.by_id(bound.offer.dataset).personal
         if personal or consent == NO_CONSENT or candidate is None or candidate.subject is not None:
             raise WarrantError(
                 "not a consent of this institution for its own data", found=to_hex(consent), code="warrant.named"

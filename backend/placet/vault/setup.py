@@ -21,7 +21,7 @@ from placet.vault.database import open_engine
 from placet.vault.files import read
 from placet.vault.migrations import VAULT
 from placet.vault.records import Records
-from placet.vault.schema import Column, DatasetInfo
+from placet.vault.schema import Column, DatasetInfo, demand_name
 from placet.vault.tables import Tables
 
 
@@ -76,9 +76,39 @@ def import_table(
     `columns`: new name to where it comes from; `identifier`: the new name of the text column that names a row's
     subject; `salt` (32 bytes, random by default) makes the dataset's id; `personal` false: the institution's own rows.
     """
+    demand_name(name)
     schema, cells = read(path, identifier, columns)
     with opened(settings) as store:
         return store.tables.save(name, schema, cells, salt, personal=personal)
+
+
+def list_tables(settings: VaultSettings) -> list[DatasetInfo]:
+    """All tables by name; what an import left that was killed is deleted."""
+    with opened(settings) as store:
+        store.tables.sweep()
+        return store.tables.infos()
+
+
+def named_table(settings: VaultSettings, name: str) -> DatasetInfo:
+    """NotFoundError if there is no such table."""
+    with opened(settings) as store:
+        return store.tables.named(name)
+
+
+def remove_table(settings: VaultSettings, name: str, *, anyway: bool = False) -> DatasetInfo:
+    """Delete a table. StateError (`vault.consents`) if consents to its rows are kept, unless `anyway`: they can serve
+    no job any more, since the dataset's id is gone with the table. The vault may be running."""
+    with opened(settings) as store:
+        held = store.records.consents_to(store.tables.named(name).dataset)
+        if held and not anyway:
+            raise StateError(
+                f"the vault keeps consents to rows of {name}, which could serve no job any more",
+                expected="a table without consents",
+                found=held,
+                remedy="erase them first (placet erase), or give --anyway",
+                code="vault.consents",
+            )
+        return store.tables.remove(name)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """Sealed tables: one sealed Arrow stream per chunk of rows, each row with its random salt and its commitment.
 
-The sealing context of a chunk binds the table's name, its version and the chunk's place, so that chunks can't be
-swapped, dropped or taken from an older version.
+The sealing context of a chunk binds the table's name and dataset id, its version and the chunk's place, so that chunks
+can't be swapped, dropped or taken from an older version or from a table that was removed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,12 +24,17 @@ from placet.core.ids import DatasetId
 from placet.core.merkle import dataset_root
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
-from placet.vault.database import DATASETS
-from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, row_commitment
+from placet.vault.database import DATASETS, forget
+from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, demand_name, row_commitment
 
 CHUNK_ROWS = 65_536
 _SALT, _COMMITMENT = "\0salt", "\0commitment"
-_ARROW: dict[ColumnType, pa.DataType] = {"integer": pa.int64(), "number": pa.float64(), "text": pa.string()}
+_ARROW: dict[ColumnType, pa.DataType] = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "text": pa.string(),
+    "optional-text": pa.string(),
+}
 
 
 class _Manifest(Value):
@@ -45,7 +52,7 @@ class Tables:
         self._sealer = sealer
         self._institution = institution
         self._lock = threading.Lock()
-        self._subjects: dict[str, tuple[int, RowSubjects]] = {}
+        self._subjects: dict[str, tuple[bytes, RowSubjects]] = {}
 
     def save(
         self,
@@ -61,43 +68,83 @@ class Tables:
         `salt` (32 bytes) makes the dataset id; random by default. StateError if the table has another id already, or
         was imported as somebody else's rows (`data.subjects`): whose they are stands on chain for ever.
         """
-        earlier = self._manifests().get(name)
-        if salt is None:
-            salt = secrets.token_bytes(32) if earlier is None else earlier.salt
-        if len(salt) != 32:
-            raise DataError("a dataset's salt has 32 bytes", found=f"{len(salt)} bytes")
-        identity = dataset_id(self._institution, name, salt)
-        if earlier is not None:
-            _demand_same(earlier.info, identity, personal)
-        version = 1 if earlier is None else earlier.info.version + 1
-        table = _with_commitments(schema, cells)
-        chunks = -(-table.num_rows // CHUNK_ROWS)
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        for index in range(chunks):
-            plain = _encode(table.slice(index * CHUNK_ROWS, CHUNK_ROWS))
-            _write(
-                self._path(name, version, index),
-                self._sealer.seal(plain, context("table", name, version, index, chunks)),
+        demand_name(name)
+        with self._alone():
+            earlier = self._manifests().get(name)
+            if salt is None:
+                salt = secrets.token_bytes(32) if earlier is None else earlier.salt
+            if len(salt) != 32:
+                raise DataError("a dataset's salt has 32 bytes", found=f"{len(salt)} bytes")
+            identity = dataset_id(self._institution, name, salt)
+            if earlier is not None:
+                _demand_same(earlier.info, identity, personal)
+            table = _with_commitments(schema, cells)
+            info = DatasetInfo(
+                name=name,
+                dataset=identity,
+                table=schema,
+                commitment=dataset_root(table.column(_COMMITMENT).to_pylist()),
+                rows=table.num_rows,
+                version=1 if earlier is None else earlier.info.version + 1,
+                personal=personal,
             )
-        info = DatasetInfo(
-            name=name,
-            dataset=identity,
-            table=schema,
-            commitment=dataset_root(table.column(_COMMITMENT).to_pylist()),
-            rows=table.num_rows,
-            version=version,
-            personal=personal,
-        )
-        manifest = _Manifest(info=info, salt=salt, chunks=chunks)
-        sealed = self._sealer.seal(manifest.model_dump_json().encode(), context("manifest", name))
+            manifest = _Manifest(info=info, salt=salt, chunks=-(-table.num_rows // CHUNK_ROWS))
+            try:
+                self._store(manifest, table)
+            except OSError as error:
+                raise StateError(
+                    "the table can't be stored", found=error.strerror, remedy="make room", code="vault.storage"
+                ) from None
+            finally:
+                self._sweep()
+        return info
+
+    def remove(self, name: str) -> DatasetInfo:
+        """Delete a table's rows and what is known of it, its salt too: the dataset's id can't be served again."""
+        with self._alone():
+            info = self._manifest(name).info
+            with self._engine.begin() as connection:
+                connection.execute(sa.delete(DATASETS).where(DATASETS.c.name == name))
+            forget(self._engine)
+            self._sweep()
+        return info
+
+    def sweep(self) -> None:
+        """Delete what an import left that was killed."""
+        with self._alone():
+            self._sweep()
+
+    def _store(self, manifest: _Manifest, table: pa.Table) -> None:
+        info = manifest.info
+        for index in range(manifest.chunks):
+            plain = _encode(table.slice(index * CHUNK_ROWS, CHUNK_ROWS))
+            _write(self._path(info, index), self._sealer.seal(plain, _chunk_context(manifest, index)))
+        sealed = self._sealer.seal(manifest.model_dump_json().encode(), context("manifest", info.name))
         with self._engine.begin() as connection:
-            connection.execute(sa.delete(DATASETS).where(DATASETS.c.name == name))
-            connection.execute(sa.insert(DATASETS).values(name=name, sealed=sealed))
-        current = {self._path(name, version, index) for index in range(chunks)}
-        for file in self._folder.glob(f"{name}@*.sealed"):
+            connection.execute(sa.delete(DATASETS).where(DATASETS.c.name == info.name))
+            connection.execute(sa.insert(DATASETS).values(name=info.name, sealed=sealed))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process writes tables meanwhile."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self._folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _sweep(self) -> None:
+        """Delete the sealed chunks of no table as it is now."""
+        current = {
+            self._path(manifest.info, index)
+            for manifest in self._manifests().values()
+            for index in range(manifest.chunks)
+        }
+        for file in self._folder.glob("*.sealed"):
             if file not in current:
                 file.unlink(missing_ok=True)
-        return info
 
     def infos(self) -> list[DatasetInfo]:
         """All tables, by name."""
@@ -123,11 +170,14 @@ class Tables:
         manifest = self._manifest(name)
         with self._lock:
             cached = self._subjects.get(name)
-            if cached is None or cached[0] != manifest.info.version:
+            if cached is None or cached[0] != manifest.info.commitment:
                 table = self._load(manifest, (manifest.info.identifier,))
                 who = table.column(manifest.info.identifier)
                 tags = b"".join(self.tag(name, one) for chunk in who.chunks for one in chunk.to_pylist())
-                cached = (manifest.info.version, RowSubjects(column(tags), column(joined(table.column(_COMMITMENT)))))
+                cached = (
+                    manifest.info.commitment,
+                    RowSubjects(column(tags), column(joined(table.column(_COMMITMENT)))),
+                )
                 self._subjects[name] = cached
         return cached[1]
 
@@ -165,7 +215,7 @@ class Tables:
         parts = []
         for index in range(manifest.chunks):
             try:
-                sealed = self._path(info.name, info.version, index).read_bytes()
+                sealed = self._path(info, index).read_bytes()
             except OSError as error:
                 raise StateError(
                     f"chunk {index} of the table {info.name} can't be read",
@@ -173,12 +223,17 @@ class Tables:
                     remedy="import the table again",
                     code="vault.tampered",
                 ) from None
-            plain = self._sealer.open(sealed, context("table", info.name, info.version, index, manifest.chunks))
+            plain = self._sealer.open(sealed, _chunk_context(manifest, index))
             parts.append(pa.ipc.open_stream(plain).read_all().select([*columns, _COMMITMENT]))
         return pa.concat_tables(parts)
 
-    def _path(self, name: str, version: int, chunk: int) -> Path:
-        return self._folder / f"{name}@{version}.{chunk}.sealed"
+    def _path(self, info: DatasetInfo, chunk: int) -> Path:
+        return self._folder / f"{info.name}@{info.version}.{chunk}.sealed"
+
+
+def _chunk_context(manifest: _Manifest, index: int) -> bytes:
+    info = manifest.info
+    return context("table", info.name, to_hex(info.dataset), info.version, index, manifest.chunks)
 
 
 def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool) -> None:

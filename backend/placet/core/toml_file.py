@@ -1,0 +1,38 @@
+"""Settings files: TOML of a bounded size as a plain object, or a ConfigError in words."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from placet.core.errors import ConfigError
+
+MAX_FILE = 1 << 20
+
+
+def read_toml(path: Path, what: str, *, remedy: str | None = None, limit: int = MAX_FILE) -> dict[str, Any]:
+    """ConfigError for a file that is missing, larger than `limit` bytes, or no TOML in UTF-8."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"{what} can't be read",
+            expected="a file that can be read",
+            found=f"{path}: {error.strerror}",
+            remedy=remedy,
+        ) from None
+    if len(raw) > limit:
+        raise ConfigError(f"{what} is too large", expected=f"at most {limit} bytes", found=path, remedy=remedy)
+    try:
+        return tomllib.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        fault = "not UTF-8"
+    except tomllib.TOMLDecodeError as error:
+        fault = str(error)
+    except RecursionError:
+        fault = "nested too deeply"
+    except ValueError:
+        fault = "a number out of range"
+    raise ConfigError(f"{what} is not TOML", expected="TOML in UTF-8", found=f"{path}: {fault}", remedy=remedy)
