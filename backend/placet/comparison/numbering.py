@@ -118,6 +118,12 @@ def marker(text: str) -> Marker | None:
     return None
 
 
+def wordy(written: str) -> bool:
+    """Whether a label says more than a number: words that are neither a keyword, nor Roman, nor `aa`."""
+    words = re.findall(r"[^\W\d_]{2,}", written.lower())
+    return any(word not in _KEYWORDS and roman(word) is None and len(set(word)) > 1 for word in words)
+
+
 def unknown(written: str) -> Marker:
     """A number of a form that only its document knows, such as `III.1`."""
     return Marker(written, (Reading(f"{written.count('.')} dots", 1),), len(written), parts=2)

@@ -113,10 +113,30 @@ def encrypted() -> DataError:
 Start = Callable[[str, Mapping[str, str]], None]
 
 
-def parse_xml(data: bytes, *, start: Start, end: Callable[[str], None], text: Callable[[str], None]) -> None:
-    """Calls back for elements and text. Names are local names; a document type, so every entity, is refused."""
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2]
+
+
+def parse_xml(
+    data: bytes,
+    *,
+    start: Start,
+    end: Callable[[str], None],
+    text: Callable[[str], None],
+    name_of: Callable[[str], str] = _local,
+    declare: Callable[[str, str | None], None] | None = None,
+) -> None:
+    """Calls back for elements and text. A document type, so every entity, is refused.
+
+    Names are local names, or what `name_of` makes of an IRI, a blank and a local name. `declare` hears of a prefix and
+    its IRI, and of its end with None.
+    """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
+    if declare is not None:
+        hear = declare
+        parser.StartNamespaceDeclHandler = lambda prefix, iri: hear(prefix or "", iri or "")
+        parser.EndNamespaceDeclHandler = lambda prefix: hear(prefix or "", None)
     depth = 0
 
     def started(name: str, attributes: dict[str, str]) -> None:
@@ -129,12 +149,12 @@ def parse_xml(data: bytes, *, start: Start, end: Callable[[str], None], text: Ca
                 found=f"{depth}",
                 code="data.deep",
             )
-        start(name.rpartition(" ")[2], {key.rpartition(" ")[2]: value for key, value in attributes.items()})
+        start(name_of(name), {name_of(key): value for key, value in attributes.items()})
 
     def ended(name: str) -> None:
         nonlocal depth
         depth -= 1
-        end(name.rpartition(" ")[2])
+        end(name_of(name))
 
     def refused(*_: object) -> int:
         raise DataError(

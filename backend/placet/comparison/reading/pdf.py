@@ -20,14 +20,15 @@ from placet.comparison.limits import (
 from placet.comparison.normal import BREAK
 from placet.comparison.reading.archive import encrypted
 from placet.comparison.reading.layout import Drawn, lines, without_margins
-from placet.comparison.reading.paragraphs import Paragraph, paragraphs
+from placet.comparison.reading.paragraphs import paragraphs
+from placet.comparison.reading.unread import Content
 from placet.core.errors import ConfigError, DataError, PlacetError
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
 
-def read_pdf(data: bytes) -> tuple[list[Paragraph], list[str]]:
+def read_pdf(data: bytes) -> Content:
     """Paragraphs, and what a reader should know about the document."""
     try:
         import pypdf
@@ -84,7 +85,7 @@ def read_pdf(data: bytes) -> tuple[list[Paragraph], list[str]]:
     if margins:
         shown = "; ".join(line[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
         notes.append(f"Left out as headers, footers and page numbers: {shown}")
-    return paragraphs(lines(kept)), notes
+    return Content(paragraphs(lines(kept)), notes)
 
 
 def _drawn(reader: PdfReader) -> list[list[Drawn]]:
