@@ -21,17 +21,17 @@ PROPERTIES: Final = frozenset(
 )  # fmt: skip
 """What is inside says how something looks, or is not shown."""
 SILENT: Final = PROPERTIES | {
-    "mc:AlternateContent", "mc:Choice", "mc:Fallback", "a:p", "a:r", "a:t", "m:t", "w:annotationRef", "w:bdo", "w:body",
-    "w:bookmarkEnd", "w:bookmarkStart", "w:comment", "w:commentRangeEnd", "w:commentRangeStart", "w:commentReference",
-    "w:comments", "w:continuationSeparator", "w:customXml", "w:customXmlDelRangeEnd", "w:customXmlDelRangeStart",
-    "w:customXmlInsRangeEnd", "w:customXmlInsRangeStart", "w:customXmlMoveFromRangeEnd",
-    "w:customXmlMoveFromRangeStart", "w:customXmlMoveToRangeEnd", "w:customXmlMoveToRangeStart", "w:dir", "w:document",
-    "w:endnote", "w:endnoteRef", "w:endnoteReference", "w:endnotes", "w:fldChar", "w:fldSimple", "w:footnote",
-    "w:footnoteRef", "w:footnoteReference", "w:footnotes", "w:ftr", "w:hdr", "w:hyperlink", "w:ins", "w:instrText",
-    "w:lastRenderedPageBreak", "w:moveFromRangeEnd", "w:moveFromRangeStart", "w:moveTo", "w:moveToRangeEnd",
-    "w:moveToRangeStart", "w:p", "w:permEnd", "w:permStart", "w:proofErr", "w:r", "w:rt", "w:ruby", "w:rubyBase",
-    "w:sdt", "w:noBreakHyphen", "w:pgNum", "w:sdtContent", "w:separator", "w:sym", "w:smartTag", "w:softHyphen", "w:t", "w:tbl", "w:tc", "w:tr",
-    "w:txbxContent",
+    "a:p", "a:r", "a:t", "m:t", "mc:AlternateContent", "mc:Choice", "mc:Fallback", "w:annotationRef", "w:bdo",
+    "w:body", "w:bookmarkEnd", "w:bookmarkStart", "w:comment", "w:commentRangeEnd", "w:commentRangeStart",
+    "w:commentReference", "w:comments", "w:continuationSeparator", "w:customXml", "w:customXmlDelRangeEnd",
+    "w:customXmlDelRangeStart", "w:customXmlInsRangeEnd", "w:customXmlInsRangeStart", "w:customXmlMoveFromRangeEnd",
+    "w:customXmlMoveFromRangeStart", "w:customXmlMoveToRangeEnd", "w:customXmlMoveToRangeStart", "w:dir",
+    "w:document", "w:endnote", "w:endnoteRef", "w:endnoteReference", "w:endnotes", "w:fldChar", "w:fldSimple",
+    "w:footnote", "w:footnoteRef", "w:footnoteReference", "w:footnotes", "w:ftr", "w:hdr", "w:hyperlink", "w:ins",
+    "w:instrText", "w:lastRenderedPageBreak", "w:moveFromRangeEnd", "w:moveFromRangeStart", "w:moveTo",
+    "w:moveToRangeEnd", "w:moveToRangeStart", "w:noBreakHyphen", "w:p", "w:permEnd", "w:permStart", "w:pgNum",
+    "w:proofErr", "w:r", "w:rt", "w:ruby", "w:rubyBase", "w:sdt", "w:sdtContent", "w:separator", "w:smartTag",
+    "w:softHyphen", "w:sym", "w:t", "w:tbl", "w:tc", "w:tr", "w:txbxContent",
 }  # fmt: skip
 """Elements that show nothing but what is inside them, or are read below."""
 COUNTED: Final = frozenset({"w:footnoteReference", "w:endnoteReference"})

@@ -16,7 +16,7 @@ def read_pair(a: bytes, a_name: str, b: bytes, b_name: str) -> tuple[Document, D
 
 def _beside(mine: Document, theirs: Document) -> Document:
     """A document with its notes about the other; headers and footers that only a DOCX has go to the text's end."""
-    texts = [{paragraph.text for paragraph in (*one.paragraphs, *one.margins)} for one in (mine, theirs)]
+    texts = ["\n".join(paragraph.text for paragraph in (*one.paragraphs, *one.margins)) for one in (mine, theirs)]
     notes = [*mine.notes, *notes_of(mine.unread, theirs.unread, *texts)]
     other = {paragraph.text for paragraph in theirs.margins}
     lone = tuple(paragraph for paragraph in mine.margins if paragraph.text not in other)

@@ -64,8 +64,8 @@ def quoted(texts: Iterable[str]) -> str:
     return ", ".join(written)
 
 
-def notes_of(mine: Sequence[Unread], theirs: Sequence[Unread], mine_text: set[str], their_text: set[str]) -> list[str]:
-    """What to tell of one version, by kind; the texts are those of all paragraphs."""
+def notes_of(mine: Sequence[Unread], theirs: Sequence[Unread], mine_text: str, their_text: str) -> list[str]:
+    """What to tell of one version, by kind; the texts are those of all its paragraphs."""
     notes = []
     for kind in dict.fromkeys(one.kind for one in mine):
         here = [one for one in mine if one.kind == kind]
@@ -90,7 +90,7 @@ def _take(rest: Counter[bytes], digest: bytes) -> bool:
     return True
 
 
-def _moved(one: Unread, other: Unread, mine: set[str], theirs: set[str]) -> bool:
+def _moved(one: Unread, other: Unread, mine: str, theirs: str) -> bool:
     """In another order; or by other words, while the words that it stood by are still there."""
     return one.digest != other.digest or (one.near != other.near and (one.near in theirs or other.near in mine))
 
