@@ -49,7 +49,7 @@ def normal(text: str) -> str:
 
 def invisible(text: str) -> int:
     """Number of characters that a reader can't see and that may change how the rest is shown (soft hyphens are not)."""
-    return len(_HIDING.findall(text))
+    return 0 if text.isascii() and text.isprintable() else len(_HIDING.findall(text))
 
 
 def tokens(text: str) -> list[str]:

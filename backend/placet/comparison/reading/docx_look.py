@@ -64,6 +64,10 @@ class Look:
         elif name == "w:rStyle":
             self.style = value
 
+    def key(self) -> tuple[object, ...]:
+        """All properties, to find a look again by."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
     def over(self, other: Look) -> Look:
         """This one, and the other where this one says nothing."""
         own = {name: getattr(self, name) for name in self.__slots__}

@@ -140,6 +140,7 @@ class Styles:
     """Of paragraphs that name none."""
     look: Look = field(default_factory=Look)
     """Of text of no style."""
+    _looks: dict[tuple[tuple[object, ...], str], Look] = field(default_factory=dict)
 
     def _chain(self, style: str) -> list[Style]:
         found: list[Style] = []
@@ -150,7 +151,11 @@ class Styles:
 
     def looks(self, own: Look, paragraph: str) -> Look:
         """How a run shows, by its own properties and the styles of it and its paragraph."""
-        return merged(own, [self._look(own.style or ""), self._look(paragraph or self.default), self.look])
+        key = (own.key(), paragraph)
+        if key not in self._looks:
+            styles = [self._look(own.style or ""), self._look(paragraph or self.default), self.look]
+            self._looks[key] = merged(own, styles)
+        return self._looks[key]
 
     def _look(self, style: str) -> Look:
         found = Look()

@@ -110,7 +110,8 @@ class Reader:
 
     def _start(self, name: str, attributes: Mapping[str, str]) -> None:
         self._around.append(name)
-        self.tracked |= name in TRACKED or name in FORMER
+        if name in TRACKED or name in FORMER:
+            self.tracked = True
         if self._skipping:
             self._skipping += 1
             return
@@ -409,7 +410,7 @@ class Reader:
         list_id = styled_list if ended.list is None else ended.list
         level = styled_level if ended.level is None else ended.level
         label = self.numbering.label(list_id, level) if list_id and list_id != "0" else ""
-        if label in TICKS or wordy(label):
+        if label and (label in TICKS or wordy(label)):
             text, label = f"{label} {text}".strip(), ""
         if not text:
             return

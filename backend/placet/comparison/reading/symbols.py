@@ -51,7 +51,7 @@ def symbol(font: str, code: int) -> str:
 
 def shown(text: str, font: str) -> str:
     """A text as this font shows it."""
-    if is_symbol(font) or any("\uf000" <= letter <= "\uf0ff" for letter in text):
+    if is_symbol(font) or not text.isascii():
         return "".join(
             symbol(font, ord(letter)) if is_symbol(font) or "\uf000" <= letter <= "\uf0ff" else letter
             for letter in text
