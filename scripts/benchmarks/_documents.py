@@ -156,11 +156,11 @@ def package(body: str, *, numbering: str = "", styles: str = "", more: dict[str,
 
 
 def relations(targets: Mapping[str, tuple[str, str]]) -> bytes:
-    """A part's relations by id: the last word of the type, and the target; one with a colon is outside."""
+    """A part's relations by id: the last word of the type, and the target; an address is outside."""
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
     inside = "".join(
         f'<Relationship Id="{key}" Type="{office}{kind}" Target="{escape(target)}" '
-        + ('TargetMode="External"/>' if ":" in target else "/>")
+        + ('TargetMode="External"/>' if "://" in target else "/>")
         for key, (kind, target) in targets.items()
     )
     space = "http://schemas.openxmlformats.org/package/2006/relationships"

@@ -99,13 +99,13 @@ def _bomb(what: str, most: int, found: object) -> DataError:
     )
 
 
-def encrypted() -> DataError:
-    """Of a document that needs a password."""
+def encrypted(*, opens: bool = False) -> DataError:
+    """Of a document that needs a password, or that `opens` without one and forbids what else may be done with it."""
     return DataError(
         "the document is encrypted",
-        expected="a document without a password",
-        found="encryption",
-        remedy="save it without a password",
+        expected="a document without encryption",
+        found="restrictions, under an empty password" if opens else "a password",
+        remedy="print it to a new PDF, or save it without restrictions" if opens else "save it without a password",
         code="data.encrypted",
     )
 

@@ -25,11 +25,6 @@ _NOT_SHOWN: Final = frozenset(
     | {"chartStyle", "chartColorStyle", "documenttasks", "classificationlabels"}
 )  # fmt: skip
 """Types of parts of which a page shows nothing, or only what other parts say in their words."""
-_BY_USE: Final = frozenset(
-    {"image", "chart", "chartEx", "chartUserShapes", "diagramData", "diagramLayout", "diagramColors"}
-    | {"diagramQuickStyle", "header", "footer"}
-)  # fmt: skip
-"""Types of parts that count where something on a page refers to them."""
 
 
 def read_docx(data: bytes) -> Content:
@@ -154,16 +149,19 @@ def _differ_on_even_pages(parts: Parts) -> bool:
 def _beside(parts: Parts, reached: Mapping[str, str], idle: list[str]) -> Iterator[Unread]:
     """What parts hold that neither the text nor anything drawn on a page refers to."""
     for part in parts.of(parts.main, "comments"):
-        for _, text in _texts(parts.read(part) or b"", "w:comment"):
+        content = parts.read(part) or b""
+        for _, text in _texts(content, "w:comment") or _texts(content, ""):
             yield unread("comments", text, shown=text)
     for part in idle:
         text = _words(parts.read(part) or b"")
         yield unread("headers and footers that no page shows", text, shown=text)
     for part in parts.of(parts.main, "numbering"):
         for picture in parts.of(part, "image"):
+            parts.drawn.add(picture)
             yield unread("pictures as bullets", parts.read(picture) or b"")
     for part, kind in sorted(reached.items()):
-        if kind not in _READ | _NOT_SHOWN | _BY_USE and (content := parts.read(part)) is not None:
+        told = kind in _READ | _NOT_SHOWN or part in parts.drawn or kind in ("header", "footer")
+        if not told and (content := parts.read(part)) is not None:
             yield unread(f"parts of the file of the type {kind[:40]}", content)
     for part in sorted(set(parts.archive.names) - set(reached)):
         if part == "[Content_Types].xml" or part.endswith((".rels", "/")):

@@ -74,6 +74,7 @@ class Graphic:
 
     def _take(self, part: str, kind: str) -> None:
         content = self.parts.read(part)
+        self.parts.drawn.add(part)
         self._hash.update(hashlib.sha256(content or b"").digest())
         if kind in ("chart", "chartEx"):
             self.kind = "charts"

@@ -35,7 +35,7 @@ from placet.comparison.reading.namespaces import Prefixes, prefixed
 from placet.comparison.reading.paragraphs import Paragraph
 from placet.comparison.reading.parts import Parts
 from placet.comparison.reading.symbols import TICKS, shown, symbol
-from placet.comparison.reading.unread import Unread, unread
+from placet.comparison.reading.unread import MARKS, Unread, unread
 from placet.core.errors import DataError
 
 _CELL = " | "
@@ -194,7 +194,7 @@ class Reader:
             self._linked(attributes.get("r:id", ""), attributes.get("w:tooltip", ""))
         elif name in COUNTED:
             self.marks.append((name[2:].removesuffix("Reference"), attributes.get("w:id", "")))
-            self.unread.append(unread("marks of notes", str(len(self.marks))))
+            self.unread.append(unread(MARKS, str(len(self.marks))))
         self._field(name, attributes)
         if self._formulas and name.startswith("m:"):
             self._put(self._formulas[-1].start(name, attributes))

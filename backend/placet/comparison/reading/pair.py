@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from placet.comparison.reading import Document, read
-from placet.comparison.reading.unread import notes_of, quoted
+from placet.comparison.reading.unread import MARKS, Unread, notes_of, quoted
 
 
 def read_pair(a: bytes, a_name: str, b: bytes, b_name: str) -> tuple[Document, Document]:
@@ -14,10 +14,16 @@ def read_pair(a: bytes, a_name: str, b: bytes, b_name: str) -> tuple[Document, D
     return _beside(one, other), _beside(other, one)
 
 
+def _comparable(one: Unread, mine: Document, theirs: Document) -> bool:
+    """What a format has in a way of its own can't be held against another format."""
+    return mine.format == theirs.format or one.kind != MARKS
+
+
 def _beside(mine: Document, theirs: Document) -> Document:
     """A document with its notes about the other; headers and footers that only a DOCX has go to the text's end."""
     texts = ["\n".join(paragraph.text for paragraph in (*one.paragraphs, *one.margins)) for one in (mine, theirs)]
-    notes = [*mine.notes, *notes_of(mine.unread, theirs.unread, *texts)]
+    kept = [[one for one in side.unread if _comparable(one, mine, theirs)] for side in (mine, theirs)]
+    notes = [*mine.notes, *notes_of(*kept, *texts)]
     other = {paragraph.text for paragraph in theirs.margins}
     lone = tuple(paragraph for paragraph in mine.margins if paragraph.text not in other)
     if lone and mine.format == "docx":

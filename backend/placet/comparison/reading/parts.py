@@ -31,6 +31,8 @@ class Parts:
         self._names = {name.lower(): name for name in archive.names}
         self._relations: dict[str, dict[str, Relation]] = {}
         self._read: dict[str, bytes | None] = {}
+        self.drawn: set[str] = set()
+        """Parts that something on a page shows."""
 
     def read(self, part: str) -> bytes | None:
         """A part's bytes; None if there is no such part. Each part counts once."""

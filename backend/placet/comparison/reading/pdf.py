@@ -56,7 +56,7 @@ def read_pdf(data: bytes) -> Content:
         try:
             reader = pypdf.PdfReader(io.BytesIO(data), root_object_recovery_limit=1_000)
             if reader.is_encrypted:
-                raise encrypted()
+                raise encrypted(opens=_opens(reader))
             pages, beside = _pages(reader)
         except PlacetError:
             raise
@@ -86,6 +86,14 @@ def read_pdf(data: bytes) -> Content:
         notes.append(f"Left out as headers, footers and page numbers: {shown}")
     left_out = tuple(Paragraph(text) for text in dict.fromkeys(map(normal, margins)) if text)
     return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])))
+
+
+def _opens(reader: PdfReader) -> bool:
+    """Whether anybody can open it, under an empty password."""
+    try:
+        return bool(reader.decrypt(""))
+    except Exception:
+        return False
 
 
 def _notes(pages: list[Page], empty: list[int]) -> Iterator[str]:

@@ -19,6 +19,9 @@ _QUOTED: Final = 240
 MOST: Final = 700
 """Characters of all quotations in a note."""
 
+MARKS: Final = "marks of notes"
+"""Where a text refers to its footnotes and endnotes; a PDF has them in its text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unread:
