@@ -127,6 +127,7 @@ class _Pending:
     size: float
     turned: int
     boxes: list[Box]
+    order: int
     color: Color | None
     why: str
     measured: bool
@@ -368,8 +369,7 @@ class Interpreter:
         text = letter.text
         if text == "\ufffd":
             self.drawing.unknown += 1
-            glyphs = font.resource.get("/CharProcs") if font.subtype == "/Type3" else None
-            what = repr((font.name, letter.code)).encode() if glyphs is None else repr(letter.code).encode()
+            what = font.look(letter.code)
             self._shape("letters that no font names", what, moved((0, -0.2, letter.width, 0.8), place))
         for one in self._marked:
             if one.actual is not None:
@@ -396,7 +396,9 @@ class Interpreter:
             pending = None
         if pending is None:
             self._flush_shape()
-            self._pending = pending = _Pending([text], [], x, end, y, size, turned, [box], color, why, font.measured)
+            self._pending = pending = _Pending(
+                [text], [], x, end, y, size, turned, [box], self._order, color, why, font.measured
+            )
             return
         pending.letters.append(text)
         pending.gaps.append((x - pending.end) / size if size else 0.0)
@@ -424,7 +426,7 @@ class Interpreter:
             return
         margin = bool(self._marked and self._marked[-1].margin)
         run = Run(
-            text, pending.x, pending.end, pending.y, pending.size, pending.turned, _around(pending.boxes), self._order,
+            text, pending.x, pending.end, pending.y, pending.size, pending.turned, _around(pending.boxes), pending.order,
             pending.color, pending.why, margin,
         )  # fmt: skip
         for other in self.drawing.runs[-4:]:  # drawn twice, a little apart: bold, or with a shadow
@@ -591,7 +593,7 @@ def _worded(pending: _Pending) -> Iterator[str]:
     """Letters with blanks where the gap before one parts words."""
     gaps = sorted(max(gap, 0.0) for gap in pending.gaps)
     usual = statistics.median(gaps) if gaps else 0.0
-    least = max(_BLANK if pending.measured else 2 * _BLANK, 2.0 * usual if usual > 0.05 else 0.0)
+    least = (usual if usual > 0.05 else 0.0) + (_BLANK if pending.measured else 2 * _BLANK)
     yield pending.letters[0]
     last = pending.letters[0]
     for letter, gap in zip(pending.letters[1:], pending.gaps, strict=True):

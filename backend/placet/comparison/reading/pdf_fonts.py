@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,7 @@ class PdfFont:
     _named: dict[int, str] = field(default_factory=dict)
     """What codes mean by the names of their glyphs, where the font says so."""
     _letters: dict[int, Letter] = field(default_factory=dict)
+    _program: bytes | None = None
     lies: set[str] = field(default_factory=set)
     """Letters that the text has where the page shows other ones by their names."""
 
@@ -58,6 +60,37 @@ class PdfFont:
                 {code: text for code, text in encoding.items() if len(text) == 1} if isinstance(encoding, dict) else {}
             )
         return made
+
+    def look(self, code: int) -> bytes:
+        """A hash of what a letter without a meaning is drawn by: its own procedure, else the whole font's program."""
+        if self.subtype == "/Type3":
+            procedure = self._procedures().get(code)
+            return b"" if procedure is None else hashlib.sha256(procedure).digest()
+        if self._program is None:
+            descriptor = _dictionary(self.resource.get("/FontDescriptor"))
+            for inner in self._descendants():
+                descriptor = _dictionary(inner.get("/FontDescriptor"))
+            files = [descriptor.get(key) for key in ("/FontFile", "/FontFile2", "/FontFile3")]
+            streams = [one.get_object() for one in files if one is not None]
+            self._program = b"".join(hashlib.sha256(one.get_data()).digest() for one in streams)
+        return self._program + code.to_bytes(4, "big")
+
+    def _procedures(self) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        code, procedures = 0, _dictionary(self.resource.get("/CharProcs"))
+        differences: Any = _dictionary(self.resource.get("/Encoding")).get("/Differences")
+        for one in differences.get_object() if differences is not None else ():
+            if isinstance(one, int):
+                code = one
+            else:
+                drawn: Any = procedures.get(one)
+                found[code] = drawn.get_object().get_data() if drawn is not None else b""
+                code += 1
+        return found
+
+    def _descendants(self) -> list[DictionaryObject]:
+        inner: Any = self.resource.get("/DescendantFonts")
+        return [_dictionary(one) for one in inner.get_object()] if inner is not None else []
 
     def letters(self, raw: bytes) -> Iterator[Letter]:
         """In order. Codes that mean nothing have the text U+FFFD."""
@@ -103,3 +136,8 @@ class PdfFont:
         if named is not None and named.isalnum() and text.isalnum() and len(text) == 1 and named != text:
             self.lies.add(f"{named} → {text}")
         return Letter(text or _UNKNOWN, width, code, code == 32)
+
+
+def _dictionary(value: Any) -> DictionaryObject:
+    found = value.get_object() if value is not None else None
+    return found if isinstance(found, DictionaryObject) else DictionaryObject()
