@@ -87,32 +87,48 @@ READ: dict[str, Callable[[str], bytes]] = {
     "a turned page": lambda t: pdf(FIRST + line(t, y=600), page="/Rotate 90"),
     "a field's value": lambda t: field(f"/FT/Tx/V({t})/AP<</N @look>>", look=look(t)),
     "a field without a look": lambda t: field(f"/FT/Tx/V({t})"),
-    "a field whose look is made anew": lambda t: field(f"/FT/Tx/V({t})/AP<</N @look>>", "/NeedAppearances true", look=look("old")),
-    "a field that shows something else": lambda t: field(f"/FT/Tx/V(held)/AP<</N @look>>", look=look(t)),
+    "a field whose look is made anew": lambda t: field(
+        f"/FT/Tx/V({t})/AP<</N @look>>", "/NeedAppearances true", look=look("old")
+    ),
+    "a field that shows something else": lambda t: field("/FT/Tx/V(held)/AP<</N @look>>", look=look(t)),
     "a field's choice": lambda t: field(f"/FT/Ch/V({t[0]})/Opt[[(a)(alpha)][(o)(omega)]]"),
     "a box": lambda t: tick("Yes" if t == "alpha" else "Off"),
     "a push button": lambda t: field("/FT/Btn/Ff 65536/AP<</N @look>>", look=look(t)),
     "a signature": lambda t: field("/FT/Sig/AP<</N @look>>", look=look(t)),
-    "a text over the page": lambda t: annotated(f"<</Subtype/FreeText{RECT}/Contents({t})/AP<</N @look>>>>", look=look(t)),
+    "a text over the page": lambda t: annotated(
+        f"<</Subtype/FreeText{RECT}/Contents({t})/AP<</N @look>>>>", look=look(t)
+    ),
     "a text over the page without a look": lambda t: annotated(f"<</Subtype/FreeText{RECT}/Contents({t})>>"),
     "a stamp": lambda t: annotated(f"<</Subtype/Stamp{RECT}/AP<</N @look>>>>", look=look(t)),
     "a layer": lambda t: layered(t, shown=True),
     "a Type 3 font with a map": lambda t: typed("0061" if t == "alpha" else "0062"),
-    "words without blanks": lambda t: pdf(FIRST + f"BT /F1 11 Tf 60 600 Td [(Pay){'-300' if t == 'alpha' else '0'}(now)] TJ ET"),
-}  # fmt: skip
+    "words without blanks": lambda t: pdf(
+        FIRST + f"BT /F1 11 Tf 60 600 Td [(Pay){'-300' if t == 'alpha' else '0'}(now)] TJ ET"
+    ),
+}
 
 NOTED: dict[str, Callable[[str], bytes]] = {
     "a picture": pictured,
     "a picture at another place": lambda t: pictured("same", 676 if t == "alpha" else 698),
-    "a picture in the page's own text": lambda t: pdf(FIRST + f"q 12 0 0 12 200 676 cm BI /W 2 /H 2 /CS /G /BPC 8 ID {t[:4]} EI Q"),
+    "a picture in the page's own text": lambda t: pdf(
+        FIRST + f"q 12 0 0 12 200 676 cm BI /W 2 /H 2 /CS /G /BPC 8 ID {t[:4]} EI Q"
+    ),
     "a tick that is drawn": lambda t: pdf(FIRST + ("200 680 m 206 676 l 212 690 l S" if t == "alpha" else "")),
     "a small box that is filled": lambda t: pdf(FIRST + f"200 680 9 9 re {'f' if t == 'alpha' else 'S'}"),
-    "a tick at another place": lambda t: pdf(FIRST + f"200 {680 if t == 'alpha' else 700} m 206 {676 if t == 'alpha' else 696} l 212 {690 if t == 'alpha' else 710} l S"),
-    "a drawing in a form field": lambda t: field("/FT/Sig/AP<</N @look>>", look=stream(f"0 0 m {9 if t == 'alpha' else 5} 9 l S", FORM)),
+    "a tick at another place": lambda t: pdf(
+        FIRST + ("200 680 m 206 676 l 212 690 l S" if t == "alpha" else "200 700 m 206 696 l 212 710 l S")
+    ),
+    "a drawing in a form field": lambda t: field(
+        "/FT/Sig/AP<</N @look>>", look=stream(f"0 0 m {9 if t == 'alpha' else 5} 9 l S", FORM)
+    ),
     "a remark": lambda t: annotated(f"<</Subtype/Text{RECT}/Contents({t})>>"),
-    "ink": lambda t: annotated(f"<</Subtype/Ink{RECT}/AP<</N @look>>>>", look=stream(f"0 0 m {len(t) if t == 'alpha' else 9} 9 l S", FORM)),
+    "ink": lambda t: annotated(
+        f"<</Subtype/Ink{RECT}/AP<</N @look>>>>", look=stream(f"0 0 m {len(t) if t == 'alpha' else 9} 9 l S", FORM)
+    ),
     "a redaction to come": lambda t: annotated(f"<</Subtype/{'Redact' if t == 'alpha' else 'Square'}{RECT}>>"),
-    "a highlight": lambda t: annotated(f"<</Subtype/Highlight/Rect[60 {676 if t == 'alpha' else 696} 160 {690 if t == 'alpha' else 712}]>>"),
+    "a highlight": lambda t: annotated(
+        f"<</Subtype/Highlight/Rect[60 {676 if t == 'alpha' else 696} 160 {690 if t == 'alpha' else 712}]>>"
+    ),
     "a file at a page": lambda t: annotated(f"<</Subtype/FileAttachment{RECT}/FS<</EF<</F @file>>>>>>", file=stream(t)),
     "a film": lambda t: annotated(f"<</Subtype/{'Movie' if t == 'alpha' else 'RichMedia'}{RECT}>>"),
     "an annotation of a later kind": lambda t: annotated(f"<</Subtype/Later{RECT}/Contents({t})>>"),
@@ -125,13 +141,17 @@ NOTED: dict[str, Callable[[str], bytes]] = {
     "a script": lambda t: pdf(FIRST, root=f"/OpenAction<</S/JavaScript/JS({t})>>"),
     "a pattern": lambda t: pdf(
         FIRST + "/Pattern cs /P1 scn 0 0 100 100 re f",
-        objects={"p": stream(f"BT ({t}) Tj ET", "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 9 9]/XStep 9/YStep 9")},
+        objects={
+            "p": stream(f"BT ({t}) Tj ET", "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 9 9]/XStep 9/YStep 9")
+        },
         resources="/Pattern<</P1 @p>>",
     ),
     "a text behind the letters": lambda t: pdf(FIRST + f"/Span <</ActualText({t})>> BDC {line('x', y=600)} EMC"),
     "a header": lambda t: pdf(*[line(f"Value {t}", y=810) + FIRST + line(f"Page {n}", y=30) for n in (1, 2)]),
-    "a header that counts like a page": lambda t: pdf(*[line(f"Value {5 if t == 'alpha' else 50}", y=810) + FIRST + line(f"Page {n}", y=30) for n in (1, 2)]),
-}  # fmt: skip
+    "a header that counts like a page": lambda t: pdf(
+        *[line(f"Value {5 if t == 'alpha' else 50}", y=810) + FIRST + line(f"Page {n}", y=30) for n in (1, 2)]
+    ),
+}
 
 UNSEEN: dict[str, tuple[str, bytes]] = {
     "drawn invisibly": ("invisibly", pdf(FIRST + "3 Tr " + SECRET)),
@@ -228,7 +248,9 @@ def test_words_without_blanks_between_them_are_split() -> None:
 def test_columns_drawn_in_turns_are_put_in_order_and_told() -> None:
     left = ["1. The Supplier shall deliver", "the goods within thirty days", "of the order of the Customer."]
     right = ["2. The Customer shall pay for", "the goods within sixty days of", "the invoice, without deduction."]
-    turns = "".join(line(a, 60, 700 - 14 * n) + line(b, 310, 700 - 14 * n) for n, (a, b) in enumerate(zip(left, right)))
+    turns = "".join(
+        line(a, 60, 700 - 14 * n) + line(b, 310, 700 - 14 * n) for n, (a, b) in enumerate(zip(left, right, strict=True))
+    )
     straight = "".join(
         line(text, x, 700 - 14 * n) for x, side in ((60, left), (310, right)) for n, text in enumerate(side)
     )

@@ -161,8 +161,8 @@ def _beside(parts: Parts, reached: Mapping[str, str], idle: list[str]) -> Iterat
             yield unread("pictures as bullets", parts.read(picture) or b"")
     for part, kind in sorted(reached.items()):
         told = kind in _READ | _NOT_SHOWN or part in parts.drawn or kind in ("header", "footer")
-        if not told and (content := parts.read(part)) is not None:
-            yield unread(f"parts of the file of the type {kind[:40]}", content)
+        if not told and (held := parts.read(part)) is not None:
+            yield unread(f"parts of the file of the type {kind[:40]}", held)
     for part in sorted(set(parts.archive.names) - set(reached)):
         if part == "[Content_Types].xml" or part.endswith((".rels", "/")):
             continue

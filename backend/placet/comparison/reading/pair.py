@@ -22,8 +22,8 @@ def _comparable(one: Unread, mine: Document, theirs: Document) -> bool:
 def _beside(mine: Document, theirs: Document) -> Document:
     """A document with its notes about the other; headers and footers that only a DOCX has go to the text's end."""
     texts = ["\n".join(paragraph.text for paragraph in (*one.paragraphs, *one.margins)) for one in (mine, theirs)]
-    kept = [[one for one in side.unread if _comparable(one, mine, theirs)] for side in (mine, theirs)]
-    notes = [*mine.notes, *notes_of(*kept, *texts)]
+    here, there = ([one for one in side.unread if _comparable(one, mine, theirs)] for side in (mine, theirs))
+    notes = [*mine.notes, *notes_of(here, there, *texts)]
     other = {paragraph.text for paragraph in theirs.margins}
     lone = tuple(paragraph for paragraph in mine.margins if paragraph.text not in other)
     if lone and mine.format == "docx":

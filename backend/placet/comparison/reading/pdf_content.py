@@ -425,9 +425,10 @@ class Interpreter:
         if not text.strip():
             return
         margin = bool(self._marked and self._marked[-1].margin)
+        box = _around(pending.boxes)
         run = Run(
-            text, pending.x, pending.end, pending.y, pending.size, pending.turned, _around(pending.boxes), pending.order,
-            pending.color, pending.why, margin,
+            text, pending.x, pending.end, pending.y, pending.size, pending.turned, box, pending.order, pending.color,
+            pending.why, margin,
         )  # fmt: skip
         for other in self.drawing.runs[-4:]:  # drawn twice, a little apart: bold, or with a shadow
             if (
