@@ -125,6 +125,7 @@ NOTED: dict[str, Callable[[str], bytes]] = {
     "ink": lambda t: annotated(
         f"<</Subtype/Ink{RECT}/AP<</N @look>>>>", look=stream(f"0 0 m {len(t) if t == 'alpha' else 9} 9 l S", FORM)
     ),
+    "a blackened place": lambda t: pdf(FIRST + ("0 g 200 676 90 12 re f" if t == "alpha" else "")),
     "a redaction to come": lambda t: annotated(f"<</Subtype/{'Redact' if t == 'alpha' else 'Square'}{RECT}>>"),
     "a highlight": lambda t: annotated(
         f"<</Subtype/Highlight/Rect[60 {676 if t == 'alpha' else 696} 160 {690 if t == 'alpha' else 712}]>>"

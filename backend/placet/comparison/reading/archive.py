@@ -143,12 +143,7 @@ def parse_xml(
         nonlocal depth
         depth += 1
         if depth > MAX_DEPTH:
-            raise DataError(
-                "elements are nested too deep",
-                expected=f"at most {MAX_DEPTH} levels",
-                found=f"{depth}",
-                code="data.deep",
-            )
+            raise _deep(depth)
         start(name_of(name), {name_of(key): value for key, value in attributes.items()})
 
     def ended(name: str) -> None:
@@ -156,18 +151,9 @@ def parse_xml(
         depth -= 1
         end(name_of(name))
 
-    def refused(*_: object) -> int:
-        raise DataError(
-            "the XML declares a document type or entities",
-            expected="XML without DOCTYPE",
-            found="DOCTYPE",
-            remedy="save the document with a word processor",
-            code="data.entities",
-        )
-
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = started, ended, text
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refused
-    parser.ExternalEntityRefHandler = refused
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = _refused
+    parser.ExternalEntityRefHandler = _refused
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
@@ -178,3 +164,22 @@ def parse_xml(
             remedy="save the document anew",
             code="data.broken",
         ) from None
+
+
+def _deep(depth: int) -> DataError:
+    return DataError(
+        "elements are nested too deep",
+        expected=f"at most {MAX_DEPTH} levels",
+        found=f"{depth}",
+        code="data.deep",
+    )
+
+
+def _refused(*_: object) -> int:
+    raise DataError(
+        "the XML declares a document type or entities",
+        expected="XML without DOCTYPE",
+        found="DOCTYPE",
+        remedy="save the document with a word processor",
+        code="data.entities",
+    )

@@ -10,7 +10,7 @@ from placet.comparison.reading.archive import Archive, parse_xml
 from placet.comparison.reading.docx_bound import replaced
 from placet.comparison.reading.docx_look import on
 from placet.comparison.reading.docx_styles import Numbering, Styles, read_numbering, read_styles
-from placet.comparison.reading.docx_text import Reader
+from placet.comparison.reading.docx_text import DocxText
 from placet.comparison.reading.namespaces import prefixed
 from placet.comparison.reading.parts import Parts
 from placet.comparison.reading.unread import MOST, Content, Unread, quoted, unread
@@ -49,7 +49,7 @@ def read_docx(data: bytes) -> Content:
         )
     if parts.read(parts.main) is None:
         raise _not_word()
-    reader = Reader(parts, _styles(parts), _numbering(parts))
+    reader = DocxText(parts, _styles(parts), _numbering(parts))
     reader.read(parts.main)
     referred = frozenset(reader.marks)
     for kind in ("footnotes", "endnotes"):
@@ -100,7 +100,7 @@ def _numbering(parts: Parts) -> Numbering:
     return read_numbering(found[0]) if found else Numbering()
 
 
-def _notes(reader: Reader, parts: Parts) -> Iterator[str]:
+def _notes(reader: DocxText, parts: Parts) -> Iterator[str]:
     if reader.tracked:
         yield "The document has tracked changes; it is compared as if all were accepted."
     for why, texts in reader.unseen.items():

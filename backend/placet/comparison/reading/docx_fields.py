@@ -48,7 +48,7 @@ class Field:
         elif name == "w:default":
             self._default = value or "1"
         elif name == "w:result":
-            self._result = int(value) if value.isascii() and value.isdigit() and len(value) < 5 else 0
+            self._result = _place(value)
         elif name == "w:listEntry":
             self._entries.append(value)
 
@@ -72,8 +72,7 @@ class Field:
         if keyword == "FORMCHECKBOX":
             return ON if (self._checked if self._checked is not None else on(self._default or "0")) else OFF
         if keyword == "FORMDROPDOWN":
-            default = int(self._default) if self._default.isascii() and self._default.isdigit() else 0
-            place = default if self._result is None else self._result
+            place = _place(self._default) if self._result is None else self._result
             return self._entries[place] if place < len(self._entries) else ""
         if keyword in _COUNTS:
             return COUNT
@@ -106,3 +105,7 @@ class Field:
             kind = "fields that an update may make show something else"
             found.append(unread(kind, instruction, shown=instruction))
         return found
+
+
+def _place(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 5 else 0

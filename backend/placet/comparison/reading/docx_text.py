@@ -44,7 +44,7 @@ _LOW: Final = 40
 
 
 @dataclass
-class Reader:
+class DocxText:
     """Follows the elements of one part after the other. Text boxes stand before the paragraph that anchors them."""
 
     parts: Parts

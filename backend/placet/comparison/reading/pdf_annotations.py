@@ -8,7 +8,8 @@ from typing import Any, Final
 from pypdf.generic import DictionaryObject, StreamObject
 
 from placet.comparison.normal import normal
-from placet.comparison.reading.pdf_content import Interpreter, Run
+from placet.comparison.reading.pdf_content import Interpreter
+from placet.comparison.reading.pdf_drawn import Run
 from placet.comparison.reading.pdf_layers import Layers
 from placet.comparison.reading.pdf_state import IDENTITY, Box, Matrix, matrix_of, moved, numbers
 from placet.comparison.reading.symbols import OFF, ON

@@ -23,6 +23,11 @@ class Letter:
     blank: bool = False
     """The one-byte code 32, to which word spacing applies."""
 
+    @property
+    def unknown(self) -> bool:
+        """Whether no font says what it is."""
+        return self.text == _UNKNOWN
+
 
 @dataclass
 class PdfFont:

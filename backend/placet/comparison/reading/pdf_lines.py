@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from placet.comparison.reading.layout import Drawn
-from placet.comparison.reading.pdf_content import Run
+from placet.comparison.reading.pdf_drawn import Run
 
 _GLUED: Final = 0.14
 """Of the size: runs with less between them are one word."""

@@ -12,7 +12,8 @@ from pypdf.generic import DictionaryObject
 from placet.comparison.normal import normal
 from placet.comparison.reading.layout import Drawn
 from placet.comparison.reading.pdf_annotations import Annotations, Over
-from placet.comparison.reading.pdf_content import Area, Drawing, Interpreter, Run
+from placet.comparison.reading.pdf_content import Interpreter
+from placet.comparison.reading.pdf_drawn import Area, PageDrawing, Run
 from placet.comparison.reading.pdf_layers import Layers
 from placet.comparison.reading.pdf_lines import lines_of
 from placet.comparison.reading.pdf_state import Box, Matrix, alike, area, common, moved, numbers
@@ -24,6 +25,8 @@ _PAIRS: Final = 4_000_000
 """Texts and areas on a page that are held against each other."""
 _MARGIN: Final = 0.15
 """Of a page's height: what is marked as header or footer stands so near to an edge."""
+_BAR: Final = 60.0
+"""Points: what is higher is a ground."""
 _WHITE: Final = (1.0, 1.0, 1.0)
 
 
@@ -67,7 +70,7 @@ def _upright(page: PageObject) -> tuple[Matrix, Box]:
     return matrix, moved(box, matrix)
 
 
-def _told(drawing: Drawing, over: Over, seen: Box) -> Page:
+def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     height = seen[3] - seen[1]
     for run in drawing.runs:
         run.margin &= min(run.y - seen[1], seen[3] - run.y) < _MARGIN * height
@@ -81,6 +84,7 @@ def _told(drawing: Drawing, over: Over, seen: Box) -> Page:
     for one in drawing.shapes:
         found.unread.append(Unread(one.kind, one.digest, _near(one.box, drawing.runs)))
         found.pictured |= one.kind == "pictures" and area(one.box) > 0.6 * area(seen)
+    found.unread += _blackened(drawing)
     for place, box in over.boxes:
         thing = over.unread[place]
         over.unread[place] = Unread(thing.kind, thing.digest, _near(box, drawing.runs), thing.shown)
@@ -93,6 +97,18 @@ def _told(drawing: Drawing, over: Over, seen: Box) -> Page:
             found.unread.append(unread("texts behind the letters that are drawn", drawn, said, shown=said))
     if drawing.lies:
         found.unseen.setdefault("the page shows other letters", []).extend(sorted(drawing.lies))
+    return found
+
+
+def _blackened(drawing: PageDrawing) -> list[Unread]:
+    """Dark areas on which nothing is written: what a redaction looks like."""
+    found = []
+    for one in drawing.areas[:10_000]:
+        dark = one.color is not None and sum(one.color) < 1.0 and one.box[3] - one.box[1] < _BAR
+        written = any(run.order > one.order and area(common(run.box, one.box)) > 0 for run in drawing.runs)
+        if dark and not written:
+            size = (round(one.box[2] - one.box[0]), round(one.box[3] - one.box[1]))
+            found.append(unread("dark bars", repr(size), near=_near(one.box, drawing.runs)))
     return found
 
 

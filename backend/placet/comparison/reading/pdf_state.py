@@ -33,6 +33,11 @@ def box_of(points: Sequence[tuple[float, float]]) -> Box:
     return min(xs), min(ys), max(xs), max(ys)
 
 
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box around boxes."""
+    return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
+
+
 def moved(box: Box, matrix: Matrix) -> Box:
     """The box around a box that was transformed."""
     x0, y0, x1, y1 = box
