@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from placet.comparison.reading.docx_look import on
@@ -52,8 +53,9 @@ class Field:
         elif name == "w:listEntry":
             self._entries.append(value)
 
-    @property
+    @cached_property
     def words(self) -> list[str]:
+        """Of the instruction, once that is read."""
         return "".join(self.instruction).split()
 
     @property

@@ -34,7 +34,7 @@ from placet.comparison.reading.pdf_state import (
 
 _DEEP: Final = 20
 """Forms inside each other."""
-_FORMS: Final = 500
+_FORMS: Final = 2_000
 """Forms drawn on a page."""
 
 

@@ -87,12 +87,11 @@ def _columns(lines: list[_Line]) -> tuple[list[_Line], bool]:
     found: list[_Line] = []
     turns, n = False, 0
     while n < len(lines):
-        block = _block(lines, n)
-        if block is None:
-            found.append(lines[n])
-            n += 1
+        end, starts = _block(lines, n)
+        if not starts:
+            found += lines[n:end]
+            n = end
             continue
-        end, starts = block
         columns: list[list[_Line]] = [[] for _ in starts]
         for line in lines[n:end]:
             for part in _parts(line):
@@ -112,15 +111,15 @@ def _parts(line: _Line) -> list[list[Run]]:
     return parts
 
 
-def _block(lines: list[_Line], begin: int) -> tuple[int, list[float]] | None:
-    """Where a block of columns that begins here ends, and where its columns begin; None where none does."""
+def _block(lines: list[_Line], begin: int) -> tuple[int, list[float]]:
+    """Where a block of columns that begins here ends, and where its columns begin; no places where it is none."""
     parts = _parts(lines[begin])
     if len(parts) < 2:
-        return None
+        return begin + 1, []
     starts = [part[0].x for part in parts]
     end, crossing, letters = begin, 0, [0] * len(starts)
-    for line in lines[begin:]:
-        here = _parts(line)
+    while end < len(lines):
+        here = _parts(lines[end])
         places = [_column(part, starts) for part in here]
         if -1 in places or len(set(places)) < len(places):
             break
@@ -129,7 +128,7 @@ def _block(lines: list[_Line], begin: int) -> tuple[int, list[float]] | None:
             letters[place] += sum(len(run.text) for run in part)
         end += 1
     if crossing < _ROWS or any(count < _LONG * crossing for count in letters):
-        return None
+        return end, []
     while len(_parts(lines[end - 1])) < 2:
         end -= 1
     return end, starts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,16 +15,20 @@ from placet.comparison.normal import normal
 from placet.comparison.reading.layout import Drawn
 from placet.comparison.reading.pdf_annotations import Annotations, Over
 from placet.comparison.reading.pdf_content import Interpreter
-from placet.comparison.reading.pdf_drawn import Area, PageDrawing, Run
+from placet.comparison.reading.pdf_drawn import Area, PageDrawing, Run, Shape
 from placet.comparison.reading.pdf_layers import Layers
 from placet.comparison.reading.pdf_lines import lines_of
 from placet.comparison.reading.pdf_state import Box, Matrix, alike, area, common, moved, numbers
 from placet.comparison.reading.unread import Unread, unread
 
+_LINES: Final = 300
+"""Lines at a text's height that may strike it through."""
 _WORDS: Final = 3
 """Words by which a thing on a page is found again."""
-_PAIRS: Final = 4_000_000
-"""Texts and areas on a page that are held against each other."""
+_PAIRS: Final = 400_000
+"""Texts and areas on a page that are held against each other: beyond, the largest areas are."""
+_SHAPES: Final = 500
+"""Drawings on a page that are found again one by one: beyond, all of them together."""
 _MARGIN: Final = 0.15
 """Of a page's height: what is marked as header or footer stands so near to an edge."""
 _BAR: Final = 60.0
@@ -76,15 +82,20 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
         run.margin &= min(run.y - seen[1], seen[3] - run.y) < _MARGIN * height
     lines, turns = lines_of(drawing.runs, over.runs)
     found = Page(lines, turns=turns, differing=over.differing)
+    areas = drawing.areas
+    if len(areas) * len(drawing.runs) > _PAIRS:
+        largest = sorted(areas, key=lambda one: -area(one.box))[: _PAIRS // len(drawing.runs)]
+        areas = sorted(largest, key=lambda one: one.order)
+    strokes = sorted([*drawing.strokes, *map(_middle, over.struck)], key=_height)
     for run in drawing.runs:
-        if why := run.why or _hidden(run, drawing.areas, len(drawing.runs)):
+        if why := run.why or _hidden(run, areas):
             found.unseen.setdefault(why, []).append(run.text)
-        if run.turned == 0 and (text := _struck(run, [*drawing.strokes, *map(_middle, over.struck)])):
+        if run.turned == 0 and (text := _struck(run, strokes)):
             found.struck.append(text)
-    for one in drawing.shapes:
+    for one in _few(drawing):
         found.unread.append(Unread(one.kind, one.digest, _near(one.box, drawing.runs)))
         found.pictured |= one.kind == "pictures" and area(one.box) > 0.6 * area(seen)
-    found.unread += _blackened(drawing)
+    found.unread += _blackened(drawing, areas)
     for place, box in over.boxes:
         thing = over.unread[place]
         over.unread[place] = Unread(thing.kind, thing.digest, _near(box, drawing.runs), thing.shown)
@@ -100,22 +111,29 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     return found
 
 
-def _blackened(drawing: PageDrawing) -> list[Unread]:
+def _few(drawing: PageDrawing) -> list[Shape]:
+    """Shapes one by one, or as one where they are many."""
+    shapes = drawing.shapes
+    if len(shapes) <= _SHAPES:
+        return shapes
+    whole = hashlib.sha256(b"".join(one.kind.encode() + one.digest for one in shapes)).digest()
+    return [Shape("drawings and pictures of a page full of them", whole, shapes[0].box, shapes[0].order)]
+
+
+def _blackened(drawing: PageDrawing, areas: Sequence[Area]) -> list[Unread]:
     """Dark areas on which nothing is written: what a redaction looks like."""
     found = []
-    for one in drawing.areas[:10_000]:
-        dark = one.color is not None and sum(one.color) < 1.0 and one.box[3] - one.box[1] < _BAR
-        written = any(run.order > one.order and area(common(run.box, one.box)) > 0 for run in drawing.runs)
-        if dark and not written:
+    for one in areas:
+        if one.color is None or sum(one.color) >= 1.0 or one.box[3] - one.box[1] > _BAR:
+            continue
+        if not any(run.order > one.order and area(common(run.box, one.box)) > 0 for run in drawing.runs):
             size = (round(one.box[2] - one.box[0]), round(one.box[3] - one.box[1]))
             found.append(unread("dark bars", repr(size), near=_near(one.box, drawing.runs)))
     return found
 
 
-def _hidden(run: Run, areas: Sequence[Area], runs: int) -> str:
+def _hidden(run: Run, areas: Sequence[Area]) -> str:
     """Why a text can't be told from what lies below it or is covered by what lies above it."""
-    if runs * len(areas) > _PAIRS:
-        areas = [one for one in areas if area(one.box) > 20_000]
     ground = _WHITE
     known = True
     middle = ((run.box[0] + run.box[2]) / 2, (run.box[1] + run.box[3]) / 2)
@@ -137,17 +155,22 @@ def _middle(box: Box) -> Box:
     return box[0], y, box[2], y
 
 
+def _height(stroke: Box) -> float:
+    return (stroke[1] + stroke[3]) / 2
+
+
 def _struck(run: Run, strokes: Sequence[Box]) -> str:
-    """The part of a text that a line goes through; empty where none does."""
+    """The part of a text that a line goes through, of lines in ascending order; empty where none does."""
     parts = []
     width = run.end - run.x
-    for x0, y0, x1, y1 in strokes:
-        height = (y0 + y1) / 2 - run.y
+    first = bisect_left(strokes, run.y + 0.12 * run.size, key=_height)
+    last = bisect_left(strokes, run.y + 0.5 * run.size, key=_height)
+    for x0, _, x1, _ in strokes[first : min(last, first + _LINES)]:
         inside = min(x1, run.end) - max(x0, run.x)
-        if 0.12 * run.size < height < 0.5 * run.size and inside > 0.8 * run.size and width > 0:
-            first = round(len(run.text) * max(0.0, (x0 - run.x) / width))
-            last = round(len(run.text) * min(1.0, (x1 - run.x) / width))
-            parts.append(run.text[first:last])
+        if inside > 0.8 * run.size and width > 0:
+            begin = round(len(run.text) * max(0.0, (x0 - run.x) / width))
+            end = round(len(run.text) * min(1.0, (x1 - run.x) / width))
+            parts.append(run.text[begin:end])
     return " ".join(parts)
 
 

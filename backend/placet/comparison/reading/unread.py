@@ -16,6 +16,9 @@ from placet.comparison.reading.paragraphs import Paragraph
 
 _QUOTED: Final = 240
 """Characters of one quotation in a note."""
+_PAIRS: Final = 2_000
+"""Things of a kind of which it is asked whether they moved."""
+_KINDS: Final = 200
 MOST: Final = 700
 """Characters of all quotations in a note."""
 
@@ -70,19 +73,27 @@ def quoted(texts: Iterable[str]) -> str:
 def notes_of(mine: Sequence[Unread], theirs: Sequence[Unread], mine_text: str, their_text: str) -> list[str]:
     """What to tell of one version, by kind; the texts are those of all its paragraphs."""
     notes = []
-    for kind in dict.fromkeys(one.kind for one in mine):
-        here = [one for one in mine if one.kind == kind]
-        there = [one for one in theirs if one.kind == kind]
+    sides = _by_kind(mine), _by_kind(theirs)
+    for kind, here in sides[0].items():
+        there = sides[1].get(kind, [])
         rest = Counter(one.digest for one in there)
         lone = [one for one in here if not _take(rest, one.digest)]
         if lone:
             what = f"{len(lone)} of {len(here)} {kind}" if len(lone) < len(here) else f"{len(here)} {kind}"
             notes.append(f"Not in the other version, or not the same there, and not compared: {what}{_where(lone)}.")
         elif not rest.total():
-            moved = [one for one, other in zip(here, there, strict=True) if _moved(one, other, mine_text, their_text)]
+            pairs = list(zip(here, there, strict=True))[:_PAIRS]
+            moved = [one for one, other in pairs if _moved(one, other, mine_text, their_text)]
             if moved:
                 notes.append(f"At another place in the other version, and not compared: {kind}{_where(moved)}.")
     return notes
+
+
+def _by_kind(things: Iterable[Unread]) -> dict[str, list[Unread]]:
+    found: dict[str, list[Unread]] = {}
+    for one in things:
+        found.setdefault(one.kind if len(found) < _KINDS else "other things", []).append(one)
+    return found
 
 
 def _take(rest: Counter[bytes], digest: bytes) -> bool:
