@@ -6,6 +6,7 @@ The kinds are those of ISO 32000: each is written here by hand, in two versions 
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -304,6 +305,53 @@ def test_a_font_that_names_other_letters_than_it_shows_is_told() -> None:
     lying = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding/ToUnicode @map>>"
     whole = pdf(FIRST + line("ghost 100", y=600), objects={"font": lying, "map": stream(cmap)})
     assert [note for note in read(whole, "a.pdf").notes if "1 → 9" in note]
+
+
+def truetype(letters: str, drawn: dict[str, int]) -> tuple[str, dict[str, str | bytes]]:
+    """A composite font whose code n is the nth letter, drawn as an outline of its own number, or of another one."""
+    outlines = [b""]
+    for letter in letters:
+        height = drawn.get(letter, ord(letter))
+        outlines.append(struct.pack(">hhhhhHH", 1, 0, 0, 100, height, 2, 0) + bytes((1, 1, 1, height, 9, 9, 9, 9)))
+    places, at = [], 0
+    for outline in [*outlines, b""]:
+        places.append(at)
+        at += len(outline)
+    tables = {b"glyf": b"".join(outlines), b"head": bytes(50) + struct.pack(">hh", 1, 0)}
+    tables[b"loca"] = struct.pack(f">{len(places)}L", *places)
+    begin, directory, body = 12 + 16 * len(tables), b"", b""
+    for tag, table in tables.items():
+        directory += struct.pack(">4sLLL", tag, 0, begin + len(body), len(table))
+        body += table
+    program = struct.pack(">LHHHH", 0x10000, len(tables), 0, 0, 0) + directory + body
+    pairs = "".join(f"<{n:04x}> <{ord(letter):04x}>\n" for n, letter in enumerate(letters, 1))
+    cmap = f"1 begincodespacerange\n<0000> <ffff>\nendcodespacerange\n{len(letters)} beginbfchar\n{pairs}endbfchar"
+    inner = "<</Type/Font/Subtype/CIDFontType2/BaseFont/Own/CIDToGIDMap/Identity/DW 600/FontDescriptor @about>>"
+    objects: dict[str, str | bytes] = {
+        "program": stream(program),
+        "about": "<</Type/FontDescriptor/FontName/Own/FontFile2 @program>>",
+        "inner": inner,
+        "map": stream(cmap),
+        "own": "<</Type/Font/Subtype/Type0/BaseFont/Own/Encoding/Identity-H/DescendantFonts[@inner]/ToUnicode @map>>",
+    }
+    codes = "".join(f"{n:04x}" for n in range(1, len(letters) + 1))
+    return f"BT /F9 11 Tf 1 0 0 1 60 600 Tm <{codes}> Tj ET", objects
+
+
+def set_in(letters: str, **drawn: int) -> bytes:
+    content, objects = truetype(letters, drawn)
+    number = 3 + list(objects).index("own") + 1
+    return pdf(FIRST + content, objects=objects).replace(b"/F1 3 0 R", b"/F1 3 0 R/F9 %d 0 R" % number)
+
+
+def test_a_font_that_draws_other_letters_is_told() -> None:
+    """The text says 9 where the page shows what is 6 elsewhere: in the other version, or in the same one."""
+    honest, lying = set_in("Feeis1239"), set_in("Feeis1239", **{"9": ord("6")})
+    assert not edited(honest, lying, "pdf")
+    assert quiet(honest, "pdf")
+    notes = compared(honest, lying, "pdf").after.notes
+    assert [note for note in notes if "look otherwise" in note and "“9”" in note]
+    assert [note for note in read(set_in("Fe69", **{"9": ord("6")}), "a.pdf").notes if "6 = 9" in note]
 
 
 def test_an_empty_password_is_told_as_such() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final, Literal, NoReturn
 
 from placet.comparison.limits import MAX_BYTES, MAX_NAME
 from placet.comparison.normal import invisible
 from placet.comparison.reading.docx import read_docx
+from placet.comparison.reading.looks import Looks
 from placet.comparison.reading.markdown import read_markdown
 from placet.comparison.reading.paragraphs import Paragraph
 from placet.comparison.reading.pdf import read_pdf
@@ -47,6 +48,8 @@ class Document:
     """Headers and footers; they belong to the text of a DOCX, and are left out of a PDF's."""
     unread: tuple[Unread, ...] = ()
     """What it shows that is no text."""
+    looks: Looks = field(default_factory=dict, repr=False)
+    """What a PDF's fonts draw for letters."""
 
 
 def read(data: bytes, name: str) -> Document:
@@ -88,6 +91,7 @@ def read(data: bytes, name: str) -> Document:
         notes=tuple(content.notes),
         margins=content.margins,
         unread=content.unread,
+        looks=content.looks,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from placet.comparison.reading import Document, read
+from placet.comparison.reading.looks import otherwise
 from placet.comparison.reading.unread import MARKS, Unread, notes_of, quoted
 
 
@@ -24,6 +25,10 @@ def _beside(mine: Document, theirs: Document) -> Document:
     texts = ["\n".join(paragraph.text for paragraph in (*one.paragraphs, *one.margins)) for one in (mine, theirs)]
     here, there = ([one for one in side.unread if _comparable(one, mine, theirs)] for side in (mine, theirs))
     notes = [*mine.notes, *notes_of(here, there, *texts)]
+    if letters := otherwise(mine.looks, theirs.looks):
+        notes.append(
+            f"Letters look otherwise than in the other version, so that the text may say others: {quoted(letters)}."
+        )
     other = {paragraph.text for paragraph in theirs.margins}
     lone = tuple(paragraph for paragraph in mine.margins if paragraph.text not in other)
     if lone and mine.format == "docx":

@@ -20,6 +20,7 @@ from placet.comparison.limits import (
 from placet.comparison.normal import invisible, normal
 from placet.comparison.reading.archive import encrypted
 from placet.comparison.reading.layout import lines, without_margins
+from placet.comparison.reading.looks import Looks, twins
 from placet.comparison.reading.paragraphs import Paragraph, paragraphs
 from placet.comparison.reading.unread import Content, Unread, quoted
 from placet.core.errors import ConfigError, DataError, PlacetError
@@ -84,8 +85,21 @@ def read_pdf(data: bytes) -> Content:
     if margins:
         shown = "; ".join(line[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
         notes.append(f"Left out as headers, footers and page numbers: {shown}")
+    looks = _looks(pages)
+    if alike := twins(looks):
+        notes.append(
+            f"The PDF has a font that draws one letter for two, so that the text may say others: {quoted(alike)}."
+        )
     left_out = tuple(Paragraph(text) for text in dict.fromkeys(map(normal, margins)) if text)
-    return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])))
+    return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), looks)
+
+
+def _looks(pages: list[Page]) -> Looks:
+    found: dict[tuple[str, str], set[bytes]] = {}
+    for page in pages:
+        for key, drawn in page.looks.items():
+            found.setdefault(key, set()).update(drawn)
+    return {key: frozenset(drawn) for key, drawn in found.items()}
 
 
 def _opens(reader: PdfReader) -> bool:

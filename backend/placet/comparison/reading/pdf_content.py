@@ -105,6 +105,8 @@ class Interpreter:
         for font in self._fonts.values():
             if font is not None:
                 self.drawing.lies |= font.lies
+                for letter, drawn in font.looks.items():
+                    self.drawing.looks.setdefault((font.name, letter), set()).update(drawn)
         return self.drawing
 
     @property

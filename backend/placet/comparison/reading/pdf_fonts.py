@@ -10,6 +10,8 @@ from typing import Any
 from pypdf._font import Font
 from pypdf.generic import DictionaryObject, NameObject
 
+from placet.comparison.reading.pdf_outlines import Outlines
+
 _UNKNOWN = "\ufffd"
 
 
@@ -45,6 +47,9 @@ class PdfFont:
     """What codes mean by the names of their glyphs, where the font says so."""
     _letters: dict[int, Letter] = field(default_factory=dict)
     _program: bytes | None = None
+    looks: dict[str, set[bytes]] = field(default_factory=dict)
+    """Letters and digits that were shown, with hashes of what is drawn for them."""
+    _outlines: Outlines | None = None
     lies: set[str] = field(default_factory=set)
     """Letters that the text has where the page shows other ones by their names."""
 
@@ -121,11 +126,19 @@ class PdfFont:
                 known = self._letters[code] = self._letter(font, code)
             yield known
 
+    def _see(self, code: int, text: object) -> None:
+        if isinstance(text, str) and len(text) == 1 and text.isascii() and text.isalnum():
+            if self._outlines is None:
+                self._outlines = Outlines(self.resource)
+            if (drawn := self._outlines.of(code)) is not None:
+                self.looks.setdefault(text, set()).add(drawn)
+
     def _letter(self, font: Font, code: int) -> Letter:
         key = chr(code)
         width = font.character_widths.get(key, font.character_widths["default"])
         width = float(width) * self._scale
         if self._composite:
+            self._see(code, font.character_map.get(key))
             mapped: Any = font.character_map.get(key)
             if mapped is None:
                 uni = isinstance(font.encoding, str) and "Uni" in str(self.resource.get("/Encoding", ""))

@@ -43,6 +43,7 @@ class Page:
     unseen: dict[str, list[str]] = field(default_factory=dict)
     struck: list[str] = field(default_factory=list)
     differing: list[tuple[str, str]] = field(default_factory=list)
+    looks: dict[tuple[str, str], set[bytes]] = field(default_factory=dict)
     turns: bool = False
     """Columns were drawn in turns."""
     pictured: bool = False
@@ -81,7 +82,7 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     for run in drawing.runs:
         run.margin &= min(run.y - seen[1], seen[3] - run.y) < _MARGIN * height
     lines, turns = lines_of(drawing.runs, over.runs)
-    found = Page(lines, turns=turns, differing=over.differing)
+    found = Page(lines, turns=turns, differing=over.differing, looks=drawing.looks)
     areas = drawing.areas
     if len(areas) * len(drawing.runs) > _PAIRS:
         largest = sorted(areas, key=lambda one: -area(one.box))[: _PAIRS // len(drawing.runs)]

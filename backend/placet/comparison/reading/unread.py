@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from placet.comparison.reading.looks import Looks
 from placet.comparison.reading.paragraphs import Paragraph
 
 _QUOTED: Final = 240
@@ -46,6 +47,7 @@ class Content:
     margins: tuple[Paragraph, ...] = ()
     """Headers and footers, each once; pages' numbers as `#`."""
     unread: tuple[Unread, ...] = ()
+    looks: Looks = field(default_factory=dict)
 
 
 def unread(kind: str, *content: str | bytes, near: str = "", shown: str = "") -> Unread:
