@@ -276,6 +276,7 @@ NOTED: dict[str, Callable[[str], bytes]] = {
     "a background": lambda t: document(f'<w:background w:color="{t}"/>'),
     "a comment": lambda t: document("", c1=("comments", part("comments", f"<w:comment>{para(run(t))}</w:comment>"))),
     "a deletion": lambda t: document(para(f"<w:del><w:r><w:delText>{t}</w:delText></w:r></w:del>{run('x')}")),
+    "a deleted row": lambda t: document(table(cell("x")) + table(cell(t), properties="<w:trPr><w:del/></w:trPr>")),
     "a header that no page shows": lambda t: document(
         section(header("first", "h1")), h1=("header", part("hdr", para(run(t))))
     ),

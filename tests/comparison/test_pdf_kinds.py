@@ -95,6 +95,7 @@ READ: dict[str, Callable[[str], bytes]] = {
     "a field's choice": lambda t: field(f"/FT/Ch/V({t[0]})/Opt[[(a)(alpha)][(o)(omega)]]"),
     "a box": lambda t: tick("Yes" if t == "alpha" else "Off"),
     "a push button": lambda t: field("/FT/Btn/Ff 65536/AP<</N @look>>", look=look(t)),
+    "a push button without a look": lambda t: field(f"/FT/Btn/Ff 65536/MK<</CA({t})>>"),
     "a signature": lambda t: field("/FT/Sig/AP<</N @look>>", look=look(t)),
     "a text over the page": lambda t: annotated(
         f"<</Subtype/FreeText{RECT}/Contents({t})/AP<</N @look>>>>", look=look(t)
@@ -127,6 +128,12 @@ NOTED: dict[str, Callable[[str], bytes]] = {
         f"<</Subtype/Ink{RECT}/AP<</N @look>>>>", look=stream(f"0 0 m {len(t) if t == 'alpha' else 9} 9 l S", FORM)
     ),
     "a blackened place": lambda t: pdf(FIRST + ("0 g 200 676 90 12 re f" if t == "alpha" else "")),
+    "the column of a tick": lambda t: pdf(
+        FIRST
+        + "".join(line(word, x, 600) for word, x in (("Item", 60), ("Yes", 200), ("No", 300)))
+        + line("Renewal", 60, 585)
+        + line("x", 204 if t == "alpha" else 303, 585)
+    ),
     "a redaction to come": lambda t: annotated(f"<</Subtype/{'Redact' if t == 'alpha' else 'Square'}{RECT}>>"),
     "a highlight": lambda t: annotated(
         f"<</Subtype/Highlight/Rect[60 {676 if t == 'alpha' else 696} 160 {690 if t == 'alpha' else 712}]>>"
@@ -184,6 +191,11 @@ UNSEEN: dict[str, tuple[str, bytes]] = {
 STRUCK = {
     "by a line": pdf(FIRST + SECRET + "58 604 m 92 604 l S"),
     "by a thin box": pdf(FIRST + SECRET + "58 603.5 40 0.7 re f"),
+    "by a remark of several lines": annotated(
+        "<</Subtype/StrikeOut/Rect[58 598 300 720]"
+        "/QuadPoints[58 612 92 612 58 598 92 598 58 712 92 712 58 698 92 698]>>",
+        SECRET,
+    ),
     "by a remark": annotated("<</Subtype/StrikeOut/Rect[58 598 92 610]>>", SECRET),
 }
 
@@ -219,6 +231,7 @@ def test_text_that_is_struck_through_is_told(kind: str) -> None:
 
 def test_nothing_is_told_of_what_is_seen() -> None:
     dark = "0 0 0 rg 0 590 300 30 re f 1 g " + SECRET
+    dark += "0 g 40 500 200 60 re 42 502 196 56 re f* " + line("framed", y=520)
     rules = "50 690 m 400 690 l S 50 596 300 0.5 re f"
     for drawn in ("1 g 0 0 595 842 re f 0 g " + FIRST + dark, FIRST + rules + SECRET):
         assert read(pdf(drawn), "a.pdf").notes == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final, Literal, NoReturn
@@ -50,6 +51,8 @@ class Document:
     """What it shows that is no text."""
     looks: Looks = field(default_factory=dict, repr=False)
     """What a PDF's fonts draw for letters."""
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    """In which columns the cells of rows with empty ones stand, where the text does not say so."""
 
 
 def read(data: bytes, name: str) -> Document:
@@ -92,6 +95,7 @@ def read(data: bytes, name: str) -> Document:
         margins=content.margins,
         unread=content.unread,
         looks=content.looks,
+        rows=content.rows,
     )
 
 

@@ -381,7 +381,7 @@ class DocxText:
         elif name in ("w:p", "a:p") and self._paragraphs:
             self._close(self._paragraphs.pop())
         elif name == "w:tc" and self._rows and self._rows[-1].cells and self._rows[-1].cells[-1].gone:
-            self._rows[-1].cells.pop()
+            self.deleted += self._rows[-1].cells.pop().texts
         elif name == "w:tr" and self._rows:
             self._end_row(self._rows.pop())
 
@@ -391,6 +391,8 @@ class DocxText:
             self.unread.append(unread("texts that only other programs show", other, shown=other))
 
     def _end_row(self, row: OpenRow) -> None:
+        if row.gone:
+            self.deleted += [text for cell in row.cells for text in cell.texts]
         cells = [] if row.gone else [" ".join(cell.texts) for cell in row.cells]
         if any(cells):
             text = _CELL.join(cells).strip()

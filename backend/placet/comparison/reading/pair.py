@@ -29,6 +29,8 @@ def _beside(mine: Document, theirs: Document) -> Document:
         notes.append(
             f"Letters look otherwise than in the other version, so that the text may say others: {quoted(letters)}."
         )
+    if rows := [text for text, columns in mine.rows.items() if theirs.rows.get(text, columns) != columns]:
+        notes.append(f"Cells stand in other columns than in the other version: {quoted(rows)}.")
     other = {paragraph.text for paragraph in theirs.margins}
     lone = tuple(paragraph for paragraph in mine.margins if paragraph.text not in other)
     if lone and mine.format == "docx":

@@ -91,7 +91,15 @@ def read_pdf(data: bytes) -> Content:
             f"The PDF has a font that draws one letter for two, so that the text may say others: {quoted(alike)}."
         )
     left_out = tuple(Paragraph(text) for text in dict.fromkeys(map(normal, margins)) if text)
-    return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), looks)
+    return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), looks, _rows(pages))
+
+
+def _rows(pages: list[Page]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for page in pages:
+        for text, columns in page.rows.items():
+            found[text] = (*found.get(text, ()), *columns)
+    return found
 
 
 def _looks(pages: list[Page]) -> Looks:

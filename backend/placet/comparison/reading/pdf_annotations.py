@@ -11,7 +11,7 @@ from placet.comparison.normal import normal
 from placet.comparison.reading.pdf_content import Interpreter
 from placet.comparison.reading.pdf_drawn import Run
 from placet.comparison.reading.pdf_layers import Layers
-from placet.comparison.reading.pdf_state import IDENTITY, Box, Matrix, matrix_of, moved, numbers
+from placet.comparison.reading.pdf_state import IDENTITY, Box, Matrix, box_of, matrix_of, moved, numbers
 from placet.comparison.reading.symbols import OFF, ON
 from placet.comparison.reading.unread import Unread, unread
 
@@ -89,7 +89,7 @@ class Annotations:
             self.over.runs.append(_run(contents, box))
             return
         if subtype == "StrikeOut":
-            self.over.struck.append(box)
+            self.over.struck += self._quads(annotation) or [box]
         if words and normal(contents) in ("", words):
             return
         drawn = look.get_data() if look is not None else b""
@@ -97,6 +97,15 @@ class Annotations:
         self.over.boxes.append((len(self.over.unread), box))
         kind = f"remarks of the kind {subtype[:40] or 'unknown'}"
         self.over.unread.append(unread(kind, subtype, contents, drawn, attached, shown=contents))
+
+    def _quads(self, annotation: DictionaryObject) -> list[Box]:
+        """The boxes of the words that a mark is about, line by line."""
+        points = _object(annotation.get("/QuadPoints"))
+        values = numbers(points, len(points)) if isinstance(points, list) else []
+        return [
+            moved(box_of(list(zip(values[n : n + 8 : 2], values[n + 1 : n + 8 : 2], strict=True))), self._base)
+            for n in range(0, len(values) - 7, 8)
+        ]
 
     def _field(self, annotation: DictionaryObject) -> None:
         kind, flags = str(_inherited(annotation, "/FT")), int(numbers([_inherited(annotation, "/Ff") or 0], 1)[0])
@@ -119,7 +128,8 @@ class Annotations:
         else:
             if kind in ("/Tx", "/Ch") and not flags & _PASSWORD and _squeezed(shown) != _squeezed(value):
                 self.over.differing.append((shown, value))
-            self.over.runs += runs
+            caption = _text(_dictionary(annotation.get("/MK")).get("/CA")) if look is None else ""
+            self.over.runs += [_run(caption, box)] if caption else runs
             if look is not None and not runs and kind not in ("/Tx", "/Ch"):
                 self.over.boxes.append((len(self.over.unread), box))
                 self.over.unread.append(unread("form fields and signatures that are drawn", look.get_data()))
@@ -168,6 +178,11 @@ def _look(annotation: DictionaryObject) -> StreamObject | None:
         chosen = _object(normal_look.get(str(annotation.get("/AS", "/Off"))))
         return chosen if isinstance(chosen, StreamObject) else None
     return None
+
+
+def _dictionary(value: Any) -> DictionaryObject:
+    found = _object(value)
+    return found if isinstance(found, DictionaryObject) else DictionaryObject()
 
 
 def _inherited(annotation: DictionaryObject, key: str) -> Any:

@@ -14,7 +14,7 @@ from placet.comparison.reading.pdf_state import Box, Color, Matrix, State, area,
 
 _BLANK: Final = 0.14
 """Of the size: a gap between letters that parts words."""
-_PART: Final = 3.0
+_PART: Final = 0.75
 """Of the size: a gap that ends a run."""
 _INVISIBLE: Final = frozenset({3, 7})
 UNKNOWN: Final = "letters that no font names"

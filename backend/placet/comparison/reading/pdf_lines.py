@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from placet.comparison.normal import normal
 from placet.comparison.reading.layout import Drawn
 from placet.comparison.reading.pdf_drawn import Run
 
@@ -14,6 +15,10 @@ _GLUED: Final = 0.14
 """Of the size: runs with less between them are one word."""
 _GUTTER: Final = 1.2
 """Of the size: at least so much is between columns."""
+_CELL: Final = 0.74
+"""Of the size: at least so much is between cells of a row."""
+_MARKER: Final = 8
+"""Letters of a number or bullet before a line."""
 _ROWS: Final = 3
 """Lines that alternate before it is taken for columns."""
 _LONG: Final = 16
@@ -33,17 +38,70 @@ class _Line:
         return self.runs[-1]
 
 
-def lines_of(page: Sequence[Run], late: Sequence[Run]) -> tuple[list[Drawn], bool]:
-    """The lines, and whether columns were drawn in turns. `late` is what lies over the page, such as form fields."""
+@dataclass
+class PageLines:
+    """Lines in order; whether columns were drawn in turns; in which columns the cells of a row stand that has empty
+    ones, by the row's text."""
+
+    lines: list[Drawn]
+    turns: bool
+    rows: dict[str, tuple[int, ...]]
+
+
+def lines_of(page: Sequence[Run], late: Sequence[Run]) -> PageLines:
+    """The lines of a page. `late` is what lies over it, such as form fields."""
     lines: list[_Line] = []
+    heights: dict[tuple[int, int], _Line] = {}
     for run in page:
         if lines and _goes_on(lines[-1], run):
             continue
+        height = (run.turned, round(run.y))
+        if len(run.text) <= _MARKER and (line := _marked(heights, height, run)) is not None:
+            line.runs.insert(0, run)
+            continue
         lines.append(_Line([run]))
+        heights[height] = lines[-1]
     for run in late:
         _insert(lines, run)
+    rows = _rows(lines)
     parted, turns = _columns(lines)
-    return [_drawn(line) for line in parted], turns
+    return PageLines([_drawn(line) for line in parted], turns, rows)
+
+
+def _rows(lines: Sequence[_Line]) -> dict[str, tuple[int, ...]]:
+    """Rows with fewer cells than the fullest one above them, and which of its cells theirs stand under."""
+    found: dict[str, tuple[int, ...]] = {}
+    grid: list[float] = []
+    single = 0
+    for line in lines:
+        parts = _parts(line, _CELL)
+        middles = [(part[0].x + part[-1].end) / 2 for part in parts]
+        single = single + 1 if len(parts) < 2 else 0
+        if single > _ROWS:
+            grid = []
+        elif len(parts) >= max(2, len(grid)):
+            grid = middles
+        elif len(parts) > 1:
+            columns = tuple(min(range(len(grid)), key=_distance(grid, middle)) for middle in middles)
+            found[normal("".join(_joined(line.runs)))] = columns
+    return found
+
+
+def _distance(grid: Sequence[float], middle: float) -> Callable[[int], float]:
+    return lambda n: abs(grid[n] - middle)
+
+
+def _marked(heights: dict[tuple[int, int], _Line], height: tuple[int, int], run: Run) -> _Line | None:
+    """The line to the left of which a number or bullet stands that was drawn after it."""
+    for y in (height[1], height[1] - 1, height[1] + 1):
+        line = heights.get((height[0], y))
+        if (
+            line is not None
+            and -0.3 * run.size < line.first.x - run.end < 3 * run.size
+            and line.first.margin == run.margin
+        ):
+            return line
+    return None
 
 
 def _goes_on(line: _Line, run: Run) -> bool:
@@ -101,10 +159,10 @@ def _columns(lines: list[_Line]) -> tuple[list[_Line], bool]:
     return found, turns
 
 
-def _parts(line: _Line) -> list[list[Run]]:
+def _parts(line: _Line, gutter: float = _GUTTER) -> list[list[Run]]:
     parts = [[line.first]]
     for before, run in pairwise(line.runs):
-        if run.x - before.end > _GUTTER * max(run.size, before.size):
+        if run.x - before.end > gutter * max(run.size, before.size):
             parts.append([run])
         else:
             parts[-1].append(run)

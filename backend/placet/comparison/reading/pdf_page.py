@@ -44,6 +44,7 @@ class Page:
     struck: list[str] = field(default_factory=list)
     differing: list[tuple[str, str]] = field(default_factory=list)
     looks: dict[tuple[str, str], set[bytes]] = field(default_factory=dict)
+    rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
     turns: bool = False
     """Columns were drawn in turns."""
     pictured: bool = False
@@ -81,8 +82,8 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     height = seen[3] - seen[1]
     for run in drawing.runs:
         run.margin &= min(run.y - seen[1], seen[3] - run.y) < _MARGIN * height
-    lines, turns = lines_of(drawing.runs, over.runs)
-    found = Page(lines, turns=turns, differing=over.differing, looks=drawing.looks)
+    lines = lines_of(drawing.runs, over.runs)
+    found = Page(lines.lines, turns=lines.turns, rows=lines.rows, differing=over.differing, looks=drawing.looks)
     areas = drawing.areas
     if len(areas) * len(drawing.runs) > _PAIRS:
         largest = sorted(areas, key=lambda one: -area(one.box))[: _PAIRS // len(drawing.runs)]

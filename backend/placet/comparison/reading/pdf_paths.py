@@ -15,6 +15,8 @@ _THIN: Final = 2.5
 """Points: what is no higher is a line."""
 _APART: Final = 12.0
 """Points between shapes that are not one drawing."""
+_MANY: Final = 50
+"""Parts of a path of which it is asked whether they lie in each other."""
 _OPAQUE: Final = 0.95
 
 
@@ -55,14 +57,29 @@ class PathPen:
         """Ends the path; with neither it is not seen, and may bound what comes."""
         points = [point for part in self._parts for point in part]
         seen = (fill and state.alpha > 0.05) or (stroke and state.stroke_alpha > 0.05)
+        frame = self._is_frame()
         for part in self._parts if seen else ():
-            self._painted(state, part, fill=fill, stroke=stroke, order=order)
+            self._painted(state, part, fill=fill, stroke=stroke, order=order, frame=frame)
         if points and self.clipping:
             state.clip = common(state.clip, box_of(points))
         self._parts, self._curved, self.clipping = [], False, False
 
+    def _is_frame(self) -> bool:
+        """Whether parts of the path lie in each other, so that what is inside them is not filled."""
+        boxes = [box_of(part) for part in self._parts]
+        return len(boxes) > _MANY or any(
+            area(common(one, other)) > 0 for n, one in enumerate(boxes) for other in boxes[n + 1 :]
+        )
+
     def _painted(
-        self, state: State, points: list[tuple[float, float]], *, fill: bool, stroke: bool, order: int
+        self,
+        state: State,
+        points: list[tuple[float, float]],
+        *,
+        fill: bool,
+        stroke: bool,
+        order: int,
+        frame: bool,
     ) -> None:
         whole = box_of(points)
         width, height = whole[2] - whole[0], whole[3] - whole[1]
@@ -71,7 +88,7 @@ class PathPen:
         upright = not self._curved and all(
             abs(x - x2) < 0.1 or abs(y - y2) < 0.1 for (x, y), (x2, y2) in pairwise(points)
         )
-        if upright and fill and min(width, height) > 3 and state.alpha > _OPAQUE and not state.blended:
+        if upright and fill and not frame and min(width, height) > 3 and state.alpha > _OPAQUE and not state.blended:
             seen = common(whole, common(state.clip, self._page))
             self._drawing.areas.append(Area(seen, state.fill, order))
         if upright and height < _THIN and width > 4:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,6 +48,8 @@ class Content:
     """Headers and footers, each once; pages' numbers as `#`."""
     unread: tuple[Unread, ...] = ()
     looks: Looks = field(default_factory=dict)
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """In which columns the cells of a table's row stand, where its text does not say so."""
 
 
 def unread(kind: str, *content: str | bytes, near: str = "", shown: str = "") -> Unread:
