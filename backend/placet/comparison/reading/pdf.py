@@ -33,42 +33,8 @@ if TYPE_CHECKING:
 
 def read_pdf(data: bytes) -> Content:
     """The text of a PDF's pages, what no reader sees of it, and what they show that is no text."""
-    try:
-        import pypdf
-        from pypdf import apply_configuration
-    except ImportError:
-        raise ConfigError("PDF needs pypdf", remedy="pip install 'placet[compare]'", code="config.extra") from None
-    limit = MAX_PDF_CONTENT
-    with (
-        apply_configuration(
-            maximum_declared_stream_length=limit,
-            array_based_stream_maximum_output_length=limit,
-            lzw_maximum_output_length=limit,
-            run_length_maximum_output_length=limit,
-            zlib_maximum_output_length=limit,
-            zlib_maximum_recovery_input_length=1_000_000,
-            page_tree_maximum_entries=2 * MAX_PAGES,
-            xform_maximum_invocations_per_extraction=500,
-            jbig2dec_binary=None,
-            disable_legacy_handling=True,
-        ),
-        _complaints() as complaints,
-    ):
-        try:
-            reader = pypdf.PdfReader(io.BytesIO(data), root_object_recovery_limit=1_000)
-            if reader.is_encrypted:
-                raise encrypted(opens=_opens(reader))
-            pages, beside = _pages(reader)
-        except PlacetError:
-            raise
-        except (Exception, RecursionError) as error:
-            raise DataError(
-                "the PDF can't be read",
-                expected="a whole PDF within the limits",
-                found=type(error).__name__,
-                remedy="print it to a new PDF, or send the document as DOCX",
-                code="data.broken",
-            ) from None
+    with _complaints() as complaints:
+        pages, beside = _opened(data)
     empty = [n for n, page in enumerate(pages, 1) if not page.lines]
     if len(empty) == len(pages):
         raise DataError(
@@ -100,6 +66,42 @@ def _rows(pages: list[Page]) -> dict[str, tuple[int, ...]]:
         for text, columns in page.rows.items():
             found[text] = (*found.get(text, ()), *columns)
     return found
+
+
+def _opened(data: bytes) -> tuple[list[Page], list[Unread]]:
+    """The pages as they are drawn, and what stands beside them."""
+    try:
+        import pypdf
+        from pypdf import apply_configuration
+    except ImportError:
+        raise ConfigError("PDF needs pypdf", remedy="pip install 'placet[compare]'", code="config.extra") from None
+    limit = MAX_PDF_CONTENT
+    with apply_configuration(
+        maximum_declared_stream_length=limit,
+        array_based_stream_maximum_output_length=limit,
+        lzw_maximum_output_length=limit,
+        run_length_maximum_output_length=limit,
+        zlib_maximum_output_length=limit,
+        zlib_maximum_recovery_input_length=1_000_000,
+        page_tree_maximum_entries=2 * MAX_PAGES,
+        jbig2dec_binary=None,
+        disable_legacy_handling=True,
+    ):
+        try:
+            reader = pypdf.PdfReader(io.BytesIO(data), root_object_recovery_limit=1_000)
+            if reader.is_encrypted:
+                raise encrypted(opens=_opens(reader))
+            return _pages(reader)
+        except PlacetError:
+            raise
+        except (Exception, RecursionError) as error:
+            raise DataError(
+                "the PDF can't be read",
+                expected="a whole PDF within the limits",
+                found=type(error).__name__,
+                remedy="print it to a new PDF, or send the document as DOCX",
+                code="data.broken",
+            ) from None
 
 
 def _looks(pages: list[Page]) -> Looks:
