@@ -13,7 +13,7 @@ from placet.comparison.reading.pdf_drawn import Run
 
 _GLUED: Final = 0.14
 """Of the size: runs with less between them are one word."""
-_GUTTER: Final = 1.2
+_GUTTER: Final = 1.0
 """Of the size: at least so much is between columns."""
 _CELL: Final = 0.74
 """Of the size: at least so much is between cells of a row."""
@@ -21,8 +21,9 @@ _MARKER: Final = 8
 """Letters of a number or bullet before a line."""
 _ROWS: Final = 3
 """Lines that alternate before it is taken for columns."""
-_LONG: Final = 16
-"""Letters of a column's lines on average; cells of a table are shorter."""
+_LONG: Final = 12
+_WORDS: Final = 2.5
+"""Letters and words of a column's lines on average; cells of a table are shorter."""
 
 
 @dataclass
@@ -175,7 +176,7 @@ def _block(lines: list[_Line], begin: int) -> tuple[int, list[float]]:
     if len(parts) < 2:
         return begin + 1, []
     starts = [part[0].x for part in parts]
-    end, crossing, letters = begin, 0, [0] * len(starts)
+    end, crossing, letters, words = begin, 0, [0] * len(starts), [0] * len(starts)
     while end < len(lines):
         here = _parts(lines[end])
         places = [_column(part, starts) for part in here]
@@ -183,9 +184,12 @@ def _block(lines: list[_Line], begin: int) -> tuple[int, list[float]]:
             break
         crossing += len(here) == len(starts)
         for place, part in zip(places, here, strict=True):
-            letters[place] += sum(len(run.text) for run in part)
+            text = "".join(_joined(part))
+            letters[place] += len(text)
+            words[place] += len(text.split())
         end += 1
-    if crossing < _ROWS or any(count < _LONG * crossing for count in letters):
+    short = min(letters) < _LONG * crossing or min(words) < _WORDS * crossing
+    if crossing < _ROWS or short:
         return end, []
     while len(_parts(lines[end - 1])) < 2:
         end -= 1
