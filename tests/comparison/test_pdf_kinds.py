@@ -244,6 +244,39 @@ def test_every_operator_that_shows_text_is_read() -> None:
     assert all(f"a{n}" in text for n in range(1, 7))
 
 
+def test_every_annotation_is_read_or_told() -> None:
+    """All kinds of ISO 32000-2, table 171, and one of later times: by what they look like, and by what they say."""
+    kinds = (
+        "Text FreeText Line Square Circle Polygon PolyLine Highlight Underline Squiggly StrikeOut Caret Stamp Ink "
+        "FileAttachment Sound Movie Screen PrinterMark TrapNet Watermark 3D Redact Projection RichMedia Later Link "
+        "Widget"
+    )
+    for kind in kinds.split():
+        seen = [annotated(f"<</Subtype/{kind}{RECT}/AP<</N @look>>>>", look=look(text)) for text in ("alpha", "omega")]
+        assert edited(seen[0], seen[1], "pdf"), kind
+        drawn = [
+            annotated(f"<</Subtype/{kind}{RECT}/AP<</N @look>>>>", look=stream(f"0 0 m {n} 9 l S", FORM))
+            for n in (5, 9)
+        ]
+        assert noted(drawn[0], drawn[1], "pdf"), kind
+        if kind not in ("Link", "Widget"):
+            said = [annotated(f"<</Subtype/{kind}{RECT}/Contents({text})>>") for text in ("alpha", "omega")]
+            assert noted(said[0], said[1], "pdf") or edited(said[0], said[1], "pdf"), kind
+
+
+def test_every_object_on_a_page_is_told() -> None:
+    for kind in ("Image", "PS", "Later"):
+        pair = [
+            pdf(
+                FIRST + "q 12 0 0 12 200 676 cm /X1 Do Q",
+                objects={"x": stream(text, IMAGE.replace("/Image/", f"/{kind}/"))},
+                resources="/XObject<</X1 @x>>",
+            )
+            for text in ("abcd", "efgh")
+        ]
+        assert noted(pair[0], pair[1], "pdf"), kind
+
+
 def test_words_without_blanks_between_them_are_split() -> None:
     """By the gaps between letters, whatever operators make them; letters set wide are one word."""
     placed = "".join(

@@ -62,7 +62,7 @@ class Annotations:
             hidden |= not self._layers.shows(annotation.raw_get("/OC"))
         if subtype == "Link":
             self._link(annotation)
-        elif subtype == "Popup":
+        if subtype == "Popup" or (subtype == "Link" and _look(annotation) is None):
             return
         elif hidden:
             held = contents or _value(annotation)

@@ -349,6 +349,9 @@ class Interpreter:
             self._picture(*(piece if isinstance(piece, bytes) else str(piece).encode() for piece in raw), size)
         elif str(found.get("/Subtype")) == "/Form":
             self.form(found, self._state.matrix)
+        else:
+            kind = f"objects of the kind {str(found.get('/Subtype', 'unknown'))[:40]}"
+            self.drawing.shape(kind, found.get_data(), self._state.clip, self._order)
         self._marked.pop()
 
     def form(self, found: StreamObject, matrix: Matrix) -> None:
