@@ -14,9 +14,9 @@ from pypdf.generic import ContentStream, DictionaryObject, NameObject, StreamObj
 
 from placet.comparison.limits import check
 from placet.comparison.reading.pdf_drawn import Area, PageDrawing
-from placet.comparison.reading.pdf_fonts import Letter, PdfFont
+from placet.comparison.reading.pdf_fonts import PdfFont
 from placet.comparison.reading.pdf_layers import Layers
-from placet.comparison.reading.pdf_letters import RunPen
+from placet.comparison.reading.pdf_letters import RunPen, advances
 from placet.comparison.reading.pdf_paths import PathPen
 from placet.comparison.reading.pdf_state import (
     EVERYWHERE,
@@ -272,22 +272,17 @@ class Interpreter:
         if state.font is None:
             state.font = PdfFont("", "", DictionaryObject(), measured=False)
         self._count(len(raw))
-        for letter in state.font.letters(raw):
-            self._letter(state, state.font, letter)
-            space = state.letter_space + (state.word_space if letter.blank else 0.0)
-            shift = (letter.width * state.size + space) * state.scale
-            self._text = times((1, 0, 0, 1, shift, 0), self._text)
-
-    def _letter(self, state: State, font: PdfFont, letter: Letter) -> None:
+        letters = list(state.font.letters(raw))
         for one in self._marked:
             if one.actual is not None:
-                one.drawn.append(letter.text)
+                one.drawn += [letter.text for letter in letters]
         mark = self._mark
         if mark.hidden:
-            self.drawing.concealed.append(letter.text)
+            self.drawing.concealed += [letter.text for letter in letters]
         else:
             self._paths.flush()
-            self._runs.letter(letter, font, state, self._text, order=self._order, margin=mark.margin)
+            self._runs.string(letters, state.font, state, self._text, order=self._order, margin=mark.margin)
+        self._text = times((1, 0, 0, 1, sum(advances(letters, state)), 0), self._text)
 
     # --- paths, pictures and forms ---
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,39 +51,71 @@ class RunPen:
         self._drawing, self._page = drawing, page
         self._pending: _Pending | None = None
 
-    def letter(self, letter: Letter, font: PdfFont, state: State, text: Matrix, *, order: int, margin: bool) -> None:
-        """One letter at the place of the text matrix."""
-        place = times((state.size * state.scale, 0, 0, state.size, 0, state.rise), times(text, state.matrix))
-        box = moved((0, -0.2, max(letter.width, 0.01), 0.8), place)
-        if letter.unknown:
-            self._drawing.shape(UNKNOWN, font.look(letter.code), box, order)
+    def string(
+        self, letters: Sequence[Letter], font: PdfFont, state: State, text: Matrix, *, order: int, margin: bool
+    ) -> None:
+        """A string at the place of the text matrix."""
+        base = times(text, state.matrix)
+        place = times((state.size * state.scale, 0, 0, state.size, 0, state.rise), base)
         x, y, turned = _along(place)
-        end = _along(times((1, 0, 0, 1, letter.width, 0), place))[0]
         size = (place[2] ** 2 + place[3] ** 2) ** 0.5
-        why = self._why(state, size, box)
+        along = (base[0] ** 2 + base[1] ** 2) ** 0.5 * (1 if state.size * state.scale >= 0 else -1)
         color = state.stroke if state.mode in (1, 5) else state.fill
+        shifts = advances(letters, state)
+        low, high = state.rise - 0.2 * state.size, state.rise + 0.8 * state.size
+        whole = moved((0, min(low, high), sum(shifts) or 0.01, max(low, high)), base)
+        inside = self._inside(state, whole)
+        at = 0.0
+        for letter, shift in zip(letters, shifts, strict=True):
+            width = letter.width * state.size * state.scale
+            box = whole
+            if not inside or letter.unknown:
+                box = moved((at, min(low, high), at + (width or 0.01), max(low, high)), base)
+            if letter.unknown:
+                self._drawing.shape(UNKNOWN, font.look(letter.code), box, order)
+            why = self._why(state, size, None if inside else box)
+            begin = x + at * along
+            self._add(
+                letter.text, begin, begin + width * along, y, size, turned,
+                box, order, color, why, margin, font.measured,
+            )  # fmt: skip
+            at += shift
+
+    def _add(
+        self, text: str, x: float, end: float, y: float, size: float, turned: int,
+        box: Box, order: int, color: Color | None, why: str, margin: bool, measured: bool,
+    ) -> None:  # fmt: skip
         pending = self._pending
-        if pending is None or not (
-            (pending.why, pending.color, pending.margin) == (why, color, margin) and pending.goes_on(x, y, size, turned)
+        if (
+            pending is None
+            or pending.why != why
+            or pending.color != color
+            or pending.margin != margin
+            or not pending.goes_on(x, y, size, turned)
         ):
             self.flush()
-            self._pending = _Pending(
-                [letter.text], [], x, end, y, size, turned, [box], order, color, why, margin, font.measured
-            )
+            self._pending = _Pending([text], [], x, end, y, size, turned, [box], order, color, why, margin, measured)
             return
-        pending.letters.append(letter.text)
+        pending.letters.append(text)
         pending.gaps.append((x - pending.end) / size if size else 0.0)
-        pending.boxes.append(box)
+        if pending.boxes[-1] is not box:
+            pending.boxes.append(box)
         pending.end = max(end, pending.end)
 
-    def _why(self, state: State, size: float, box: Box) -> str:
+    def _inside(self, state: State, box: Box) -> bool:
+        """Whether all of it is on the page and not cut off."""
+        x0, y0, x1, y1 = common(state.clip, self._page)
+        return x0 <= box[0] and y0 <= box[1] and box[2] <= x1 and box[3] <= y1
+
+    def _why(self, state: State, size: float, box: Box | None) -> str:
+        """Why no reader sees a letter; the box of one that may be cut off."""
         if state.mode in _INVISIBLE:
             return "drawn invisibly"
         if state.alpha < 0.05 and state.mode not in (1, 5):
             return "transparent"
         if size < 1.5:
             return "tiny"
-        if area(common(box, common(state.clip, self._page))) < 0.2 * area(box):
+        if box is not None and area(common(box, common(state.clip, self._page))) < 0.2 * area(box):
             return "outside of the page" if area(common(box, self._page)) < 0.2 * area(box) else "cut off"
         return ""
 
@@ -113,6 +145,14 @@ class RunPen:
             if other.text == run.text and abs(other.x - run.x) < near and abs(other.y - run.y) < near:
                 return
         self._drawing.runs.append(run)
+
+
+def advances(letters: Sequence[Letter], state: State) -> list[float]:
+    """How far each letter moves the next one, in text space (9.4.4)."""
+    return [
+        (letter.width * state.size + state.letter_space + (state.word_space if letter.blank else 0.0)) * state.scale
+        for letter in letters
+    ]
 
 
 def _along(place: Matrix) -> tuple[float, float, int]:
