@@ -20,28 +20,38 @@ _INVISIBLE: Final = frozenset({3, 7})
 UNKNOWN: Final = "letters that no font names"
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What all letters of a string have in common. `y` across the direction of writing, in points."""
+
+    y: float
+    size: float
+    turned: int
+    color: Color | None
+    margin: bool
+    order: int
+    measured: bool
+
+
 @dataclass
 class _Pending:
     """A run that is being read."""
 
+    line: _Line
     letters: list[str]
     gaps: list[float]
     x: float
     end: float
-    y: float
-    size: float
-    turned: int
     boxes: list[Box]
-    order: int
-    color: Color | None
     why: str
-    margin: bool
-    measured: bool
 
-    def goes_on(self, x: float, y: float, size: float, turned: int) -> bool:
-        """Whether a letter that stands there belongs to it."""
-        beside = abs(self.y - y) < 0.1 * size and -0.6 * size < x - self.end < _PART * size
-        return self.turned == turned and abs(self.size - size) < 0.05 * size + 0.01 and beside
+    def goes_on(self, line: _Line, x: float, why: str) -> bool:
+        """Whether a letter that begins at x on a line belongs to it."""
+        mine = self.line
+        alike = (mine.turned, mine.color, mine.margin, self.why) == (line.turned, line.color, line.margin, why)
+        sized = abs(mine.size - line.size) < 0.05 * line.size + 0.01
+        beside = abs(mine.y - line.y) < 0.1 * line.size and -0.6 * line.size < x - self.end < _PART * line.size
+        return alike and sized and beside
 
 
 class RunPen:
@@ -61,6 +71,7 @@ class RunPen:
         size = (place[2] ** 2 + place[3] ** 2) ** 0.5
         along = (base[0] ** 2 + base[1] ** 2) ** 0.5 * (1 if state.size * state.scale >= 0 else -1)
         color = state.stroke if state.mode in (1, 5) else state.fill
+        line = _Line(y, size, turned, color, margin, order, font.measured)
         shifts = advances(letters, state)
         low, high = state.rise - 0.2 * state.size, state.rise + 0.8 * state.size
         whole = moved((0, min(low, high), sum(shifts) or 0.01, max(low, high)), base)
@@ -75,29 +86,17 @@ class RunPen:
                 self._drawing.shape(UNKNOWN, font.look(letter.code), box, order)
             why = self._why(state, size, None if inside else box)
             begin = x + at * along
-            self._add(
-                letter.text, begin, begin + width * along, y, size, turned,
-                box, order, color, why, margin, font.measured,
-            )  # fmt: skip
+            self._add(line, letter.text, begin, begin + width * along, box, why)
             at += shift
 
-    def _add(
-        self, text: str, x: float, end: float, y: float, size: float, turned: int,
-        box: Box, order: int, color: Color | None, why: str, margin: bool, measured: bool,
-    ) -> None:  # fmt: skip
+    def _add(self, line: _Line, text: str, x: float, end: float, box: Box, why: str) -> None:
         pending = self._pending
-        if (
-            pending is None
-            or pending.why != why
-            or pending.color != color
-            or pending.margin != margin
-            or not pending.goes_on(x, y, size, turned)
-        ):
+        if pending is None or not pending.goes_on(line, x, why):
             self.flush()
-            self._pending = _Pending([text], [], x, end, y, size, turned, [box], order, color, why, margin, measured)
+            self._pending = _Pending(line, [text], [], x, end, [box], why)
             return
         pending.letters.append(text)
-        pending.gaps.append((x - pending.end) / size if size else 0.0)
+        pending.gaps.append((x - pending.end) / line.size if line.size else 0.0)
         if pending.boxes[-1] is not box:
             pending.boxes.append(box)
         pending.end = max(end, pending.end)
@@ -131,14 +130,14 @@ class RunPen:
             text=text,
             x=pending.x,
             end=pending.end,
-            y=pending.y,
-            size=pending.size,
-            turned=pending.turned,
+            y=pending.line.y,
+            size=pending.line.size,
+            turned=pending.line.turned,
             box=around(pending.boxes),
-            order=pending.order,
-            color=pending.color,
+            order=pending.line.order,
+            color=pending.line.color,
             why=pending.why,
-            margin=pending.margin,
+            margin=pending.line.margin,
         )
         near = 0.1 * run.size
         for other in self._drawing.runs[-4:]:  # drawn twice, a little apart: bold, or with a shadow
@@ -170,7 +169,7 @@ def _along(place: Matrix) -> tuple[float, float, int]:
 def _worded(pending: _Pending) -> Iterator[str]:
     """Letters with blanks where the gap before one parts words; letters that are all set wide stay together."""
     usual = statistics.median(max(gap, 0.0) for gap in pending.gaps) if pending.gaps else 0.0
-    least = (usual if usual > 0.05 else 0.0) + (_BLANK if pending.measured else 2 * _BLANK)
+    least = (usual if usual > 0.05 else 0.0) + (_BLANK if pending.line.measured else 2 * _BLANK)
     yield pending.letters[0]
     last = pending.letters[0]
     for letter, gap in zip(pending.letters[1:], pending.gaps, strict=True):
