@@ -400,7 +400,7 @@ def test_every_part_that_differs_is_read_or_told() -> None:
 
 def test_a_note_quotes_what_it_is_about() -> None:
     found = compared(NOTED["a comment"]("alpha"), NOTED["a comment"]("omega"), "docx")
-    assert found.before.notes == (f"Not in {OTHER}, or not the same there, and not compared: 1 comments: “alpha”.",)
+    assert found.before.notes == (f"Not in {OTHER}, or not the same there, and not compared: comments (1): “alpha”.",)
 
 
 def test_a_bound_control_shows_its_data() -> None:

@@ -83,8 +83,9 @@ def notes_of(mine: Sequence[Unread], theirs: Sequence[Unread], mine_text: str, t
         rest = Counter(one.digest for one in there)
         lone = [one for one in here if not _take(rest, one.digest)]
         if lone:
-            what = f"{len(lone)} of {len(here)} {kind}" if len(lone) < len(here) else f"{len(here)} {kind}"
-            notes.append(f"Not in the other version, or not the same there, and not compared: {what}{_where(lone)}.")
+            count = f"{len(lone)} of {len(here)}" if len(lone) < len(here) else f"{len(here)}"
+            what = f"{kind} ({count}){_where(lone)}"
+            notes.append(f"Not in the other version, or not the same there, and not compared: {what}.")
         elif not rest.total():
             pairs = list(zip(here, there, strict=True))[:_PAIRS]
             moved = [one for one, other in pairs if _moved(one, other, mine_text, their_text)]
