@@ -19,6 +19,7 @@ from placet.chain.client import Chain
 from placet.chain.local import LocalChain
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.company import Company, company
+from placet.company.own_document import OwnDocument
 from placet.core.enclave_policy import Role
 from placet.core.trust import Deployment
 from placet.core.values import from_hex
@@ -124,8 +125,9 @@ class Stage:
         return ComparisonRequest.model_validate(wanted | changed)
 
     async def offer(self, here: Company, role: Role, file: Path) -> bytes:
+        """Also a file that an honest client would not offer, since it can't read it."""
         until = here.context.chain.now() + 86_400
-        record = await here.offer(file, self.wish(role), consumer=self.address("before"), until=until)
+        record = await here.offer(OwnDocument(file, ()), self.wish(role), consumer=self.address("before"), until=until)
         return record.id
 
     async def compare(self, before: Path, after: Path, *, a: Company, b: Company, **request: Any) -> Ended:

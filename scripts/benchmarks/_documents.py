@@ -6,7 +6,7 @@ import io
 import random
 import textwrap
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
@@ -145,11 +145,26 @@ def package(body: str, *, numbering: str = "", styles: str = "", more: dict[str,
         "word/numbering.xml": f'<w:numbering xmlns:w="{_WORD}">{numbering}</w:numbering>'.encode(),
         "word/styles.xml": f'<w:styles xmlns:w="{_WORD}">{styles}</w:styles>'.encode(),
     }
+    parts |= more or {}
+    kinds = ("numbering", "styles", "footnotes", "endnotes")
+    parts.setdefault("word/_rels/document.xml.rels", relations({name: (name, f"{name}.xml") for name in kinds}))
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in (parts | (more or {})).items():
+        for name, data in parts.items():
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return made.getvalue()
+
+
+def relations(targets: Mapping[str, tuple[str, str]]) -> bytes:
+    """A part's relations by id: the last word of the type, and the target; an address is outside."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
+    inside = "".join(
+        f'<Relationship Id="{key}" Type="{office}{kind}" Target="{escape(target)}" '
+        + ('TargetMode="External"/>' if "://" in target else "/>")
+        for key, (kind, target) in targets.items()
+    )
+    space = "http://schemas.openxmlformats.org/package/2006/relationships"
+    return f'<Relationships xmlns="{space}">{inside}</Relationships>'.encode()
 
 
 def pdf(items: Sequence[Item], rng: random.Random) -> bytes:

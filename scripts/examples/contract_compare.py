@@ -21,6 +21,7 @@ from outcome import Teller, finish
 
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
+from placet.company.own_document import OwnDocument
 from placet.core.errors import StateError
 from placet.sandbox.companies import Companies, companies
 
@@ -80,8 +81,11 @@ def main(words: Sequence[str] | None = None) -> int:
         for file in (options.before, options.after):
             if not file.is_file():
                 raise StateError("there is no such document", found=file, code="document.unknown")
+            for note in OwnDocument.of(file).notes:
+                teller.say(f"{file.name}: {note}")
+        options.out.mkdir(parents=True, exist_ok=True)
         for taken in (options.out / name for name in (*FILES, REPORT)):
-            if not options.out.is_dir() or taken.exists():
+            if taken.exists():
                 raise StateError("the result has no place", expected="a folder without one", found=taken, code="config")
         return run(options.before, options.after, options.out, teller)
 

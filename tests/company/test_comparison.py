@@ -82,6 +82,8 @@ async def test_a_hostile_document_ends_the_job_at_once_and_the_fee_comes_back(
     assert stage.chain.job(ended.job).attempt == 1
     told = stage.app.state.runner.store.moments(ended.job)
     assert code in {str(moment.get("code")) for _, moment in told}
+    for moments in ended.moments.values():
+        assert [moment["code"] for moment in moments if moment["status"] == "abort-reason"] == [code]
     assert stage.chain.balance_of(token, sponsor) == money
     assert ended.results == {"before": None, "after": None}
     assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"

@@ -143,10 +143,10 @@ def test_tracked_changes_are_accepted_and_told() -> None:
     )
     document = read(package(body), "a.docx")
     assert [p.text for p in document.paragraphs] == ["Pay later hidden"]
-    assert [note.split(";")[0] for note in document.notes] == [
-        "The document has hidden text",
-        "The document has tracked changes",
-    ]
+    assert document.notes == (
+        "The document has tracked changes; it is compared as if all were accepted.",
+        "The document has hidden text; it is compared like all other: “hidden”.",
+    )
 
 
 def test_tables_are_read_row_by_row_and_footnotes_last() -> None:
@@ -172,6 +172,16 @@ def test_headers_footers_and_page_numbers_of_a_pdf_are_left_out() -> None:
 def test_pages_without_text_are_told() -> None:
     document = read(draw([[(700, "1. Text here.")], []]), "a.pdf")
     assert document.notes == ("Pages without text, which may be scanned: 2. They were not compared.",)
+
+
+def test_scripts_without_blanks_are_compared_letter_by_letter() -> None:
+    one, other = "1. 供应商应在三十天内付款。\n\n2. ผู้ขายต้องส่งมอบ", "1. 供应商应在六十天内付款。\n\n2. ผู้ขายต้องส่งมอบ"
+    found = compare(one.encode(), "a.txt", other.encode(), "b.txt")
+    assert [(part.change, part.text) for part in found.entries[0].segments if part.change != "same"] == [
+        ("removed", "三"),
+        ("added", "六"),
+    ]
+    assert found.entries[1].statuses == ("same",)
 
 
 def test_invisible_characters_are_left_out_and_told() -> None:

@@ -56,7 +56,6 @@ def test_the_script_compares_two_real_versions(home: Path) -> None:
     texts = [one.read_text() if one.is_file() else small for one, small in zip(real, (BEFORE, AFTER), strict=True)]
     for name, text in zip((old, new), texts, strict=True):
         (home / name).write_text(text)
-    (home / out).mkdir()
     script = [
         sys.executable,
         str(SCRIPT),

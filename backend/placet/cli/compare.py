@@ -19,6 +19,7 @@ from placet.core.errors import InputError
 if TYPE_CHECKING:
     from placet.company.acceptance import AcceptancePolicy
     from placet.company.company import Company
+    from placet.company.own_document import OwnDocument
     from placet.core.ids import JobId
     from placet.jobs.store import JobRecord
 
@@ -66,11 +67,14 @@ def start(
     from placet.recipes.contract_compare.messages import ComparisonRequest
 
     wish = _wish(role, partner, service, purpose, simulated, measurement)
+    document = _own(file)
     if fee and token is None:
         raise InputError("a fee needs a token", remedy="--token ADDRESS")
 
     async def begin(here: Company) -> JobRecord:
-        record = await here.offer(file, wish, consumer=here.context.address, until=int(time.time()) + read_span(until))
+        record = await here.offer(
+            document, wish, consumer=here.context.address, until=int(time.time()) + read_span(until)
+        )
         say(f"consent {to_hex(record.id)} is on chain; waiting for the other company")
         request = ComparisonRequest.model_validate(
             {
@@ -108,9 +112,10 @@ def join(
     from placet.core.values import to_hex
 
     wish = _wish(role, partner, service, purpose, simulated, measurement)
+    document = _own(file)
 
     async def begin(here: Company) -> JobRecord:
-        record = await here.offer(file, wish, consumer=wish.partner, until=int(time.time()) + read_span(until))
+        record = await here.offer(document, wish, consumer=wish.partner, until=int(time.time()) + read_span(until))
         say(f"consent {to_hex(record.id)} is on chain; waiting to be asked")
         return await here.invited(record.id, patience=read_span(wait))
 
@@ -169,6 +174,16 @@ def _wish(
     )
 
 
+def _own(file: Path) -> OwnDocument:
+    """The own document, read before anything is offered; what its owner should know of it is said."""
+    from placet.company.own_document import OwnDocument
+
+    document = OwnDocument.of(file)
+    for note in document.notes:
+        say(f"{file.name}: {note}")
+    return document
+
+
 def _take_part(
     config: Path,
     wish: AcceptancePolicy | None,
@@ -204,12 +219,14 @@ def _take_part(
             return record.job, how, files + (_result(here, record.job, out) if how == "completed" else [])
 
     job, how, files = asyncio.run(go())
+    code = next((str(moment["code"]) for moment in reversed(moments) if moment["status"] == "abort-reason"), "")
     if as_json:
-        emit({"job": to_hex(job), "ended": how, "files": files, "seconds": _seconds(moments)})
+        why = {"code": code} if code else {}
+        emit({"job": to_hex(job), "ended": how, **why, "files": files, "seconds": _seconds(moments)})
     for file in files:
         say(f"written: {file}")
     if how != "completed":
-        raise stop(f"the job ended: {how}")
+        raise stop(f"the job ended: {how}, {code}" if code else f"the job ended: {how}")
 
 
 _PARTS = (

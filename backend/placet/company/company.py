@@ -22,10 +22,10 @@ from placet.catalogue.contract_compare import COLUMN, SPEC
 from placet.chain.client import JobStatus
 from placet.chain.signals import listening
 from placet.company.acceptance import AcceptancePolicy
+from placet.company.own_document import OwnDocument
 from placet.company.service import HttpEnclaves
-from placet.comparison.limits import MAX_BYTES
 from placet.core.consent import NO_ENROLMENT, CompactConsent, ConsentFields, Offer, Scope, Status, Subjects, derive
-from placet.core.errors import ConfigError, LimitError, NotFoundError, PeerError, PlanError
+from placet.core.errors import ConfigError, NotFoundError, PeerError, PlanError
 from placet.core.hashing import sha256
 from placet.core.ids import ConsentId, DatasetId, JobId
 from placet.core.plan import Plan, Terms
@@ -61,11 +61,12 @@ class Company:
     documents: Documents
     runner: Runner
 
-    async def offer(self, file: Path, wish: AcceptancePolicy, *, consumer: bytes, until: int) -> DocumentRecord:
+    async def offer(
+        self, document: OwnDocument, wish: AcceptancePolicy, *, consumer: bytes, until: int
+    ) -> DocumentRecord:
         """Register a document, offer it for a comparison, and consent; what was done before is not done again. Reverted
-        or ChainError from the chain, ConfigError for a file that can't be read, LimitError for one too large."""
-        if file.stat().st_size > MAX_BYTES:
-            raise LimitError("the document is too large", expected=f"{MAX_BYTES} bytes", code="data.large")
+        or ChainError from the chain, ConfigError for a file that can't be read any more."""
+        file = document.file
         record = await self._unused(file, consumer, wish)
         if record is None:
             record = await asyncio.to_thread(self._draft, file, wish, consumer, until)

@@ -16,7 +16,8 @@ from placet.comparison.lexicon import Lexicon
 from placet.comparison.normal import spans, tokens, vocabulary
 from placet.comparison.order import in_order
 from placet.comparison.pieces import Match
-from placet.comparison.reading import Document, read
+from placet.comparison.reading import Document
+from placet.comparison.reading.pair import read_pair
 from placet.comparison.result import (
     ClauseEntry,
     ClauseText,
@@ -41,7 +42,7 @@ _SHARE: Final = 12
 
 def compare(a: bytes, a_name: str, b: bytes, b_name: str) -> Comparison:
     """The earlier version, then the later one. DataError or InputError, with a code, for what can't be compared."""
-    documents = (read(a, a_name), read(b, b_name))
+    documents = read_pair(a, a_name, b, b_name)
     known = vocabulary(paragraph.text for document in documents for paragraph in document.paragraphs)
     before, after = (clauses(document.paragraphs, known) for document in documents)
     entries = tuple(_entries(before, after, Alignment(before, after).run()))

@@ -36,10 +36,13 @@ _CONTROL = [code for code in range(0xA0) if unicodedata.category(chr(code)) == "
 _TABLE = str.maketrans(_SAME | {chr(code): "" for code in (*_INVISIBLE, *_CONTROL)})
 _HIDING = re.compile("[" + "".join(map(chr, (*_INVISIBLE[1:], *_CONTROL))) + "]")
 _LONG_DASH = re.compile(r"(?<=[\w\s)\"'.,;:])-{2,3}(?=[\w\s(\"'])")
-_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-"""Letters of scripts that put no blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Chinese."""
+_UNSPACED: Final = (
+    r"\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003134f"
+)
+"""Letters of scripts that put no blanks between words: Thai, Lao, Tibetan, Burmese, Khmer, Chinese, Japanese."""
 _LETTER = rf"[^\W{_UNSPACED}]"
-_TOKEN = re.compile(rf"\d+(?:[.,]\d+)+|[{_UNSPACED}]|{_LETTER}+(?:['&-]{_LETTER}+)*|[^\w\s]")
+_TOKEN = re.compile(rf"\d+(?:[.,]\d+)+|{_LETTER}+(?:['&-]{_LETTER}+)*|[{_UNSPACED}]|[^\w\s]")
 _PREFIXES = frozenset({"non", "self", "cross", "third", "ex", "well", "pro", "co"})
 _WORD = re.compile(r"\w+(?:-\w+)*")
 
@@ -52,11 +55,12 @@ def normal(text: str) -> str:
 
 def invisible(text: str) -> int:
     """Number of characters that a reader can't see and that may change how the rest is shown (soft hyphens are not)."""
-    return len(_HIDING.findall(text))
+    return 0 if text.isascii() and text.isprintable() else len(_HIDING.findall(text))
 
 
 def tokens(text: str) -> list[str]:
-    """Words, numbers and single punctuation marks of a normal text, in order; of texts without blanks, letters."""
+    """Words, numbers and single punctuation marks of a normal text, in order; single letters of a script that puts no
+    blanks between words."""
     return _TOKEN.findall(text)
 
 

@@ -180,6 +180,13 @@ def _keyword(text: str, found: re.Match[str]) -> Marker | None:
     return Marker(written, (Reading(word, numeric.value),), found.end(), number.count(".") + 1, titled=titled, led=led)
 
 
+def wordy(written: str) -> bool:
+    """Whether a label says more than a number: words that are neither a keyword, nor Roman, nor `aa`."""
+    words = re.findall(r"[^\W\d_]{2,}", written.lower())
+    known = KEYWORDS.union(_COUNTED, _RANKED, _SHORT)
+    return any(word not in known and roman(word) is None and len(set(word)) > 1 for word in words)
+
+
 def unknown(written: str) -> Marker:
     """A number of a form that only its document knows, such as `III.1`."""
     return Marker(written, (Reading(f"{written.count('.')} dots", 1),), len(written), parts=2)

@@ -37,6 +37,12 @@ def turn_of(record: JobRecord, own: bytes) -> int:
     return 0 if record.plan.sponsor == own else STAGGER * (record.party + 1)
 
 
+def _reason(reason: bytes) -> str:
+    """The code that a party gave for an abort, as the chain tells it: some of it may be another party's word."""
+    code = reason.rstrip(b"\0").decode("ascii", "replace")
+    return code if code.isprintable() else "failed"
+
+
 class Settlement:
     """One institution's part of a job's end."""
 
@@ -85,6 +91,9 @@ class Settlement:
         events = await asyncio.to_thread(self._events, record, kind)
         if events is None:
             return None
+        for event in events:
+            if isinstance(event, JobAborted):
+                self.say(record, "abort-reason", code=_reason(event.reason))
         own = run_of(self.runs, record.terms.recipe).open is not None
         if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
             try:

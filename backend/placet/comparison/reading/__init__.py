@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final, Literal, NoReturn
 
 from placet.comparison.limits import MAX_BYTES, MAX_NAME
 from placet.comparison.normal import invisible
 from placet.comparison.reading.docx import read_docx
+from placet.comparison.reading.looks import Looks
 from placet.comparison.reading.markdown import read_markdown
 from placet.comparison.reading.paragraphs import Paragraph
 from placet.comparison.reading.pdf import read_pdf
 from placet.comparison.reading.text import decode, read_text
+from placet.comparison.reading.unread import Content, Unread
 from placet.core.errors import DataError, InputError
 
 Format = Literal["text", "markdown", "docx", "pdf"]
@@ -42,6 +45,14 @@ class Document:
     paragraphs: tuple[Paragraph, ...]
     notes: tuple[str, ...]
     """What its reader should know, in words."""
+    margins: tuple[Paragraph, ...] = ()
+    """Headers and footers; they belong to the text of a DOCX, and are left out of a PDF's."""
+    unread: tuple[Unread, ...] = ()
+    """What it shows that is no text."""
+    looks: Looks = field(default_factory=dict, repr=False)
+    """What a PDF's fonts draw for letters."""
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    """In which columns the cells of rows with empty ones stand, where the text does not say so."""
 
 
 def read(data: bytes, name: str) -> Document:
@@ -71,13 +82,24 @@ def read(data: bytes, name: str) -> Document:
     found = next((means for magic, means in _MAGIC if data.lstrip()[:8].startswith(magic)), "text")
     if found != (kind if kind in ("pdf", "docx") else "text"):
         _refuse("the document is not what its name says", kind, found, "data.format")
-    paragraphs, notes = _read(data, kind)
-    if not any(paragraph.text for paragraph in paragraphs):
+    content = _read(data, kind)
+    if not any(paragraph.text for paragraph in (*content.paragraphs, *content.margins)):
         _empty()
-    return Document(shown, kind, hashlib.sha256(data).hexdigest(), len(data), tuple(paragraphs), tuple(notes))
+    return Document(
+        name=shown,
+        format=kind,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        paragraphs=tuple(content.paragraphs),
+        notes=tuple(content.notes),
+        margins=content.margins,
+        unread=content.unread,
+        looks=content.looks,
+        rows=content.rows,
+    )
 
 
-def _read(data: bytes, kind: Format) -> tuple[list[Paragraph], list[str]]:
+def _read(data: bytes, kind: Format) -> Content:
     if kind == "pdf":
         return read_pdf(data)
     if kind == "docx":
@@ -85,7 +107,7 @@ def _read(data: bytes, kind: Format) -> tuple[list[Paragraph], list[str]]:
     text = decode(data)
     hidden = invisible(text)
     notes = [f"{hidden} invisible characters were left out of the comparison."] if hidden else []
-    return (read_markdown if kind == "markdown" else read_text)(text), notes
+    return Content((read_markdown if kind == "markdown" else read_text)(text), notes)
 
 
 def _safe(name: str) -> str:

@@ -99,13 +99,13 @@ def _bomb(what: str, most: int, found: object) -> DataError:
     )
 
 
-def encrypted() -> DataError:
-    """Of a document that needs a password."""
+def encrypted(*, opens: bool = False) -> DataError:
+    """Of a document that needs a password, or that `opens` without one and forbids what else may be done with it."""
     return DataError(
         "the document is encrypted",
-        expected="a document without a password",
-        found="encryption",
-        remedy="save it without a password",
+        expected="a document without encryption",
+        found="restrictions, under an empty password" if opens else "a password",
+        remedy="print it to a new PDF, or save it without restrictions" if opens else "save it without a password",
         code="data.encrypted",
     )
 
@@ -113,41 +113,47 @@ def encrypted() -> DataError:
 Start = Callable[[str, Mapping[str, str]], None]
 
 
-def parse_xml(data: bytes, *, start: Start, end: Callable[[str], None], text: Callable[[str], None]) -> None:
-    """Calls back for elements and text. Names are local names; a document type, so every entity, is refused."""
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2]
+
+
+def parse_xml(
+    data: bytes,
+    *,
+    start: Start,
+    end: Callable[[str], None],
+    text: Callable[[str], None],
+    name_of: Callable[[str], str] = _local,
+    declare: Callable[[str, str | None], None] | None = None,
+) -> None:
+    """Calls back for elements and text. A document type, so every entity, is refused.
+
+    Names are local names, or what `name_of` makes of an IRI, a blank and a local name. `declare` hears of a prefix and
+    its IRI, and of its end with None.
+    """
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
+    if declare is not None:
+        hear = declare
+        parser.StartNamespaceDeclHandler = lambda prefix, iri: hear(prefix or "", iri or "")
+        parser.EndNamespaceDeclHandler = lambda prefix: hear(prefix or "", None)
     depth = 0
 
     def started(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > MAX_DEPTH:
-            raise DataError(
-                "elements are nested too deep",
-                expected=f"at most {MAX_DEPTH} levels",
-                found=f"{depth}",
-                code="data.deep",
-            )
-        start(name.rpartition(" ")[2], {key.rpartition(" ")[2]: value for key, value in attributes.items()})
+            raise _deep(depth)
+        start(name_of(name), {name_of(key): value for key, value in attributes.items()})
 
     def ended(name: str) -> None:
         nonlocal depth
         depth -= 1
-        end(name.rpartition(" ")[2])
-
-    def refused(*_: object) -> int:
-        raise DataError(
-            "the XML declares a document type or entities",
-            expected="XML without DOCTYPE",
-            found="DOCTYPE",
-            remedy="save the document with a word processor",
-            code="data.entities",
-        )
+        end(name_of(name))
 
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = started, ended, text
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refused
-    parser.ExternalEntityRefHandler = refused
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = _refused
+    parser.ExternalEntityRefHandler = _refused
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
@@ -158,3 +164,22 @@ def parse_xml(data: bytes, *, start: Start, end: Callable[[str], None], text: Ca
             remedy="save the document anew",
             code="data.broken",
         ) from None
+
+
+def _deep(depth: int) -> DataError:
+    return DataError(
+        "elements are nested too deep",
+        expected=f"at most {MAX_DEPTH} levels",
+        found=f"{depth}",
+        code="data.deep",
+    )
+
+
+def _refused(*_: object) -> int:
+    raise DataError(
+        "the XML declares a document type or entities",
+        expected="XML without DOCTYPE",
+        found="DOCTYPE",
+        remedy="save the document with a word processor",
+        code="data.entities",
+    )

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from placet.comparison.limits import MAX_CHARACTERS, MAX_CLAUSES, check
-from placet.comparison.normal import BREAK, normal
+from placet.comparison.normal import normal
 from placet.comparison.reading.archive import Archive, parse_xml
-from placet.comparison.reading.docx_styles import (
-    Numbering,
-    Styles,
-    number,
-    read_numbering,
-    read_styles,
-)
-from placet.comparison.reading.paragraphs import Paragraph
+from placet.comparison.reading.docx_bound import replaced
+from placet.comparison.reading.docx_look import on
+from placet.comparison.reading.docx_styles import Numbering, Styles, read_numbering, read_styles
+from placet.comparison.reading.docx_text import DocxText
+from placet.comparison.reading.namespaces import prefixed
+from placet.comparison.reading.parts import Parts
+from placet.comparison.reading.unread import MOST, Content, Unread, quoted, unread
 from placet.core.errors import DataError
 
-_SKIPPED = frozenset({"del", "moveFrom", "Fallback", "instrText", "delInstrText", "delText", "rPrChange", "pPrChange"})
-_SPACES = frozenset({"tab", "br", "cr", "ptab"})
-_ELSEWHERE = frozenset({"altChunk", "subDoc"})
-_CELL = " | "
+_READ: Final = frozenset({"officeDocument", "styles", "numbering", "settings", "footnotes", "endnotes", "comments"})
+_NOT_SHOWN: Final = frozenset(
+    {"stylesWithEffects", "webSettings", "fontTable", "theme", "themeOverride", "customXml", "customXmlProps", "people"}
+    | {"glossaryDocument", "core-properties", "extended-properties", "custom-properties", "thumbnail", "hyperlink"}
+    | {"commentsExtended", "commentsIds", "commentsExtensible", "attachedTemplate", "keyMapCustomizations"}
+    | {"recipientData", "mailMergeSource", "mailMergeHeaderSource", "printerSettings", "origin", "signature"}
+    | {"chartStyle", "chartColorStyle", "documenttasks", "classificationlabels"}
+)  # fmt: skip
+"""Types of parts of which a page shows nothing, or only what other parts say in their words."""
 
 
-def read_docx(data: bytes) -> tuple[list[Paragraph], list[str]]:
-    """Body, then footnotes and endnotes; and what a reader should know about the document."""
+def read_docx(data: bytes) -> Content:
+    """Body, then footnotes and endnotes; headers and footers apart; what is not text as `Unread`."""
     archive = Archive(data)
     types = archive.read("[Content_Types].xml")
     if types is None:
         raise _not_word()
-    if any(name.lower().endswith(("vbaproject.bin", "vbadata.xml")) for name in archive.names) or (
-        b"macroenabled" in types.lower()
+    parts = Parts(archive)
+    reached = parts.reached()
+    if (
+        any(name.lower().endswith(("vbaproject.bin", "vbadata.xml")) for name in archive.names)
+        or b"macroenabled" in types.lower()
+        or "vbaProject" in reached.values()
     ):
         raise DataError(
             "the document holds macros",
@@ -41,22 +47,37 @@ def read_docx(data: bytes) -> tuple[list[Paragraph], list[str]]:
             remedy="save it as .docx, without macros",
             code="data.macros",
         )
-    main = _main_part(archive)
-    body = archive.read(main)
-    if body is None:
+    if parts.read(parts.main) is None:
         raise _not_word()
-    folder = posixpath.dirname(main)
-    styles, numbering = Styles(), Numbering()
-    if (part := archive.read(f"{folder}/styles.xml")) is not None:
-        styles = read_styles(part)
-    if (part := archive.read(f"{folder}/numbering.xml")) is not None:
-        numbering = read_numbering(part)
-    reader = _Body(styles, numbering)
-    reader.read(body)
-    for notes in ("footnotes", "endnotes"):
-        if (part := archive.read(f"{folder}/{notes}.xml")) is not None:
-            reader.read(part)
-    return reader.found, sorted(reader.notes)
+    reader = DocxText(parts, _styles(parts), _numbering(parts))
+    reader.read(parts.main)
+    referred = frozenset(reader.marks)
+    for kind in ("footnotes", "endnotes"):
+        for part in parts.of(parts.main, kind):
+            reader.read(part, only=referred)
+            reader.unread += _unreferred(parts, part, kind[:-1], referred)
+    body = reader.found
+    reader.found = []
+    shown, idle = _margins(parts, reader.sections)
+    for part in shown:
+        reader.read(part)
+    margins = dict.fromkeys(reader.found)
+    reader.unread += _beside(parts, reached, idle)
+    if reader.deleted:
+        reader.unread.append(
+            unread("texts that tracked changes delete", *reader.deleted, shown="".join(reader.deleted))
+        )
+    if sum(map(len, reader.struck)) > MOST // 2:  # the note can't quote it all
+        reader.unread.append(unread("texts that are struck through", *reader.struck, shown="".join(reader.struck)))
+    if not body and not margins and reader.unread:
+        raise DataError(
+            "the document holds no text",
+            expected="a document with text",
+            found=", ".join(dict.fromkeys(one.kind for one in reader.unread))[:200],
+            remedy="recognise the text (OCR) first, or send the document as text",
+            code="data.no-text",
+        )
+    return Content(body, list(_notes(reader, parts)), tuple(margins), tuple(reader.unread))
 
 
 def _not_word() -> DataError:
@@ -69,124 +90,123 @@ def _not_word() -> DataError:
     )
 
 
-def _main_part(archive: Archive) -> str:
-    relations = archive.read("_rels/.rels")
-    targets: list[str] = []
+def _styles(parts: Parts) -> Styles:
+    found = [content for part in parts.of(parts.main, "styles") if (content := parts.read(part)) is not None]
+    return read_styles(found[0]) if found else Styles()
+
+
+def _numbering(parts: Parts) -> Numbering:
+    found = [content for part in parts.of(parts.main, "numbering") if (content := parts.read(part)) is not None]
+    return read_numbering(found[0]) if found else Numbering()
+
+
+def _notes(reader: DocxText, parts: Parts) -> Iterator[str]:
+    if reader.tracked:
+        yield "The document has tracked changes; it is compared as if all were accepted."
+    for why, texts in reader.unseen.items():
+        what = "hidden text" if why == "hidden" else f"text that no reader sees ({why})"
+        yield f"The document has {what}; it is compared like all other: {quoted(texts)}."
+    if reader.struck:
+        yield f"Text that is struck through by hand is compared as if it were deleted: {quoted(reader.struck)}."
+    if reader.invisible:
+        yield f"{reader.invisible} invisible characters were left out of the comparison."
+    for text, value in replaced(parts, reader.bound):
+        yield (
+            f"A field is compared as its text stands in the document, {quoted([text]) or 'empty'}; a word processor"
+            f" shows the value behind it, {quoted([value]) or 'empty'}."
+        )
+
+
+def _margins(parts: Parts, sections: list[dict[str, str]]) -> tuple[list[str], list[str]]:
+    """Parts of the headers and footers that pages show, in order; and of those that none shows."""
+    even = _differ_on_even_pages(parts)
+    relations = parts.relations(parts.main)
+    shown: dict[str, None] = {}
+    current: dict[str, str] = {}
+    for section in sections:
+        current |= {name: one for name, one in section.items() if name != "titled"}
+        for name, relation in current.items():
+            seen = name.endswith("default") or (name.endswith("first") and "titled" in section)
+            if (seen or (even and name.endswith("even"))) and relation in relations:
+                shown[relations[relation].target] = None
+    every = [*parts.of(parts.main, "header"), *parts.of(parts.main, "footer")]
+    return list(shown), [part for part in every if part not in shown]
+
+
+def _differ_on_even_pages(parts: Parts) -> bool:
+    found = False
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
-        if name == "Relationship" and attributes.get("Type", "").endswith("/officeDocument"):
-            targets.append(attributes.get("Target", ""))
+        nonlocal found
+        found |= name == "w:evenAndOddHeaders" and on(attributes.get("w:val", ""))
 
-    if relations is not None:
-        parse_xml(relations, start=start, end=lambda _: None, text=lambda _: None)
-    return posixpath.normpath(targets[0].lstrip("/")) if targets else "word/document.xml"
-
-
-@dataclass
-class _Open:
-    """A paragraph that is being read."""
-
-    pieces: list[str] = field(default_factory=list)
-    style: str = ""
-    list: str | None = None
-    level: int | None = None
-    outline: int | None = None
+    for part in parts.of(parts.main, "settings"):
+        if (content := parts.read(part)) is not None:
+            parse_xml(content, start=start, end=lambda _: None, text=lambda _: None, name_of=prefixed)
+    return found
 
 
-@dataclass
-class _Body:
-    """Follows the elements of one part after the other. Text boxes stand before the paragraph that anchors them."""
+def _beside(parts: Parts, reached: Mapping[str, str], idle: list[str]) -> Iterator[Unread]:
+    """What parts hold that neither the text nor anything drawn on a page refers to."""
+    for part in parts.of(parts.main, "comments"):
+        content = parts.read(part) or b""
+        for _, text in _texts(content, "w:comment") or _texts(content, ""):
+            yield unread("comments", text, shown=text)
+    for part in idle:
+        text = _words(parts.read(part) or b"")
+        yield unread("headers and footers that no page shows", text, shown=text)
+    for part in parts.of(parts.main, "numbering"):
+        for picture in parts.of(part, "image"):
+            parts.drawn.add(picture)
+            yield unread("pictures as bullets", parts.read(picture) or b"")
+    for part, kind in sorted(reached.items()):
+        told = kind in _READ | _NOT_SHOWN or part in parts.drawn or kind in ("header", "footer")
+        if not told and (held := parts.read(part)) is not None:
+            yield unread(f"parts of the file of the type {kind[:40]}", held)
+    for part in sorted(set(parts.archive.names) - set(reached)):
+        if part == "[Content_Types].xml" or part.endswith((".rels", "/")):
+            continue
+        content = parts.read(part) or b""
+        yield unread("parts of the file that nothing refers to", content, shown=_words(content) or part)
 
-    styles: Styles
-    numbering: Numbering
-    found: list[Paragraph] = field(default_factory=list)
-    notes: set[str] = field(default_factory=set)
-    _skipping: int = 0
-    _showing: int = 0
-    _characters: int = 0
-    _paragraphs: list[_Open] = field(default_factory=list)
-    _cells: list[list[list[str]]] = field(default_factory=list)
 
-    def read(self, part: bytes) -> None:
-        parse_xml(part, start=self._start, end=self._end, text=self._text)
+def _unreferred(parts: Parts, part: str, kind: str, referred: frozenset[tuple[str, str]]) -> Iterator[Unread]:
+    for number, text in _texts(parts.read(part) or b"", f"w:{kind}"):
+        if text and (kind, number) not in referred:
+            yield unread("notes that no text refers to", text, shown=text)
 
-    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
-        if name in ("ins", "del", "moveFrom"):
-            self.notes.add("The document has tracked changes; it is compared as if all were accepted.")
-        if self._skipping or name in _SKIPPED:
-            self._skipping += 1
-            return
-        if name in _ELSEWHERE:
-            raise DataError(
-                "a part of the document's text is in another file inside it",
-                expected="all text in the document itself",
-                found=name,
-                remedy="open it in a word processor and save it anew",
-                code="data.format",
-            )
-        here = self._paragraphs[-1] if self._paragraphs else None
-        value = attributes.get("val", "")
-        if name == "p":
-            self._paragraphs.append(_Open())
-        elif name == "tr":
-            self._cells.append([])
-        elif name == "tc" and self._cells:
-            self._cells[-1].append([])
-        elif name == "t":
-            self._showing += 1
-        elif here is not None:
-            self._inside(here, name, value)
 
-    def _inside(self, here: _Open, name: str, value: str) -> None:
-        if name in _SPACES:
-            here.pieces.append(" ")
-        elif name == "noBreakHyphen":
-            here.pieces.append("-")
-        elif name == "pStyle":
-            here.style = value
-        elif name == "numId":
-            here.list = value
-        elif name == "ilvl":
-            here.level = number(value, 8)
-        elif name == "outlineLvl":
-            here.outline = number(value, 9)
-        elif name == "vanish" and value not in ("0", "false"):
-            self.notes.add("The document has hidden text; it is compared like all other.")
+def _words(part: bytes) -> str:
+    """All character data of an XML part; empty for others."""
+    try:
+        return normal(" ".join(text for _, text in _texts(part, "")))
+    except DataError:
+        return ""
 
-    def _text(self, text: str) -> None:
-        self._characters += len(text)
-        check(self._characters, MAX_CHARACTERS, "characters")
-        if self._showing and not self._skipping and self._paragraphs:
-            self._paragraphs[-1].pieces.append(text.replace(BREAK, ""))
 
-    def _end(self, name: str) -> None:
-        if self._skipping:
-            self._skipping -= 1
-        elif name == "t":
-            self._showing -= 1
-        elif name == "p" and self._paragraphs:
-            self._close(self._paragraphs.pop())
-        elif name == "tr" and self._cells:
-            cells = [" ".join(cell) for cell in self._cells.pop()]
-            row = _CELL.join(cell for cell in cells if cell)
-            if row and self._cells and self._cells[-1]:
-                self._cells[-1][-1].append(row)
-            elif row:
-                self.found.append(Paragraph(row))
+def _texts(part: bytes, element: str) -> list[tuple[str, str]]:
+    """The `w:id` and the text of each such element; of the root for an empty name."""
+    found: list[tuple[str, list[str]]] = []
+    inside = 0
 
-    def _close(self, ended: _Open) -> None:
-        check(len(self.found), MAX_CLAUSES, "paragraphs")
-        text = normal("".join(ended.pieces))
-        styled_list, styled_level = self.styles.numbered(ended.style)
-        list_id = styled_list if ended.list is None else ended.list
-        level = styled_level if ended.level is None else ended.level
-        label = self.numbering.label(list_id, level) if list_id and list_id != "0" else ""
-        if not text:
-            return
-        if self._cells and self._cells[-1]:
-            self._cells[-1][-1].append(f"{label} {text}" if label else text)
-            return
-        heading = self.styles.heading(ended.style)
-        if ended.outline is not None:
-            heading = ended.outline + 1 if ended.outline < 9 else 0
-        self.found.append(Paragraph(text, heading, level if label else 0, label))
+    def start(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal inside
+        if inside == 0 and name == (element or name):
+            found.append((attributes.get("w:id", ""), []))
+            inside = 1
+        elif inside:
+            inside += 1
+        if inside and name in ("w:p", "w:tab", "w:br"):
+            found[-1][1].append(" ")
+
+    def end(name: str) -> None:
+        nonlocal inside
+        inside -= inside > 0
+
+    def text(text: str) -> None:
+        if inside:
+            found[-1][1].append(text)
+
+    if part:
+        parse_xml(part, start=start, end=end, text=text, name_of=prefixed)
+    return [(number, normal("".join(pieces))) for number, pieces in found]

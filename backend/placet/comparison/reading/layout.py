@@ -12,6 +12,7 @@ from placet.comparison.reading.paragraphs import TextLine
 from placet.comparison.reading.text import line_of
 
 _DIGITS = re.compile(r"\d+")
+_PIECES = re.compile(r"\d+|\D+")
 _EDGE = 2
 """Lines at a page's top and bottom that may be its header and footer."""
 _PAGE_NUMBER = re.compile(r"(?:page\s*)?[-–(\s]*(?:\d{1,4}|[ivxl]{1,6})[-–)\s]*(?:(?:of|/)\s*\d{1,4})?$", re.IGNORECASE)
@@ -25,6 +26,8 @@ class Drawn:
     x: float
     y: float
     size: float
+    margin: bool = False
+    """Marked by its file as a header or footer."""
 
 
 def lines(kept: list[list[Drawn]]) -> Iterator[TextLine | None]:
@@ -63,32 +66,57 @@ def _shape(line: Drawn) -> tuple[str, int]:
 
 
 def _edges(page: list[Drawn]) -> set[int]:
-    """The outermost lines of a page that stand apart from the text, at most two on each side."""
+    """The outermost lines of a page that stand apart from the text, at most two on each side, and what is marked."""
     order = sorted(range(len(page)), key=lambda n: page[n].y)
-    found: set[int] = set()
+    found = {n for n, line in enumerate(page) if line.margin}
     for outward in (order, order[::-1]):
-        for outer, inner in pairwise(outward[: _EDGE + 1]):
-            if abs(page[outer].y - page[inner].y) < 1.8 * max(page[outer].size, page[inner].size):
+        for outer, inner in pairwise(_rows(page, outward)):
+            near, far = page[outer[-1]], page[inner[0]]
+            if abs(near.y - far.y) < 1.8 * max(near.size, far.size):
                 break
-            found.add(outer)
+            found.update(outer)
     return found
 
 
-def without_margins(pages: list[list[Drawn]]) -> tuple[list[list[Drawn]], list[str]]:
-    """Pages without headers, footers and page numbers; and what was left out, each once, digits as `#`.
+def _rows(page: list[Drawn], order: list[int]) -> list[list[int]]:
+    """The first lines in an order, those of one height together."""
+    rows: list[list[int]] = []
+    for n in order:
+        if rows and abs(page[rows[-1][0]].y - page[n].y) < 2:
+            rows[-1].append(n)
+        elif len(rows) > _EDGE:
+            break
+        else:
+            rows.append([n])
+    return rows
 
-    Left out is what stands apart at the edge of at least half the pages, or is a page number.
+
+def without_margins(pages: list[list[Drawn]]) -> tuple[list[list[Drawn]], list[str]]:
+    """Pages without headers, footers and page numbers; and what was left out, each once, what counts pages as `#`.
+
+    Left out is what stands apart at the edge of at least half the pages, or is marked there, or is a page number.
     """
     edges = [_edges(page) for page in pages]
     seen = Counter(shape for page, edge in zip(pages, edges, strict=True) for shape in {_shape(page[n]) for n in edge})
     often = {shape for shape, count in seen.items() if count >= 2 and 2 * count >= len(pages)}
-    gone: dict[str, None] = {}
+    gone: dict[str, list[str]] = {}
     kept = []
     for page, edge in zip(pages, edges, strict=True):
-        margin = {n for n in edge if _shape(page[n]) in often or _numbers(page[n], len(pages))}
-        gone.update(dict.fromkeys(_shape(page[n])[0] for n in sorted(margin)))
+        margin = {n for n in edge if page[n].margin or _shape(page[n]) in often or _numbers(page[n], len(pages))}
+        for n in sorted(margin):
+            gone.setdefault(_shape(page[n])[0], []).append(page[n].text.strip())
         kept.append([line for n, line in enumerate(page) if n not in margin])
-    return kept, list(gone)
+    return kept, [_counting(texts, len(pages)) for texts in gone.values()]
+
+
+def _counting(texts: list[str], pages: int) -> str:
+    """Lines that are alike but for their digits as one: digits that are the same on every page stay."""
+    shown: list[str] = []
+    for piece in zip(*(_PIECES.findall(text) for text in texts), strict=False):
+        varies = piece[0].isdigit() and (len(set(piece)) > 1 or _PAGE_NUMBER.match(texts[0]) is not None)
+        total = piece[0] == str(pages) and shown[-2:-1] == ["#"] and shown[-1].strip() in ("/", "of")
+        shown.append("#" if varies or total else piece[0])
+    return "".join(shown)
 
 
 def _numbers(line: Drawn, pages: int) -> bool:

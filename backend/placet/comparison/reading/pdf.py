@@ -1,4 +1,4 @@
-"""PDF to paragraphs, by pypdf under tight limits: the text that pages draw, in the order in which they draw it."""
+"""PDF to paragraphs, by pypdf under tight limits: the text that pages show, in the order in which they draw it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from placet.comparison.limits import (
     MAX_CHARACTERS,
@@ -17,44 +17,81 @@ from placet.comparison.limits import (
     MAX_PDF_OPERATIONS,
     check,
 )
-from placet.comparison.normal import BREAK
+from placet.comparison.normal import invisible, normal
 from placet.comparison.reading.archive import encrypted
-from placet.comparison.reading.layout import Drawn, lines, without_margins
+from placet.comparison.reading.layout import lines, without_margins
+from placet.comparison.reading.looks import Looks, twins
 from placet.comparison.reading.paragraphs import Paragraph, paragraphs
+from placet.comparison.reading.unread import Content, Unread, quoted
 from placet.core.errors import ConfigError, DataError, PlacetError
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
+    from placet.comparison.reading.pdf_page import Page
 
-def read_pdf(data: bytes) -> tuple[list[Paragraph], list[str]]:
-    """Paragraphs, and what a reader should know about the document."""
+
+def read_pdf(data: bytes) -> Content:
+    """The text of a PDF's pages, what no reader sees of it, and what they show that is no text."""
+    with _complaints() as complaints:
+        pages, beside = _opened(data)
+    empty = [n for n, page in enumerate(pages, 1) if not page.lines]
+    if len(empty) == len(pages):
+        raise DataError(
+            "the PDF holds no text",
+            expected="a PDF with text",
+            found=f"{len(pages)} pages without text",
+            remedy="recognise the text (OCR) first, or send the document as DOCX",
+            code="data.no-text",
+        )
+    kept, margins = without_margins([page.lines for page in pages])
+    notes = list(_notes(pages, empty))
+    if complaints.count:
+        notes.append("The PDF is irregular: parts of its text may be missing or out of order.")
+    if margins:
+        shown = "; ".join(line[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
+        notes.append(f"Left out as headers, footers and page numbers: {shown}")
+    looks = _looks(pages)
+    if alike := twins(looks):
+        notes.append(
+            f"The PDF has a font that draws one letter for two, so that the text may say others: {quoted(alike)}."
+        )
+    left_out = tuple(Paragraph(text) for text in dict.fromkeys(map(normal, margins)) if text)
+    return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), looks, _rows(pages))
+
+
+def _rows(pages: list[Page]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for page in pages:
+        for text, columns in page.rows.items():
+            found[text] = (*found.get(text, ()), *columns)
+    return found
+
+
+def _opened(data: bytes) -> tuple[list[Page], list[Unread]]:
+    """The pages as they are drawn, and what stands beside them."""
     try:
         import pypdf
         from pypdf import apply_configuration
     except ImportError:
         raise ConfigError("PDF needs pypdf", remedy="pip install 'placet[compare]'", code="config.extra") from None
     limit = MAX_PDF_CONTENT
-    with (
-        apply_configuration(
-            maximum_declared_stream_length=limit,
-            array_based_stream_maximum_output_length=limit,
-            lzw_maximum_output_length=limit,
-            run_length_maximum_output_length=limit,
-            zlib_maximum_output_length=limit,
-            zlib_maximum_recovery_input_length=1_000_000,
-            page_tree_maximum_entries=2 * MAX_PAGES,
-            xform_maximum_invocations_per_extraction=500,
-            jbig2dec_binary=None,
-            disable_legacy_handling=True,
-        ),
-        _complaints() as complaints,
+    with apply_configuration(
+        maximum_declared_stream_length=limit,
+        array_based_stream_maximum_output_length=limit,
+        lzw_maximum_output_length=limit,
+        run_length_maximum_output_length=limit,
+        zlib_maximum_output_length=limit,
+        zlib_maximum_recovery_input_length=1_000_000,
+        page_tree_maximum_entries=2 * MAX_PAGES,
+        jbig2dec_binary=None,
+        disable_legacy_handling=True,
     ):
         try:
             reader = pypdf.PdfReader(io.BytesIO(data), root_object_recovery_limit=1_000)
             if reader.is_encrypted:
-                raise encrypted()
-            pages = _drawn(reader)
+                raise encrypted(opens=_opens(reader))
+            return _pages(reader)
         except PlacetError:
             raise
         except (Exception, RecursionError) as error:
@@ -65,45 +102,86 @@ def read_pdf(data: bytes) -> tuple[list[Paragraph], list[str]]:
                 remedy="print it to a new PDF, or send the document as DOCX",
                 code="data.broken",
             ) from None
-    empty = [n for n, page in enumerate(pages, 1) if not page]
-    if len(empty) == len(pages):
-        raise DataError(
-            "the PDF holds no text",
-            expected="a PDF with text",
-            found=f"{len(pages)} pages without text",
-            remedy="recognise the text (OCR) first, or send the document as DOCX",
-            code="data.no-text",
-        )
-    notes = []
+
+
+def _looks(pages: list[Page]) -> Looks:
+    found: dict[tuple[str, str], set[bytes]] = {}
+    for page in pages:
+        for key, drawn in page.looks.items():
+            found.setdefault(key, set()).update(drawn)
+    return {key: frozenset(drawn) for key, drawn in found.items()}
+
+
+def _opens(reader: PdfReader) -> bool:
+    """Whether anybody can open it, under an empty password."""
+    try:
+        return bool(reader.decrypt(""))
+    except Exception:
+        return False
+
+
+def _notes(pages: list[Page], empty: list[int]) -> Iterator[str]:
     if empty:
-        shown = ", ".join(map(str, empty[:20])) + (" …" if len(empty) > 20 else "")
-        notes.append(f"Pages without text, which may be scanned: {shown}. They were not compared.")
-    if complaints.count:
-        notes.append("The PDF is irregular: parts of its text may be missing or out of order.")
-    kept, margins = without_margins(pages)
-    if margins:
-        shown = "; ".join(line[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
-        notes.append(f"Left out as headers, footers and page numbers: {shown}")
-    return paragraphs(lines(kept)), notes
+        yield f"Pages without text, which may be scanned: {_listed(empty)}. They were not compared."
+    if scanned := [n for n, page in enumerate(pages, 1) if page.pictured and "drawn invisibly" in page.unseen]:
+        yield f"Pages that are pictures with recognised text, which may be wrong: {_listed(scanned)}."
+    if turns := [n for n, page in enumerate(pages, 1) if page.turns]:
+        yield f"Columns whose lines are drawn in turns were put one after the other on pages {_listed(turns)}."
+    reasons = dict.fromkeys(why for page in pages for why in page.unseen)
+    for why in reasons:
+        texts = [text for page in pages for text in page.unseen.get(why, ())]
+        yield f"The PDF has text that no reader sees ({why}); it is compared like all other: {quoted(texts)}."
+    if struck := [text for page in pages for text in page.struck]:
+        yield f"Text that a line strikes through is compared like all other: {quoted(struck)}."
+    for shown, value in [pair for page in pages for pair in page.differing][:20]:
+        yield f"A form field shows {quoted([shown]) or 'nothing'} and holds {quoted([value]) or 'nothing'}."
+    hidden = sum(invisible(line.text) for page in pages for line in page.lines)
+    if hidden:
+        yield f"{hidden} invisible characters were left out of the comparison."
 
 
-def _drawn(reader: PdfReader) -> list[list[Drawn]]:
+def _listed(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[:20])) + (" …" if len(numbers) > 20 else "")
+
+
+def _all(pages: list[Page]) -> Iterator[Unread]:
+    for page in pages:
+        yield from page.unread
+
+
+def _once(things: list[Unread]) -> Iterator[Unread]:
+    """What a page has like others, such as its letter head, counts once; so does each unknown letter."""
+    seen: set[tuple[str, bytes, str]] = set()
+    for one in things:
+        key = (one.kind, one.digest, one.near if one.kind != "letters that no font names" else "")
+        if key not in seen:
+            seen.add(key)
+            yield one
+
+
+def _pages(reader: PdfReader) -> tuple[list[Page], list[Unread]]:
+    from placet.comparison.reading.pdf_layers import Layers
+    from placet.comparison.reading.pdf_page import beside_pages, read_page
+
     count = len(reader.pages)
     if not 0 < count <= MAX_PAGES:
         raise DataError("number of pages", expected=f"1 to {MAX_PAGES} pages", found=count, code="data.large")
+    root = reader.root_object
+    form = root.get("/AcroForm")
+    form = form.get_object() if form is not None else {}
+    anew = bool(form.get("/NeedAppearances", False))
+    layers = Layers(root)
     budget = _Budget()
     pages = []
     for page in reader.pages:
         contents = page.get_contents()
         budget.content += 0 if contents is None else len(contents.get_data())
         budget.check()
-        pen = _Pen()
-        page.extract_text(visitor_operand_before=budget.visit, visitor_text=pen.write)
-        pages.append(pen.done())
-        budget.characters += pen.characters
-        budget.lines += len(pen.found)
+        read = read_page(page, reader, layers, budget.visit, anew=anew)
+        pages.append(read)
+        budget.lines += len(read.lines)
         budget.check()
-    return pages
+    return pages, beside_pages(root)
 
 
 @dataclass
@@ -113,13 +191,15 @@ class _Budget:
     characters: int = 0
     lines: int = 0
 
-    def visit(self, *_: object) -> None:
-        self.operations += 1
-        if self.operations > MAX_PDF_OPERATIONS:
+    def visit(self, letters: int) -> None:
+        """One more operator, with the letters that it shows."""
+        self.operations += letters == 0
+        self.characters += letters
+        if self.operations > MAX_PDF_OPERATIONS or self.characters > MAX_CHARACTERS:
             self.check()
 
     def check(self) -> None:
-        """Called between pages too, since pypdf passes over errors inside forms."""
+        """DataError beyond a limit."""
         for name, found, most in (
             ("bytes of drawing instructions", self.content, MAX_PDF_CONTENT),
             ("drawing instructions", self.operations, MAX_PDF_OPERATIONS),
@@ -127,38 +207,6 @@ class _Budget:
             ("lines", self.lines, MAX_LINES),
         ):
             check(found, most, name)
-
-
-@dataclass
-class _Pen:
-    """Collects what pypdf says it drew, fragment by fragment, into lines."""
-
-    found: list[Drawn] = field(default_factory=list)
-    characters: int = 0
-    _text: str = ""
-    _x: float = 0.0
-    _y: float = 0.0
-    _size: float = 0.0
-
-    def write(self, text: str, cm: list[float], tm: list[float], _font: Any, size: float) -> None:
-        self.characters += len(text)
-        for n, piece in enumerate(text.replace(BREAK, "").split("\n")):
-            if n:
-                self._flush()
-            if not self._text and piece.strip():
-                self._x = tm[4] * cm[0] + tm[5] * cm[2] + cm[4]
-                self._y = tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
-                self._size = abs(size * (tm[3] * cm[3] or tm[1] * cm[2]))
-            self._text += piece
-
-    def _flush(self) -> None:
-        if self._text.strip():
-            self.found.append(Drawn(self._text, round(self._x, 1), round(self._y, 1), round(self._size, 1)))
-        self._text = ""
-
-    def done(self) -> list[Drawn]:
-        self._flush()
-        return self.found
 
 
 class _Counting(logging.Handler):

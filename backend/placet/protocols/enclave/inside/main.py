@@ -21,7 +21,7 @@ from placet.protocols.enclave.sealed.keys import Secrets, unseal
 from placet.protocols.enclave.sealed.results import seal_result
 from placet.protocols.enclave.sealed.task import Task, TaskInput, read_task, role_byte
 
-LATE: Final = ("pypdf",)
+LATE: Final = ("pypdf", "placet.comparison.reading.pdf_page")
 """What the comparison imports only when it needs it."""
 
 

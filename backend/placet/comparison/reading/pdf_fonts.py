@@ -1,0 +1,161 @@
+"""Strings of a PDF's text operators to letters with widths. Encodings, CMaps and core metrics are pypdf's own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pypdf._font import Font
+from pypdf.generic import DictionaryObject, NameObject
+
+from placet.comparison.reading.pdf_outlines import Outlines
+
+_UNKNOWN = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a code shows, as far as its font tells; its width in text space for size 1."""
+
+    text: str
+    width: float
+    code: int
+    blank: bool = False
+    """The one-byte code 32, to which word spacing applies."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether no font says what it is."""
+        return self.text == _UNKNOWN
+
+
+@dataclass
+class PdfFont:
+    """A font as a page's resources have it."""
+
+    name: str
+    subtype: str
+    resource: DictionaryObject
+    measured: bool = True
+    """Whether widths are known."""
+    _font: Font | None = None
+    _scale: float = 0.001
+    _composite: bool = False
+    _named: dict[int, str] = field(default_factory=dict)
+    """What codes mean by the names of their glyphs, where the font says so."""
+    _letters: dict[int, Letter] = field(default_factory=dict)
+    _program: bytes | None = None
+    looks: dict[str, set[bytes]] = field(default_factory=dict)
+    """Letters and digits that were shown, with hashes of what is drawn for them."""
+    _outlines: Outlines | None = None
+    lies: set[str] = field(default_factory=set)
+    """Letters that the text has where the page shows other ones by their names."""
+
+    @classmethod
+    def of(cls, resource: DictionaryObject) -> PdfFont:
+        """Errors of pypdf for what is malformed."""
+        subtype = str(resource.get("/Subtype", ""))
+        font = Font.from_font_resource(resource)
+        made = cls(font.name.rpartition("+")[2], subtype, resource, _font=font, _composite=subtype == "/Type0")
+        if subtype == "/Type3":
+            matrix = resource.get("/FontMatrix", [0.001])
+            made._scale = abs(float(matrix[0])) or 0.001
+        made.measured = bool(font.character_widths.keys() - {"default"})
+        if "/ToUnicode" in resource and not made._composite and "/Encoding" in resource:
+            plain = DictionaryObject({NameObject(key): value for key, value in resource.items() if key != "/ToUnicode"})
+            encoding = Font.from_font_resource(plain).encoding
+            made._named = (
+                {code: text for code, text in encoding.items() if len(text) == 1} if isinstance(encoding, dict) else {}
+            )
+        return made
+
+    def look(self, code: int) -> bytes:
+        """A hash of what a letter without a meaning is drawn by: its own procedure, else the whole font's program."""
+        if self.subtype == "/Type3":
+            procedure = self._procedures().get(code)
+            return b"" if procedure is None else hashlib.sha256(procedure).digest()
+        if self._program is None:
+            descriptor = _dictionary(self.resource.get("/FontDescriptor"))
+            for inner in self._descendants():
+                descriptor = _dictionary(inner.get("/FontDescriptor"))
+            files = [descriptor.get(key) for key in ("/FontFile", "/FontFile2", "/FontFile3")]
+            streams = [one.get_object() for one in files if one is not None]
+            self._program = b"".join(hashlib.sha256(one.get_data()).digest() for one in streams)
+        return self._program + code.to_bytes(4, "big")
+
+    def _procedures(self) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        code, procedures = 0, _dictionary(self.resource.get("/CharProcs"))
+        differences: Any = _dictionary(self.resource.get("/Encoding")).get("/Differences")
+        for one in differences.get_object() if differences is not None else ():
+            if isinstance(one, int):
+                code = one
+            else:
+                drawn: Any = procedures.get(one)
+                found[code] = drawn.get_object().get_data() if drawn is not None else b""
+                code += 1
+        return found
+
+    def _descendants(self) -> list[DictionaryObject]:
+        inner: Any = self.resource.get("/DescendantFonts")
+        return [_dictionary(one) for one in inner.get_object()] if inner is not None else []
+
+    def letters(self, raw: bytes) -> Iterator[Letter]:
+        """In order. Codes that mean nothing have the text U+FFFD."""
+        font = self._font
+        if font is None:
+            for code in raw:
+                yield Letter(_UNKNOWN, 0.5, code)
+            return
+        if (
+            self._composite
+            and isinstance(font.encoding, str)
+            and font.encoding not in ("utf-16-be",)
+            and "/" not in font.encoding
+        ):
+            for letter in raw.decode(font.encoding, "replace"):
+                yield Letter(letter, 1.0, ord(letter))
+            return
+        size = 2 if self._composite else 1
+        for at in range(0, len(raw) - size + 1, size):
+            code = int.from_bytes(raw[at : at + size], "big")
+            known = self._letters.get(code)
+            if known is None:
+                known = self._letters[code] = self._letter(font, code)
+            yield known
+
+    def _see(self, code: int, text: object) -> None:
+        if isinstance(text, str) and len(text) == 1 and text.isascii() and text.isalnum():
+            if self._outlines is None:
+                self._outlines = Outlines(self.resource)
+            if (drawn := self._outlines.of(code)) is not None:
+                self.looks.setdefault(text, set()).add(drawn)
+
+    def _letter(self, font: Font, code: int) -> Letter:
+        key = chr(code)
+        width = font.character_widths.get(key, font.character_widths["default"])
+        width = float(width) * self._scale
+        if self._composite:
+            self._see(code, font.character_map.get(key))
+            mapped: Any = font.character_map.get(key)
+            if mapped is None:
+                uni = isinstance(font.encoding, str) and "Uni" in str(self.resource.get("/Encoding", ""))
+                mapped = key if uni else _UNKNOWN
+            return Letter(str(mapped) or _UNKNOWN, width, code)
+        own = font.encoding.get(code, _UNKNOWN) if isinstance(font.encoding, dict) else key
+        text = str(font.character_map.get(own, font.character_map.get(key, own)))
+        if not font.interpretable and "/ToUnicode" not in self.resource:
+            text = _UNKNOWN
+        if len(text) > 1 and text.startswith("/"):
+            text = _UNKNOWN
+        named = self._named.get(code)
+        if named is not None and named.isalnum() and text.isalnum() and len(text) == 1 and named != text:
+            self.lies.add(f"{named} → {text}")
+        return Letter(text or _UNKNOWN, width, code, code == 32)
+
+
+def _dictionary(value: Any) -> DictionaryObject:
+    found = value.get_object() if value is not None else None
+    return found if isinstance(found, DictionaryObject) else DictionaryObject()
