@@ -116,10 +116,11 @@ class Town:
             self._keys[file] = Key(keystore.load_secret(file, passphrase))
         return self._keys[file]
 
-    def signed(self, key: Key | OwnerKey, path: str, method: str = "GET") -> dict[str, str]:
-        """The header of an owner's or auditor's signed request without a body, good once."""
+    def signed(self, key: Key | OwnerKey, path: str, receiver: str, method: str = "GET") -> dict[str, str]:
+        """The header of an owner's or auditor's signed request without a body to a member, good once."""
         nonce, expiry = secrets.token_bytes(32), int(time.time()) + 60
-        digest = self.deployment.consents.digest(request_hash(method, path, b"", nonce, expiry))
+        address = from_hex(self.made.members[receiver].address)
+        digest = self.deployment.consents.digest(request_hash(address, method, path, b"", nonce, expiry))
         signer = key.signer if isinstance(key, OwnerKey) else key.address
         credential = Credential(signer=signer, nonce=nonce, expiry=expiry, signature=key.sign(digest))
         return {"Authorization": credential.header()}

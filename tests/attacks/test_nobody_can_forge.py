@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.attacks.stage import Person, Sending, Stage, body_of
-from tests.node.conftest import Owner, Running, dev_key
+from tests.node.conftest import Owner, Running, dev_key, signed
 
 from placet.chain import abi
 from placet.chain.client import Chain, code_hash
@@ -528,6 +528,28 @@ def _escrow(deployment: Deployment, name: str, *values: Any) -> Any:
     from placet.chain.calls import _call
 
     return _call("RewardEscrow", deployment.reward_escrow.address, name, *values)
+
+
+# --------------------------------------------------------------------------------------- a request, sent on
+
+
+@pytest.mark.parametrize("path", ["/v1/consents", f"/v1/consents/0x{7:064x}/uses", "/metrics"])
+async def test_a_signed_request_is_good_at_its_receiver_alone(
+    stage: Stage, node: Running, owner: Owner, path: str
+) -> None:
+    """Another institution that an owner or auditor asked sends the request on, fresh and unchanged."""
+    world = stage.world
+    for key in (owner.key, world.auditor):
+        assert isinstance(key, Key)
+
+        async def asked(receiver: bytes, key: Key = key) -> tuple[int, str]:
+            header = signed(world, key, key.address, "GET", path, receiver=receiver)
+            answer = await node.client.get(path, headers={"Authorization": header})
+            return answer.status_code, answer.json().get("code", "")
+
+        for other in (world.second.address, world.consumer.address, world.enroller.address, bytes(20)):
+            assert await asked(other) == (401, "access.signature")
+        assert (await asked(world.provider.address))[0] != 401
 
 
 def instructions(code: bytes) -> Iterator[int]:

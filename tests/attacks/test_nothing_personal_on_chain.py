@@ -204,14 +204,16 @@ async def _happen(stage: Stage, folder: Path, serving: Serving, heard: Lines, fi
         )
         for one in people.values():
             await _until_status(client, api, one, "given")
-            (shown,) = await client.consents(api, one.key)
+            (shown,) = await client.consents(api, one.signed.provider, one.key)
             assert shown.id == one.id and shown.batch is not None
             one.alone = not shown.batch.proof
-            assert await client.uses(api, one.key, one.id) == ()
+            assert await client.uses(api, one.signed.provider, one.key, one.id) == ()
         await _a_job(stage, offer, scope)
         gone = people["withdraws"]
-        shown = await client.consent(api, gone.key, gone.id)
-        other = await client.consent(api, people["revoked"].key, people["revoked"].id)
+        shown = await client.consent(api, gone.signed.provider, gone.key, gone.id)
+        other = await client.consent(
+            api, people["revoked"].signed.provider, people["revoked"].key, people["revoked"].id
+        )
         assert shown.batch is not None and other.batch is not None
         await client.withdraw(api, gone.key, gone.signed.consent, shown.batch)
         await _until_status(client, api, gone, "withdrawn")
@@ -252,7 +254,7 @@ async def _comes(
 
 async def _until_status(client: OwnerClient, api: str, one: Somebody, status: str) -> None:
     end = time.monotonic() + SECONDS
-    while (found := (await client.consent(api, one.key, one.id)).status) != status:
+    while (found := (await client.consent(api, one.signed.provider, one.key, one.id)).status) != status:
         assert time.monotonic() < end, f"{status}: {found}"
         await asyncio.sleep(0.05)
 
@@ -278,7 +280,7 @@ async def _erased(
     await asyncio.to_thread(erase, file, to_hex(one.id))
     told: dict[str, Any] = {"held before": held, "held after": _held(stage, file), "root": lawful.root}
     try:
-        await client.consent(api, one.key, one.id)
+        await client.consent(api, one.signed.provider, one.key, one.id)
     except NotFoundError as error:
         told["shown"] = error.code
     part = await stage.vault.leaves(offer.id, lawful.root, 0)

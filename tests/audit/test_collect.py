@@ -23,7 +23,7 @@ from placet.chain.blocks import Head
 from placet.chain.client import Chain, JobState, JobStatus, OfferState
 from placet.core.errors import ChainError, LimitError, NotFoundError, PeerError
 from placet.core.hashing import canonical
-from placet.core.requests import Credential, demand_request
+from placet.core.requests import Credential, RequestParts, demand_request
 from placet.core.signatures import Verifiers
 from placet.core.trust import Institution
 from placet.core.values import to_hex
@@ -304,9 +304,9 @@ def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], st
     assert path == f"/base/v1/jobs/{to_hex(world.job)}/trail"
     credential = Credential.from_header(header)
     assert credential.signer == auditor.address
-    demand_request(
-        credential, "GET", path, b"", now=chain.now(), domain=world.deployment.consents, verifiers=chain.verifiers
-    )
+    receiver, domain = world.trust.institutions[0].address, world.deployment.consents
+    asked = RequestParts(receiver, "GET", path, b"")
+    demand_request(credential, asked, now=chain.now(), domain=domain, verifiers=chain.verifiers)
 
 
 def test_evidence_may_be_elsewhere(endpoint: tuple[type[Endpoint], str], tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ from placet.core.errors import AccessError, AttestationError, ConfigError, PeerE
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
 from placet.jobs.messages import SealRequest
-from placet.owner.wire import signed_header
 from placet.recipes.contract_compare.sessions import EnclaveSession
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -295,28 +294,28 @@ async def test_nobody_but_a_company_of_the_job_uses_its_enclave(stage: Stage, a:
     stranger = dataclasses.replace(a.node, keys=stage.app.state.node.keys)
     from placet.company.service import HttpEnclaves
 
-    outside = HttpEnclaves(service.api, stranger.keys.signer, a.context.deployment.consents)
+    outside = HttpEnclaves(service, stranger.keys.signer, a.context.deployment.consents)
     file = stage.document("x", b"x" * 100)
     for call in (
         outside.prove(record.job, bytes(32)),
         outside.download(record.job, 0, size=1),
-        HttpEnclaves(service.api, a.node.keys.signer, a.context.deployment.consents).download(record.job, 1, size=1),
+        HttpEnclaves(service, a.node.keys.signer, a.context.deployment.consents).download(record.job, 1, size=1),
     ):
         with pytest.raises(AccessError) as caught:
             await call
         assert caught.value.code == "access.party"
-    inside = HttpEnclaves(service.api, a.node.keys.signer, a.context.deployment.consents)
+    inside = HttpEnclaves(service, a.node.keys.signer, a.context.deployment.consents)
     with pytest.raises(AccessError):
         await inside.upload(record.job, 1, "after", file)
     async with httpx.AsyncClient(base_url=service.api, trust_env=False) as http:
-        key, path, body = inside._key, "/v1/enclave/jobs", canonical({"job": to_hex(record.job)})
-        header = {"Authorization": signed_header(key, "POST", path, body, a.context.deployment.consents)}
+        path, body = "/v1/enclave/jobs", canonical({"job": to_hex(record.job)})
+        header = {"Authorization": inside.signer.header("POST", path, body)}
         for _ in range(600):
             begun = await http.post(path, content=body, headers=header | {"Content-Type": "application/json"})
             if begun.status_code == 201:
                 break
             assert begun.json()["code"] in ("enclave.early", "access.replayed")
-            header = {"Authorization": signed_header(key, "POST", path, body, a.context.deployment.consents)}
+            header = {"Authorization": inside.signer.header("POST", path, body)}
             await asyncio.sleep(0.1)
         assert begun.json()["attempt"] == 1
     ended = await stage.ended(record.job, a=a, b=b)

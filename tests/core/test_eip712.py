@@ -1,6 +1,7 @@
 """Every signed type hashes as eth-account's own EIP-712 encoder says."""
 
 import secrets
+from pathlib import Path
 
 import pytest
 from eth_account.messages import encode_typed_data
@@ -58,9 +59,39 @@ def test_withdrawal_enrolment_request() -> None:
     owner, subject = bytes(range(84)), r32()
     typed = DOMAIN.typed_data("Enrolment", {"owner": to_hex(owner), "subject": to_hex(subject)})
     assert digest_of(typed) == DOMAIN.digest(enrolment_hash(owner, subject))
-    typed = request_typed_data("GET", "/v1/consents?owner=0x", body, nonce, 5, DOMAIN)
+    node = secrets.token_bytes(20)
+    typed = request_typed_data(node, "GET", "/v1/consents?owner=0x", body, nonce, 5, DOMAIN)
     assert typed["message"]["body"] == to_hex(sha256(body))
-    assert digest_of(typed) == DOMAIN.digest(request_hash("GET", "/v1/consents?owner=0x", body, nonce, 5))
+    assert digest_of(typed) == DOMAIN.digest(request_hash(node, "GET", "/v1/consents?owner=0x", body, nonce, 5))
+
+
+AUDIENCES = {
+    "Consent": "domain",
+    "Withdrawal": "domain",
+    "Plan": "domain",
+    "Amendment": "job",
+    "Seal": "job",
+    "Cancellation": "job",
+    "Request": "receiver",
+    "Message": "receiver",
+    "Acknowledgement": "message",
+    "Enrolment": "owner",
+    "Evidence": "job",
+}
+"""What names whom a signature is for: a field, or the domain where a contract of one chain is all of the audience."""
+
+
+def test_every_type_that_is_signed_names_its_audience() -> None:
+    """A new type needs a row here and in docs/reference/formats.md."""
+    parts = {"Offer", "Details", "Input", "Party", "EIP712Domain"}
+    assert set(eip712.TYPES) - parts == set(AUDIENCES)
+    for name, audience in AUDIENCES.items():
+        assert audience == "domain" or audience in {field["name"] for field in eip712.TYPES[name]}
+    table = (
+        (Path(__file__).parents[2] / "docs/reference/formats.md").read_text().split("### Whom a signature is for")[1]
+    )
+    rows = [line.split("|")[1] for line in table.split("## Trees")[0].splitlines() if line.startswith("| `")]
+    assert {name.strip(" `") for row in rows for name in row.split(",")} == set(AUDIENCES)
 
 
 def camel(value):

@@ -42,6 +42,7 @@ class Clock:
 class Service:
     def __init__(self, folder: Path, a_day: int = 200) -> None:
         self.folder = folder
+        folder.mkdir(exist_ok=True)
         self.file = folder / "register.csv"
         self.codes = add_persons(self.file, ["ada", ODD])
         self.key = Key()
@@ -58,7 +59,7 @@ class Service:
     def header(self, key: Any, body: bytes, *, path: str = PATH, lifetime: int = 100) -> str:
         signer = key.signer if isinstance(key, P256Key) else key.address
         nonce, expiry = secrets.token_bytes(32), int(self.clock.now) + lifetime
-        signature = key.sign(DOMAIN.digest(request_hash("POST", path, body, nonce, expiry)))
+        signature = key.sign(DOMAIN.digest(request_hash(self.key.address, "POST", path, body, nonce, expiry)))
         return Credential(signer=signer, nonce=nonce, expiry=expiry, signature=signature).header()
 
     async def post(self, body: bytes, header: str | None) -> httpx.Response:
@@ -74,6 +75,17 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     made = Service(tmp_path)
     yield made
     await made.http.aclose()
+
+
+async def test_a_request_to_another_enroller_is_refused(service: Service, tmp_path: Path) -> None:
+    """Who was asked to enrol a key, and saw person and code, can't ask another enroller in the owner's name."""
+    other = Service(tmp_path / "other")
+    key = Key()
+    body = service.body(key.address)
+    refused = await service.post(body, other.header(key, body))
+    assert (refused.status_code, refused.json()["code"]) == (403, "access.signature")
+    assert (await service.post(body, service.header(key, body))).status_code == 200
+    await other.http.aclose()
 
 
 @pytest.mark.parametrize("subject", ["ada", ODD])

@@ -206,7 +206,7 @@ def test_jobs_are_the_institutions_own_business(town: Town, first: First) -> Non
         ("POST", f"{job}/cancel"),
     ):
         for key in (town.given[0].key, town.auditor, Key()):
-            refused = town.ask("consumer", path, method=method, **town.signed(key, path, method))
+            refused = town.ask("consumer", path, method=method, **town.signed(key, path, "consumer", method))
             assert (refused.status_code, refused.json()["code"]) == (403, "access.institution"), (method, path)
         stranger = town.ask("consumer", path, method=method, body=town.made.request(), **other)
         assert (stranger.status_code, stranger.json()["code"]) == (401, "access.credential")
@@ -217,7 +217,7 @@ def test_jobs_are_the_institutions_own_business(town: Town, first: First) -> Non
 def test_the_trail_is_for_the_institution_and_the_auditor(town: Town, first: First) -> None:
     path = f"/v1/jobs/{first.done.job}/trail"
     for party, who in enumerate((*PROVIDERS, "consumer")):
-        for headers in ({}, town.signed(town.auditor, path)):
+        for headers in ({}, town.signed(town.auditor, path, who)):
             answer = town.ask(who, path, **headers)
             assert answer.status_code == 200
             found = parse(SignedEvidence, answer.content, limit=1 << 24)
@@ -226,9 +226,11 @@ def test_the_trail_is_for_the_institution_and_the_auditor(town: Town, first: Fir
             digest = town.deployment.jobs.digest(evidence_hash(evidence.job, party, evidence.hash()))
             assert recover(digest, found.signature) == evidence.plan.parties[party].recorder
         for key in (town.given[0].key, town.key("south", "signer"), town.key(who, "signer"), Key()):
-            refused = town.ask(who, path, **town.signed(key, path))
+            refused = town.ask(who, path, **town.signed(key, path, who))
             assert (refused.status_code, refused.json()["code"]) == (403, "access.auditor")
         other = "south" if who == "north" else "north"
+        replayed = town.ask(who, path, **town.signed(town.auditor, path, other))
+        assert (replayed.status_code, replayed.json()["code"]) == (401, "access.signature")
         assert town.ask(who, path, **town.made.members[other].authorization).status_code == 401
 
 
@@ -325,7 +327,7 @@ def test_the_audit_is_intact_with_every_check_passed(town: Town, first: First, t
 def uses_of(town: Town, given: Given) -> list[tuple[str, int, str]]:
     async def ask() -> Any:
         async with OwnerClient(town.deployment, town.trust) as client:
-            return await client.uses(given.signed.api, given.key, given.id)
+            return await client.uses(given.signed.api, given.signed.provider, given.key, given.id)
 
     return [(to_hex(use.job), use.attempt, use.outcome) for use in asyncio.run(ask())]
 
@@ -337,7 +339,7 @@ def test_an_owner_sees_which_job_used_his_data_and_how_it_ended(town: Town, firs
         )
         path = f"/v1/consents/{to_hex(given.id)}/uses"
         stranger = next(g.key for g in town.given if g.provider == given.provider and g.subject != given.subject)
-        refused = town.ask(given.provider, path, **town.signed(stranger, path))
+        refused = town.ask(given.provider, path, **town.signed(stranger, path, given.provider))
         assert refused.status_code == 404
 
 

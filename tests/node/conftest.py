@@ -214,10 +214,13 @@ def signed(
     body: bytes = b"",
     expires: int = 60,
     nonce: bytes | None = None,
+    receiver: bytes | None = None,
 ) -> str:
     nonce = nonce or secrets.token_bytes(32)
     expiry = int(time.time()) + expires
-    digest = world.deployment.consents.digest(request_hash(method, path, body, nonce, expiry))
+    digest = world.deployment.consents.digest(
+        request_hash(receiver or world.provider.address, method, path, body, nonce, expiry)
+    )
     return Credential(signer=signer, nonce=nonce, expiry=expiry, signature=key.sign(digest)).header()
 
 

@@ -46,6 +46,7 @@ class Served:
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "NODE": self.process.url,
+            "PROVIDER": to_hex(self.owner.world.provider.address),
             "OFFER": to_hex(self.offer.id),
             "OWNER": to_hex(self.owner.signer),
             "OWNER_KEY": to_hex(self.owner.key.secret),

@@ -29,7 +29,7 @@ from placet.core.consent import (
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.purposes import purpose_id
-from placet.core.requests import Credential, demand_request
+from placet.core.requests import Credential, RequestParts, demand_request
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.core.values import from_hex, parse, to_hex
@@ -140,9 +140,7 @@ class FakeNode:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         demand_request(
             credential,
-            request.method,
-            target,
-            await request.body(),
+            RequestParts(self.world.provider.address, request.method, target, await request.body()),
             now=int(time.time()),
             domain=DEPLOYMENT.consents,
             verifiers=VERIFIERS,

@@ -41,15 +41,17 @@ async def test_gives_shows_and_withdraws(
         roots.append((offer, root))
         return 12
 
-    answer = await client.check(node_url, key, signed.consent, anchored)
+    answer = await client.check(node_url, world.provider.address, key, signed.consent, anchored)
     assert answer.status == "given"
     assert roots == [(offered.id, from_hex(node._shown(signed.consent.id, key.signer)["batch"]["root"]))]
     with pytest.raises(ConsentError, match="no such batch"):
-        await client.check(node_url, key, signed.consent, lambda _o, _r: 0)
-    assert [c.id for c in await client.consents(node_url, key)] == [signed.consent.id]
-    assert [u.outcome for u in await client.uses(node_url, key, signed.consent.id)] == ["completed"]
+        await client.check(node_url, world.provider.address, key, signed.consent, lambda _o, _r: 0)
+    assert [c.id for c in await client.consents(node_url, world.provider.address, key)] == [signed.consent.id]
+    assert [u.outcome for u in await client.uses(node_url, world.provider.address, key, signed.consent.id)] == [
+        "completed"
+    ]
     assert await client.withdraw(node_url, key, signed.consent) == "withdrawing"
-    assert (await client.consent(node_url, key, signed.consent.id)).status == "withdrawn"
+    assert (await client.consent(node_url, world.provider.address, key, signed.consent.id)).status == "withdrawn"
 
 
 async def test_two_keys_of_one_person_have_nothing_in_common(
@@ -135,20 +137,21 @@ async def test_an_enroller_outside_the_offer_or_the_trust_list_is_refused(
     offered = (await client.offers(node_url))[0]
     key = client.new_key()
     opening = EnrolmentOpening(subject="ada", salt=bytes(32))
-    enrolment = await client.enrol(enroller_url, key, opening, world.codes["ada"])
+    enrolment = await client.enrol(client.enroller(offered, enroller_url), key, opening, world.codes["ada"])
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
     closed = Scope(**{**world.scope.model_dump(), "enrollers": ()})
     with pytest.raises(ConsentError, match="does not accept this enrolment"):
         client.sign(node_url, key, type(draft)(draft.consent, draft.notice, closed), enrolment, opening)
     async with OwnerClient(deployment, TrustList(institutions=world.trust.institutions)) as strict:
         with pytest.raises(SignatureError, match="does not name this enroller"):
-            await strict.enrol(enroller_url, key, opening, world.codes["ada"])
+            await strict.enrol(client.enroller(offered, enroller_url), key, opening, world.codes["ada"])
 
 
-async def test_a_wrong_code_is_an_access_error(client: OwnerClient, enroller_url: str) -> None:
+async def test_a_wrong_code_is_an_access_error(client: OwnerClient, world: Any, enroller_url: str) -> None:
+    who = world.trust.enrollers[0].model_copy(update={"api": enroller_url})
     opening = EnrolmentOpening(subject="ada", salt=bytes(32))
     with pytest.raises(AccessError) as refused:
-        await client.enrol(enroller_url, client.new_key(), opening, "wrong")
+        await client.enrol(who, client.new_key(), opening, "wrong")
     assert refused.value.code == "access.code"
     assert "ada" not in str(refused.value)
 
@@ -177,7 +180,7 @@ async def test_a_proof_that_leads_elsewhere_is_found(
     elsewhere = to_hex(batch_root([bytes(32)]))
     node.lie = lambda _what, answer: change("batch", "root", to=elsewhere)(answer)
     with pytest.raises(ConsentError, match="does not lead"):
-        await client.check(node_url, key, signed.consent, lambda _o, _r: 12)
+        await client.check(node_url, world.provider.address, key, signed.consent, lambda _o, _r: 12)
 
 
 async def test_busy_nodes_are_asked_again_and_silent_ones_named(

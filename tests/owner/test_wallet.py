@@ -48,6 +48,7 @@ def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept
         kind=kind,
         secret=key.secret,
         api="http://127.0.0.1:1",
+        provider=world.provider.address,
         consent=consent,
         signature=key.sign(deployment.consents.digest(consent.id)),
         enrolment=Enrolment(enroller=bytes(20), subject=opening.commitment, signature=b""),

@@ -120,7 +120,8 @@ def fetcher(chain: Chain, key: Key, elsewhere: Mapping[bytes, str | Path] = Mapp
             return
         url = f"{place.rstrip('/')}/v1/jobs/{to_hex(job)}/trail"
         path, nonce, expiry = urlsplit(url).path, secrets.token_bytes(32), chain.now() + LIFETIME
-        digest = chain.deployment.consents.digest(request_hash("GET", path, b"", nonce, expiry))
+        request = request_hash(institution.address, "GET", path, b"", nonce, expiry)
+        digest = chain.deployment.consents.digest(request)
         credential = Credential(signer=key.address, nonce=nonce, expiry=expiry, signature=key.sign(digest))
         headers = {"Authorization": credential.header(), "Accept": "*/*"}
         try:

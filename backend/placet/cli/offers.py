@@ -258,14 +258,14 @@ async def _grant(office: Operator, offer: OfferId, seconds: int, uses: int, time
         deadline = time.monotonic() + timeout
         while status != "given":
             if status == "refused":
-                refused = await client.consent(office.api, key, draft.consent.id)
+                refused = await client.consent(office.api, key.signer, key, draft.consent.id)
                 raise ChainError("the contract refused the consent", found=refused.error)
             if time.monotonic() > deadline:
                 raise ChainError(
                     "the consent is not on chain yet", found=status, remedy="look again: placet offer list"
                 )
             await asyncio.sleep(0.3)
-            status = (await client.consent(office.api, key, draft.consent.id)).status
+            status = (await client.consent(office.api, key.signer, key, draft.consent.id)).status
         return draft.consent, status
 
 

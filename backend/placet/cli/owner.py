@@ -25,7 +25,7 @@ from placet.cli.inputs import (
     when,
 )
 from placet.cli.output import emit, say, stop, table
-from placet.core.errors import ConfigError, NotFoundError, PlacetError
+from placet.core.errors import ConfigError, PlacetError
 
 if TYPE_CHECKING:
     from placet.core.ids import OfferId
@@ -190,13 +190,14 @@ async def _grant(
         _show(draft)
         if not yes and not typer.confirm("Do you consent?", err=True):
             raise stop("nothing was signed, nothing was sent")
-        where = enroller or _enroller(wallet, offered)
-        enrolment = await client.enrol(where, key, opening, _code(code_file))
+        who_enrols = client.enroller(offered, enroller)
+        enrolment = await client.enrol(who_enrols, key, opening, _code(code_file))
         signed = client.sign(api, key, draft, enrolment, opening)
         kept = Kept(
             kind=key.kind,
             secret=key.secret,
             api=api,
+            provider=signed.provider,
             consent=signed.consent,
             signature=signed.signature,
             enrolment=enrolment,
@@ -231,15 +232,6 @@ def _demand_on_chain(wallet: Wallet, url: str, offered: Offered) -> None:
         )
 
 
-def _enroller(wallet: Wallet, offered: Offered) -> str:
-    for who in wallet.trust.enrollers:
-        if who.address in offered.scope.enrollers and who.api is not None:
-            return who.api
-    raise NotFoundError(
-        "the trust list has no enrolling service that the offer accepts", remedy="give its URL with --enroller"
-    )
-
-
 def _asked(what: str, variable: str, *, hide: bool = False) -> str:
     if not sys.stdin.isatty():
         raise ConfigError(f"{what.lower()}: nothing was given", expected=f"a terminal or {variable}")
@@ -266,7 +258,7 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
 
             async def status(one: Kept) -> str:
                 try:
-                    return (await client.consent(one.api, _key(opened, one), one.consent.id)).status
+                    return (await client.consent(one.api, one.provider, _key(opened, one), one.consent.id)).status
                 except PlacetError as error:
                     return f"unknown ({error.message})"
 
@@ -319,7 +311,7 @@ def submit(wallet: WalletFolder, consent: Consent, passphrase_file: PassphraseFi
     async def ask() -> str:
         async with _client(opened) as client:
             return await client.submit(
-                SignedConsent(kept.api, kept.consent, kept.signature, kept.enrolment, kept.opening)
+                SignedConsent(kept.api, kept.provider, kept.consent, kept.signature, kept.enrolment, kept.opening)
             )
 
     print(_run(ask()))
@@ -360,7 +352,9 @@ def uses(
 
     async def ask() -> list[dict[str, Any]]:
         async with _client(opened) as client:
-            answers = await asyncio.gather(*(client.uses(one.api, _key(opened, one), one.consent.id) for one in kept))
+            answers = await asyncio.gather(
+                *(client.uses(one.api, one.provider, _key(opened, one), one.consent.id) for one in kept)
+            )
         return [
             {
                 "consent": to_hex(one.consent.id),
@@ -402,7 +396,8 @@ def check(
 
     async def ask() -> Any:
         async with _client(opened) as client:
-            return await client.check(kept.api, _key(opened, kept), kept.consent, lambda o, r: chain.batch(o, r))
+            key = _key(opened, kept)
+            return await client.check(kept.api, kept.provider, key, kept.consent, lambda o, r: chain.batch(o, r))
 
     answer = _run(ask())
     state = chain.consent(kept.consent.id)

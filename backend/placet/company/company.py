@@ -256,7 +256,7 @@ async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> Asyn
         _demand_once(context, documents, plan)
 
     def service(institution: Institution) -> HttpEnclaves:
-        return HttpEnclaves(institution.api, node.keys.signer, node.deployment.consents)
+        return HttpEnclaves(institution, node.keys.signer, node.deployment.consents)
 
     context = dataclasses.replace(
         lifetime.job_context(node),

@@ -16,8 +16,9 @@ from placet.core.errors import PeerError, PlacetError, StateError
 from placet.core.hashing import canonical
 from placet.core.ids import JobId
 from placet.core.signatures import Key
+from placet.core.trust import Institution
 from placet.core.values import to_hex
-from placet.owner.wire import ask, bounded, refusal, signed_header
+from placet.owner.wire import RequestSigner, ask, bounded, refusal
 from placet.recipes.contract_compare.sessions import MAX_PIECE, Proof
 
 PATIENCE = 120.0
@@ -48,11 +49,11 @@ class _Signer:
 
 
 class HttpEnclaves:
-    """One institution's. Every request is signed by the company's key."""
+    """One institution's. Every request is signed by the company's key, to that institution."""
 
-    def __init__(self, api: str, key: Key, domain: Domain) -> None:
-        self._api = api.rstrip("/")
-        self._key, self._domain = _Signer(key), domain
+    def __init__(self, institution: Institution, key: Key, domain: Domain) -> None:
+        self._api = institution.api.rstrip("/")
+        self.signer = RequestSigner(_Signer(key), domain, institution.address)
 
     async def prove(self, job: JobId, nonce: bytes) -> Proof:
         """What the job's enclave shows of itself, over this nonce."""
@@ -85,7 +86,7 @@ class HttpEnclaves:
     async def download(self, job: JobId, party: int, *, size: int) -> bytes:
         """A party's masked result of so many bytes; PeerError for more or fewer."""
         path = f"/v1/enclave/jobs/{to_hex(job)}/results/{party}"
-        signed = signed_header(self._key, "GET", path, b"", self._domain)
+        signed = self.signer.header("GET", path, b"")
         headers = {"Authorization": signed, "Accept-Encoding": "identity"}
         masked = bytearray()
         try:
@@ -114,7 +115,7 @@ class HttpEnclaves:
         *,
         media: str = "application/json",
     ) -> M:
-        return await ask(http, model, method, self._api, path, body, key=self._key, domain=self._domain, media=media)
+        return await ask(http, model, method, self._api, path, body, signer=self.signer, media=media)
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False, follow_redirects=False)

@@ -118,7 +118,7 @@ CONSENT = Struct(
 )
 WITHDRAWAL = Struct("Withdrawal(bytes32 consent)")
 ENROLMENT = Struct("Enrolment(bytes owner,bytes32 subject)")
-REQUEST = Struct("Request(string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
+REQUEST = Struct("Request(address receiver,string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
 INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)")
 PARTY = Struct(
     "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,"

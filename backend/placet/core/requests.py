@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import Any, NamedTuple
 
 from placet.core import eip712
 from placet.core.errors import AccessError
@@ -40,32 +40,49 @@ class Credential(Value):
         return parse(cls, raw, limit=16_384, what="Authorization header")
 
 
-def request_hash(method: str, path: str, body: bytes, nonce: bytes, expiry: int) -> bytes:
-    """EIP-712 struct hash; `path` with query string as sent, `body` the raw body."""
-    return eip712.REQUEST.of(method, path, sha256(body), nonce, expiry)
+class RequestParts(NamedTuple):
+    """What a signed request names beside nonce and expiry. `receiver` is the address of the institution or enroller
+    that it is for, `path` has the query string as sent, `body` is the raw body."""
+
+    receiver: bytes
+    method: str
+    path: str
+    body: bytes
+
+
+def request_hash(receiver: bytes, method: str, path: str, body: bytes, nonce: bytes, expiry: int) -> bytes:
+    """EIP-712 struct hash of these `RequestParts`."""
+    return eip712.REQUEST.of(receiver, method, path, sha256(body), nonce, expiry)
 
 
 def request_typed_data(
-    method: str, path: str, body: bytes, nonce: bytes, expiry: int, domain: eip712.Domain
+    receiver: bytes, method: str, path: str, body: bytes, nonce: bytes, expiry: int, domain: eip712.Domain
 ) -> dict[str, Any]:
     """What a wallet signs for one request."""
     return domain.typed_data(
         "Request",
-        {"method": method, "path": path, "body": to_hex(sha256(body)), "nonce": to_hex(nonce), "expiry": expiry},
+        {
+            "receiver": to_hex(receiver),
+            "method": method,
+            "path": path,
+            "body": to_hex(sha256(body)),
+            "nonce": to_hex(nonce),
+            "expiry": expiry,
+        },
     )
 
 
 def demand_request(
     credential: Credential,
-    method: str,
-    path: str,
-    body: bytes,
+    request: RequestParts,
     *,
     now: int,
     domain: eip712.Domain,
     verifiers: Verifiers,
 ) -> None:
-    """AccessError unless the credential signs exactly this request and is fresh. The caller remembers nonces."""
+    """AccessError unless the credential signs exactly this request, whose receiver is the caller itself, and is
+    fresh. Who was sent a request can't send it on: at any other receiver its signature does not verify. The caller
+    remembers nonces."""
     if not now < credential.expiry <= now + MAX_LIFETIME:
         raise AccessError(
             "the signed request is not fresh",
@@ -73,6 +90,10 @@ def demand_request(
             found=f"{credential.expiry - now} seconds from now",
             code="access.stale",
         )
-    digest = domain.digest(request_hash(method, path, body, credential.nonce, credential.expiry))
+    digest = domain.digest(request_hash(*request, credential.nonce, credential.expiry))
     if not verifiers.accepts(credential.signer, digest, credential.signature):
-        raise AccessError("the request's signature does not verify", code="access.signature")
+        raise AccessError(
+            "the request's signature does not verify",
+            expected=f"a signature over this very request, to {to_hex(request.receiver)}",
+            code="access.signature",
+        )

@@ -16,7 +16,7 @@ from pydantic import Field
 from placet.core.consent import Enrolment, enrolment_hash, subject_commitment
 from placet.core.eip712 import Domain
 from placet.core.errors import AccessError, LimitError
-from placet.core.requests import MAX_LIFETIME, Credential, demand_request
+from placet.core.requests import MAX_LIFETIME, Credential, RequestParts, demand_request
 from placet.core.signatures import Key, Verifiers
 from placet.core.values import Bytes32, Signer, Value
 from placet.identity.limits import EnrolmentLimits
@@ -77,7 +77,8 @@ class Enrolling:
         now = self._clock()
         if credential.signer != request.owner:
             raise AccessError("the request is signed by another key than it enrols", code="access.signer")
-        demand_request(credential, "POST", PATH, raw, now=int(now), domain=self._domain, verifiers=self._verifiers)
+        asked = RequestParts(self.address, "POST", PATH, raw)
+        demand_request(credential, asked, now=int(now), domain=self._domain, verifiers=self._verifiers)
         self._demand_new(credential.nonce, now)
         await self._demand_code(request.subject, request.code)
         self._limits.take(request.subject, now)

@@ -30,12 +30,12 @@ from placet.core.consent import (
     withdrawal_hash,
     withdrawal_typed_data,
 )
-from placet.core.errors import ConsentError, InputError, NotFoundError, SignatureError
+from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
 from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Verifiers
-from placet.core.trust import Deployment, TrustList
+from placet.core.trust import Deployment, Enroller, TrustList
 from placet.core.values import to_hex
 from placet.owner.answers import (
     AcceptedAnswer,
@@ -49,7 +49,7 @@ from placet.owner.answers import (
     WithdrawalDraftAnswer,
 )
 from placet.owner.keys import KeyKind, OwnerKey, new_key
-from placet.owner.wire import Signing, ask
+from placet.owner.wire import RequestSigner, Signing, ask
 
 Anchored = Callable[[OfferId, BatchRoot], int]
 """(offer, batch root) → when the chain says it was anchored, 0 if never. The caller's own chain endpoint answers."""
@@ -80,9 +80,11 @@ class Draft:
 
 @dataclass(frozen=True)
 class SignedConsent:
-    """A consent ready to be sent; sending it twice is the same as once."""
+    """A consent ready to be sent; sending it twice is the same as once. `provider` is the address of the institution
+    that answers at `api`: requests about the consent are signed to it."""
 
     api: str
+    provider: bytes
     consent: Consent
     signature: bytes
     enrolment: Enrolment
@@ -213,15 +215,37 @@ class OwnerClient:
                     code="consent.altered",
                 )
 
-    async def enrol(self, enroller: str, key: Signing, opening: EnrolmentOpening, code: str) -> Enrolment:
-        """Have `key` enrolled for the person in `opening`; `enroller` is the service's URL. SignatureError if its
-        answer is not what the owner asked for, signed by the enroller itself."""
+    def enroller(self, offered: Offered, url: str | None = None) -> Enroller:
+        """Whom to enrol with for an offer: an enroller that offer and trust list name, at the trust list's URL or at
+        `url`. NotFoundError if there is none, or if `url` could be that of several."""
+        accepted = [who for who in self.trust.enrollers if who.address in offered.scope.enrollers]
+        if url is None:
+            listed = [who for who in accepted if who.api is not None]
+        else:
+            listed = [who for who in accepted if who.api == url] or accepted
+        if not listed or (url is not None and len(listed) > 1):
+            raise NotFoundError(
+                "the trust list does not tell which enrolling service this is",
+                expected="one that the offer accepts, with its URL",
+                found=url or "no URL",
+                remedy="give its URL with --enroller, and have the trust list name it",
+            )
+        return listed[0] if url is None else listed[0].model_copy(update={"api": url})
+
+    async def enrol(self, enroller: Enroller, key: Signing, opening: EnrolmentOpening, code: str) -> Enrolment:
+        """Have `key` enrolled for the person in `opening`. ConfigError if the enroller has no URL, SignatureError if
+        its answer is not what the owner asked for, signed by the enroller itself."""
+        if enroller.api is None:
+            raise ConfigError("the enroller has no URL", found=enroller.name, remedy="give it with --enroller")
         body = canonical(
             {"owner": to_hex(key.signer), "subject": opening.subject, "salt": to_hex(opening.salt), "code": code}
         )
-        enrolment = await ask(
-            self._http, Enrolment, "POST", enroller, "/v1/enrolments", body, key=key, domain=self._domain
-        )
+        signer = self._signer(key, enroller.address)
+        enrolment = await ask(self._http, Enrolment, "POST", enroller.api, "/v1/enrolments", body, signer=signer)
+        if enrolment.enroller != enroller.address:
+            raise SignatureError(
+                "another enroller has answered", expected=to_hex(enroller.address), found=to_hex(enrolment.enroller)
+            )
         if enrolment.subject != opening.commitment:
             raise SignatureError("the enroller signed another person", expected=to_hex(opening.commitment))
         digest = self._domain.digest(enrolment_hash(key.signer, enrolment.subject))
@@ -244,7 +268,8 @@ class OwnerClient:
                 found=to_hex(enrolment.enroller),
                 remedy="enrol at a service that the offer lists",
             )
-        return SignedConsent(api, consent, key.sign(self._domain.digest(consent.id)), enrolment, opening)
+        signature = key.sign(self._domain.digest(consent.id))
+        return SignedConsent(api, draft.scope.provider, consent, signature, enrolment, opening)
 
     async def submit(self, signed: SignedConsent) -> str:
         """Send a signed consent and return its status; the same again changes nothing."""
@@ -271,45 +296,52 @@ class OwnerClient:
         offered: Offered,
         subject: str,
         code: str,
-        enroller: str,
+        enroller: str | None = None,
         *,
         not_after: int,
         uses: int,
         not_before: int | None = None,
         kind: KeyKind = KeyKind.SECP256K1,
     ) -> tuple[OwnerKey, SignedConsent]:
-        """All of it in one go, without asking anybody: a fresh key, enrolment, signature, submission."""
+        """All of it in one go, without asking anybody: a fresh key, enrolment (at the URL `enroller`, if given),
+        signature, submission."""
         key = self.new_key(kind)
         opening = EnrolmentOpening(subject=subject, salt=secrets.token_bytes(32))
         draft = self.prepare(
             offered, key.signer, not_before=not_before, not_after=not_after, uses=uses, enrolment=opening.commitment
         )
-        signed = self.sign(offered.api, key, draft, await self.enrol(enroller, key, opening, code), opening)
+        enrolment = await self.enrol(self.enroller(offered, enroller), key, opening, code)
+        signed = self.sign(offered.api, key, draft, enrolment, opening)
         await self.submit(signed)
         return key, signed
 
-    async def consent(self, api: str, key: Signing, consent: ConsentId) -> ConsentAnswer:
-        """What the node says of a consent of `key`."""
-        path = f"/v1/consents/{to_hex(consent)}"
-        return await ask(self._http, ConsentAnswer, "GET", api, path, key=key, domain=self._domain)
+    def _signer(self, key: Signing, receiver: bytes) -> RequestSigner:
+        return RequestSigner(key, self._domain, receiver)
 
-    async def consents(self, api: str, key: Signing, *, status: str | None = None) -> list[ConsentAnswer]:
+    async def consent(self, api: str, provider: bytes, key: Signing, consent: ConsentId) -> ConsentAnswer:
+        """What the node of `provider` says of a consent of `key`."""
+        path = f"/v1/consents/{to_hex(consent)}"
+        return await ask(self._http, ConsentAnswer, "GET", api, path, signer=self._signer(key, provider))
+
+    async def consents(
+        self, api: str, provider: bytes, key: Signing, *, status: str | None = None
+    ) -> list[ConsentAnswer]:
         """All consents of `key` at a node, at most 100 pages. Whose they are says the signature, not the URL."""
         found: list[ConsentAnswer] = []
         query = {} if status is None else {"status": status}
         for _ in range(100):
             path = "/v1/consents" + (f"?{urlencode(query)}" if query else "")
-            page = await ask(self._http, ConsentsAnswer, "GET", api, path, key=key, domain=self._domain)
+            page = await ask(self._http, ConsentsAnswer, "GET", api, path, signer=self._signer(key, provider))
             found += page.consents
             if page.cursor is None:
                 break
             query["cursor"] = page.cursor
         return found
 
-    async def uses(self, api: str, key: Signing, consent: ConsentId) -> tuple[UseAnswer, ...]:
+    async def uses(self, api: str, provider: bytes, key: Signing, consent: ConsentId) -> tuple[UseAnswer, ...]:
         """Which jobs used a consent, when, and how they ended."""
         path = f"/v1/consents/{to_hex(consent)}/uses"
-        return (await ask(self._http, UsesAnswer, "GET", api, path, key=key, domain=self._domain)).uses
+        return (await ask(self._http, UsesAnswer, "GET", api, path, signer=self._signer(key, provider))).uses
 
     async def withdraw(self, api: str, key: Signing, consent: Consent, batch: BatchAnswer | None = None) -> str:
         """Withdraw a consent of `key` and return its status. ConsentError if the node's draft withdraws another one.
@@ -327,12 +359,14 @@ class OwnerClient:
         answer = await ask(self._http, AcceptedAnswer, "POST", api, path, canonical(body))
         return answer.status
 
-    async def check(self, api: str, key: Signing, consent: Consent, anchored: Anchored) -> ConsentAnswer:
+    async def check(
+        self, api: str, provider: bytes, key: Signing, consent: Consent, anchored: Anchored
+    ) -> ConsentAnswer:
         """See that a batched consent really stands under a root on chain: its leaf, its proof, the root's block.
 
         ConsentError if something is not true; `batch` of the answer is None as long as the consent is in no batch.
         """
-        answer = await self.consent(api, key, consent.id)
+        answer = await self.consent(api, provider, key, consent.id)
         if answer.id != consent.id or answer.offer != consent.offer.id:
             raise ConsentError("the node shows another consent", expected=to_hex(consent.id), found=to_hex(answer.id))
         if answer.batch is None:

@@ -26,7 +26,7 @@ from placet.core.consent import Consent, Enrolment, EnrolmentOpening
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.ids import ConsentId
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import U48, Bytes32, Signature, Value, parse, to_hex
+from placet.core.values import U48, Address, Bytes32, Signature, Value, parse, to_hex
 from placet.owner.keys import KeyKind, OwnerKey, load_key
 
 MAX_WALLET = 64 << 20
@@ -41,6 +41,7 @@ class Kept(Value):
     kind: KeyKind
     secret: Bytes32
     api: str
+    provider: Address
     consent: Consent
     signature: Signature
     enrolment: Enrolment

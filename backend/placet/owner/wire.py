@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import httpx
@@ -65,11 +66,20 @@ class Signing(Protocol):
     def sign(self, digest: bytes, /) -> bytes: ...
 
 
-def signed_header(key: Signing, method: str, path: str, body: bytes, domain: Domain) -> str:
-    """The `Authorization` header of one request by `key`; good for LIFETIME seconds, once."""
-    nonce, expiry = secrets.token_bytes(32), int(time.time()) + LIFETIME
-    signature = key.sign(domain.digest(request_hash(method, path, body, nonce, expiry)))
-    return Credential(signer=key.signer, nonce=nonce, expiry=expiry, signature=signature).header()
+@dataclass(frozen=True)
+class RequestSigner:
+    """Signs requests to one receiver, whose address it names: nobody else can use them."""
+
+    key: Signing
+    domain: Domain
+    receiver: bytes
+
+    def header(self, method: str, path: str, body: bytes) -> str:
+        """The `Authorization` header of one request; good for LIFETIME seconds, once."""
+        nonce, expiry = secrets.token_bytes(32), int(time.time()) + LIFETIME
+        words = request_hash(self.receiver, method, path, body, nonce, expiry)
+        signature = self.key.sign(self.domain.digest(words))
+        return Credential(signer=self.key.signer, nonce=nonce, expiry=expiry, signature=signature).header()
 
 
 async def ask(
@@ -80,8 +90,7 @@ async def ask(
     path: str,
     body: bytes = b"",
     *,
-    key: Signing | None = None,
-    domain: Domain | None = None,
+    signer: RequestSigner | None = None,
     media: str = "application/json",
 ) -> M:
     """One request and its answer. PlacetError as the other side's problem says, PeerError if it is unreachable.
@@ -91,8 +100,8 @@ async def ask(
 
     async def once() -> M:
         headers = {"Accept-Encoding": "identity"} | ({"Content-Type": media} if body else {})
-        if key is not None and domain is not None:
-            headers["Authorization"] = signed_header(key, method, path, body, domain)
+        if signer is not None:
+            headers["Authorization"] = signer.header(method, path, body)
         try:
             async with http.stream(method, base.rstrip("/") + path, content=body or None, headers=headers) as answer:
                 content = await bounded(answer)

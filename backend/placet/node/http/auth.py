@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader
 
 from placet.core.errors import AccessError
-from placet.core.requests import Credential, demand_request
+from placet.core.requests import Credential, RequestParts, demand_request
 from placet.node.service import Node
 from placet.node.state import insert_new, nonces, now
 
@@ -70,9 +70,7 @@ def _demand_signed(node: Node, credential: Credential, method: str, target: str,
     at = now()
     demand_request(
         credential,
-        method,
-        target,
-        body,
+        RequestParts(node.address, method, target, body),
         now=at,
         domain=node.deployment.consents,
         verifiers=node.chain.verifiers,
