@@ -22,6 +22,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         DatasetId dataset;
         bytes32 scope;
         OfferSlot state;
+        bytes24 unproven;
     }
 
     /// @inheritdoc IConsentRegistry
@@ -214,18 +215,18 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
                 if (reason != Reason.Ok) revert ConsentRefused(input.consent, reason);
             }
             openings[i] = opening;
-            o.state = Slots.pack(state.epoch(), opening + 1, state.head());
+            o.state = Slots.pack(state.epoch(), opening + 1);
         }
     }
 
     // --------------------------------------------------------------------- views
 
     /// @inheritdoc IConsentRegistry
-    function requireLive(Input[] calldata inputs, uint32[] calldata epochs) external view {
+    function requireLive(Input[] calldata inputs, bytes24[] calldata epochs) external view {
         _requireLength(inputs.length, epochs.length);
         for (uint256 i = 0; i < inputs.length; ++i) {
             Input calldata input = inputs[i];
-            uint32 epoch = _offers[input.offer].state.epoch();
+            bytes24 epoch = _offers[input.offer].state.epoch();
             if (epoch != epochs[i]) revert EpochChanged(input.offer, epochs[i], epoch);
             if (input.consent.isNone()) continue;
             Status status = _consents[input.consent].status();
@@ -265,11 +266,11 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
     function offers(OfferId id)
         external
         view
-        returns (Offer memory terms, address provider, uint32 epoch, uint32 openings, bytes24 head)
+        returns (Offer memory terms, address provider, bytes24 epoch, uint32 openings, bytes24 unproven)
     {
         OfferRecord storage o = _offers[id];
         terms = Offer(o.dataset, o.consumer, o.purpose, o.operations, o.scope);
-        return (terms, o.provider, o.state.epoch(), o.state.openings(), o.state.head());
+        return (terms, o.provider, o.state.epoch(), o.state.openings(), o.unproven);
     }
 
     /// @inheritdoc IConsentRegistry
@@ -316,8 +317,8 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         private
     {
         if (!_hasSigned(g.owner, hashWithdrawal(consent), signature)) revert InvalidSignature(consent);
-        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, slot, Status.Withdrawn, inBatch);
-        emit ConsentWithdrawn(g.offer, consent, proven, head, epoch);
+        (bool proven, bytes24 head) = _end(g, consent, slot, Status.Withdrawn, inBatch);
+        emit ConsentWithdrawn(g.offer, consent, proven, head);
     }
 
     /// @param slot the consent's, not ended
@@ -326,14 +327,15 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         if (!_actsForProvider(o)) revert NotProviderOrRelay(g.offer, o.provider, msg.sender);
         // Here the provider itself acts, so that a given consent counts whoever sent the grant.
         bool counts = inBatch || slot.status() == Status.Given;
-        (bool proven, bytes24 head, uint32 epoch) = _end(g, consent, slot, Status.Revoked, counts);
-        emit ConsentRevoked(g.offer, consent, proven, head, epoch, reason);
+        (bool proven, bytes24 head) = _end(g, consent, slot, Status.Revoked, counts);
+        emit ConsentRevoked(g.offer, consent, proven, head, reason);
     }
 
-    /// @dev Ends a consent and appends it to its offer's list. From here `proven` says whether the epoch has counted it.
+    /// @dev Ends a consent and appends it to its offer's list of proven ends, whose head is the epoch, or to that of unproven
+    /// ones. From here `proven` says whether it stands in the epoch.
     function _end(Grant calldata g, ConsentId consent, ConsentSlot slot, Status how, bool acknowledged)
         private
-        returns (bool proven, bytes24 head, uint32 epoch)
+        returns (bool proven, bytes24 head)
     {
         // A given consent's id commits to its offer, which was known when it was given.
         if (slot.status() == Status.None) {
@@ -343,10 +345,24 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         slot = slot.afterEnd(how);
         _consents[consent] = proven ? slot.asProven() : slot;
 
-        OfferSlot state = _offers[g.offer].state;
-        head = bytes24(keccak256(abi.encodePacked(state.head(), consent)));
-        epoch = proven ? state.epoch() + 1 : state.epoch();
-        _offers[g.offer].state = Slots.pack(epoch, state.openings(), head);
+        OfferRecord storage o = _offers[g.offer];
+        if (proven) {
+            head = _raiseEpoch(o, consent);
+        } else {
+            head = _appended(o.unproven, consent);
+            o.unproven = head;
+        }
+    }
+
+    function _raiseEpoch(OfferRecord storage o, ConsentId consent) private returns (bytes24 epoch) {
+        OfferSlot state = o.state;
+        epoch = _appended(state.epoch(), consent);
+        o.state = Slots.pack(epoch, state.openings());
+    }
+
+    /// @dev The head of a list of ended consents after one more of them.
+    function _appended(bytes24 head, ConsentId consent) private pure returns (bytes24) {
+        return bytes24(keccak256(abi.encodePacked(head, consent)));
     }
 
     /// @dev The caller has seen that the consent lies in a batch anchored under this offer.
@@ -358,9 +374,7 @@ contract ConsentRegistry is IConsentRegistry, EIP712, Signers {
         if (slot.offerIndex() != o.index) revert NotInBatch(id, consent, batch);
         if (slot.proven()) revert AlreadyProven(consent);
         _consents[consent] = slot.asProven();
-        OfferSlot state = o.state;
-        uint32 epoch = state.epoch() + 1;
-        o.state = Slots.pack(epoch, state.openings(), state.head());
+        bytes24 epoch = _raiseEpoch(o, consent);
         emit WithdrawalProven(id, consent, batch, epoch);
     }
 

@@ -128,7 +128,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
-    function amend(Plan calldata plan, bytes32[] calldata roots, uint32[] calldata epochs, bytes[] calldata signatures)
+    function amend(Plan calldata plan, bytes32[] calldata roots, bytes24[] calldata epochs, bytes[] calldata signatures)
         external
     {
         JobId job = hashPlan(plan);
@@ -245,7 +245,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
-    function hashAmendment(JobId job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+    function hashAmendment(JobId job, uint32 attempt, bytes32[] calldata roots, bytes24[] calldata epochs)
         public
         view
         returns (bytes32 digest)
@@ -378,7 +378,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         }
     }
 
-    function _requireLive(Plan calldata plan, uint32[] calldata epochs) private view {
+    function _requireLive(Plan calldata plan, bytes24[] calldata epochs) private view {
         _requireLength(_inputCount(plan), epochs.length);
         uint256 place = 0;
         for (uint256 i = 0; i < plan.parties.length; ++i) {

@@ -30,7 +30,7 @@ def signer(number: int) -> bytes:
 def party(number: int, alias: str | None, *, persons: bool, output: bool, **changes: Any) -> Party:
     """The party with this number, which brings an input unless there is no alias for one."""
     brought = {"lawful_root": bytes([90 + number]) * 32} if persons else {"consent": bytes([60 + number]) * 32}
-    one = Input(offer=bytes([30 + number]) * 32, epoch=0, opens_before=1000, **brought)
+    one = Input(offer=bytes([30 + number]) * 32, epoch=bytes(24), opens_before=1000, **brought)
     values: dict[str, Any] = {
         "signer": signer(number),
         "recorder": bytes([100 + number]) * 20,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from placet.chain.client import ConsentState, DatasetState, JobState, JobStatus, OfferState
 from placet.chain.events import Event, JobOpened
 from placet.cli import certificates
-from placet.core.consent import Offer, Scope, Status, Subjects
+from placet.core.consent import FIRST_EPOCH, Offer, Scope, Status, Subjects
 from placet.core.errors import NotFoundError, PeerError
 from placet.core.masking import public_key
 from placet.core.plan import Input, Party, Plan, Terms
@@ -30,7 +30,7 @@ from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobRecord, JobStore
 from placet.recipes.runs import RUNS
-from placet.vault.responses import LawfulSet
+from placet.vault.responses import DeadLeaves, LawfulSet
 
 T = TypeVar("T")
 NOW = 1_800_000_000
@@ -116,8 +116,8 @@ class Ledger:
     def sync(self) -> None:
         pass
 
-    def ended_count(self, offer: bytes) -> int:
-        return self.ended.get(offer, 0)
+    def ended_mark(self, offer: bytes) -> tuple[int, int]:
+        return 0, self.ended.get(offer, 0)
 
     def job_events(self, job: bytes) -> list[Event]:
         return [event for event in self.events if getattr(event, "job", None) == job]
@@ -146,7 +146,7 @@ class Shelf:
     """A vault's answers about lawful sets: `root` now, `left` of a root after withdrawals, `ended` in a root."""
 
     root: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    epoch: int = 0
+    epoch: bytes = FIRST_EPOCH
     opens_before: int = 1000
     left: dict[bytes, bytes] = field(default_factory=dict)
     ended: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -162,8 +162,8 @@ class Shelf:
     async def without(self, offer: bytes, root: bytes) -> LawfulSet:
         return self._set(self.left.get(root, root))
 
-    async def dead(self, offer: bytes, root: bytes) -> list[bytes]:
-        return self.ended.get(root, [])
+    async def dead(self, offer: bytes, root: bytes) -> DeadLeaves:
+        return DeadLeaves(epoch=self.epoch, consents=tuple(self.ended.get(root, [])))
 
 
 class Wires:
@@ -280,7 +280,7 @@ class World:
         )
         subjects = Subjects.of(scope.personal)
         self.ledger.datasets[dataset] = DatasetState(self.address(party), subjects, 0, 0, ZERO32, ZERO32)
-        self.ledger.offers[offer.id] = OfferState(offer, self.address(party), 0, 0, bytes(24))
+        self.ledger.offers[offer.id] = OfferState(offer, self.address(party), FIRST_EPOCH, 0, FIRST_EPOCH)
         return offer.id
 
     def rescope(self, party: int, **changes: Any) -> None:
@@ -341,7 +341,7 @@ class World:
             "tls_key": self.contexts[number].tls_key,
             "seed": seed_commitment(bytes([number]) * 32),
             "output": not own,
-            "inputs": (Input(offer=self.offers[number], epoch=0, opens_before=1000, **brought),),
+            "inputs": (Input(offer=self.offers[number], epoch=FIRST_EPOCH, opens_before=1000, **brought),),
         }
         return Party(**(values | changes))
 

@@ -11,10 +11,10 @@ import {BatchRoot, ConsentId, DatasetId, OfferId} from "./Types.sol";
 /// withdrawn or revoked never revives.
 ///
 /// Institutions grant one by one. Persons by default are leaves of a batch that the provider anchors, unseen until they
-/// withdraw. Withdrawals and revocations of an offer are chained into its list; its epoch counts only those whose consent the
-/// provider is known to have acknowledged (`proven`): granted in a transaction of the provider or its relay, or a leaf of a
-/// batch that they anchored. Anybody can grant and withdraw consents under keys that he made up, so counting those would let
-/// him stall every job on an offer.
+/// withdraw. Withdrawals and revocations of an offer are chained into two lists. The head of the one is its epoch: it says
+/// which consents have ended, in which order, of those that the provider is known to have acknowledged (`proven`): granted in a transaction of the provider or its relay, or a leaf of a
+/// batch that they anchored. Anybody can grant and withdraw consents under keys that he made up, so if those changed the epoch
+/// he could stall every job on an offer; they stand in the other list.
 interface IConsentRegistry {
     /// @notice What a consent says yes to. Its id is its EIP-712 struct hash.
     struct Offer {
@@ -43,13 +43,13 @@ interface IConsentRegistry {
     }
 
     /// @notice One input of a job: a named consent (`consent`) or a lawful set (`lawfulRoot`), the other is zero.
-    /// @param epoch the offer's epoch that the parties saw
+    /// @param epoch the offer's epoch that the parties saw: head of its list of proven ends
     /// @param opensBefore the first opening that some consent of the input no longer covers
     struct Input {
         OfferId offer;
         ConsentId consent;
         bytes32 lawfulRoot;
-        uint32 epoch;
+        bytes24 epoch;
         uint32 opensBefore;
     }
 
@@ -128,28 +128,24 @@ interface IConsentRegistry {
     /// @notice An owner ended a consent.
     /// @param offer the offer in whose list the consent now stands
     /// @param consent the consent's id
-    /// @param proven whether it raised the epoch
-    /// @param head head of the offer's withdrawal list after it
-    /// @param epoch the offer's epoch after it
-    event ConsentWithdrawn(OfferId indexed offer, ConsentId indexed consent, bool proven, bytes24 head, uint32 epoch);
+    /// @param proven whether it stands in the epoch
+    /// @param head head of the list that it entered: if proven, the offer's epoch, else that of its unproven ends
+    event ConsentWithdrawn(OfferId indexed offer, ConsentId indexed consent, bool proven, bytes24 head);
 
     /// @notice A provider or its relay ended a consent.
     /// @param offer the offer in whose list the consent now stands
     /// @param consent the consent's id
-    /// @param proven whether it raised the epoch
-    /// @param head head of the offer's withdrawal list after it
-    /// @param epoch the offer's epoch after it
+    /// @param proven whether it stands in the epoch
+    /// @param head head of the list that it entered: if proven, the offer's epoch, else that of its unproven ends
     /// @param reason a code or the hash of a text
-    event ConsentRevoked(
-        OfferId indexed offer, ConsentId indexed consent, bool proven, bytes24 head, uint32 epoch, bytes32 reason
-    );
+    event ConsentRevoked(OfferId indexed offer, ConsentId indexed consent, bool proven, bytes24 head, bytes32 reason);
 
-    /// @notice An ended consent was shown to lie in a batch of its offer, which raised the epoch.
+    /// @notice An ended consent was shown to lie in a batch of its offer, which changed the epoch.
     /// @param offer the consent's offer
     /// @param consent the consent's id
     /// @param batch root of the batch
     /// @param epoch the offer's epoch after it
-    event WithdrawalProven(OfferId indexed offer, ConsentId indexed consent, BatchRoot batch, uint32 epoch);
+    event WithdrawalProven(OfferId indexed offer, ConsentId indexed consent, BatchRoot batch, bytes24 epoch);
 
     /// @notice Only a dataset's provider makes offers on it.
     /// @param dataset the offer's dataset
@@ -190,7 +186,7 @@ interface IConsentRegistry {
     /// @param status what it is now
     error ConsentNotEnded(ConsentId consent, Status status);
 
-    /// @notice The consent has raised its offer's epoch before, once for all.
+    /// @notice The consent stands in its offer's epoch already, once for all.
     /// @param consent its id
     error AlreadyProven(ConsentId consent);
 
@@ -270,7 +266,7 @@ interface IConsentRegistry {
     /// @param offer its id
     /// @param expected the epoch that the parties saw
     /// @param found its epoch now
-    error EpochChanged(OfferId offer, uint32 expected, uint32 found);
+    error EpochChanged(OfferId offer, bytes24 expected, bytes24 found);
 
     /// @notice Some consent of the input does not cover the offer's next opening.
     /// @param offer its id
@@ -329,12 +325,12 @@ interface IConsentRegistry {
     function grantMany(Grant[] calldata grants, bytes[] calldata signatures) external returns (uint256 granted);
 
     /// @notice Ends a consent for ever under its owner's signature over `Withdrawal`: before, after or without a grant. Anybody
-    /// may send it. It enters the offer's list; it raises the epoch if the consent was granted by the provider or its relay.
-    /// @custom:not-protected Results that were sealed before. Unproven, it binds the parties and the audit but raises no epoch,
+    /// may send it. It enters the offer's list; it changes the epoch if the consent was granted by the provider or its relay.
+    /// @custom:not-protected Results that were sealed before. Unproven, it binds the parties and the audit but changes no epoch,
     /// until somebody proves it. Consents to an offer that nobody has made yet can't be withdrawn (nor used).
     function withdraw(Grant calldata g, bytes calldata signature) external;
 
-    /// @notice `withdraw` of a consent that lies in a batch of its offer: raises the epoch. If somebody has sent the withdrawal
+    /// @notice `withdraw` of a consent that lies in a batch of its offer: changes the epoch. If somebody has sent the withdrawal
     /// without its proof, this proves it, so that a front-runner can't strip the proof.
     /// @custom:not-protected Results that were sealed before. Persons' privacy: the withdrawal shows the id and the key that was
     /// made for it, not what else lies in the batch.
@@ -349,7 +345,7 @@ interface IConsentRegistry {
         external
         returns (uint256 ended);
 
-    /// @notice Anybody: shows that a withdrawn or revoked, not yet proven consent lies in a batch of its offer. Raises the epoch,
+    /// @notice Anybody: shows that a withdrawn or revoked, not yet proven consent lies in a batch of its offer. Changes the epoch,
     /// once for each consent, whatever number of batches it lies in.
     /// @custom:not-protected Against a provider that anchors consents that have already ended: each costs a new epoch, on its
     /// own offer only.
@@ -377,7 +373,7 @@ interface IConsentRegistry {
 
     /// @notice Reverts unless every offer is at the given epoch and no named consent has ended.
     /// @custom:not-protected Unproven withdrawals: parties look through the offer's whole list before they sign.
-    function requireLive(Input[] calldata inputs, uint32[] calldata epochs) external view;
+    function requireLive(Input[] calldata inputs, bytes24[] calldata epochs) external view;
 
     /// @notice Whether a consent allows this use over the whole of [from, until] at the given opening, else the first reason why not.
     /// @custom:not-protected Persons in batches: they are unknown here. Who the owner is: any key can consent to an offer. Against
@@ -401,13 +397,13 @@ interface IConsentRegistry {
     /// @custom:not-protected Expired and exhausted consents are not dead; unknown ones neither.
     function isDead(ConsentId consent) external view returns (bool);
 
-    /// @notice An offer, its provider, and its state: epoch, number of openings so far, head of its withdrawal list.
+    /// @notice An offer, its provider, and its state: epoch, number of openings so far, head of its list of unproven ends.
     /// All zero if there is none.
     /// @custom:not-protected A reader against a reorganisation: read at the network's confirmation depth.
     function offers(OfferId id)
         external
         view
-        returns (Offer memory terms, address provider, uint32 epoch, uint32 openings, bytes24 head);
+        returns (Offer memory terms, address provider, bytes24 epoch, uint32 openings, bytes24 unproven);
 
     /// @notice When a batch was anchored under an offer; zero if never.
     /// @custom:not-protected The leaves, as `anchor`.

@@ -51,13 +51,13 @@ interface IJobLedger {
     /// @param heads each party's trail head
     /// @param outputs SHA-256 of each party's masked output; zero for parties without one
     /// @param keys keccak256 of each party's release key; zero for parties without one
-    /// @param epochs each input's current epoch
+    /// @param epochs the current epoch of each input's offer
     struct SealData {
         uint32 attempt;
         bytes32[] heads;
         bytes32[] outputs;
         bytes32[] keys;
-        uint32[] epochs;
+        bytes24[] epochs;
     }
 
     enum JobStatus {
@@ -124,8 +124,8 @@ interface IJobLedger {
     /// @param job the job's id
     /// @param attempt the new attempt's number
     /// @param roots each input's new lawful root; zero for a named consent
-    /// @param epochs each input's epoch
-    event JobAmended(JobId indexed job, uint32 attempt, bytes32[] roots, uint32[] epochs);
+    /// @param epochs the epoch of each input's offer
+    event JobAmended(JobId indexed job, uint32 attempt, bytes32[] roots, bytes24[] epochs);
 
     /// @notice Parties and consumer agreed on trails, masked outputs and keys.
     /// @param job the job's id
@@ -133,9 +133,9 @@ interface IJobLedger {
     /// @param heads each party's trail head
     /// @param outputs SHA-256 of each party's masked output; zero for parties without one
     /// @param keys keccak256 of each party's release key; zero for parties without one
-    /// @param epochs each input's epoch
+    /// @param epochs the epoch of each input's offer
     event JobSealed(
-        JobId indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, uint32[] epochs
+        JobId indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, bytes24[] epochs
     );
 
     /// @notice A party's release key was published.
@@ -340,7 +340,7 @@ interface IJobLedger {
     /// @param epochs the current epoch of each input
     /// @param signatures over `Amendment` with the new attempt's number, by parties
     /// @custom:not-protected That the new sets are part of the old ones: the audit checks that. It can't replace a named consent.
-    function amend(Plan calldata plan, bytes32[] calldata roots, uint32[] calldata epochs, bytes[] calldata signatures)
+    function amend(Plan calldata plan, bytes32[] calldata roots, bytes24[] calldata epochs, bytes[] calldata signatures)
         external;
 
     /// @notice All parties and the consumer agree on trails, masked outputs and keys. From here nobody can abort. A job in which no
@@ -405,7 +405,7 @@ interface IJobLedger {
 
     /// @notice The digest that the parties sign to start `attempt`.
     /// @custom:not-protected That the job exists.
-    function hashAmendment(JobId job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+    function hashAmendment(JobId job, uint32 attempt, bytes32[] calldata roots, bytes24[] calldata epochs)
         external
         view
         returns (bytes32 digest);

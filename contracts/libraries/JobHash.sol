@@ -8,20 +8,20 @@ import {JobId} from "../interfaces/Types.sol";
 /// @notice EIP-712 struct hashes of the domain "Placet Jobs".
 library JobHash {
     bytes32 internal constant INPUT =
-        keccak256("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)");
+        keccak256("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)");
     bytes32 internal constant PARTY = keccak256(
         "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)"
-        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)"
+        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)"
     );
     bytes32 internal constant PLAN = keccak256(
         "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
-        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)"
+        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)"
         "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)"
     );
     bytes32 internal constant AMENDMENT =
-        keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)");
+        keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,bytes24[] epochs)");
     bytes32 internal constant SEAL =
-        keccak256("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)");
+        keccak256("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs)");
     bytes32 internal constant CANCELLATION = keccak256("Cancellation(bytes32 job)");
 
     function plan(IJobLedger.Plan calldata p) internal pure returns (bytes32) {
@@ -67,7 +67,7 @@ library JobHash {
         );
     }
 
-    function amendment(JobId job, uint32 attempt, bytes32[] calldata roots, uint32[] calldata epochs)
+    function amendment(JobId job, uint32 attempt, bytes32[] calldata roots, bytes24[] calldata epochs)
         internal
         pure
         returns (bytes32)

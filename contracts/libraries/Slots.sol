@@ -13,10 +13,10 @@ type ConsentSlot is uint256;
 
 /// @notice An offer's state in one storage word, its highest bit on the left.
 ///
-///       255 64   63    32   31  0
-///     +--------+----------+-------+
-///     |  head  | openings | epoch |
-///     +--------+----------+-------+
+///       255  64   63  32   31      0
+///     +---------+--------+----------+
+///     |  epoch  | unused | openings |
+///     +---------+--------+----------+
 type OfferSlot is uint256;
 
 using {
@@ -28,7 +28,7 @@ using {
     Slots.afterEnd,
     Slots.unpack
 } for ConsentSlot global;
-using {Slots.epoch, Slots.openings, Slots.head} for OfferSlot global;
+using {Slots.epoch, Slots.openings} for OfferSlot global;
 
 /// @dev The compiler lays structs out the same way, but reads and writes them field by field; a word
 /// is read and written once.
@@ -42,9 +42,8 @@ library Slots {
     uint256 private constant FIRST_OPENING_OFFSET = 144;
     uint256 private constant USES_OFFSET = 176;
 
-    // Where each field of an offer's state begins, in bits from the right; `epoch` begins at 0.
-    uint256 private constant OPENINGS_OFFSET = 32;
-    uint256 private constant HEAD_OFFSET = 64;
+    // Where the epoch of an offer's state begins, in bits from the right; `openings` begins at 0.
+    uint256 private constant EPOCH_OFFSET = 64;
 
     // ------------------------------------------------------------------- consents
 
@@ -100,21 +99,15 @@ library Slots {
 
     // --------------------------------------------------------------------- offers
 
-    function pack(uint32 epoch_, uint32 openings_, bytes24 head_) internal pure returns (OfferSlot) {
-        return OfferSlot.wrap(
-            uint256(epoch_) | uint256(openings_) << OPENINGS_OFFSET | uint256(uint192(head_)) << HEAD_OFFSET
-        );
+    function pack(bytes24 epoch_, uint32 openings_) internal pure returns (OfferSlot) {
+        return OfferSlot.wrap(uint256(uint192(epoch_)) << EPOCH_OFFSET | uint256(openings_));
     }
 
-    function epoch(OfferSlot slot) internal pure returns (uint32) {
-        return uint32(OfferSlot.unwrap(slot));
+    function epoch(OfferSlot slot) internal pure returns (bytes24) {
+        return bytes24(uint192(OfferSlot.unwrap(slot) >> EPOCH_OFFSET));
     }
 
     function openings(OfferSlot slot) internal pure returns (uint32) {
-        return uint32(OfferSlot.unwrap(slot) >> OPENINGS_OFFSET);
-    }
-
-    function head(OfferSlot slot) internal pure returns (bytes24) {
-        return bytes24(uint192(OfferSlot.unwrap(slot) >> HEAD_OFFSET));
+        return uint32(OfferSlot.unwrap(slot));
     }
 }

@@ -46,11 +46,11 @@ contract ConsentRegistryTest is Base {
     }
 
     function test_offer_reads_back() public view {
-        (IConsentRegistry.Offer memory t, address by, uint32 epoch, uint32 openings, bytes24 head) =
+        (IConsentRegistry.Offer memory t, address by, bytes24 epoch, uint32 openings, bytes24 unproven) =
             registry.offers(offers[1]);
         vm.assertTrue(registry.offerId(t) == offers[1]);
         vm.assertEq(by, provider(1));
-        vm.assertTrue(epoch == 0 && openings == 0 && head == 0);
+        vm.assertTrue(epoch == 0 && openings == 0 && unproven == 0);
     }
 
     // --------------------------------------------------------------------- grant
@@ -100,7 +100,7 @@ contract ConsentRegistryTest is Base {
         _assertSlot(id, g, IConsentRegistry.Status.Given, relayed);
         registry.withdraw(g, signWithdrawal(OWNER, g));
         _assertSlot(id, g, IConsentRegistry.Status.Withdrawn, relayed);
-        vm.assertEq(epochOf(0), relayed ? 1 : 0);
+        vm.assertEq(epochOf(0), relayed ? appended(0, id) : bytes24(0));
     }
 
     function _assertSlot(ConsentId id, IConsentRegistry.Grant memory g, IConsentRegistry.Status status, bool proven)
@@ -180,18 +180,14 @@ contract ConsentRegistryTest is Base {
 
     // --------------------------------------------------------- the three situations
 
-    function _appended(bytes24 head, ConsentId consent) private pure returns (bytes24) {
-        return bytes24(keccak256(abi.encodePacked(head, consent)));
-    }
-
     function test_withdraw_a_grant_of_the_relay_raises_the_epoch() public {
         (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         bytes memory signature = signWithdrawal(OWNER, g);
         vm.expectEmit(true, true, false, true);
-        emit IConsentRegistry.ConsentWithdrawn(offers[0], id, true, _appended(0, id), 1);
+        emit IConsentRegistry.ConsentWithdrawn(offers[0], id, true, appended(0, id));
         registry.withdraw(g, signature);
-        (uint32 epoch,, bytes24 head) = state(offers[0]);
-        vm.assertTrue(epoch == 1 && head == _appended(0, id));
+        (bytes24 epoch,, bytes24 unproven) = state(offers[0]);
+        vm.assertTrue(epoch == appended(0, id) && unproven == 0);
     }
 
     /// @dev Else anybody could stall jobs with keys that he made up, for the price of two transactions.
@@ -199,8 +195,8 @@ contract ConsentRegistryTest is Base {
         IConsentRegistry.Grant memory g = ownersConsent(1);
         ConsentId id = registry.grant(g, signGrant(OWNER, g));
         registry.withdraw(g, signWithdrawal(OWNER, g));
-        (uint32 epoch,, bytes24 head) = state(offers[0]);
-        vm.assertTrue(epoch == 0 && head == _appended(0, id) && registry.isDead(id));
+        (bytes24 epoch,, bytes24 unproven) = state(offers[0]);
+        vm.assertTrue(epoch == 0 && unproven == appended(0, id) && registry.isDead(id));
     }
 
     function test_withdraw_without_a_grant_does_not() public {
@@ -217,7 +213,7 @@ contract ConsentRegistryTest is Base {
         (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         registry.withdrawBatched(g, signWithdrawal(OWNER, g), root, proof);
         vm.assertTrue(registry.statusOf(id).proven);
-        vm.assertEq(epochOf(0), 1);
+        vm.assertEq(epochOf(0), appended(0, id));
     }
 
     function test_withdraw_with_anothers_batch() public {
@@ -260,15 +256,15 @@ contract ConsentRegistryTest is Base {
         vm.assertEq(epochOf(0), 0);
         (,, bytes24 before) = state(offers[0]);
         registry.withdrawBatched(g, signature, root, proof);
-        (uint32 epoch,, bytes24 head) = state(offers[0]);
-        vm.assertTrue(epoch == 1 && head == before && registry.statusOf(id).proven);
+        (bytes24 epoch,, bytes24 unproven) = state(offers[0]);
+        vm.assertTrue(epoch == appended(0, id) && unproven == before && registry.statusOf(id).proven);
     }
 
     function test_granted_and_batched_counts_once() public {
         (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         (BatchRoot root, bytes32[] memory proof) = anchorPair(0, id);
         registry.withdrawBatched(g, signWithdrawal(OWNER, g), root, proof);
-        vm.assertEq(epochOf(0), 1);
+        vm.assertEq(epochOf(0), appended(0, id));
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.AlreadyProven.selector, id));
         registry.prove(id, offers[0], root, proof);
     }
@@ -289,7 +285,7 @@ contract ConsentRegistryTest is Base {
         proofs[1] = IConsentRegistry.BatchProof(root, proof);
         vm.assertEq(registry.withdrawMany(grants, signatures, proofs), 2);
         vm.assertTrue(registry.isDead(idA) && registry.statusOf(registry.consentId(b)).proven);
-        vm.assertEq(epochOf(0), 2);
+        vm.assertEq(epochOf(0), appended(appended(0, idA), registry.consentId(b)));
         vm.assertEq(registry.withdrawMany(grants, signatures, proofs), 0);
     }
 
@@ -303,11 +299,11 @@ contract ConsentRegistryTest is Base {
         vm.prank(relay(0));
         registry.anchor(offers[0], batchOf(id));
         vm.expectEmit(true, true, false, true);
-        emit IConsentRegistry.WithdrawalProven(offers[0], id, root, 1);
+        emit IConsentRegistry.WithdrawalProven(offers[0], id, root, appended(0, id));
         registry.prove(id, offers[0], root, proof);
         vm.expectRevert(abi.encodeWithSelector(IConsentRegistry.AlreadyProven.selector, id));
         registry.prove(id, offers[0], batchOf(id), new bytes32[](0));
-        vm.assertEq(epochOf(0), 1);
+        vm.assertEq(epochOf(0), appended(0, id));
     }
 
     function test_prove_what_has_not_ended() public {
@@ -325,7 +321,7 @@ contract ConsentRegistryTest is Base {
         registry.prove(id, offers[0], root, proof);
     }
 
-    /// @dev A provider can't raise the epoch of another's offer, nor its own with another's consents.
+    /// @dev A provider can't change the epoch of another's offer, nor its own with another's consents.
     function test_prove_through_anothers_offer() public {
         IConsentRegistry.Grant memory g = ownersConsent(1);
         ConsentId id = registry.consentId(g);
@@ -346,13 +342,15 @@ contract ConsentRegistryTest is Base {
         (BatchRoot root, bytes32[] memory proof) = anchorPair(0, registry.consentId(batched));
         vm.prank(relay(0));
         registry.revoke(granted, "lost key");
-        vm.assertEq(epochOf(0), 1);
+        bytes24 epoch = appended(0, registry.consentId(granted));
+        vm.assertEq(epochOf(0), epoch);
         vm.prank(provider(0));
         registry.revokeBatched(batched, "court", root, proof);
-        vm.assertEq(epochOf(0), 2);
+        epoch = appended(epoch, registry.consentId(batched));
+        vm.assertEq(epochOf(0), epoch);
         vm.prank(provider(0));
         registry.revoke(unseen, "court");
-        vm.assertEq(epochOf(0), 2);
+        vm.assertEq(epochOf(0), epoch);
         vm.assertTrue(registry.isDead(registry.consentId(unseen)));
         vm.assertTrue(registry.statusOf(registry.consentId(granted)).status == IConsentRegistry.Status.Revoked);
     }
@@ -362,7 +360,7 @@ contract ConsentRegistryTest is Base {
         registry.grant(g, signGrant(OWNER, g));
         vm.prank(provider(0));
         registry.revoke(g, "court");
-        vm.assertEq(epochOf(0), 1);
+        vm.assertEq(epochOf(0), appended(0, registry.consentId(g)));
     }
 
     function test_revoke_by_others() public {
@@ -401,24 +399,27 @@ contract ConsentRegistryTest is Base {
         proofs[1].proof = proof;
         vm.prank(provider(0));
         vm.assertEq(registry.revokeMany(grants, "court", proofs), 3);
-        vm.assertEq(epochOf(0), 2);
+        bytes24 epoch = appended(appended(0, registry.consentId(grants[0])), registry.consentId(grants[1]));
+        vm.assertEq(epochOf(0), epoch);
         vm.prank(provider(0));
         vm.assertEq(registry.revokeMany(grants, "court", proofs), 0);
     }
 
-    function test_the_list_chains_everything_that_ended() public {
-        bytes24 head = 0;
+    function test_two_lists_chain_everything_that_ended() public {
+        (bytes24 proven, bytes24 unproven) = (0, 0);
         for (uint256 salt = 1; salt <= 4; ++salt) {
             IConsentRegistry.Grant memory g = ownersConsent(salt);
+            if (salt < 3) give(salt);
             if (salt % 2 == 0) {
                 registry.withdraw(g, signWithdrawal(OWNER, g));
             } else {
                 vm.prank(provider(0));
                 registry.revoke(g, 0);
             }
-            head = _appended(head, registry.consentId(g));
-            (,, bytes24 found) = state(offers[0]);
-            vm.assertEq(bytes32(found), bytes32(head));
+            if (salt < 3) proven = appended(proven, registry.consentId(g));
+            else unproven = appended(unproven, registry.consentId(g));
+            (bytes24 epoch,, bytes24 found) = state(offers[0]);
+            vm.assertTrue(epoch == proven && found == unproven);
         }
     }
 

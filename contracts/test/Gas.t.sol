@@ -28,6 +28,8 @@ contract GasTest is Base {
         registry.withdrawBatched(g, signature, root, proof);
         vm.snapshotGasLastCall("ConsentRegistry", "withdrawBatched of two leaves");
 
+        g = ownersConsent(5);
+        registry.withdraw(g, signWithdrawal(OWNER, g));
         g = ownersConsent(4);
         signature = signWithdrawal(OWNER, g);
         registry.withdraw(g, signature);

@@ -177,10 +177,12 @@ contract JobLedgerTest is Base {
     }
 
     function test_epoch_of_before_a_withdrawal() public {
-        (IConsentRegistry.Grant memory g,) = give(1);
+        (IConsentRegistry.Grant memory g, ConsentId id) = give(1);
         IJobLedger.Plan memory plan = planOf(1);
         registry.withdraw(g, signWithdrawal(OWNER, g));
-        openRefused(plan, abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[0], 0, 1));
+        openRefused(
+            plan, abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[0], bytes24(0), appended(0, id))
+        );
     }
 
     function test_openings_are_counted_and_limited() public {
@@ -200,8 +202,10 @@ contract JobLedgerTest is Base {
     /// @dev All or nothing: the last input's fault takes the first ones' openings back.
     function test_a_refused_opening_uses_nothing() public {
         IJobLedger.Plan memory plan = planOf(1);
-        plan.parties[2].inputs[0].epoch = 9;
-        openRefused(plan, abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[2], 9, 0));
+        plan.parties[2].inputs[0].epoch = "9";
+        openRefused(
+            plan, abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[2], bytes24("9"), bytes24(0))
+        );
         (, uint32 openings,) = state(offers[0]);
         vm.assertEq(openings, 0);
         vm.assertEq(token.balanceOf(address(escrow)), 0);
@@ -410,13 +414,13 @@ contract JobLedgerTest is Base {
     // --------------------------------------------------------------------- amend
 
     function amend(IJobLedger.Plan memory plan, JobId job, uint32 attempt) private {
-        (bytes32[] memory roots, uint32[] memory epochs) = amendment(attempt);
+        (bytes32[] memory roots, bytes24[] memory epochs) = amendment(attempt);
         ledger.amend(plan, roots, epochs, signAll(ledger.hashAmendment(job, attempt, roots, epochs), 3));
     }
 
-    function amendment(uint32 attempt) private view returns (bytes32[] memory roots, uint32[] memory epochs) {
+    function amendment(uint32 attempt) private view returns (bytes32[] memory roots, bytes24[] memory epochs) {
         roots = new bytes32[](3);
-        epochs = new uint32[](3);
+        epochs = new bytes24[](3);
         for (uint256 i = 0; i < 3; ++i) {
             roots[i] = keccak256(abi.encode("root", attempt, i));
             epochs[i] = epochOf(i);
@@ -426,7 +430,7 @@ contract JobLedgerTest is Base {
     function amendRefused(
         IJobLedger.Plan memory plan,
         bytes32[] memory roots,
-        uint32[] memory epochs,
+        bytes24[] memory epochs,
         bytes memory expected
     ) private {
         bytes32 digest = ledger.hashAmendment(ledger.hashPlan(plan), 2, roots, epochs);
@@ -443,10 +447,11 @@ contract JobLedgerTest is Base {
             step(job, 1, i);
         }
         IJobLedger.SealData memory stale = sealOf(job, 1);
-        (bytes32[] memory roots, uint32[] memory epochs) = amendment(2);
+        (bytes32[] memory roots, bytes24[] memory epochs) = amendment(2);
         registry.withdraw(g, signWithdrawal(OWNER, g));
 
-        bytes memory expected = abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[0], 0, 1);
+        bytes memory expected =
+            abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[0], bytes24(0), epochOf(0));
         bytes[] memory signatures = signAll(ledger.hashSeal(job, stale), 4);
         vm.expectRevert(expected);
         ledger.seal(plan, stale, signatures);
@@ -466,11 +471,34 @@ contract JobLedgerTest is Base {
         assertStatus(job, IJobLedger.JobStatus.Sealed);
     }
 
+    /// @dev As many have withdrawn as the parties saw, but another: as after a reorganisation that swaps two withdrawals.
+    function test_signatures_over_another_list_of_as_many() public {
+        (, ConsentId seen) = give(1);
+        (IConsentRegistry.Grant memory other,) = give(2);
+        IJobLedger.Plan memory plan = planOf(1);
+        IJobLedger.Plan memory late = planOf(2);
+        late.parties[0].inputs[0].epoch = appended(0, seen);
+        JobId job = open(plan);
+        for (uint32 i = 0; i < 3; ++i) {
+            step(job, 1, i);
+        }
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        (bytes32[] memory roots, bytes24[] memory epochs) = amendment(2);
+        data.epochs[0] = epochs[0] = appended(0, seen);
+        registry.withdraw(other, signWithdrawal(OWNER, other));
+
+        bytes memory expected =
+            abi.encodeWithSelector(IConsentRegistry.EpochChanged.selector, offers[0], epochs[0], epochOf(0));
+        sealRefused(plan, data, expected);
+        amendRefused(plan, roots, epochs, expected);
+        openRefused(late, expected);
+    }
+
     function test_amend_with_lists_that_do_not_fit() public {
         (, ConsentId id) = give(1);
         IJobLedger.Plan memory plan = namedPlan(1, id);
         open(plan);
-        (bytes32[] memory roots, uint32[] memory epochs) = amendment(2);
+        (bytes32[] memory roots, bytes24[] memory epochs) = amendment(2);
         amendRefused(plan, roots, epochs, abi.encodeWithSelector(IJobLedger.WrongRoot.selector, 0));
         roots[0] = 0;
         roots[1] = 0;
@@ -478,12 +506,12 @@ contract JobLedgerTest is Base {
         amendRefused(plan, new bytes32[](2), epochs, abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 2));
         (roots, epochs) = amendment(2);
         roots[0] = 0;
-        amendRefused(plan, roots, new uint32[](4), abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 4));
+        amendRefused(plan, roots, new bytes24[](4), abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 4));
     }
 
     function test_amend_after_the_deadline_or_the_seal() public {
         (IJobLedger.Plan memory sealed_, JobId sealedId) = sealedJob(1);
-        (bytes32[] memory roots, uint32[] memory epochs) = amendment(2);
+        (bytes32[] memory roots, bytes24[] memory epochs) = amendment(2);
         amendRefused(sealed_, roots, epochs, wrongStatus(sealedId, IJobLedger.JobStatus.Sealed));
         IJobLedger.Plan memory plan = planOf(2);
         JobId job = open(plan);
@@ -535,9 +563,9 @@ contract JobLedgerTest is Base {
         data.keys[0] = key;
         data.heads = new bytes32[](4);
         sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 4));
-        (data.heads, data.epochs) = (sealOf(job, 1).heads, new uint32[](2));
+        (data.heads, data.epochs) = (sealOf(job, 1).heads, new bytes24[](2));
         sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 2));
-        data.epochs = new uint32[](3);
+        data.epochs = new bytes24[](3);
         seal(plan, data);
         vm.assertEq(ledger.jobs(job).keysMissing, 2);
     }

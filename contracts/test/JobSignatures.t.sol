@@ -171,7 +171,7 @@ contract JobSignaturesTest is Base {
             (q.inputs[0].consent, q.inputs[0].lawfulRoot) = (ConsentId.wrap(q.inputs[0].lawfulRoot), 0);
         }
         if (field == 19) q.inputs[0].lawfulRoot = "other";
-        if (field == 20) q.inputs[0].epoch += 1;
+        if (field == 20) q.inputs[0].epoch = "other";
         if (field == 21) q.inputs[0].opensBefore += 1;
         if (field == 22) (p.parties[0], p.parties[2]) = (p.parties[2], p.parties[0]);
         if (field == 23) q.inputs = new IConsentRegistry.Input[](0);
@@ -180,7 +180,7 @@ contract JobSignaturesTest is Base {
     // ---------------------------------------------------------- digests, by hand
 
     string private constant INPUT =
-        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)";
+        "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)";
     string private constant PARTY =
         "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)";
     string private constant PLAN =
@@ -209,17 +209,17 @@ contract JobSignaturesTest is Base {
     function test_seal_amendment_cancellation_digests_are_eip712() public view {
         bytes32[] memory a = new bytes32[](2);
         (a[0], a[1]) = (bytes32("one"), bytes32("two"));
-        uint32[] memory e = new uint32[](2);
-        (e[0], e[1]) = (7, 8);
-        bytes32 epochs = keccak256(abi.encode(uint256(7), uint256(8)));
+        bytes24[] memory e = new bytes24[](2);
+        (e[0], e[1]) = (bytes24("seven"), bytes24("eight"));
+        bytes32 epochs = keccak256(abi.encode(bytes32("seven"), bytes32("eight")));
         bytes32 words = keccak256(abi.encode(a[0], a[1]));
-        bytes32 kind = keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)");
+        bytes32 kind = keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,bytes24[] epochs)");
         vm.assertEq(
             ledger.hashAmendment(job, 2, a, e),
             digestOf(address(ledger), "Placet Jobs", keccak256(abi.encode(kind, job, 2, words, epochs)))
         );
         kind = keccak256(
-            "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)"
+            "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs)"
         );
         bytes32[] memory none = new bytes32[](0);
         vm.assertEq(
@@ -313,7 +313,7 @@ contract JobSignaturesTest is Base {
             if (field == 0) bad.heads[1] = "other";
             if (field == 1) bad.outputs[1] = "other";
             if (field == 2) bad.keys[1] = "other";
-            if (field == 3) bad.epochs[1] += 1;
+            if (field == 3) bad.epochs[1] = "other";
             vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
             ledger.seal(p, bad, signatures);
         }
@@ -327,9 +327,9 @@ contract JobSignaturesTest is Base {
         ledger.seal(p, data, signatures);
     }
 
-    function _amendment() private view returns (bytes32[] memory roots, uint32[] memory epochs) {
+    function _amendment() private view returns (bytes32[] memory roots, bytes24[] memory epochs) {
         roots = new bytes32[](3);
-        epochs = new uint32[](3);
+        epochs = new bytes24[](3);
         for (uint256 i = 0; i < 3; ++i) {
             roots[i] = keccak256(abi.encode("new root", i));
             epochs[i] = epochOf(i);
@@ -339,7 +339,7 @@ contract JobSignaturesTest is Base {
     function test_amendment_by_all_parties_once() public {
         IJobLedger.Plan memory p = plan();
         ledger.open(p, good);
-        (bytes32[] memory roots, uint32[] memory epochs) = _amendment();
+        (bytes32[] memory roots, bytes24[] memory epochs) = _amendment();
         bytes32 digest = ledger.hashAmendment(job, 2, roots, epochs);
         bytes[] memory signatures = signAll(digest, 3);
         signatures[1] = sign(STRANGER, digest);

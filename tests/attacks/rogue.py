@@ -60,11 +60,11 @@ def no_gate() -> None:
     async def nothing(self: Agreement, *_: Any) -> None:
         return None
 
-    async def nobody(self: Agreement, *_: Any) -> list[int]:
-        return []
+    async def nobody(self: Agreement, *_: Any) -> dict[int, Any]:
+        return {}
 
     Agreement.demand_plan = Agreement._demand_epochs = nothing  # type: ignore[method-assign]
-    Agreement.dead_inputs = nobody  # type: ignore[method-assign]
+    Agreement.ended_inputs = nobody  # type: ignore[method-assign]
 
 
 MODES = {

@@ -22,6 +22,7 @@ from placet.chain.client import Chain, JobStatus
 from placet.chain.deploy import deploy_token
 from placet.chain.index import Index
 from placet.core.consent import (
+    FIRST_EPOCH,
     NO_ENROLMENT,
     CompactConsent,
     Consent,
@@ -34,6 +35,7 @@ from placet.core.consent import (
     derive,
     enrolment_hash,
     withdrawal_hash,
+    withdrawal_head,
 )
 from placet.core.errors import PlacetError, Reverted
 from placet.core.merkle import batch_levels, batch_proof
@@ -116,6 +118,11 @@ def body_of(person: Person) -> dict[str, Any]:
     return {"consent": person.consent.to_json(), "signature": handed["signature"], "enrolment": enrolment}
 
 
+def epoch_after(*consents: bytes) -> bytes:
+    """The epoch of an offer of which these consents have ended and were proven, in this order."""
+    return functools.reduce(withdrawal_head, consents, FIRST_EPOCH)
+
+
 class Sending:
     """Transactions of accounts that the local chain signs for."""
 
@@ -147,6 +154,13 @@ class Sending:
                 return found
             time.sleep(0.003)
         raise AssertionError("the transaction is not mined")
+
+    @contextlib.contextmanager
+    def reorganised(self) -> Iterator[None]:
+        """The blocks that are mined within are taken back at the end: others may take their place."""
+        snapshot = self.chain.rpc.call("evm_snapshot")
+        yield
+        assert self.chain.rpc.call("evm_revert", snapshot) is True
 
     def _sent(self, call: Call, key: Key) -> dict[str, Any]:
         return self.receipt(self.send(call, key))
@@ -466,17 +480,17 @@ class Stage(Sending):
     def paired(self, offer: Offer, accomplice: Key, **input: Any) -> Agreed:
         """A `match` of nobody but the bank, whose signing key is stolen, and somebody who goes along. With a lawful
         root the bank is its provider; with a consent of its own it is the consumer, whose list that is."""
-        mine = Input(offer=offer.id, epoch=0, opens_before=NEVER, **input)
+        mine = Input(offer=offer.id, epoch=bytes(24), opens_before=NEVER, **input)
         bank = self._party(self.bank, mine)
         if mine.named:
             table = self.offer_of(accomplice, consumer=self.bank)
-            theirs = Input(offer=table, lawful_root=b"\1" * 32, epoch=0, opens_before=NEVER)
+            theirs = Input(offer=table, lawful_root=b"\1" * 32, epoch=bytes(24), opens_before=NEVER)
             parties = (self._party(accomplice, theirs), bank)
         else:
             own_list = self.offer_of(accomplice, Subjects.OWN, consumer=accomplice)
             consent = self.own_consent(owner=accomplice.address, offer=self.chain.offer(own_list).offer)
             self.mined(self.calls.grant(consent, self.signed(consent, accomplice)), self.thief)
-            theirs = Input(offer=own_list, consent=consent.id, epoch=0, opens_before=consent.opens_before)
+            theirs = Input(offer=own_list, consent=consent.id, epoch=bytes(24), opens_before=consent.opens_before)
             parties = (bank, self._party(accomplice, theirs))
         return self.matched(parties)
 
@@ -517,7 +531,7 @@ class Stage(Sending):
         keys = {key.address: key for key in (self.bank, self.lender, self.second, self.thief)}
         return [keys[signer].sign(digest) for signer in signers]
 
-    def _state(self, which: int) -> dict[str, int]:
+    def _state(self, which: int) -> dict[str, Any]:
         offer = (self.seconds_offer, self.list_offer)[which]
         end = NEVER if which == 0 else self.list_consent.opens_before
         return {"epoch": self.chain.offer(offer).epoch, "opens_before": end}
@@ -555,10 +569,10 @@ class Stage(Sending):
     def status(self, agreed: Agreed) -> JobStatus:
         return self.chain.job(agreed.job).status
 
-    def epochs(self, agreed: Agreed) -> tuple[int, ...]:
+    def epochs(self, agreed: Agreed) -> tuple[bytes, ...]:
         return tuple(self.chain.offer(chosen.offer).epoch for chosen in agreed.plan.inputs)
 
-    def amend_call(self, agreed: Agreed, root: bytes, epochs: tuple[int, ...] | None = None) -> Call:
+    def amend_call(self, agreed: Agreed, root: bytes, epochs: tuple[bytes, ...] | None = None) -> Call:
         """A new attempt in which the bank uses the set under `root`, signed by all parties."""
         plan, attempt = agreed.plan, self.chain.job(agreed.job).attempt + 1
         roots = (root, *(chosen.lawful_root for chosen in plan.inputs[1:]))
@@ -574,7 +588,7 @@ class Stage(Sending):
             call = self.calls.record(agreed.job, attempt, number, 0, [secrets.token_bytes(32)])
             self.mined(call, recorders[party.recorder])
 
-    def seal_call(self, agreed: Agreed, keys: Sequence[bytes], epochs: tuple[int, ...] | None = None) -> Call:
+    def seal_call(self, agreed: Agreed, keys: Sequence[bytes], epochs: tuple[bytes, ...] | None = None) -> Call:
         """The seal of the current attempt over these release keys, signed by all parties and the consumer."""
         plan, attempt = agreed.plan, self.chain.job(agreed.job).attempt
         parties = range(len(plan.parties))

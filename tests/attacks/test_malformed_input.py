@@ -65,7 +65,7 @@ def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 def _job(node: Node, offer: Offer, *, ended: bool) -> str:
     """A job that the node has signed, with itself as a provider; the chain has not opened it."""
     parties = Parties()
-    own = Input(offer=offer.id, lawful_root=secrets.token_bytes(32), epoch=0, opens_before=1000)
+    own = Input(offer=offer.id, lawful_root=secrets.token_bytes(32), epoch=bytes(24), opens_before=1000)
     mine = parties.party(0, signer=node.address, recorder=node.keys.recorder.address, inputs=(own,))
     terms, at = parties.terms(), int(time.time())
     plan = parties.plan(

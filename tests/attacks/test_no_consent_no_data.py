@@ -96,10 +96,10 @@ ATTACKS = [
     ),
     Attack(
         "an epoch of the future",
-        contract=("EpochChanged", 0),
+        contract=("EpochChanged", bytes(24)),
         vault="warrant.unopened",
         peer="plan.stale",
-        plan=lambda stage, deal: {"input": {"epoch": 1}},
+        plan=lambda stage, deal: {"input": {"epoch": b"1" * 24}},
     ),
     Attack(
         "a use that is used up",
@@ -602,7 +602,7 @@ async def test_a_stolen_signing_key_with_nobody_else(stage: Stage) -> None:
     offer, _ = stage.offer(scope, operations=Operation.PSI, consumer=stage.bank.address)
     assert await stage.accept(offer, scope, [stage.person(offer, scope)]) == ["ok"]
     nobody = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).root
-    mine = Input(offer=offer.id, lawful_root=nobody, epoch=0, opens_before=NEVER)
+    mine = Input(offer=offer.id, lawful_root=nobody, epoch=bytes(24), opens_before=NEVER)
     agreed = stage.open(stage.matched((stage._party(stage.bank, mine),)))
     await refused(stage, "warrant.plan", stage.rows(agreed))
     offer, _ = stage.offer(scope, operations=Operation.PSI, consumer=stage.thief.address)

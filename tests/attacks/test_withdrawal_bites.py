@@ -6,11 +6,11 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from tests.attacks.stage import Agreed, Deal, Person, Stage, body_of
+from tests.attacks.stage import Agreed, Deal, Person, Stage, body_of, epoch_after
 from tests.node.conftest import Owner, Running
 
 from placet.chain.client import JobStatus
-from placet.core.consent import Reason, Status, withdrawal_hash
+from placet.core.consent import FIRST_EPOCH, Reason, Status, withdrawal_hash
 from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.plan import Seal, key_hash
 from placet.core.trail import Step
@@ -136,7 +136,6 @@ async def test_a_withdrawal_once_more(stage: Stage) -> None:
     deal = await stage.deal(2)
     person = deal.people[0]
     stage.withdraw(deal, person)
-    head = stage.chain.offer(deal.offer.id).head
     alone = stage.calls.withdraw(person.consent.grant(), stage.withdrawal(person))
     batched = stage.calls.withdraw_batched(
         person.consent.grant(), stage.withdrawal(person), deal.batch, deal.proof(person)
@@ -144,7 +143,7 @@ async def test_a_withdrawal_once_more(stage: Stage) -> None:
     assert stage.refused(alone) == ("ConsentEnded", person.id, Status.WITHDRAWN)
     assert stage.refused(batched) == ("AlreadyProven", person.id)
     state = stage.chain.offer(deal.offer.id)
-    assert (state.epoch, state.head) == (1, head)
+    assert (state.epoch, state.unproven) == (epoch_after(person.id), FIRST_EPOCH)
 
 
 # --------------------------------------------------------------------------------- invented ones stall nobody
@@ -173,7 +172,7 @@ async def test_invented_consents_stall_nobody(stage: Stage) -> None:
     invent()
     stage.mined(call, stage.thief)
     assert stage.status(agreed) is JobStatus.SEALED
-    assert stage.chain.offer(deal.offer.id).epoch == 0
+    assert stage.chain.offer(deal.offer.id).epoch == FIRST_EPOCH
 
 
 async def test_a_batch_of_somebody_elses_proves_nothing(stage: Stage) -> None:
@@ -195,7 +194,7 @@ async def test_an_unproven_withdrawal_of_a_real_consent(stage: Stage) -> None:
     agreed = stage.plan(deal)
     gone = deal.people[1]
     stage.mined(stage.calls.withdraw(gone.consent.grant(), stage.withdrawal(gone)), stage.thief)
-    assert stage.chain.offer(deal.offer.id).epoch == 0
+    assert stage.chain.offer(deal.offer.id).epoch == FIRST_EPOCH
     with stage.untouched(), pytest.raises(PlacetError) as caught:
         await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     assert caught.value.code == "plan.stale"
@@ -203,9 +202,10 @@ async def test_an_unproven_withdrawal_of_a_real_consent(stage: Stage) -> None:
     await refused(stage, agreed, 1, "warrant.withdrawn")
     await set_without(stage, deal, gone)
     stage.mined(stage.calls.prove(gone.id, deal.offer.id, deal.batch, deal.proof(gone)), stage.thief)
-    assert stage.chain.offer(deal.offer.id).epoch == 1
+    assert stage.chain.offer(deal.offer.id).epoch == epoch_after(gone.id)
     later = stage.plan(deal)
-    assert stage.refused(stage.open_call(later)) == ("EpochChanged", deal.offer.id, 0, 1)
+    refusal = ("EpochChanged", deal.offer.id, FIRST_EPOCH, epoch_after(gone.id))
+    assert stage.refused(stage.open_call(later)) == refusal
 
 
 async def test_a_copy_without_its_proof_that_goes_first(stage: Stage) -> None:
@@ -213,9 +213,9 @@ async def test_a_copy_without_its_proof_that_goes_first(stage: Stage) -> None:
     deal = await stage.deal(2)
     person = deal.people[0]
     stage.mined(stage.calls.withdraw(person.consent.grant(), stage.withdrawal(person)), stage.thief)
-    assert stage.chain.offer(deal.offer.id).epoch == 0
+    assert stage.chain.offer(deal.offer.id).epoch == FIRST_EPOCH
     stage.withdraw(deal, person)
-    assert stage.chain.offer(deal.offer.id).epoch == 1
+    assert stage.chain.offer(deal.offer.id).epoch == epoch_after(person.id)
 
 
 async def test_a_proof_of_another_leaf(stage: Stage) -> None:
@@ -244,11 +244,43 @@ async def test_an_old_epoch_is_refused_by_open_amend_and_seal(stage: Stage) -> N
     }
     stage.withdraw(deal, deal.people[0])
     for what, call in signed_before.items():
-        assert stage.refused(call) == ("EpochChanged", deal.offer.id, 0, 1), what
+        refusal = ("EpochChanged", deal.offer.id, FIRST_EPOCH, epoch_after(deal.people[0].id))
+        assert stage.refused(call) == refusal, what
     assert stage.status(waiting) is JobStatus.NONE
     assert stage.status(running) is JobStatus.OPEN
     assert stage.chain.job(running.job).attempt == 1
     await refused(stage, running, 1, "warrant.withdrawn")
+
+
+async def test_old_signatures_after_a_reorganisation_that_swaps_two_withdrawals(stage: Stage) -> None:
+    """One has withdrawn, and everybody signs: the next opening, a new attempt and its seal without that row. Then the
+    block is replaced by one in which another had withdrawn. As many have, but over the other's row nothing opens, is
+    amended or sealed: not even with everybody's signatures."""
+    deal = await stage.deal()
+    seen, other = deal.people[:2]
+    running = stage.open(stage.plan(deal))
+    stage.record_all(running)
+    with stage.reorganised():
+        stage.withdraw(deal, seen)
+        replaced = stage.chain.head()
+        smaller = await stage.vault.without(deal.offer.id, deal.brought.input.lawful_root)
+        assert smaller.epoch == epoch_after(seen.id)
+        waiting = stage.plan(deal, input={"lawful_root": smaller.root, "epoch": smaller.epoch})
+        signed_before = {
+            "open": stage.open_call(waiting),
+            "amend": stage.amend_call(running, smaller.root),
+            "seal": stage.seal_call(running, [secrets.token_bytes(32)] * 3),
+        }
+        assert [stage.why(call, stage.thief) for call in signed_before.values()] == [None] * 3
+    stage.withdraw(deal, other)
+    assert stage.chain.head().number == replaced.number and stage.chain.head().hash != replaced.hash
+    assert stage.chain.consent(seen.id).status is Status.NONE
+    assert stage.chain.consent(other.id).status is Status.WITHDRAWN
+    refusal = ("EpochChanged", deal.offer.id, epoch_after(seen.id), epoch_after(other.id))
+    for what, call in signed_before.items():
+        assert stage.refused(call) == refusal, what
+    after = await stage.vault.dead(deal.offer.id, smaller.root)
+    assert (after.epoch, after.consents) == (epoch_after(other.id), (other.id,))
 
 
 async def test_an_amendment_that_keeps_the_row(stage: Stage) -> None:
@@ -325,7 +357,7 @@ async def test_a_named_consent_that_is_withdrawn(stage: Stage) -> None:
     assert stage.refused(early) == ("ConsentStillLive", consent.id)
     digest = stage.world.deployment.consents.digest(withdrawal_hash(consent.id))
     stage.mined(stage.calls.withdraw(consent.grant(), stage.lender.sign(digest)), stage.thief)
-    assert stage.chain.offer(stage.list_offer).epoch == 0
+    assert stage.chain.offer(stage.list_offer).epoch == FIRST_EPOCH
     assert stage.refused(stage.open_call(waiting)) == ("ConsentRefused", consent.id, Reason.WITHDRAWN)
     assert stage.refused(sealing) == ("ConsentRefused", consent.id, Reason.WITHDRAWN)
     stage.mined(early, stage.thief)
@@ -355,7 +387,8 @@ async def test_a_withdrawal_after_the_seal_binds_the_next_job(stage: Stage) -> N
     assert stage.chain.owed(stage.token, stage.bank.address) == owed + reward
 
     stale = stage.plan(deal)
-    assert stage.refused(stage.open_call(stale)) == ("EpochChanged", deal.offer.id, 0, 1)
+    refusal = ("EpochChanged", deal.offer.id, FIRST_EPOCH, epoch_after(gone.id))
+    assert stage.refused(stage.open_call(stale)) == refusal
     await set_without(stage, deal, gone)
     deal.brought = await stage.prepare(deal.offer, deal.deadline)
     following = stage.open(stage.plan(deal))

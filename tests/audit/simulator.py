@@ -32,6 +32,7 @@ from placet.audit.facts import (
     Withheld,
 )
 from placet.core.consent import (
+    FIRST_EPOCH,
     NO_ENROLMENT,
     CompactConsent,
     Consent,
@@ -128,7 +129,8 @@ class World:
         )  # fmt: skip
         self.trust = self.make_trust()
         self.facts: dict[str, list[Any]] = defaultdict(list)
-        self.heads: dict[bytes, bytes] = defaultdict(lambda: bytes(24))
+        self.epochs: dict[bytes, bytes] = defaultdict(lambda: FIRST_EPOCH)
+        self.unproven: dict[bytes, bytes] = defaultdict(lambda: FIRST_EPOCH)
         self.steps: dict[int, list[Step]] = defaultdict(list)
         self.sent: dict[int, list[SignedMessage]] = defaultdict(list)
         self.received: dict[int, list[SignedMessage]] = defaultdict(list)
@@ -165,15 +167,22 @@ class World:
 
     def withdraw(self, provider: int, consent: bytes, *, proven: bool = True, kind: str = "withdrawn") -> None:
         offer, at = self.offers[provider].id, self.tick()
-        self.heads[offer] = withdrawal_head(self.heads[offer], consent)
+        heads = self.epochs if proven else self.unproven
+        heads[offer] = withdrawal_head(heads[offer], consent)
         self.facts["withdrawn"].append(
-            Withdrawn(
-                offer=offer, consent=consent, kind=kind, at=at, head=self.heads[offer], proven=at if proven else None
-            )
+            Withdrawn(offer=offer, consent=consent, kind=kind, at=at, head=heads[offer], proven=at if proven else None)
         )
 
-    def epoch(self, provider: int) -> int:
-        return sum(1 for w in self.facts["withdrawn"] if w.offer == self.offers[provider].id and w.proven)
+    def prove(self, provider: int, consent: bytes) -> None:
+        """An ended, unproven consent is shown to lie in a batch."""
+        offer, at = self.offers[provider].id, self.tick()
+        self.epochs[offer] = withdrawal_head(self.epochs[offer], consent)
+        ended = self.facts["withdrawn"]
+        place = next(i for i, w in enumerate(ended) if (w.offer, w.consent) == (offer, consent))
+        ended[place] = ended[place].model_copy(update={"proven": at})
+
+    def epoch(self, provider: int) -> bytes:
+        return self.epochs[self.offers[provider].id]
 
     # --------------------------------------------------------------- what can differ
 
@@ -560,7 +569,7 @@ class World:
         offers = tuple(
             OfferFact(
                 id=offer.id, offer=offer, provider=self.signers[p].address, made=self.made[p], epoch=self.epoch(p),
-                head=self.heads[offer.id],
+                unproven=self.unproven[offer.id],
             )
             for p, offer in self.offers.items()
         )  # fmt: skip

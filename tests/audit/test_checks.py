@@ -844,7 +844,7 @@ def an_output_of_a_party_without_one() -> Bundle:
 def sealed_under_another_epoch() -> Bundle:
     class Old(World):
         def make_seal(self, fields: dict[str, Any]) -> Any:
-            return super().make_seal(fields | {"epochs": (1, 0, 0, 0)})
+            return super().make_seal(fields | {"epochs": (b"1" * 24, *fields["epochs"][1:])})
 
     return Old().bundle()
 

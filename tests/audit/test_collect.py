@@ -68,7 +68,7 @@ class Replay:
         for g in told.given:
             yield events.ConsentGiven(**g.model_dump(exclude={"at"}), proven=True, **at(g.at))
         for w in told.withdrawn:
-            common = {"offer": w.offer, "consent": w.consent, "head": w.head, "epoch": 0, **at(w.at)}
+            common = {"offer": w.offer, "consent": w.consent, "head": w.head, **at(w.at)}
             proven = w.proven == w.at
             if w.kind == "withdrawn":
                 yield events.ConsentWithdrawn(proven=proven, **common)
@@ -76,7 +76,7 @@ class Replay:
                 yield events.ConsentRevoked(proven=proven, reason=h("why"), **common)
             if w.proven and not proven:
                 yield events.WithdrawalProven(
-                    offer=w.offer, consent=w.consent, batch=h("b"), epoch=1, **at(w.proven)
+                    offer=w.offer, consent=w.consent, batch=h("b"), epoch=bytes(24), **at(w.proven)
                 )  # fmt: skip
         for m in told.amended:
             yield events.JobAmended(job=job, **m.model_dump(exclude={"at"}), **at(m.at))
@@ -126,7 +126,7 @@ class Replay:
     def offer(self, offer: bytes, *, block: int | None = None) -> OfferState:
         assert block == self.told.head.block
         found = next(o for o in self.told.offers if o.id == offer)
-        return OfferState(found.offer, found.provider, found.epoch, 1, found.head)
+        return OfferState(found.offer, found.provider, found.epoch, 1, found.unproven)
 
     def blocks(self, first: int, head: Head) -> list[int]:
         assert (first, head.number) == (self.deployment.block, self.told.head.block)

@@ -35,6 +35,7 @@ CALLS = Calls(PLACED)
 
 bytes32 = st.binary(min_size=32, max_size=32).filter(lambda b: b != ZERO32)
 address = st.binary(min_size=20, max_size=20).filter(lambda b: b != ZERO20)
+b24 = st.binary(min_size=24, max_size=24)
 u32, u48 = st.integers(0, 2**32 - 1), st.integers(0, 2**48 - 1)
 offers = st.builds(Offer, dataset=bytes32, consumer=address, purpose=bytes32, operations=u32, scope=bytes32)
 words = st.text(max_size=40)
@@ -66,7 +67,7 @@ def plans(draw: Any) -> Plan:
         lawful = draw(bytes32)
         entry = Input(
             offer=unique[place], consent=lawful if named else ZERO32, lawful_root=ZERO32 if named else lawful,
-            epoch=draw(u32), opens_before=draw(u32),
+            epoch=draw(b24), opens_before=draw(u32),
         )  # fmt: skip
         parties.append(
             Party(
@@ -92,7 +93,7 @@ def seals(draw: Any) -> Seal:
     many = st.lists(bytes32, max_size=4).map(tuple)
     return Seal(
         job=draw(bytes32), attempt=draw(u32), heads=draw(many), outputs=draw(many), keys=draw(many),
-        epochs=draw(st.lists(u32, max_size=4).map(tuple)),
+        epochs=draw(st.lists(b24, max_size=4).map(tuple)),
     )  # fmt: skip
 
 
@@ -227,8 +228,9 @@ def test_every_custom_error_has_its_name() -> None:
             if entry["type"] != "error":
                 continue
             kinds = [i["type"] for i in entry["inputs"]]
-            values = [b"\7" * 20 if k == "address" else b"\7" * 32 if k == "bytes32" else 7 for k in kinds]
-            if any(k not in ("address", "bytes32") and not k.startswith("uint") for k in kinds):
+            fixed = {"address": b"\7" * 20, "bytes24": b"\7" * 24, "bytes32": b"\7" * 32}
+            values = [fixed.get(kind, 7) for kind in kinds]
+            if any(kind not in fixed and not kind.startswith("uint") for kind in kinds):
                 continue
             selector = Web3.keccak(text=f"{entry['name']}({','.join(kinds)})")[:4]
             error = abi.decode_revert(bytes(selector) + abi.encode(kinds, values))

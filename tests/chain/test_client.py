@@ -141,10 +141,10 @@ def test_reads_of_a_consent_and_as_of_a_block(world) -> None:
     assert (state.not_before, state.not_after) == (consent.not_before, consent.not_after)
     assert world.chain.consent(consent.id, block=before).status == Status.NONE
     read = world.chain.offer(offer.id)
-    assert (read.offer, read.provider, read.epoch, read.openings, read.head) == (
+    assert (read.offer, read.provider, read.epoch, read.openings, read.unproven) == (
         offer,
         world.key.address,
-        0,
+        bytes(24),
         0,
         bytes(24),
     )

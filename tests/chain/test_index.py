@@ -13,7 +13,7 @@ from placet.chain import logs as logs_module
 from placet.chain.index import DeadConsent, Index
 from placet.chain.logs import Moved
 from placet.chain.sizes import AdaptiveSize
-from placet.core.consent import Subjects, withdrawal_head
+from placet.core.consent import FIRST_EPOCH, Subjects
 from placet.core.errors import ChainError
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.signatures import Key
@@ -99,12 +99,9 @@ def test_the_dead_in_all_situations(world) -> None:
     assert (given.not_before, given.not_after, given.uses) == (granted.not_before, granted.not_after, 1)
     assert index.given(batched.id) is None
 
-    head = bytes(24)
-    for consent in index.withdrawal_list(offer.id):
-        head = withdrawal_head(head, consent)
     state = world.chain.offer(offer.id)
-    assert state.head == head
-    assert state.epoch == sum(entry.proven for entry in dead.values())
+    assert index.heads(offer.id) == (state.epoch, state.unproven)
+    assert FIRST_EPOCH not in index.heads(offer.id)
     same_as_the_chain(world, index)
 
 
@@ -118,6 +115,27 @@ def test_a_reorganisation_takes_back_and_puts_elsewhere(world) -> None:
     world.send(world.calls.anchor(offer.id, b"2" * 32), world.calls.anchor(offer.id, b"3" * 32))
     assert index.sync() == old, "the new branch is as long as the old one"
     assert index.batches(offer.id) == {b"2" * 32: old - 1, b"3" * 32: old}
+    same_as_the_chain(world, index)
+
+
+def test_a_reorganisation_that_swaps_two_withdrawals_shows(world) -> None:
+    """As many have withdrawn as before."""
+    index, offer, owner = Index(world.engine, world.chain), world.offer(), Key()
+    first, second = (world.consent(offer, owner) for _ in range(2))
+    world.send(*(world.calls.grant(consent, world.signed(consent, owner)) for consent in (first, second)))
+    before = index.ended_mark(offer.id)
+    snapshot = world.local.rpc("evm_snapshot")
+    told = []
+    for consent in (first, second):
+        world.send(world.calls.withdraw(consent.grant(), world.withdrawal(consent, owner)))
+        index.sync()
+        state = world.chain.offer(offer.id)
+        assert index.heads(offer.id) == (state.epoch, state.unproven)
+        told.append((index.ended_mark(offer.id), state.epoch))
+        if consent is first:
+            assert world.local.rpc("evm_revert", snapshot)
+    marks, epochs = zip(*told, strict=True)
+    assert len({before, *marks}) == 3 and len({FIRST_EPOCH, *epochs}) == 3
     same_as_the_chain(world, index)
 
 

@@ -107,8 +107,8 @@ def test_plan_and_its_kin() -> None:
             signer=secrets.token_bytes(20), recorder=secrets.token_bytes(20), payee=secrets.token_bytes(20),
             reward=10**20 + i, tls_key=r32(), seed=r32(), output=bool(i % 2),
             inputs=tuple(
-                Input(offer=r32(), lawful_root=r32(), epoch=3, opens_before=9) if j else
-                Input(offer=r32(), consent=r32(), epoch=1, opens_before=2) for j in range(i)
+                Input(offer=r32(), lawful_root=r32(), epoch=secrets.token_bytes(24), opens_before=9) if j else
+                Input(offer=r32(), consent=r32(), epoch=bytes(24), opens_before=2) for j in range(i)
             ),
         )
         for i in range(3)
@@ -119,11 +119,12 @@ def test_plan_and_its_kin() -> None:
     )  # fmt: skip
     assert digest_of(domain.typed_data("Plan", camel(plan.to_json()))) == plan.job(domain)
     assert Plan.model_validate(plan.to_json()) == plan
-    amendment = Amendment(job=r32(), attempt=2, roots=(r32(), ZERO32), epochs=(1, 5))
+    amendment = Amendment(job=r32(), attempt=2, roots=(r32(), ZERO32), epochs=(bytes(24), secrets.token_bytes(24)))
     assert digest_of(domain.typed_data("Amendment", camel(amendment.to_json()))) == domain.digest(
         amendment.struct_hash()
     )
-    seal = Seal(job=r32(), attempt=1, heads=(r32(), r32()), outputs=(r32(),), keys=(), epochs=(4,))
+    epoch = secrets.token_bytes(24)
+    seal = Seal(job=r32(), attempt=1, heads=(r32(), r32()), outputs=(r32(),), keys=(), epochs=(epoch,))
     assert digest_of(domain.typed_data("Seal", camel(seal.to_json()))) == domain.digest(seal.struct_hash())
     job = r32()
     typed = domain.typed_data("Cancellation", {"job": to_hex(job)})

@@ -12,7 +12,7 @@ import pytest
 from parties import CONSUMER, EVENT, NOW, PURPOSE, World, changed
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
-from placet.core.consent import Status, Subjects
+from placet.core.consent import FIRST_EPOCH, Status, Subjects
 from placet.core.errors import PlacetError
 from placet.core.hashing import sha256
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms, key_hash
@@ -34,6 +34,8 @@ from placet.jobs.randomness import seed_commitment
 from placet.protocols.spu import extra
 
 NORTH, SOUTH, FUND = range(3)
+OTHER = b"1" * 24
+"""Another epoch than the first."""
 OTHER_PURPOSE = next(name for name in PURPOSES if name != PURPOSE)
 MATCH = {"identifier": "customer", "psi": "ecdh", "receiver": "provider"}
 
@@ -72,7 +74,8 @@ async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> N
     brought = await north.prepare(world.consumer, wanted(world))
     shelf = world.shelves[NORTH]
     assert shelf.asked == [(world.offers[NORTH], 90, NOW + 1000)]
-    assert brought.input == Input(offer=world.offers[NORTH], lawful_root=shelf.root, epoch=0, opens_before=1000)
+    input = {"lawful_root": shelf.root, "epoch": FIRST_EPOCH, "opens_before": 1000}
+    assert brought.input == Input(offer=world.offers[NORTH], **input)
     assert (brought.recorder, brought.payee) == (world.recorders[NORTH].address, world.address(NORTH))
     assert brought.tls_key == world.contexts[NORTH].tls_key
     kept = world.stores[NORTH].prepared(brought.seed)
@@ -252,7 +255,7 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
         "consent.subjects",
         lambda p: p.change_input(lawful_root=ZERO32, consent=secrets.token_bytes(32)),
     ),
-    "another epoch": ("plan.stale", lambda p: p.change_input(epoch=1)),
+    "another epoch": ("plan.stale", lambda p: p.change_input(epoch=OTHER)),
     "more uses than consented": ("plan.stale", lambda p: p.change_input(opens_before=1001)),
     "another recorder": ("plan.entry", lambda p: p.change_party(NORTH, recorder=secrets.token_bytes(20))),
     "another payee": ("plan.entry", lambda p: p.change_party(NORTH, payee=secrets.token_bytes(20))),
@@ -359,9 +362,9 @@ async def test_a_party_does_not_sign_a_lawful_set_that_has_changed(world: World)
     shelf = world.shelves[NORTH]
     root, shelf.root = shelf.root, secrets.token_bytes(32)
     await refused("plan.stale", asked.sign())
-    shelf.root, shelf.epoch = root, 1
+    shelf.root, shelf.epoch = root, OTHER
     await refused("plan.stale", asked.sign())
-    shelf.epoch, shelf.opens_before = 0, 999
+    shelf.epoch, shelf.opens_before = FIRST_EPOCH, 999
     await refused("plan.stale", asked.sign())
     assert world.stores[NORTH].all() == []
     shelf.opens_before = 1000
@@ -425,7 +428,7 @@ class Computed:
             "heads": tuple(heads),
             "outputs": (*(sha256(o) for o in self.outputs), ZERO32),
             "keys": (*(key_hash(k) for k in self.keys), ZERO32),
-            "epochs": (0, 0, 0, 0),
+            "epochs": (FIRST_EPOCH,) * 4,
         }
         return SealRequest(seal=Seal(**(values | changes)))
 
@@ -502,7 +505,7 @@ async def test_every_party_and_nobody_else_hears_whether_a_party_is_alive(world:
 
 def amended(world: World, job: bytes, attempt: int, roots: tuple[bytes, ...]) -> None:
     """The chain tells of a new attempt."""
-    world.ledger.events.append(JobAmended(**EVENT, job=job, attempt=attempt, roots=roots, epochs=(0, 0, 0, 0)))
+    world.ledger.events.append(JobAmended(**EVENT, job=job, attempt=attempt, roots=roots, epochs=(FIRST_EPOCH,) * 4))
     world.ledger.put(world.stores[NORTH].job(job).plan, job, attempt=attempt)
 
 
@@ -525,7 +528,7 @@ async def test_roots_are_what_was_used_less_what_has_died(world: World) -> None:
 
 def amendment(world: World, job: bytes, **changes: Any) -> AmendRequest:
     roots = (*(world.shelves[i].left.get(world.shelves[i].root, world.shelves[i].root) for i in range(3)), ZERO32)
-    values: dict[str, Any] = {"job": job, "attempt": 2, "roots": roots, "epochs": (0, 0, 0, 0)}
+    values: dict[str, Any] = {"job": job, "attempt": 2, "roots": roots, "epochs": (FIRST_EPOCH,) * 4}
     return AmendRequest(amendment=Amendment(**(values | changes)))
 
 
@@ -584,10 +587,11 @@ async def test_a_new_attempt_names_every_epoch_of_the_chain(world: World) -> Non
     job = await running(world)
     north = world.agreements[NORTH]
     state = world.ledger.offers[world.offers[SOUTH]]
-    world.ledger.offers[world.offers[SOUTH]] = replace(state, epoch=1)
-    for epochs in ((0, 0, 0, 0), (0, 1, 0), (1, 1, 0, 0), ()):
+    world.ledger.offers[world.offers[SOUTH]] = replace(state, epoch=OTHER)
+    first = FIRST_EPOCH
+    for epochs in ((first,) * 4, (first, OTHER, first), (OTHER, OTHER, first, first), ()):
         await refused("peer.epoch", north.amend(world.consumer, amendment(world, job, epochs=epochs)))
-    assert await north.amend(world.consumer, amendment(world, job, epochs=(0, 1, 0, 0)))
+    assert await north.amend(world.consumer, amendment(world, job, epochs=(first, OTHER, first, first)))
 
 
 async def test_only_the_consumer_asks_for_a_new_attempt(world: World) -> None:
@@ -650,13 +654,27 @@ async def test_a_seal_speaks_of_every_party(world: World, field: str) -> None:
 
 
 async def test_a_seal_names_every_epoch_of_the_chain(world: World) -> None:
-    done = computed(world)
-    await refused("peer.epoch", done.sealed_by(NORTH, done.seal(epochs=(0, 0, 1, 0))))
-    await refused("peer.epoch", done.sealed_by(NORTH, done.seal(epochs=(0, 0, 0))))
+    done, first = computed(world), FIRST_EPOCH
+    await refused("peer.epoch", done.sealed_by(NORTH, done.seal(epochs=(first, first, OTHER, first))))
+    await refused("peer.epoch", done.sealed_by(NORTH, done.seal(epochs=(first,) * 3)))
     state = world.ledger.offers[world.offers[FUND]]
-    world.ledger.offers[world.offers[FUND]] = replace(state, epoch=1)
+    world.ledger.offers[world.offers[FUND]] = replace(state, epoch=OTHER)
     await refused("peer.epoch", done.sealed_by(NORTH, done.seal()))
-    assert await done.sealed_by(NORTH, done.seal(epochs=(0, 0, 1, 0)))
+    assert await done.sealed_by(NORTH, done.seal(epochs=(first, first, OTHER, first)))
+
+
+async def test_a_party_signs_no_epoch_but_that_of_the_list_it_looked_through(world: World) -> None:
+    """The node's endpoint is a reorganisation ahead of the vault's: as many have withdrawn, but others."""
+    job = await running(world)
+    done, north = computed(world), world.agreements[NORTH]
+    offer = world.offers[NORTH]
+    epochs = (OTHER, FIRST_EPOCH, FIRST_EPOCH, FIRST_EPOCH)
+    world.ledger.offers[offer] = replace(world.ledger.offers[offer], epoch=OTHER)
+    await refused("peer.epoch", north.amend(world.consumer, amendment(world, job, epochs=epochs)))
+    await refused("peer.epoch", done.sealed_by(NORTH, done.seal(epochs=epochs)))
+    world.shelves[NORTH].epoch = OTHER
+    assert await north.amend(world.consumer, amendment(world, job, epochs=epochs))
+    assert await done.sealed_by(NORTH, done.seal(epochs=epochs))
 
 
 async def test_nobody_signs_a_seal_over_a_dead_consent(world: World) -> None:

@@ -19,6 +19,7 @@ from placet.jobs.messages import AttemptRef, AttemptRoots
 from placet.jobs.runner import Runner
 from placet.jobs.store import Phase
 from placet.recipes.runs import RUNS
+from placet.vault.responses import DeadLeaves
 
 PASSING = (
     WarrantError("not open here", code="warrant.unopened"),
@@ -103,18 +104,18 @@ class Running:
 
 async def test_a_withdrawal_is_acted_upon_though_the_first_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Running(0)
-    shelf, really = running.world.shelves[0], running.runner.agreement.dead_inputs
+    shelf, really = running.world.shelves[0], running.runner.agreement.ended_inputs
 
-    async def fails(*_: Any) -> list[int]:
+    async def fails(*_: Any) -> dict[int, DeadLeaves]:
         raise ChainError("the chain does not answer")
 
     await running.watch()
     running.world.ledger.ended[running.offer] = 1
     shelf.ended[shelf.root] = [bytes(32)]
-    monkeypatch.setattr(running.runner.agreement, "dead_inputs", fails)
+    monkeypatch.setattr(running.runner.agreement, "ended_inputs", fails)
     with pytest.raises(ChainError):
         await running.watch()
-    monkeypatch.setattr(running.runner.agreement, "dead_inputs", really)
+    monkeypatch.setattr(running.runner.agreement, "ended_inputs", really)
     await running.watch()
     attempt = running.store.attempt(running.job, 1)
     assert attempt is not None and attempt.why == "consent.withdrawn"
@@ -144,11 +145,11 @@ async def test_another_ones_withdrawal_is_looked_at_once(monkeypatch: pytest.Mon
     running = Running(0)
     looks: list[int] = []
 
-    async def look(*_: Any) -> list[int]:
+    async def look(*_: Any) -> dict[int, DeadLeaves]:
         looks.append(1)
-        return []
+        return {}
 
-    monkeypatch.setattr(running.runner.agreement, "dead_inputs", look)
+    monkeypatch.setattr(running.runner.agreement, "ended_inputs", look)
     running.world.ledger.ended[running.offer] = 1
     for _ in range(3):
         await running.watch()

@@ -225,16 +225,16 @@ def test_heard_tells_whether_anything_was_taken_in(store: JobStore, world: World
 def test_every_agreement_that_was_signed_is_kept(store: JobStore, world: World) -> None:
     job = kept(store, world).job
 
-    def seal(attempt: int, epoch: int) -> Seal:
+    def seal(attempt: int, epoch: bytes) -> Seal:
         return Seal(job=job, attempt=attempt, heads=(b"h" * 32,), outputs=(), keys=(), epochs=(epoch,))
 
-    amendment = Amendment(job=job, attempt=2, roots=(bytes(32),), epochs=(1,))
-    for content in (seal(1, 0), seal(1, 1), seal(2, 1)):
+    amendment = Amendment(job=job, attempt=2, roots=(bytes(32),), epochs=(b"1" * 24,))
+    for content in (seal(1, bytes(24)), seal(1, b"1" * 24), seal(2, b"1" * 24)):
         store.agree("seal", content, [b"one", b""])
     store.agree("amendment", amendment, [b"two"])
     found = [(parse(Seal, text), signatures) for text, signatures in store.agreed(job, "seal")]
     assert len(found) == 3
-    assert all((seal(*which), (b"one", b"")) in found for which in ((1, 0), (1, 1), (2, 1)))
+    assert all((seal(*which), (b"one", b"")) in found for which in ((1, bytes(24)), (1, b"1" * 24), (2, b"1" * 24)))
     ((text, signatures),) = store.agreed(job, "amendment")
     assert (parse(Amendment, text), signatures) == (amendment, (b"two",))
 

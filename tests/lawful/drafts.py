@@ -172,7 +172,7 @@ def made(draft: Draft, tls: dict[bytes, bytes], recorders: dict[bytes, bytes]) -
 def _input(offer: Offer, one: Brought) -> Input:
     brought = sha256(b"what it brings")
     consent, root = (brought, ZERO32) if one.named else (ZERO32, brought)
-    return Input(offer=offer.id, consent=consent, lawful_root=root, epoch=0, opens_before=5)
+    return Input(offer=offer.id, consent=consent, lawful_root=root, epoch=bytes(24), opens_before=5)
 
 
 def stays_lawful(base: Draft, draft: Draft) -> bool | None:

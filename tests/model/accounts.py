@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from enum import IntEnum
 
 from model import jobs as model
-from model.reference import Terms
+from model.reference import Epoch, Terms
 from placet.chain.local import dev_account
 from placet.core import consent as core
 from placet.core.hashing import keccak
@@ -45,6 +46,11 @@ def grant_of(terms: Terms) -> tuple[bytes, bytes, int, int, int, int, bytes]:
 
 def consent_id(terms: Terms) -> bytes:
     return core.consent_id(*grant_of(terms))
+
+
+def epoch_of(epoch: Epoch) -> bytes:
+    """As the contract holds it."""
+    return functools.reduce(core.withdrawal_head, map(consent_id, epoch), core.FIRST_EPOCH)
 
 
 def sign(signers: Sequence[int], digest: bytes, flaw: str | None, at: int) -> tuple[list[int | None], list[bytes]]:
@@ -89,7 +95,7 @@ def typed(plan: model.Plan, token: bytes) -> Plan:
                         offer=OFFERS[used.offer].id,
                         consent=ZERO32 if used.consent is None else consent_id(used.consent),
                         lawful_root=b"\1" * 32 if used.consent is None else ZERO32,
-                        epoch=used.epoch,
+                        epoch=epoch_of(used.epoch),
                         opens_before=used.opens_before,
                     )
                     for used in member.inputs

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from model import jobs as model
-from model.accounts import KEYS, OFFERS, SIGNERS, Who, word
+from model.accounts import KEYS, OFFERS, SIGNERS, Who, epoch_of, word
 from model.escrow import Escrow
-from model.reference import Input, Offer, Registry, Terms
+from model.reference import Epoch, Input, Offer, Registry, Terms, another
 from model.sides import BothSides
 from placet.chain import events
 from placet.chain.calls import Call
@@ -88,7 +88,7 @@ class JobSides(BothSides):
             self.agree_on(plan)
         for offer, expected in zip(OFFERS, self.registry.offers, strict=True):
             found = self.chain.offer(offer.id)
-            assert (found.epoch, found.openings) == (expected.epoch, expected.openings)
+            assert (found.epoch, found.openings) == (epoch_of(expected.epoch), expected.openings)
         paid_in: Counter[bytes] = Counter()
         paid_out: Counter[bytes] = Counter()
         ends: Counter[bytes] = Counter()
@@ -112,12 +112,16 @@ class JobSides(BothSides):
     def any_owed(self) -> bool:
         return any(self.escrow.owed.values())
 
-    def epochs(self, plan: model.Plan, stale: bool) -> list[int]:
-        return [self.registry.offers[used.offer].epoch + stale for used in plan.inputs]
+    def epochs(self, plan: model.Plan, stale: bool) -> list[Epoch]:
+        return [self.epoch(used.offer, stale) for used in plan.inputs]
+
+    def epoch(self, offer: int, stale: bool) -> Epoch:
+        now = self.registry.offers[offer].epoch
+        return another(now) if stale else now
 
     def input(self, offer: int, named: bool, stale: bool) -> Input:
         """The newest consent to an offer that has not ended, if there is one, or a lawful set."""
         newest = max(self.given[offer], key=lambda terms: (not self.registry.state(terms).ended, terms.number))
         consent = newest if named else None
         now = self.registry.offers[offer]
-        return Input(offer, consent, now.epoch + stale, now.openings + 5)
+        return Input(offer, consent, self.epoch(offer, stale), now.openings + 5)

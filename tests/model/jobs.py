@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from model.escrow import Escrow
-from model.reference import Input, Refused, Registry
+from model.reference import Epoch, Input, Refused, Registry
 from placet.chain.client import JobStatus
 
 GRACE = 86_400
@@ -66,7 +66,7 @@ class Seal:
     trails: tuple[tuple[int, ...], ...]
     outputs: tuple[bool, ...]
     keys: tuple[int, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[Epoch, ...]
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Ledger:
             raise Refused("TrailGap")
         job.trail(attempt, party).extend(steps)
 
-    def amend(self, plan: Plan, rooted: Sequence[bool], epochs: Sequence[int], signed: Signed, now: int) -> None:
+    def amend(self, plan: Plan, rooted: Sequence[bool], epochs: Sequence[Epoch], signed: Signed, now: int) -> None:
         """The next attempt; `rooted`: which inputs have a lawful set again."""
         job = self._demand(plan, JobStatus.OPEN)
         if now > plan.deadline:
@@ -219,7 +219,7 @@ class Ledger:
             raise Refused("WrongStatus")
         return job
 
-    def _demand_live(self, plan: Plan, epochs: Sequence[int]) -> None:
+    def _demand_live(self, plan: Plan, epochs: Sequence[Epoch]) -> None:
         _demand_one_each(plan.inputs, epochs)
         self.registry.demand_live(plan.inputs, epochs)
 

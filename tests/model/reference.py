@@ -51,14 +51,27 @@ class State:
         return self.status in (Status.WITHDRAWN, Status.REVOKED)
 
 
+Epoch = tuple[Terms, ...]
+"""An offer's ended consents that the provider had acknowledged, in the order in which that became known."""
+
+NOBODY = Terms(0, 0, 0, 0, 0, 0, 0)
+
+
+def another(epoch: Epoch) -> Epoch:
+    """Not this list: two of the same ends swapped, where there are two; else one end more."""
+    return (epoch[1], epoch[0], *epoch[2:]) if len(epoch) > 1 else (*epoch, NOBODY)
+
+
 @dataclass
 class Offer:
+    """`unproven`: the consents that nobody had acknowledged when they ended."""
+
     consumer: int
     purpose: int
     operations: int
-    epoch: int = 0
+    epoch: Epoch = ()
     openings: int = 0
-    ended: list[Terms] = field(default_factory=list)
+    unproven: list[Terms] = field(default_factory=list)
     batches: list[frozenset[Terms]] = field(default_factory=list)
 
 
@@ -68,7 +81,7 @@ class Input:
 
     offer: int
     consent: Terms | None
-    epoch: int
+    epoch: Epoch
     opens_before: int
 
 
@@ -134,7 +147,7 @@ class Registry:
         if state.proven:
             raise Refused("AlreadyProven")
         state.proven = True
-        self.offers[offer].epoch += 1
+        self.offers[offer].epoch += (consent,)
 
     def open(
         self, inputs: Sequence[Input], consumer: int, purpose: int, operations: int, now: int, until: int
@@ -173,8 +186,8 @@ class Registry:
         reason = self._judge_consent(consent, offer, start, until, opening)
         return reason if reason != Reason.OK else self._judge_use(self.offers[offer], consumer, purpose, operations)
 
-    def demand_live(self, inputs: Sequence[Input], epochs: Sequence[int]) -> None:
-        """Nothing proven has ended since these epochs, and no named consent at all."""
+    def demand_live(self, inputs: Sequence[Input], epochs: Sequence[Epoch]) -> None:
+        """What is proven to have ended is what these epochs say, and no named consent at all."""
         ended = {Status.WITHDRAWN: Reason.WITHDRAWN, Status.REVOKED: Reason.REVOKED}
         for used, epoch in zip(inputs, epochs, strict=True):
             if self.offers[used.offer].epoch != epoch:
@@ -199,8 +212,10 @@ class Registry:
     def _end(self, consent: Terms, how: Status, *, proven: bool) -> None:
         state, offer = self.state(consent), self.offers[consent.offer]
         state.status, state.proven = how, proven or state.proven
-        offer.ended.append(consent)
-        offer.epoch += state.proven
+        if state.proven:
+            offer.epoch += (consent,)
+        else:
+            offer.unproven.append(consent)
 
     def _judge_consent(self, consent: Terms, offer: int, start: int, until: int, opening: int) -> Reason:
         by_status = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -193,7 +195,8 @@ class Machine(BothSides):
     ) -> None:  # fmt: skip
         """A job over one or two offers: all or nothing."""
         chosen = [first] if second is None or second.offer == first.offer else [first, second]
-        epochs = [self.registry.offers[terms.offer].epoch + (not current) for terms in chosen]
+        now = [self.registry.offers[terms.offer].epoch for terms in chosen]
+        epochs = now if current else [model.another(epoch) for epoch in now]
         used = [
             model.Input(terms.offer, terms if named else None, epoch, opens_before)
             for terms, epoch in zip(chosen, epochs, strict=True)
@@ -210,7 +213,8 @@ class Machine(BothSides):
                     seed=ZERO32, output=False,
                     inputs=tuple(
                         Input(
-                            offer=self.offers[entry.offer].id, epoch=entry.epoch, opens_before=entry.opens_before,
+                            offer=self.offers[entry.offer].id, opens_before=entry.opens_before,
+                            epoch=self.head_of(entry.epoch),
                             consent=ZERO32 if entry.consent is None else self.id_of(entry.consent),
                             lawful_root=b"\1" * 32 if entry.consent is None else ZERO32,
                         )
@@ -274,10 +278,12 @@ class Machine(BothSides):
     def offers_agree(self) -> None:
         for number, expected in enumerate(self.registry.offers):
             found = self.chain.offer(self.offers[number].id)
-            head = bytes(24)
-            for terms in expected.ended:
-                head = core.withdrawal_head(head, self.id_of(terms))
-            assert (found.epoch, found.openings, found.head) == (expected.epoch, expected.openings, head)
+            heads = (self.head_of(expected.epoch), self.head_of(expected.unproven))
+            assert (found.epoch, found.openings, found.unproven) == (heads[0], expected.openings, heads[1])
+
+    def head_of(self, ended: Iterable[Any]) -> bytes:
+        """Of a list of ended consents."""
+        return functools.reduce(core.withdrawal_head, map(self.id_of, ended), core.FIRST_EPOCH)
 
 
 @pytest.fixture

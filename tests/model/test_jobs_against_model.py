@@ -17,6 +17,7 @@ from model.accounts import (
     SIGNERS,
     Who,
     consent_id,
+    epoch_of,
     grant_of,
     sign,
     typed,
@@ -207,7 +208,7 @@ class Machine(JobSides):
         epochs, rooted = self.epochs(plan, stale), [(used.consent is None) != wrong for used in plan.inputs]
         roots = tuple(b"\2" * 32 if given else ZERO32 for given in rooted)
         attempt = self.ledger.job(plan).attempt + 1
-        content = core_plan.Amendment(job=job, attempt=attempt, roots=roots, epochs=tuple(epochs))
+        content = core_plan.Amendment(job=job, attempt=attempt, roots=roots, epochs=tuple(map(epoch_of, epochs)))
         digest = self.chain.deployment.jobs.digest(content.struct_hash())
         signed, signatures = sign(plan.signers[: len(plan.parties)], digest, flaw, at)
         call = self.calls.amend(on_chain, content, signatures)
@@ -244,7 +245,7 @@ class Machine(JobSides):
             ),
             outputs=tuple(word(given) for given in outputs),
             keys=tuple(core_plan.key_hash(word(key)) if key else ZERO32 for key in keys),
-            epochs=epochs,
+            epochs=tuple(map(epoch_of, epochs)),
         )
         digest = self.chain.deployment.jobs.digest(content.struct_hash())
         signed, signatures = sign(plan.signers[:-1], digest, flaw, at)

@@ -120,7 +120,7 @@ PARTNER = sha256(b"what the partner brings")
 
 
 def plan_input(offer: bytes | None = None, **brought: bytes) -> Input:
-    return Input(offer=offer or secrets.token_bytes(32), epoch=0, opens_before=5, **brought)
+    return Input(offer=offer or secrets.token_bytes(32), epoch=bytes(24), opens_before=5, **brought)
 
 
 def _party(signer: bytes, chosen: Input, *, output: bool) -> Party:
@@ -242,7 +242,7 @@ class World:
             }
         )
         subjects = Subjects.of(scope.personal)
-        facts = OfferFacts(offer, provider or self.provider.address, epoch=0, openings=0, subjects=subjects)
+        facts = OfferFacts(offer, provider or self.provider.address, epoch=bytes(24), openings=0, subjects=subjects)
         self.chain.offers[offer.id] = facts
         return offer
 
@@ -353,7 +353,7 @@ class World:
             attempt=1,
             terms=asked.plan.terms,
             openings=(0, 0, 0),
-            roots=None,
+            amendments=(),
             opened_block=90,
             attempt_block=90,
             opened_at=self.now,

@@ -24,7 +24,7 @@ from placet.chain.deploy import deploy
 from placet.chain.index import Index
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
-from placet.core.consent import Consent, Offer, Subjects, withdrawal_hash
+from placet.core.consent import FIRST_EPOCH, Consent, Offer, Subjects, withdrawal_hash, withdrawal_head
 from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.plan import Amendment, Input, Plan
@@ -36,6 +36,7 @@ from placet.vault.client import VaultClient
 from placet.vault.config import VaultSettings
 from placet.vault.endpoint import Endpoint
 from placet.vault.gate import RowRequest
+from placet.vault.responses import DeadLeaves
 from placet.vault.schema import Column, DatasetInfo
 from placet.vault.setup import import_table, init_vault
 from shown import leaves_of
@@ -131,8 +132,8 @@ class Anvil:
         proof = batch_proof(levels, sorted(leaves).index(consent.id))
         self.send(self.calls.withdraw_batched(consent.grant(), signature, levels[-1][0], proof))
 
-    def amend(self, asked: RowRequest, root: bytes, epoch: int) -> RowRequest:
-        roots, epochs = (root, PARTNER, ZERO32), (epoch, 0, 0)
+    def amend(self, asked: RowRequest, root: bytes, epoch: bytes) -> RowRequest:
+        roots, epochs = (root, PARTNER, ZERO32), (epoch, FIRST_EPOCH, FIRST_EPOCH)
         amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=roots, epochs=epochs)
         digest = self.world.deployment.jobs.digest(amendment.struct_hash())
         self.send(self.calls.amend(asked.plan, amendment, self.signed(asked.plan, digest)))
@@ -183,7 +184,7 @@ def test_from_consent_to_rows_withdrawal_and_second_attempt(
     assert lawful(a).count == 0
     a.anchor([consent for _, consent in people])
     first = lawful(a)
-    assert (first.count, first.epoch, first.opens_before) == (3, 0, 5)
+    assert (first.count, first.epoch, first.opens_before) == (3, FIRST_EPOCH, 5)
     refused(a, a.world.agree(first.root), "warrant.unopened")
     asked = a.open(first.root)
     refused(a, asked, "warrant.unconfirmed")
@@ -192,9 +193,10 @@ def test_from_consent_to_rows_withdrawal_and_second_attempt(
 
     a.withdraw(people[1][1], people[1][0], ids)
     refused(a, asked, "warrant.withdrawn")
-    assert vault.dead(a.world.offer.id, first.root) == [ids[1]]
+    epoch = withdrawal_head(FIRST_EPOCH, ids[1])
+    assert vault.dead(a.world.offer.id, first.root) == DeadLeaves(epoch=epoch, consents=(ids[1],))
     second = vault.without(a.world.offer.id, first.root)
-    assert (second.count, second.epoch) == (2, 1)
+    assert (second.count, second.epoch) == (2, epoch)
     again = a.amend(asked, second.root, second.epoch)
     refused(a, asked, "warrant.attempt")
     refused(a, again, "warrant.unconfirmed")
@@ -209,7 +211,7 @@ def test_amendment_to_a_root_of_nobody(anvil_world: Anvil, people: list[tuple[Ke
     a = anvil_world
     a.anchor([consent for _, consent in people])
     asked = a.open(lawful(a).root)
-    again = a.amend(asked, bytes(31) + b"\1", 0)
+    again = a.amend(asked, bytes(31) + b"\1", FIRST_EPOCH)
     a.local.mine(CONFIRMATIONS)
     refused(a, again, "warrant.root")
 
@@ -221,10 +223,23 @@ def test_unproven_withdrawal_and_revocation_bind_too(anvil_world: Anvil, people:
     a.withdraw(people[0][1], people[0][0])
     a.send(a.calls.revoke(people[1][1].grant(), bytes(32)))
     after = lawful(a)
-    assert (after.count, after.epoch) == (1, 0)
+    assert (after.count, after.epoch) == (1, FIRST_EPOCH)
     asked = a.open(root)
     a.local.mine(CONFIRMATIONS)
     refused(a, asked, "warrant.withdrawn")
+
+
+def test_an_endpoint_that_keeps_a_withdrawal_back(
+    anvil_world: Anvil, people: list[tuple[Key, Consent]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its events do not lead to what the contract has counted: the vault works out no lawful set on them."""
+    a = anvil_world
+    a.anchor([consent for _, consent in people])
+    monkeypatch.setattr(Index, "_ended", lambda *_: [])
+    assert lawful(a).count == 3
+    a.withdraw(people[0][1], people[0][0])
+    with pytest.raises(ChainError, match="not those that the contract has counted"):
+        lawful(a)
 
 
 def test_used_up(anvil_world: Anvil) -> None:

@@ -187,7 +187,7 @@ def test_attempts(world, root, consents) -> None:
     world.chain.ended[world.offer.id] = {consents[0]}
     refused(world, asked, "warrant.withdrawn")
     smaller = world.vault.without(world.offer.id, root)
-    world.open(asked, attempt=2, roots=amended(smaller.root), attempt_block=99)
+    world.open(asked, attempt=2, amendments=(amended(smaller.root),), attempt_block=99)
     refused(world, asked, "warrant.attempt")
     second = replace(asked, attempt=2)
     refused(world, second, "warrant.unconfirmed")
@@ -202,14 +202,29 @@ def test_amendment_may_only_drop_rows(world, root) -> None:
     later = world.accept("customer-00006")
     world.anchor(later)
     wider = world.lawful().root
-    world.open(asked, attempt=2, roots=amended(wider), attempt_block=95)
+    world.open(asked, attempt=2, amendments=(amended(wider),), attempt_block=95)
     refused(world, replace(asked, attempt=2), "warrant.root")
+
+
+def test_a_row_that_was_dropped_does_not_come_back(world, root, consents) -> None:
+    """The plan has it, the attempt before has not: by a node that is broken into. Its vault holds each attempt against
+    the one before it, as the audit does, also where it was never asked for that one's rows."""
+    asked = world.opened(root)
+    world.chain.ended[world.offer.id] = {consents[0]}
+    smaller = world.vault.without(world.offer.id, root).root
+    world.chain.ended[world.offer.id].clear()
+    world.open(asked, attempt=2, amendments=(amended(smaller),), attempt_block=80)
+    assert world.vault.rows(replace(asked, attempt=2)).count == 2
+    world.open(asked, attempt=3, amendments=(amended(smaller), amended(root)), attempt_block=80)
+    refused(world, replace(asked, attempt=3), "warrant.root")
+    world.open(asked, attempt=3, amendments=(amended(root), amended(smaller)), attempt_block=80)
+    assert world.vault.rows(replace(asked, attempt=3)).count == 2
 
 
 def test_amendment_that_does_not_fit(world, root) -> None:
     asked = world.opened(root)
     for roots in ((), (root,), (*amended(root), root), amended(bytes(32))):
-        world.open(asked, attempt=2, roots=roots, attempt_block=95)
+        world.open(asked, attempt=2, amendments=(roots,), attempt_block=95)
         refused(world, replace(asked, attempt=2), "warrant.root")
 
 
@@ -217,7 +232,7 @@ def test_root_that_the_vault_never_computed(world, root) -> None:
     refused(world, world.opened(secrets.token_bytes(32)), "warrant.root")
     refused(world, world.opened(sha256(b"")), "warrant.root")
     asked = world.opened(root)
-    world.open(asked, attempt=2, roots=amended(secrets.token_bytes(32)), attempt_block=95)
+    world.open(asked, attempt=2, amendments=(amended(secrets.token_bytes(32)),), attempt_block=95)
     refused(world, replace(asked, attempt=2), "warrant.root")
 
 
@@ -380,7 +395,7 @@ def test_erased_consent(world, root, consents) -> None:
     assert world.vault.erase(consents[0])
     refused(world, asked, "warrant.erased")
     smaller = world.vault.without(world.offer.id, root)
-    world.open(asked, attempt=2, roots=amended(smaller.root), attempt_block=95)
+    world.open(asked, attempt=2, amendments=(amended(smaller.root),), attempt_block=95)
     assert world.vault.rows(replace(asked, attempt=2)).count == 2
 
 

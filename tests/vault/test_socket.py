@@ -70,7 +70,7 @@ async def test_every_call(world, door) -> None:
     assert sorted(rows.columns["balance"]) == [1001, 1002, 1003]
     assert all(isinstance(balance, int) for balance in rows.columns["balance"])
     world.chain.ended[world.offer.id] = {consent.id}
-    assert await door.dead(world.offer.id, lawful.root) == [consent.id]
+    assert (await door.dead(world.offer.id, lawful.root)).consents == (consent.id,)
     with pytest.raises(WarrantError) as caught:
         await door.rows(asked.job, asked.plan, asked.terms, 1, 0)
     assert caught.value.code == "warrant.withdrawn"

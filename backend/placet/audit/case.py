@@ -7,6 +7,7 @@ consents) are worked out once.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.facts import DatasetFact, Ending, Moment, OfferFact, Withdrawn
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
-from placet.core.consent import CompactConsent, Consent
+from placet.core.consent import FIRST_EPOCH, CompactConsent, Consent, withdrawal_head
 from placet.core.errors import InputError, NotFoundError
 from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Section
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, OfferId
@@ -34,7 +35,7 @@ class AuditedAttempt:
 
     number: int
     roots: tuple[bytes, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[bytes, ...]
     start: Moment
 
 
@@ -266,10 +267,27 @@ class Case:
         entry = self.dead.get(offer, {}).get(consent)
         return entry if entry is not None and entry.at.order < moment.order else None
 
-    def epoch_at(self, offer: OfferId, moment: Moment) -> int:
-        """An offer's epoch just before `moment`: how many withdrawals had been proven."""
-        proven = (w.proven for w in self.dead.get(offer, {}).values())
-        return sum(1 for p in proven if p is not None and p.order < moment.order)
+    @cached_property
+    def epochs(self) -> dict[OfferId, list[tuple[tuple[int, int], bytes]]]:
+        """Offer id to each moment at which its epoch changed, and the epoch from there on."""
+        changes: dict[OfferId, list[tuple[tuple[int, int], bytes]]] = defaultdict(list)
+        proven = [(w.proven.order, w) for w in self.facts.withdrawn if w.proven is not None]
+        for order, entry in sorted(proven, key=lambda one: one[0]):
+            before = changes[entry.offer][-1][1] if changes[entry.offer] else FIRST_EPOCH
+            changes[entry.offer].append((order, withdrawal_head(before, entry.consent)))
+        return changes
+
+    def epoch_at(self, offer: OfferId, moment: Moment) -> bytes:
+        """An offer's epoch just before `moment`: the head of the list of ends that had been proven."""
+        changes = self.epochs.get(offer, [])
+        count = bisect_left(changes, moment.order, key=lambda change: change[0])
+        return changes[count - 1][1] if count else FIRST_EPOCH
+
+    def epoch_after(self, offer: OfferId, moment: Moment | None = None) -> bytes:
+        """An offer's epoch just after `moment`, or at last."""
+        changes = self.epochs.get(offer, [])
+        count = len(changes) if moment is None else bisect_right(changes, moment.order, key=lambda change: change[0])
+        return changes[count - 1][1] if count else FIRST_EPOCH
 
     @cached_property
     def input_evidence(self) -> dict[tuple[int, int], InputEvidence]:

@@ -316,7 +316,7 @@ class _Reader:
                 provider=state.provider,
                 made=self.moment(made),
                 epoch=state.epoch,
-                head=state.head,
+                unproven=state.unproven,
             )
 
     def _dataset(self, dataset: DatasetId) -> Iterator[DatasetFact]:

@@ -18,7 +18,8 @@ from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
 
 Count = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
 MAX_INPUTS = MAX_PARTIES * 16
-Epochs = Annotated[tuple[U32, ...], Field(max_length=MAX_INPUTS)]
+Openings = Annotated[tuple[U32, ...], Field(max_length=MAX_INPUTS)]
+Epochs = Annotated[tuple[Bytes24, ...], Field(max_length=MAX_INPUTS)]
 Roots = Annotated[tuple[Bytes32, ...], Field(max_length=MAX_INPUTS)]
 PerParty = Annotated[tuple[Bytes32, ...], Field(max_length=MAX_PARTIES)]
 
@@ -57,19 +58,20 @@ class Opened(Value):
     open_by: U48
     deadline: U48
     settle_by: U48
-    openings: Epochs
+    openings: Openings
 
 
 class OfferFact(Value):
-    """An offer that the job uses. `epoch` and `head` of its withdrawal list are the contract's at the facts' head;
-    the epoch at any earlier moment follows from the list."""
+    """An offer that the job uses. `epoch` (head of the list of its proven ends) and `unproven` (head of the list of
+    those that were unproven when they came) are the contract's at the facts' head; the epoch at any earlier moment
+    follows from the ends."""
 
     id: OfferId
     offer: Offer
     provider: Address
     made: Moment
-    epoch: U32
-    head: Bytes24
+    epoch: Bytes24
+    unproven: Bytes24
 
 
 class DatasetFact(Value):
@@ -91,7 +93,8 @@ class Anchored(Value):
 
 
 class Withdrawn(Value):
-    """An entry of an offer's withdrawal list. `head` is the list's after it; `proven` is when it raised the epoch."""
+    """A consent of an offer that has ended. `proven` is when it changed the epoch; `head` is that of the list that it
+    entered when it ended: the epoch if it was proven at once, else that of the unproven ends."""
 
     offer: OfferId
     consent: ConsentId

@@ -86,7 +86,7 @@ class Calls:
         return self._consent("withdraw", grant, signature)
 
     def withdraw_batched(self, grant: Grant, signature: bytes, batch: BatchRoot, proof: Sequence[bytes]) -> Call:
-        """`withdraw` of a leaf of an anchored batch: raises the offer's epoch."""
+        """`withdraw` of a leaf of an anchored batch: changes the offer's epoch."""
         return self._consent("withdrawBatched", grant, signature, batch, proof)
 
     def withdraw_many(self, grants: Sequence[Grant], signatures: Sequence[bytes], proofs: Sequence[BatchProof]) -> Call:

@@ -42,13 +42,14 @@ class DatasetState:
 
 @dataclass(frozen=True)
 class OfferState:
-    """`openings` so far; `head` (24 bytes) of the offer's withdrawal list."""
+    """`epoch` (24 bytes): head of the list of proven ends; `openings` so far; `unproven` (24 bytes): head of the list
+    of ends that were unproven when they came."""
 
     offer: Offer
     provider: bytes
-    epoch: int
+    epoch: bytes
     openings: int
-    head: bytes
+    unproven: bytes
 
 
 @dataclass(frozen=True)
@@ -201,16 +202,18 @@ class Chain:
 
     def offer(self, offer: OfferId, *, block: int | None = None) -> OfferState:
         """NotFoundError if nobody made it."""
-        terms, provider, epoch, openings, head = self._consents("offers", offer, block=block)
+        terms, provider, epoch, openings, unproven = self._consents("offers", offer, block=block)
         if provider == ZERO20:
             raise NotFoundError("no such offer on chain", found=to_hex(offer))
-        return OfferState(events.offer_of(terms), provider, epoch, openings, head)
+        return OfferState(events.offer_of(terms), provider, epoch, openings, unproven)
 
-    def withdrawal_heads(self, offers: Sequence[OfferId], *, block: int) -> list[bytes]:
-        """The heads (24 bytes) of many offers' withdrawal lists, in as few requests as the endpoint takes."""
+    def withdrawal_heads(self, offers: Sequence[OfferId], *, block: int) -> list[tuple[bytes, bytes]]:
+        """The epochs and the heads of the unproven ends (24 bytes each) of many offers, in as few requests as the
+        endpoint takes."""
         function, address = abi.function("ConsentRegistry", "offers"), self.deployment.consent_registry.address
         calls = [({"to": to_hex(address), "data": to_hex(function.encode(offer))}, hex(block)) for offer in offers]
-        return [function.decode(octets(answer))[-1] for answer in self.rpc.batch("eth_call", calls)]
+        answers = (function.decode(octets(answer)) for answer in self.rpc.batch("eth_call", calls))
+        return [(epoch, unproven) for _, _, epoch, _, unproven in answers]
 
     def batch(self, offer: OfferId, root: BatchRoot, *, block: int | None = None) -> int:
         """When a batch was anchored under an offer, in Unix seconds; 0 if never."""

@@ -96,7 +96,6 @@ class ConsentWithdrawn(Event):
     consent: ConsentId
     proven: bool
     head: bytes
-    epoch: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +104,6 @@ class ConsentRevoked(Event):
     consent: ConsentId
     proven: bool
     head: bytes
-    epoch: int
     reason: bytes
 
 
@@ -114,7 +112,7 @@ class WithdrawalProven(Event):
     offer: OfferId
     consent: ConsentId
     batch: BatchRoot
-    epoch: int
+    epoch: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +148,7 @@ class JobAmended(Event):
     job: JobId
     attempt: int
     roots: tuple[bytes, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +158,7 @@ class JobSealed(Event):
     heads: tuple[bytes, ...]
     outputs: tuple[bytes, ...]
     keys: tuple[bytes, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ from placet.chain.events import Event
 from placet.chain.logs import Log, Moved
 from placet.chain.rpc import PAUSE
 from placet.chain.tables import create
-from placet.core.consent import withdrawal_head
+from placet.core.consent import FIRST_EPOCH, withdrawal_head
 from placet.core.errors import ChainError
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 
@@ -88,7 +88,8 @@ E = TypeVar("E", bound=Event)
 
 @dataclass(frozen=True)
 class DeadConsent:
-    """A consent that has ended: how, in which block, whether it raised the epoch, its place in its offer's list."""
+    """A consent that has ended: how, in which block, whether it stands in the epoch, its place among the ends
+    of its offer."""
 
     kind: Literal["withdrawn", "revoked"]
     block: int
@@ -110,6 +111,7 @@ class Index:
         self._read_at = float("-inf")
         self._behind_since: float | None = None
         self._checked = False
+        self._taken_back = 0
         create(engine, metadata)
         with engine.connect() as connection:
             self._newest = int(connection.execute(select(func.max(logs.c.block))).scalar() or -1)
@@ -173,7 +175,7 @@ class Index:
         return found[0] if found else None
 
     def withdrawal_list(self, offer: OfferId, at: int | None = None) -> list[ConsentId]:
-        """All ended consents of an offer, in the order in which they enter its head."""
+        """All ended consents of an offer, in order."""
         return [event.consent for event in self._ended(offer, at)]
 
     def dead(self, offer: OfferId, at: int | None = None) -> dict[ConsentId, DeadConsent]:
@@ -189,12 +191,25 @@ class Index:
             for order, event in enumerate(self._ended(offer, at))
         }
 
-    def ended_count(self, offer: OfferId) -> int:
-        """How many consents of an offer have ended, as far as is indexed."""
+    def heads(self, offer: OfferId, at: int | None = None) -> tuple[bytes, bytes]:
+        """An offer's epoch, and the head of its list of unproven ends, as the events lead to them. Where the contract
+        holds others at that block, events are missing here."""
+        later = self._events(events.WithdrawalProven, at, logs.c.offer == offer)
+        proven = unproven = FIRST_EPOCH
+        for event in sorted((*self._ended(offer, at), *later), key=lambda event: (event.block, event.log_index)):
+            if isinstance(event, events.WithdrawalProven) or event.proven:
+                proven = withdrawal_head(proven, event.consent)
+            else:
+                unproven = withdrawal_head(unproven, event.consent)
+        return proven, unproven
+
+    def ended_mark(self, offer: OfferId) -> tuple[int, int]:
+        """Is another one as soon as other consents of an offer have ended, as far as is indexed: how many they are, and
+        how often a reorganisation has taken events back since this index was made."""
         names = (events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__)
         chosen = select(func.count()).select_from(logs).where(logs.c.offer == offer, logs.c.name.in_(names))
         with self._engine.connect() as connection:
-            return int(connection.execute(chosen).scalar_one())
+            return self._taken_back, int(connection.execute(chosen).scalar_one())
 
     def jobs(self, at: int | None = None) -> list[JobId]:
         """The ids of all opened or cancelled jobs, in order."""
@@ -313,30 +328,29 @@ class Index:
             rows = self._chain.logs.logs(blocks)
             last = blocks[-1].header.head
             with self._engine.begin() as connection:
-                connection.execute(delete(logs).where(logs.c.block.between(first, last.number)))
+                taken = connection.execute(delete(logs).where(logs.c.block.between(first, last.number))).rowcount
                 connection.execute(delete(checkpoints).where(checkpoints.c.block >= first))
                 if last == head:
-                    connection.execute(delete(logs).where(logs.c.block > head.number))
+                    taken += connection.execute(delete(logs).where(logs.c.block > head.number)).rowcount
                 for log_ in rows:
                     _store(connection, log_)
                 connection.execute(insert(checkpoints).values(block=last.number, hash=last.hash))
                 _prune(connection)
+            self._taken_back += taken > 0
             first = last.number + 1
             if rows:
                 self._newest = rows[-1][1].block
 
     def _agrees(self, head: Head) -> bool:
-        """Do each offer's withdrawals make up the head that the contract keeps of them?"""
+        """Do each offer's withdrawals make up the heads that the contract keeps of them?"""
         ended = logs.c.name.in_((events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__))
         counted = select(logs.c.offer, func.count()).where(ended, logs.c.block <= head.number).group_by(logs.c.offer)
         with self._engine.connect() as connection:
             counts = {bytes(offer): int(count) for offer, count in connection.execute(counted)}
         offers = [made.offer for made in self.offers(head.number) if counts.get(made.offer, 0) <= RECHECKED]
         for offer, expected in zip(offers, self._chain.withdrawal_heads(offers, block=head.number), strict=True):
-            chained = bytes(len(expected))
-            for consent in self.withdrawal_list(offer, head.number) if offer in counts else ():
-                chained = withdrawal_head(chained, consent)
-            if chained != expected:
+            heads = self.heads(offer, head.number) if offer in counts else (FIRST_EPOCH, FIRST_EPOCH)
+            if heads != expected:
                 return False
         return True
 

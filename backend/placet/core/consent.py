@@ -312,8 +312,13 @@ def withdrawal_typed_data(consent: ConsentId, domain: eip712.Domain) -> dict[str
     return domain.typed_data("Withdrawal", {"consent": to_hex(consent)})
 
 
+FIRST_EPOCH = bytes(24)
+"""The epoch of an offer of which no proven consent has ended, and the head of an empty list of unproven ends."""
+
+
 def withdrawal_head(head: bytes, consent: ConsentId) -> bytes:
-    """An offer's next withdrawal-list head (24 bytes)."""
+    """The next head (24 bytes) of a list of ended consents: an offer's proven ones, whose head is its epoch, or those
+    that were unproven when they came."""
     return keccak(head, consent)[:24]
 
 

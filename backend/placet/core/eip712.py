@@ -37,11 +37,16 @@ def _bytes32(value: bytes) -> bytes:
     return value
 
 
+def _bytes24(value: bytes) -> bytes:
+    return value.ljust(32, b"\0")
+
+
 Encoder = Callable[[Any], bytes]
 _ATOMS: dict[str, Encoder] = {
     "address": address,
     "bool": word,
     "bytes": keccak,
+    "bytes24": _bytes24,
     "bytes32": _bytes32,
     "string": text,
     "uint32": word,
@@ -119,7 +124,7 @@ CONSENT = Struct(
 WITHDRAWAL = Struct("Withdrawal(bytes32 consent)")
 ENROLMENT = Struct("Enrolment(bytes owner,bytes32 subject)")
 REQUEST = Struct("Request(address receiver,string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
-INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,uint32 epoch,uint32 opensBefore)")
+INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)")
 PARTY = Struct(
     "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,"
     "Input[] inputs)"
@@ -128,8 +133,8 @@ PLAN = Struct(
     "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,"
     "uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
 )
-AMENDMENT = Struct("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,uint32[] epochs)")
-SEAL = Struct("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,uint32[] epochs)")
+AMENDMENT = Struct("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,bytes24[] epochs)")
+SEAL = Struct("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs)")
 CANCELLATION = Struct("Cancellation(bytes32 job)")
 MESSAGE = Struct(
     "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"

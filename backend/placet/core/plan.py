@@ -12,7 +12,7 @@ from placet.core.errors import PlanError
 from placet.core.hashing import canonical, document_hash, keccak
 from placet.core.ids import NO_CONSENT, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
-from placet.core.values import U32, U48, U96, ZERO20, ZERO32, Address, Bytes32, Name, Signature, Signer, Value
+from placet.core.values import U32, U48, U96, ZERO20, ZERO32, Address, Bytes24, Bytes32, Name, Signature, Signer, Value
 
 MAX_PARTIES = 16
 RECORD_GRACE = 86_400
@@ -25,7 +25,7 @@ class Input(Value):
     offer: OfferId
     consent: ConsentId = NO_CONSENT
     lawful_root: Bytes32 = ZERO32
-    epoch: U32
+    epoch: Bytes24
     opens_before: U32
 
     @model_validator(mode="after")
@@ -191,7 +191,7 @@ class Amendment(Value):
     job: JobId
     attempt: U32
     roots: tuple[Bytes32, ...]
-    epochs: tuple[U32, ...]
+    epochs: tuple[Bytes24, ...]
 
     def struct_hash(self) -> bytes:
         return eip712.AMENDMENT.hash(self)
@@ -205,7 +205,7 @@ class Seal(Value):
     heads: tuple[Bytes32, ...]
     outputs: tuple[Bytes32, ...]
     keys: tuple[Bytes32, ...]
-    epochs: tuple[U32, ...]
+    epochs: tuple[Bytes24, ...]
 
     def struct_hash(self) -> bytes:
         return eip712.SEAL.hash(self)

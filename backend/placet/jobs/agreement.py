@@ -6,6 +6,7 @@ Fail closed: where something can't be checked, the answer is no.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from placet.catalogue.declared import declared, use_of
 from placet.catalogue.specs import spec_of
@@ -43,6 +44,7 @@ from placet.jobs.randomness import seed_commitment
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
 from placet.protocols.spu import extra
+from placet.vault.responses import DeadLeaves, LawfulSet
 
 LONGEST = 30 * 86_400
 """Seconds from now to `settleBy` at the most."""
@@ -154,8 +156,8 @@ class Agreement:
         if found != now:
             raise PlanError(
                 "the lawful set has changed since, or is not the one prepared",
-                expected=f"{to_hex(now[0])}, epoch {now[1]}, before opening {now[2]}",
-                found=f"{to_hex(found[0])}, epoch {found[1]}, before opening {found[2]}",
+                expected=f"{to_hex(now[0])}, epoch {to_hex(now[1])}, before opening {now[2]}",
+                found=f"{to_hex(found[0])}, epoch {to_hex(found[1])}, before opening {found[2]}",
                 code="plan.stale",
             )
 
@@ -268,18 +270,18 @@ class Agreement:
     async def roots(self, asker: bytes, about: AttemptRef) -> AttemptRoots:
         """This party's lawful roots for the next attempt: what it used, less what has died since."""
         record = self._own(asker, about.job)
-        return AttemptRoots(roots=tuple(await self._next(record, about.attempt)))
+        return AttemptRoots(roots=tuple(_roots(await self._next(record, about.attempt))))
 
-    async def _next(self, record: JobRecord, attempt: int) -> list[bytes]:
-        """Own roots for `attempt`, from those of the attempt before."""
+    async def _next(self, record: JobRecord, attempt: int) -> list[LawfulSet | None]:
+        """Own lawful sets for `attempt`, from those of the attempt before; None for a named consent."""
         before = await asyncio.to_thread(self.current_roots, record, attempt - 1)
         first = record.plan.input_offset(record.party)
-        found = []
+        found: list[LawfulSet | None] = []
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
             if chosen.named:
-                found.append(ZERO32)
+                found.append(None)
             else:
-                found.append((await self.context.demand_rows().without(chosen.offer, before[number])).root)
+                found.append(await self.context.demand_rows().without(chosen.offer, before[number]))
         return found
 
     def current_roots(self, record: JobRecord, attempt: int) -> tuple[bytes, ...]:
@@ -303,7 +305,9 @@ class Agreement:
             raise StateError("not the next attempt of an open job", expected=state.attempt + 1, found=amendment.attempt)
         await self._demand_epochs(record, amendment.epochs)
         first = record.plan.input_offset(record.party)
-        mine = await self._next(record, amendment.attempt)
+        lawful = await self._next(record, amendment.attempt)
+        self._demand_looked_through(amendment.epochs, dict(enumerate(lawful, first)))
+        mine = _roots(lawful)
         if list(amendment.roots[first : first + len(mine)]) != mine:
             raise PlanError("the amendment does not hold this party's roots", code="plan.stale")
         running = self.store.attempt(record.job, state.attempt)
@@ -342,7 +346,9 @@ class Agreement:
         if plan.parties[mine].signer == plan.consumer and not plan.parties[mine].output:
             self._demand_received(record, attempt, seal)
         await self._demand_epochs(record, seal.epochs)
-        if await self.dead_inputs(record, attempt):
+        ended = await self.ended_inputs(record, attempt)
+        self._demand_looked_through(seal.epochs, ended)
+        if any(one.consents for one in ended.values()):
             raise ConsentError(
                 "a consent in this attempt was withdrawn or revoked",
                 remedy="a new attempt without it",
@@ -359,28 +365,37 @@ class Agreement:
             if sha256(masked) != seal.outputs[party]:
                 raise PlanError("a masked output is not the one received", found=f"party {party}", code="plan.seal")
 
-    async def dead_inputs(self, record: JobRecord, attempt: Attempt) -> list[int]:
-        """The numbers of this party's inputs in which a consent has died by the latest block."""
-        found = []
+    async def ended_inputs(self, record: JobRecord, attempt: Attempt) -> dict[int, DeadLeaves]:
+        """By number of this party's inputs: which of its consents have ended by the latest block, and the epoch of the
+        list that was looked through."""
+        found = {}
         first = record.plan.input_offset(record.party)
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
             if chosen.named:
-                dead = await self.named_dead(chosen.consent)
+                epoch = (await asyncio.to_thread(self.context.chain.offer, chosen.offer)).epoch
+                dead = (chosen.consent,) if await self.named_dead(chosen.consent) else ()
+                found[number] = DeadLeaves(epoch=epoch, consents=dead)
             else:
-                dead = bool(await self.context.demand_rows().dead(chosen.offer, attempt.roots[number]))
-            if dead:
-                found.append(number)
+                found[number] = await self.context.demand_rows().dead(chosen.offer, attempt.roots[number])
         return found
 
     async def named_dead(self, consent: ConsentId) -> bool:
         """Was a consent that a plan names withdrawn or revoked?"""
         return (await asyncio.to_thread(self.context.chain.consent, consent)).status is not Status.GIVEN
 
-    async def _demand_epochs(self, record: JobRecord, epochs: tuple[int, ...]) -> None:
+    async def _demand_epochs(self, record: JobRecord, epochs: tuple[bytes, ...]) -> None:
         if epochs != await self.epochs(record):
             raise StateError("an offer's epoch has moved on", code="peer.epoch", remedy="propose it again")
 
-    async def epochs(self, record: JobRecord) -> tuple[int, ...]:
+    def _demand_looked_through(
+        self, epochs: tuple[bytes, ...], inputs: Mapping[int, LawfulSet | DeadLeaves | None]
+    ) -> None:
+        """StateError unless the epochs of own inputs are those of the very lists that they were held against: after a
+        reorganisation as many others may have withdrawn."""
+        if any(one is not None and epochs[number] != one.epoch for number, one in inputs.items()):
+            raise StateError("an offer's epoch has moved on", code="peer.epoch", remedy="propose it again")
+
+    async def epochs(self, record: JobRecord) -> tuple[bytes, ...]:
         """All inputs' epochs, as of the latest block."""
         offers = [await asyncio.to_thread(self.context.chain.offer, i.offer) for i in record.plan.inputs]
         return tuple(offer.epoch for offer in offers)
@@ -391,6 +406,10 @@ class Agreement:
             raise PlanError("only the job's consumer brings its parties together", found=to_hex(asker))
         institution_of(record.plan.parties[record.plan.party_of(asker)], self.context.trust)
         return record
+
+
+def _roots(lawful: Sequence[LawfulSet | None]) -> list[bytes]:
+    return [ZERO32 if one is None else one.root for one in lawful]
 
 
 def release_time(context: JobContext) -> int:

@@ -102,7 +102,7 @@ async def signed(runner: Runner, job: JobId, beside: Beside) -> SignedEvidence:
     return SignedEvidence(evidence=evidence, signature=runner.context.recorder.sign(digest))
 
 
-def _on_chain(runner: Runner, job: JobId) -> tuple[set[tuple[int, tuple[bytes, ...], tuple[int, ...]]], Seal | None]:
+def _on_chain(runner: Runner, job: JobId) -> tuple[set[tuple[int, tuple[bytes, ...], tuple[bytes, ...]]], Seal | None]:
     """Attempt, roots and epochs of each amendment on chain, and the seal there: not every one that all signed is."""
     runner.context.index.sync()
     events = runner.context.index.job_events(job)

@@ -65,9 +65,9 @@ class JobInHand:
     """What this process has in memory of one job, by attempt where it is of one. All of it may be lost at any time.
 
     `advanced`: did something happen since the last look ended, so that the next may have something to do? `now` is the
-    chain's time at the last look; `ended_seen` how many ended consents of an input's offer were looked through, by
-    attempt and input; `dead_since` when another party's own consent was first seen dead; `said` the last details of
-    each status.
+    chain's time at the last look; `ended_seen` which ended consents of an input's offer were looked through, by
+    attempt and input (`Index.ended_mark`); `dead_since` when another party's own consent was first seen
+    dead; `said` the last details of each status.
     """
 
     look: asyncio.Task[None] | None = None
@@ -75,7 +75,7 @@ class JobInHand:
     now: int = 0
     links: dict[int, Link] = field(default_factory=dict)
     running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
-    ended_seen: dict[tuple[int, int], int] = field(default_factory=dict)
+    ended_seen: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     dead_since: int | None = None
     said: dict[str, dict[str, object]] = field(default_factory=dict)
 
@@ -220,11 +220,12 @@ class Runner:
         first = record.plan.input_offset(record.party)
         ended, hand = {}, self._hand(record.job)
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            ended[attempt, number] = await asyncio.to_thread(self.context.index.ended_count, chosen.offer)
-        if all(hand.ended_seen.get(key, 0) == count for key, count in ended.items()):
+            ended[attempt, number] = await asyncio.to_thread(self.context.index.ended_mark, chosen.offer)
+        if all(hand.ended_seen.get(key, (0, 0)) == mark for key, mark in ended.items()):
             return
         kept = self.store.attempt(record.job, attempt)
-        dead = [] if kept is None else await self.agreement.dead_inputs(record, kept)
+        inputs = {} if kept is None else await self.agreement.ended_inputs(record, kept)
+        dead = [number for number, one in inputs.items() if one.consents]
         for number in dead:
             if record.plan.inputs[number].named:
                 return await self.coordinator.abort_for(record, number)

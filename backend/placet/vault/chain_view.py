@@ -28,7 +28,7 @@ class OfferFacts:
 
     offer: Offer
     provider: bytes
-    epoch: int
+    epoch: bytes
     openings: int
     subjects: Subjects
 
@@ -37,8 +37,8 @@ class OfferFacts:
 class JobFacts:
     """A job as the ledger holds it at the latest block.
 
-    `open` is false from seal, abort or cancel on; `openings` has one number an input; `roots` are those of the current
-    attempt's amendment, None in the first attempt; `opened_block` and `attempt_block` are where opening and current
+    `open` is false from seal, abort or cancel on; `openings` has one number an input; `amendments` has the roots of
+    each attempt from the second to the current one; `opened_block` and `attempt_block` are where opening and current
     attempt stand, `opened_at` is the opening's time (Unix seconds).
     """
 
@@ -46,7 +46,7 @@ class JobFacts:
     attempt: int
     terms: bytes
     openings: tuple[int, ...]
-    roots: tuple[bytes, ...] | None
+    amendments: tuple[tuple[bytes, ...], ...]
     opened_block: int
     attempt_block: int
     opened_at: int

@@ -15,7 +15,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.responses import BatchLeaves, LawfulSet, LeavesPart
+from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 
@@ -85,9 +85,9 @@ class VaultClient:
         """A lawful set less what is withdrawn, revoked or erased by now: for an amendment."""
         return await self._call("without", frames.SetArguments(offer=offer, root=root), LawfulSet)
 
-    async def dead(self, offer: OfferId, root: bytes) -> list[ConsentId]:
-        """The consents of a lawful set that are withdrawn or revoked by now."""
-        return list((await self._call("dead", frames.SetArguments(offer=offer, root=root), frames.Consents)).consents)
+    async def dead(self, offer: OfferId, root: bytes) -> DeadLeaves:
+        """The consents of a lawful set that are withdrawn or revoked by now, and the epoch that says so."""
+        return await self._call("dead", frames.SetArguments(offer=offer, root=root), DeadLeaves)
 
     async def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart:
         """What shows an auditor that a lawful set is lawful, from leaf number `start` on, some thousands at a time; of

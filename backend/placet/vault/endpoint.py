@@ -12,6 +12,7 @@ from placet.core.consent import Status
 from placet.core.errors import ChainError
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
+from placet.core.values import to_hex
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 
 CHECK_SECONDS = 60.0
@@ -53,6 +54,14 @@ class Endpoint:
 
     def offer(self, offer: OfferId) -> OfferFacts:
         state = self._chain.offer(offer, block=self._head)
+        heads = self._index.heads(offer)
+        if heads != (state.epoch, state.unproven):
+            raise ChainError(
+                "the endpoint's events of withdrawals are not those that the contract has counted",
+                expected=f"epoch {to_hex(state.epoch)}, unproven {to_hex(state.unproven)}",
+                found=f"epoch {to_hex(heads[0])}, unproven {to_hex(heads[1])}",
+                remedy="try again; if it stays so, use another endpoint",
+            )
         subjects = self._chain.dataset(state.offer.dataset, block=self._head).subjects
         return OfferFacts(state.offer, state.provider, state.epoch, state.openings, subjects)
 
@@ -71,8 +80,8 @@ class Endpoint:
         if opened is None:
             return None
         state = self._chain.job(job, block=self._head)
-        amended = next((e for e in told if isinstance(e, JobAmended) and e.attempt == state.attempt), None)
-        if state.attempt > 1 and amended is None:
+        amended = [event for event in told if isinstance(event, JobAmended) and event.attempt <= state.attempt]
+        if [event.attempt for event in amended] != list(range(2, state.attempt + 1)):
             raise ChainError(
                 "the endpoint's events and its state tell different stories", found=f"attempt {state.attempt}"
             )
@@ -81,8 +90,8 @@ class Endpoint:
             attempt=state.attempt,
             terms=opened.terms,
             openings=opened.openings,
-            roots=None if amended is None else amended.roots,
+            amendments=tuple(event.roots for event in amended),
             opened_block=opened.block,
-            attempt_block=opened.block if amended is None else amended.block,
+            attempt_block=amended[-1].block if amended else opened.block,
             opened_at=state.opened_at,
         )

@@ -153,10 +153,6 @@ class DatasetInfos(Value):
     datasets: tuple[DatasetInfo, ...]
 
 
-class Consents(Value):
-    consents: tuple[ConsentId, ...]
-
-
 class Erased(Value):
     erased: bool
 

@@ -8,7 +8,8 @@ Then, by `demand_leaves`, every single leaf, by the block and the time of the op
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from placet.catalogue.declared import declared
@@ -39,12 +40,12 @@ class RowRequest:
 
 @dataclass(frozen=True)
 class Warrant:
-    """What may be handed out: the rows under `root` (of a named consent: `root` is zero), for this opening, which was
-    at `opened_at` (Unix seconds). The plan says that all leaves cover the openings before `opens_before`."""
+    """What may be handed out: the rows under the last of `roots`, which has one for each attempt so far (of a named
+    consent: zero), for this opening, which was at `opened_at` (Unix seconds). The plan says that all leaves cover the
+    openings before `opens_before`."""
 
     named: ConsentId
-    plan_root: bytes
-    root: bytes
+    roots: tuple[bytes, ...]
     opening: int
     opened_at: int
     opens_before: int
@@ -106,15 +107,12 @@ def demand_warrant(
             code="warrant.deadline",
         )
     use = _demand_allowed(asked, bound, offer)
-    root = chosen.lawful_root
-    if facts.roots is not None:
-        if len(facts.roots) != len(asked.plan.inputs) or (facts.roots[asked.input] == ZERO32) != chosen.named:
+    for roots in facts.amendments:
+        if len(roots) != len(asked.plan.inputs) or (roots[asked.input] == ZERO32) != chosen.named:
             raise WarrantError("the amendment does not fit the plan", code="warrant.root")
-        root = facts.roots[asked.input]
     return Warrant(
         named=chosen.consent,
-        plan_root=chosen.lawful_root,
-        root=root,
+        roots=(chosen.lawful_root, *(roots[asked.input] for roots in facts.amendments)),
         opening=facts.openings[asked.input],
         opened_at=facts.opened_at,
         opens_before=chosen.opens_before,
@@ -158,14 +156,15 @@ def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -
 def demand_leaves(
     asked: RowRequest,
     warrant: Warrant,
-    planned: StoredSet,
-    used: StoredSet,
+    sets: Sequence[StoredSet],
     *,
     candidates: Candidates,
     anchored: Mapping[BatchRoot, int],
     dead: Collection[ConsentId],
 ) -> None:
-    """WarrantError unless every single leaf under `used` is lawful. In columns, since there may be millions."""
+    """WarrantError unless every single leaf of the last of `sets` is lawful: the current attempt's, after those of all
+    attempts before it, each of which only drops rows. In columns, since there may be millions."""
+    used = sets[-1]
     places, known = find(candidates.ids, used.consents)
     if not known.all():
         raise WarrantError(
@@ -180,10 +179,10 @@ def demand_leaves(
             remedy="amend the job without it",
             code="warrant.withdrawn",
         )
-    if used.root != planned.root:
-        before, there = find(planned.consents, used.consents)
-        if not there.all() or not (planned.rows[before] == used.rows).all():
-            raise WarrantError("the amended set has rows that the plan's has not", code="warrant.root")
+    for old, new in itertools.pairwise(sets):
+        before, there = find(old.consents, new.consents)
+        if not there.all() or not (old.rows[before] == new.rows).all():
+            raise WarrantError("an amended set has rows that the attempt before has not", code="warrant.root")
     timely = sorted(root for root, block in anchored.items() if block <= asked.terms.block)
     _, in_time = find(column(b"".join(timely)), used.batches)
     if not in_time.all():

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from placet.core.evidence import ErasedLeaf
-from placet.core.ids import BatchRoot
-from placet.core.values import U32, Bytes32, Octets, Value
+from placet.core.ids import BatchRoot, ConsentId
+from placet.core.values import U32, Bytes24, Bytes32, Octets, Value
 
 
 class LawfulSet(Value):
-    """A lawful set as a plan's input names it. `opens_before` is 2^32 − 1 for an empty set."""
+    """A lawful set as a plan's input names it. `epoch` is the head of the list of proven ends that it was held
+    against. `opens_before` is 2^32 − 1 for an empty set."""
 
     root: Bytes32
     count: int
-    epoch: U32
+    epoch: Bytes24
     opens_before: U32
+
+
+class DeadLeaves(Value):
+    """The leaves of a lawful set that have ended, and the epoch of the offer that says so: head of the very list that
+    was looked through."""
+
+    epoch: Bytes24
+    consents: tuple[ConsentId, ...]
 
 
 class LeavesPart(Value):

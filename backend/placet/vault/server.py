@@ -145,7 +145,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         "note_batch": (frames.BatchArguments, note_batch),
         "lawful": (frames.LawfulArguments, lambda a: vault.lawful(a.offer, a.block, a.deadline)),
         "without": (frames.SetArguments, lambda a: vault.without(a.offer, a.root)),
-        "dead": (frames.SetArguments, lambda a: frames.Consents(consents=tuple(vault.dead(a.offer, a.root)))),
+        "dead": (frames.SetArguments, lambda a: vault.dead(a.offer, a.root)),
         "leaves": (frames.PartArguments, lambda a: vault.leaves(a.offer, a.root, a.start)),
         "batch": (frames.AnchoredArguments, lambda a: vault.batch(a.offer, a.root)),
         "named_evidence": (frames.ConsentArguments, lambda a: vault.named_evidence(a.consent)),

@@ -5,6 +5,7 @@ All methods are synchronous and run one at a time; each looks at the chain anew.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ from placet.vault.columns import column, find
 from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
 from placet.vault.records import ConsentRecord, OfferBinding, Records
-from placet.vault.responses import BatchLeaves, LawfulSet, LeavesPart
+from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
@@ -229,13 +230,15 @@ class Vault:
                 opens_before=opens_before(candidates, places[good]),
             )
 
-    def dead(self, offer: OfferId, root: bytes) -> list[ConsentId]:
+    def dead(self, offer: OfferId, root: bytes) -> DeadLeaves:
         with self._lock:
             self._chain.look(thorough=False)
+            epoch = self._chain.offer(offer).epoch
             stored = self._records.stored_set(offer, root)
             ended = sorted(self._chain.dead(offer))
             _, there = find(stored.consents, column(b"".join(ended)))
-            return [consent for consent, inside in zip(ended, there, strict=True) if inside]
+            dead = tuple(consent for consent, inside in zip(ended, there, strict=True) if inside)
+            return DeadLeaves(epoch=epoch, consents=dead)
 
     def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart:
         with self._lock:
@@ -306,20 +309,18 @@ class Vault:
 
     def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
         try:
-            planned = self._records.stored_set(offer, warrant.plan_root)
-            used = planned if warrant.root == warrant.plan_root else self._records.stored_set(offer, warrant.root)
+            sets = [self._records.stored_set(offer, root) for root, _ in itertools.groupby(warrant.roots)]
         except NotFoundError as error:
             raise WarrantError(error.message, found=error.found, code="warrant.root") from None
         gate.demand_leaves(
             asked,
             warrant,
-            planned,
-            used,
+            sets,
             candidates=self._records.candidates(offer),
             anchored=self._chain.batches(offer),
             dead=self._chain.dead(offer),
         )
-        return used
+        return sets[-1]
 
     def _demand_named(self, consent: ConsentId, offer: OfferId, bound: OfferBinding) -> None:
         candidate = self._records.candidates(offer).get(consent)

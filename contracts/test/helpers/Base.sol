@@ -194,12 +194,17 @@ abstract contract Base {
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
-    function state(OfferId offer) internal view returns (uint32 epoch, uint32 openings, bytes24 head) {
-        (,, epoch, openings, head) = registry.offers(offer);
+    function state(OfferId offer) internal view returns (bytes24 epoch, uint32 openings, bytes24 unproven) {
+        (,, epoch, openings, unproven) = registry.offers(offer);
     }
 
-    function epochOf(uint256 i) internal view returns (uint32 epoch) {
+    function epochOf(uint256 i) internal view returns (bytes24 epoch) {
         (epoch,,) = state(offers[i]);
+    }
+
+    /// @dev The head of a list of ended consents after one more.
+    function appended(bytes24 head, ConsentId id) internal pure returns (bytes24) {
+        return bytes24(keccak256(abi.encodePacked(head, id)));
     }
 
     /// @dev A batch of two leaves, anchored by the relay.
@@ -291,7 +296,7 @@ abstract contract Base {
         data.heads = new bytes32[](3);
         data.outputs = new bytes32[](3);
         data.keys = new bytes32[](3);
-        data.epochs = new uint32[](3);
+        data.epochs = new bytes24[](3);
         for (uint32 i = 0; i < 3; ++i) {
             (data.heads[i],) = ledger.trail(job, attempt, i);
             data.outputs[i] = keccak256(abi.encode("output", i));

@@ -17,8 +17,8 @@ contract ConsentHandler is Base {
     /// @dev Openings that named a consent.
     mapping(ConsentId id => uint256) public used;
     mapping(ConsentId id => bool) private _anchored;
-    bytes24 public head;
-    uint32 public epoch;
+    bytes24 public unproven;
+    bytes24 public epoch;
     uint32 public openings;
     uint256 private _jobs;
 
@@ -130,9 +130,9 @@ contract ConsentHandler is Base {
     }
 
     function _ended(ConsentId id, bool proven) private {
-        vm.assertTrue(!counted[id], "ended or proven again");
-        if (!ended[id]) head = bytes24(keccak256(abi.encodePacked(head, id)));
-        if (proven) (counted[id], epoch) = (true, epoch + 1);
+        vm.assertTrue(!counted[id] && (proven || !ended[id]), "ended or proven again");
+        if (proven) (counted[id], epoch) = (true, appended(epoch, id));
+        else unproven = appended(unproven, id);
         ended[id] = true;
     }
 }

@@ -87,7 +87,7 @@ contract JobHandler is Base {
         if (attempt > ATTEMPTS) return;
         bytes32[] memory roots = new bytes32[](3);
         (roots[0], roots[1], roots[2]) = (bytes32("a"), bytes32("b"), bytes32("c"));
-        uint32[] memory epochs = new uint32[](3);
+        bytes24[] memory epochs = new bytes24[](3);
         bytes[] memory signatures = signAll(ledger.hashAmendment(job, attempt, roots, epochs), 3);
         try ledger.amend(p, roots, epochs, signatures) {} catch {}
     }

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from placet.audit.case import Case
 from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Findings, check
-from placet.core.consent import Subjects, withdrawal_head
+from placet.core.consent import FIRST_EPOCH, Subjects, withdrawal_head
 from placet.core.hashing import document_hash
 from placet.core.ids import OfferId
 from placet.core.plan import RECORD_GRACE
@@ -164,24 +164,27 @@ def datasets(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "withdrawal-lists", "No withdrawal was left out of the facts")
 def withdrawal_lists(case: Case, tell: Findings) -> None:
-    """Each offer's withdrawals, chained in order, give the head that the contract holds; the proven ones its
-    epoch."""
-    heads: dict[OfferId, bytes] = defaultdict(lambda: bytes(24))
+    """Each offer's withdrawals, chained, give what the contract holds: those that were proven, in the order of their
+    proofs, its epoch; those that were unproven when they came, in that order, the head of their own list. Each event
+    told the head of the list that it entered."""
+    unproven: dict[OfferId, bytes] = defaultdict(lambda: FIRST_EPOCH)
     last: dict[OfferId, tuple[int, int]] = {}
     for entry in case.facts.withdrawn:
         tell.looked += 1
-        heads[entry.offer] = withdrawal_head(heads[entry.offer], entry.consent)
-        if entry.head != heads[entry.offer]:
-            tell.fail(f"list head {to_hex(heads[entry.offer])} after {to_hex(entry.consent)}", entry.head)
+        at_once = entry.proven is not None and entry.proven.order == entry.at.order
+        if not at_once:
+            unproven[entry.offer] = withdrawal_head(unproven[entry.offer], entry.consent)
+        after = case.epoch_after(entry.offer, entry.at) if at_once else unproven[entry.offer]
+        if entry.head != after:
+            tell.fail(f"list head {to_hex(after)} after {to_hex(entry.consent)}", entry.head)
         if entry.at.order <= last.get(entry.offer, (-1, -1)) or entry.at.block > case.facts.head.block:
             tell.fail("withdrawals in the order of their blocks, below the facts' head", entry.at.order)
         if entry.proven is not None and not entry.at.order <= entry.proven.order:
             tell.fail("a proof not before its withdrawal", entry.proven.order)
         last[entry.offer] = entry.at.order
     for offer in case.facts.offers:
-        tell.same("head of the list of " + to_hex(offer.id), offer.head, heads[offer.id])
-        proven = [w.proven for w in case.dead.get(offer.id, {}).values() if w.proven is not None]
-        tell.same("epoch of " + to_hex(offer.id), offer.epoch, len(proven))
+        tell.same("head of the unproven withdrawals of " + to_hex(offer.id), offer.unproven, unproven[offer.id])
+        tell.same("epoch of " + to_hex(offer.id), offer.epoch, case.epoch_after(offer.id))
 
 
 @check(GROUP, "records", "The recorded step hashes are without gap and chain to the recorded heads")

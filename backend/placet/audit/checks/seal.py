@@ -59,8 +59,8 @@ def shape(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "epochs", "The sealed epochs were current at the seal")
 def epochs(case: Case, tell: Findings) -> None:
-    """Each sealed epoch is its offer's count of proven withdrawals just before the seal, so that the parties knew of
-    all."""
+    """Each sealed epoch is the head of its offer's list of proven withdrawals just before the seal, so that the parties
+    knew of all."""
     if case.facts.sealed is None or case.plan is None:
         return tell.skip("the job was not sealed, or has no plan")
     for index, (entry, epoch) in enumerate(zip(case.inputs, case.facts.sealed.epochs, strict=False)):

@@ -45,8 +45,8 @@ def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[Consent
 
 @check(GROUP, "epochs", "The epochs that were signed were current")
 def epochs(case: Case, tell: Findings) -> None:
-    """The epoch of each input in the plan and in each amendment is its offer's count of proven withdrawals just
-    before the opening or the amendment. The contract demands the same."""
+    """The epoch of each input in the plan and in each amendment is the head of its offer's list of proven withdrawals
+    just before the opening or the amendment. The contract demands the same."""
     if not case.attempts:
         return tell.skip("no plan, or never opened")
     for attempt in case.attempts:
