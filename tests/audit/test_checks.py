@@ -585,6 +585,32 @@ def a_seal_over_a_proven_withdrawal() -> Bundle:
     return Ignores().bundle()
 
 
+@case("withdrawal.sealed", also=("seal.epochs",))
+def a_proven_withdrawal_that_is_not_in_the_sealed_epoch() -> Bundle:
+    """As after a reorganisation: the provider's signature does not say that it knew of it."""
+
+    class Late(World):
+        def make_seal(self, fields: dict[str, Any]) -> Any:
+            self.withdraw(0, self.people[0][1].consent.id)
+            return super().make_seal(fields)
+
+    return Late().bundle()
+
+
+@case("chain.withdrawal-lists")
+def a_proven_withdrawal_that_is_put_after_another() -> Bundle:
+    """Two that were proven late, told in another order than the epoch has them."""
+    world, consents = World(), [h("first"), h("second")]
+    for consent in consents:
+        world.withdraw(0, consent, proven=False)
+    for consent in consents:
+        world.prove(0, consent)
+    assert verify(world.bundle()).verdict is Verdict.INTACT
+    first, second = world.chain_facts().withdrawn
+    moved = (first.model_copy(update={"proven": second.proven}), second.model_copy(update={"proven": first.proven}))
+    return with_facts(world, withdrawn=moved)
+
+
 @case("withdrawal.sealed", D)
 def an_own_consent_revoked_before_the_seal() -> Bundle:
     class Ignores(World):
@@ -813,14 +839,28 @@ def another_output_than_the_sealed_one() -> Bundle:
     return Swaps().bundle()
 
 
+class RefusesToSeal(World):
+    def seal_signatures(self, seal: Any) -> tuple[bytes, ...]:
+        signatures = super().seal_signatures(seal)
+        return (*signatures[:CONSUMER], other(signatures[CONSUMER]), b"")
+
+
 @case("seal.signed", A, B, C, D)
 def a_seal_that_the_consumer_did_not_sign() -> Bundle:
-    class Refuses(World):
-        def seal_signatures(self, seal: Any) -> tuple[bytes, ...]:
-            signatures = super().seal_signatures(seal)
-            return (*signatures[:CONSUMER], other(signatures[CONSUMER]), b"")
+    return RefusesToSeal().bundle()
 
-    return Refuses().bundle()
+
+@pytest.mark.parametrize("world", [RefusesToSeal, BadOwnSignature])
+def test_a_contracts_signature_that_nobody_can_check_is_missing_evidence(world: type[World]) -> None:
+    """The same bundles, in which the consumer's account is a contract: who shows its signature is not named."""
+    tampered = world()
+    assert verify(tampered.bundle()).verdict is Verdict.TAMPERED
+    consumer = tampered.signers[CONSUMER].address
+    report = verify(with_facts(tampered, contracts=(consumer,)))
+    assert (report.verdict, report.named, report.disputed) == (Verdict.INCOMPLETE, (), ())
+    assert any("ERC-1271" in (result.reason or "") for result in report.results)
+    another = verify(with_facts(tampered, contracts=(tampered.signers[0].address,)))
+    assert another.verdict is Verdict.TAMPERED
 
 
 @case("seal.signed", B)

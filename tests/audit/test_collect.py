@@ -123,6 +123,10 @@ class Replay:
             return JobState(JobStatus.NONE, False, 0, 0, 0, 0, 0, 0, 0)
         return JobState(STATUS[self.told.status.value], True, 4, 0, self.told.attempt, 0, 0, 0, 0)
 
+    def has_code(self, address: bytes, *, block: int) -> bool:
+        assert block == self.told.head.block
+        return address in self.told.contracts
+
     def offer(self, offer: bytes, *, block: int | None = None) -> OfferState:
         assert block == self.told.head.block
         found = next(o for o in self.told.offers if o.id == offer)

@@ -103,6 +103,14 @@ class Evil(World):
         return super().make_step(fields | {"protocol": EVIL[:80]})
 
 
+def test_own_data_are_so_by_a_partys_own_word_and_every_form_says_so() -> None:
+    report = verify(World().bundle())
+    words = f"{NAMES[3]} declared the rows its own, by its own word"
+    assert any(line.endswith(words) for line in text(report))
+    assert any(note.endswith(words) for note in to_json(report)["notes"])
+    assert words in Page(html(report)).text
+
+
 def test_names_stay_names() -> None:
     world = Evil(ending=Ending.CLOSED, withholds=(1,))
     for bundle in (world.bundle(), world.bundle(without=(2,))):

@@ -338,6 +338,11 @@ class Case:
             self._verified[key] = self.verifiers.accepts(signer, digest, signature)
         return self._verified[key]
 
+    def can_tell(self, signer: bytes) -> bool:
+        """Does a signature that `accepts` refuses say something against who shows it? Not where the signer has code: an
+        ERC-1271 contract may have accepted it then, which nobody sees off line, or from its state now."""
+        return signer not in self.facts.contracts
+
     def steps(self, party: int, attempt: int) -> list[Step]:
         """The steps of an attempt in the order in which a party shows them."""
         evidence = self.evidence.get(party)

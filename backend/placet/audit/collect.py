@@ -254,6 +254,7 @@ class _Reader:
             ),
             withdrawn=tuple(w for i in inputs for w in self._withdrawn(i.offer)),
             given=tuple(g for i in inputs if i.named for g in self._given(i.consent)),
+            contracts=self._contracts(plan) if plan else (),
             committed=tuple(c for i in inputs if i.named for c in self._committed(i.offer)),
             accepted=tuple(a for p in (plan.parties if plan else ()) if not p.inputs for a in self._accepted(p.signer)),
             amended=tuple(
@@ -371,6 +372,10 @@ class _Reader:
                 uses=e.uses,
                 at=self.moment(e),
             )
+
+    def _contracts(self, plan: Plan) -> tuple[bytes, ...]:
+        addresses = (signer for signer in dict.fromkeys(plan.signers) if len(signer) == 20)
+        return tuple(a for a in addresses if self._chain.has_code(a, block=self._block.number))
 
     def _paid(self) -> Iterator[Paid]:
         for credit in self.of_job(events.Credited):

@@ -227,6 +227,8 @@ class ChainFacts(Value):
     withdrawn: tuple[Withdrawn, ...] = ()
     given: Annotated[tuple[Given, ...], Field(max_length=MAX_INPUTS)] = ()
     committed: tuple[Committed, ...] = ()
+    contracts: Annotated[tuple[Address, ...], Field(max_length=MAX_PARTIES + 2)] = ()
+    """Those of the plan's signers that have code at the facts' head: they may sign as ERC-1271 contracts."""
     accepted: tuple[AcceptedMeasurement, ...] = ()
     amended: tuple[Amended, ...] = ()
     recorded: tuple[Recorded, ...] = ()

@@ -109,7 +109,8 @@ def verify(
     compared with his own; under `BUNDLE` nothing is ever called intact.
 
     `verifiers` adds what an endpoint can answer (signers that are ERC-1271 contracts); without it only addresses' and
-    P-256 signatures count, and a contract's signature does not verify. Persons' consents never count with a contract's.
+    P-256 signatures count. A contract's signature that can't be checked, or that its state of now refuses, is missing
+    evidence: it names nobody. Persons' consents never count with a contract's.
     """
     case = Case(bundle, verifiers, sections)
     results = tuple(check.result(case) for check in CHECKS)

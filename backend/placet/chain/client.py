@@ -180,6 +180,10 @@ class Chain:
         answers = self.rpc.batch("eth_getBlockByNumber", [(hex(number), False) for number in blocks])
         return [None if block is None else Head.read(block).hash for block in answers]
 
+    def has_code(self, address: bytes, *, block: int) -> bool:
+        """Is there a contract at an address, or an account with EIP-7702 code?"""
+        return len(octets(self.rpc.call("eth_getCode", to_hex(address), hex(block)))) > 0
+
     def head(self) -> Head:
         """The latest block."""
         return self.block("latest")

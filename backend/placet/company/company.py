@@ -104,7 +104,9 @@ class Company:
         return openings < record.consent.first_opening + record.consent.uses
 
     def _draft(self, file: Path, wish: AcceptancePolicy, consumer: bytes, until: int) -> DocumentRecord:
-        me, salt, now = self.context.address, secrets.token_bytes(32), self.context.chain.now()
+        me, salt = self.context.address, secrets.token_bytes(32)
+        # The contract judges by the time of the opening's block, which this machine's clock may be ahead of.
+        start = self.context.chain.head().timestamp
         scope = Scope(
             title=TITLE,
             provider=me,
@@ -125,7 +127,7 @@ class Company:
         )
         fields = ConsentFields(
             owner=me,
-            not_before=now - 60,
+            not_before=start,
             not_after=until,
             first_opening=0,
             uses=1,

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from placet.audit.case import Case
 from placet.audit.findings import Findings
 
+UNTOLD = "no way to check the signature of {}: it signs as a contract (ERC-1271)"
+
 
 def demand_all(
     case: Case,
@@ -16,11 +18,13 @@ def demand_all(
     digest: bytes,
     lists: Iterable[tuple[int, tuple[bytes, ...]]],
 ) -> None:
-    """Fails for each invalid signature (naming who shows it) and for each signer that nobody shows a signature of.
+    """Fails for each invalid signature (naming who shows it) and for each signer that nobody shows a signature of. A
+    contract's signature (ERC-1271) that can't be checked here is missing evidence.
 
     A party may leave out signatures that it does not have; a signer that stands earlier in the list signed once.
     """
     found: set[bytes] = set()
+    untold: set[bytes] = set()
     for party, signatures in lists:
         if len(signatures) != len(signers):
             tell.fail(f"{len(signers)} signatures of the {what}", len(signatures), party)
@@ -31,12 +35,16 @@ def demand_all(
                 continue
             if case.accepts(signer, digest, signature):
                 found.add(signer)
+            elif not case.can_tell(signer):
+                untold.add(signer)
             else:
                 tell.fail(f"{what} signed by {case.name_of(signer)}", "a signature that does not verify", party)
     for signer in dict.fromkeys(signers):
         if signer in found:
             continue
-        if case.absent:
+        if signer in untold:
+            tell.lack(UNTOLD.format(f"{case.name_of(signer)} under the {what}"))
+        elif case.absent:
             tell.lack(f"no signature of {case.name_of(signer)} under the {what} in the evidence that is there")
         else:
             tell.fail(f"{what} signed by {case.name_of(signer)}", "no signature in any evidence")

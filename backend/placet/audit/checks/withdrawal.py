@@ -18,7 +18,8 @@ GROUP = "withdrawal"
 def withdrawn(case: Case, tell: Findings) -> None:
     """No leaf was on its offer's withdrawal list when its attempt started (with the opening, or with an amendment).
     An unproven withdrawal can slip in between the parties' signatures and the block: then the attempt must never have
-    touched that set, and not be the one that was sealed."""
+    touched that set, and not be the one that was sealed. Who used it is named: rows are drawn once the attempt is deep,
+    and so was the withdrawal."""
     for attempt, shown in lawful_sets(case, tell):
         dead = list(_dead(case, shown, attempt.start))
         tell.looked += shown.count
@@ -31,8 +32,10 @@ def withdrawn(case: Case, tell: Findings) -> None:
                 f"{len(dead)} had withdrawn just before it started"
             )
             continue
+        # Who did not use the set may have signed before the withdrawal: its signature says nothing against it.
+        culprits = (shown.party,) if used else ()
         for ident, found in dead:
-            tell.fail(f"{leaf_name(shown, ident)} live when attempt {attempt.number} started", found, shown.party)
+            tell.fail(f"{leaf_name(shown, ident)} live when attempt {attempt.number} started", found, *culprits)
 
 
 def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[ConsentId, str]]:
@@ -106,7 +109,7 @@ def _never_sent(case: Case, tell: Findings, signers: tuple[bytes, ...]) -> None:
         for held in (a for a in evidence.amendments if a.amendment.attempt not in known):
             digest = case.deployment.jobs.digest(held.amendment.struct_hash())
             pairs = zip(signers, held.signatures, strict=False)
-            if any(signature and not case.accepts(signer, digest, signature) for signer, signature in pairs):
+            if any(s and case.can_tell(signer) and not case.accepts(signer, digest, s) for signer, s in pairs):
                 tell.fail(f"signatures under the amendment to attempt {held.amendment.attempt}", "invalid", party)
             tell.note(f"{case.name(party)} holds an amendment to attempt {held.amendment.attempt} that was never sent")
 
@@ -150,18 +153,20 @@ def _delays(case: Case, tell: Findings) -> None:
 @check(GROUP, "sealed", "Nobody who withdrew before the seal is in the sealed attempt")
 def sealed(case: Case, tell: Findings) -> None:
     """No leaf of the sealed attempt was withdrawn or revoked before the seal, proven or not, and no named consent of
-    the plan. The seal is the line: what came after it binds the next job. A proven withdrawal is in the epoch that the
-    provider sealed, so it is named; over an unproven one nobody is, since parties may have signed before it and
-    somebody kept the seal back."""
+    the plan. The seal is the line: what came after it binds the next job. The provider is named over a withdrawal that
+    stands in the very list whose head it signed as the epoch; over any other nobody is, since parties may have signed
+    before it and somebody kept the seal back."""
     if case.facts.sealed is None or case.final is None:
         return tell.skip("the job was not sealed")
-    moment = case.facts.sealed.at
+    moment, epochs = case.facts.sealed.at, case.facts.sealed.epochs
     for attempt, shown in lawful_sets(case, tell):
         if case.is_final(attempt.number):
             tell.looked += shown.count
+            offer = case.inputs[shown.input].offer
+            signed = shown.input < len(epochs) and epochs[shown.input] == case.epoch_at(offer, moment)
             for ident, found in _dead(case, shown, moment):
-                proven = case.dead[case.inputs[shown.input].offer][ident].proven
-                knew = proven is not None and proven.order < moment.order
+                proven = case.dead[offer][ident].proven
+                knew = signed and proven is not None and proven.order < moment.order
                 culprits = (shown.party,) if knew else ()
                 tell.fail(f"{leaf_name(shown, ident)} live at the seal in block {moment.block}", found, *culprits)
     for index, entry in enumerate(case.inputs):
