@@ -158,6 +158,28 @@ async def test_persons_rows_are_brought_under_their_own_consents(world: World) -
     assert world.shelves[NORTH].asked == []
 
 
+async def test_nobody_computes_over_persons_rows_that_another_calls_its_own(world: World) -> None:
+    """What the chain shows of the others' inputs: whose rows they are, and for whom and what they are offered."""
+    north, terms = world.agreements[NORTH], world.terms()
+    offer = world.ledger.offers[world.offers[SOUTH]]
+    entry = world.ledger.datasets[offer.offer.dataset]
+    world.ledger.datasets[offer.offer.dataset] = replace(entry, subjects=Subjects.OWN)
+    await refused("consent.subjects", north.demand_plan(world.plan(terms), terms))
+    world.ledger.datasets[offer.offer.dataset] = entry
+    lawful = world.plan(terms)
+    south = lawful.parties[SOUTH]
+    named = south.inputs[0].model_copy(update={"consent": south.inputs[0].lawful_root, "lawful_root": ZERO32})
+    parties = tuple(p if p is not south else p.model_copy(update={"inputs": (named,)}) for p in lawful.parties)
+    await refused("consent.subjects", north.demand_plan(lawful.model_copy(update={"parties": parties}), terms))
+    elsewhere = replace(offer, offer=offer.offer.model_copy(update={"consumer": world.address(FUND)}))
+    world.ledger.offers[world.offers[SOUTH]] = elsewhere
+    await refused("consent.consumer", north.demand_plan(lawful, terms))
+    del world.ledger.offers[world.offers[SOUTH]]
+    await refused("peer.early", north.demand_plan(lawful, terms))
+    world.ledger.offers[world.offers[SOUTH]] = offer
+    await north.demand_plan(lawful, terms)
+
+
 async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World) -> None:
     columns = {"identifier": "customer", "value": "salary"}
     error = await refused(

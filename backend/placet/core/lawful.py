@@ -64,19 +64,28 @@ class Breach:
     found: object
 
 
-def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
+def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:
     """All breaches, the gravest first; none where the use is allowed. `provider` and `subjects` are the chain's: who
-    made the offer, and whose rows its dataset was registered with."""
-    if not use.provider == provider == scope.provider:
+    made the offer, and whose rows its dataset was registered with. Without its `scope`, which other parties
+    do not know, all that the chain shows is judged."""
+    if use.provider != provider or (scope is not None and scope.provider != provider):
         yield Breach("provider", "the offer is another institution's", to_hex(use.provider), to_hex(provider))
     if use.consumer != offer.consumer:
         yield Breach("consumer", "the offer is for another consumer", to_hex(offer.consumer), to_hex(use.consumer))
-    if not use.purpose == offer.purpose == purpose_id(scope.purpose):
-        yield Breach("purpose", "the offer is for another purpose", scope.purpose, to_hex(use.purpose))
+    if use.purpose != offer.purpose or (scope is not None and purpose_id(scope.purpose) != offer.purpose):
+        expected = to_hex(offer.purpose) if scope is None else scope.purpose
+        yield Breach("purpose", "the offer is for another purpose", expected, to_hex(use.purpose))
     if use.operations & ~offer.operations or not use.operations:
         yield Breach(
             "operations", "the offer does not allow these operations", f"within {offer.operations}", use.operations
         )
+    if scope is not None:
+        yield from _shown(use, offer, scope)
+    yield from _whose(use, scope, subjects)
+
+
+def _shown(use: Use, offer: Offer, scope: Scope) -> Iterator[Breach]:
+    """What the opened scope says to the owners beyond the offer."""
     if scope.hash != offer.scope:
         yield Breach("scope", "the scope is not the offer's", to_hex(offer.scope), to_hex(scope.hash))
     if strangers := [to_hex(party) for party in use.parties if party not in _named(scope, offer)]:
@@ -96,7 +105,6 @@ def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Su
             ", ".join(scope.columns),
             ", ".join(outside)[:400],
         )
-    yield from _whose(use, scope, subjects)
 
 
 def _named(scope: Scope, offer: Offer) -> tuple[bytes, ...]:
@@ -121,16 +129,16 @@ def _told(use: Use, scope: Scope) -> Iterator[Breach]:
         )
 
 
-def _whose(use: Use, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
+def _whose(use: Use, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:
     """Persons' rows need persons' consent, whatever a provider calls its table."""
     expected = Subjects.of(use.persons)
-    if scope.personal != use.persons or use.named == use.persons:
+    personal = use.persons if scope is None else scope.personal
+    if personal != use.persons or use.named == use.persons:
         yield Breach(
             "subjects",
             "persons' rows come under their consents, an institution's own data under its own",
             "a lawful set of persons" if use.persons else "the institution's own consent, named in the plan",
-            f"{'a named consent' if use.named else 'a lawful set'}, scope of "
-            f"{'persons' if scope.personal else 'own data'}",
+            f"{'a named consent' if use.named else 'a lawful set'}, scope of {'persons' if personal else 'own data'}",
         )
     if subjects is not expected:
         yield Breach(

@@ -14,7 +14,7 @@ from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
-from placet.core.errors import ConsentError, PeerError, PlanError, StateError
+from placet.core.errors import ConsentError, NotFoundError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.ids import NO_OFFER, ConsentId, JobId, OfferId
 from placet.core.lawful import Use, breaches
@@ -198,8 +198,12 @@ class Agreement:
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
         place = plan.party_of(context.address)
         mine, first = plan.parties[place], plan.input_offset(place)
-        for number, chosen in enumerate(mine.inputs, first):
-            await self._demand_use(chosen.offer, job.use(number))
+        own = range(first, first + len(mine.inputs))
+        for number, chosen in enumerate(plan.inputs):
+            if number in own:
+                await self._demand_use(chosen.offer, job.use(number))
+            else:
+                await self._demand_others_use(chosen.offer, job.use(number))
         if (mine.recorder, mine.payee, mine.tls_key) != (context.recorder.address, context.address, context.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
         for extension in context.extensions:
@@ -220,6 +224,23 @@ class Agreement:
         for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects):
             raise ConsentError(
                 breach.message, expected=breach.expected, found=breach.found, code=f"consent.{breach.rule}"
+            )
+
+    async def _demand_others_use(self, offer: OfferId, use: Use) -> None:
+        """ConsentError unless another party's offer and dataset allow its use as far as the chain shows them: a party
+        does not compute over persons' rows that their holder calls its own. StateError `peer.early` where the chain
+        does not show them here yet."""
+        try:
+            state = await asyncio.to_thread(self.context.chain.offer, offer)
+            dataset = await asyncio.to_thread(self.context.chain.dataset, state.offer.dataset)
+        except NotFoundError as error:
+            raise StateError(error.message, found=error.found, code="peer.early") from None
+        for breach in breaches(use, state.provider, state.offer, None, dataset.subjects):
+            raise ConsentError(
+                f"another party's input: {breach.message}",
+                expected=breach.expected,
+                found=breach.found,
+                code=f"consent.{breach.rule}",
             )
 
     async def agreed(self, asker: bytes, told: SignedByAll) -> SignedByAll:
