@@ -256,7 +256,9 @@ def _verified(of: _Attempt, proven: Proven, party: int, tell: Findings) -> Verif
 def accepted(case: Case, tell: Findings) -> None:
     """In each attempt, by the block that a company names, which is not older than all agreements to the task and not
     younger than the record of its own step: the job was open, neither consent was withdrawn or revoked, and
-    `EnclaveRegistry` held the measurement, of the class that was proven, by the plan's provider of the enclave."""
+    `EnclaveRegistry` held the measurement, of the class that was proven, by the plan's provider of the enclave. The
+    company is named only over what was deep by that block: of anything younger a reorganisation may have told it
+    otherwise."""
     for of in _attempts(case, tell):
         for party, step, proven in _given(of, tell):
             found = _verified(of, proven, party, tell)
@@ -269,7 +271,13 @@ def accepted(case: Case, tell: Findings) -> None:
                 dead = case.dead.get(entry.offer, {}).get(entry.consent)
                 tell.looked += 1
                 if dead is not None and dead.at.block <= proven.block:
-                    tell.fail(f"consent {entry.consent.hex()} alive in block {proven.block}", dead.kind, party)
+                    culprits = _knew(case, dead.at.block, proven.block, party)
+                    tell.fail(f"consent {entry.consent.hex()} alive in block {proven.block}", dead.kind, *culprits)
+
+
+def _knew(case: Case, happened: int, block: int, party: int) -> tuple[int, ...]:
+    """The party, if what happened in a block was at confirmation depth by another one."""
+    return (party,) if happened + case.deployment.confirmations <= block else ()
 
 
 def _measured(of: _Attempt, tell: Findings, found: Verified, block: int, party: int) -> None:
@@ -280,9 +288,11 @@ def _measured(of: _Attempt, tell: Findings, found: Verified, block: int, party: 
     if entry is None or entry.enclave_class != _CLASSES[found.enclave_class]:
         tell.fail(where, "not accepted", party)
     elif entry.at.block > block:
-        tell.fail(f"{where} by block {block}", f"in block {entry.at.block}", party)
+        early = entry.at.block > block + case.deployment.confirmations
+        tell.fail(f"{where} by block {block}", f"in block {entry.at.block}", *((party,) if early else ()))
     elif entry.retired is not None and entry.retired.block <= block:
-        tell.fail(f"{where}, not retired by block {block}", f"retired in block {entry.retired.block}", party)
+        culprits = _knew(case, entry.retired.block, block, party)
+        tell.fail(f"{where}, not retired by block {block}", f"retired in block {entry.retired.block}", *culprits)
 
 
 @check(GROUP, "fixed", "Documents and enclave were on chain before anybody gave a key away")
