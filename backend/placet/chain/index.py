@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import logging
-import operator
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -329,27 +328,31 @@ class Index:
             rows = self._chain.logs.logs(blocks)
             last = blocks[-1].header.head
             with self._engine.begin() as connection:
-                replaced = logs.c.block >= first if last == head else logs.c.block.between(first, last.number)
-                taken_back = connection.execute(delete(logs).where(replaced)).rowcount
+                taken = connection.execute(delete(logs).where(logs.c.block.between(first, last.number))).rowcount
                 connection.execute(delete(checkpoints).where(checkpoints.c.block >= first))
+                if last == head:
+                    taken += connection.execute(delete(logs).where(logs.c.block > head.number)).rowcount
                 for log_ in rows:
                     _store(connection, log_)
                 connection.execute(insert(checkpoints).values(block=last.number, hash=last.hash))
                 _prune(connection)
+            self._taken_back += taken > 0
             first = last.number + 1
-            self._taken_back += bool(taken_back)
             if rows:
                 self._newest = rows[-1][1].block
 
     def _agrees(self, head: Head) -> bool:
-        """Do each offer's withdrawals make up the head that the contract keeps of them?"""
+        """Do each offer's withdrawals make up the heads that the contract keeps of them?"""
         ended = logs.c.name.in_((events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__))
         counted = select(logs.c.offer, func.count()).where(ended, logs.c.block <= head.number).group_by(logs.c.offer)
         with self._engine.connect() as connection:
             counts = {bytes(offer): int(count) for offer, count in connection.execute(counted)}
         offers = [made.offer for made in self.offers(head.number) if counts.get(made.offer, 0) <= RECHECKED]
-        heads = (self.heads(one, head.number) if one in counts else (FIRST_EPOCH, FIRST_EPOCH) for one in offers)
-        return all(map(operator.eq, heads, self._chain.withdrawal_heads(offers, block=head.number)))
+        for offer, expected in zip(offers, self._chain.withdrawal_heads(offers, block=head.number), strict=True):
+            heads = self.heads(offer, head.number) if offer in counts else (FIRST_EPOCH, FIRST_EPOCH)
+            if heads != expected:
+                return False
+        return True
 
 
 def _until(at: int | None) -> tuple[ColumnElement[bool], ...]:
