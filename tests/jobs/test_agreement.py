@@ -416,13 +416,13 @@ class Computed:
     plan: Plan
     keys: list[bytes]
     outputs: list[bytes]
+    heads: list[bytes]
 
     def seal(self, **changes: Any) -> SealRequest:
-        heads = [self.world.agreements[i].head(self.world.stores[i].job(self.job), 1)[0] for i in range(4)]
         values: dict[str, Any] = {
             "job": self.job,
             "attempt": 1,
-            "heads": tuple(heads),
+            "heads": tuple(self.heads),
             "outputs": (*(sha256(o) for o in self.outputs), ZERO32),
             "keys": (*(key_hash(k) for k in self.keys), ZERO32),
             "epochs": (0, 0, 0, 0),
@@ -446,6 +446,7 @@ def computed(world: World) -> Computed:
     keys = [bytes([7 + i]) * 32 for i in range(3)]
     outputs = [b"masked %d" % i for i in range(3)]
     roots = tuple(i.lawful_root for i in plan.inputs)
+    heads = []
     for party, store in enumerate(world.stores):
         store.begin(job, 1, roots)
         for index in range(2):
@@ -456,8 +457,10 @@ def computed(world: World) -> Computed:
         else:
             store.keep(job, 1, key=world.agreements[party].at_rest.seal(keys[party], b"key"), output=outputs[party])
         store.computed(job, 1)
-        world.ledger.trails[job, 1, party] = world.agreements[party].head(store.job(job), 1)
-    return Computed(world, job, plan, keys, outputs)
+        steps = [step.hash for step in store.steps(job, 1)]
+        heads.append(trail_head(trail_start(job, 1, party), steps))
+        world.ledger.trails[job, 1, party] = heads[party], len(steps)
+    return Computed(world, job, plan, keys, outputs, heads)
 
 
 async def test_standing_tells_the_consumer_how_far_a_party_is(world: World) -> None:

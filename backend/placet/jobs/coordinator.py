@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Protocol
 
 from placet.chain.client import JobState
 from placet.chain.intents import Intents
@@ -13,6 +12,7 @@ from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatur
 from placet.core.values import V, Value, to_hex
 from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
+from placet.jobs.party_run import Say
 from placet.jobs.proposal import Opening, PeerClient
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
@@ -24,12 +24,6 @@ MAX_ATTEMPTS = 8
 _CODE = re.compile(r"[a-z]+([.-][a-z]+)*", re.ASCII)
 """What goes on chain of why a job was aborted: of what a peer says, no more than a code."""
 WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased"})
-
-
-class Say(Protocol):
-    """Tells who follows a job what happens."""
-
-    def __call__(self, record: JobRecord, status: str, **details: object) -> None: ...
 
 
 class Coordinator:
@@ -46,7 +40,7 @@ class Coordinator:
 
     async def open(self, record: JobRecord) -> None:
         """Open a job that all have signed. What the contract refuses is cancelled, so that nobody opens it later."""
-        self.say(record, "opening")
+        await self.say(record, "opening")
         try:
             await self._opening.send(record)
         except Reverted as refusal:
@@ -54,7 +48,7 @@ class Coordinator:
                 raise
             if refusal.name == "TooLateToOpen":  # it expires by itself, at every party alike
                 raise
-            self.say(record, "refused", code=refusal.name, why=refusal.message)
+            await self.say(record, "refused", code=refusal.name, why=refusal.message)
             await self.cancel(record)
 
     async def cancel(self, record: JobRecord) -> None:
@@ -115,10 +109,10 @@ class Coordinator:
                 return await self.abort(record, error.code)
             raise
         full = (*signatures, b"")
-        self.store.agree("seal", seal, full)
+        await self.store.threaded.agree("seal", seal, full)
         name = f"seal:{record.job.hex()}:{to_hex(seal.struct_hash())[2:34]}"
         await self.intents.carry(name, self.context.calls.seal(record.plan, seal, full))
-        self.say(record, "sealed", attempt=state.attempt)
+        await self.say(record, "sealed", attempt=state.attempt)
 
     async def _signatures(
         self, record: JobRecord, what: str, question: SealRequest | AmendRequest, content: Seal | Amendment
@@ -152,10 +146,10 @@ class Coordinator:
         epochs = await self.agreement.epochs(record)
         amendment = Amendment(job=record.job, attempt=state.attempt + 1, roots=tuple(roots), epochs=epochs)
         signatures = await self._signatures(record, "amend", AmendRequest(amendment=amendment), amendment)
-        self.store.agree("amendment", amendment, signatures)
+        await self.store.threaded.agree("amendment", amendment, signatures)
         name = f"amend:{record.job.hex()}:{to_hex(amendment.struct_hash())[2:34]}"
         await self.intents.carry(name, self.context.calls.amend(plan, amendment, signatures))
-        self.say(record, "amended", attempt=amendment.attempt, why=why)
+        await self.say(record, "amended", attempt=amendment.attempt, why=why)
 
     async def abort(self, record: JobRecord, why: str) -> None:
         """End an open job; the sponsor gets its rewards back. Before the deadline only a party can."""

@@ -186,11 +186,11 @@ async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, see
     try:
         signatures = await _signatures(peer_client, plan, terms)
     except PlacetError:
-        agreement.store.note(job, "refused")
-        agreement.store.end(job, "refused")
+        await agreement.store.threaded.note(job, "refused")
+        await agreement.store.threaded.end(job, "refused")
         raise
-    agreement.store.signed(job, signatures)
-    return agreement.store.job(job)
+    await agreement.store.threaded.signed(job, signatures)
+    return await agreement.store.threaded.job(job)
 
 
 async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
@@ -267,11 +267,11 @@ class Opening:
         context, plan = self._peer_client.context, record.plan
         escrow = context.deployment.reward_escrow.address
         while not await self._allowed(record):
-            intent = next_try(context.sender, f"approve:{record.job.hex()}", UNDONE, APPROVALS).intent
+            name = f"approve:{record.job.hex()}"
+            intent = (await asyncio.to_thread(next_try, context.sender, name, UNDONE, APPROVALS)).intent
             with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
-                context.sender.submit(
-                    intent, context.calls.approve(plan.token, escrow, plan.total_reward), context.address
-                )
+                call = context.calls.approve(plan.token, escrow, plan.total_reward)
+                await asyncio.to_thread(context.sender.submit, intent, call, context.address)
             waiting = asyncio.create_task(context.sender.wait(intent, SECONDS))
             try:
                 while not waiting.done() and not await self._allowed(record):

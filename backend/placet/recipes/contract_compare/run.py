@@ -94,7 +94,7 @@ async def _bring(job: PartyRun) -> None:
     brings = job.resource(ComparedDocuments)
     consent = job.plan.parties[job.party].inputs[0].consent
     at_rest, key = AtRest(JOBS, context.hpke), secrets.token_bytes(32)
-    job.store.keep(job.record.job, job.attempt, key=at_rest.seal(key, b"key"))
+    await job.store.threaded.keep(job.record.job, job.attempt, key=at_rest.seal(key, b"key"))
     named, told = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
     async with job.step("lock-document", "placet.document/1", named, parameters=told) as step:
         locked, opener = await asyncio.to_thread(brings.documents.lock, consent, job.record.job, job.attempt, role)
@@ -114,7 +114,7 @@ async def _bring(job: PartyRun) -> None:
     await job.anchored(other, service)
     at = brings.service(context.trust.institution(job.plan.parties[service].signer))
     await at.upload(job.record.job, job.attempt, role, brings.documents.locked_file(job.record.job, job.attempt))
-    job.say(job.record, "uploaded", attempt=job.attempt, bytes=locked.size)
+    await job.say(job.record, "uploaded", attempt=job.attempt, bytes=locked.size)
     given = Secrets(document=opener, release=key, name=brings.documents.of(consent).name)
     nonce, issued = secrets.token_bytes(32), await asyncio.to_thread(context.chain.now)
     proof = await at.prove(job.record.job, nonce)
@@ -130,7 +130,7 @@ async def _bring(job: PartyRun) -> None:
         sealed = step.output("sealed-keys", given_away.sealed)
     async with job.step("release-keys", "hpke/1", sealed) as step:
         await step.send(name_of(service), KEYS, given_away.sealed)
-    job.say(job.record, "keys-given", attempt=job.attempt)
+    await job.say(job.record, "keys-given", attempt=job.attempt)
     await _keep(job, task, at, verified.key, opener, agreed, proven)
 
 
@@ -217,7 +217,7 @@ async def _keep(
     if masked:
         private = _pack(task, told.enclave, job.party, masked)
         kept["private"] = AtRest(JOBS, job.context.hpke).seal(private, b"private")
-    job.store.keep(job.record.job, job.attempt, **kept)
+    await job.store.threaded.keep(job.record.job, job.attempt, **kept)
 
 
 def _pack(task: Task, enclave: bytes, party: int, masked: bytes) -> bytes:
