@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from placet.core.consent import Offer, Scope, Subjects
-from placet.core.purposes import purpose_id
+from placet.core.purposes import purpose_id, purpose_words
 from placet.core.values import to_hex
 
 
@@ -65,18 +65,39 @@ class Breach:
 
 
 def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
-    """All breaches, the gravest first; none where the use is allowed. `provider` and `subjects` are the chain's: who
-    made the offer, and whose rows its dataset was registered with."""
-    if not use.provider == provider == scope.provider:
-        yield Breach("provider", "the offer is another institution's", to_hex(use.provider), to_hex(provider))
-    if use.consumer != offer.consumer:
-        yield Breach("consumer", "the offer is for another consumer", to_hex(offer.consumer), to_hex(use.consumer))
-    if not use.purpose == offer.purpose == purpose_id(scope.purpose):
-        yield Breach("purpose", "the offer is for another purpose", scope.purpose, to_hex(use.purpose))
-    if use.operations & ~offer.operations or not use.operations:
+    """All breaches, of the offer and then of its scope; none where the use is allowed. `provider` and `subjects` are
+    the chain's: who made the offer, and whose rows its dataset was registered with."""
+    yield from offer_breaches(
+        provider, offer, by=use.provider, consumer=use.consumer, purpose=use.purpose, operations=use.operations
+    )
+    yield from scope_breaches(use, provider, offer, scope, subjects)
+
+
+def offer_breaches(
+    provider: bytes, offer: Offer, *, by: bytes, consumer: bytes, purpose: bytes, operations: int
+) -> Iterator[Breach]:
+    """What the offer alone, as the chain has it from `provider`, says against a job of `consumer` to which `by` brings
+    the rows: it needs no opened scope."""
+    if by != provider:
+        yield Breach("provider", "the offer is another institution's", to_hex(by), to_hex(provider))
+    if consumer != offer.consumer:
+        yield Breach("consumer", "the offer is for another consumer", to_hex(offer.consumer), to_hex(consumer))
+    if purpose != offer.purpose:
         yield Breach(
-            "operations", "the offer does not allow these operations", f"within {offer.operations}", use.operations
+            "purpose", "the offer is for another purpose", purpose_words(offer.purpose), purpose_words(purpose)
         )
+    if operations & ~offer.operations or not operations:
+        allowed = f"within {offer.operations}"
+        yield Breach("operations", "the offer does not allow these operations", allowed, operations)
+
+
+def scope_breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
+    """What the opened scope and the dataset's registration say against a use, the gravest first."""
+    if scope.provider != provider:
+        yield Breach("provider", "the scope is of another institution's data", to_hex(provider), to_hex(scope.provider))
+    if purpose_id(scope.purpose) != offer.purpose:
+        expected = purpose_words(offer.purpose)
+        yield Breach("purpose", "the scope is for another purpose than the offer", expected, scope.purpose)
     if scope.hash != offer.scope:
         yield Breach("scope", "the scope is not the offer's", to_hex(offer.scope), to_hex(scope.hash))
     if strangers := [to_hex(party) for party in use.parties if party not in _named(scope, offer)]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from placet.catalogue.declared import declared, use_of
-from placet.catalogue.specs import spec_of
+from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.core.at_rest import JOBS, AtRest
@@ -83,9 +82,8 @@ class Agreement:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no."""
         context = self.context
         await self._demand_use(wanted.offer, self._wanted_use(asker, wanted))
-        if wanted.block > await asyncio.to_thread(context.chain.confirmed):
-            raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
-        lawful = await context.demand_rows().lawful(wanted.offer, wanted.block, wanted.deadline)
+        await self._demand_confirmed(wanted.terms)
+        lawful = await context.demand_rows().lawful(wanted.offer, wanted.terms.block, wanted.deadline)
         entry = await self._entries.fresh(wanted.offer, lawful.root)
         brought = Input(
             offer=wanted.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
@@ -94,21 +92,25 @@ class Agreement:
 
     def _wanted_use(self, asker: bytes, wanted: PrepareRequest) -> Use:
         """What a job that is not planned yet would do with this party's rows."""
-        self._demand_recipe(wanted.recipe)
-        spec = spec_of(wanted.recipe)
+        if self.context.address not in wanted.parties:
+            raise PlanError("not a party of this plan", found=to_hex(self.context.address), code="plan.parties")
+        job = declared_terms(wanted.terms, wanted.parties, asker)
+        self._demand_runs(job)
         return use_of(
-            spec,
-            spec.parse(wanted.parameters),
-            wanted.role,
+            job.spec,
+            job.parameters,
+            job.seats[wanted.parties.index(self.context.address)].name,
             provider=self.context.address,
             consumer=asker,
             parties=wanted.parties,
             purpose=wanted.purpose,
-            operations=int(spec.operations),
+            operations=int(job.spec.operations),
             named=False,
         )
 
-    def _demand_recipe(self, name: str) -> None:
+    def _demand_runs(self, job: DeclaredTerms) -> None:
+        """PlanError unless such a job runs here: by this institution's policy, and with what is installed."""
+        name = job.spec.name
         if name not in self.context.recipes:
             raise PlanError(
                 "this institution does not take part in such a recipe",
@@ -117,6 +119,13 @@ class Agreement:
                 remedy="its node.toml names them: recipes in [policy]",
                 code="plan.recipe",
             )
+        run_of(self.runs, name).demand(job)
+        if job.terms.engine == "spu":
+            extra.require()
+
+    async def _demand_confirmed(self, terms: Terms) -> None:
+        if terms.block > await asyncio.to_thread(self.context.chain.confirmed):
+            raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
 
     async def sign(self, asker: bytes, asked: SignRequest) -> SignatureResponse:
         """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
@@ -172,10 +181,7 @@ class Agreement:
         """PlanError unless plan and terms are sound, and this party's own entry is its own."""
         context = self.context
         job = declared(plan, terms)
-        self._demand_recipe(terms.recipe)
-        run_of(self.runs, terms.recipe).demand(job)
-        if terms.engine == "spu":
-            extra.require()
+        self._demand_runs(job)
         if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in context.purposes}:
             raise PlanError("not a purpose that this institution serves")
         now = await asyncio.to_thread(context.chain.now)
@@ -189,8 +195,7 @@ class Agreement:
                 found=plan.settle_by - plan.deadline,
                 code="plan.settle",
             )
-        if terms.block > await asyncio.to_thread(context.chain.confirmed):
-            raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
+        await self._demand_confirmed(terms)
         for party in plan.parties:
             if party.tls_key != _pinned(context, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
@@ -208,7 +213,12 @@ class Agreement:
         this institution does not serve."""
         state = await asyncio.to_thread(self.context.chain.offer, offer)
         if state.provider != self.context.address:
-            raise PlanError("the offer is another institution's", found=to_hex(offer))
+            raise ConsentError(
+                "the offer is another institution's",
+                expected=to_hex(self.context.address),
+                found=to_hex(state.provider),
+                code="consent.provider",
+            )
         scope = self.context.scope(state.offer)
         if scope.purpose not in self.context.purposes:
             raise ConsentError(

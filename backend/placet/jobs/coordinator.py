@@ -7,7 +7,7 @@ import re
 
 from placet.chain.client import JobState
 from placet.chain.intents import Intents
-from placet.core.errors import PeerError, PlacetError, Reverted
+from placet.core.errors import PeerError, PlacetError, Reverted, StateError
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
 from placet.core.values import V, Value, to_hex
 from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
@@ -52,10 +52,23 @@ class Coordinator:
             await self.cancel(record)
 
     async def cancel(self, record: JobRecord) -> None:
-        """Before the opening. Reverted if it is too late."""
+        """Before the opening. StateError `job.opened` if it is too late."""
         place = record.plan.signers.index(self.context.address)
         signature = self.context.signer.sign(self.context.deployment.jobs.digest(cancellation_hash(record.job)))
-        await self.intents.carry(f"cancel:{record.job.hex()}", self.context.calls.cancel(record.plan, place, signature))
+        call = self.context.calls.cancel(record.plan, place, signature)
+        try:
+            await self.intents.carry(f"cancel:{record.job.hex()}", call)
+        except Reverted as refusal:
+            if refusal.name != "WrongStatus":
+                raise
+            state = await asyncio.to_thread(self.context.chain.job, record.job)
+            raise StateError(
+                "a job is cancelled before it opens",
+                expected="a job that was not opened",
+                found=state.status.name.lower(),
+                remedy="an open job ends by its seal or at its deadline; who withdraws a consent ends what used it",
+                code="job.opened",
+            ) from None
 
     async def bring_together(self, record: JobRecord, state: JobState) -> None:
         """Ask how far all are, then seal, or agree on a new attempt."""

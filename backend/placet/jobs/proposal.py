@@ -136,15 +136,12 @@ async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, 
     questions = [
         PrepareRequest(
             offer=provider.offer,
-            recipe=terms.recipe,
-            role=role,
-            parameters=terms.parameters,
+            terms=terms,
             purpose=purpose_id(request.purpose),
             parties=parties,
-            block=terms.block,
             deadline=request.deadline_from(now),
         )
-        for provider, role in zip(request.providers, terms.roles[:-1], strict=True)
+        for provider in request.providers
     ]
     asked = zip(request.providers, questions, strict=True)
     return await asyncio.gather(*(peer_client.ask(p.address, "prepare", q, PrepareResponse) for p, q in asked))

@@ -161,7 +161,7 @@ async def trail(runner: TheRunner, job: JobId, _: InstitutionOrAuditor) -> Respo
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobResponse, responses=problems(403, 404, 409))
 async def cancel(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
-    """Cancel a job before its opening; afterwards the contract refuses (`reverted`)."""
+    """Cancel a job before its opening; afterwards it is refused (`job.opened`)."""
     record = await runner.store.threaded.job(job)
     await runner.coordinator.cancel(record)
     return await _answer(runner, await runner.store.threaded.job(record.job))
