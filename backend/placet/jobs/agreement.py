@@ -63,6 +63,7 @@ class Agreement:
             "sign": (SignRequest, self.sign),
             "agreed": (SignedByAll, self.agreed),
             "alive": (AttemptRef, self.alive),
+            "look": (AttemptRef, self.look),
             "standing": (AttemptRef, self.standing),
             "roots": (AttemptRef, self.roots),
             "amend": (AmendRequest, self.amend),
@@ -239,6 +240,13 @@ class Agreement:
         )
         await self.store.threaded.signed(told.job, told.signatures)
         return told
+
+    async def look(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
+        """Another party has something new of an attempt that is on no chain: look at the job now, and not in a while.
+        Answers what `alive` does; nothing is taken on its word."""
+        answer = await self.alive(asker, about)
+        self.store.due.send()
+        return answer
 
     async def alive(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
         """Is this party still at an attempt? For every party that waits for a message of ours."""

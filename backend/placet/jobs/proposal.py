@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from placet.catalogue.specs import spec_of
 from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
+from placet.chain.outbox import Mined
+from placet.chain.signals import listening
 from placet.core.consent import Status
 from placet.core.errors import (
     ConfigError,
@@ -48,8 +50,8 @@ from placet.jobs.store import JobRecord
 PATIENCE = 10.0
 """Seconds for which a peer that is not there yet is asked again."""
 APPROVALS = 20
-LOOK = 0.1
-"""Seconds between two looks at an allowance that is on its way."""
+LOOK = 2.0
+"""Seconds between two looks at an allowance that is on its way where no block is pushed."""
 
 
 class PeerClient:
@@ -271,12 +273,18 @@ class Opening:
                 await asyncio.to_thread(context.sender.submit, intent, call, context.address)
             waiting = asyncio.create_task(context.sender.wait(intent, SECONDS))
             try:
-                while not waiting.done() and not await self._allowed(record):
-                    await asyncio.sleep(LOOK)
+                await self._until_allowed(record, waiting)
                 if waiting.done():
                     await waiting
             finally:
                 waiting.cancel()
+
+    async def _until_allowed(self, record: JobRecord, waiting: asyncio.Task[Mined]) -> None:
+        """Until the latest block allows the rewards, which is before the approval is confirmed, or that has ended."""
+        with listening(self._peer_client.context.sender.progress) as listener:
+            waiting.add_done_callback(lambda _: listener.wake())
+            while not waiting.done() and not await self._allowed(record):
+                await listener.wait(LOOK)
 
     async def _disallow(self, record: JobRecord) -> None:
         """What a refused opening did not take is not the escrow's to take later."""

@@ -27,6 +27,7 @@ A job whose end is confirmed ends here too: its trails are completed, its result
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.link import Envelope, Link
-from placet.jobs.messages import JobRequest
+from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest
 from placet.jobs.party_run import PartyRun
 from placet.jobs.proposal import PeerClient, propose
 from placet.jobs.recipe import Runs, run_of
@@ -55,6 +56,8 @@ from placet.jobs.store import JobRecord, JobStore, Phase
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
+RETRY = 0.5
+"""Seconds after which a look that went wrong is repeated: a peer, the vault or the chain may have come by then."""
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
 VAULT_SECONDS = 120.0
 """For which an attempt tries its own vault, half a second apart or when the chain moves."""
@@ -64,7 +67,8 @@ VAULT_SECONDS = 120.0
 class JobInHand:
     """What this process has in memory of one job, by attempt where it is of one. All of it may be lost at any time.
 
-    `advanced`: did something happen since the last look ended, so that the next may have something to do? `now` is the
+    `advanced`: did something happen since the last look ended, so that the next may have something to do? `again`: was
+    another look asked for while one was under way? `told`: failed attempts of which the consumer knows. `now` is the
     chain's time at the last look; `ended_seen` how many ended consents of an input's offer were looked through, by
     attempt and input; `dead_since` when another party's own consent was first seen dead; `said` the last details of
     each status.
@@ -72,6 +76,8 @@ class JobInHand:
 
     look: asyncio.Task[None] | None = None
     advanced: bool = False
+    again: bool = False
+    told: set[int] = field(default_factory=set)
     now: int = 0
     links: dict[int, Link] = field(default_factory=dict)
     running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
@@ -108,6 +114,8 @@ class Runner:
             hand = self._hand(record.job)
             if hand.look is None or hand.look.done():
                 hand.look = asyncio.create_task(self._look(record))
+            else:
+                hand.again = True
         return bool(going)
 
     async def stop(self) -> None:
@@ -128,15 +136,17 @@ class Runner:
 
     async def _look(self, record: JobRecord) -> None:
         hand = self._hand(record.job)
+        hand.again = False
         try:
             await self._advance(record)
             hand.said.pop("waiting", None)
         except PlacetError as error:
             log.warning("job %s waits: %s", to_hex(record.job)[:10], error)
             await self.say(record, "waiting", code=error.code, why=error.message)
+            asyncio.get_running_loop().call_later(RETRY, self.store.due.send)
         except Exception as error:  # a mistake in one look must not end the others, and the next one may succeed
             log.error("job %s: %s", to_hex(record.job)[:10], storage_error(error) or unforeseen(error))
-        if hand.advanced:
+        if hand.advanced or hand.again:
             hand.advanced = False
             self.store.due.send()
 
@@ -189,10 +199,25 @@ class Runner:
                 await self.say(record, "recorded", attempt=state.attempt)
             await self._watch_others(record, now)
         else:
+            if phase is Phase.FAILED and state.attempt not in hand.told:
+                await self._tell(record, state.attempt)
+                hand.told.add(state.attempt)
             await self._watch(record, state.attempt, phase)
             await self._watch_others(record, now)
         if record.plan.consumer == self.context.address:
             await self.coordinator.bring_together(record, state)
+
+    async def _tell(self, record: JobRecord, attempt: int) -> None:
+        """Let the consumer look: what fails here is on no chain. Unheard, it is found out at the next look."""
+        if record.plan.consumer == self.context.address:
+            return
+        about, consumer = (
+            AttemptRef(job=record.job, attempt=attempt),
+            self.context.trust.institution(record.plan.consumer),
+        )
+        with contextlib.suppress(PlacetError, TimeoutError):
+            async with asyncio.timeout(RETRY):
+                await self.context.peers.call(consumer, "look", about.model_dump_json().encode(), limit=MAX_ANSWER)
 
     def _confirmed(self, record: JobRecord) -> bool:
         self.context.index.sync()

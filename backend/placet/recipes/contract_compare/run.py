@@ -22,6 +22,7 @@ from placet.catalogue import contract_compare
 from placet.catalogue.contract_compare import ENCLAVE, ContractCompareParameters
 from placet.chain.client import EnclaveClass, JobStatus
 from placet.chain.events import JobOpened
+from placet.chain.signals import listening
 from placet.comparison import Comparison
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
@@ -59,7 +60,8 @@ from placet.recipes.contract_compare.sessions import EnclaveSession
 
 ARRIVAL = 900
 """Seconds within which both words come, and then keys and documents: others wait for the place."""
-_LOOK = 0.5
+_LOOK = 5.0
+"""Seconds between two looks at the consents where no signal wakes who computes."""
 _STATUS: dict[Status, ConsentStatus] = {
     Status.NONE: "unknown",
     Status.GIVEN: "given",
@@ -294,10 +296,12 @@ async def _while_consented(job: PartyRun, computing: Any) -> dict[int, bytes]:
     """Ends what is computing, and with it the enclave, once one of the consents is dead or the job is over."""
     task: asyncio.Task[dict[int, bytes]] = asyncio.create_task(computing)
     try:
-        while not task.done():
-            await job.demand_open()
-            await asyncio.to_thread(_demand_consents, job)
-            await asyncio.wait([task], timeout=_LOOK)
+        with listening(job.context.moved) as listener:
+            task.add_done_callback(lambda _: listener.wake())
+            while not task.done():
+                await job.demand_open()
+                await asyncio.to_thread(_demand_consents, job)
+                await listener.wait(_LOOK)
         return task.result()
     finally:
         task.cancel()
