@@ -75,7 +75,7 @@ async def test_a_plan_that_this_version_does_not_declare_fails_its_attempt_by_it
     older = replace(record, terms=record.terms.model_copy(update={"recipe_version": 9}))
     await Runner(world.contexts[0], RUNS)._compute(older, 1, roots)
     attempt = store.attempt(job, 1)
-    assert attempt is not None and (attempt.phase, attempt.why) == (Phase.FAILED, "plan")
+    assert attempt is not None and (attempt.phase, attempt.why) == (Phase.FAILED, "plan.terms")
 
 
 # A consent that dies while an attempt runs.
@@ -217,7 +217,7 @@ async def test_a_look_that_is_asked_for_while_one_is_under_way_follows_it(monkey
     await running.runner.tick()
     await under_way.wait()
     await running.runner.tick()
-    with listening(running.store.due) as listener:
+    with listening(running.runner.store.due) as listener:
         go.set()
         assert await listener.wait(60)
     assert looks == 1

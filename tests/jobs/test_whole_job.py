@@ -444,7 +444,7 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "an offer of its own that is none": (404, "not-found", lambda r: r["own"].update(offer="0x" + "11" * 32)),
     "a provider's offer as its own": (
         422,
-        "consent.provider",
+        "plan",
         lambda r: r["own"].update(offer=r["providers"][0]["offer"]),
     ),
     "itself as a provider": (

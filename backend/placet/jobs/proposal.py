@@ -10,6 +10,7 @@ from typing import cast
 
 from pydantic import ValidationError
 
+from placet.catalogue.declared import declared_terms
 from placet.catalogue.specs import spec_of
 from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
 from placet.chain.outbox import Mined
@@ -103,6 +104,7 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
         consumer_key=consumer_key(context),
         on_withdrawal=spec.on_withdrawal,
     )
+    declared_terms(terms, _signers(context, request), context.address)
     responses = await _prepared(peer_client, request, terms, now)
     own = await asyncio.to_thread(context.chain.consent, request.own.consent)
     if own.status is not Status.GIVEN:
@@ -121,6 +123,10 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     return await agree(peer_client, plan, terms, len(request.providers), seed)
 
 
+def _signers(context: JobContext, request: JobRequest) -> tuple[bytes, ...]:
+    return (*(provider.address for provider in request.providers), context.address)
+
+
 async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
     """PlanError for providers or rewards that make no plan, InputError for a token that is none."""
     if len({p.address for p in request.providers}) != len(request.providers):
@@ -134,7 +140,7 @@ async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
 
 async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int) -> list[PrepareResponse]:
     """What each provider would bring, asked at once."""
-    parties = (*(p.address for p in request.providers), peer_client.context.address)
+    parties = _signers(peer_client.context, request)
     questions = [
         PrepareRequest(
             offer=provider.offer,
