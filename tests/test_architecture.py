@@ -176,6 +176,110 @@ def test_no_function_is_large_without_a_reason() -> None:
     assert LARGE.keys() - found == set(), "no longer large: take it off the list"
 
 
+# What waits for a database or for the chain, by the name under which coroutines hold it; and what of it waits for
+# nobody.
+_WAITS = {name for word in ("chain", "engine", "index", "outbox", "sender", "store") for name in (word, f"_{word}")}
+_QUICK = {"threaded", "told", "due", "wait", "run", "new_block", "trouble", "dispose", "deployment", "verifiers"}
+Place = tuple[str, str]
+"""A function: its module, and its name with its class's."""
+
+
+def dotted(node: ast.expr) -> tuple[str, ...]:
+    """`a.b.c` as its parts; empty for anything else."""
+    if isinstance(node, ast.Attribute):
+        before = dotted(node.value)
+        return (*before, node.attr) if before else ()
+    return (node.id,) if isinstance(node, ast.Name) else ()
+
+
+def calls(function: ast.AST) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Line and name of each call in a function's own body: not in those of functions inside it."""
+    for node in ast.iter_child_nodes(function):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            if isinstance(node, ast.Call):
+                yield node.lineno, dotted(node.func)
+            yield from calls(node)
+
+
+def functions(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{inside}{node.name}", node
+        yield from functions(node, f"{node.name}." if isinstance(node, ast.ClassDef) else inside)
+
+
+def waits_itself(name: tuple[str, ...]) -> bool:
+    return bool(_WAITS.intersection(name[:-1])) and not _QUICK.intersection(name)
+
+
+def waiting_coroutines(package: Path) -> list[str]:
+    """Each call in a coroutine that waits for a database or the chain, itself or through functions of the package."""
+    bodies: dict[Place, tuple[bool, list[tuple[int, tuple[str, ...]]], dict[str, str]]] = {}
+    for file in sorted(package.rglob("*.py")):
+        module, tree = module_name(file, package), ast.parse(file.read_text(encoding="utf-8"))
+        known = {
+            alias.asname or alias.name: f"{node.module}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        for name, node in functions(tree):
+            bodies[module, name] = isinstance(node, ast.AsyncFunctionDef), list(calls(node)), known
+
+    def meant(place: Place, name: tuple[str, ...]) -> Place | None:
+        module, known = place[0], bodies[place][2]
+        if len(name) == 2 and name[0] == "self":
+            return module, f"{place[1].rpartition('.')[0]}.{name[1]}"
+        if len(name) == 1:
+            home, _, function = known.get(name[0], f"{module}.{name[0]}").rpartition(".")
+            return home, function
+        return (known[name[0]], name[1]) if len(name) == 2 and name[0] in known else None
+
+    def waits(place: Place, name: tuple[str, ...]) -> bool:
+        return waits_itself(name) or meant(place, name) in waiting
+
+    waiting: set[Place] = set()
+    threads = {place: made for place, (coroutine, made, _) in bodies.items() if not coroutine}
+    while more := {p for p, made in threads.items() if p not in waiting and any(waits(p, name) for _, name in made)}:
+        waiting |= more
+    return [
+        f"{place[0]}:{line} {place[1]} calls {'.'.join(name)}"
+        for place, (coroutine, made, _) in bodies.items()
+        for line, name in made
+        if coroutine and waits(place, name)
+    ]
+
+
+def test_no_coroutine_waits_for_a_database_or_for_the_chain() -> None:
+    """While it waits, every other job, peer and request of its process does. It calls in a thread."""
+    assert waiting_coroutines(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("async def f(self):\n    self.store.job(1)", 1),
+        ("async def f(self):\n    return [x for x in self.context.store.all()]", 1),
+        ("async def f(self):\n    await self.store.threaded.job(1)", 0),
+        ("async def f(self):\n    await asyncio.to_thread(self.store.job, 1)", 0),
+        ("async def f(node):\n    with node.engine.begin():\n        pass", 1),
+        ("async def f(node):\n    def g():\n        node.chain.head()\n    await asyncio.to_thread(g)", 0),
+        ("def g(node):\n    node.chain.head()\nasync def f(node):\n    g(node)", 1),
+        ("def g(node):\n    node.chain.head()\ndef h(node):\n    g(node)\nasync def f(node):\n    h(node)", 1),
+        ("from placet.b import g\nasync def f(node):\n    g(node)", 1),
+        ("from placet import b\nasync def f(node):\n    b.g(node)", 1),
+        ("class A:\n    def g(self):\n        self._outbox.add(1)\n    async def f(self):\n        self.g()", 1),
+        ("async def f(sender):\n    await sender.wait('an intent', 1)", 0),
+    ],
+)
+def test_a_coroutine_that_waits_is_found(tmp_path: Path, body: str, found: int) -> None:
+    package = tmp_path / "placet"
+    package.mkdir()
+    (package / "a.py").write_text(f"{body}\n")
+    (package / "b.py").write_text("def g(node):\n    node.chain.head()\n")
+    assert len(waiting_coroutines(package)) == found
+
+
 @pytest.mark.parametrize(
     ("file", "line", "refused"),
     [

@@ -402,28 +402,56 @@ class Stage(Sending):
         return await self.deal_on(*self.offer(scope), people, **changes)
 
     async def deal_on(
-        self, offer: Offer, scope: Scope, people: int = CUSTOMERS, wanted: dict[str, Any] | None = None, **changes: Any
+        self,
+        offer: Offer,
+        scope: Scope,
+        people: int = CUSTOMERS,
+        wanted: dict[str, Any] | None = None,
+        asked: bool = True,
+        **changes: Any,
     ) -> Deal:
-        """The same on an offer that is there: batched, and what the bank prepared for a job on it, `wanted` of it."""
+        """The same on an offer that is there: batched, and what the bank prepared for a job on it, `wanted` of it; not
+        `asked`, what it would have, had it not said no."""
         self.scopes[offer.scope] = scope
         made = [self.person(offer, scope, **changes) for _ in range(people)]
         assert await self.accept(offer, scope, made) == ["ok"] * people
         batch = await self.anchor(offer, made)
         deadline, block = self.chain.now() + 600, self.chain.confirmed()
-        brought = await self.prepare(offer, deadline, **(wanted or {}))
+        if asked:
+            brought = await self.prepare(offer, deadline, **(wanted or {}))
+        else:
+            lawful = await self.vault.lawful(offer.id, block, deadline)
+            entry = await self.agreement._entries.fresh(offer.id, lawful.root)
+            rows = Input(offer=offer.id, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
+            brought = PrepareResponse(**dict(entry), input=rows)
         return Deal(offer, scope, made, batch, block, brought, deadline)
 
     def question(self, offer: Offer, deadline: int, **changes: Any) -> PrepareRequest:
         """What the lender asks the bank before it plans an asset-view."""
+        terms = {name: changes.pop(name) for name in set(changes) & set(Terms.model_fields)}
         fields: dict[str, Any] = {
-            "recipe": "asset-view",
-            "role": "provider",
-            "parameters": {"identifier": "customer", "value": "balance"},
+            "offer": offer.id,
             "parties": (self.bank.address, self.second.address, self.lender.address),
             "purpose": offer.purpose,
             **changes,
         }
-        return PrepareRequest(offer=offer.id, block=self.chain.confirmed(), deadline=deadline, **fields)
+        return PrepareRequest(terms=self.terms(**terms), deadline=deadline, **fields)
+
+    def terms(self, **changes: Any) -> Terms:
+        """Of an asset-view over two banks."""
+        fields: dict[str, Any] = {
+            "recipe": "asset-view",
+            "recipe_version": 1,
+            "engine": "embedded",
+            "parameters": {"identifier": "customer", "value": "balance"},
+            "roles": ("provider", "provider", "consumer"),
+            "inputs": ("accounts", "accounts", "customers"),
+            "block": self.chain.confirmed(),
+            "consumer_key": secrets.token_bytes(32),
+            "on_withdrawal": "drop",
+            **changes,
+        }
+        return Terms(**fields)
 
     async def prepare(self, offer: Offer, deadline: int, **changes: Any) -> PrepareResponse:
         return await self.agreement.prepare(self.lender.address, self.question(offer, deadline, **changes))
@@ -440,20 +468,7 @@ class Stage(Sending):
     ) -> Agreed:
         """An asset-view over the bank and the second bank, as honest as `changes`, signed by everybody."""
         lender, other = lender or self.lender, self.second if lender is None else self.lender
-        document = Terms(
-            **{
-                "recipe": "asset-view",
-                "recipe_version": 1,
-                "engine": "embedded",
-                "parameters": {"identifier": "customer", "value": "balance"},
-                "roles": ("provider", "provider", "consumer"),
-                "inputs": ("accounts", "accounts", "customers"),
-                "block": deal.block,
-                "consumer_key": secrets.token_bytes(32),
-                "on_withdrawal": "drop",
-                **(terms or {}),
-            }
-        )
+        document = self.terms(**({"block": deal.block} | (terms or {})))
         chosen = Input(**(deal.brought.input.model_dump() | (input or {})))
         mine = {k: v for k, v in deal.brought.model_dump().items() if k != "input"}
         now = self.chain.now()

@@ -52,24 +52,25 @@ class Attack:
 
 def statistics(smallest: int) -> dict[str, Any]:
     columns = {"identifier": "customer", "value": "balance"}
-    return {"recipe": "match-statistics", "parameters": {**columns, "smallest_group": smallest, "protocol": "cheetah"}}
+    pair = {"roles": ("provider", "consumer"), "inputs": ("accounts", "customers"), "engine": "spu"}
+    asked = {"smallest_group": smallest, "protocol": "cheetah"}
+    return {"recipe": "match-statistics", "parameters": columns | asked, **pair}
 
 
 def plan_of_statistics(stage: Stage, deal: Deal, smallest: int) -> dict[str, Any]:
     bank, _, lender = stage.plan(deal).plan.parties
-    pair = {"roles": ("provider", "consumer"), "inputs": ("accounts", "customers"), "engine": "spu"}
-    return {"terms": pair | statistics(smallest), "parties": (bank, lender)}
+    return {"terms": statistics(smallest), "parties": (bank, lender)}
 
 
 def joint(smallest: int) -> dict[str, Any]:
     columns = {"identifier": "customer", "values": ["balance", "balance"]}
     asked = {"statistics": ["sums"], "smallest_group": smallest, "protocol": "cheetah"}
-    return {"recipe": "joint-statistics", "parameters": columns | asked}
+    roles = {"roles": ("first-provider", "second-provider", "consumer"), "engine": "spu"}
+    return {"recipe": "joint-statistics", "parameters": columns | asked, **roles}
 
 
 def plan_of_joint(stage: Stage, deal: Deal, smallest: int) -> dict[str, Any]:
-    roles = {"roles": ("first-provider", "second-provider", "consumer"), "engine": "spu"}
-    return {"terms": roles | joint(smallest)}
+    return {"terms": joint(smallest)}
 
 
 ATTACKS = [
@@ -136,7 +137,7 @@ ATTACKS = [
         "a party that the scope does not name",
         vault="warrant.stranger",
         peer="consent.stranger",
-        deal=lambda stage: {"wanted": {"parties": (stage.bank.address, stage.lender.address)}},
+        deal=lambda stage: {"asked": False},
         scope=lambda stage: {"parties": (stage.bank.address, stage.lender.address)},
     ),
     Attack(
@@ -147,7 +148,7 @@ ATTACKS = [
     ),
     Attack(
         "a recipe that nobody declares",
-        vault="warrant.plan",
+        vault="plan.recipe",
         peer="plan.recipe",
         plan=lambda stage, deal: {"terms": {"recipe": "copy-all"}},
     ),
@@ -155,7 +156,7 @@ ATTACKS = [
         "a smaller group than the owners were shown",
         vault="warrant.output",
         peer="consent.output",
-        deal=lambda stage: {"wanted": statistics(5)},
+        deal=lambda stage: {"wanted": statistics(5) | {"parties": (stage.bank.address, stage.lender.address)}},
         scope=lambda stage: {"output": "aggregate", "smallest_group": 5, "recipes": ("match-statistics",)},
         plan=lambda stage, deal: plan_of_statistics(stage, deal, 4),
     ),
@@ -163,7 +164,7 @@ ATTACKS = [
         "a smaller group of two providers than the owners were shown",
         vault="warrant.output",
         peer="consent.output",
-        deal=lambda stage: {"wanted": joint(5) | {"role": "first-provider"}},
+        deal=lambda stage: {"wanted": joint(5)},
         scope=lambda stage: {"output": "aggregate", "smallest_group": 5, "recipes": ("joint-statistics",)},
         plan=lambda stage, deal: plan_of_joint(stage, deal, 4),
     ),
@@ -343,21 +344,27 @@ async def test_a_plan_that_the_provider_did_not_sign(stage: Stage) -> None:
 async def test_a_peer_prepares_nothing_for_somebody_else(stage: Stage) -> None:
     """The second bank asks for what was offered to the lender; the lender for what the bank never offered."""
     deal = await stage.deal()
-    wanted = stage.question(deal.offer, deal.deadline)
-    for asker, question, code in (
-        (stage.second, wanted, "consent.consumer"),
-        (stage.lender, wanted.model_copy(update={"recipe": "copy-all"}), "plan.recipe"),
-        (stage.lender, wanted.model_copy(update={"role": "reader"}), "plan.roles"),
-        (stage.lender, wanted.model_copy(update={"role": "consumer"}), "consent.subjects"),
-        (stage.lender, wanted.model_copy(update={"parameters": {}}), "plan.parameters"),
-        (stage.lender, wanted.model_copy(update={"purpose": purpose_id(MARKETING)}), "consent.purpose"),
-        (stage.lender, wanted.model_copy(update={"parties": (stage.thief.address,)}), "consent.stranger"),
-        (stage.lender, wanted.model_copy(update={"offer": stage.seconds_offer}), "plan"),
-        (stage.lender, wanted.model_copy(update={"offer": secrets.token_bytes(32)}), "not-found"),
-        (stage.lender, wanted.model_copy(update={"block": deal.block + 1000}), "peer.early"),
+    bank, second, lender, thief = (one.address for one in (stage.bank, stage.second, stage.lender, stage.thief))
+    for asker, changes, code in (
+        (stage.second, {"parties": (bank, lender, second)}, "consent.consumer"),
+        (stage.second, {}, "plan.roles"),
+        (stage.lender, {"recipe": "copy-all"}, "plan.recipe"),
+        (stage.lender, {"engine": "gpu"}, "plan.engine"),
+        (stage.lender, {"roles": ("provider", "reader", "consumer")}, "plan.roles"),
+        (stage.lender, {"parties": (second, thief, lender)}, "plan.parties"),
+        (stage.lender, {"parameters": {}}, "plan.parameters"),
+        (stage.lender, {"purpose": purpose_id(MARKETING)}, "consent.purpose"),
+        (stage.lender, {"parties": (bank, thief, lender)}, "consent.stranger"),
+        (stage.lender, {"block": deal.block + 1000}, "peer.early"),
     ):
+        question = stage.question(deal.offer, deal.deadline, **changes)
         with stage.untouched(), pytest.raises(PlacetError) as caught:
             await stage.agreement.prepare(asker.address, question)
+        assert caught.value.code == code
+    wanted = stage.question(deal.offer, deal.deadline)
+    for offer, code in ((stage.seconds_offer, "consent.provider"), (secrets.token_bytes(32), "not-found")):
+        with stage.untouched(), pytest.raises(PlacetError) as caught:
+            await stage.agreement.prepare(lender, wanted.model_copy(update={"offer": offer}))
         assert caught.value.code == code
 
 
@@ -460,12 +467,12 @@ async def test_rows_of_an_attempt_with_somebody_new(stage: Stage) -> None:
     [
         ({"parameters": {"identifier": "customer", "value": "remark"}}, "warrant.columns"),
         ({"parameters": {"identifier": "remark", "value": "balance"}}, "warrant.columns"),
-        ({"parameters": {"identifier": "customer", "value": "balance", "columns": ["remark"]}}, "warrant.plan"),
-        ({"recipe": "copy-all"}, "warrant.plan"),
-        ({"recipe_version": 2}, "warrant.plan"),
-        ({"engine": "abacus"}, "warrant.plan"),
-        ({"roles": ("reader", "reader", "consumer")}, "warrant.plan"),
-        ({"on_withdrawal": "abort"}, "warrant.plan"),
+        ({"parameters": {"identifier": "customer", "value": "balance", "columns": ["remark"]}}, "plan.parameters"),
+        ({"recipe": "copy-all"}, "plan.recipe"),
+        ({"recipe_version": 2}, "plan.version"),
+        ({"engine": "abacus"}, "plan.engine"),
+        ({"roles": ("reader", "reader", "consumer")}, "plan.roles"),
+        ({"on_withdrawal": "abort"}, "plan.withdrawal"),
     ],
 )
 async def test_terms_beyond_scope_and_catalogue(stage: Stage, terms: dict[str, Any], code: str) -> None:
@@ -477,7 +484,7 @@ async def test_terms_beyond_scope_and_catalogue(stage: Stage, terms: dict[str, A
 async def test_an_operation_less_than_the_recipe_needs(stage: Stage) -> None:
     """PSI alone, for a recipe that computes too."""
     agreed = stage.open(stage.plan(await stage.deal(), operations=1))
-    await refused(stage, "warrant.plan", stage.rows(agreed))
+    await refused(stage, "plan.operations", stage.rows(agreed))
 
 
 async def test_another_plan_under_an_open_jobs_name(stage: Stage) -> None:
@@ -487,7 +494,7 @@ async def test_another_plan_under_an_open_jobs_name(stage: Stage) -> None:
     longer = type(agreed.plan)(**(dict(agreed.plan) | {"deadline": deal.deadline + 60}))
     await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, longer, agreed.terms, 1, 0))
     await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, other.plan, other.terms, 1, 0))
-    await refused(stage, "warrant.plan", stage.vault.rows(agreed.job, agreed.plan, other.terms, 1, 0))
+    await refused(stage, "plan.terms", stage.vault.rows(agreed.job, agreed.plan, other.terms, 1, 0))
     await refused(stage, "warrant.input", stage.vault.rows(agreed.job, agreed.plan, agreed.terms, 1, 1))
 
 
@@ -604,7 +611,7 @@ async def test_a_stolen_signing_key_with_nobody_else(stage: Stage) -> None:
     nobody = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).root
     mine = Input(offer=offer.id, lawful_root=nobody, epoch=bytes(24), opens_before=NEVER)
     agreed = stage.open(stage.matched((stage._party(stage.bank, mine),)))
-    await refused(stage, "warrant.plan", stage.rows(agreed))
+    await refused(stage, "plan.roles", stage.rows(agreed))
     offer, _ = stage.offer(scope, operations=Operation.PSI, consumer=stage.thief.address)
     with stage.untouched(), pytest.raises(ConsentError) as caught:
         await stage.accept(offer, scope, [stage.person(offer, scope, names=lambda address: "Credit House")])

@@ -204,7 +204,7 @@ def opened_with_other_terms() -> Bundle:
     return with_facts(world, opened=world.opened.model_copy(update={"terms": h("x")}))
 
 
-@case("plan.offers", B, also=("plan.scope",))
+@case("plan.offers", B)
 def an_operation_that_was_not_offered() -> Bundle:
     class Narrow(World):
         def make_offer(self, provider: int, scope: Any) -> Any:

@@ -127,7 +127,7 @@ def test_operations_are_exactly_the_recipes(spec: RecipeSpec[Any], case: dict[st
 def test_terms_are_the_plans(spec: RecipeSpec[Any], case: dict[str, Any]) -> None:
     plan, _ = planned(spec, case)
     _, other = planned(spec, case, terms={"block": 91})
-    assert refused(plan, other).code == "plan"
+    assert refused(plan, other).code == "plan.terms"
 
 
 def _input_of(party: Party, other: Party) -> Party:

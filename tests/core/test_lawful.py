@@ -122,7 +122,7 @@ def test_the_offer_on_chain_says_it_too(changes: dict[str, Any], rule: str) -> N
 
 
 def test_the_chain_says_who_made_the_offer() -> None:
-    assert rules(use(), scope(), provider=SOUTH) == ["provider"]
+    assert rules(use(), scope(), provider=SOUTH) == ["provider", "provider"], "the offer and its scope"
     assert "provider" in rules(use(), scope(provider=SOUTH))
 
 

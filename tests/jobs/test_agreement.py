@@ -56,17 +56,15 @@ async def refused(code: str, work: Any) -> PlacetError:
 
 
 def wanted(world: World, **changes: Any) -> PrepareRequest:
+    """`changes` of the request, or of its terms."""
     values = {
         "offer": world.offers[NORTH],
-        "recipe": "asset-view",
-        "role": "provider",
-        "parameters": {"identifier": "customer", "value": "balance"},
+        "terms": world.terms(**{k: v for k, v in changes.items() if k in Terms.model_fields}),
         "purpose": purpose_id(PURPOSE),
         "parties": tuple(map(world.address, range(4))),
-        "block": 90,
         "deadline": NOW + 1000,
     }
-    return PrepareRequest(**(values | changes))
+    return PrepareRequest(**(values | {k: v for k, v in changes.items() if k not in Terms.model_fields}))
 
 
 async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> None:
@@ -94,12 +92,15 @@ async def test_each_preparation_has_a_seed_of_its_own(world: World) -> None:
     ("changes", "code"),
     [
         ({"recipe": "credit-score"}, "plan.recipe"),
-        ({"role": "receiver"}, "plan.roles"),
+        ({"recipe_version": 2}, "plan.version"),
+        ({"engine": "gpu"}, "plan.engine"),
+        ({"engine": "spu"}, "plan.engine"),  # totals are added on the embedded engine
+        ({"on_withdrawal": "abort"}, "plan.withdrawal"),
+        ({"roles": ("provider", "provider", "provider", "receiver")}, "plan.roles"),
+        ({"roles": ("consumer", "provider", "provider", "provider")}, "plan.roles"),
+        ({"inputs": ("accounts", "accounts", "customers", "customers")}, "plan.inputs"),
         ({"parameters": {}}, "plan.parameters"),
-        ({"role": "consumer"}, "consent.subjects"),
         ({"purpose": purpose_id(OTHER_PURPOSE)}, "consent.purpose"),
-        ({"parties": (secrets.token_bytes(20),)}, "consent.stranger"),
-        ({"recipe": "match", "parameters": MATCH}, "consent.recipe"),
         ({"block": 99}, "peer.early"),
         ({"offer": bytes(32)}, "not-found"),
     ],
@@ -110,8 +111,20 @@ async def test_a_party_brings_nothing_for_an_unfit_request(world: World, changes
 
 
 async def test_a_party_brings_nothing_of_others_or_for_others(world: World) -> None:
-    await refused("plan", world.agreements[SOUTH].prepare(world.consumer, wanted(world)))
-    await refused("consent.consumer", world.agreements[NORTH].prepare(world.address(SOUTH), wanted(world)))
+    await refused("consent.provider", world.agreements[SOUTH].prepare(world.consumer, wanted(world)))
+    await refused("plan.roles", world.agreements[NORTH].prepare(world.address(SOUTH), wanted(world)))
+
+
+async def test_a_party_brings_nothing_to_a_job_of_others(world: World) -> None:
+    """Whoever is no party, or a stranger to the scope."""
+    north, others = world.agreements[NORTH], tuple(map(world.address, (SOUTH, FUND, CONSUMER)))
+    seats = {"roles": ("provider", "provider", "consumer"), "inputs": ("accounts", "accounts", "customers")}
+    await refused("plan.parties", north.prepare(world.consumer, wanted(world, parties=others, **seats)))
+    parties = (world.address(NORTH), secrets.token_bytes(20), world.consumer)
+    await refused("consent.stranger", north.prepare(world.consumer, wanted(world, parties=parties, **seats)))
+    parties, seats = (world.address(NORTH), world.consumer), {"roles": ("provider", "consumer")}
+    match = seats | {"recipe": "match", "parameters": MATCH, "inputs": ("accounts", "customers")}
+    await refused("consent.recipe", north.prepare(world.consumer, wanted(world, parties=parties, **match)))
 
 
 async def test_a_party_brings_nothing_that_its_scope_or_policy_does_not_allow(world: World) -> None:
@@ -192,10 +205,12 @@ async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World
 async def test_levels_are_no_finer_than_the_offer_says(world: World) -> None:
     world.rescope(NORTH, output="level", smallest_gap=1000)
     north = world.agreements[NORTH]
-    assert await north.prepare(world.consumer, wanted(world, parameters=LEVELS))
+    assert await north.prepare(world.consumer, wanted(world, engine="spu", parameters=LEVELS))
     for changes, found in (({"edges": ["0", "1500"]}, "1500"), ({"bound": "1000001"}, "1000001")):
         parameters = LEVELS | changes
-        error = await refused("consent.gap", north.prepare(world.consumer, wanted(world, parameters=parameters)))
+        error = await refused(
+            "consent.gap", north.prepare(world.consumer, wanted(world, engine="spu", parameters=parameters))
+        )
         assert (error.expected, error.found) == ("edges and bound at multiples of 1000", found)
         terms = world.terms(engine="spu", parameters=parameters)
         await refused("consent.gap", north.demand_plan(world.plan(terms), terms))
@@ -300,7 +315,7 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "an unknown purpose": ("plan", lambda p: p.change(purpose=secrets.token_bytes(32))),
     "other operations": ("plan.operations", lambda p: p.change(operations=1)),
     "more operations": ("plan.operations", lambda p: p.change(operations=7)),
-    "terms of another plan": ("plan", lambda p: setattr(p, "terms", p.world.terms(block=91))),
+    "terms of another plan": ("plan.terms", lambda p: setattr(p, "terms", p.world.terms(block=91))),
     "an unknown recipe": ("plan.recipe", lambda p: p.change_terms(recipe="credit-score")),
     "a recipe of tomorrow": ("plan.version", lambda p: p.change_terms(recipe_version=2)),
     "another engine": ("plan.engine", lambda p: p.change_terms(engine="spu")),
@@ -336,19 +351,19 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
         "plan.roles",
         lambda p: p.change_terms(roles=("consumer", "provider", "provider", "provider")),
     ),
-    "too few roles": ("plan", lambda p: p.change_terms(roles=("provider", "provider", "consumer"))),
-    "too few inputs": ("plan", lambda p: p.change_terms(inputs=("accounts", "accounts", "customers"))),
+    "too few roles": ("plan.terms", lambda p: p.change_terms(roles=("provider", "provider", "consumer"))),
+    "too few inputs": ("plan.terms", lambda p: p.change_terms(inputs=("accounts", "accounts", "customers"))),
     "an input by another name": ("plan.inputs", lambda p: p.change_terms(inputs=("accounts",) * 3 + ("secrets",))),
     "a consumer with an output": ("plan.inputs", lambda p: p.change_party(CONSUMER, output=True)),
     "itself without an output": ("plan.inputs", lambda p: p.change_party(NORTH, output=False)),
     "itself with two inputs": (
-        "plan",
+        "plan.terms",
         lambda p: p.change_party(
             NORTH, inputs=(p.brought.input, p.brought.input.model_copy(update={"offer": secrets.token_bytes(32)}))
         ),
     ),
     "a plan without it": (
-        "plan",
+        "plan.terms",
         lambda p: p.change(parties=tuple(p.world.party(i) for i in (SOUTH, FUND, CONSUMER))),
     ),
 }
@@ -441,13 +456,13 @@ class Computed:
     plan: Plan
     keys: list[bytes]
     outputs: list[bytes]
+    heads: list[bytes]
 
     def seal(self, **changes: Any) -> SealRequest:
-        heads = [self.world.agreements[i].head(self.world.stores[i].job(self.job), 1)[0] for i in range(4)]
         values: dict[str, Any] = {
             "job": self.job,
             "attempt": 1,
-            "heads": tuple(heads),
+            "heads": tuple(self.heads),
             "outputs": (*(sha256(o) for o in self.outputs), ZERO32),
             "keys": (*(key_hash(k) for k in self.keys), ZERO32),
             "epochs": (FIRST_EPOCH,) * 4,
@@ -471,6 +486,7 @@ def computed(world: World) -> Computed:
     keys = [bytes([7 + i]) * 32 for i in range(3)]
     outputs = [b"masked %d" % i for i in range(3)]
     roots = tuple(i.lawful_root for i in plan.inputs)
+    heads = []
     for party, store in enumerate(world.stores):
         store.begin(job, 1, roots)
         for index in range(2):
@@ -481,8 +497,10 @@ def computed(world: World) -> Computed:
         else:
             store.keep(job, 1, key=world.agreements[party].at_rest.seal(keys[party], b"key"), output=outputs[party])
         store.computed(job, 1)
-        world.ledger.trails[job, 1, party] = world.agreements[party].head(store.job(job), 1)
-    return Computed(world, job, plan, keys, outputs)
+        steps = [step.hash for step in store.steps(job, 1)]
+        heads.append(trail_head(trail_start(job, 1, party), steps))
+        world.ledger.trails[job, 1, party] = heads[party], len(steps)
+    return Computed(world, job, plan, keys, outputs, heads)
 
 
 async def test_standing_tells_the_consumer_how_far_a_party_is(world: World) -> None:

@@ -19,7 +19,7 @@ class Refused(Coordinator):
         self._opening = self  # type: ignore[assignment]
         self.refusal = Reverted(name)
 
-    def say(self, record: Any, status: str, **details: object) -> None:
+    async def say(self, record: Any, status: str, **details: object) -> None:
         self.statuses.append(status)
 
     async def send(self, record: Any) -> None:

@@ -74,7 +74,7 @@ class Parties:
             if what == "alive":
                 return AttemptStatus(state="running").model_dump_json().encode()
             await asyncio.sleep(0)
-            return Acknowledged(signature=self.links[party].accept(*unpack(body))).model_dump_json().encode()
+            return Acknowledged(signature=await self.links[party].accept(*unpack(body))).model_dump_json().encode()
 
         return handle
 
@@ -125,7 +125,7 @@ def test_anything_else_is_refused(body: bytes) -> None:
 
 def test_a_message_is_taken_in_and_acknowledged_by_its_receivers_recorder(four: Parties) -> None:
     envelope = four.envelope()
-    acknowledgement = four.links[SOUTH].accept(envelope, b"hello")
+    acknowledgement = at_once(four.links[SOUTH].accept(envelope, b"hello"))
     assert acknowledges(four, envelope, acknowledgement, SOUTH)
     (kept,) = four.world.stores[SOUTH].messages(four.job, receiver=SOUTH)
     assert (kept.message, kept.signature, kept.acknowledgement) == (
@@ -157,17 +157,17 @@ def test_a_bad_message_is_refused_and_leaves_no_trace(
 ) -> None:
     envelope = four.sign(four.message(**changes), by)
     with pytest.raises(PeerError) as refused:
-        four.links[SOUTH].accept(envelope, payload)
+        at_once(four.links[SOUTH].accept(envelope, payload))
     assert refused.value.code == code
     assert four.accepted(SOUTH) == []
-    assert four.links[SOUTH].accept(four.envelope(), b"hello")
+    assert at_once(four.links[SOUTH].accept(four.envelope(), b"hello"))
 
 
 @pytest.mark.parametrize("signature", [b"", bytes(65), b"\x01" * 65, bytes(64)])
 def test_a_signature_that_is_none_is_refused(four: Parties, signature: bytes) -> None:
     envelope = Envelope(message=four.message(), signature=signature)
     with pytest.raises(PeerError) as refused:
-        four.links[SOUTH].accept(envelope, b"hello")
+        at_once(four.links[SOUTH].accept(envelope, b"hello"))
     assert refused.value.code == "peer.signature"
 
 
@@ -175,7 +175,7 @@ def test_a_partys_signing_key_is_not_its_recorder(four: Parties) -> None:
     digest = four.world.deployment.jobs.digest(four.message().hash)
     envelope = Envelope(message=four.message(), signature=four.world.signers[NORTH].sign(digest))
     with pytest.raises(PeerError) as refused:
-        four.links[SOUTH].accept(envelope, b"hello")
+        at_once(four.links[SOUTH].accept(envelope, b"hello"))
     assert refused.value.code == "peer.signature"
 
 
@@ -184,15 +184,15 @@ def test_a_field_changed_after_the_signature_is_refused(four: Parties) -> None:
     for changes in ({"tag": "other"}, {"attempt": 2}, {"job": bytes(32)}, {"sequence": 1}, {"digest": sha256(b"x")}):
         message = Message(**(good.message.model_dump() | changes))
         with pytest.raises(PeerError) as refused:
-            four.links[SOUTH].accept(Envelope(message=message, signature=good.signature), b"x")
+            at_once(four.links[SOUTH].accept(Envelope(message=message, signature=good.signature), b"x"))
         assert refused.value.code == "peer.signature"
     assert four.accepted(SOUTH) == []
 
 
 def test_the_same_message_again_is_the_same_acknowledgement_and_nothing_new(four: Parties) -> None:
     south = four.links[SOUTH]
-    first = south.accept(four.envelope(), b"hello")
-    assert south.accept(four.envelope(), b"hello") == first
+    first = at_once(south.accept(four.envelope(), b"hello"))
+    assert at_once(south.accept(four.envelope(), b"hello")) == first
     assert four.accepted(SOUTH) == [sha256(b"hello")]
 
     async def both() -> None:
@@ -205,10 +205,10 @@ def test_the_same_message_again_is_the_same_acknowledgement_and_nothing_new(four
 
 def test_another_payload_under_a_used_number_is_refused(four: Parties) -> None:
     south = four.links[SOUTH]
-    south.accept(four.envelope(), b"hello")
+    at_once(south.accept(four.envelope(), b"hello"))
     for payload, changes in ((b"other", {}), (b"hello", {"tag": "psi.other"})):
         with pytest.raises(PeerError) as refused:
-            south.accept(four.envelope(payload, **changes), payload)
+            at_once(south.accept(four.envelope(payload, **changes), payload))
         assert refused.value.code == "peer.sequence"
     assert four.accepted(SOUTH) == [sha256(b"hello")]
 
@@ -216,10 +216,10 @@ def test_another_payload_under_a_used_number_is_refused(four: Parties) -> None:
 def test_an_old_message_is_refused_after_the_next(four: Parties) -> None:
     south = four.links[SOUTH]
     for sequence, payload in enumerate((b"one", b"two", b"three")):
-        south.accept(four.envelope(payload, sequence=sequence), payload)
+        at_once(south.accept(four.envelope(payload, sequence=sequence), payload))
     for sequence, payload in enumerate((b"one", b"two")):
         with pytest.raises(PeerError) as refused:
-            south.accept(four.envelope(payload, sequence=sequence), payload)
+            at_once(south.accept(four.envelope(payload, sequence=sequence), payload))
         assert refused.value.code == "peer.sequence"
     assert four.accepted(SOUTH) == [sha256(p) for p in (b"one", b"two", b"three")]
 
@@ -228,7 +228,7 @@ def test_senders_have_numbers_of_their_own(four: Parties) -> None:
     consumer = four.links[CONSUMER]
     for sender in (NORTH, SOUTH, FUND):
         payload = bytes([sender])
-        consumer.accept(four.envelope(payload, sender=sender, receiver=CONSUMER), payload)
+        at_once(consumer.accept(four.envelope(payload, sender=sender, receiver=CONSUMER), payload))
 
     async def taken() -> list[bytes]:
         return [(await consumer.receive(sender, "psi.points", 1))[1] for sender in (FUND, NORTH, SOUTH)]
@@ -239,7 +239,7 @@ def test_senders_have_numbers_of_their_own(four: Parties) -> None:
 def test_a_message_longer_than_the_protocol_allows_is_refused(four: Parties) -> None:
     south = four.links[SOUTH]
     for sequence in (0, 1):
-        south.accept(four.envelope(b"123456", sequence=sequence), b"123456")
+        at_once(south.accept(four.envelope(b"123456", sequence=sequence), b"123456"))
     assert at_once(south.receive(NORTH, "psi.points", 6))[1] == b"123456"
     with pytest.raises(PeerError) as refused:
         at_once(south.receive(NORTH, "psi.points", 5))
@@ -254,7 +254,7 @@ def test_what_waits_unread_is_bounded_in_number_and_in_bytes(four: Parties, monk
     def give(sequence: int, size: int, sender: int = NORTH) -> str:
         envelope = four.envelope(bytes(size), sequence=sequence, sender=sender)
         try:
-            south.accept(envelope, bytes(size))
+            at_once(south.accept(envelope, bytes(size)))
         except PeerError as error:
             return error.code
         return "taken"
@@ -469,7 +469,7 @@ def test_a_peer_at_work_may_take_its_time(four: Parties, state: str) -> None:
     async def run() -> bytes:
         async def much_later() -> None:
             await asyncio.sleep(20 * links.PATIENCE)
-            four.links[SOUTH].accept(four.envelope(b"at last"), b"at last")
+            await four.links[SOUTH].accept(four.envelope(b"at last"), b"at last")
 
         later = asyncio.create_task(much_later())
         _, payload = await four.links[SOUTH].receive(NORTH, "psi.points", 10)
@@ -499,7 +499,7 @@ def test_what_came_while_the_peer_was_asked_is_not_lost(four: Parties) -> None:
     """Its last message crosses its answer that it is through."""
 
     async def handle(asker: bytes, what: str, body: bytes) -> bytes:
-        four.links[SOUTH].accept(four.envelope(b"the last"), b"the last")
+        await four.links[SOUTH].accept(four.envelope(b"the last"), b"the last")
         return AttemptStatus(state="computed").model_dump_json().encode()
 
     four.world.wires.handlers[four.world.address(NORTH)] = handle
@@ -563,7 +563,7 @@ class Postman(RuleBasedStateMachine):
         envelope, payload = self.signed[number]
         before = len(self.taken)
         try:
-            answer = self.south.accept(envelope, payload)
+            answer = at_once(self.south.accept(envelope, payload))
         except PeerError as error:
             assert error.code == "peer.sequence"
             assert number not in (before, before - 1)
@@ -590,7 +590,7 @@ class Postman(RuleBasedStateMachine):
             envelope, right = data.draw(st.sampled_from(self.signed))
             if payload != right:
                 with pytest.raises(PeerError):
-                    self.south.accept(envelope, payload)
+                    at_once(self.south.accept(envelope, payload))
 
     @rule(data=st.data(), number=st.integers(0, 10))
     def deliver_under_another_number(self, data: st.DataObject, number: int) -> None:
@@ -599,13 +599,13 @@ class Postman(RuleBasedStateMachine):
             if number != envelope.message.sequence:
                 message = Message(**(envelope.message.model_dump() | {"sequence": number}))
                 with pytest.raises(PeerError):
-                    self.south.accept(Envelope(message=message, signature=envelope.signature), payload)
+                    at_once(self.south.accept(Envelope(message=message, signature=envelope.signature), payload))
 
     @rule(payload=st.binary(max_size=4), by=st.sampled_from([SOUTH, FUND, CONSUMER]))
     def forge_the_next(self, payload: bytes, by: int) -> None:
         message = self.four.message(payload, sequence=len(self.taken))
         with pytest.raises(PeerError):
-            self.south.accept(self.four.sign(message, by), payload)
+            at_once(self.south.accept(self.four.sign(message, by), payload))
 
     @invariant()
     def south_has_a_prefix_of_what_north_signed(self) -> None:

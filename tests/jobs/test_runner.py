@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from parties import CONSUMER, World, at_once
+from placet.chain.signals import listening
 from placet.core.consent import Status
 from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
 from placet.core.plan import Party
@@ -75,7 +76,7 @@ async def test_a_plan_that_this_version_does_not_declare_fails_its_attempt_by_it
     older = replace(record, terms=record.terms.model_copy(update={"recipe_version": 9}))
     await Runner(world.contexts[0], RUNS)._compute(older, 1, roots)
     attempt = store.attempt(job, 1)
-    assert attempt is not None and (attempt.phase, attempt.why) == (Phase.FAILED, "plan")
+    assert attempt is not None and (attempt.phase, attempt.why) == (Phase.FAILED, "plan.terms")
 
 
 # A consent that dies while an attempt runs.
@@ -177,3 +178,47 @@ async def test_a_party_that_hangs_does_not_hold_the_consumer(monkeypatch: pytest
         await coordinator._ask_all(running.record, "roots", AttemptRef(job=running.job, attempt=2), AttemptRoots)
     assert failed.value.code == "peer.unreachable"
     assert asked == [party.signer for party in running.record.plan.parties]
+
+
+# Who hears what is on no chain.
+
+
+async def test_a_party_whose_attempt_failed_has_the_consumer_look_at_once() -> None:
+    world = World()
+    job = world.agreed()
+    asked: list[tuple[bytes, str]] = []
+
+    async def handle(asker: bytes, what: str, body: bytes) -> bytes:
+        asked.append((asker, what))
+        return (await world.agreements[CONSUMER].answer(asker, what, body)).model_dump_json().encode()
+
+    world.wires.handlers[world.consumer] = handle
+    record = world.stores[0].job(job)
+    with listening(world.stores[CONSUMER].due) as listener:
+        await Runner(world.contexts[0], RUNS)._tell(record, 1)
+        assert await listener.wait(60)
+    assert asked == [(world.address(0), "look")]
+    with pytest.raises(PeerError):
+        await world.agreements[CONSUMER].look(bytes(20), AttemptRef(job=job, attempt=1))
+    del world.wires.handlers[world.consumer]
+    await Runner(world.contexts[0], RUNS)._tell(record, 1)  # to nobody: it is found out later
+
+
+async def test_a_look_that_is_asked_for_while_one_is_under_way_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, looks = Running(0), 0
+    under_way, go = asyncio.Event(), asyncio.Event()
+
+    async def advance(_: Any) -> None:
+        nonlocal looks
+        looks += 1
+        under_way.set()
+        await go.wait()
+
+    monkeypatch.setattr(running.runner, "_advance", advance)
+    await running.runner.tick()
+    await under_way.wait()
+    await running.runner.tick()
+    with listening(running.runner.store.due) as listener:
+        go.set()
+        assert await listener.wait(60)
+    assert looks == 1

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from parties import NOW, World
 from placet.core.errors import NotFoundError
+from placet.core.ids import JobId
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import Artefact, Exchange, Message, Step
 from placet.core.values import parse
-from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
+from placet.jobs.store import Attempt, JobRecord, JobStore, Phase, ThreadedJobStore
 from placet.node.state import open_engine
 
 
@@ -252,3 +253,18 @@ def test_moments_come_in_order_and_after_a_number(store: JobStore, world: World)
     assert first < second
     assert store.moments(job, first) == moments[1:]
     assert store.moments(job, second) == []
+
+
+def test_coroutines_have_every_method_of_the_store() -> None:
+    def names(kind: type) -> set[str]:
+        return {name for name, value in vars(kind).items() if callable(value) and not name.startswith("_")}
+
+    assert names(ThreadedJobStore) == names(JobStore) != set()
+
+
+async def test_a_coroutine_is_answered_from_a_thread_or_with_its_error(store: JobStore, world: World) -> None:
+    made = kept(store, world)
+    assert await store.threaded.job(made.job) == made
+    assert await store.threaded.follow(made.job) == (None, [])
+    with pytest.raises(NotFoundError):
+        await store.threaded.follow(JobId(bytes(32)))

@@ -397,7 +397,7 @@ def test_only_consents_that_live_through_the_job_count(town: Town, first: First,
 
 
 def test_once_open_a_job_is_not_cancelled_any_more(first: First) -> None:
-    assert [(r.status_code, r.json()["code"]) for r in first.cancelled] == [(409, "reverted")] * 2
+    assert [(r.status_code, r.json()["code"]) for r in first.cancelled] == [(409, "job.opened")] * 2
     assert first.done.ended == "completed"
 
 
@@ -429,7 +429,11 @@ def test_the_events_go_on_after_the_last_one_that_was_heard(town: Town, first: F
 
 BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "an unknown offer": (424, "not-found", changed(0, offer="0x" + "11" * 32)),
-    "another provider's offer": (424, "plan", lambda r: r["providers"][0].update(offer=r["providers"][1]["offer"])),
+    "another provider's offer": (
+        424,
+        "consent.provider",
+        lambda r: r["providers"][0].update(offer=r["providers"][1]["offer"]),
+    ),
     "an unknown recipe": (422, "plan.recipe", lambda r: r.update(recipe="credit-score")),
     "another engine": (422, "plan.engine", lambda r: r.update(engine="spu")),
     "an unknown purpose": (422, "input", lambda r: r.update(purpose="https://w3id.org/dpv#Nonsense")),
@@ -440,7 +444,11 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "no column": (422, "plan.parameters", lambda r: r.update(parameters={"identifier": "customer"})),
     "a consent of its own that is none": (422, "consent.dead", lambda r: r["own"].update(consent="0x" + "11" * 32)),
     "an offer of its own that is none": (404, "not-found", lambda r: r["own"].update(offer="0x" + "11" * 32)),
-    "a provider's offer as its own": (422, "plan", lambda r: r["own"].update(offer=r["providers"][0]["offer"])),
+    "a provider's offer as its own": (
+        422,
+        "plan",
+        lambda r: r["own"].update(offer=r["providers"][0]["offer"]),
+    ),
     "itself as a provider": (
         422,
         "consent.columns",  # its own offer holds no balance

@@ -299,7 +299,7 @@ async def test_a_certificate_minted_by_a_trusted_institution_is_a_stranger(ring:
 
 async def test_a_certificate_that_has_ended_is_refused(ring: Ring, tmp_path: Path) -> None:
     ended = issued_by(ring.carol, tmp_path, ended=True)
-    trust = ring.trust.with_institution(ended.at(1))
+    trust = ring.trust.with_entry("institutions", ended.at(1).to_json())
     handler = Asked()
     async with bob_serving(ring, handler, tls=ring.bob.tls_context(trust, server=True)) as bob:
         with pytest.raises(PeerError) as refused:

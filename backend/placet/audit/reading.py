@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import struct
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,6 +24,7 @@ from placet.core.errors import InputError, PlacetError
 from placet.core.evidence import Leaf, Section
 from placet.core.ids import NO_CONSENT, ConsentId
 from placet.core.leaves import LeafRecord, decode_records, record_size
+from placet.core.processes import end_with_parent
 from placet.core.signatures import Verifiers
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
@@ -205,7 +205,7 @@ _reader: LeafReader | None = None
 def _start(offer: str, scope: str, deployment: str, trust: str, provider: bytes) -> None:
     global _reader
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _reader = LeafReader(
         parse(Offer, offer),
         parse(Scope, scope),
@@ -213,14 +213,6 @@ def _start(offer: str, scope: str, deployment: str, trust: str, provider: bytes)
         parse(TrustList, trust, limit=8 << 20),
         provider,
     )
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _work(chunk: bytes, first: int) -> Columns:

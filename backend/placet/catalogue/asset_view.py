@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 from placet.catalogue.spec import CONSUMER, Column, Identifier, RecipeParameters, RecipeSpec, Role
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
-from placet.core.plan import Plan, Terms
+from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Whole
 
@@ -63,18 +64,18 @@ def tells(parameters: AssetViewParameters) -> Tells:
     return Tells("level", edges=(*parameters.edges, parameters.bound))
 
 
-def fits(parameters: AssetViewParameters, plan: Plan, terms: Terms) -> None:
+def fits(parameters: AssetViewParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """Totals are added on the embedded engine; levels need comparisons, which it can't do safely."""
     expected = "embedded" if parameters.edges is None else "spu"
     if terms.engine != expected:
         what = "totals are added" if parameters.edges is None else "levels are compared"
         raise PlanError(f"{what} on another engine", expected=expected, found=terms.engine, code="plan.engine")
-    by_number = {2: "cheetah", 3: "aby3"}.get(len(plan.parties) - 1)
+    by_number = {2: "cheetah", 3: "aby3"}.get(len(parties) - 1)
     if parameters.protocol is not None and parameters.protocol != by_number:
         raise PlanError(
             "no such protocol for this number of providers",
             expected="cheetah for two, aby3 for three",
-            found=f"{parameters.protocol} for {len(plan.parties) - 1}",
+            found=f"{parameters.protocol} for {len(parties) - 1}",
             code="spu.protocol",
         )
 

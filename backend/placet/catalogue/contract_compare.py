@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from placet.catalogue.spec import RecipeParameters, RecipeSpec, Role
 from placet.core.enclave_policy import ROLES, EnclavePolicy, Recipient
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
-from placet.core.plan import Plan, Terms
+from placet.core.plan import Terms
 from placet.core.purposes import Operation
 
 ENCLAVE: Final = "enclave"
@@ -38,9 +39,9 @@ def reads(role: str, _: ContractCompareParameters) -> tuple[str, ...]:
     return () if role == ENCLAVE else (COLUMN,)
 
 
-def fits(parameters: ContractCompareParameters, plan: Plan, terms: Terms) -> None:
+def fits(parameters: ContractCompareParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """The plan's consumer is one of the companies, and a recipient; the engine is the enclave's class."""
-    if plan.consumer not in (plan.parties[0].signer, plan.parties[1].signer):
+    if consumer not in parties[:2]:
         raise PlanError("the consumer is one of the two companies", code="plan.roles")
     if parameters.policy.classes != {terms.engine}:
         raise PlanError(
@@ -50,7 +51,7 @@ def fits(parameters: ContractCompareParameters, plan: Plan, terms: Terms) -> Non
             code="plan.engine",
         )
     keys = {one.party: one.key for one in parameters.recipients}
-    if not keys.keys() <= {0, 1} or keys.get(plan.party_of(plan.consumer)) != terms.consumer_key:
+    if not keys.keys() <= {0, 1} or keys.get(parties.index(consumer)) != terms.consumer_key:
         raise PlanError("the recipients are companies, the consumer under its own key among them")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
-from placet.catalogue.spec import CONSUMER, P, RecipeParameters, RecipeSpec
+from placet.catalogue.spec import CONSUMER, P, RecipeParameters, RecipeSpec, Role
 from placet.catalogue.specs import spec_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
@@ -25,13 +26,20 @@ class PlannedUse(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredJob:
-    """A plan whose terms are a recipe's. `parameters` are of the recipe's own type."""
+class DeclaredTerms:
+    """Terms that are a recipe's. `parameters` are of the recipe's own type, `seats` the parties' roles."""
 
-    plan: Plan
     terms: Terms
     spec: RecipeSpec[Any]
     parameters: RecipeParameters
+    seats: tuple[Role, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredJob(DeclaredTerms):
+    """A plan whose terms are a recipe's."""
+
+    plan: Plan
 
     def use(self, number: int) -> Use:
         """What the job does with an input, by its number among all of the plan's."""
@@ -61,18 +69,12 @@ def use_of(spec: RecipeSpec[P], parameters: P, role: str, **of_the_plan: Unpack[
     )
 
 
-def declared(plan: Plan, terms: Terms) -> DeclaredJob:
-    """PlanError unless the terms are the plan's, and recipe, version, engine, operations, withdrawal, parameters, roles
-    and inputs are what the catalogue says."""
-    demand_fit(plan, terms)
+def declared_terms(terms: Terms, parties: Sequence[bytes], consumer: bytes) -> DeclaredTerms:
+    """What can be said of a job before there is a plan, by its parties' signers in the plan's order. PlanError unless
+    version, withdrawal, engine, parameters, roles and inputs are what the catalogue says."""
     spec = spec_of(terms.recipe)
-    for what, code, expected, found in (
-        ("version", "version", spec.version, terms.recipe_version),
-        ("operations", "operations", int(spec.operations), plan.operations),
-        ("answer to a withdrawal", "withdrawal", spec.on_withdrawal, terms.on_withdrawal),
-    ):
-        if expected != found:
-            raise PlanError(f"another {what} than the recipe's", expected=expected, found=found, code=f"plan.{code}")
+    _demand_same("version", "version", spec.version, terms.recipe_version)
+    _demand_same("answer to a withdrawal", "withdrawal", spec.on_withdrawal, terms.on_withdrawal)
     if terms.engine not in spec.engines:
         raise PlanError(
             f"{spec.name} does not run on this engine",
@@ -87,13 +89,34 @@ def declared(plan: Plan, terms: Terms) -> DeclaredJob:
             expected=f"the form of {spec.name}",
             code="plan.parameters",
         )
-    _demand_seats(spec, plan, terms)
-    spec.fits(parameters, plan, terms)
-    return DeclaredJob(plan, terms, spec, parameters)
+    seats = _seats(spec, terms, parties, consumer)
+    spec.fits(parameters, terms, parties, consumer)
+    return DeclaredTerms(terms, spec, parameters, seats)
 
 
-def _demand_seats(spec: RecipeSpec[Any], plan: Plan, terms: Terms) -> None:
-    seats = spec.seats(len(plan.parties))
+def declared(plan: Plan, terms: Terms) -> DeclaredJob:
+    """The same of a plan: PlanError unless the terms are the plan's too, and so are operations, inputs and outputs."""
+    demand_fit(plan, terms)
+    job = declared_terms(terms, [party.signer for party in plan.parties], plan.consumer)
+    _demand_same("operations", "operations", int(job.spec.operations), plan.operations)
+    for seat, party in zip(job.seats, plan.parties, strict=True):
+        if len(party.inputs) != (seat.alias is not None) or party.output != seat.output:
+            raise PlanError(
+                f"the {seat.name} of {job.spec.name} has another part in the plan",
+                expected=f"{int(seat.alias is not None)} input, {'an' if seat.output else 'no'} output",
+                found=f"{len(party.inputs)} inputs, {'an' if party.output else 'no'} output",
+                code="plan.inputs",
+            )
+    return DeclaredJob(terms, job.spec, job.parameters, job.seats, plan)
+
+
+def _demand_same(what: str, code: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise PlanError(f"another {what} than the recipe's", expected=expected, found=found, code=f"plan.{code}")
+
+
+def _seats(spec: RecipeSpec[Any], terms: Terms, parties: Sequence[bytes], consumer: bytes) -> tuple[Role, ...]:
+    seats = spec.seats(len(parties))
     roles = tuple(seat.name for seat in seats)
     if terms.roles != roles:
         raise PlanError(
@@ -107,14 +130,7 @@ def _demand_seats(spec: RecipeSpec[Any], plan: Plan, terms: Terms) -> None:
             found=", ".join(terms.inputs),
             code="plan.inputs",
         )
-    for seat, party in zip(seats, plan.parties, strict=True):
-        if len(party.inputs) != (seat.alias is not None) or party.output != seat.output:
-            raise PlanError(
-                f"the {seat.name} of {spec.name} has another part in the plan",
-                expected=f"{int(seat.alias is not None)} input, {'an' if seat.output else 'no'} output",
-                found=f"{len(party.inputs)} inputs, {'an' if party.output else 'no'} output",
-                code="plan.inputs",
-            )
-    consumers = [party for seat, party in zip(seats, plan.parties, strict=True) if seat.name == CONSUMER]
-    if consumers and consumers[0].signer != plan.consumer:
+    consumers = [party for seat, party in zip(seats, parties, strict=True) if seat.name == CONSUMER]
+    if consumers and consumers[0] != consumer:
         raise PlanError("the party with the role consumer is not the plan's consumer", code="plan.roles")
+    return seats

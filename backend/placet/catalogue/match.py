@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from placet.alignment import Rules, parse_rules
 from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
-from placet.core.plan import Plan, Terms
+from placet.core.plan import Terms
 from placet.core.purposes import Operation
 
 Receiver = Literal["provider", "consumer", "both"]
@@ -69,7 +70,7 @@ def tells(parameters: MatchingParameters) -> Tells:
     return Tells("matches", within=parameters.receivers)
 
 
-def fits(parameters: MatchParameters, _: Plan, terms: Terms) -> None:
+def fits(parameters: MatchParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """PlanError for a protocol that the engine does not have."""
     if parameters.psi not in _BY_ENGINE[terms.engine]:
         raise PlanError(

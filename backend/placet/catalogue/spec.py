@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
-from placet.core.plan import Plan, Terms
+from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Value
 
@@ -61,7 +61,8 @@ class Role:
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Generic[P]):
     """One recipe. `reads` names the columns that a role's rows must have; `tells` what comes out at the most; `fits`
-    raises PlanError for what parameters, engine and parties don't make together. `does` is for people."""
+    raises PlanError for what parameters, terms, parties (signers, in the plan's order) and consumer don't make
+    together. `does` is for people."""
 
     name: str
     version: int
@@ -73,7 +74,7 @@ class RecipeSpec(Generic[P]):
     parameters: type[P]
     reads: Callable[[str, P], tuple[str, ...]]
     tells: Callable[[P], Tells]
-    fits: Callable[[P, Plan, Terms], None] = lambda parameters, plan, terms: None
+    fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
 
     def role(self, name: str) -> Role:
         """PlanError for a role that this recipe does not have."""

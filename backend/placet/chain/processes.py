@@ -1,11 +1,8 @@
-"""What tells one process from a later one with the same id, and processes that end with their parent."""
+"""What tells one process from a later one with the same id."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import subprocess
-import threading
 from pathlib import Path
 
 
@@ -31,15 +28,3 @@ def identity(pid: int) -> str | None:
 
 def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def end_with_parent() -> None:
-    """Let this process, a child that multiprocessing made, end when its parent does, however that one ends."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

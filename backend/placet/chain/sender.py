@@ -100,6 +100,8 @@ class Sender:
         self._pushed = pushed
         self._busy = False
         self._wake = Signal()
+        self.progress = Signal()
+        """Sent for each block that may hold what is on its way."""
 
     def submit(self, intent: str, call: Call, account: bytes) -> None:
         """Take a call on. The same intent twice is one transaction; StateError if it is another call."""
@@ -113,6 +115,7 @@ class Sender:
         """A block that may hold what is on its way: look now."""
         if self._busy:
             self._wake.send()
+            self.progress.send()
 
     def outcome(self, intent: str) -> Mined | Reverted | None:
         """How an intent ended; None while it is on its way, or unknown."""

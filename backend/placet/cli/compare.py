@@ -129,7 +129,7 @@ def resume(
     """Go on with a job after this client was ended or killed, or write its result and evidence again."""
 
     async def begin(here: Company) -> JobRecord:
-        return here.runner.store.job(read_job(job))
+        return await here.runner.store.threaded.job(read_job(job))
 
     _take_part(config, None, begin, out, as_json)
 

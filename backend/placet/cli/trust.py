@@ -58,20 +58,15 @@ def _entry(path: Path) -> dict[str, Any]:
 
 
 def _with(current: TrustList, entry: dict[str, Any], kind: str | None, force: bool) -> TrustList:
-    from placet.core.trust import TrustList
-    from placet.core.values import parse
-
     where = kind or _kind(entry)
     if where not in _KINDS:
         raise InputError("unknown kind of entry", expected=", ".join(_KINDS), found=where)
-    lists = current.to_json()
-    same = [old for old in lists[where] if old["address"].lower() == str(entry["address"]).lower()]
+    same = [old for old in current.to_json()[where] if old["address"] == str(entry["address"]).lower()]
     if same and not force and same[0] != entry:
         raise StateError(
             "the list names this address already", found=same[0]["name"], remedy="--replace, if that is meant"
         )
-    lists[where] = [old for old in lists[where] if old not in same] + [entry]
-    return parse(TrustList, lists, what="trust list")
+    return current.with_entry(where, entry)
 
 
 def _kind(entry: dict[str, Any]) -> str:

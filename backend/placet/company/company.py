@@ -83,7 +83,7 @@ class Company:
 
     async def _unused(self, file: Path, consumer: bytes, wish: AcceptancePolicy) -> DocumentRecord | None:
         """A consent for this very document and wish that no job has used and nobody has ended."""
-        for record in self.documents.all():
+        for record in await asyncio.to_thread(self.documents.all):
             fits = (
                 record.file == str(file.resolve())
                 and (record.offer.consumer, record.offer.purpose) == (consumer, purpose_id(wish.purpose))
@@ -168,7 +168,7 @@ class Company:
             while True:
                 jobs = [
                     record
-                    for record in self.runner.store.all(going=True)
+                    for record in await self.runner.store.threaded.all(going=True)
                     if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs)
                 ]
                 if jobs:
@@ -185,8 +185,8 @@ class Company:
         last = 0
         with listening(self.runner.store.told) as listener:
             while True:
-                how = self.runner.store.job(job).ended
-                for number, moment in self.runner.store.moments(job, last):
+                how, moments = await self.runner.store.threaded.follow(job, last)
+                for number, moment in moments:
                     last = number
                     told(moment)
                 if how is not None:
@@ -248,7 +248,7 @@ async def company(settings: NodeSettings, wish: AcceptancePolicy | None) -> Asyn
 
 @contextlib.asynccontextmanager
 async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> AsyncIterator[Company]:
-    node = open_node(settings)
+    node = await asyncio.to_thread(open_node, settings)
     await asyncio.to_thread(node.chain.check)
     documents = Documents(settings.folder / "documents")
 

@@ -26,18 +26,19 @@ async def withdraw(settings: NodeSettings, consent: ConsentId, *, seconds: float
 
     NotFoundError for a consent that is none of this folder's, Reverted if the contract refuses, ChainError after
     `seconds` (it is not lost)."""
-    node = open_node(settings)
+    node = await asyncio.to_thread(open_node, settings)
     try:
         await asyncio.to_thread(node.chain.check)
         record = Documents(settings.folder / "documents").of(consent)
         signature = node.keys.signer.sign(node.deployment.consents.digest(withdrawal_hash(consent)))
-        intent = next_try(node.sender, f"withdraw:{consent.hex()}").intent
+        intent = (await asyncio.to_thread(next_try, node.sender, f"withdraw:{consent.hex()}")).intent
         if not await asyncio.to_thread(_over, node, consent):
-            node.sender.submit(intent, node.calls.withdraw(record.grant(), signature), node.keys.recorder.address)
+            call = node.calls.withdraw(record.grant(), signature)
+            await asyncio.to_thread(node.sender.submit, intent, call, node.keys.recorder.address)
         async with asyncio.timeout(seconds), _Sending(settings, node) as sending:
             while not await asyncio.to_thread(_over, node, consent):
                 sending.try_again()
-                outcome = node.sender.outcome(intent)
+                outcome = await asyncio.to_thread(node.sender.outcome, intent)
                 if isinstance(outcome, Reverted):
                     raise outcome
                 await asyncio.sleep(_LOOK)

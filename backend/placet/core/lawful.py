@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from placet.core.consent import Offer, Scope, Subjects
-from placet.core.purposes import purpose_id
+from placet.core.purposes import purpose_id, purpose_words
 from placet.core.values import to_hex
 
 
@@ -65,27 +65,43 @@ class Breach:
 
 
 def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:
-    """All breaches, the gravest first; none where the use is allowed. `provider` and `subjects` are the chain's: who
-    made the offer, and whose rows its dataset was registered with. Without its `scope`, which other parties
-    do not know, all that the chain shows is judged."""
-    if use.provider != provider or (scope is not None and scope.provider != provider):
-        yield Breach("provider", "the offer is another institution's", to_hex(use.provider), to_hex(provider))
-    if use.consumer != offer.consumer:
-        yield Breach("consumer", "the offer is for another consumer", to_hex(offer.consumer), to_hex(use.consumer))
-    if use.purpose != offer.purpose or (scope is not None and purpose_id(scope.purpose) != offer.purpose):
-        expected = to_hex(offer.purpose) if scope is None else scope.purpose
-        yield Breach("purpose", "the offer is for another purpose", expected, to_hex(use.purpose))
-    if use.operations & ~offer.operations or not use.operations:
+    """All breaches, of the offer and then of its scope; none where the use is allowed. `provider` and `subjects` are
+    the chain's: who made the offer, and whose rows its dataset was registered with. Without its `scope`, which
+    other parties do not know, all that the chain shows is judged."""
+    yield from offer_breaches(
+        provider, offer, by=use.provider, consumer=use.consumer, purpose=use.purpose, operations=use.operations
+    )
+    if scope is None:
+        yield from _whose(use, None, subjects)
+    else:
+        yield from scope_breaches(use, provider, offer, scope, subjects)
+
+
+def offer_breaches(
+    provider: bytes, offer: Offer, *, by: bytes, consumer: bytes, purpose: bytes, operations: int
+) -> Iterator[Breach]:
+    """What the offer alone, as the chain has it from `provider`, says against a job of `consumer` to which `by` brings
+    the rows: it needs no opened scope."""
+    if by != provider:
+        yield Breach("provider", "the offer is another institution's", to_hex(by), to_hex(provider))
+    if consumer != offer.consumer:
+        yield Breach("consumer", "the offer is for another consumer", to_hex(offer.consumer), to_hex(consumer))
+    if purpose != offer.purpose:
         yield Breach(
-            "operations", "the offer does not allow these operations", f"within {offer.operations}", use.operations
+            "purpose", "the offer is for another purpose", purpose_words(offer.purpose), purpose_words(purpose)
         )
-    if scope is not None:
-        yield from _shown(use, offer, scope)
-    yield from _whose(use, scope, subjects)
+    if operations & ~offer.operations or not operations:
+        allowed = f"within {offer.operations}"
+        yield Breach("operations", "the offer does not allow these operations", allowed, operations)
 
 
-def _shown(use: Use, offer: Offer, scope: Scope) -> Iterator[Breach]:
-    """What the opened scope says to the owners beyond the offer."""
+def scope_breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
+    """What the opened scope and the dataset's registration say against a use, the gravest first."""
+    if scope.provider != provider:
+        yield Breach("provider", "the scope is of another institution's data", to_hex(provider), to_hex(scope.provider))
+    if purpose_id(scope.purpose) != offer.purpose:
+        expected = purpose_words(offer.purpose)
+        yield Breach("purpose", "the scope is for another purpose than the offer", expected, scope.purpose)
     if scope.hash != offer.scope:
         yield Breach("scope", "the scope is not the offer's", to_hex(offer.scope), to_hex(scope.hash))
     if strangers := [to_hex(party) for party in use.parties if party not in _named(scope, offer)]:
@@ -105,6 +121,7 @@ def _shown(use: Use, offer: Offer, scope: Scope) -> Iterator[Breach]:
             ", ".join(scope.columns),
             ", ".join(outside)[:400],
         )
+    yield from _whose(use, scope, subjects)
 
 
 def _named(scope: Scope, offer: Offer) -> tuple[bytes, ...]:

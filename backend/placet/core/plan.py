@@ -12,7 +12,21 @@ from placet.core.errors import PlanError
 from placet.core.hashing import canonical, document_hash, keccak
 from placet.core.ids import NO_CONSENT, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
-from placet.core.values import U32, U48, U96, ZERO20, ZERO32, Address, Bytes24, Bytes32, Name, Signature, Signer, Value
+from placet.core.values import (
+    U32,
+    U48,
+    U96,
+    ZERO20,
+    ZERO32,
+    Address,
+    Bytes24,
+    Bytes32,
+    Name,
+    Signature,
+    Signer,
+    Value,
+    to_hex,
+)
 
 MAX_PARTIES = 16
 MAX_INPUTS = 16
@@ -180,12 +194,15 @@ class Terms(Value):
 def demand_fit(plan: Plan, terms: Terms) -> None:
     """PlanError unless the terms are this plan's and speak of as many parties and inputs."""
     if terms.hash != plan.terms:
-        raise PlanError("the terms are not this plan's", expected=plan.terms.hex(), found=terms.hash.hex())
+        raise PlanError(
+            "the terms are not this plan's", expected=to_hex(plan.terms), found=to_hex(terms.hash), code="plan.terms"
+        )
     if len(terms.roles) != len(plan.parties) or len(terms.inputs) != len(plan.inputs):
         raise PlanError(
             "plan and terms speak of different parties or inputs",
             expected=f"{len(plan.parties)} roles, {len(plan.inputs)} inputs",
             found=f"{len(terms.roles)} roles, {len(terms.inputs)} inputs",
+            code="plan.terms",
         )
 
 

@@ -6,6 +6,7 @@ from enum import IntFlag
 
 from placet.core.errors import InputError
 from placet.core.hashing import keccak
+from placet.core.values import to_hex
 
 _DPV = "https://w3id.org/dpv#"
 
@@ -65,3 +66,8 @@ def operation_words(operations: int) -> str:
     if operations <= 0 or operations & ~ALL_OPERATIONS:
         raise InputError("unknown operations", expected=f"flags within {ALL_OPERATIONS}", found=operations)
     return ", ".join(words for flag, words in _OPERATION_WORDS.items() if operations & flag)
+
+
+def purpose_words(purpose: bytes) -> str:
+    """The IRI behind a purpose's hash; of an unknown one the hash in hex."""
+    return next((iri for iri in PURPOSES if purpose_id(iri) == purpose), to_hex(purpose))

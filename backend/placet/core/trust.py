@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from placet.core.eip712 import Domain, consent_domain, job_domain
 from placet.core.errors import NotFoundError
-from placet.core.values import Address, Bytes32, Text, Value, to_hex
+from placet.core.values import Address, Bytes32, Text, Value, parse, to_hex
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]{1,300}$")]
 
@@ -112,7 +113,9 @@ class TrustList(Value):
     def is_auditor(self, address: bytes) -> bool:
         return any(who.address == address for who in self.auditors)
 
-    def with_institution(self, institution: Institution) -> TrustList:
-        """A copy in which `institution` replaces the entry of the same address, or is added."""
-        others = tuple(who for who in self.institutions if who.address != institution.address)
-        return TrustList(institutions=(*others, institution), enrollers=self.enrollers, auditors=self.auditors)
+    def with_entry(self, kind: str, entry: Mapping[str, Any]) -> TrustList:
+        """A copy in which `entry` of `institutions`, `enrollers` or `auditors` replaces that of the same address, or is
+        added. InputError where that is no trust list."""
+        lists = self.to_json()
+        others = [old for old in lists[kind] if old["address"] != str(entry["address"]).lower()]
+        return parse(TrustList, lists | {kind: [*others, entry]}, what="trust list")

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from placet.catalogue.declared import declared, use_of
-from placet.catalogue.specs import spec_of
+from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.core.at_rest import JOBS, AtRest
@@ -66,6 +65,7 @@ class Agreement:
             "sign": (SignRequest, self.sign),
             "agreed": (SignedByAll, self.agreed),
             "alive": (AttemptRef, self.alive),
+            "look": (AttemptRef, self.look),
             "standing": (AttemptRef, self.standing),
             "roots": (AttemptRef, self.roots),
             "amend": (AmendRequest, self.amend),
@@ -85,9 +85,8 @@ class Agreement:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no."""
         context = self.context
         await self._demand_use(wanted.offer, self._wanted_use(asker, wanted))
-        if wanted.block > await asyncio.to_thread(context.chain.confirmed):
-            raise StateError("that block is not confirmed here yet", found=wanted.block, code="peer.early")
-        lawful = await context.demand_rows().lawful(wanted.offer, wanted.block, wanted.deadline)
+        await self._demand_confirmed(wanted.terms)
+        lawful = await context.demand_rows().lawful(wanted.offer, wanted.terms.block, wanted.deadline)
         entry = await self._entries.fresh(wanted.offer, lawful.root)
         brought = Input(
             offer=wanted.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
@@ -96,21 +95,25 @@ class Agreement:
 
     def _wanted_use(self, asker: bytes, wanted: PrepareRequest) -> Use:
         """What a job that is not planned yet would do with this party's rows."""
-        self._demand_recipe(wanted.recipe)
-        spec = spec_of(wanted.recipe)
+        if self.context.address not in wanted.parties:
+            raise PlanError("not a party of this plan", found=to_hex(self.context.address), code="plan.parties")
+        job = declared_terms(wanted.terms, wanted.parties, asker)
+        self._demand_runs(job)
         return use_of(
-            spec,
-            spec.parse(wanted.parameters),
-            wanted.role,
+            job.spec,
+            job.parameters,
+            job.seats[wanted.parties.index(self.context.address)].name,
             provider=self.context.address,
             consumer=asker,
             parties=wanted.parties,
             purpose=wanted.purpose,
-            operations=int(spec.operations),
+            operations=int(job.spec.operations),
             named=False,
         )
 
-    def _demand_recipe(self, name: str) -> None:
+    def _demand_runs(self, job: DeclaredTerms) -> None:
+        """PlanError unless such a job runs here: by this institution's policy, and with what is installed."""
+        name = job.spec.name
         if name not in self.context.recipes:
             raise PlanError(
                 "this institution does not take part in such a recipe",
@@ -119,6 +122,13 @@ class Agreement:
                 remedy="its node.toml names them: recipes in [policy]",
                 code="plan.recipe",
             )
+        run_of(self.runs, name).demand(job)
+        if job.terms.engine == "spu":
+            extra.require()
+
+    async def _demand_confirmed(self, terms: Terms) -> None:
+        if terms.block > await asyncio.to_thread(self.context.chain.confirmed):
+            raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
 
     async def sign(self, asker: bytes, asked: SignRequest) -> SignatureResponse:
         """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
@@ -129,9 +139,9 @@ class Agreement:
         party = plan.party_of(self.context.address)
         mine = plan.parties[party]
         job = plan.job(self.context.deployment.jobs)
-        if self.store.find(job) is not None:
+        if await self.store.threaded.find(job) is not None:
             return SignatureResponse(signature=self.context.signer.sign(job))
-        kept = self.store.prepared(mine.seed)
+        kept = await self.store.threaded.prepared(mine.seed)
         brought: list[tuple[bytes, bytes]] = [
             (i.offer, i.consent if i.named else i.lawful_root) for i in mine.inputs
         ] or [(NO_OFFER, ZERO32)]
@@ -164,20 +174,17 @@ class Agreement:
     async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
         """Write an agreed plan down, once; what was prepared for it is used up by it."""
         job = plan.job(self.context.deployment.jobs)
-        if self.store.find(job) is None:
+        if await self.store.threaded.find(job) is None:
             now = await asyncio.to_thread(self.context.chain.now)
             signatures = tuple(signature if signer == self.context.address else b"" for signer in plan.signers)
-            self.store.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, now))
-            self.store.note(job, "agreed", recipe=terms.recipe)
+            await self.store.threaded.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, now))
+            await self.store.threaded.note(job, "agreed", recipe=terms.recipe)
 
     async def demand_plan(self, plan: Plan, terms: Terms) -> None:
         """PlanError unless plan and terms are sound, and this party's own entry is its own."""
         context = self.context
         job = declared(plan, terms)
-        self._demand_recipe(terms.recipe)
-        run_of(self.runs, terms.recipe).demand(job)
-        if terms.engine == "spu":
-            extra.require()
+        self._demand_runs(job)
         if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in context.purposes}:
             raise PlanError("not a purpose that this institution serves")
         now = await asyncio.to_thread(context.chain.now)
@@ -191,8 +198,7 @@ class Agreement:
                 found=plan.settle_by - plan.deadline,
                 code="plan.settle",
             )
-        if terms.block > await asyncio.to_thread(context.chain.confirmed):
-            raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
+        await self._demand_confirmed(terms)
         for party in plan.parties:
             if party.tls_key != _pinned(context, party):
                 raise PlanError("a party's TLS key is not the trust list's", found=to_hex(party.signer))
@@ -214,7 +220,12 @@ class Agreement:
         this institution does not serve."""
         state = await asyncio.to_thread(self.context.chain.offer, offer)
         if state.provider != self.context.address:
-            raise PlanError("the offer is another institution's", found=to_hex(offer))
+            raise ConsentError(
+                "the offer is another institution's",
+                expected=to_hex(self.context.address),
+                found=to_hex(state.provider),
+                code="consent.provider",
+            )
         scope = self.context.scope(state.offer)
         if scope.purpose not in self.context.purposes:
             raise ConsentError(
@@ -245,39 +256,46 @@ class Agreement:
 
     async def agreed(self, asker: bytes, told: SignedByAll) -> SignedByAll:
         """The consumer shows the fully signed plan."""
-        record = self._own(asker, told.job)
+        record = await self._own(asker, told.job)
         verifiers = self.context.chain.verifiers
         await asyncio.to_thread(
             demand_signatures, "the plan", record.plan.signers, told.signatures, told.job, verifiers
         )
-        self.store.signed(told.job, told.signatures)
+        await self.store.threaded.signed(told.job, told.signatures)
         return told
+
+    async def look(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
+        """Another party has something new of an attempt that is on no chain: look at the job now, and not in a while.
+        Answers what `alive` does; nothing is taken on its word."""
+        answer = await self.alive(asker, about)
+        self.store.due.send()
+        return answer
 
     async def alive(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
         """Is this party still at an attempt? For every party that waits for a message of ours."""
-        record = self.store.job(about.job)
+        record = await self.store.threaded.job(about.job)
         party = next((party for party in record.plan.parties if party.signer == asker), None)
         if party is None:
             raise PeerError("not a party of this job", found=to_hex(asker), code="peer.wrong-party")
         institution_of(party, self.context.trust)
-        attempt = self.store.attempt(about.job, about.attempt)
+        attempt = await self.store.threaded.attempt(about.job, about.attempt)
         return AttemptStatus(state="waiting" if attempt is None else attempt.phase.value)
 
     async def standing(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
         """How far this party is in an attempt."""
-        record = self._own(asker, about.job)
-        attempt = self.store.attempt(about.job, about.attempt)
+        record = await self._own(asker, about.job)
+        attempt = await self.store.threaded.attempt(about.job, about.attempt)
         if attempt is None:
             return AttemptStatus(state="waiting")
         if attempt.phase is not Phase.COMPUTED:
             return AttemptStatus(state="running" if attempt.phase is Phase.RUNNING else "failed", why=attempt.why)
-        head, count = self.head(record, about.attempt)
+        head, count = await self.head(record, about.attempt)
         output, key = self.outcome(record, attempt)
         return AttemptStatus(state="computed", head=head, steps=count, output=output, key=key)
 
-    def head(self, record: JobRecord, attempt: int) -> tuple[bytes, int]:
+    async def head(self, record: JobRecord, attempt: int) -> tuple[bytes, int]:
         """The head of this party's trail, and how many steps it has."""
-        hashes = [step.hash for step in self.store.steps(record.job, attempt)]
+        hashes = [step.hash for step in await self.store.threaded.steps(record.job, attempt)]
         return trail_head(trail_start(record.job, attempt, record.party), hashes), len(hashes)
 
     def outcome(self, record: JobRecord, attempt: Attempt) -> tuple[bytes, bytes]:
@@ -290,7 +308,7 @@ class Agreement:
 
     async def roots(self, asker: bytes, about: AttemptRef) -> AttemptRoots:
         """This party's lawful roots for the next attempt: what it used, less what has died since."""
-        record = self._own(asker, about.job)
+        record = await self._own(asker, about.job)
         return AttemptRoots(roots=tuple(_roots(await self._next(record, about.attempt))))
 
     async def _next(self, record: JobRecord, attempt: int) -> list[LawfulSet | None]:
@@ -318,7 +336,7 @@ class Agreement:
     async def amend(self, asker: bytes, asked: AmendRequest) -> SignatureResponse:
         """Sign a new attempt if its part is right and every epoch is the chain's."""
         amendment = asked.amendment
-        record = self._own(asker, amendment.job)
+        record = await self._own(asker, amendment.job)
         state = await asyncio.to_thread(self.context.chain.job, amendment.job)
         if amendment.attempt > MOST_ATTEMPTS:
             raise StateError("too many attempts", expected=f"at most {MOST_ATTEMPTS}", found=amendment.attempt)
@@ -331,9 +349,9 @@ class Agreement:
         mine = _roots(lawful)
         if list(amendment.roots[first : first + len(mine)]) != mine:
             raise PlanError("the amendment does not hold this party's roots", code="plan.stale")
-        running = self.store.attempt(record.job, state.attempt)
+        running = await self.store.threaded.attempt(record.job, state.attempt)
         if running is not None:
-            self.store.fail(record.job, state.attempt, "amended")
+            await self.store.threaded.fail(record.job, state.attempt, "amended")
         return SignatureResponse(
             signature=self.context.signer.sign(self.context.deployment.jobs.digest(amendment.struct_hash()))
         )
@@ -342,17 +360,17 @@ class Agreement:
         """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, every
         epoch the chain's, and no leaf dead at the latest block (ConsentError `consent.withdrawn` otherwise)."""
         seal = asked.seal
-        record = self._own(asker, seal.job)
+        record = await self._own(asker, seal.job)
         plan, mine = record.plan, record.party
         state = await asyncio.to_thread(self.context.chain.job, seal.job)
-        attempt = self.store.attempt(seal.job, seal.attempt)
+        attempt = await self.store.threaded.attempt(seal.job, seal.attempt)
         if state.status is not JobStatus.OPEN or state.attempt != seal.attempt:
             raise StateError("not the current attempt of an open job", found=seal.attempt)
         if attempt is None or attempt.phase is not Phase.COMPUTED:
             raise StateError("this party has not computed yet", code="peer.early")
         if not len(seal.heads) == len(seal.outputs) == len(seal.keys) == len(plan.parties):
             raise PlanError("the seal speaks of other parties")
-        head, _ = self.head(record, seal.attempt)
+        head, _ = await self.head(record, seal.attempt)
         if (seal.heads[mine], seal.outputs[mine], seal.keys[mine]) != (head, *self.outcome(record, attempt)):
             raise PlanError("the seal does not hold this party's trail, output and key", code="plan.seal")
         for party, claimed in enumerate(seal.heads):
@@ -421,8 +439,8 @@ class Agreement:
         offers = [await asyncio.to_thread(self.context.chain.offer, i.offer) for i in record.plan.inputs]
         return tuple(offer.epoch for offer in offers)
 
-    def _own(self, asker: bytes, job: JobId) -> JobRecord:
-        record = self.store.job(job)
+    async def _own(self, asker: bytes, job: JobId) -> JobRecord:
+        record = await self.store.threaded.job(job)
         if asker != record.plan.consumer:
             raise PlanError("only the job's consumer brings its parties together", found=to_hex(asker))
         institution_of(record.plan.parties[record.plan.party_of(asker)], self.context.trust)

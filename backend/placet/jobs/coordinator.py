@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Protocol
 
 from placet.chain.client import JobState
 from placet.chain.intents import Intents
-from placet.core.errors import PeerError, PlacetError, Reverted
+from placet.core.errors import PeerError, PlacetError, Reverted, StateError
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
 from placet.core.values import V, Value, to_hex
 from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
+from placet.jobs.party_run import Say
 from placet.jobs.proposal import Opening, PeerClient
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
@@ -24,12 +24,6 @@ MAX_ATTEMPTS = 8
 _CODE = re.compile(r"[a-z]+([.-][a-z]+)*", re.ASCII)
 """What goes on chain of why a job was aborted: of what a peer says, no more than a code."""
 WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased"})
-
-
-class Say(Protocol):
-    """Tells who follows a job what happens."""
-
-    def __call__(self, record: JobRecord, status: str, **details: object) -> None: ...
 
 
 class Coordinator:
@@ -46,7 +40,7 @@ class Coordinator:
 
     async def open(self, record: JobRecord) -> None:
         """Open a job that all have signed. What the contract refuses is cancelled, so that nobody opens it later."""
-        self.say(record, "opening")
+        await self.say(record, "opening")
         try:
             await self._opening.send(record)
         except Reverted as refusal:
@@ -54,14 +48,27 @@ class Coordinator:
                 raise
             if refusal.name == "TooLateToOpen":  # it expires by itself, at every party alike
                 raise
-            self.say(record, "refused", code=refusal.name, why=refusal.message)
+            await self.say(record, "refused", code=refusal.name, why=refusal.message)
             await self.cancel(record)
 
     async def cancel(self, record: JobRecord) -> None:
-        """Before the opening. Reverted if it is too late."""
+        """Before the opening. StateError `job.opened` if it is too late."""
         place = record.plan.signers.index(self.context.address)
         signature = self.context.signer.sign(self.context.deployment.jobs.digest(cancellation_hash(record.job)))
-        await self.intents.carry(f"cancel:{record.job.hex()}", self.context.calls.cancel(record.plan, place, signature))
+        call = self.context.calls.cancel(record.plan, place, signature)
+        try:
+            await self.intents.carry(f"cancel:{record.job.hex()}", call)
+        except Reverted as refusal:
+            if refusal.name != "WrongStatus":
+                raise
+            state = await asyncio.to_thread(self.context.chain.job, record.job)
+            raise StateError(
+                "a job is cancelled before it opens",
+                expected="a job that was not opened",
+                found=state.status.name.lower(),
+                remedy="an open job ends by its seal or at its deadline; who withdraws a consent ends what used it",
+                code="job.opened",
+            ) from None
 
     async def bring_together(self, record: JobRecord, state: JobState) -> None:
         """Ask how far all are, then seal, or agree on a new attempt."""
@@ -115,10 +122,10 @@ class Coordinator:
                 return await self.abort(record, error.code)
             raise
         full = (*signatures, b"")
-        self.store.agree("seal", seal, full)
+        await self.store.threaded.agree("seal", seal, full)
         name = f"seal:{record.job.hex()}:{to_hex(seal.struct_hash())[2:34]}"
         await self.intents.carry(name, self.context.calls.seal(record.plan, seal, full))
-        self.say(record, "sealed", attempt=state.attempt)
+        await self.say(record, "sealed", attempt=state.attempt)
 
     async def _signatures(
         self, record: JobRecord, what: str, question: SealRequest | AmendRequest, content: Seal | Amendment
@@ -152,10 +159,10 @@ class Coordinator:
         epochs = await self.agreement.epochs(record)
         amendment = Amendment(job=record.job, attempt=state.attempt + 1, roots=tuple(roots), epochs=epochs)
         signatures = await self._signatures(record, "amend", AmendRequest(amendment=amendment), amendment)
-        self.store.agree("amendment", amendment, signatures)
+        await self.store.threaded.agree("amendment", amendment, signatures)
         name = f"amend:{record.job.hex()}:{to_hex(amendment.struct_hash())[2:34]}"
         await self.intents.carry(name, self.context.calls.amend(plan, amendment, signatures))
-        self.say(record, "amended", attempt=amendment.attempt, why=why)
+        await self.say(record, "amended", attempt=amendment.attempt, why=why)
 
     async def abort(self, record: JobRecord, why: str) -> None:
         """End an open job; the sponsor gets its rewards back. Before the deadline only a party can."""

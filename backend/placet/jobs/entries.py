@@ -27,7 +27,7 @@ class Entries:
         context, seed = self._context, secrets.token_bytes(32)
         commitment = seed_commitment(seed)
         now = await asyncio.to_thread(context.chain.now)
-        self._store.prepare(commitment, self._at_rest.seal(seed, b"seed"), offer, root, now)
+        await self._store.threaded.prepare(commitment, self._at_rest.seal(seed, b"seed"), offer, root, now)
         return PartyEntry(
             recorder=context.recorder.address, payee=context.address, tls_key=context.tls_key, seed=commitment
         )

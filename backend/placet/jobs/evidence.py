@@ -70,11 +70,12 @@ class Beside:
 
 async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
     """All that this node and its vault know of a job, outputs and subjects left out. NotFoundError if it is unknown."""
-    record = runner.store.job(job)
+    threaded = runner.store.threaded
+    record = await threaded.job(job)
     inputs, batches = await _inputs(runner, record, beside)
     amended, sealed = await asyncio.to_thread(_on_chain, runner, job)
-    amendments = [(parse(Amendment, text), given) for text, given in runner.store.agreed(job, "amendment")]
-    seals = [(parse(Seal, text), given) for text, given in runner.store.agreed(job, "seal")]
+    amendments = [(parse(Amendment, text), given) for text, given in await threaded.agreed(job, "amendment")]
+    seals = [(parse(Seal, text), given) for text, given in await threaded.agreed(job, "seal")]
     return Evidence(
         job=job,
         party=record.party,
@@ -83,9 +84,9 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
         plan_signatures=record.signatures,
         inputs=inputs,
         batches=batches,
-        steps=tuple(runner.store.steps(job)),
-        sent=tuple(runner.store.messages(job, sender=record.party)),
-        received=tuple(runner.store.messages(job, receiver=record.party)),
+        steps=tuple(await threaded.steps(job)),
+        sent=tuple(await threaded.messages(job, sender=record.party)),
+        received=tuple(await threaded.messages(job, receiver=record.party)),
         amendments=tuple(
             SignedAmendment(amendment=amendment, signatures=given)
             for amendment, given in amendments
@@ -121,7 +122,7 @@ async def _inputs(
     context, found = runner.context, []
     roots_used: dict[tuple[OfferId, BatchRoot], None] = {}
     first = record.plan.input_offset(record.party)
-    attempts = runner.store.attempts(record.job)
+    attempts = await runner.store.threaded.attempts(record.job)
     used = [(a.attempt, a.roots) for a in attempts] or [(1, tuple(i.lawful_root for i in record.plan.inputs))]
     for attempt, roots in used:
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):

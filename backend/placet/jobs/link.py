@@ -78,6 +78,7 @@ class Link:
         self._broken: set[int] = set()
         self._closed = False
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._accepting = asyncio.Lock()
 
     async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
         """Sign, keep, deliver until acknowledged. PeerError if the peer refuses, or stays away for `PATIENCE` s."""
@@ -97,13 +98,13 @@ class Link:
             )
             domain = self.context.deployment.jobs
             signature = self.context.recorder.sign(domain.digest(message.hash))
-            self.store.add_message(message, signature)
+            await self.store.threaded.add_message(message, signature)
             body = pack(Envelope(message=message, signature=signature), payload)
             answer = await self._deliver(party, "message", body)
             acknowledgement = parse(Acknowledged, answer, limit=8192).signature
             if recover(domain.digest(acknowledgement_hash(message.hash)), acknowledgement) != party.recorder:
                 raise SignatureError("the acknowledgement is not the receiver's", found=f"party {receiver}")
-            self.store.acknowledge(message, acknowledgement)
+            await self.store.threaded.acknowledge(message, acknowledgement)
             self._sent[receiver] += 1
             self._broken.discard(receiver)
         return Exchange(peer=receiver, sequence=message.sequence, tag=tag, digest=message.digest)
@@ -112,8 +113,12 @@ class Link:
         peer = institution_of(to, self.context.trust)
         return await patiently(PATIENCE)(self.context.peers.call, peer, what, body, limit=8192)
 
-    def accept(self, envelope: Envelope, payload: bytes) -> bytes:
+    async def accept(self, envelope: Envelope, payload: bytes) -> bytes:
         """A message came in: our acknowledgement. PeerError if it is forged, replayed, out of order or not for us."""
+        async with self._accepting:
+            return await self._accept(envelope, payload)
+
+    async def _accept(self, envelope: Envelope, payload: bytes) -> bytes:
         message = envelope.message
         parties = self.record.plan.parties
         if message.receiver != self.record.party or message.sender >= len(parties):
@@ -140,17 +145,18 @@ class Link:
             raise PeerError(
                 "a message replayed or out of order", expected=expected, found=message.sequence, code="peer.sequence"
             )
-        self.store.add_message(message, envelope.signature, mine)
+        await self.store.threaded.add_message(message, envelope.signature, mine)
         self._expected[message.sender] = expected + 1
         self._last[message.sender] = message.hash
         unread.append(len(payload))
         self._inbox[message.sender, message.tag].put_nowait((message, payload))
         return mine
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """The attempt is computed: nothing more is acknowledged, so that nobody is shown to hold what he never used.
         PeerError if a message came that no step asked for."""
-        self._closed = True
+        async with self._accepting:
+            self._closed = True
         unasked = [(sender, tag) for (sender, tag), inbox in self._inbox.items() if not inbox.empty()]
         if unasked:
             raise PeerError("a message that no step asked for", found=f"party {unasked[0][0]}", code="peer.unasked")

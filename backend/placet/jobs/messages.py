@@ -25,20 +25,17 @@ Parameters = Annotated[dict[str, JsonValue], Field(max_length=64)]
 
 
 class PrepareRequest(Value):
-    """`prepare`: would you bring the rows of this offer to a job of these parties, in this role?
+    """`prepare`: would you bring the rows of this offer to a job of these parties, under these terms?
 
-    `parties` are the signers in the plan's order, the asker last. `purpose` is the hash of its IRI,
-    `block` the N of the lawful set, `deadline` the plan's, in Unix seconds. Refused with `consent.*`,
-    `plan.*`, or `peer.early` where the block is not confirmed there yet.
+    `terms` and `parties` (the signers in order) are the plan's to be, `purpose` the hash of its IRI,
+    `deadline` in Unix seconds. Refused with `consent.*`, `plan.*`, or `peer.early` where the terms'
+    block is not confirmed there yet.
     """
 
     offer: OfferId
-    recipe: Name
-    role: Name
-    parameters: Parameters
+    terms: Terms
     purpose: Bytes32
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_PARTIES)]
-    block: Annotated[int, Field(ge=0, lt=2**53)]
     deadline: U48
 
 

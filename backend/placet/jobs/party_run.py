@@ -10,7 +10,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import JsonValue
 
@@ -41,6 +41,12 @@ LOOK = 1.0
 """Seconds between two looks at the chain where nothing wakes a party that waits for others' steps."""
 ASK_AGAIN = 10.0
 """Seconds after which a party that it waits for is asked whether it is still at work."""
+
+
+class Say(Protocol):
+    """Tells who follows a job what happens."""
+
+    async def __call__(self, record: JobRecord, status: str, **details: object) -> None: ...
 
 
 async def together(*works: Coroutine[None, None, object]) -> None:
@@ -114,9 +120,10 @@ class PartyRun:
     roots: tuple[bytes, ...]
     link: Link
     now: Callable[[], int]
-    say: Callable[..., None]
+    say: Say
     record_now: Callable[[], Awaitable[int]]
     _steps: int = 0
+    _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def plan(self) -> Plan:
@@ -162,23 +169,24 @@ class PartyRun:
         stage = StepRecorder(self, name)
         yield stage
         by_peer = {"key": lambda e: (e.peer, e.sequence)}
-        step = Step(
-            job=self.record.job,
-            attempt=self.attempt,
-            party=self.party,
-            index=self._steps,
-            name=name,
-            protocol=protocol,
-            parameters=parameters or {},
-            inputs=inputs,
-            outputs=tuple(stage.outputs),
-            sent=tuple(sorted(stage.sent, **by_peer)),  # type: ignore[call-overload]
-            received=tuple(sorted(stage.received, **by_peer)),  # type: ignore[call-overload]
-            at=self.now(),
-        )
-        self.store.add_step(step)
-        self.say(self.record, "step", attempt=self.attempt, index=step.index, name=name)
-        self._steps += 1
+        async with self._adding:  # the next number is another's as soon as this step is written down
+            step = Step(
+                job=self.record.job,
+                attempt=self.attempt,
+                party=self.party,
+                index=self._steps,
+                name=name,
+                protocol=protocol,
+                parameters=parameters or {},
+                inputs=inputs,
+                outputs=tuple(stage.outputs),
+                sent=tuple(sorted(stage.sent, **by_peer)),  # type: ignore[call-overload]
+                received=tuple(sorted(stage.received, **by_peer)),  # type: ignore[call-overload]
+                at=self.now(),
+            )
+            await self.store.threaded.add_step(step)
+            self._steps += 1
+        await self.say(self.record, "step", attempt=self.attempt, index=step.index, name=name)
 
     @property
     def seconds_left(self) -> int:
@@ -216,7 +224,7 @@ class PartyRun:
                         await self.link.demand_at_work(party)
                 if not waiting:
                     await self.demand_open()
-                    return self.say(self.record, "anchored", attempt=self.attempt)
+                    return await self.say(self.record, "anchored", attempt=self.attempt)
                 if ask:
                     ask_at = loop.time() + ASK_AGAIN
                 await listener.wait(LOOK)
@@ -265,7 +273,7 @@ class PartyRun:
             attempt=self.attempt,
             party=self.party,
         )
-        self.store.keep(
+        await self.store.threaded.keep(
             self.record.job, self.attempt, key=AtRest(JOBS, self.context.hpke).seal(key, b"key"), output=masked
         )
         async with self.step("mask-output", "hpke+aes-gcm/1", *inputs) as step:
@@ -282,7 +290,7 @@ class PartyRun:
                 step.public(f"{MASKED}/{sender}", sha256(outputs[sender]))
         framed = b"".join(header(party) + frame(output, _SIZE) for party, output in sorted(outputs.items()))
         closed = AtRest(JOBS, self.context.hpke).seal(private, b"private")
-        self.store.keep(self.record.job, self.attempt, private=closed, output=framed)
+        await self.store.threaded.keep(self.record.job, self.attempt, private=closed, output=framed)
 
 
 def masked_outputs(framed: bytes) -> dict[int, bytes]:

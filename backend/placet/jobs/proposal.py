@@ -10,8 +10,11 @@ from typing import cast
 
 from pydantic import ValidationError
 
+from placet.catalogue.declared import declared_terms
 from placet.catalogue.specs import spec_of
 from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
+from placet.chain.outbox import Mined
+from placet.chain.signals import listening
 from placet.core.consent import Status
 from placet.core.errors import (
     ConfigError,
@@ -48,8 +51,8 @@ from placet.jobs.store import JobRecord
 PATIENCE = 10.0
 """Seconds for which a peer that is not there yet is asked again."""
 APPROVALS = 20
-LOOK = 0.1
-"""Seconds between two looks at an allowance that is on its way."""
+LOOK = 2.0
+"""Seconds between two looks at an allowance that is on its way where no block is pushed."""
 
 
 class PeerClient:
@@ -101,6 +104,7 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
         consumer_key=consumer_key(context),
         on_withdrawal=spec.on_withdrawal,
     )
+    declared_terms(terms, _signers(context, request), context.address)
     responses = await _prepared(peer_client, request, terms, now)
     own = await asyncio.to_thread(context.chain.consent, request.own.consent)
     if own.status is not Status.GIVEN:
@@ -119,6 +123,10 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     return await agree(peer_client, plan, terms, len(request.providers), seed)
 
 
+def _signers(context: JobContext, request: JobRequest) -> tuple[bytes, ...]:
+    return (*(provider.address for provider in request.providers), context.address)
+
+
 async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
     """PlanError for providers or rewards that make no plan, InputError for a token that is none."""
     if len({p.address for p in request.providers}) != len(request.providers):
@@ -132,19 +140,16 @@ async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
 
 async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int) -> list[PrepareResponse]:
     """What each provider would bring, asked at once."""
-    parties = (*(p.address for p in request.providers), peer_client.context.address)
+    parties = _signers(peer_client.context, request)
     questions = [
         PrepareRequest(
             offer=provider.offer,
-            recipe=terms.recipe,
-            role=role,
-            parameters=terms.parameters,
+            terms=terms,
             purpose=purpose_id(request.purpose),
             parties=parties,
-            block=terms.block,
             deadline=request.deadline_from(now),
         )
-        for provider, role in zip(request.providers, terms.roles[:-1], strict=True)
+        for provider in request.providers
     ]
     asked = zip(request.providers, questions, strict=True)
     return await asyncio.gather(*(peer_client.ask(p.address, "prepare", q, PrepareResponse) for p, q in asked))
@@ -186,11 +191,11 @@ async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, see
     try:
         signatures = await _signatures(peer_client, plan, terms)
     except PlacetError:
-        agreement.store.note(job, "refused")
-        agreement.store.end(job, "refused")
+        await agreement.store.threaded.note(job, "refused")
+        await agreement.store.threaded.end(job, "refused")
         raise
-    agreement.store.signed(job, signatures)
-    return agreement.store.job(job)
+    await agreement.store.threaded.signed(job, signatures)
+    return await agreement.store.threaded.job(job)
 
 
 async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tuple[bytes, ...]:
@@ -267,19 +272,25 @@ class Opening:
         context, plan = self._peer_client.context, record.plan
         escrow = context.deployment.reward_escrow.address
         while not await self._allowed(record):
-            intent = next_try(context.sender, f"approve:{record.job.hex()}", UNDONE, APPROVALS).intent
+            name = f"approve:{record.job.hex()}"
+            intent = (await asyncio.to_thread(next_try, context.sender, name, UNDONE, APPROVALS)).intent
             with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
-                context.sender.submit(
-                    intent, context.calls.approve(plan.token, escrow, plan.total_reward), context.address
-                )
+                call = context.calls.approve(plan.token, escrow, plan.total_reward)
+                await asyncio.to_thread(context.sender.submit, intent, call, context.address)
             waiting = asyncio.create_task(context.sender.wait(intent, SECONDS))
             try:
-                while not waiting.done() and not await self._allowed(record):
-                    await asyncio.sleep(LOOK)
+                await self._until_allowed(record, waiting)
                 if waiting.done():
                     await waiting
             finally:
                 waiting.cancel()
+
+    async def _until_allowed(self, record: JobRecord, waiting: asyncio.Task[Mined]) -> None:
+        """Until the latest block allows the rewards, which is before the approval is confirmed, or that has ended."""
+        with listening(self._peer_client.context.sender.progress) as listener:
+            waiting.add_done_callback(lambda _: listener.wake())
+            while not waiting.done() and not await self._allowed(record):
+                await listener.wait(LOOK)
 
     async def _disallow(self, record: JobRecord) -> None:
         """What a refused opening did not take is not the escrow's to take later."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from placet.catalogue.declared import DeclaredJob
+from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.spec import RecipeSpec
 from placet.core.errors import DataError, PlanError
 from placet.jobs.party_run import PartyRun
@@ -25,7 +25,7 @@ def _unfit(code: str) -> bool:
     return code == DataError.code
 
 
-def _nothing(_: DeclaredJob) -> None:
+def _nothing(_: DeclaredTerms) -> None:
     """Most recipes need no package beyond what a node has."""
 
 
@@ -41,7 +41,7 @@ class RecipeRun:
     combine: Combine | None = None
     open: Open | None = None
     final: Callable[[str], bool] = _unfit
-    demand: Callable[[DeclaredJob], None] = _nothing
+    demand: Callable[[DeclaredTerms], None] = _nothing
 
 
 Runs = Mapping[str, RecipeRun]

@@ -27,6 +27,7 @@ A job whose end is confirmed ends here too: its trails are completed, its result
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.link import Envelope, Link
-from placet.jobs.messages import JobRequest
+from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest
 from placet.jobs.party_run import PartyRun
 from placet.jobs.proposal import PeerClient, propose
 from placet.jobs.recipe import Runs, run_of
@@ -55,6 +56,8 @@ from placet.jobs.store import JobRecord, JobStore, Phase
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
+RETRY = 0.5
+"""Seconds after which a look that went wrong is repeated: a peer, the vault or the chain may have come by then."""
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
 VAULT_SECONDS = 120.0
 """For which an attempt tries its own vault, half a second apart or when the chain moves."""
@@ -64,14 +67,17 @@ VAULT_SECONDS = 120.0
 class JobInHand:
     """What this process has in memory of one job, by attempt where it is of one. All of it may be lost at any time.
 
-    `advanced`: did something happen since the last look ended, so that the next may have something to do? `now` is the
+    `advanced`: did something happen since the last look ended, so that the next may have something to do? `again`: was
+    another look asked for while one was under way? `told`: failed attempts of which the consumer knows. `now` is the
     chain's time at the last look; `ended_seen` which ended consents of an input's offer were looked through, by
-    attempt and input (`Index.ended_mark`); `dead_since` when another party's own consent was first seen
-    dead; `said` the last details of each status.
+    attempt and input (`Index.ended_mark`); `dead_since` when another party's own consent was first seen dead;
+    `said` the last details of each status.
     """
 
     look: asyncio.Task[None] | None = None
     advanced: bool = False
+    again: bool = False
+    told: set[int] = field(default_factory=set)
     now: int = 0
     links: dict[int, Link] = field(default_factory=dict)
     running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
@@ -108,6 +114,8 @@ class Runner:
             hand = self._hand(record.job)
             if hand.look is None or hand.look.done():
                 hand.look = asyncio.create_task(self._look(record))
+            else:
+                hand.again = True
         return bool(going)
 
     async def stop(self) -> None:
@@ -118,25 +126,27 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def say(self, record: JobRecord, status: str, **details: object) -> None:
+    async def say(self, record: JobRecord, status: str, **details: object) -> None:
         """Something that a person following the job wants to know; what has not changed is not said again."""
         hand = self._hand(record.job)
         if hand.said.get(status) != details:
             hand.said[status] = details
             hand.advanced = hand.advanced or status != "waiting"
-            self.store.note(record.job, status, **details)
+            await self.store.threaded.note(record.job, status, **details)
 
     async def _look(self, record: JobRecord) -> None:
         hand = self._hand(record.job)
+        hand.again = False
         try:
             await self._advance(record)
             hand.said.pop("waiting", None)
         except PlacetError as error:
             log.warning("job %s waits: %s", to_hex(record.job)[:10], error)
-            self.say(record, "waiting", code=error.code, why=error.message)
+            await self.say(record, "waiting", code=error.code, why=error.message)
+            asyncio.get_running_loop().call_later(RETRY, self.store.due.send)
         except Exception as error:  # a mistake in one look must not end the others, and the next one may succeed
             log.error("job %s: %s", to_hex(record.job)[:10], storage_error(error) or unforeseen(error))
-        if hand.advanced:
+        if hand.advanced or hand.again:
             hand.advanced = False
             self.store.due.send()
 
@@ -152,12 +162,12 @@ class Runner:
         elif state.status in ENDS:
             how = await self.settlement.ended(record, state)
             if how is not None:
-                self._end(record, how)
+                await self._end(record, how)
 
     async def _unopened(self, record: JobRecord, now: int) -> None:
         if now > record.plan.open_by:
             if await asyncio.to_thread(self._never_opens, record):
-                self._end(record, "expired")
+                await self._end(record, "expired")
         elif record.plan.sponsor == self.context.address and all(record.signatures[: len(record.plan.parties)]):
             await self.coordinator.open(record)
 
@@ -178,21 +188,36 @@ class Runner:
             if number < state.attempt:
                 task.cancel()
                 hand.links.pop(number, None)
-        phase = self.store.phase(record.job, state.attempt)
+        phase = await self.store.threaded.phase(record.job, state.attempt)
         running = hand.running.get(state.attempt)
         if phase is None:
             await self._begin(record, state.attempt)
         elif phase is Phase.RUNNING and (running is None or running.done()):
-            self.store.fail(record.job, state.attempt, "the node was restarted")
+            await self.store.threaded.fail(record.job, state.attempt, "the node was restarted")
         elif phase is Phase.COMPUTED:
             if await record_steps(self.context, self.store, self.intents, record, state.attempt):
-                self.say(record, "recorded", attempt=state.attempt)
+                await self.say(record, "recorded", attempt=state.attempt)
             await self._watch_others(record, now)
         else:
+            if phase is Phase.FAILED and state.attempt not in hand.told:
+                await self._tell(record, state.attempt)
+                hand.told.add(state.attempt)
             await self._watch(record, state.attempt, phase)
             await self._watch_others(record, now)
         if record.plan.consumer == self.context.address:
             await self.coordinator.bring_together(record, state)
+
+    async def _tell(self, record: JobRecord, attempt: int) -> None:
+        """Let the consumer look: what fails here is on no chain. Unheard, it is found out at the next look."""
+        if record.plan.consumer == self.context.address:
+            return
+        about, consumer = (
+            AttemptRef(job=record.job, attempt=attempt),
+            self.context.trust.institution(record.plan.consumer),
+        )
+        with contextlib.suppress(PlacetError, TimeoutError):
+            async with asyncio.timeout(RETRY):
+                await self.context.peers.call(consumer, "look", about.model_dump_json().encode(), limit=MAX_ANSWER)
 
     def _confirmed(self, record: JobRecord) -> bool:
         self.context.index.sync()
@@ -201,16 +226,19 @@ class Runner:
 
     async def _begin(self, record: JobRecord, attempt: int) -> None:
         roots = await asyncio.to_thread(self.agreement.current_roots, record, attempt)
-        lost = self._lost(record, attempt)
-        self.store.begin(record.job, attempt, roots)
+        lost = await self._lost(record, attempt)
+        if not lost:
+            self.link(record, attempt)  # by which `message` knows it, from before the attempt is written down
+        await self.store.threaded.begin(record.job, attempt, roots)
         if lost:
-            self.store.fail(record.job, attempt, "the node was restarted")
+            await self.store.threaded.fail(record.job, attempt, "the node was restarted")
         else:
             self._hand(record.job).running[attempt] = asyncio.create_task(self._compute(record, attempt, roots))
 
-    def _lost(self, record: JobRecord, attempt: int) -> bool:
+    async def _lost(self, record: JobRecord, attempt: int) -> bool:
         """Were messages of an attempt acknowledged whose content went with an earlier process?"""
-        return attempt not in self._hand(record.job).links and self.store.heard(record.job, attempt, record.party)
+        heard = await self.store.threaded.heard(record.job, attempt, record.party)
+        return heard and attempt not in self._hand(record.job).links
 
     async def _watch(self, record: JobRecord, attempt: int, phase: Phase) -> None:
         """End an attempt of which a consent has died, instead of finding out at its seal.
@@ -223,14 +251,14 @@ class Runner:
             ended[attempt, number] = await asyncio.to_thread(self.context.index.ended_mark, chosen.offer)
         if all(hand.ended_seen.get(key, (0, 0)) == mark for key, mark in ended.items()):
             return
-        kept = self.store.attempt(record.job, attempt)
+        kept = await self.store.threaded.attempt(record.job, attempt)
         inputs = {} if kept is None else await self.agreement.ended_inputs(record, kept)
         dead = [number for number, one in inputs.items() if one.consents]
         for number in dead:
             if record.plan.inputs[number].named:
                 return await self.coordinator.abort_for(record, number)
         if dead and phase is Phase.RUNNING:
-            self.store.fail(record.job, attempt, "consent.withdrawn")
+            await self.store.threaded.fail(record.job, attempt, "consent.withdrawn")
             hand.running[attempt].cancel()
         hand.ended_seen.update(ended)
 
@@ -257,7 +285,7 @@ class Runner:
 
     async def _compute(self, record: JobRecord, attempt: int, roots: tuple[bytes, ...]) -> None:
         hand = self._hand(record.job)
-        self.say(record, "computing", attempt=attempt)
+        await self.say(record, "computing", attempt=attempt)
         try:
             party_run = PartyRun(
                 self.context,
@@ -272,21 +300,21 @@ class Runner:
                 functools.partial(record_steps, self.context, self.store, self.intents, record, attempt),
             )
             await self._warranted(party_run)
-            party_run.link.close()
+            await party_run.link.close()
         except asyncio.CancelledError:
-            self.store.fail(record.job, attempt, "interrupted")
+            await self.store.threaded.fail(record.job, attempt, "interrupted")
             raise
         except PlacetError as error:
             log.warning("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, error)
-            self.store.fail(record.job, attempt, error.code)
-            self.say(record, "failed-attempt", attempt=attempt, code=error.code)
+            await self.store.threaded.fail(record.job, attempt, error.code)
+            await self.say(record, "failed-attempt", attempt=attempt, code=error.code)
         except Exception as error:
             full = storage_error(error)
             log.error("job %s, attempt %d: %s", to_hex(record.job)[:10], attempt, full or unforeseen(error))
-            self.store.fail(record.job, attempt, "internal" if full is None else full.code)
+            await self.store.threaded.fail(record.job, attempt, "internal" if full is None else full.code)
         else:
-            self.store.computed(record.job, attempt)
-            self.say(record, "computed", attempt=attempt)
+            await self.store.threaded.computed(record.job, attempt)
+            await self.say(record, "computed", attempt=attempt)
 
     async def _warranted(self, party_run: PartyRun) -> None:
         """Run the recipe; the vault may need a moment to start, or until its own endpoint is as far as ours."""
@@ -302,18 +330,18 @@ class Runner:
                 await listener.wait(0.5)
         raise PeerError("the vault never saw the opened job", code="warrant.unconfirmed")
 
-    def _end(self, record: JobRecord, how: str) -> None:
+    async def _end(self, record: JobRecord, how: str) -> None:
         for extension in self.context.extensions:
-            extension.forget(record.job)
-        self.say(record, how)
-        self.store.end(record.job, how)
+            await asyncio.to_thread(extension.forget, record.job)
+        await self.say(record, how)
+        await self.store.threaded.end(record.job, how)
         for task in self._jobs.pop(record.job).running.values():
             task.cancel()
 
     async def message(self, sender: bytes, envelope: Envelope, payload: bytes) -> bytes:
         """A peer's message: taken only for a job that our own endpoint shows as open, in its current attempt."""
         message = envelope.message
-        record = self.store.job(message.job)
+        record = await self.store.threaded.job(message.job)
         parties = record.plan.parties
         if message.sender >= len(parties) or parties[message.sender].signer != sender:
             raise PeerError("the sender is not who the connection says", code="peer.wrong-party")
@@ -327,8 +355,8 @@ class Runner:
             raise PeerError("the job is not open here yet", code="peer.early")
         if state.status is not JobStatus.OPEN or state.attempt > message.attempt:
             raise PeerError("the job is not open in this attempt", code="peer.late")
-        phase = self.store.phase(message.job, message.attempt)
-        running = self._hand(message.job).running
-        if self._lost(record, message.attempt) if phase is None else message.attempt not in running:
+        phase = await self.store.threaded.phase(message.job, message.attempt)
+        known = message.attempt in self._hand(message.job).links
+        if not known and (phase is not None or await self._lost(record, message.attempt)):
             raise PeerError("this attempt is lost here", code="peer.late")
-        return self.link(record, message.attempt).accept(envelope, payload)
+        return await self.link(record, message.attempt).accept(envelope, payload)

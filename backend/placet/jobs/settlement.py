@@ -15,8 +15,7 @@ from placet.core.ids import JobId
 from placet.core.masking import unmask
 from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import Agreement, release_time
-from placet.jobs.coordinator import Say
-from placet.jobs.party_run import masked_outputs
+from placet.jobs.party_run import Say, masked_outputs
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
 from placet.jobs.trail import record_steps
@@ -72,18 +71,18 @@ class Settlement:
         if events is None:
             return
         sealed = next(e for e in events if isinstance(e, JobSealed))
-        attempt = self.store.attempt(record.job, sealed.attempt)
+        attempt = await self.store.threaded.attempt(record.job, sealed.attempt)
         due = await asyncio.to_thread(context.chain.key_due, record.job, record.party)
         if due is None or attempt is None or attempt.key is None or sealed.keys[record.party] == ZERO32:
             return
         if (
             now > record.plan.settle_by - release_time(context) // 4
         ):  # shown and mined too late, it would tell for nothing
-            self.say(record, "too-late-to-release")
+            await self.say(record, "too-late-to-release")
             return
         key = self.at_rest.open(attempt.key, b"key")
         await self.intents.carry(f"release:{record.job.hex()}", context.calls.release(record.job, record.party, key))
-        self.say(record, "released")
+        await self.say(record, "released")
 
     async def ended(self, record: JobRecord, state: JobState) -> str | None:
         """How the job ended, once that is deep, the result opened, every trail complete, and what is owed claimed."""
@@ -93,22 +92,22 @@ class Settlement:
             return None
         for event in events:
             if isinstance(event, JobAborted):
-                self.say(record, "abort-reason", code=_reason(event.reason))
+                await self.say(record, "abort-reason", code=_reason(event.reason))
         own = run_of(self.runs, record.terms.recipe).open is not None
         if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
             try:
                 await asyncio.to_thread(self._open_result, record, events)
             except PlacetError as error:
-                self.say(record, "result-lost", code=error.code, why=error.message)
+                await self.say(record, "result-lost", code=error.code, why=error.message)
             except Exception as error:  # what others released must not keep the job from its end
                 log.error("job %s: %s", to_hex(record.job)[:10], unforeseen(error))
-                self.say(record, "result-lost", code="internal")
+                await self.say(record, "result-lost", code="internal")
         if state.status is not JobStatus.CANCELLED:
-            for attempt in self.store.attempts(record.job):
+            for attempt in await self.store.threaded.attempts(record.job):
                 try:
                     await record_steps(self.context, self.store, self.intents, record, attempt.attempt)
                 except Reverted as refusal:
-                    self.say(record, "trail-refused", attempt=attempt.attempt, code=refusal.name)
+                    await self.say(record, "trail-refused", attempt=attempt.attempt, code=refusal.name)
         if state.rewarded:
             await self._claim(record)
         return how
@@ -121,7 +120,7 @@ class Settlement:
         try:
             await self.intents.carry(f"claim:{record.job.hex()}", context.calls.claim_for(token, context.address))
         except Reverted as refusal:
-            self.say(record, "unclaimed", code=refusal.name, why=refusal.message)
+            await self.say(record, "unclaimed", code=refusal.name, why=refusal.message)
 
     def _open_result(self, record: JobRecord, events: list[Event]) -> None:
         sealed = next(e for e in events if isinstance(e, JobSealed))

@@ -15,13 +15,14 @@ import sqlalchemy as sa
 
 from placet.chain.signals import Signal
 from placet.chain.tables import create
+from placet.chain.threaded import Threaded, threaded
 from placet.core.errors import NotFoundError
 from placet.core.ids import JobId, OfferId
 from placet.core.plan import Amendment, Plan, Seal, Terms
 from placet.core.trail import Message, SignedMessage, Step
 from placet.core.values import parse, to_hex
+from placet.jobs.tables import agreements, attempts, jobs, messages, metadata, moments, prepared, steps
 
-metadata = sa.MetaData()
 _LARGE = 64 << 20
 _PARSED = 64
 
@@ -32,81 +33,6 @@ class Phase(StrEnum):
     RUNNING = "running"
     COMPUTED = "computed"
     FAILED = "failed"
-
-
-jobs = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("job", sa.LargeBinary(32), primary_key=True),
-    sa.Column("plan", sa.Text, nullable=False),
-    sa.Column("terms", sa.Text, nullable=False),
-    sa.Column("signatures", sa.Text, nullable=False),
-    sa.Column("party", sa.Integer, nullable=False),
-    sa.Column("seed", sa.LargeBinary, nullable=False),
-    sa.Column("ended", sa.String(32)),
-    sa.Column("result", sa.LargeBinary),
-    sa.Column("created", sa.BigInteger, nullable=False),
-)
-prepared = sa.Table(
-    "job_prepared",
-    metadata,
-    sa.Column("commitment", sa.LargeBinary(32), primary_key=True),
-    sa.Column("seed", sa.LargeBinary, nullable=False),
-    sa.Column("offer", sa.LargeBinary(32), nullable=False),
-    sa.Column("root", sa.LargeBinary(32), nullable=False),
-    sa.Column("created", sa.BigInteger, nullable=False),
-)
-attempts = sa.Table(
-    "job_attempts",
-    metadata,
-    sa.Column("job", sa.LargeBinary(32), primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("phase", sa.String(16), nullable=False),
-    sa.Column("why", sa.String(200)),
-    sa.Column("roots", sa.Text, nullable=False),
-    sa.Column("key", sa.LargeBinary),
-    sa.Column("output", sa.LargeBinary),
-    sa.Column("private", sa.LargeBinary),
-)
-steps = sa.Table(
-    "job_steps",
-    metadata,
-    sa.Column("job", sa.LargeBinary(32), primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("step", sa.Text, nullable=False),
-)
-messages = sa.Table(
-    "job_messages",
-    metadata,
-    sa.Column("job", sa.LargeBinary(32), primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("sender", sa.Integer, primary_key=True),
-    sa.Column("receiver", sa.Integer, primary_key=True),
-    sa.Column("sequence", sa.Integer, primary_key=True),
-    sa.Column("message", sa.Text, nullable=False),
-    sa.Column("signature", sa.LargeBinary, nullable=False),
-    sa.Column("acknowledgement", sa.LargeBinary, nullable=False),
-)
-agreements = sa.Table(
-    "job_agreements",
-    metadata,
-    sa.Column("job", sa.LargeBinary(32), primary_key=True),
-    sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.String(16), primary_key=True),
-    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
-    sa.Column("content", sa.Text, nullable=False),
-    sa.Column("signatures", sa.Text, nullable=False),
-)
-moments = sa.Table(
-    "job_moments",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("job", sa.LargeBinary(32), nullable=False, index=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("status", sa.String(64), nullable=False),
-    sa.Column("details", sa.Text, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -146,7 +72,7 @@ def _bytes(text: str) -> tuple[bytes, ...]:
 
 
 class JobStore:
-    """Synchronous and quick; each call is one transaction.
+    """Synchronous; each call is one transaction. Coroutines call `threaded`, which is the same in threads.
 
     `told` is sent when there is something new for who follows a job; `due` when this process has written what the
     runner goes on from.
@@ -158,6 +84,7 @@ class JobStore:
         self._agreed_lock = threading.Lock()
         self.told = Signal()
         self.due = Signal()
+        self.threaded = ThreadedJobStore(self)
         create(engine, metadata)
 
     def _one(self, query: sa.Select[Any]) -> sa.RowMapping | None:
@@ -198,7 +125,7 @@ class JobStore:
         """NotFoundError if this node has not agreed to such a job."""
         found = self.find(job)
         if found is None:
-            raise NotFoundError("this node knows no such job", found=to_hex(job))
+            raise _unknown(job)
         return found
 
     def all(self, *, going: bool = False) -> list[JobRecord]:
@@ -271,7 +198,7 @@ class JobStore:
         self._write(sa.update(attempts).where(here).values(phase=Phase.COMPUTED.value))
         self.due.send()
 
-    def keep(self, job: JobId, attempt: int, **values: bytes) -> None:
+    def keep(self, /, job: JobId, attempt: int, **values: bytes) -> None:
         """Columns of an attempt: key, output, private."""
         here = (attempts.c.job == job) & (attempts.c.attempt == attempt)
         self._write(sa.update(attempts).where(here).values(**values))
@@ -352,7 +279,7 @@ class JobStore:
         query = sa.select(agreements).where(agreements.c.job == job, agreements.c.kind == kind).order_by("attempt")
         return [(row["content"], _bytes(row["signatures"])) for row in self._all(query)]
 
-    def note(self, job: JobId, status: str, **details: object) -> None:
+    def note(self, /, job: JobId, status: str, **details: object) -> None:
         """Something that a person following the job wants to know, with this machine's time in Unix seconds."""
         values = {"job": job, "at": round(time.time(), 3), "status": status, "details": json.dumps(details)}
         self._write(sa.insert(moments).values(**values))
@@ -362,6 +289,13 @@ class JobStore:
         """(id, event) after a given id."""
         query = sa.select(moments).where(moments.c.job == job, moments.c.id > after).order_by(moments.c.id)
         return [(r["id"], {"status": r["status"], "at": r["at"], **json.loads(r["details"])}) for r in self._all(query)]
+
+    def follow(self, job: JobId, after: int = 0) -> tuple[str | None, list[tuple[int, dict[str, Any]]]]:
+        """How the job ended (None while it goes), and `moments`. NotFoundError."""
+        row = self._one(sa.select(jobs.c.ended).where(jobs.c.job == job))
+        if row is None:
+            raise _unknown(job)
+        return row["ended"], self.moments(job, after)
 
     def _record(self, row: sa.RowMapping) -> JobRecord:
         job = JobId(bytes(row["job"]))
@@ -391,6 +325,10 @@ class JobStore:
         return agreed
 
 
+def _unknown(job: JobId) -> NotFoundError:
+    return NotFoundError("this node knows no such job", found=to_hex(job))
+
+
 def _attempt(row: sa.RowMapping) -> Attempt:
     def octets(name: str) -> bytes | None:
         return None if row[name] is None else bytes(row[name])
@@ -404,3 +342,37 @@ def _attempt(row: sa.RowMapping) -> Attempt:
         output=octets("output"),
         private=octets("private"),
     )
+
+
+class ThreadedJobStore(Threaded[JobStore]):
+    """The same for coroutines."""
+
+    add = threaded(JobStore.add)
+    find = threaded(JobStore.find)
+    job = threaded(JobStore.job)
+    all = threaded(JobStore.all)
+    page = threaded(JobStore.page)
+    progress = threaded(JobStore.progress)
+    signed = threaded(JobStore.signed)
+    end = threaded(JobStore.end)
+    keep_result = threaded(JobStore.keep_result)
+    prepare = threaded(JobStore.prepare)
+    prepared = threaded(JobStore.prepared)
+    begin = threaded(JobStore.begin)
+    attempt = threaded(JobStore.attempt)
+    phase = threaded(JobStore.phase)
+    attempts = threaded(JobStore.attempts)
+    fail = threaded(JobStore.fail)
+    computed = threaded(JobStore.computed)
+    keep = threaded(JobStore.keep)
+    add_step = threaded(JobStore.add_step)
+    steps = threaded(JobStore.steps)
+    add_message = threaded(JobStore.add_message)
+    acknowledge = threaded(JobStore.acknowledge)
+    heard = threaded(JobStore.heard)
+    messages = threaded(JobStore.messages)
+    agree = threaded(JobStore.agree)
+    agreed = threaded(JobStore.agreed)
+    note = threaded(JobStore.note)
+    moments = threaded(JobStore.moments)
+    follow = threaded(JobStore.follow)

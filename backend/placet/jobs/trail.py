@@ -13,7 +13,7 @@ BATCH = 300
 
 async def record_steps(context: JobContext, store: JobStore, intents: Intents, record: JobRecord, attempt: int) -> int:
     """What the chain does not hold yet of this party's steps in an attempt; returns how many there were."""
-    hashes = [step.hash for step in store.steps(record.job, attempt)]
+    hashes = [step.hash for step in await store.threaded.steps(record.job, attempt)]
     _, done = await asyncio.to_thread(context.chain.trail, record.job, attempt, record.party)
     for start in range(done, len(hashes), BATCH):
         call = context.calls.record(record.job, attempt, record.party, start, hashes[start : start + BATCH])

@@ -15,7 +15,7 @@ from placet.jobs.recipe import Runs
 from placet.jobs.runner import Runner
 from placet.node.consents import uses
 from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
-from placet.node.loops import SLOW, follow_chain, run_forever, send
+from placet.node.loops import GOING, SLOW, follow_chain, run_forever, send
 from placet.node.service import Node
 from placet.vault.config import read_passphrase
 
@@ -84,7 +84,7 @@ async def jobs(node: Node, context: JobContext, runs: Runs) -> AsyncIterator[Run
     seconds = node.settings.sync_seconds
 
     async def tick() -> float:
-        return seconds if await runner.tick() else SLOW
+        return GOING if await runner.tick() else SLOW
 
     task = asyncio.create_task(run_forever(node, "jobs", seconds, tick, node.moved, runner.store.due))
     try:

@@ -20,6 +20,8 @@ from placet.node.service import Node
 log = logging.getLogger("placet.node.loops")
 SLOW = 10.0
 """Seconds between two looks at a chain whose blocks are pushed."""
+GOING = 3.0
+"""Seconds between two looks at the jobs while any goes on and no signal calls: their deadlines pass without one."""
 _LONGEST = 10.0
 Tick = Callable[[], Awaitable[float | None]]
 """One turn of a loop; seconds until the next one, None for the loop's own."""

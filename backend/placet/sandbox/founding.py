@@ -17,6 +17,8 @@ from placet.chain.deploy import deploy_token
 from placet.chain.local import LocalChain, dev_account, free_port
 from placet.core.csv_file import read_rows
 from placet.core.signatures import Key
+from placet.core.trust import TrustList
+from placet.core.values import parse
 from placet.sandbox import program
 from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
 
@@ -139,9 +141,10 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
 
     def trust() -> None:
         group.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
-        listed = json.loads((group.folder / "trust.json").read_text())
-        listed["auditors"] = [{"address": group.auditor, "name": "Auditor"}]
-        (group.folder / "trust.json").write_text(json.dumps(listed))
+        file = group.folder / "trust.json"
+        auditor = {"address": group.auditor, "name": "Auditor"}
+        listed = parse(TrustList, file.read_bytes(), limit=8 << 20).with_entry("auditors", auditor)
+        file.write_text(listed.model_dump_json(indent=2))
 
     def money() -> None:
         accounts = [account for key in names for account in _accounts(group.folder / key)]

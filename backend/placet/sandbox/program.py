@@ -25,7 +25,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from placet.chain import keystore
-from placet.chain.processes import end_with_parent, identity
+from placet.chain.processes import identity
+from placet.core.processes import end_with_parent
 from placet.owner import wallet
 
 _PRELOADED = [

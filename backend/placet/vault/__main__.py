@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -27,7 +28,8 @@ async def serve(settings: VaultSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    with open_vault(settings) as vault:
+    with contextlib.ExitStack() as opened:
+        vault = await asyncio.to_thread(lambda: opened.enter_context(open_vault(settings)))
         async with Server(vault, settings.socket_path, settings.node_uid).listening():
             log.info("vault of %s serves %s", to_hex(settings.institution), settings.socket_path)
             await stop.wait()

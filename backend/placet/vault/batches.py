@@ -17,7 +17,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, Self
 
-from placet.chain.processes import end_with_parent
 from placet.core.batch_file import (
     CHUNK,
     MAX_HEADER,
@@ -32,6 +31,7 @@ from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.hashing import document_hash, sha256
 from placet.core.ids import NO_CONSENT, ConsentId
 from placet.core.merkle import BatchTree, batch_root
+from placet.core.processes import end_with_parent
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import U32, ZERO32, Bytes32, Value, parse, to_hex
 

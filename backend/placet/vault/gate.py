@@ -147,7 +147,7 @@ def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -
     try:
         use = declared(asked.plan, asked.terms).use(asked.input)
     except PlanError as error:
-        raise WarrantError(error.message, expected=error.expected, found=error.found, code="warrant.plan") from None
+        raise WarrantError(error.message, expected=error.expected, found=error.found, code=error.code) from None
     for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects):
         raise WarrantError(breach.message, expected=breach.expected, found=breach.found, code=f"warrant.{breach.rule}")
     return use

@@ -155,8 +155,8 @@ def changed(number: int, **changes: Any) -> tuple[Party, ...]:
         (lambda: changed(0, output=False), "plan.inputs"),
         (lambda: changed(1, output=False), "plan.inputs"),
         (lambda: changed(2, output=True), "plan.inputs"),
-        (lambda: changed(1, inputs=()), "plan"),
-        (lambda: (*parties("joint-statistics", 3)[::2], parties("joint-statistics", 3)[1]), "plan.inputs"),
+        (lambda: changed(1, inputs=()), "plan.terms"),
+        (lambda: (*parties("joint-statistics", 3)[::2], parties("joint-statistics", 3)[1]), "plan.roles"),
     ],
 )
 def test_only_two_providers_and_the_consumer(given: Callable[[], tuple[Party, ...]], code: str) -> None:
@@ -217,22 +217,19 @@ async def test_the_second_providers_offer_holds_its_own_column(
     """At the request as in the plan, before anything is read; what the first one brings is nothing to it."""
     world.rescope(SOUTH, output="aggregate", smallest_group=group, recipes=("joint-statistics",), columns=columns)
     south = world.agreements[SOUTH]
-    wanted = PrepareRequest(
-        offer=world.offers[SOUTH],
-        recipe="joint-statistics",
-        role="second-provider",
-        parameters=parameters,
-        purpose=purpose_id(world.scopes[SOUTH].purpose),
-        parties=tuple(map(world.address, (NORTH, SOUTH, CONSUMER))),
-        block=90,
-        deadline=NOW + 1000,
-    )
     terms = world.terms(
         recipe="joint-statistics",
         engine="spu",
         parameters=parameters,
         roles=ROLES,
         inputs=("accounts", "accounts", "customers"),
+    )
+    wanted = PrepareRequest(
+        offer=world.offers[SOUTH],
+        terms=terms,
+        purpose=purpose_id(world.scopes[SOUTH].purpose),
+        parties=tuple(map(world.address, (NORTH, SOUTH, CONSUMER))),
+        deadline=NOW + 1000,
     )
     plan = world.plan(terms, parties=tuple(map(world.party, (NORTH, SOUTH, CONSUMER))))
     if code is None:

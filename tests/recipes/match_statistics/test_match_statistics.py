@@ -113,22 +113,19 @@ async def test_no_smaller_group_than_the_offer_says(world: World) -> None:
     north = world.agreements[NORTH]
     for group, fits in ((5, False), (6, True)):
         parameters = PARAMETERS | {"smallest_group": group}
-        wanted = PrepareRequest(
-            offer=world.offers[NORTH],
-            recipe="match-statistics",
-            role="provider",
-            parameters=parameters,
-            purpose=purpose_id(world.scopes[NORTH].purpose),
-            parties=(world.address(NORTH), world.consumer),
-            block=90,
-            deadline=NOW + 1000,
-        )
         terms = world.terms(
             recipe="match-statistics",
             engine="spu",
             parameters=parameters,
             roles=ROLES,
             inputs=("accounts", "customers"),
+        )
+        wanted = PrepareRequest(
+            offer=world.offers[NORTH],
+            terms=terms,
+            purpose=purpose_id(world.scopes[NORTH].purpose),
+            parties=(world.address(NORTH), world.consumer),
+            deadline=NOW + 1000,
         )
         plan = world.plan(terms, parties=(world.party(NORTH), world.party(CONSUMER)))
         if fits:

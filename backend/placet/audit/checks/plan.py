@@ -8,7 +8,7 @@ from placet.audit.findings import Findings, check
 from placet.catalogue.declared import declared
 from placet.core.consent import Subjects
 from placet.core.errors import PlanError
-from placet.core.lawful import breaches
+from placet.core.lawful import offer_breaches, scope_breaches
 from placet.core.values import to_hex
 
 GROUP = "plan"
@@ -84,19 +84,24 @@ def offers(case: Case, tell: Findings) -> None:
             continue
         where = f"offer of {case.name(party)}: "
         tell.same(where + "id", entry.offer, fact.offer.id, party)
-        tell.same(where + "provider", case.parties[party].signer, fact.provider, party)
-        tell.same(where + "consumer", case.plan.consumer, fact.offer.consumer, party)
-        tell.same(where + "purpose", case.plan.purpose, fact.offer.purpose, party)
-        tell.same(where + "operations not offered", 0, case.plan.operations & ~fact.offer.operations, party)
+        for breach in offer_breaches(
+            fact.provider,
+            fact.offer,
+            by=case.parties[party].signer,
+            consumer=case.plan.consumer,
+            purpose=case.plan.purpose,
+            operations=case.plan.operations,
+        ):
+            tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
         if fact.made.order >= case.facts.opened.at.order:
             tell.fail("an offer made before the opening", fact.made.order, party)
 
 
 @check(GROUP, "scope", "Each offer, its opened scope and its dataset allow what the job does with the input")
 def scope(case: Case, tell: Findings) -> None:
-    """For each input, what the recipe does with it stays within what the owners were shown: the one rule of
-    `core.lawful`, which nodes and vaults call too. An institution's own data are so by its own word alone: a note says
-    it."""
+    """For each input, what the recipe does with it stays within what the owners were shown, by the scope half of the
+    rule in `core.lawful`, which nodes and vaults call too; `plan.offers` has the other half. An institution's own data
+    are so by its own word alone: a note says it."""
     if case.plan is None or case.terms is None:
         return tell.skip("no plan or no terms")
     try:
@@ -112,7 +117,7 @@ def scope(case: Case, tell: Findings) -> None:
         if dataset is None:  # chain.datasets fails over it: nobody's word here is broken
             tell.lack(f"{where}no registration of its dataset")
         subjects = Subjects.of(use.persons) if dataset is None else dataset.subjects
-        for breach in breaches(use, provider, shown.offer, shown.scope, subjects):
+        for breach in scope_breaches(use, provider, shown.offer, shown.scope, subjects):
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
         if dataset is not None and subjects is Subjects.OWN and attempt == 1:
             tell.note(f"input {index}: {case.name(party)} declared the rows its own, by its own word")

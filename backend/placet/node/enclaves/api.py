@@ -74,9 +74,9 @@ TheSessions = Annotated[EnclaveSessions, Depends(_sessions)]
 """The enclaves of this node's jobs; NotFoundError `enclave.none` where it runs none."""
 
 
-def _demand_company(runner: Runner, job: JobId, caller: Caller) -> JobRecord:
+async def _demand_company(runner: Runner, job: JobId, caller: Caller) -> JobRecord:
     """AccessError unless a company of the job asks."""
-    record = runner.store.find(job)
+    record = await runner.store.threaded.find(job)
     if record is None or caller.signer not in _companies(record):
         raise _not_a_company(job)
     return record
@@ -92,7 +92,7 @@ def _not_a_company(job: JobId) -> AccessError:
 
 
 async def _job_of_company(runner: TheRunner, job: JobId, caller: AnyCaller) -> JobRecord:
-    return _demand_company(runner, job, caller)
+    return await _demand_company(runner, job, caller)
 
 
 CompanysJob = Annotated[JobRecord, Depends(_job_of_company)]
@@ -117,7 +117,7 @@ async def show(sessions: TheSessions) -> EnclaveInfoResponse:
 @router.post("/jobs", status_code=201, responses=problems(401, 403, 404, 409))
 async def begin(runner: TheRunner, wanted: ProofRequest, caller: AnyCaller, sessions: TheSessions) -> SessionResponse:
     """The enclave of a job that is open on chain; 409 `enclave.early` until it is there."""
-    record = _demand_company(runner, wanted.job, caller)
+    record = await _demand_company(runner, wanted.job, caller)
     return _answer(sessions.of(record.job))
 
 

@@ -62,8 +62,8 @@ class JobResult(BaseModel):
     disclosed_in_protocol: list[str]
 
 
-def _answer(runner: Runner, record: JobRecord) -> JobResponse:
-    status, attempt = runner.store.progress(record.job)
+async def _answer(runner: Runner, record: JobRecord) -> JobResponse:
+    status, attempt = await runner.store.threaded.progress(record.job)
     return JobResponse(
         id=record.job,
         recipe=record.terms.recipe,
@@ -80,7 +80,7 @@ def _answer(runner: Runner, record: JobRecord) -> JobResponse:
 async def start(node: TheNode, runner: TheRunner, proposal: JobRequest, _: Institution) -> JobResponse:
     """Propose a job to its parties. 202 once all have signed its plan; the opening follows by itself."""
     node.demand_chain()
-    return _answer(runner, await runner.start(proposal))
+    return await _answer(runner, await runner.start(proposal))
 
 
 @router.get("/v1/jobs", response_model=JobList, responses=problems(403, 404))
@@ -90,21 +90,21 @@ async def listed(
     cursor: Annotated[JobId | None, Query()] = None,
 ) -> JobList:
     """The jobs that this institution takes part in, newest first, a hundred at a time."""
-    page = runner.store.page(cursor, PAGE)
-    answers = [_answer(runner, record) for record in page]
+    page = await runner.store.threaded.page(cursor, PAGE)
+    answers = [await _answer(runner, record) for record in page]
     return JobList(jobs=answers, cursor=answers[-1].id if len(answers) == PAGE else None)
 
 
 @router.get("/v1/jobs/{job}", response_model=JobResponse, responses=problems(403, 404))
 async def show(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
     """One job."""
-    return _answer(runner, runner.store.job(job))
+    return await _answer(runner, await runner.store.threaded.job(job))
 
 
 @router.get("/v1/jobs/{job}/events", response_class=EventSourceResponse, responses=problems(403, 404))
 async def events(runner: TheRunner, job: JobId, _: Institution, last_event_id: LastEventId = 0) -> EventSourceResponse:
     """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
-    return event_stream(runner, runner.store.job(job).job, last_event_id)
+    return event_stream(runner, (await runner.store.threaded.job(job)).job, last_event_id)
 
 
 def event_stream(runner: Runner, job: JobId, last: int) -> EventSourceResponse:
@@ -118,8 +118,8 @@ async def _moments(runner: Runner, job: JobId, last: int) -> AsyncIterator[Serve
     end = loop.time() + _EVENT_SECONDS
     with listening(runner.store.told) as listener:
         while loop.time() < end:
-            ended = runner.store.job(job).ended
-            for number, moment in runner.store.moments(job, last):
+            ended, moments = await runner.store.threaded.follow(job, last)
+            for number, moment in moments:
                 last = number
                 yield ServerSentEvent(json.dumps(moment), event=moment["status"], id=str(number), sep="\n")
             if ended is not None:
@@ -131,7 +131,7 @@ async def _moments(runner: Runner, job: JobId, last: int) -> AsyncIterator[Serve
 async def result(runner: TheRunner, job: JobId, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
     output = await asyncio.to_thread(runner.settlement.result, job)
-    terms = runner.store.job(job).terms
+    terms = (await runner.store.threaded.job(job)).terms
     try:
         spec = spec_of(terms.recipe)
         disclosed = list(spec.tells(spec.parse(terms.parameters)).within)
@@ -161,7 +161,7 @@ async def trail(runner: TheRunner, job: JobId, _: InstitutionOrAuditor) -> Respo
 
 @router.post("/v1/jobs/{job}/cancel", status_code=202, response_model=JobResponse, responses=problems(403, 404, 409))
 async def cancel(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
-    """Cancel a job before its opening; afterwards the contract refuses (`reverted`)."""
-    record = runner.store.job(job)
+    """Cancel a job before its opening; afterwards it is refused (`job.opened`)."""
+    record = await runner.store.threaded.job(job)
     await runner.coordinator.cancel(record)
-    return _answer(runner, runner.store.job(record.job))
+    return await _answer(runner, await runner.store.threaded.job(record.job))

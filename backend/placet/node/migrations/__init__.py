@@ -6,7 +6,7 @@ from pathlib import Path
 
 from placet.chain import index, outbox
 from placet.chain.migrations import DatabaseSchema
-from placet.jobs import store
+from placet.jobs import tables
 from placet.node import state
 
-NODE = DatabaseSchema("node", Path(__file__).parent, (state.metadata, store.metadata, outbox.metadata, index.metadata))
+NODE = DatabaseSchema("node", Path(__file__).parent, (state.metadata, tables.metadata, outbox.metadata, index.metadata))

@@ -12,7 +12,7 @@ from typing import Any
 
 from placet.catalogue import asset_view
 from placet.catalogue.asset_view import AssetViewParameters
-from placet.catalogue.declared import DeclaredJob
+from placet.catalogue.declared import DeclaredTerms
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import RecipeRun
@@ -25,11 +25,11 @@ from placet.recipes.blocks.columns import subjects, whole
 MAX_ROWS = 1_000_000
 
 
-def demand(job: DeclaredJob) -> None:
+def demand(job: DeclaredTerms) -> None:
     """PlanError where totals might not fit the engine's ring."""
     parameters = job.parameters
     if isinstance(parameters, AssetViewParameters) and parameters.edges is not None:
-        levels.engine_of(parameters, len(job.plan.parties) - 1, MAX_ROWS)
+        levels.engine_of(parameters, len(job.seats) - 1, MAX_ROWS)
 
 
 async def run(job: PartyRun) -> None:

@@ -22,6 +22,7 @@ from placet.catalogue import contract_compare
 from placet.catalogue.contract_compare import ENCLAVE, ContractCompareParameters
 from placet.chain.client import EnclaveClass, JobStatus
 from placet.chain.events import JobOpened
+from placet.chain.signals import listening
 from placet.comparison import Comparison
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
@@ -59,7 +60,8 @@ from placet.recipes.contract_compare.sessions import EnclaveSession
 
 ARRIVAL = 900
 """Seconds within which both words come, and then keys and documents: others wait for the place."""
-_LOOK = 0.5
+_LOOK = 5.0
+"""Seconds between two looks at the consents where no signal wakes who computes."""
 _STATUS: dict[Status, ConsentStatus] = {
     Status.NONE: "unknown",
     Status.GIVEN: "given",
@@ -94,7 +96,7 @@ async def _bring(job: PartyRun) -> None:
     brings = job.resource(ComparedDocuments)
     consent = job.plan.parties[job.party].inputs[0].consent
     at_rest, key = AtRest(JOBS, context.hpke), secrets.token_bytes(32)
-    job.store.keep(job.record.job, job.attempt, key=at_rest.seal(key, b"key"))
+    await job.store.threaded.keep(job.record.job, job.attempt, key=at_rest.seal(key, b"key"))
     named, told = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
     async with job.step("lock-document", "placet.document/1", named, parameters=told) as step:
         locked, opener = await asyncio.to_thread(brings.documents.lock, consent, job.record.job, job.attempt, role)
@@ -114,7 +116,7 @@ async def _bring(job: PartyRun) -> None:
     await job.anchored(other, service)
     at = brings.service(context.trust.institution(job.plan.parties[service].signer))
     await at.upload(job.record.job, job.attempt, role, brings.documents.locked_file(job.record.job, job.attempt))
-    job.say(job.record, "uploaded", attempt=job.attempt, bytes=locked.size)
+    await job.say(job.record, "uploaded", attempt=job.attempt, bytes=locked.size)
     given = Secrets(document=opener, release=key, name=brings.documents.of(consent).name)
     nonce, issued = secrets.token_bytes(32), await asyncio.to_thread(context.chain.now)
     proof = await at.prove(job.record.job, nonce)
@@ -130,7 +132,7 @@ async def _bring(job: PartyRun) -> None:
         sealed = step.output("sealed-keys", given_away.sealed)
     async with job.step("release-keys", "hpke/1", sealed) as step:
         await step.send(name_of(service), KEYS, given_away.sealed)
-    job.say(job.record, "keys-given", attempt=job.attempt)
+    await job.say(job.record, "keys-given", attempt=job.attempt)
     await _keep(job, task, at, verified.key, opener, agreed, proven)
 
 
@@ -217,7 +219,7 @@ async def _keep(
     if masked:
         private = _pack(task, told.enclave, job.party, masked)
         kept["private"] = AtRest(JOBS, job.context.hpke).seal(private, b"private")
-    job.store.keep(job.record.job, job.attempt, **kept)
+    await job.store.threaded.keep(job.record.job, job.attempt, **kept)
 
 
 def _pack(task: Task, enclave: bytes, party: int, masked: bytes) -> bytes:
@@ -294,10 +296,12 @@ async def _while_consented(job: PartyRun, computing: Any) -> dict[int, bytes]:
     """Ends what is computing, and with it the enclave, once one of the consents is dead or the job is over."""
     task: asyncio.Task[dict[int, bytes]] = asyncio.create_task(computing)
     try:
-        while not task.done():
-            await job.demand_open()
-            await asyncio.to_thread(_demand_consents, job)
-            await asyncio.wait([task], timeout=_LOOK)
+        with listening(job.context.moved) as listener:
+            task.add_done_callback(lambda _: listener.wake())
+            while not task.done():
+                await job.demand_open()
+                await asyncio.to_thread(_demand_consents, job)
+                await listener.wait(_LOOK)
         return task.result()
     finally:
         task.cancel()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from placet.catalogue import joint_statistics
-from placet.catalogue.declared import DeclaredJob
+from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_statistics import MAX_ROWS, JointStatisticsParameters
 from placet.core.errors import DataError, InputError, LimitError
 from placet.core.hashing import canonical
@@ -54,7 +54,7 @@ def program_of(parameters: JointStatisticsParameters) -> PairStatistics | GroupB
     return GroupBy(groups=len(groups), smallest=smallest, values=Numbers(bound=MAX_VALUE))
 
 
-def demand(job: DeclaredJob) -> None:
+def demand(job: DeclaredTerms) -> None:
     """PlanError where results might not fit the engine's ring."""
     program = program_of(joint_statistics.SPEC.parse(job.terms.parameters))
     evaluate.engine_of(program, len(PROVIDERS), len(PROVIDERS), Size(MAX_ROWS))
