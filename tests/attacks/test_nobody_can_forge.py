@@ -23,11 +23,12 @@ from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.chain.rpc import octets
 from placet.core.consent import FIRST_EPOCH, Consent, Status, Subjects, enrolment_hash, withdrawal_hash
+from placet.core.ecdsa import P256_N, SECP256K1_N
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError, PlacetError
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_root
-from placet.core.signatures import P256_N, SECP256K1_N, Key, P256Key
+from placet.core.signatures import Key, P256Key
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32, from_hex, to_hex
 from shown import leaves_of

@@ -15,11 +15,12 @@ import httpx
 import pytest
 
 from placet.core.consent import Enrolment, enrolment_hash, subject_commitment
+from placet.core.ecdsa import recover
 from placet.core.eip712 import consent_domain
 from placet.core.errors import ConfigError, InputError
 from placet.core.hashing import canonical
 from placet.core.requests import Credential, request_hash
-from placet.core.signatures import Key, P256Key, Verifiers, recover
+from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.values import parse, to_hex
 from placet.identity.app import MAX_BODY, create_app
 from placet.identity.register import CodeHash, Register, add_persons, new_code, read_register

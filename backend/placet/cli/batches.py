@@ -55,7 +55,8 @@ def make(
     office = Operator(config)
     wanted = office.chain.offer(read_offer(offer)).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(wanted)
-    check = LineCheck(wanted, scope, office.deployment.consents, frozenset(), office.trust)
+    p256 = frozenset({office.deployment.p256_verifier.address})
+    check = LineCheck(wanted, scope, office.deployment.consents, p256, office.trust)
     with _reading(lines) as source:
         header = make_batch(check, wanted, scope, source, out)
     if as_json:

@@ -111,10 +111,10 @@ def read_trust(path: Path) -> TrustList:
 
 
 def read_address(text: str) -> bytes:
-    """A `0x…` address as 20 bytes."""
-    from placet.core.values import from_hex
+    """A `0x…` address as 20 bytes; InputError also for a wrong checksum."""
+    from placet.core.values import address_of
 
-    return from_hex(text, size=20)
+    return address_of(text)
 
 
 def read_consent(text: str) -> ConsentId:

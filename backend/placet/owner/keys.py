@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from placet.core.ecdsa import P256_N
 from placet.core.errors import InputError
-from placet.core.signatures import P256_N, Key, P256Key
+from placet.core.signatures import Key, P256Key
 from placet.core.values import to_hex
 
 
