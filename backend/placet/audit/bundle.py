@@ -17,6 +17,7 @@ from placet.core.errors import InputError, LimitError
 from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
 from placet.core.ids import JobId
 from placet.core.plan import MAX_PARTIES
+from placet.core.text import quotation
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import Address, Value, parse
 
@@ -29,7 +30,7 @@ class PartyEvidence(Value):
 
     institution: Address
     evidence: SignedEvidence | None = None
-    missing: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    missing: Annotated[str, *quotation(300), Field(min_length=1)] | None = None
 
 
 class Bundle(Value):

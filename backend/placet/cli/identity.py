@@ -6,14 +6,13 @@ import csv
 import json
 import logging
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from placet.cli.inputs import read, write_new
-from placet.cli.output import Commands, emit, say
+from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import ConfigError, InputError, StateError
 
 MAX_PERSONS = 256 << 20
@@ -94,7 +93,7 @@ def add(
     if (subject is None) == (from_file is None) or (from_file is None) != (codes is None):
         raise typer.BadParameter("give --subject NAME, or --from FILE and --codes FILE")
     if subject is not None:
-        print(add_persons(register, [subject])[subject])
+        write_line(add_persons(register, [subject])[subject])
         return
     if from_file is None or codes is None:
         raise AssertionError
@@ -105,7 +104,7 @@ def add(
         writer = csv.writer(sink)
         writer.writerow(("subject", "code"))
         writer.writerows(fresh.items())
-    print(f"{len(fresh)} persons; their codes are in {codes}", file=sys.stderr)
+    say(f"{len(fresh)} persons; their codes are in {codes}")
 
 
 def _persons(path: Path) -> list[str]:

@@ -13,7 +13,7 @@ import typer
 from placet.cli import job_plan
 from placet.cli.inputs import AsJson, NodeConfig, read, read_job, when
 from placet.cli.operator import Operator
-from placet.cli.output import console, emit, say, stop, table
+from placet.cli.output import console, emit, say, stop, table, write_line
 from placet.core.errors import InputError, PeerError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def start(
     if as_json:
         emit(job)
     else:
-        print(job["id"])
+        write_line(job["id"])
     if follow:
         _watch(operator, job["id"])
 

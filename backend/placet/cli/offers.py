@@ -11,7 +11,7 @@ import typer
 
 from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_offer, read_span, when
 from placet.cli.operator import EnsureTransaction, Operator
-from placet.cli.output import emit, say, table
+from placet.cli.output import emit, say, table, write_line
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def make(
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
-        print(to_hex(offer.id))
+        write_line(to_hex(offer.id))
 
 
 def _demand_table(found: Mapping[str, Any], columns: list[str], own: bool) -> None:
@@ -238,7 +238,7 @@ def grant(
         emit({"consent": to_hex(consent.id), "status": status, "not_after": consent.not_after})
     else:
         say(f"{status}, until {when(consent.not_after)}")
-        print(to_hex(consent.id))
+        write_line(to_hex(consent.id))
 
 
 async def _grant(office: Operator, offer: OfferId, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
@@ -301,4 +301,4 @@ def revoke(
 
     name = f"revoke:{identity.hex()}:{call.data[:4].hex()}:{why.hex()[:16]}"
     office.send([EnsureTransaction(name, call, ended)], timeout)
-    print(office.chain.consent(identity).status.name.lower())
+    write_line(office.chain.consent(identity).status.name.lower())

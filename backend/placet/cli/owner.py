@@ -25,8 +25,8 @@ from placet.cli.inputs import (
     read_span,
     when,
 )
-from placet.cli.output import emit, say, stop, table
-from placet.core.errors import ConfigError, PlacetError
+from placet.cli.output import emit, say, stop, table, write_line
+from placet.core.errors import ConfigError, PlacetError, NotFoundError
 
 if TYPE_CHECKING:
     from placet.core.ids import OfferId
@@ -72,7 +72,7 @@ def init(
 
     opener = passphrase(passphrase_file, confirm=True)
     Wallet.create(wallet, opener, read(deployment, "deployment file"), read(trust, "trust list"))
-    print(wallet)
+    write_line(str(wallet))
 
 
 def _open(folder: Path, passphrase_file: Path | None) -> Wallet:
@@ -169,7 +169,7 @@ def grant(
         emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
     else:
         say(f"{status}; keep the id, and the wallet: with it you can withdraw at any time")
-        print(to_hex(signed.consent.id))
+        write_line(to_hex(signed.consent.id))
 
 
 async def _grant(
@@ -327,7 +327,7 @@ def submit(wallet: WalletFolder, consent: Consent, passphrase_file: PassphraseFi
                 SignedConsent(kept.api, kept.provider, kept.consent, kept.signature, kept.enrolment, kept.opening)
             )
 
-    print(_run(ask()))
+    write_line(_run(ask()))
 
 
 @commands.command()
@@ -347,7 +347,7 @@ def withdraw(
         async with _client(opened) as client:
             return await client.withdraw(api or kept.api, _key(opened, kept), kept.consent)
 
-    print(_run(ask()))
+    write_line(_run(ask()))
 
 
 @commands.command()
@@ -436,4 +436,4 @@ def check(
         emit(found)
         return
     for name, value in found.items():
-        print(f"{name.replace('_', ' ')}: {when(int(str(value))) if name == 'anchored_at' and value else value}")
+        write_line(f"{name.replace('_', ' ')}: {when(int(str(value))) if name == 'anchored_at' and value else value}")

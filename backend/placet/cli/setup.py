@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placet.cli.inputs import AsJson, NodeConfig, demand_url, write_new
-from placet.cli.output import Commands, emit, say
+from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import InputError, StateError
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def import_(
     if as_json:
         emit(_described(info))
     else:
-        print(_line(info))
+        write_line(_line(info))
 
 
 @vault.command("list")
@@ -259,7 +259,7 @@ def list_(config: VaultConfig, as_json: AsJson = False) -> None:
         emit([_described(info) for info in infos])
         return
     for info in infos:
-        print(_line(info))
+        write_line(_line(info))
     if not infos:
         say("no tables yet: placet vault import")
 
@@ -279,10 +279,10 @@ def show(
     if as_json:
         emit(_described(info))
         return
-    print(_line(info))
-    print(f"schema {to_hex(info.schema_hash)}, commitment {to_hex(info.commitment)}")
+    write_line(_line(info))
+    write_line(f"schema {to_hex(info.schema_hash)}, commitment {to_hex(info.commitment)}")
     for column in info.table.columns:
-        print(f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else ""))
+        write_line(f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else ""))
 
 
 @vault.command()
@@ -302,7 +302,7 @@ def remove(
     if as_json:
         emit(_described(info))
     else:
-        print(f"{info.name}: removed, {info.rows} rows")
+        write_line(f"{info.name}: removed, {info.rows} rows")
 
 
 def _described(info: DatasetInfo) -> dict[str, object]:

@@ -1,10 +1,10 @@
 """One signature in the many encodings that wallets, hardware and key services give it.
 
 Contracts know one form each: for secp256k1 r ‖ s ‖ v of 65 bytes with v 27 or 28, for P-256 r ‖ s of 64 bytes, both
-with a low s (EIP-2). `normal_form` finds it from v of 0, 1 (Ledger) or 37 and more (EIP-155), from EIP-2098 (64 bytes),
-from bare r ‖ s (IEEE P1363, as JOSE and Azure have it), from DER (AWS, Google and Vault's transit engine) and from a high s.
-Where an encoding leaves something open (the parity, or whether 64 bytes are EIP-2098), signer and digest decide: one
-reading at the most is the signer's signature. What is none is refused by what it is (`refusal`).
+with a low s (EIP-2). `normal_form` finds it from v of 0, 1 (Ledger) or 37 and more (EIP-155), from EIP-2098 (64
+bytes), from bare r ‖ s (IEEE P1363, as JOSE and Azure have it), from DER (AWS, Google, Vault's transit engine) and from
+a high s. Where an encoding leaves something open (the parity, or whether 64 bytes are EIP-2098), signer and digest
+decide: one reading at the most is the signer's signature. What is none is refused by what it is (`refusal`).
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ def _of_text(text: str) -> bytes:
 
 def _of_parts(parts: dict[Any, Any]) -> bytes:
     if "authenticatorData" in parts or "clientDataJSON" in parts or "response" in parts:
-        raise ValueError(
-            "a passkey's assertion (WebAuthn) is no signature that the contracts check: sign with a wallet"
-        )
+        raise ValueError("a passkey's assertion (WebAuthn) is no signature that contracts check here: use a wallet")
     if "r" not in parts or "s" not in parts:
         raise ValueError("expected a signature: hex, base64, or an object of r, s and v")
     r, s = (_number(parts[name], 16) for name in ("r", "s"))
@@ -136,7 +134,7 @@ def normal_form(signer: bytes, digest: bytes, signature: bytes) -> bytes | None:
         return next((form for form, author in _recovered(digest, signature) if author == signer), None)
     for one in _readings(signature):
         s = min(one.s, P256_N - one.s)
-        if one.parity is None and 0 < s and one.r < P256_N:
+        if one.parity is None and s > 0 and one.r < P256_N:
             form = one.r.to_bytes(32, "big") + s.to_bytes(32, "big")
             if p256_valid(signer[20:], digest, form):
                 return form
@@ -227,7 +225,7 @@ def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: boo
             return (
                 "signer",
                 f"{whose}, or one over other data",
-                "choose the signer's account in the wallet; if it was the one, it signed another hash than the expected",
+                "choose the signer's account in the wallet; if it was the one, it signed another hash than that",
             )
         return _formless(signature, contracts=contracts)
     if next(_readings(signature), None) is None:

@@ -16,6 +16,7 @@ import coincurve
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from placet.core.ecdsa import P256_N, PREHASHED, p256_valid, recover
+from placet.core.errors import SignatureError
 from placet.core.hashing import keccak
 from placet.core.signature_forms import is_wrapped, normal_form, refusal
 from placet.core.values import to_hex
@@ -42,7 +43,7 @@ class Verifiers:
     def demand(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> None:
         """SignatureError unless `accepts`."""
         if not self.accepts(signer, digest, signature):
-            raise refusal(what, signer, digest, signature, contracts=self.contract is not None)
+            raise self._refusal(what, signer, digest, signature)
 
     def of_key(self, signer: bytes, digest: bytes, signature: bytes) -> bytes | None:
         """A signature by `signer`'s key over `digest`, in whatever encoding it comes, in the one form that contracts
@@ -58,8 +59,19 @@ class Verifiers:
         if form is not None:
             return form
         if is_wrapped(signature) or not self.accepts(signer, digest, signature):
-            raise refusal(what, signer, digest, signature, contracts=self.contract is not None)
+            raise self._refusal(what, signer, digest, signature)
         return signature
+
+    def _refusal(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> SignatureError:
+        if len(signer) == 84 and signer[:20] not in self.p256:
+            return SignatureError(
+                f"{what} can't be checked: the signer's verifier is none of the deployment's",
+                expected=", ".join(map(to_hex, sorted(self.p256))) or "the address of a wallet",
+                found=to_hex(signer[:20]),
+                remedy="a P-256 signer begins with the deployment file's p256_verifier",
+                code="signature.verifier",
+            )
+        return refusal(what, signer, digest, signature, contracts=self.contract is not None)
 
 
 class Key:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from placet.core.addresses import is_mistyped
 from placet.core.errors import InputError, LimitError
+from placet.core.text import line
 
 MAX_SIGNATURE = 4096
 
@@ -49,9 +50,7 @@ def address_of(text: str) -> bytes:
     return value
 
 
-_CHECKSUM = (
-    "an address whose EIP-55 checksum (the case of its letters) is right: copy it once more from where it stands"
-)
+_CHECKSUM = "an address whose EIP-55 checksum (the case of its letters) is right: copy it from where it stands"
 
 
 def _bytes_of(lengths: Callable[[int], bool], described: str, *, checksum: bool) -> Callable[[object], bytes]:
@@ -117,7 +116,8 @@ Whole = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^-?[0-9]{1,39}$"}),
 ]
 """An integer that is a decimal string in JSON."""
-Text = Annotated[str, Field(min_length=1, max_length=400)]
+Text = Annotated[str, *line(400)]
+"""A name, a title, a reason: one line that people read (`placet.core.text`)."""
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from placet.core.errors import ConfigError
 from placet.core.toml_file import read_toml
-from placet.core.values import invalid
+from placet.core.values import invalid, Text
 
 
 class IdentitySettings(BaseSettings):
@@ -18,7 +18,7 @@ class IdentitySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PLACET_IDENTITY_", extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=400)]
+    name: Text
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)]
     key: Path
