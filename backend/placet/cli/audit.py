@@ -19,7 +19,7 @@ from placet.cli.inputs import (
     replace,
 )
 from placet.cli.output import emit, say, write_line
-from placet.core.errors import InputError, ConfigError, DeploymentError
+from placet.core.errors import InputError
 
 if TYPE_CHECKING:
     from placet.audit.outcome import AuditReport

@@ -125,7 +125,7 @@ def check(
         )
     else:
         write_line(f"{header.count} consents, root {to_hex(header.root)}")
-        write_line("good" if anchored is None else f"good, anchored on {when(anchored)} UTC")
+        write_line("good" if anchored is None else f"good, anchored on {when(anchored)}")
 
 
 _SAVE_SECONDS = 1.0
@@ -192,7 +192,7 @@ def anchor(
 
     name = f"anchor-file:{header.offer.id.hex()}:{header.root.hex()}"
     office.send([EnsureTransaction(name, office.calls.anchor(header.offer.id, header.root), anchored)], timeout)
-    write_line(f"anchored on {when(demand_anchored(office.chain, header))} UTC")
+    write_line(f"anchored on {when(demand_anchored(office.chain, header))}")
 
 
 @contextlib.contextmanager

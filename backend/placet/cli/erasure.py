@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.inputs import NodeConfig, read_consent, read_id
+from placet.cli.inputs import NodeConfig, read_consent
 from placet.cli.output import write_line
 
 

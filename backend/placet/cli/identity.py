@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.inputs import read, write_new
+from placet.cli.inputs import read_text, write_new
 from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import ConfigError, InputError, StateError
+from placet.core.logs import log_to_stderr
 
 MAX_PERSONS = 256 << 20
 commands = typer.Typer(cls=Commands, help="The enrolling service: ties owners' keys to persons.")
@@ -32,7 +33,7 @@ def serve(context: typer.Context, config: ConfigOption = None) -> None:
     from placet.identity import serve as service
     from placet.identity.settings import load_settings
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.WARNING)
     service.serve(load_settings(config))
 
 
@@ -48,11 +49,10 @@ def init(
     host: Annotated[str, typer.Option(help="The name or address under which owners reach it.")] = "127.0.0.1",
 ) -> None:
     """Make the service's folder: key, settings, an empty register. Prints its trust-list entry."""
-    from placet.chain.keystore import save_secret
+    from placet.chain.keystore import read_passphrase, save_secret
     from placet.core.signatures import Key
     from placet.core.trust import Enroller
     from placet.identity.register import add_persons
-    from placet.vault.config import read_passphrase
 
     if folder.exists():
         raise StateError("the folder exists already", found=folder, remedy="choose another one")
@@ -108,10 +108,7 @@ def add(
 
 
 def _persons(path: Path) -> list[str]:
-    try:
-        lines = read(path, "file of persons", limit=MAX_PERSONS).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError("the file of persons is not UTF-8", expected="a person a line", found=path) from None
+    lines = read_text(path, "file of persons", limit=MAX_PERSONS).split("\n")
     persons = [line for line in lines if line]
     if len(set(persons)) != len(persons):
         raise InputError("a person stands in the file twice", found=path)

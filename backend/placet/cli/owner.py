@@ -23,10 +23,11 @@ from placet.cli.inputs import (
     read_consent,
     read_offer,
     read_span,
+    read_text,
     when,
 )
 from placet.cli.output import emit, say, stop, table, write_line
-from placet.core.errors import ConfigError, PlacetError, NotFoundError
+from placet.core.errors import ConfigError, PlacetError
 
 if TYPE_CHECKING:
     from placet.core.ids import OfferId
@@ -254,7 +255,7 @@ def _asked(what: str, variable: str, *, hide: bool = False) -> str:
 
 def _code(file: Path | None) -> str:
     if file is not None:
-        return read(file, "access code", limit=4096).decode(errors="replace").partition("\n")[0].strip()
+        return read_text(file, "access code", limit=4096).partition("\n")[0].strip()
     return os.environ.get("PLACET_CODE") or _asked("Access code", "PLACET_CODE", hide=True)
 
 
@@ -307,7 +308,7 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
         )
         for one, status in zip(kept, found, strict=True)
     ]
-    table("Your consents", ("consent", "status", "data", "for whom", "what for", "until (UTC)"), rows)
+    table("Your consents", ("consent", "status", "data", "for whom", "what for", "until"), rows)
 
 
 Consent = Annotated[str, typer.Argument(help="The consent's id.")]
@@ -386,7 +387,7 @@ def uses(
         emit(found)
         return
     rows = [(u["consent"], u["consumer"], u["job"], when(u["at"]), u["outcome"]) for u in found]
-    table("Who used your data", ("consent", "for whom", "job", "when (UTC)", "outcome"), rows)
+    table("Who used your data", ("consent", "for whom", "job", "when", "outcome"), rows)
 
 
 @commands.command()

@@ -14,12 +14,12 @@ import typer
 from placet.cli.inputs import AsJson, NodeConfig, demand_url, write_new
 from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import InputError, StateError
+from placet.core.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from placet.core.trust import Institution
     from placet.vault.schema import DatasetInfo
 
-_LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 vault = typer.Typer(cls=Commands, help="The vault: the only process that can read the institution's data.")
 VaultConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_VAULT_CONFIG", help="The vault's vault.toml.")]
 
@@ -112,12 +112,11 @@ def _make_node(
 ) -> Institution:
     import secrets
 
-    from placet.chain.keystore import save_secret
+    from placet.chain.keystore import read_passphrase, save_secret
     from placet.cli.certificates import make
     from placet.core.signatures import Key
     from placet.core.trust import Institution
     from placet.core.values import parse, to_hex
-    from placet.vault.config import read_passphrase
 
     opener = read_passphrase(passphrase_file)
     signer, recorder = Key(), Key()
@@ -174,7 +173,7 @@ def node(config: NodeConfig) -> None:
     from placet.node.__main__ import run
     from placet.node.config import NodeSettings
 
-    logging.basicConfig(level=logging.INFO, format=_LOG)
+    log_to_stderr(logging.INFO)
     run(NodeSettings.load(config))
 
 
@@ -195,7 +194,7 @@ def serve(
     from placet.vault.__main__ import serve as run
     from placet.vault.config import VaultSettings
 
-    logging.basicConfig(level=logging.INFO, format=_LOG)
+    log_to_stderr(logging.INFO)
     asyncio.run(run(VaultSettings.load(config)))
 
 
@@ -282,7 +281,9 @@ def show(
     write_line(_line(info))
     write_line(f"schema {to_hex(info.schema_hash)}, commitment {to_hex(info.commitment)}")
     for column in info.table.columns:
-        write_line(f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else ""))
+        write_line(
+            f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else "")
+        )
 
 
 @vault.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read, read_trust, replace, when, write_new
+from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read_text, read_trust, replace, when, write_new
 from placet.cli.output import emit, say, table
 from placet.core.errors import InputError, StateError
 
@@ -49,7 +49,7 @@ def _empty() -> TrustList:
 
 def _entry(path: Path) -> dict[str, Any]:
     try:
-        entry = json.loads(read(path, "entry", limit=65_536))
+        entry = json.loads(read_text(path, "entry", limit=65_536))
     except ValueError:
         raise InputError("the entry is not JSON", found=path) from None
     if not isinstance(entry, dict) or "address" not in entry:

@@ -11,7 +11,8 @@ from placet.core.errors import AccessError, SignatureError
 from placet.core.hashing import canonical, sha256
 from placet.core.signature_forms import WalletSignature
 from placet.core.signatures import Verifiers
-from placet.core.values import U48, Bytes32, Signer, Value, parse, to_hex
+from placet.core.times import UnixTime
+from placet.core.values import Bytes32, Signer, Value, parse, to_hex
 
 MAX_LIFETIME = 300
 """Seconds that a signed request may stay valid at the most."""
@@ -22,7 +23,7 @@ class Credential(Value):
 
     signer: Signer
     nonce: Bytes32
-    expiry: U48
+    expiry: UnixTime
     signature: WalletSignature
 
     def header(self) -> str:

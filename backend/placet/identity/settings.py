@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from placet.core.errors import ConfigError
 from placet.core.toml_file import read_toml
-from placet.core.values import invalid, Text
+from placet.core.values import Text, invalid
 
 
 class IdentitySettings(BaseSettings):

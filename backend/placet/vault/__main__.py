@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
+from placet.core.logs import log_to_stderr
+from placet.core.text import visible
 from placet.core.values import to_hex
 from placet.vault.assembly import open_vault
 from placet.vault.config import VaultSettings
@@ -40,14 +42,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m placet.vault", description="Serve an institution's vault.")
     parser.add_argument("--config", type=Path, required=True, help="the vault's settings (TOML)")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.INFO)
     try:
         asyncio.run(serve(VaultSettings.load(arguments.config)))
     except (PlacetError, OSError, DBAPIError) as error:
         known = error if isinstance(error, PlacetError) else storage_error(error)
         if known is None:
             raise
-        print(f"vault: {known}", file=sys.stderr)
+        print(visible(f"vault: {known}"), file=sys.stderr)
         return 1
     return 0
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from placet.core.consent import CompactConsent, Consent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.signature_forms import WalletSignature
+from placet.core.times import UnixTime
 from placet.core.values import U32, U48, Address, Bytes32, Name, Signer, Value
 
 
@@ -74,8 +75,8 @@ class DraftRequest(Value):
 
     owner: Signer
     offer: OfferId
-    not_before: U48
-    not_after: U48
+    not_before: UnixTime
+    not_after: UnixTime
     uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
     enrolment: Bytes32 | None = None
 
