@@ -393,7 +393,7 @@ async def test_a_signature_that_is_nearly_right(stage: Stage, kind: str) -> None
         assert stage.refused(call) == ("InvalidSignature", person.id), name
     with stage.untouched():
         outcomes = await stage.accept(offer, scope, [handed(person, signature=signature) for signature in bad.values()])
-        assert outcomes == ["signature"] * len(bad)
+        assert [outcome.split(".")[0] for outcome in outcomes] == ["signature"] * len(bad)
     assert await stage.accept(offer, scope, [person]) == ["ok"]
     stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
 
@@ -456,7 +456,7 @@ async def test_a_contract_that_says_yes_to_everything(stage: Stage, node: Runnin
     person = stage.person(offer, scope, key=Yes())
     call = stage.calls.grant(person.consent, b"yes")
     assert stage.why(call, stage.thief) is None
-    await not_taken(stage, handed(person, signature=b"yes"), "signature")
+    await not_taken(stage, handed(person, signature=b"yes"), "signature.length")
     with stage.untouched(node.node):
         answer = await node.client.post("/v1/consents", json=body_of(handed(person, signature=b"yes")))
         await node.turn()

@@ -77,7 +77,7 @@ def test_every_encoding_of_a_wallet_becomes_the_contracts_form(encoding: str, v:
     assert is_in_form(key.address, raw) == (raw == form)
     with pytest.raises(SignatureError) as other:
         WALLET.normal("it", Key().address, DIGEST, raw)
-    assert other.value.code == "signature.signer"
+    assert other.value.code == "signature"
 
 
 @pytest.mark.parametrize("v", [27, 28])
@@ -141,13 +141,13 @@ def test_what_is_none_is_refused_by_its_name() -> None:
         "personal-message": message,
         "hashed-again": key.sign(sha256(DIGEST)),
         "v": good[:64] + b"\x05",
-        "range": joined(0, 5, b"\x1b"),
         "length": good + b"\0",
         "contract": good + good,
-        "signer": Key().sign(DIGEST),
     }
     for kind, signature in cases.items():
         assert refused(WALLET, key.address, signature).code == f"signature.{kind}", kind
+    for signature in (joined(0, 5, b"\x1b"), joined(SECP256K1_N, 5, b"\x1b"), Key().sign(DIGEST)):
+        assert refused(WALLET, key.address, signature).code == "signature"
     safe = message[:64] + bytes([message[64] + 4])
     assert refused(WALLET, key.address, safe).code == "signature.personal-message"
     text = key.sign(keccak(b"\x19Ethereum Signed Message:\n66", f"0x{DIGEST.hex()}".encode()))
@@ -163,11 +163,11 @@ def test_what_is_none_of_p256_is_refused_by_its_name() -> None:
         "hashed-again": private.sign(DIGEST, ec.ECDSA(SHA256())),  # as WebCrypto does
         "webauthn": good + b'{"type":"webauthn.get"}',
         "length": good[:63],
-        "signer": P256Key(VERIFIER).sign(DIGEST),
         "empty": b"",
     }
     for kind, signature in cases.items():
         assert refused(P256, key.signer, signature).code == f"signature.{kind}", kind
+    assert refused(P256, key.signer, P256Key(VERIFIER).sign(DIGEST)).code == "signature"
     assert refused(WALLET, key.signer, good).code == "signature.verifier"
 
 

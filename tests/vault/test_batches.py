@@ -70,7 +70,7 @@ BAD = {
     "opening's salt": ({"opening": lambda line: (line.opening[0], flip(line.opening[1]))}, "consent.opening"),
     "opening's subject": ({"opening": lambda line: ("customer-00007", line.opening[1])}, "consent.opening"),
     "no enrolment": ({"enrolment": lambda _: bytes(32), "opening": lambda _: None}, "consent.unenrolled"),
-    "unknown verifier": ({"owner": lambda _: bytes(84)}, "signature"),
+    "unknown verifier": ({"owner": lambda _: bytes(84)}, "signature.verifier"),
 }
 
 

@@ -186,12 +186,12 @@ def refusal(what: str, signer: bytes, digest: bytes, signature: bytes, *, contra
         expected=f"{to_hex(signer)} over {to_hex(digest)}",
         found=found,
         remedy=remedy,
-        code=f"signature.{kind}",
+        code=f"signature.{kind}" if kind else "signature",
     )
 
 
 def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: bool) -> tuple[str, str, str]:
-    """Kind, words, and what to do: nothing that whoever made this signature has already done."""
+    """Kind (none where the bytes alone show nothing), words, and a remedy that nobody who signed so has tried already."""
     wallet = len(signer) == 20
     if normal_form(signer, digest, signature) is not None:
         return (
@@ -223,7 +223,7 @@ def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: boo
         if authors:
             whose = f"a signature of {to_hex(authors[0])}" if len(authors) == 1 else "a signature of another key"
             return (
-                "signer",
+                "",
                 f"{whose}, or one over other data",
                 "choose the signer's account in the wallet; if it was the one, it signed another hash than that",
             )
@@ -231,7 +231,7 @@ def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: boo
     if next(_readings(signature), None) is None:
         return "length", f"{len(signature)} bytes", "give r and s of 32 bytes each, or DER"
     return (
-        "signer",
+        "",
         "a signature of another key, or one over other data",
         "sign the digest itself with the signer's key; its verifier is the deployment's",
     )
@@ -242,9 +242,9 @@ def _formless(signature: bytes, *, contracts: bool) -> tuple[str, str, str]:
         readings = list(_readings(signature))
         if not readings:
             return "v", f"v of {signature[64]}", "v is 27 or 28 (or 0 or 1): ask the wallet's maker what it wrote there"
-        return "range", "r or s that no signature has", "sign anew: these bytes are damaged"
+        return "", "r or s that no signature has", "sign anew: these bytes are damaged"
     if next(_readings(signature), None) is not None:
-        return "range", "r or s that no signature has", "sign anew: these bytes are damaged"
+        return "", "r or s that no signature has", "sign anew: these bytes are damaged"
     if contracts:
         return (
             "contract",
