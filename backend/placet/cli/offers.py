@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +55,7 @@ def make(
 ) -> None:
     """Register the dataset, open an offer on it and let the node relay consents. May be given again at any time."""
     from placet.core.consent import Offer
+    from placet.core.lookalikes import doubts
     from placet.core.purposes import purpose_id, purpose_iri
     from placet.core.values import from_hex, parse, to_hex
 
@@ -63,8 +65,8 @@ def make(
     iri = purpose_iri(purpose)
     accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
     _demand_table(found, _list(columns), own)
-    wanted = {
-        "title": title or dataset,
+    wanted: dict[str, Any] = {
+        "title": unicodedata.normalize("NFC", title or dataset),
         "provider": to_hex(office.address),
         "purpose": iri,
         "columns": _list(columns),
@@ -77,6 +79,8 @@ def make(
     }
     if smallest_gap is not None:
         wanted["smallest_gap"] = str(smallest_gap)
+    for doubt in doubts(wanted["title"], office.trust.names):
+        say(f"warning: {doubt}")
     scope = _scope(office, wanted)
     offer = parse(
         Offer,

@@ -31,6 +31,7 @@ from placet.core.errors import ConfigError, PlacetError
 
 if TYPE_CHECKING:
     from placet.core.ids import OfferId
+    from placet.core.trust import TrustList
     from placet.owner.client import Draft, Offered, OwnerClient, SignedConsent
     from placet.owner.keys import OwnerKey
     from placet.owner.wallet import Kept, Wallet
@@ -111,6 +112,7 @@ def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
             return await client.offers(api)
 
     found = _run(ask())
+    _warn(trust, found)
     if as_json:
         emit([{"id": to_hex(o.id), "scope": o.scope.to_json(), "openings": o.openings} for o in found])
         return
@@ -194,6 +196,7 @@ async def _grant(
 
     async with _client(wallet) as client:
         offered = await client.offer(api, offer)
+        _warn(wallet.trust, [offered])
         if url is not None:
             await asyncio.to_thread(_demand_on_chain, wallet, url, offered)
         who = subject or _asked("Who you are to the enroller", "PLACET_SUBJECT")
@@ -220,6 +223,15 @@ async def _grant(
         )
         wallet.put(kept)
         return signed, await client.submit(signed)
+
+
+def _warn(trust: TrustList, offers: list[Offered]) -> None:
+    """Say which titles and names a reader may take for others."""
+    from placet.core.lookalikes import doubts, doubts_of
+
+    titles = dict.fromkeys(one.scope.title for one in offers)
+    for doubt in (*doubts_of(trust.names), *(d for title in titles for d in doubts(title, trust.names))):
+        say(f"warning: {doubt}")
 
 
 def _show(draft: Draft) -> None:

@@ -66,7 +66,23 @@ def _with(current: TrustList, entry: dict[str, Any], kind: str | None, force: bo
         raise StateError(
             "the list names this address already", found=same[0]["name"], remedy="--replace, if that is meant"
         )
-    return current.with_entry(where, entry)
+    changed = current.with_entry(where, entry)
+    _demand_own_name(changed, str(entry["name"]))
+    return changed
+
+
+def _demand_own_name(trust: TrustList, name: str) -> None:
+    """InputError for a name that people would take for another of the list, or that mixes scripts (UTS 39)."""
+    from placet.core.lookalikes import doubts
+
+    for doubt in doubts(name, trust.names):
+        raise InputError(
+            "the entry's name misleads",
+            expected="a name in one script that looks like no other of the list",
+            found=doubt,
+            remedy="ask whoever gave you the entry, over another way, and have the name changed",
+            code="trust.lookalike",
+        )
 
 
 def _kind(entry: dict[str, Any]) -> str:
@@ -106,9 +122,13 @@ def auditor(
 @commands.command()
 def check(trust: ListFile, as_json: AsJson = False) -> None:
     """Read the list, look at every certificate, and show who is in it."""
-    current = read_trust(trust)
     from placet.cli.certificates import expiry, fingerprint
+    from placet.core.lookalikes import doubts_of
     from placet.core.values import to_hex
+
+    current = read_trust(trust)
+    for doubt in doubts_of(current.names):
+        say(f"warning: {doubt}")
 
     rows: list[dict[str, Any]] = [
         {

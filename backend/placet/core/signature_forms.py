@@ -191,7 +191,7 @@ def refusal(what: str, signer: bytes, digest: bytes, signature: bytes, *, contra
 
 
 def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: bool) -> tuple[str, str, str]:
-    """Kind (none where the bytes alone show nothing), words, and a remedy that nobody who signed so has tried already."""
+    """Kind (none where the bytes alone show nothing), words, and a remedy that whoever signed so has not tried."""
     wallet = len(signer) == 20
     if normal_form(signer, digest, signature) is not None:
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -28,6 +29,7 @@ from placet.core.consent import Offer, Scope
 from placet.core.encodings import text_of
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError
 from placet.core.ids import ConsentId, DatasetId, OfferId
+from placet.core.lookalikes import doubts_of
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
@@ -43,6 +45,7 @@ from placet.vault.schema import DatasetInfo
 
 _MAX_TRUST = 8 << 20
 _VAULT_SECONDS = 5.0
+log = logging.getLogger("placet.node")
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -265,6 +268,8 @@ def open_node(settings: NodeSettings) -> Node:
     """Read keys, files and database. ConfigError for what is missing or does not fit; does not touch the chain."""
     deployment = _document(Deployment, settings.path(settings.deployment), "deployment file")
     trust = _document(TrustList, settings.path(settings.trust), "trust list")
+    for doubt in doubts_of(trust.names):
+        log.warning("trust list: %s", doubt)
     keys = _keys(settings)
     demand_space(settings.folder)
     engine = open_engine(settings.database)

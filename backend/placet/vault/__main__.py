@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
 from placet.core.logs import log_to_stderr
+from placet.core.lookalikes import doubts_of
 from placet.core.text import visible
 from placet.core.values import to_hex
 from placet.vault.assembly import open_vault
@@ -30,6 +31,8 @@ async def serve(settings: VaultSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    for doubt in doubts_of(settings.read_trust().names):
+        log.warning("trust list: %s", doubt)
     with contextlib.ExitStack() as opened:
         vault = await asyncio.to_thread(lambda: opened.enter_context(open_vault(settings)))
         async with Server(vault, settings.socket_path, settings.node_uid).listening():
