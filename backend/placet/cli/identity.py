@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.inputs import read_text, write_new
+from placet.cli.inputs import read_text, write_new, read_name
 from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import ConfigError, InputError, StateError
 from placet.core.logs import log_to_stderr
@@ -57,6 +57,7 @@ def init(
     if folder.exists():
         raise StateError("the folder exists already", found=folder, remedy="choose another one")
     key = Key()
+    name = read_name(name)
     entry = Enroller(address=key.address, name=name, api=f"http://{host}:{port}").to_json()
     opener = read_passphrase(passphrase_file)
     folder.mkdir(parents=True, mode=0o700)

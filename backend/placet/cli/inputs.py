@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -122,6 +123,18 @@ def read_address(text: str) -> bytes:
     from placet.core.values import address_of
 
     return address_of(text)
+
+
+def read_name(text: str) -> str:
+    """A name or title that people will read, as its author typed it; in NFC, which keyboards and files don't always
+    give. InputError if a part of it is not seen."""
+    from placet.core.text import flaw
+
+    name = unicodedata.normalize("NFC", text.strip())
+    found = flaw(name)
+    if found is not None:
+        raise InputError("the name can't be used", expected="one line of visible characters", found=found)
+    return name
 
 
 def read_consent(text: str) -> ConsentId:

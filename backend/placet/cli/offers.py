@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_offer, read_span, when
+from placet.cli.inputs import (
+    AsJson,
+    NodeConfig,
+    read_address,
+    read_consent,
+    read_name,
+    read_offer,
+    read_span,
+    when,
+)
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import emit, say, table, write_line
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
@@ -66,7 +74,7 @@ def make(
     accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
     _demand_table(found, _list(columns), own)
     wanted: dict[str, Any] = {
-        "title": unicodedata.normalize("NFC", title or dataset),
+        "title": read_name(title or dataset),
         "provider": to_hex(office.address),
         "purpose": iri,
         "columns": _list(columns),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, demand_url, write_new
+from placet.cli.inputs import AsJson, NodeConfig, demand_url, write_new, read_name
 from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import InputError, StateError
 from placet.core.logs import log_to_stderr
@@ -60,6 +60,7 @@ def init(
     ] = None,
 ) -> None:
     """Make an institution: node folder, vault folder, keys, certificate, settings. Prints its trust-list entry."""
+    name = read_name(name)
     beside = folder.with_name(folder.name + "-vault") if vault_folder is None else vault_folder
     for made in (folder, beside):
         if made.exists():

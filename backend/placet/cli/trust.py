@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read_text, read_trust, replace, when, write_new
+from placet.cli.inputs import (
+    AsJson,
+    PassphraseFile,
+    passphrase,
+    read_name,
+    read_text,
+    read_trust,
+    replace,
+    when,
+    write_new,
+)
 from placet.cli.output import emit, say, table
 from placet.core.errors import InputError, StateError
 
@@ -113,7 +123,7 @@ def auditor(
     from placet.core.values import parse, to_hex
 
     address = Key(load_secret(key, passphrase(passphrase_file))).address
-    made = parse(Auditor, {"address": to_hex(address), "name": name}, what="the auditor").to_json()
+    made = parse(Auditor, {"address": to_hex(address), "name": read_name(name)}, what="the auditor").to_json()
     write_new(entry, json.dumps(made, indent=2, ensure_ascii=False).encode() + b"\n")
     say(f"wrote {entry}: give it to the others, who add it with `placet trust add … --kind auditors`")
     emit(made)

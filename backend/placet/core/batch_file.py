@@ -119,6 +119,7 @@ _PATTERN = re.compile(
 _PLAIN = re.compile(rb'"[ !#-\[\]-~]{1,256}"')
 """A text that stands in JSON as it is: printable ASCII without quotes and backslashes."""
 _TEXT = TypeAdapter(Annotated[str, Field(min_length=1, max_length=256)])
+_ANY_SIGNATURE = to_hex(bytes(65))
 _OWNER, _ADDRESS = TypeAdapter(Signer), TypeAdapter(Address)
 
 
@@ -152,15 +153,16 @@ def decode_line(raw: bytes) -> BatchLine:
     )
 
 
-def _rewritten(raw: bytes) -> bytes:
-    """The line in canonical JSON, with addresses in lower case and signatures in hex, however wallets write them."""
+def _foreign_line(raw: bytes) -> BatchLine:
+    """A line in any JSON, with addresses and signatures as wallets write them; these are not brought into form here."""
     try:
         document = json.loads(raw)
         document["consent"]["owner"] = to_hex(_OWNER.validate_python(document["consent"]["owner"]))
         document["enrolment"]["enroller"] = to_hex(_ADDRESS.validate_python(document["enrolment"]["enroller"]))
-        for holder in (document, document["enrolment"]):
-            holder["signature"] = to_hex(read_signature(holder["signature"]))
-        return canonical(document)
+        signature = read_signature(document["signature"])
+        enrolled = read_signature(document["enrolment"]["signature"])
+        document["signature"] = document["enrolment"]["signature"] = _ANY_SIGNATURE
+        return decode_line(canonical(document))._replace(signature=signature, enrolled=enrolled)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise InputError(
@@ -201,8 +203,8 @@ class LineCheck:
         try:
             line = decode_line(raw)
         except InputError:
-            raw = _rewritten(raw)
-            line = decode_line(raw)
+            line = _foreign_line(raw)
+            raw = line.encode()
         owner, enrolled = line.consent.owner, line.consent.enrolment
         if is_in_form(owner, line.signature) and is_in_form(line.enroller, line.enrolled):
             return raw, line
