@@ -136,7 +136,7 @@ def test_a_damaged_file(tmp_path: Path, content: str) -> None:
     path = tmp_path / "k.json"
     path.write_text(content)
     path.chmod(0o600)
-    with pytest.raises(ConfigError, match="no keystore file|too large"):
+    with pytest.raises(ConfigError, match=r"no keystore file|too large"):
         load_secret(path, "p")
 
 

@@ -1,4 +1,4 @@
-"""A data owner's signing keys: secp256k1 (as wallets have) or P-256 (as passkeys have), one for each consent."""
+"""A data owner's signing keys: secp256k1 (as wallets have) or P-256, one for each consent."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _looked_at(entry: QueuedSubmission, context: _GroupContext) -> models.Consen
                 "a person's consent can't be a contract's yet",
                 expected="an owner with an ECDSA or a P-256 key, whose signature stays what it is",
                 found=to_hex(consent.owner),
-                remedy="consent with the key of a wallet, or with a passkey",
+                remedy="consent with a wallet that has a key of its own",
                 code="consent.contract",
             )
         _demand_enrolled(node, entry.submission, scope)
