@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import unicodedata
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -12,14 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from placet.core.batch_file import BatchHeader
+from placet.core.consent import Scope
 from placet.core.encodings import text_of, toml_of
 from placet.core.errors import InputError
+from placet.core.evidence import InputEvidence
 from placet.core.logs import VisibleFormatter
 from placet.core.text import demand_seen, flaw, is_seen, quotation, tidied, visible
 from placet.core.times import UnixTime
 from placet.core.trust import Auditor
 from placet.core.unicode_age import LAST, is_newer
-from placet.core.values import Text, address_of
+from placet.core.values import Text, address_of, parse
+from placet.owner.answers import OfferAnswer
+from placet.vault.frames import AdmitArguments
 
 GOOD = (
     "Bank A",
@@ -81,6 +88,23 @@ def test_names_of_the_world_are_taken(name: str) -> None:
 def test_what_is_not_seen_is_refused(what: str) -> None:
     with pytest.raises(ValidationError):
         Auditor(address=bytes(20), name=BAD[what])
+
+
+VECTOR = json.loads((Path(__file__).parents[1] / "vectors" / "batch.json").read_text(encoding="utf-8"))
+SCOPE = json.loads(VECTOR["file"][0])["scope"]
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_no_document_brings_in_what_is_not_seen(what: str) -> None:
+    """One door for all: nodes, vaults, owners and auditors read scopes and trust lists as these types alone."""
+    assert {
+        door.model_fields["scope"].annotation for door in (OfferAnswer, InputEvidence, AdmitArguments, BatchHeader)
+    } == {Scope}
+    assert parse(Scope, SCOPE).title
+    with pytest.raises(InputError):
+        parse(Scope, SCOPE | {"title": BAD[what]})
+    with pytest.raises(InputError):
+        parse(Scope, json.dumps(SCOPE | {"title": BAD[what]}))
 
 
 @given(st.text(max_size=30))

@@ -115,7 +115,22 @@ def visible(text: str, *, lines: bool = False) -> str:
     no reader. `lines`: line feeds and tabs stay."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if is_seen(c) or (lines and c in "\n\t") else _escaped(c) for c in text)
+    return text.translate(_LINES if lines else _LINE)
+
+
+class _Written(dict[int, str]):
+    """How each character is shown, as `str.translate` asks for it. Those of the basic plane are remembered."""
+
+    def __missing__(self, point: int) -> str:
+        character = chr(point)
+        shown = character if is_seen(character) else _escaped(character)
+        if point < 0x10000:
+            self[point] = shown
+        return shown
+
+
+_LINE = _Written()
+_LINES = _Written({ord("\n"): "\n", ord("\t"): "\t"})
 
 
 def is_seen(character: str) -> bool:
