@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import SettingsConfigDict
 
 from placet.chain.keystore import read_passphrase
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
 from placet.core.toml_file import read_toml
+from placet.core.settings import EnvironmentFirst
 from placet.core.trust import Deployment, TrustList, Url
 from placet.core.values import Address, invalid, parse
 
@@ -25,7 +22,7 @@ _PATHS = ("folder", "deployment", "trust", "socket", "passphrase_file")
 M = TypeVar("M", bound=BaseModel)
 
 
-class VaultSettings(BaseSettings):
+class VaultSettings(EnvironmentFirst):
     """`institution` is whose vault it is; `deployment` and `trust` are files; `node_uid` the node's user, if another.
 
     Relative paths are relative to the TOML file's folder. `socket` is `vault.sock` in the folder by default.
@@ -41,18 +38,6 @@ class VaultSettings(BaseSettings):
     passphrase_file: Path
     socket: Path | None = None
     node_uid: int | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first; what `load` read from the file comes in as arguments."""
-        return env_settings, init_settings
 
     @classmethod
     def load(cls, file: Path) -> Self:
