@@ -20,11 +20,11 @@ from placet.core.encodings import text_of, toml_of
 from placet.core.errors import InputError
 from placet.core.evidence import InputEvidence
 from placet.core.logs import VisibleFormatter
-from placet.core.text import demand_seen, flaw, is_seen, quotation, tidied, visible
+from placet.core.text import demand_seen, flaw, is_seen, tidied, visible
 from placet.core.times import UnixTime
 from placet.core.trust import Auditor
 from placet.core.unicode_age import LAST, is_newer
-from placet.core.values import Text, address_of, parse
+from placet.core.values import Text, address_of, parse, quotation
 from placet.owner.answers import OfferAnswer
 from placet.vault.frames import AdmitArguments
 

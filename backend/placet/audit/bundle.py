@@ -17,9 +17,8 @@ from placet.core.errors import InputError, LimitError
 from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvidence
 from placet.core.ids import JobId
 from placet.core.plan import MAX_PARTIES
-from placet.core.text import quotation
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import Address, Value, parse
+from placet.core.values import Address, Value, parse, quotation
 
 MAX_BUNDLE = 1 << 30
 """Bytes of a bundle's document at the most, without its sections."""

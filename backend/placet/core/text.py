@@ -2,16 +2,14 @@
 
 Names, titles, purposes, reasons and names of files are one line of characters that are seen: in Unicode's normal form
 C, without controls, direction marks, blanks that are no blank, invisible or unassigned characters. So that what is read
-is what is signed, whatever breaks the rule is refused where it comes in (`line`). What reaches a terminal or a page is
-escaped there besides (`visible`): other parties' errors, documents and logs pass no such door.
+is what is signed, whatever breaks the rule is refused where it comes in (`values.line`). What reaches a terminal or a
+page is escaped there besides (`visible`): other parties' errors, documents and logs pass no such door.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from typing import Any
-
-from pydantic import AfterValidator, Field
 
 from placet.core.unicode_age import is_newer
 
@@ -65,23 +63,6 @@ def _flaw_of(character: str) -> str | None:
     if is_newer(ord(character)):
         return _FORBIDDEN["Cn"]
     return _FORBIDDEN.get(unicodedata.category(character))
-
-
-def _clean(text: str) -> str:
-    found = flaw(text)
-    if found is not None:
-        raise ValueError(f"expected one line of visible characters (NFC), not {found}")
-    return text
-
-
-def line(longest: int) -> Any:
-    """What makes a `str` a line of 1 to `longest` characters: `Annotated[str, *line(400)]`."""
-    return Field(min_length=1, max_length=longest), AfterValidator(_clean)
-
-
-def quotation(longest: int) -> Any:
-    """What makes a `str` the words of another party about an error: written out as `visible` has them, and cut."""
-    return (AfterValidator(lambda text: visible(text)[:longest]),)
 
 
 def demand_seen(document: Any) -> Any:

@@ -10,11 +10,20 @@ from binascii import unhexlify
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from placet.core.addresses import is_mistyped
 from placet.core.errors import InputError, LimitError
-from placet.core.text import line
+from placet.core.text import flaw, visible
 
 MAX_SIGNATURE = 4096
 
@@ -116,6 +125,25 @@ Whole = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^-?[0-9]{1,39}$"}),
 ]
 """An integer that is a decimal string in JSON."""
+
+
+def _clean(text: str) -> str:
+    found = flaw(text)
+    if found is not None:
+        raise ValueError(f"expected one line of visible characters (NFC), not {found}")
+    return text
+
+
+def line(longest: int) -> Any:
+    """What makes a `str` a line of 1 to `longest` characters: `Annotated[str, *line(400)]`."""
+    return Field(min_length=1, max_length=longest), AfterValidator(_clean)
+
+
+def quotation(longest: int) -> Any:
+    """What makes a `str` the words of another party about an error: written out as `visible` has them, and cut."""
+    return (AfterValidator(lambda text: visible(text)[:longest]),)
+
+
 Text = Annotated[str, *line(400)]
 """A name, a title, a reason: one line that people read (`placet.core.text`)."""
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from placet.core.consent import CompactConsent, Consent, Offer, Scope
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
-from placet.core.text import quotation
-from placet.core.values import U32, U48, Bytes32
+from placet.core.values import U32, U48, Bytes32, quotation
 
 
 class _Answer(BaseModel):

@@ -21,9 +21,8 @@ from pydantic import Field
 
 from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, unforeseen
 from placet.core.framing import WIDTH, announced, frame, header
-from placet.core.text import quotation
 from placet.core.trust import Institution, TrustList
-from placet.core.values import Value, parse
+from placet.core.values import Value, parse, quotation
 from placet.jobs.certificates import of as key_of
 from placet.jobs.certificates import tls_key
 from placet.jobs.link import MAX_PAYLOAD, problem

@@ -18,8 +18,7 @@ from placet.core.errors import ConfigError, InputError, NotFoundError, StateErro
 from placet.core.evidence import NamedConsent
 from placet.core.hashing import document_bytes
 from placet.core.ids import ConsentId, JobId
-from placet.core.text import line
-from placet.core.values import Bytes32, Signature, Value, parse, to_hex
+from placet.core.values import Bytes32, Signature, Value, line, parse, to_hex
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, commit, encrypt
 
 _MAX_RECORD = 128 << 10
