@@ -85,7 +85,7 @@ def tidied(name: str, longest: int) -> str:
     """The name of a file as a line: in NFC, with `_` for what has no place in one, cut in its middle so that its ending
     stays."""
     letters = (_BLANK if c.isspace() else c if _flaw_of(c) is None else "_" for c in unicodedata.normalize("NFC", name))
-    plain = _BLANK.join("".join(letters).split())[: 2 * longest] or "_"
+    plain = _BLANK.join("".join(letters).split()) or "_"
     half = (longest - 1) // 2
     plain = plain if len(plain) <= longest else f"{plain[:half].rstrip()}…{plain[-half:].lstrip()}"
     return plain if flaw(plain) is None else "_" + "".join(c for c in plain if unicodedata.category(c)[0] != "M")
