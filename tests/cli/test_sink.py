@@ -263,6 +263,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "compare join": ("{txt} --config {node} --with {evil} --service {address} --out {new} --wait 1s",),
     "compare resume": ("{evil} --config {node} --out {new}",),
     "compare withdraw": ("{evil} --config {node} --timeout 1",),
+    "job plan": ("--config {node} --recipe {evil} --offers {json}", "--config {node} --recipe match --offers {txt}"),
     "job start": (
         "--config {node} --file {json}",
         "--config {node} --file {json} --json",
