@@ -72,8 +72,8 @@ async def test_wallets_sign_what_the_api_hands_out(node: Running, owner: Owner) 
     path = f"/v1/consents/{to_hex(consent.id)}"
     taken_back = (await node.client.post(path + "/withdrawal/draft")).json()["typed_data"]
     nonce, expiry = bytes(range(32)), int(time.time()) + 120
-    request = request_typed_data("GET", path, b"", nonce, expiry, domain)
-    of_request = request_hash("GET", path, b"", nonce, expiry)
+    request = request_typed_data(node.world.provider.address, "GET", path, b"", nonce, expiry, domain)
+    of_request = request_hash(node.world.provider.address, "GET", path, b"", nonce, expiry)
     hashes = (consent.id, withdrawal_hash(consent.id), of_request)
     made = await asyncio.to_thread(wallets, key, draft["typed_data"], taken_back, request)
     for struct_hash, one in zip(hashes, made, strict=True):
