@@ -49,6 +49,7 @@ SINKS = {
     "protocols/spu/__main__.py": "a child process, whose stderr is a log file",
     "protocols/enclave/platform/trace.py": "inside the enclave's sandbox",
     "cli/sandbox.py": "a flush",
+    "cli/confined.py": "hands on, byte for byte, what a child of this program wrote through the sink",
 }
 
 
