@@ -49,7 +49,7 @@ SINKS = {
     "protocols/spu/__main__.py": "a child process, whose stderr is a log file",
     "protocols/enclave/platform/trace.py": "inside the enclave's sandbox",
     "cli/sandbox.py": "a flush",
-    "cli/confined.py": "hands on, byte for byte, what a child of this program wrote through the sink",
+    "cli/confined.py": "a child's judgement, as JSON into its parent's pipe",
 }
 
 
@@ -248,6 +248,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "trust auditor": ("{new} --name {evil} --key {key}", "{new} --name x --key {json}"),
     "trust check": ("{json}", "{trust}"),
     "vault import": ("--config {toml} --name x --file {csv} --identifier {evil} --column {evil}",),
+    "vault list": ("--config {toml}",),
+    "vault show": ("--config {toml} {evil}",),
+    "vault remove": ("--config {toml} {evil}",),
     "offer make": (
         "--config {node} --dataset {evil} --consumer {address} --purpose CreditChecking --operations PSI"
         " --columns a --output total --recipes asset-view --parties {address}",

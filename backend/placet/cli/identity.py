@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from placet.cli.inputs import read_text, write_new, read_name
+from placet.cli.inputs import read_name, read_text, write_new
 from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import ConfigError, InputError, StateError
 from placet.core.logs import log_to_stderr

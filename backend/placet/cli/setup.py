@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, demand_url, write_new, read_name
+from placet.cli.inputs import AsJson, NodeConfig, demand_url, read_name, write_new
 from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import InputError, StateError
 from placet.core.logs import log_to_stderr

@@ -11,6 +11,7 @@ import csv
 import fcntl
 import hashlib
 import hmac
+import io
 import os
 import secrets
 import tempfile

@@ -8,10 +8,9 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from placet.core.errors import ConfigError, InputError
-from placet.core.toml_file import read_toml
-from placet.core.encodings import toml_of
+from placet.core.errors import ConfigError
 from placet.core.settings import EnvironmentFirst
+from placet.core.toml_file import read_toml
 from placet.core.values import Text, invalid
 
 

@@ -11,8 +11,8 @@ from pydantic_settings import SettingsConfigDict
 from placet.core.enclave_policy import MAX_AGE
 from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
-from placet.core.toml_file import read_toml
 from placet.core.settings import EnvironmentFirst
+from placet.core.toml_file import read_toml
 from placet.core.trust import Url
 from placet.core.values import Address, Name, Text, invalid
 

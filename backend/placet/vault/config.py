@@ -11,8 +11,8 @@ from pydantic_settings import SettingsConfigDict
 from placet.chain.keystore import read_passphrase
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
-from placet.core.toml_file import read_toml
 from placet.core.settings import EnvironmentFirst
+from placet.core.toml_file import read_toml
 from placet.core.trust import Deployment, TrustList, Url
 from placet.core.values import Address, invalid, parse
 
