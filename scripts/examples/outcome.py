@@ -15,6 +15,7 @@ import httpx
 
 from placet.cli.audit import EXIT
 from placet.core.errors import PlacetError
+from placet.core.text import visible
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -30,7 +31,7 @@ class Teller:
         self._since, self._used = time.perf_counter(), processor_seconds()
 
     def say(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print(visible(text, lines=True), file=self.stream, flush=True)
 
     def bar(self, what: str) -> Callable[[int, int], None]:
         """What tells how many of all are done, each tenth."""
@@ -86,7 +87,7 @@ def finish(
         complain(error)
         return 1
     except (RuntimeError, OSError, subprocess.SubprocessError, httpx.HTTPError) as error:
-        print(f"failed: {type(error).__name__}: {error}", file=sys.stderr)
+        print(visible(f"failed: {type(error).__name__}: {error}", lines=True), file=sys.stderr)
         return 1
     teller.say(f"audit: {summary['verdict']}; report in {report}")
     if summary["verdict"] == "intact":
@@ -100,9 +101,9 @@ def finish(
 
 def complain(error: PlacetError) -> None:
     """An error on stderr: its code, what was expected, what was found, what to do."""
-    print(f"refused: {error.message} [{error.code}]", file=sys.stderr)
+    print(visible(f"refused: {error.message} [{error.code}]"), file=sys.stderr)
     for name in ("expected", "found", "remedy"):
         if (value := getattr(error, name)) is not None:
-            print(f"  {name}: {value}", file=sys.stderr)
+            print(visible(f"  {name}: {value}"), file=sys.stderr)
     for line in error.details:
-        print(f"  also: {line}", file=sys.stderr)
+        print(visible(f"  also: {line}"), file=sys.stderr)

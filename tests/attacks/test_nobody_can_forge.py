@@ -23,11 +23,12 @@ from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.chain.rpc import octets
 from placet.core.consent import FIRST_EPOCH, Consent, Status, Subjects, enrolment_hash, withdrawal_hash
+from placet.core.ecdsa import P256_N, SECP256K1_N
 from placet.core.eip712 import Domain
 from placet.core.errors import InputError, PlacetError
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_root
-from placet.core.signatures import P256_N, SECP256K1_N, Key, P256Key
+from placet.core.signatures import Key, P256Key
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32, from_hex, to_hex
 from shown import leaves_of
@@ -38,10 +39,11 @@ EXAMPLES = settings(
 
 
 async def not_taken(stage: Stage, person: Person, code: str) -> None:
-    """The vault refuses the consent as it was handed in."""
+    """The vault refuses the consent as it was handed in, with this code or a kind of it."""
     offer, scope = person.consent.offer, stage.scopes[person.consent.offer.scope]
     with stage.untouched():
-        assert await stage.accept(offer, scope, [person]) == [code]
+        (outcome,) = await stage.accept(offer, scope, [person])
+        assert outcome == code or outcome.startswith(f"{code}.")
 
 
 def handed(person: Person, **changes: Any) -> Person:
@@ -392,7 +394,7 @@ async def test_a_signature_that_is_nearly_right(stage: Stage, kind: str) -> None
         assert stage.refused(call) == ("InvalidSignature", person.id), name
     with stage.untouched():
         outcomes = await stage.accept(offer, scope, [handed(person, signature=signature) for signature in bad.values()])
-        assert outcomes == ["signature"] * len(bad)
+        assert [outcome.split(".")[0] for outcome in outcomes] == ["signature"] * len(bad)
     assert await stage.accept(offer, scope, [person]) == ["ok"]
     stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
 
@@ -455,7 +457,7 @@ async def test_a_contract_that_says_yes_to_everything(stage: Stage, node: Runnin
     person = stage.person(offer, scope, key=Yes())
     call = stage.calls.grant(person.consent, b"yes")
     assert stage.why(call, stage.thief) is None
-    await not_taken(stage, handed(person, signature=b"yes"), "signature")
+    await not_taken(stage, handed(person, signature=b"yes"), "signature.length")
     with stage.untouched(node.node):
         answer = await node.client.post("/v1/consents", json=body_of(handed(person, signature=b"yes")))
         await node.turn()

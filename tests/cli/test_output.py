@@ -66,7 +66,7 @@ def test_no_id_is_broken_on_a_terminal(columns: int, tmp_path: Path) -> None:
     for identity in IDS:
         assert sum(identity in line for line in lines) == 1, "\n".join(lines)
     text = "\n".join(lines)
-    assert "?[31mred" in text
+    assert "\\x1b[31mred" in text
     assert ("┃" in text) == (columns >= 200)
 
 

@@ -33,6 +33,18 @@ def test_only_our_own_text_is_markup() -> None:
     assert all(any(line.startswith(start) for start in OURS) for _, line in uses), uses
 
 
+def test_what_is_not_seen_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "foreign" / "templates" / "page.jinja"
+    page.parent.mkdir(parents=True)
+    page.write_text('<p title="{{ words }}">{{ words }}</p>{{ many | join(", ") }}')
+    (tmp_path / "foreign" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    words = "<b>\u202eevil\u200b\x1b[2J\nnext"
+    shown = template("foreign", "page.jinja").render(words=words, many=[words])
+    clean = "&lt;b&gt;\\u202eevil\\u200b\\x1b[2J\nnext"
+    assert shown == f'<p title="{clean}">{clean}</p>{clean}'
+
+
 def test_a_value_that_is_missing_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         template("placet.audit", "report.jinja").render()

@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import httpx
 import pytest
 
 from placet.core.consent import Enrolment, enrolment_hash, subject_commitment
+from placet.core.ecdsa import recover
 from placet.core.eip712 import consent_domain
 from placet.core.errors import ConfigError, InputError
 from placet.core.hashing import canonical
 from placet.core.requests import Credential, request_hash
-from placet.core.signatures import Key, P256Key, Verifiers, recover
+from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.values import parse, to_hex
 from placet.identity.app import MAX_BODY, create_app
 from placet.identity.register import CodeHash, Register, add_persons, new_code, read_register
@@ -98,6 +99,24 @@ async def test_enrols_the_key_of_a_person_with_the_right_code(service: Service, 
     assert enrolment.subject == subject_commitment(subject, bytes(32))
     digest = DOMAIN.digest(enrolment_hash(signer, enrolment.subject))
     assert recover(digest, enrolment.signature) == enrolment.enroller == service.key.address
+
+
+@pytest.mark.parametrize(
+    "written",
+    [str.upper, lambda c: f"  {c}\r\n", lambda c: c.replace("-", "‑"), lambda c: c.replace("-", " - ").title()],
+)
+async def test_a_code_is_right_however_it_is_typed(service: Service, written: Callable[[str], str]) -> None:
+    assert (await service.ask(Key(), "ada", written(service.codes["ada"]))).status_code == 200
+    assert (await service.ask(Key(), "ada", written(service.codes[ODD]))).status_code == 403
+
+
+def test_a_register_that_windows_saved_is_read(tmp_path: Path) -> None:
+    register = tmp_path / "register.csv"
+    codes = add_persons(register, ["ada"])
+    for encoding in ("utf-8-sig", "utf-16"):
+        register.write_bytes(register.read_bytes().decode("utf-8-sig").encode(encoding))
+        assert Register(register).code_of("ada").fits(codes["ada"])
+        register.write_bytes(register.read_bytes().decode(encoding).encode())
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from faulty_endpoint import faulty_endpoint
 from live import PROVIDERS, Done, Given, Town
 from placet.chain.client import JobStatus
 from placet.chain.events import JobCancelled, JobOpened
+from placet.core.ecdsa import recover
 from placet.core.evidence import SignedEvidence
-from placet.core.signatures import Key, recover
+from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, parse, to_hex
 from placet.owner.client import OwnerClient

@@ -69,7 +69,7 @@ async def test_a_wrong_signature_reaches_neither_vault_nor_chain(node: Running, 
     submission = owner.submission(await node.draft(owner, offer))
     other = Owner(node.world, owner.customer, Key()).submission({"consent": submission["consent"]})
     await _refused(node, submission | {"signature": other["signature"]}, 403, "signature")
-    await _refused(node, submission | {"signature": "0x"}, 403, "signature")
+    await _refused(node, submission | {"signature": "0x"}, 403, "signature.empty")
     await _refused(node, submission | {"signature": "0x" + "ff" * 65}, 403, "signature")
 
 
@@ -266,4 +266,4 @@ async def test_a_contract_can_consent_for_no_person_yet(node: Running, owner: Ow
     assert (answer.status_code, answer.json()["code"]) == (422, "consent.contract")
     node.world.anvil.rpc("anvil_setCode", to_hex(contract), "0x")
     answer = await node.client.post("/v1/consents", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (403, "signature")
+    assert (answer.status_code, answer.json()["code"]) == (403, "signature.contract")

@@ -146,7 +146,7 @@ def test_consent_to_another_offer(world) -> None:
 def test_erc1271_owner_is_not_for_batches(world) -> None:
     world.chain.verifiers = Verifiers(frozenset(), lambda *_: True)
     _, submission = world.consent("customer-00003")
-    refused(world, submission.model_copy(update={"signature": b"contract says yes"}), "signature")
+    refused(world, submission.model_copy(update={"signature": b"contract says yes"}), "signature.length")
 
 
 def test_enrolment_by_a_stranger(world) -> None:

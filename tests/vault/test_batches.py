@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import secrets
 import subprocess
@@ -13,16 +15,20 @@ import psutil
 import pytest
 import sqlalchemy as sa
 from click.testing import Result
+from cryptography.hazmat.primitives.asymmetric import utils
 from typer.testing import CliRunner
 
 from placet.cli.main import app
+from placet.core.addresses import checksummed
 from placet.core.batch_file import CHUNK, LineCheck, check_chunk
 from placet.core.consent import ConsentFields
+from placet.core.ecdsa import P256_N, SECP256K1_N
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.hashing import document_bytes
 from placet.core.merkle import batch_root
 from placet.core.signatures import Key, P256Key, Verifiers
 from placet.vault.admission import Submission
+from placet.vault.batch_making import make_batch
 from placet.vault.batches import BatchCheck, BatchReader, Progress
 from placet.vault.database import BATCHES, CONSENTS
 from placet.vault.server import alone
@@ -70,7 +76,7 @@ BAD = {
     "opening's salt": ({"opening": lambda line: (line.opening[0], flip(line.opening[1]))}, "consent.opening"),
     "opening's subject": ({"opening": lambda line: ("customer-00007", line.opening[1])}, "consent.opening"),
     "no enrolment": ({"enrolment": lambda _: bytes(32), "opening": lambda _: None}, "consent.unenrolled"),
-    "unknown verifier": ({"owner": lambda _: bytes(84)}, "signature"),
+    "unknown verifier": ({"owner": lambda _: bytes(84)}, "signature.verifier"),
 }
 
 
@@ -105,12 +111,46 @@ def test_order(world) -> None:
         assert caught.value.code == "batch.order"
 
 
+def test_a_batch_is_made_of_signatures_as_wallets_give_them(world, tmp_path: Path) -> None:
+    """However they are written, the file has the one form; what is no signature of its owner is named by its line."""
+    world.chain.verifiers = Verifiers(frozenset((world.deployment.p256_verifier.address,)))
+    lines = list(made(world, world.customers[:4]).values()) + list(made(world, ["p"], owner=p256_owner(world)).values())
+    good = [line.encode() for line in lines]
+    plain = [json.loads(raw) for raw in good]
+    signatures = [line.signature for line in lines]
+    s = int.from_bytes(signatures[1][32:64], "big")
+    plain[0]["signature"] = signatures[0][:64].hex().upper() + f"{signatures[0][64] - 27:02x}"
+    high = (SECP256K1_N - s).to_bytes(32, "big") + bytes([55 - signatures[1][64]])
+    plain[1]["signature"] = base64.b64encode(signatures[1][:32] + high).decode()
+    plain[2]["signature"] = {"r": signatures[2][:32].hex(), "s": signatures[2][32:64].hex(), "v": signatures[2][64]}
+    plain[3]["consent"]["owner"] = checksummed(lines[3].consent.owner)
+    plain[3]["enrolment"]["signature"] = plain[3]["enrolment"]["signature"][2:130]
+    r, s = int.from_bytes(signatures[4][:32], "big"), int.from_bytes(signatures[4][32:], "big")
+    plain[4]["signature"] = "0x" + utils.encode_dss_signature(r, P256_N - s).hex()
+    odd = [json.dumps(one, indent=None).encode() for one in plain]
+
+    def batch(name: str, raw: list[bytes], end: bytes = b"\n") -> bytes:
+        source = b"".join(line + end for line in raw)
+        make_batch(check_of(world), world.offer, world.scope, io.BytesIO(source), tmp_path / name)
+        return (tmp_path / name).read_bytes()
+
+    assert batch("odd", [b"\xef\xbb\xbf" + odd[0], *odd[1:]], b"\r\n") == batch("good", good)
+    assert run(world, tmp_path / "odd").lines == 5
+    wrong = plain[1] | {"signature": "0x" + (signatures[1] + bytes.fromhex("6492" * 16)).hex()}
+    with pytest.raises(InputError, match="line 2: ") as caught:
+        batch("wrong", [odd[0], json.dumps(wrong).encode()])
+    assert caught.value.code == "signature.erc6492"
+    plain[3]["consent"]["owner"] = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed"  # EIP-55's first, with a letter changed
+    with pytest.raises(InputError, match="EIP-55"):
+        batch("mistyped", [json.dumps(plain[3]).encode()])
+
+
 def test_a_whole_file_over_several_chunks(make_world, tmp_path: Path) -> None:
     world = make_world(tmp_path, customers=4)
     world.chain.verifiers = Verifiers(frozenset((world.deployment.p256_verifier.address,)))
     lines = made(world, [f"anybody {i}" for i in range(2 * CHUNK + 3)])
-    passkeys = made(world, ["with a passkey"], owner=p256_owner(world))
-    lines = dict(sorted({**lines, **passkeys}.items()))
+    of_p256 = made(world, ["with a key of P-256"], owner=p256_owner(world))
+    lines = dict(sorted({**lines, **of_p256}.items()))
     path = file_of(world, tmp_path / "b", lines)
     done = run(world, path)
     assert (done.lines, done.last) == (len(lines), list(lines)[-1])

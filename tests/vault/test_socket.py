@@ -95,7 +95,7 @@ async def test_errors_keep_their_kind_and_words(world, door) -> None:
     with pytest.raises(SignatureError) as caught:
         await door.admit(consent, world.scope, bytes(65), submission.enrolment, submission.opening)
     assert caught.value.remedy is not None
-    assert caught.value.expected == "0x" + consent.owner.hex()
+    assert str(caught.value.expected).startswith(f"0x{consent.owner.hex()} over 0x")
     assert isinstance(frames.Failure.of(Reverted("Nope", (1,))).error(), Exception)
     assert frames.Failure(kind="Unheard", code="x", message="m").error().code == "x"
 

@@ -18,7 +18,7 @@ from placet.core.evidence import MAX_EVIDENCE, MAX_SECTIONS, Section, SignedEvid
 from placet.core.ids import JobId
 from placet.core.plan import MAX_PARTIES
 from placet.core.trust import Deployment, TrustList
-from placet.core.values import Address, Value, parse
+from placet.core.values import Address, Value, parse, quotation
 
 MAX_BUNDLE = 1 << 30
 """Bytes of a bundle's document at the most, without its sections."""
@@ -29,7 +29,7 @@ class PartyEvidence(Value):
 
     institution: Address
     evidence: SignedEvidence | None = None
-    missing: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    missing: Annotated[str, *quotation(300), Field(min_length=1)] | None = None
 
 
 class Bundle(Value):

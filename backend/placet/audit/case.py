@@ -21,11 +21,12 @@ from placet.audit.facts import AcceptedMeasurement, DatasetFact, Ending, Given, 
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
 from placet.core.consent import FIRST_EPOCH, CompactConsent, Consent, withdrawal_head
+from placet.core.ecdsa import recover
 from placet.core.errors import InputError, NotFoundError
 from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Leaf, Section, SignedAmendment
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.plan import Input, Party, Plan, Terms
-from placet.core.signatures import Verifiers, recover
+from placet.core.signatures import Verifiers
 from placet.core.trail import Step, evidence_hash
 from placet.core.values import invalid, to_hex
 

@@ -44,13 +44,14 @@ from placet.audit.sections import Body, Sections
 from placet.chain import events
 from placet.chain.blocks import Block
 from placet.chain.client import Chain, JobStatus
+from placet.core.ecdsa import recover
 from placet.core.errors import ChainError, ConfigError, LimitError, NotFoundError, PeerError, PlacetError, ProtocolError
 from placet.core.evidence import MAX_EVIDENCE, SignedEvidence
 from placet.core.hashing import document_hash
 from placet.core.ids import ConsentId, DatasetId, JobId, OfferId
 from placet.core.plan import Plan
 from placet.core.requests import Credential, request_hash
-from placet.core.signatures import Key, recover
+from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.trust import Institution, TrustList
 from placet.core.values import to_hex

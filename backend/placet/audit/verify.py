@@ -80,6 +80,7 @@ from placet.audit.findings import Check, CheckStatus, Result, listed
 from placet.audit.outcome import AuditReport, Basis, Verdict
 from placet.audit.sections import Sections
 from placet.audit.timeline import parties, timeline
+from placet.core.lookalikes import doubts, doubts_of
 from placet.core.signatures import Verifiers
 
 CHECKS: tuple[Check, ...] = (
@@ -128,11 +129,21 @@ def verify(
         head=case.facts.head,
         named=_union(r.named for r in results),
         disputed=_union(r.disputed for r in results if r.status is CheckStatus.DISPUTED),
-        notes=_union(r.notes for r in results),
+        notes=(*_union(r.notes for r in results), *_doubts(bundle)),
         parties=parties(case),
         results=results,
         timeline=timeline(case),
     )
+
+
+def _doubts(bundle: Bundle) -> Iterator[str]:
+    """Names of the trust list and titles of scopes that a reader may take for others."""
+    names = bundle.trust.names
+    yield from doubts_of(names)
+    handed = (one.evidence.evidence for one in bundle.evidence if one.evidence is not None)
+    scopes = (shown.scope for evidence in handed for shown in evidence.inputs)
+    for title in dict.fromkeys(scope.title for scope in scopes):
+        yield from doubts(title, names)
 
 
 def _caveats(results: tuple[Result, ...], basis: Basis) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Secrets at rest: 32 bytes in an eth-account keystore file (version 3, scrypt), readable by its owner alone."""
+"""Secrets at rest: files that nobody else can write, and keystores (eth-account's version 3, scrypt) of 32 bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 from eth_utils.exceptions import ValidationError
 from pydantic_core import from_json
 
-from placet.core.errors import ConfigError
+from placet.core.encodings import text_of
+from placet.core.errors import ConfigError, InputError
 
 SCRYPT_N = 2**17
 MAX_FILE = 16_384
@@ -37,26 +38,52 @@ def save_secret(path: Path, secret: bytes, passphrase: str) -> None:
         os.fsync(file.fileno())
 
 
-def load_secret(path: Path, passphrase: str) -> bytes:
-    """The 32 secret bytes. ConfigError if the file is missing, open to others, damaged or under another passphrase."""
+def read_secret_file(path: Path, what: str, *, remedy: str | None = None) -> bytes:
+    """The bytes of a secret file. ConfigError if it is missing, too large or open to others.
+
+    0600 or less is right. Docker, Kubernetes and systemd hand secrets out as files that others may read and nobody may
+    write: of mode 0440 or 0444, or on a mount that is read-only. Such are taken; what group or world may write is not.
+    """
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            sealed = not mode & 0o222 or bool(os.fstatvfs(file.fileno()).f_flag & os.ST_RDONLY)
             raw = file.read(MAX_FILE + 1)
     except OSError as error:
-        raise ConfigError("the keystore file can't be read", found=f"{path}: {error.strerror}") from None
-    if mode & 0o077:
+        raise ConfigError(f"the {what} can't be read", found=f"{path}: {error.strerror}", remedy=remedy) from None
+    if mode & 0o022 or (mode & 0o077 and not sealed):
         raise ConfigError(
-            "the keystore file is open to others",
-            expected="0600",
+            f"the {what} is open to others",
+            expected="0600; or 0440 or 0444, as containers have secrets",
             found=f"{path}: {mode:04o}",
             remedy=f"chmod 600 {path}",
         )
     if len(raw) > MAX_FILE:
-        raise ConfigError("this is no keystore file", expected=f"at most {MAX_FILE} bytes", found=path)
+        raise ConfigError(f"the {what} is too large", expected=f"at most {MAX_FILE} bytes", found=path)
+    return raw
+
+
+def read_passphrase(path: Path) -> str:
+    """A file's first line, whatever system wrote it; ConfigError if it is missing, empty or open to others."""
+    fresh = f"(umask 077; head -c 24 /dev/urandom | base64 > {path}) makes one for new keys"
+    raw = read_secret_file(path, "passphrase file", remedy=fresh)
     try:
-        secret = bytes(decode_keyfile_json(from_json(raw), passphrase.encode()))
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ValidationError) as error:
+        passphrase = text_of(raw, "passphrase file").partition("\n")[0].rstrip("\r")
+    except InputError as error:
+        raise ConfigError(
+            error.message, expected=error.expected, found=f"{path}: {error.found}", remedy=error.remedy
+        ) from None
+    if not passphrase:
+        raise ConfigError("the passphrase file is empty", found=path)
+    return passphrase
+
+
+def load_secret(path: Path, passphrase: str) -> bytes:
+    """The 32 secret bytes. ConfigError if the file is missing, open to others, damaged or under another passphrase."""
+    raw = read_secret_file(path, "keystore file")
+    try:
+        secret = bytes(decode_keyfile_json(from_json(text_of(raw, "keystore file")), passphrase.encode()))
+    except (InputError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ValidationError) as error:
         wrong = "MAC" in str(error)
         raise ConfigError(
             "the passphrase does not open the keystore" if wrong else "this is no keystore file",

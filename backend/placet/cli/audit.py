@@ -18,7 +18,7 @@ from placet.cli.inputs import (
     read_trust,
     replace,
 )
-from placet.cli.output import emit, say
+from placet.cli.output import emit, say, write_line
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def audit(
         emit(drawn.to_json(report))
     else:
         for line in drawn.text(report):
-            print(line)
+            write_line(line)
     if report.verdict != "intact":
         raise typer.Exit(EXIT[report.verdict])
 

@@ -24,7 +24,7 @@ from placet.cli.inputs import (
     when,
 )
 from placet.cli.operator import EnsureTransaction, Operator
-from placet.cli.output import console, emit, say
+from placet.cli.output import console, emit, say, write_line
 from placet.core.errors import ConfigError, ConsentError, InputError
 
 if TYPE_CHECKING:
@@ -55,13 +55,14 @@ def make(
     office = Operator(config)
     wanted = office.chain.offer(read_offer(offer)).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(wanted)
-    check = LineCheck(wanted, scope, office.deployment.consents, frozenset(), office.trust)
+    p256 = frozenset({office.deployment.p256_verifier.address})
+    check = LineCheck(wanted, scope, office.deployment.consents, p256, office.trust)
     with _reading(lines) as source:
         header = make_batch(check, wanted, scope, source, out)
     if as_json:
         emit({"root": to_hex(header.root), "count": header.count, "offer": to_hex(wanted.id)})
     else:
-        print(f"{header.count} consents, root {to_hex(header.root)}")
+        write_line(f"{header.count} consents, root {to_hex(header.root)}")
 
 
 @commands.command()
@@ -123,8 +124,8 @@ def check(
             }
         )
     else:
-        print(f"{header.count} consents, root {to_hex(header.root)}")
-        print("good" if anchored is None else f"good, anchored on {when(anchored)} UTC")
+        write_line(f"{header.count} consents, root {to_hex(header.root)}")
+        write_line("good" if anchored is None else f"good, anchored on {when(anchored)}")
 
 
 _SAVE_SECONDS = 1.0
@@ -166,7 +167,7 @@ def import_(
     if as_json:
         emit({"root": to_hex(reader.header.root), "count": reader.header.count})
     else:
-        print(f"{reader.header.count} consents taken, root {to_hex(reader.header.root)}")
+        write_line(f"{reader.header.count} consents taken, root {to_hex(reader.header.root)}")
 
 
 @commands.command()
@@ -191,7 +192,7 @@ def anchor(
 
     name = f"anchor-file:{header.offer.id.hex()}:{header.root.hex()}"
     office.send([EnsureTransaction(name, office.calls.anchor(header.offer.id, header.root), anchored)], timeout)
-    print(f"anchored on {when(demand_anchored(office.chain, header))} UTC")
+    write_line(f"anchored on {when(demand_anchored(office.chain, header))}")
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from placet.cli.inputs import AsJson, ChainUrl, PassphraseFile, passphrase, read_address, write_new
-from placet.cli.output import emit, say
+from placet.cli.output import emit, say, write_line
 from placet.core.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def _show(status: LocalStatus, as_json: bool) -> None:
             }
         )
     elif running is None:
-        print(f"down ({status.folder})")
+        write_line(f"down ({status.folder})")
     else:
-        print(f"up at {running.url}, chain id {running.chain_id}, block {status.block}, process {running.pid}")
+        write_line(f"up at {running.url}, chain id {running.chain_id}, block {status.block}, process {running.pid}")
 
 
 @commands.command()
@@ -75,7 +75,7 @@ def install() -> None:
     """Put the pinned Anvil into your cache folder: from npm, by its client, checked against its hash."""
     from placet.chain.install import install as bring
 
-    print(bring())
+    write_line(str(bring()))
 
 
 @commands.command()
@@ -91,7 +91,7 @@ def fund(
     _demand_local(url)
     for address in [to_hex(read_address(text)) for text in addresses]:
         rpc(url, "anvil_setBalance", address, hex(ether * 10**18))
-        print(f"{address} has {ether} ether")
+        write_line(f"{address} has {ether} ether")
 
 
 def _demand_local(url: str) -> None:
@@ -126,7 +126,7 @@ def deploy(
     deployment = put(url, signer, confirmations)
     write_new(out, json.dumps(deployment.to_json(), indent=2).encode() + b"\n")
     say(f"deployed on chain {deployment.chain_id} in block {deployment.block}")
-    print(out)
+    write_line(str(out))
 
 
 def _deployer(url: str, key: Path | None, local_key: bool, passphrase_file: Path | None) -> Key:

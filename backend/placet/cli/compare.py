@@ -248,8 +248,7 @@ def _seconds(moments: list[dict[str, Any]]) -> dict[str, float]:
 
 def _words(moment: dict[str, Any]) -> str:
     rest = ", ".join(f"{k} {v}" for k, v in moment.items() if k not in ("status", "at") and v is not None)
-    line = f"{moment['status']}: {rest}" if rest else str(moment["status"])
-    return "".join(c if c.isprintable() else "?" for c in line)  # some of it is another party's word
+    return f"{moment['status']}: {rest}" if rest else str(moment["status"])
 
 
 def _result(here: Company, job: JobId, out: Path) -> list[str]:

@@ -60,6 +60,8 @@ def examine(config: Path) -> list[Finding]:
 
 
 def _permissions(office: Operator) -> str:
+    from placet.chain.keystore import read_secret_file
+
     folder = office.settings.folder
     for path in (folder, folder / "keys"):
         try:
@@ -73,13 +75,12 @@ def _permissions(office: Operator) -> str:
     for path in (folder / "keys" / "tls.key", folder / "credential"):
         if not path.is_file():
             raise ConfigError("a file is missing", found=path, remedy="restore it from a backup")
-        if path.stat().st_mode & 0o077:
-            raise ConfigError("a secret file is open to others", found=path, remedy=f"chmod 600 {path}")
+        read_secret_file(path, "secret file")
     return str(folder)
 
 
 def _passphrase(office: Operator) -> str:
-    from placet.vault.config import read_passphrase
+    from placet.chain.keystore import read_passphrase
 
     path = office.settings.path(office.settings.passphrase_file)
     read_passphrase(path)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from placet.cli.findings import Warned
 from placet.core.errors import ChainError, DeploymentError, StateError
-from placet.core.values import to_hex
 
 if TYPE_CHECKING:
     from placet.cli.operator import Operator
@@ -49,6 +48,7 @@ def clock(office: Operator) -> str:
 def gas(office: Operator) -> str:
     """What signer and recorder have for transactions."""
     from placet.chain.rpc import quantity
+    from placet.core.values import to_hex
 
     balances = []
     for name, account in (("signer", office.address), ("recorder", office.recorder)):
@@ -97,6 +97,7 @@ def batches(office: Operator) -> str:
 def tags(office: Operator) -> str:
     """State at the latest block, in the pool, and some blocks back."""
     from placet.chain.rpc import RpcError, quantity
+    from placet.core.values import to_hex
 
     depth = hex(office.asking.confirmed())
     for tag in ("latest", depth):

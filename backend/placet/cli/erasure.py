@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from placet.cli.inputs import NodeConfig, read_consent
+from placet.cli.output import write_line
 
 
 def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The consent's id.")]) -> None:
@@ -28,4 +29,4 @@ def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The c
     upgrade(engine, NODE)
     here = erase_here(engine, identity)
     there = asyncio.run(vault.erase(identity))
-    print("erased" if here or there else "there was nothing")
+    write_line("erased" if here or there else "there was nothing")

@@ -6,15 +6,15 @@ import csv
 import json
 import logging
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from placet.cli.inputs import read, write_new
-from placet.cli.output import Commands, emit, say
+from placet.cli.inputs import read_name, read_text, write_new
+from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import ConfigError, InputError, StateError
+from placet.core.logs import log_to_stderr
 
 MAX_PERSONS = 256 << 20
 commands = typer.Typer(cls=Commands, help="The enrolling service: ties owners' keys to persons.")
@@ -33,7 +33,7 @@ def serve(context: typer.Context, config: ConfigOption = None) -> None:
     from placet.identity import serve as service
     from placet.identity.settings import load_settings
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.WARNING)
     service.serve(load_settings(config))
 
 
@@ -49,15 +49,15 @@ def init(
     host: Annotated[str, typer.Option(help="The name or address under which owners reach it.")] = "127.0.0.1",
 ) -> None:
     """Make the service's folder: key, settings, an empty register. Prints its trust-list entry."""
-    from placet.chain.keystore import save_secret
+    from placet.chain.keystore import read_passphrase, save_secret
     from placet.core.signatures import Key
     from placet.core.trust import Enroller
     from placet.identity.register import add_persons
-    from placet.vault.config import read_passphrase
 
     if folder.exists():
         raise StateError("the folder exists already", found=folder, remedy="choose another one")
     key = Key()
+    name = read_name(name)
     entry = Enroller(address=key.address, name=name, api=f"http://{host}:{port}").to_json()
     opener = read_passphrase(passphrase_file)
     folder.mkdir(parents=True, mode=0o700)
@@ -94,7 +94,7 @@ def add(
     if (subject is None) == (from_file is None) or (from_file is None) != (codes is None):
         raise typer.BadParameter("give --subject NAME, or --from FILE and --codes FILE")
     if subject is not None:
-        print(add_persons(register, [subject])[subject])
+        write_line(add_persons(register, [subject])[subject])
         return
     if from_file is None or codes is None:
         raise AssertionError
@@ -105,14 +105,11 @@ def add(
         writer = csv.writer(sink)
         writer.writerow(("subject", "code"))
         writer.writerows(fresh.items())
-    print(f"{len(fresh)} persons; their codes are in {codes}", file=sys.stderr)
+    say(f"{len(fresh)} persons; their codes are in {codes}")
 
 
 def _persons(path: Path) -> list[str]:
-    try:
-        lines = read(path, "file of persons", limit=MAX_PERSONS).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError("the file of persons is not UTF-8", expected="a person a line", found=path) from None
+    lines = read_text(path, "file of persons", limit=MAX_PERSONS).split("\n")
     persons = [line for line in lines if line]
     if len(set(persons)) != len(persons):
         raise InputError("a person stands in the file twice", found=path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -63,7 +64,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 def passphrase(file: Path | None, *, confirm: bool = False) -> str:
     """From the file, else from PLACET_PASSPHRASE, else asked for on a terminal. ConfigError if there is none."""
     if file is not None:
-        from placet.vault.config import read_passphrase
+        from placet.chain.keystore import read_passphrase
 
         return read_passphrase(file)
     given = os.environ.get("PLACET_PASSPHRASE", "")
@@ -89,11 +90,18 @@ def read(path: Path, what: str, *, limit: int = MAX_FILE) -> bytes:
     return raw
 
 
+def read_text(path: Path, what: str, *, limit: int = MAX_FILE) -> str:
+    """A file's text, whatever system wrote it; InputError if it is none."""
+    from placet.core.encodings import text_of
+
+    return text_of(read(path, what, limit=limit), what)
+
+
 def document(model: type[M], path: Path, what: str) -> M:
     """A JSON file as a value."""
     from placet.core.values import parse
 
-    return parse(model, read(path, what), limit=MAX_FILE, what=f"{what} {path}")
+    return parse(model, read_text(path, what), limit=MAX_FILE, what=f"{what} {path}")
 
 
 def read_deployment(path: Path) -> Deployment:
@@ -111,10 +119,22 @@ def read_trust(path: Path) -> TrustList:
 
 
 def read_address(text: str) -> bytes:
-    """A `0x…` address as 20 bytes."""
-    from placet.core.values import from_hex
+    """A `0x…` address as 20 bytes; InputError also for a wrong checksum."""
+    from placet.core.values import address_of
 
-    return from_hex(text, size=20)
+    return address_of(text)
+
+
+def read_name(text: str) -> str:
+    """A name or title that people will read, as its author typed it; in NFC, which keyboards and files don't always
+    give. InputError if a part of it is not seen."""
+    from placet.core.text import flaw
+
+    name = unicodedata.normalize("NFC", text.strip())
+    found = flaw(name)
+    if found is not None:
+        raise InputError("the name can't be used", expected="one line of visible characters", found=found)
+    return name
 
 
 def read_consent(text: str) -> ConsentId:
@@ -150,8 +170,11 @@ def read_span(text: str) -> int:
 
 
 def when(timestamp: int) -> str:
-    """A time for people, UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(timestamp))
+    """Unix seconds for people, with the zone, which is UTC; as a number where no calendar has the time."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(timestamp))
+    except (OverflowError, ValueError, OSError):
+        return f"{timestamp} s"
 
 
 def write_new(path: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli import job_plan
-from placet.cli.inputs import AsJson, NodeConfig, read, read_job, when
+from placet.cli.inputs import AsJson, NodeConfig, read_job, read_text, when
 from placet.cli.operator import Operator
-from placet.cli.output import console, emit, say, stop, table
+from placet.cli.output import console, emit, say, stop, table, write_line
 from placet.core.errors import InputError, PeerError
 
 if TYPE_CHECKING:
@@ -41,7 +41,12 @@ def start(
     from pydantic_core import from_json
 
     try:
-        body = from_json(sys.stdin.read(MAX_REQUEST) if str(file) == "-" else read(file, "job", limit=MAX_REQUEST))
+        given = (
+            sys.stdin.read(MAX_REQUEST).removeprefix("\ufeff")
+            if str(file) == "-"
+            else read_text(file, "job", limit=MAX_REQUEST)
+        )
+        body = from_json(given)
     except ValueError:
         raise InputError("the job is not JSON", found=file) from None
     operator = Operator(config)
@@ -49,7 +54,7 @@ def start(
     if as_json:
         emit(job)
     else:
-        print(job["id"])
+        write_line(job["id"])
     if follow:
         _watch(operator, job["id"])
 
@@ -71,7 +76,7 @@ def listing(config: NodeConfig, as_json: AsJson = False) -> None:
         (job["id"], job["recipe"], job["status"], str(job["attempt"]), when(job["deadline"]), job["ended"] or "")
         for job in jobs
     ]
-    table("Jobs", ("job", "recipe", "status", "attempt", "deadline (UTC)", "ended"), rows)
+    table("Jobs", ("job", "recipe", "status", "attempt", "deadline", "ended"), rows)
 
 
 @commands.command()
@@ -176,5 +181,5 @@ def _words(moment: dict[str, Any]) -> str:
     words = ", ".join(
         f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in rest.items()
     )
-    clock = time.strftime("%H:%M:%S ", time.localtime(float(moment["at"]))) if "at" in moment else ""
+    clock = time.strftime("%H:%M:%S UTC ", time.gmtime(float(moment["at"]))) if "at" in moment else ""
     return f"{clock}{moment['status']}{': ' if words else ''}{words}"

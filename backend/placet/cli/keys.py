@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from placet.cli.inputs import PassphraseFile, passphrase
+from placet.cli.output import write_line
 
 commands = typer.Typer(no_args_is_help=True, help="Encrypted keys of deployers and auditors.")
 File = Annotated[Path, typer.Argument(help="The keystore file.")]
@@ -22,7 +23,7 @@ def new(file: File, passphrase_file: PassphraseFile = None) -> None:
 
     key = Key()
     save_secret(file, key.secret, passphrase(passphrase_file, confirm=True))
-    print(to_hex(key.address))
+    write_line(to_hex(key.address))
 
 
 @commands.command()
@@ -32,4 +33,4 @@ def show(file: File, passphrase_file: PassphraseFile = None) -> None:
     from placet.core.signatures import Key
     from placet.core.values import to_hex
 
-    print(to_hex(Key(load_secret(file, passphrase(passphrase_file))).address))
+    write_line(to_hex(Key(load_secret(file, passphrase(passphrase_file))).address))

@@ -26,7 +26,7 @@ from placet.cli import (
     setup,
     trust,
 )
-from placet.cli.output import Commands
+from placet.cli.output import Commands, write_line
 
 app = typer.Typer(
     name="placet",
@@ -43,7 +43,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        print(f"placet {version('placet')}")
+        write_line(f"placet {version('placet')}")
         raise typer.Exit
 
 

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_offer, read_span, when
+from placet.cli.inputs import (
+    AsJson,
+    NodeConfig,
+    read_address,
+    read_consent,
+    read_name,
+    read_offer,
+    read_span,
+    when,
+)
 from placet.cli.operator import EnsureTransaction, Operator
-from placet.cli.output import emit, say, table
+from placet.cli.output import emit, say, table, write_line
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -54,6 +63,7 @@ def make(
 ) -> None:
     """Register the dataset, open an offer on it and let the node relay consents. May be given again at any time."""
     from placet.core.consent import Offer
+    from placet.core.lookalikes import doubts
     from placet.core.purposes import purpose_id, purpose_iri
     from placet.core.values import from_hex, parse, to_hex
 
@@ -63,8 +73,8 @@ def make(
     iri = purpose_iri(purpose)
     accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
     _demand_table(found, _list(columns), own)
-    wanted = {
-        "title": title or dataset,
+    wanted: dict[str, Any] = {
+        "title": read_name(title or dataset),
         "provider": to_hex(office.address),
         "purpose": iri,
         "columns": _list(columns),
@@ -77,6 +87,8 @@ def make(
     }
     if smallest_gap is not None:
         wanted["smallest_gap"] = str(smallest_gap)
+    for doubt in doubts(wanted["title"], office.trust.names):
+        say(f"warning: {doubt}")
     scope = _scope(office, wanted)
     offer = parse(
         Offer,
@@ -93,7 +105,7 @@ def make(
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
-        print(to_hex(offer.id))
+        write_line(to_hex(offer.id))
 
 
 def _demand_table(found: Mapping[str, Any], columns: list[str], own: bool) -> None:
@@ -238,7 +250,7 @@ def grant(
         emit({"consent": to_hex(consent.id), "status": status, "not_after": consent.not_after})
     else:
         say(f"{status}, until {when(consent.not_after)}")
-        print(to_hex(consent.id))
+        write_line(to_hex(consent.id))
 
 
 async def _grant(office: Operator, offer: OfferId, seconds: int, uses: int, timeout: float) -> tuple[Consent, str]:
@@ -301,4 +313,4 @@ def revoke(
 
     name = f"revoke:{identity.hex()}:{call.data[:4].hex()}:{why.hex()[:16]}"
     office.send([EnsureTransaction(name, call, ended)], timeout)
-    print(office.chain.consent(identity).status.name.lower())
+    write_line(office.chain.consent(identity).status.name.lower())

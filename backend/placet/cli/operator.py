@@ -102,8 +102,7 @@ class Operator:
 
     def secret(self, name: str) -> bytes:
         """The secret bytes of `keys/NAME.json`."""
-        from placet.chain.keystore import load_secret
-        from placet.vault.config import read_passphrase
+        from placet.chain.keystore import load_secret, read_passphrase
 
         opener = read_passphrase(self.settings.path(self.settings.passphrase_file))
         return load_secret(self.settings.folder / "keys" / f"{name}.json", opener)

@@ -1,4 +1,8 @@
-"""How the program speaks: results on stdout (text or one JSON document), everything else on stderr."""
+"""How the program speaks: results on stdout (text or one JSON document), everything else on stderr.
+
+Every word goes through here, since much of it is other parties': what is not seen of it is written out (`visible`), so
+that nothing that comes in can steer the terminal. `tests/cli/test_sink.py` holds the commands to it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from placet.core.errors import ConfigError, PlacetError, unforeseen
+from placet.core.text import is_seen, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,22 +28,34 @@ WIDTH = 240
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A Rich console on stdout or stderr that never reads markup from data."""
+    """A Rich console on stdout or stderr that never reads markup from data, and shows of it what is seen."""
     from rich.console import Console
+    from rich.segment import Segment
+
+    class Shown(Console):
+        def render(self, *arguments: Any, **options: Any) -> Iterator[Segment]:
+            for segment in super().render(*arguments, **options):
+                yield segment if segment.control else segment._replace(text=visible(segment.text, lines=True))
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else WIDTH
-    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True, width=width)
+    return Shown(stderr=stderr, markup=False, highlight=False, soft_wrap=True, width=width)
 
 
 def say(text: str) -> None:
     """A line for people, on stderr, so that stdout stays for results."""
-    print(text, file=sys.stderr)
+    print(visible(text, lines=True), file=sys.stderr)
+
+
+def write_line(text: str = "") -> None:
+    """A line of the result, on stdout."""
+    print(visible(text, lines=True))
 
 
 def emit(value: Any) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON document on stdout. What is not seen is escaped as JSON has it, so that it stays the same document."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print(text if text.isascii() else "".join(c if is_seen(c) or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -46,21 +63,21 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
     row is a block of lines instead, a cell a line; in a file or a pipe a table is as wide as it needs to be."""
     from rich.measure import Measurement
 
-    cells = [tuple(map(_printable, row)) for row in rows]
-    out = console()
+    cells = [tuple(map(visible, row)) for row in rows]
+    screen = console()
     made = _table(title, headings, cells)
-    widest = Measurement.get(out, out.options.update(max_width=1 << 20), made).maximum
-    if not out.is_terminal:
-        out.print(made, width=max(widest, len(title)))
+    widest = Measurement.get(screen, screen.options.update(max_width=1 << 20), made).maximum
+    if not screen.is_terminal:
+        screen.print(made, width=max(widest, len(title)))
         return
-    if _narrowest(headings, cells) <= out.width and _lines_fit(made, out.width):
-        out.print(made)
+    if _narrowest(headings, cells) <= screen.width and _lines_fit(made, screen.width):
+        screen.print(made)
         return
-    print(title)
+    write_line(title)
     for row in cells:
-        print()
-        for line in _block(headings, row, out.width):
-            print(line)
+        write_line()
+        for line in _block(headings, row, screen.width):
+            write_line(line)
 
 
 def _lines_fit(made: Table, width: int) -> bool:
@@ -82,11 +99,6 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -
     for row in rows:
         made.add_row(*(Text(cell) for cell in row))
     return made
-
-
-def _printable(text: str) -> str:
-    """Without what steers a terminal: much of a table is other parties' words."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
@@ -115,14 +127,14 @@ def _block(headings: Sequence[str], row: Sequence[str], width: int) -> Iterator[
 
 def show_error(error: PlacetError) -> None:
     """An error as its message, what was expected, what was found, the remedy, and what else is not right."""
-    out = console(stderr=True)
-    out.print(f"error: {error.message}", style="bold red")
+    screen = console(stderr=True)
+    screen.print(f"error: {error.message}", style="bold red")
     for name in ("expected", "found", "remedy"):
         value = getattr(error, name)
         if value is not None:
-            out.print(f"  {name + ':':<10}{value}")
+            screen.print(f"  {name + ':':<10}{value}")
     for number, line in enumerate(error.details):
-        out.print(f"  {'' if number else 'also:':<10}{line}")
+        screen.print(f"  {'' if number else 'also:':<10}{line}")
 
 
 class Commands(TyperGroup):

@@ -23,13 +23,15 @@ from placet.cli.inputs import (
     read_consent,
     read_offer,
     read_span,
+    read_text,
     when,
 )
-from placet.cli.output import emit, say, stop, table
+from placet.cli.output import emit, say, stop, table, write_line
 from placet.core.errors import ConfigError, PlacetError
 
 if TYPE_CHECKING:
     from placet.core.ids import OfferId
+    from placet.core.trust import TrustList
     from placet.owner.client import Draft, Offered, OwnerClient, SignedConsent
     from placet.owner.keys import OwnerKey
     from placet.owner.wallet import Kept, Wallet
@@ -72,7 +74,7 @@ def init(
 
     opener = passphrase(passphrase_file, confirm=True)
     Wallet.create(wallet, opener, read(deployment, "deployment file"), read(trust, "trust list"))
-    print(wallet)
+    write_line(str(wallet))
 
 
 def _open(folder: Path, passphrase_file: Path | None) -> Wallet:
@@ -110,6 +112,7 @@ def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
             return await client.offers(api)
 
     found = _run(ask())
+    _warn(trust, found)
     if as_json:
         emit([{"id": to_hex(o.id), "scope": o.scope.to_json(), "openings": o.openings} for o in found])
         return
@@ -169,7 +172,7 @@ def grant(
         emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
     else:
         say(f"{status}; keep the id, and the wallet: with it you can withdraw at any time")
-        print(to_hex(signed.consent.id))
+        write_line(to_hex(signed.consent.id))
 
 
 async def _grant(
@@ -193,6 +196,7 @@ async def _grant(
 
     async with _client(wallet) as client:
         offered = await client.offer(api, offer)
+        _warn(wallet.trust, [offered])
         if url is not None:
             await asyncio.to_thread(_demand_on_chain, wallet, url, offered)
         who = subject or _asked("Who you are to the enroller", "PLACET_SUBJECT")
@@ -219,6 +223,15 @@ async def _grant(
         )
         wallet.put(kept)
         return signed, await client.submit(signed)
+
+
+def _warn(trust: TrustList, offers: list[Offered]) -> None:
+    """Say which titles and names a reader may take for others."""
+    from placet.core.lookalikes import doubts, doubts_of
+
+    titles = dict.fromkeys(one.scope.title for one in offers)
+    for doubt in (*doubts_of(trust.names), *(d for title in titles for d in doubts(title, trust.names))):
+        say(f"warning: {doubt}")
 
 
 def _show(draft: Draft) -> None:
@@ -254,7 +267,7 @@ def _asked(what: str, variable: str, *, hide: bool = False) -> str:
 
 def _code(file: Path | None) -> str:
     if file is not None:
-        return read(file, "access code", limit=4096).decode(errors="replace").partition("\n")[0].strip()
+        return read_text(file, "access code", limit=4096).partition("\n")[0].strip()
     return os.environ.get("PLACET_CODE") or _asked("Access code", "PLACET_CODE", hide=True)
 
 
@@ -307,7 +320,7 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
         )
         for one, status in zip(kept, found, strict=True)
     ]
-    table("Your consents", ("consent", "status", "data", "for whom", "what for", "until (UTC)"), rows)
+    table("Your consents", ("consent", "status", "data", "for whom", "what for", "until"), rows)
 
 
 Consent = Annotated[str, typer.Argument(help="The consent's id.")]
@@ -327,7 +340,7 @@ def submit(wallet: WalletFolder, consent: Consent, passphrase_file: PassphraseFi
                 SignedConsent(kept.api, kept.provider, kept.consent, kept.signature, kept.enrolment, kept.opening)
             )
 
-    print(_run(ask()))
+    write_line(_run(ask()))
 
 
 @commands.command()
@@ -347,7 +360,7 @@ def withdraw(
         async with _client(opened) as client:
             return await client.withdraw(api or kept.api, _key(opened, kept), kept.consent)
 
-    print(_run(ask()))
+    write_line(_run(ask()))
 
 
 @commands.command()
@@ -386,7 +399,7 @@ def uses(
         emit(found)
         return
     rows = [(u["consent"], u["consumer"], u["job"], when(u["at"]), u["outcome"]) for u in found]
-    table("Who used your data", ("consent", "for whom", "job", "when (UTC)", "outcome"), rows)
+    table("Who used your data", ("consent", "for whom", "job", "when", "outcome"), rows)
 
 
 @commands.command()
@@ -436,4 +449,4 @@ def check(
         emit(found)
         return
     for name, value in found.items():
-        print(f"{name.replace('_', ' ')}: {when(int(str(value))) if name == 'anchored_at' and value else value}")
+        write_line(f"{name.replace('_', ' ')}: {when(int(str(value))) if name == 'anchored_at' and value else value}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from placet.cli.inputs import AsJson
-from placet.cli.output import emit
+from placet.cli.output import emit, write_line
 
 _WITHDRAWAL = {"drop": "a new attempt without that row", "abort": "the job ends, with refund"}
 
@@ -21,15 +21,15 @@ def recipes(as_json: AsJson = False) -> None:
         return
     for one in described:
         _show(one)
-    print("What messages show, and what colluding parties learn, stands in docs/explanation/protocols.md.")
+    write_line("What messages show, and what colluding parties learn, stands in docs/explanation/protocols.md.")
 
 
 def _show(one: dict[str, Any]) -> None:
-    print(f"{one['recipe']}, version {one['version']}: {one['does']}")
-    print(f"  operations: {one['operations']}")
-    print(f"  engines: {', '.join(one['engines'])}")
-    print(f"  after a withdrawal before the seal: {_WITHDRAWAL[one['on_withdrawal']]}")
+    write_line(f"{one['recipe']}, version {one['version']}: {one['does']}")
+    write_line(f"  operations: {one['operations']}")
+    write_line(f"  engines: {', '.join(one['engines'])}")
+    write_line(f"  after a withdrawal before the seal: {_WITHDRAWAL[one['on_withdrawal']]}")
     for parameter, what in one["parameters"].items():
-        print(f"  parameter {parameter}: {what}")
+        write_line(f"  parameter {parameter}: {what}")
     for role, what in one["learns"].items():
-        print(f"  the {role} learns: {what}")
+        write_line(f"  the {role} learns: {what}")

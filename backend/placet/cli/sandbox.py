@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.inputs import AsJson
-from placet.cli.output import Commands, console, emit, say, stop, table
+from placet.cli.output import Commands, console, emit, say, stop, table, write_line
 
 if TYPE_CHECKING:
     from placet.sandbox.consents import Tell
@@ -83,7 +83,7 @@ def down(folder: Folder = DEFAULT, as_json: AsJson = False) -> None:
     if as_json:
         emit({"folder": str(folder.absolute()), "ended": ended})
     else:
-        print(f"ended {len(ended)} processes" if ended else "nothing was running")
+        write_line(f"ended {len(ended)} processes" if ended else "nothing was running")
 
 
 @commands.command()
@@ -181,8 +181,8 @@ def _show(folder: Path, state: SandboxState) -> None:
         ("a job to begin with", folder / REQUEST),
     )
     for what, where in rows:
-        print(f"{what + ':':<25}{where}")
-    print(
+        write_line(f"{what + ':':<25}{where}")
+    write_line(
         f"""
 To start a job at {state.consumer}, to audit it, and to see what runs:
   export PLACET_PASSPHRASE_FILE={folder.absolute() / "passphrase"}

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from placet.cli.inputs import AsJson, NodeConfig, demand_url, write_new
-from placet.cli.output import Commands, emit, say
+from placet.cli.inputs import AsJson, NodeConfig, demand_url, read_name, write_new
+from placet.cli.output import Commands, emit, say, write_line
 from placet.core.errors import InputError, StateError
+from placet.core.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from placet.core.trust import Institution
     from placet.vault.schema import DatasetInfo
 
-_LOG = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 vault = typer.Typer(cls=Commands, help="The vault: the only process that can read the institution's data.")
 VaultConfig = Annotated[Path, typer.Option("--config", envvar="PLACET_VAULT_CONFIG", help="The vault's vault.toml.")]
 
@@ -60,6 +60,7 @@ def init(
     ] = None,
 ) -> None:
     """Make an institution: node folder, vault folder, keys, certificate, settings. Prints its trust-list entry."""
+    name = read_name(name)
     beside = folder.with_name(folder.name + "-vault") if vault_folder is None else vault_folder
     for made in (folder, beside):
         if made.exists():
@@ -112,12 +113,11 @@ def _make_node(
 ) -> Institution:
     import secrets
 
-    from placet.chain.keystore import save_secret
+    from placet.chain.keystore import read_passphrase, save_secret
     from placet.cli.certificates import make
     from placet.core.signatures import Key
     from placet.core.trust import Institution
     from placet.core.values import parse, to_hex
-    from placet.vault.config import read_passphrase
 
     opener = read_passphrase(passphrase_file)
     signer, recorder = Key(), Key()
@@ -174,7 +174,7 @@ def node(config: NodeConfig) -> None:
     from placet.node.__main__ import run
     from placet.node.config import NodeSettings
 
-    logging.basicConfig(level=logging.INFO, format=_LOG)
+    log_to_stderr(logging.INFO)
     run(NodeSettings.load(config))
 
 
@@ -195,7 +195,7 @@ def serve(
     from placet.vault.__main__ import serve as run
     from placet.vault.config import VaultSettings
 
-    logging.basicConfig(level=logging.INFO, format=_LOG)
+    log_to_stderr(logging.INFO)
     asyncio.run(run(VaultSettings.load(config)))
 
 
@@ -245,7 +245,7 @@ def import_(
     if as_json:
         emit(_described(info))
     else:
-        print(_line(info))
+        write_line(_line(info))
 
 
 @vault.command("list")
@@ -259,7 +259,7 @@ def list_(config: VaultConfig, as_json: AsJson = False) -> None:
         emit([_described(info) for info in infos])
         return
     for info in infos:
-        print(_line(info))
+        write_line(_line(info))
     if not infos:
         say("no tables yet: placet vault import")
 
@@ -279,10 +279,12 @@ def show(
     if as_json:
         emit(_described(info))
         return
-    print(_line(info))
-    print(f"schema {to_hex(info.schema_hash)}, commitment {to_hex(info.commitment)}")
+    write_line(_line(info))
+    write_line(f"schema {to_hex(info.schema_hash)}, commitment {to_hex(info.commitment)}")
     for column in info.table.columns:
-        print(f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else ""))
+        write_line(
+            f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else "")
+        )
 
 
 @vault.command()
@@ -302,7 +304,7 @@ def remove(
     if as_json:
         emit(_described(info))
     else:
-        print(f"{info.name}: removed, {info.rows} rows")
+        write_line(f"{info.name}: removed, {info.rows} rows")
 
 
 def _described(info: DatasetInfo) -> dict[str, object]:

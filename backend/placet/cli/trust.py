@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import AsJson, PassphraseFile, passphrase, read, read_trust, replace, when, write_new
+from placet.cli.inputs import (
+    AsJson,
+    PassphraseFile,
+    passphrase,
+    read_name,
+    read_text,
+    read_trust,
+    replace,
+    when,
+    write_new,
+)
 from placet.cli.output import emit, say, table
 from placet.core.errors import InputError, StateError
 
@@ -49,7 +59,7 @@ def _empty() -> TrustList:
 
 def _entry(path: Path) -> dict[str, Any]:
     try:
-        entry = json.loads(read(path, "entry", limit=65_536))
+        entry = json.loads(read_text(path, "entry", limit=65_536))
     except ValueError:
         raise InputError("the entry is not JSON", found=path) from None
     if not isinstance(entry, dict) or "address" not in entry:
@@ -66,7 +76,23 @@ def _with(current: TrustList, entry: dict[str, Any], kind: str | None, force: bo
         raise StateError(
             "the list names this address already", found=same[0]["name"], remedy="--replace, if that is meant"
         )
-    return current.with_entry(where, entry)
+    changed = current.with_entry(where, entry)
+    _demand_own_name(changed, str(entry["name"]))
+    return changed
+
+
+def _demand_own_name(trust: TrustList, name: str) -> None:
+    """InputError for a name that people would take for another of the list, or that mixes scripts (UTS 39)."""
+    from placet.core.lookalikes import doubts
+
+    for doubt in doubts(name, trust.names):
+        raise InputError(
+            "the entry's name misleads",
+            expected="a name in one script that looks like no other of the list",
+            found=doubt,
+            remedy="ask whoever gave you the entry, over another way, and have the name changed",
+            code="trust.lookalike",
+        )
 
 
 def _kind(entry: dict[str, Any]) -> str:
@@ -97,7 +123,7 @@ def auditor(
     from placet.core.values import parse, to_hex
 
     address = Key(load_secret(key, passphrase(passphrase_file))).address
-    made = parse(Auditor, {"address": to_hex(address), "name": name}, what="the auditor").to_json()
+    made = parse(Auditor, {"address": to_hex(address), "name": read_name(name)}, what="the auditor").to_json()
     write_new(entry, json.dumps(made, indent=2, ensure_ascii=False).encode() + b"\n")
     say(f"wrote {entry}: give it to the others, who add it with `placet trust add … --kind auditors`")
     emit(made)
@@ -106,9 +132,13 @@ def auditor(
 @commands.command()
 def check(trust: ListFile, as_json: AsJson = False) -> None:
     """Read the list, look at every certificate, and show who is in it."""
-    current = read_trust(trust)
     from placet.cli.certificates import expiry, fingerprint
+    from placet.core.lookalikes import doubts_of
     from placet.core.values import to_hex
+
+    current = read_trust(trust)
+    for doubt in doubts_of(current.names):
+        say(f"warning: {doubt}")
 
     rows: list[dict[str, Any]] = [
         {

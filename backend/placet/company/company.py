@@ -30,6 +30,7 @@ from placet.core.hashing import sha256
 from placet.core.ids import ConsentId, DatasetId, JobId
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
+from placet.core.text import tidied
 from placet.core.trust import Institution
 from placet.core.values import to_hex
 from placet.jobs.context import JobContext
@@ -138,7 +139,7 @@ class Company:
         consent = derive(fields, offer, scope, self.context.trust.name)
         record = DocumentRecord(
             file=str(file.resolve()),
-            name=file.name,
+            name=tidied(file.name, 255),
             salt=salt,
             commitment=commitment_of(file, salt),
             offer=offer,

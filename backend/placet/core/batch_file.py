@@ -6,6 +6,7 @@ whatever else JSON could say is refused.
 
 from __future__ import annotations
 
+import json
 import re
 from binascii import unhexlify
 from collections.abc import Sequence
@@ -28,9 +29,11 @@ from placet.core.eip712 import Domain
 from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.ids import BatchRoot, ConsentId
+from placet.core.signature_forms import is_in_form
+from placet.core.signature_forms import read as read_signature
 from placet.core.signatures import Verifiers
 from placet.core.trust import TrustList
-from placet.core.values import Value, parse, to_hex
+from placet.core.values import Address, Signer, Value, parse, to_hex
 from placet.core.wording import Wording
 
 MAX_HEADER = 65_536
@@ -116,6 +119,8 @@ _PATTERN = re.compile(
 _PLAIN = re.compile(rb'"[ !#-\[\]-~]{1,256}"')
 """A text that stands in JSON as it is: printable ASCII without quotes and backslashes."""
 _TEXT = TypeAdapter(Annotated[str, Field(min_length=1, max_length=256)])
+_ANY_SIGNATURE = to_hex(bytes(65))
+_OWNER, _ADDRESS = TypeAdapter(Signer), TypeAdapter(Address)
 
 
 def decode_line(raw: bytes) -> BatchLine:
@@ -148,6 +153,27 @@ def decode_line(raw: bytes) -> BatchLine:
     )
 
 
+def _foreign_line(raw: bytes) -> BatchLine:
+    """A line in any JSON, with addresses and signatures as wallets write them; these are not brought into form here."""
+    try:
+        document = json.loads(raw)
+        document["consent"]["owner"] = to_hex(_OWNER.validate_python(document["consent"]["owner"]))
+        document["enrolment"]["enroller"] = to_hex(_ADDRESS.validate_python(document["enrolment"]["enroller"]))
+        signature = read_signature(document["signature"])
+        enrolled = read_signature(document["enrolment"]["signature"])
+        document["signature"] = document["enrolment"]["signature"] = _ANY_SIGNATURE
+        return decode_line(canonical(document))._replace(signature=signature, enrolled=enrolled)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise InputError(
+            "not a consent in its one form",
+            expected="JSON of consent, enrolment, opening if it is there, and signature",
+            found=words if isinstance(error, ValueError) and not isinstance(error, json.JSONDecodeError) else None,
+            remedy="docs/reference/formats.md, “Batch files”",
+            code="batch.line",
+        ) from None
+
+
 def _subject(raw: bytes) -> str:
     if _PLAIN.fullmatch(raw):
         return raw[1:-1].decode()
@@ -170,6 +196,24 @@ class LineCheck:
         self._domain = domain
         self._verifiers = Verifiers(p256)
         self._enrollers = accepted_enrollers(scope, trust)
+
+    def normal_line(self, raw: bytes) -> tuple[bytes, BatchLine]:
+        """A line as the file has it, from one whose addresses and signatures are written as wallets write them, and
+        what it says. SignatureError for a signature that has another form and is nobody's; others are not checked."""
+        try:
+            line = decode_line(raw)
+        except InputError:
+            line = _foreign_line(raw)
+            raw = line.encode()
+        owner, enrolled = line.consent.owner, line.consent.enrolment
+        if is_in_form(owner, line.signature) and is_in_form(line.enroller, line.enrolled):
+            return raw, line
+        digest = self._domain.digest
+        signature = self._verifiers.normal("the consent", owner, digest(self.identity(line)), line.signature)
+        of_enroller = digest(enrolment_hash(owner, enrolled))
+        proof = self._verifiers.normal("the enrolment", line.enroller, of_enroller, line.enrolled)
+        line = line._replace(signature=signature, enrolled=proof)
+        return line.encode(), line
 
     def demand(self, line: BatchLine) -> ConsentId:
         """The consent's id. The enroller is one of the offer's; the opening, where it is there, opens the enrolment;

@@ -21,6 +21,7 @@ from placet.core.errors import ConsentError, InputError
 from placet.core.hashing import document_hash, keccak, sha256
 from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.purposes import PURPOSES, operation_words, purpose_id
+from placet.core.times import flaw_of_time
 from placet.core.values import (
     U32,
     U48,
@@ -362,10 +363,10 @@ def _when(timestamp: int) -> str:
 @functools.lru_cache(maxsize=4096)
 def _date(day: int) -> str:
     """The date so many days after 1 January 1970."""
-    try:
-        return (_EPOCH + datetime.timedelta(day)).isoformat()
-    except OverflowError:
-        raise InputError("a time out of range", expected="a year up to 9999", found=f"day {day}") from None
+    flaw = flaw_of_time(86_400 * day)
+    if flaw is not None:
+        raise InputError("a time out of range", expected="Unix seconds up to the year 9999", found=flaw)
+    return (_EPOCH + datetime.timedelta(day)).isoformat()
 
 
 def offer_words(offer: Offer, scope: Scope, names: Names) -> OfferWords:

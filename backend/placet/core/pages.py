@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from placet.core.text import visible
+
 if TYPE_CHECKING:
     from jinja2 import Template
+
+
+def _shown(value: object) -> object:
+    """What is not seen in a text of another party, written out; before it is escaped."""
+    return visible(value, lines=True) if type(value) is str else value
 
 
 def template(package: str, name: str) -> Template:
@@ -13,7 +20,12 @@ def template(package: str, name: str) -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader(package), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader(package),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters["grouped"] = "{:,}".format
     environment.filters["tenth"] = "{:.1f}".format

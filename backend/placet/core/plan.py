@@ -12,6 +12,7 @@ from placet.core.errors import PlanError
 from placet.core.hashing import canonical, document_hash, keccak
 from placet.core.ids import NO_CONSENT, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
+from placet.core.text import demand_seen
 from placet.core.values import (
     U32,
     U48,
@@ -183,6 +184,7 @@ class Terms(Value):
     def _small(self) -> Terms:
         if len(canonical(self.parameters)) > 65_536:
             raise ValueError("parameters are larger than 64 KiB")
+        demand_seen(self.parameters)
         return self
 
     @cached_property

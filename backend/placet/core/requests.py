@@ -7,10 +7,12 @@ import binascii
 from typing import Any, NamedTuple
 
 from placet.core import eip712
-from placet.core.errors import AccessError
+from placet.core.errors import AccessError, SignatureError
 from placet.core.hashing import canonical, sha256
+from placet.core.signature_forms import WalletSignature
 from placet.core.signatures import Verifiers
-from placet.core.values import U48, Bytes32, Signature, Signer, Value, parse, to_hex
+from placet.core.times import UnixTime
+from placet.core.values import Bytes32, Signer, Value, parse, to_hex
 
 MAX_LIFETIME = 300
 """Seconds that a signed request may stay valid at the most."""
@@ -21,8 +23,8 @@ class Credential(Value):
 
     signer: Signer
     nonce: Bytes32
-    expiry: U48
-    signature: Signature
+    expiry: UnixTime
+    signature: WalletSignature
 
     def header(self) -> str:
         return "Placet " + base64.urlsafe_b64encode(canonical(self.to_json())).decode()
@@ -91,9 +93,13 @@ def demand_request(
             code="access.stale",
         )
     digest = domain.digest(request_hash(*request, credential.nonce, credential.expiry))
-    if not verifiers.accepts(credential.signer, digest, credential.signature):
+    try:
+        verifiers.normal("the request", credential.signer, digest, credential.signature)
+    except SignatureError as error:
         raise AccessError(
-            "the request's signature does not verify",
-            expected=f"a signature over this very request, to {to_hex(request.receiver)}",
+            error.message,
+            expected=f"{error.expected}: this very request, to {to_hex(request.receiver)}",
+            found=error.found,
+            remedy=error.remedy,
             code="access.signature",
-        )
+        ) from None

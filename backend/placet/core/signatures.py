@@ -2,70 +2,27 @@
 
 An address is tried as an ECDSA key first (a wallet, or an EIP-7702 account, has one) and, if that fails and the caller
 can ask the chain, as an ERC-1271 contract. Longer signers are P-256 keys behind a verifier of the deployment.
-Signatures must have a low s, as OpenZeppelin's contracts demand.
+Signatures must have a low s, as OpenZeppelin's contracts demand; what comes from outside is brought into that form by
+`Verifiers.normal`, once, before it is stored or hashed.
 """
 
 from __future__ import annotations
 
-import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import coincurve
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from placet.core.ecdsa import P256_N, PREHASHED, p256_valid, recover
 from placet.core.errors import SignatureError
 from placet.core.hashing import keccak
+from placet.core.signature_forms import is_wrapped, normal_form, refusal
 from placet.core.values import to_hex
-
-SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-_HALF = (SECP256K1_N // 2).to_bytes(32, "big")
-_V = {27: b"\x00", 28: b"\x01"}
-P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_PREHASHED = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 
 ContractCheck = Callable[[bytes, bytes, bytes], bool]
 """(address, digest, signature) → does the ERC-1271 contract accept it?"""
-
-
-def recover(digest: bytes, signature: bytes) -> bytes | None:
-    """The address whose ECDSA signature this is (65 bytes r ‖ s ‖ v, v 27 or 28, low s), or None."""
-    if len(signature) != 65 or signature[32:64] > _HALF or (v := _V.get(signature[64])) is None:
-        return None
-    try:
-        key = coincurve.PublicKey.from_signature_and_message(signature[:64] + v, digest, hasher=None)
-    except ValueError:
-        return None
-    except Exception as error:  # coincurve raises a bare Exception for a point that can't be recovered
-        if type(error) is not Exception:
-            raise
-        return None
-    return _address(key.format(compressed=False))
-
-
-@functools.lru_cache(maxsize=256)
-def _address(point: bytes) -> bytes:
-    return keccak(point[1:])[12:]
-
-
-def p256_valid(key: bytes, digest: bytes, signature: bytes) -> bool:
-    """P-256 over a 32-byte digest; key is x ‖ y, signature r ‖ s with low s."""
-    if len(key) != 64 or len(signature) != 64:
-        return False
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    if not (0 < r < P256_N and 0 < s <= P256_N // 2):
-        return False
-    try:
-        numbers = ec.EllipticCurvePublicNumbers(
-            int.from_bytes(key[:32], "big"), int.from_bytes(key[32:], "big"), ec.SECP256R1()
-        )
-        numbers.public_key().verify(utils.encode_dss_signature(r, s), digest, _PREHASHED)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -86,13 +43,35 @@ class Verifiers:
     def demand(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> None:
         """SignatureError unless `accepts`."""
         if not self.accepts(signer, digest, signature):
-            found = recover(digest, signature)
-            raise SignatureError(
-                f"{what} is not signed by its signer",
-                expected=to_hex(signer),
-                found="no valid signature" if found is None else f"a signature of {to_hex(found)}",
-                remedy="sign the exact typed data with the key that is named in it",
+            raise self._refusal(what, signer, digest, signature)
+
+    def of_key(self, signer: bytes, digest: bytes, signature: bytes) -> bytes | None:
+        """A signature by `signer`'s key over `digest`, in whatever encoding it comes, in the one form that contracts
+        and `accepts` know; None if it is none. No contract is asked."""
+        if len(signer) == 84 and signer[:20] not in self.p256:
+            return None
+        return normal_form(signer, digest, signature)
+
+    def normal(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> bytes:
+        """The door for a signature from outside: `of_key`, or a contract's own, which stays as it is. SignatureError
+        says what it is instead."""
+        form = self.of_key(signer, digest, signature)
+        if form is not None:
+            return form
+        if is_wrapped(signature) or not self.accepts(signer, digest, signature):
+            raise self._refusal(what, signer, digest, signature)
+        return signature
+
+    def _refusal(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> SignatureError:
+        if len(signer) == 84 and signer[:20] not in self.p256:
+            return SignatureError(
+                f"{what} can't be checked: the signer's verifier is none of the deployment's",
+                expected=", ".join(map(to_hex, sorted(self.p256))) or "the address of a wallet",
+                found=to_hex(signer[:20]),
+                remedy="a P-256 signer begins with the deployment file's p256_verifier",
+                code="signature.verifier",
             )
+        return refusal(what, signer, digest, signature, contracts=self.contract is not None)
 
 
 class Key:
@@ -126,6 +105,6 @@ class P256Key:
 
     def sign(self, digest: bytes) -> bytes:
         """64 bytes r ‖ s over a 32-byte digest, low s."""
-        r, s = utils.decode_dss_signature(self._private.sign(digest, _PREHASHED))
+        r, s = utils.decode_dss_signature(self._private.sign(digest, PREHASHED))
         s = min(s, P256_N - s)
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")

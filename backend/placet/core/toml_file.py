@@ -6,7 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from placet.core.errors import ConfigError
+from placet.core.encodings import text_of
+from placet.core.errors import ConfigError, InputError
 
 MAX_FILE = 1 << 20
 
@@ -26,9 +27,9 @@ def read_toml(path: Path, what: str, *, remedy: str | None = None, limit: int = 
     if len(raw) > limit:
         raise ConfigError(f"{what} is too large", expected=f"at most {limit} bytes", found=path, remedy=remedy)
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        fault = "not UTF-8"
+        return tomllib.loads(text_of(raw, what))
+    except InputError as error:
+        fault = str(error.found)
     except tomllib.TOMLDecodeError as error:
         fault = str(error)
     except RecursionError:

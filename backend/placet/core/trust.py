@@ -90,6 +90,12 @@ class TrustList(Value):
                 raise ValueError("addresses and names must be unique within institutions, enrollers and auditors")
         return self
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names in the list, each once."""
+        everybody: tuple[Institution | Enroller | Auditor, ...] = (*self.institutions, *self.enrollers, *self.auditors)
+        return tuple(dict.fromkeys(who.name for who in everybody))
+
     @cached_property
     def _institutions(self) -> dict[bytes, Institution]:
         return {who.address: who for who in self.institutions}

@@ -10,9 +10,20 @@ from binascii import unhexlify
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 
+from placet.core.addresses import is_mistyped
 from placet.core.errors import InputError, LimitError
+from placet.core.text import flaw, visible
 
 MAX_SIGNATURE = 4096
 
@@ -40,10 +51,23 @@ def from_hex(text: str, *, size: int | None = None) -> bytes:
     return value
 
 
-def _bytes_of(lengths: Callable[[int], bool], described: str) -> Callable[[object], bytes]:
+def address_of(text: str) -> bytes:
+    """An address of 20 bytes from `0x…`; InputError for anything else, and for a wrong EIP-55 checksum."""
+    value = from_hex(text, size=20)
+    if is_mistyped(text):
+        raise InputError("the address is mistyped", expected=_CHECKSUM, found=text, code="input.checksum")
+    return value
+
+
+_CHECKSUM = "an address whose EIP-55 checksum (the case of its letters) is right: copy it from where it stands"
+
+
+def _bytes_of(lengths: Callable[[int], bool], described: str, *, checksum: bool) -> Callable[[object], bytes]:
     def parse(value: object) -> bytes:
         if isinstance(value, str):
-            value = _unhex(value)
+            text, value = value, _unhex(value)
+            if checksum and value is not None and len(value) == 20 and is_mistyped(text):
+                raise ValueError(f"expected {_CHECKSUM}")
             if value is None:
                 raise ValueError(f"expected {described} as 0x… hex")
         if not isinstance(value, bytes) or not lengths(len(value)):
@@ -53,9 +77,9 @@ def _bytes_of(lengths: Callable[[int], bool], described: str) -> Callable[[objec
     return parse
 
 
-def _hex_type(lengths: Callable[[int], bool], described: str, pattern: str) -> Any:
+def _hex_type(lengths: Callable[[int], bool], described: str, pattern: str, *, checksum: bool = False) -> Any:
     return (
-        BeforeValidator(_bytes_of(lengths, described)),
+        BeforeValidator(_bytes_of(lengths, described, checksum=checksum)),
         PlainSerializer(to_hex, return_type=str, when_used="json"),
         WithJsonSchema({"type": "string", "pattern": pattern, "description": described}),
     )
@@ -64,13 +88,16 @@ def _hex_type(lengths: Callable[[int], bool], described: str, pattern: str) -> A
 Bytes32 = Annotated[bytes, *_hex_type(lambda n: n == 32, "32 bytes", "^0x[0-9a-fA-F]{64}$")]
 Bytes24 = Annotated[bytes, *_hex_type(lambda n: n == 24, "24 bytes", "^0x[0-9a-fA-F]{48}$")]
 Bytes48 = Annotated[bytes, *_hex_type(lambda n: n == 48, "48 bytes", "^0x[0-9a-fA-F]{96}$")]
-Address = Annotated[bytes, *_hex_type(lambda n: n == 20, "an address of 20 bytes", "^0x[0-9a-fA-F]{40}$")]
+Address = Annotated[
+    bytes, *_hex_type(lambda n: n == 20, "an address of 20 bytes", "^0x[0-9a-fA-F]{40}$", checksum=True)
+]
 Signer = Annotated[
     bytes,
     *_hex_type(
         lambda n: n == 20 or n == 84,
         "an ERC-7913 signer: an address, or a P-256 verifier's address and key (84 bytes)",
         "^0x([0-9a-fA-F]{40}|[0-9a-fA-F]{168})$",
+        checksum=True,
     ),
 ]
 Signature = Annotated[
@@ -98,7 +125,27 @@ Whole = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^-?[0-9]{1,39}$"}),
 ]
 """An integer that is a decimal string in JSON."""
-Text = Annotated[str, Field(min_length=1, max_length=400)]
+
+
+def _clean(text: str) -> str:
+    found = flaw(text)
+    if found is not None:
+        raise ValueError(f"expected one line of visible characters (NFC), not {found}")
+    return text
+
+
+def line(longest: int) -> Any:
+    """What makes a `str` a line of 1 to `longest` characters: `Annotated[str, *line(400)]`."""
+    return Field(min_length=1, max_length=longest), AfterValidator(_clean)
+
+
+def quotation(longest: int) -> Any:
+    """What makes a `str` the words of another party about an error: written out as `visible` has them, and cut."""
+    return (AfterValidator(lambda text: visible(text)[:longest]),)
+
+
+Text = Annotated[str, *line(400)]
+"""A name, a title, a reason: one line that people read (`placet.core.text`)."""
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 

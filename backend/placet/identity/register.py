@@ -1,7 +1,8 @@
 """The register of persons: a CSV file `subject,code`, where `code` is the scrypt hash of a person's access code.
 
 A hash reads `scrypt$N$r$p$salt$digest` (salt and digest in hex). Codes have 125 random bits and are shown once; nobody
-guesses such a code at any cost, so the cost made here is the lowest that is read: registers have many persons.
+guesses such a code at any cost, so the cost made here is the lowest that is read: registers have many persons. What is
+hashed is the code in its normal form (`normal_code`): upper and lower case, blanks and hyphens make no difference.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import csv
 import fcntl
 import hashlib
 import hmac
+import io
 import os
 import secrets
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet.core.csv_file import read_rows
+from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
 
 MAX_REGISTER = 256 << 20
@@ -27,6 +31,7 @@ MAX_SUBJECT = 256
 MAX_CODE = 256
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 letters and digits without l, o, 0, 1
 _COST = (2**12, 8, 1)
+_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,15 @@ class CodeHash:
 
 
 def _scrypt(code: str, salt: bytes, n: int, r: int, p: int) -> bytes:
-    return hashlib.scrypt(code.encode(), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r + (1 << 20), dklen=32)
+    return hashlib.scrypt(
+        normal_code(code).encode(), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r + (1 << 20), dklen=32
+    )
+
+
+def normal_code(code: str) -> str:
+    """A code as it is hashed, however it is typed or pasted: in lower case, without blanks, with plain hyphens."""
+    plain = unicodedata.normalize("NFKC", code).translate(_HYPHENS)
+    return "".join(c for c in plain if not c.isspace() and unicodedata.category(c) != "Cf").lower()
 
 
 def new_code() -> str:
@@ -117,7 +130,7 @@ def read_register(path: Path) -> dict[str, CodeHash]:
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size > MAX_REGISTER:
             raise InputError("the register is too large", expected=f"at most {MAX_REGISTER} bytes")
-        rows = read_rows(file)
+        rows = read_rows(io.BytesIO(text_of(file.read(), "register").encode()))
         if next(rows, (1, []))[1] != ["subject", "code"]:
             raise InputError("the register has another header", expected="subject,code", found="line 1")
         for line, row in rows:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import uvicorn
 
-from placet.chain.keystore import load_secret
+from placet.chain.keystore import load_secret, read_passphrase
+from placet.core.encodings import text_of
 from placet.core.errors import ConfigError
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Deployment
@@ -20,8 +21,10 @@ from placet.serving.connections import ConnectionLimits, bounded
 
 def enrolling_of(settings: IdentitySettings) -> Enrolling:
     """The service that the settings describe; ConfigError for what is missing."""
-    passphrase = _read(settings.passphrase_file).decode().rstrip("\r\n")
-    deployment = parse(Deployment, _read(settings.deployment), what=str(settings.deployment))
+    passphrase = read_passphrase(settings.passphrase_file)
+    deployment = parse(
+        Deployment, text_of(_read(settings.deployment), "deployment file"), what=str(settings.deployment)
+    )
     return Enrolling(
         Key(load_secret(settings.key, passphrase)),
         Register(settings.register_file),

@@ -20,7 +20,7 @@ from placet.core.requests import MAX_LIFETIME, Credential, RequestParts, demand_
 from placet.core.signatures import Key, Verifiers
 from placet.core.values import Bytes32, Signer, Value
 from placet.identity.limits import EnrolmentLimits
-from placet.identity.register import MAX_CODE, MAX_SUBJECT, Register
+from placet.identity.register import MAX_CODE, MAX_SUBJECT, Register, normal_code
 
 PATH = "/v1/enrolments"
 _CODE_MEMORY = 300.0
@@ -80,7 +80,7 @@ class Enrolling:
         asked = RequestParts(self.address, "POST", PATH, raw)
         demand_request(credential, asked, now=int(now), domain=self._domain, verifiers=self._verifiers)
         self._demand_new(credential.nonce, now)
-        await self._demand_code(request.subject, request.code)
+        await self._demand_code(request.subject, normal_code(request.code))
         self._limits.take(request.subject, now)
         commitment = subject_commitment(request.subject, request.salt)
         signature = self._key.sign(self._domain.digest(enrolment_hash(request.owner, commitment)))

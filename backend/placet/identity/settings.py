@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from placet.core.errors import ConfigError
+from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
-from placet.core.values import invalid
+from placet.core.values import Text, invalid
 
 
-class IdentitySettings(BaseSettings):
+class IdentitySettings(EnvironmentFirst):
     """Relative paths count from the TOML file's folder."""
 
     model_config = SettingsConfigDict(env_prefix="PLACET_IDENTITY_", extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(min_length=1, max_length=400)]
+    name: Text
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)]
     key: Path
@@ -26,17 +27,6 @@ class IdentitySettings(BaseSettings):
     register_file: Path
     deployment: Path
     enrolments_a_day: Annotated[int, Field(ge=1, le=1_000_000)] = 200
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (env_settings, init_settings)
 
 
 def load_settings(path: Path) -> IdentitySettings:

@@ -12,11 +12,11 @@ from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
+from placet.core.ecdsa import recover
 from placet.core.errors import PeerError, PlacetError, SignatureError
 from placet.core.framing import FrameReader, frame
 from placet.core.hashing import canonical, sha256
 from placet.core.plan import Party
-from placet.core.signatures import recover
 from placet.core.trail import Exchange, Message, acknowledgement_hash
 from placet.core.values import Signature, Value, parse
 from placet.jobs.certificates import institution_of

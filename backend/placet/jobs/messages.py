@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from placet.core.ids import ConsentId, JobId, OfferId
 from placet.core.plan import MAX_PARTIES, Amendment, Input, Plan, Seal, Terms
+from placet.core.text import demand_seen
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
 
 MAX_ASKED = 4 << 20
@@ -21,7 +22,7 @@ MAX_ANSWER = 1 << 20
 """Bytes of an answer at the most."""
 
 
-Parameters = Annotated[dict[str, JsonValue], Field(max_length=64)]
+Parameters = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(demand_seen)]
 
 
 class PrepareRequest(Value):

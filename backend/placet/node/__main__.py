@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
+from placet.core.logs import log_to_stderr
+from placet.core.text import visible
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
 from placet.serving.connections import ConnectionLimits, bounded
@@ -48,14 +50,14 @@ def main() -> int:
     """0 after an orderly end, 1 if the node can't start; why stands on stderr."""
     parser = argparse.ArgumentParser(prog="python -m placet.node", description="An institution's node.")
     parser.add_argument("--config", type=Path, required=True, help="node.toml")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.INFO)
     try:
         run(NodeSettings.load(parser.parse_args().config))
     except (PlacetError, OSError, DBAPIError) as error:
         known = error if isinstance(error, PlacetError) else storage_error(error)
         if known is None:
             raise
-        print(f"placet node: {known}", file=sys.stderr)
+        print(visible(f"placet node: {known}"), file=sys.stderr)
         return 1
     return 0
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from placet.core.enclave_policy import MAX_AGE
 from placet.core.errors import ConfigError
 from placet.core.purposes import PURPOSES
+from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
 from placet.core.trust import Url
 from placet.core.values import Address, Name, Text, invalid
@@ -70,7 +71,7 @@ class NodeLimits(_Section):
     withdrawals_unproven_per_day: Count = 50
 
 
-class NodeSettings(BaseSettings):
+class NodeSettings(EnvironmentFirst):
     """Everything that `create_app` needs. Relative paths are relative to the file's folder."""
 
     model_config = SettingsConfigDict(
@@ -99,18 +100,6 @@ class NodeSettings(BaseSettings):
     limits: NodeLimits = NodeLimits()
     policy: ParticipationPolicy = ParticipationPolicy()
     enclaves: EnclaveSettings | None = None
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment first; what `load` read from the file comes in as arguments."""
-        return env_settings, init_settings
 
     @classmethod
     def load(cls, file: Path) -> NodeSettings:

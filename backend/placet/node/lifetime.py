@@ -8,6 +8,7 @@ import functools
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
+from placet.chain.keystore import read_passphrase
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.link import Acknowledged, unpack
@@ -17,7 +18,6 @@ from placet.node.consents import uses
 from placet.node.jobs.peers import PeerLink, PeerServer, private_key, tls_context
 from placet.node.loops import GOING, SLOW, follow_chain, run_forever, send
 from placet.node.service import Node
-from placet.vault.config import read_passphrase
 
 
 def job_context(node: Node) -> JobContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,14 +20,16 @@ from placet.chain.client import Chain, DatasetState
 from placet.chain.events import OfferMade
 from placet.chain.heads import Heads
 from placet.chain.index import DeadConsent, Index
-from placet.chain.keystore import load_secret
+from placet.chain.keystore import load_secret, read_passphrase, read_secret_file
 from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal
 from placet.chain.storage import demand_space, space_error
 from placet.core.consent import Offer, Scope
+from placet.core.encodings import text_of
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError
 from placet.core.ids import ConsentId, DatasetId, OfferId
+from placet.core.lookalikes import doubts_of
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
@@ -38,11 +41,11 @@ from placet.node.http.metrics import Counts
 from placet.node.migrations import NODE
 from placet.node.state import counters, open_engine
 from placet.vault.client import VaultClient
-from placet.vault.config import read_passphrase
 from placet.vault.schema import DatasetInfo
 
 _MAX_TRUST = 8 << 20
 _VAULT_SECONDS = 5.0
+log = logging.getLogger("placet.node")
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -265,6 +268,8 @@ def open_node(settings: NodeSettings) -> Node:
     """Read keys, files and database. ConfigError for what is missing or does not fit; does not touch the chain."""
     deployment = _document(Deployment, settings.path(settings.deployment), "deployment file")
     trust = _document(TrustList, settings.path(settings.trust), "trust list")
+    for doubt in doubts_of(trust.names):
+        log.warning("trust list: %s", doubt)
     keys = _keys(settings)
     demand_space(settings.folder)
     engine = open_engine(settings.database)
@@ -301,13 +306,8 @@ def write_credential(file: Path) -> None:
 
 
 def read_credential(file: Path) -> bytes:
-    """The institution's bearer token. ConfigError if it is missing, short or readable by others."""
-    try:
-        if file.stat().st_mode & 0o077:
-            raise ConfigError("the credential is readable by others", found=file, remedy=f"chmod 600 {file}")
-        token = file.read_bytes().strip()
-    except OSError as error:
-        raise ConfigError("the credential can't be read", found=f"{file}: {error.strerror}") from None
+    """The institution's bearer token. ConfigError if it is missing, short or open to others."""
+    token = text_of(read_secret_file(file, "credential"), "credential").strip().encode()
     if not 24 <= len(token) <= 256:
         raise ConfigError("the credential has a strange length", expected="24 to 256 characters", found=len(token))
     return token
@@ -332,4 +332,4 @@ def _document(model: type[T], file: Path, what: str) -> T:
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"the {what} can't be read", found=f"{file}: {error.strerror}") from None
-    return parse(model, raw, limit=_MAX_TRUST, what=what)
+    return parse(model, text_of(raw, what), limit=_MAX_TRUST, what=what)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from placet.core.consent import CompactConsent, Consent, Offer, Scope
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
-from placet.core.values import U32, U48, Bytes32
+from placet.core.values import U32, U48, Bytes32, quotation
 
 
 class _Answer(BaseModel):
@@ -91,8 +91,8 @@ class ProblemAnswer(_Answer):
     """RFC 9457 problem details, as nodes and enrollers answer them."""
 
     code: Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$")] = "unknown"
-    title: Annotated[str, Field(max_length=1000)] = ""
-    detail: Annotated[str, Field(max_length=4000)] = ""
-    expected: str | None = None
-    found: str | None = None
-    remedy: str | None = None
+    title: Annotated[str, *quotation(1000)] = ""
+    detail: Annotated[str, *quotation(4000)] = ""
+    expected: Annotated[str, *quotation(4000)] | None = None
+    found: Annotated[str, *quotation(4000)] | None = None
+    remedy: Annotated[str, *quotation(4000)] | None = None

@@ -1,4 +1,4 @@
-"""A data owner's signing keys: secp256k1 (as wallets have) or P-256 (as passkeys have), one for each consent."""
+"""A data owner's signing keys: secp256k1 (as wallets have) or P-256, one for each consent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from placet.core.ecdsa import P256_N
 from placet.core.errors import InputError
-from placet.core.signatures import P256_N, Key, P256Key
+from placet.core.signatures import Key, P256Key
 from placet.core.values import to_hex
 
 

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Field
 
 from placet.core.consent import Consent, Enrolment, EnrolmentOpening
+from placet.core.encodings import text_of
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.ids import ConsentId
 from placet.core.trust import Deployment, TrustList
@@ -89,8 +90,8 @@ class Wallet:
     @classmethod
     def create(cls, folder: Path, passphrase: str, deployment: bytes, trust: bytes) -> Wallet:
         """A new, empty wallet in a new folder; StateError if there is one. Takes the files' bytes as they are."""
-        parse(Deployment, deployment, what="deployment file")
-        parse(TrustList, trust, what="trust list", limit=8 << 20)
+        parse(Deployment, text_of(deployment, "deployment file"), what="deployment file")
+        parse(TrustList, text_of(trust, "trust list"), what="trust list", limit=8 << 20)
         if len(passphrase) < 8:
             raise InputError("the passphrase is too short", expected="8 characters or more")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -168,8 +169,12 @@ class Wallet:
 
 def copies(folder: Path) -> tuple[Deployment, TrustList]:
     """A wallet's deployment file and trust list, which need no passphrase."""
-    deployment = parse(Deployment, _read(folder / "deployment.json"), what="deployment file")
-    return deployment, parse(TrustList, _read(folder / "trust.json"), what="trust list", limit=8 << 20)
+    deployment = parse(
+        Deployment, text_of(_read(folder / "deployment.json"), "deployment file"), what="deployment file"
+    )
+    return deployment, parse(
+        TrustList, text_of(_read(folder / "trust.json"), "trust list"), what="trust list", limit=8 << 20
+    )
 
 
 def _bound(name: str) -> bytes:

@@ -14,6 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from placet.chain.storage import storage_error
 from placet.core.errors import PlacetError
+from placet.core.logs import log_to_stderr
+from placet.core.lookalikes import doubts_of
+from placet.core.text import visible
 from placet.core.values import to_hex
 from placet.vault.assembly import open_vault
 from placet.vault.config import VaultSettings
@@ -28,6 +31,8 @@ async def serve(settings: VaultSettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    for doubt in doubts_of(settings.read_trust().names):
+        log.warning("trust list: %s", doubt)
     with contextlib.ExitStack() as opened:
         vault = await asyncio.to_thread(lambda: opened.enter_context(open_vault(settings)))
         async with Server(vault, settings.socket_path, settings.node_uid).listening():
@@ -40,14 +45,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m placet.vault", description="Serve an institution's vault.")
     parser.add_argument("--config", type=Path, required=True, help="the vault's settings (TOML)")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.INFO)
     try:
         asyncio.run(serve(VaultSettings.load(arguments.config)))
     except (PlacetError, OSError, DBAPIError) as error:
         known = error if isinstance(error, PlacetError) else storage_error(error)
         if known is None:
             raise
-        print(f"vault: {known}", file=sys.stderr)
+        print(visible(f"vault: {known}"), file=sys.stderr)
         return 1
     return 0
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from placet.core.batch_file import MAX_COUNT, MAX_LINE, BatchHeader, LineCheck, at_line, decode_line
+from placet.core.batch_file import MAX_COUNT, MAX_LINE, BatchHeader, LineCheck, at_line
 from placet.core.consent import Offer, Scope
 from placet.core.errors import ConfigError, InputError, PlacetError
 from placet.core.hashing import document_bytes
@@ -19,7 +19,7 @@ from placet.core.merkle import batch_root
 def make_batch(check: LineCheck, offer: Offer, scope: Scope, source: BinaryIO, out: Path) -> BatchHeader:
     """Write the batch file `out`, which must not exist, whole or not at all. InputError names a line that is no
     consent, or the same as another."""
-    ids, starts = _places(check, source)
+    ids, starts, odd = _places(check, source)
     if not starts:
         raise InputError("a batch has at least one consent", expected="one line or more", found=0)
     order = np.argsort(np.frombuffer(ids, dtype="S32"), kind="stable").tolist()
@@ -35,15 +35,17 @@ def make_batch(check: LineCheck, offer: Offer, scope: Scope, source: BinaryIO, o
         sink.write(document_bytes(header) + b"\n")
         for place in order:
             source.seek(starts[place])
-            sink.write(source.readline(MAX_LINE + 1))
+            raw = source.readline(MAX_LINE + 1)
+            sink.write(check.normal_line(_bare(raw))[0] + b"\n" if place in odd else raw)
         sink.flush()
         os.fsync(sink.fileno())
     fresh.rename(out)
     return header
 
 
-def _places(check: LineCheck, source: BinaryIO) -> tuple[bytearray, list[int]]:
-    ids, starts, at = bytearray(), list[int](), 0
+def _places(check: LineCheck, source: BinaryIO) -> tuple[bytearray, list[int], set[int]]:
+    """The consents' ids, where their lines begin, and which lines are not yet in their one form."""
+    ids, starts, odd, at = bytearray(), list[int](), set[int](), 0
     while raw := source.readline(MAX_LINE + 1):
         number = len(starts) + 1
         try:
@@ -51,9 +53,17 @@ def _places(check: LineCheck, source: BinaryIO) -> tuple[bytearray, list[int]]:
                 raise InputError("too long, or without a line feed", expected=f"at most {MAX_LINE} bytes and one")
             if number > MAX_COUNT:
                 raise InputError("too many consents for one batch", expected=f"at most {MAX_COUNT}")
-            ids += check.identity(decode_line(raw[:-1]))
+            line, consent = check.normal_line(_bare(raw))
+            ids += check.identity(consent)
+            if line != raw[:-1]:
+                odd.add(len(starts))
         except PlacetError as error:
             raise at_line(number, error) from None
         starts.append(at)
         at += len(raw)
-    return ids, starts
+    return ids, starts, odd
+
+
+def _bare(raw: bytes) -> bytes:
+    """A line without its end, nor the byte order mark that Windows tools put before the first."""
+    return raw.removesuffix(b"\n").removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf")

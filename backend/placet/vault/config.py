@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import SettingsConfigDict
 
+from placet.chain.keystore import read_passphrase
+from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
+from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
 from placet.core.trust import Deployment, TrustList, Url
 from placet.core.values import Address, invalid, parse
@@ -25,7 +22,7 @@ _PATHS = ("folder", "deployment", "trust", "socket", "passphrase_file")
 M = TypeVar("M", bound=BaseModel)
 
 
-class VaultSettings(BaseSettings):
+class VaultSettings(EnvironmentFirst):
     """`institution` is whose vault it is; `deployment` and `trust` are files; `node_uid` the node's user, if another.
 
     Relative paths are relative to the TOML file's folder. `socket` is `vault.sock` in the folder by default.
@@ -47,20 +44,8 @@ class VaultSettings(BaseSettings):
         """ConfigError if the file is missing or anything in it is wrong."""
         values = read_toml(file, "the vault's settings", remedy="placet init makes them")
 
-        class FromFile(cls):  # type: ignore[valid-type,misc]
-            @classmethod
-            def settings_customise_sources(
-                cls,
-                settings_cls: type[BaseSettings],
-                init_settings: PydanticBaseSettingsSource,
-                env_settings: PydanticBaseSettingsSource,
-                dotenv_settings: PydanticBaseSettingsSource,
-                file_secret_settings: PydanticBaseSettingsSource,
-            ) -> tuple[PydanticBaseSettingsSource, ...]:
-                return (env_settings, InitSettingsSource(settings_cls, values))
-
         try:
-            found = FromFile()
+            found = cls(**values)
         except ValidationError as error:
             bad = invalid(f"the settings in {file}", error)
             raise ConfigError(bad.message, expected=bad.expected, found=bad.found) from None
@@ -86,34 +71,10 @@ class VaultSettings(BaseSettings):
         return _read(TrustList, self.trust)
 
 
-_MAX_PASSPHRASE = 4096
-"""Bytes of a passphrase file that are read; its first line is what counts."""
-
-
-def read_passphrase(path: Path) -> str:
-    """A file's first line; ConfigError if it is missing, empty or readable by others."""
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise ConfigError("the passphrase file is open to others", found=path, remedy=f"chmod 600 {path}")
-        with path.open("rb") as file:
-            text = file.read(_MAX_PASSPHRASE).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "the passphrase file can't be read",
-            expected="a file of mode 0600 with the passphrase in its first line",
-            found=f"{path}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}",
-            remedy=f"(umask 077; head -c 24 /dev/urandom | base64 > {path}) makes one for new keys",
-        ) from None
-    passphrase = text.partition("\n")[0].strip("\r")
-    if not passphrase:
-        raise ConfigError("the passphrase file is empty", found=path)
-    return passphrase
-
-
 def _read(model: type[M], path: Path) -> M:
     try:
         with path.open("rb") as file:
-            return parse(model, file.read(_MAX_FILE + 1), limit=_MAX_FILE, what=str(path))
+            return parse(model, text_of(file.read(_MAX_FILE + 1), "file"), limit=_MAX_FILE, what=str(path))
     except OSError as error:
         raise ConfigError("a file that the settings name can't be read", found=f"{path}: {error.strerror}") from None
     except InputError as error:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet.chain.keystore import load_secret, save_secret
+from placet.chain.keystore import load_secret, read_passphrase, save_secret
 from placet.chain.migrations import upgrade
 from placet.core import at_rest
 from placet.core.at_rest import AtRest
 from placet.core.errors import StateError
 from placet.core.values import to_hex
-from placet.vault.config import VaultSettings, read_passphrase
+from placet.vault.config import VaultSettings
 from placet.vault.database import open_engine
 from placet.vault.files import read
 from placet.vault.migrations import VAULT

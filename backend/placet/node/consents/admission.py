@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from placet.core.consent import NO_ENROLMENT, CompactConsent, Consent, Scope, demand_derived, enrolment_hash
 from placet.core.errors import ConsentError, PlacetError, StateError
 from placet.core.ids import ConsentId
+from placet.core.signature_forms import is_in_form, normal_form
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.core.wording import Wording
@@ -39,16 +40,28 @@ async def admit(node: Node, submission: models.ConsentSubmission) -> models.Cons
     """
     consent = submission.consent
     digest = node.deployment.consents.digest(consent.id)
-    key = Verifiers(node.chain.verifiers.p256).accepts(consent.owner, digest, submission.signature)
-    if not key:
-        await asyncio.to_thread(_demand_contract, node, submission, digest)
-    return await node.admissions.admit(QueuedSubmission(submission, key), functools.partial(admit_group, node))
+    form = Verifiers(node.chain.verifiers.p256).of_key(consent.owner, digest, submission.signature)
+    key = form is not None
+    if form is None:
+        form = await asyncio.to_thread(_contracts, node, submission, digest)
+    taken = submission.model_copy(update={"signature": form, "enrolment": _enrolment(node, submission)})
+    return await node.admissions.admit(QueuedSubmission(taken, key), functools.partial(admit_group, node))
 
 
-def _demand_contract(node: Node, submission: models.ConsentSubmission, digest: bytes) -> None:
+def _contracts(node: Node, submission: models.ConsentSubmission, digest: bytes) -> bytes:
     consent = submission.consent
     demand_derived(consent, node.own_offer(consent.offer), node.trust.name)
-    node.chain.verifiers.demand("the consent", consent.owner, digest, submission.signature)
+    return node.chain.verifiers.normal("the consent", consent.owner, digest, submission.signature)
+
+
+def _enrolment(node: Node, submission: models.ConsentSubmission) -> models.EnrolmentSubmission | None:
+    """The enrolment with its signature in its one form; as it is if it is nobody's, which is found out later."""
+    given = submission.enrolment
+    if given is None or is_in_form(given.enroller, given.signature):
+        return given
+    digest = node.deployment.consents.digest(enrolment_hash(submission.consent.owner, given.subject))
+    form = normal_form(given.enroller, digest, given.signature)
+    return given if form is None else given.model_copy(update={"signature": form})
 
 
 async def admit_group(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
@@ -154,7 +167,7 @@ def _looked_at(entry: QueuedSubmission, context: _GroupContext) -> models.Consen
                 "a person's consent can't be a contract's yet",
                 expected="an owner with an ECDSA or a P-256 key, whose signature stays what it is",
                 found=to_hex(consent.owner),
-                remedy="consent with the key of a wallet, or with a passkey",
+                remedy="consent with a wallet that has a key of its own",
                 code="consent.contract",
             )
         _demand_enrolled(node, entry.submission, scope)

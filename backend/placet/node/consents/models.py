@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from placet.core.consent import CompactConsent, Consent, Enrolment, EnrolmentOpening, Offer, Scope
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
-from placet.core.values import U32, U48, Address, Bytes32, Name, Signature, Signer, Value
+from placet.core.signature_forms import WalletSignature
+from placet.core.times import UnixTime
+from placet.core.values import U32, U48, Address, Bytes32, Name, Signer, Value
 
 
 class ConsentStatus(StrEnum):
@@ -73,8 +75,8 @@ class DraftRequest(Value):
 
     owner: Signer
     offer: OfferId
-    not_before: U48
-    not_after: U48
+    not_before: UnixTime
+    not_after: UnixTime
     uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
     enrolment: Bytes32 | None = None
 
@@ -93,7 +95,7 @@ class EnrolmentSubmission(Value):
 
     enroller: Address
     subject: Bytes32
-    signature: Signature
+    signature: WalletSignature
     opening: EnrolmentOpening
 
     def enrolment(self) -> Enrolment:
@@ -104,7 +106,7 @@ class ConsentSubmission(Value):
     """A signed consent. Persons need an enrolment; an institution's consent for its own data has none."""
 
     consent: Consent
-    signature: Signature
+    signature: WalletSignature
     enrolment: EnrolmentSubmission | None = None
 
 
@@ -160,7 +162,7 @@ class WithdrawalDraft(_Answer):
 class Withdrawal(Value):
     """An owner's withdrawal. A node that does not know the consent needs it in full, best with its place in a batch."""
 
-    signature: Signature
+    signature: WalletSignature
     consent: Consent | None = None
     batch: BatchRoot | None = None
     proof: Annotated[tuple[Bytes32, ...], Field(max_length=64)] = ()

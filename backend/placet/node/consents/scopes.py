@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 from placet.core.consent import Offer, Scope
+from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, NotFoundError
 from placet.core.hashing import document_bytes
 from placet.core.values import parse, to_hex
@@ -58,4 +59,4 @@ def _read(file: Path) -> Scope:
         raw = file.read_bytes()
     except OSError as error:
         raise ConfigError("a scope document can't be read", found=f"{file.name}: {error.strerror}") from None
-    return parse(Scope, raw, limit=_MAX_SCOPE, what=f"scope document {file.name}")
+    return parse(Scope, text_of(raw, "scope document"), limit=_MAX_SCOPE, what=f"scope document {file.name}")

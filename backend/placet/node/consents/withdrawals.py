@@ -36,7 +36,7 @@ def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: st
     row = _own(node, identity)
     consent = _consent(node, identity, row, given)
     digest = node.deployment.consents.digest(withdrawal_hash(identity))
-    cheap = _demand_signed(node, consent, digest, given.signature, client)
+    signature, cheap = _signature(node, consent, digest, given.signature, client)
     whose = "withdrawals" if row is not None else "withdrawals of consents that came with them"
     node.clients.take(whose, client, node.settings.limits.withdrawals_per_client_minute)
     ended = node.ended(consent.offer.id).get(identity)
@@ -53,7 +53,7 @@ def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: st
     entry = {
         "consent": identity,
         **consent.grant()._asdict(),
-        "signature": given.signature,
+        "signature": signature,
         "batch": batch,
         "proof": None if proof is None else b"".join(proof),
         "state": "written",
@@ -74,17 +74,17 @@ def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: st
     return models.ConsentAccepted(id=identity, status=ConsentStatus.WITHDRAWING)
 
 
-def _demand_signed(node: Node, consent: Consent, digest: bytes, signature: bytes, client: str) -> bool:
-    """SignatureError unless the owner signed; whether that shows without asking his contract.
+def _signature(node: Node, consent: Consent, digest: bytes, given: bytes, client: str) -> tuple[bytes, bool]:
+    """The owner's signature in its one form, and whether it shows without asking his contract. SignatureError.
 
     An address pays for a question to the chain, and for nothing else before its signature is known to be good: what
     others send from the same address must not stop a person's withdrawal.
     """
-    if Verifiers(node.chain.verifiers.p256).accepts(consent.owner, digest, signature):
-        return True
+    form = Verifiers(node.chain.verifiers.p256).of_key(consent.owner, digest, given)
+    if form is not None:
+        return form, True
     node.clients.take("requests", client, node.settings.limits.requests_per_client_minute)
-    node.chain.verifiers.demand("the withdrawal", consent.owner, digest, signature)
-    return False
+    return node.chain.verifiers.normal("the withdrawal", consent.owner, digest, given), False
 
 
 def _own(node: Node, identity: ConsentId) -> sa.RowMapping | None:

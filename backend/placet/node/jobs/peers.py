@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,12 +17,12 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from placet.core.errors import ConfigError, InputError, LimitError, PeerError, PlacetError, unforeseen
 from placet.core.framing import WIDTH, announced, frame, header
 from placet.core.trust import Institution, TrustList
-from placet.core.values import Value, parse
+from placet.core.values import Value, parse, quotation
 from placet.jobs.certificates import of as key_of
 from placet.jobs.certificates import tls_key
 from placet.jobs.link import MAX_PAYLOAD, problem
@@ -34,14 +33,13 @@ MAX_BODY = MAX_PAYLOAD + 8192
 SECONDS = 60.0
 AT_ONCE = 8
 """Messages of one institution that are in memory before they are taken in; and other questions that are being read."""
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]")
 _CONNECT = 5.0
 _NAME = 1
 """Bytes of the length before a question's name."""
 Handler = Callable[[bytes, str, bytes], Awaitable[bytes]]
 
 
-_Told = Annotated[str, Field(max_length=400), AfterValidator(lambda text: _UNPRINTABLE.sub("?", text))]
+_Told = Annotated[str, *quotation(400)]
 
 
 class _Problem(Value):

@@ -18,7 +18,7 @@ from placet.core.errors import ConfigError, InputError, NotFoundError, StateErro
 from placet.core.evidence import NamedConsent
 from placet.core.hashing import document_bytes
 from placet.core.ids import ConsentId, JobId
-from placet.core.values import Bytes32, Signature, Value, parse, to_hex
+from placet.core.values import Bytes32, Signature, Value, line, parse, to_hex
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, commit, encrypt
 
 _MAX_RECORD = 128 << 10
@@ -31,7 +31,7 @@ class DocumentRecord(Value):
     type: Literal["placet.document-record"] = "placet.document-record"
     version: Literal[1] = 1
     file: Annotated[str, Field(min_length=1, max_length=4096)]
-    name: Annotated[str, Field(min_length=1, max_length=1024)]
+    name: Annotated[str, *line(255)]
     salt: Bytes32
     commitment: Bytes32
     offer: Offer

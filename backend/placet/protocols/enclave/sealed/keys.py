@@ -16,6 +16,7 @@ from placet.core.enclave_policy import Role
 from placet.core.errors import InputError
 from placet.core.hashing import keccak
 from placet.core.masking import SUITE
+from placet.core.text import tidied
 from placet.protocols.enclave.sealed.documents import DocumentKey
 from placet.protocols.enclave.sealed.task import Task, role_byte
 
@@ -61,7 +62,7 @@ def unseal(sealed: bytes, secret: x25519.X25519PrivateKey, task: Task, role: Rol
         plain = SUITE.decrypt(sealed, secret, info=_info(task, role))
         if len(plain) <= 96:
             raise ValueError
-        name = plain[96:].decode()
+        name = tidied(plain[96:].decode(), 255)
     except (InvalidTag, ValueError):
         raise InputError("the sealed keys do not open here, for this task", code="enclave.key") from None
     found = Secrets(document=DocumentKey(key=plain[:32], salt=plain[32:64]), release=plain[64:96], name=name)
