@@ -13,7 +13,7 @@ from parties import CONSUMER, EVENT, NOW, PURPOSE, World, changed
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.core.consent import FIRST_EPOCH, Status, Subjects
-from placet.core.errors import PlacetError
+from placet.core.errors import LimitError, PlacetError
 from placet.core.hashing import sha256
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
@@ -21,6 +21,7 @@ from placet.core.signatures import Key
 from placet.core.trail import Step, trail_head, trail_start
 from placet.core.values import ZERO32, to_hex
 from placet.jobs.agreement import LONGEST
+from placet.jobs.askers import Askers
 from placet.jobs.messages import (
     AmendRequest,
     AttemptRef,
@@ -411,7 +412,7 @@ async def test_a_party_does_not_sign_a_lawful_set_that_has_changed(world: World)
 async def test_a_preparation_of_yesterday_is_forgotten(world: World) -> None:
     asked = await proposal(world)
     world.ledger.time += 86_401
-    await world.agreements[NORTH].prepare(world.consumer, wanted(world))
+    await world.agreements[NORTH].prepare(world.consumer, wanted(world, deadline=world.ledger.time + 1000))
     asked.change(open_by=world.ledger.time + 100, deadline=world.ledger.time + 1000, settle_by=world.ledger.time + 2000)
     await refused("plan.unprepared", asked.sign())
 
@@ -780,3 +781,31 @@ async def test_questions_go_by_their_names_and_in_their_form(world: World) -> No
     for body in (b"", b"{}", b"[]", b"null", about[:-1], about.replace(b"1", b'"1"'), b'{"job":1}'):
         await refused("input", north.answer(world.consumer, "standing", body))
     await refused("limit", north.answer(world.consumer, "standing", b" " * (5 << 20)))
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, LONGEST + 1, 10 * LONGEST])
+async def test_what_one_would_bring_is_told_for_deadlines_near_now(world: World, seconds: int) -> None:
+    """Else whoever asks for many deadlines learns when consents end, without one job."""
+    asked = wanted(world, deadline=NOW + seconds)
+    await refused("plan", world.agreements[NORTH].prepare(world.consumer, asked))
+
+
+async def test_what_one_would_bring_is_told_so_often_an_hour_to_each_that_asks() -> None:
+    clock = [3600.0 * 5 + 10]
+    askers = Askers(3, lambda: clock[0])
+    for _ in range(3):
+        askers.take(b"one")
+    with pytest.raises(LimitError, match="too often") as too_often:
+        askers.take(b"one")
+    assert too_often.value.code == "limit.rate" and "3590 seconds" in str(too_often.value.remedy)
+    askers.take(b"another")
+    clock[0] += 3590
+    askers.take(b"one")
+
+
+async def test_a_party_that_is_asked_without_end_answers_no_more(world: World) -> None:
+    north = world.agreements[NORTH]
+    north._askers = Askers(2)
+    for _ in range(2):
+        await north.prepare(world.consumer, wanted(world))
+    await refused("limit.rate", north.prepare(world.consumer, wanted(world)))

@@ -22,6 +22,7 @@ from placet.core.plan import Input, Party, Plan, Seal, Terms, demand_signatures,
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32, Value, parse, to_hex
+from placet.jobs.askers import Askers
 from placet.jobs.certificates import institution_of, tls_key
 from placet.jobs.context import JobContext, Questions
 from placet.jobs.entries import Entries, named_input
@@ -60,6 +61,7 @@ class Agreement:
         self.store = store
         self.at_rest = AtRest(JOBS, context.hpke)
         self._entries = entries = Entries(context, store)
+        self._askers = Askers()
         self._questions: Questions = {
             "prepare": (PrepareRequest, self.prepare),
             "sign": (SignRequest, self.sign),
@@ -82,8 +84,13 @@ class Agreement:
         return await method(asker, parse(model, asked, limit=MAX_ASKED) if isinstance(asked, bytes) else asked)
 
     async def prepare(self, asker: bytes, wanted: PrepareRequest) -> PrepareResponse:
-        """What this party would bring. PlanError or ConsentError where policy, offer or scope say no."""
+        """What this party would bring. PlanError or ConsentError where policy, offer or scope say no, LimitError where
+        it is asked too often."""
         context = self.context
+        self._askers.take(asker)
+        now = await asyncio.to_thread(context.chain.now)
+        if not now < wanted.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
+            raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
         await self._demand_use(wanted.offer, self._wanted_use(asker, wanted))
         await self._demand_confirmed(wanted.terms)
         lawful = await context.demand_rows().lawful(wanted.offer, wanted.terms.block, wanted.deadline)
