@@ -378,7 +378,11 @@ class Case:
     def can_tell(self, signer: bytes) -> bool:
         """Does a signature that `accepts` refuses say something against who shows it? Not where the signer has code: an
         ERC-1271 contract may have accepted it then, which nobody sees off line, or from its state now."""
-        return signer not in self.facts.contracts
+        return signer not in self._with_code
+
+    @cached_property
+    def _with_code(self) -> frozenset[bytes]:
+        return frozenset(self.facts.contracts)
 
     @cached_property
     def _steps(self) -> dict[tuple[int, int], list[Step]]:
