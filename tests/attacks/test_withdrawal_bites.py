@@ -128,7 +128,7 @@ async def test_strangers_withdraw_nothing(stage: Stage, node: Running) -> None:
                 json={"signature": to_hex(signature), "consent": body_of(person)["consent"]},
             )
             await node.turn()
-        assert (answer.status_code, answer.json()["code"]) == (403, "signature")
+        assert (answer.status_code, answer.json()["code"].split(".")[0]) == (403, "signature")
 
 
 async def test_a_withdrawal_once_more(stage: Stage) -> None:
