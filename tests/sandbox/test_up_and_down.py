@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -45,7 +46,10 @@ def test_up_a_job_a_crash_down_and_up_again(home: Path) -> None:
     )
     until((folder / "run" / "up.json").exists, again)
     assert json.loads((folder / "run" / "up.json").read_text())["pid"] == again.pid
-    until(lambda: subprocess.call([*PLACET, "status"], cwd=home, stdout=subprocess.DEVNULL) == 0, again)
+    assert again.stdout is not None
+    document = "".join(itertools.takewhile(lambda line: line != "}\n", again.stdout)) + "}"
+    assert json.loads(document)["folder"] == shown["folder"]
+    assert sandbox(home, "status")["phase"] == "up"
     job(home, shown)
     again.send_signal(signal.SIGINT)
     assert again.wait(60) == 0

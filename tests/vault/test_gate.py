@@ -77,7 +77,6 @@ def test_no_columns_but_those_that_the_recipe_reads(world) -> None:
         {"identifier": "customer", "value": "remark"},
         {"identifier": "remark", "value": "balance"},
         {"identifier": "remark", "value": "income"},
-        {"identifier": "customer", "value": "\0salt"},
     ],
 )
 def test_columns_outside_the_scope(world, root, parameters) -> None:
