@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from starlette.types import Receive, Scope, Send
 from placet.serving.connections import ConnectionLimits, Connections, bounded
 
 HELLO = b"GET / HTTP/1.1\r\nHost: node\r\n\r\n"
+ESTABLISHED = 1
+"""Of a TCP connection, as Linux counts its states."""
 LOCAL = ipaddress.ip_network("127.0.0.0/8")
 
 
@@ -34,8 +37,10 @@ class App:
         elif scope["method"] == "POST":
             while (await receive()).get("more_body"):
                 pass
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"hi"})
+        body = b"much" * 8_000_000 if scope["path"] == "/much" else b"hi"
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
 
 @contextlib.contextmanager
@@ -124,6 +129,22 @@ def test_a_body_that_trickles_makes_room_too() -> None:
         with connected(address, 1) as (asking,):
             assert answered(asking)
         assert answered(slow[-1], b" more")
+
+
+def test_who_does_not_read_makes_room_and_keeps_nothing_for_long() -> None:
+    """Many requests on one connection, and no answer is read: the server's writing stops, and so does its waiting."""
+    asked = HELLO.replace(b"/ HTTP", b"/much HTTP") * 3
+    with served(most=4, per_client=4, head_seconds=1) as (_, address), connected(address, 4) as unread:
+        for one in unread:
+            one.sendall(asked)
+        with connected(address, 1) as (asking,):
+            assert answered(asking)
+    with served(most=4, per_client=4, head_seconds=0.5) as (_, address), connected(address, 1) as (one,):
+        one.sendall(asked)
+        end = time.monotonic() + 60
+        while one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED:
+            assert time.monotonic() < end, "the connection is kept"
+            time.sleep(0.02)
 
 
 class Transport:

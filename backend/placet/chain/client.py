@@ -26,6 +26,8 @@ from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
 
 _ERC1271 = keccak(b"isValidSignature(bytes32,bytes)")[:4]
+_ERC1271_GAS = 3_000_000
+"""More than wallets use; a stranger's contract that burns all it gets keeps a node waiting for milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -352,7 +354,8 @@ class Chain:
     def _erc1271(self, account: bytes, digest: bytes, signature: bytes) -> bool:
         data = _ERC1271 + abi.encode(("bytes32", "bytes"), (digest, signature))
         try:
-            answer = octets(self.rpc.call("eth_call", {"to": to_hex(account), "data": to_hex(data)}, "latest"))
+            call = {"to": to_hex(account), "data": to_hex(data), "gas": hex(_ERC1271_GAS)}
+            answer = octets(self.rpc.call("eth_call", call, "latest"))
         except (Reverted, RpcError):
             return False
         return len(answer) >= 32 and answer[:32] == _ERC1271.ljust(32, b"\0")

@@ -104,7 +104,7 @@ def _of_all(operator: Operator, institutions: Sequence[Institution], *, patient:
         elif isinstance(answer, BaseException):
             raise answer
         else:
-            offers += answer
+            offers += [one for one in answer if one.scope.provider == institution.address]
     return offers
 
 
@@ -168,8 +168,13 @@ def _own(operator: Operator, recipe: str, purpose: str) -> OwnInput:
         and one["scope"]["purpose"] == purpose
         and not one["scope"]["personal"]
     }
-    path = f"/v1/consents?status=given&owner=0x{operator.address.hex()}"
-    given = [one for one in operator.ask("GET", path)["consents"] if one["offer"] in own]
+    path, cursor, given = f"/v1/consents?status=given&owner=0x{operator.address.hex()}", "", []
+    while True:
+        page = operator.ask("GET", path + cursor)
+        given += [one for one in page["consents"] if one["offer"] in own]
+        if page["cursor"] is None:
+            break
+        cursor = f"&cursor={page['cursor']}"
     if not given:
         raise NotFoundError(
             f"this institution has not consented to an offer of its own list for {recipe}",

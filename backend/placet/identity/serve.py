@@ -44,6 +44,7 @@ def serve(settings: IdentitySettings) -> None:
         access_log=False,
         log_level="warning",
         http=bounded(ConnectionLimits()),
+        ws="none",
         timeout_keep_alive=10,
         server_header=False,
     )

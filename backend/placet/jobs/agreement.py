@@ -87,12 +87,12 @@ class Agreement:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no, LimitError where
         it is asked too often."""
         context = self.context
-        self._askers.take(asker)
         now = await asyncio.to_thread(context.chain.now)
         if not now < wanted.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
         await self._demand_use(wanted.offer, self._wanted_use(asker, wanted))
         await self._demand_confirmed(wanted.terms)
+        self._askers.take(asker)
         lawful = await context.demand_rows().lawful(wanted.offer, wanted.terms.block, wanted.deadline)
         entry = await self._entries.fresh(wanted.offer, lawful.root)
         brought = Input(
@@ -154,6 +154,7 @@ class Agreement:
         ] or [(NO_OFFER, ZERO32)]
         if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
+        self._askers.take(asker)
         for chosen in mine.inputs:
             await self._demand_current(chosen, terms.block, plan.deadline)
         signature = self.context.signer.sign(job)
@@ -171,10 +172,9 @@ class Agreement:
             now = (lawful.root, lawful.epoch, lawful.opens_before)
         found = (chosen.consent if chosen.named else chosen.lawful_root, chosen.epoch, chosen.opens_before)
         if found != now:
-            raise PlanError(
+            raise PlanError(  # without what it is now: whoever wants to know that asks for it by `prepare`
                 "the lawful set has changed since, or is not the one prepared",
-                expected=f"{to_hex(now[0])}, epoch {to_hex(now[1])}, before opening {now[2]}",
-                found=f"{to_hex(found[0])}, epoch {to_hex(found[1])}, before opening {found[2]}",
+                remedy="propose again",
                 code="plan.stale",
             )
 

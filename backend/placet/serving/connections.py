@@ -1,14 +1,17 @@
 """Connections of an HTTP server that strangers may reach: none is kept for who says nothing.
 
-A connection *waits* while its request has not wholly come. A request's head must come within `head_seconds`. Where a
-client, or all together, have as many connections as they may, the one that has waited longest makes room for the next;
-a request that has come is answered, whoever fills the server with silence (RFC 9112, 9.8 leaves the choice to us).
+A connection *waits* while its request has not wholly come, or while its client does not read what it is sent. A
+request's head must come within `head_seconds`, and so soon an answer must go on being read. Where a client, or all
+together, have as many connections as they may, the one that has waited longest makes room for the next; a request that
+has come is answered, whoever fills the server with silence (RFC 9112, 9.8 leaves the choice to us).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
+import struct
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -87,14 +90,26 @@ class Connections:
 
     def _client(self, address: str | None) -> str | None:
         """What is counted as one client; None for a trusted proxy, and where there is no address."""
-        try:
-            one = ipaddress.ip_address((address or "").partition("%")[0])
-        except ValueError:
+        one = _address(address or "")
+        if one is None or any(one in network for network in self.limits.trusted):
             return None
-        one = getattr(one, "ipv4_mapped", None) or one
-        if any(one in network for network in self.limits.trusted):
-            return None
-        return str(one if one.version == 4 else ipaddress.ip_network((one, 64), strict=False))
+        return client_network(address or "")
+
+
+def client_network(address: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 of an IPv6 one. Text that is no address is itself."""
+    one = _address(address)
+    if one is None or one.version == 4:
+        return address if one is None else str(one)
+    return str(ipaddress.ip_network((one, 64), strict=False))
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        one = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(one, "ipv4_mapped", None) or one
 
 
 class _BoundedProtocol(H11Protocol):
@@ -105,6 +120,7 @@ class _BoundedProtocol(H11Protocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._head: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -116,11 +132,27 @@ class _BoundedProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.table.remove(self)
         self._expect_no_head()
+        self._expect_no_reading()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
         super().handle_events()
-        if self._between_requests() or self.cycle.more_body:
+        self._tell()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.table.limits.head_seconds, self._reset)
+        self._tell()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._expect_no_reading()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Whether this connection waits for its client."""
+        if self._between_requests() or self.cycle.more_body or self._unread is not None:
             self.table.waits(self)
         else:
             self.table.serves(self)
@@ -142,6 +174,18 @@ class _BoundedProtocol(H11Protocol):
     def _expect_head(self) -> None:
         if self._head is None and not self.transport.is_closing():
             self._head = self.loop.call_later(self.table.limits.head_seconds, self.transport.abort)
+
+    def _reset(self) -> None:
+        """End the connection at once; the system forgets what the client has not read."""
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _expect_no_reading(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _expect_no_head(self) -> None:
         if self._head is not None:

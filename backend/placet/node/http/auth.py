@@ -15,6 +15,7 @@ from placet.core.errors import AccessError
 from placet.core.requests import Credential, RequestParts, demand_request
 from placet.node.service import Node
 from placet.node.state import insert_new, nonces, now
+from placet.serving.connections import client_network
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ def node_of(request: Request) -> Node:
 
 
 def client_of(request: Request) -> str:
-    """The address a request came from; used for limits in memory, never stored or logged."""
-    return request.client.host if request.client is not None else "?"
+    """The client a request came from, an address or an IPv6 /64; used for limits in memory, never stored or logged."""
+    return "?" if request.client is None else client_network(request.client.host)
 
 
 def target_of(request: Request) -> str:

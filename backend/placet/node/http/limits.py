@@ -195,19 +195,28 @@ class _Places:
     def __init__(self, number: int) -> None:
         self._left = number
 
-    def demand(self) -> None:
-        """LimitError `limit.busy` if no place is left."""
+    def take(self) -> _Place:
+        """LimitError `limit.busy` if none is left."""
         if self._left <= 0:
             raise LimitError("the node is busy", remedy="try again in a few seconds", code="limit.busy")
-
-    @contextlib.contextmanager
-    def taken(self) -> Iterator[None]:
-        """One place, for the length of a `with` block."""
         self._left -= 1
-        try:
-            yield
-        finally:
-            self._left += 1
+        return _Place(self)
+
+    def give_back(self) -> None:
+        self._left += 1
+
+
+class _Place:
+    """One of them, until it is freed."""
+
+    def __init__(self, places: _Places) -> None:
+        self._places: _Places | None = places
+
+    def free(self) -> None:
+        """Again changes nothing."""
+        places, self._places = self._places, None
+        if places is not None:
+            places.give_back()
 
 
 def _withdraws(scope: Scope) -> bool:
@@ -219,8 +228,8 @@ class RequestLimits:
     """ASGI middleware: headers and body are bounded while they stream in, and a body may not trickle for ever.
 
     A JSON body reaches the application only if it is JSON and not nested too deep. Requests that have come whole take
-    one of `_PLACES` while they are worked on, and withdrawals one of their own: whatever else a node is asked, people
-    can withdraw.
+    one of `_PLACES` until their answer begins, and withdrawals one of their own: whatever else a node is asked, and
+    however slowly answers are read, people can withdraw.
     """
 
     def __init__(self, app: ASGIApp, limits: NodeLimits) -> None:
@@ -237,8 +246,7 @@ class RequestLimits:
             body = await self._body(receive)
             if any(name == b"content-type" and b"json" in value.lower() for name, value in scope["headers"]):
                 _demand_shallow(body)
-            places = self._withdrawing if _withdraws(scope) else self._places
-            places.demand()
+            place = (self._withdrawing if _withdraws(scope) else self._places).take()
         except PlacetError as error:
             await answer(error)(scope, receive, send)
             return
@@ -247,8 +255,14 @@ class RequestLimits:
         async def replay() -> Message:
             return waiting.pop() if waiting else await receive()
 
-        with places.taken():
-            await self._app(scope, replay, send)
+        async def sending(message: Message) -> None:
+            place.free()
+            await send(message)
+
+        try:
+            await self._app(scope, replay, sending)
+        finally:
+            place.free()
 
     def _headers(self, scope: Scope) -> None:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
