@@ -155,7 +155,7 @@ def test_enrolment_by_a_stranger(world) -> None:
 
 def test_enrolment_that_the_enroller_did_not_sign(world) -> None:
     _, submission = world.consent("customer-00003")
-    forged = submission.enrolment.model_copy(update={"signature": secrets.token_bytes(65)})
+    forged = submission.enrolment.model_copy(update={"signature": Key().sign(bytes(32))})
     refused(world, submission.model_copy(update={"enrolment": forged}), "signature")
 
 
