@@ -44,7 +44,7 @@ def plan(
     spec = spec_of(recipe)
     parameters = spec.parse(_parameters(parameter or [])).to_json()
     operator = Operator(config)
-    chosen = [_one_offer(word, _offered(operator, word), operator, recipe) for word in offers]
+    chosen = [_one_offer(word, _offered(operator, word), recipe) for word in offers]
     request = _request(operator, spec, parameters, chosen, engine or spec.engines[0], reward, token)
     _tell(operator, spec, chosen)
     emit(request.model_dump(mode="json"))
@@ -108,14 +108,16 @@ def _of_all(operator: Operator, institutions: Sequence[Institution], *, patient:
     return offers
 
 
-def _one_offer(word: str, offered: Collection[Offered], operator: Operator, recipe: str) -> Offered:
+def _one_offer(word: str, offered: Collection[Offered], recipe: str) -> Offered:
+    from placet.core.values import to_hex
+
     fitting = [one for one in offered if recipe in one.scope.recipes]
     if len(fitting) == 1:
         return fitting[0]
     if not offered:
         raise NotFoundError("nothing is offered to this institution by that word", found=word[:80])
     listed = "; ".join(
-        f"{_id(one)} ({one.scope.title}, {one.scope.purpose}, for {', '.join(one.scope.recipes)})"
+        f"{to_hex(one.id)} ({one.scope.title}, {one.scope.purpose}, for {', '.join(one.scope.recipes)})"
         for one in fitting or offered
     )
     if not fitting:
@@ -158,6 +160,7 @@ def _request(
 def _own(operator: Operator, recipe: str, purpose: str) -> OwnInput:
     """This institution's consent, the last if there are several, to its own offer to itself for recipe and purpose."""
     from placet.cli.inputs import read_consent, read_offer
+    from placet.core.values import to_hex
     from placet.jobs.messages import OwnInput
 
     own = {
@@ -168,13 +171,8 @@ def _own(operator: Operator, recipe: str, purpose: str) -> OwnInput:
         and one["scope"]["purpose"] == purpose
         and not one["scope"]["personal"]
     }
-    path, cursor, given = f"/v1/consents?status=given&owner=0x{operator.address.hex()}", "", []
-    while True:
-        page = operator.ask("GET", path + cursor)
-        given += [one for one in page["consents"] if one["offer"] in own]
-        if page["cursor"] is None:
-            break
-        cursor = f"&cursor={page['cursor']}"
+    consents = operator.ask_all(f"/v1/consents?status=given&owner={to_hex(operator.address)}", "consents")
+    given = [one for one in consents if one["offer"] in own]
     if not given:
         raise NotFoundError(
             f"this institution has not consented to an offer of its own list for {recipe}",
@@ -194,7 +192,3 @@ def _tell(operator: Operator, spec: RecipeSpec[Any], offers: Sequence[Offered]) 
         say(f"from {name}: {one.scope.title}, {', '.join(one.scope.columns)}; {one.openings} jobs so far")
     for role in spec.roles:
         say(f"the {role.name} learns: {role.learns}")
-
-
-def _id(offered: Offered) -> str:
-    return f"0x{offered.id.hex()}"

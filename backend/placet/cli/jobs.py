@@ -62,13 +62,7 @@ def start(
 @commands.command("list")
 def listing(config: NodeConfig, as_json: AsJson = False) -> None:
     """The jobs that this institution takes part in, newest first."""
-    operator = Operator(config)
-    jobs: list[dict[str, Any]] = []
-    path: str | None = "/v1/jobs"
-    while path is not None:
-        page = operator.ask("GET", path)
-        jobs += page["jobs"]
-        path = None if page["cursor"] is None else f"/v1/jobs?cursor={page['cursor']}"
+    jobs = Operator(config).ask_all("/v1/jobs", "jobs")
     if as_json:
         emit(jobs)
         return

@@ -139,6 +139,16 @@ class Operator:
             raise problem_of(answer, self.api)
         return answer.json()
 
+    def ask_all(self, path: str, name: str) -> list[dict[str, Any]]:
+        """What the node lists at a path as `name`, page by page to the last. Errors as of `ask`."""
+        rows: list[dict[str, Any]] = []
+        page = self.ask("GET", path)
+        rows += page[name]
+        while page["cursor"] is not None:
+            page = self.ask("GET", f"{path}{'&' if '?' in path else '?'}cursor={page['cursor']}")
+            rows += page[name]
+        return rows
+
     def unreachable(self, error: Exception) -> PeerError:
         """The node does not answer."""
         return PeerError(

@@ -19,6 +19,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -91,20 +92,20 @@ class Connections:
     def _client(self, address: str | None) -> str | None:
         """What is counted as one client; None for a trusted proxy, and where there is no address."""
         one = _address(address or "")
-        if one is None or any(one in network for network in self.limits.trusted):
-            return None
-        return client_network(address or "")
+        return None if one is None or any(one in network for network in self.limits.trusted) else _network(one)
 
 
 def client_network(address: str) -> str:
     """What counts as one client: an IPv4 address, or the /64 of an IPv6 one. Text that is no address is itself."""
     one = _address(address)
-    if one is None or one.version == 4:
-        return address if one is None else str(one)
-    return str(ipaddress.ip_network((one, 64), strict=False))
+    return address if one is None else _network(one)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _network(one: Address) -> str:
+    return str(one if one.version == 4 else ipaddress.ip_network((one, 64), strict=False))
+
+
+def _address(text: str) -> Address | None:
     try:
         one = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
