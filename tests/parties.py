@@ -6,12 +6,13 @@ import asyncio
 import functools
 import secrets
 import selectors
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-
-import sqlalchemy as sa
 
 from placet.chain.client import ConsentState, DatasetState, JobState, JobStatus, OfferState
 from placet.chain.events import Event, JobOpened
@@ -29,6 +30,7 @@ from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobRecord, JobStore
+from placet.node.state import open_engine
 from placet.recipes.runs import RUNS
 from placet.vault.responses import DeadLeaves, LawfulSet
 
@@ -215,6 +217,8 @@ class World:
     """Three providers and a consumer (the last), each with a context, a store and an agreement."""
 
     def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="placet-world-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.signers = [Key() for _ in NAMES]
         self.recorders = [Key() for _ in NAMES]
         self.ledger = Ledger()
@@ -311,7 +315,8 @@ class World:
             recorder=self.recorders[party],
             hpke=secrets.token_bytes(32),
             tls_key=tls_key(_certificate(NAMES[party])),
-            engine=sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False}),
+            # A file: threads that share one connection in memory undo each other's writes.
+            engine=open_engine(f"sqlite:///{self.folder / f'{party}.db'}"),
             trust=self.trust,
             deployment=self.deployment,
             engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
