@@ -35,7 +35,7 @@ from warm import WarmConsortium
 
 PURPOSE = "https://w3id.org/dpv#FulfilmentOfContractualObligation"
 FEE = 1000
-SECONDS = 90
+SECONDS = 240
 BEFORE = "1. The Supplier shall deliver the Goods within 30 days.\n\n2. The Buyer shall pay 5,000 EUR.\n"
 AFTER = "1. The Supplier shall deliver the Goods within 45 days.\n\n2. The Buyer shall pay 5,000 EUR.\n"
 
@@ -84,7 +84,7 @@ class Stage:
         file = self.made.folder / key / "node.toml"
         text = file.read_text()
         if "sync_seconds" not in text:
-            file.write_text("sync_seconds = 0.1\n" + text)
+            file.write_text("sync_seconds = 0.25\n" + text)
         return NodeSettings.load(file)
 
     def wish(self, role: Role, /, **changed: Any) -> AcceptancePolicy:
@@ -120,7 +120,7 @@ class Stage:
             "purpose": PURPOSE,
             "reward": FEE,
             "token": from_hex(self.made.token),
-            "deadline_seconds": 120,
+            "deadline_seconds": 300,
         }
         return ComparisonRequest.model_validate(wanted | changed)
 
@@ -133,8 +133,8 @@ class Stage:
     async def compare(self, before: Path, after: Path, *, a: Company, b: Company, **request: Any) -> Ended:
         """A whole comparison by two companies that are there; `a` proposes."""
         mine, theirs = await asyncio.gather(self.offer(a, "before", before), self.offer(b, "after", after))
-        record = await a.propose(self.request(mine, **request), patience=20)
-        assert (await b.invited(theirs, patience=20)).job == record.job
+        record = await a.propose(self.request(mine, **request), patience=120)
+        assert (await b.invited(theirs, patience=120)).job == record.job
         return await self.ended(record.job, a=a, b=b)
 
     async def ended(self, job: bytes, *, a: Company, b: Company) -> Ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,44 @@ def tiny_checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_forge_builds_is_what_is_shipped() -> None:
+    """forge keeps what it built for the tests of the contracts: with unchanged sources this compiles nothing."""
+    subprocess.run([ROOT / "scripts" / "forge", "build"], check=True, capture_output=True, timeout=600)
+    built = {}
+    sources = (file.relative_to(ROOT) for file in (ROOT / "contracts").rglob("*.sol"))
+    shippable = {file.name: file for file in sources if file.parts[1] not in ("test", "script")}
+    for file in (ROOT / "hardhat-free-local" / "out").glob("*.sol/*.json"):
+        contract = json.loads(file.read_text())
+        functions = [item for item in contract["abi"] if item["type"] == "function"]  # libraries here have none
+        if file.parent.name in shippable and functions and contract["bytecode"]["object"] != "0x":
+            ((source, name),) = contract["metadata"]["settings"]["compilationTarget"].items()
+            assert source == shippable[file.parent.name].as_posix()
+            code = contract["deployedBytecode"]
+            places = [place for group in code.get("immutableReferences", {}).values() for place in group]
+            built[name] = {
+                "sourceName": source,
+                "abi": in_order(contract["abi"]),
+                "bytecode": contract["bytecode"]["object"],
+                "deployedBytecode": code["object"],
+                "immutableReferences": in_order(places),
+            }
+    shipped = {}
+    for file in compiler.ARTIFACTS.glob("*.json"):
+        artifact = json.loads(file.read_text())
+        compiled = artifact.pop("compiler")
+        assert (compiled["solc"], artifact.pop("contractName")) == (compiler.SOLC_VERSION, file.stem)
+        lists = {key: in_order(artifact[key]) for key in ("abi", "immutableReferences")}
+        shipped[file.stem] = artifact | lists
+    assert shipped.keys() == built.keys(), "run python -m placet.chain.compile"
+    stale = [name for name in built if shipped[name] != built[name]]
+    assert not stale, "run python -m placet.chain.compile"
+
+
+def in_order(items: list[Any]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
+
+
+@pytest.mark.slow
 def test_artifacts_are_fresh() -> None:
     expected = {f"{name}.json": compiler.render(a) for name, a in compiler.compile_contracts(ROOT).items()}
     shipped = {file.name: file.read_text() for file in compiler.ARTIFACTS.glob("*.json")}

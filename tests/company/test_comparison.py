@@ -60,6 +60,7 @@ async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_o
         assert not list((stage.made.folder / role / "documents").glob("*.locked"))
 
 
+@pytest.mark.slow
 async def test_a_pdf_against_a_docx(stage: Stage, a: Company, b: Company) -> None:
     rng = random.Random(5)
     items = synthetic(600, rng)
@@ -110,7 +111,7 @@ async def test_a_withdrawal_before_the_keys_leaves_the_enclave_without_any(
         return await prove(case, nonce)
 
     monkeypatch.setattr(EnclaveSession, "prove", late)
-    record = await a.propose(stage.request(mine), patience=20)
+    record = await a.propose(stage.request(mine), patience=120)
     ended = await stage.ended(record.job, a=a, b=b)
     assert ended.how == "aborted"
     for here in (a, b, stage.app.state):
@@ -129,11 +130,11 @@ async def test_a_withdrawal_while_it_runs_ends_the_enclave(
     async def never(case: EnclaveSession, *_: Any, **__: Any) -> Any:
         enclaves.append(case.enclave)
         running.set()
-        await asyncio.sleep(60)
+        await asyncio.sleep(600)
 
     monkeypatch.setattr(EnclaveSession, "compute", never)
-    record = await a.propose(stage.request(mine), patience=20)
-    async with asyncio.timeout(60):
+    record = await a.propose(stage.request(mine), patience=120)
+    async with asyncio.timeout(240):
         await running.wait()
     await withdraw(b, theirs)
     ended = await stage.ended(record.job, a=a, b=b)
@@ -156,14 +157,15 @@ async def test_a_company_withdraws_after_it_has_computed_and_leaves(stage: Stage
             raise PeerError("not now", code="peer.early")
 
         gone.runner.agreement._questions["seal"] = (SealRequest, no_seal)
-        record = await a.propose(stage.request(mine), patience=20)
-        async with asyncio.timeout(60):
+        record = await a.propose(stage.request(mine), patience=120)
+        async with asyncio.timeout(240):
             await held.wait()
-    await sent(stage.settings("after"), theirs, seconds=30)
-    async with asyncio.timeout(60):
+    await sent(stage.settings("after"), theirs, seconds=120)
+    async with asyncio.timeout(100):  # the deadline is 300 seconds away
         assert await a.ended(record.job, lambda _: None) == "aborted"
 
 
+@pytest.mark.slow
 async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
     stage: Stage, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,14 +176,14 @@ async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
     async def slow(case: EnclaveSession, *words: Any, **more: Any) -> Any:
         if case.attempt == 1:
             first.set()
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         return await compute(case, *words, **more)
 
     monkeypatch.setattr(EnclaveSession, "compute", slow)
     async with stage.company("before") as gone:
         mine = await stage.offer(gone, "before", stage.document("old.md", BEFORE))
-        record = await gone.propose(stage.request(mine), patience=20)
-        async with asyncio.timeout(60):
+        record = await gone.propose(stage.request(mine), patience=120)
+        async with asyncio.timeout(240):
             await first.wait()
     async with stage.company("before") as back:
         ended = await stage.ended(record.job, a=back, b=b)
@@ -205,12 +207,12 @@ async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_o
         if case.attempt == 1:
             enclaves.append(case.enclave)
             first.set()
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         return await compute(case, *words, **more)
 
     monkeypatch.setattr(EnclaveSession, "compute", slow)
-    record = await a.propose(stage.request(mine), patience=20)
-    async with asyncio.timeout(60):
+    record = await a.propose(stage.request(mine), patience=120)
+    async with asyncio.timeout(240):
         await first.wait()
     folder = stage.made.folder / "service/enclaves" / f"{record.job.hex()}-1"
     held = {file.name: file.read_bytes() for file in folder.iterdir()}
@@ -232,7 +234,7 @@ async def test_a_folder_has_one_client_and_a_withdrawal_gets_through_beside_it(s
         async with stage.company("before"):
             pass
     assert caught.value.code == "client.busy"
-    await sent(stage.settings("before"), mine, seconds=30)
+    await sent(stage.settings("before"), mine, seconds=120)
     assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
     await sent(stage.settings("before"), mine, seconds=1)
 
@@ -243,17 +245,17 @@ async def test_a_withdrawal_that_was_refused_can_be_given_again(stage: Stage) ->
     async with stage.company("before") as here:
         record = here._draft(file, stage.wish("before"), stage.address("before"), here.context.chain.now() + 86_400)
     with pytest.raises(Reverted):
-        await sent(stage.settings("before"), record.id, seconds=30)
+        await sent(stage.settings("before"), record.id, seconds=120)
     async with stage.company("before") as here:
         assert await stage.offer(here, "before", file) == record.id
-    await sent(stage.settings("before"), record.id, seconds=30)
+    await sent(stage.settings("before"), record.id, seconds=120)
     assert stage.chain.consent(record.id).status is ConsentStatus.WITHDRAWN
 
 
 async def test_a_withdrawal_needs_no_client(stage: Stage) -> None:
     async with stage.company("before") as here:
         mine = await stage.offer(here, "before", stage.document("old.md", BEFORE))
-    await sent(stage.settings("before"), mine, seconds=30)
+    await sent(stage.settings("before"), mine, seconds=120)
     assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
 
 
@@ -291,7 +293,7 @@ async def test_nobody_but_a_company_of_the_job_uses_its_enclave(stage: Stage, a:
         stage.offer(a, "before", stage.document("old.md", BEFORE)),
         stage.offer(b, "after", stage.document("new.md", AFTER)),
     )
-    record = await a.propose(stage.request(mine), patience=20)
+    record = await a.propose(stage.request(mine), patience=120)
     service = a.context.trust.institution(stage.address("service"))
     stranger = dataclasses.replace(a.node, keys=stage.app.state.node.keys)
     from placet.company.service import HttpEnclaves

@@ -30,7 +30,7 @@ from placet.protocols.enclave.evidence.binding import Binding
 from placet.protocols.enclave.evidence.model import EnclaveEvidence, TpmStatement
 from placet.protocols.enclave.platform import Enclave, Platform, SealedResult, simulated
 from placet.protocols.enclave.platform.sandbox import Sandbox
-from placet.protocols.enclave.platform.simulated import MAX_ENCLAVES, SimulatedEnclave, SimulatedPlatform
+from placet.protocols.enclave.platform.simulated import SimulatedEnclave, SimulatedPlatform
 from placet.protocols.enclave.sealed.release import release
 from placet.protocols.enclave.sealed.results import TAG
 
@@ -210,15 +210,14 @@ async def test_what_is_not_what_was_committed_is_refused(platform: SimulatedPlat
     changed = good[:-1] + bytes([good[-1] ^ 1])
     assert await asyncio.gather(
         code(computed(platform, job, documents=documents(job, before=changed))),
-        code(computed(platform, job, documents=documents(job, before=job.sides[1].encrypted))),
         code(computed(platform, job, documents=documents(job, after=other.sides[1].encrypted))),
         code(computed(platform, job, keys={"before": sealed})),
-    ) == ["enclave.document", "enclave.document", "enclave.document", "enclave.key"]
+    ) == ["enclave.document", "enclave.document", "enclave.key"]
     assert not alive()
 
 
-async def test_hostile_documents_end_in_codes(platform: SimulatedPlatform) -> None:
-    names = ["bomb", "entities", "empty", "encoding"]
+@pytest.mark.parametrize("names", [["bomb", "empty"], pytest.param(["entities", "encoding"], marks=pytest.mark.slow)])
+async def test_hostile_documents_end_in_codes(platform: SimulatedPlatform, names: list[str]) -> None:
     jobs = [Job.of(hostile.DOCUMENTS[name][1](), AFTER, (hostile.DOCUMENTS[name][0], "new.txt")) for name in names]
     jobs = [job.under(policy(platform)) for job in jobs]
     found = await asyncio.gather(*(code(computed(platform, job)) for job in jobs))
@@ -304,19 +303,22 @@ async def test_a_caller_that_goes_away_ends_it(platform: SimulatedPlatform) -> N
     assert not alive()
 
 
-async def test_an_enclave_serves_once_and_only_so_many_at_a_time(platform: SimulatedPlatform) -> None:
+async def test_an_enclave_serves_once_and_only_so_many_at_a_time(
+    platform: SimulatedPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulated, "MAX_ENCLAVES", 2)
     job = Job.of(BEFORE, AFTER).under(policy(platform))
     enclave = await platform.start(chain=CHAIN, job=job.task.job)
     keys = await released(platform, enclave, job)
     first, again = await asyncio.gather(
-        enclave.compute(job.task, keys, documents(job), seconds=60),
-        code(enclave.compute(job.task, keys, documents(job), seconds=60)),
+        enclave.compute(job.task, keys, documents(job), seconds=240),
+        code(enclave.compute(job.task, keys, documents(job), seconds=240)),
     )
     assert len(first) == 2 and again == "enclave.ended"
-    started = await asyncio.gather(*(platform.start(chain=CHAIN, job=job.task.job) for _ in range(MAX_ENCLAVES)))
+    started = await asyncio.gather(*(platform.start(chain=CHAIN, job=job.task.job) for _ in range(2)))
     with pytest.raises(LimitError):
         await platform.start(chain=CHAIN, job=job.task.job)
-    assert len({one.key for one in started}) == MAX_ENCLAVES
+    assert len({one.key for one in started}) == 2
     await asyncio.gather(*(one.end() for one in started), started[0].end())
     assert not alive()
 
@@ -326,14 +328,14 @@ async def test_an_enclave_that_nobody_uses_ends_by_itself(
 ) -> None:
     monkeypatch.setattr(simulated, "IDLE_SECONDS", 0.3)
     job = Job.of(BEFORE, AFTER).under(policy(platform))
-    unused = [await platform.start(chain=CHAIN, job=job.task.job) for _ in range(MAX_ENCLAVES)]
-    async with asyncio.timeout(30):
+    unused = await platform.start(chain=CHAIN, job=job.task.job)
+    async with asyncio.timeout(120):
         while platform._running:
             await asyncio.sleep(0.05)
     assert not alive()
-    assert await code(unused[0].prove(bytes(32))) == "enclave.ended"
-    assert await code(unused[0].compute(job.task, {}, {}, seconds=1)) == "enclave.ended"
-    monkeypatch.setattr(simulated, "IDLE_SECONDS", 5)
+    assert await code(unused.prove(bytes(32))) == "enclave.ended"
+    assert await code(unused.compute(job.task, {}, {}, seconds=1)) == "enclave.ended"
+    monkeypatch.setattr(simulated, "IDLE_SECONDS", 240)
     enclave, running, writable = await waiting(platform)
     assert enclave._idle is not None and enclave._idle.cancelled()
     os.close(writable)
@@ -349,7 +351,8 @@ async def test_a_slot_is_free_again_where_the_end_fails(
         really(sandbox)
         raise StateError("a killed enclave is still there", code="enclave.alive")
 
-    for _ in range(MAX_ENCLAVES + 1):
+    monkeypatch.setattr(simulated, "MAX_ENCLAVES", 1)
+    for _ in range(2):
         enclave = await platform.start(chain=CHAIN, job=bytes(32))
         with monkeypatch.context() as patched:
             patched.setattr(Sandbox, "gone", gone)
@@ -400,6 +403,6 @@ def test_a_killed_node_takes_its_enclaves_along(tmp_path: Path) -> None:
         started = psutil.Process(node.pid).children(recursive=True)
         assert {"bwrap", "swtpm"} <= {one.name() for one in started}
         node.kill()
-    _, left = psutil.wait_procs(started, timeout=20)
+    _, left = psutil.wait_procs(started, timeout=120)
     assert left == []
     assert {path.name for path in (tmp_path / "tpm").iterdir()} <= {".lock", "attestation-key.der", "tpm2-00.permall"}

@@ -57,7 +57,13 @@ def ours(count: int, start: int = 0) -> list[bytes | str]:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "receiver"), [("ecdh", 1), ("ecdh", None), ("kkrt", 0), ("kkrt", None), ("rr22", 1), ("rr22", None)]
+    ("protocol", "receiver"),
+    [
+        ("ecdh", 1),
+        ("kkrt", 0),
+        ("rr22", None),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [("ecdh", None), ("kkrt", None), ("rr22", 1)]),
+    ],
 )
 def test_the_receivers_learn_which_of_their_rows_are_common(
     networks: Networks, scratch: Path, protocol: PsiProtocol, receiver: int | None
@@ -124,7 +130,7 @@ def test_what_the_peer_sees_a_digest_of_cannot_be_guessed(tmp_path: Path) -> Non
     assert [header, row] == other[:2] and decoy != other[2] and len(decoy) == len(row)
 
 
-@pytest.mark.parametrize("parties", [2, 3])
+@pytest.mark.parametrize("parties", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_outputs_stay_shares_and_add_up(networks: Networks, scratch: Path, parties: int) -> None:
     rng = np.random.default_rng(parties)
     vectors = [rng.integers(-(2**60), 2**60, 50) for _ in range(parties)]
@@ -162,8 +168,10 @@ def test_outputs_stay_shares_and_add_up(networks: Networks, scratch: Path, parti
     ("amounts_of", "smallest", "large"),
     [
         (1, 15, False),
-        (0, 16, False),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(None, 15, False), (0, 15, True), (1, 16, True)]),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [(0, 16, False), (None, 15, False), (0, 15, True), (1, 16, True)]
+        ),
     ],
 )
 def test_circuit_psi_counts_and_sums_from_the_smallest_group_on(

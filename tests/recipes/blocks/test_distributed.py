@@ -248,6 +248,7 @@ def mean_of(values: list[int]) -> str:
     return str((Decimal(sum(values)) / len(values)).quantize(Decimal("1.000000")))
 
 
+@pytest.mark.slow
 def test_statistics_over_whom_both_providers_have(pool: Pool) -> None:
     """Exactly the plaintext."""
     town, both = pool.town, pool.both
@@ -290,6 +291,7 @@ def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -
         ],
     }
     assert town.audited(job)["verdict"] == "intact"
+    nothing_left(town)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,10 @@ def test_the_count_from_the_smallest_group_on(counted: Town) -> None:
     trail = parse(SignedEvidence, counted.ask("north", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
     assert [step.name for step in trail] == ["open-accounts", "statistics-start", "statistics", "mask-output"]
 
+
+@pytest.mark.slow
+def test_of_one_match_too_few_nothing_is_told(counted: Town) -> None:
+    matching = {g.subject for g in counted.given if not g.ended} & set(counted.customers)
     _, result = counted.result(**request(counted, len(matching) + 1))
     assert result["report"] == {"too_few": True, "smallest_group": len(matching) + 1}
 
