@@ -241,11 +241,11 @@ def test_certificates_serve_mutual_tls(tmp_path: Path) -> None:
         thread.start()
         client = context(ssl.PROTOCOL_TLS_CLIENT, "client", "server")
         with (
-            socket.create_connection(listener.getsockname(), timeout=10) as raw,
+            socket.create_connection(listener.getsockname(), timeout=60) as raw,
             client.wrap_socket(raw, server_hostname="localhost") as peer,
         ):
             assert peer.recv(1) == b"x"
-        thread.join(10)
+        thread.join(60)
     assert seen[0] is not None
     shown = x509.load_der_x509_certificate(seen[0]).public_key()
     spki = shown.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -133,9 +133,9 @@ def test_a_script_that_is_ended_leaves_nothing(home: Path) -> None:
     assert any("starting the service" in line for line in process.stdout)
     begun = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=240)
     assert process.returncode in (1, 143)
     assert begun
-    _, alive = psutil.wait_procs(begun, timeout=10)
+    _, alive = psutil.wait_procs(begun, timeout=60)
     assert alive == []
     assert sorted(file.name for file in home.iterdir()) == ["new.md", "old.md"]

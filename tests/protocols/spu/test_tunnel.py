@@ -73,7 +73,7 @@ def client(*shown: Path) -> ssl.SSLContext:
 def knock(network: Network, context: ssl.SSLContext | None, hello: bytes, *, rank: int = 0) -> bytes:
     """What a caller with this identity is answered by party `rank`."""
     member = network.members[rank]
-    with socket.create_connection((member.host, member.port), timeout=15) as plain:
+    with socket.create_connection((member.host, member.port), timeout=60) as plain:
         try:
             caller = plain if context is None else context.wrap_socket(plain)
             caller.sendall(hello)
@@ -145,14 +145,14 @@ def test_another_one_in_a_partys_place_is_refused_at_once(
         type(members[2])("y", members[2].host, members[2].port, identities["telecom"].certificate),
     )
     impostor = Network(tuple(members), 1, b"job/0/step", identities[name].key)
-    first, second = together(opened(ours), opened(impostor), seconds=3)
+    first, second = together(opened(ours), opened(impostor), seconds=8)
     assert isinstance(first, PeerError) and first.code == "spu.stranger" and second is not None
 
 
 def test_sessions_do_not_mix(networks: Networks, opened: Any) -> None:
     ours, theirs = networks(2)
     other = Network(theirs.members, 1, b"job/1/step", theirs.key)
-    assert [e.code for e in together(opened(ours), opened(other), seconds=1) if e] == ["spu.refused", "spu.refused"]
+    assert [e.code for e in together(opened(ours), opened(other), seconds=8) if e] == ["spu.refused", "spu.refused"]
 
 
 def test_nobody_there(networks: Networks, opened: Any) -> None:
@@ -166,7 +166,7 @@ def test_a_taken_port(networks: Networks, opened: Any) -> None:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((ours.members[0].host, ours.members[0].port))
         taken.listen()
-        (ended,) = together(opened(ours), seconds=1)
+        (ended,) = together(opened(ours), seconds=60)
     assert isinstance(ended, ProtocolError) and ended.code == "spu.port"
 
 
@@ -193,13 +193,13 @@ def test_bytes_pass_both_ways_and_a_lost_party_is_reported(networks: Networks, o
         inside.bind(str(tmp_path / "1" / socket_of(1)))
         inside.listen()
         with socket.socket(socket.AF_UNIX) as caller:
-            caller.settimeout(20)
+            caller.settimeout(60)
             caller.connect(str(tmp_path / "0" / socket_of(1)))
             sender = threading.Thread(target=caller.sendall, args=(payload,))
             sender.start()
             answerer, _ = inside.accept()
             with answerer:
-                answerer.settimeout(20)
+                answerer.settimeout(60)
                 received = bytearray()
                 while len(received) < len(payload):
                     received += answerer.recv(65536)
