@@ -17,14 +17,16 @@ from typing import Any, TypeVar
 from placet.chain.client import ConsentState, DatasetState, JobState, JobStatus, OfferState
 from placet.chain.events import Event, JobOpened
 from placet.cli import certificates
-from placet.core.consent import FIRST_EPOCH, Offer, Scope, Status, Subjects
+from placet.core.consent import Status
 from placet.core.errors import NotFoundError, PeerError
 from placet.core.masking import public_key
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Institution, TrustList
 from placet.core.values import ZERO20, ZERO32, to_hex
+from placet.core.withdrawal import FIRST_EPOCH
 from placet.jobs.agreement import Agreement
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext

@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastapi import FastAPI, HTTPException
 
-from placet.core.consent import CompactConsent, Offer, Scope, enrolment_hash, subject_commitment
+from placet.core.consent import CompactConsent
+from placet.core.enrolment import enrolment_hash, subject_commitment
+from placet.core.offers import Offer, Scope
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex

@@ -17,11 +17,12 @@ from simulator import START, World
 
 from placet.audit.facts import Anchored
 from placet.audit.sections import Sections
-from placet.core.consent import Offer, Scope, enrolment_hash
+from placet.core.enrolment import enrolment_hash
 from placet.core.evidence import Batch, InputEvidence, Section
 from placet.core.hashing import sha256
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root, lawful_root
+from placet.core.offers import Offer, Scope
 from placet.core.plan import Input
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList

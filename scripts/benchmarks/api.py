@@ -30,8 +30,8 @@ from placet.chain import events
 from placet.chain.client import Chain
 from placet.chain.keystore import load_secret
 from placet.chain.local import free_port
-from placet.core.consent import Scope
 from placet.core.merkle import batch_root
+from placet.core.offers import Scope
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse
 

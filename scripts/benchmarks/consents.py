@@ -25,7 +25,7 @@ from placet.chain.calls import Call, Calls
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.core.batch_file import CHUNK, LineCheck
-from placet.core.consent import Offer, Scope, Subjects
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList

@@ -19,12 +19,14 @@ from placet.chain.calls import Call, Calls
 from placet.chain.deploy import deploy, deploy_token
 from placet.chain.local import LocalChain
 from placet.core import eip712
-from placet.core.consent import Consent, Details, Offer, Subjects, withdrawal_hash
+from placet.core.consent import Consent, Details
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_verify
+from placet.core.offers import Offer, Subjects
 from placet.core.plan import Input, Party, Plan, Seal, key_hash
 from placet.core.signatures import Key
 from placet.core.values import ZERO32, to_hex
+from placet.core.withdrawal import withdrawal_hash
 
 TARGETS = {
     "grant_by_signature": 62_000,

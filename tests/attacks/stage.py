@@ -21,28 +21,16 @@ from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain, JobStatus
 from placet.chain.deploy import deploy_token
 from placet.chain.index import Index
-from placet.core.consent import (
-    FIRST_EPOCH,
-    NO_ENROLMENT,
-    CompactConsent,
-    Consent,
-    ConsentFields,
-    Enrolment,
-    EnrolmentOpening,
-    Offer,
-    Scope,
-    Subjects,
-    derive,
-    enrolment_hash,
-    withdrawal_hash,
-    withdrawal_head,
-)
+from placet.core.consent import CompactConsent, Consent, ConsentFields, derive
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
 from placet.core.errors import PlacetError, Reverted
 from placet.core.merkle import batch_levels, batch_proof
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, Terms, key_hash
 from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key, P256Key
 from placet.core.values import ZERO32, to_hex
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash, withdrawal_head
 from placet.jobs.agreement import Agreement
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext

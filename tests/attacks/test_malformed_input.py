@@ -27,7 +27,7 @@ from tests.node.conftest import Owner, Running, World, node_at
 
 from parties import World as Parties
 from placet.chain.local import free_port
-from placet.core.consent import Offer
+from placet.core.offers import Offer
 from placet.core.plan import Input
 from placet.core.signatures import Key
 from placet.core.values import to_hex

@@ -15,9 +15,10 @@ from tests.attacks.stage import MARKETING, Agreed, Deal, Stage, body_of
 from tests.node.conftest import PURPOSE, Running
 
 from placet.chain.client import JobStatus
-from placet.core.consent import Reason, Subjects
+from placet.core.consent import Reason
 from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.merkle import lawful_root
+from placet.core.offers import Subjects
 from placet.core.plan import Input, cancellation_hash
 from placet.core.purposes import Operation, purpose_id
 from placet.core.signatures import Key

@@ -17,12 +17,13 @@ from placet.chain.calls import Calls
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended, JobSealed, KeyReleased, KeyWithheld, StepsRecorded
 from placet.chain.local import dev_account
-from placet.core.consent import Consent, withdrawal_hash
+from placet.core.consent import Consent
 from placet.core.errors import Reverted, WarrantError
 from placet.core.evidence import SignedEvidence
 from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, to_hex
+from placet.core.withdrawal import withdrawal_hash
 from placet.jobs.party_run import masked_outputs
 from placet.sandbox.consortium import REWARD, wait
 from placet.vault.client import VaultClient

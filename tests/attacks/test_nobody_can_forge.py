@@ -22,15 +22,18 @@ from placet.chain.client import Chain, code_hash
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain
 from placet.chain.rpc import octets
-from placet.core.consent import FIRST_EPOCH, Consent, Status, Subjects, enrolment_hash, withdrawal_hash
+from placet.core.consent import Consent, Status
 from placet.core.ecdsa import P256_N, SECP256K1_N
 from placet.core.eip712 import Domain
+from placet.core.enrolment import enrolment_hash
 from placet.core.errors import InputError, PlacetError
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_root
+from placet.core.offers import Subjects
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32, from_hex, to_hex
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash
 from shown import leaves_of
 
 EXAMPLES = settings(

@@ -10,11 +10,12 @@ from tests.attacks.stage import Agreed, Deal, Person, Stage, body_of, epoch_afte
 from tests.node.conftest import Owner, Running
 
 from placet.chain.client import JobStatus
-from placet.core.consent import FIRST_EPOCH, Reason, Status, withdrawal_hash
+from placet.core.consent import Reason, Status
 from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.plan import Seal, key_hash
 from placet.core.trail import Step
 from placet.core.values import ZERO32, to_hex
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash
 from placet.jobs.messages import SealRequest, SignRequest
 from placet.jobs.store import Phase
 from placet.vault.lawful import NEVER

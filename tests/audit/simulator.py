@@ -31,19 +31,8 @@ from placet.audit.facts import (
     Withdrawn,
     Withheld,
 )
-from placet.core.consent import (
-    FIRST_EPOCH,
-    NO_ENROLMENT,
-    CompactConsent,
-    Consent,
-    Enrolment,
-    Offer,
-    Scope,
-    Subjects,
-    enrolment_hash,
-    subject_commitment,
-    withdrawal_head,
-)
+from placet.core.consent import CompactConsent, Consent
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, enrolment_hash, subject_commitment
 from placet.core.evidence import (
     Batch,
     Evidence,
@@ -56,6 +45,7 @@ from placet.core.evidence import (
 )
 from placet.core.hashing import document_hash, sha256
 from placet.core.merkle import batch_root, lawful_root
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, Terms, key_hash
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
@@ -72,6 +62,7 @@ from placet.core.trail import (
 )
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.core.values import ZERO20, ZERO32
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
 NAMES = ("Alba Bank", "Borealis Savings", "Corvus Insurance", "Delta Credit Bureau")
 CONSUMER = 3

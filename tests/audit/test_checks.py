@@ -16,8 +16,9 @@ from placet.audit.facts import ChainFacts, Ending
 from placet.audit.findings import CheckStatus
 from placet.audit.outcome import AuditReport, Verdict
 from placet.audit.verify import CHECKS, verify
-from placet.core.consent import Enrolment, Scope, Subjects, enrolment_hash
+from placet.core.enrolment import Enrolment, enrolment_hash
 from placet.core.evidence import Evidence
+from placet.core.offers import Scope, Subjects
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Terms
 from placet.core.trail import SignedMessage
 

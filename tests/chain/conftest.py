@@ -16,9 +16,11 @@ from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
-from placet.core.consent import Consent, Details, Offer, Subjects, withdrawal_hash
+from placet.core.consent import Consent, Details
+from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Key
 from placet.core.trust import Deployment
+from placet.core.withdrawal import withdrawal_hash
 
 PURPOSE = bytes(31) + b"\x07"
 

@@ -13,11 +13,13 @@ from web3 import Web3
 from placet.chain import abi, calls, events
 from placet.chain.calls import NO_PROOF, Call, Calls
 from placet.chain.rpc import octets
-from placet.core.consent import Consent, Details, Offer, Subjects, withdrawal_hash
+from placet.core.consent import Consent, Details
 from placet.core.errors import InputError, Reverted
+from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
+from placet.core.withdrawal import withdrawal_hash
 
 PLACED = Deployment(
     chain_id=31337,

@@ -15,8 +15,9 @@ from placet.chain.client import Acceptance, Chain, DatasetState, EnclaveClass, J
 from placet.chain.deploy import deploy_token
 from placet.chain.local import free_port
 from placet.chain.rpc import Rpc
-from placet.core.consent import Reason, Status, Subjects
+from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted, SignatureError
+from placet.core.offers import Subjects
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Contract, Deployment
 

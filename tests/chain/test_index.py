@@ -13,10 +13,11 @@ from placet.chain import logs as logs_module
 from placet.chain.index import DeadConsent, Index
 from placet.chain.logs import Moved
 from placet.chain.sizes import AdaptiveSize
-from placet.core.consent import FIRST_EPOCH, Subjects
 from placet.core.errors import ChainError
 from placet.core.merkle import batch_levels, batch_proof
+from placet.core.offers import Subjects
 from placet.core.signatures import Key
+from placet.core.withdrawal import FIRST_EPOCH
 
 
 def same_as_the_chain(world, index: Index) -> None:

@@ -12,8 +12,8 @@ from placet.chain import events, logs
 from placet.chain import index as index_module
 from placet.chain.client import Chain
 from placet.chain.index import Index
-from placet.core.consent import Offer
 from placet.core.errors import ChainError
+from placet.core.offers import Offer
 from placet.core.signatures import Key
 
 ROOTS = [bytes([number]) * 32 for number in range(1, 7)]

@@ -20,8 +20,8 @@ from placet.chain import events, outbox
 from placet.chain import sender as module
 from placet.chain.client import Chain
 from placet.chain.sender import Mined, Sender
-from placet.core.consent import Subjects
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted, StateError
+from placet.core.offers import Subjects
 from placet.core.signatures import Key
 
 CRASHING = Path(__file__).with_name("crashing_sender.py")

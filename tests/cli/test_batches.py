@@ -13,7 +13,9 @@ from pathlib import Path
 from placet.chain.client import Chain
 from placet.chain.keystore import load_secret
 from placet.core.batch_file import BatchLine
-from placet.core.consent import ConsentFields, EnrolmentOpening, Scope, enrolment_hash
+from placet.core.consent import ConsentFields
+from placet.core.enrolment import EnrolmentOpening, enrolment_hash
+from placet.core.offers import Scope
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse

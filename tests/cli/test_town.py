@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from placet.chain.client import Chain
-from placet.core.consent import Subjects
 from placet.core.hashing import sha256
+from placet.core.offers import Subjects
 from placet.core.trust import Deployment
 from placet.core.values import from_hex, parse, to_hex
 from placet.vault import tables

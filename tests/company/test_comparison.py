@@ -20,10 +20,10 @@ from placet.company.company import Company
 from placet.company.withdrawing import withdraw as sent
 from placet.comparison import compare
 from placet.core.consent import Status as ConsentStatus
-from placet.core.consent import withdrawal_hash
 from placet.core.errors import AccessError, AttestationError, ConfigError, PeerError, PlanError, Reverted
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, to_hex
+from placet.core.withdrawal import withdrawal_hash
 from placet.jobs.messages import SealRequest
 from placet.recipes.contract_compare.sessions import EnclaveSession
 

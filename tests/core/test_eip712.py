@@ -7,20 +7,15 @@ import pytest
 from eth_account.messages import encode_typed_data
 
 from placet.core import eip712
-from placet.core.consent import (
-    Consent,
-    Details,
-    Offer,
-    consent_id,
-    enrolment_hash,
-    withdrawal_hash,
-    withdrawal_typed_data,
-)
+from placet.core.consent import Consent, Details, consent_id
+from placet.core.enrolment import enrolment_hash
 from placet.core.hashing import keccak, sha256
+from placet.core.offers import Offer
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, cancellation_hash
 from placet.core.requests import request_hash, request_typed_data
 from placet.core.trail import Message, acknowledgement_hash, evidence_hash
 from placet.core.values import ZERO32, to_hex
+from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
 
 DOMAIN = eip712.consent_domain(31337, bytes(range(20)))
 

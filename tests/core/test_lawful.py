@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.core.consent import Offer, Scope, Subjects
 from placet.core.lawful import Breach, Tells, Use, breaches
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import PURPOSES, Operation, purpose_id
 from placet.core.values import to_hex
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from placet.core.batch_file import BatchHeader
-from placet.core.consent import ConsentFields, Offer, Scope, derive
+from placet.core.consent import ConsentFields, derive
 from placet.core.errors import InputError
 from placet.core.evidence import InputEvidence
 from placet.core.hashing import document_bytes
+from placet.core.offers import Offer, Scope
 from placet.core.values import ZERO32, parse, to_hex
 
 from .batch_vectors import FILE

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from placet.core.batch_file import BatchHeader
-from placet.core.consent import Scope
 from placet.core.encodings import text_of
 from placet.core.errors import InputError
 from placet.core.evidence import InputEvidence
 from placet.core.logs import VisibleFormatter
+from placet.core.offers import Scope
 from placet.core.text import demand_seen, flaw, is_seen, tidied, visible
 from placet.core.times import UnixTime
 from placet.core.trust import Auditor

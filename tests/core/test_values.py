@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from placet.core.consent import Offer
+from placet.core.offers import Offer
 from placet.core.purposes import purpose_id
 
 OFFER = {"dataset": bytes(32), "consumer": bytes(20), "operations": 1, "scope": bytes(32)}

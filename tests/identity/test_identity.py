@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from placet.core.consent import Enrolment, enrolment_hash, subject_commitment
 from placet.core.ecdsa import recover
 from placet.core.eip712 import consent_domain
+from placet.core.enrolment import Enrolment, enrolment_hash, subject_commitment
 from placet.core.errors import ConfigError, InputError
 from placet.core.hashing import canonical
 from placet.core.requests import Credential, request_hash

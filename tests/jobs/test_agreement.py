@@ -12,14 +12,16 @@ import pytest
 from parties import CONSUMER, EVENT, NOW, PURPOSE, World, changed
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
-from placet.core.consent import FIRST_EPOCH, Status, Subjects
+from placet.core.consent import Status
 from placet.core.errors import LimitError, PlacetError
 from placet.core.hashing import sha256
+from placet.core.offers import Subjects
 from placet.core.plan import Amendment, Input, Plan, Seal, Terms, key_hash
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.signatures import Key
 from placet.core.trail import Step, trail_head, trail_start
 from placet.core.values import ZERO32, to_hex
+from placet.core.withdrawal import FIRST_EPOCH
 from placet.jobs.agreement import LONGEST
 from placet.jobs.askers import Askers
 from placet.jobs.messages import (

@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from placet.core import masking
-from placet.core.consent import Scope
 from placet.core.eip712 import job_domain
 from placet.core.evidence import Evidence
 from placet.core.hashing import commit, document_bytes, document_hash
+from placet.core.offers import Scope
 from placet.core.plan import Terms, key_hash
 from placet.core.signatures import Key
 from placet.core.trail import Message, Step, acknowledgement_hash, trail_head, trail_start

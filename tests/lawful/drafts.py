@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from parties import NOW
 from placet.catalogue.specs import NAMES, spec_of
-from placet.core.consent import Offer, Scope, Subjects
 from placet.core.hashing import sha256
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO32

@@ -9,8 +9,9 @@ from enum import IntEnum
 from model import jobs as model
 from model.reference import Epoch, Terms
 from placet.chain.local import dev_account
-from placet.core import consent as core
+from placet.core import consent, withdrawal
 from placet.core.hashing import keccak
+from placet.core.offers import Offer
 from placet.core.plan import Input, Party, Plan
 from placet.core.signatures import Key
 from placet.core.values import ZERO20, ZERO32
@@ -28,9 +29,7 @@ SIGNERS = (Who.NORTH, Who.SOUTH, Who.CONSUMER)
 RECORDERS = (Who.RECORDER_0, Who.RECORDER_1, Who.RECORDER_2)
 PURPOSE = b"\1" * 32
 OFFERS = [
-    core.Offer(
-        dataset=bytes([n]) * 32, consumer=KEYS[Who.CONSUMER].address, purpose=PURPOSE, operations=3, scope=ZERO32
-    )
+    Offer(dataset=bytes([n]) * 32, consumer=KEYS[Who.CONSUMER].address, purpose=PURPOSE, operations=3, scope=ZERO32)
     for n in (1, 2)
 ]
 
@@ -45,12 +44,12 @@ def grant_of(terms: Terms) -> tuple[bytes, bytes, int, int, int, int, bytes]:
 
 
 def consent_id(terms: Terms) -> bytes:
-    return core.consent_id(*grant_of(terms))
+    return consent.consent_id(*grant_of(terms))
 
 
 def epoch_of(epoch: Epoch) -> bytes:
     """As the contract holds it."""
-    return functools.reduce(core.withdrawal_head, map(consent_id, epoch), core.FIRST_EPOCH)
+    return functools.reduce(withdrawal.withdrawal_head, map(consent_id, epoch), withdrawal.FIRST_EPOCH)
 
 
 def sign(signers: Sequence[int], digest: bytes, flaw: str | None, at: int) -> tuple[list[int | None], list[bytes]]:

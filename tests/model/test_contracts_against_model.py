@@ -16,8 +16,9 @@ from placet.chain.calls import NO_PROOF
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
-from placet.core import consent as core
+from placet.core import consent, withdrawal
 from placet.core.merkle import batch_levels, batch_proof, batch_root
+from placet.core.offers import Offer, Subjects
 from placet.core.plan import Input, Party, Plan
 from placet.core.signatures import Key
 from placet.core.values import ZERO32
@@ -48,11 +49,9 @@ class Machine(BothSides):
         for number in range(2):
             dataset = bytes([number + 1]) * 32
             self.offers.append(
-                core.Offer(
-                    dataset=dataset, consumer=CONSUMERS[0].address, purpose=PURPOSES[0], operations=3, scope=ZERO32
-                )
+                Offer(dataset=dataset, consumer=CONSUMERS[0].address, purpose=PURPOSES[0], operations=3, scope=ZERO32)
             )
-            self.tell(PROVIDER, self.calls.register(dataset, core.Subjects.PERSONS, ZERO32, ZERO32))
+            self.tell(PROVIDER, self.calls.register(dataset, Subjects.PERSONS, ZERO32, ZERO32))
             self.tell(PROVIDER, self.calls.offer(self.offers[number]))
 
     def agree_at_last(self) -> None:
@@ -68,7 +67,7 @@ class Machine(BothSides):
         )  # fmt: skip
 
     def id_of(self, terms: Any) -> bytes:
-        return core.consent_id(*self.grant_of(terms))
+        return consent.consent_id(*self.grant_of(terms))
 
     def proof_of(self, terms: Any, batch: Any) -> tuple[bytes, list[bytes]]:
         """Root and proof; for one that is not in the batch the proof of another one."""
@@ -84,7 +83,7 @@ class Machine(BothSides):
     def agree_on(self, terms: Any) -> None:
         found, expected = self.chain.consent(self.id_of(terms)), self.registry.state(terms)
         assert (found.status, found.proven) == (expected.status, expected.proven)
-        if found.status != core.Status.NONE:
+        if found.status != consent.Status.NONE:
             stored = (found.not_before, found.not_after, found.first_opening, found.uses)
             assert stored == (terms.not_before, terms.not_after, terms.first_opening, terms.uses)
 
@@ -143,13 +142,13 @@ class Machine(BothSides):
 
     @rule(terms=consents, honest=mostly)
     def withdraw(self, terms: Any, honest: bool) -> None:
-        signature = self.signature(terms, core.withdrawal_hash(self.id_of(terms)), honest)
+        signature = self.signature(terms, withdrawal.withdrawal_hash(self.id_of(terms)), honest)
         call = self.calls.withdraw(self.grant_of(terms), signature)
         self.same(STRANGER, call, self.registry.withdraw, terms, honest, None)
 
     @rule(terms=consents, batch=batches, honest=mostly)
     def withdraw_batched(self, terms: Any, batch: Any, honest: bool) -> None:
-        signature = self.signature(terms, core.withdrawal_hash(self.id_of(terms)), honest)
+        signature = self.signature(terms, withdrawal.withdrawal_hash(self.id_of(terms)), honest)
         call = self.calls.withdraw_batched(self.grant_of(terms), signature, *self.proof_of(terms, batch))
         self.same(STRANGER, call, self.registry.withdraw, terms, honest, batch)
 
@@ -161,7 +160,7 @@ class Machine(BothSides):
     @rule(several=st.lists(consents, min_size=1, max_size=4, unique=True))
     def withdraw_many(self, several: list[Any]) -> None:
         """In lists those that have ended are passed over."""
-        signatures = [self.signature(terms, core.withdrawal_hash(self.id_of(terms)), True) for terms in several]
+        signatures = [self.signature(terms, withdrawal.withdrawal_hash(self.id_of(terms)), True) for terms in several]
         grants = [self.grant_of(terms) for terms in several]
         assert self.tell(STRANGER, self.calls.withdraw_many(grants, signatures, [NO_PROOF] * len(several))) is None
         for terms in several:
@@ -235,7 +234,7 @@ class Machine(BothSides):
     )
     def open_rightly(self, data: Any, both: bool, ahead: int, operations: int) -> None:
         """As honest parties do it, with consents that are given; only their times and uses may still say no."""
-        given = [terms for terms, state in self.registry.consents.items() if state.status == core.Status.GIVEN]
+        given = [terms for terms, state in self.registry.consents.items() if state.status == consent.Status.GIVEN]
         if given:
             first, second = (data.draw(st.sampled_from(given)) for _ in range(2))
             self.open(first, second if both else None, True, ahead, True, 2**32 - 1, operations, 0, 0)
@@ -283,7 +282,7 @@ class Machine(BothSides):
 
     def head_of(self, ended: Iterable[Any]) -> bytes:
         """Of a list of ended consents."""
-        return functools.reduce(core.withdrawal_head, map(self.id_of, ended), core.FIRST_EPOCH)
+        return functools.reduce(withdrawal.withdrawal_head, map(self.id_of, ended), withdrawal.FIRST_EPOCH)
 
 
 @pytest.fixture

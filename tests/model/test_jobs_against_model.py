@@ -30,8 +30,9 @@ from placet.chain.calls import Calls
 from placet.chain.client import Chain, JobStatus
 from placet.chain.deploy import deploy, deploy_token
 from placet.chain.local import LocalChain
-from placet.core import consent as core
 from placet.core import plan as core_plan
+from placet.core import withdrawal
+from placet.core.offers import Subjects
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import ZERO32
 
@@ -101,7 +102,7 @@ class Machine(JobSides):
     @rule(offer=st.integers(0, 1), pick=st.integers(0, 9))
     def withdraw(self, offer: int, pick: int) -> None:
         terms = self.given[offer][pick % len(self.given[offer])]
-        struct_hash = core.withdrawal_hash(consent_id(terms))
+        struct_hash = withdrawal.withdrawal_hash(consent_id(terms))
         signature = OWNER.sign(self.chain.deployment.consents.digest(struct_hash))
         call = self.calls.withdraw(grant_of(terms), signature)
         self.same(KEYS[Who.STRANGER], call, self.registry.withdraw, terms, True, None)
@@ -314,7 +315,7 @@ def token(chain: Chain, anvil: LocalChain) -> bytes:
     calls, now = Calls(chain.deployment), chain.head().timestamp
     for who, offer in zip(SIGNERS, OFFERS, strict=False):
         now += 2
-        registration = calls.register(offer.dataset, core.Subjects.PERSONS, ZERO32, ZERO32)
+        registration = calls.register(offer.dataset, Subjects.PERSONS, ZERO32, ZERO32)
         assert tell(chain, KEYS[who], registration, now - 1) is None
         assert tell(chain, KEYS[who], calls.offer(offer), now) is None
     return deploy_token(anvil.url, KEYS[Who.STRANGER], {KEYS[w].address: MONEY for w in (Who.CONSUMER, Who.SPONSOR)})

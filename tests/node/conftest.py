@@ -27,12 +27,15 @@ from placet.chain.deploy import deploy
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
 from placet.cli import certificates
-from placet.core.consent import Consent, EnrolmentOpening, Offer, Scope, Subjects, enrolment_hash, withdrawal_hash
+from placet.core.consent import Consent
+from placet.core.enrolment import EnrolmentOpening, enrolment_hash
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import Operation, purpose_id
 from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Auditor, Deployment, Enroller, Institution, TrustList
 from placet.core.values import from_hex, parse, to_hex
+from placet.core.withdrawal import withdrawal_hash
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
 from placet.node.consents import relay

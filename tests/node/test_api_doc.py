@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from placet.core.consent import Offer
+from placet.core.offers import Offer
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.node.app import create_app

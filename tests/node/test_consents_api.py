@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from eth_account import Account
 
 from placet.chain.events import JobCompleted
-from placet.core.consent import Consent, ConsentFields, Status, Subjects, derive, enrolment_hash
+from placet.core.consent import Consent, ConsentFields, Status, derive
+from placet.core.enrolment import enrolment_hash
 from placet.core.merkle import batch_verify
+from placet.core.offers import Subjects
 from placet.core.signatures import Key, P256Key
 from placet.core.values import from_hex, parse, to_hex
 from placet.node.consents.uses import follow, note_uses

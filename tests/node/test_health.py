@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from placet.core.consent import FIRST_EPOCH
 from placet.core.errors import ConfigError, DeploymentError
 from placet.core.values import to_hex
+from placet.core.withdrawal import FIRST_EPOCH
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
 from placet.node.loops import run_forever

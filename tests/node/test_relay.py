@@ -19,10 +19,10 @@ import sqlalchemy as sa
 
 from placet.chain.calls import Calls
 from placet.chain.local import free_port
-from placet.core.consent import FIRST_EPOCH
 from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
+from placet.core.withdrawal import FIRST_EPOCH
 from placet.node.config import NodeSettings
 from placet.node.consents import relay
 from placet.node.consents.queries import find

@@ -16,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import utils
 
-from placet.core.consent import Consent, withdrawal_hash
+from placet.core.consent import Consent
 from placet.core.ecdsa import SECP256K1_N
 from placet.core.hashing import canonical
 from placet.core.requests import request_hash, request_typed_data
 from placet.core.signatures import Key
 from placet.core.values import from_hex, parse, to_hex
+from placet.core.withdrawal import withdrawal_hash
 from placet.node.state import consents, withdrawals
 
 from .conftest import Owner, Running

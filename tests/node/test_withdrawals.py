@@ -10,10 +10,12 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from placet.core.consent import FIRST_EPOCH, NO_ENROLMENT, Consent, Status
+from placet.core.consent import Consent, Status
+from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import StateError
 from placet.core.signatures import Key
 from placet.core.values import from_hex, parse, to_hex
+from placet.core.withdrawal import FIRST_EPOCH
 from placet.node.consents import relay
 from placet.node.consents.erasure import erase
 from placet.node.consents.queries import find

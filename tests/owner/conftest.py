@@ -15,24 +15,18 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from placet.chain.local import free_port
-from placet.core.consent import (
-    NO_ENROLMENT,
-    Consent,
-    ConsentFields,
-    Offer,
-    Scope,
-    derive,
-    notice,
-    withdrawal_hash,
-    withdrawal_typed_data,
-)
+from placet.core.consent import Consent, ConsentFields, derive
+from placet.core.enrolment import NO_ENROLMENT
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_levels, batch_proof
+from placet.core.notice import notice
+from placet.core.offers import Offer, Scope
 from placet.core.purposes import purpose_id
 from placet.core.requests import Credential, RequestParts, demand_request
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.core.values import from_hex, parse, to_hex
+from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
 from placet.identity.app import create_app
 from placet.identity.register import Register, add_persons
 from placet.identity.service import Enrolling

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from placet.core.consent import EnrolmentOpening, Scope
+from placet.core.enrolment import EnrolmentOpening
 from placet.core.errors import AccessError, ConsentError, NotFoundError, PeerError, SignatureError
 from placet.core.merkle import batch_root
+from placet.core.offers import Scope
 from placet.core.trust import TrustList
 from placet.core.values import from_hex, to_hex
 from placet.owner.client import OwnerClient

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from placet.core.consent import Consent, ConsentFields, Enrolment, EnrolmentOpening, derive
+from placet.core.consent import Consent, ConsentFields, derive
+from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.hashing import document_bytes
 from placet.owner import wallet as module

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from placet.core.batch_file import LineCheck, check_chunk, decode_line
-from placet.core.consent import Offer, Scope
 from placet.core.errors import InputError
+from placet.core.offers import Offer, Scope
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList

@@ -13,23 +13,12 @@ import pytest
 from placet.chain.migrations import upgrade
 from placet.core import at_rest
 from placet.core.at_rest import AtRest
-from placet.core.consent import (
-    NO_ENROLMENT,
-    CompactConsent,
-    Consent,
-    ConsentFields,
-    Enrolment,
-    EnrolmentOpening,
-    Offer,
-    Scope,
-    Status,
-    Subjects,
-    derive,
-    enrolment_hash,
-)
+from placet.core.consent import CompactConsent, Consent, ConsentFields, Status, derive
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
 from placet.core.errors import NotFoundError
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key, Verifiers

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from placet.core.consent import CompactConsent, EnrolmentOpening
+from placet.core.consent import CompactConsent
+from placet.core.enrolment import EnrolmentOpening
 from placet.core.errors import ChainError, ConsentError, NotFoundError, PlacetError, SignatureError, StateError
 from placet.core.signatures import Key, P256Key, Verifiers
 from placet.core.trust import Deployment

@@ -24,13 +24,15 @@ from placet.chain.deploy import deploy
 from placet.chain.index import Index
 from placet.chain.local import LocalChain, dev_account
 from placet.chain.sender import Sender
-from placet.core.consent import FIRST_EPOCH, Consent, Offer, Subjects, withdrawal_hash, withdrawal_head
+from placet.core.consent import Consent
 from placet.core.errors import ChainError, ConfigError, DeploymentError, StateError, WarrantError
 from placet.core.merkle import batch_levels, batch_proof
+from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Input, Plan
 from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO32
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash, withdrawal_head
 from placet.vault.assembly import open_vault
 from placet.vault.client import VaultClient
 from placet.vault.config import VaultSettings

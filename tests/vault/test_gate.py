@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from placet.core.consent import Status, Subjects
+from placet.core.consent import Status
 from placet.core.errors import ChainError, DeploymentError, StateError, WarrantError
 from placet.core.hashing import sha256
+from placet.core.offers import Subjects
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.vault import tables

@@ -2,10 +2,10 @@
 
 import pytest
 
-from placet.core.consent import Offer
 from placet.core.errors import ChainError, InputError, NotFoundError, StateError
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
+from placet.core.offers import Offer
 from placet.vault.lawful import NEVER
 from shown import leaves_of
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from placet.core import consent as consent_module
+from placet.core import offers
 from placet.core.errors import NotFoundError
 from placet.core.signatures import Verifiers
 from placet.vault import service
@@ -17,7 +17,7 @@ def test_signatures_are_checked_once_and_words_made_once(world, monkeypatch: pyt
     made = [world.consent(subject) for subject in world.customers]
     submissions: list[Submission] = [submission for _, submission in made]
     calls = {"words": 0, "accepts": 0}
-    words, accepts = consent_module.offer_words, Verifiers.accepts
+    words, accepts = offers.offer_words, Verifiers.accepts
 
     def counted_words(*arguments, **named):
         calls["words"] += 1

@@ -20,7 +20,7 @@ from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.facts import AcceptedMeasurement, DatasetFact, Ending, Given, Moment, OfferFact, Recorded, Withdrawn
 from placet.audit.reading import Columns, LeafContext, read_leaves
 from placet.audit.sections import Sections
-from placet.core.consent import FIRST_EPOCH, CompactConsent, Consent, withdrawal_head
+from placet.core.consent import CompactConsent, Consent
 from placet.core.ecdsa import recover
 from placet.core.errors import InputError, NotFoundError
 from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Leaf, Section, SignedAmendment
@@ -29,6 +29,7 @@ from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers
 from placet.core.trail import Step, evidence_hash
 from placet.core.values import invalid, to_hex
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
 
 @dataclass(frozen=True)

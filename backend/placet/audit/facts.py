@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.core.consent import Offer, Subjects
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.offers import Offer, Subjects
 from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
 
 Count = Annotated[int, Field(ge=0, lt=2**53, strict=True)]

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field
 
 from placet.audit.findings import Truncated
 from placet.audit.sections import Sections
-from placet.core.consent import NO_ENROLMENT, Offer, Scope, enrolment_hash
+from placet.core.enrolment import NO_ENROLMENT, enrolment_hash
 from placet.core.errors import InputError, PlacetError
 from placet.core.evidence import Leaf, Section
 from placet.core.ids import NO_CONSENT, ConsentId
 from placet.core.leaves import LeafRecord, decode_records, record_size
+from placet.core.offers import Offer, Scope
 from placet.core.processes import end_with_parent
 from placet.core.signatures import Verifiers
 from placet.core.trust import Deployment, TrustList

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from placet.chain.abi import function
-from placet.core.consent import Consent, Grant, Offer, Subjects
+from placet.core.consent import Consent, Grant
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.offers import Offer, Subjects
 from placet.core.plan import Amendment, Plan, Seal
 from placet.core.trust import Deployment
 from placet.core.values import ZERO32

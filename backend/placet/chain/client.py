@@ -17,10 +17,11 @@ from placet.chain.blooms import Topics
 from placet.chain.events import E, Event
 from placet.chain.logs import LogReader, Moved
 from placet.chain.rpc import Rpc, RpcError, octets, quantity
-from placet.core.consent import Offer, Reason, Status, Subjects
+from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Verifiers
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from placet.chain import abi
 from placet.chain.rpc import members, octets, quantity
-from placet.core.consent import Offer, Subjects
 from placet.core.errors import ChainError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.offers import Offer, Subjects
 from placet.core.trust import Deployment
 
 

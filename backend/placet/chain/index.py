@@ -46,9 +46,9 @@ from placet.chain.events import Event
 from placet.chain.logs import Log, Moved
 from placet.chain.rpc import PAUSE
 from placet.chain.tables import create
-from placet.core.consent import FIRST_EPOCH, withdrawal_head
 from placet.core.errors import ChainError
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
 CHECKPOINTS = 256
 SKIP_SECONDS = 10.0

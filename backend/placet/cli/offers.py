@@ -9,23 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from placet.cli.inputs import (
-    AsJson,
-    NodeConfig,
-    read_address,
-    read_consent,
-    read_name,
-    read_offer,
-    read_span,
-    when,
-)
+from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_name, read_offer, read_span, when
 from placet.cli.operator import EnsureTransaction, Operator
 from placet.cli.output import emit, say, table, write_line
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError
 
 if TYPE_CHECKING:
-    from placet.core.consent import Consent, Offer, Scope, Subjects
+    from placet.core.consent import Consent
     from placet.core.ids import OfferId
+    from placet.core.offers import Offer, Scope, Subjects
 
 commands = typer.Typer(no_args_is_help=True, help="Offers: what may be asked of a dataset, by whom, for what.")
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for the chain.")]
@@ -62,8 +54,8 @@ def make(
     as_json: AsJson = False,
 ) -> None:
     """Register the dataset, open an offer on it and let the node relay consents. May be given again at any time."""
-    from placet.core.consent import Offer
     from placet.core.lookalikes import doubts
+    from placet.core.offers import Offer
     from placet.core.purposes import purpose_id, purpose_iri
     from placet.core.values import from_hex, parse, to_hex
 
@@ -141,7 +133,7 @@ def _scope(office: Operator, wanted: dict[str, Any]) -> Scope:
     """The scope document with these contents: the one that is there, else a new one with a fresh salt, on disk."""
     import secrets
 
-    from placet.core.consent import Scope
+    from placet.core.offers import Scope
     from placet.core.values import parse, to_hex
     from placet.node.consents.scopes import Scopes
 
@@ -170,7 +162,7 @@ def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
 def _publish(
     office: Operator, schema: bytes, commitment: bytes, offer: Offer, scope: Scope, budget: int, timeout: float
 ) -> None:
-    from placet.core.consent import Subjects
+    from placet.core.offers import Subjects
 
     chain, calls, key = office.chain, office.calls, offer.dataset.hex()
     subjects = Subjects.of(scope.personal)

@@ -100,7 +100,7 @@ def _key(wallet: Wallet, kept: Kept) -> OwnerKey:
 @commands.command()
 def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
     """Show what an institution asks for, in words derived from your own trust list."""
-    from placet.core.consent import offer_words
+    from placet.core.offers import offer_words
     from placet.core.values import to_hex
     from placet.owner.client import OwnerClient
     from placet.owner.wallet import copies
@@ -190,7 +190,7 @@ async def _grant(
 ) -> tuple[SignedConsent, str]:
     import secrets
 
-    from placet.core.consent import EnrolmentOpening
+    from placet.core.enrolment import EnrolmentOpening
     from placet.core.values import parse, to_hex
     from placet.owner.wallet import Kept
 

@@ -24,10 +24,12 @@ from placet.chain.signals import listening
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.own_document import OwnDocument
 from placet.company.service import HttpEnclaves
-from placet.core.consent import NO_ENROLMENT, CompactConsent, ConsentFields, Offer, Scope, Status, Subjects, derive
+from placet.core.consent import CompactConsent, ConsentFields, Status, derive
+from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import ConfigError, NotFoundError, PeerError, PlanError
 from placet.core.hashing import sha256
 from placet.core.ids import ConsentId, DatasetId, JobId
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.text import tidied

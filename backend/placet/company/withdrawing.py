@@ -11,9 +11,10 @@ import contextlib
 
 from placet.chain.intents import next_try
 from placet.company.company import alone
-from placet.core.consent import Status, withdrawal_hash
+from placet.core.consent import Status
 from placet.core.errors import ChainError, Reverted
 from placet.core.ids import ConsentId
+from placet.core.withdrawal import withdrawal_hash
 from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node
 from placet.recipes.contract_compare.documents import Documents

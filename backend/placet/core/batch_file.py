@@ -14,21 +14,13 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from placet.core.consent import (
-    NO_ENROLMENT,
-    CompactConsent,
-    ConsentFields,
-    Enrolment,
-    EnrolmentOpening,
-    Offer,
-    Scope,
-    enrolment_hash,
-    subject_commitment,
-)
+from placet.core.consent import CompactConsent, ConsentFields
 from placet.core.eip712 import Domain
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash, subject_commitment
 from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.ids import BatchRoot, ConsentId
+from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import is_in_form
 from placet.core.signature_forms import read as read_signature
 from placet.core.signatures import Verifiers

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from placet.core.consent import CompactConsent, Enrolment, Offer, Scope
+from placet.core.consent import CompactConsent
+from placet.core.enrolment import Enrolment
 from placet.core.hashing import document_hash
 from placet.core.ids import BatchRoot, ConsentId, JobId
+from placet.core.offers import Offer, Scope
 from placet.core.plan import MAX_PARTIES, Amendment, Plan, Seal, Terms
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import U32, Bytes32, Signature, Value

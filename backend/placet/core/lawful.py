@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from placet.core.consent import Offer, Scope, Subjects
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id, purpose_words
 from placet.core.values import to_hex
 

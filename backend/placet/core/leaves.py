@@ -13,7 +13,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from placet.core.consent import CompactConsent, ConsentFields, Enrolment
+from placet.core.consent import CompactConsent, ConsentFields
+from placet.core.enrolment import Enrolment
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
 from placet.core.ids import BatchRoot

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 
 from placet.core import eip712
-from placet.core.consent import ConsentFields, Names, Offer, Scope, consent_id, notice_frame, offer_words, window_words
+from placet.core.consent import ConsentFields, consent_id
 from placet.core.errors import ConsentError
 from placet.core.hashing import keccak, sha256
 from placet.core.ids import ConsentId
+from placet.core.notice import notice_frame, window_words
+from placet.core.offers import Names, Offer, Scope, offer_words
 
 _DETAILS = eip712.DETAILS.type_hash
 

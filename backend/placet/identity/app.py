@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from placet.core.consent import Enrolment
+from placet.core.enrolment import Enrolment
 from placet.core.errors import AccessError, InputError, LimitError, NotFoundError, PlacetError, unforeseen
 from placet.core.requests import Credential
 from placet.core.values import parse, to_hex

@@ -13,8 +13,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from placet.core.consent import Enrolment, enrolment_hash, subject_commitment
 from placet.core.eip712 import Domain
+from placet.core.enrolment import Enrolment, enrolment_hash, subject_commitment
 from placet.core.errors import AccessError, LimitError
 from placet.core.requests import MAX_LIFETIME, Credential, RequestParts, demand_request
 from placet.core.signatures import Key, Verifiers

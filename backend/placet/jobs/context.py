@@ -16,10 +16,10 @@ from placet.chain.client import Chain
 from placet.chain.index import Index
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal
-from placet.core.consent import Offer, Scope
 from placet.core.errors import ConfigError, LimitError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Institution, TrustList

@@ -25,11 +25,11 @@ from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal
 from placet.chain.storage import demand_space, space_error
-from placet.core.consent import Offer, Scope
 from placet.core.encodings import text_of
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError
 from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.lookalikes import doubts_of
+from placet.core.offers import Offer, Scope
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from placet.core.consent import CompactConsent, Consent, Offer, Scope
+from placet.core.consent import CompactConsent, Consent
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.offers import Offer, Scope
 from placet.core.values import U32, U48, Bytes32, quotation
 
 

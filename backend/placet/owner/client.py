@@ -14,29 +14,18 @@ from urllib.parse import urlencode
 
 import httpx
 
-from placet.core.consent import (
-    NO_ENROLMENT,
-    Consent,
-    ConsentFields,
-    Enrolment,
-    EnrolmentOpening,
-    Offer,
-    Scope,
-    demand_derived,
-    derive,
-    enrolment_hash,
-    notice,
-    offer_words,
-    withdrawal_hash,
-    withdrawal_typed_data,
-)
+from placet.core.consent import Consent, ConsentFields, demand_derived, derive
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
 from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_verify
+from placet.core.notice import notice
+from placet.core.offers import Offer, Scope, offer_words
 from placet.core.signatures import Verifiers
 from placet.core.trust import Deployment, Enroller, TrustList
 from placet.core.values import to_hex
+from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
 from placet.owner.answers import (
     AcceptedAnswer,
     BatchAnswer,

@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import Field
 
-from placet.core.consent import Consent, Enrolment, EnrolmentOpening
+from placet.core.consent import Consent
 from placet.core.encodings import text_of
+from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import AccessError, ConfigError, InputError, NotFoundError, StateError
 from placet.core.ids import ConsentId
 from placet.core.trust import Deployment, TrustList

@@ -18,8 +18,10 @@ from pathlib import Path
 from placet.chain.client import Chain
 from placet.chain.keystore import load_secret
 from placet.core.batch_file import BatchLine
-from placet.core.consent import ConsentFields, Offer, Scope, enrolment_hash, subject_commitment
+from placet.core.consent import ConsentFields
+from placet.core.enrolment import enrolment_hash, subject_commitment
 from placet.core.ids import OfferId
+from placet.core.offers import Offer, Scope
 from placet.core.processes import end_with_parent
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, TrustList

@@ -6,18 +6,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from placet.core.batch_file import BatchLine
-from placet.core.consent import (
-    NO_ENROLMENT,
-    CompactConsent,
-    Enrolment,
-    EnrolmentOpening,
-    Names,
-    Scope,
-    enrolment_hash,
-)
+from placet.core.consent import CompactConsent
 from placet.core.eip712 import Domain
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
 from placet.core.errors import ConsentError, NotFoundError
 from placet.core.ids import ConsentId
+from placet.core.offers import Names, Scope
 from placet.core.purposes import operation_words
 from placet.core.signatures import Verifiers
 from placet.core.values import Signature, Value, to_hex

@@ -9,11 +9,11 @@ from typing import BinaryIO
 import numpy as np
 
 from placet.core.batch_file import MAX_COUNT, MAX_LINE, BatchHeader, LineCheck, at_line
-from placet.core.consent import Offer, Scope
 from placet.core.errors import ConfigError, InputError, PlacetError
 from placet.core.hashing import document_bytes
 from placet.core.ids import ConsentId
 from placet.core.merkle import batch_root
+from placet.core.offers import Offer, Scope
 
 
 def make_batch(check: LineCheck, offer: Offer, scope: Scope, source: BinaryIO, out: Path) -> BatchHeader:

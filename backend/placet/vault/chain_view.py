@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from placet.core.consent import Offer, Status, Subjects
+from placet.core.consent import Status
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Verifiers
 
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.consent import Consent
+from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames

@@ -11,10 +11,12 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field, JsonValue
 
-from placet.core.consent import Consent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.consent import Consent
+from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import PlacetError
 from placet.core.framing import WIDTH, announced, header
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Signature, Value
 from placet.vault.admission import Submission

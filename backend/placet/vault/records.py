@@ -9,9 +9,11 @@ from pydantic import BaseModel
 from sqlalchemy.dialects import sqlite
 
 from placet.core.at_rest import AtRest, context
-from placet.core.consent import CompactConsent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.consent import CompactConsent
+from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import InputError, NotFoundError, StateError
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, OfferId
+from placet.core.offers import Offer, Scope
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget

@@ -13,16 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from placet.core.batch_file import accepted_enrollers
-from placet.core.consent import (
-    CompactConsent,
-    Consent,
-    Enrolment,
-    EnrolmentOpening,
-    Offer,
-    Scope,
-    Status,
-    demand_derived,
-)
+from placet.core.consent import CompactConsent, Consent, Status, demand_derived
+from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.errors import (
     ConsentError,
     InputError,
@@ -37,6 +29,7 @@ from placet.core.hashing import sha256
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, OfferId
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
+from placet.core.offers import Offer, Scope
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import to_hex
 from placet.core.wording import Wording

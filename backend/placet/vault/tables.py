@@ -18,10 +18,10 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from placet.core.at_rest import AtRest, context
-from placet.core.consent import Subjects
 from placet.core.errors import DataError, NotFoundError, StateError
 from placet.core.ids import DatasetId
 from placet.core.merkle import dataset_root
+from placet.core.offers import Subjects
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
 from placet.vault.database import DATASETS, forget

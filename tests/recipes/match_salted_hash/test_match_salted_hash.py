@@ -11,9 +11,9 @@ from declaring import declaring, vectors
 from placet.catalogue.declared import declared
 from placet.catalogue.match_salted_hash import SPEC
 from placet.catalogue.specs import spec_of
-from placet.core.consent import Offer, Scope, Subjects
 from placet.core.errors import PlanError
 from placet.core.lawful import breaches
+from placet.core.offers import Offer, Scope, Subjects
 from placet.recipes.match.run import MATCH, MATCH_SALTED_HASH
 
 GOOD = vectors("match-salted-hash")[0]["parameters"]

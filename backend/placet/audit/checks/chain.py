@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sized
 from placet.audit.case import Case
 from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Findings, check
-from placet.core.consent import FIRST_EPOCH, Subjects, withdrawal_head
 from placet.core.hashing import document_hash
 from placet.core.ids import OfferId
+from placet.core.offers import Subjects
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, MAX_RECORD, RECORD_GRACE
 from placet.core.trail import trail_head, trail_start
 from placet.core.values import to_hex
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
 GROUP = "chain"
 AFTER_SEAL = (Ending.SEALED, Ending.COMPLETED, Ending.CLOSED)

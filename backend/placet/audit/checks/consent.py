@@ -11,7 +11,7 @@ from placet.audit.checks.agreed import UNTOLD
 from placet.audit.checks.leaves import lawful_sets, leaf_name
 from placet.audit.findings import Findings, check
 from placet.audit.reading import INVALID
-from placet.core.consent import NO_ENROLMENT
+from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import InputError, PlacetError
 from placet.core.ids import BatchRoot, ConsentId
 from placet.core.merkle import batch_root, lawful_root

@@ -6,9 +6,9 @@ from placet.audit.case import Case
 from placet.audit.checks.agreed import demand_all
 from placet.audit.findings import Findings, check
 from placet.catalogue.declared import declared
-from placet.core.consent import Subjects
 from placet.core.errors import PlanError
 from placet.core.lawful import offer_breaches, scope_breaches
+from placet.core.offers import Subjects
 from placet.core.values import to_hex
 
 GROUP = "plan"

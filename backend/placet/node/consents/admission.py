@@ -13,9 +13,11 @@ from itertools import chain
 
 import sqlalchemy as sa
 
-from placet.core.consent import NO_ENROLMENT, CompactConsent, Consent, Scope, demand_derived, enrolment_hash
+from placet.core.consent import CompactConsent, Consent, demand_derived
+from placet.core.enrolment import NO_ENROLMENT, enrolment_hash
 from placet.core.errors import ConsentError, PlacetError, StateError
 from placet.core.ids import ConsentId
+from placet.core.offers import Scope
 from placet.core.signature_forms import is_in_form, normal_form
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from placet.core.consent import NO_ENROLMENT
+from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import StateError
 from placet.core.ids import ConsentId
 from placet.node.consents import uses

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from placet.core.consent import CompactConsent, Consent, Enrolment, EnrolmentOpening, Offer, Scope
+from placet.core.consent import CompactConsent, Consent
+from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
 from placet.core.times import UnixTime
 from placet.core.values import U32, U48, Address, Bytes32, Name, Signer, Value

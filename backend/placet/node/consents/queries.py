@@ -8,20 +8,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from placet.core.consent import (
-    NO_ENROLMENT,
-    CompactConsent,
-    Consent,
-    ConsentFields,
-    Offer,
-    Scope,
-    derive,
-    notice,
-    offer_words,
-)
+from placet.core.consent import CompactConsent, Consent, ConsentFields, derive
+from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import ConsentError, InputError, NotFoundError
 from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_levels, batch_proof
+from placet.core.notice import notice
+from placet.core.offers import Offer, Scope, offer_words
 from placet.node.consents import models
 from placet.node.consents.models import ConsentStatus
 from placet.node.service import Node

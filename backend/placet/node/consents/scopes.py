@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from placet.core.consent import Offer, Scope
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, NotFoundError
 from placet.core.hashing import document_bytes
+from placet.core.offers import Offer, Scope
 from placet.core.values import parse, to_hex
 
 _MAX_SCOPE = 65_536

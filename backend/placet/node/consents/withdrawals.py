@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from placet.core.consent import Consent, withdrawal_hash, withdrawal_typed_data
+from placet.core.consent import Consent
 from placet.core.errors import InputError, NotFoundError, PlacetError
 from placet.core.ids import NO_BATCH, BatchRoot, ConsentId
 from placet.core.merkle import batch_verify
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
+from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
 from placet.node.consents import models, relay
 from placet.node.consents import queries as held
 from placet.node.consents.models import ConsentStatus

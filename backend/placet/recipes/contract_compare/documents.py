@@ -12,12 +12,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.core.consent import CompactConsent, Grant, Offer, Scope
+from placet.core.consent import CompactConsent, Grant
 from placet.core.enclave_policy import Role
 from placet.core.errors import ConfigError, InputError, NotFoundError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.hashing import document_bytes
 from placet.core.ids import ConsentId, JobId
+from placet.core.offers import Offer, Scope
 from placet.core.values import Bytes32, Signature, Value, line, parse, to_hex
 from placet.protocols.enclave.sealed.documents import DocumentKey, Locked, commit, encrypt
 

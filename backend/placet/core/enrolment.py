@@ -1,0 +1,52 @@
+"""An enrolment: an enroller's word that an owner's key is that of the person who stands in a provider's rows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from placet.core import eip712
+from placet.core.errors import InputError
+from placet.core.hashing import sha256
+from placet.core.values import ZERO32, Address, Bytes32, Signature, Value
+
+
+class Enrolment(Value):
+    """An enroller's signature that ties an owner's key to a subject commitment."""
+
+    enroller: Address
+    subject: Bytes32
+    signature: Signature
+
+
+class EnrolmentOpening(Value):
+    """What opens a subject commitment: for the provider's vault alone. Never logged, never on chain."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=256)]
+    salt: Bytes32
+
+    def __repr__(self) -> str:
+        return "EnrolmentOpening(…)"
+
+    __str__ = __repr__
+
+    @property
+    def commitment(self) -> bytes:
+        return subject_commitment(self.subject, self.salt)
+
+
+def subject_commitment(subject: str, salt: bytes) -> bytes:
+    """H(subject, salt): SHA-256("placet.subject/1" ‖ salt ‖ UTF-8 subject)."""
+    if len(salt) != 32:
+        raise InputError("a subject's salt has 32 bytes", found=f"{len(salt)} bytes")
+    return sha256(b"placet.subject/1", salt, subject.encode())
+
+
+def enrolment_hash(owner: bytes, subject: bytes) -> bytes:
+    """EIP-712 struct hash of an enrolment."""
+    return eip712.ENROLMENT.of(owner, subject)
+
+
+NO_ENROLMENT = ZERO32
+"""`Details.enrolment` of an institution's consent for its own data."""

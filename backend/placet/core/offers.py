@@ -1,0 +1,149 @@
+"""An offer: what may be asked of a dataset, by whom and what for. The chain holds it as a hash of its opened scope; the
+words that people read of it are derived from both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cached_property
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from placet.core import eip712
+from placet.core.errors import ConsentError
+from placet.core.hashing import document_hash
+from placet.core.ids import DatasetId, OfferId
+from placet.core.purposes import PURPOSES, purpose_id
+from placet.core.values import U32, Address, BigUint, Bytes32, Name, Text, Value, to_hex
+
+Names = Callable[[bytes], str]
+"""An institution's address to its name for people; raises NotFoundError."""
+
+
+class Subjects(IntEnum):
+    """Whom a dataset's rows are about; the contract's `Subjects`. The provider says it once, at the registration.
+
+    PERSONS: a row is used only under its own person's consent. OWN: the provider consents for all rows at once. UNKNOWN
+    is a dataset that nobody registered.
+    """
+
+    UNKNOWN = 0
+    PERSONS = 1
+    OWN = 2
+
+    @classmethod
+    def of(cls, personal: bool) -> Subjects:
+        """As a scope or a vault's table says it."""
+        return cls.PERSONS if personal else cls.OWN
+
+    @property
+    def words(self) -> str:
+        return {self.UNKNOWN: "nobody knows whose", self.PERSONS: "persons'", self.OWN: "the institution's own"}[self]
+
+
+class Offer(Value):
+    """What may be asked of a dataset; `scope` is the hash of a `Scope` document."""
+
+    dataset: DatasetId
+    consumer: Address
+    purpose: Bytes32
+    operations: U32
+    scope: Bytes32
+
+    @cached_property
+    def id(self) -> OfferId:
+        """EIP-712 struct hash."""
+        return OfferId(eip712.OFFER.hash(self))
+
+
+def _none(value: object) -> bool:
+    return value is None
+
+
+class Scope(Value):
+    """An offer's scope, opened. `personal` false means that the data belong to the institution itself.
+
+    `smallest_gap`, in the smallest unit of the column that is added up, is for levels: no two edges are closer, not of
+    different jobs either, since every edge is a multiple of it. A scope without one has no such field, so that its hash
+    is what it was before there was any.
+    """
+
+    type: Literal["placet.scope"] = "placet.scope"
+    version: Literal[1] = 1
+    title: Text
+    provider: Address
+    purpose: Text
+    columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]
+    output: Literal["total", "level", "aggregate", "association", "score", "rows", "matches", "comparison"]
+    smallest_group: U32 = 1
+    smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_none)] = None
+    recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
+    parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
+    enrollers: Annotated[tuple[Address, ...], Field(max_length=16)] = ()
+    personal: bool = True
+    salt: Bytes32
+
+    @model_validator(mode="after")
+    def _known_purpose(self) -> Scope:
+        if self.purpose not in PURPOSES:
+            raise ValueError("purpose is not one of the known DPV purposes")
+        return self
+
+    @model_validator(mode="after")
+    def _gap_of_levels(self) -> Scope:
+        if self.smallest_gap is not None and self.output != "level":
+            raise ValueError("a smallest gap is between levels, so the output is level")
+        return self
+
+    @cached_property
+    def hash(self) -> bytes:
+        """SHA-256 of the document, as it stands in the offer."""
+        return document_hash(self)
+
+
+_OUTPUT_WORDS = {
+    "total": "one total per person over all parties",
+    "level": "one level per person, by the total over all parties, and not the total",
+    "aggregate": "counts, sums and means over groups of people",
+    "association": "counts, sums and means over groups of people, and sums of products with another institution's data",
+    "score": "one score per person",
+    "rows": "single records",
+    "matches": "which records match",
+    "comparison": "the whole comparison, which holds both documents' text",
+}
+
+
+def output_words(scope: Scope) -> str:
+    words = _OUTPUT_WORDS[scope.output]
+    if scope.smallest_gap is None:
+        return words
+    return f"{words}; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
+
+
+class OfferWords(NamedTuple):
+    """What a wallet shows of every consent to one offer: the texts of its `Details`."""
+
+    dataset: str
+    consumer: str
+    purpose: str
+    columns: str
+    output: str
+    parties: str
+
+
+def offer_words(offer: Offer, scope: Scope, names: Names) -> OfferWords:
+    """The texts that offer and scope stand for. ConsentError if they don't belong together; NotFoundError for an
+    institution without a name."""
+    if scope.hash != offer.scope:
+        raise ConsentError("the scope is not this offer's", expected=to_hex(offer.scope), found=to_hex(scope.hash))
+    if purpose_id(scope.purpose) != offer.purpose:
+        raise ConsentError("the scope names another purpose than the offer", found=scope.purpose)
+    return OfferWords(
+        dataset=f"{scope.title}, kept by {names(scope.provider)}",
+        consumer=names(offer.consumer),
+        purpose=f"{PURPOSES[scope.purpose]} ({scope.purpose})",
+        columns=", ".join(scope.columns),
+        output=output_words(scope),
+        parties=", ".join(names(p) for p in scope.parties),
+    )
