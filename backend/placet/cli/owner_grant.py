@@ -1,0 +1,202 @@
+"""`placet owner offers` and `grant`: what is asked for, the notice, the yes, the signature of a fresh key."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from placet.cli.inputs import AsJson, PassphraseFile, demand_url, read_offer, read_span, read_text
+from placet.cli.output import emit, say, stop, table, write_line
+from placet.cli.wallets import WalletFolder, client_of, open_wallet
+from placet.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from placet.core.ids import OfferId
+    from placet.core.trust import TrustList
+    from placet.owner.client import Draft, Offered, SignedConsent
+    from placet.owner.keys import KeyKind
+    from placet.owner.wallet import Wallet
+
+Api = Annotated[
+    str,
+    typer.Option(
+        "--api",
+        help="URL of the institution's node, as in the trust list.",
+        callback=demand_url,
+    ),
+]
+OptionalUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="PLACET_CHAIN_URL",
+        help="JSON-RPC endpoint of the chain, to check by yourself.",
+        callback=demand_url,
+    ),
+]
+
+
+def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
+    """Show what an institution asks for, in words derived from your own trust list."""
+    from placet.core.offers import offer_words
+    from placet.core.values import to_hex
+    from placet.owner.client import OwnerClient
+    from placet.owner.wallet import copies
+
+    deployment, trust = copies(wallet)
+
+    async def ask() -> list[Offered]:
+        async with OwnerClient(deployment, trust) as client:
+            return await client.offers(api)
+
+    found = asyncio.run(ask())
+    _warn(trust, found)
+    if as_json:
+        emit([{"id": to_hex(o.id), "scope": o.scope.to_json(), "openings": o.openings} for o in found])
+        return
+    rows = []
+    for one in found:
+        words = offer_words(one.offer, one.scope, trust.name)
+        rows.append((to_hex(one.id), words.dataset, words.columns, words.purpose, words.consumer, words.output))
+    table(f"Offers of {api}", ("offer", "data", "columns", "what for", "for whom", "what it gets"), rows)
+
+
+def grant(
+    wallet: WalletFolder,
+    api: Api,
+    offer: Annotated[str, typer.Option(help="The offer's id.")],
+    until: Annotated[str, typer.Option(help="How long it holds, as in 90d.")] = "90d",
+    uses: Annotated[int, typer.Option(min=1, help="For how many jobs.")] = 1,
+    enroller: Annotated[
+        str | None,
+        typer.Option(help="URL of the enrolling service; by default the trust list's that the offer accepts."),
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(envvar="PLACET_SUBJECT", help="Who you are to the enroller; asked for if left out.")
+    ] = None,
+    code_file: Annotated[
+        Path | None, typer.Option(help="File with your access code in its first line; else PLACET_CODE, else a prompt.")
+    ] = None,
+    kind: Annotated[str, typer.Option(help="The fresh key's curve: secp256k1 or p256.")] = "secp256k1",
+    url: OptionalUrl = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Sign without asking. The notice is shown all the same.")] = False,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Consent to an offer: see the notice, say yes, sign with a fresh key, send."""
+    from placet.core.values import to_hex
+    from placet.owner.keys import KeyKind
+
+    if kind not in tuple(KeyKind):
+        raise typer.BadParameter("--kind is secp256k1 or p256")
+    opened = open_wallet(wallet, passphrase_file)
+    options = GrantOptions(enroller, subject, code_file, KeyKind(kind), url, yes)
+    signed, status = asyncio.run(_grant(opened, api, read_offer(offer), read_span(until), uses, options))
+    if as_json:
+        emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
+    else:
+        say(f"{status}; keep the id, and the wallet: with it you can withdraw at any time")
+        write_line(to_hex(signed.consent.id))
+
+
+class GrantOptions(NamedTuple):
+    """How a consent is given: the options of `grant` that say nothing of the consent itself."""
+
+    enroller: str | None
+    subject: str | None
+    code_file: Path | None
+    kind: KeyKind
+    url: str | None
+    yes: bool
+
+
+async def _grant(
+    wallet: Wallet, api: str, offer: OfferId, seconds: int, uses: int, options: GrantOptions
+) -> tuple[SignedConsent, str]:
+    """The consent as it was signed and kept, and its status at the node; it ends so many `seconds` from now."""
+    from placet.core.enrolment import EnrolmentOpening
+    from placet.core.values import parse, to_hex
+    from placet.owner.wallet import Kept
+
+    async with client_of(wallet) as client:
+        offered = await client.offer(api, offer)
+        _warn(wallet.trust, [offered])
+        if options.url is not None:
+            await asyncio.to_thread(_demand_on_chain, wallet, options.url, offered)
+        who = options.subject or _asked("Who you are to the enroller", "PLACET_SUBJECT")
+        opening = parse(EnrolmentOpening, {"subject": who, "salt": to_hex(secrets.token_bytes(32))}, what="the subject")
+        key = client.new_key(options.kind)
+        end = int(time.time()) + seconds
+        draft = await client.draft(offered, key.signer, not_after=end, uses=uses, enrolment=opening.commitment)
+        _show(draft)
+        if not options.yes and not typer.confirm("Do you consent?", err=True):
+            raise stop("nothing was signed, nothing was sent")
+        who_enrols = client.enroller(offered, options.enroller)
+        enrolment = await client.enrol(who_enrols, key, opening, _code(options.code_file))
+        signed = client.sign(api, key, draft, enrolment, opening)
+        kept = Kept(
+            kind=key.kind,
+            secret=key.secret,
+            api=api,
+            provider=signed.provider,
+            consent=signed.consent,
+            signature=signed.signature,
+            enrolment=enrolment,
+            opening=opening,
+            made=int(time.time()),
+        )
+        wallet.put(kept)
+        return signed, await client.submit(signed)
+
+
+def _warn(trust: TrustList, offers: list[Offered]) -> None:
+    """Say which titles and names a reader may take for others."""
+    from placet.core.lookalikes import doubts, doubts_of
+
+    titles = dict.fromkeys(one.scope.title for one in offers)
+    for doubt in (*doubts_of(trust.names), *(d for title in titles for d in doubts(title, trust.names))):
+        say(f"warning: {doubt}")
+
+
+def _show(draft: Draft) -> None:
+    say("")
+    say(draft.notice)
+    say("")
+    say("The typed data to be signed were derived here again and say the same.")
+
+
+def _demand_on_chain(wallet: Wallet, url: str, offered: Offered) -> None:
+    from placet.chain.client import Chain
+    from placet.core.errors import ConsentError
+    from placet.core.values import to_hex
+
+    chain = Chain(url, wallet.deployment)
+    chain.check()
+    provider = chain.offer(offered.id).provider
+    if provider != offered.scope.provider:
+        raise ConsentError(
+            "on chain the offer is another institution's",
+            expected=to_hex(offered.scope.provider),
+            found=to_hex(provider),
+            remedy="don't sign",
+        )
+
+
+def _asked(what: str, variable: str, *, hide: bool = False) -> str:
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{what.lower()}: nothing was given", expected=f"a terminal or {variable}")
+    answer: str = typer.prompt(what, hide_input=hide, err=True)
+    return answer
+
+
+def _code(file: Path | None) -> str:
+    if file is not None:
+        return read_text(file, "access code", limit=4096).partition("\n")[0].strip()
+    return os.environ.get("PLACET_CODE") or _asked("Access code", "PLACET_CODE", hide=True)
