@@ -27,7 +27,7 @@ from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Contract, Deployment, Institution, TrustList
 from placet.core.values import ZERO20, ZERO32, to_hex
 from placet.core.withdrawal import FIRST_EPOCH
-from placet.jobs.agreement import Agreement
+from placet.jobs.answers import PeerAnswers
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.randomness import seed_commitment
@@ -256,9 +256,11 @@ class World:
         self.ledger.consents[self.consent] = Status.GIVEN
         self.contexts = [self._context(i) for i in range(len(NAMES))]
         self.stores = [JobStore(context.engine) for context in self.contexts]
-        self.agreements = [
-            Agreement(context, store, RUNS) for context, store in zip(self.contexts, self.stores, strict=True)
+        self.answers = [
+            PeerAnswers(context, store, RUNS) for context, store in zip(self.contexts, self.stores, strict=True)
         ]
+        self.agreements = [answers.agreement for answers in self.answers]
+        self.attempts = [answers.attempts for answers in self.answers]
 
     def address(self, party: int) -> bytes:
         return self.signers[party].address

@@ -16,6 +16,7 @@ from typing import Any
 from placet.chain.client import Chain
 from placet.cli.main import app
 from placet.jobs.agreement import Agreement
+from placet.jobs.attempts import Attempts
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.proposal import Opening
 from placet.jobs.settlement import Settlement
@@ -32,13 +33,13 @@ def hold_key() -> None:
 
 
 def swap_output() -> None:
-    honest = Agreement.outcome
+    honest = Attempts.outcome
 
-    def outcome(self: Agreement, record: Any, attempt: Any) -> tuple[bytes, bytes]:
+    def outcome(self: Attempts, record: Any, attempt: Any) -> tuple[bytes, bytes]:
         output, key = honest(self, record, attempt)
         return bytes(a ^ 1 for a in output), key
 
-    Agreement.outcome = outcome  # type: ignore[method-assign]
+    Attempts.outcome = outcome  # type: ignore[method-assign]
 
 
 def refuse_seal() -> None:
@@ -57,14 +58,14 @@ def no_money() -> None:
 
 
 def no_gate() -> None:
-    async def nothing(self: Agreement, *_: Any) -> None:
+    async def nothing(self: Agreement | Attempts, *_: Any) -> None:
         return None
 
-    async def nobody(self: Agreement, *_: Any) -> dict[int, Any]:
+    async def nobody(self: Attempts, *_: Any) -> dict[int, Any]:
         return {}
 
-    Agreement.demand_plan = Agreement._demand_epochs = nothing  # type: ignore[method-assign]
-    Agreement.ended_inputs = nobody  # type: ignore[method-assign]
+    Agreement.demand_plan = Attempts._demand_epochs = nothing  # type: ignore[method-assign]
+    Attempts.ended_inputs = nobody  # type: ignore[method-assign]
 
 
 MODES = {

@@ -32,6 +32,8 @@ from placet.core.signatures import Key, P256Key
 from placet.core.values import ZERO32, to_hex
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash, withdrawal_head
 from placet.jobs.agreement import Agreement
+from placet.jobs.answers import PeerAnswers
+from placet.jobs.attempts import Attempts
 from placet.jobs.certificates import tls_key
 from placet.jobs.context import EnginePorts, JobContext
 from placet.jobs.messages import PrepareRequest, PrepareResponse
@@ -358,7 +360,7 @@ class Stage(Sending):
     # ----------------------------------------------------------------------- jobs
 
     @functools.cached_property
-    def agreement(self) -> Agreement:
+    def answers(self) -> PeerAnswers:
         """The bank as a peer: its own endpoint, its vault, its policy."""
         world = self.world
         certificate = world.trust.institution(self.bank.address).certificate
@@ -383,7 +385,17 @@ class Stage(Sending):
             engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
             note_uses=lambda job, attempt, consents: None,
         )
-        return Agreement(context, JobStore(self.engine), RUNS)
+        return PeerAnswers(context, JobStore(self.engine), RUNS)
+
+    @property
+    def agreement(self) -> Agreement:
+        """The bank's word on plans."""
+        return self.answers.agreement
+
+    @property
+    def attempts(self) -> Attempts:
+        """The bank's part in attempts."""
+        return self.answers.attempts
 
     async def deal(self, people: int = CUSTOMERS, scope: Scope | None = None, **changes: Any) -> Deal:
         """A new offer whose people have consented; their consents are changed by `changes`."""
@@ -409,7 +421,7 @@ class Stage(Sending):
             brought = await self.prepare(offer, deadline, **(wanted or {}))
         else:
             lawful = await self.vault.lawful(offer.id, block, deadline)
-            entry = await self.agreement._entries.fresh(offer.id, lawful.root)
+            entry = await self.agreement.entries.fresh(offer.id, lawful.root)
             rows = Input(offer=offer.id, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
             brought = PrepareResponse(**dict(entry), input=rows)
         return Deal(offer, scope, made, batch, block, brought, deadline)

@@ -316,7 +316,7 @@ async def test_a_peer_does_not_sign_a_seal_over_a_row_that_was_withdrawn(stage: 
     stage.mined(stage.calls.record(agreed.job, 1, 0, 0, [step.hash]), stage.world.recorder)
     for number, who in ((1, stage.second), (2, stage.lender)):
         stage.mined(stage.calls.record(agreed.job, 1, number, 0, [secrets.token_bytes(32)]), who)
-    output, due = agreement.outcome(agreement.store.job(agreed.job), agreement.store.attempts(agreed.job)[0])
+    output, due = stage.attempts.outcome(agreement.store.job(agreed.job), agreement.store.attempts(agreed.job)[0])
     seal = Seal(
         job=agreed.job,
         attempt=1,
@@ -325,12 +325,12 @@ async def test_a_peer_does_not_sign_a_seal_over_a_row_that_was_withdrawn(stage: 
         keys=(due, key_hash(b"other"), ZERO32),
         epochs=stage.epochs(agreed),
     )
-    signed = await agreement.seal(stage.lender.address, SealRequest(seal=seal))
+    signed = await stage.attempts.seal(stage.lender.address, SealRequest(seal=seal))
     assert signed.signature == stage.bank.sign(stage.world.deployment.jobs.digest(seal.struct_hash()))
     gone = deal.people[0]
     stage.mined(stage.calls.withdraw(gone.consent.grant(), stage.withdrawal(gone)), stage.thief)
     with stage.untouched(), pytest.raises(ConsentError) as caught:
-        await agreement.seal(stage.lender.address, SealRequest(seal=seal))
+        await stage.attempts.seal(stage.lender.address, SealRequest(seal=seal))
     assert caught.value.code == "consent.withdrawn"
 
 

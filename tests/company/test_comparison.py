@@ -156,7 +156,7 @@ async def test_a_company_withdraws_after_it_has_computed_and_leaves(stage: Stage
             held.set()
             raise PeerError("not now", code="peer.early")
 
-        gone.runner.agreement._questions["seal"] = (SealRequest, no_seal)
+        gone.runner.answers._questions["seal"] = (SealRequest, no_seal)
         record = await a.propose(stage.request(mine), patience=120)
         async with asyncio.timeout(240):
             await held.wait()

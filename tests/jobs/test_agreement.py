@@ -479,7 +479,7 @@ class Computed:
         return self.seal(**{field: tuple(entries)})
 
     async def sealed_by(self, party: int, asked: SealRequest, asker: bytes | None = None) -> bytes:
-        return (await self.world.agreements[party].seal(asker or self.world.consumer, asked)).signature
+        return (await self.world.attempts[party].seal(asker or self.world.consumer, asked)).signature
 
 
 def computed(world: World) -> Computed:
@@ -508,7 +508,7 @@ def computed(world: World) -> Computed:
 
 async def test_standing_tells_the_consumer_how_far_a_party_is(world: World) -> None:
     job = world.agreed()
-    north, store = world.agreements[NORTH], world.stores[NORTH]
+    north, store = world.attempts[NORTH], world.stores[NORTH]
     about = AttemptRef(job=job, attempt=1)
     assert (await north.standing(world.consumer, about)).state == "waiting"
     store.begin(job, 1, ())
@@ -523,18 +523,18 @@ async def test_standing_tells_the_consumer_how_far_a_party_is(world: World) -> N
 
 async def test_standing_has_head_output_and_key_once_computed(world: World) -> None:
     done = computed(world)
-    found = await world.agreements[SOUTH].standing(world.consumer, AttemptRef(job=done.job, attempt=1))
+    found = await world.attempts[SOUTH].standing(world.consumer, AttemptRef(job=done.job, attempt=1))
     hashes = [step.hash for step in world.stores[SOUTH].steps(done.job, 1)]
     assert (found.state, found.steps) == ("computed", 2)
     assert found.head == trail_head(trail_start(done.job, 1, SOUTH), hashes)
     assert (found.output, found.key) == (sha256(done.outputs[SOUTH]), key_hash(done.keys[SOUTH]))
-    own = await world.agreements[CONSUMER].standing(world.consumer, AttemptRef(job=done.job, attempt=1))
+    own = await world.attempts[CONSUMER].standing(world.consumer, AttemptRef(job=done.job, attempt=1))
     assert (own.output, own.key) == (ZERO32, ZERO32)
 
 
 async def test_every_party_and_nobody_else_hears_whether_a_party_is_alive(world: World) -> None:
     done = computed(world)
-    north, about = world.agreements[NORTH], AttemptRef(job=done.job, attempt=1)
+    north, about = world.attempts[NORTH], AttemptRef(job=done.job, attempt=1)
     for party in range(4):
         told = await north.alive(world.address(party), about)
         assert (told.state, told.head, told.output, told.key) == ("computed", ZERO32, ZERO32, ZERO32)
@@ -556,17 +556,17 @@ async def test_roots_are_what_was_used_less_what_has_died(world: World) -> None:
     job = world.agreed()
     world.ledger.put(world.stores[NORTH].job(job).plan, job)
     shelf = world.shelves[NORTH]
-    assert (await world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=2))).roots == (shelf.root,)
+    assert (await world.attempts[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=2))).roots == (shelf.root,)
     less, lesser = secrets.token_bytes(32), secrets.token_bytes(32)
     shelf.left = {shelf.root: less, less: lesser}
-    assert (await world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=2))).roots == (less,)
-    own = await world.agreements[CONSUMER].roots(world.consumer, AttemptRef(job=job, attempt=2))
+    assert (await world.attempts[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=2))).roots == (less,)
+    own = await world.attempts[CONSUMER].roots(world.consumer, AttemptRef(job=job, attempt=2))
     assert own.roots == (ZERO32,)
-    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=3)))
-    await refused("peer.early", world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=1)))
+    await refused("peer.early", world.attempts[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=3)))
+    await refused("peer.early", world.attempts[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=1)))
     amended(world, job, 2, (less, *(world.shelves[i].root for i in (SOUTH, FUND)), ZERO32))
-    assert (await world.agreements[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=3))).roots == (lesser,)
-    await refused("plan", world.agreements[NORTH].roots(world.address(SOUTH), AttemptRef(job=job, attempt=2)))
+    assert (await world.attempts[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=3))).roots == (lesser,)
+    await refused("plan", world.attempts[NORTH].roots(world.address(SOUTH), AttemptRef(job=job, attempt=2)))
 
 
 def amendment(world: World, job: bytes, **changes: Any) -> AmendRequest:
@@ -588,7 +588,7 @@ async def test_a_party_signs_a_new_attempt_without_the_dead_and_ends_its_own(wor
     job = await running(world)
     asked = amendment(world, job)
     for party in range(4):
-        signature = (await world.agreements[party].amend(world.consumer, asked)).signature
+        signature = (await world.attempts[party].amend(world.consumer, asked)).signature
         digest = world.deployment.jobs.digest(asked.amendment.struct_hash())
         assert world.ledger.verifiers.accepts(world.address(party), digest, signature)
     found = world.stores[NORTH].attempt(job, 1)
@@ -599,7 +599,7 @@ async def test_a_party_signs_a_new_attempt_without_the_dead_and_ends_its_own(wor
 async def test_a_party_does_not_sign_an_attempt_that_keeps_a_dead_row(world: World) -> None:
     job = await running(world)
     good = amendment(world, job).amendment.roots
-    north = world.agreements[NORTH]
+    north = world.attempts[NORTH]
     for roots in (
         (world.shelves[NORTH].root, *good[1:]),
         (secrets.token_bytes(32), *good[1:]),
@@ -616,19 +616,19 @@ async def test_a_party_does_not_sign_an_attempt_that_keeps_a_dead_row(world: Wor
 @pytest.mark.parametrize("attempt", [0, 1, 3, 2**32 - 1])
 async def test_only_the_next_attempt_is_signed(world: World, attempt: int) -> None:
     job = await running(world)
-    await refused("state", world.agreements[NORTH].amend(world.consumer, amendment(world, job, attempt=attempt)))
+    await refused("state", world.attempts[NORTH].amend(world.consumer, amendment(world, job, attempt=attempt)))
 
 
 @pytest.mark.parametrize("status", [s for s in JobStatus if s is not JobStatus.OPEN])
 async def test_only_an_open_job_gets_a_new_attempt(world: World, status: JobStatus) -> None:
     job = await running(world)
     world.ledger.put(world.stores[NORTH].job(job).plan, job, status)
-    await refused("state", world.agreements[NORTH].amend(world.consumer, amendment(world, job)))
+    await refused("state", world.attempts[NORTH].amend(world.consumer, amendment(world, job)))
 
 
 async def test_a_new_attempt_names_every_epoch_of_the_chain(world: World) -> None:
     job = await running(world)
-    north = world.agreements[NORTH]
+    north = world.attempts[NORTH]
     state = world.ledger.offers[world.offers[SOUTH]]
     world.ledger.offers[world.offers[SOUTH]] = replace(state, epoch=OTHER)
     first = FIRST_EPOCH
@@ -640,8 +640,8 @@ async def test_a_new_attempt_names_every_epoch_of_the_chain(world: World) -> Non
 async def test_only_the_consumer_asks_for_a_new_attempt(world: World) -> None:
     job = await running(world)
     for stranger in (world.address(SOUTH), world.address(NORTH), secrets.token_bytes(20)):
-        await refused("plan", world.agreements[NORTH].amend(stranger, amendment(world, job)))
-    await refused("not-found", world.agreements[NORTH].amend(world.consumer, amendment(world, bytes(32))))
+        await refused("plan", world.attempts[NORTH].amend(stranger, amendment(world, job)))
+    await refused("not-found", world.attempts[NORTH].amend(world.consumer, amendment(world, bytes(32))))
 
 
 # The seal.
@@ -709,7 +709,7 @@ async def test_a_seal_names_every_epoch_of_the_chain(world: World) -> None:
 async def test_a_party_signs_no_epoch_but_that_of_the_list_it_looked_through(world: World) -> None:
     """The node's endpoint is a reorganisation ahead of the vault's: as many have withdrawn, but others."""
     job = await running(world)
-    done, north = computed(world), world.agreements[NORTH]
+    done, north = computed(world), world.attempts[NORTH]
     offer = world.offers[NORTH]
     epochs = (OTHER, FIRST_EPOCH, FIRST_EPOCH, FIRST_EPOCH)
     world.ledger.offers[offer] = replace(world.ledger.offers[offer], epoch=OTHER)
@@ -775,7 +775,7 @@ async def test_only_the_consumer_asks_for_a_seal(world: World) -> None:
 
 async def test_questions_go_by_their_names_and_in_their_form(world: World) -> None:
     done = computed(world)
-    north = world.agreements[NORTH]
+    north = world.answers[NORTH]
     about = AttemptRef(job=done.job, attempt=1).model_dump_json().encode()
     assert (await north.answer(world.consumer, "alive", about)).to_json()["state"] == "computed"
     for name in ("secrets", "", "keep", "answer", "__init__"):

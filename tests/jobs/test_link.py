@@ -21,7 +21,7 @@ from placet.core.signatures import Key
 from placet.core.trail import Message, acknowledgement_hash
 from placet.core.trust import TrustList
 from placet.jobs import link as links
-from placet.jobs.agreement import Agreement
+from placet.jobs.answers import PeerAnswers
 from placet.jobs.link import Acknowledged, Envelope, Link, pack, unpack
 from placet.jobs.messages import AttemptRef, AttemptStatus
 from placet.jobs.proposal import PeerClient
@@ -748,14 +748,14 @@ def test_no_question_of_a_certificate_that_the_plan_does_not_name_is_answered(fo
     consumer = four.world.address(CONSUMER)
     renewed(four, SOUTH, CONSUMER)
     with pytest.raises(PeerError) as wrong:
-        at_once(Agreement(four.world.contexts[SOUTH], four.world.stores[SOUTH], RUNS).answer(consumer, what, about))
+        at_once(PeerAnswers(four.world.contexts[SOUTH], four.world.stores[SOUTH], RUNS).answer(consumer, what, about))
     assert wrong.value.code == "peer.wrong-party"
 
 
 def test_no_question_is_put_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
     four.wire()
     renewed(four, CONSUMER, NORTH)
-    peer_client = PeerClient(Agreement(four.world.contexts[CONSUMER], four.world.stores[CONSUMER], RUNS))
+    peer_client = PeerClient(PeerAnswers(four.world.contexts[CONSUMER], four.world.stores[CONSUMER], RUNS))
     parties = four.world.stores[CONSUMER].job(four.job).plan.parties
     about = AttemptRef(job=four.job, attempt=1)
     assert at_once(peer_client.ask_party(parties[SOUTH], "alive", about, AttemptStatus)).state == "running"

@@ -105,7 +105,7 @@ class Running:
 
 async def test_a_withdrawal_is_acted_upon_though_the_first_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Running(0)
-    shelf, really = running.world.shelves[0], running.runner.agreement.ended_inputs
+    shelf, really = running.world.shelves[0], running.runner.answers.attempts.ended_inputs
 
     async def fails(*_: Any) -> dict[int, DeadLeaves]:
         raise ChainError("the chain does not answer")
@@ -113,10 +113,10 @@ async def test_a_withdrawal_is_acted_upon_though_the_first_look_fails(monkeypatc
     await running.watch()
     running.world.ledger.ended[running.offer] = 1
     shelf.ended[shelf.root] = [bytes(32)]
-    monkeypatch.setattr(running.runner.agreement, "ended_inputs", fails)
+    monkeypatch.setattr(running.runner.answers.attempts, "ended_inputs", fails)
     with pytest.raises(ChainError):
         await running.watch()
-    monkeypatch.setattr(running.runner.agreement, "ended_inputs", really)
+    monkeypatch.setattr(running.runner.answers.attempts, "ended_inputs", really)
     await running.watch()
     attempt = running.store.attempt(running.job, 1)
     assert attempt is not None and attempt.why == "consent.withdrawn"
@@ -150,7 +150,7 @@ async def test_another_ones_withdrawal_is_looked_at_once(monkeypatch: pytest.Mon
         looks.append(1)
         return {}
 
-    monkeypatch.setattr(running.runner.agreement, "ended_inputs", look)
+    monkeypatch.setattr(running.runner.answers.attempts, "ended_inputs", look)
     running.world.ledger.ended[running.offer] = 1
     for _ in range(3):
         await running.watch()
@@ -190,7 +190,7 @@ async def test_a_party_whose_attempt_failed_has_the_consumer_look_at_once() -> N
 
     async def handle(asker: bytes, what: str, body: bytes) -> bytes:
         asked.append((asker, what))
-        return (await world.agreements[CONSUMER].answer(asker, what, body)).model_dump_json().encode()
+        return (await world.answers[CONSUMER].answer(asker, what, body)).model_dump_json().encode()
 
     world.wires.handlers[world.consumer] = handle
     record = world.stores[0].job(job)
@@ -199,7 +199,7 @@ async def test_a_party_whose_attempt_failed_has_the_consumer_look_at_once() -> N
         assert await listener.wait(60)
     assert asked == [(world.address(0), "look")]
     with pytest.raises(PeerError):
-        await world.agreements[CONSUMER].look(bytes(20), AttemptRef(job=job, attempt=1))
+        await world.answers[CONSUMER].attempts.look(bytes(20), AttemptRef(job=job, attempt=1))
     del world.wires.handlers[world.consumer]
     await Runner(world.contexts[0], RUNS)._tell(record, 1)  # to nobody: it is found out later
 

@@ -25,7 +25,7 @@ from placet.chain.local import free_port
 from placet.cli import certificates
 from placet.core.errors import ConfigError, ConsentError, PeerError, PlacetError
 from placet.core.trust import Institution, TrustList
-from placet.jobs.agreement import Agreement
+from placet.jobs.answers import PeerAnswers
 from placet.jobs.store import JobStore
 from placet.node import lifetime as running
 from placet.node.jobs import peers
@@ -400,7 +400,7 @@ async def test_an_oversized_answer_is_refused_before_it_is_read(ring: Ring) -> N
 async def test_an_unknown_question_is_refused_by_its_name(ring: Ring) -> None:
     context = SimpleNamespace(hpke=bytes(32), extensions=())
     store = JobStore(sa.create_engine("sqlite://", poolclass=sa.StaticPool))
-    runner = SimpleNamespace(agreement=Agreement(context, store, {}), message=None)  # type: ignore[arg-type]
+    runner = SimpleNamespace(answers=PeerAnswers(context, store, {}), message=None)  # type: ignore[arg-type]
 
     async def answer(asker: bytes, what: str, body: bytes) -> bytes:
         return await running.answer_peer(runner, asker, what, body)  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from placet.chain.intents import Intents
 from placet.core.errors import PeerError, PlacetError, Reverted, StateError
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
 from placet.core.values import V, Value, to_hex
-from placet.jobs.agreement import MOST_ATTEMPTS, Agreement
+from placet.jobs.attempts import MOST_ATTEMPTS, Attempts
+from placet.jobs.entries import named_dead
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
 from placet.jobs.party_run import Say
 from placet.jobs.proposal import Opening, PeerClient
@@ -29,10 +30,10 @@ WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased
 class Coordinator:
     """For the jobs whose consumer this institution is."""
 
-    def __init__(self, agreement: Agreement, peer_client: PeerClient, intents: Intents, say: Say) -> None:
-        self.context = agreement.context
-        self.store = agreement.store
-        self.agreement = agreement
+    def __init__(self, attempts: Attempts, peer_client: PeerClient, intents: Intents, say: Say) -> None:
+        self.context = attempts.context
+        self.store = attempts.store
+        self.attempts = attempts
         self.peer_client = peer_client
         self.intents = intents
         self.say = say
@@ -76,7 +77,7 @@ class Coordinator:
         standings = await self._ask_all(record, "standing", about, AttemptStatus)
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
         if failed:
-            final = run_of(self.agreement.runs, record.terms.recipe).final
+            final = run_of(self.attempts.runs, record.terms.recipe).final
             await self._again(record, state, next((w for w in failed if w in WITHDRAWN or final(w)), failed[0]))
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
@@ -111,7 +112,7 @@ class Coordinator:
             heads=tuple(s.head for s in standings),
             outputs=tuple(s.output for s in standings),
             keys=tuple(s.key for s in standings),
-            epochs=await self.agreement.epochs(record),
+            epochs=await self.attempts.epochs(record),
         )
         try:
             signatures = await self._signatures(record, "seal", SealRequest(seal=seal), seal)
@@ -141,10 +142,10 @@ class Coordinator:
     async def _again(self, record: JobRecord, state: JobState, why: str) -> None:
         """A new attempt without what has died, or the end, as the terms say."""
         for number, chosen in enumerate(record.plan.inputs):
-            if chosen.named and await self.agreement.named_dead(chosen.consent):
+            if chosen.named and await named_dead(self.context, chosen.consent):
                 return await self.abort_for(record, number)
         withdrawn = why in WITHDRAWN and record.terms.on_withdrawal == "abort"
-        if withdrawn or run_of(self.agreement.runs, record.terms.recipe).final(why):
+        if withdrawn or run_of(self.attempts.runs, record.terms.recipe).final(why):
             return await self.abort(record, why)
         plan, about = record.plan, AttemptRef(job=record.job, attempt=state.attempt + 1)
         roots: list[bytes] = []
@@ -153,10 +154,10 @@ class Coordinator:
             if len(answer.roots) != len(party.inputs):
                 raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
             roots.extend(answer.roots)
-        before = await asyncio.to_thread(self.agreement.current_roots, record, state.attempt)
+        before = await asyncio.to_thread(self.attempts.current_roots, record, state.attempt)
         if state.attempt >= (MAX_ATTEMPTS if tuple(roots) == before else MOST_ATTEMPTS):
             return await self.abort(record, why)
-        epochs = await self.agreement.epochs(record)
+        epochs = await self.attempts.epochs(record)
         amendment = Amendment(job=record.job, attempt=state.attempt + 1, roots=tuple(roots), epochs=epochs)
         signatures = await self._signatures(record, "amend", AmendRequest(amendment=amendment), amendment)
         await self.store.threaded.agree("amendment", amendment, signatures)

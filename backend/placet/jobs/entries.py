@@ -6,7 +6,9 @@ import asyncio
 import secrets
 
 from placet.core.at_rest import JOBS, AtRest
+from placet.core.consent import Status
 from placet.core.ids import ConsentId, OfferId
+from placet.core.masking import public_key
 from placet.core.plan import Input
 from placet.jobs.context import JobContext
 from placet.jobs.messages import PartyEntry
@@ -38,3 +40,24 @@ async def named_input(context: JobContext, offer: OfferId, consent: ConsentId) -
     epoch = (await asyncio.to_thread(context.chain.offer, offer)).epoch
     state = await asyncio.to_thread(context.chain.consent, consent)
     return Input(offer=offer, consent=consent, epoch=epoch, opens_before=state.first_opening + state.uses)
+
+
+async def named_dead(context: JobContext, consent: ConsentId) -> bool:
+    """Was a consent that a plan names withdrawn or revoked?"""
+    return (await asyncio.to_thread(context.chain.consent, consent)).status is not Status.GIVEN
+
+
+def own_party(context: JobContext, seed: bytes) -> dict[str, object]:
+    """This institution's entry in a plan, but for reward, output and inputs."""
+    return {
+        "signer": context.address,
+        "recorder": context.recorder.address,
+        "payee": context.address,
+        "tls_key": context.tls_key,
+        "seed": seed_commitment(seed),
+    }
+
+
+def consumer_key(context: JobContext) -> bytes:
+    """The X25519 key that outputs are encrypted to."""
+    return public_key(context.hpke)

@@ -1,7 +1,7 @@
 """What parties ask each other about a job, besides a protocol's own messages.
 
 Each question and each answer is one JSON object over the peer link: mutual TLS, each side known by its certificate. The
-name of the question stands beside it (`agreement.Agreement`). A refusal comes back as the peer's own error: its code,
+name of the question stands beside it (`answers.PeerAnswers`). A refusal comes back as the peer's own error: its code,
 what was expected, what was found. Hashes have 32 bytes; amounts are in the token's smallest unit.
 """
 

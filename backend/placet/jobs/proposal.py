@@ -29,10 +29,10 @@ from placet.core.errors import (
 from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
-from placet.jobs.agreement import Agreement, consumer_key, own_party
+from placet.jobs.answers import PeerAnswers
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
-from placet.jobs.entries import named_input
+from placet.jobs.entries import consumer_key, named_input, own_party
 from placet.jobs.link import patiently
 from placet.jobs.messages import (
     MAX_ANSWER,
@@ -58,14 +58,14 @@ LOOK = 2.0
 class PeerClient:
     """Ask parties, each by the address in the trust list, and this institution as one of them."""
 
-    def __init__(self, agreement: Agreement) -> None:
-        self.agreement = agreement
-        self.context = agreement.context
+    def __init__(self, answers: PeerAnswers) -> None:
+        self.answers = answers
+        self.context = answers.agreement.context
 
     async def ask(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
         """One party's answer; tried again for a while where it is only not there yet."""
         if party == self.context.address:
-            return cast(V, await self.agreement.answer(party, what, question))
+            return cast(V, await self.answers.answer(party, what, question))
         peer = self.context.trust.institution(party)
         body = question.model_dump_json().encode()
         raw: bytes = await patiently(PATIENCE)(self.context.peers.call, peer, what, body, limit=MAX_ANSWER)
@@ -184,7 +184,7 @@ def sponsored(
 async def agree(peer_client: PeerClient, plan: Plan, terms: Terms, own: int, seed: bytes) -> JobRecord:
     """Keep a plan in which this institution is party `own`, and have all others sign it. Their errors where they
     refuse; the plan is kept as refused then."""
-    agreement, signer = peer_client.agreement, peer_client.context.signer
+    agreement, signer = peer_client.answers.agreement, peer_client.context.signer
     await agreement.demand_plan(plan, terms)
     job = plan.job(peer_client.context.deployment.jobs)
     await agreement.keep(plan, terms, own, agreement.at_rest.seal(seed, b"seed"), signer.sign(job))

@@ -42,7 +42,7 @@ from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.ids import JobId
 from placet.core.plan import Input
 from placet.core.values import to_hex
-from placet.jobs.agreement import Agreement
+from placet.jobs.answers import PeerAnswers
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.coordinator import Coordinator
@@ -87,17 +87,17 @@ class JobInHand:
 
 
 class Runner:
-    """`store`, `agreement` and `settlement` answer questions about jobs; `tick` moves them on."""
+    """`store`, `answers` and `settlement` answer questions about jobs; `tick` moves them on."""
 
     def __init__(self, context: JobContext, runs: Runs) -> None:
         self.context = context
         self.runs = runs
         self.store = JobStore(context.engine)
-        self.agreement = Agreement(context, self.store, runs)
+        self.answers = PeerAnswers(context, self.store, runs)
         self.intents = Intents(context.sender, context.recorder.address)
-        self.peer_client = PeerClient(self.agreement)
-        self.coordinator = Coordinator(self.agreement, self.peer_client, self.intents, self.say)
-        self.settlement = Settlement(self.agreement, self.intents, self.say)
+        self.peer_client = PeerClient(self.answers)
+        self.coordinator = Coordinator(self.answers.attempts, self.peer_client, self.intents, self.say)
+        self.settlement = Settlement(self.answers.attempts, self.intents, self.say)
         self._jobs: dict[JobId, JobInHand] = {}
 
     async def start(self, request: JobRequest) -> JobRecord:
@@ -225,7 +225,7 @@ class Runner:
         return bool(opened) and opened[0].block <= self.context.chain.confirmed()
 
     async def _begin(self, record: JobRecord, attempt: int) -> None:
-        roots = await asyncio.to_thread(self.agreement.current_roots, record, attempt)
+        roots = await asyncio.to_thread(self.answers.attempts.current_roots, record, attempt)
         lost = await self._lost(record, attempt)
         if not lost:
             self.link(record, attempt)  # by which `message` knows it, from before the attempt is written down
@@ -252,7 +252,7 @@ class Runner:
         if all(hand.ended_seen.get(key, (0, 0)) == mark for key, mark in ended.items()):
             return
         kept = await self.store.threaded.attempt(record.job, attempt)
-        inputs = {} if kept is None else await self.agreement.ended_inputs(record, kept)
+        inputs = {} if kept is None else await self.answers.attempts.ended_inputs(record, kept)
         dead = [number for number, one in inputs.items() if one.consents]
         for number in dead:
             if record.plan.inputs[number].named:

@@ -14,7 +14,8 @@ from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.masking import unmask
 from placet.core.values import ZERO32, to_hex
-from placet.jobs.agreement import Agreement, release_time
+from placet.jobs.attempts import Attempts
+from placet.jobs.context import JobContext
 from placet.jobs.party_run import Say, masked_outputs
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
@@ -31,6 +32,11 @@ STAGGER = 4
 """Seconds between the parties' tries to end a job that is overdue, so that not all of them pay for it."""
 
 
+def release_time(context: JobContext) -> int:
+    """Seconds in which a seal gets deep and a key is mined, on chains with blocks of up to twelve seconds."""
+    return 10 + 12 * context.deployment.confirmations
+
+
 def turn_of(record: JobRecord, own: bytes) -> int:
     """How many seconds this party leaves the others the first word; the sponsor, whose money is at stake, none."""
     return 0 if record.plan.sponsor == own else STAGGER * (record.party + 1)
@@ -45,11 +51,11 @@ def _reason(reason: bytes) -> str:
 class Settlement:
     """One institution's part of a job's end."""
 
-    def __init__(self, agreement: Agreement, intents: Intents, say: Say) -> None:
-        self.context = agreement.context
-        self.store = agreement.store
-        self.at_rest = agreement.at_rest
-        self.runs = agreement.runs
+    def __init__(self, attempts: Attempts, intents: Intents, say: Say) -> None:
+        self.context = attempts.context
+        self.store = attempts.store
+        self.at_rest = attempts.at_rest
+        self.runs = attempts.runs
         self.intents = intents
         self.say = say
 

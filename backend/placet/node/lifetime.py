@@ -101,7 +101,7 @@ async def answer_peer(runner: Runner, asker: bytes, what: str, body: bytes) -> b
     if what == "message":
         acknowledgement = await runner.message(asker, *unpack(body))
         return Acknowledged(signature=acknowledgement).model_dump_json().encode()
-    return (await runner.agreement.answer(asker, what, body)).model_dump_json().encode()
+    return (await runner.answers.answer(asker, what, body)).model_dump_json().encode()
 
 
 def _tls(node: Node) -> tuple[Path, str]:

@@ -11,8 +11,7 @@ from placet.core.enclave_policy import ROLES, Recipient
 from placet.core.errors import ConsentError
 from placet.core.plan import Terms
 from placet.core.values import Bytes32
-from placet.jobs.agreement import consumer_key, own_party
-from placet.jobs.entries import named_input
+from placet.jobs.entries import consumer_key, named_input, own_party
 from placet.jobs.proposal import PeerClient, agree, party_of, sponsored
 from placet.jobs.store import JobRecord
 from placet.recipes.contract_compare.documents import Documents

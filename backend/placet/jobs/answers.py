@@ -1,0 +1,48 @@
+"""An institution as a party, asked by the others: each question has a name, a form and one who answers it."""
+
+from __future__ import annotations
+
+from placet.core.errors import PeerError
+from placet.core.values import Value, parse
+from placet.jobs.agreement import Agreement
+from placet.jobs.attempts import Attempts
+from placet.jobs.context import JobContext, Questions
+from placet.jobs.messages import (
+    MAX_ASKED,
+    AmendRequest,
+    AttemptRef,
+    PrepareRequest,
+    SealRequest,
+    SignedByAll,
+    SignRequest,
+)
+from placet.jobs.recipe import Runs
+from placet.jobs.store import JobStore
+
+
+class PeerAnswers:
+    """`agreement` answers for plans, `attempts` for what follows; extensions of the context bring their own."""
+
+    def __init__(self, context: JobContext, store: JobStore, runs: Runs) -> None:
+        self.agreement = agreement = Agreement(context, store, runs)
+        self.attempts = attempts = Attempts(context, store, runs)
+        self._questions: Questions = {
+            "prepare": (PrepareRequest, agreement.prepare),
+            "sign": (SignRequest, agreement.sign),
+            "agreed": (SignedByAll, agreement.agreed),
+            "alive": (AttemptRef, attempts.alive),
+            "look": (AttemptRef, attempts.look),
+            "standing": (AttemptRef, attempts.standing),
+            "roots": (AttemptRef, attempts.roots),
+            "amend": (AmendRequest, attempts.amend),
+            "seal": (SealRequest, attempts.seal),
+        }
+        for extension in context.extensions:
+            self._questions |= extension.questions(context, agreement.entries.fresh)
+
+    async def answer(self, asker: bytes, what: str, asked: bytes | Value) -> Value:
+        """A question of another institution, or of this one itself, by its name. PeerError for an unknown one."""
+        if what not in self._questions:
+            raise PeerError("no such question", found=what[:40], code="peer.question")
+        model, method = self._questions[what]
+        return await method(asker, parse(model, asked, limit=MAX_ASKED) if isinstance(asked, bytes) else asked)
