@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as _free_port
@@ -28,14 +28,16 @@ sys.path[:0] = [str(TESTS), str(SCRIPTS), str(SCRIPTS / "examples")]
 
 import reaper  # noqa: E402
 
-settings.register_profile("placet", deadline=None)  # machines are noisy: no test is about time
-settings.load_profile("placet")
+# Machines are noisy: no test is about time. The same examples in every run, others in each with --slow.
+settings.register_profile("placet", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("slow", settings.get_profile("placet"), derandomize=False)
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What this process starts ends with it; see `reaper`."""
     reaper.guard()
+    settings.load_profile("slow" if config.getoption("--slow") else "placet")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

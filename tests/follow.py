@@ -19,8 +19,8 @@ from placet.chain.index import Index
 from placet.core.values import from_hex
 from placet.sandbox.consortium import REWARD, wait
 
-TIMES = {"open_seconds": 60, "deadline_seconds": 120, "settle_seconds": 180}
-"""For a request: long enough for a few attempts on a busy machine."""
+TIMES = {"open_seconds": 120, "deadline_seconds": 240, "settle_seconds": 300}
+"""For a request: long enough for a few attempts on a busy machine. Who waits for one of these lets time pass."""
 
 
 def reached(folder: Path, job: str, status: str) -> bool:
@@ -30,11 +30,12 @@ def reached(folder: Path, job: str, status: str) -> bool:
     return bool({status, "completed", "aborted", "closed", "expired", "cancelled"} & {row[0] for row in rows})
 
 
-def until(ready: Callable[[], bool], seconds: float = 60) -> None:
+def until(ready: Callable[[], bool], seconds: float = 180) -> None:
+    """Often, for what passes quickly."""
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, "the phase was never reached"
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def purses(town: Town) -> Counter[str]:

@@ -40,6 +40,8 @@ ACCOUNTS = "customer,balance"
 LASTING = 30 * 86_400
 JOB_SECONDS = 120 + 900
 """From now to a job's deadline, unless its request says otherwise: so long a consent must last."""
+CHAIN_AHEAD = 6 * 3600
+"""Seconds that the chain's clock may run ahead of this machine's."""
 
 
 @dataclass
@@ -56,11 +58,11 @@ class Given:
     def id(self) -> bytes:
         return self.signed.consent.id
 
-    def covers(self, opening: int, deadline: int) -> bool:
+    def covers(self, opening: int, now: int, deadline: int) -> bool:
         """Does it count for a job that is proposed now?"""
         consent = self.signed.consent
         in_uses = consent.first_opening <= opening < consent.first_opening + consent.uses
-        in_time = consent.not_before <= time.time() and consent.not_after >= deadline
+        in_time = consent.not_before <= now and consent.not_after >= deadline
         return in_uses and in_time and not self.ended
 
 
@@ -191,14 +193,23 @@ class Town:
         self, providers: Sequence[str] = PROVIDERS, *, deadline: int | None = None, opening: int | None = None
     ) -> dict[str, int]:
         """The plaintext answer for a job that is proposed now, or was proposed for `deadline` at that `opening`."""
-        until = int(time.time()) + JOB_SECONDS if deadline is None else deadline
+        now = self.chain.now()
+        until = now + JOB_SECONDS if deadline is None else deadline
         totals = dict.fromkeys(self.customers, 0)
         for key in providers:
-            now = self.openings(key) if opening is None else opening
-            consenting = {g.subject for g in self.given if g.provider == key and g.covers(now, until)}
+            number = self.openings(key) if opening is None else opening
+            consenting = {g.subject for g in self.given if g.provider == key and g.covers(number, now, until)}
             for subject in consenting & totals.keys():
                 totals[subject] += self.balances[key][subject]
         return totals
+
+    def pass_time(self, moment: int) -> None:
+        """The chain's clock, and so everybody's, goes on at once until that moment is over. It never goes back."""
+        ahead = moment + 1 - self.chain.head().timestamp
+        assert moment < time.time() + CHAIN_AHEAD
+        if ahead > 0:
+            self.made.chain.rpc("evm_increaseTime", ahead)
+        wait(lambda: self.chain.block(self.chain.confirmed()).timestamp > moment, f"confirmed block after {moment}")
 
     def openings(self, provider: str) -> int:
         """How many jobs have opened on a provider's offer."""
@@ -217,7 +228,7 @@ class Town:
         return new
 
     async def _give(self, wanted: Sequence[tuple[str, str, int, int]]) -> list[Given]:
-        made, at = self.made, int(time.time())
+        made, at = self.made, self.chain.now()
         async with OwnerClient(self.deployment, self.trust) as client:
             offers = {
                 key: await client.offer(made.members[key].api, from_hex(made.offers[key]))

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from tests.attacks.rogue import lie
 
 from live import Town
 from placet.chain.calls import Call
 from placet.chain.sender import Sender
 from placet.core.errors import Reverted
 from placet.core.signatures import Key
+from placet.core.values import from_hex
 from placet.jobs.store import JobStore
 from placet.sandbox import program
-
-ROGUE = Path(__file__).with_name("rogue.py")
 
 
 @contextlib.contextmanager
@@ -29,15 +26,11 @@ def rogue(town: Town, who: str, mode: str) -> Iterator[None]:
     """Replace a member's node by one that lies; afterwards its honest node runs again."""
     made = town.made
     made.kill(f"{who}-node")
-    with (made.folder / f"{who}-node.log").open("ab") as log:
-        made.processes[f"{who}-node"] = subprocess.Popen(
-            [sys.executable, str(ROGUE), mode, "node", "--config", f"{who}/node.toml"],
-            cwd=made.folder,
-            env=made._env(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    words = ["node", "--config", f"{who}/node.toml"]
+    call = (mode, words, str(made.folder), made._env(), str(made.folder / f"{who}-node.log"))
+    process = program.forking().Process(target=lie, args=call)
+    process.start()
+    made.processes[f"{who}-node"] = program.Forked(process, words)
     made.wait_healthy(who)
     try:
         yield
@@ -51,13 +44,12 @@ def send(town: Town, key: Key, call: Call) -> Reverted | None:
     """Send a call with somebody's key; why it was refused, or None."""
     sender = Sender(sa.create_engine("sqlite://", poolclass=sa.StaticPool), town.chain, [key])
     sender.submit("attack", call, key.address)
-    for _ in range(2400):
+    end = time.monotonic() + 180
+    while (outcome := sender.outcome("attack")) is None:
+        assert time.monotonic() < end, "the chain never answered"
         sender.step()
-        outcome = sender.outcome("attack")
-        if outcome is not None:
-            return outcome if isinstance(outcome, Reverted) else None
         time.sleep(0.05)
-    raise AssertionError("the chain never answered")
+    return outcome if isinstance(outcome, Reverted) else None
 
 
 def audit(town: Town, *words: object) -> dict[str, Any]:
@@ -76,3 +68,8 @@ def audit_live(town: Town, job: str, *words: object) -> dict[str, Any]:
 def notebook(town: Town, who: str) -> JobStore:
     """What a member's node keeps of its jobs."""
     return JobStore(sa.create_engine(f"sqlite:///{town.made.members[who].folder / 'state.db'}"))
+
+
+def over(town: Town, job: str, limit: str) -> None:
+    """Let time pass until a job's `open_by`, `deadline` or `settle_by` is over."""
+    town.pass_time(getattr(notebook(town, "consumer").job(from_hex(job)).plan, limit))

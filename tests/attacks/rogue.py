@@ -1,32 +1,36 @@
-"""A node whose operator changed its code. `rogue.py MODE node --config FILE` is the real program but for one lie.
+"""A node whose operator changed its code: the real program but for one lie.
 
-hold-key        publishes no key while the file `hold` lies in the working folder
+hold-key        publishes a job's key only once a file of the job's name lies in the working folder
 swap-output     signs for another output than it sent
 refuse-seal     a consumer that has all masked outputs and seals nothing
 no-money        a consumer that checks no balance and approves no reward
 no-gate         checks no plan, no epoch and none of its own consents
+idle            computes nothing while the file `idle` lies in the working folder
 """
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from placet.chain.client import Chain
-from placet.cli.main import app
+from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.attempts import Attempts
 from placet.jobs.coordinator import Coordinator
 from placet.jobs.proposal import Opening
+from placet.jobs.runner import Runner
 from placet.jobs.settlement import Settlement
+from placet.sandbox import program
 
 
 def hold_key() -> None:
     honest = Settlement.sealed
 
     async def sealed(self: Settlement, record: Any, now: int) -> None:
-        if not Path("hold").exists():
+        if Path(to_hex(record.job)).exists():
             await honest(self, record, now)
 
     Settlement.sealed = sealed  # type: ignore[method-assign]
@@ -68,14 +72,27 @@ def no_gate() -> None:
     Attempts.ended_inputs = nobody  # type: ignore[method-assign]
 
 
+def idle() -> None:
+    honest = Runner._begin
+
+    async def begin(self: Runner, record: Any, attempt: int) -> None:
+        if not Path("idle").exists():
+            await honest(self, record, attempt)
+
+    Runner._begin = begin  # type: ignore[method-assign]
+
+
 MODES = {
     "hold-key": hold_key,
     "swap-output": swap_output,
     "refuse-seal": refuse_seal,
     "no-money": no_money,
     "no-gate": no_gate,
+    "idle": idle,
 }
 
-if __name__ == "__main__":
-    MODES[sys.argv.pop(1)]()
-    app()
+
+def lie(mode: str, words: Sequence[str], folder: str, env: Mapping[str, str], log: str) -> None:
+    """In a process that was forked for it: `placet WORDS…` with that lie."""
+    MODES[mode]()
+    program._placet(list(words), folder, dict(env), os.devnull, log, log)

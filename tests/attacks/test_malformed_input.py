@@ -2,14 +2,16 @@
 nothing happens.
 
 Schemathesis makes requests from their own OpenAPI documents, right and wrong ones; the cases below are what it would
-not think of.
+not think of. Node and service are the module's: what answers the last case has lived through all others.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,16 +19,15 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 import schemathesis
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from tests.identity.test_identity import Service
 from tests.node.conftest import Owner, Running, World, node_at
 
 from parties import World as Parties
-from placet.chain.local import free_port
 from placet.core.offers import Offer
 from placet.core.plan import Input
 from placet.core.signatures import Key
@@ -36,14 +37,17 @@ from placet.jobs.store import JobRecord, JobStore
 from placet.node.service import Node
 from placet.node.state import batches, consents, withdrawals
 
+FEW, MANY = 2, 25
+"""Requests of one operation of each sort: with and without a credential, right and wrong, about every job."""
 QUIET = settings(
-    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+by_examples = pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
+in_modules_loop = pytest.mark.asyncio(loop_scope="module")
 GENEROUS = {"drafts_per_client_minute": 10**6, "requests_per_client_minute": 10**6}
 
 
@@ -89,11 +93,13 @@ def openapi(served: Any) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", served)
 
 
-def test_no_request_that_openapi_can_express_is_an_error_of_the_server(openapi: Any, served: Any) -> None:
+@by_examples
+def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
+    openapi: Any, served: Any, examples: int
+) -> None:
     credential = {"Authorization": "Bearer " + served.state.node.credential.decode()}
-    seen = {
-        found.ok().label: _attack(found.ok(), credential, served.state.known) for found in openapi.get_all_operations()
-    }
+    operations = [operation.ok() for operation in openapi.get_all_operations()]
+    seen = {one.label: _attack(one, examples, credential, served.state.known) for one in operations}
     assert {label.split()[1] for label, statuses in seen.items() if statuses} == set(openapi.raw_schema["paths"])
     found = {label: statuses & {200, 202, 409} for label, statuses in seen.items() if "{job}" in label}
     assert found == {
@@ -110,25 +116,31 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(openapi: 
     }
 
 
-def _attack(operation: Any, credential: dict[str, str], known: dict[str, str] | None = None) -> set[int]:
+def _attack(operation: Any, examples: int, credential: dict[str, str], known: dict[str, str] | None = None) -> set[int]:
     """Send right and wrong requests of one operation, with `known` about jobs that exist too; the answers' statuses."""
+    jobs = [None, *(known or {}).items()] if "{job}" in operation.path else [None]
+    if operation.path.endswith("/events"):  # of a job that goes on they come for an hour
+        jobs = [job for job in jobs if job is None or job[0] == "ended"]
+    modes = (GenerationMode.POSITIVE, *((GenerationMode.NEGATIVE,) if operation.body else ()))
     seen: set[int] = set()
+    for headers, mode, job in itertools.product(({}, credential), modes, jobs):
+        _send(operation.as_strategy(generation_mode=mode), examples, headers, job, seen)
+    return seen
 
-    @QUIET
-    @given(data=st.data(), own=st.booleans(), right=st.booleans(), exists=st.booleans())
-    def attempt(data: st.DataObject, own: bool, right: bool, exists: bool) -> None:
-        mode = GenerationMode.POSITIVE if right or not operation.body else GenerationMode.NEGATIVE
-        case = data.draw(operation.as_strategy(generation_mode=mode))
-        if known is not None and exists and "{job}" in operation.path:
-            # The events of a job that goes on come for an hour.
-            states = ["ended"] if operation.path.endswith("/events") else sorted(known)
-            case.path_parameters["job"] = known[data.draw(st.sampled_from(states))]
-        answer = case.call(headers=credential if own else {})
+
+def _send(requests: Any, examples: int, headers: dict[str, str], job: tuple[str, str] | None, seen: set[int]) -> None:
+    """So many of these requests under these headers, about this job unless it is None; the statuses go to `seen`."""
+
+    @settings(QUIET, max_examples=examples)
+    @given(case=requests)
+    def attempt(case: Any) -> None:
+        if job is not None:
+            case.path_parameters["job"] = job[1]
+        answer = case.call(headers=headers)
         _demand_problem(answer.status_code, dict(answer.headers), answer.content)
         seen.add(answer.status_code)
 
     attempt()
-    return seen
 
 
 def _demand_problem(status: int, headers: dict[str, Any], content: bytes) -> None:
@@ -142,10 +154,16 @@ def _demand_problem(status: int, headers: dict[str, Any], content: bytes) -> Non
     assert problem["code"] and problem["title"] and problem["detail"]
 
 
-@pytest.fixture
-async def node(world: World, tmp_path: Path) -> AsyncIterator[Running]:
-    async with node_at(world, world.settings(tmp_path / "node", limits=GENEROUS)) as running_node:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(world: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    settings_of_it = world.settings(tmp_path_factory.mktemp("flooded") / "node", limits=GENEROUS)
+    async with node_at(world, settings_of_it) as running_node:
         yield running_node
+
+
+@pytest.fixture(scope="module")
+def offer(node: Running) -> Offer:
+    return node.offer()[0]
 
 
 @pytest.fixture
@@ -186,6 +204,7 @@ POSTS = [
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded", "", "a/b; é"])
 @pytest.mark.parametrize("path", POSTS)
+@in_modules_loop
 async def test_bodies_that_are_none(node: Running, path: str, kind: str) -> None:
     for body in BODIES:
         answer = await node.client.post(path, content=body, headers={"Content-Type": kind.encode("latin-1")})
@@ -241,8 +260,11 @@ STRANGE: list[Any] = [
 
 
 @pytest.mark.parametrize("place", PLACES, ids=".".join)
-async def test_a_right_consent_with_one_strange_value(node: Running, owner: Owner, place: tuple[str, ...]) -> None:
-    offer, _ = node.offer()
+@in_modules_loop
+async def test_a_right_consent_with_one_strange_value(
+    node: Running, offer: Offer, owner: Owner, place: tuple[str, ...]
+) -> None:
+    before = _kept(node)
     good = owner.submission(await node.draft(owner, offer))
     for value in STRANGE:
         spoiled = json.loads(json.dumps(good))
@@ -256,10 +278,15 @@ async def test_a_right_consent_with_one_strange_value(node: Running, owner: Owne
         _demand_problem(answer.status_code, dict(answer.headers), answer.content)
         assert answer.status_code >= 400, value
         assert owner.customer.encode() not in answer.content
-    for table in (consents, batches, withdrawals):
-        with node.node.engine.connect() as connection:
-            assert connection.execute(sa.select(table)).first() is None
+    assert _kept(node) == before
     assert (await node.client.post("/v1/consents", json=good)).status_code == 202
+    assert _kept(node) != before
+
+
+def _kept(node: Running) -> list[list[Any]]:
+    """All rows of consents, batches and withdrawals."""
+    with node.node.engine.connect() as connection:
+        return [list(connection.execute(sa.select(table))) for table in (consents, batches, withdrawals)]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +311,7 @@ async def test_a_right_consent_with_one_strange_value(node: Running, owner: Owne
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "BREW"])
+@in_modules_loop
 async def test_paths_and_methods(node: Running, path: str, method: str) -> None:
     answer = await node.client.request(method, path, headers=node.credential)
     assert answer.status_code < 500
@@ -305,6 +333,7 @@ WIRES = [
 ]
 
 
+@in_modules_loop
 async def test_what_is_not_http(world: World, tmp_path: Path) -> None:
     """On a real socket: refused or cut, and the node goes on serving."""
     import uvicorn
@@ -312,46 +341,49 @@ async def test_what_is_not_http(world: World, tmp_path: Path) -> None:
     from placet.node.__main__ import server_options
     from placet.node.app import create_app
 
-    port = free_port()
-    made = world.settings(tmp_path / "node", api_port=port)
+    place = socket.create_server(("127.0.0.1", 0))
+    port = place.getsockname()[1]
+    made = world.settings(tmp_path / "node")
     server = uvicorn.Server(uvicorn.Config(create_app(made), **server_options(made)))
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve([place]))
     try:
-        while not server.started:
-            await asyncio.sleep(0.01)
         for raw in WIRES:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(raw)
             writer.write_eof()
-            answer = await asyncio.wait_for(reader.read(65_536), 20)
+            answer = await asyncio.wait_for(reader.read(65_536), 120)
             writer.close()
             assert not answer or answer.split(b" ")[1][:1] in (b"2", b"4"), answer
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             while (await client.get("/healthz")).status_code != 200:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)
     finally:
         server.should_exit = True
         await task
+        place.close()
 
 
 # The enrolling service.
 
 
-@pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Service]:
-    made = Service(tmp_path)
-    yield made
-    await made.http.aclose()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    service = Service(tmp_path_factory.mktemp("registry"), a_day=10**6)
+    yield service
+    await service.http.aclose()
 
 
-def test_no_request_that_the_enrolling_services_openapi_can_express_is_its_error(tmp_path: Path) -> None:
+@by_examples
+def test_no_request_that_the_enrolling_services_openapi_can_express_is_its_error(tmp_path: Path, examples: int) -> None:
     document = schemathesis.openapi.from_asgi("/openapi.json", Service(tmp_path).app)
-    seen = {found.ok().path: _attack(found.ok(), {}) for found in document.get_all_operations()}
+    operations = [operation.ok() for operation in document.get_all_operations()]
+    seen = {one.path: _attack(one, examples, {}) for one in operations}
     assert set(seen) == set(document.raw_schema["paths"]) and all(seen.values())
 
 
+@in_modules_loop
 async def test_signed_bodies_that_are_no_enrolment(registry: Service) -> None:
     key = Key()
     good = json.loads(registry.body(key.address))
@@ -366,6 +398,7 @@ async def test_signed_bodies_that_are_no_enrolment(registry: Service) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Placet", "Placet !", "Placet " + "A" * 20_000, "Bearer x", "Placet e30"])
+@in_modules_loop
 async def test_an_enrolment_without_a_credential(registry: Service, header: str) -> None:
     answer = await registry.post(registry.body(Key().address), header)
     _demand_problem(answer.status_code, dict(answer.headers), answer.content)
@@ -376,11 +409,13 @@ async def test_an_enrolment_without_a_credential(registry: Service, header: str)
     "path", ["/", "/v1/enrolments", "/v1/enrolments/", "/v1", "/healthz", "/%00", "/%ff", "/nothing"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+@in_modules_loop
 async def test_paths_and_methods_of_the_enrolling_service(registry: Service, path: str, method: str) -> None:
     answer = await registry.http.request(method, path)
     _demand_problem(answer.status_code, dict(answer.headers), answer.content)
 
 
+@in_modules_loop
 async def test_a_mistake_of_the_enrolling_service_names_nobody(
     registry: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -310,7 +311,7 @@ def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], st
     assert credential.signer == auditor.address
     receiver, domain = world.trust.institutions[0].address, world.deployment.consents
     asked = RequestParts(receiver, "GET", path, b"")
-    demand_request(credential, asked, now=chain.now(), domain=domain, verifiers=chain.verifiers)
+    demand_request(credential, asked, now=int(time.time()), domain=domain, verifiers=chain.verifiers)
 
 
 def test_evidence_may_be_elsewhere(endpoint: tuple[type[Endpoint], str], tmp_path: Path) -> None:

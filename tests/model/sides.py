@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
@@ -17,8 +17,9 @@ from placet.core.errors import Reverted
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 
-EXAMPLES = int(os.environ.get("PLACET_MODEL_EXAMPLES", "60"))
 STEPS = 30
+by_histories = pytest.mark.parametrize("histories", [10, pytest.param(60, marks=pytest.mark.slow)])
+"""So many histories of `STEPS` steps at most."""
 
 
 class BothSides(RuleBasedStateMachine):
@@ -69,20 +70,19 @@ def tell(chain: Chain, sender: Key, call: Call, now: int) -> Reverted | None:
         return refusal
     chain.rpc.call("evm_setNextBlockTimestamp", hex(now))
     transaction = chain.rpc.call("eth_sendTransaction", request)
-    for _ in range(1000):
-        receipt = chain.rpc.call("eth_getTransactionReceipt", transaction)
-        if receipt is not None:
-            assert receipt["status"] == "0x1", "the simulation passed and the transaction failed"
-            return None
+    end = time.monotonic() + 60
+    while (receipt := chain.rpc.call("eth_getTransactionReceipt", transaction)) is None:
+        assert time.monotonic() < end, "the transaction is not mined"
         time.sleep(0.002)
-    raise AssertionError("the transaction is not mined")
+    assert receipt["status"] == "0x1", "the simulation passed and the transaction failed"
+    return None
 
 
-def go_through_histories(machine: Callable[[], BothSides], examples: int = EXAMPLES) -> None:
+def go_through_histories(machine: Callable[[], BothSides], histories: int) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples,
+            max_examples=histories,
             stateful_step_count=STEPS,
             deadline=None,
             database=None,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, invariant, multiple, rule
 
 from model import reference as model
-from model.sides import BothSides, go_through_histories
+from model.sides import BothSides, by_histories, go_through_histories
 from placet.chain.calls import NO_PROOF
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
@@ -291,5 +291,6 @@ def chain(anvil: LocalChain) -> Any:
         yield Chain(anvil.url, deploy(anvil.url, PROVIDER, 0))
 
 
-def test_contracts_and_model_agree(chain: Chain) -> None:
-    go_through_histories(lambda: Machine(chain))
+@by_histories
+def test_contracts_and_model_agree(chain: Chain, histories: int) -> None:
+    go_through_histories(lambda: Machine(chain), histories)

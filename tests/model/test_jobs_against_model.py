@@ -25,7 +25,7 @@ from model.accounts import (
 )
 from model.job_sides import MONEY, JobSides
 from model.reference import Sender, Terms
-from model.sides import EXAMPLES, go_through_histories, tell
+from model.sides import by_histories, go_through_histories, tell
 from placet.chain.calls import Calls
 from placet.chain.client import Chain, JobStatus
 from placet.chain.deploy import deploy, deploy_token
@@ -321,8 +321,9 @@ def token(chain: Chain, anvil: LocalChain) -> bytes:
     return deploy_token(anvil.url, KEYS[Who.STRANGER], {KEYS[w].address: MONEY for w in (Who.CONSUMER, Who.SPONSOR)})
 
 
-def test_jobs_and_model_agree(chain: Chain, token: bytes) -> None:
-    go_through_histories(lambda: Machine(chain, token), max(1, EXAMPLES * 2 // 3))  # each takes half as long again
+@by_histories
+def test_jobs_and_model_agree(chain: Chain, token: bytes, histories: int) -> None:
+    go_through_histories(lambda: Machine(chain, token), histories)
 
 
 def test_every_end_is_within_reach(chain: Chain, token: bytes) -> None:

@@ -240,15 +240,14 @@ class Opening:
         self._peer_client = peer_client
         self._intents = intents
         self._one = asyncio.Lock()
+        self._told: set[bytes] = set()
 
     async def send(self, record: JobRecord) -> None:
         """Reverted where the contract says no; PeerError or ChainError if somebody is not there yet."""
         context, plan = self._peer_client.context, record.plan
         if plan.sponsor != context.address:
             raise ConfigError("only the sponsor opens a job")
-        told = SignedByAll(job=record.job, signatures=record.signatures)
-        others = [party for party in plan.parties if party.signer != context.address]
-        await asyncio.gather(*(self._peer_client.ask_party(party, "agreed", told, SignedByAll) for party in others))
+        await self._tell(record)
         async with self._one:
             if plan.total_reward:
                 await self._approve(record)
@@ -258,6 +257,15 @@ class Opening:
                 if plan.total_reward:
                     await self._disallow(record)
                 raise
+
+    async def _tell(self, record: JobRecord) -> None:
+        """All parties keep all signatures before the opening. Once is enough, however often that is tried."""
+        if record.job in self._told:
+            return
+        question = SignedByAll(job=record.job, signatures=record.signatures)
+        others = [party for party in record.plan.parties if party.signer != self._peer_client.context.address]
+        await asyncio.gather(*(self._peer_client.ask_party(party, "agreed", question, SignedByAll) for party in others))
+        self._told.add(record.job)
 
     async def _allowed(self, record: JobRecord) -> bool:
         context, plan = self._peer_client.context, record.plan
