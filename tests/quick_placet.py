@@ -33,9 +33,9 @@ with socket.socket(socket.AF_UNIX) as server:
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         request = json.loads(self.rfile.readline())
-        given, out, err = (f"/proc/{request['pid']}/fd/{number}" for number in range(3))
+        given, out, err = (Path(f"/proc/{request['pid']}/fd/{number}") for number in range(3))
         words, folder = request["words"], Path(request["folder"])
-        process = program.start(words, folder, request["env"], given, Path(out), Path(err))
+        process = program.start(words, folder, request["env"], given, out, err)
         self.wfile.write(b"%d\n" % (process.wait() & 0xFF))
 
 

@@ -84,7 +84,6 @@ class Consortium:
     own_consent: str = ""
     lasting: bool = False
     """Do the servers outlive this process?"""
-    _lifeline: tuple[int, int] | None = field(default=None, repr=False)
 
     @property
     def providers(self) -> dict[str, SandboxInstitution]:
@@ -110,10 +109,7 @@ class Consortium:
         return program.run(words, self.folder, self._env(), seconds=seconds)
 
     def _spawn(self, name: str, words: Sequence[str], log: Path) -> Process:
-        if not self.lasting and self._lifeline is None:
-            self._lifeline = os.pipe()
-        lifeline = None if self._lifeline is None else self._lifeline[0]
-        return program.launch(self.folder, name, ("placet", *words), self._env(), log, lifeline=lifeline)
+        return program.serve(self.folder, name, words, self._env(), log, lasting=self.lasting)
 
     def start_vault(self, key: str) -> None:
         self.start(f"{key}-vault", "vault", "--config", f"{key}-vault/vault.toml")
@@ -145,10 +141,6 @@ class Consortium:
     def stop(self) -> None:
         """End all processes."""
         self.end(*self.processes)
-        if self._lifeline is not None:
-            for descriptor in self._lifeline:
-                os.close(descriptor)
-            self._lifeline = None
 
     def wait_healthy(self, key: str) -> None:
         self._wait_answer(f"{key}-node", self.members[key].api)

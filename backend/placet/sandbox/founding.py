@@ -70,12 +70,11 @@ def consortium(
     *,
     block_time: float | None = 1,
     say: Say = lambda text: None,
-    kind: type[Consortium] = Consortium,
 ) -> Iterator[Consortium]:
     """One for the length of a `with` block. `names` by key, with `consumer` among them."""
     write_passphrase(folder)
     with LocalChain(block_time=block_time) as chain:
-        group = kind(folder, chain, recipe=offering.recipe)
+        group = Consortium(folder, chain, recipe=offering.recipe)
         try:
             found(group, names, say)
             supply(group, stock, offering, say)

@@ -324,7 +324,7 @@ def _start(group: Consortium, state: SandboxState, name: str) -> None:
         home, log = group.folder / "chain", group.folder / "chain.log"
         home.mkdir(exist_ok=True)
         command = persistent_command(home, state.port, CHAIN_ID, state.block_time)
-        process = program.launch(group.folder, name, command, os.environ, log, lifeline=None)
+        process = program.launch(group.folder, name, command, os.environ, log)
         wait_until_up(process, state.url, CHAIN_ID, log)
     elif name == "enroller":
         group.start_enroller()
