@@ -17,7 +17,7 @@ import pytest
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as a_free_port
 from placet.sandbox import program
-from placet.sandbox.forking import Forked
+from placet.sandbox.forking import Forked, ForkRequest
 
 PASSPHRASE = "a passphrase of the tests"
 PLACET = [sys.executable, "-m", "placet.cli"]
@@ -158,4 +158,4 @@ def _make(town: Town) -> None:
 
 def _start(town: Town, *words: str) -> Forked:
     log = town.folder / "log"
-    return program.start(words, town.folder, environment(), Path(os.devnull), log, log)
+    return program.start(ForkRequest(words, str(town.folder), environment()), Path(os.devnull), log, log)

@@ -16,9 +16,9 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
 from placet.sandbox import fork_server, program
-from placet.sandbox.consents import BulkSigner, Window
 from placet.sandbox.consortium import PURPOSE
 from placet.sandbox.setup import NAMES, REGISTERED, generated, of_files
+from placet.sandbox.signing import BulkSigner, Window
 
 
 @pytest.mark.parametrize("institutions", range(2, len(NAMES) + 1))

@@ -32,19 +32,28 @@ from pathlib import Path
 from placet.chain import keystore
 from placet.core.processes import end_with_parent
 from placet.owner import wallet
-from placet.sandbox.forking import Request
+from placet.sandbox.forking import ForkRequest
 from placet.sandbox.launch import IS_CLOSED, record
 
 PRELOADED = tuple(
     f"placet.{name}"
     for name in (
         *("cli.main", "cli.doctor", "chain.deploy", "node.__main__", "vault.__main__", "vault.setup"),
-        *("vault.batch_making", "identity.serve", "owner.client", "audit.collect", "audit.verify", "sandbox.consents"),
+        *(
+            "vault.batch_making",
+            "identity.serve",
+            "owner.client",
+            "audit.collect",
+            "audit.verify",
+            "sandbox.signing",
+            "sandbox.token",
+        ),
     )
 )
 SCRYPT_N = 2**14
 """The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
 that are made here open in hundredths of a second."""
+
 
 def serve(door: socket.socket) -> None:
     """Fork what is asked for until the starter ends, and then kill what is not to last."""
@@ -55,15 +64,15 @@ def serve(door: socket.socket) -> None:
     own = [door.fileno(), ended, waker]
     running: dict[BaseProcess, tuple[Connection, bool]] = {}
     while True:
-        ready, _, _ = select.select([door, ended], [], [])
+        ready, _, _ = select.select([door.fileno(), ended], [], [])
         if ended in ready:
             os.read(ended, 4096)
             for process in [process for process in running if process.exitcode is not None]:
                 pipe, _ = running.pop(process)
                 _tell(pipe, process.exitcode)
                 pipe.close()
-        if door in ready:
-            if (order := Request.receive(door)) is None:
+        if door.fileno() in ready:
+            if (order := ForkRequest.receive(door)) is None:
                 break
             request, files = order
             pipe = Connection(files.pop(), readable=False)
@@ -88,7 +97,7 @@ def _tell(pipe: Connection, number: int | None) -> None:
         pipe.send_bytes(str(number).encode())
 
 
-def _become(request: Request, files: Sequence[int], others: Sequence[int], server: int) -> None:
+def _become(request: ForkRequest, files: Sequence[int], others: Sequence[int], server: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -106,11 +115,11 @@ def _become(request: Request, files: Sequence[int], others: Sequence[int], serve
     if request.record is not None and not record(Path(request.record[0]), request.record[1]):
         sys.exit(IS_CLOSED)
     keystore.SCRYPT_N = wallet.SCRYPT_N = SCRYPT_N
-    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
-    sys.argv = ["placet", *request.words]
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.argv = [request.module, *request.words]
     gc.enable()
-    runpy.run_module("placet.cli", run_name="__main__", alter_sys=True)
+    runpy.run_module(request.module, run_name="__main__", alter_sys=True)
 
 
 def _end_with(server: int) -> None:

@@ -1,4 +1,4 @@
-"""Asking for a `placet` that is forked from `placet.sandbox.fork_server`, of which this process has one."""
+"""Asking for a program that is forked from `placet.sandbox.fork_server`, of which this process has one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ _FILES = 4
 
 
 @dataclass(frozen=True)
-class Request:
-    """A `placet WORDS…`. `record`: the folder and the name under which it writes its process id down."""
+class ForkRequest:
+    """`python -m MODULE WORDS…`; `record`: the folder and the name under which it writes its process id down."""
 
     words: Sequence[str]
     folder: str
     env: dict[str, str]
+    module: str = "placet.cli"
     record: tuple[str, str] | None = None
     lasting: bool = False
     """Does it outlive this process?"""
@@ -49,7 +50,7 @@ class Request:
 
 
 class Forked:
-    """A running `placet`, with the methods of `subprocess.Popen` that its users need."""
+    """A running program, with the methods of `subprocess.Popen` that its users need."""
 
     def __init__(self, args: Sequence[str], pipe: Connection) -> None:
         self.args = list(args)
@@ -91,12 +92,12 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def fork(request: Request, stdin: int, stdout: int, stderr: int) -> Forked:
+def fork(request: ForkRequest, stdin: int, stdout: int, stderr: int) -> Forked:
     """Start it with these standard files. From any thread."""
     told, telling = Pipe(duplex=False)
     with telling:
         _server(os.getpid()).ask(request, [stdin, stdout, stderr, telling.fileno()])
-    return Forked(["placet", *request.words], told)
+    return Forked([request.module, *request.words], told)
 
 
 class _Server:
@@ -115,7 +116,7 @@ class _Server:
                 pass_fds=[theirs.fileno()],
             )
 
-    def ask(self, request: Request, files: Sequence[int]) -> None:
+    def ask(self, request: ForkRequest, files: Sequence[int]) -> None:
         with self._asking:
             request.send(self._door, files)
 

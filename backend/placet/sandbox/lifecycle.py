@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -29,7 +29,9 @@ from placet.sandbox.consents import Tell, give
 from placet.sandbox.consortium import STOP_SECONDS, Consortium, SandboxInstitution, healthy
 from placet.sandbox.founding import Say, found, supply, write_passphrase
 from placet.sandbox.launch import record
-from placet.sandbox.setup import Setup
+
+if TYPE_CHECKING:
+    from placet.sandbox.setup import Setup
 
 STATE = "sandbox.json"
 REQUEST = "request.json"

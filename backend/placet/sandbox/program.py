@@ -17,20 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet.chain.processes import identity
-from placet.sandbox.forking import Forked, Request, fork
+from placet.sandbox.forking import Forked, ForkRequest, fork
 
 RECORDS = "run"
 """The folder of process ids, below a sandbox's."""
 
 
 def run(
-    words: Sequence[object], cwd: Path | None, env: Mapping[str, str], stdin: str = "", seconds: float = 300
+    words: Sequence[object],
+    cwd: Path | None,
+    env: Mapping[str, str],
+    stdin: str = "",
+    seconds: float = 300,
+    module: str = "placet.cli",
 ) -> subprocess.CompletedProcess[str]:
-    """Run `placet WORDS…` to its end. TimeoutExpired after `seconds`."""
+    """Run `placet WORDS…`, or another module, to its end. TimeoutExpired after `seconds`."""
     with tempfile.TemporaryDirectory(prefix="placet-run-") as scratch:
         given, out, err = (Path(scratch) / name for name in ("in", "out", "err"))
         given.write_text(stdin)
-        process = start(words, cwd, env, given, out, err)
+        request = ForkRequest([str(word) for word in words], str(cwd or Path.cwd()), dict(env), module)
+        process = start(request, given, out, err)
         _commands.append(process)
         try:
             code = process.wait(seconds)
@@ -52,29 +58,19 @@ def end_commands() -> None:
         process.kill()
 
 
-def start(
-    words: Sequence[object],
-    cwd: Path | None,
-    env: Mapping[str, str],
-    given: Path,
-    out: Path,
-    err: Path,
-    *,
-    record: tuple[str, str] | None = None,
-    lasting: bool = False,
-) -> Forked:
-    """Start `placet WORDS…` that reads `given` and adds what it says to `out` and `err`. See `Request`."""
-    request = Request([str(word) for word in words], str(cwd or Path.cwd()), dict(env), record, lasting)
+def start(request: ForkRequest, given: Path, out: Path, err: Path) -> Forked:
+    """Start a program that reads `given` and adds what it says to `out` and `err`."""
     with given.open("rb") as stdin, out.open("ab") as stdout, err.open("ab") as stderr:
         return fork(request, stdin.fileno(), stdout.fileno(), stderr.fileno())
 
 
 def serve(
-    folder: Path, name: str, words: Sequence[object], env: Mapping[str, str], log: Path, *, lasting: bool = False
+    folder: Path, name: str, words: Sequence[str], env: Mapping[str, str], log: Path, *, lasting: bool = False
 ) -> Forked:
     """Start `placet WORDS…` as a server under a name, whose process id is in `RECORDS` before it does anything."""
     record = (str(_records(folder)), name)
-    return start(words, folder, env, Path(os.devnull), log, log, record=record, lasting=lasting)
+    request = ForkRequest(words, str(folder), dict(env), record=record, lasting=lasting)
+    return start(request, Path(os.devnull), log, log)
 
 
 def launch(
