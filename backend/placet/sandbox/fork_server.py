@@ -30,7 +30,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from placet.chain import keystore
-from placet.core.processes import end_with_parent
 from placet.owner import wallet
 from placet.sandbox.forking import ForkRequest
 from placet.sandbox.launch import IS_CLOSED, record
@@ -61,7 +60,6 @@ def serve(door: socket.socket) -> None:
     os.set_blocking(waker, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker)
-    own = [door.fileno(), ended, waker]
     running: dict[BaseProcess, tuple[Connection, bool]] = {}
     while True:
         ready, _, _ = select.select([door.fileno(), ended], [], [])
@@ -76,10 +74,7 @@ def serve(door: socket.socket) -> None:
                 break
             request, files = order
             pipe = Connection(files.pop(), readable=False)
-            others = [*own, pipe.fileno(), *(told.fileno() for told, _ in running.values())]
-            process = multiprocessing.get_context("fork").Process(
-                target=_become, args=(request, files, others, os.getpid())
-            )
+            process = multiprocessing.get_context("fork").Process(target=_become, args=(request, files, os.getpid()))
             process.start()
             for descriptor in files:
                 os.close(descriptor)
@@ -97,7 +92,7 @@ def _tell(pipe: Connection, number: int | None) -> None:
         pipe.send_bytes(str(number).encode())
 
 
-def _become(request: ForkRequest, files: Sequence[int], others: Sequence[int], server: int) -> None:
+def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -106,8 +101,7 @@ def _become(request: ForkRequest, files: Sequence[int], others: Sequence[int], s
     os.setsid()
     for number, descriptor in enumerate(files):
         os.dup2(descriptor, number)
-    for descriptor in (*files, *others):
-        os.close(descriptor)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.env)
@@ -123,10 +117,8 @@ def _become(request: ForkRequest, files: Sequence[int], others: Sequence[int], s
 
 
 def _end_with(server: int) -> None:
-    """Kill this process once the server ends; see `placet.chain.child`."""
-    if sys.platform != "linux":
-        end_with_parent()
-    elif ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != server:
+    """Kill this process once the server ends, however that one does; see `placet.chain.child`."""
+    if sys.platform == "linux" and (ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != server):
         os._exit(1)
 
 
