@@ -31,17 +31,12 @@ from placet.recipes.contract_compare.messages import ComparisonRequest
 from placet.recipes.contract_compare.sessions import EnclaveSessions
 from placet.sandbox.companies import NAMES, Companies
 from placet.sandbox.founding import found, write_passphrase
-from warm import WarmConsortium
 
 PURPOSE = "https://w3id.org/dpv#FulfilmentOfContractualObligation"
 FEE = 1000
 SECONDS = 240
 BEFORE = "1. The Supplier shall deliver the Goods within 30 days.\n\n2. The Buyer shall pay 5,000 EUR.\n"
 AFTER = "1. The Supplier shall deliver the Goods within 45 days.\n\n2. The Buyer shall pay 5,000 EUR.\n"
-
-
-class WarmCompanies(WarmConsortium, Companies):
-    """Founded by `placet` itself."""
 
 
 @dataclass
@@ -184,7 +179,7 @@ def founded(folder: Path) -> Iterator[Stage]:
     """Contracts, three institutions with money for gas, the trust list; nothing runs yet but the chain."""
     write_passphrase(folder)
     with LocalChain(block_time=0.25) as chain:
-        made = WarmCompanies(folder, chain, consumer="before")
+        made = Companies(folder, chain, consumer="before")
         try:
             found(made, NAMES, lambda text: None)
             settings = folder / "service/node.toml"

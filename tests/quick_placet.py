@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from placet.sandbox import program
+from placet.sandbox.forking import ForkRequest
 
 SCRIPT = """\
 #!{python} -IS
@@ -33,9 +34,9 @@ with socket.socket(socket.AF_UNIX) as server:
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         request = json.loads(self.rfile.readline())
-        given, out, err = (f"/proc/{request['pid']}/fd/{number}" for number in range(3))
-        words, folder = request["words"], Path(request["folder"])
-        process = program.start(words, folder, request["env"], given, Path(out), Path(err))
+        given, out, err = (Path(f"/proc/{request['pid']}/fd/{number}") for number in range(3))
+        fork = ForkRequest(request["words"], request["folder"], request["env"])
+        process = program.start(fork, given, out, err)
         self.wfile.write(b"%d\n" % (process.wait() & 0xFF))
 
 

@@ -20,6 +20,7 @@ from placet.chain import local
 from placet.chain.local import LocalChain
 from placet.sandbox import program
 from placet.sandbox.consortium import wait
+from placet.sandbox.forking import ForkRequest
 
 SHOWN = Path(os.environ["SHOWN"])
 
@@ -47,7 +48,8 @@ def test_with_a_node(world: World, daemon: local.Running, tmp_path: Path) -> Non
     """A chain, a vault that Python starts, a node that is forked, and a daemon."""
     node = Process(world, tmp_path / "node")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PLACET_")}
-    started = program.fork(["node", "--config", str(node.file)], tmp_path, env, node.log)
+    request = ForkRequest(["node", "--config", str(node.file)], str(tmp_path), env)
+    started = program.start(request, Path(os.devnull), node.log, node.log)
     wait(lambda: _answers(node.url + "/healthz"), "node", node.log)
     [vault] = [one for one in psutil.Process().children() if "placet.vault" in one.cmdline()]
     stay(chain=world.anvil.pid, vault=vault.pid, node=started.pid, daemon=daemon.pid)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import coincurve
 
-from placet.sandbox.consents import BulkSigner, Window
+from placet.sandbox.signing import BulkSigner, Window
 from placet.vault.config import VaultSettings
 from placet.vault.schema import Column
 from placet.vault.setup import import_table

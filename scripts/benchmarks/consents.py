@@ -30,7 +30,7 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
 from placet.core.values import to_hex
-from placet.sandbox.consents import BulkSigner
+from placet.sandbox.signing import BulkSigner
 from placet.vault.assembly import open_vault
 from placet.vault.batch_making import make_batch
 from placet.vault.batches import BatchCheck, BatchReader

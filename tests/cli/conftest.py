@@ -17,6 +17,7 @@ import pytest
 from placet.chain.local import LocalChain
 from placet.chain.local import free_port as a_free_port
 from placet.sandbox import program
+from placet.sandbox.forking import Forked, ForkRequest
 
 PASSPHRASE = "a passphrase of the tests"
 PLACET = [sys.executable, "-m", "placet.cli"]
@@ -155,5 +156,6 @@ def _make(town: Town) -> None:
     town.run("owner", "init", "wallet", "--deployment", "deployment.json", "--trust", "trust.json")
 
 
-def _start(town: Town, *words: str) -> program.Forked:
-    return program.fork(words, town.folder, environment(), town.folder / "log")
+def _start(town: Town, *words: str) -> Forked:
+    log = town.folder / "log"
+    return program.start(ForkRequest(words, str(town.folder), environment()), Path(os.devnull), log, log)

@@ -15,10 +15,10 @@ from placet.core.offers import Offer, Scope
 from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
-from placet.sandbox import program
-from placet.sandbox.consents import BulkSigner, Window
+from placet.sandbox import fork_server, program
 from placet.sandbox.consortium import PURPOSE
 from placet.sandbox.setup import NAMES, REGISTERED, generated, of_files
+from placet.sandbox.signing import BulkSigner, Window
 
 
 @pytest.mark.parametrize("institutions", range(2, len(NAMES) + 1))
@@ -114,4 +114,4 @@ def test_keys_cost_what_they_protect(tmp_path: Path) -> None:
         name: json.loads((tmp_path / f"{name}.json").read_text())["crypto"]["kdfparams"]["n"]
         for name in ("own", "sandbox")
     }
-    assert costs == {"own": 2**17, "sandbox": program.SCRYPT_N}
+    assert costs == {"own": 2**17, "sandbox": fork_server.SCRYPT_N}

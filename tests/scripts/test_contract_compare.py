@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from contract_stage import AFTER, BEFORE, WarmCompanies
+from contract_stage import AFTER, BEFORE
 from placet.chain.client import Chain
 from placet.core.consent import Status
 from placet.core.trust import Deployment
@@ -79,7 +79,7 @@ def test_the_script_compares_two_real_versions(home: Path) -> None:
 
 def test_the_companies_commands_also_after_a_kill(home: Path) -> None:
     """As documented, with the proposer's client killed in the middle and resumed; then a consent is withdrawn."""
-    with companies(home, kind=WarmCompanies) as made:
+    with companies(home) as made:
         shown = enclave(made)
         (home / "old.docx.md").write_text(BEFORE)
         (home / "new.docx.md").write_text(AFTER)

@@ -15,6 +15,8 @@ from placet.core.purposes import Operation
 from placet.core.values import Whole
 
 MAX_EDGES = 64
+MAX_ROWS = 1_000_000
+"""Of a party."""
 
 
 class AssetViewParameters(RecipeParameters):

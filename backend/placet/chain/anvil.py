@@ -14,13 +14,14 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
 from placet.core.errors import ChainError, ConfigError
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 ANVIL_VERSION = "1.7.1"
 HOST = "127.0.0.1"
@@ -79,6 +80,8 @@ def _anvil_version(binary: Path) -> str:
 @functools.cache
 def dev_account(index: int) -> LocalAccount:
     """The `index`-th funded account of a local chain. Its key is public knowledge: for local chains only."""
+    from eth_account import Account
+
     Account.enable_unaudited_hdwallet_features()
     account: LocalAccount = Account.from_mnemonic(DEV_MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
     return account

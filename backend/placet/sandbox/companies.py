@@ -61,12 +61,11 @@ def companies(
     *,
     block_time: float | None = 0.25,
     say: Say = lambda text: None,
-    kind: type[Companies] = Companies,
 ) -> Iterator[Companies]:
     """The service is up and its enclave's measurement accepted on chain."""
     write_passphrase(folder)
     with LocalChain(block_time=block_time) as chain:
-        made = kind(folder, chain, consumer="before")
+        made = Companies(folder, chain, consumer="before")
         try:
             found(made, NAMES, say)
             settings = folder / "service/node.toml"

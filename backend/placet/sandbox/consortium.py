@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,18 +84,24 @@ class Consortium:
     own_consent: str = ""
     lasting: bool = False
     """Do the servers outlive this process?"""
-    _lifeline: tuple[int, int] | None = field(default=None, repr=False)
 
     @property
     def providers(self) -> dict[str, SandboxInstitution]:
         """All members but the consumer."""
         return {key: member for key, member in self.members.items() if key != self.consumer}
 
-    def run(self, *words: object, accept: Collection[int] = (0,), seconds: float = 300) -> str:
+    def run(
+        self,
+        *words: object,
+        accept: Collection[int] = (0,),
+        seconds: float = 300,
+        module: str = "placet.cli",
+        stdin: str = "",
+    ) -> str:
         """The program, as a user would run it; its stdout. RuntimeError for another exit code than these."""
-        answer = self._run([str(word) for word in words], seconds)
+        answer = program.run(words, self.folder, self._env(), stdin, seconds, module)
         if answer.returncode not in accept:
-            raise RuntimeError(f"placet {' '.join(map(str, words))}: {answer.stderr}")
+            raise RuntimeError(f"{module} {' '.join(map(str, words))}: {answer.stderr}")
         return answer.stdout
 
     def _env(self) -> dict[str, str]:
@@ -104,16 +110,8 @@ class Consortium:
 
     def start(self, name: str, *words: str) -> None:
         """Start `placet WORDS…` as a server of that name; its log is NAME.log."""
-        self.processes[name] = self._spawn(name, words, self.folder / f"{name}.log")
-
-    def _run(self, words: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
-        return program.run(words, self.folder, self._env(), seconds=seconds)
-
-    def _spawn(self, name: str, words: Sequence[str], log: Path) -> Process:
-        if not self.lasting and self._lifeline is None:
-            self._lifeline = os.pipe()
-        lifeline = None if self._lifeline is None else self._lifeline[0]
-        return program.launch(self.folder, name, ("placet", *words), self._env(), log, lifeline=lifeline)
+        log = self.folder / f"{name}.log"
+        self.processes[name] = program.serve(self.folder, name, words, self._env(), log, lasting=self.lasting)
 
     def start_vault(self, key: str) -> None:
         self.start(f"{key}-vault", "vault", "--config", f"{key}-vault/vault.toml")
@@ -145,10 +143,6 @@ class Consortium:
     def stop(self) -> None:
         """End all processes."""
         self.end(*self.processes)
-        if self._lifeline is not None:
-            for descriptor in self._lifeline:
-                os.close(descriptor)
-            self._lifeline = None
 
     def wait_healthy(self, key: str) -> None:
         self._wait_answer(f"{key}-node", self.members[key].api)

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from placet.catalogue.asset_view import MAX_ROWS
 from placet.core.errors import ConfigError, DataError, InputError
 from placet.core.purposes import PURPOSES
 from placet.core.toml_file import read_toml
 from placet.core.values import Value, parse
-from placet.recipes.asset_view.run import MAX_ROWS
 from placet.vault import files
 from placet.vault.cells import MAX_INTEGER
 from placet.vault.schema import MAX_DECIMALS, Column

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from placet.catalogue.specs import NAMES
-from placet.chain.deploy import deploy_token
-from placet.chain.local import LocalChain, dev_account, free_port
+from placet.chain.local import LocalChain, free_port
 from placet.core.csv_file import read_rows
-from placet.core.signatures import Key
 from placet.core.trust import TrustList
 from placet.core.values import parse
 from placet.sandbox import program
@@ -70,12 +68,11 @@ def consortium(
     *,
     block_time: float | None = 1,
     say: Say = lambda text: None,
-    kind: type[Consortium] = Consortium,
 ) -> Iterator[Consortium]:
     """One for the length of a `with` block. `names` by key, with `consumer` among them."""
     write_passphrase(folder)
     with LocalChain(block_time=block_time) as chain:
-        group = kind(folder, chain, recipe=offering.recipe)
+        group = Consortium(folder, chain, recipe=offering.recipe)
         try:
             found(group, names, say)
             supply(group, stock, offering, say)
@@ -137,7 +134,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
 
     together(deploy, registry, auditor, *(functools.partial(institution, key, name) for key, name in names.items()))
     group.members = {key: group.members[key] for key in names}
-    rich = bytes.fromhex(group.members[group.consumer].address[2:])
+    rich = group.members[group.consumer].address
 
     def trust() -> None:
         group.run("trust", "add", "trust.json", *(f"{key}/entry.json" for key in names), "registry/entry.json")
@@ -149,7 +146,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def money() -> None:
         accounts = [account for key in names for account in _accounts(group.folder / key)]
         group.run("chain", "fund", "--url", url, *accounts)
-        group.token = "0x" + deploy_token(url, Key(bytes(dev_account(0).key)), {rich: 10**9}).hex()
+        group.token = group.run(url, rich, module="placet.sandbox.token")
 
     together(trust, money)
 

@@ -1,7 +1,7 @@
-"""`python -m placet.sandbox.launch RECORDS NAME LIFELINE COMMAND…`: becomes the command, after writing down who it is.
+"""`python -m placet.sandbox.launch RECORDS NAME COMMAND…`: becomes the command, after writing down who it is.
 
 The record is made under a lock by the process itself, and not at all once the sandbox is closed: whoever closes it and
-then reads the records has them all, whenever the starter was killed. It imports next to nothing: it may become Anvil.
+then reads the records has them all, whenever the starter was killed. It imports next to nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import runpy
-import signal
 import sys
-import threading
 from pathlib import Path
 
 from placet.chain.processes import identity
@@ -33,22 +30,11 @@ def record(folder: Path, name: str) -> bool:
         return True
 
 
-def main(folder: str, name: str, lifeline: str, *command: str) -> None:
+def main(folder: str, name: str, *command: str) -> None:
     """Become the command."""
     if not record(Path(folder), name):
         sys.exit(IS_CLOSED)
-    if command[0] != "placet":
-        os.execv(command[0], command)  # noqa: S606
-    if int(lifeline):
-        threading.Thread(target=_end_with, args=(int(lifeline),), daemon=True).start()
-    sys.argv = list(command)
-    runpy.run_module("placet.cli", run_name="__main__", alter_sys=True)
-
-
-def _end_with(lifeline: int) -> None:
-    """SIGTERM to this process once nobody holds the pipe's other end."""
-    os.read(lifeline, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.execv(command[0], command)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -29,7 +29,9 @@ from placet.sandbox.consents import Tell, give
 from placet.sandbox.consortium import STOP_SECONDS, Consortium, SandboxInstitution, healthy
 from placet.sandbox.founding import Say, found, supply, write_passphrase
 from placet.sandbox.launch import record
-from placet.sandbox.setup import Setup
+
+if TYPE_CHECKING:
+    from placet.sandbox.setup import Setup
 
 STATE = "sandbox.json"
 REQUEST = "request.json"
@@ -324,7 +326,7 @@ def _start(group: Consortium, state: SandboxState, name: str) -> None:
         home, log = group.folder / "chain", group.folder / "chain.log"
         home.mkdir(exist_ok=True)
         command = persistent_command(home, state.port, CHAIN_ID, state.block_time)
-        process = program.launch(group.folder, name, command, os.environ, log, lifeline=None)
+        process = program.launch(group.folder, name, command, os.environ, log)
         wait_until_up(process, state.url, CHAIN_ID, log)
     elif name == "enroller":
         group.start_enroller()

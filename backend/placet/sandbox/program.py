@@ -1,104 +1,42 @@
-"""How a sandbox runs things: commands of `placet` to their end, and servers that write their process id down.
+"""How a sandbox runs things: commands of `placet` to their end, servers that write their process id down, a chain.
 
-A command is a process of its own, forked from one that has imported the package once, which spares it some two seconds
-of processor time; code, arguments, folder, environment and files are those of `python -m placet.cli`. It ends when
-this process does. A server starts anew, through `placet.sandbox.launch`.
-
-The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
-that a command makes here open in hundredths of a second.
+A command or server of `placet` is a process of its own, forked from one that has imported the package once
+(`placet.sandbox.fork_server`); code, arguments, folder, environment and files are those of `python -m placet.cli`. It
+ends when this process does, unless it is to last. Another program starts through `placet.sandbox.launch`.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import runpy
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from placet.chain import keystore
 from placet.chain.processes import identity
-from placet.core.processes import end_with_parent
-from placet.owner import wallet
+from placet.sandbox.forking import Forked, ForkRequest, fork
 
-_PRELOADED = [
-    f"placet.{name}"
-    for name in (
-        *("cli.main", "cli.doctor", "chain.deploy", "node.app", "vault.server", "vault.setup", "vault.batch_making"),
-        *("identity.serve", "owner.client", "audit.collect", "audit.verify", "sandbox.consents"),
-    )
-]
-SCRYPT_N = 2**14
 RECORDS = "run"
 """The folder of process ids, below a sandbox's."""
 
 
-def forking() -> ForkServerContext:
-    """The server that commands are forked from, as a context of `multiprocessing`."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    return context
-
-
-@dataclass
-class Forked:
-    """A running `placet`, with the methods of `subprocess.Popen` that its users need."""
-
-    process: BaseProcess
-    args: list[str]
-
-    @property
-    def pid(self) -> int:
-        if self.process.pid is None:
-            raise RuntimeError("a process that was not started")
-        return self.process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        return self.process.exitcode
-
-    def poll(self) -> int | None:
-        return self.process.exitcode
-
-    def wait(self, timeout: float | None = None) -> int:
-        self.process.join(timeout)
-        if self.process.exitcode is None:
-            raise subprocess.TimeoutExpired(self.args, timeout or 0)
-        return self.process.exitcode
-
-    def send_signal(self, number: int) -> None:
-        if self.process.exitcode is None:
-            os.kill(self.pid, number)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-
-def fork(words: Sequence[object], cwd: Path | None, env: Mapping[str, str], log: Path) -> Forked:
-    """Start `placet WORDS…`; what it says is added to `log`."""
-    return start(words, cwd, env, os.devnull, log, log)
-
-
 def run(
-    words: Sequence[object], cwd: Path | None, env: Mapping[str, str], stdin: str = "", seconds: float = 300
+    words: Sequence[object],
+    cwd: Path | None,
+    env: Mapping[str, str],
+    stdin: str = "",
+    seconds: float = 300,
+    module: str = "placet.cli",
 ) -> subprocess.CompletedProcess[str]:
-    """Run `placet WORDS…` to its end. TimeoutExpired after `seconds`."""
-    args = list(map(str, words))
+    """Run `placet WORDS…`, or another module, to its end. TimeoutExpired after `seconds`."""
     with tempfile.TemporaryDirectory(prefix="placet-run-") as scratch:
         given, out, err = (Path(scratch) / name for name in ("in", "out", "err"))
         given.write_text(stdin)
-        process = start(args, cwd, env, str(given), out, err)
+        request = ForkRequest([str(word) for word in words], str(cwd or Path.cwd()), dict(env), module)
+        process = start(request, given, out, err)
         _commands.append(process)
         try:
             code = process.wait(seconds)
@@ -108,7 +46,7 @@ def run(
             raise
         finally:
             _commands.remove(process)
-        return subprocess.CompletedProcess(args, code, out.read_text(), err.read_text())
+        return subprocess.CompletedProcess(process.args, code, out.read_text(), err.read_text())
 
 
 _commands: list[Forked] = []
@@ -120,44 +58,26 @@ def end_commands() -> None:
         process.kill()
 
 
-def start(
-    words: Sequence[object], cwd: Path | None, env: Mapping[str, str], given: str, out: Path, err: Path
+def start(request: ForkRequest, given: Path, out: Path, err: Path) -> Forked:
+    """Start a program that reads `given` and adds what it says to `out` and `err`."""
+    with given.open("rb") as stdin, out.open("ab") as stdout, err.open("ab") as stderr:
+        return fork(request, stdin.fileno(), stdout.fileno(), stderr.fileno())
+
+
+def serve(
+    folder: Path, name: str, words: Sequence[str], env: Mapping[str, str], log: Path, *, lasting: bool = False
 ) -> Forked:
-    """Start `placet WORDS…` that reads `given` and adds what it says to `out` and `err`."""
-    args = list(map(str, words))
-    call = (args, str(cwd or Path.cwd()), dict(env), given, str(out.absolute()), str(err.absolute()))
-    process = forking().Process(target=_placet, args=call)
-    process.start()
-    return Forked(process, args)
-
-
-def _placet(args: list[str], cwd: str, env: dict[str, str], given: str, out: str, err: str) -> None:
-    end_with_parent()
-    keystore.SCRYPT_N = wallet.SCRYPT_N = SCRYPT_N
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    adding = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    for number, (name, flags) in enumerate(((given, os.O_RDONLY), (out, adding), (err, adding))):
-        descriptor = os.open(name, flags, 0o644)
-        os.dup2(descriptor, number)
-        os.close(descriptor)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, closefd=False) for n, mode in enumerate("rww"))
-    sys.argv = ["placet", *args]
-    runpy.run_module("placet.cli", run_name="__main__", alter_sys=True)
+    """Start `placet WORDS…` as a server under a name, whose process id is in `RECORDS` before it does anything."""
+    record = (str(_records(folder)), name)
+    request = ForkRequest(words, str(folder), dict(env), record=record, lasting=lasting)
+    return start(request, Path(os.devnull), log, log)
 
 
 def launch(
-    folder: Path, name: str, command: Sequence[object], env: Mapping[str, str], log: Path, *, lifeline: int | None
+    folder: Path, name: str, command: Sequence[object], env: Mapping[str, str], log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a server under a name, in a session of its own; its process id is in `RECORDS` before it does anything.
-
-    `command` begins with `placet` or a binary's path. `lifeline`: the reading end of a pipe at whose end it ends too;
-    for `placet` alone.
-    """
-    (folder / RECORDS).mkdir(exist_ok=True)
-    words = [sys.executable, "-m", "placet.sandbox.launch", str(folder / RECORDS), name, str(lifeline or 0)]
+    """Start another program than `placet` like so, by its path. It lasts."""
+    words = [sys.executable, "-m", "placet.sandbox.launch", str(_records(folder)), name]
     with log.open("ab") as sink:
         return subprocess.Popen(
             [*words, *map(str, command)],
@@ -167,8 +87,12 @@ def launch(
             stdout=sink,
             stderr=sink,
             start_new_session=True,
-            pass_fds=() if lifeline is None else (lifeline,),
         )
+
+
+def _records(folder: Path) -> Path:
+    (folder / RECORDS).mkdir(exist_ok=True)
+    return folder / RECORDS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from placet.core.errors import InputError
 from placet.sandbox.consortium import PURPOSE
-from placet.sandbox.files import DPV, read
 from placet.sandbox.founding import ASSET_VIEW, MATCH, Offering, Stock
 
 CONSUMER = "bank"
@@ -70,6 +69,8 @@ def generated(institutions: int = DEFAULT) -> Setup:
 
 def of_files(folder: Path) -> Setup:
     """As the folder's `mapping.toml` says; InputError, DataError or ConfigError as `files.read`."""
+    from placet.sandbox.files import DPV, read  # a command without own files does without Arrow
+
     data = read(folder)
     persons = sorted({person for rows in data.balances.values() for person in rows})
     registered = sorted(persons, key=lambda person: (person in data.consenting, person))[:REGISTERED]

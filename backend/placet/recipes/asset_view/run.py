@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from placet.catalogue import asset_view
-from placet.catalogue.asset_view import AssetViewParameters
+from placet.catalogue.asset_view import MAX_ROWS, AssetViewParameters
 from placet.catalogue.declared import DeclaredTerms
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun, name_of
@@ -21,8 +21,6 @@ from placet.protocols.order import restore
 from placet.recipes.asset_view import levels
 from placet.recipes.blocks import psi_join
 from placet.recipes.blocks.columns import subjects, whole
-
-MAX_ROWS = 1_000_000
 
 
 def demand(job: DeclaredTerms) -> None:

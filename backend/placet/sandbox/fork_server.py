@@ -1,0 +1,138 @@
+"""`python -m placet.sandbox.fork_server SOCKET`: the process that a sandbox's programs are forked from.
+
+It has imported the package once and has no thread, so that a program starts in hundredths of a second instead of two
+seconds of processor time. A request comes over a socket whose other end the starter holds, together with descriptors:
+stdin, stdout, stderr, and a pipe that is told the process's id and, once it has ended, its exit code. At the socket's
+end this process ends, and whatever it has forked is killed, unless it is to last.
+
+A program that was forked shares imported code with the others, and nothing else: its session, folder, environment,
+standard files and signals are its own, and no other descriptor is open in it. Python draws a new seed for `random`
+after a fork; secrets come from the system anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import multiprocessing
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from placet.chain import keystore
+from placet.owner import wallet
+from placet.sandbox.forking import ForkRequest
+from placet.sandbox.launch import IS_CLOSED, record
+
+PRELOADED = tuple(
+    f"placet.{name}"
+    for name in (
+        *("cli.main", "cli.doctor", "chain.deploy", "node.__main__", "vault.__main__", "vault.setup"),
+        *(
+            "vault.batch_making",
+            "identity.serve",
+            "owner.client",
+            "audit.collect",
+            "audit.verify",
+            "sandbox.signing",
+            "sandbox.token",
+        ),
+    )
+)
+SCRYPT_N = 2**14
+"""The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
+that are made here open in hundredths of a second."""
+
+
+def serve(door: socket.socket) -> None:
+    """Fork what is asked for until the starter ends, and then kill what is not to last."""
+    ended, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waker)
+    running: dict[BaseProcess, tuple[Connection, bool]] = {}
+    while True:
+        ready, _, _ = select.select([door.fileno(), ended], [], [])
+        if ended in ready:
+            os.read(ended, 4096)
+            for process in [process for process in running if process.exitcode is not None]:
+                pipe, _ = running.pop(process)
+                _tell(pipe, process.exitcode)
+                pipe.close()
+        if door.fileno() in ready:
+            if (order := ForkRequest.receive(door)) is None:
+                break
+            request, files = order
+            pipe = Connection(files.pop(), readable=False)
+            process = multiprocessing.get_context("fork").Process(target=_become, args=(request, files, os.getpid()))
+            process.start()
+            for descriptor in files:
+                os.close(descriptor)
+            running[process] = pipe, request.lasting
+            _tell(pipe, process.pid)
+    short = [process for process, (_, lasting) in running.items() if not lasting]
+    for process in short:
+        process.kill()
+    for process in short:
+        process.join()
+
+
+def _tell(pipe: Connection, number: int | None) -> None:
+    with contextlib.suppress(OSError):  # the starter may have gone
+        pipe.send_bytes(str(number).encode())
+
+
+def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not request.lasting:
+        _end_with(server)
+    os.setsid()
+    for number, descriptor in enumerate(files):
+        os.dup2(descriptor, number)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.chdir(request.folder)
+    os.environ.clear()
+    os.environ.update(request.env)
+    time.tzset()
+    if request.record is not None and not record(Path(request.record[0]), request.record[1]):
+        sys.exit(IS_CLOSED)
+    keystore.SCRYPT_N = wallet.SCRYPT_N = SCRYPT_N
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.argv = [request.module, *request.words]
+    gc.enable()
+    runpy.run_module(request.module, run_name="__main__", alter_sys=True)
+
+
+def _end_with(server: int) -> None:
+    """Kill this process once the server ends, however that one does; see `placet.chain.child`."""
+    if sys.platform == "linux" and (ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != server):
+        os._exit(1)
+
+
+def main(door: str) -> None:
+    """Import, and serve. Ctrl-C is for the starter."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # what is imported here is never garbage
+    for name in PRELOADED:
+        importlib.import_module(name)
+    gc.freeze()
+    with socket.socket(fileno=int(door)) as served:
+        serve(served)
+    os._exit(0)  # leaves what lasts alone
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
