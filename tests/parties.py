@@ -327,7 +327,7 @@ class World:
             scope=self._opened,
             recipes=tuple(RUNS),
             purposes=(PURPOSE,),
-            note_uses=lambda job, attempt, consents: None,
+            note_uses=lambda job, attempt, offer, consents: None,
             **fakes,
         )
 

@@ -383,7 +383,7 @@ class Stage(Sending):
             recipes=("asset-view", "match-statistics", "joint-statistics"),
             purposes=(PURPOSE, MARKETING),
             engine_ports=EnginePorts("127.0.0.1", (0, 0), b"", Path()),
-            note_uses=lambda job, attempt, consents: None,
+            note_uses=lambda job, attempt, offer, consents: None,
         )
         return PeerAnswers(context, JobStore(self.engine), RUNS)
 

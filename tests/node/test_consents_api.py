@@ -236,7 +236,7 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
     assert (await node.get(owner, path)).json() == {"uses": []}
     job = secrets.token_bytes(32)
     for _ in range(2):
-        note_uses(node.node.engine, job, 1, [from_hex(consent)])
+        note_uses(node.node.engine, job, 1, offer.id, [from_hex(consent)])
     [use] = (await node.get(owner, path)).json()["uses"]
     assert (use["job"], use["attempt"], use["outcome"], use["block"]) == (to_hex(job), 1, "running", None)
     told = JobCompleted(job=job, block=7, log_index=0, transaction=bytes(32), block_hash=bytes(32))

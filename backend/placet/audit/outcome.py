@@ -8,7 +8,7 @@ from typing import Literal
 from placet.audit.facts import Ending, Moment
 from placet.audit.findings import Result
 from placet.core.ids import JobId
-from placet.core.values import U48, U96, Value
+from placet.core.values import U32, U48, U96, Value
 
 CHAIN_LANE = -1
 """The lane of what happens to the whole job, or to its consents."""
@@ -67,6 +67,23 @@ class PartyView(Value):
     evidence: bool
 
 
+class Repetition(Value):
+    """How often `consumer` had computed over an offer of `provider`'s: a fact, since results of several jobs can be
+    compared. `nth` is the job's number among the offer's openings, from 1; `over` its number among those that any of the
+    consents used here covered, so that it is no larger over these consents. None where not all of them are shown."""
+
+    provider: str
+    consumer: str
+    nth: U32
+    over: U32 | None
+
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        over = "" if self.over is None else f", and number {self.over} at the most over these consents"
+        return f"job number {self.nth} of {self.consumer} over this offer of {self.provider}{over}"
+
+
 class AuditReport(Value):
     """What `verify` found. `named` are those whom a failed check holds responsible."""
 
@@ -86,5 +103,6 @@ class AuditReport(Value):
     disputed: tuple[str, ...]
     notes: tuple[str, ...]
     parties: tuple[PartyView, ...]
+    repetitions: tuple[Repetition, ...]
     results: tuple[Result, ...]
     timeline: tuple[Happening, ...]

@@ -63,6 +63,7 @@ def text(report: AuditReport) -> list[str]:
     """The report as plain lines for a terminal."""
     lines = [f"{report.verdict.words.upper()}  job {to_hex(report.job)}", report.headline, report.ended]
     lines.append(f"basis: {report.basis.words}")
+    lines += [repetition.words for repetition in report.repetitions]
     lines += [f"note: {note}" for note in report.notes]
     for result in report.results:
         lines.append(f"{_SIGNS[result.status]} {result.name}: {result.title}{_aside(result)}")

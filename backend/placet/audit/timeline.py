@@ -1,11 +1,11 @@
-"""A job's story as points in time, for people: nothing here takes part in the verdict."""
+"""A job's story for people, as points in time and by its parties: nothing here takes part in the verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from placet.audit.case import Case
-from placet.audit.outcome import CHAIN_LANE, Happening, PartyView
+from placet.audit.outcome import CHAIN_LANE, Happening, PartyView, Repetition
 
 
 def parties(case: Case) -> tuple[PartyView, ...]:
@@ -29,6 +29,29 @@ def parties(case: Case) -> tuple[PartyView, ...]:
             )
         )
     return tuple(views)
+
+
+def repetitions(case: Case) -> tuple[Repetition, ...]:
+    """One for each input of persons' rows, of an opened job."""
+    if case.plan is None:
+        return ()
+    counted = []
+    for index, entry in enumerate(case.inputs):
+        opening = case.opening(index)
+        if entry.named or opening is None:
+            continue
+        shown = case.lawful_sets.get((index, 1))
+        whole = shown is not None and not shown.erased and shown.columns.broken is None
+        first = min((first for _, _, first, _ in shown.columns.spans()), default=None) if shown and whole else None
+        counted.append(
+            Repetition(
+                provider=case.name(case.owners[index]),
+                consumer=case.name_of(case.plan.consumer),
+                nth=min(opening + 1, 2**32 - 1),
+                over=None if first is None or first > opening else min(opening - first + 1, 2**32 - 1),
+            )
+        )
+    return tuple(counted)
 
 
 def timeline(case: Case) -> tuple[Happening, ...]:

@@ -79,7 +79,7 @@ from placet.audit.facts import Ending
 from placet.audit.findings import Check, CheckStatus, Result, listed
 from placet.audit.outcome import AuditReport, Basis, Verdict
 from placet.audit.sections import Sections
-from placet.audit.timeline import parties, timeline
+from placet.audit.timeline import parties, repetitions, timeline
 from placet.core.lookalikes import doubts, doubts_of
 from placet.core.signatures import Verifiers
 
@@ -131,6 +131,7 @@ def verify(
         disputed=_union(r.disputed for r in results if r.status is CheckStatus.DISPUTED),
         notes=(*_union(r.notes for r in results), *_doubts(bundle)),
         parties=parties(case),
+        repetitions=repetitions(case),
         results=results,
         timeline=timeline(case),
     )

@@ -60,10 +60,10 @@ def reads(role: str, parameters: AssetViewParameters) -> tuple[str, ...]:
 
 
 def tells(parameters: AssetViewParameters) -> Tells:
-    """The bound counts as an edge: values beyond it count as it."""
+    """The bound counts as an edge: values beyond it count as it. Each provider places its own rows first."""
     if parameters.edges is None or parameters.bound is None:
-        return Tells("total")
-    return Tells("level", edges=(*parameters.edges, parameters.bound))
+        return Tells("total", shows=("provider",))
+    return Tells("level", edges=(*parameters.edges, parameters.bound), shows=("provider",))
 
 
 def fits(parameters: AssetViewParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:

@@ -59,12 +59,13 @@ class DeclaredJob(DeclaredTerms):
 
 def use_of(spec: RecipeSpec[P], parameters: P, role: str, **of_the_plan: Unpack[PlannedUse]) -> Use:
     """What a job of a recipe does with the input of a role. PlanError for a role that the recipe does not have."""
-    seat = spec.role(role)
+    seat, tells = spec.role(role), spec.tells(parameters)
     return Use(
         recipe=spec.name,
         columns=tuple(dict.fromkeys(spec.reads(seat.name, parameters))),
-        tells=spec.tells(parameters),
+        tells=tells,
         persons=seat.persons,
+        shown=seat.name in tells.shows,
         **of_the_plan,
     )
 

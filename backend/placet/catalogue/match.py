@@ -42,6 +42,12 @@ class MatchingParameters(RecipeParameters):
         return _RECEIVERS[self.receiver]
 
     @property
+    def shows(self) -> tuple[str, ...]:
+        """The roles that see their matches before anybody else learns of any: a provider that receives alone, in one
+        round. In several the sizes of the later ones tell the consumer how many matched in the earlier."""
+        return ("provider",) if self.receiver == "provider" and len(self.rules.keys) == 1 else ()
+
+    @property
     def rules(self) -> Rules:
         """How identifiers are written: as they are, where one column names a person."""
         if self.alignment is not None:
@@ -67,7 +73,7 @@ def reads(role: str, parameters: MatchingParameters) -> tuple[str, ...]:
 
 def tells(parameters: MatchingParameters) -> Tells:
     """The matches, to the receivers inside the protocol."""
-    return Tells("matches", within=parameters.receivers)
+    return Tells("matches", within=parameters.receivers, shows=parameters.shows)
 
 
 def fits(parameters: MatchParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:

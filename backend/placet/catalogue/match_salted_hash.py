@@ -21,7 +21,7 @@ class SaltedHashParameters(MatchingParameters):
 def tells(parameters: SaltedHashParameters) -> Tells:
     """More than the matches: hashes of identifiers that one can guess are no secret."""
     guesses = "; who received salted hashes can guess at the other's whole list"
-    return Tells("matches", within=parameters.receivers, more=guesses)
+    return Tells("matches", within=parameters.receivers, shows=parameters.shows, more=guesses)
 
 
 SPEC = RecipeSpec(

@@ -49,6 +49,13 @@ def make(
             help="For levels: every edge is a multiple of this, in the smallest unit of the column that is added up.",
         ),
     ] = None,
+    smallest_change: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="A job ends whose matches differ from an earlier one's of the consumer in somebody, but in fewer people.",
+        ),
+    ] = None,
     budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in micro-epsilon.")] = 0,
     timeout: Timeout = 120,
     as_json: AsJson = False,
@@ -79,6 +86,8 @@ def make(
     }
     if smallest_gap is not None:
         wanted["smallest_gap"] = str(smallest_gap)
+    if smallest_change is not None:
+        wanted["smallest_change"] = smallest_change
     for doubt in doubts(wanted["title"], office.trust.names):
         say(f"warning: {doubt}")
     scope = _scope(office, wanted)

@@ -153,6 +153,7 @@ def uses(
                 "consent": to_hex(one.consent.id),
                 "consumer": one.consent.details.consumer,
                 "job": to_hex(use.job),
+                "nth": use.nth,
                 "attempt": use.attempt,
                 "at": use.at,
                 "outcome": use.outcome,
@@ -165,8 +166,8 @@ def uses(
     if as_json:
         emit(found)
         return
-    rows = [(u["consent"], u["consumer"], u["job"], when(u["at"]), u["outcome"]) for u in found]
-    table("Who used your data", ("consent", "for whom", "job", "when", "outcome"), rows)
+    rows = [(u["consent"], u["consumer"], str(u["nth"]), u["job"], when(u["at"]), u["outcome"]) for u in found]
+    table("Who used your data", ("consent", "for whom", "use", "job", "when", "outcome"), rows)
 
 
 commands.command()(owner_check.check)

@@ -21,12 +21,14 @@ from placet.core.values import to_hex
 class Tells:
     """What a job tells at the most. `output` is a scope's word, `group` the smallest group of people over which
     anything is told, `edges` the values at which something told changes, in the column's smallest unit. `within` are
-    the roles that learn the result, or a part of it, inside a protocol: before the seal, even where there is none."""
+    the roles that learn the result, or a part of it, inside a protocol: before the seal, even where there is none.
+    `shows` are the roles that see which of their own rows match, each before anybody else learns anything of it."""
 
     output: str
     group: int = 1
     edges: tuple[int, ...] = ()
     within: tuple[str, ...] = ()
+    shows: tuple[str, ...] = ()
     more: str = ""
 
     @property
@@ -40,7 +42,8 @@ class Tells:
 @dataclass(frozen=True, slots=True)
 class Use:
     """What a job does with one input. `persons`: its role brings rows of persons, under a lawful root; otherwise the
-    provider brings its own data, under a consent that the plan names (`named`). `parties` are all signers."""
+    provider brings its own data, under a consent that the plan names (`named`). `parties` are all signers. `shown`: the
+    role sees first which of its rows match."""
 
     recipe: str
     provider: bytes
@@ -52,6 +55,7 @@ class Use:
     tells: Tells
     persons: bool
     named: bool
+    shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,13 @@ def _told(use: Use, scope: Scope) -> Iterator[Breach]:
             "the levels are finer than the owners were shown",
             f"edges and bound at multiples of {gap}",
             ", ".join(between)[:400],
+        )
+    if scope.smallest_change is not None and not use.shown:
+        yield Breach(
+            "change",
+            "a smallest change can't be held where the provider does not see the matches first",
+            "terms of a recipe that show the provider its matches before the consumer learns any",
+            use.recipe,
         )
 
 

@@ -6,7 +6,7 @@ import datetime
 import functools
 
 from placet.core.errors import InputError
-from placet.core.offers import Names, Offer, Scope, output_words
+from placet.core.offers import Names, Offer, Scope, change_words, output_words
 from placet.core.purposes import PURPOSES, operation_words
 from placet.core.times import flaw_of_time
 
@@ -31,12 +31,23 @@ def notice_frame(offer: Offer, scope: Scope, names: Names) -> tuple[str, str]:
         f"What {consumer} gets: {output_words(scope)}"
         + (f", never for fewer than {scope.smallest_group} people together." if scope.smallest_group > 1 else "."),
         f"Institutions that take part: {others}.",
+        *_differences(scope, names(scope.provider), consumer),
     )
     after = (
         "You can withdraw at any time. A computation that has already been sealed is not undone by it.",
         "On the public chain this consent is a number that leads back to nobody.",
     )
     return "".join(f"{line}\n" for line in before), "".join(f"\n{line}" for line in after)
+
+
+def _differences(scope: Scope, provider: str, consumer: str) -> tuple[str, ...]:
+    """What bounds that results of several computations, compared, tell of who came or went between them."""
+    if not scope.personal:
+        return ()
+    risk = f"{consumer} can compare the results of several computations."
+    if scope.smallest_change is None:
+        return (f"{risk} Only the times below, and the data's budget where it has one, bound what that tells of you.",)
+    return (f"{risk} {provider} ends one in which {change_words(scope.smallest_change)} than in an earlier one.",)
 
 
 def window_words(not_before: int, not_after: int, uses: int) -> str:

@@ -66,7 +66,8 @@ class Scope(Value):
 
     `smallest_gap`, in the smallest unit of the column that is added up, is for levels: no two edges are closer, not of
     different jobs either, since every edge is a multiple of it. A scope without one has no such field, so that its hash
-    is what it was before there was any.
+    is what it was before there was any. `smallest_change` is for persons' rows: a job whose matches differ from those
+    of an earlier one of the same consumer ends, unless by so many people or by none; it is left out likewise.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -78,6 +79,9 @@ class Scope(Value):
     output: Literal["total", "level", "aggregate", "association", "score", "rows", "matches", "comparison"]
     smallest_group: U32 = 1
     smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_none)] = None
+    smallest_change: Annotated[Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None, Field(exclude_if=_none)] = (
+        None
+    )
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
     enrollers: Annotated[tuple[Address, ...], Field(max_length=16)] = ()
@@ -94,6 +98,12 @@ class Scope(Value):
     def _gap_of_levels(self) -> Scope:
         if self.smallest_gap is not None and self.output != "level":
             raise ValueError("a smallest gap is between levels, so the output is level")
+        return self
+
+    @model_validator(mode="after")
+    def _change_of_persons(self) -> Scope:
+        if self.smallest_change is not None and not self.personal:
+            raise ValueError("a smallest change is one of persons, so the rows are persons'")
         return self
 
     @cached_property
@@ -116,9 +126,16 @@ _OUTPUT_WORDS = {
 
 def output_words(scope: Scope) -> str:
     words = _OUTPUT_WORDS[scope.output]
-    if scope.smallest_gap is None:
-        return words
-    return f"{words}; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
+    if scope.smallest_gap is not None:
+        words += f"; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
+    if scope.smallest_change is not None:
+        words += f"; nothing where {change_words(scope.smallest_change)} than at an earlier time"
+    return words
+
+
+def change_words(smallest: int) -> str:
+    """Which changes are too small, as the words of output and notice say it."""
+    return f"somebody, but fewer than {smallest} people, match more or less"
 
 
 class OfferWords(NamedTuple):

@@ -6,6 +6,7 @@ Fail closed: where something can't be checked, the answer is no.
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
 from placet.core.at_rest import JOBS, AtRest
@@ -26,6 +27,7 @@ from placet.jobs.settlement import release_time
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.spu import extra
 
+log = logging.getLogger("placet.jobs")
 LONGEST = 30 * 86_400
 """Seconds from now to `settleBy` at the most."""
 
@@ -182,7 +184,7 @@ class Agreement:
 
     async def _demand_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that
-        this institution does not serve."""
+        this institution does not serve. The log says the how many-th job of its consumer over the offer it would be."""
         state = await asyncio.to_thread(self.context.chain.offer, offer)
         if state.provider != self.context.address:
             raise ConsentError(
@@ -201,6 +203,7 @@ class Agreement:
             raise ConsentError(
                 breach.message, expected=breach.expected, found=breach.found, code=f"consent.{breach.rule}"
             )
+        log.info("allowed: job %d of %s over offer %s", state.openings + 1, to_hex(use.consumer), to_hex(offer))
 
     async def _demand_others_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless another party's offer and dataset allow its use as far as the chain shows them: a party

@@ -48,6 +48,7 @@ class RowSource(Protocol):
     async def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart: ...
     async def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves: ...
     async def rows(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> Rows: ...
+    async def matched(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, marks: bytes) -> None: ...
 
 
 class ConsentSource(Protocol):
@@ -151,7 +152,7 @@ class JobContext:
     scope: Callable[[Offer], Scope]
     recipes: tuple[str, ...]
     purposes: tuple[str, ...]
-    note_uses: Callable[[bytes, int, Iterable[bytes]], None]
+    note_uses: Callable[[JobId, int, OfferId, Iterable[ConsentId]], None]
     extensions: tuple[Extension, ...] = ()
     moved: Signal = field(default_factory=Signal)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from pydantic import JsonValue
 
 from placet.catalogue.declared import DeclaredJob
@@ -123,6 +124,7 @@ class PartyRun:
     say: Say
     record_now: Callable[[], Awaitable[int]]
     _steps: int = 0
+    _untold: set[int] = field(default_factory=set)
     _adding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -243,11 +245,7 @@ class PartyRun:
 
     async def open(self, alias: str) -> tuple[Rows, Artefact]:
         """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no."""
-        first = self.plan.input_offset(self.party)
-        own = range(first, first + len(self.plan.parties[self.party].inputs))
-        number = next((i for i in own if self.terms.inputs[i] == alias), None)
-        if number is None:
-            raise PlanError("the plan gives this party no such input", found=alias)
+        number = self._number(alias)
         chosen = self.plan.inputs[number]
         lawful = (
             Artefact(name="consent", commitment=chosen.consent)
@@ -257,12 +255,39 @@ class PartyRun:
         async with self.step(f"open-{alias}", "vault/1", lawful) as step:
             rows = await self.context.demand_rows().rows(self.record.job, self.plan, self.terms, self.attempt, number)
             used = [chosen.consent] if chosen.named else rows.consents
-            await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, used)
+            await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, chosen.offer, used)
+            if rows.asks_matches:
+                self._untold.add(number)
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
         return rows, made
 
+    def _number(self, alias: str) -> int:
+        """An own input's place among all of the plan's. PlanError if there is no such input."""
+        first = self.plan.input_offset(self.party)
+        own = range(first, first + len(self.plan.parties[self.party].inputs))
+        number = next((i for i in own if self.terms.inputs[i] == alias), None)
+        if number is None:
+            raise PlanError("the plan gives this party no such input", found=alias)
+        return number
+
+    async def matched(self, alias: str, rows: Rows, places: Iterable[int]) -> None:
+        """The rows of an input that match, by their places, before the consumer learns anything of it. WarrantError
+        `warrant.change` where the owners were promised that a job ends which differs too little from an earlier one."""
+        number = self._number(alias)
+        if number not in self._untold:
+            return
+        marks = np.zeros(rows.count, np.bool_)
+        marks[list(places)] = True
+        packed = np.packbits(marks).tobytes()
+        vault = self.context.demand_rows()
+        await vault.matched(self.record.job, self.plan, self.terms, self.attempt, number, packed)
+        self._untold.discard(number)
+
     async def release(self, part: bytes, *inputs: Artefact) -> None:
-        """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal."""
+        """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal.
+        StateError where the vault waits to be told the matches."""
+        if self._untold:
+            raise StateError("the vault was not told which rows match", code="warrant.untold")
         consumer = self.plan.party_of(self.plan.consumer)
         key = secrets.token_bytes(32)
         masked = mask(

@@ -20,9 +20,12 @@ Open = Callable[[bytes, Mapping[int, bytes], bytes], dict[str, Any]]
 """(what a party kept to itself, release keys by party, its HPKE secret) to that party's own result."""
 
 
+_FINAL = frozenset({DataError.code, "warrant.change", "warrant.changes"})
+
+
 def _unfit(code: str) -> bool:
-    """What stands in the rows does not fit: another attempt over the same table ends the same."""
-    return code == DataError.code
+    """What stands in the rows does not fit, or too few matches are new: another attempt ends the same."""
+    return code in _FINAL
 
 
 def _nothing(_: DeclaredTerms) -> None:

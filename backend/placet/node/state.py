@@ -121,9 +121,13 @@ runs = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("block", sa.BigInteger),
     sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("offer", _bytes(32)),
+    sa.Column("nth", sa.Integer),
     sa.Index("node_runs_outcome", "outcome"),
+    sa.Index("node_runs_offer", "offer"),
 )
-"""Attempts of jobs that used consents. `block` and `outcome` are the job's, as far as the chain tells."""
+"""Attempts of jobs that used consents, which are to `offer`. `block` and `outcome` are the job's, as far as the chain
+tells; `nth` counts the jobs here that used any of its consents, up to it. Older runs have neither offer nor number."""
 
 uses = sa.Table(
     "node_uses",

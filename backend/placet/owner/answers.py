@@ -72,6 +72,7 @@ class UseAnswer(_Answer):
     """One job that used a consent."""
 
     job: JobId
+    nth: U32
     attempt: U32
     at: U48
     outcome: Annotated[str, Field(max_length=40)]

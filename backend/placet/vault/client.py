@@ -111,6 +111,14 @@ class VaultClient:
         _, stream = await self._exchange("rows", arguments, frames.Nothing, more=True)
         return await asyncio.to_thread(Rows.decode, stream)
 
+    async def matched(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int, marks: bytes) -> None:
+        """Which of the rows of one input match: a bit a row, in their order, the first the highest. WarrantError
+        `warrant.change` where they differ from those of an earlier job of this consumer in too few people."""
+        arguments = frames.MatchedArguments(
+            job=job, plan=plan, terms=terms, attempt=attempt, input=input, matched=marks
+        )
+        await self._call("matched", arguments, frames.Nothing)
+
     async def erase(self, consent: ConsentId) -> bool:
         """Delete a consent's record, signature, enrolment and opening for good; False if there was none."""
         return (await self._call("erase", frames.ConsentArguments(consent=consent), frames.Erased)).erased

@@ -46,6 +46,15 @@ LAWFUL = sa.Table(
     sa.Column("root", sa.LargeBinary(32), primary_key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
+MATCHES = sa.Table(
+    "matches",
+    METADATA,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("dataset", sa.LargeBinary(32), primary_key=True),
+    sa.Column("consumer", sa.LargeBinary(20), nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
 SEEN = sa.Table(
     "seen",
     METADATA,

@@ -18,7 +18,7 @@ from placet.core.framing import WIDTH, announced, header
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
-from placet.core.values import U32, U48, Bytes32, Signature, Value
+from placet.core.values import U32, U48, Bytes32, Octets, Signature, Value
 from placet.vault.admission import Submission
 from placet.vault.schema import DatasetInfo
 
@@ -136,6 +136,10 @@ class RowsArguments(Value):
     terms: Terms
     attempt: U32
     input: U32
+
+
+class MatchedArguments(RowsArguments):
+    matched: Octets
 
 
 class Identity(Value):

@@ -42,7 +42,7 @@ class RowRequest:
 class Warrant:
     """What may be handed out: the rows under the last of `roots`, which has one for each attempt so far (of a named
     consent: zero), for this opening, which was at `opened_at` (Unix seconds). The plan says that all leaves cover the
-    openings before `opens_before`."""
+    openings before `opens_before`. `shown`: this institution sees its matches before the consumer learns any."""
 
     named: ConsentId
     roots: tuple[bytes, ...]
@@ -50,6 +50,7 @@ class Warrant:
     opened_at: int
     opens_before: int
     columns: tuple[str, ...]
+    shown: bool
 
 
 def own_input(asked: RowRequest, institution: bytes, domain: Domain) -> Input:
@@ -117,6 +118,7 @@ def demand_warrant(
         opened_at=facts.opened_at,
         opens_before=chosen.opens_before,
         columns=use.columns,
+        shown=use.shown,
     )
 
 

@@ -18,6 +18,7 @@ from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
 from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
 from placet.vault.leaves import LEAF, StoredSet
+from placet.vault.matches import Matches
 
 _MANY = 500
 
@@ -84,6 +85,7 @@ class Records:
     def __init__(self, engine: sa.Engine, sealer: AtRest) -> None:
         self._engine = engine
         self._sealer = sealer
+        self.matches = Matches(engine, sealer)
         self._candidates: dict[OfferId, Candidates] = {}
         self._fresh: dict[OfferId, list[Candidate]] = {}
 
@@ -102,6 +104,17 @@ class Records:
         if sealed is None:
             raise NotFoundError("the vault knows no consent to this offer", found=to_hex(offer))
         return parse(OfferBinding, self._sealer.open(sealed, context("offer", to_hex(offer))))
+
+    def asks_matches(self, bound: OfferBinding) -> bool:
+        """Does any offer of the same table to the same consumer demand a smallest change?"""
+        with self._engine.connect() as connection:
+            chosen = sa.select(OFFERS.c.offer).where(OFFERS.c.dataset == bound.dataset)
+            offers = [OfferId(bytes(offer)) for offer in connection.execute(chosen).scalars()]
+        return any(
+            other.scope.smallest_change is not None
+            and (other.offer.dataset, other.offer.consumer) == (bound.offer.dataset, bound.offer.consumer)
+            for other in map(self.bound, offers)
+        )
 
     def add(self, offer: OfferId, accepted: Mapping[ConsentId, ConsentRecord]) -> None:
         """Store accepted consents by id; those already here stay as they are."""
@@ -216,27 +229,30 @@ class Records:
     def erase(self, consent: ConsentId) -> bool:
         """Delete a person's consent with signature, enrolment and opening; False if unknown. StateError for an
         institution's own. Its leaves stay in lawful sets: the row's commitment leads to a row only as long as the table
-        is not imported again."""
+        is not imported again. Who matched in jobs, where that is kept, no longer says that the person did."""
         with self._engine.begin() as connection:
             chosen = sa.select(CONSENTS.c.offer, CONSENTS.c.sealed).where(CONSENTS.c.consent == consent)
             found = connection.execute(chosen).first()
             if found is None:
                 return False
             offer = OfferId(bytes(found.offer))
-            if self._own(offer, consent, found.sealed):
+            record = self._readable(offer, consent, found.sealed)
+            if record is not None and record.enrolment is None:
                 raise own_consent()
+            if record is not None and record.subject is not None:
+                self.matches.forget(connection, record.subject)
             connection.execute(sa.delete(CONSENTS).where(CONSENTS.c.consent == consent))
         if offer in self._candidates:
             self._candidates[offer] = self.candidates(offer).without(consent)
         forget(self._engine)
         return True
 
-    def _own(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> bool:
-        """Is it the institution's own? A record that can't be opened any more may be a person's: that is erased."""
+    def _readable(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> ConsentRecord | None:
+        """None for a record that can't be opened any more, which may be a person's: that is erased."""
         try:
-            return self._open_record(offer, consent, sealed).enrolment is None
+            return self._open_record(offer, consent, sealed)
         except (StateError, InputError):
-            return False
+            return None
 
     def highest(self, what: str, number: int) -> int:
         """The largest number ever seen as `what`, `number` included."""

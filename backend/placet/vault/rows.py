@@ -15,17 +15,19 @@ from placet.vault.leaves import split
 
 _CONSENT = "\0consent"
 _ID = pa.binary(32)
-_IDENTIFIER = b"identifier"
+_IDENTIFIER, _ASKS = b"identifier", b"asks matches"
 
 
 @dataclass(frozen=True)
 class Rows:
     """`identifier` names the column that tells whose a row is. `consent_ids`: the rows' consents, 32 bytes each; none
-    for a named consent, where the whole table belongs to the institution."""
+    for a named consent, where the whole table belongs to the institution. `asks_matches`: the vault is to be told which
+    of them match before anything is released."""
 
     table: pa.Table = field(repr=False)
     identifier: str
     consent_ids: bytes = field(repr=False)
+    asks_matches: bool = False
 
     @property
     def count(self) -> int:
@@ -42,7 +44,8 @@ class Rows:
 
     def encode(self) -> pa.Buffer:
         """All of it as one Arrow stream."""
-        table = self.table.replace_schema_metadata({_IDENTIFIER: self.identifier})
+        metadata = {_IDENTIFIER: self.identifier.encode(), _ASKS: b"yes" if self.asks_matches else b"no"}
+        table = self.table.replace_schema_metadata(metadata)
         if self.consent_ids:
             ids = pa.Array.from_buffers(_ID, self.count, [None, pa.py_buffer(self.consent_ids)])
             table = table.append_column(_CONSENT, ids)
@@ -57,11 +60,12 @@ class Rows:
         try:
             table = pa.ipc.open_stream(stream).read_all()
             table.validate(full=True)
-            identifier = (table.schema.metadata or {})[_IDENTIFIER].decode()
+            metadata = table.schema.metadata or {}
+            identifier, asks_matches = metadata[_IDENTIFIER].decode(), metadata[_ASKS] != b"no"
             ids = b""
             if _CONSENT in table.column_names:
                 ids = joined(table.column(_CONSENT).cast(_ID))
                 table = table.drop_columns(_CONSENT)
         except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
             raise StateError("the vault's rows are malformed", found=type(error).__name__, code="vault.rows") from None
-        return cls(table, identifier, ids)
+        return cls(table, identifier, ids, asks_matches)

@@ -135,6 +135,10 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         vault.note_batch(a.offer, a.root, a.leaves)
         return frames.Nothing()
 
+    def matched(a: frames.MatchedArguments) -> Value:
+        vault.matched(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input), a.matched)
+        return frames.Nothing()
+
     return {
         "datasets": (frames.Nothing, lambda _: frames.DatasetInfos(datasets=tuple(vault.datasets()))),
         "admit": (
@@ -153,6 +157,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
             frames.RowsArguments,
             lambda a: vault.rows(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)),
         ),
+        "matched": (frames.MatchedArguments, matched),
         "erase": (frames.ConsentArguments, lambda a: frames.Erased(erased=vault.erase(a.consent))),
     }
 

@@ -26,7 +26,7 @@ from placet.core.errors import (
 )
 from placet.core.evidence import ErasedLeaf, NamedConsent
 from placet.core.hashing import sha256
-from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, OfferId
+from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, JobId, OfferId
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
 from placet.core.offers import Offer, Scope
@@ -37,10 +37,11 @@ from placet.vault import gate
 from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
 from placet.vault.admitted import Tag, admit_lines, record_of
 from placet.vault.batches import BatchCheck, BatchReader
-from placet.vault.chain_view import ChainView
+from placet.vault.chain_view import ChainSnapshot, ChainView
 from placet.vault.columns import column, find
 from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
+from placet.vault.matches import JobEnd, MatchedSet
 from placet.vault.records import ConsentRecord, OfferBinding, Records
 from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart
 from placet.vault.rows import Rows
@@ -175,6 +176,7 @@ class Vault:
                     found=block,
                     code="vault.block",
                 )
+            self._records.matches.expire(now.time)
             bound = self._records.bound(offer)
             facts = self._chain.offer(offer)
             anchored = self._chain.batches(offer)
@@ -281,24 +283,64 @@ class Vault:
 
     def rows(self, asked: gate.RowRequest) -> Rows:
         with self._lock:
-            chosen = gate.own_input(asked, self._institution, self._deployment.jobs)
-            now = self._chain.look(thorough=True)
-            try:
-                bound = self._records.bound(chosen.offer)
-            except NotFoundError as error:
-                raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
-            offer = self._chain.offer(chosen.offer)
-            warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), offer, now)
-            lawful = None if chosen.named else self._lawful_rows(asked, warrant, chosen.offer)
-            if lawful is None:
-                self._demand_named(warrant.named, chosen.offer, bound)
+            _, bound, warrant, lawful = self._warranted(asked)
+            asks_matches = lawful is not None and self._records.asks_matches(bound)
+            if asks_matches and not warrant.shown:
+                raise WarrantError(
+                    "an offer of this table to this consumer demands a smallest change, which this job can't hold",
+                    expected="a recipe that shows this institution its matches before the consumer learns any",
+                    found=asked.terms.recipe,
+                    code="warrant.change",
+                )
             dataset = self._tables.by_id(bound.offer.dataset)
             table = self._tables.rows(dataset.name, None if lawful is None else lawful.rows, warrant.columns)
         log.info(
             "job %s attempt %d: handed out %d rows of input %d",
             *(to_hex(asked.job), asked.attempt, table.num_rows, asked.input),
         )
-        return Rows(table, dataset.identifier, b"" if lawful is None else lawful.consents.tobytes())
+        return Rows(table, dataset.identifier, b"" if lawful is None else lawful.consents.tobytes(), asks_matches)
+
+    def _warranted(self, asked: gate.RowRequest) -> tuple[ChainSnapshot, OfferBinding, gate.Warrant, StoredSet | None]:
+        """What may be handed out now; no lawful set for a named consent. WarrantError."""
+        chosen = gate.own_input(asked, self._institution, self._deployment.jobs)
+        now = self._chain.look(thorough=True)
+        try:
+            bound = self._records.bound(chosen.offer)
+        except NotFoundError as error:
+            raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
+        offer = self._chain.offer(chosen.offer)
+        warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), offer, now)
+        if not chosen.named:
+            return now, bound, warrant, self._lawful_rows(asked, warrant, chosen.offer)
+        self._demand_named(warrant.named, chosen.offer, bound)
+        return now, bound, warrant, None
+
+    def matched(self, asked: gate.RowRequest, marks: bytes) -> None:
+        with self._lock:
+            now, bound, _, lawful = self._warranted(asked)
+            if lawful is None or not self._records.asks_matches(bound):
+                return
+            if len(marks) != -(-len(lawful) // 8):
+                raise InputError("a mark a row", expected=f"{len(lawful)} bits", found=f"{len(marks)} bytes")
+            matching = np.unpackbits(np.frombuffer(marks, np.uint8), count=len(lawful)).astype(np.bool_)
+            candidates = self._records.candidates(bound.offer.id)
+            places, _ = find(candidates.ids, lawful.consents)
+            later = MatchedSet(
+                asked.job,
+                np.unique(candidates.subjects[places[matching]]),
+                smallest=bound.scope.smallest_change or 1,
+                until=int(candidates.not_after[places].max(initial=0)),
+            )
+
+            def end_of(job: JobId) -> JobEnd:
+                facts = self._chain.job(job)
+                if facts is None:
+                    return JobEnd(aborted=False, sealed=False)
+                deep = facts.aborted_block is not None and facts.aborted_block <= now.confirmed
+                return JobEnd(aborted=deep, sealed=not facts.open and facts.aborted_block is None)
+
+            self._records.matches.admit(bound.offer.dataset, asked.plan.consumer, later, now.time, end_of)
+        log.info("job %s attempt %d: its matches may be used", to_hex(asked.job), asked.attempt)
 
     def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
         try:

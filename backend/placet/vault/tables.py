@@ -24,7 +24,7 @@ from placet.core.merkle import dataset_root
 from placet.core.offers import Subjects
 from placet.core.values import Bytes32, Value, parse, to_hex
 from placet.vault.columns import Column32, RowSubjects, column, find_anywhere, joined
-from placet.vault.database import DATASETS, forget
+from placet.vault.database import DATASETS, MATCHES, forget
 from placet.vault.schema import Cell, ColumnType, DatasetInfo, Schema, dataset_id, demand_name, row_commitment
 
 CHUNK_ROWS = 65_536
@@ -100,11 +100,13 @@ class Tables:
         return info
 
     def remove(self, name: str) -> DatasetInfo:
-        """Delete a table's rows and what is known of it, its salt too: the dataset's id can't be served again."""
+        """Delete a table's rows and what is known of it, who matched in jobs and its salt too: the dataset's id can't be
+        served again."""
         with self._alone():
             info = self._manifest(name).info
             with self._engine.begin() as connection:
                 connection.execute(sa.delete(DATASETS).where(DATASETS.c.name == name))
+                connection.execute(sa.delete(MATCHES).where(MATCHES.c.dataset == info.dataset))
             forget(self._engine)
             self._sweep()
         return info

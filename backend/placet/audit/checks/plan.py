@@ -101,7 +101,7 @@ def offers(case: Case, tell: Findings) -> None:
 def scope(case: Case, tell: Findings) -> None:
     """For each input, what the recipe does with it stays within what the owners were shown, by the scope half of the
     rule in `core.lawful`, which nodes and vaults call too; `plan.offers` has the other half. An institution's own data
-    are so by its own word alone: a note says it."""
+    are so by its own word alone, and so is that it held a scope's smallest change: notes say it."""
     if case.plan is None or case.terms is None:
         return tell.skip("no plan or no terms")
     try:
@@ -121,6 +121,9 @@ def scope(case: Case, tell: Findings) -> None:
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
         if dataset is not None and subjects is Subjects.OWN and attempt == 1:
             tell.note(f"input {index}: {case.name(party)} declared the rows its own, by its own word")
+        if shown.scope.smallest_change is not None and attempt == 1:
+            smallest = f"a smallest change of {shown.scope.smallest_change} people"
+            tell.note(f"input {index}: {case.name(party)} held {smallest} against earlier jobs, by its own word")
     _lacking(case, tell)
 
 

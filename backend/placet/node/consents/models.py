@@ -147,6 +147,7 @@ class UseResponse(_Answer):
     """A job that used a consent."""
 
     job: JobId
+    nth: Annotated[int, Field(description="the how many-th job of the consumer over this consent, from 1")]
     attempt: int
     at: Annotated[int, Field(description="when this node's rows went into the job, Unix seconds")]
     outcome: Annotated[str, Field(description="running, sealed, completed, closed or aborted")]

@@ -1,20 +1,22 @@
-"""Who used my data: which of this node's jobs used which consent, and how these jobs ended."""
+"""Who used my data: which of this node's jobs used which consent, how many before, and how these jobs ended."""
 
 from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from placet.chain import events
-from placet.core.ids import ConsentId, JobId
+from placet.core.ids import ConsentId, JobId, OfferId
 from placet.node.consents import models
 from placet.node.consents import queries as held
 from placet.node.service import Node
 from placet.node.state import insert_new, now, reading, runs, uses
 
 RUNNING, SEALED = "running", "sealed"
+_OF_RUN = (uses.c.job == runs.c.job) & (uses.c.attempt == runs.c.attempt)
 _ENDS: dict[type[events.Event], str] = {
     events.JobSealed: SEALED,
     events.JobCompleted: "completed",
@@ -23,12 +25,14 @@ _ENDS: dict[type[events.Event], str] = {
 }
 
 
-def note_uses(engine: sa.Engine, job: JobId, attempt: int, consents: Iterable[ConsentId]) -> None:
-    """Remember, before the rows are used, that an attempt of a job uses these consents. Again is nothing new."""
+def note_uses(engine: sa.Engine, job: JobId, attempt: int, offer: OfferId, consents: Iterable[ConsentId]) -> None:
+    """Remember, before the rows are used, that an attempt of a job uses these consents to an offer, and how many jobs
+    before it used any of them: all of one consumer, as the offer is. Again is nothing new."""
     fresh = dict.fromkeys(consents)
     run = {"job": job, "attempt": attempt}
     with engine.begin() as connection:
-        if fresh and not insert_new(connection, runs, run | {"at": now(), "block": None, "outcome": RUNNING}):
+        row = run | {"at": now(), "block": None, "outcome": RUNNING, "offer": offer}
+        if fresh and not insert_new(connection, runs, row):
             noted = sa.select(uses.c.consents).where(uses.c.job == job, uses.c.attempt == attempt)
             for ids in connection.execute(noted).scalars():
                 for known in _split(ids):
@@ -39,6 +43,41 @@ def note_uses(engine: sa.Engine, job: JobId, attempt: int, consents: Iterable[Co
         ]
         if entries:
             connection.execute(sa.insert(uses), entries)
+            here = (runs.c.job == job) & (runs.c.attempt == attempt)
+            number = _nth(connection, job) or 1 + _before(connection, job, offer, entries)
+            connection.execute(sa.update(runs).where(here).values(nth=number))
+
+
+def nth(engine: sa.Engine, job: JobId) -> int | None:
+    """Which of its consumer's jobs over these consents a job is, by what was noted here: 1 for the first. None before
+    its rows were used, and for who brings none."""
+    with reading(engine) as connection:
+        return _nth(connection, job)
+
+
+def _nth(connection: sa.Connection, job: JobId) -> int | None:
+    """As its first attempt found it: the later ones use a part of the same consents."""
+    noted = sa.select(runs.c.nth).where(runs.c.job == job, runs.c.nth.is_not(None)).order_by(runs.c.attempt).limit(1)
+    return connection.execute(noted).scalar()
+
+
+def _before(connection: sa.Connection, job: JobId, offer: OfferId, entries: Sequence[dict[str, Any]]) -> int:
+    """How many other jobs used any of the consents in these entries. One that shares some is found at the first of
+    them: seldom is more than one prefix looked at."""
+    others = sa.select(runs.c.job).where(runs.c.offer == offer, runs.c.job != job).distinct()
+    unmet = {bytes(other) for other in connection.execute(others).scalars()}
+    found = 0
+    for entry in entries:
+        if not unmet:
+            break
+        mine = set(_split(entry["consents"]))
+        same = sa.select(uses.c.job, uses.c.consents).join(runs, _OF_RUN)
+        same = same.where(uses.c.prefix == entry["prefix"], runs.c.offer == offer, uses.c.job != job)
+        for other, ids in connection.execute(same):
+            if bytes(other) in unmet and not mine.isdisjoint(_split(ids)):
+                unmet.discard(bytes(other))
+                found += 1
+    return found
 
 
 def _by_prefix(ascending: Sequence[ConsentId]) -> Iterator[tuple[int, Sequence[ConsentId]]]:
@@ -59,7 +98,7 @@ def _split(ids: bytes) -> list[ConsentId]:
 
 def _holding(connection: sa.Connection, consent: ConsentId) -> list[sa.RowMapping]:
     """The parts of runs that have this consent, with their runs."""
-    here = (uses.c.job == runs.c.job) & (uses.c.attempt == runs.c.attempt) & (uses.c.prefix == _prefix(consent))
+    here = _OF_RUN & (uses.c.prefix == _prefix(consent))
     asked = sa.select(runs, uses.c.first, uses.c.consents).join_from(runs, uses, here)
     parts = connection.execute(asked.order_by(runs.c.at, runs.c.job, runs.c.attempt)).mappings()
     return [part for part in parts if consent in _split(part["consents"])]
@@ -96,10 +135,16 @@ def of_consent(node: Node, consent: ConsentId, owner: bytes | None) -> models.Us
         raise held.unknown()
     with reading(node.engine) as connection:
         rows = _holding(connection, consent)
+    order = {job: place for place, job in enumerate(dict.fromkeys(bytes(r["job"]) for r in rows), 1)}
     return models.Uses(
         uses=[
             models.UseResponse(
-                job=JobId(r["job"]), attempt=r["attempt"], at=r["at"], outcome=r["outcome"], block=r["block"]
+                job=JobId(r["job"]),
+                nth=order[bytes(r["job"])],
+                attempt=r["attempt"],
+                at=r["at"],
+                outcome=r["outcome"],
+                block=r["block"],
             )
             for r in rows
         ]

@@ -21,6 +21,7 @@ from placet.jobs.evidence import Beside, signed
 from placet.jobs.messages import JobRequest
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
+from placet.node.consents import uses
 from placet.node.http.auth import Institution, InstitutionOrAuditor
 from placet.node.http.dependencies import LastEventId, TheNode, TheRunner
 from placet.node.http.problems import problems
@@ -33,7 +34,8 @@ _LOOK = 15.0
 
 
 class JobResponse(BaseModel):
-    """A job as this node knows it. `status` is the last thing that happened."""
+    """A job as this node knows it. `status` is the last thing that happened. `nth`: which of its consumer's jobs over
+    the consents that it used here it is, from 1; null before it used any."""
 
     id: JobId
     recipe: str
@@ -43,6 +45,7 @@ class JobResponse(BaseModel):
     attempt: int
     deadline: int
     settle_by: int
+    nth: int | None
 
 
 class JobList(BaseModel):
@@ -73,6 +76,7 @@ async def _answer(runner: Runner, record: JobRecord) -> JobResponse:
         attempt=attempt,
         deadline=record.plan.deadline,
         settle_by=record.plan.settle_by,
+        nth=await asyncio.to_thread(uses.nth, runner.context.engine, record.job),
     )
 
 

@@ -45,6 +45,7 @@ async def _provide(job: PartyRun) -> None:
     people = subjects(rows, parameters.identifier)
     balances = whole(rows, parameters.value)
     placement, placed = await psi_join.provider(job, consumer, people, opened, most=MAX_ROWS)
+    await job.matched("accounts", rows, [row for row, place in enumerate(placement.positions) if place is not None])
     found = [(p, v) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
     if parameters.edges is not None:
         return await levels.provide(job, [p for p, _ in found], [v for _, v in found], placement.total, placed)

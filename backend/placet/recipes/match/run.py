@@ -58,6 +58,8 @@ async def run(job: PartyRun) -> None:
         await job.collect(private, made)
     else:
         places = matched or [[] for _ in rounds]
+        if matched is not None:
+            await job.matched("accounts", rows, [row for found in places for row in found])
         part = [[_text(one.identifiers[i]) for i in found] for one, found in zip(rounds, places, strict=True)]
         await job.release(await asyncio.to_thread(canonical, part), made)
 
