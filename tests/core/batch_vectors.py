@@ -104,6 +104,8 @@ def reference() -> dict[str, Any]:
             "How: matching records (private set intersection), computing on secret shares; recipe asset-view.\n"
             "What Credit House gets: one total per person over all parties.\n"
             "Institutions that take part: First Bank, Credit House.\n"
+            "Credit House can compare the results of several computations. Only the times below, and the data's budget "
+            "where it has one, bound what that tells of you.\n"
             f"From 2027-01-15 08:00:0{number} UTC until 2030-03-17 17:46:40 UTC, "
             f"at most {uses} time{'s' * (uses > 1)}.\n"
             "You can withdraw at any time. A computation that has already been sealed is not undone by it.\n"

@@ -183,6 +183,13 @@ def test_edges_and_bound_stand_on_the_grid(edges: tuple[int, ...], between: str)
     assert broken(asked, scope(smallest_gap=None)) == []
 
 
+@pytest.mark.parametrize("smallest", [None, 1, 7])
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_smallest_change_is_held_by_who_sees_the_matches(smallest: int | None, shown: bool) -> None:
+    found = rules(use(shown=shown), scope(smallest_change=smallest))
+    assert found == ([] if shown or smallest is None else ["change"])
+
+
 @pytest.mark.parametrize("subjects", Subjects)
 @pytest.mark.parametrize("personal", [True, False])
 @pytest.mark.parametrize("persons", [True, False])

@@ -70,8 +70,12 @@ def upgraded(before: Rows) -> Rows:
     assert bare or not intents
     numbered = [row | {"intent": row["intent"] + ":0"} if row["intent"] in bare else row for row in intents]
     after = {name: rows for name, rows in before.items() if name != "index_checkpoints"}
-    read_anew: Rows = {"index_read": []} if after != before else {}
-    return after | read_anew | ({"sender_intents": numbered} if intents else {})
+    fresh: Rows = {"index_read": []} if after != before else {}
+    if "node_runs" in before:
+        fresh["node_runs"] = [row | {"offer": None, "nth": None} for row in before["node_runs"]]
+    if "lawful" in before:
+        fresh["matches"] = []
+    return after | fresh | ({"sender_intents": numbered} if intents else {})
 
 
 def rows(file: Path) -> Rows:

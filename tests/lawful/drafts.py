@@ -45,6 +45,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "levels": ("asset-view", "spu", 3, _LEVELS | {"protocol": "cheetah"}),
     "levels of three": ("asset-view", "spu", 4, _LEVELS | {"protocol": "aby3"}),
     "match": ("match", "embedded", 2, _MATCH | {"psi": "ecdh"}),
+    "match that the provider sees first": ("match", "spu", 2, _MATCH | {"receiver": "provider", "psi": "kkrt"}),
     "match by rules": ("match", "spu", 2, _MATCH | {"psi": "rr22", "alignment": _RULES | {"keys": [_RULE]}}),
     "salted hash": ("match-salted-hash", "embedded", 2, _MATCH | {"psi": "salted-hash"}),
     "count": ("match-count", "spu", 2, _IDENTIFIER | _GROUP),
@@ -193,7 +194,8 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
 def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
     if before is None or after is None:
         return before is after
-    free = ("columns", "smallest_group", "smallest_gap", "recipes", "parties")
+    free = ("columns", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties")
+    provider_sees = base.terms["recipe"] == "asset-view" or base.terms["parameters"].get("receiver") == "provider"
     edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
     return (
         {k: v for k, v in after.scope.items() if k not in free}
@@ -201,6 +203,7 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
         and set(before.scope["columns"]) - {"spare"} <= set(after.scope["columns"])
         and after.scope["smallest_group"] <= before.scope["smallest_group"]
         and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
+        and (after.scope.get("smallest_change") is None or provider_sees)
         and base.terms["recipe"] in after.scope["recipes"]
         and set(base.signers) <= {*after.scope["parties"], before.provider, base.plan["consumer"]}
         and after.offer | {"operations": 0} == before.offer | {"operations": 0}
@@ -227,6 +230,7 @@ SCOPE: dict[str, Any] = {
     "output": st.sampled_from(_OUTPUTS),
     "smallest_group": st.integers(1, 8),
     "smallest_gap": st.sampled_from((None, 1, 25, 50, 60, 100)),
+    "smallest_change": st.sampled_from((None, 1, 5)),
     "recipes": _some(_RECIPES),
     "purpose": _PURPOSES,
     "personal": st.booleans(),

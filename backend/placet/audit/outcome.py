@@ -69,8 +69,9 @@ class PartyView(Value):
 
 class Repetition(Value):
     """How often `consumer` had computed over an offer of `provider`'s: a fact, since results of several jobs can be
-    compared. `nth` is the job's number among the offer's openings, from 1; `over` its number among those that any of the
-    consents used here covered, so that it is no larger over these consents. None where not all of them are shown."""
+    compared. `nth` is the job's number among the offer's openings, from 1; `over` its number among those that any of
+    the consents used here covered, so that it is no larger over these consents. None where not all of them are
+    shown."""
 
     provider: str
     consumer: str

@@ -53,7 +53,7 @@ def make(
         int | None,
         typer.Option(
             min=1,
-            help="A job ends whose matches differ from an earlier one's of the consumer in somebody, but in fewer people.",
+            help="A job ends whose matches differ from an earlier one's of the consumer in fewer people, but for none.",
         ),
     ] = None,
     budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in micro-epsilon.")] = 0,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MatchChange:
     """People by job: who matched in the earlier alone (`gone`) and in the later alone (`fresh`). `erased` matched in
     the earlier one too, but nobody knows any more who they were: each may be one of the fresh."""
 

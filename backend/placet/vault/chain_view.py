@@ -40,7 +40,8 @@ class JobFacts:
 
     `open` is false from seal, abort or cancel on; `openings` has one number an input; `amendments` has the roots of
     each attempt from the second to the current one; `opened_block` and `attempt_block` are where opening and current
-    attempt stand, `opened_at` is the opening's time (Unix seconds), `aborted_block` where the job was aborted.
+    attempt stand, `opened_at` is the opening's time (Unix seconds), `sealed_block` and `aborted_block` are
+    where the job ended so.
     """
 
     open: bool
@@ -51,6 +52,7 @@ class JobFacts:
     opened_block: int
     attempt_block: int
     opened_at: int
+    sealed_block: int | None = None
     aborted_block: int | None = None
 
 

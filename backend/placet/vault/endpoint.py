@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from placet.chain.client import Chain, JobStatus
-from placet.chain.events import JobAborted, JobAmended, JobOpened
+from placet.chain.events import JobAborted, JobAmended, JobOpened, JobSealed
 from placet.chain.index import Index
 from placet.core.consent import Status
 from placet.core.errors import ChainError
@@ -94,5 +94,6 @@ class Endpoint:
             opened_block=opened.block,
             attempt_block=amended[-1].block if amended else opened.block,
             opened_at=state.opened_at,
+            sealed_block=next((event.block for event in told if isinstance(event, JobSealed)), None),
             aborted_block=next((event.block for event in told if isinstance(event, JobAborted)), None),
         )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from placet.core.at_rest import AtRest, context
-from placet.core.differencing import Change
+from placet.core.differencing import MatchChange
 from placet.core.errors import LimitError, StateError, WarrantError
 from placet.core.ids import DatasetId, JobId
 from placet.core.values import to_hex
@@ -37,7 +37,7 @@ class MatchedSet:
     when the last of the consents that it used ends (Unix seconds)."""
 
     job: JobId
-    tags: Column32
+    tags: Column32 = field(repr=False)
     smallest: int
     until: int
     erased: int = 0
@@ -49,10 +49,10 @@ class MatchedSet:
     def same(self, other: MatchedSet) -> bool:
         return not (self.erased or other.erased) and np.array_equal(self.tags, other.tags)
 
-    def change(self, later: MatchedSet) -> Change:
+    def change(self, later: MatchedSet) -> MatchChange:
         """From this set to that of a later job."""
         both = int(find(self.tags, later.tags)[1].sum())
-        return Change(gone=len(self.tags) - both, fresh=len(later.tags) - both, erased=self.erased)
+        return MatchChange(gone=len(self.tags) - both, fresh=len(later.tags) - both, erased=self.erased)
 
     def without(self, tag: bytes) -> MatchedSet:
         """The same, not knowing who that was. Itself where the person is not in it."""

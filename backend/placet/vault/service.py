@@ -334,10 +334,8 @@ class Vault:
 
             def end_of(job: JobId) -> JobEnd:
                 facts = self._chain.job(job)
-                if facts is None:
-                    return JobEnd(aborted=False, sealed=False)
-                deep = facts.aborted_block is not None and facts.aborted_block <= now.confirmed
-                return JobEnd(aborted=deep, sealed=not facts.open and facts.aborted_block is None)
+                ends = (None, None) if facts is None else (facts.aborted_block, facts.sealed_block)
+                return JobEnd(*(block is not None and block <= now.confirmed for block in ends))
 
             self._records.matches.admit(bound.offer.dataset, asked.plan.consumer, later, now.time, end_of)
         log.info("job %s attempt %d: its matches may be used", to_hex(asked.job), asked.attempt)

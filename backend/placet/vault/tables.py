@@ -100,8 +100,8 @@ class Tables:
         return info
 
     def remove(self, name: str) -> DatasetInfo:
-        """Delete a table's rows and what is known of it, who matched in jobs and its salt too: the dataset's id can't be
-        served again."""
+        """Delete a table's rows and what is known of it, who matched in jobs and its salt too: the dataset's id can't
+        be served again."""
         with self._alone():
             info = self._manifest(name).info
             with self._engine.begin() as connection:
