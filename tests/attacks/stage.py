@@ -408,13 +408,15 @@ class Stage(Sending):
         people: int = CUSTOMERS,
         wanted: dict[str, Any] | None = None,
         asked: bool = True,
+        customers: Sequence[str] = (),
         **changes: Any,
     ) -> Deal:
         """The same on an offer that is there: batched, and what the bank prepared for a job on it, `wanted` of it; not
-        `asked`, what it would have, had it not said no."""
+        `asked`, what it would have, had it not said no. The people are these `customers`, or any."""
         self.scopes[offer.scope] = scope
-        made = [self.person(offer, scope, **changes) for _ in range(people)]
-        assert await self.accept(offer, scope, made) == ["ok"] * people
+        named = [{"customer": customer} for customer in customers] or [{}] * people
+        made = [self.person(offer, scope, **one, **changes) for one in named]
+        assert await self.accept(offer, scope, made) == ["ok"] * len(made)
         batch = await self.anchor(offer, made)
         deadline, block = self.chain.now() + 600, self.chain.confirmed()
         if asked:

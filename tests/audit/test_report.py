@@ -111,6 +111,29 @@ def test_own_data_are_so_by_a_partys_own_word_and_every_form_says_so() -> None:
     assert words in Page(html(report)).text
 
 
+class Third(World):
+    """The third job over each offer, by consents of which the oldest were there for the second."""
+
+    def window(self, provider: int, number: int) -> dict[str, int]:
+        return super().window(provider, number) | {"first_opening": 1 + number % 2}
+
+    def _open(self) -> None:
+        super()._open()
+        self.opened = self.opened.model_copy(update={"openings": (2,) * len(self.plan.inputs)})
+
+
+def test_how_often_the_consumer_has_computed_is_told_as_a_fact() -> None:
+    """In every form, and of nobody's evidence but what the chain says where leaves are not shown."""
+    report = verify(Third().bundle())
+    assert report.verdict is Verdict.INTACT
+    sentence = f"job number 3 of {NAMES[3]} over this offer of {NAMES[0]}, and number 2 at the most over these consents"
+    assert sentence in text(report)
+    assert to_json(report)["repetitions"][0] == {"provider": NAMES[0], "consumer": NAMES[3], "nth": 3, "over": 2}
+    assert sentence in Page(html(report)).text
+    unshown = verify(Third().bundle(without=(0,))).repetitions
+    assert [(one.provider, one.nth, one.over) for one in unshown][:2] == [(NAMES[0], 3, None), (NAMES[1], 3, 2)]
+
+
 def test_names_stay_names() -> None:
     world = Evil(ending=Ending.CLOSED, withholds=(1,))
     for bundle in (world.bundle(), world.bundle(without=(2,))):

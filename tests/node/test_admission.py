@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from placet.chain.migrations import upgrade
 from placet.core.hashing import sha256
+from placet.core.ids import ConsentId, JobId, OfferId
 from placet.core.signatures import Key
 from placet.node.consents import uses
 from placet.node.consents.queue import MOST, AdmissionQueue
@@ -21,6 +22,7 @@ from placet.node.state import consents, counters, open_engine, reading
 from .conftest import Owner, Running
 
 TOGETHER = 24
+OFFER = sha256(b"offer")
 
 
 async def submissions(node: Running, count: int) -> list[dict[str, Any]]:
@@ -123,9 +125,9 @@ def test_many_uses_are_noted_at_once_and_only_once(tmp_path: Path) -> None:
     upgrade(engine, NODE)
     used, later, statements = [sha256(number.to_bytes(4, "big")) for number in range(3000)], b"\xff" * 32, []
     event.listen(engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
-    uses.note_uses(engine, bytes(32), 1, used)
-    uses.note_uses(engine, bytes(32), 1, [*used[:5], later])
-    uses.note_uses(engine, bytes(32), 2, [])
+    uses.note_uses(engine, bytes(32), 1, OFFER, used)
+    uses.note_uses(engine, bytes(32), 1, OFFER, [*used[:5], later])
+    uses.note_uses(engine, bytes(32), 2, OFFER, [])
     assert len([s for s in statements if s.startswith("INSERT INTO node_uses")]) == 2
     assert noted(engine) == sorted([*used, later])
     with engine.begin() as connection:
@@ -133,6 +135,33 @@ def test_many_uses_are_noted_at_once_and_only_once(tmp_path: Path) -> None:
         uses.forget(connection, later)
         uses.forget(connection, bytes(32))
     assert noted(engine) == sorted(used[1:])
+    engine.dispose()
+
+
+def test_a_job_is_the_nth_over_its_consents(tmp_path: Path) -> None:
+    """Those before it that used any of the same: of one offer, whatever else they used; its later attempts are it."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    upgrade(engine, NODE)
+    first, second, third, fourth, other = (sha256(bytes([number])) for number in range(5))
+    consents = [sha256(number.to_bytes(4, "big")) for number in range(40)]
+
+    def note(job: bytes, used: list[bytes], attempt: int = 1, offer: bytes = OFFER) -> int | None:
+        uses.note_uses(engine, JobId(job), attempt, OfferId(offer), map(ConsentId, used))
+        return uses.nth(engine, JobId(job))
+
+    assert uses.nth(engine, JobId(first)) is None
+    assert note(first, consents[:20]) == 1
+    assert note(second, consents[20:]) == 1
+    assert note(third, consents[:1]) == 2
+    assert note(other, consents, offer=sha256(OFFER)) == 1
+    assert note(fourth, consents) == 4
+    assert note(first, consents[:10], attempt=2) == 1
+    assert note(fourth, consents[5:6], attempt=2) == 4
+    assert note(fourth, consents) == 4
+    with engine.begin() as connection:
+        for consent in consents[1:]:
+            uses.forget(connection, ConsentId(consent))
+    assert note(sha256(b"a fifth"), consents[1:]) == 1
     engine.dispose()
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx_sse import EventSource
 
-from live import Given, Town
+from live import LASTING, Given, Town
 from placet.catalogue.match import SPEC
 from placet.catalogue.specs import spec_of
 from placet.chain.events import StepsRecorded
@@ -17,7 +19,7 @@ from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
 from placet.core.values import from_hex, parse
 from placet.recipes.match.run import combine
-from placet.sandbox.consortium import PURPOSE
+from placet.sandbox.consortium import PURPOSE, wait
 
 TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
 
@@ -104,6 +106,57 @@ def test_a_request_is_made_from_the_offers(market: Town) -> None:
     assert by_id["providers"] == [{"address": address, "offer": made.offers["north"], "reward": "0"}]
     assert by_id["own"] == {"offer": made.offers["consumer"], "consent": made.own_consent}
     assert (by_id["recipe"], by_id["engine"], by_id["purpose"]) == ("match", "embedded", PURPOSE)
+
+
+def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_anything(market: Town) -> None:
+    """Where the offer demands a smallest change. With the same people it runs again, even under another consent. Both
+    sides are told why, and not by how many; how often the consumer has asked is told everywhere."""
+    made = market.made
+    parties = ",".join(made.members[who].address for who in ("north", "consumer"))
+    made.run(
+        *("vault", "import", "--config", "north-vault/vault.toml", "--name", "watched", "--file", "north.csv"),
+        *("--identifier", "customer", "--column", "balance=value:integer"),
+    )
+    answer = made.run(
+        *("offer", "make", "--config", "north/node.toml", "--dataset", "watched", "--purpose", "CreditChecking"),
+        *("--consumer", made.members["consumer"].address, "--operations", "PSI", "--output", "matches", "--recipes"),
+        *("match-salted-hash", "--parties", parties, "--columns", "customer", "--smallest-change", 2, "--json"),
+    )
+    offers = made.offers | {"north": json.loads(answer)["offer"]}
+    watched = replace(market, made=replace(made, offers=offers), given=[])
+    both = [who for who in market.customers if who in market.balances["north"] and who not in market.silent]
+    people = watched.give_many([("north", who, 1000, LASTING) for who in both[:3]])
+    asked = request(watched, "match-salted-hash", identifier="customer", psi="salted-hash", receiver="provider")
+    first, found = watched.result(**asked)
+    assert [row["customer"] for row in found["rows"]] == both[:3]
+
+    watched.withdraw(people[2])
+    second = made.begin(watched.made.request(**asked))
+    assert made.ended(second) == "aborted"
+    for who in ("north", "consumer"):
+        wait(lambda who=who: market.ask(who, f"/v1/jobs/{second}").json()["ended"], f"end at {who}")
+        moments = events(market, who, second)
+        assert "warrant.change" in [moment.get("code") for moment in moments]
+        assert not [moment for moment in moments if "output.masked" in moment.values()]
+    refusal = market.ask("consumer", f"/v1/jobs/{second}/result")
+    assert refusal.status_code == 409
+
+    watched.give("north", both[2])
+    third, found = watched.result(**asked)
+    assert [row["customer"] for row in found["rows"]] == both[:3]
+    shown = [market.ask("north", f"/v1/jobs/{job}").json()["nth"] for job in (first, second, third)]
+    assert shown == [1, 2, 3]
+    report = market.audited(third)
+    assert (report["verdict"], [one["nth"] for one in report["repetitions"]]) == ("intact", [3])
+    assert any("held a smallest change of 2 people" in note for note in report["notes"])
+
+
+def events(market: Town, who: str, job: str) -> list[dict[str, Any]]:
+    """All that a member's node says of a job that has ended."""
+    with market.http.stream(
+        "GET", f"{market.made.members[who].api}/v1/jobs/{job}/events", headers=market.made.members[who].authorization
+    ) as answer:
+        return [json.loads(event.data) for event in EventSource(answer).iter_sse() if event.data]
 
 
 @pytest.mark.parametrize(
