@@ -1,0 +1,109 @@
+"""What a recipe may hand over, where the vault waits to be told which rows match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from parties import NOW, World, at_once
+from placet.catalogue.declared import declared
+from placet.core.errors import StateError, WarrantError
+from placet.core.trail import Exchange
+from placet.jobs.party_run import PartyRun
+from placet.vault.rows import Rows
+
+CUSTOMERS = [f"c{number}" for number in range(10)]
+
+
+class Vault:
+    """Hands ten rows out, and refuses or takes the marks of those that match."""
+
+    def __init__(self, *, asks: bool, refuses: bool = False) -> None:
+        self.asks, self.refuses = asks, refuses
+        self.marks: list[tuple[int, bytes]] = []
+
+    async def rows(self, *_: Any) -> Rows:
+        table = pa.table({"customer": CUSTOMERS, "balance": list(range(10))})
+        return Rows(table, "customer", bytes(320), asks_matches=self.asks)
+
+    async def matched(self, job: bytes, plan: Any, terms: Any, attempt: int, input: int, marks: bytes) -> None:
+        self.marks.append((input, marks))
+        if self.refuses:
+            raise WarrantError("too few", code="warrant.change")
+
+
+class Wire:
+    """What was sent to the consumer."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def send(self, receiver: int, tag: str, payload: bytes) -> Exchange:
+        self.sent.append(tag)
+        return Exchange(peer=receiver, sequence=0, tag=tag, digest=bytes(32))
+
+
+def provider(vault: Vault) -> tuple[PartyRun, Wire]:
+    """The second provider's attempt."""
+    world, wire = World(), Wire()
+    job, store = world.agreed(), world.stores[1]
+    record = store.job(job)
+    store.begin(job, 1, [])
+
+    async def nothing(*_: Any, **__: Any) -> int:
+        return 0
+
+    context = replace(world.contexts[1], rows=vault)  # type: ignore[arg-type]
+    roots = tuple(chosen.lawful_root for chosen in record.plan.inputs)
+    parts: Any = (context, store, record, declared(record.plan, record.terms), 1, roots, wire, lambda: NOW)
+    return PartyRun(*parts, nothing, nothing), wire
+
+
+async def _run(run: PartyRun, tell: Callable[[PartyRun, Rows], Any]) -> None:
+    rows, opened = await run.open("accounts")
+    await tell(run, rows)
+    await run.release(b"part", opened)
+
+
+async def _nothing(run: PartyRun, rows: Rows) -> None:
+    pass
+
+
+async def _matches(run: PartyRun, rows: Rows) -> None:
+    await run.matched("accounts", rows, [9, 0, 3])
+
+
+def test_nothing_leaves_before_the_vault_knows_the_matches() -> None:
+    vault = Vault(asks=True)
+    run, wire = provider(vault)
+    with pytest.raises(StateError) as caught:
+        at_once(_run(run, _nothing))
+    assert (caught.value.code, vault.marks, wire.sent) == ("warrant.untold", [], [])
+
+
+def test_nothing_leaves_where_the_vault_says_no() -> None:
+    vault = Vault(asks=True, refuses=True)
+    run, wire = provider(vault)
+    with pytest.raises(WarrantError):
+        at_once(_run(run, _matches))
+    with pytest.raises(StateError):
+        at_once(run.release(b"part"))
+    assert wire.sent == []
+
+
+def test_each_row_has_a_mark_of_its_own() -> None:
+    vault = Vault(asks=True)
+    run, wire = provider(vault)
+    at_once(_run(run, _matches))
+    assert (vault.marks, wire.sent) == ([(1, bytes((0b10010000, 0b01000000)))], ["output.masked"])
+
+
+def test_a_vault_that_does_not_ask_is_not_told() -> None:
+    vault = Vault(asks=False)
+    run, wire = provider(vault)
+    at_once(_run(run, _matches))
+    assert (vault.marks, wire.sent) == ([], ["output.masked"])
