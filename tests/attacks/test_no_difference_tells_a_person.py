@@ -11,9 +11,9 @@ import pytest
 from tests.attacks.stage import Agreed, Stage
 from tests.attacks.test_no_consent_no_data import joint
 
-from placet.core.consent import Subjects
 from placet.core.errors import ConsentError, WarrantError
 from placet.core.ids import DatasetId
+from placet.core.offers import Subjects
 from placet.jobs.messages import SignRequest
 from placet.vault.config import VaultSettings
 from placet.vault.schema import Column

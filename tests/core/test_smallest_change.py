@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from placet.core.consent import Offer, Scope, notice, offer_words
 from placet.core.errors import InputError
 from placet.core.hashing import document_bytes
+from placet.core.notice import notice
+from placet.core.offers import Offer, Scope, offer_words
 from placet.core.values import parse, to_hex
 
 from .batch_vectors import FILE
