@@ -70,7 +70,9 @@ def wanted(world: World, **changes: Any) -> PrepareRequest:
     return PrepareRequest(**(values | {k: v for k, v in changes.items() if k not in Terms.model_fields}))
 
 
-async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> None:
+async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """And its log says how often this consumer has computed over the offer."""
+    caplog.set_level("INFO", logger="placet.jobs")
     north = world.agreements[NORTH]
     brought = await north.prepare(world.consumer, wanted(world))
     shelf = world.shelves[NORTH]
@@ -79,6 +81,7 @@ async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World) -> N
     assert brought.input == Input(offer=world.offers[NORTH], **input)
     assert (brought.recorder, brought.payee) == (world.recorders[NORTH].address, world.address(NORTH))
     assert brought.tls_key == world.contexts[NORTH].tls_key
+    assert f"job 1 of {to_hex(world.consumer)} over offer {to_hex(world.offers[NORTH])}" in caplog.text
     kept = world.stores[NORTH].prepared(brought.seed)
     assert kept is not None
     seed = north.at_rest.open(bytes(kept["seed"]), b"seed")

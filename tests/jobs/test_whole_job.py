@@ -183,6 +183,7 @@ def test_a_job_is_shown_alike_by_all_its_parties(town: Town, first: First) -> No
         assert (shown["id"], shown["recipe"], shown["ended"]) == (first.done.job, "asset-view", "completed")
         assert (shown["status"], shown["attempt"]) == ("completed", 1)
         assert shown["deadline"] < shown["settle_by"]
+        assert shown["nth"] >= 1
         assert first.done.job in [job["id"] for job in town.ask(who, "/v1/jobs").json()["jobs"]]
 
 

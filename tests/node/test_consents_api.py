@@ -238,7 +238,8 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
     for _ in range(2):
         note_uses(node.node.engine, job, 1, offer.id, [from_hex(consent)])
     [use] = (await node.get(owner, path)).json()["uses"]
-    assert (use["job"], use["attempt"], use["outcome"], use["block"]) == (to_hex(job), 1, "running", None)
+    assert (use["job"], use["nth"], use["attempt"]) == (to_hex(job), 1, 1)
+    assert (use["outcome"], use["block"]) == ("running", None)
     told = JobCompleted(job=job, block=7, log_index=0, transaction=bytes(32), block_hash=bytes(32))
     monkeypatch.setattr(node.node.index, "job_events", lambda _: [told])
     follow(node.node)

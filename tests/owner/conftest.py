@@ -199,7 +199,9 @@ class FakeNode:
 
         async def uses(request: Request) -> Any:
             await self.signer(request)
-            return {"uses": [{"job": "0x" + "ab" * 32, "attempt": 1, "at": 5, "outcome": "completed", "block": 9}]}
+            return {
+                "uses": [{"job": "0x" + "ab" * 32, "nth": 1, "attempt": 1, "at": 5, "outcome": "completed", "block": 9}]
+            }
 
         async def withdrawal_draft(request: Request) -> Any:
             consent = from_hex(request.path_params["id"])
