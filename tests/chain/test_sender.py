@@ -19,7 +19,8 @@ import pytest
 from placet.chain import events, outbox
 from placet.chain import sender as module
 from placet.chain.client import Chain
-from placet.chain.sender import Mined, Sender
+from placet.chain.outbox import Mined
+from placet.chain.sender import Sender
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted, StateError
 from placet.core.offers import Subjects
 from placet.core.signatures import Key
