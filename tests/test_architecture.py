@@ -32,6 +32,7 @@ DOORS: dict[str, frozenset[str]] = {
     "identity": frozenset({"core", "chain.keystore", "serving"}),
     "owner": frozenset({"core", "chain.keystore"}),
     "audit": frozenset({"core", "catalogue", "protocols"}),
+    "audit.chain_facts": frozenset({"core", "chain"}),
     "audit.collect": frozenset({"core", "catalogue", "chain", "protocols"}),
     "sandbox": frozenset(
         {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}

@@ -14,7 +14,8 @@ from simulator import CONSUMER, NAMES, World, h, key
 
 from placet.audit import collect as collecting
 from placet.audit.bundle import Bundle
-from placet.audit.collect import Fetch, collect, facts, fetcher
+from placet.audit.chain_facts import facts
+from placet.audit.collect import Fetch, collect, fetcher
 from placet.audit.facts import Ending, Moment
 from placet.audit.outcome import Verdict
 from placet.audit.sections import Sections

@@ -32,8 +32,8 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def around(owner: type, name: str, *, before: bool, when: Callable[..., bool] = lambda *_: True) -> None:
-    """Die before or after the second call of a method."""
+def around(owner: Any, name: str, *, before: bool, when: Callable[..., bool] = lambda *_: True) -> None:
+    """Die before or after the second call of a method, or of a function in a module."""
     honest = getattr(owner, name)
     seen = 0
 
@@ -51,7 +51,7 @@ def around(owner: type, name: str, *, before: bool, when: Callable[..., bool] = 
 
 
 MOMENTS: dict[str, Callable[[], None]] = {
-    "signed": lambda: around(module.Sender, "_sign", before=False),
+    "signed": lambda: around(module, "signed_transaction", before=False),
     "storing": lambda: around(Outbox, "store", before=True),
     "stored": lambda: around(Outbox, "store", before=False),
     "sending": lambda: around(Rpc, "call", before=True, when=lambda method, *_: method == SEND),

@@ -19,7 +19,8 @@ import pytest
 from placet.chain import events, outbox
 from placet.chain import sender as module
 from placet.chain.client import Chain
-from placet.chain.sender import Mined, Sender
+from placet.chain.outbox import Mined
+from placet.chain.sender import Sender
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted, StateError
 from placet.core.offers import Subjects
 from placet.core.signatures import Key
@@ -439,14 +440,17 @@ async def test_the_endpoint_lost_and_back(world, monkeypatch) -> None:
     running = asyncio.create_task(sender.run())
     for number in range(30):
         sender.submit(f"{number}", world.calls.spend(dataset, 1, number.to_bytes(32, "big")), world.key.address)
-    await sender.wait("0", 20.0)
+    await sender.wait("0", 60.0)
     line.hang_up()
     sender.submit("30", world.calls.spend(dataset, 1, (30).to_bytes(32, "big")), world.key.address)
+    async with asyncio.timeout(60):
+        while "can't be reached" not in sender.trouble.words:
+            await asyncio.sleep(0.01)
     with pytest.raises(ChainError, match="can't be reached"):
-        await sender.wait("30", 1.5)
+        await sender.wait("30", 0)
     line.cut = False
     for number in range(31):
-        await sender.wait(f"{number}", 20.0)
+        await sender.wait(f"{number}", 60.0)
     assert sorted(spent(world, dataset)) == list(range(31))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from faulty_endpoint import FaultyEndpoint, faulty_endpoint
-from placet.chain import sender
+from placet.chain import sender, sending_trouble
 from placet.chain import storage as storage_module
 from placet.chain.client import Chain
 from placet.chain.rpc import Rpc
@@ -75,12 +75,12 @@ async def test_transactions_that_are_refused_for_some_blocks_are_told(
 
     node.sender.step()
     assert await state() == (200, "ok")
-    for _ in range(sender.REFUSED_BLOCKS + 1):
+    for _ in range(sending_trouble.REFUSED_BLOCKS + 1):
         behind_it.world.anvil.mine()
         node.sender.step()
     assert await state() == (503, "sender.refused")
     metrics = (await behind_it.client.get("/metrics", headers=behind_it.credential)).text
-    assert f"placet_sender_refused_blocks {sender.REFUSED_BLOCKS + 1}" in metrics
+    assert f"placet_sender_refused_blocks {sending_trouble.REFUSED_BLOCKS + 1}" in metrics
     assert "placet_sender_up 0" in metrics
     office = SimpleNamespace(settings=behind_it.settings)
     (finding,) = examined((("transactions", endpoint_checks.transactions),), (), office)

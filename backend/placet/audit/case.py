@@ -7,29 +7,27 @@ is found by its key: whoever wrote the bundle decides how much of it there is, a
 
 from __future__ import annotations
 
-import heapq
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from pydantic import ValidationError
 
 from placet.audit.bundle import Bundle, PartyEvidence
-from placet.audit.facts import AcceptedMeasurement, DatasetFact, Ending, Given, Moment, OfferFact, Recorded, Withdrawn
-from placet.audit.reading import Columns, LeafContext, read_leaves
+from placet.audit.facts import AcceptedMeasurement, DatasetFact, Ending, Given, Moment, OfferFact, Recorded
+from placet.audit.reading import LeafContext
 from placet.audit.sections import Sections
+from placet.audit.shown import ShownLeaves, ShownSet
+from placet.audit.withdrawals import Withdrawals
 from placet.core.consent import CompactConsent, Consent
 from placet.core.ecdsa import recover
-from placet.core.errors import InputError, NotFoundError
-from placet.core.evidence import Batch, ErasedLeaf, Evidence, InputEvidence, Leaf, Section, SignedAmendment
-from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, OfferId
+from placet.core.errors import NotFoundError
+from placet.core.evidence import Evidence, InputEvidence, SignedAmendment
+from placet.core.ids import ConsentId, DatasetId, OfferId
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers
 from placet.core.trail import Step, evidence_hash
 from placet.core.values import invalid, to_hex
-from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
 
 @dataclass(frozen=True)
@@ -53,53 +51,6 @@ class PartySubmission:
     fault: tuple[str, str] | None
 
 
-@dataclass(frozen=True)
-class ShownSet:
-    """The leaves that a party shows for one input in one attempt. An id is None where the leaf has no words."""
-
-    input: int
-    attempt: int
-    party: int
-    evidence: InputEvidence
-    columns: Columns
-
-    @property
-    def erased(self) -> tuple[ErasedLeaf, ...]:
-        return self.evidence.erased
-
-    @property
-    def count(self) -> int:
-        """Of all leaves, erased ones among them."""
-        return len(self.columns) + len(self.erased)
-
-    def every(self) -> Iterator[tuple[ConsentId, bytes, BatchRoot]]:
-        """Consent, row and batch of every leaf that has an id, erased ones among them, ascending."""
-        shown = zip(self.ids, self.rows, self.batches, strict=True)
-        kept = ((ident, row, batch) for ident, row, batch in shown if ident is not None)
-        gone = ((leaf.consent, leaf.row, leaf.batch) for leaf in self.erased)
-        return heapq.merge(kept, gone, key=lambda leaf: leaf[0])
-
-    def id(self, place: int) -> ConsentId | None:
-        found = ConsentId(bytes(self.columns.ids[32 * place : 32 * place + 32]))
-        return None if found == NO_CONSENT else found
-
-    @property
-    def ids(self) -> Iterator[ConsentId | None]:
-        return (None if found == NO_CONSENT else ConsentId(found) for found in _each(self.columns.ids))
-
-    @property
-    def rows(self) -> Iterator[bytes]:
-        return _each(self.columns.rows)
-
-    @property
-    def batches(self) -> Iterator[BatchRoot]:
-        return map(BatchRoot, _each(self.columns.batches))
-
-
-def _each(column: bytearray) -> Iterator[bytes]:
-    return (bytes(column[start : start + 32]) for start in range(0, len(column), 32))
-
-
 class Case:
     """Everything that the checks ask for."""
 
@@ -110,6 +61,7 @@ class Case:
         self.trust = bundle.trust
         self.verifiers = verifiers or Verifiers(frozenset({bundle.deployment.p256_verifier.address}))
         self.sections = sections or Sections()
+        self.withdrawals = Withdrawals(bundle.facts)
         self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}
 
     @cached_property
@@ -275,41 +227,6 @@ class Case:
         return {(entry.provider, entry.measurement): entry for entry in self.facts.accepted}
 
     @cached_property
-    def dead(self) -> dict[OfferId, dict[ConsentId, Withdrawn]]:
-        """Offer id to consent id to its entry in the offer's withdrawal list."""
-        lists: dict[OfferId, dict[ConsentId, Withdrawn]] = defaultdict(dict)
-        for entry in self.facts.withdrawn:
-            lists[entry.offer][entry.consent] = entry
-        return lists
-
-    def dead_before(self, offer: OfferId, consent: ConsentId, moment: Moment) -> Withdrawn | None:
-        """The withdrawal of a consent, if it came before `moment`."""
-        entry = self.dead.get(offer, {}).get(consent)
-        return entry if entry is not None and entry.at.order < moment.order else None
-
-    @cached_property
-    def epochs(self) -> dict[OfferId, list[tuple[tuple[int, int], bytes]]]:
-        """Offer id to each moment at which its epoch changed, and the epoch from there on."""
-        changes: dict[OfferId, list[tuple[tuple[int, int], bytes]]] = defaultdict(list)
-        proven = [(w.proven.order, w) for w in self.facts.withdrawn if w.proven is not None]
-        for order, entry in sorted(proven, key=lambda one: one[0]):
-            before = changes[entry.offer][-1][1] if changes[entry.offer] else FIRST_EPOCH
-            changes[entry.offer].append((order, withdrawal_head(before, entry.consent)))
-        return changes
-
-    def epoch_at(self, offer: OfferId, moment: Moment) -> bytes:
-        """An offer's epoch just before `moment`: the head of the list of ends that had been proven."""
-        changes = self.epochs.get(offer, [])
-        count = bisect_left(changes, moment.order, key=lambda change: change[0])
-        return changes[count - 1][1] if count else FIRST_EPOCH
-
-    def epoch_after(self, offer: OfferId, moment: Moment | None = None) -> bytes:
-        """An offer's epoch just after `moment`, or at last."""
-        changes = self.epochs.get(offer, [])
-        count = len(changes) if moment is None else bisect_right(changes, moment.order, key=lambda change: change[0])
-        return changes[count - 1][1] if count else FIRST_EPOCH
-
-    @cached_property
     def input_evidence(self) -> dict[tuple[int, int], InputEvidence]:
         """(input, attempt) to what the input's own party shows for it; the first where it shows several."""
         found: dict[tuple[int, int], InputEvidence] = {}
@@ -326,40 +243,15 @@ class Case:
         """(input, attempt) to the leaves that were shown, read through once: a section once, in however many attempts
         it is."""
         found = {}
-        read: dict[bytes, tuple[int, LeafContext, Columns]] = {}
+        reader = ShownLeaves(self.sections)
         for (index, attempt), shown in self.input_evidence.items():
             if not self.inputs[index].named:
                 party = self.owners[index]
                 provider = self.parties[party].signer
                 context = LeafContext(shown.offer, shown.scope, self.deployment, self.trust, provider)
-                columns = self._columns(index, context, shown.leaves, read)
+                columns = reader.read(index, context, shown.leaves)
                 found[index, attempt] = ShownSet(index, attempt, party, shown, columns)
         return found
-
-    def _columns(
-        self,
-        index: int,
-        context: LeafContext,
-        leaves: tuple[Leaf, ...] | Section,
-        read: dict[bytes, tuple[int, LeafContext, Columns]],
-    ) -> Columns:
-        if not isinstance(leaves, Section):
-            return read_leaves(context, leaves, self.sections)
-        if leaves.hash not in read:
-            read[leaves.hash] = index, context, read_leaves(context, leaves, self.sections)
-        first, words, columns = read[leaves.hash]
-        if (first, words) != (index, context):
-            return Columns(broken=f"those of input {first}, or under another offer or scope than before")
-        return columns
-
-    def batch_leaves(self, batch: Batch) -> list[ConsentId]:
-        """A batch's consent ids. InputError for a section that does not hold so many."""
-        if not isinstance(batch.leaves, Section):
-            return list(batch.leaves)
-        joined = bytearray().join(self.sections.read(batch.leaves))
-        if len(joined) != 32 * batch.leaves.count:
-            raise InputError("a batch's leaves have 32 bytes each", expected=32 * batch.leaves.count, found=len(joined))
-        return list(map(ConsentId, _each(joined)))
 
     def expand(self, words: CompactConsent, shown: InputEvidence) -> Consent:
         """The full consent behind a compact one; PlacetError if there is none that its offer, scope and trust list

@@ -15,9 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
-from eth_account import Account
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -27,45 +25,27 @@ from placet.chain.client import Chain
 from placet.chain.fees import MAX_FEE, base_fee, fees
 from placet.chain.outbox import Intent, Mined, Outbox, SignedTransaction
 from placet.chain.rpc import RpcError, octets, quantity
+from placet.chain.sending_trouble import SendingTrouble
 from placet.chain.signals import Signal, listening
 from placet.chain.storage import storage_error
+from placet.chain.transactions import at_pending, call_of, estimate, signed_transaction
 from placet.core.errors import ChainError, NotFoundError, Reverted, StateError, StorageError
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 
-__all__ = ["Mined", "Sender"]
-
-GAS_CAP = 16_777_216
-"""EIP-7825."""
 IN_FLIGHT = 64
 REPLACEMENTS = 12
 LOST_AFTER, LOST_SECONDS = 5, 30.0
 """How often, and for how long, a nonce must be seen used up by a stranger before the intent is signed anew: an endpoint
 of several machines may count a transaction some time before it shows the receipt."""
-MARGIN = 150_000
-"""Gas on top of a quarter more than estimated: a release key that turns out to be the last one pays everybody."""
 STARVED = 2
 """How often an intent that ran out of gas is signed anew."""
 POLL, PUSHED, IDLE, BACKOFF = 0.1, 1.0, 1.0, 5.0
 """Seconds between two looks at what is on its way; the same where new blocks are pushed; at an outbox where nothing
 waits, since the institution's other programs put intents there too."""
 SEND_AGAIN = 2.0
-REFUSED_BLOCKS, REFUSED_SECONDS = 3, 60.0
-"""For how many blocks, or how long where blocks are rare, an endpoint may refuse a transaction before that is told."""
-FAILING_SECONDS = 30.0
-
 _KNOWN = re.compile(r"already known|already imported|nonce too low|nonce is too low", re.IGNORECASE)
-_HOPELESS = re.compile(r"out of ?gas|gas required exceeds|intrinsic gas|gas limit", re.IGNORECASE)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    """What the endpoint says of a transaction that it does not take, and since which block and moment."""
-
-    words: str
-    block: int
-    since: float
 
 
 class Sender:
@@ -91,10 +71,7 @@ class Sender:
         self._heard: dict[bytes, tuple[float, bytes]] = {}
         self._lost: dict[int, tuple[int, float]] = {}
         self._starved: dict[int, int] = {}
-        self._complaint = ""
-        self._refused: dict[int, _Refusal] = {}
-        self._failing: tuple[float, str] | None = None
-        self._seen = 0
+        self.trouble = SendingTrouble(self._outbox)
         self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = {}
         self._waiting_lock = threading.Lock()
         self._pushed = pushed
@@ -121,23 +98,6 @@ class Sender:
         """How an intent ended; None while it is on its way, or unknown."""
         return self._outbox.outcome(intent)
 
-    def trouble(self) -> str | None:
-        """A code for what keeps transactions from the chain by now: `sender.refused` where the endpoint has not taken
-        one for some blocks, or why no look at the chain succeeds; None if all is well."""
-        now = time.monotonic()
-        failing = self._failing
-        if failing is not None and now - failing[0] > FAILING_SECONDS:
-            return failing[1]
-        return "sender.refused" if self.refused_blocks() is not None else None
-
-    def refused_blocks(self) -> int | None:
-        """For how many blocks the endpoint has refused a transaction, if that is worth telling."""
-        now = time.monotonic()
-        refusals = list(self._refused.values())
-        blocks = max((self._seen - refusal.block for refusal in refusals), default=0)
-        late = any(now - refusal.since > REFUSED_SECONDS for refusal in refusals)
-        return blocks if late or blocks > REFUSED_BLOCKS else None
-
     async def wait(self, intent: str, timeout: float) -> Mined:
         """Until the intent is mined and confirmed. Reverted if a contract refused it, at the latest before sending;
         ChainError after `timeout` seconds (the intent lives on); NotFoundError if it was never submitted."""
@@ -160,7 +120,7 @@ class Sender:
                     raise ChainError(
                         f"{intent} is not confirmed yet",
                         expected=f"within {timeout:g} s",
-                        found=self._complaint or "no receipt at the network's depth",
+                        found=self.trouble.words or "no receipt at the network's depth",
                         remedy="wait on: it is not lost",
                         code="chain.timeout",
                     )
@@ -181,15 +141,15 @@ class Sender:
                     self._busy = await asyncio.to_thread(self.step)
                 except (ChainError, StorageError, DBAPIError) as error:
                     known = error if isinstance(error, ChainError | StorageError) else storage_error(error)
-                    self._complaint = str(known or type(error).__name__)
-                    code = known.code if known is not None else "internal"
-                    self._failing = (self._failing[0] if self._failing else time.monotonic(), code)
-                    _log.warning("the sender can't go on for now: %s", self._complaint)
+                    words = str(known or type(error).__name__)
+                    self.trouble.look_fails(words, known.code if known is not None else "internal")
+                    _log.warning("the sender can't go on for now: %s", words)
                     failures += 1
                     await asyncio.sleep(min(POLL * 2**failures, BACKOFF))
                     continue
                 if failures:
-                    failures, self._complaint, self._failing = 0, "", None
+                    failures = 0
+                    self.trouble.look_succeeds()
                 await listener.wait(IDLE if not self._busy else PUSHED if self._pushed() else POLL)
 
     def step(self) -> bool:
@@ -217,7 +177,7 @@ class Sender:
     def _follow(self, key: Key, sent: list[Intent]) -> list[Intent]:
         """Settles what is confirmed; returns what has no receipt."""
         before = self._chain.head()
-        self._seen = before.number
+        self.trouble.block(before.number)
         hashes = [(intent, signed) for intent in sent for signed in intent.signed]
         answers = self._chain.rpc.batch("eth_getTransactionReceipt", [(to_hex(s.hash),) for _, s in hashes])
         steady = self._chain.deployment.confirmations == 0 or self._chain.head() == before
@@ -239,7 +199,7 @@ class Sender:
         return missing
 
     def _settle(self, intent: Intent, signed: SignedTransaction, receipt: Receipt) -> None:
-        self._refused.pop(intent.number, None)
+        self.trouble.ended(intent)
         for one in intent.signed:
             self._heard.pop(one.hash, None)
             self._sent_at.pop(one.hash, None)
@@ -262,7 +222,7 @@ class Sender:
         """The custom error of a transaction that failed in `block`, by calling again; None if no contract refuses."""
         for moment in (block - 1, block):
             try:
-                self._chain.rpc.call("eth_call", _request(intent), hex(max(moment, 0)))
+                self._chain.rpc.call("eth_call", call_of(intent), hex(max(moment, 0)))
             except Reverted as error:
                 return error
             except RpcError:
@@ -303,7 +263,7 @@ class Sender:
             self._broadcast(intent, old, head)
             return
         _log.warning("%s is stuck: the same nonce again with a higher fee", intent.name)
-        signed = self._sign(key, intent.call, old.nonce, old.gas, max_fee, min(tip, max_fee))
+        signed = signed_transaction(self._chain, key, intent.call, old.nonce, old.gas, max_fee, min(tip, max_fee))
         self._outbox.replace(intent, signed)
         self._broadcast(intent, signed, head)
 
@@ -313,87 +273,41 @@ class Sender:
         """Signs, stores and sends in order. A refusal is believed only when nothing of the account is unmined before
         it, since it may build on that."""
         head = self._chain.head()
-        pending = quantity(self._at_pending("eth_getTransactionCount", to_hex(key.address)))
+        pending = quantity(at_pending(self._chain, "eth_getTransactionCount", to_hex(key.address)))
         nonce = max([pending, *(intent.nonce + 1 for intent in sent if intent.nonce is not None)])
         max_fee, tip = fees(self._chain.rpc)
         for intent in queued:
             try:
-                gas = self._estimate(intent)
+                gas = estimate(self._chain, intent)
             except Reverted as refusal:
                 if unmined:
                     return
                 self._outbox.reverted(intent, refusal)
                 self._tell(intent.name)
                 continue
-            signed = self._sign(key, intent.call, nonce, gas, max_fee, tip)
+            signed = signed_transaction(self._chain, key, intent.call, nonce, gas, max_fee, tip)
             self._outbox.store(intent, signed)
             self._broadcast(intent, signed, head)
             nonce += 1
             unmined = True
-
-    def _estimate(self, intent: Intent) -> int:
-        """Gas limit with margin; Reverted if the call would fail."""
-        try:
-            needed = quantity(self._at_pending("eth_estimateGas", _request(intent)))
-        except RpcError as error:
-            if error.found is not None and _HOPELESS.search(error.found):
-                raise Reverted("OutOfGas", (error.found,), remedy="send less at once") from error
-            raise
-        if needed > GAS_CAP:
-            raise Reverted("OutOfGas", (needed,), remedy="send less at once")
-        return min(needed * 5 // 4 + MARGIN, GAS_CAP)
-
-    def _at_pending(self, method: str, subject: object) -> object:
-        """Of the state with the pool's transactions in it; of the latest block's where the endpoint has no such."""
-        try:
-            return self._chain.rpc.call(method, subject, "pending")
-        except RpcError as error:
-            if _HOPELESS.search(error.found or ""):
-                raise
-            return self._chain.rpc.call(method, subject, "latest")
-
-    def _sign(self, key: Key, call: Call, nonce: int, gas: int, max_fee: int, tip: int) -> SignedTransaction:
-        transaction = {
-            "type": 2,
-            "chainId": self._chain.deployment.chain_id,
-            "nonce": nonce,
-            "to": call.to,
-            "value": 0,
-            "data": call.data,
-            "gas": gas,
-            "maxFeePerGas": max_fee,
-            "maxPriorityFeePerGas": tip,
-        }
-        signed = Account.sign_transaction(transaction, key.secret)
-        return SignedTransaction(bytes(signed.hash), nonce, gas, max_fee, tip, bytes(signed.raw_transaction))
 
     def _broadcast(self, intent: Intent, signed: SignedTransaction, head: Head) -> None:
         """A refusal is kept for whoever waits; the transaction stays stored and is sent again."""
         seen = head.hash
         try:
             octets(self._chain.rpc.call("eth_sendRawTransaction", to_hex(signed.raw)), 32)
-            self._complaint = ""
-            self._taken(intent)
+            self.trouble.words = ""
+            self.trouble.taken(intent)
         except (RpcError, Reverted) as error:
             words = error.found or error.message
             if _KNOWN.search(words):
-                self._taken(intent)
+                self.trouble.taken(intent)
             else:
-                seen, self._complaint = b"", words
-                self._refuse(intent, words, head)
+                seen = b""
+                self.trouble.words = words
+                self.trouble.refused(intent, words, head)
         self._heard[signed.hash] = (time.monotonic(), seen)
         self._sent_at.setdefault(signed.hash, time.monotonic())
-
-    def _taken(self, intent: Intent) -> None:
-        if self._refused.pop(intent.number, None) is not None:
-            self._outbox.refused(intent, None)
-
-    def _refuse(self, intent: Intent, words: str, head: Head) -> None:
-        before = self._refused.get(intent.number, _Refusal("", head.number, time.monotonic()))
-        if before.words != words:
-            _log.warning("the endpoint does not take the transaction of %s: %s", intent.name, words)
-            self._outbox.refused(intent, words)
-        self._refused[intent.number] = replace(before, words=words)
 
     def _tell(self, intent: str) -> None:
         with self._waiting_lock:
@@ -401,7 +315,3 @@ class Sender:
         for loop, event in waiting:
             with contextlib.suppress(RuntimeError):  # the waiter's loop has ended
                 loop.call_soon_threadsafe(event.set)
-
-
-def _request(intent: Intent) -> dict[str, str]:
-    return {"from": to_hex(intent.account), "to": to_hex(intent.call.to), "data": to_hex(intent.call.data)}

@@ -194,7 +194,7 @@ def _read(request: AuditRequest, sections: Sections) -> tuple[Bundle, Verifiers 
     own = request.deployment is not None and request.trust is not None
     if request.url is None:
         return bundle, None, Basis.OWN_FILES if own else Basis.BUNDLE
-    from placet.audit.collect import facts
+    from placet.audit.chain_facts import facts
     from placet.chain.client import Chain
 
     chain = Chain(request.url, bundle.deployment)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 
 from placet.chain.intents import next_try
+from placet.chain.signals import listening
 from placet.company.company import alone
 from placet.core.consent import Status
 from placet.core.errors import ChainError, Reverted
@@ -19,7 +20,9 @@ from placet.node.config import NodeSettings
 from placet.node.service import Node, open_node
 from placet.recipes.contract_compare.documents import Documents
 
-_LOOK = 0.2
+_LOOK = 1.0
+"""Seconds between two looks where the endpoint pushes no blocks, and at the folder's lock: nothing tells when another
+process lets go of it."""
 
 
 async def withdraw(settings: NodeSettings, consent: ConsentId, *, seconds: float) -> None:
@@ -37,12 +40,14 @@ async def withdraw(settings: NodeSettings, consent: ConsentId, *, seconds: float
             call = node.calls.withdraw(record.grant(), signature)
             await asyncio.to_thread(node.sender.submit, intent, call, node.keys.recorder.address)
         async with asyncio.timeout(seconds), _Sending(settings, node) as sending:
-            while not await asyncio.to_thread(_over, node, consent):
-                sending.try_again()
-                outcome = await asyncio.to_thread(node.sender.outcome, intent)
-                if isinstance(outcome, Reverted):
-                    raise outcome
-                await asyncio.sleep(_LOOK)
+            with listening(node.heads.arrived) as listener:
+                while not await asyncio.to_thread(_over, node, consent):
+                    sending.try_again()
+                    node.sender.new_block()
+                    outcome = await asyncio.to_thread(node.sender.outcome, intent)
+                    if isinstance(outcome, Reverted):
+                        raise outcome
+                    await listener.wait(_LOOK)
     except TimeoutError:
         raise ChainError(
             "the withdrawal is not confirmed yet", expected=f"within {seconds:g} s", remedy="give the command again"
@@ -58,25 +63,28 @@ def _over(node: Node, consent: ConsentId) -> bool:
 
 
 class _Sending:
-    """Sends what is in the outbox, as soon as no other client of the folder does."""
+    """Hears of new blocks, and sends what is in the outbox as soon as no other client of the folder does."""
 
     def __init__(self, settings: NodeSettings, node: Node) -> None:
         self._settings, self._node = settings, node
         self._held = contextlib.ExitStack()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._sends = False
 
     def try_again(self) -> None:
-        if self._task is None:
+        if not self._sends:
             with contextlib.ExitStack() as trying:
                 if trying.enter_context(alone(self._settings)):
                     self._held = trying.pop_all()
-                    self._task = asyncio.create_task(self._node.sender.run())
+                    self._sends = True
+                    self._tasks.append(asyncio.create_task(self._node.sender.run()))
 
     async def __aenter__(self) -> _Sending:
+        self._tasks.append(asyncio.create_task(self._node.heads.run()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._held.close()

@@ -15,7 +15,7 @@ from placet.chain.calls import Calls
 from placet.chain.client import Chain
 from placet.chain.index import Index
 from placet.chain.sender import Sender
-from placet.chain.signals import Signal
+from placet.chain.signals import Signal, listening
 from placet.core.errors import ConfigError, LimitError, StateError
 from placet.core.evidence import NamedConsent
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
@@ -77,7 +77,9 @@ class Extension(Protocol):
 PATIENCE = 60.0
 """Seconds for which a task waits for a port, less than for ever: two jobs at two nodes may each hold what the other
 waits for."""
-_LOOK = 0.25
+_LOOK = 1.0
+"""Seconds between two looks at ports that other programs hold: of their end nothing is heard here. A task of this node
+that ends wakes who waits."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class EnginePorts:
     key: bytes = field(repr=False)
     scratch: Path
     _held: set[int] = field(default_factory=set, init=False, repr=False, compare=False)
+    _freed: Signal = field(default_factory=Signal, init=False, repr=False, compare=False)
 
     @contextlib.asynccontextmanager
     async def port(self) -> AsyncIterator[int]:
@@ -101,23 +104,25 @@ class EnginePorts:
             yield port
         finally:
             self._held.remove(port)
+            self._freed.send()
 
     async def _free(self) -> int:
         now = asyncio.get_running_loop().time
         until = now() + PATIENCE
-        while True:
-            try:
-                return free_port(self.host, *self.ports, but=self._held)
-            except LimitError as error:
-                if now() >= until:
-                    raise LimitError(
-                        "the engine has no port for another task",
-                        expected=error.expected,
-                        found=f"all taken, {len(self._held)} by tasks of this node",
-                        remedy="a wider range of engine_ports, or fewer jobs at a time",
-                        code="engine.busy",
-                    ) from None
-            await asyncio.sleep(_LOOK)
+        with listening(self._freed) as listener:
+            while True:
+                try:
+                    return free_port(self.host, *self.ports, but=self._held)
+                except LimitError as error:
+                    if now() >= until:
+                        raise LimitError(
+                            "the engine has no port for another task",
+                            expected=error.expected,
+                            found=f"all taken, {len(self._held)} by tasks of this node",
+                            remedy="a wider range of engine_ports, or fewer jobs at a time",
+                            code="engine.busy",
+                        ) from None
+                await listener.wait(_LOOK)
 
     def clear(self) -> None:
         """Remove what a killed node left of its tasks."""

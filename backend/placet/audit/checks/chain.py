@@ -175,7 +175,7 @@ def withdrawal_lists(case: Case, tell: Findings) -> None:
         at_once = entry.proven is not None and entry.proven.order == entry.at.order
         if not at_once:
             unproven[entry.offer] = withdrawal_head(unproven[entry.offer], entry.consent)
-        after = case.epoch_after(entry.offer, entry.at) if at_once else unproven[entry.offer]
+        after = case.withdrawals.epoch_after(entry.offer, entry.at) if at_once else unproven[entry.offer]
         if entry.head != after:
             tell.fail(f"list head {to_hex(after)} after {to_hex(entry.consent)}", entry.head)
         if entry.at.order <= last.get(entry.offer, (-1, -1)) or entry.at.block > case.facts.head.block:
@@ -185,7 +185,7 @@ def withdrawal_lists(case: Case, tell: Findings) -> None:
         last[entry.offer] = entry.at.order
     for offer in case.facts.offers:
         tell.same("head of the unproven withdrawals of " + to_hex(offer.id), offer.unproven, unproven[offer.id])
-        tell.same("epoch of " + to_hex(offer.id), offer.epoch, case.epoch_after(offer.id))
+        tell.same("epoch of " + to_hex(offer.id), offer.epoch, case.withdrawals.epoch_after(offer.id))
 
 
 @check(GROUP, "records", "The recorded step hashes are without gap and chain to the recorded heads")

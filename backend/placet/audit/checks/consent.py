@@ -6,11 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
 
-from placet.audit.case import Case, ShownSet
+from placet.audit.case import Case
 from placet.audit.checks.agreed import UNTOLD
 from placet.audit.checks.leaves import lawful_sets, leaf_name
 from placet.audit.findings import Findings, check
 from placet.audit.reading import INVALID
+from placet.audit.shown import ShownSet, batch_leaves
 from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import InputError, PlacetError
 from placet.core.ids import BatchRoot, ConsentId
@@ -43,7 +44,7 @@ def _one_named(case: Case, tell: Findings, index: int) -> None:
     if given is None or given.at.order >= opened.at.order:
         return tell.fail(f"consent {to_hex(entry.consent)} given before the opening", "not given", party)
     tell.same("offer of the named consent", entry.offer, given.offer, party)
-    withdrawn = case.dead_before(entry.offer, entry.consent, opened.at)
+    withdrawn = case.withdrawals.before(entry.offer, entry.consent, opened.at)
     if withdrawn is not None:
         tell.fail("a live consent at the opening", f"{withdrawn.kind} in block {withdrawn.at.block}", party)
     end = given.first_opening + given.uses
@@ -154,7 +155,7 @@ def batches(case: Case, tell: Findings) -> None:
         for held in evidence.batches:
             tell.looked += 1
             try:
-                leaves = case.batch_leaves(held)
+                leaves = batch_leaves(held, case.sections)
                 contents[party][held.root] = frozenset(leaves)
                 tell.same("batch root", held.root, batch_root(leaves), party)
             except InputError as error:
@@ -232,7 +233,7 @@ def erased(case: Case, tell: Findings) -> None:
     provider itself ended apart."""
     gone: dict[int, dict[ConsentId, str | None]] = defaultdict(dict)
     for _, shown in lawful_sets(case, tell):
-        over = case.dead.get(case.inputs[shown.input].offer, {})
+        over = case.withdrawals.by_offer.get(case.inputs[shown.input].offer, {})
         tell.looked += shown.count
         for leaf in shown.erased:
             gone[shown.party][leaf.consent] = over[leaf.consent].kind if leaf.consent in over else None

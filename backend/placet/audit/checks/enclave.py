@@ -21,16 +21,7 @@ from placet.core.hashing import document_hash, sha256
 from placet.core.plan import Plan, Terms
 from placet.core.trail import SignedMessage, Step
 from placet.core.values import V, parse
-from placet.protocols.enclave.comparing import (
-    INPUT,
-    KEYS,
-    RESULTS,
-    STARTED,
-    Announcement,
-    Proven,
-    Results,
-    task_of,
-)
+from placet.protocols.enclave.comparing import INPUT, KEYS, RESULTS, STARTED, Announcement, Proven, Results, task_of
 from placet.protocols.enclave.evidence.model import Verified
 from placet.protocols.enclave.evidence.verify import verify
 
@@ -263,7 +254,7 @@ def accepted(case: Case, tell: Findings) -> None:
             if opened is not None and not opened.at.block <= proven.block <= (own or case.facts.head).block:
                 tell.fail(f"a block from {opened.at.block} to the step's own record", proven.block, party)
             for entry in of.plan.inputs:
-                dead = case.dead.get(entry.offer, {}).get(entry.consent)
+                dead = case.withdrawals.by_offer.get(entry.offer, {}).get(entry.consent)
                 tell.looked += 1
                 if dead is not None and dead.at.block <= proven.block:
                     culprits = _knew(case, dead.at.block, proven.block, party)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from placet.audit.case import AuditedAttempt, Case, ShownSet
+from placet.audit.case import AuditedAttempt, Case
 from placet.audit.findings import Findings
+from placet.audit.shown import ShownSet
 from placet.core.values import to_hex
 
 

@@ -64,7 +64,7 @@ def epochs(case: Case, tell: Findings) -> None:
     if case.facts.sealed is None or case.plan is None:
         return tell.skip("the job was not sealed, or has no plan")
     for index, (entry, epoch) in enumerate(zip(case.inputs, case.facts.sealed.epochs, strict=False)):
-        tell.same(f"sealed epoch of input {index}", case.epoch_at(entry.offer, case.facts.sealed.at), epoch)
+        tell.same(f"sealed epoch of input {index}", case.withdrawals.epoch_at(entry.offer, case.facts.sealed.at), epoch)
 
 
 @check(GROUP, "keys", "The released keys are the sealed ones, and who withheld his is named")

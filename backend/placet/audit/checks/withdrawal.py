@@ -6,11 +6,12 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from placet.audit.case import AuditedAttempt, Case, ShownSet
+from placet.audit.case import AuditedAttempt, Case
 from placet.audit.checks.agreed import demand_all
 from placet.audit.checks.leaves import lawful_sets, leaf_name
 from placet.audit.facts import Moment
 from placet.audit.findings import Findings, check
+from placet.audit.shown import ShownSet
 from placet.core.ids import ConsentId
 
 GROUP = "withdrawal"
@@ -43,7 +44,7 @@ def withdrawn(case: Case, tell: Findings) -> None:
 def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[ConsentId, str]]:
     offer = case.inputs[shown.input].offer
     for ident, _, _ in shown.every():
-        entry = case.dead_before(offer, ident, moment)
+        entry = case.withdrawals.before(offer, ident, moment)
         if entry is not None:
             yield ident, f"{entry.kind} in block {entry.at.block}"
 
@@ -56,7 +57,7 @@ def epochs(case: Case, tell: Findings) -> None:
         return tell.skip("no plan, or never opened")
     for attempt in case.attempts:
         for index, entry in enumerate(case.inputs):
-            current = case.epoch_at(entry.offer, attempt.start)
+            current = case.withdrawals.epoch_at(entry.offer, attempt.start)
             tell.same(f"epoch of input {index} in attempt {attempt.number}", current, attempt.epochs[index])
 
 
@@ -142,7 +143,7 @@ def _delays(case: Case, tell: Findings) -> None:
             if old is not None and new is not None:
                 kept = {ident for ident, _, _ in new.every()}
                 gone = (ident for ident, _, _ in old.every() if ident not in kept)
-                dropped += [case.dead_before(entry.offer, ident, after.start) for ident in gone]
+                dropped += [case.withdrawals.before(entry.offer, ident, after.start) for ident in gone]
         first = min((d.at for d in dropped if d is not None), key=lambda at: at.order, default=None)
         if first is not None:
             blocks = after.start.block - first.block
@@ -167,14 +168,14 @@ def sealed(case: Case, tell: Findings) -> None:
         if case.is_final(attempt.number):
             tell.looked += shown.count
             offer = case.inputs[shown.input].offer
-            signed = shown.input < len(epochs) and epochs[shown.input] == case.epoch_at(offer, moment)
+            signed = shown.input < len(epochs) and epochs[shown.input] == case.withdrawals.epoch_at(offer, moment)
             for ident, found in _dead(case, shown, moment):
-                proven = case.dead[offer][ident].proven
+                proven = case.withdrawals.by_offer[offer][ident].proven
                 knew = signed and proven is not None and proven.order < moment.order
                 culprits = (shown.party,) if knew else ()
                 tell.fail(f"{leaf_name(shown, ident)} live at the seal in block {moment.block}", found, *culprits)
     for index, entry in enumerate(case.inputs):
-        dead = case.dead_before(entry.offer, entry.consent, moment) if entry.named else None
+        dead = case.withdrawals.before(entry.offer, entry.consent, moment) if entry.named else None
         tell.looked += entry.named
         if dead is not None:
             tell.fail(

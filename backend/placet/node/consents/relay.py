@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from placet.chain.calls import Call
 from placet.chain.intents import numbered
-from placet.chain.sender import Mined
+from placet.chain.outbox import Mined
 from placet.core.consent import Grant, Status
 from placet.core.errors import Reverted
 from placet.core.ids import BatchRoot, ConsentId, OfferId

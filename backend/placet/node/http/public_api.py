@@ -51,7 +51,7 @@ async def healthz(node: TheNode, response: Response) -> models.Healthz:
     """Whether chain, vault and loops were well when they last looked; 503 if not. Asks nobody, tells codes alone."""
     health = node.health
     chain = health.chain_error or "ok"
-    loops = {**health.loops, "sender": node.sender.trouble() or health.loops.get("sender", "ok")}
+    loops = {**health.loops, "sender": node.sender.trouble.code() or health.loops.get("sender", "ok")}
     ok = all(state == "ok" for state in (chain, health.vault, health.storage, *loops.values()))
     response.status_code = 200 if ok else 503
     return models.Healthz(
@@ -95,13 +95,13 @@ def _metrics(node: Node) -> str:
                 "placet_sender_up",
                 "gauge",
                 "1 if the endpoint takes transactions.",
-                [({}, node.sender.trouble() is None)],
+                [({}, node.sender.trouble.code() is None)],
             ),
             metrics.family(
                 "placet_sender_refused_blocks",
                 "gauge",
                 "For how many blocks the endpoint has refused a transaction.",
-                [({}, node.sender.refused_blocks() or 0)],
+                [({}, node.sender.trouble.refused_blocks() or 0)],
             ),
             metrics.family(
                 "placet_consents", "gauge", "Consents taken, by state.", [({"state": s}, n) for s, n in by_status]

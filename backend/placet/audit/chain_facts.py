@@ -1,0 +1,259 @@
+"""A job's facts as one chain endpoint tells them at one block: its last confirmed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from placet.audit.facts import (
+    AcceptedMeasurement,
+    Amended,
+    Anchored,
+    ChainFacts,
+    Committed,
+    DatasetFact,
+    End,
+    Ending,
+    Funding,
+    Given,
+    Moment,
+    OfferFact,
+    Opened,
+    Paid,
+    Recorded,
+    ReleasedKey,
+    Sealed,
+    Withdrawn,
+    Withheld,
+)
+from placet.chain import events
+from placet.chain.blocks import Block
+from placet.chain.client import Chain, JobStatus
+from placet.core.errors import ChainError
+from placet.core.hashing import document_hash
+from placet.core.ids import ConsentId, DatasetId, JobId, OfferId
+from placet.core.plan import Plan
+
+E = TypeVar("E", bound=events.Event)
+_ENDINGS = {
+    JobStatus.NONE: Ending.UNKNOWN,
+    JobStatus.OPEN: Ending.OPEN,
+    JobStatus.SEALED: Ending.SEALED,
+    JobStatus.COMPLETED: Ending.COMPLETED,
+    JobStatus.CLOSED: Ending.CLOSED,
+    JobStatus.ABORTED: Ending.ABORTED,
+    JobStatus.CANCELLED: Ending.CANCELLED,
+}
+
+
+def facts(chain: Chain, job: JobId, plan: Plan | None) -> ChainFacts:
+    """The facts alone, for whoever was handed a bundle and wants to compare; the plan is the one in its evidence."""
+    chain.check()
+    return FactReader(chain, job).facts(plan)
+
+
+class FactReader:
+    """Reads everything at one block, and notices if that block is replaced meanwhile."""
+
+    def __init__(self, chain: Chain, job: JobId) -> None:
+        self._chain, self._job = chain, job
+        self._block = chain.block(chain.confirmed())
+        self._times: dict[int, int] = {self._block.number: self._block.timestamp}
+        self.state = chain.job(job, block=self._block.number)
+
+    @cached_property
+    def _blocks(self) -> list[Block]:
+        return self._chain.blocks(self._chain.deployment.block, self._block)
+
+    def all(self, kinds: Sequence[type[E]], **indexed: bytes | int) -> list[E]:
+        return self._chain.events_of(self._blocks, kinds, **indexed)
+
+    def of_job(self, kind: type[E]) -> list[E]:
+        return self.all((kind,), job=self._job)
+
+    def first(self, kind: type[E]) -> E | None:
+        return next(iter(self.of_job(kind)), None)
+
+    def moment(self, event: events.Event) -> Moment:
+        if event.block not in self._times:
+            told = event.timestamp
+            self._times[event.block] = told if told is not None else self._chain.block(event.block).timestamp
+        return Moment(block=event.block, index=event.log_index, timestamp=self._times[event.block])
+
+    def facts(self, plan: Plan | None) -> ChainFacts:
+        """ChainError for a number that the contracts' types can't hold; a list that is too long is a fact."""
+        try:
+            return self._facts(plan)
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors(include_url=False)[0]["loc"])
+            raise ChainError(
+                "the endpoint tells what no contract of the deployment can",
+                found=f"{error.title}: a bad value at {where}",
+                remedy="ask another endpoint",
+                code="chain.impossible",
+            ) from None
+
+    def _facts(self, plan: Plan | None) -> ChainFacts:
+        inputs = plan.inputs if plan else ()
+        offers = tuple(o for i in inputs for o in self._offer(i.offer))
+        opened, sealed, funded = self.first(events.JobOpened), self.first(events.JobSealed), self.first(events.Funded)
+        found = ChainFacts(
+            job=self._job,
+            deployment=document_hash(self._chain.deployment),
+            chain_id=self._chain.deployment.chain_id,
+            head=Moment(block=self._block.number, index=0, timestamp=self._block.timestamp),
+            status=_ENDINGS[self.state.status],
+            attempt=self.state.attempt,
+            opened=self._opened(opened) if opened else None,
+            offers=offers,
+            datasets=tuple(d for id_ in dict.fromkeys(o.offer.dataset for o in offers) for d in self._dataset(id_)),
+            anchored=tuple(
+                Anchored(offer=e.offer, root=e.root, at=self.moment(e))
+                for i in inputs
+                if not i.named
+                for e in self.all((events.BatchAnchored,), offer=i.offer)
+            ),
+            withdrawn=tuple(w for i in inputs for w in self._withdrawn(i.offer)),
+            given=tuple(g for i in inputs if i.named for g in self._given(i.consent)),
+            contracts=self._contracts(plan) if plan else (),
+            committed=tuple(c for i in inputs if i.named for c in self._committed(i.offer)),
+            accepted=tuple(a for p in (plan.parties if plan else ()) if not p.inputs for a in self._accepted(p.signer)),
+            amended=tuple(
+                Amended(attempt=e.attempt, roots=e.roots, epochs=e.epochs, at=self.moment(e))
+                for e in self.of_job(events.JobAmended)
+            ),
+            recorded=tuple(
+                Recorded(
+                    attempt=e.attempt, party=e.party, first=e.from_, hashes=e.hashes, head=e.head, at=self.moment(e)
+                )
+                for e in self.of_job(events.StepsRecorded)
+            ),
+            sealed=self._sealed(sealed) if sealed else None,
+            released=tuple(
+                ReleasedKey(party=e.party, key=e.key, at=self.moment(e)) for e in self.of_job(events.KeyReleased)
+            ),
+            withheld=tuple(Withheld(party=e.party, at=self.moment(e)) for e in self.of_job(events.KeyWithheld)),
+            funded=Funding(token=funded.token, sponsor=funded.sponsor, amount=funded.amount, at=self.moment(funded))
+            if funded
+            else None,
+            paid=tuple(self._paid()),
+            end=self._end(),
+        )
+        if self._chain.block(self._block.number).hash != self._block.hash:
+            raise ChainError(
+                "the chain was reorganised below its confirmation depth while it was read",
+                found=f"another block {self._block.number}",
+                remedy="collect again; if it happens often, raise the deployment's confirmations",
+            )
+        return found
+
+    def _opened(self, event: events.JobOpened) -> Opened:
+        return Opened(
+            at=self.moment(event),
+            consumer=event.consumer,
+            sponsor=event.sponsor,
+            terms=event.terms,
+            open_by=event.open_by,
+            deadline=event.deadline,
+            settle_by=event.settle_by,
+            openings=event.openings,
+        )
+
+    def _sealed(self, event: events.JobSealed) -> Sealed:
+        return Sealed(
+            attempt=event.attempt,
+            heads=event.heads,
+            outputs=event.outputs,
+            keys=event.keys,
+            epochs=event.epochs,
+            at=self.moment(event),
+        )
+
+    def _offer(self, offer: OfferId) -> Iterator[OfferFact]:
+        for made in self.all((events.OfferMade,), offer=offer):
+            state = self._chain.offer(offer, block=self._block.number)
+            yield OfferFact(
+                id=offer,
+                offer=state.offer,
+                provider=state.provider,
+                made=self.moment(made),
+                epoch=state.epoch,
+                unproven=state.unproven,
+            )
+
+    def _dataset(self, dataset: DatasetId) -> Iterator[DatasetFact]:
+        for e in self.all((events.DatasetRegistered,), dataset=dataset):
+            yield DatasetFact(id=dataset, provider=e.provider, subjects=e.subjects, registered=self.moment(e))
+
+    def _committed(self, offer: OfferId) -> Iterator[Committed]:
+        kinds: list[type[events.DatasetRegistered | events.DatasetCommitted]] = [
+            events.DatasetRegistered,
+            events.DatasetCommitted,
+        ]
+        for made in self.all((events.OfferMade,), offer=offer):
+            for e in self.all(kinds, dataset=made.terms.dataset):
+                yield Committed(dataset=e.dataset, commitment=e.commitment, at=self.moment(e))
+
+    def _accepted(self, provider: bytes) -> Iterator[AcceptedMeasurement]:
+        retired = {e.measurement: self.moment(e) for e in self.all((events.MeasurementRetired,), provider=provider)}
+        for e in self.all((events.MeasurementAccepted,), provider=provider):
+            yield AcceptedMeasurement(
+                provider=provider,
+                measurement=e.measurement,
+                enclave_class=e.class_,
+                at=self.moment(e),
+                retired=retired.get(e.measurement),
+            )
+
+    def _withdrawn(self, offer: OfferId) -> Iterator[Withdrawn]:
+        later = {e.consent: self.moment(e) for e in self.all((events.WithdrawalProven,), offer=offer)}
+        ended: list[events.ConsentWithdrawn | events.ConsentRevoked] = [
+            *self.all((events.ConsentWithdrawn,), offer=offer),
+            *self.all((events.ConsentRevoked,), offer=offer),
+        ]
+        for e in sorted(ended, key=lambda e: (e.block, e.log_index)):
+            at = self.moment(e)
+            yield Withdrawn(
+                offer=offer,
+                consent=e.consent,
+                kind="withdrawn" if isinstance(e, events.ConsentWithdrawn) else "revoked",
+                at=at,
+                head=e.head,
+                proven=at if e.proven else later.get(e.consent),
+            )
+
+    def _given(self, consent: ConsentId) -> Iterator[Given]:
+        for e in self.all((events.ConsentGiven,), consent=consent):
+            yield Given(
+                consent=consent,
+                offer=e.offer,
+                not_before=e.not_before,
+                not_after=e.not_after,
+                first_opening=e.first_opening,
+                uses=e.uses,
+                at=self.moment(e),
+            )
+
+    def _contracts(self, plan: Plan) -> tuple[bytes, ...]:
+        addresses = (signer for signer in dict.fromkeys(plan.signers) if len(signer) == 20)
+        return tuple(a for a in addresses if self._chain.has_code(a, block=self._block.number))
+
+    def _paid(self) -> Iterator[Paid]:
+        for credit in self.of_job(events.Credited):
+            yield Paid(kind="credit", to=credit.payee, amount=credit.amount, at=self.moment(credit))
+        for refund in self.of_job(events.Refunded):
+            yield Paid(kind="refund", to=refund.sponsor, amount=refund.amount, at=self.moment(refund))
+
+    def _end(self) -> End | None:
+        aborted, cancelled = self.first(events.JobAborted), self.first(events.JobCancelled)
+        if aborted:
+            return End(kind=Ending.ABORTED, at=self.moment(aborted), by=aborted.by, reason=aborted.reason)
+        if cancelled:
+            return End(kind=Ending.CANCELLED, at=self.moment(cancelled), signer=cancelled.signer)
+        if completed := self.first(events.JobCompleted):
+            return End(kind=Ending.COMPLETED, at=self.moment(completed))
+        closed = self.first(events.JobClosed)
+        return End(kind=Ending.CLOSED, at=self.moment(closed)) if closed else None

@@ -1,0 +1,89 @@
+"""The leaves of lawful sets as parties show them: columns of one record a leaf, so that a million of them fit."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from placet.audit.reading import Columns, LeafContext, read_leaves
+from placet.audit.sections import Sections
+from placet.core.errors import InputError
+from placet.core.evidence import Batch, ErasedLeaf, InputEvidence, Leaf, Section
+from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId
+
+
+@dataclass(frozen=True)
+class ShownSet:
+    """The leaves that a party shows for one input in one attempt. An id is None where the leaf has no words."""
+
+    input: int
+    attempt: int
+    party: int
+    evidence: InputEvidence
+    columns: Columns
+
+    @property
+    def erased(self) -> tuple[ErasedLeaf, ...]:
+        return self.evidence.erased
+
+    @property
+    def count(self) -> int:
+        """Of all leaves, erased ones among them."""
+        return len(self.columns) + len(self.erased)
+
+    def every(self) -> Iterator[tuple[ConsentId, bytes, BatchRoot]]:
+        """Consent, row and batch of every leaf that has an id, erased ones among them, ascending."""
+        shown = zip(self.ids, self.rows, self.batches, strict=True)
+        kept = ((ident, row, batch) for ident, row, batch in shown if ident is not None)
+        gone = ((leaf.consent, leaf.row, leaf.batch) for leaf in self.erased)
+        return heapq.merge(kept, gone, key=lambda leaf: leaf[0])
+
+    def id(self, place: int) -> ConsentId | None:
+        found = ConsentId(bytes(self.columns.ids[32 * place : 32 * place + 32]))
+        return None if found == NO_CONSENT else found
+
+    @property
+    def ids(self) -> Iterator[ConsentId | None]:
+        return (None if found == NO_CONSENT else ConsentId(found) for found in _each(self.columns.ids))
+
+    @property
+    def rows(self) -> Iterator[bytes]:
+        return _each(self.columns.rows)
+
+    @property
+    def batches(self) -> Iterator[BatchRoot]:
+        return map(BatchRoot, _each(self.columns.batches))
+
+
+def _each(column: bytearray) -> Iterator[bytes]:
+    return (bytes(column[start : start + 32]) for start in range(0, len(column), 32))
+
+
+class ShownLeaves:
+    """Reads each section once, in however many attempts it is shown."""
+
+    def __init__(self, sections: Sections) -> None:
+        self._sections = sections
+        self._read: dict[bytes, tuple[int, LeafContext, Columns]] = {}
+
+    def read(self, index: int, context: LeafContext, leaves: tuple[Leaf, ...] | Section) -> Columns:
+        """What is shown for input `index`; broken where the same section was shown before in another context."""
+        if not isinstance(leaves, Section):
+            return read_leaves(context, leaves, self._sections)
+        if leaves.hash not in self._read:
+            self._read[leaves.hash] = index, context, read_leaves(context, leaves, self._sections)
+        first, words, columns = self._read[leaves.hash]
+        if (first, words) != (index, context):
+            return Columns(broken=f"those of input {first}, or under another offer or scope than before")
+        return columns
+
+
+def batch_leaves(batch: Batch, sections: Sections) -> list[ConsentId]:
+    """A batch's consent ids. InputError for a section that does not hold so many."""
+    if not isinstance(batch.leaves, Section):
+        return list(batch.leaves)
+    joined = bytearray().join(sections.read(batch.leaves))
+    if len(joined) != 32 * batch.leaves.count:
+        raise InputError("a batch's leaves have 32 bytes each", expected=32 * batch.leaves.count, found=len(joined))
+    return list(map(ConsentId, _each(joined)))
