@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from tests.attacks.rogue import lie
 
 from live import Town
 from placet.chain.calls import Call
@@ -19,6 +20,9 @@ from placet.core.signatures import Key
 from placet.core.values import from_hex
 from placet.jobs.store import JobStore
 from placet.sandbox import program
+from placet.sandbox.forking import ForkRequest
+
+ROGUE = Path(__file__).with_name("rogue.py")
 
 
 @contextlib.contextmanager
@@ -26,11 +30,9 @@ def rogue(town: Town, who: str, mode: str) -> Iterator[None]:
     """Replace a member's node by one that lies; afterwards its honest node runs again."""
     made = town.made
     made.kill(f"{who}-node")
-    words = ["node", "--config", f"{who}/node.toml"]
-    call = (mode, words, str(made.folder), made._env(), str(made.folder / f"{who}-node.log"))
-    process = program.forking().Process(target=lie, args=call)
-    process.start()
-    made.processes[f"{who}-node"] = program.Forked(process, words)
+    request = ForkRequest([mode, "node", "--config", f"{who}/node.toml"], str(made.folder), made._env(), str(ROGUE))
+    log = made.folder / f"{who}-node.log"
+    made.processes[f"{who}-node"] = program.start(request, Path(os.devnull), log, log)
     made.wait_healthy(who)
     try:
         yield

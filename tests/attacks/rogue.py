@@ -1,4 +1,4 @@
-"""A node whose operator changed its code: the real program but for one lie.
+"""A node whose operator changed its code. `rogue.py MODE node --config FILE` is the real program but for one lie.
 
 hold-key        publishes a job's key only once a file of the job's name lies in the working folder
 swap-output     signs for another output than it sent
@@ -10,12 +10,12 @@ idle            computes nothing while the file `idle` lies in the working folde
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+import sys
 from pathlib import Path
 from typing import Any
 
 from placet.chain.client import Chain
+from placet.cli.main import app
 from placet.core.values import to_hex
 from placet.jobs.agreement import Agreement
 from placet.jobs.attempts import Attempts
@@ -23,7 +23,6 @@ from placet.jobs.coordinator import Coordinator
 from placet.jobs.proposal import Opening
 from placet.jobs.runner import Runner
 from placet.jobs.settlement import Settlement
-from placet.sandbox import program
 
 
 def hold_key() -> None:
@@ -91,8 +90,6 @@ MODES = {
     "idle": idle,
 }
 
-
-def lie(mode: str, words: Sequence[str], folder: str, env: Mapping[str, str], log: str) -> None:
-    """In a process that was forked for it: `placet WORDS…` with that lie."""
-    MODES[mode]()
-    program._placet(list(words), folder, dict(env), os.devnull, log, log)
+if __name__ == "__main__":
+    MODES[sys.argv.pop(1)]()
+    app()

@@ -113,7 +113,10 @@ def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.argv = [request.module, *request.words]
     gc.enable()
-    runpy.run_module(request.module, run_name="__main__", alter_sys=True)
+    if request.module.endswith(".py"):
+        runpy.run_path(request.module, run_name="__main__")
+    else:
+        runpy.run_module(request.module, run_name="__main__", alter_sys=True)
 
 
 def _end_with(server: int) -> None:

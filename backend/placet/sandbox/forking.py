@@ -22,7 +22,8 @@ _FILES = 4
 
 @dataclass(frozen=True)
 class ForkRequest:
-    """`python -m MODULE WORDS…`; `record`: the folder and the name under which it writes its process id down."""
+    """`python -m MODULE WORDS…`, or `python FILE WORDS…`; `record`: the folder and the name under which it writes its
+    process id down."""
 
     words: Sequence[str]
     folder: str
