@@ -53,6 +53,9 @@ SCRYPT_N = 2**14
 """The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
 that are made here open in hundredths of a second."""
 
+_KILL_WITH_PARENT, _NAME = 1, 15
+"""Of prctl(2)."""
+
 
 def serve(door: socket.socket) -> None:
     """Fork what is asked for until the starter ends, and then kill what is not to last."""
@@ -96,12 +99,15 @@ def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if not request.lasting:
-        _end_with(server)
+    if sys.platform == "linux":
+        _tie(request, server)
     os.setsid()
     for number, descriptor in enumerate(files):
         os.dup2(descriptor, number)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # the one that the list was read with
+                os.close(int(name))
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.env)
@@ -116,9 +122,11 @@ def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
     runpy.run_module(request.module, run_name="__main__", alter_sys=True)
 
 
-def _end_with(server: int) -> None:
-    """Kill this process once the server ends, however that one does; see `placet.chain.child`."""
-    if sys.platform == "linux" and (ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != server):
+def _tie(request: ForkRequest, server: int) -> None:
+    """Be killed once the server ends, however it does (see `placet.chain.child`), and have a name that `ps` shows."""
+    library = ctypes.CDLL(None)
+    library.prctl(_NAME, " ".join([request.module.partition(".")[0], *request.words[:1]]).encode())
+    if not request.lasting and (library.prctl(_KILL_WITH_PARENT, signal.SIGKILL) != 0 or os.getppid() != server):
         os._exit(1)
 
 
