@@ -34,24 +34,14 @@ from placet.owner import wallet
 from placet.sandbox.forking import ForkRequest
 from placet.sandbox.launch import IS_CLOSED, record
 
-PRELOADED = tuple(
-    f"placet.{name}"
-    for name in (
-        *("cli.main", "cli.doctor", "chain.deploy", "node.__main__", "vault.__main__", "vault.setup"),
-        *(
-            "vault.batch_making",
-            "identity.serve",
-            "owner.client",
-            "audit.collect",
-            "audit.verify",
-            "sandbox.signing",
-            "sandbox.token",
-        ),
-    )
-)
-SCRYPT_N = 2**14
+_CLIENTS = ("cli.main", "cli.doctor", "chain.deploy", "vault.setup", "vault.batch_making", "owner.client")
+_AUDIT = ("audit.collect", "audit.verify")
+_SERVERS = ("node.__main__", "vault.__main__", "identity.serve")
+_OWN = ("sandbox.signing", "sandbox.token")
+PRELOADED = tuple(f"placet.{name}" for name in (*_CLIENTS, *_AUDIT, *_SERVERS, *_OWN))
+KEY_COST, WALLET_COST = 2**10, 2**14
 """The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
-that are made here open in hundredths of a second."""
+that are made here open in hundredths of a second. A wallet takes no less than this."""
 
 _KILL_WITH_PARENT, _NAME = 1, 15
 """Of prctl(2)."""
@@ -114,7 +104,7 @@ def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
     time.tzset()
     if request.record is not None and not record(Path(request.record[0]), request.record[1]):
         sys.exit(IS_CLOSED)
-    keystore.SCRYPT_N = wallet.SCRYPT_N = SCRYPT_N
+    keystore.SCRYPT_N, wallet.SCRYPT_N = KEY_COST, WALLET_COST
     sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.argv = [request.module, *request.words]
@@ -136,6 +126,7 @@ def main(door: str) -> None:
     gc.disable()  # what is imported here is never garbage
     for name in PRELOADED:
         importlib.import_module(name)
+    importlib.import_module("placet.cli.main").tree()  # which all commands share
     gc.freeze()
     with socket.socket(fileno=int(door)) as served:
         serve(served)
