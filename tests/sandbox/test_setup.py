@@ -114,4 +114,4 @@ def test_keys_cost_what_they_protect(tmp_path: Path) -> None:
         name: json.loads((tmp_path / f"{name}.json").read_text())["crypto"]["kdfparams"]["n"]
         for name in ("own", "sandbox")
     }
-    assert costs == {"own": 2**17, "sandbox": fork_server.SCRYPT_N}
+    assert costs == {"own": 2**17, "sandbox": fork_server.KEY_COST}

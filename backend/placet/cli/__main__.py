@@ -1,6 +1,6 @@
 """`python -m placet.cli` is `placet`."""
 
-from placet.cli.main import app
+from placet.cli.main import run
 
 if __name__ == "__main__":
-    app()
+    run()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import gc
 import io
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -86,3 +87,15 @@ app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")
 app.command("audit")(audit.audit)
 app.add_typer(sandbox.commands, name="sandbox")
+
+
+@functools.cache
+def tree() -> Any:
+    """All commands as a parser has them. Making it takes a third of a short command's time, so each process does once,
+    and what is forked from a process that has it never."""
+    return typer.main.get_command(app)
+
+
+def run() -> None:
+    """`placet`."""
+    tree()()

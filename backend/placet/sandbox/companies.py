@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from placet.chain.local import LocalChain
-from placet.sandbox.consortium import Consortium, Process, wait
+from placet.sandbox.consortium import Consortium, Process, http, wait
 from placet.sandbox.founding import Say, found, write_passphrase
 
 NAMES = {"service": "Trust Centre", "before": "Company Alder", "after": "Company Birch"}
@@ -93,7 +93,7 @@ def enclave(made: Companies) -> Mapping[str, Any]:
 
     def there() -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            answer = httpx.get(f"{made.members['service'].api}/v1/enclave", trust_env=False, timeout=5)
+            answer = http().get(f"{made.members['service'].api}/v1/enclave", timeout=5)
             if answer.is_success:
                 told.update(answer.json())
         return bool(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import subprocess
@@ -48,6 +49,13 @@ class Process(Protocol):
     def kill(self) -> None: ...
 
 
+@functools.cache
+def http() -> httpx.Client:
+    """One for all requests of this process, since each makes a TLS context that reads all of the system's certificates.
+    It keeps no connection: servers here are killed and start again."""
+    return httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
+
 @dataclass(frozen=True)
 class SandboxInstitution:
     """An institution: its folder, its address, where its API is, its token."""
@@ -62,7 +70,7 @@ class SandboxInstitution:
         return {"Authorization": "Bearer " + (self.folder / "credential").read_text().strip()}
 
     def get(self, path: str) -> Any:
-        answer = httpx.get(self.api + path, headers=self.authorization, timeout=60, trust_env=False)
+        answer = http().get(self.api + path, headers=self.authorization, timeout=60)
         return answer.raise_for_status().json()
 
 
@@ -192,9 +200,7 @@ class Consortium:
     def begin(self, request: Mapping[str, Any]) -> str:
         """Start a job at the consumer's node; its id."""
         consumer = self.members[self.consumer]
-        answer = httpx.post(
-            f"{consumer.api}/v1/jobs", json=request, headers=consumer.authorization, timeout=120, trust_env=False
-        )
+        answer = http().post(f"{consumer.api}/v1/jobs", json=request, headers=consumer.authorization, timeout=120)
         if not answer.is_success:
             raise RuntimeError(answer.text)
         return str(answer.json()["id"])
@@ -232,6 +238,6 @@ def _listens(socket_: Path) -> bool:
 def healthy(api: str) -> bool:
     """Does a node or enroller answer?"""
     try:
-        return httpx.get(f"{api}/healthz", trust_env=False, timeout=2).status_code == 200
+        return http().get(f"{api}/healthz", timeout=2).status_code == 200
     except httpx.HTTPError:
         return False

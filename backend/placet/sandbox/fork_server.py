@@ -34,24 +34,17 @@ from placet.owner import wallet
 from placet.sandbox.forking import ForkRequest
 from placet.sandbox.launch import IS_CLOSED, record
 
-PRELOADED = tuple(
-    f"placet.{name}"
-    for name in (
-        *("cli.main", "cli.doctor", "chain.deploy", "node.__main__", "vault.__main__", "vault.setup"),
-        *(
-            "vault.batch_making",
-            "identity.serve",
-            "owner.client",
-            "audit.collect",
-            "audit.verify",
-            "sandbox.signing",
-            "sandbox.token",
-        ),
-    )
-)
-SCRYPT_N = 2**14
+_CLIENTS = ("cli.main", "cli.doctor", "chain.deploy", "vault.setup", "vault.batch_making", "owner.client")
+_AUDIT = ("audit.collect", "audit.verify")
+_SERVERS = ("node.__main__", "vault.__main__", "identity.serve")
+_OWN = ("sandbox.signing", "sandbox.token")
+PRELOADED = tuple(f"placet.{name}" for name in (*_CLIENTS, *_AUDIT, *_SERVERS, *_OWN))
+KEY_COST, WALLET_COST = 2**10, 2**14
 """The passphrase of a sandbox lies beside its keys, so that a costly derivation protects nothing: key files and wallets
-that are made here open in hundredths of a second."""
+that are made here open in hundredths of a second. A wallet takes no less than this."""
+
+_KILL_WITH_PARENT, _NAME = 1, 15
+"""Of prctl(2)."""
 
 
 def serve(door: socket.socket) -> None:
@@ -96,19 +89,22 @@ def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if not request.lasting:
-        _end_with(server)
+    if sys.platform == "linux":
+        _tie(request, server)
     os.setsid()
     for number, descriptor in enumerate(files):
         os.dup2(descriptor, number)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # the one that the list was read with
+                os.close(int(name))
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.env)
     time.tzset()
     if request.record is not None and not record(Path(request.record[0]), request.record[1]):
         sys.exit(IS_CLOSED)
-    keystore.SCRYPT_N = wallet.SCRYPT_N = SCRYPT_N
+    keystore.SCRYPT_N, wallet.SCRYPT_N = KEY_COST, WALLET_COST
     sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.argv = [request.module, *request.words]
@@ -119,9 +115,11 @@ def _become(request: ForkRequest, files: Sequence[int], server: int) -> None:
         runpy.run_module(request.module, run_name="__main__", alter_sys=True)
 
 
-def _end_with(server: int) -> None:
-    """Kill this process once the server ends, however that one does; see `placet.chain.child`."""
-    if sys.platform == "linux" and (ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) != 0 or os.getppid() != server):
+def _tie(request: ForkRequest, server: int) -> None:
+    """Be killed once the server ends, however it does (see `placet.chain.child`), and have a name that `ps` shows."""
+    library = ctypes.CDLL(None)
+    library.prctl(_NAME, " ".join([request.module.partition(".")[0], *request.words[:1]]).encode())
+    if not request.lasting and (library.prctl(_KILL_WITH_PARENT, signal.SIGKILL) != 0 or os.getppid() != server):
         os._exit(1)
 
 
@@ -131,6 +129,7 @@ def main(door: str) -> None:
     gc.disable()  # what is imported here is never garbage
     for name in PRELOADED:
         importlib.import_module(name)
+    importlib.import_module("placet.cli.main").tree()  # which all commands share
     gc.freeze()
     with socket.socket(fileno=int(door)) as served:
         serve(served)
