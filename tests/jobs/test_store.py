@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from parties import NOW, World
-from placet.core.errors import NotFoundError
+from placet.chain.rpc import Rpc
+from placet.chain.threaded import CHAIN_THREADS, ask_chain
+from placet.core.errors import ChainError, NotFoundError
 from placet.core.ids import JobId
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import Artefact, Exchange, Message, Step
@@ -268,3 +272,23 @@ async def test_a_coroutine_is_answered_from_a_thread_or_with_its_error(store: Jo
     assert await store.threaded.follow(made.job) == (None, [])
     with pytest.raises(NotFoundError):
         await store.threaded.follow(JobId(bytes(32)))
+
+
+async def test_an_endpoint_that_hangs_leaves_the_store_answering(tmp_path: Path) -> None:
+    """Each call to it holds a thread, and the next one waits for such a thread; no other threads are held."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'jobs.db'}")
+    store = JobStore(engine)
+    with socket.create_server(("127.0.0.1", 0)) as endpoint:
+        endpoint.settimeout(60)
+        rpc = Rpc(f"http://127.0.0.1:{endpoint.getsockname()[1]}", timeout=600, attempts=1)
+        asked = [asyncio.create_task(ask_chain(rpc.call, "eth_blockNumber")) for _ in range(CHAIN_THREADS + 1)]
+        hanging = [(await asyncio.to_thread(endpoint.accept))[0] for _ in range(CHAIN_THREADS)]
+        async with asyncio.timeout(60):
+            assert await store.threaded.all() == []
+            assert await asyncio.to_thread(store.all) == []
+        assert not any(task.done() for task in asked)
+    for connection in hanging:
+        connection.close()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(answer, ChainError) for answer in answers)
+    engine.dispose()

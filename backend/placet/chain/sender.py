@@ -28,6 +28,7 @@ from placet.chain.rpc import RpcError, octets, quantity
 from placet.chain.sending_trouble import SendingTrouble
 from placet.chain.signals import Signal, listening
 from placet.chain.storage import storage_error
+from placet.chain.threaded import ask_chain
 from placet.chain.transactions import at_pending, call_of, estimate, signed_transaction
 from placet.core.errors import ChainError, NotFoundError, Reverted, StateError, StorageError
 from placet.core.signatures import Key
@@ -138,7 +139,7 @@ class Sender:
         with listening(self._wake) as listener:
             while True:
                 try:
-                    self._busy = await asyncio.to_thread(self.step)
+                    self._busy = await ask_chain(self.step)
                 except (ChainError, StorageError, DBAPIError) as error:
                     known = error if isinstance(error, ChainError | StorageError) else storage_error(error)
                     words = str(known or type(error).__name__)

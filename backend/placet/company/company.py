@@ -21,6 +21,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_e
 from placet.catalogue.contract_compare import COLUMN, SPEC
 from placet.chain.client import JobStatus
 from placet.chain.signals import listening
+from placet.chain.threaded import ask_chain
 from placet.company.acceptance import AcceptancePolicy
 from placet.company.own_document import OwnDocument
 from placet.company.service import HttpEnclaves
@@ -252,7 +253,7 @@ async def company(settings: NodeSettings, wish: AcceptancePolicy | None) -> Asyn
 @contextlib.asynccontextmanager
 async def _opened(settings: NodeSettings, wish: AcceptancePolicy | None) -> AsyncIterator[Company]:
     node = await asyncio.to_thread(open_node, settings)
-    await asyncio.to_thread(node.chain.check)
+    await ask_chain(node.chain.check)
     documents = Documents(settings.folder / "documents")
 
     def accepts(context: JobContext, plan: Plan, terms: Terms) -> None:

@@ -11,6 +11,7 @@ import contextlib
 
 from placet.chain.intents import next_try
 from placet.chain.signals import listening
+from placet.chain.threaded import ask_chain
 from placet.company.company import alone
 from placet.core.consent import Status
 from placet.core.errors import ChainError, Reverted
@@ -32,16 +33,16 @@ async def withdraw(settings: NodeSettings, consent: ConsentId, *, seconds: float
     `seconds` (it is not lost)."""
     node = await asyncio.to_thread(open_node, settings)
     try:
-        await asyncio.to_thread(node.chain.check)
+        await ask_chain(node.chain.check)
         record = Documents(settings.folder / "documents").of(consent)
         signature = node.keys.signer.sign(node.deployment.consents.digest(withdrawal_hash(consent)))
         intent = (await asyncio.to_thread(next_try, node.sender, f"withdraw:{consent.hex()}")).intent
-        if not await asyncio.to_thread(_over, node, consent):
+        if not await ask_chain(_over, node, consent):
             call = node.calls.withdraw(record.grant(), signature)
             await asyncio.to_thread(node.sender.submit, intent, call, node.keys.recorder.address)
         async with asyncio.timeout(seconds), _Sending(settings, node) as sending:
             with listening(node.heads.arrived) as listener:
-                while not await asyncio.to_thread(_over, node, consent):
+                while not await ask_chain(_over, node, consent):
                     sending.try_again()
                     node.sender.new_block()
                     outcome = await asyncio.to_thread(node.sender.outcome, intent)

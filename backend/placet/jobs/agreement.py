@@ -9,6 +9,7 @@ import asyncio
 import logging
 
 from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
+from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError
 from placet.core.ids import NO_OFFER, OfferId
@@ -47,7 +48,7 @@ class Agreement:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no, LimitError where
         it is asked too often."""
         context = self.context
-        now = await asyncio.to_thread(context.chain.now)
+        now = await ask_chain(context.chain.now)
         if not now < wanted.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
         await self._demand_use(wanted.offer, self._wanted_use(asker, wanted))
@@ -94,7 +95,7 @@ class Agreement:
             extra.require()
 
     async def _demand_confirmed(self, terms: Terms) -> None:
-        if terms.block > await asyncio.to_thread(self.context.chain.confirmed):
+        if terms.block > await ask_chain(self.context.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
 
     async def sign(self, asker: bytes, asked: SignRequest) -> SignatureResponse:
@@ -142,7 +143,7 @@ class Agreement:
         """Write an agreed plan down, once; what was prepared for it is used up by it."""
         job = plan.job(self.context.deployment.jobs)
         if await self.store.threaded.find(job) is None:
-            now = await asyncio.to_thread(self.context.chain.now)
+            now = await ask_chain(self.context.chain.now)
             signatures = tuple(signature if signer == self.context.address else b"" for signer in plan.signers)
             await self.store.threaded.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, now))
             await self.store.threaded.note(job, "agreed", recipe=terms.recipe)
@@ -154,7 +155,7 @@ class Agreement:
         self._demand_runs(job)
         if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in context.purposes}:
             raise PlanError("not a purpose that this institution serves")
-        now = await asyncio.to_thread(context.chain.now)
+        now = await ask_chain(context.chain.now)
         if not now <= plan.open_by or plan.settle_by > now + LONGEST:
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
         floor = release_time(context)
@@ -185,7 +186,7 @@ class Agreement:
     async def _demand_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that
         this institution does not serve. The log says the how many-th job of its consumer over the offer it would be."""
-        state = await asyncio.to_thread(self.context.chain.offer, offer)
+        state = await ask_chain(self.context.chain.offer, offer)
         if state.provider != self.context.address:
             raise ConsentError(
                 "the offer is another institution's",
@@ -198,7 +199,7 @@ class Agreement:
             raise ConsentError(
                 "not a purpose that this institution serves", found=scope.purpose, code="consent.purpose"
             )
-        dataset = await asyncio.to_thread(self.context.chain.dataset, state.offer.dataset)
+        dataset = await ask_chain(self.context.chain.dataset, state.offer.dataset)
         for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects):
             raise ConsentError(
                 breach.message, expected=breach.expected, found=breach.found, code=f"consent.{breach.rule}"
@@ -210,8 +211,8 @@ class Agreement:
         does not compute over persons' rows that their holder calls its own. StateError `peer.early` where the chain
         does not show them here yet."""
         try:
-            state = await asyncio.to_thread(self.context.chain.offer, offer)
-            dataset = await asyncio.to_thread(self.context.chain.dataset, state.offer.dataset)
+            state = await ask_chain(self.context.chain.offer, offer)
+            dataset = await ask_chain(self.context.chain.dataset, state.offer.dataset)
         except NotFoundError as error:
             raise StateError(error.message, found=error.found, code="peer.early") from None
         for breach in breaches(use, state.provider, state.offer, None, dataset.subjects):
@@ -226,9 +227,7 @@ class Agreement:
         """The consumer shows the fully signed plan."""
         record = await job_of_asker(self.context, self.store, asker, told.job)
         verifiers = self.context.chain.verifiers
-        await asyncio.to_thread(
-            demand_signatures, "the plan", record.plan.signers, told.signatures, told.job, verifiers
-        )
+        await ask_chain(demand_signatures, "the plan", record.plan.signers, told.signatures, told.job, verifiers)
         await self.store.threaded.signed(told.job, told.signatures)
         return told
 

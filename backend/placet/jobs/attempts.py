@@ -6,11 +6,11 @@ answer is no.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
+from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
@@ -89,7 +89,7 @@ class Attempts:
 
     async def _next(self, record: JobRecord, attempt: int) -> list[LawfulSet | None]:
         """Own lawful sets for `attempt`, from those of the attempt before; None for a named consent."""
-        before = await asyncio.to_thread(self.current_roots, record, attempt - 1)
+        before = await ask_chain(self.current_roots, record, attempt - 1)
         first = record.plan.input_offset(record.party)
         found: list[LawfulSet | None] = []
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
@@ -113,7 +113,7 @@ class Attempts:
         """Sign a new attempt if its part is right and every epoch is the chain's."""
         amendment = asked.amendment
         record = await job_of_asker(self.context, self.store, asker, amendment.job)
-        state = await asyncio.to_thread(self.context.chain.job, amendment.job)
+        state = await ask_chain(self.context.chain.job, amendment.job)
         if amendment.attempt > MOST_ATTEMPTS:
             raise StateError("too many attempts", expected=f"at most {MOST_ATTEMPTS}", found=amendment.attempt)
         if state.status is not JobStatus.OPEN or amendment.attempt != state.attempt + 1:
@@ -138,7 +138,7 @@ class Attempts:
         seal = asked.seal
         record = await job_of_asker(self.context, self.store, asker, seal.job)
         plan, mine = record.plan, record.party
-        state = await asyncio.to_thread(self.context.chain.job, seal.job)
+        state = await ask_chain(self.context.chain.job, seal.job)
         attempt = await self.store.threaded.attempt(seal.job, seal.attempt)
         if state.status is not JobStatus.OPEN or state.attempt != seal.attempt:
             raise StateError("not the current attempt of an open job", found=seal.attempt)
@@ -150,7 +150,7 @@ class Attempts:
         if (seal.heads[mine], seal.outputs[mine], seal.keys[mine]) != (head, *self.outcome(record, attempt)):
             raise PlanError("the seal does not hold this party's trail, output and key", code="plan.seal")
         for party, claimed in enumerate(seal.heads):
-            found, _ = await asyncio.to_thread(self.context.chain.trail, seal.job, seal.attempt, party)
+            found, _ = await ask_chain(self.context.chain.trail, seal.job, seal.attempt, party)
             if found != claimed:
                 raise PlanError(
                     "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
@@ -187,7 +187,7 @@ class Attempts:
         first = record.plan.input_offset(record.party)
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
             if chosen.named:
-                epoch = (await asyncio.to_thread(self.context.chain.offer, chosen.offer)).epoch
+                epoch = (await ask_chain(self.context.chain.offer, chosen.offer)).epoch
                 dead = (chosen.consent,) if await named_dead(self.context, chosen.consent) else ()
                 found[number] = DeadLeaves(epoch=epoch, consents=dead)
             else:
@@ -208,7 +208,7 @@ class Attempts:
 
     async def epochs(self, record: JobRecord) -> tuple[bytes, ...]:
         """All inputs' epochs, as of the latest block."""
-        offers = [await asyncio.to_thread(self.context.chain.offer, i.offer) for i in record.plan.inputs]
+        offers = [await ask_chain(self.context.chain.offer, i.offer) for i in record.plan.inputs]
         return tuple(offer.epoch for offer in offers)
 
 

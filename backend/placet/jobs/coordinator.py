@@ -7,6 +7,7 @@ import re
 
 from placet.chain.client import JobState
 from placet.chain.intents import Intents
+from placet.chain.threaded import ask_chain
 from placet.core.errors import PeerError, PlacetError, Reverted, StateError
 from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
 from placet.core.values import V, Value, to_hex
@@ -62,7 +63,7 @@ class Coordinator:
         except Reverted as refusal:
             if refusal.name != "WrongStatus":
                 raise
-            state = await asyncio.to_thread(self.context.chain.job, record.job)
+            state = await ask_chain(self.context.chain.job, record.job)
             raise StateError(
                 "a job is cancelled before it opens",
                 expected="a job that was not opened",
@@ -100,7 +101,7 @@ class Coordinator:
 
     async def _recorded(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> bool:
         for party, standing in enumerate(standings):
-            head, _ = await asyncio.to_thread(self.context.chain.trail, record.job, state.attempt, party)
+            head, _ = await ask_chain(self.context.chain.trail, record.job, state.attempt, party)
             if head != standing.head:
                 return False
         return True
@@ -136,7 +137,7 @@ class Coordinator:
         digest = self.context.deployment.jobs.digest(content.struct_hash())
         signers = tuple(party.signer for party in record.plan.parties)
         verifiers = self.context.chain.verifiers
-        await asyncio.to_thread(demand_signatures, f"the {what}", signers, found, digest, verifiers)
+        await ask_chain(demand_signatures, f"the {what}", signers, found, digest, verifiers)
         return found
 
     async def _again(self, record: JobRecord, state: JobState, why: str) -> None:
@@ -154,7 +155,7 @@ class Coordinator:
             if len(answer.roots) != len(party.inputs):
                 raise PeerError("a party answered with other inputs", found=to_hex(party.signer))
             roots.extend(answer.roots)
-        before = await asyncio.to_thread(self.attempts.current_roots, record, state.attempt)
+        before = await ask_chain(self.attempts.current_roots, record, state.attempt)
         if state.attempt >= (MAX_ATTEMPTS if tuple(roots) == before else MOST_ATTEMPTS):
             return await self.abort(record, why)
         epochs = await self.attempts.epochs(record)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
+from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
 from placet.core.ids import ConsentId, OfferId
@@ -28,7 +28,7 @@ class Entries:
         """An entry under a new seed, prepared for an offer and a root (a consent's id; zero for no input)."""
         context, seed = self._context, secrets.token_bytes(32)
         commitment = seed_commitment(seed)
-        now = await asyncio.to_thread(context.chain.now)
+        now = await ask_chain(context.chain.now)
         await self._store.threaded.prepare(commitment, self._at_rest.seal(seed, b"seed"), offer, root, now)
         return PartyEntry(
             recorder=context.recorder.address, payee=context.address, tls_key=context.tls_key, seed=commitment
@@ -37,14 +37,14 @@ class Entries:
 
 async def named_input(context: JobContext, offer: OfferId, consent: ConsentId) -> Input:
     """An own consent as a plan names it now."""
-    epoch = (await asyncio.to_thread(context.chain.offer, offer)).epoch
-    state = await asyncio.to_thread(context.chain.consent, consent)
+    epoch = (await ask_chain(context.chain.offer, offer)).epoch
+    state = await ask_chain(context.chain.consent, consent)
     return Input(offer=offer, consent=consent, epoch=epoch, opens_before=state.first_opening + state.uses)
 
 
 async def named_dead(context: JobContext, consent: ConsentId) -> bool:
     """Was a consent that a plan names withdrawn or revoked?"""
-    return (await asyncio.to_thread(context.chain.consent, consent)).status is not Status.GIVEN
+    return (await ask_chain(context.chain.consent, consent)).status is not Status.GIVEN
 
 
 def own_party(context: JobContext, seed: bytes) -> dict[str, object]:

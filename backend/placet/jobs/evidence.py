@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 import tempfile
@@ -10,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import BinaryIO
 
 from placet.chain.events import JobAmended, JobSealed
+from placet.chain.threaded import ask_chain
 from placet.core.errors import NotFoundError, PlacetError, StateError
 from placet.core.evidence import (
     MAX_INLINE,
@@ -73,7 +73,7 @@ async def gather(runner: Runner, job: JobId, beside: Beside) -> Evidence:
     threaded = runner.store.threaded
     record = await threaded.job(job)
     inputs, batches = await _inputs(runner, record, beside)
-    amended, sealed = await asyncio.to_thread(_on_chain, runner, job)
+    amended, sealed = await ask_chain(_on_chain, runner, job)
     amendments = [(parse(Amendment, text), given) for text, given in await threaded.agreed(job, "amendment")]
     seals = [(parse(Seal, text), given) for text, given in await threaded.agreed(job, "seal")]
     return Evidence(
@@ -126,7 +126,7 @@ async def _inputs(
     used = [(a.attempt, a.roots) for a in attempts] or [(1, tuple(i.lawful_root for i in record.plan.inputs))]
     for attempt, roots in used:
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            offer = (await asyncio.to_thread(context.chain.offer, chosen.offer)).offer
+            offer = (await ask_chain(context.chain.offer, chosen.offer)).offer
             scope = context.scope(offer)
             if chosen.named:
                 named = await context.consents.named_evidence(chosen.consent)

@@ -19,6 +19,7 @@ from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
 from placet.chain.client import JobStatus
 from placet.chain.signals import listening
+from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.framing import FrameReader, frame, header
@@ -214,10 +215,10 @@ class PartyRun:
         ask_at = loop.time() + ASK_AGAIN
         with listening(self.context.moved) as listener:
             while True:
-                depth = await asyncio.to_thread(self.context.chain.confirmed)
+                depth = await ask_chain(self.context.chain.confirmed)
                 ask = loop.time() >= ask_at
                 for party in sorted(waiting):
-                    _, steps = await asyncio.to_thread(
+                    _, steps = await ask_chain(
                         self.context.chain.trail, self.record.job, self.attempt, party, block=depth
                     )
                     if steps >= self._steps:
@@ -235,7 +236,7 @@ class PartyRun:
         """StateError unless the job is open in this attempt, ProtocolError after its deadline: a trail may grow after
         the end."""
         _ = self.seconds_left
-        state = await asyncio.to_thread(self.context.chain.job, self.record.job)
+        state = await ask_chain(self.context.chain.job, self.record.job)
         if state.status is not JobStatus.OPEN or state.attempt != self.attempt:
             raise StateError("the job is not open in this attempt", found=state.status.name, code="peer.late")
 

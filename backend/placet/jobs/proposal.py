@@ -15,6 +15,7 @@ from placet.catalogue.specs import spec_of
 from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
 from placet.chain.outbox import Mined
 from placet.chain.signals import listening
+from placet.chain.threaded import ask_chain
 from placet.core.consent import Status
 from placet.core.errors import (
     ConfigError,
@@ -91,7 +92,7 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     context = peer_client.context
     spec = spec_of(request.recipe)
     await _demand_affordable(context, request)
-    now = await asyncio.to_thread(context.chain.now)
+    now = await ask_chain(context.chain.now)
     seats = spec.seats(len(request.providers) + 1)
     terms = Terms(
         recipe=spec.name,
@@ -100,13 +101,13 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
         parameters=spec.parse(request.parameters).to_json(),
         roles=tuple(seat.name for seat in seats),
         inputs=tuple(seat.alias for seat in seats if seat.alias is not None),
-        block=await asyncio.to_thread(context.chain.confirmed),
+        block=await ask_chain(context.chain.confirmed),
         consumer_key=consumer_key(context),
         on_withdrawal=spec.on_withdrawal,
     )
     declared_terms(terms, _signers(context, request), context.address)
     responses = await _prepared(peer_client, request, terms, now)
-    own = await asyncio.to_thread(context.chain.consent, request.own.consent)
+    own = await ask_chain(context.chain.consent, request.own.consent)
     if own.status is not Status.GIVEN:
         raise ConsentError(
             "the consumer's own consent is not given", found=own.status.name.lower(), code="consent.dead"
@@ -134,7 +135,7 @@ async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
     rewards = sum(p.reward for p in request.providers)
     if rewards and request.token == ZERO20:
         raise PlanError("rewards need a token")
-    if rewards and await asyncio.to_thread(context.chain.balance_of, request.token, context.address) < rewards:
+    if rewards and await ask_chain(context.chain.balance_of, request.token, context.address) < rewards:
         raise PlanError("the rewards are more than this institution has", expected=rewards, code="plan.rewards")
 
 
@@ -209,7 +210,7 @@ async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tupl
     given = {other: answer.signature for other, answer in zip(others, answers, strict=True)}
     given[context.address] = context.signer.sign(job)
     signatures = (*(given[party.signer] for party in plan.parties), b"", b"")
-    await asyncio.to_thread(demand_signatures, "the plan", plan.signers, signatures, job, context.chain.verifiers)
+    await ask_chain(demand_signatures, "the plan", plan.signers, signatures, job, context.chain.verifiers)
     return signatures
 
 
@@ -270,9 +271,7 @@ class Opening:
     async def _allowed(self, record: JobRecord) -> bool:
         context, plan = self._peer_client.context, record.plan
         escrow = context.deployment.reward_escrow.address
-        return (
-            await asyncio.to_thread(context.chain.allowance, plan.token, context.address, escrow) >= plan.total_reward
-        )
+        return await ask_chain(context.chain.allowance, plan.token, context.address, escrow) >= plan.total_reward
 
     async def _approve(self, record: JobRecord) -> None:
         """Until the latest block allows the rewards. A reorganisation that takes that back makes the token refuse the

@@ -38,6 +38,7 @@ from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
 from placet.chain.signals import listening
 from placet.chain.storage import storage_error
+from placet.chain.threaded import ask_chain
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.ids import JobId
 from placet.core.plan import Input
@@ -151,8 +152,8 @@ class Runner:
             self.store.due.send()
 
     async def _advance(self, record: JobRecord) -> None:
-        state = await asyncio.to_thread(self.context.chain.job, record.job)
-        now = self._hand(record.job).now = await asyncio.to_thread(self.context.chain.now)
+        state = await ask_chain(self.context.chain.job, record.job)
+        now = self._hand(record.job).now = await ask_chain(self.context.chain.now)
         if state.status is JobStatus.NONE:
             await self._unopened(record, now)
         elif state.status is JobStatus.OPEN:
@@ -166,7 +167,7 @@ class Runner:
 
     async def _unopened(self, record: JobRecord, now: int) -> None:
         if now > record.plan.open_by:
-            if await asyncio.to_thread(self._never_opens, record):
+            if await ask_chain(self._never_opens, record):
                 await self._end(record, "expired")
         elif record.plan.sponsor == self.context.address and all(record.signatures[: len(record.plan.parties)]):
             await self.coordinator.open(record)
@@ -181,7 +182,7 @@ class Runner:
             if now > record.plan.deadline + turn_of(record, self.context.address):
                 await self.coordinator.abort(record, "deadline")
             return
-        if not await asyncio.to_thread(self._confirmed, record):
+        if not await ask_chain(self._confirmed, record):
             return
         hand = self._hand(record.job)
         for number, task in hand.running.items():
@@ -225,7 +226,7 @@ class Runner:
         return bool(opened) and opened[0].block <= self.context.chain.confirmed()
 
     async def _begin(self, record: JobRecord, attempt: int) -> None:
-        roots = await asyncio.to_thread(self.answers.attempts.current_roots, record, attempt)
+        roots = await ask_chain(self.answers.attempts.current_roots, record, attempt)
         lost = await self._lost(record, attempt)
         if not lost:
             self.link(record, attempt)  # by which `message` knows it, from before the attempt is written down
@@ -267,7 +268,7 @@ class Runner:
         hand, own = self._hand(record.job), record.plan.input_offset(record.party)
         mine = range(own, own + len(record.plan.parties[record.party].inputs))
         for number, chosen in enumerate(record.plan.inputs):
-            if number in mine or not chosen.named or not await asyncio.to_thread(self._ended, chosen):
+            if number in mine or not chosen.named or not await ask_chain(self._ended, chosen):
                 continue
             hand.dead_since = now if hand.dead_since is None else hand.dead_since
             if now > hand.dead_since + turn_of(record, self.context.address):
@@ -347,8 +348,8 @@ class Runner:
             raise PeerError("the sender is not who the connection says", code="peer.wrong-party")
         institution_of(parties[message.sender], self.context.trust)
         try:
-            state = await asyncio.to_thread(self.context.chain.job, message.job)
-            confirmed = await asyncio.to_thread(self._confirmed, record)
+            state = await ask_chain(self.context.chain.job, message.job)
+            confirmed = await ask_chain(self._confirmed, record)
         except ChainError:
             raise PeerError("the chain can't be seen here now", code="peer.early") from None
         if state.status is JobStatus.NONE or state.attempt < message.attempt or not confirmed:

@@ -10,6 +10,7 @@ from typing import Any
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
 from placet.chain.intents import Intents
+from placet.chain.threaded import ask_chain
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.masking import unmask
@@ -73,12 +74,12 @@ class Settlement:
             if now > record.plan.settle_by + turn_of(record, context.address):
                 await self.intents.carry(f"close:{record.job.hex()}", context.calls.close(record.job))
             return
-        events = await asyncio.to_thread(self._events, record, JobSealed)
+        events = await ask_chain(self._events, record, JobSealed)
         if events is None:
             return
         sealed = next(e for e in events if isinstance(e, JobSealed))
         attempt = await self.store.threaded.attempt(record.job, sealed.attempt)
-        due = await asyncio.to_thread(context.chain.key_due, record.job, record.party)
+        due = await ask_chain(context.chain.key_due, record.job, record.party)
         if due is None or attempt is None or attempt.key is None or sealed.keys[record.party] == ZERO32:
             return
         if (
@@ -93,7 +94,7 @@ class Settlement:
     async def ended(self, record: JobRecord, state: JobState) -> str | None:
         """How the job ended, once that is deep, the result opened, every trail complete, and what is owed claimed."""
         how, kind = ENDS[state.status]
-        events = await asyncio.to_thread(self._events, record, kind)
+        events = await ask_chain(self._events, record, kind)
         if events is None:
             return None
         for event in events:
@@ -121,7 +122,7 @@ class Settlement:
     async def _claim(self, record: JobRecord) -> None:
         """Fetch what the escrow owes this institution, from this job and others in its token."""
         context, token = self.context, record.plan.token
-        if not await asyncio.to_thread(context.chain.owed, token, context.address):
+        if not await ask_chain(context.chain.owed, token, context.address):
             return
         try:
             await self.intents.carry(f"claim:{record.job.hex()}", context.calls.claim_for(token, context.address))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from placet.chain.intents import Intents
+from placet.chain.threaded import ask_chain
 from placet.jobs.context import JobContext
 from placet.jobs.store import JobRecord, JobStore
 
@@ -14,7 +13,7 @@ BATCH = 300
 async def record_steps(context: JobContext, store: JobStore, intents: Intents, record: JobRecord, attempt: int) -> int:
     """What the chain does not hold yet of this party's steps in an attempt; returns how many there were."""
     hashes = [step.hash for step in await store.threaded.steps(record.job, attempt)]
-    _, done = await asyncio.to_thread(context.chain.trail, record.job, attempt, record.party)
+    _, done = await ask_chain(context.chain.trail, record.job, attempt, record.party)
     for start in range(done, len(hashes), BATCH):
         call = context.calls.record(record.job, attempt, record.party, start, hashes[start : start + BATCH])
         await intents.carry(f"record:{record.job.hex()}:{attempt}:{start}", call)

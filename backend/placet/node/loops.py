@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from placet.chain.signals import Signal, listening
 from placet.chain.storage import storage_error
+from placet.chain.threaded import ask_chain
 from placet.core.errors import ChainError, PlacetError, StorageError, unforeseen
 from placet.node.consents import uses
 from placet.node.service import Node
@@ -59,7 +60,7 @@ async def follow_chain(node: Node) -> float:
     if headers:
         node.sender.new_block()
     if not node.skip(headers):
-        await asyncio.to_thread(node.sync)
+        await ask_chain(node.sync)
         await asyncio.to_thread(uses.follow, node)
         node.moved.send()
     return SLOW if node.heads.pushed else node.settings.sync_seconds

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from placet.chain.threaded import ask_chain
 from placet.core.errors import AccessError, NotFoundError
 from placet.core.ids import ConsentId
 from placet.core.values import Signer
@@ -64,7 +65,7 @@ async def draft(node: TheNode, client: ClientAddress, asked: models.DraftRequest
     """A consent to sign: in full, in plain words, and as `eth_signTypedData_v4` takes it. Nothing is stored."""
     _open(node, client)
     node.demand_chain()
-    return await asyncio.to_thread(consents.draft, node, asked)
+    return await ask_chain(consents.draft, node, asked)
 
 
 @router.post(
@@ -88,7 +89,7 @@ async def listing(
     if not caller.institution and owner not in (None, caller.signer):
         raise AccessError("only an owner himself lists his consents", code="access.owner")
     whose = owner if caller.institution else caller.signer
-    return await asyncio.to_thread(consents.listing, node, whose, status, cursor)
+    return await ask_chain(consents.listing, node, whose, status, cursor)
 
 
 @router.get(
@@ -96,7 +97,7 @@ async def listing(
 )
 async def show(node: TheNode, caller: AnyCaller, id: ConsentId) -> models.ConsentResponse:
     """A consent, with its leaf, its batch and the proof, so that its owner can check it against the chain himself."""
-    return await asyncio.to_thread(consents.show, node, id, _owner(caller))
+    return await ask_chain(consents.show, node, id, _owner(caller))
 
 
 @router.get("/v1/consents/{id}/uses", response_model=models.Uses, responses=problems(401, 404), openapi_extra=_SIGNED)

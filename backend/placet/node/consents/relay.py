@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from placet.chain.calls import Call
 from placet.chain.intents import numbered
 from placet.chain.outbox import Mined
+from placet.chain.threaded import ask_chain
 from placet.core.consent import Grant, Status
 from placet.core.errors import Reverted
 from placet.core.ids import BatchRoot, ConsentId, OfferId
@@ -49,10 +50,10 @@ async def tick(node: Node) -> bool:
         await _anchor(node, row)
         open_rows += 1
     for row in await asyncio.to_thread(_open_grants, node):
-        await asyncio.to_thread(_grant, node, row)
+        await ask_chain(_grant, node, row)
         open_rows += 1
     for row in await asyncio.to_thread(open_withdrawals, node):
-        await asyncio.to_thread(withdraw, node, row)
+        await ask_chain(withdraw, node, row)
         open_rows += 1
     open_rows += await asyncio.to_thread(_prove, node)
     await asyncio.to_thread(_clean, node)
@@ -125,7 +126,7 @@ def _due(node: Node, table: sa.Table, condition: sa.ColumnElement[bool]) -> list
 async def _anchor(node: Node, row: sa.RowMapping) -> None:
     offer, root, leaves = OfferId(row["offer"]), BatchRoot(row["root"]), held.ids_of(row["leaves"])
     await node.vault.note_batch(offer, root, leaves)
-    await asyncio.to_thread(_push_anchor, node, row, offer, root)
+    await ask_chain(_push_anchor, node, row, offer, root)
 
 
 def _push_anchor(node: Node, row: sa.RowMapping, offer: OfferId, root: BatchRoot) -> None:

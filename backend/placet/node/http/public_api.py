@@ -8,6 +8,7 @@ import hmac
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 
+from placet.chain.threaded import ask_chain
 from placet.node.consents import models
 from placet.node.http import metrics
 from placet.node.http.auth import Institution
@@ -28,7 +29,7 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     own = hmac.compare_digest(header, b"Bearer " + node.credential)
     found = []
     for info in await node.tables():
-        state = await asyncio.to_thread(node.dataset, info.dataset)
+        state = await ask_chain(node.dataset, info.dataset)
         found.append(
             models.DatasetResponse(
                 name=info.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Protocol
 
 from placet.catalogue.contract_compare import SPEC
 from placet.chain.client import EnclaveClass
+from placet.chain.threaded import ask_chain
 from placet.core.consent import Status
 from placet.core.enclave_policy import CLASS_OF, Role
 from placet.core.errors import AttestationError, ConsentError, PlanError
@@ -66,7 +66,7 @@ class ComparedDocuments:
             record is None
             or (record.offer.consumer, record.offer.purpose) != (asker, purpose_id(request.purpose))
             or request.service not in record.scope.parties
-            or (await asyncio.to_thread(context.chain.consent, record.id)).status is not Status.GIVEN
+            or (await ask_chain(context.chain.consent, record.id)).status is not Status.GIVEN
         ):
             raise ConsentError(
                 "no document is offered for this",

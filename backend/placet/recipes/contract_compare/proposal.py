@@ -6,6 +6,7 @@ import asyncio
 import secrets
 
 from placet.catalogue.contract_compare import ENCLAVE, SPEC, ContractCompareParameters
+from placet.chain.threaded import ask_chain
 from placet.core.consent import Status
 from placet.core.enclave_policy import ROLES, Recipient
 from placet.core.errors import ConsentError
@@ -31,7 +32,7 @@ async def propose(peer_client: PeerClient, documents: Documents, wanted: Compari
     """
     context = peer_client.context
     record = documents.of(wanted.consent)
-    if (await asyncio.to_thread(context.chain.consent, record.id)).status is not Status.GIVEN:
+    if (await ask_chain(context.chain.consent, record.id)).status is not Status.GIVEN:
         raise ConsentError("the document's own consent is not given", code="consent.dead")
     seed = secrets.token_bytes(32)
     theirs, enclave = await asyncio.gather(
@@ -43,7 +44,7 @@ async def propose(peer_client: PeerClient, documents: Documents, wanted: Compari
         ),
         peer_client.ask(wanted.service, "prepare-enclave", EnclaveRequest(), EnclaveResponse),
     )
-    now = await asyncio.to_thread(context.chain.now)
+    now = await ask_chain(context.chain.now)
     mine = ROLES.index(wanted.role)
     keys: dict[int, Bytes32] = {mine: consumer_key(context), 1 - mine: theirs.key}
     parameters = ContractCompareParameters(
@@ -57,7 +58,7 @@ async def propose(peer_client: PeerClient, documents: Documents, wanted: Compari
         parameters=parameters.to_json(),
         roles=(*ROLES, ENCLAVE),
         inputs=ROLES,
-        block=await asyncio.to_thread(context.chain.confirmed),
+        block=await ask_chain(context.chain.confirmed),
         consumer_key=consumer_key(context),
         on_withdrawal=SPEC.on_withdrawal,
     )

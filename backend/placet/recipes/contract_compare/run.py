@@ -23,6 +23,7 @@ from placet.catalogue.contract_compare import ENCLAVE, ContractCompareParameters
 from placet.chain.client import EnclaveClass, JobStatus
 from placet.chain.events import JobOpened
 from placet.chain.signals import listening
+from placet.chain.threaded import ask_chain
 from placet.comparison import Comparison
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.consent import Status
@@ -112,13 +113,13 @@ async def _bring(job: PartyRun) -> None:
         started = await step.receive(name_of(service), STARTED, limit=32)
         task = _task(job, words)
         agreed = step.public("task", task.digest())
-    await asyncio.to_thread(_demand_committed, job, words)
+    await ask_chain(_demand_committed, job, words)
     await job.anchored(other, service)
     at = brings.service(context.trust.institution(job.plan.parties[service].signer))
     await at.upload(job.record.job, job.attempt, role, brings.documents.locked_file(job.record.job, job.attempt))
     await job.say(job.record, "uploaded", attempt=job.attempt, bytes=locked.size)
     given = Secrets(document=opener, release=key, name=brings.documents.of(consent).name)
-    nonce, issued = secrets.token_bytes(32), await asyncio.to_thread(context.chain.now)
+    nonce, issued = secrets.token_bytes(32), await ask_chain(context.chain.now)
     proof = await at.prove(job.record.job, nonce)
     if proof.key != started:
         raise AttestationError("another enclave than the service started", code="attestation.binding")
@@ -263,7 +264,7 @@ async def _start(job: PartyRun, session: EnclaveSession) -> tuple[Task, Artefact
         words: dict[Role, Announcement] = {role: await _hear(step, party) for party, role in enumerate(ROLES)}
         task = _task(job, words)
         agreed = step.public("task", task.digest())
-    await asyncio.to_thread(_demand_committed, job, words)
+    await ask_chain(_demand_committed, job, words)
     await job.anchored(0, 1)
     return task, agreed, key
 
@@ -300,7 +301,7 @@ async def _while_consented(job: PartyRun, computing: Any) -> dict[int, bytes]:
             task.add_done_callback(lambda _: listener.wake())
             while not task.done():
                 await job.demand_open()
-                await asyncio.to_thread(_demand_consents, job)
+                await ask_chain(_demand_consents, job)
                 await listener.wait(_LOOK)
         return task.result()
     finally:
