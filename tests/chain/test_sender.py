@@ -372,7 +372,7 @@ async def test_what_another_program_puts_into_the_outbox_is_sent(world) -> None:
 async def complaint(sender: Sender, words: str) -> None:
     """Until the sender has met with that."""
     async with asyncio.timeout(120):
-        while words not in (sender._complaint or ""):
+        while words not in sender.trouble.words:
             await asyncio.sleep(0.01)
 
 
