@@ -15,14 +15,15 @@ import pytest
 from interrupting import hears_ctrl_c
 from placet.sandbox.consortium import wait
 
-INNER = Path(__file__).with_name("started_by_a_run.py")
+TESTS = Path(__file__).parent
+WITH_A_CHAIN, WITH_A_NODE = TESTS / "started_by_a_run.py", TESTS / "node_started_by_a_run.py"
 Processes = dict[str, psutil.Process]
 
 
 class Run:
-    """pytest over `started_by_a_run`, in a process group of its own as a terminal's command has it."""
+    """pytest over tests that never end, in a process group of its own as a terminal's command has it."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, inner: Path, *words: str) -> None:
         self.shown = folder / "shown"
         self.shown.mkdir()
         self.log = folder / "log"
@@ -34,13 +35,13 @@ class Run:
             "no:cacheprovider",
             "-p",
             "no:schemathesis",
-            str(INNER),
+            str(inner),
             *words,
         ]
         with self.log.open("wb") as sink:
             self.process = subprocess.Popen(
                 [*command, f"--basetemp={folder / 'tmp'}"],
-                cwd=INNER.parent.parent,
+                cwd=TESTS.parent,
                 env=os.environ | {"SHOWN": str(self.shown)},
                 stdout=sink,
                 stderr=sink,
@@ -60,23 +61,23 @@ class Run:
 
 
 def all_end(processes: Processes) -> None:
-    _, alive = psutil.wait_procs(list(processes.values()), timeout=60)
+    _, alive = psutil.wait_procs(list(processes.values()), timeout=180)
     assert alive == []
 
 
 def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
-    run = Run(tmp_path, "-k", "with_a_node")
+    run = Run(tmp_path, WITH_A_NODE)
     started = run.started(0)
     assert set(started) == {"chain", "vault", "node", "daemon", "pytest"}
     started["node"].send_signal(signal.SIGSTOP)
     run.process.kill()
-    run.process.wait(60)
+    run.process.wait(180)
     all_end(started)
 
 
 def test_neither_a_killed_worker_nor_an_interrupted_run_leaves_anything(tmp_path: Path) -> None:
     """Of xdist: another worker follows the killed one; then Ctrl-C reaches all of the terminal's command."""
-    run = Run(tmp_path, "-n", "1", "-k", "with_a_chain")
+    run = Run(tmp_path, WITH_A_CHAIN, "-n", "1")
     first = run.started(0)
     first["pytest"].kill()
     worker = first.pop("pytest")  # its parent never asks how it ended
@@ -85,13 +86,13 @@ def test_neither_a_killed_worker_nor_an_interrupted_run_leaves_anything(tmp_path
     assert second["pytest"] != worker
     os.killpg(run.process.pid, signal.SIGINT)
     all_end(second)
-    run.process.wait(60)
+    run.process.wait(180)
 
 
 @pytest.mark.slow
 def test_workers_end_with_a_killed_run(tmp_path: Path) -> None:
-    run = Run(tmp_path, "-n", "1", "-k", "with_a_chain")
+    run = Run(tmp_path, WITH_A_CHAIN, "-n", "1")
     started = run.started(0)
     run.process.kill()
-    run.process.wait(60)
+    run.process.wait(180)
     all_end(started)

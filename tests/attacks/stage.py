@@ -138,12 +138,11 @@ class Sending:
         return str(self.chain.rpc.call("eth_sendTransaction", self._request(call, key)))
 
     def receipt(self, transaction: str) -> dict[str, Any]:
-        for _ in range(1000):
-            found: dict[str, Any] | None = self.chain.rpc.call("eth_getTransactionReceipt", transaction)
-            if found is not None:
-                return found
+        end = time.monotonic() + 120
+        while (receipt := self.chain.rpc.call("eth_getTransactionReceipt", transaction)) is None:
+            assert time.monotonic() < end, "the transaction is not mined"
             time.sleep(0.003)
-        raise AssertionError("the transaction is not mined")
+        return dict(receipt)
 
     @contextlib.contextmanager
     def reorganised(self) -> Iterator[None]:

@@ -40,7 +40,7 @@ from placet.owner.client import Offered, OwnerClient, SignedConsent
 from placet.owner.keys import KeyKind, OwnerKey
 from shown import leaves_of
 
-SECONDS = 60
+SECONDS = 180
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Serving:
     def stop(self) -> None:
         for server, thread in self._running:
             server.should_exit = True
-            thread.join(20)
+            thread.join(120)
 
 
 def until(ready: Callable[[], bool], what: str) -> None:

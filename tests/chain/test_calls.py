@@ -195,7 +195,7 @@ def ask(world: Any, contract: str, name: str, *values: Any) -> Any:
     return abi.function(contract, name).decode(octets(answer))[0]
 
 
-on_chain = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_chain = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @on_chain

@@ -7,8 +7,6 @@ import contextlib
 import secrets
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from forked import forked
 from placet.chain import events, outbox
 from placet.chain import sender as module
 from placet.chain.client import Chain
@@ -24,11 +23,13 @@ from placet.chain.sender import Sender
 from placet.core.errors import ChainError, InputError, NotFoundError, Reverted, StateError
 from placet.core.offers import Subjects
 from placet.core.signatures import Key
+from placet.sandbox.consortium import wait
+from placet.sandbox.forking import Forked
 
 CRASHING = Path(__file__).with_name("crashing_sender.py")
 
 
-def drain(sender: Sender, seconds: float = 20.0) -> None:
+def drain(sender: Sender, seconds: float = 120.0) -> None:
     """Step until nothing is on its way."""
     deadline = time.monotonic() + seconds
     while sender.step():
@@ -298,29 +299,27 @@ def test_a_receipt_that_comes_late_is_waited_for(world, monkeypatch) -> None:
 @pytest.mark.parametrize("moment", ["signed", "storing", "stored", "sending", "sent", "receipt", "settled"])
 def test_killed_at_any_step_no_intent_is_lost_or_doubled(world, tmp_path, moment) -> None:
     dataset = world.dataset(budget=100)
-    child = crashing(world, tmp_path, dataset, 4, moment)
-    assert child.wait(timeout=60) == -signal.SIGKILL, child.stderr.read()
+    child, log = crashing(world, tmp_path, dataset, 4, moment)
+    assert child.wait(120) == -signal.SIGKILL, log.read_text()
     resume(world, tmp_path, dataset, 4)
 
 
 def test_killed_at_any_time_no_intent_is_lost_or_doubled(world, tmp_path) -> None:
     dataset = world.dataset(budget=100)
-    for pause in (0.0, 0.05, 0.2):
-        child = crashing(world, tmp_path, dataset, 40, "any time")
-        assert child.stdout.readline() == b"ready\n"
+    for number, pause in enumerate((0.0, 0.05, 0.2), start=1):
+        child, log = crashing(world, tmp_path, dataset, 40, "any time")
+        wait(lambda log=log, number=number: log.read_text().count("ready\n") == number, "sender", log)
         time.sleep(pause)
         child.kill()
-        child.wait(timeout=60)
+        child.wait(120)
     resume(world, tmp_path, dataset, 40)
 
 
-def crashing(world, folder: Path, dataset: bytes, count: int, moment: str) -> subprocess.Popen[bytes]:
-    deployment = folder / "deployment.json"
+def crashing(world, folder: Path, dataset: bytes, count: int, moment: str) -> tuple[Forked, Path]:
+    deployment, log = folder / "deployment.json", folder / "crashing.log"
     deployment.write_text(world.deployment.model_dump_json())
     arguments = [world.local.url, deployment, folder / "state.db", dataset.hex(), count, moment]
-    return subprocess.Popen(
-        [sys.executable, CRASHING, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return forked(CRASHING, arguments, folder, log), log
 
 
 def resume(world, folder: Path, dataset: bytes, count: int) -> None:
@@ -342,10 +341,10 @@ async def test_waiting(world) -> None:
     await asyncio.sleep(0)
     sender.submit("good", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
     sender.submit("bad", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
-    mined, again = await asyncio.gather(sender.wait("good", 20.0), sender.wait("good", 20.0))
+    mined, again = await asyncio.gather(sender.wait("good", 120.0), sender.wait("good", 120.0))
     assert mined == again == sender.outcome("good")
     with pytest.raises(Reverted) as refused:
-        await sender.wait("bad", 20.0)
+        await sender.wait("bad", 120.0)
     assert refused.value.name == "BudgetExceeded"
     await asyncio.to_thread(world.automine, False)
     sender.submit("late", register(world), world.key.address)
@@ -364,16 +363,23 @@ async def test_what_another_program_puts_into_the_outbox_is_sent(world) -> None:
     running = asyncio.create_task(sender.run())
     await sender_at_rest(sender)
     outbox.Outbox(world.engine).add("theirs", register(world), world.key.address)
-    await sender.wait("theirs", 60.0)
+    await sender.wait("theirs", 120.0)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
 
 
+async def complaint(sender: Sender, words: str) -> None:
+    """Until the sender has met with that."""
+    async with asyncio.timeout(120):
+        while words not in sender.trouble.words:
+            await asyncio.sleep(0.01)
+
+
 async def sender_at_rest(sender: Sender) -> None:
     """Until it has looked and found nothing."""
     sender._busy = True
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while sender._busy:
             await asyncio.sleep(0.01)
 
@@ -384,10 +390,11 @@ async def test_no_money_is_said_to_who_waits_and_ends_when_there_is_some(world, 
     sender = world.sender(keys=(poor,))
     running = asyncio.create_task(sender.run())
     sender.submit("one", register(world), poor.address)
+    await complaint(sender, "nsufficient funds")
     with pytest.raises(ChainError, match=r"(?i)insufficient funds"):
-        await sender.wait("one", 1.0)
+        await sender.wait("one", 0.1)
     await asyncio.to_thread(world.local.rpc, "anvil_setBalance", "0x" + poor.address.hex(), hex(10**18))
-    assert isinstance(await sender.wait("one", 20.0), Mined)
+    assert isinstance(await sender.wait("one", 120.0), Mined)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
@@ -440,17 +447,15 @@ async def test_the_endpoint_lost_and_back(world, monkeypatch) -> None:
     running = asyncio.create_task(sender.run())
     for number in range(30):
         sender.submit(f"{number}", world.calls.spend(dataset, 1, number.to_bytes(32, "big")), world.key.address)
-    await sender.wait("0", 60.0)
+    await sender.wait("0", 120.0)
     line.hang_up()
     sender.submit("30", world.calls.spend(dataset, 1, (30).to_bytes(32, "big")), world.key.address)
-    async with asyncio.timeout(60):
-        while "can't be reached" not in sender.trouble.words:
-            await asyncio.sleep(0.01)
+    await complaint(sender, "can't be reached")
     with pytest.raises(ChainError, match="can't be reached"):
-        await sender.wait("30", 0)
+        await sender.wait("30", 0.1)
     line.cut = False
     for number in range(31):
-        await sender.wait(f"{number}", 60.0)
+        await sender.wait(f"{number}", 120.0)
     assert sorted(spent(world, dataset)) == list(range(31))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -264,7 +264,7 @@ def running(*command: str, ready: Path, log: Path) -> Iterator[subprocess.Popen[
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One chain, one provider and one vault process for all of the node's tests; each test makes offers of its own."""
     folder = tmp_path_factory.mktemp("world")
-    cost, keystore.SCRYPT_N = keystore.SCRYPT_N, 2**12
+    cost, keystore.SCRYPT_N = keystore.SCRYPT_N, 2**4
     provider, recorder, consumer, enroller, auditor = (dev_key(i) for i in range(1, 6))
     second = dev_key(7)
     try:

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from forked import forked
 from placet.chain.calls import Calls
 from placet.chain.local import free_port
 from placet.core.errors import StateError
@@ -28,6 +27,7 @@ from placet.node.consents import relay
 from placet.node.consents.queries import find
 from placet.node.loops import run_forever
 from placet.node.state import batches, consents
+from placet.sandbox.forking import Forked
 
 from .conftest import Owner, Running, World, node_at
 
@@ -174,7 +174,7 @@ def _toml(settings: NodeSettings, port: int) -> str:
 
 
 class Process:
-    """`python -m placet.node` in a folder, which can be killed and started again."""
+    """`placet.node` in a folder, which can be killed and started again."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.settings = world.settings(folder)
@@ -183,28 +183,27 @@ class Process:
         self.file = folder / "node.toml"
         self.file.write_text(_toml(self.settings, self.port))
         self.log = folder / "node.log"
-        self.child: subprocess.Popen[bytes] | None = None
+        self.child: Forked | None = None
 
     def start(self) -> None:
-        with self.log.open("ab") as sink:
-            command = [sys.executable, "-m", "placet.node", "--config", str(self.file)]
-            self.child = subprocess.Popen(command, stdout=sink, stderr=sink)
+        self.child = forked("placet.node", ["--config", self.file], self.settings.folder, self.log)
         self.until(lambda: httpx.get(self.url + "/healthz").status_code == 200)
 
     def until(self, holds: Callable[[], Any]) -> None:
-        for _ in range(2400):
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
             try:
                 if holds():
                     return
             except httpx.TransportError:
                 assert self.child is not None and self.child.poll() is None, self.log.read_text()
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError(self.log.read_text())
 
     def end(self, number: int) -> int:
         assert self.child is not None
         os.kill(self.child.pid, number)
-        return self.child.wait(20)
+        return self.child.wait(120)
 
 
 def test_sigkill_while_consents_come_in(world: World, tmp_path: Path) -> None:
