@@ -27,6 +27,8 @@ _DATES: Final = (
     rf"\b(?!MAY){_NAMED} {_DAY}\b(?![.,]?\d)",
 )
 DATES: Final = tuple(re.compile(pattern) for pattern in _DATES)
+DAY_FIRST: Final = re.compile(rf"\d{{1,2}}\.? {_NAMED}(?!\w)")
+"""A text that begins with a day, `1 January 2026`, and not with a number and a title."""
 _ZONE: Final = (
     r"(?:,?\s\(?(?P<zone>GMT|UTC|BST|CET|CEST|EST|EDT|ET|CST|CT|MST|PST|PDT|PT|HKT|SGT|JST|IST|"
     r"(?:[A-Z][a-z]+ ){1,3}[Tt]ime)\)?)?"
