@@ -55,6 +55,7 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _COPYRIGHT = re.compile(r"\([cC]\)\s+(?:\d{4}|[Cc]opyright)")
+_ORDERED = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _LED = re.compile(r"\s+[\"']?[A-Z]")
 
 
@@ -190,7 +191,7 @@ def _keyword(text: str, found: re.Match[str]) -> Marker | None:
 
 def wordy(written: str) -> bool:
     """Whether a label says more than a number: words that are neither a keyword, nor Roman, nor `aa`."""
-    words = re.findall(r"[^\W\d_]{2,}", written.lower())
+    words = re.findall(r"[^\W\d_]{2,}", _ORDERED.sub("", written.lower()))
     known = KEYWORDS.union(_COUNTED, _RANKED, _SHORT)
     return any(word not in known and roman(word) is None and len(set(word)) > 1 for word in words)
 

@@ -25,7 +25,7 @@ class Level:
     """Digits at least of a form of its own, such as `001, 002, 003`."""
     pattern: str = ""
     legal: bool = False
-    """All numbers in it as decimals."""
+    """All numbers in it as decimals; `01` stays."""
     font: str = ""
     style: str = ""
     """Of the paragraphs that stand at this level."""
@@ -94,7 +94,8 @@ class Numbering:
         here = levels.get(level, Level())
         count = counts[level]
         count = here.start if count is None else count
-        return formed(count, replace(here, form="decimal", padded=0) if legal else here)
+        decimal = legal and here.form != "decimalZero"
+        return formed(count, replace(here, form="decimal", padded=0) if decimal else here)
 
 
 def formed(count: int, level: Level) -> str:

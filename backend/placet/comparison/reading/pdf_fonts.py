@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pypdf._font import Font
 from pypdf.generic import DictionaryObject, NameObject
 
+from placet.comparison.reading.looks import Looks, doubles
 from placet.comparison.reading.pdf_outlines import Outlines
 
-_UNKNOWN = "\ufffd"
+UNKNOWN_LETTER = "\ufffd"
+"""Of a code that no font names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Letter:
     @property
     def unknown(self) -> bool:
         """Whether no font says what it is."""
-        return self.text == _UNKNOWN
+        return self.text == UNKNOWN_LETTER
 
 
 @dataclass
@@ -49,7 +52,6 @@ class PdfFont:
     _program: bytes | None = None
     looks: dict[str, set[bytes]] = field(default_factory=dict)
     """Letters and digits that were shown, with hashes of what is drawn for them."""
-    _outlines: Outlines | None = None
     lies: set[str] = field(default_factory=set)
     """Letters that the text has where the page shows other ones by their names."""
 
@@ -66,10 +68,14 @@ class PdfFont:
         if "/ToUnicode" in resource and not made._composite and "/Encoding" in resource:
             plain = DictionaryObject({NameObject(key): value for key, value in resource.items() if key != "/ToUnicode"})
             encoding = Font.from_font_resource(plain).encoding
-            made._named = (
-                {code: text for code, text in encoding.items() if len(text) == 1} if isinstance(encoding, dict) else {}
-            )
+            made._named = _letters_of(encoding)
         return made
+
+    @cached_property
+    def _outlines(self) -> Outlines:
+        stated = "/Encoding" in self.resource and self._font is not None and not self._composite
+        own = self._font.encoding if stated and self._font is not None and not self._named else None
+        return Outlines(self.resource, self._named or _letters_of(own))
 
     def look(self, code: int) -> bytes:
         """A hash of what a letter without a meaning is drawn by: its own procedure, else the whole font's program."""
@@ -107,7 +113,7 @@ class PdfFont:
         font = self._font
         if font is None:
             for code in raw:
-                yield Letter(_UNKNOWN, 0.5, code)
+                yield Letter(UNKNOWN_LETTER, 0.5, code)
             return
         if (
             self._composite
@@ -127,11 +133,16 @@ class PdfFont:
             yield known
 
     def _see(self, code: int, text: object) -> None:
-        if isinstance(text, str) and len(text) == 1 and text.isascii() and text.isalnum():
-            if self._outlines is None:
-                self._outlines = Outlines(self.resource)
+        """Holds a letter of the text against what the font draws for it."""
+        if not isinstance(text, str) or len(text) != 1 or not text.isalnum():
+            return
+        named = self._named.get(code)
+        if text.isascii():
             if (drawn := self._outlines.of(code)) is not None:
                 self.looks.setdefault(text, set()).add(drawn)
+            named = self._outlines.letter(code) or named
+        if named is not None and named.isalnum() and named.casefold() != text.casefold():
+            self.lies.add(f"{named} → {text}")
 
     def _letter(self, font: Font, code: int) -> Letter:
         key = chr(code)
@@ -142,18 +153,57 @@ class PdfFont:
             mapped: Any = font.character_map.get(key)
             if mapped is None:
                 uni = isinstance(font.encoding, str) and "Uni" in str(self.resource.get("/Encoding", ""))
-                mapped = key if uni else _UNKNOWN
-            return Letter(str(mapped) or _UNKNOWN, width, code)
-        own = font.encoding.get(code, _UNKNOWN) if isinstance(font.encoding, dict) else key
+                mapped = key if uni else UNKNOWN_LETTER
+            return Letter(str(mapped) or UNKNOWN_LETTER, width, code)
+        own = font.encoding.get(code, UNKNOWN_LETTER) if isinstance(font.encoding, dict) else key
         text = str(font.character_map.get(own, font.character_map.get(key, own)))
         if not font.interpretable and "/ToUnicode" not in self.resource:
-            text = _UNKNOWN
+            text = UNKNOWN_LETTER
         if len(text) > 1 and text.startswith("/"):
-            text = _UNKNOWN
-        named = self._named.get(code)
-        if named is not None and named.isalnum() and text.isalnum() and len(text) == 1 and named != text:
-            self.lies.add(f"{named} → {text}")
-        return Letter(text or _UNKNOWN, width, code, code == 32)
+            text = UNKNOWN_LETTER
+        self._see(code, text)
+        return Letter(text or UNKNOWN_LETTER, width, code, code == 32)
+
+
+class Fonts:
+    """The fonts of a document, each read once."""
+
+    def __init__(self) -> None:
+        self._fonts: dict[int, PdfFont] = {}
+
+    def of(self, resource: DictionaryObject) -> PdfFont:
+        """A font whose letters nothing is known of where it is malformed."""
+        key = id(resource)
+        if key not in self._fonts:
+            try:
+                self._fonts[key] = PdfFont.of(resource)
+            except (AttributeError, TypeError, KeyError, ValueError):
+                self._fonts[key] = PdfFont("", "", resource, measured=False)
+        return self._fonts[key]
+
+    @property
+    def looks(self) -> Looks:
+        """What was drawn for the letters of each font, by its name."""
+        found: dict[tuple[str, str], frozenset[bytes]] = {}
+        for font in self._fonts.values():
+            for letter, drawn in font.looks.items():
+                found[font.name, letter] = found.get((font.name, letter), frozenset()) | drawn
+        return found
+
+    @property
+    def lies(self) -> list[str]:
+        """Letters that are named otherwise than the text says, as `6 → 9`."""
+        return sorted(set().union(*(font.lies for font in self._fonts.values())))
+
+    @property
+    def doubles(self) -> list[str]:
+        """Letters of a font that are drawn in two ways, where most of them are drawn in one."""
+        return sorted(set().union(*(doubles(font.looks) for font in self._fonts.values())))
+
+
+def _letters_of(encoding: object) -> dict[int, str]:
+    pairs = encoding.items() if isinstance(encoding, dict) else ()
+    return {code: text for code, text in pairs if isinstance(text, str) and len(text) == 1}
 
 
 def _dictionary(value: Any) -> DictionaryObject:
