@@ -15,6 +15,7 @@ from placet.comparison.reading.paragraphs import Paragraph
 _STACKED = 3
 """Numbers that one line may begin with, as in `4.1 (a) (i)`."""
 _TITLE_WORDS = 12
+_VALUE = re.compile(r"\(?\d+(?:\.\d+)*\)?")
 _NAMED = re.compile(r"[A-Za-z]{3}")
 _CONTENTS = re.compile(r"(?:\. ?){4,}\d{1,4}$")
 """A line of a table of contents: its number opens no list."""
@@ -102,7 +103,7 @@ class _Place:
     @property
     def value(self) -> bool:
         """Whether it may be no number of a clause at all, but `10.50`."""
-        return not self.regular and not _NAMED.search(self.written)
+        return not self.regular and _VALUE.fullmatch(self.written) is not None
 
 
 _NOWHERE = _Place("", 0, "")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from placet.comparison.numbering import BULLET, IMPLIED, KEYWORDS, Marker, Reading, bare, is_root
 
-
 _APART = 10
 """Steps between two numbers of one list: `(ii)` is not the thirty-fifth after `(a)`."""
 
@@ -93,9 +92,7 @@ class Outline:
         while same < min(len(path), len(last_path)) and path[same] == last_path[same]:
             same += 1
         rest = path[same:]
-        if same < len(last_path) and rest and rest[0] == last_path[same] + 1:
-            rest = rest[1:]
-        elif not last_path and len(rest) > 1:
+        if (same < len(last_path) and rest and rest[0] == last_path[same] + 1) or (not last_path and len(rest) > 1):
             rest = rest[1:]
         return all(step <= 1 for step in rest)
 

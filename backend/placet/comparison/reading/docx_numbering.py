@@ -141,7 +141,9 @@ def read_numbering(data: bytes) -> Numbering:
                 levels[level] = Level()
         elif name == "w:startOverride" and list_id:
             made.starts[list_id, level] = number(value, 10_000)
-        elif (here := (made.own.get(list_id, {}) if list_id else made.abstract.get(abstract, {})).get(level)) is not None:
+        elif (
+            here := (made.own.get(list_id, {}) if list_id else made.abstract.get(abstract, {})).get(level)
+        ) is not None:
             _set(here, name, value, attributes)
 
     parse_xml(data, start=start, end=lambda _: None, text=lambda _: None, name_of=prefixed)

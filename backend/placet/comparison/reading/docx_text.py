@@ -29,8 +29,8 @@ from placet.comparison.reading.docx_fields import COUNT, Field
 from placet.comparison.reading.docx_graphics import ROOTS, Graphic
 from placet.comparison.reading.docx_look import UNKNOWN, Look, filled, in_capitals, on, shade, symbol_font, unseen
 from placet.comparison.reading.docx_math import Formula
-from placet.comparison.reading.docx_open import Alternatives, OpenCell, OpenParagraph, OpenRow
 from placet.comparison.reading.docx_numbering import Numbering, number
+from placet.comparison.reading.docx_open import Alternatives, OpenCell, OpenParagraph, OpenRow
 from placet.comparison.reading.docx_styles import Styles
 from placet.comparison.reading.namespaces import Prefixes, prefixed
 from placet.comparison.reading.paragraphs import Paragraph
@@ -49,9 +49,7 @@ _FAR: Final = 9_000
 def _outside(attributes: Mapping[str, str]) -> bool:
     """Whether an indent or a frame puts a paragraph beside the page."""
     places = [attributes.get(f"w:{name}", "") for name in ("left", "start", "x", "y")]
-    return any(
-        number(place.lstrip("-"), 100_000) >= (_FAR if place.startswith("-") else 3 * _FAR) for place in places
-    )
+    return any(number(place.lstrip("-"), 100_000) >= (_FAR if place.startswith("-") else 3 * _FAR) for place in places)
 
 
 @dataclass

@@ -1,9 +1,10 @@
-"""Glyphs of a CFF font (Adobe Technical Note 5176), bare or in OpenType. struct.error or IndexError for a broken one."""
+"""Glyphs of a CFF font (Adobe Technical Note 5176), bare or in OpenType. struct.error, LookupError for a broken one."""
 
 from __future__ import annotations
 
 import string
 import struct
+from itertools import pairwise
 from typing import Final
 
 from placet.comparison.reading.font_glyphs import DIGITS, Glyphs, standard
@@ -58,7 +59,7 @@ def _index(data: bytes, at: int) -> tuple[list[bytes], int]:
     begin = at + 3
     offsets = [int.from_bytes(data[begin + n * size : begin + (n + 1) * size], "big") for n in range(count + 1)]
     base = begin + (count + 1) * size - 1
-    found = [data[base + one : base + other] for one, other in zip(offsets, offsets[1:], strict=False)]
+    found = [data[base + one : base + other] for one, other in pairwise(offsets)]
     return found, base + offsets[-1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 import struct
+from itertools import pairwise
 from typing import Final
 
 from placet.comparison.reading.font_glyphs import Glyphs
@@ -36,7 +37,7 @@ def truetype(data: bytes) -> Glyphs:
     maps = _maps(found.get(b"cmap", b""))
     unicode: dict[int, int] = next((maps[key] for key in _UNICODE if key in maps), {})
     return Glyphs(
-        outlines=[_outline(glyphs[one:other]) for one, other in zip(places, places[1:], strict=False)],
+        outlines=[_outline(glyphs[one:other]) for one, other in pairwise(places)],
         codes=next((maps[key] for key in _SYMBOLS if key in maps), {}),
         letters={one: unicode[ord(one)] for one in string.ascii_letters + string.digits if ord(one) in unicode},
     )

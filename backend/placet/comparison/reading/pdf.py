@@ -50,11 +50,13 @@ def read_pdf(data: bytes) -> Content:
     if complaints.count:
         notes.append("The PDF is irregular: parts of its text may be missing or out of order.")
     if margins:
-        shown = "; ".join(line[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
+        shown = "; ".join(normal(line)[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
         notes.append(f"Left out as headers, footers and page numbers: {shown}")
     notes += _letters(fonts)
     left_out = tuple(Paragraph(text) for text in dict.fromkeys(map(normal, margins)) if text)
-    return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), fonts.looks, _rows(pages))
+    return Content(
+        paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), fonts.looks, _rows(pages)
+    )
 
 
 def _letters(fonts: Fonts) -> Iterator[str]:

@@ -17,10 +17,10 @@ class Layers:
     def __init__(self, root: DictionaryObject) -> None:
         default = _dictionary(_dictionary(root.get("/OCProperties")).get("/D"))
         hidden_at_first = str(default.get("/BaseState", "/ON")) == "/OFF"
-        states = {number: False for number in _numbers(default.get("/OFF"))}
-        states |= {number: True for number in _numbers(default.get("/ON"))}
+        states = dict.fromkeys(_numbers(default.get("/OFF")), False)
+        states |= dict.fromkeys(_numbers(default.get("/ON")), True)
         if not hidden_at_first:
-            states |= {number: False for number in _numbers(default.get("/OFF"))}
+            states |= dict.fromkeys(_numbers(default.get("/OFF")), False)
         self._otherwise = not hidden_at_first
         self._shown = states | _used(default, "View")
         self._printed = states | _used(default, "Print")

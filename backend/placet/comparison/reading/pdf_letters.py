@@ -92,7 +92,7 @@ class RunPen:
             ratio = along / size
             gaps = [(shift - one.width * unit) * ratio for one, shift in zip(letters, shifts, strict=True)]
             texts = [letter.text for letter in letters]
-            if gaps and -0.6 < min(gaps) and max(gaps[:-1], default=0.0) < _PART and UNKNOWN_LETTER not in texts:
+            if gaps and min(gaps) > -0.6 and max(gaps[:-1], default=0.0) < _PART and UNKNOWN_LETTER not in texts:
                 end = x + sum(shifts) * along - gaps.pop() * size
                 self._add(line, texts, gaps, x, end, whole, self._why(state, size, why))
                 return
@@ -109,9 +109,7 @@ class RunPen:
             self._add(line, [letter.text], [], begin, begin + width * along, box, seen)
             at += shift
 
-    def _add(
-        self, line: _Line, texts: list[str], gaps: list[float], x: float, end: float, box: Box, why: str
-    ) -> None:
+    def _add(self, line: _Line, texts: list[str], gaps: list[float], x: float, end: float, box: Box, why: str) -> None:
         """Letters that stand together, with the gaps between them as parts of the size."""
         pending = self._pending
         if pending is None or not pending.goes_on(line, x, why):

@@ -39,7 +39,9 @@ class Outlines:
         if str(resource.get("/Subtype")) == "/Type3":
             procedures = _dictionary(resource.get("/CharProcs"))
             names = [str(name).lstrip("/") for name in procedures]
-            return Glyphs([_data(one) for one in procedures.values()], by_name={name: n for n, name in enumerate(names)})
+            return Glyphs(
+                [_data(one) for one in procedures.values()], by_name={name: n for n, name in enumerate(names)}
+            )
         inner: Any = resource
         if self._composite:
             inner = _object(_object(resource["/DescendantFonts"])[0])
