@@ -9,7 +9,7 @@ from typing import Final
 
 from placet.comparison.alignment import Alignment, staying
 from placet.comparison.clauses import Clause, clauses, total
-from placet.comparison.definitions import Redefinition, redefined
+from placet.comparison.definitions import Redefinition, redefined, sub_clauses
 from placet.comparison.facts import Fact
 from placet.comparison.flags import ALONE, Change, changed_facts, context, facts_alone, reunited
 from placet.comparison.lexicon import Lexicon
@@ -109,7 +109,8 @@ class _Draft:
 
 
 def _entries(before: Sequence[Clause], after: Sequence[Clause], matches: Sequence[Match]) -> Iterator[ClauseEntry]:
-    lexicon = Lexicon([clause.text for clause in before], [clause.text for clause in after])
+    one, other = ([clause.text for clause in side] for side in (before, after))
+    lexicon = Lexicon(one, other, (sub_clauses(before), sub_clauses(after)))
     drafts = sorted(_drafts(before, after, matches, lexicon), key=lambda draft: draft.place)
     of = ({i: d for d in drafts for i in d.before}, {j: d for d in drafts for j in d.after})
     for term in redefined(*lexicon.defined):

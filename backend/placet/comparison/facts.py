@@ -56,7 +56,7 @@ _UNITS = {"sec": "second", "min": "minute", "hr": "hour", "wk": "week", "mth": "
 _WHICH = r"(?:full |clear )?(?:(?P<which>business|working|banking|trading|calendar|consecutive)[\s-])?"
 _PERCENT = r"(?P<unit>%|per\s?cent(?:um)?\b|percentage points?\b|basis points?\b|bps\b|bp\b)"
 _PERCENT += r"(?:\s?\((?P<repeated>[\d.,]+)\s?%\))?"
-_PLACE = r"(?:(?-i:\d+[A-Z]?(?:\.\d+[A-Z]?)*|[IVXLC]{1,7}\b|[A-Z](?:[.-]?\d+)*\b)(?:\(\w{1,4}\))*|(?:\(\w{1,4}\))+)"
+_PLACE = r"(?:(?-i:\d+[A-Z]?(?:\.\d+[A-Z]?)*|[IVXLC]{1,7}\b|[A-Z](?:[.-]?\d+)*\b)(?: ?\(\w{1,4}\))*|(?:\(\w{1,4}\))+)"
 _DUTY = (
     r"\b(?:(?:shall|must|(?<!at )will|may|should|can|could|would|might)(?: not)?|cannot|need not|"
     r"(?:sha|wo|must|ca|should)n't|"
@@ -171,7 +171,7 @@ def _reference(found: re.Match[str]) -> str:
         "ziff.": "ziffer",
     }.get(word, word)
     word = {"annexes": "annex", "annexures": "annexure", "appendices": "appendix"}.get(word, word.rstrip("s"))
-    places = re.findall(_PLACE, found["places"])
+    places = [place.replace(" ", "") for place in re.findall(_PLACE, found["places"])]
     return f"{word} {', '.join(places)}"
 
 
