@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pypdf._codecs import adobe_glyphs
 from pypdf._font import Font
 from pypdf.generic import DictionaryObject, NameObject
 
@@ -46,6 +47,7 @@ class PdfFont:
     _font: Font | None = None
     _scale: float = 0.001
     _composite: bool = False
+    _encoding: dict[int, str] = field(default_factory=dict)
     _named: dict[int, str] = field(default_factory=dict)
     """What codes mean by the names of their glyphs, where the font says so."""
     _letters: dict[int, Letter] = field(default_factory=dict)
@@ -65,17 +67,26 @@ class PdfFont:
             matrix = resource.get("/FontMatrix", [0.001])
             made._scale = abs(float(matrix[0])) or 0.001
         made.measured = bool(font.character_widths.keys() - {"default"})
-        if "/ToUnicode" in resource and not made._composite and "/Encoding" in resource:
-            plain = DictionaryObject({NameObject(key): value for key, value in resource.items() if key != "/ToUnicode"})
-            encoding = Font.from_font_resource(plain).encoding
-            made._named = _letters_of(encoding)
+        if not made._composite:
+            made._encoding = made._stated(font)
+            made._named = _letters_of(made._encoding) if "/Encoding" in resource else {}
         return made
+
+    def _stated(self, font: Font) -> dict[int, str]:
+        """What codes of one byte mean: by the PDF's encoding, else by the font program's own, whatever maps them to
+        text."""
+        if "/Encoding" in self.resource:
+            beside = ("/ToUnicode", "/FontDescriptor")
+            plain = {NameObject(key): value for key, value in self.resource.items() if key not in beside}
+            found = Font.from_font_resource(DictionaryObject(plain)).encoding
+        else:
+            found = {code: adobe_glyphs.get(f"/{name}", "/") for code, name in self._outlines.encoding.items()}
+            found = found or font.encoding
+        return found if isinstance(found, dict) else {}
 
     @cached_property
     def _outlines(self) -> Outlines:
-        stated = "/Encoding" in self.resource and self._font is not None and not self._composite
-        own = self._font.encoding if stated and self._font is not None and not self._named else None
-        return Outlines(self.resource, self._named or _letters_of(own))
+        return Outlines(self.resource)
 
     def look(self, code: int) -> bytes:
         """A hash of what a letter without a meaning is drawn by: its own procedure, else the whole font's program."""
@@ -138,9 +149,9 @@ class PdfFont:
             return
         named = self._named.get(code)
         if text.isascii():
-            if (drawn := self._outlines.of(code)) is not None:
+            if (drawn := self._outlines.of(code, named)) is not None:
                 self.looks.setdefault(text, set()).add(drawn)
-            named = self._outlines.letter(code) or named
+            named = self._outlines.letter(code, named) or named
         if named is not None and named.isalnum() and named.casefold() != text.casefold():
             self.lies.add(f"{named} → {text}")
 
@@ -155,7 +166,8 @@ class PdfFont:
                 uni = isinstance(font.encoding, str) and "Uni" in str(self.resource.get("/Encoding", ""))
                 mapped = key if uni else UNKNOWN_LETTER
             return Letter(str(mapped) or UNKNOWN_LETTER, width, code)
-        own = font.encoding.get(code, UNKNOWN_LETTER) if isinstance(font.encoding, dict) else key
+        encoding = font.encoding if "/ToUnicode" in self.resource else self._encoding
+        own = encoding.get(code, UNKNOWN_LETTER) if isinstance(encoding, dict) and encoding else key
         text = str(font.character_map.get(own, font.character_map.get(key, own)))
         if not font.interpretable and "/ToUnicode" not in self.resource:
             text = UNKNOWN_LETTER

@@ -24,9 +24,7 @@ _LETTERS: Final = {name: str(n) for n, name in enumerate(DIGITS)}
 class Outlines:
     """Of the glyphs of one font; none for a font whose program is not in the file, or is broken."""
 
-    def __init__(self, resource: DictionaryObject, encoding: Mapping[int, str]) -> None:
-        """`encoding`: what the codes of a simple font mean, as letters, as far as its encoding says so."""
-        self._encoding = encoding
+    def __init__(self, resource: DictionaryObject) -> None:
         self._named = _differences(resource)
         self._composite = str(resource.get("/Subtype")) == "/Type0"
         self._map = b""
@@ -54,25 +52,31 @@ class Outlines:
             return cff(_data(descriptor["/FontFile3"]))
         return type1(_data(descriptor["/FontFile"])) if "/FontFile" in descriptor else Glyphs()
 
-    def of(self, code: int) -> bytes | None:
-        """The hash of what is drawn for a character's code; None where that is nothing, or is not known."""
-        drawn = self._glyphs.outline(self._number(code))
+    @property
+    def encoding(self) -> Mapping[int, str]:
+        """The names that the font's own program has for codes."""
+        return self._glyphs.encoding
+
+    def of(self, code: int, stated: str | None) -> bytes | None:
+        """The hash of what is drawn for a code; None where that is nothing, or is not known. `stated`: the letter that
+        a code of one byte means by the PDF's encoding."""
+        drawn = self._glyphs.outline(self._number(code, stated))
         return hashlib.sha256(drawn).digest() if drawn else None
 
-    def letter(self, code: int) -> str | None:
+    def letter(self, code: int, stated: str | None) -> str | None:
         """The letter or digit that a glyph is by the name that the font's own program has for it."""
-        name = self._glyphs.name(self._number(code)).partition(".")[0]
+        name = self._glyphs.name(self._number(code, stated)).partition(".")[0]
         return _LETTERS.get(name, name if len(name) == 1 and name.isascii() and name.isalpha() else None)
 
-    def _number(self, code: int) -> int:
+    def _number(self, code: int, stated: str | None) -> int:
         glyphs = self._glyphs
         if self._composite:
             if self._map:
                 pair = self._map[2 * code : 2 * code + 2]
                 return int.from_bytes(pair, "big") if len(pair) == 2 else -1
             return glyphs.identifiers.get(code, -1) if glyphs.identifiers else code
-        letter = self._encoding.get(code, "")
-        plain = len(letter) == 1 and letter.isascii() and letter.isalnum()
+        letter = stated or ""
+        plain = letter.isascii() and letter.isalnum()
         if glyphs.by_name:
             name = self._named.get(code) or (glyph_name(letter) if plain else glyphs.encoding.get(code, ""))
             return glyphs.by_name.get(name, -1)
