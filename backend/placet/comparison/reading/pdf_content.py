@@ -150,6 +150,8 @@ class Interpreter:
             self._state.stroke_alpha = numbers([found["/CA"]], 1)[0]
         if "/BM" in found:
             self._state.blended = str(found["/BM"]) not in ("/Normal", "/Compatible")
+        if "/SMask" in found:
+            self._state.masked = isinstance(found["/SMask"].get_object(), DictionaryObject)
         if "/Font" in found:
             chosen: Any = found["/Font"].get_object()
             self._state.font, self._state.size = self._fonts.of(chosen[0].get_object()), numbers(chosen[1:], 1)[0]
@@ -157,9 +159,11 @@ class Interpreter:
     def _fill_space(self, operands: Sequence[Any]) -> None:
         name = str(operands[0]) if operands else ""
         self._state.plain_fill = name in ("/DeviceGray", "/DeviceRGB", "/DeviceCMYK", "/G", "/RGB", "/CMYK")
+        self._state.tints = False
         if not self._state.plain_fill:
             space = self._resource("/ColorSpace", name)
             kind = str(space[0]) if isinstance(space, list) and space else ""
+            self._state.tints = kind in ("/Separation", "/DeviceN")
             self._state.plain_fill = kind in ("/ICCBased", "/CalRGB", "/CalGray")
         self._state.fill = (0.0, 0.0, 0.0) if self._state.plain_fill else None
 
@@ -172,7 +176,8 @@ class Interpreter:
         elif self._state.plain_fill:
             self._state.fill = color_of(numbers(operands, len(operands)))
         else:
-            self._state.fill = None
+            inks = numbers(operands, len(operands))
+            self._state.fill = (1.0, 1.0, 1.0) if self._state.tints and not any(inks) else None
 
     def _device_fill(self, operands: Sequence[Any]) -> None:
         self._state.plain_fill = True

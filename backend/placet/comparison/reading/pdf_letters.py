@@ -136,6 +136,8 @@ class RunPen:
             return "drawn invisibly"
         if state.alpha < 0.05 and state.mode not in (1, 5):
             return "transparent"
+        if state.masked:
+            return "perhaps behind a mask"
         if size < 1.5 or abs(state.scale) < 0.05:
             return "tiny"
         if box is not None and area(common(box, common(state.clip, self._page))) < 0.2 * area(box):
