@@ -365,6 +365,57 @@ def test_headers_and_footers_that_a_browser_prints_are_left_out() -> None:
         assert "file:///b.html #/#" in note
 
 
+STAMPS = {
+    "Chrome": ("11/28/26, 10:03 PM  Terms", "file:///a.html", "{}/{}"),
+    "Chrome elsewhere": ("28.11.2026, 22:03  Terms", "https://example.org/a", "{}/{}"),
+    "Firefox": ("Terms  https://example.org/a", "{} of {}", "11/28/2026, 10:03 PM"),
+}
+
+
+@pytest.mark.parametrize("kind", STAMPS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_a_browser_prints_is_known_by_its_form(kind: str, count: int) -> None:
+    """On a page alone, and above a title so large that the header stands close to it."""
+    pages = []
+    for n in range(1, count + 1):
+        above, *below = (text.format(n, count) for text in STAMPS[kind])
+        around = line(above, 24, 826, 8) + line(below[0], 24, 14, 8) + line(below[1], 500, 14, 8)
+        title = line("Master Agreement", y=803, size=24) if n == 1 else ""
+        pages.append(
+            around + title + "".join(line(f"{9 * n + k}. Duty {9 * n + k} is due.", y=760 - 70 * k) for k in range(9))
+        )
+    text = " ".join(paragraph.text for paragraph in read(pdf(*pages), "a.pdf").paragraphs)
+    assert text.startswith("Master Agreement 9. Duty 9 is due.")
+    assert "Terms" not in text
+    assert f"{count}/{count}" not in text
+    assert f"{count} of {count}" not in text
+
+
+def test_a_value_at_the_end_of_a_page_is_no_page_number() -> None:
+    def priced(fee: int) -> bytes:
+        return pdf(line("1. The fee in EUR:", y=800) + line(str(fee), y=40), line("2. The rest.", y=800))
+
+    assert edited(priced(30), priced(40), "pdf")
+    assert quiet(priced(30), "pdf")
+
+
+def test_numbers_of_schedules_at_the_top_of_pages_are_no_header() -> None:
+    pages = [line(f"Schedule {n}", y=800) + line(f"The text of {n}.", y=700) + line(str(n), y=30) for n in (1, 2, 3)]
+    found = read(pdf(*pages), "a.pdf")
+    assert [one.text for one in found.paragraphs if one.text.startswith("Schedule")] == [
+        f"Schedule {n}" for n in (1, 2, 3)
+    ]
+    assert [one.text for one in found.margins] == ["#"]
+
+
+def test_headers_of_left_and_right_pages_are_left_out() -> None:
+    pages = [
+        line("Left" if n % 2 else "Right", y=810) + line(f"{n}. Duty.", y=500) + line(f"- {n} -", y=30)
+        for n in range(1, 6)
+    ]
+    assert [one.text for one in read(pdf(*pages), "a.pdf").paragraphs] == [f"{n}. Duty." for n in range(1, 6)]
+
+
 def test_a_page_that_is_a_picture_with_recognised_text_is_told() -> None:
     scan = "q 595 0 0 842 0 0 cm /X1 Do Q 3 Tr " + FIRST
     found = read(pdf(scan, objects={"x": stream("abcd", IMAGE)}, resources="/XObject<</X1 @x>>"), "a.pdf")

@@ -15,7 +15,7 @@ from placet.comparison.reading.text import line_of
 
 _DIGITS = re.compile(r"\d+")
 _PIECES = re.compile(r"\d+|\D+")
-_DEEP = 0.15
+_DEEP = 0.1
 """Of the height that the document's lines take: so deep is an edge."""
 _TALL = 300.0
 """Points that a document's lines take at least where it has edges."""
