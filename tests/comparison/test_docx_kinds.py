@@ -101,6 +101,15 @@ def cell(text: str, properties: str = "") -> str:
     return f"<w:tc><w:tcPr>{properties}</w:tcPr>{para(run(text)) if text else '<w:p/>'}</w:tc>"
 
 
+def styled_table(text: str, look: str, more: str = "", properties: str = "") -> bytes:
+    """A table of one cell, of a style."""
+    inside = f"<w:rPr>{look}</w:rPr>{more}"
+    styles = part("styles", f'<w:style w:type="table" w:styleId="S">{inside}</w:style>')
+    row = f"<w:tc>{para(run(text, properties))}</w:tc>"
+    body = f'<w:tbl><w:tblPr><w:tblStyle w:val="S"/></w:tblPr><w:tr>{row}</w:tr></w:tbl>'
+    return document(body, {"word/styles.xml": styles})
+
+
 def picture(relation: str) -> str:
     blip = f'<pic:pic><pic:blipFill><a:blip r:embed="{relation}"/></pic:blipFill></pic:pic>'
     return f"<w:r><w:drawing><wp:inline><a:graphic>{blip}</a:graphic></wp:inline></w:drawing></w:r>"
@@ -138,6 +147,21 @@ def listed(pattern: str, form: str = "bullet", font: str = "Wingdings") -> dict[
     return {
         "word/numbering.xml": part("numbering", abstract + '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num>')
     }
+
+
+def levels(*forms: tuple[str, str, str], more: str = "") -> dict[str, str | bytes]:
+    """A list of levels by form, pattern and further elements; `more` are further lists of it."""
+    inside = "".join(
+        f'<w:lvl w:ilvl="{n}"><w:numFmt w:val="{form}"/>{extra}<w:lvlText w:val="{pattern}"/></w:lvl>'
+        for n, (form, pattern, extra) in enumerate(forms)
+    )
+    first = '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num>'
+    whole = f'<w:abstractNum w:abstractNumId="0">{inside}</w:abstractNum>{first}{more}'
+    return {"word/numbering.xml": part("numbering", whole)}
+
+
+def item(level: int, number: int = 1) -> str:
+    return f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{number}"/></w:numPr>'
 
 
 ITEM = '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
@@ -202,6 +226,23 @@ READ: dict[str, Callable[[str], bytes]] = {
     "a field's result": lambda t: document(field("REF x", run(t))),
     "a simple field": lambda t: document(para(f'<w:fldSimple w:instr="REF x">{run(t)}</w:fldSimple>')),
     "a form's text": lambda t: document(field("FORMTEXT", run(t), "<w:ffData><w:textInput/></w:ffData>")),
+    "a form's text by default": lambda t: document(
+        field("FORMTEXT", None, f'<w:ffData><w:textInput><w:default w:val="{t}"/></w:textInput></w:ffData>')
+    ),
+    "a date's control": lambda t: document(
+        para(
+            "<w:sdt><w:sdtPr><w:date/></w:sdtPr><w:sdtContent>"
+            + run("1 May 2026" if t == "alpha" else "2 May 2026")
+            + "</w:sdtContent></w:sdt>"
+        )
+    ),
+    "a text struck by its table": lambda t: styled_table("x", "<w:strike/>" if t == "alpha" else ""),
+    "a formula struck through": lambda t: document(
+        math(
+            "<m:borderBox><m:borderBoxPr>"
+            f"{'<m:strikeH/>' if t == 'alpha' else ''}</m:borderBoxPr><m:e>{term('x')}</m:e></m:borderBox>"
+        )
+    ),
     "a form's box": lambda t: document(field("FORMCHECKBOX", None, BOX.format("<w:checked/>" if t == "alpha" else ""))),
     "a form's choice": lambda t: document(field("FORMDROPDOWN", "", CHOICE.format(0 if t == "alpha" else 1))),
     "a button": lambda t: document(field(f"MACROBUTTON x {t}", None)),
@@ -276,6 +317,16 @@ NOTED: dict[str, Callable[[str], bytes]] = {
     "a background": lambda t: document(f'<w:background w:color="{t}"/>'),
     "a comment": lambda t: document("", c1=("comments", part("comments", f"<w:comment>{para(run(t))}</w:comment>"))),
     "a deletion": lambda t: document(para(f"<w:del><w:r><w:delText>{t}</w:delText></w:r></w:del>{run('x')}")),
+    "figures that are raised": lambda t: document(
+        para(run("10") + run("3", '<w:vertAlign w:val="superscript"/>' if t == "alpha" else ""))
+    ),
+    "columns that a row leaves empty": lambda t: document(
+        table(cell("a") + cell("b") + cell("c"))
+        + table(cell("x"), properties=f'<w:trPr><w:gridBefore w:val="{1 if t == "alpha" else 2}"/></w:trPr>')
+    ),
+    "columns that a cell spans": lambda t: document(
+        table(cell("", '<w:gridSpan w:val="2"/>' if t == "alpha" else "") + cell("x"))
+    ),
     "a deleted row": lambda t: document(table(cell("x")) + table(cell(t), properties="<w:trPr><w:del/></w:trPr>")),
     "a header that no page shows": lambda t: document(
         section(header("first", "h1")), h1=("header", part("hdr", para(run(t))))
@@ -332,6 +383,34 @@ UNSEEN: dict[str, tuple[str, bytes]] = {
         "height",
         document(table(cell("ghost"), properties='<w:trPr><w:trHeight w:val="1" w:hRule="exact"/></w:trPr>')),
     ),
+    "a hidden row": ("hidden row", document(table(cell("ghost"), properties="<w:trPr><w:hidden/></w:trPr>"))),
+    "in the theme's paper": ("colour", document(para(run("ghost", '<w:color w:themeColor="background1"/>')))),
+    "filled white": (
+        "colour",
+        document(
+            para(
+                run(
+                    "ghost",
+                    '<w14:textFill><w14:solidFill><w14:srgbClr w14:val="FFFFFF"/></w14:solidFill></w14:textFill>',
+                )
+            )
+        ),
+    ),
+    "filled with nothing": (
+        "without colour",
+        document(
+            para(
+                run(
+                    "ghost",
+                    '<w14:textFill><w14:solidFill><w14:srgbClr w14:val="000000"><w14:alpha w14:val="100000"/>'
+                    "</w14:srgbClr></w14:solidFill></w14:textFill>",
+                )
+            )
+        ),
+    ),
+    "beside the page": ("outside", document(para(run("ghost"), '<w:ind w:left="-20000"/>'))),
+    "letters upon each other": ("top of each other", document(para(run("ghost", '<w:spacing w:val="-200"/>')))),
+    "hidden by its table": ("hidden", styled_table("ghost", "<w:vanish/>")),
     "a merged cell": ("merged", document(table(cell("ghost", "<w:vMerge/>")))),
     "a hidden shape": ("hidden", document(vml("ghost", "visibility:hidden"))),
 }
@@ -364,6 +443,62 @@ def test_text_that_no_reader_sees_is_told(kind: str) -> None:
 def test_nothing_is_told_of_what_is_seen() -> None:
     styled = '<w:color w:val="FFFFFF"/><w:shd w:fill="000000"/>'
     assert read(document(para(run("seen", styled)) + para(run("seen", '<w:sz w:val="12"/>'))), "a.docx").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("levels_of", "places", "labels"),
+    [
+        (
+            levels(("upperRoman", "Article %1", ""), ("decimalZero", "Section %1.%2", "<w:isLgl/>")),
+            (0, 1, 1, 0, 1),
+            ["Article I", "Section 1.01", "Section 1.02", "Article II", "Section 2.01"],
+        ),
+        (
+            levels(("cardinalText", "Article %1", ""), ("lowerLetter", "(%2)", '<w:lvlRestart w:val="0"/>')),
+            (0, 1, 1, 0, 1),
+            ["Article One", "(a)", "(b)", "Article Two", "(c)"],
+        ),
+        (levels(("ordinal", "%1.", '<w:start w:val="0"/>')), (0, 0, 0), ["0th.", "1st.", "2nd."]),
+        (levels(("ordinalText", "%1 Schedule", "")), (0, 0), ["First Schedule", "Second Schedule"]),
+    ],
+)
+def test_numbers_have_the_forms_of_their_levels(
+    levels_of: dict[str, str | bytes], places: tuple[int, ...], labels: list[str]
+) -> None:
+    found = read(document("".join(para(run("x"), item(n)) for n in places), levels_of), "a.docx")
+    assert [paragraph.label for paragraph in found.paragraphs[1:]] == labels
+
+
+def test_a_list_may_have_a_level_of_its_own() -> None:
+    level = '<w:lvl w:ilvl="0"><w:numFmt w:val="lowerRoman"/><w:lvlText w:val="(%1)"/></w:lvl>'
+    override = f'<w:lvlOverride w:ilvl="0"><w:startOverride w:val="1"/>{level}</w:lvlOverride>'
+    more = f'<w:num w:numId="2"><w:abstractNumId w:val="0"/>{override}</w:num>'
+    body = "".join(para(run("x"), item(0, n)) for n in (1, 1, 2, 2))
+    found = read(document(body, levels(("decimal", "%1.", ""), more=more)), "a.docx")
+    assert [paragraph.label for paragraph in found.paragraphs[1:]] == ["1.", "2.", "(i)", "(ii)"]
+
+
+def test_a_style_stands_at_the_level_that_names_it() -> None:
+    styles = "".join(
+        f'<w:style w:type="paragraph" w:styleId="H{n}"><w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:style>'
+        for n in (1, 2)
+    )
+    whole = levels(("decimal", "%1.", '<w:pStyle w:val="H1"/>'), ("decimal", "%1.%2", '<w:pStyle w:val="H2"/>'))
+    body = "".join(para(run("x"), f'<w:pStyle w:val="H{n}"/>') for n in (1, 2, 2, 1, 2))
+    found = read(document(body, {**whole, "word/styles.xml": part("styles", styles)}), "a.docx")
+    assert [paragraph.label for paragraph in found.paragraphs[1:]] == ["1.", "1.1", "1.2", "2.", "2.1"]
+
+
+def test_a_hidden_mark_joins_a_title_and_its_text_under_its_number() -> None:
+    mark = "<w:rPr><w:vanish/><w:specVanish/></w:rPr>"
+    body = para(run("Term."), item(0) + mark) + para(run("It lasts.")) + para(run("Fees."), item(0))
+    found = read(document(body, levels(("decimal", "%1.", ""))), "a.docx")
+    assert [(one.label, one.text) for one in found.paragraphs[1:]] == [("1.", "Term. It lasts."), ("2.", "Fees.")]
+
+
+def test_white_letters_on_a_row_that_a_table_style_shades_are_seen() -> None:
+    shaded = '<w:tblStylePr w:type="firstRow"><w:tcPr><w:shd w:fill="1F3864"/></w:tcPr></w:tblStylePr>'
+    assert read(styled_table("Fee", "", shaded, '<w:color w:val="FFFFFF"/>'), "a.docx").notes == ()
 
 
 def test_no_text_of_any_element_is_missed_in_silence() -> None:

@@ -56,6 +56,21 @@ def layered(text: str, shown: bool) -> bytes:
     )
 
 
+def expressed(expression: str, text: str = "ghost", usage: str = "") -> bytes:
+    """A text in a membership of two layers, of which the first is on and the second off."""
+    used = "/AS[<</Event/View/Category[/View]/OCGs[@on]>><</Event/Print/Category[/Print]/OCGs[@on]>>]" if usage else ""
+    return pdf(
+        FIRST + f"/OC /L1 BDC {line(text, y=600)} EMC",
+        objects={
+            "on": f"<</Type/OCG/Name(A){usage and f'/Usage<<{usage}>>'}>>",
+            "off": "<</Type/OCG/Name(B)>>",
+            "rule": f"<</Type/OCMD{expression}>>",
+        },
+        resources="/Properties<</L1 @rule>>",
+        root=f"/OCProperties<</OCGs[@on @off]/D<</OFF[@off]{used}>>>>",
+    )
+
+
 def pictured(content: str, y: int = 676) -> bytes:
     raw = (content * 4)[:4]
     return pdf(
@@ -103,6 +118,8 @@ READ: dict[str, Callable[[str], bytes]] = {
     "a text over the page without a look": lambda t: annotated(f"<</Subtype/FreeText{RECT}/Contents({t})>>"),
     "a stamp": lambda t: annotated(f"<</Subtype/Stamp{RECT}/AP<</N @look>>>>", look=look(t)),
     "a layer": lambda t: layered(t, shown=True),
+    "a layer by an expression": lambda t: expressed("/VE[/And @on[/Not @off]]/OCGs @off", t),
+    "a rich text over the page": lambda t: annotated(f"<</Subtype/FreeText{RECT}/RC(<p>{t}</p>)>>"),
     "a Type 3 font with a map": lambda t: typed("0061" if t == "alpha" else "0062"),
     "words without blanks": lambda t: pdf(
         FIRST + f"BT /F1 11 Tf 60 600 Td [(Pay){'-300' if t == 'alpha' else '0'}(now)] TJ ET"
@@ -135,6 +152,9 @@ NOTED: dict[str, Callable[[str], bytes]] = {
         + line("x", 204 if t == "alpha" else 303, 585)
     ),
     "a redaction to come": lambda t: annotated(f"<</Subtype/{'Redact' if t == 'alpha' else 'Square'}{RECT}>>"),
+    "what a redaction will say": lambda t: annotated(f"<</Subtype/Redact{RECT}/OverlayText({t})>>"),
+    "a layer that an expression hides": lambda t: expressed("/VE[/Or @off[/Not @on]]/OCGs @on", t),
+    "a layer that a view hides": lambda t: expressed("/OCGs @on", t, "/View<</ViewState/OFF>>"),
     "a highlight": lambda t: annotated(
         f"<</Subtype/Highlight/Rect[60 {676 if t == 'alpha' else 696} 160 {690 if t == 'alpha' else 712}]>>"
     ),
@@ -167,6 +187,17 @@ UNSEEN: dict[str, tuple[str, bytes]] = {
     "white": ("colour", pdf(FIRST + "1 g " + SECRET)),
     "as its ground": ("colour", pdf(FIRST + "0.2 0.3 0.4 rg 0 590 300 30 re f " + SECRET)),
     "transparent": ("transparent", pdf(FIRST + "/G1 gs " + SECRET, resources="/ExtGState<</G1<</ca 0>>>>")),
+    "by no ink": (
+        "colour",
+        pdf(
+            FIRST + "/Ink cs 0 scn " + SECRET,
+            objects={"tint": stream("{0}", "/FunctionType 4/Domain[0 1]/Range[0 1]")},
+            resources="/ColorSpace<</Ink[/Separation/Spot/DeviceGray @tint]>>",
+        ),
+    ),
+    "behind a mask": ("mask", pdf(FIRST + "/G1 gs " + SECRET, resources="/ExtGState<</G1<</SMask<</S/Alpha>>>>>>")),
+    "of no width": ("tiny", pdf(FIRST + "BT /F1 11 Tf 0 Tz 60 600 Td (ghost) Tj ET")),
+    "on the screen alone": ("in print", expressed("/OCGs @on", usage="/Print<</PrintState/OFF>>")),
     "tiny": ("tiny", pdf(FIRST + line("ghost", y=600, size=0.5))),
     "outside of the page": ("outside", pdf(FIRST + line("ghost", y=900))),
     "outside of the page's crop": ("outside", pdf(FIRST + SECRET, page="/CropBox[0 640 595 842]")),
@@ -332,6 +363,57 @@ def test_headers_and_footers_that_a_browser_prints_are_left_out() -> None:
         note = " ".join(compared(one, other, "pdf").after.notes)
         assert "11/29/26, 9:00 AM Terms" in note
         assert "file:///b.html #/#" in note
+
+
+STAMPS = {
+    "Chrome": ("11/28/26, 10:03 PM  Terms", "file:///a.html", "{}/{}"),
+    "Chrome elsewhere": ("28.11.2026, 22:03  Terms", "https://example.org/a", "{}/{}"),
+    "Firefox": ("Terms  https://example.org/a", "{} of {}", "11/28/2026, 10:03 PM"),
+}
+
+
+@pytest.mark.parametrize("kind", STAMPS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_a_browser_prints_is_known_by_its_form(kind: str, count: int) -> None:
+    """On a page alone, and above a title so large that the header stands close to it."""
+    pages = []
+    for n in range(1, count + 1):
+        above, *below = (text.format(n, count) for text in STAMPS[kind])
+        around = line(above, 24, 826, 8) + line(below[0], 24, 14, 8) + line(below[1], 500, 14, 8)
+        title = line("Master Agreement", y=803, size=24) if n == 1 else ""
+        pages.append(
+            around + title + "".join(line(f"{9 * n + k}. Duty {9 * n + k} is due.", y=760 - 70 * k) for k in range(9))
+        )
+    text = " ".join(paragraph.text for paragraph in read(pdf(*pages), "a.pdf").paragraphs)
+    assert text.startswith("Master Agreement 9. Duty 9 is due.")
+    assert "Terms" not in text
+    assert f"{count}/{count}" not in text
+    assert f"{count} of {count}" not in text
+
+
+def test_a_value_at_the_end_of_a_page_is_no_page_number() -> None:
+    def priced(fee: int) -> bytes:
+        return pdf(line("1. The fee in EUR:", y=800) + line(str(fee), y=40), line("2. The rest.", y=800))
+
+    assert edited(priced(30), priced(40), "pdf")
+    assert quiet(priced(30), "pdf")
+
+
+def test_numbers_of_schedules_at_the_top_of_pages_are_no_header() -> None:
+    pages = [line(f"Schedule {n}", y=800) + line(f"The text of {n}.", y=700) + line(str(n), y=30) for n in (1, 2, 3)]
+    found = read(pdf(*pages), "a.pdf")
+    assert [one.text for one in found.paragraphs if one.text.startswith("Schedule")] == [
+        f"Schedule {n}" for n in (1, 2, 3)
+    ]
+    assert [one.text for one in found.margins] == ["#"]
+
+
+def test_headers_of_left_and_right_pages_are_left_out() -> None:
+    pages = [
+        line("Left" if n % 2 else "Right", y=810) + line(f"{n}. Duty.", y=500) + line(f"- {n} -", y=30)
+        for n in range(1, 6)
+    ]
+    assert [one.text for one in read(pdf(*pages), "a.pdf").paragraphs] == [f"{n}. Duty." for n in range(1, 6)]
 
 
 def test_a_page_that_is_a_picture_with_recognised_text_is_told() -> None:

@@ -35,6 +35,32 @@ def statuses(comparison: Comparison) -> list[tuple[str, ...]]:
         ("Payment is due on 01/05/2026.", "Payment is due on 05/01/2026.", [("date", "01/05/2026", "05/01/2026")]),
         ("It ends on 01-05-2026.", "It ends on 01-06-2026.", [("date", "01-05-2026", "01-06-2026")]),
         ("It ends on 30.09.2026, at noon", "It ends on 30.09.2027, at noon", [("date", "30.09.2026", "30.09.2027")]),
+        ("It ends on 01 / 05 / 2026.", "It ends on 01 / 06 / 2026.", [("date", "01 / 05 / 2026", "01 / 06 / 2026")]),
+        ("It starts in Q1 2026 at best", "It starts in Q2 2026 at best", [("date", "Q1 2026", "Q2 2026")]),
+        ("from the first quarter of 2026", "from the third quarter of 2026",
+         [("date", "first quarter of 2026", "third quarter of 2026")]),
+        ("valid to 05/2026 or so", "valid to 06/2026 or so", [("date", "05/2026", "06/2026")]),
+        ("of fiscal year 2026 only", "of fiscal year 2027 only", [("date", "fiscal year 2026", "fiscal year 2027")]),
+        ("due on 1 May '26 at last", "due on 1 May '27 at last", [("date", "1 May '26", "1 May '27")]),
+        ("by the end of March at last", "by the end of April at last", [("date", "March", "April")]),
+        ("due on Monday of it", "due on Friday of it", [("date", "Monday", "Friday")]),
+        ("for 18 mths of it", "for 24 mths of it", [("duration", "18 mths", "24 mths")]),
+        ("on the twenty-first day of it", "on the twenty-second day of it",
+         [("number", "twenty-first", "twenty-second")]),
+        ("a credit of -$500 is due", "a credit of $500 is due", [("amount", "-$500", "$500")]),
+        ("at $.50 a unit of it", "at $.75 a unit of it", [("amount", "$.50", "$.75")]),
+        ("double the fees of it", "triple the fees of it", [("number", "double", "triple")]),
+        ("of Class A shares only", "of Class B shares only", [("number", "Class A", "Class B")]),
+        ("10 or more units of it", "10 or fewer units of it", [("bound", "or more", "or fewer")]),
+        ("under 10 units of it", "over 10 units of it", [("bound", "under ", "over ")]),
+        ("it shall endeavour to deliver", "it shall deliver", [("standard", "endeavour to", None)]),
+        ("any of the events occurs", "all of the events occurs", [("connective", "any", "all")]),
+        ("paid in advance by it", "paid in arrears by it", [("quality", "in advance", "in arrears")]),
+        ("ends for cause of it", "ends for convenience of it", [("quality", "for cause", "for convenience")]),
+        ("the deed is void then", "the deed is voidable then", [("quality", "void", "voidable")]),
+        ("it ends at will of it", "it ends in perpetuity of it", [("quality", "at will", "in perpetuity")]),
+        ("see § 3 Abs. 2 on it", "see § 3 Abs. 3 on it", [("reference", "§ 3 Abs. 2", "§ 3 Abs. 3")]),
+        ("as Clause (a)(i) says", "as Clause (a)(ii) says", [("reference", "Clause (a)(i)", "Clause (a)(ii)")]),
         ("the 1st day of June, 2026", "the 1st day of July, 2026",
          [("date", "1st day of June, 2026", "1st day of July, 2026")]),
         ("by 5:00 p.m. (London time) today", "by 17:30 today", [("time", "5:00 p.m. (London time)", "17:30")]),
@@ -200,6 +226,21 @@ def test_a_term_is_defined_otherwise_only_where_its_phrase_changed() -> None:
     assert terms('"Goods" means grain. It includes rye.', '"Goods" means grain. It includes oats.') == [
         ("definition", "Goods", "Goods")
     ]
+
+
+def test_a_term_is_defined_by_its_sub_clauses_too() -> None:
+    listed = (
+        '1.1 "Goods" means:\n\n(a) grain;\n\n(b) rye; and\n\n(c) oats.\n\n1.2 The Seller sells:\n\n(a) the Goods; and'
+        "\n\n(b) the waste."
+    )
+
+    def terms(after: str) -> Told:
+        return [flag for flag in told(of(listed, after)) if flag[0] == "definition"]
+
+    assert terms(listed.replace("rye", "wheat")) == [("definition", "Goods", "Goods")]
+    assert terms(listed.replace("rye; and", "rye; or")) == [("definition", "Goods", "Goods")]
+    assert terms(listed.replace("the waste", "all waste")) == []
+    assert terms(listed.replace("rye; and\n\n(c) oats.", "oats; and\n\n(c) rye.")) == []
 
 
 def test_a_definition_that_only_moved_is_none_that_changed() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from placet.comparison.limits import MAX_CLAUSES, MAX_WORDS, check
 from placet.comparison.normal import mend, tokens
@@ -15,6 +15,7 @@ from placet.comparison.reading.paragraphs import Paragraph
 _STACKED = 3
 """Numbers that one line may begin with, as in `4.1 (a) (i)`."""
 _TITLE_WORDS = 12
+_VALUE = re.compile(r"\(?\d+(?:\.\d+)*\)?")
 _NAMED = re.compile(r"[A-Za-z]{3}")
 _CONTENTS = re.compile(r"(?:\. ?){4,}\d{1,4}$")
 """A line of a table of contents: its number opens no list."""
@@ -38,6 +39,13 @@ class Clause:
     """The number as it stands in the document; empty for bullets."""
     words: tuple[str, ...] = field(repr=False)
     """The text's tokens: what is compared."""
+    regular: bool = True
+    """Its number goes on with the one before it, or begins a list; another one may say something: `10.50`."""
+
+    def with_number(self) -> Clause:
+        """The clause with its number as a part of its text."""
+        text = f"{self.written} {self.text}".strip()
+        return replace(self, text=text, words=tuple(tokens(text)))
 
 
 def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clause]:
@@ -57,24 +65,26 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
             here.leave()
         begins = titled and rest[:1].isupper()
         for n, number in enumerate(markers):
-            label, level = here.enter(number, 0 if n else paragraph.depth, titled=begins)
-            if n == 0 and level <= place.level:  # the number before it stands alone
+            entered = here.enter(number, 0 if n else paragraph.depth, titled=begins, more=n + 1 < len(markers))
+            if n == 0 and (entered.level <= place.level or place.value):  # the number before it stands alone
                 found += _alone(place)
                 place = _NOWHERE
             bullet = number.readings[0].style == BULLET
             written = place.written if bullet else f"{place.written} {number.written}".strip()
-            place = _Place(label, level, written, number.root or number.readings[0].style in _OPENING)
+            opens = number.root or number.readings[0].style in _OPENING
+            place = _Place(entered.label, entered.level, written, opens, place.regular and entered.regular)
         if not rest:
             continue
-        if not markers and place.opens and not (titled and rest[:1].isupper() and " | " not in rest):
-            found += _alone(place)  # a title of its own, not the number of what follows
+        titles = place.opens and not (titled and rest[:1].isupper() and " | " not in rest)
+        if not markers and (titles or place.value):
+            found += _alone(place)  # a title or a value of its own, not the number of what follows
             place = _NOWHERE
         words = tuple(tokens(rest))
         count += len(words)
         check(len(found) + 1, MAX_CLAUSES, "clauses")
         check(count, MAX_WORDS, "words")
         heading = paragraph.heading > 0 or ((bool(place.written) or rest.isupper()) and _title(rest))
-        found.append(Clause(place.label, place.level, heading, rest, place.written, words))
+        found.append(Clause(place.label, place.level, heading, rest, place.written, words, place.regular))
         place = _NOWHERE
     return found + _alone(place)
 
@@ -88,6 +98,12 @@ class _Place:
     written: str
     opens: bool = False
     """Of a schedule, an article or the like, which a paragraph doesn't have as its number."""
+    regular: bool = True
+
+    @property
+    def value(self) -> bool:
+        """Whether it may be no number of a clause at all, but `10.50`."""
+        return not self.regular and _VALUE.fullmatch(self.written) is not None
 
 
 _NOWHERE = _Place("", 0, "")
@@ -95,8 +111,8 @@ _OPENING = frozenset({"article", "chapter", "part", "title"})
 
 
 def _alone(place: _Place) -> list[Clause]:
-    """`Schedule 2` without a text is a clause; `4.` is none."""
-    if not _NAMED.search(place.written):
+    """`Schedule 2` without a text is a clause, and so is `10.50` where no number is due; `4.` is none."""
+    if not _NAMED.search(place.written) and not place.value:
         return []
     return [Clause(place.label, place.level, True, place.written, "", tuple(tokens(place.written)))]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from placet.comparison.alignment import Alignment, staying
 from placet.comparison.clauses import Clause, clauses, total
-from placet.comparison.definitions import Redefinition, redefined
+from placet.comparison.definitions import Redefinition, redefined, sub_clauses
 from placet.comparison.facts import Fact
 from placet.comparison.flags import ALONE, Change, changed_facts, context, facts_alone, reunited
 from placet.comparison.lexicon import Lexicon
@@ -45,13 +45,24 @@ def compare(a: bytes, a_name: str, b: bytes, b_name: str) -> Comparison:
     documents = read_pair(a, a_name, b, b_name)
     known = vocabulary(paragraph.text for document in documents for paragraph in document.paragraphs)
     before, after = (clauses(document.paragraphs, known) for document in documents)
-    entries = tuple(_entries(before, after, Alignment(before, after).run()))
+    matches = Alignment(before, after).run()
+    _tell_numbers(before, after, matches)
+    entries = tuple(_entries(before, after, matches))
     return Comparison(
         before=_side(documents[0], before),
         after=_side(documents[1], after),
         summary=_summary(entries),
         entries=entries,
     )
+
+
+def _tell_numbers(before: list[Clause], after: list[Clause], matches: Sequence[Match]) -> None:
+    """Makes numbers text where they differ and don't follow from their clauses' places, such as `10.50` in a table."""
+    for match in matches:
+        i, j = match.before[0], match.after[0]
+        one, other = before[i], after[j]
+        if one.written != other.written and not (one.regular and other.regular):
+            before[i], after[j] = one.with_number(), other.with_number()
 
 
 def _side(document: Document, found: Sequence[Clause]) -> Side:
@@ -98,7 +109,8 @@ class _Draft:
 
 
 def _entries(before: Sequence[Clause], after: Sequence[Clause], matches: Sequence[Match]) -> Iterator[ClauseEntry]:
-    lexicon = Lexicon([clause.text for clause in before], [clause.text for clause in after])
+    one, other = ([clause.text for clause in side] for side in (before, after))
+    lexicon = Lexicon(one, other, (sub_clauses(before), sub_clauses(after)))
     drafts = sorted(_drafts(before, after, matches, lexicon), key=lambda draft: draft.place)
     of = ({i: d for d in drafts for i in d.before}, {j: d for d in drafts for j in d.after})
     for term in redefined(*lexicon.defined):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from placet.comparison.normal import tokens
 from placet.comparison.organisations import organisations
+
+if TYPE_CHECKING:
+    from placet.comparison.clauses import Clause
 
 _QUOTED: Final = re.compile(r'"([A-Z0-9][^"]{0,79})"')
 _VERB: Final = (
@@ -31,6 +35,10 @@ _SENTENCE: Final = re.compile(r"(?<!\b[A-Z])(?<!\bNo)(?<!\bInc)(?<!\bLtd)(?<!\bC
 _SUBJECT: Final = re.compile(r"\s*(?:The term |The |This |It )?\"?")
 _CONTINUES: Final = re.compile(r"\"?s? ?(?:\w+ ){0,3}?(?:include|exclude|mean|extend)")
 _INTRODUCED_BY: Final = re.compile(r"[.;:]\s|\)")
+_LINK: Final = re.compile(r"[,;]? ?\b(and/or|and|or)$")
+"""What joins an item of a list to the next one."""
+_INNER: Final = 64
+"""Sub-clauses that a definition has."""
 _BEFORE: Final = 400
 """Characters before a name in brackets that may say what it means."""
 
@@ -46,14 +54,16 @@ class Definition:
     """The name that an organisation has in the document, as in `Acme Ltd (the "Supplier")`."""
 
 
-def definitions(texts: Iterable[str]) -> Iterator[Definition]:
-    """`"Term" means …`, `Term means …` at a clause's beginning and `(the "Term")`, in order."""
+def definitions(texts: Iterable[str], inside: Mapping[int, str] = MappingProxyType({})) -> Iterator[Definition]:
+    """`"Term" means …`, `Term means …` at a clause's beginning and `(the "Term")`, in order.
+
+    `inside`: by the place of a clause that ends open, the text of its sub-clauses, which goes on with what it says.
+    """
     for n, text in enumerate(texts):
+        more = inside.get(n, "")
         plain = _PLAIN.match(text)
         if plain is not None:
-            yield Definition(
-                plain[1], n, _words(text[plain.end() : _meaning_ends(text, plain.end(), len(text), plain[1])])
-            )
+            yield Definition(plain[1], n, _meaning(text, plain.end(), len(text), plain[1], more))
         if '"' not in text:
             continue
         found = list(_QUOTED.finditer(text))
@@ -66,7 +76,7 @@ def definitions(texts: Iterable[str]) -> Iterator[Definition]:
             if verb:
                 following = bisect_left(begins, verb)
                 end = begins[following] if following < len(begins) else len(text)
-                yield Definition(term, n, _words(text[verb : _meaning_ends(text, verb, end, term)]))
+                yield Definition(term, n, _meaning(text, verb, end, term, more))
             elif _introduced(text, quoted):
                 before = text[max(quoted.start() - _BEFORE, 0) : quoted.start()]
                 said = before[: before.rfind("(")]
@@ -80,6 +90,28 @@ def _verb(text: str, quoted: re.Match[str]) -> int:
     if verb is None or (verb.group().strip() == ":" and text[: quoted.start()].strip()):
         return 0
     return verb.end()
+
+
+def _meaning(text: str, start: int, most: int, term: str, more: str) -> tuple[str, ...]:
+    end = _meaning_ends(text, start, most, term)
+    return _words(f"{text[start:end]} {more}" if end == len(text) else text[start:end])
+
+
+def sub_clauses(clauses: Sequence[Clause]) -> dict[int, str]:
+    """By the place of each clause that ends open, as `"Goods" means:` does, the text of the clauses inside it, in an
+    order of its own: items that changed places define nothing otherwise."""
+    found: dict[int, str] = {}
+    for n, clause in enumerate(clauses):
+        if not clause.heading and not clause.text.endswith((".", '."')):
+            inner: list[str] = []
+            for other in clauses[n + 1 : n + 1 + _INNER]:
+                if other.level <= clause.level and (clause.written or not other.written):
+                    break
+                inner.append(other.text)
+            links = [link[1] for text in inner if (link := _LINK.search(text))]
+            if inner:
+                found[n] = " ".join([*sorted(_LINK.sub("", text) for text in inner), *sorted(links)])
+    return found
 
 
 def _meaning_ends(text: str, start: int, most: int, term: str) -> int:

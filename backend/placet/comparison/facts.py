@@ -48,20 +48,25 @@ Kind = Literal[
 VALUES: Final[frozenset[Kind]] = frozenset({"amount", "percentage", "date", "time", "duration", "number"})
 """Kinds that are measured: one may stand where another stood."""
 
-_UNIT = r"(?P<unit>second|minute|hour|day|night|week|fortnight|month|quarter|year)s?\b"
+_UNIT = (
+    r"(?P<unit>second(?!s?\s(?:day|week|month|quarter|half|year|anniversary|business|party))|minute|hour|day|night|week|"
+    r"fortnight|month|quarter|year|sec|min|hr|wk|mth|mo|yr)s?\b"
+)
+_UNITS = {"sec": "second", "min": "minute", "hr": "hour", "wk": "week", "mth": "month", "mo": "month", "yr": "year"}
 _WHICH = r"(?:full |clear )?(?:(?P<which>business|working|banking|trading|calendar|consecutive)[\s-])?"
 _PERCENT = r"(?P<unit>%|per\s?cent(?:um)?\b|percentage points?\b|basis points?\b|bps\b|bp\b)"
 _PERCENT += r"(?:\s?\((?P<repeated>[\d.,]+)\s?%\))?"
-_PLACE = r"(?-i:\d+[A-Z]?(?:\.\d+[A-Z]?)*|[IVXLC]{1,7}\b|[A-Z](?:[.-]?\d+)*\b)(?:\(\w{1,4}\))*"
+_PLACE = r"(?:(?-i:\d+[A-Z]?(?:\.\d+[A-Z]?)*|[IVXLC]{1,7}\b|[A-Z](?:[.-]?\d+)*\b)(?: ?\(\w{1,4}\))*|(?:\(\w{1,4}\))+)"
 _DUTY = (
-    r"\b(?:(?:shall|must|will|may|should|can|could|would|might)(?: not)?|cannot|need not|(?:sha|wo|must|ca|should)n't|"
+    r"\b(?:(?:shall|must|(?<!at )will|may|should|can|could|would|might)(?: not)?|cannot|need not|"
+    r"(?:sha|wo|must|ca|should)n't|"
     r"ought to|(?:is|are) (?:not )?(?:required|obliged|obligated|entitled|permitted|prohibited|allowed)(?= to| from)|"
     r"(?:is|are) under (?:no|an) (?:obligation|duty)|ha(?:s|ve) (?:the|a|no) (?:right|obligation|duty)|"
     r"(?:agrees?|undertakes?|covenants?) (?:not )?(?=to\b))\b"
 )
 _KEYWORD = (
     r"(?:sections?|clauses?|articles?|paragraphs?|schedules?|exhibits?|annex(?:es|ures?)?|appendix|appendices|parts?|"
-    r"attachments?|recitals?)"
+    r"attachments?|recitals?|(?:sec|art|cl|paras?|sched)\.|ziff(?:\.|er)|items?)"
 )
 _HOW_OFTEN = (
     r"\b(?:hourly|daily|weekly|fortnightly|bi-?weekly|monthly|bi-?monthly|quarterly|semi-?annual(?:ly)?|half-?yearly|"
@@ -108,7 +113,12 @@ def _range(found: re.Match[str]) -> str:
 
 def _duration(found: re.Match[str]) -> str:
     which = (found["which"] or "").lower().replace("banking", "business").replace("working", "business")
-    return f"{number_value(found, 'n')}{_range(found)} {which + ' ' if which else ''}{found['unit'].lower()}s"
+    return f"{number_value(found, 'n')}{_range(found)} {which + ' ' if which else ''}{_unit(found)}s"
+
+
+def _unit(found: re.Match[str]) -> str:
+    name = found["unit"].lower()
+    return _UNITS.get(name, name)
 
 
 def _how_often(found: re.Match[str]) -> str:
@@ -151,8 +161,17 @@ def _ordinal(found: re.Match[str]) -> str:
 
 def _reference(found: re.Match[str]) -> str:
     word = found["word"].lower()
+    word = {
+        "sec.": "section",
+        "art.": "article",
+        "cl.": "clause",
+        "sched.": "schedule",
+        "para.": "paragraph",
+        "paras.": "paragraph",
+        "ziff.": "ziffer",
+    }.get(word, word)
     word = {"annexes": "annex", "annexures": "annexure", "appendices": "appendix"}.get(word, word.rstrip("s"))
-    places = re.findall(_PLACE, found["places"])
+    places = [place.replace(" ", "") for place in re.findall(_PLACE, found["places"])]
     return f"{word} {', '.join(places)}"
 
 
@@ -163,6 +182,10 @@ def _case(pattern: str) -> re.Pattern[str]:
 _N = number("n")
 _TO = rf"(?:\s?%?(?:\s?-\s?|\s(?:to|or|and)\s){number('m')})?"
 _PRONOUN = r"one\b(?! (?:hundred|thousand|million|or two|\())"
+_SIGN = re.compile(
+    r"§§?\s?\d+[a-z]?(?:\(\w{1,4}\))*(?:,? (?:Abs\.|Absatz|S\.|Satz|Nr\.|lit\.) ?\w{1,3})*"
+    r"(?:(?:, | und | and |-)\d+[a-z]?\b)*"
+)
 _REFERENCE = _case(rf"\b(?P<word>{_KEYWORD}) (?P<places>{_PLACE}(?:(?:, and | and | or |, | to |-){_PLACE})*)")
 _Pattern = tuple[Kind, re.Pattern[str], Callable[[re.Match[str]], str]]
 # In this order, with the names of organisations after the first: what one has taken, the next ones don't see.
@@ -172,6 +195,7 @@ _MOMENTS: Final[tuple[_Pattern, ...]] = (
 )
 _PATTERNS: Final[tuple[_Pattern, ...]] = (
     ("reference", _REFERENCE, _reference),
+    ("reference", _SIGN, _words),
     *(("amount", pattern, amount_value) for pattern in AMOUNTS),
     ("percentage", _case(rf"(?:(?P<of>{FRACTION})\s?of\s(?:an?\s)?)?{_N}{_TO}\s?{_PERCENT}"), _percentage),
     ("number", _case(rf"(?:{FRACTION})(?=\sof\b)|\b(?:one|three)-quarters?\b"), _fraction),
@@ -182,11 +206,13 @@ _PATTERNS: Final[tuple[_Pattern, ...]] = (
     ("standard", STANDARD, standard_value),
     ("number", _case(rf"(?<![\w.,-])(?!{_PRONOUN})(?:{_N})(?:x\b)?(?![\w.,-]*\w)"), _count),
     ("number", _case(ORDINAL), _ordinal),
+    ("number", _case(r"\b(?:double|triple|treble|quadruple|thrice|(?:two|three|four|five|ten)fold)\b"), _words),
+    ("number", re.compile(r"\b(?:Class|Series|Tranche|Tier|Option|Phase|Category|Grade) [A-Z]\b"), _words),
     ("duration", _case(_HOW_OFTEN), _how_often),
     ("modal", _case(_DUTY), _modal),
     ("party", GENERIC, _words),
     ("quality", QUALITY, quality_value),
-    ("connective", _case(r"\b(?:and/or|and|or)\b"), _words),
+    ("connective", _case(r"\b(?:and/or|and|or|any|all|each|every|either|both|some)\b"), _words),
 )  # fmt: skip
 _NEGATION = _case(
     r"\b(?:not|no|never|neither|nor|none|nothing|nobody|without|cannot|unless|except|excluding|exclude[sd]?|non-\w+|"

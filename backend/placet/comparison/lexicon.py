@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from placet.comparison.definitions import definitions
@@ -29,11 +29,15 @@ GENERIC: Final = re.compile(
 )
 
 
+_Inside = tuple[Mapping[int, str], Mapping[int, str]]
+
+
 class Lexicon:
     """Finds terms and parties in a text's words, the longest first. Plurals and possessives are the same term."""
 
-    def __init__(self, before: Sequence[str], after: Sequence[str]) -> None:
-        self.defined = (tuple(definitions(before)), tuple(definitions(after)))
+    def __init__(self, before: Sequence[str], after: Sequence[str], inside: _Inside = ({}, {})) -> None:
+        """The texts of both sides' clauses, and of the sub-clauses of those that end open."""
+        self.defined = (tuple(definitions(before, inside[0])), tuple(definitions(after, inside[1])))
         roles = {d.term for side in self.defined for d in side if d.role}
         self._phrases: dict[str, list[tuple[tuple[str, ...], str, str]]] = defaultdict(list)
         for role in _ROLES:

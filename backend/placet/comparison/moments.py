@@ -15,18 +15,30 @@ _MONTH: Final = "|".join(
 )
 _NAMED: Final = rf"(?P<month>{_MONTH}|Sept\.?)"
 _DAY: Final = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-_YEAR: Final = r"(?P<year>\d{4})"
+_YEAR: Final = r"(?P<year>\d{4}|'\d{2}(?!\d))"
+_QUARTERS: Final = ("first", "second", "third", "fourth")
+_WEEKDAY: Final = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
 _DATES: Final = (
     rf"\b{_DAY}(?: day)?(?: of)?,? {_NAMED},? {_YEAR}\b",
     rf"\b{_DAY}[-/ ]{_NAMED}[-/ ](?P<year>\d{{4}}|\d{{2}})\b",
     rf"\b{_NAMED} {_DAY},? {_YEAR}\b",
     r"(?<![\w./-])\d{4}([-/.])\d{1,2}\1\d{1,2}(?![\w/-]|\.\d)",
     r"(?<![\w./-])\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![\w/-]|\.\d)",
+    r"(?<![\w./-])\d{1,2} ?([./-]) ?\d{1,2} ?\1 ?(?:19|20)\d{2}(?![\w/-]|\.\d)",
     rf"\b{_NAMED},? (?:of )?{_YEAR}\b",
+    rf"\b(?:Q(?P<quarter>[1-4])|(?P<nth>{'|'.join(_QUARTERS)}) quarter)(?:,? (?:of )?(?:(?:FY|fiscal year|the year) ?)?"
+    rf"(?P<year>\d{{4}}))?\b",
+    r"\b(?:FY ?|fiscal (?:year )?|financial year |calendar year |the year )(?P<year>\d{4}(?:/\d{2,4})?)\b",
+    r"(?<![\w./-])(?:0?[1-9]|1[0-2])/(?:19|20)\d{2}(?![\w/-]|\.\d)",
+    rf"\b(?P<weekday>{_WEEKDAY})\b",
     rf"\b{_DAY}(?: day)?(?: of)? (?!MAY){_NAMED}(?!\w)",
     rf"\b(?!MAY){_NAMED} {_DAY}\b(?![.,]?\d)",
+    r"(?:(?<=\b(?:of|in|by) )|(?<=\b(?:from|each|till|late) )|(?<=\b(?:until|since|every|after|early) )|(?<=\bmid-)|"
+    rf"(?<=\bbefore )){_NAMED}(?!\w)",
 )
 DATES: Final = tuple(re.compile(pattern) for pattern in _DATES)
+DAY_FIRST: Final = re.compile(rf"\d{{1,2}}\.? {_NAMED}(?!\w)")
+"""A text that begins with a day, `1 January 2026`, and not with a number and a title."""
 _ZONE: Final = (
     r"(?:,?\s\(?(?P<zone>GMT|UTC|BST|CET|CEST|EST|EDT|ET|CST|CT|MST|PST|PDT|PT|HKT|SGT|JST|IST|"
     r"(?:[A-Z][a-z]+ ){1,3}[Tt]ime)\)?)?"
@@ -42,13 +54,20 @@ TIME: Final = re.compile(
 def date_value(found: re.Match[str]) -> str:
     """ISO 8601 where the date is certain; numbers of days and months in unclear order stay as they stand."""
     groups = found.groupdict()
+    if groups.get("weekday"):
+        return found.group().lower().removesuffix("s")
+    if "quarter" in groups:
+        nth = groups["quarter"] or _QUARTERS.index(groups["nth"]) + 1
+        return f"{groups['year'] or ''}-Q{nth}"
     if not groups.get("month"):
-        return _numeric(found.group())
+        return groups.get("year") or _numeric(found.group())
     month = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(groups["month"][:3].lower()))
-    day, year = groups.get("day"), groups.get("year")
+    day, year = groups.get("day"), (groups.get("year") or "").lstrip("'")
     if day and year:
         return _iso(int(year) + (2000 if len(year) == 2 else 0), month, int(day)) or found.group()
-    return f"{year}-{month:02}" if year else f"--{month:02}-{int(day or 0):02}"
+    if day or year:
+        return f"{year}-{month:02}" if year else f"--{month:02}-{int(day or 0):02}"
+    return f"--{month:02}"
 
 
 def _iso(year: int, month: int, day: int) -> str | None:
@@ -59,7 +78,10 @@ def _iso(year: int, month: int, day: int) -> str | None:
 
 
 def _numeric(text: str) -> str:
-    one, two, three = (int(part) for part in re.split(r"[./-]", text))
+    parts = [int(part) for part in re.split(r"[./-]", text)]
+    if len(parts) == 2:
+        return f"{parts[1]}-{parts[0]:02}"
+    one, two, three = parts
     if one > 999:
         return _iso(one, two, three) or text
     year = three + (2000 if three < 100 else 0)

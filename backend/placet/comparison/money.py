@@ -32,12 +32,14 @@ _SIGN: Final = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reve
 _NAME: Final = rf"(?:{'|'.join(_NAMES)})s?"
 _BEFORE: Final = rf"(?:(?<![a-z])(?:{_SIGN})|\b(?:{_CODE}|{_NAME}))"
 _N: Final = number("n", SPACED)
+_MINUS: Final = r"(?P<minus>(?<![\w.,)/-])-\s?(?=[^\s\d])|\bminus\s)?"
+"""Before a currency; before a number alone it may be a dash."""
 _TO: Final = rf"(?:(?:\s?-\s?|\sto\s)(?:{_BEFORE})?\s?{number('m', SPACED)})?"
 
 AMOUNTS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?P<currency>{_BEFORE})\s?(?:of\s)?{_N}{_TO}",
+        rf"{_MINUS}(?P<currency>{_BEFORE})\s?(?:of\s)?{_N}{_TO}",
         rf"{_N}\s?(?:of\s)?(?P<currency>\b(?:{_CODE})\b|\b{_NAME}\b|[€£]|(?<=\d\s)kr\b)",
     )
 )
@@ -50,7 +52,7 @@ CURRENCY: Final = re.compile(
 
 def amount_value(found: re.Match[str]) -> str:
     """`USD 1500000`; a range as `USD 10-20`."""
-    name = currency(found["currency"])
+    name = f"{currency(found['currency'])}{' -' if found.groupdict().get('minus') else ''}"
     second = found.groupdict()
     if second.get("m_words") or second.get("m_digits") or second.get("m_part"):
         return f"{name} {value(found, 'n')}-{value(found, 'm')}"

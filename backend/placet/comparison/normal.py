@@ -42,7 +42,7 @@ _UNSPACED: Final = (
 )
 """Letters of scripts that put no blanks between words: Thai, Lao, Tibetan, Burmese, Khmer, Chinese, Japanese."""
 _LETTER = rf"[^\W{_UNSPACED}]"
-_TOKEN = re.compile(rf"\d+(?:[.,]\d+)+|{_LETTER}+(?:['&-]{_LETTER}+)*|[{_UNSPACED}]|[^\w\s]")
+_TOKEN = re.compile(rf"\d+(?:[.,/]\d+)+|{_LETTER}+(?:['&-]{_LETTER}+)*|[{_UNSPACED}]|[^\w\s]")
 _PREFIXES = frozenset({"non", "self", "cross", "third", "ex", "well", "pro", "co"})
 _WORD = re.compile(r"\w+(?:-\w+)*")
 

@@ -6,14 +6,20 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from placet.comparison.moments import DAY_FIRST
+
 BULLET: Final = "bullet"
 IMPLIED: Final = "1."
 """Style of the list that a number such as `3.8` stands in the third item of."""
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 _ROOTS = frozenset({"schedule", "exhibit", "annex", "annexure", "appendix", "attachment", "addendum"})
-_SHORT = {"art": "article", "sec": "section", "cl": "clause", "para": "paragraph", "ch": "chapter", "sched": "schedule"}
+_SHORT = {
+    "art": "article", "sec": "section", "cl": "clause", "para": "paragraph", "ch": "chapter", "sched": "schedule",
+    "abs": "absatz", "ziff": "ziffer",
+}  # fmt: skip
 KEYWORDS: Final = frozenset({
     "article", "section", "clause", "chapter", "part", "paragraph", "title", "rule", "recital", "item", "§",
+    "absatz", "ziffer",
 }) | _ROOTS  # fmt: skip
 _WORDS = "|".join(sorted(KEYWORDS - {"§"}, key=len, reverse=True))
 _COUNTED = (
@@ -49,6 +55,7 @@ _UNIT = re.compile(
     re.IGNORECASE,
 )
 _COPYRIGHT = re.compile(r"\([cC]\)\s+(?:\d{4}|[Cc]opyright)")
+_ORDERED = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 _LED = re.compile(r"\s+[\"']?[A-Z]")
 
 
@@ -128,6 +135,8 @@ def _last(number: str) -> int:
 
 def marker(text: str) -> Marker | None:
     """The numbering that a normal text begins with, if it looks like one."""
+    if DAY_FIRST.match(text):
+        return None
     if found := _ENCLOSED.match(text):
         return None if _COPYRIGHT.match(text) else _marker(found, _readings(found["number"], "()"))
     if found := _KEYWORD.match(text):
@@ -182,7 +191,7 @@ def _keyword(text: str, found: re.Match[str]) -> Marker | None:
 
 def wordy(written: str) -> bool:
     """Whether a label says more than a number: words that are neither a keyword, nor Roman, nor `aa`."""
-    words = re.findall(r"[^\W\d_]{2,}", written.lower())
+    words = re.findall(r"[^\W\d_]{2,}", _ORDERED.sub("", written.lower()))
     known = KEYWORDS.union(_COUNTED, _RANKED, _SHORT)
     return any(word not in known and roman(word) is None and len(set(word)) > 1 for word in words)
 

@@ -24,7 +24,7 @@ _ORDINALS: Final = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
     "tenth": 10, "eleventh": 11, "twelfth": 12, "thirteenth": 13, "fourteenth": 14, "fifteenth": 15, "sixteenth": 16,
     "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30, "fortieth": 40,
-    "fiftieth": 50, "sixtieth": 60, "ninetieth": 90, "hundredth": 100,
+    "fiftieth": 50, "sixtieth": 60, "seventieth": 70, "eightieth": 80, "ninetieth": 90, "hundredth": 100,
 }  # fmt: skip
 _PARTS: Final = {"half": 2, "halve": 2, "quarter": 4} | {word: n for word, n in _ORDINALS.items() if n > 2}
 _SIGNS: Final = {
@@ -38,7 +38,7 @@ _SIGN: Final = "".join(_SIGNS)
 DIGITS: Final = (
     r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)|\d{1,3}(?:\.\d{3})+,\d{1,2}(?!\d)|"
     r"\d{1,3}(?:\.\d{3}){2,}(?![.,]?\d)|\d{1,3}(?:'\d{3})+(?:\.\d+)?(?!\d)|\d{1,3}(?: \d{3}){2,}(?:[.,]\d{1,2})?(?!\d)|"
-    r"\d{1,18},\d{1,2}(?![\d,])|\d{1,18}(?:\.\d{1,18})?"
+    r"\d{1,18},\d{1,2}(?![\d,])|\d{1,18}(?:\.\d{1,18})?|(?<![\w.])\.\d{1,4}(?![\d.])"
 )
 """English, Indian, continental and Swiss grouping; a comma before one or two digits is a decimal one."""
 SPACED: Final = rf"\d{{1,3}}(?: \d{{3}})+(?:[.,]\d{{1,2}})?(?!\d)|{DIGITS}"
@@ -141,3 +141,24 @@ def spoken(text: str) -> int:
             total += max(group, 1) * _SCALES[word]
             group = 0
     return total + group
+
+
+def cardinal_word(count: int) -> str:
+    """21 -> `twenty-one`; 1 to 99."""
+    if count < 20:
+        return _UNITS[count]
+    tens, ones = divmod(count, 10)
+    return _TENS[tens - 2] + (f"-{_UNITS[ones]}" if ones else "")
+
+
+def ordinal_word(count: int) -> str:
+    """21 -> `twenty-first`; 1 to 99."""
+    words = {value: word for word, value in _ORDINALS.items()}
+    if count in words:
+        return words[count]
+    return f"{_TENS[count // 10 - 2]}-{words[count % 10]}"
+
+
+def ordinal_suffix(count: int) -> str:
+    """3 -> `rd`."""
+    return "th" if count % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")

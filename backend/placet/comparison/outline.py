@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from placet.comparison.numbering import BULLET, IMPLIED, KEYWORDS, Marker, Reading, bare, is_root
 
+_APART = 10
+"""Steps between two numbers of one list: `(ii)` is not the thirty-fifth after `(a)`."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Level:
@@ -18,15 +21,29 @@ class _Level:
     """Nobody wrote it: `3.8` says that there is a list whose third item it stands in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a number stands: the full one (`2.1(a)`), how many lists are around it, and whether it goes on with what
+    stands before it, so that it says no more than that."""
+
+    label: str
+    level: int
+    regular: bool
+
+
 class Outline:
     """The open lists, outermost first."""
 
     def __init__(self) -> None:
         self._open: list[_Level] = []
+        self._path: tuple[int, ...] = ()
+        """The last number of digits and dots, such as `3.8.1`."""
+        self._named: dict[str, int] = {}
+        """The last of the schedules, the articles and so on."""
 
     def fits(self, found: Marker) -> bool:
         """Whether the marker begins a list or goes on with an open one; the very next of it, where it may be prose."""
-        most = 1 if found.titled else 10
+        most = 1 if found.titled else _APART
         return any(self._follows(reading, most) for reading in found.readings)
 
     def _follows(self, reading: Reading, most: int) -> bool:
@@ -34,23 +51,50 @@ class Outline:
             return True
         return any(0 < reading.value - level.value <= most for level in self._open if level.style == reading.style)
 
-    def enter(self, found: Marker, depth: int = 0, *, titled: bool = False) -> tuple[str, int]:
-        """Goes to the marker's place; the full number there (`2.1(a)`) and the number of lists around it.
+    def enter(self, found: Marker, depth: int = 0, *, titled: bool = False, more: bool = False) -> Place:
+        """Goes to the marker's place.
 
         `titled`: what it numbers is a heading. Where two open lists may go on, headings go on with headings.
+        `more`: another number stands behind it, as in `(a)(ii)`, which goes on with the list inside an `(a)` before.
         """
         if found.root:
             self._open.clear()
+        reading = self._likeliest(found)
+        regular = self._regular(found, reading)
         if found.path:
             self._imply(found.path, depth)
-        reading = self._likeliest(found)
         place = self._place(reading, depth, titled=titled)
         if place is None and reading.style in KEYWORDS:  # `Part B` is in none of the lists before it
             place = max((n + 1 for n, level in enumerate(self._open) if level.style in KEYWORDS), default=0)
+        elif place is None and titled and reading.style == "1.":  # a heading is not inside `(B)` of the recitals
+            place = next((n for n, level in enumerate(self._open) if level.style.endswith("()")), None)
+        if more and place is not None and place < len(self._open) and self._open[place].value == reading.value:
+            return Place(self._open[place].label, place, regular)
+        before = self._open[place].value if place is not None and place < len(self._open) else 0
+        if not found.path and reading.style not in KEYWORDS:
+            regular = reading.style == BULLET or reading.value in (0, 1, before + 1)
         del self._open[len(self._open) if place is None else place :]
         label = self._label(found, reading)
         self._open.append(_Level(reading.style, depth, reading.value, label, titled))
-        return label, sum(not level.implied for level in self._open) - 1
+        return Place(label, sum(not level.implied for level in self._open) - 1, regular)
+
+    def _regular(self, found: Marker, reading: Reading) -> bool:
+        """Whether a number goes on with the one before it, or begins something: `3.8` after `3.7`, `3.7.9` or `3`."""
+        if reading.style in KEYWORDS:
+            last, self._named[reading.style] = self._named.get(reading.style, 0), reading.value
+            self._path = () if found.root else self._path
+            return reading.value in (1, last + 1)
+        path = found.path or ((reading.value,) if reading.style == "1." else ())
+        if not path:
+            return True
+        last_path, self._path = self._path, path
+        same = 0
+        while same < min(len(path), len(last_path)) and path[same] == last_path[same]:
+            same += 1
+        rest = path[same:]
+        if (same < len(last_path) and rest and rest[0] == last_path[same] + 1) or (not last_path and len(rest) > 1):
+            rest = rest[1:]
+        return all(step <= 1 for step in rest)
 
     def leave(self) -> None:
         """An unnumbered heading: what comes begins its own lists."""
@@ -86,9 +130,13 @@ class Outline:
                 if reading.style == level.style and reading.value == level.value + 1:
                     return reading
         begins = [reading for reading in found.readings if reading.value == 1]
-        opened = {level.style for level in self._open}
-        known = [reading for reading in found.readings if reading.style in opened]
+        opened = {level.style: level.value for level in self._open}
+        known = [reading for reading in found.readings if self._near(reading, opened)]
         return (begins or known or list(found.readings))[0]
+
+    @staticmethod
+    def _near(reading: Reading, opened: dict[str, int]) -> bool:
+        return reading.style in opened and reading.value - opened[reading.style] <= _APART
 
     def _label(self, found: Marker, reading: Reading) -> str:
         parent = next((level.label for level in reversed(self._open) if level.label), "")

@@ -26,7 +26,7 @@ _KINDS: Final[dict[Kind, str]] = {
     "bound": "Limits (at least, at most, greater of, including)",
     "modal": "Duties and rights (shall, must, may, will)",
     "negation": "Negations and exceptions",
-    "connective": "And, or",
+    "connective": "And, or, any, all",
     "standard": "Standards (efforts, discretion, promptness)",
     "quality": "Exclusive, revocable and the like",
     "party": "Parties",

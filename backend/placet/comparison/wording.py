@@ -9,11 +9,14 @@ import re
 from typing import Final
 
 _BOUNDS: Final = {
-    "at least": r"at (?:the (?:very )?)?least|(?:no|not) (?:less|fewer|lower|shorter) than|(?:a |the )?minimum(?: of)?",
-    "at most": r"at (?:the )?most|(?:no|not) (?:more|greater|higher|longer) than|not to exceed|not exceeding|"
+    "at least": r"or (?:more|greater|longer|higher)(?! than| favou?rable)|at (?:the (?:very )?)?least|"
+    r"(?:no|not) (?:less|fewer|lower|shorter) than|(?:a |the )?minimum(?: of)?",
+    "at most": r"or (?:fewer|less|lower|shorter)(?! than| favou?rable)|at (?:the )?most|"
+    r"(?:no|not) (?:more|greater|higher|longer) than|not to exceed|not exceeding|"
     r"(?:does|do|did) not exceed|up to(?: and including)?|(?:a |the )?maximum(?: of)?|capped at",
-    "more than": r"more than|greater than|higher than|in excess of|exceed(?:s|ed|ing)?",
-    "less than": r"(?:less|fewer|lower) than|falls? below|below",
+    "more than": r"(?:above|over|beyond) (?=[$€£¥\d]|[A-Z]{3} ?\d)|more than|greater than|higher than|in excess of|"
+    r"exceed(?:s|ed|ing)?",
+    "less than": r"under (?=[$€£¥\d]|[A-Z]{3} ?\d)|(?:less|fewer|lower) than|falls? below|below",
     "greater of": r"(?:greater|greatest|higher|highest|larger|largest) of",
     "lesser of": r"(?:lesser|least|lower|lowest|smaller|smallest) of",
     "earlier of": r"(?:earlier|earliest|first) (?:of|to occur)|"
@@ -40,6 +43,7 @@ _STANDARDS: Final = {
     "reasonable efforts": r"reasonable[ -](?:efforts|endeavou?rs)",
     "good faith efforts": r"(?:good[ -]faith|diligent)[ -](?:efforts|endeavou?rs)",
     "efforts": r"(?:\w+ly )?\w+[ -](?:efforts|endeavou?rs)",
+    "endeavour": r"(?:endeavou?r|attempt|seek|strive)s? to(?= )",
     "sole discretion": r"(?:sole|absolute|sole and absolute|unfettered)(?: and \w+)? discretion",
     "reasonable discretion": r"reasonable discretion",
     "discretion": r"discretion",
@@ -74,6 +78,8 @@ _QUALITIES: Final = (
     r"in (?:the )?aggregate|aggregate|(?<=each )occurrence|evergreen|full recourse|non-recourse|pari passu|"
     r"subordinated|senior|"
     r"(?:simple|qualified|absolute|special) majority|unanimous(?:ly)?|"
+    r"in (?:advance|arrears)(?! of)|in perpetuity|at will|for (?:good )?cause|for convenience|void(?:able)?|"
+    r"(?:un)?enforceable|(?:in)?valid|gross-up|"
     r"arbitration|litigation|mediation|non-compete|non-solicitation"
 )
 _DEMONYMS: Final = (

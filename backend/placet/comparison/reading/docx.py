@@ -9,7 +9,8 @@ from placet.comparison.normal import normal
 from placet.comparison.reading.archive import Archive, parse_xml
 from placet.comparison.reading.docx_bound import replaced
 from placet.comparison.reading.docx_look import on
-from placet.comparison.reading.docx_styles import Numbering, Styles, read_numbering, read_styles
+from placet.comparison.reading.docx_numbering import Numbering, read_numbering
+from placet.comparison.reading.docx_styles import Styles, read_styles
 from placet.comparison.reading.docx_text import DocxText
 from placet.comparison.reading.namespaces import prefixed
 from placet.comparison.reading.parts import Parts
@@ -77,7 +78,7 @@ def read_docx(data: bytes) -> Content:
             remedy="recognise the text (OCR) first, or send the document as text",
             code="data.no-text",
         )
-    return Content(body, list(_notes(reader, parts)), tuple(margins), tuple(reader.unread))
+    return Content(body, list(_notes(reader, parts)), tuple(margins), tuple(reader.unread), rows=reader.rows)
 
 
 def _not_word() -> DataError:

@@ -76,6 +76,8 @@ class Field:
         if keyword == "FORMDROPDOWN":
             place = _place(self._default) if self._result is None else self._result
             return self._entries[place] if place < len(self._entries) else ""
+        if keyword == "FORMTEXT" and not self.shown:
+            return self._default
         if keyword in _COUNTS:
             return COUNT
         if keyword in _BUTTONS:

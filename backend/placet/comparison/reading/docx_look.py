@@ -13,6 +13,12 @@ _TINY: Final = 4
 """Half-points: what is no larger can't be read."""
 _CLOSE: Final = 40
 """Sum of the differences of three colour channels below which a text can't be told from its ground."""
+_PAPER: Final = frozenset({"background1", "light1", "bg1", "lt1"})
+"""Colours of a theme that are the paper's."""
+_CLEAR: Final = 95_000
+"""Thousandths of a per cent of transparency."""
+_OVER: Final = -80
+"""Twentieths of a point between letters, below which they lie on top of each other."""
 _HIGHLIGHTS: Final = {
     "black": "000000", "blue": "0000FF", "cyan": "00FFFF", "green": "00FF00", "magenta": "FF00FF", "red": "FF0000",
     "yellow": "FFFF00", "white": "FFFFFF", "darkBlue": "000080", "darkCyan": "008080", "darkGreen": "008000",
@@ -42,6 +48,10 @@ class Look:
     scale: int | None = None
     font: str | None = None
     style: str | None = None
+    condensed: int | None = None
+    """Twentieths of a point that are put between letters."""
+    raised: bool | None = None
+    """Or lowered: 10³ is not 103."""
 
     def set(self, name: str, attributes: Mapping[str, str]) -> None:
         """Take in one element of `w:rPr`."""
@@ -49,13 +59,17 @@ class Look:
         if (switch := _SWITCHES.get(name)) is not None:
             setattr(self, switch, on(value))
         elif name == "w:color":
-            self.color = value
+            self.color = "FFFFFF" if attributes.get("w:themeColor") in _PAPER and value in ("", "auto") else value
         elif name == "w:shd":
             self.fill = shade(attributes)
         elif name == "w:highlight":
             self.highlight = _HIGHLIGHTS.get(value)
         elif name == "w:sz":
             self.size = _number(value)
+        elif name == "w:spacing":
+            self.condensed = _number(value)
+        elif name == "w:vertAlign":
+            self.raised = value in ("superscript", "subscript")
         elif name == "w:w":
             self.scale = _number(value.removesuffix("%"))
         elif name == "w:rFonts":
@@ -122,6 +136,21 @@ def _channels(color: str | None) -> tuple[int, int, int] | None:
         return None
 
 
+UNKNOWN: Final = "?"
+"""A ground whose colour a table's style gives, row by row."""
+
+
+def filled(look: Look, name: str, attributes: Mapping[str, str]) -> None:
+    """Takes in an element of `w14:textFill`, which goes before the colour."""
+    value = attributes.get("w14:val", "")
+    if name == "w14:srgbClr":
+        look.color = value
+    elif name == "w14:schemeClr":
+        look.color = "FFFFFF" if value in _PAPER else look.color
+    elif name == "w14:noFill" or (name == "w14:alpha" and (_number(value) or 0) >= _CLEAR):
+        look.no_fill = True
+
+
 def unseen(look: Look, ground: str | None) -> str | None:
     """Why a reader can't see a text of this look on this ground (a colour, or None for paper); None where one can."""
     if look.hidden:
@@ -132,6 +161,10 @@ def unseen(look: Look, ground: str | None) -> str | None:
         return "tiny"
     if look.scale is not None and 0 < look.scale <= 5:
         return "tiny"
+    if look.condensed is not None and look.condensed <= _OVER:
+        return "letters on top of each other"
+    if ground == UNKNOWN and look.highlight is None and look.fill is None:
+        return None
     paper = (255, 255, 255)
     below = _channels(look.highlight) or _channels(look.fill) or _channels(ground)
     letters = _channels(look.color)

@@ -14,6 +14,7 @@ _AFTER: Final = {
     "m:num": ")", "m:den": ")", "m:sup": ")", "m:sub": ")", "m:rad": ")", "m:deg": "]", "m:mr": "]", "m:bar": ")",
     "m:borderBox": "]", "m:lim": ")",
 }  # fmt: skip
+_STRIKES: Final = frozenset({"m:strikeH", "m:strikeV", "m:strikeBLTR", "m:strikeTLBR"})
 _CHARACTERS: Final = frozenset({"m:chr", "m:begChr", "m:endChr", "m:sepChr"})
 
 
@@ -33,6 +34,8 @@ class Formula:
         elif name == "m:e" and self._marks and self._marks[-1]["of"] == "m:d" and "opened" not in self._marks[-1]:
             self._marks[-1]["opened"] = "1"
             return "("
+        elif name in _STRIKES:
+            return "/"
         return _BEFORE.get(name, "")
 
     def properties_end(self, name: str) -> str:

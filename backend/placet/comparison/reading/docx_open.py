@@ -18,6 +18,9 @@ class OpenParagraph:
     """Its mark is deleted by a tracked change, or it is a drop capital: the next paragraph goes on with it."""
     ground: str | None = None
     low: bool = False
+    outside: bool = False
+    merged: bool = False
+    """Its mark is hidden: it goes on with the next paragraph, under its own number."""
 
 
 @dataclass
@@ -28,6 +31,7 @@ class OpenCell:
     ground: str | None = None
     gone: bool = False
     covered: bool = False
+    span: int = 1
 
 
 @dataclass
@@ -35,6 +39,17 @@ class OpenRow:
     cells: list[OpenCell] = field(default_factory=list)
     gone: bool = False
     low: bool = False
+    hidden: bool = False
+    before: int = 0
+    """Columns of the grid that it leaves empty before its first cell."""
+
+    def columns(self) -> tuple[int, ...]:
+        """Where its cells that say something begin."""
+        at, places = self.before, []
+        for cell in self.cells:
+            places += [at] if any(cell.texts) else []
+            at += cell.span
+        return tuple(places)
 
 
 @dataclass

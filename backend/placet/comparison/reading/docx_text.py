@@ -7,7 +7,7 @@ is kept as unread, so that no text of an unknown element is missed in silence.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from placet.comparison.limits import MAX_CHARACTERS, MAX_CLAUSES, check
@@ -27,20 +27,29 @@ from placet.comparison.reading.docx_elements import (
 )
 from placet.comparison.reading.docx_fields import COUNT, Field
 from placet.comparison.reading.docx_graphics import ROOTS, Graphic
-from placet.comparison.reading.docx_look import Look, in_capitals, on, shade, symbol_font, unseen
+from placet.comparison.reading.docx_look import UNKNOWN, Look, filled, in_capitals, on, shade, symbol_font, unseen
 from placet.comparison.reading.docx_math import Formula
+from placet.comparison.reading.docx_numbering import Numbering, number
 from placet.comparison.reading.docx_open import Alternatives, OpenCell, OpenParagraph, OpenRow
-from placet.comparison.reading.docx_styles import Numbering, Styles, number
+from placet.comparison.reading.docx_styles import Styles
 from placet.comparison.reading.namespaces import Prefixes, prefixed
 from placet.comparison.reading.paragraphs import Paragraph
 from placet.comparison.reading.parts import Parts
 from placet.comparison.reading.symbols import TICKS, shown, symbol
-from placet.comparison.reading.unread import MARKS, Unread, unread
+from placet.comparison.reading.unread import MARKS, RAISED, Unread, unread
 from placet.core.errors import DataError
 
 _CELL = " | "
 _LOW: Final = 40
 """Twentieths of a point: a line or row of exactly this height shows nothing."""
+_FAR: Final = 9_000
+"""Twentieths of a point beside the page: nothing that begins there is seen."""
+
+
+def _outside(attributes: Mapping[str, str]) -> bool:
+    """Whether an indent or a frame puts a paragraph beside the page."""
+    places = [attributes.get(f"w:{name}", "") for name in ("left", "start", "x", "y")]
+    return any(number(place.lstrip("-"), 100_000) >= (_FAR if place.startswith("-") else 3 * _FAR) for place in places)
 
 
 @dataclass
@@ -64,6 +73,8 @@ class DocxText:
     """Relations of headers and footers by name, such as `header first`; `titled` where the first page differs."""
     marks: list[tuple[str, str]] = field(default_factory=list)
     """Footnotes and endnotes by kind and id, in the order in which the text refers to them."""
+    rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """In which columns of their tables the cells of rows begin, by the rows' texts."""
     bound: list[tuple[Mapping[str, str], str]] = field(default_factory=list)
     """Content controls that show data of another part: the binding, and the text that stands in the document."""
     _part: str = ""
@@ -72,6 +83,8 @@ class DocxText:
     _characters: int = 0
     _paragraphs: list[OpenParagraph] = field(default_factory=list)
     _rows: list[OpenRow] = field(default_factory=list)
+    _tables: list[str] = field(default_factory=list)
+    """Styles of the tables around."""
     _run: Look = field(default_factory=Look)
     _look: Look | None = None
     _fields: list[Field] = field(default_factory=list)
@@ -83,6 +96,8 @@ class DocxText:
     _placed: int = 0
     _near: str = ""
     _going: list[str] = field(default_factory=list)
+    _merged: OpenParagraph | None = None
+    """What the text of `_going` began, where its mark is hidden."""
     _only: frozenset[tuple[str, str]] | None = None
 
     def read(self, part: str, *, only: frozenset[tuple[str, str]] | None = None) -> None:
@@ -165,6 +180,10 @@ class DocxText:
             self._branches.append(Alternatives())
         elif name in ("w:p", "a:p"):
             self._paragraphs.append(OpenParagraph())
+        elif name == "w:tbl":
+            self._tables.append("")
+        elif name == "w:tblStyle" and self._tables:
+            self._tables[-1] = value
         elif name == "w:tr":
             self._rows.append(OpenRow())
         elif name == "w:tc" and self._rows:
@@ -238,9 +257,12 @@ class DocxText:
             row.gone |= name in DELETED
             exact = attributes.get("w:hRule") == "exact"
             row.low |= name == "w:trHeight" and exact and number(attributes.get("w:val", ""), 9999) <= _LOW
+            row.hidden |= name == "w:hidden" and on(attributes.get("w:val", ""))
+            row.before = number(attributes.get("w:val", ""), 99) if name == "w:gridBefore" else row.before
         elif above == "w:tcPr" and row.cells:
             cell = row.cells[-1]
             cell.gone |= name == "w:cellDel"
+            cell.span = max(number(attributes.get("w:val", ""), 99), 1) if name == "w:gridSpan" else cell.span
             cell.covered |= name in ("w:vMerge", "w:hMerge") and attributes.get("w:val", "continue") == "continue"
             if name == "w:shd":
                 cell.ground = shade(attributes)
@@ -251,6 +273,7 @@ class DocxText:
             self._run.set(name, attributes)
         elif above == "w:rPr" and self._around[-3:-2] == ["w:pPr"]:
             here.joined |= name in DELETED
+            here.merged |= name in ("w:vanish", "w:specVanish") and on(value)
         elif name == "w:pStyle":
             here.style = value
         elif name == "w:numId":
@@ -265,8 +288,10 @@ class DocxText:
             here.ground = shade(attributes)
         elif above == "w:pPr" and name == "w:spacing" and attributes.get("w:lineRule") == "exact":
             here.low = number(attributes.get("w:line", ""), 9999) <= _LOW
-        elif name in ("w14:noFill", "a:noFill") and "w14:textFill" in self._around:
-            self._run.no_fill = True
+        elif above == "w:pPr" and name in ("w:ind", "w:framePr"):
+            here.outside |= _outside(attributes)
+        elif "w14:textFill" in self._around:
+            filled(self._run, name, attributes)
 
     def _inline(self, name: str, attributes: Mapping[str, str]) -> None:
         if name in SPACES and "w:tabs" not in self._around:
@@ -309,7 +334,8 @@ class DocxText:
         """Text as its run looks."""
         here = self._paragraphs[-1] if self._paragraphs else None
         if self._look is None:
-            self._look = self.styles.looks(self._run, here.style if here else "")
+            table = self._tables[-1] if self._tables else ""
+            self._look = self.styles.looks(self._run, here.style if here else "", table)
         look = self._look
         text = shown(text, symbol_font(look))
         self.invisible += invisible(text)
@@ -318,17 +344,29 @@ class DocxText:
             return
         row = self._rows[-1] if self._rows else None
         cell = row.cells[-1] if row and row.cells else None
-        ground = (here.ground if here else None) or (cell.ground if cell else None)
-        why = unseen(look, ground)
+        why = unseen(look, self._ground(here, cell))
         if (here is not None and here.low) or (row is not None and row.low):
             why = why or "in a line without height"
+        if here is not None and here.outside:
+            why = why or "outside of the page"
+        if row is not None and row.hidden:
+            why = why or "in a hidden row"
         if cell is not None and cell.covered:
             why = why or "in a merged cell"
         if self._graphics and any(graphic.hidden for graphic in self._graphics):
             why = why or "in a hidden shape"
+        if look.raised and any(letter.isdigit() for letter in text):
+            self.unread.append(unread(RAISED, text, shown=text))
         if why and text.strip():
             self.unseen.setdefault(why, []).append(text)
         self._put(text.upper() if in_capitals(look) else text)
+
+    def _ground(self, here: OpenParagraph | None, cell: OpenCell | None) -> str | None:
+        """The colour behind a text, None for the paper."""
+        found = here.ground or self.styles.ground(here.style) if here is not None else None
+        if found or (cell is not None and cell.ground):
+            return found or (cell.ground if cell is not None else None)
+        return UNKNOWN if cell is not None and self._tables and self.styles.shaded(self._tables[-1]) else None
 
     def _put(self, text: str) -> None:
         if not text:
@@ -382,6 +420,8 @@ class DocxText:
             self._close(self._paragraphs.pop())
         elif name == "w:tc" and self._rows and self._rows[-1].cells and self._rows[-1].cells[-1].gone:
             self.deleted += self._rows[-1].cells.pop().texts
+        elif name == "w:tbl" and self._tables:
+            self._tables.pop()
         elif name == "w:tr" and self._rows:
             self._end_row(self._rows.pop())
 
@@ -396,6 +436,7 @@ class DocxText:
         cells = [] if row.gone else [" ".join(cell.texts) for cell in row.cells]
         if any(cells):
             text = _CELL.join(cells).strip()
+            self.rows[normal(text)] = (*self.rows.get(normal(text), ()), *row.columns())
             if self._rows and self._rows[-1].cells:
                 self._rows[-1].cells[-1].texts.append(text)
             else:
@@ -408,9 +449,17 @@ class DocxText:
             return
         text = normal("".join([*self._going, *ended.pieces]))
         self._going.clear()
+        ended = replace(self._merged, pieces=ended.pieces) if self._merged is not None else ended
+        self._merged = None
+        if ended.merged and text:
+            self._merged, self._going = ended, [text + " "]
+            ended.merged = False
+            return
         styled_list, styled_level = self.styles.numbered(ended.style or self.styles.default)
         list_id = styled_list if ended.list is None else ended.list
         level = styled_level if ended.level is None else ended.level
+        if level is None:
+            level = self.numbering.level_of(list_id, self.styles.names(ended.style or self.styles.default))
         label = self.numbering.label(list_id, level) if list_id and list_id != "0" else ""
         if label and (label in TICKS or wordy(label)):
             text, label = f"{label} {text}".strip(), ""

@@ -8,14 +8,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from placet.comparison.normal import normal
+from placet.comparison.numbering import BULLET, marker, roman
 from placet.comparison.reading.paragraphs import TextLine
 from placet.comparison.reading.text import line_of
 
 _DIGITS = re.compile(r"\d+")
 _PIECES = re.compile(r"\d+|\D+")
+_DEEP = 0.1
+"""Of the height that the document's lines take: so deep is an edge."""
+_TALL = 300.0
+"""Points that a document's lines take at least where it has edges."""
 _EDGE = 2
 """Lines at a page's top and bottom that may be its header and footer."""
-_PAGE_NUMBER = re.compile(r"(?:page\s*)?[-–(\s]*(?:\d{1,4}|[ivxl]{1,6})[-–)\s]*(?:(?:of|/)\s*\d{1,4})?$", re.IGNORECASE)
+_PAGE_NUMBER = re.compile(
+    r"(?:page\s*)?[-–(\s]*(?:(?P<number>\d{1,4})|(?P<roman>[ivxl]{1,6}))[-–)\s]*(?:(?:of|/)\s*(?P<of>\d{1,4}))?$",
+    re.IGNORECASE,
+)
+_STAMP = re.compile(
+    r"(?<!\S)\d{1,4}[./-]\s?\d{1,2}[./-]\s?\d{2,4},? \d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[ap]\.?\s?m\.?)?(?!\S)",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"(?<!\S)(?:https?://|file:/|about:|data:)\S*")
+_COUNT = re.compile(r"(?<!\S)(?:page )?\d{1,4}(?:\s?/\s?| of )\d{1,4}(?!\S)", re.IGNORECASE)
+_BROWSER = {"stamp": _STAMP, "address": _ADDRESS, "count": _COUNT}
+_SURE = 2
+"""Of these three, those that a page has where a browser printed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +80,36 @@ def _commonest(values: Iterable[float]) -> float:
 
 
 def _shape(line: Drawn) -> tuple[str, int]:
-    return _DIGITS.sub("#", line.text.strip()), round(line.y / 4)
+    """What a line has in common with the same one of other pages: its place, and its words but for what counts pages.
+    Numbers of clauses and schedules count something else."""
+    text = line.text.strip()
+    number = marker(normal(text))
+    counts = number is None or number.readings[0].style == BULLET or not (number.firm or number.titled)
+    return _DIGITS.sub("#", text) if counts else text, round(line.y / 4)
 
 
-def _edges(page: list[Drawn]) -> set[int]:
-    """The outermost lines of a page that stand apart from the text, at most two on each side, and what is marked."""
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """The outermost lines of a page: all of them, and those that stand apart from the text or are marked."""
+
+    outer: frozenset[int]
+    apart: frozenset[int]
+
+
+def _edge(page: list[Drawn], low: float, high: float) -> _Edge:
+    """`low` and `high`: what is between them is at no edge."""
     order = sorted(range(len(page)), key=lambda n: page[n].y)
-    found = {n for n, line in enumerate(page) if line.margin}
+    apart = {n for n, line in enumerate(page) if line.margin}
+    every = set(apart)
     for outward in (order, order[::-1]):
-        for outer, inner in pairwise(_rows(page, outward)):
+        rows = _rows(page, outward)
+        every.update(n for row in rows[:_EDGE] for n in row if not low < page[n].y < high)
+        for outer, inner in pairwise(rows):
             near, far = page[outer[-1]], page[inner[0]]
-            if abs(near.y - far.y) < 1.8 * max(near.size, far.size):
+            if low < near.y < high or abs(near.y - far.y) < 1.8 * max(near.size, far.size):
                 break
-            found.update(outer)
-    return found
+            apart.update(outer)
+    return _Edge(frozenset(every), frozenset(apart))
 
 
 def _rows(page: list[Drawn], order: list[int]) -> list[list[int]]:
@@ -91,33 +125,78 @@ def _rows(page: list[Drawn], order: list[int]) -> list[list[int]]:
     return rows
 
 
+def _printed(page: list[Drawn]) -> set[int]:
+    """The lines that a browser prints around a page: when, the title, the address, `1/3`; in the outermost rows."""
+    order = sorted(range(len(page)), key=lambda n: page[n].y)
+    rows = [row for outward in (order, order[::-1]) for row in _rows(page, outward)[:1]]
+    texts = [" ".join(page[n].text for n in row) for row in rows]
+    found = [{name for name, form in _BROWSER.items() if form.search(text)} for text in texts]
+    if len(set().union(*found)) < _SURE:
+        return set()
+    return {n for row, kinds in zip(rows, found, strict=True) if kinds for n in row}
+
+
 def without_margins(pages: list[list[Drawn]]) -> tuple[list[list[Drawn]], list[str]]:
     """Pages without headers, footers and page numbers; and what was left out, each once, what counts pages as `#`.
 
-    Left out is what stands apart at the edge of at least half the pages, or is marked there, or is a page number.
+    Left out is what stands apart at the edge of at least a third of the pages, or is marked there, or is a page number,
+    or is what a browser prints around each page.
     """
-    edges = [_edges(page) for page in pages]
-    seen = Counter(shape for page, edge in zip(pages, edges, strict=True) for shape in {_shape(page[n]) for n in edge})
-    often = {shape for shape, count in seen.items() if count >= 2 and 2 * count >= len(pages)}
-    gone: dict[str, list[str]] = {}
+    heights = [line.y for page in pages for line in page]
+    low, high = min(heights, default=0.0), max(heights, default=0.0)
+    deep = _DEEP * (high - low) if high - low > _TALL else -1.0
+    edges = [_edge(page, low + deep, high - deep) for page in pages]
+    shapes = [
+        [_shape(line) if n in edge.outer else ("", 0) for n, line in enumerate(page)]
+        for page, edge in zip(pages, edges, strict=True)
+    ]
+    seen = Counter(shape for own, edge in zip(shapes, edges, strict=True) for shape in {own[n] for n in edge.apart})
+    often = {shape for shape, count in seen.items() if count >= 2 and 3 * count >= len(pages)}
+    numbers = _numbers(pages, edges)
+    gone: dict[str, list[tuple[int, str]]] = {}
     kept = []
-    for page, edge in zip(pages, edges, strict=True):
-        margin = {n for n in edge if page[n].margin or _shape(page[n]) in often or _numbers(page[n], len(pages))}
+    for place, (page, edge, own) in enumerate(zip(pages, edges, shapes, strict=True)):
+        margin = {n for n in edge.outer if page[n].margin or own[n] in often} | numbers[place] | _printed(page)
         for n in sorted(margin):
-            gone.setdefault(_shape(page[n])[0], []).append(page[n].text.strip())
+            gone.setdefault(own[n][0] or page[n].text, []).append((place + 1, page[n].text.strip()))
         kept.append([line for n, line in enumerate(page) if n not in margin])
-    return kept, [_counting(texts, len(pages)) for texts in gone.values()]
+    if not any(kept):
+        return pages, []
+    return kept, list(dict.fromkeys(text for lines in gone.values() for text in _counting(lines, len(pages))))
 
 
-def _counting(texts: list[str], pages: int) -> str:
-    """Lines that are alike but for their digits as one: digits that are the same on every page stay."""
+def _counting(lines: list[tuple[int, str]], pages: int) -> list[str]:
+    """Lines that are alike but for their digits, by page: as one where what varies counts pages, else each once."""
     shown: list[str] = []
-    for piece in zip(*(_PIECES.findall(text) for text in texts), strict=False):
-        varies = piece[0].isdigit() and (len(set(piece)) > 1 or _PAGE_NUMBER.match(texts[0]) is not None)
-        total = piece[0] == str(pages) and shown[-2:-1] == ["#"] and shown[-1].strip() in ("/", "of")
-        shown.append("#" if varies or total else piece[0])
-    return "".join(shown)
+    for column in zip(*(_PIECES.findall(text) for _, text in lines), strict=False):
+        steps = {int(piece) - page for piece, (page, _) in zip(column, lines, strict=True) if piece.isdigit()}
+        counts = column[0].isdigit() and len(steps) == 1 and (len(lines) > 1 or _PAGE_NUMBER.match(lines[0][1]))
+        total = column[0] == str(pages) and shown[-2:-1] == ["#"] and shown[-1].strip() in ("/", "of")
+        if not counts and len(set(column)) > 1:
+            return list(dict.fromkeys(text for _, text in lines))
+        shown.append("#" if counts or total else column[0])
+    return ["".join(shown)]
 
 
-def _numbers(line: Drawn, pages: int) -> bool:
-    return pages > 1 and _PAGE_NUMBER.match(line.text.strip()) is not None
+def _numbers(pages: list[list[Drawn]], edges: list[_Edge]) -> list[set[int]]:
+    """By page: its number, where it stands apart and goes on with those of others; a number alone may be a value."""
+    matches = [
+        {n: match for n in edge.apart if (match := _PAGE_NUMBER.match(page[n].text.strip()))}
+        for page, edge in zip(pages, edges, strict=True)
+    ]
+    steps = Counter(
+        step for place, found in enumerate(matches) for step in {_step(match, place) for match in found.values()}
+    )
+    return [
+        {
+            n
+            for n, match in found.items()
+            if len(pages) > 1 and (match["of"] or _step(match, place) == 1 or steps[_step(match, place)] > 1)
+        }
+        for place, found in enumerate(matches)
+    ]
+
+
+def _step(match: re.Match[str], place: int) -> int:
+    """By how much a page's number is more than the pages before it."""
+    return (int(match["number"]) if match["number"] else roman(match["roman"]) or 0) - place

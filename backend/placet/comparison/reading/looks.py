@@ -27,6 +27,12 @@ def twins(looks: Looks) -> list[str]:
     return found
 
 
+def doubles(looks: Mapping[str, frozenset[bytes] | set[bytes]]) -> set[str]:
+    """Letters of one font that have two shapes, where most have one: not all of them are what the text says."""
+    found = {letter for letter, shapes in looks.items() if len(shapes) > 1}
+    return found if len(looks) >= _COMMON and len(found) <= _FEW * len(looks) else set()
+
+
 def otherwise(mine: Looks, theirs: Looks) -> list[str]:
     """Letters that a font of both versions draws otherwise in this one, where it draws most of them alike."""
     common = mine.keys() & theirs.keys()

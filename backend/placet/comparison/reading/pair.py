@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from placet.comparison.reading import Document, read
 from placet.comparison.reading.looks import otherwise
-from placet.comparison.reading.unread import MARKS, Unread, notes_of, quoted
+from placet.comparison.reading.unread import MARKS, RAISED, Unread, notes_of, quoted
 
 
 def read_pair(a: bytes, a_name: str, b: bytes, b_name: str) -> tuple[Document, Document]:
@@ -17,7 +17,7 @@ def read_pair(a: bytes, a_name: str, b: bytes, b_name: str) -> tuple[Document, D
 
 def _comparable(one: Unread, mine: Document, theirs: Document) -> bool:
     """What a format has in a way of its own can't be held against another format."""
-    return mine.format == theirs.format or one.kind != MARKS
+    return mine.format == theirs.format or one.kind not in (MARKS, RAISED)
 
 
 def _beside(mine: Document, theirs: Document) -> Document:
@@ -29,7 +29,8 @@ def _beside(mine: Document, theirs: Document) -> Document:
         notes.append(
             f"Letters look otherwise than in the other version, so that the text may say others: {quoted(letters)}."
         )
-    if rows := [text for text, columns in mine.rows.items() if theirs.rows.get(text, columns) != columns]:
+    tables = mine.rows.items() if mine.format == theirs.format else ()
+    if rows := [text for text, columns in tables if theirs.rows.get(text, columns) != columns]:
         notes.append(f"Cells stand in other columns than in the other version: {quoted(rows)}.")
     other = {paragraph.text for paragraph in theirs.margins}
     lone = tuple(paragraph for paragraph in mine.margins if paragraph.text not in other)

@@ -20,7 +20,7 @@ from placet.comparison.limits import (
 from placet.comparison.normal import invisible, normal
 from placet.comparison.reading.archive import encrypted
 from placet.comparison.reading.layout import lines, without_margins
-from placet.comparison.reading.looks import Looks, twins
+from placet.comparison.reading.looks import twins
 from placet.comparison.reading.paragraphs import Paragraph, paragraphs
 from placet.comparison.reading.unread import Content, Unread, quoted
 from placet.core.errors import ConfigError, DataError, PlacetError
@@ -28,13 +28,14 @@ from placet.core.errors import ConfigError, DataError, PlacetError
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
+    from placet.comparison.reading.pdf_fonts import Fonts
     from placet.comparison.reading.pdf_page import Page
 
 
 def read_pdf(data: bytes) -> Content:
     """The text of a PDF's pages, what no reader sees of it, and what they show that is no text."""
     with _complaints() as complaints:
-        pages, beside = _opened(data)
+        pages, fonts, beside = _opened(data)
     empty = [n for n, page in enumerate(pages, 1) if not page.lines]
     if len(empty) == len(pages):
         raise DataError(
@@ -49,15 +50,23 @@ def read_pdf(data: bytes) -> Content:
     if complaints.count:
         notes.append("The PDF is irregular: parts of its text may be missing or out of order.")
     if margins:
-        shown = "; ".join(line[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
+        shown = "; ".join(normal(line)[:80] for line in margins[:6]) + (" …" if len(margins) > 6 else "")
         notes.append(f"Left out as headers, footers and page numbers: {shown}")
-    looks = _looks(pages)
-    if alike := twins(looks):
-        notes.append(
-            f"The PDF has a font that draws one letter for two, so that the text may say others: {quoted(alike)}."
-        )
+    notes += _letters(fonts)
     left_out = tuple(Paragraph(text) for text in dict.fromkeys(map(normal, margins)) if text)
-    return Content(paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), looks, _rows(pages))
+    return Content(
+        paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), fonts.looks, _rows(pages)
+    )
+
+
+def _letters(fonts: Fonts) -> Iterator[str]:
+    """What fonts draw otherwise than the text says."""
+    if lies := fonts.lies:
+        yield f"The PDF has text that no reader sees (the page shows other letters): {quoted(lies)}."
+    if alike := twins(fonts.looks):
+        yield f"The PDF has a font that draws one letter for two, so that the text may say others: {quoted(alike)}."
+    if twice := fonts.doubles:
+        yield f"The PDF has a font that draws a letter in two ways, so that the text may say another: {quoted(twice)}."
 
 
 def _rows(pages: list[Page]) -> dict[str, tuple[int, ...]]:
@@ -68,8 +77,8 @@ def _rows(pages: list[Page]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _opened(data: bytes) -> tuple[list[Page], list[Unread]]:
-    """The pages as they are drawn, and what stands beside them."""
+def _opened(data: bytes) -> tuple[list[Page], Fonts, list[Unread]]:
+    """The pages as they are drawn, the fonts that draw them, and what stands beside them."""
     try:
         import pypdf
         from pypdf import apply_configuration
@@ -102,14 +111,6 @@ def _opened(data: bytes) -> tuple[list[Page], list[Unread]]:
                 remedy="print it to a new PDF, or send the document as DOCX",
                 code="data.broken",
             ) from None
-
-
-def _looks(pages: list[Page]) -> Looks:
-    found: dict[tuple[str, str], set[bytes]] = {}
-    for page in pages:
-        for key, drawn in page.looks.items():
-            found.setdefault(key, set()).update(drawn)
-    return {key: frozenset(drawn) for key, drawn in found.items()}
 
 
 def _opens(reader: PdfReader) -> bool:
@@ -159,7 +160,8 @@ def _once(things: list[Unread]) -> Iterator[Unread]:
             yield one
 
 
-def _pages(reader: PdfReader) -> tuple[list[Page], list[Unread]]:
+def _pages(reader: PdfReader) -> tuple[list[Page], Fonts, list[Unread]]:
+    from placet.comparison.reading.pdf_fonts import Fonts
     from placet.comparison.reading.pdf_layers import Layers
     from placet.comparison.reading.pdf_page import beside_pages, read_page
 
@@ -170,18 +172,18 @@ def _pages(reader: PdfReader) -> tuple[list[Page], list[Unread]]:
     form = root.get("/AcroForm")
     form = form.get_object() if form is not None else {}
     anew = bool(form.get("/NeedAppearances", False))
-    layers = Layers(root)
+    layers, fonts = Layers(root), Fonts()
     budget = _Budget()
     pages = []
     for page in reader.pages:
         contents = page.get_contents()
         budget.content += 0 if contents is None else len(contents.get_data())
         budget.check()
-        read = read_page(page, reader, layers, budget.visit, anew=anew)
+        read = read_page(page, reader, fonts, layers, budget.visit, anew=anew)
         pages.append(read)
         budget.lines += len(read.lines)
         budget.check()
-    return pages, beside_pages(root)
+    return pages, fonts, beside_pages(root)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ _HIDDEN: Final = 2 | 32
 _PUSH: Final = 1 << 16
 _PASSWORD: Final = 1 << 13
 _DEEP: Final = 32
+_TAG: Final = re.compile(r"<[^<>]*>")
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Annotations:
 
     def _one(self, annotation: DictionaryObject) -> None:
         subtype = str(annotation.get("/Subtype", "")).lstrip("/")
-        contents = _text(annotation.get("/Contents"))
+        contents = _text(annotation.get("/Contents")) or _TAG.sub(" ", _text(annotation.get("/RC"))).strip()
         flags = int(numbers([annotation.get("/F", 0)], 1)[0])
         hidden = bool(flags & _HIDDEN)
         if "/OC" in annotation:
@@ -96,7 +98,8 @@ class Annotations:
         attached = embedded(annotation.get("/FS"))
         self.over.boxes.append((len(self.over.unread), box))
         kind = f"remarks of the kind {subtype[:40] or 'unknown'}"
-        self.over.unread.append(unread(kind, subtype, contents, drawn, attached, shown=contents))
+        over = _text(annotation.get("/OverlayText"))
+        self.over.unread.append(unread(kind, subtype, contents, over, drawn, attached, shown=contents or over))
 
     def _quads(self, annotation: DictionaryObject) -> list[Box]:
         """The boxes of the words that a mark is about, line by line."""

@@ -14,7 +14,7 @@ from pypdf.generic import ContentStream, DictionaryObject, NameObject, StreamObj
 
 from placet.comparison.limits import check
 from placet.comparison.reading.pdf_drawn import Area, PageDrawing
-from placet.comparison.reading.pdf_fonts import PdfFont
+from placet.comparison.reading.pdf_fonts import Fonts, Letter, PdfFont
 from placet.comparison.reading.pdf_layers import Layers
 from placet.comparison.reading.pdf_letters import RunPen, advances
 from placet.comparison.reading.pdf_paths import PathPen
@@ -40,22 +40,31 @@ _FORMS: Final = 2_000
 
 @dataclass
 class _Marked:
-    """Marked content: whether its layer is hidden, whether it is a header or footer, and what its letters stand for."""
+    """Marked content: whether its layer is hidden, or is on the screen alone, whether it is a header or footer, and
+    what its letters stand for."""
 
     hidden: bool = False
+    unprinted: bool = False
     margin: bool = False
     actual: str | None = None
     drawn: list[str] = field(default_factory=list)
 
     def inner(self) -> _Marked:
         """What holds for what is inside it."""
-        return _Marked(self.hidden, self.margin)
+        return _Marked(self.hidden, self.unprinted, self.margin)
+
+    def layer(self, layers: Layers, content: Any) -> None:
+        """Puts it into a layer."""
+        self.hidden |= not layers.shows(content)
+        self.unprinted |= not layers.prints(content)
 
 
 class Interpreter:
     """Draws a page into a `PageDrawing`. `count` is called for every operator and every string, with its letters."""
 
-    def __init__(self, pdf: Any, layers: Layers, base: Matrix, page: Box, count: Callable[[int], None]) -> None:
+    def __init__(
+        self, pdf: Any, fonts: Fonts, layers: Layers, base: Matrix, page: Box, count: Callable[[int], None]
+    ) -> None:
         """`base` makes a page's space one that stands upright, in which `page` is what is seen."""
         self.drawing = PageDrawing()
         self._runs, self._paths = RunPen(self.drawing, page), PathPen(self.drawing, page)
@@ -64,7 +73,7 @@ class Interpreter:
         self._stack: list[State] = []
         self._marked: list[_Marked] = []
         self._resources: list[DictionaryObject] = []
-        self._fonts: dict[int, PdfFont | None] = {}
+        self._fonts = fonts
         self._text, self._line = IDENTITY, IDENTITY
         self._order = 0
         self._forms = 0
@@ -102,11 +111,6 @@ class Interpreter:
         """All that was drawn."""
         self._runs.flush()
         self._paths.flush()
-        for font in self._fonts.values():
-            if font is not None:
-                self.drawing.lies |= font.lies
-                for letter, drawn in font.looks.items():
-                    self.drawing.looks.setdefault((font.name, letter), set()).update(drawn)
         return self.drawing
 
     @property
@@ -146,16 +150,20 @@ class Interpreter:
             self._state.stroke_alpha = numbers([found["/CA"]], 1)[0]
         if "/BM" in found:
             self._state.blended = str(found["/BM"]) not in ("/Normal", "/Compatible")
+        if "/SMask" in found:
+            self._state.masked = isinstance(found["/SMask"].get_object(), DictionaryObject)
         if "/Font" in found:
             chosen: Any = found["/Font"].get_object()
-            self._state.font, self._state.size = self._font(chosen[0].get_object()), numbers(chosen[1:], 1)[0]
+            self._state.font, self._state.size = self._fonts.of(chosen[0].get_object()), numbers(chosen[1:], 1)[0]
 
     def _fill_space(self, operands: Sequence[Any]) -> None:
         name = str(operands[0]) if operands else ""
         self._state.plain_fill = name in ("/DeviceGray", "/DeviceRGB", "/DeviceCMYK", "/G", "/RGB", "/CMYK")
+        self._state.tints = False
         if not self._state.plain_fill:
             space = self._resource("/ColorSpace", name)
             kind = str(space[0]) if isinstance(space, list) and space else ""
+            self._state.tints = kind in ("/Separation", "/DeviceN")
             self._state.plain_fill = kind in ("/ICCBased", "/CalRGB", "/CalGray")
         self._state.fill = (0.0, 0.0, 0.0) if self._state.plain_fill else None
 
@@ -168,7 +176,8 @@ class Interpreter:
         elif self._state.plain_fill:
             self._state.fill = color_of(numbers(operands, len(operands)))
         else:
-            self._state.fill = None
+            inks = numbers(operands, len(operands))
+            self._state.fill = (1.0, 1.0, 1.0) if self._state.tints and not any(inks) else None
 
     def _device_fill(self, operands: Sequence[Any]) -> None:
         self._state.plain_fill = True
@@ -183,7 +192,7 @@ class Interpreter:
         given = operands[1] if len(operands) > 1 else None
         properties = self._resource("/Properties", given) if isinstance(given, NameObject) else given
         if tag == "/OC" and isinstance(given, NameObject):
-            mark.hidden |= not self._layers.shows(self._resource("/Properties", given, raw=True))
+            mark.layer(self._layers, self._resource("/Properties", given, raw=True))
         if isinstance(properties, DictionaryObject):
             if tag == "/Artifact" and str(properties.get("/Type")) == "/Pagination":
                 mark.margin = True
@@ -219,17 +228,8 @@ class Interpreter:
 
     def _set_font(self, operands: Sequence[Any]) -> None:
         resource = self._resource("/Font", operands[0] if operands else "")
-        self._state.font = self._font(resource) if isinstance(resource, DictionaryObject) else None
+        self._state.font = self._fonts.of(resource) if isinstance(resource, DictionaryObject) else None
         self._state.size = numbers(operands[1:], 1)[0]
-
-    def _font(self, resource: DictionaryObject) -> PdfFont | None:
-        key = id(resource)
-        if key not in self._fonts:
-            try:
-                self._fonts[key] = PdfFont.of(resource)
-            except (AttributeError, TypeError, KeyError, ValueError):
-                self._fonts[key] = PdfFont("", "", resource, measured=False)
-        return self._fonts[key]
 
     def _move(self, operands: Sequence[Any]) -> None:
         x, y = numbers(operands, 2)
@@ -258,21 +258,40 @@ class Interpreter:
         self._show_next(operands)
 
     def _show_array(self, operands: Sequence[Any]) -> None:
+        letters: list[Letter] = []
+        shifts: list[float] = []
+        first = 0.0
         for item in operands[0] if operands and isinstance(operands[0], list) else ():
             if isinstance(item, (str, bytes)):
-                self._string(item)
+                more = self._letters(item)
+                letters += more
+                shifts += advances(more, self._state)
+                continue
+            shift = -numbers([item], 1)[0] / 1000 * self._state.size * self._state.scale
+            if shifts:
+                shifts[-1] += shift
             else:
-                shift = -numbers([item], 1)[0] / 1000 * self._state.size * self._state.scale
-                self._text = times((1, 0, 0, 1, shift, 0), self._text)
+                first += shift
+        if first:
+            self._text = times((1, 0, 0, 1, first, 0), self._text)
+        if letters:
+            self._write(letters, shifts)
 
     def _string(self, item: Any) -> None:
+        letters = self._letters(item)
+        self._write(letters, advances(letters, self._state))
+
+    def _letters(self, item: Any) -> list[Letter]:
         raw = getattr(item, "original_bytes", item)
         raw = raw if isinstance(raw, bytes) else str(raw).encode("latin-1", "replace")
-        state = self._state
-        if state.font is None:
-            state.font = PdfFont("", "", DictionaryObject(), measured=False)
+        if self._state.font is None:
+            self._state.font = PdfFont("", "", DictionaryObject(), measured=False)
         self._count(len(raw))
-        letters = list(state.font.letters(raw))
+        return list(self._state.font.letters(raw))
+
+    def _write(self, letters: list[Letter], shifts: list[float]) -> None:
+        """Letters at the place of the text matrix, each with how far it moves that."""
+        state = self._state
         for one in self._marked:
             if one.actual is not None:
                 one.drawn += [letter.text for letter in letters]
@@ -281,8 +300,9 @@ class Interpreter:
             self.drawing.concealed += [letter.text for letter in letters]
         else:
             self._paths.flush()
-            self._runs.string(letters, state.font, state, self._text, order=self._order, margin=mark.margin)
-        self._text = times((1, 0, 0, 1, sum(advances(letters, state)), 0), self._text)
+            why = "in print" if mark.unprinted else ""
+            self._runs.string(letters, shifts, state, self._text, order=self._order, margin=mark.margin, why=why)
+        self._text = times((1, 0, 0, 1, sum(shifts), 0), self._text)
 
     # --- paths, pictures and forms ---
 
@@ -335,7 +355,8 @@ class Interpreter:
             return
         self._runs.flush()
         mark = self._mark.inner()
-        mark.hidden |= "/OC" in found and not self._layers.shows(found.raw_get("/OC"))
+        if "/OC" in found:
+            mark.layer(self._layers, found.raw_get("/OC"))
         self._marked.append(mark)
         if str(found.get("/Subtype")) == "/Image":
             masks = [found[key].get_object() for key in ("/SMask", "/Mask") if key in found]

@@ -60,9 +60,6 @@ class PageDrawing:
     """Text of layers that are not shown."""
     actual: list[tuple[str, str]] = field(default_factory=list)
     """Letters as they are drawn, and the text that the file says they are."""
-    lies: set[str] = field(default_factory=set)
-    looks: dict[tuple[str, str], set[bytes]] = field(default_factory=dict)
-    """What is drawn for a font's letters."""
 
     def shape(self, kind: str, content: bytes, box: Box, order: int) -> None:
         """Something that is no text."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from pypdf._codecs import adobe_glyphs
 from pypdf._font import Font
 from pypdf.generic import DictionaryObject, NameObject
 
+from placet.comparison.reading.looks import Looks, doubles
 from placet.comparison.reading.pdf_outlines import Outlines
 
-_UNKNOWN = "\ufffd"
+UNKNOWN_LETTER = "\ufffd"
+"""Of a code that no font names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Letter:
     @property
     def unknown(self) -> bool:
         """Whether no font says what it is."""
-        return self.text == _UNKNOWN
+        return self.text == UNKNOWN_LETTER
 
 
 @dataclass
@@ -43,13 +47,13 @@ class PdfFont:
     _font: Font | None = None
     _scale: float = 0.001
     _composite: bool = False
+    _encoding: dict[int, str] = field(default_factory=dict)
     _named: dict[int, str] = field(default_factory=dict)
     """What codes mean by the names of their glyphs, where the font says so."""
     _letters: dict[int, Letter] = field(default_factory=dict)
     _program: bytes | None = None
     looks: dict[str, set[bytes]] = field(default_factory=dict)
     """Letters and digits that were shown, with hashes of what is drawn for them."""
-    _outlines: Outlines | None = None
     lies: set[str] = field(default_factory=set)
     """Letters that the text has where the page shows other ones by their names."""
 
@@ -63,13 +67,26 @@ class PdfFont:
             matrix = resource.get("/FontMatrix", [0.001])
             made._scale = abs(float(matrix[0])) or 0.001
         made.measured = bool(font.character_widths.keys() - {"default"})
-        if "/ToUnicode" in resource and not made._composite and "/Encoding" in resource:
-            plain = DictionaryObject({NameObject(key): value for key, value in resource.items() if key != "/ToUnicode"})
-            encoding = Font.from_font_resource(plain).encoding
-            made._named = (
-                {code: text for code, text in encoding.items() if len(text) == 1} if isinstance(encoding, dict) else {}
-            )
+        if not made._composite:
+            made._encoding = made._stated(font)
+            made._named = _letters_of(made._encoding) if "/Encoding" in resource else {}
         return made
+
+    def _stated(self, font: Font) -> dict[int, str]:
+        """What codes of one byte mean: by the PDF's encoding, else by the font program's own, whatever maps them to
+        text."""
+        if "/Encoding" in self.resource:
+            beside = ("/ToUnicode", "/FontDescriptor")
+            plain = {NameObject(key): value for key, value in self.resource.items() if key not in beside}
+            found = Font.from_font_resource(DictionaryObject(plain)).encoding
+        else:
+            found = {code: adobe_glyphs.get(f"/{name}", "/") for code, name in self._outlines.encoding.items()}
+            found = found or font.encoding
+        return found if isinstance(found, dict) else {}
+
+    @cached_property
+    def _outlines(self) -> Outlines:
+        return Outlines(self.resource)
 
     def look(self, code: int) -> bytes:
         """A hash of what a letter without a meaning is drawn by: its own procedure, else the whole font's program."""
@@ -107,7 +124,7 @@ class PdfFont:
         font = self._font
         if font is None:
             for code in raw:
-                yield Letter(_UNKNOWN, 0.5, code)
+                yield Letter(UNKNOWN_LETTER, 0.5, code)
             return
         if (
             self._composite
@@ -127,11 +144,16 @@ class PdfFont:
             yield known
 
     def _see(self, code: int, text: object) -> None:
-        if isinstance(text, str) and len(text) == 1 and text.isascii() and text.isalnum():
-            if self._outlines is None:
-                self._outlines = Outlines(self.resource)
-            if (drawn := self._outlines.of(code)) is not None:
+        """Holds a letter of the text against what the font draws for it."""
+        if not isinstance(text, str) or len(text) != 1 or not text.isalnum():
+            return
+        named = self._named.get(code)
+        if text.isascii():
+            if (drawn := self._outlines.of(code, named)) is not None:
                 self.looks.setdefault(text, set()).add(drawn)
+            named = self._outlines.letter(code, named) or named
+        if named is not None and named.isalnum() and named.casefold() != text.casefold():
+            self.lies.add(f"{named} → {text}")
 
     def _letter(self, font: Font, code: int) -> Letter:
         key = chr(code)
@@ -142,18 +164,58 @@ class PdfFont:
             mapped: Any = font.character_map.get(key)
             if mapped is None:
                 uni = isinstance(font.encoding, str) and "Uni" in str(self.resource.get("/Encoding", ""))
-                mapped = key if uni else _UNKNOWN
-            return Letter(str(mapped) or _UNKNOWN, width, code)
-        own = font.encoding.get(code, _UNKNOWN) if isinstance(font.encoding, dict) else key
+                mapped = key if uni else UNKNOWN_LETTER
+            return Letter(str(mapped) or UNKNOWN_LETTER, width, code)
+        encoding = font.encoding if "/ToUnicode" in self.resource else self._encoding
+        own = encoding.get(code, UNKNOWN_LETTER) if isinstance(encoding, dict) and encoding else key
         text = str(font.character_map.get(own, font.character_map.get(key, own)))
         if not font.interpretable and "/ToUnicode" not in self.resource:
-            text = _UNKNOWN
+            text = UNKNOWN_LETTER
         if len(text) > 1 and text.startswith("/"):
-            text = _UNKNOWN
-        named = self._named.get(code)
-        if named is not None and named.isalnum() and text.isalnum() and len(text) == 1 and named != text:
-            self.lies.add(f"{named} → {text}")
-        return Letter(text or _UNKNOWN, width, code, code == 32)
+            text = UNKNOWN_LETTER
+        self._see(code, text)
+        return Letter(text or UNKNOWN_LETTER, width, code, code == 32)
+
+
+class Fonts:
+    """The fonts of a document, each read once."""
+
+    def __init__(self) -> None:
+        self._fonts: dict[int, PdfFont] = {}
+
+    def of(self, resource: DictionaryObject) -> PdfFont:
+        """A font whose letters nothing is known of where it is malformed."""
+        key = id(resource)
+        if key not in self._fonts:
+            try:
+                self._fonts[key] = PdfFont.of(resource)
+            except (AttributeError, TypeError, KeyError, ValueError):
+                self._fonts[key] = PdfFont("", "", resource, measured=False)
+        return self._fonts[key]
+
+    @property
+    def looks(self) -> Looks:
+        """What was drawn for the letters of each font, by its name."""
+        found: dict[tuple[str, str], frozenset[bytes]] = {}
+        for font in self._fonts.values():
+            for letter, drawn in font.looks.items():
+                found[font.name, letter] = found.get((font.name, letter), frozenset()) | drawn
+        return found
+
+    @property
+    def lies(self) -> list[str]:
+        """Letters that are named otherwise than the text says, as `6 → 9`."""
+        return sorted(set().union(*(font.lies for font in self._fonts.values())))
+
+    @property
+    def doubles(self) -> list[str]:
+        """Letters of a font that are drawn in two ways, where most of them are drawn in one."""
+        return sorted(set().union(*(doubles(font.looks) for font in self._fonts.values())))
+
+
+def _letters_of(encoding: object) -> dict[int, str]:
+    pairs = encoding.items() if isinstance(encoding, dict) else ()
+    return {code: text for code, text in pairs if isinstance(text, str) and len(text) == 1}
 
 
 def _dictionary(value: Any) -> DictionaryObject:

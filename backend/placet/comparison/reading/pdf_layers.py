@@ -1,49 +1,97 @@
-"""Optional content (ISO 32000-2, 8.11): which layers of a PDF a viewer shows when it opens the document."""
+"""Optional content (ISO 32000-2, 8.11): which layers of a PDF a viewer shows when it opens the document, and prints."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from pypdf.generic import DictionaryObject, IndirectObject
+
+_DEEP: Final = 32
+"""Visibility expressions inside each other."""
 
 
 class Layers:
     """The default configuration of a document's layers."""
 
     def __init__(self, root: DictionaryObject) -> None:
-        self._off: set[int] = set()
-        self._on: set[int] = set()
-        properties = _dictionary(root.get("/OCProperties"))
-        default = _dictionary(properties.get("/D"))
-        self._hidden_at_first = str(default.get("/BaseState", "/ON")) == "/OFF"
-        for name, kept in (("/OFF", self._off), ("/ON", self._on)):
-            for one in _list(default.get(name)):
-                if isinstance(one, IndirectObject):
-                    kept.add(one.idnum)
+        default = _dictionary(_dictionary(root.get("/OCProperties")).get("/D"))
+        hidden_at_first = str(default.get("/BaseState", "/ON")) == "/OFF"
+        states = dict.fromkeys(_numbers(default.get("/OFF")), False)
+        states |= dict.fromkeys(_numbers(default.get("/ON")), True)
+        if not hidden_at_first:
+            states |= dict.fromkeys(_numbers(default.get("/OFF")), False)
+        self._otherwise = not hidden_at_first
+        self._shown = states | _used(default, "View")
+        self._printed = states | _used(default, "Print")
 
     def shows(self, content: Any) -> bool:
         """Whether what belongs to this group or membership is shown. `content` is as it stands, not resolved."""
+        return self._state(content, self._shown)
+
+    def prints(self, content: Any) -> bool:
+        """Whether it is on paper, too."""
+        return self._state(content, self._printed)
+
+    def _state(self, content: Any, states: dict[int, bool]) -> bool:
+        def group(one: Any) -> bool:
+            return states.get(one.idnum if isinstance(one, IndirectObject) else -1, self._otherwise)
+
         inside = _dictionary(content)
         if str(inside.get("/Type")) != "/OCMD":
-            return self._group(content)
+            return group(content)
+        expressed = _expressed(inside.get("/VE"), group, 0)
+        if expressed is not None:
+            return expressed
         groups = inside.raw_get("/OCGs") if "/OCGs" in inside else None
         resolved = groups.get_object() if isinstance(groups, IndirectObject) else groups
         many = list(resolved) if isinstance(resolved, list) else [groups]
-        states = [self._group(one) for one in many if one is not None]
-        if not states:
+        found = [group(one) for one in many if _dictionary(one)]
+        if not found:
             return True
         policy = str(inside.get("/P", "/AnyOn"))
         return {
-            "/AllOn": all(states),
-            "/AnyOff": not all(states),
-            "/AllOff": not any(states),
-        }.get(policy, any(states))
+            "/AllOn": all(found),
+            "/AnyOff": not all(found),
+            "/AllOff": not any(found),
+        }.get(policy, any(found))
 
-    def _group(self, group: Any) -> bool:
-        number = group.idnum if isinstance(group, IndirectObject) else -1
-        if number in self._off:
-            return False
-        return number in self._on or not self._hidden_at_first
+
+def _expressed(expression: Any, group: Callable[[Any], bool], depth: int) -> bool | None:
+    """The value of a visibility expression (table 96); None where it is none."""
+    parts = _list(expression)
+    if not parts or depth > _DEEP:
+        return None
+    found = []
+    for one in parts[1:]:
+        value = _expressed(one, group, depth + 1) if _list(one) else group(one)
+        if value is None:
+            return None
+        found.append(value)
+    operator = str(parts[0])
+    if operator == "/Not" and len(found) == 1:
+        return not found[0]
+    return {"/And": all(found), "/Or": any(found)}.get(operator) if found else None
+
+
+def _used(default: DictionaryObject, event: str) -> dict[int, bool]:
+    """States that groups have by what they are for, when a document is viewed or printed (8.11.4.5)."""
+    found: dict[int, bool] = {}
+    for entry in _list(default.get("/AS")):
+        usage = _dictionary(entry)
+        if str(usage.get("/Event")) != f"/{event}":
+            continue
+        for category in map(str, _list(usage.get("/Category"))):
+            key = {"/View": "/ViewState", "/Print": "/PrintState", "/Export": "/ExportState"}.get(category)
+            for group in _list(usage.get("/OCGs")) if key is not None else ():
+                state = _dictionary(_dictionary(_dictionary(group).get("/Usage")).get(category)).get(key)
+                if isinstance(group, IndirectObject) and state is not None:
+                    found[group.idnum] = str(state) != "/OFF"
+    return found
+
+
+def _numbers(groups: Any) -> list[int]:
+    return [one.idnum for one in _list(groups) if isinstance(one, IndirectObject)]
 
 
 def _dictionary(value: Any) -> DictionaryObject:
@@ -52,5 +100,5 @@ def _dictionary(value: Any) -> DictionaryObject:
 
 
 def _list(value: Any) -> list[Any]:
-    found = value.get_object() if value is not None else None
+    found = value.get_object() if hasattr(value, "get_object") else value
     return list(found) if isinstance(found, list) else []

@@ -1,66 +1,110 @@
-"""Outlines of a font's letters, to find a font whose letters look like other ones than the text says.
+"""What a PDF's fonts draw for the codes of a text, to find a font that draws other letters than the text says.
 
-Only fonts of the kind that word processors and browsers embed: TrueType outlines under a composite font (CIDFontType2).
-The outline of a glyph is hashed without its instructions, which tools leave out or keep as they like.
+Outlines are hashed, without what tools leave out or keep as they like. Where a font's program names its glyphs, the
+names say what is drawn. TrueType: OpenType 1.9; CFF: Adobe Technical Note 5176; Type 1: Adobe Type 1 Font Format.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pypdf.generic import DictionaryObject, StreamObject
 
+from placet.comparison.reading.font_cff import cff
+from placet.comparison.reading.font_glyphs import DIGITS, Glyphs, glyph_name
+from placet.comparison.reading.font_truetype import truetype
+from placet.comparison.reading.font_type1 import type1
+
+_LETTERS: Final = {name: str(n) for n, name in enumerate(DIGITS)}
+
 
 class Outlines:
-    """Of the glyphs of one font; none for a font of another kind."""
+    """Of the glyphs of one font; none for a font whose program is not in the file, or is broken."""
 
     def __init__(self, resource: DictionaryObject) -> None:
-        self._glyphs, self._places, self._map = b"", list[int](), b""
+        self._named = _differences(resource)
+        self._composite = str(resource.get("/Subtype")) == "/Type0"
+        self._map = b""
         try:
-            self._read(resource)
-        except (struct.error, KeyError, IndexError, ValueError, AttributeError, TypeError):
-            self._places = []
+            self._glyphs = self._read(resource)
+        except (struct.error, LookupError, ValueError, AttributeError, TypeError):
+            self._glyphs = Glyphs()
 
-    def _read(self, resource: DictionaryObject) -> None:
-        inner: Any = resource["/DescendantFonts"].get_object()
-        font: Any = inner[0].get_object()
-        program: Any = font["/FontDescriptor"].get_object()["/FontFile2"].get_object()
-        mapped: Any = font.get("/CIDToGIDMap")
-        mapped = mapped.get_object() if mapped is not None else None
-        self._map = mapped.get_data() if isinstance(mapped, StreamObject) else b""
-        data = program.get_data()
-        (count,) = struct.unpack(">H", data[4:6])
-        tables = {}
-        for n in range(min(count, 64)):
-            tag, _, offset, length = struct.unpack(">4sLLL", data[12 + 16 * n : 28 + 16 * n])
-            tables[tag] = data[offset : offset + length]
-        long = struct.unpack(">h", tables[b"head"][50:52])[0] == 1
-        places = tables[b"loca"]
-        size = 4 if long else 2
-        whole = len(places) // size
-        self._places = [
-            place * (1 if long else 2)
-            for place in struct.unpack(f">{whole}{'L' if long else 'H'}", places[: whole * size])
-        ]
-        self._glyphs = tables[b"glyf"]
+    def _read(self, resource: DictionaryObject) -> Glyphs:
+        if str(resource.get("/Subtype")) == "/Type3":
+            procedures = _dictionary(resource.get("/CharProcs"))
+            names = [str(name).lstrip("/") for name in procedures]
+            return Glyphs(
+                [_data(one) for one in procedures.values()], by_name={name: n for n, name in enumerate(names)}
+            )
+        inner: Any = resource
+        if self._composite:
+            inner = _object(_object(resource["/DescendantFonts"])[0])
+            mapped = _object(inner.get("/CIDToGIDMap"))
+            self._map = mapped.get_data() if isinstance(mapped, StreamObject) else b""
+        descriptor = _dictionary(inner.get("/FontDescriptor"))
+        if "/FontFile2" in descriptor:
+            return truetype(_data(descriptor["/FontFile2"]))
+        if "/FontFile3" in descriptor:
+            return cff(_data(descriptor["/FontFile3"]))
+        return type1(_data(descriptor["/FontFile"])) if "/FontFile" in descriptor else Glyphs()
 
-    def of(self, code: int) -> bytes | None:
-        """The hash of what is drawn for a character's code; None where that is nothing, or is not known."""
-        glyph = code
-        if self._map:
-            pair = self._map[2 * code : 2 * code + 2]
-            glyph = int.from_bytes(pair, "big") if len(pair) == 2 else -1
-        if not 0 <= glyph < len(self._places) - 1:
-            return None
-        entry = self._glyphs[self._places[glyph] : self._places[glyph + 1]]
-        if len(entry) < 12:
-            return None
-        (contours,) = struct.unpack(">h", entry[:2])
-        after = 10 + 2 * contours
-        if contours <= 0 or after + 2 > len(entry):
-            return None
-        (instructions,) = struct.unpack(">H", entry[after : after + 2])
-        drawn = entry[10:after] + entry[after + 2 + instructions :].rstrip(b"\0")
-        return hashlib.sha256(drawn).digest()
+    @property
+    def encoding(self) -> Mapping[int, str]:
+        """The names that the font's own program has for codes."""
+        return self._glyphs.encoding
+
+    def of(self, code: int, stated: str | None) -> bytes | None:
+        """The hash of what is drawn for a code; None where that is nothing, or is not known. `stated`: the letter that
+        a code of one byte means by the PDF's encoding."""
+        drawn = self._glyphs.outline(self._number(code, stated))
+        return hashlib.sha256(drawn).digest() if drawn else None
+
+    def letter(self, code: int, stated: str | None) -> str | None:
+        """The letter or digit that a glyph is by the name that the font's own program has for it."""
+        name = self._glyphs.name(self._number(code, stated)).partition(".")[0]
+        return _LETTERS.get(name, name if len(name) == 1 and name.isascii() and name.isalpha() else None)
+
+    def _number(self, code: int, stated: str | None) -> int:
+        glyphs = self._glyphs
+        if self._composite:
+            if self._map:
+                pair = self._map[2 * code : 2 * code + 2]
+                return int.from_bytes(pair, "big") if len(pair) == 2 else -1
+            return glyphs.identifiers.get(code, -1) if glyphs.identifiers else code
+        letter = stated or ""
+        plain = letter.isascii() and letter.isalnum()
+        if glyphs.by_name:
+            name = self._named.get(code) or (glyph_name(letter) if plain else glyphs.encoding.get(code, ""))
+            return glyphs.by_name.get(name, -1)
+        return glyphs.letters.get(letter, glyphs.codes.get(code, -1)) if plain else glyphs.codes.get(code, -1)
+
+
+def _differences(resource: DictionaryObject) -> dict[int, str]:
+    """The names that a font's encoding gives to codes."""
+    found: dict[int, str] = {}
+    code = 0
+    for one in _object(_dictionary(resource.get("/Encoding")).get("/Differences")) or ():
+        if isinstance(one, int):
+            code = one
+        else:
+            found[code] = str(one).lstrip("/")
+            code += 1
+    return found
+
+
+def _object(value: Any) -> Any:
+    return value.get_object() if hasattr(value, "get_object") else value
+
+
+def _dictionary(value: Any) -> DictionaryObject:
+    found = _object(value)
+    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+
+
+def _data(value: Any) -> bytes:
+    found = _object(value)
+    return found.get_data() if isinstance(found, StreamObject) else b""

@@ -16,6 +16,7 @@ from placet.comparison.reading.layout import Drawn
 from placet.comparison.reading.pdf_annotations import Annotations, Over
 from placet.comparison.reading.pdf_content import Interpreter
 from placet.comparison.reading.pdf_drawn import Area, PageDrawing, Run, Shape
+from placet.comparison.reading.pdf_fonts import Fonts
 from placet.comparison.reading.pdf_layers import Layers
 from placet.comparison.reading.pdf_lines import lines_of
 from placet.comparison.reading.pdf_state import Box, Matrix, alike, area, common, moved, numbers
@@ -43,7 +44,6 @@ class Page:
     unseen: dict[str, list[str]] = field(default_factory=dict)
     struck: list[str] = field(default_factory=list)
     differing: list[tuple[str, str]] = field(default_factory=list)
-    looks: dict[tuple[str, str], set[bytes]] = field(default_factory=dict)
     rows: dict[str, tuple[int, ...]] = field(default_factory=dict)
     turns: bool = False
     """Columns were drawn in turns."""
@@ -51,10 +51,12 @@ class Page:
     """A picture fills the page."""
 
 
-def read_page(page: PageObject, reader: PdfReader, layers: Layers, count: Callable[[int], None], *, anew: bool) -> Page:
+def read_page(
+    page: PageObject, reader: PdfReader, fonts: Fonts, layers: Layers, count: Callable[[int], None], *, anew: bool
+) -> Page:
     """Draws a page and what lies over it. Errors of pypdf for what is malformed."""
     base, seen = _upright(page)
-    interpreter = Interpreter(reader, layers, base, seen, count)
+    interpreter = Interpreter(reader, fonts, layers, base, seen, count)
     resources = page.get("/Resources")
     resources = resources.get_object() if resources is not None else None
     contents = page.get_contents()
@@ -83,7 +85,7 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     for run in drawing.runs:
         run.margin &= min(run.y - seen[1], seen[3] - run.y) < _MARGIN * height
     lines = lines_of(drawing.runs, over.runs)
-    found = Page(lines.lines, turns=lines.turns, rows=lines.rows, differing=over.differing, looks=drawing.looks)
+    found = Page(lines.lines, turns=lines.turns, rows=lines.rows, differing=over.differing)
     areas = drawing.areas
     if len(areas) * len(drawing.runs) > _PAIRS:
         largest = sorted(areas, key=lambda one: -area(one.box))[: _PAIRS // len(drawing.runs)]
@@ -108,8 +110,6 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     for drawn, said in drawing.actual:
         if "".join(normal(drawn).split()) != "".join(normal(said).split()):
             found.unread.append(unread("texts behind the letters that are drawn", drawn, said, shown=said))
-    if drawing.lies:
-        found.unseen.setdefault("the page shows other letters", []).extend(sorted(drawing.lies))
     return found
 
 

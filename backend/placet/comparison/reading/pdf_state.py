@@ -97,10 +97,14 @@ class State:
     stroke: Color | None = (0.0, 0.0, 0.0)
     plain_fill: bool = True
     """Whether the colour space of fills is one of grey, RGB and CMYK."""
+    tints: bool = False
+    """Whether it is one of single inks, of which none leaves the paper as it is."""
     alpha: float = 1.0
     stroke_alpha: float = 1.0
     blended: bool = False
     """Whether what is below shows through."""
+    masked: bool = False
+    """Whether a mask decides what of it is seen."""
     font: PdfFont | None = None
     size: float = 0.0
     letter_space: float = 0.0

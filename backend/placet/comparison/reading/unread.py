@@ -25,6 +25,8 @@ MOST: Final = 700
 
 MARKS: Final = "marks of notes"
 """Where a text refers to its footnotes and endnotes; a PDF has them in its text."""
+RAISED: Final = "raised and lowered figures"
+"""10³ is not 103; a PDF has a blank before them."""
 
 
 @dataclass(frozen=True, slots=True)
