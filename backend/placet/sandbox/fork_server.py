@@ -30,6 +30,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from placet.chain import keystore
+from placet.core.lookalikes import skeleton
 from placet.owner import wallet
 from placet.sandbox.forking import ForkRequest
 from placet.sandbox.launch import IS_CLOSED, record
@@ -129,7 +130,8 @@ def main(door: str) -> None:
     gc.disable()  # what is imported here is never garbage
     for name in PRELOADED:
         importlib.import_module(name)
-    importlib.import_module("placet.cli.main").tree()  # which all commands share
+    importlib.import_module("placet.cli.main").tree()
+    skeleton("")  # reads the tables of look-alikes
     gc.freeze()
     with socket.socket(fileno=int(door)) as served:
         serve(served)
