@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import re
 import shutil
@@ -32,6 +33,14 @@ import reaper  # noqa: E402
 settings.register_profile("placet", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("slow", settings.get_profile("placet"), derandomize=False)
 _ENDS = pytest.StashKey[contextlib.ExitStack]()
+
+
+gc.set_threshold(50_000, 20, 20)  # hundreds of thousands of objects live as long as the run: modules and tests
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected is never garbage, so that nobody looks for some in it."""
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,6 +12,7 @@ the time too, far beyond what an honest bundle takes.
 
 from __future__ import annotations
 
+import gc
 import resource
 import subprocess
 import sys
@@ -163,6 +164,7 @@ def main() -> None:
         failed = LimitError("the verifier failed over this bundle", found=unforeseen(error), code="audit.failed")
         judgement = Judgement(failure=AuditFailure.of(failed))
     sys.stdout.buffer.write(judgement.model_dump_json().encode())
+    gc.freeze()  # nothing is worth collecting at the end
 
 
 def _judged(request: AuditRequest) -> AuditReport:
