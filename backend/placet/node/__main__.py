@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 from pathlib import Path
@@ -51,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m placet.node", description="An institution's node.")
     parser.add_argument("--config", type=Path, required=True, help="node.toml")
     log_to_stderr(logging.INFO)
+    gc.freeze()  # what was imported is never garbage
     try:
         run(NodeSettings.load(parser.parse_args().config))
     except (PlacetError, OSError, DBAPIError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -45,6 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m placet.vault", description="Serve an institution's vault.")
     parser.add_argument("--config", type=Path, required=True, help="the vault's settings (TOML)")
     arguments = parser.parse_args()
+    gc.freeze()  # what was imported is never garbage
     log_to_stderr(logging.INFO)
     try:
         asyncio.run(serve(VaultSettings.load(arguments.config)))
