@@ -397,7 +397,7 @@ def test_a_killed_upgrade_has_not_begun(tmp_path: Path, name: str) -> None:
         go(process)
         wait_for(reached.exists, process)
         process.kill()
-        process.wait(30)
+        process.wait(120)
     assert (layout(file), rows(file)) == before
     engine = opened(file, schema)
     upgrade(engine, schema)
