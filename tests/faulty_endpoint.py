@@ -41,7 +41,7 @@ class FaultyEndpoint:
         self.rest = 1
         self.let_go = threading.Event()
         self._heads = 0
-        self._client = httpx.Client(base_url=upstream, trust_env=False, timeout=20)
+        self._client = httpx.Client(base_url=upstream, trust_env=False, timeout=120)
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
@@ -141,7 +141,7 @@ def _handler(endpoint: FaultyEndpoint) -> type[BaseHTTPRequestHandler]:
         def _answer(self, content: Any) -> None:
             modes = endpoint.modes()
             if "hang" in modes:
-                endpoint.let_go.wait(120)
+                endpoint.let_go.wait(600)
             if "401" in modes:
                 return self._send(401, f"Unauthorized: {self.path} {self.headers.get('Authorization')}".encode())
             if "403" in modes:

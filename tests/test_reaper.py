@@ -75,6 +75,7 @@ def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
     all_end(started)
 
 
+@pytest.mark.slow
 def test_neither_a_killed_worker_nor_an_interrupted_run_leaves_anything(tmp_path: Path) -> None:
     """Of xdist: another worker follows the killed one; then Ctrl-C reaches all of the terminal's command."""
     run = Run(tmp_path, WITH_A_CHAIN, "-n", "1")

@@ -59,12 +59,12 @@ async def test_while_every_other_request_waits(world: World, owner: Owner, tmp_p
 
         def slow(*_: object) -> None:
             entered.release()
-            held.wait(60)
+            held.wait(600)
 
         monkeypatch.setattr(node.node.chain, "dataset", slow)
         waiting = [asyncio.create_task(node.client.get("/v1/datasets")) for _ in range(40)]
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 while not entered.acquire(blocking=False):
                     await asyncio.sleep(0.01)
                 while (busy := await node.client.get("/v1/offers")).status_code != 503:

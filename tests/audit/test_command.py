@@ -42,7 +42,7 @@ def test_by_his_own_files_a_bundle_is_intact(folder: Path) -> None:
     assert (code, report["verdict"], report["basis"]) == (0, "intact", "own-files")
 
 
-@pytest.mark.parametrize("own", [(), DEPLOYMENT, TRUST])
+@pytest.mark.parametrize("own", [(), *(pytest.param(one, marks=pytest.mark.slow) for one in (DEPLOYMENT, TRUST))])
 def test_by_the_bundles_own_word_nothing_is_intact(folder: Path, own: tuple[str, ...]) -> None:
     code, report = audit(*own, "--html", "report.html")
     assert (code, report["verdict"], report["basis"]) == (5, "incomplete", "bundle")

@@ -30,7 +30,7 @@ def test_a_child_outlives_the_thread_that_asked_for_it_and_ends_with_the_process
         assert psutil.wait_procs([sleeping], timeout=0.2)[1] == [sleeping]
         sleeping.send_signal(signal.SIGSTOP)  # what is stopped ends too
         parent.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs([sleeping], timeout=30)
+    _, alive = psutil.wait_procs([sleeping], timeout=120)
     assert alive == []
 
 

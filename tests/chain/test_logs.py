@@ -46,11 +46,18 @@ def chain(world, faulty) -> Chain:
     return Chain(faulty.url, world.deployment)
 
 
+WITHOUT = "+without:eth_getBlockReceipts"
 LIES = ["laglogs3", "laglogs100", "shortlogs", "without:eth_getLogs"]
 
 
-@pytest.mark.parametrize("receipts", ["", "+without:eth_getBlockReceipts"])
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize(
+    ("lie", "receipts"),
+    [
+        *((lie, "") for lie in LIES),
+        ("laglogs3", WITHOUT),
+        *(pytest.param(lie, WITHOUT, marks=pytest.mark.slow) for lie in LIES[1:]),
+    ],
+)
 def test_a_short_or_empty_answer_hides_nothing(world, faulty, chain, offer, lie: str, receipts: str) -> None:
     faulty.mode = lie + receipts
     index = Index(world.engine, chain)

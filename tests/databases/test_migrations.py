@@ -397,7 +397,7 @@ def test_a_killed_upgrade_has_not_begun(tmp_path: Path, name: str) -> None:
         go(process)
         wait_for(reached.exists, process)
         process.kill()
-        process.wait(30)
+        process.wait(120)
     assert (layout(file), rows(file)) == before
     engine = opened(file, schema)
     upgrade(engine, schema)
@@ -420,12 +420,12 @@ def test_processes_that_start_at_once_upgrade_once(tmp_path: Path, name: str, em
     before = {} if empty else rows(file)
     url = f"sqlite:///{file}" if schema is NODE else str(file)
     with contextlib.ExitStack() as ends:
-        processes = [ends.enter_context(start(url, schema)) for _ in range(3)]
+        processes = [ends.enter_context(start(url, schema)) for _ in range(2)]
         for process in processes:
             go(process)
-        answers = [process.communicate(timeout=120)[0] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(map(bool, map(str.strip, answers))) == [False, False, True]
+        answers = [process.communicate(timeout=180)[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0]
+    assert sorted(map(bool, map(str.strip, answers))) == [False, True]
     assert version(file) == schema.revisions[-1:]
     assert empty or rows(file) == upgraded(before)
 

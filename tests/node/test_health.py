@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,11 @@ async def wire(world: World) -> AsyncIterator[Wire]:
 
 
 async def _until(client: httpx.AsyncClient, status: int) -> dict[str, Any]:
-    for _ in range(600):
-        answer = await client.get("/healthz")
-        if answer.status_code == status:
-            found: dict[str, Any] = answer.json()
-            return found
+    end = time.monotonic() + 180
+    while (answer := await client.get("/healthz")).status_code != status:
+        assert time.monotonic() < end, answer.text
         await asyncio.sleep(0.05)
-    raise AssertionError(answer.text)
+    return dict(answer.json())
 
 
 async def test_the_chain_is_lost_and_comes_back(world: World, owner: Owner, wire: Wire, tmp_path: Path) -> None:
@@ -132,7 +131,9 @@ async def test_health_tells_codes_and_never_what_stands_in_an_error(node: Runnin
 
     for name, step in (("told", told), ("broken", broken)):
         loop = asyncio.create_task(run_forever(node.node, name, 60, step))
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while name not in node.node.health.loops:
+                await asyncio.sleep(0.01)
         loop.cancel()
     answer = await node.client.get("/healthz")
     assert (answer.status_code, answer.json()["loops"]) == (

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from placet.chain import heads
-from placet.node import loops
+from placet.node import lifetime, loops
 from placet.node.app import create_app
 from placet.node.loops import run_forever
 from placet.node.service import Node
@@ -52,6 +52,8 @@ async def test_a_node_at_rest_asks_less_than_once_a_block(
     world: World, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of blocks that hold nothing of ours it asks nothing; what is left are its slow ticks."""
+    for module in (loops, lifetime):
+        monkeypatch.setattr(module, "SLOW", 60.0)
     async with alive(world, wire, tmp_path / "node") as node:
         await until(lambda: node.heads.pushed and node.health.chain_error is None, "no blocks are pushed")
         await until(lambda: node.health.loops.get("relay") == "ok", "the relay has not ticked")

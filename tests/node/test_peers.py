@@ -172,7 +172,7 @@ async def raw(ring: Ring, at: Institution, tls: ssl.SSLContext | None = None) ->
     """Alice's own connection, to write whatever into it."""
     port = int(at.peer.rpartition(":")[2])
     reader, writer = await asyncio.open_connection(
-        HOST, port, ssl=tls or ring.alice.tls_context(ring.trust, server=False), ssl_handshake_timeout=5
+        HOST, port, ssl=tls or ring.alice.tls_context(ring.trust, server=False), ssl_handshake_timeout=120
     )
     try:
         yield reader, writer
@@ -183,8 +183,8 @@ async def raw(ring: Ring, at: Institution, tls: ssl.SSLContext | None = None) ->
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    status, size = struct.unpack(">BI", await asyncio.wait_for(reader.readexactly(5), 30))
-    return status, await asyncio.wait_for(reader.readexactly(size), 30)
+    status, size = struct.unpack(">BI", await asyncio.wait_for(reader.readexactly(5), 120))
+    return status, await asyncio.wait_for(reader.readexactly(size), 120)
 
 
 def frame(what: bytes, body: bytes) -> bytes:
@@ -233,7 +233,7 @@ async def test_without_a_certificate_nobody_reaches_the_handler(ring: Ring) -> N
         with pytest.raises((OSError, asyncio.IncompleteReadError)):
             async with raw(ring, bob, tls) as (reader, writer):
                 writer.write(frame(b"standing", b"{}"))
-                await asyncio.wait_for(reader.readexactly(1), 30)
+                await asyncio.wait_for(reader.readexactly(1), 120)
     assert handler.questions == []
 
 
@@ -365,7 +365,7 @@ async def test_messages_that_wait_for_the_handler_are_bounded_and_hold_up_nobody
     async with bob_serving(ring, handle) as bob:
         alice, carol = link(ring.alice, ring.trust), link(ring.carol, ring.trust)
         sending = [asyncio.create_task(alice.call(bob, "message", bytes(1000), limit=10)) for _ in range(6)]
-        await asyncio.wait_for(full.wait(), 30)
+        await asyncio.wait_for(full.wait(), 120)
         # Each of these comes after a message of Alice's could have come in too.
         assert await alice.call(bob, "alive", b"", limit=10) == b"yes"
         carols = asyncio.create_task(carol.call(bob, "message", b"", limit=10))
@@ -389,7 +389,7 @@ async def test_an_oversized_answer_is_refused_before_it_is_read(ring: Ring) -> N
 
     async with speaking(ring.bob, ring.trust, endless) as bob:
         with pytest.raises(PeerError) as refused:
-            await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=1000), 30)
+            await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=1000), 120)
     assert refused.value.code == "peer.oversized"
     async with bob_serving(ring, Asked(bytes(1001))) as bob:
         with pytest.raises(PeerError) as longer:
@@ -457,7 +457,7 @@ async def test_one_connection_answers_one_question(ring: Ring) -> None:
     async with bob_serving(ring, handler) as bob, raw(ring, bob) as (reader, writer):
         writer.write(frame(b"standing", b"1") + frame(b"standing", b"2"))
         assert await answer_of(reader) == (0, b"yes")
-        assert await asyncio.wait_for(reader.read(), 30) == b""
+        assert await asyncio.wait_for(reader.read(), 120) == b""
     assert [body for _, _, body in handler.questions] == [b"1"]
 
 
@@ -475,7 +475,7 @@ async def test_a_peer_that_never_answers_is_given_up(ring: Ring, monkeypatch: py
     for speak in (silent, halting):
         async with speaking(ring.bob, ring.trust, speak) as bob:
             with pytest.raises(PeerError) as refused:
-                await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=100), 30)
+                await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=100), 120)
             assert refused.value.code == "peer.unreachable"
 
 
@@ -490,7 +490,7 @@ async def test_a_peer_that_never_shakes_hands_is_given_up(ring: Ring, monkeypatc
     async with server:
         bob = ring.bob.at(server.sockets[0].getsockname()[1])
         with pytest.raises(PeerError) as refused:
-            await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=100), 30)
+            await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=100), 120)
     assert refused.value.code == "peer.unreachable"
 
 
@@ -506,7 +506,7 @@ async def test_an_asker_that_never_finishes_is_given_up(ring: Ring, monkeypatch:
     async with bob_serving(ring, handler) as bob, raw(ring, bob) as (reader, writer):
         writer.write(b"\x08standing\x00\x00\x00\x05{}")
         with contextlib.suppress(OSError):
-            assert await asyncio.wait_for(reader.read(), 30) == b""
+            assert await asyncio.wait_for(reader.read(), 120) == b""
     assert handler.questions == []
 
 
@@ -546,7 +546,7 @@ async def test_a_peers_malformed_refusal_is_an_error_of_ours(ring: Ring, told: b
 
     async with speaking(ring.bob, ring.trust, lying) as bob:
         with pytest.raises(PlacetError) as refused:
-            await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=8192), 30)
+            await asyncio.wait_for(link(ring.alice, ring.trust).call(bob, "standing", b"{}", limit=8192), 120)
     assert len(str(refused.value)) < 600
 
 
