@@ -1,7 +1,7 @@
 """The bundle: one file with everything that a stranger needs to check one job without a chain, a node or a database.
 
 The evidence is as good as its authors' signatures. The facts are the word of whoever collected the bundle: who did
-not do that himself collects the facts again from an endpoint of his own (`collect.facts`) and compares.
+not do that himself collects the facts again from an endpoint of his own (`chain_facts.facts`) and compares.
 """
 
 from __future__ import annotations

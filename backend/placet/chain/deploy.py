@@ -82,6 +82,9 @@ class _Deployer:
         return self.send(None, abi.creation_code(contract, *arguments))
 
     def send(self, to: bytes | None, data: bytes) -> int:
+        """A transaction under the next nonce, with a fifth more gas than estimated; `to` None creates a contract.
+
+        Returns the block once it is mined; Reverted or ChainError if it is not."""
         call = {"from": to_hex(self._key.address), "data": to_hex(data)} | ({} if to is None else {"to": to_hex(to)})
         gas = quantity(self.rpc.call("eth_estimateGas", call))
         max_fee, tip = fees(self.rpc)

@@ -22,7 +22,9 @@ from placet.cli.output import emit, say, write_line
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
+    from placet.audit.collect import Fetch
     from placet.audit.outcome import AuditReport
+    from placet.chain.client import Chain
     from placet.core.ids import JobId
     from placet.core.signatures import Key
     from placet.core.trust import TrustList
@@ -72,8 +74,14 @@ def audit(
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
-        elsewhere = _elsewhere(evidence or [], read_trust(trust))
-        report = _live(read_job(job), url, deployment, trust, key, passphrase_file, elsewhere, save)
+        from placet.audit.collect import fetcher
+        from placet.chain.client import Chain
+
+        known = read_trust(trust)
+        elsewhere = _elsewhere(evidence or [], known)
+        chain = Chain(url, read_deployment(deployment))
+        fetch = fetcher(chain, _auditor(key, passphrase_file), elsewhere)
+        report = _live(chain, known, read_job(job), fetch, save)
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -85,26 +93,16 @@ def audit(
         raise typer.Exit(EXIT[report.verdict])
 
 
-def _live(
-    job: JobId,
-    url: str,
-    deployment: Path,
-    trust: Path,
-    key: Path | None,
-    passphrase_file: Path | None,
-    elsewhere: dict[bytes, str | Path],
-    save: Path | None,
-) -> AuditReport:
+def _live(chain: Chain, trust: TrustList, job: JobId, fetch: Fetch, save: Path | None) -> AuditReport:
+    """The verdict on what chain and nodes say now; the bundle is kept in the file `save`, if that is given."""
     from placet.audit.bundle import bundle_pieces
-    from placet.audit.collect import collect, fetcher
+    from placet.audit.collect import collect
     from placet.audit.outcome import Basis
     from placet.audit.sections import Sections
     from placet.audit.verify import verify
-    from placet.chain.client import Chain
 
-    signer, sections = _auditor(key, passphrase_file), Sections()
-    chain = Chain(url, read_deployment(deployment))
-    bundle = collect(chain, read_trust(trust), job, fetcher(chain, signer, elsewhere), sections)
+    sections = Sections()
+    bundle = collect(chain, trust, job, fetch, sections)
     if save is not None:
         replace(save, bundle_pieces(bundle, sections))
     return verify(bundle, chain.verifiers, Basis.LIVE_CHAIN, sections)

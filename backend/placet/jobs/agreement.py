@@ -5,7 +5,6 @@ Fail closed: where something can't be checked, the answer is no.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
@@ -181,7 +180,7 @@ class Agreement:
         if (mine.recorder, mine.payee, mine.tls_key) != (context.recorder.address, context.address, context.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
         for extension in context.extensions:
-            await asyncio.to_thread(extension.demand, context, plan, terms)
+            await ask_chain(extension.demand, context, plan, terms)
 
     async def _demand_use(self, offer: OfferId, use: Use) -> None:
         """ConsentError unless the offer, its scope and its dataset allow this use, and PlanError for a purpose that

@@ -118,6 +118,7 @@ class JobStore:
         self.due.send()
 
     def find(self, job: JobId) -> JobRecord | None:
+        """A job that this node has agreed to; None for another."""
         row = self._one(sa.select(jobs).where(jobs.c.job == job))
         return None if row is None else self._record(row)
 
@@ -151,14 +152,17 @@ class JobStore:
             return "agreed" if status is None else str(status), int(connection.execute(latest).scalar() or 0)
 
     def signed(self, job: JobId, signatures: Sequence[bytes]) -> None:
+        """All signatures under a plan, in the order of its signers, in place of this party's alone."""
         self._write(sa.update(jobs).where(jobs.c.job == job).values(signatures=_hexes(signatures)))
         self.due.send()
 
     def end(self, job: JobId, how: str) -> None:
+        """How a job ended here, for ever: a status of the ledger in lower case, `refused` or `expired`."""
         self._write(sa.update(jobs).where(jobs.c.job == job).values(ended=how))
         self.told.send()
 
     def keep_result(self, job: JobId, closed: bytes) -> None:
+        """The opened result, sealed for this database by `core.at_rest`."""
         self._write(sa.update(jobs).where(jobs.c.job == job).values(result=closed))
 
     def prepare(self, commitment: bytes, seed: bytes, offer: OfferId, root: bytes, at: int) -> None:
@@ -167,14 +171,18 @@ class JobStore:
         self._write(sa.delete(prepared).where(prepared.c.created < at - 86_400), sa.insert(prepared).values(values))
 
     def prepared(self, commitment: bytes) -> sa.RowMapping | None:
+        """What `prepare` keeps under a seed commitment (32 bytes): seed, offer, root. None if it is used or old."""
         return self._one(sa.select(prepared).where(prepared.c.commitment == commitment))
 
     def begin(self, job: JobId, attempt: int, roots: Sequence[bytes]) -> None:
+        """This party runs an attempt from now on. `roots`: all inputs' lawful roots, 32 bytes each, zero for a named
+        consent. IntegrityError of the database for one that has begun already."""
         self._write(
             sa.insert(attempts).values(job=job, attempt=attempt, phase=Phase.RUNNING.value, roots=_hexes(roots))
         )
 
     def attempt(self, job: JobId, attempt: int) -> Attempt | None:
+        """What this party has of an attempt; None if it never began it."""
         row = self._one(sa.select(attempts).where(attempts.c.job == job, attempts.c.attempt == attempt))
         return None if row is None else _attempt(row)
 
@@ -184,6 +192,7 @@ class JobStore:
         return None if found is None else Phase(found["phase"])
 
     def attempts(self, job: JobId) -> list[Attempt]:
+        """All that this party began, by number."""
         return [_attempt(r) for r in self._all(sa.select(attempts).where(attempts.c.job == job).order_by("attempt"))]
 
     def fail(self, job: JobId, attempt: int, why: str) -> None:
@@ -204,16 +213,19 @@ class JobStore:
         self._write(sa.update(attempts).where(here).values(**values))
 
     def add_step(self, step: Step) -> None:
+        """One more step of this party's trail; a number is taken once."""
         self._write(
             sa.insert(steps).values(job=step.job, attempt=step.attempt, number=step.index, step=step.model_dump_json())
         )
 
     def steps(self, job: JobId, attempt: int | None = None) -> list[Step]:
+        """This party's steps in their order, of one attempt or of all."""
         query = sa.select(steps.c.step).where(steps.c.job == job).order_by(steps.c.attempt, steps.c.number)
         rows = self._all(query if attempt is None else query.where(steps.c.attempt == attempt))
         return [parse(Step, row["step"], limit=_LARGE) for row in rows]
 
     def add_message(self, message: Message, signature: bytes, acknowledgement: bytes = b"") -> None:
+        """A message of this party's or to it; its acknowledgement is empty until the receiver has given one."""
         self._write(
             sa.insert(messages).values(
                 job=message.job,
@@ -228,6 +240,7 @@ class JobStore:
         )
 
     def acknowledge(self, message: Message, acknowledgement: bytes) -> None:
+        """The receiver's signature for a message that `add_message` holds."""
         here = (
             (messages.c.job == message.job)
             & (messages.c.attempt == message.attempt)

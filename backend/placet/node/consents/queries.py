@@ -158,6 +158,7 @@ class _View:
         self._openings = functools.cache(lambda offer: self.node.chain.offer(offer).openings)
 
     def status(self, row: sa.RowMapping) -> ConsentStatus:
+        """The chain's word where it has one, else what this node's queue says of it."""
         consent, offer = ConsentId(row["id"]), OfferId(row["offer"])
         dead = self._dead(offer).get(consent)
         if dead is not None:
@@ -181,6 +182,7 @@ class _View:
             return connection.execute(asked).first() is not None
 
     def show(self, row: sa.RowMapping) -> models.ConsentResponse:
+        """The consent with its proof, where it is in a batch."""
         consent = ConsentId(row["id"])
         batch = None
         if row["batch"] is not None:

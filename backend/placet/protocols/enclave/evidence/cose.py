@@ -19,6 +19,10 @@ _PROTECTED = bytes.fromhex("a1013822")
 
 
 def decode(data: bytes, name: str) -> Any:
+    """One CBOR value in its shortest form (RFC 8949, 4.2.1), at most four levels deep.
+
+    AttestationError `attestation.format`, which calls it `name`, for other bytes; ConfigError `config.extra` without
+    cbor2."""
     try:
         import cbor2
     except ImportError:
@@ -58,6 +62,8 @@ class Sign1:
 
 
 def read(data: bytes, name: str) -> Sign1:
+    """A COSE_Sign1 (RFC 9052, 4.2) under ES384, without unprotected headers, as Nitro writes it: the signature is 96
+    bytes, r then s. AttestationError `attestation.format` for another; `Sign1.verify` checks the signature."""
     parts = decode(data, name)
     if not (
         isinstance(parts, list)

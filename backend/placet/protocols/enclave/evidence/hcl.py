@@ -121,6 +121,8 @@ class HclReport:
 
 
 def read(data: bytes, kind: AzureKind) -> HclReport:
+    """What Azure's paravisor keeps in the vTPM for `kind`: the hardware's report, and the runtime data whose hash that
+    report holds. AttestationError `attestation.format` for other bytes; nothing is believed yet."""
     begin = data.find(MAGIC)
     if begin > 0:
         remedy = cut(len(data), begin, len(data), "the HCL report")

@@ -66,6 +66,9 @@ class Quote:
 
 
 def read(data: bytes) -> Quote:
+    """An Intel quote: version 3 of SGX, 4 or 5 of TDX, with its certificates. Zeros may follow one of TDX.
+
+    AttestationError `attestation.format` for anything else; no signature is checked here."""
     begin = data.find(_INTEL) - 12
     if begin > 0:
         remedy = cut(len(data), begin, len(data), "the quote")

@@ -60,6 +60,10 @@ class SnpClaims(Claims):
 
 
 def read(data: bytes) -> SnpReport:
+    """An attestation report as the AMD SEV-SNP firmware ABI (document 56860) lays it out.
+
+    AttestationError `attestation.format`, with a remedy, for other bytes or an unknown version; no signature is checked
+    here."""
     reader = Reader(data, "little", "the report")
     if len(data) != SIZE:
         raise refusal(
