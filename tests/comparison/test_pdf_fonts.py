@@ -217,3 +217,15 @@ def test_a_broken_font_is_no_error_of_its_own(read_program: Callable[[bytes], Gl
 
 def test_names_of_digits_are_those_of_the_glyph_list() -> None:
     assert [glyph_name(digit) for digit in "0123456789"] == list(DIGITS)
+
+
+def test_the_work_on_fonts_is_bounded_and_what_is_left_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("placet.comparison.reading.pdf_outlines._WORK", 1_000)
+    notes = read(FALSE_LOOKS["CFF"]({}), "a.pdf").notes
+    assert [note for note in notes if "so many fonts that 1 of them" in note]
+
+
+def test_a_font_without_an_encoding_is_read_by_its_own() -> None:
+    whole = simple(type1_of(LETTERS, {}), "FontFile", LETTERS)
+    plain = whole.replace(b"/ToUnicode", b"/Otherwise")
+    assert LETTERS in " ".join(paragraph.text for paragraph in read(plain, "a.pdf").paragraphs)

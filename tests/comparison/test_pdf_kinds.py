@@ -400,7 +400,8 @@ def test_a_value_at_the_end_of_a_page_is_no_page_number() -> None:
 
 
 def test_numbers_of_schedules_at_the_top_of_pages_are_no_header() -> None:
-    pages = [line(f"Schedule {n}", y=800) + line(f"The text of {n}.", y=700) + line(str(n), y=30) for n in (1, 2, 3)]
+    body = "".join(line(f"and line {k} of it.", y=700 - 14 * k) for k in range(5))
+    pages = [line(f"Schedule {n}", y=800) + body + line(str(n), y=30) for n in (1, 2, 3)]
     found = read(pdf(*pages), "a.pdf")
     assert [one.text for one in found.paragraphs if one.text.startswith("Schedule")] == [
         f"Schedule {n}" for n in (1, 2, 3)

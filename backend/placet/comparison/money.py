@@ -28,9 +28,11 @@ _NAMES: Final = {
     "danish krone[rn]?": "DKK", "rand": "ZAR", "peso": "peso", "dirham": "AED", "zloty": "PLN", "shekel": "ILS",
 }  # fmt: skip
 _CODE: Final = rf"(?-i:{'|'.join(sorted(_CODES, key=len, reverse=True))})"
-_SIGN: Final = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True))
+_SIGN: Final = "|".join(
+    f"{'(?<![a-z])' if sign[0].isalpha() else ''}{re.escape(sign)}" for sign in sorted(_SIGNS, key=len, reverse=True)
+)
 _NAME: Final = rf"(?:{'|'.join(_NAMES)})s?"
-_BEFORE: Final = rf"(?:(?<![a-z])(?:{_SIGN})|\b(?:{_CODE}|{_NAME}))"
+_BEFORE: Final = rf"(?:{_SIGN}|\b(?:{_CODE}|{_NAME}))"
 _N: Final = number("n", SPACED)
 _MINUS: Final = r"(?P<minus>(?<![\w.,)/-])-\s?(?=[^\s\d])|\bminus\s)?"
 """Before a currency; before a number alone it may be a dash."""

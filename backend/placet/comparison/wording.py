@@ -26,8 +26,8 @@ _BOUNDS: Final = {
     "shorter of": r"(?:shorter|shortest) of|whichever is (?:the )?(?:shorter|shortest)",
     "whichever is greater": r"whichever is (?:the )?(?:greater|higher|larger|more)",
     "whichever is less": r"whichever is (?:the )?(?:less|lesser|lower|smaller)",
-    "at the latest": r"(?:no|not) later than|at the latest|on or (?:before|prior to)",
-    "at the earliest": r"(?:no|not) (?:earlier|sooner) than|at the earliest|on or after",
+    "at the latest": r"not after|(?:no|not) later than|at the latest|on or (?:before|prior to)",
+    "at the earliest": r"not (?:before|prior to)|(?:no|not) (?:earlier|sooner) than|at the earliest|on or after",
     "before": r"before|prior to|in advance of",
     "after": r"after|(?<!the )following|subsequent to",
     "including without limitation": r"(?:including|includes?|include),?(?: but)? (?:without limitation|not limited to)|"
@@ -99,7 +99,8 @@ _STATE: Final = (
 LAWS: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\b(?:[Gg]overning [Ll]aw|[Cc]hosen [Cc]ourts?|[Jj]urisdiction|[Vv]enue|[Ss]eat(?: of [Aa]rbitration)?)"
+        rf"\b(?:(?:[Gg]overning |[Aa]pplicable |[Pp]roper )?[Ll]aw|"
+        rf"[Cc]hosen [Cc]ourts?|[Jj]urisdiction|[Vv]enue|[Ss]eat(?: of [Aa]rbitration)?)"
         rf"(?: and [Jj]urisdiction)?\s?[:|-] {_STATE}{_PLACE}",
         rf"\b[Ll]aws? (?:of|in force in|applicable in|and (?:regulations|courts) of) {_STATE}{_PLACE}",
         rf"\b(?:[Cc]ourts?|[Tt]ribunals?)(?: (?:of (?:competent )?jurisdiction|located|sitting|situated|seated|having "

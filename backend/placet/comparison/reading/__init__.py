@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Final, Literal, NoReturn
 
@@ -107,7 +107,8 @@ def _read(data: bytes, kind: Format) -> Content:
     text = decode(data)
     hidden = invisible(text)
     notes = [f"{hidden} invisible characters were left out of the comparison."] if hidden else []
-    return Content((read_markdown if kind == "markdown" else read_text)(text), notes)
+    content = read_markdown(text) if kind == "markdown" else Content(read_text(text), [])
+    return replace(content, notes=[*content.notes, *notes])
 
 
 def _safe(name: str) -> str:

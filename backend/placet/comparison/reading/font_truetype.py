@@ -34,11 +34,11 @@ def truetype(data: bytes) -> Glyphs:
     places = struct.unpack(f">{count}{'L' if long else 'H'}", raw[: count * size])
     places = tuple(place * (1 if long else 2) for place in places)
     glyphs = found[b"glyf"]
-    maps = _maps(found.get(b"cmap", b""))
-    unicode: dict[int, int] = next((maps[key] for key in _UNICODE if key in maps), {})
+    cmap = found.get(b"cmap", b"")
+    unicode = _map(cmap, _UNICODE)
     return Glyphs(
         outlines=[_outline(glyphs[one:other]) for one, other in pairwise(places)],
-        codes=next((maps[key] for key in _SYMBOLS if key in maps), {}),
+        codes=_map(cmap, _SYMBOLS),
         letters={one: unicode[ord(one)] for one in string.ascii_letters + string.digits if ord(one) in unicode},
     )
 
@@ -54,17 +54,20 @@ def _outline(entry: bytes) -> bytes:
     return entry[10:after] + entry[after + 2 + instructions :].rstrip(b"\0")
 
 
-def _maps(cmap: bytes) -> dict[tuple[int, int], dict[int, int]]:
-    """Glyphs by code, by platform and encoding; codes of symbol fonts without their plane."""
-    found: dict[tuple[int, int], dict[int, int]] = {}
+def _map(cmap: bytes, wanted: tuple[tuple[int, int], ...]) -> dict[int, int]:
+    """Glyphs by code, of the first platform and encoding that is there; codes of symbol fonts without their plane."""
+    places: dict[tuple[int, int], int] = {}
     count = struct.unpack(">H", cmap[2:4])[0] if cmap else 0
     for n in range(min(count, _TABLES)):
         platform, encoding, offset = struct.unpack(">HHL", cmap[4 + 8 * n : 12 + 8 * n])
-        codes = _codes(cmap[offset:])
-        if (platform, encoding) == (3, 0):
-            codes |= {code & 0xFF: glyph for code, glyph in codes.items() if 0xF000 <= code <= 0xF0FF}
-        found[platform, encoding] = codes
-    return found
+        places[platform, encoding] = offset
+    chosen = next((key for key in wanted if key in places), None)
+    if chosen is None:
+        return {}
+    codes = _codes(cmap[places[chosen] :])
+    if chosen == (3, 0):
+        codes |= {code & 0xFF: glyph for code, glyph in codes.items() if 0xF000 <= code <= 0xF0FF}
+    return codes
 
 
 def _codes(table: bytes) -> dict[int, int]:

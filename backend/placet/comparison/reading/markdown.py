@@ -6,8 +6,9 @@ import html
 import re
 from collections.abc import Iterator
 
-from placet.comparison.reading.paragraphs import Paragraph, TextLine, paragraphs
+from placet.comparison.reading.paragraphs import TextLine, paragraphs
 from placet.comparison.reading.text import line_of
+from placet.comparison.reading.unread import RAISED, Content, quoted, unread
 
 _LIST = re.compile(r"(?:[-*+]|\d{1,9}[.)]|[A-Za-z]{1,4}[.)])\s+(?=\S)")
 _BULLET = re.compile(r"[-*+]\s+\S")
@@ -31,13 +32,44 @@ _TAGS = _BLOCKS | frozenset((
 _LINK = re.compile(r"!?\[([^\[\]]{0,1000})\]\(\s*<?([^()\s<>]{1,1000})>?(?:\s+\"[^\"]{0,200}\")?\s*\)")
 _AUTOLINK = re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,1000})>")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_STRIKE = re.compile(r"(?<![~\\])~~(?!~)|<(/?)(del|s|strike)\b[^<>]{0,200}>", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"<[a-z]\w{0,15}\b[^<>]{0,400}?(?:display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden|\bhidden\b)[^<>]{0,400}>"
+    r"([^<]{0,400})",
+    re.IGNORECASE,
+)
+_RAISED = re.compile(r"<su[bp]>([^<]{0,20}\d[^<]{0,20})</su[bp]>", re.IGNORECASE)
 _STARS = re.compile(r"\*{1,3}|~~|`{1,2}")
 _UNDER = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
 
 
-def read_markdown(text: str) -> list[Paragraph]:
-    """Headings, lists and paragraphs; numbers of list items stay in the text, as typed."""
-    return paragraphs(_lines(_without_comments(text)))
+def read_markdown(text: str) -> Content:
+    """Headings, lists and paragraphs; numbers of list items stay in the text, as typed. What is struck through counts
+    as deleted, which is told."""
+    text, struck = _without_struck(_without_comments(text))
+    notes = (
+        [f"Text that is struck through by hand is compared as if it were deleted: {quoted(struck)}."] if struck else []
+    )
+    if hidden := [found[1] for found in _HIDDEN.finditer(text) if found[1].strip()]:
+        notes.append(f"The document has hidden text; it is compared like all other: {quoted(hidden)}.")
+    raised = [unread(RAISED, found[1], shown=found[1]) for found in _RAISED.finditer(text)]
+    return Content(paragraphs(_lines(text)), notes, unread=tuple(raised))
+
+
+def _without_struck(text: str) -> tuple[str, list[str]]:
+    """The text without what stands between `~~`, or is a deletion in HTML; and that."""
+    kept, struck, at = [], [], 0
+    begun: tuple[str, int, int] | None = None
+    for found in _STRIKE.finditer(text):
+        kind = (found[2] or "~~").lower()
+        inside = text[begun[2] : found.start()] if begun is not None and begun[0] == kind else "\n\n"
+        if begun is not None and (found[1] or not found[2]) and "\n\n" not in inside:
+            kept.append(text[at : begun[1]])
+            struck.append(inside)
+            begun, at = None, found.end()
+        elif not found[1]:
+            begun = (kind, found.start(), found.end())
+    return "".join(kept) + text[at:], struck
 
 
 def _without_comments(text: str) -> str:
@@ -105,6 +137,8 @@ def _blocks(text: str) -> Iterator[str]:
                 piece, target = f"{piece} ({target})", ""
             elif link := _TARGET.search(tag[3]):
                 target = link[1]
+        elif name in ("td", "th") and not tag[1] and piece.strip():
+            piece += " | "
         elif name in _BLOCKS and piece.strip():
             yield piece
             piece = ""

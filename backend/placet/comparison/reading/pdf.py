@@ -65,6 +65,8 @@ def _letters(fonts: Fonts) -> Iterator[str]:
         yield f"The PDF has text that no reader sees (the page shows other letters): {quoted(lies)}."
     if alike := twins(fonts.looks):
         yield f"The PDF has a font that draws one letter for two, so that the text may say others: {quoted(alike)}."
+    if fonts.unheld:
+        yield f"The PDF has so many fonts that {fonts.unheld} of them were not held against the text."
     if twice := fonts.doubles:
         yield f"The PDF has a font that draws a letter in two ways, so that the text may say another: {quoted(twice)}."
 

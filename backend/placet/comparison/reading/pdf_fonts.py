@@ -13,7 +13,7 @@ from pypdf._font import Font
 from pypdf.generic import DictionaryObject, NameObject
 
 from placet.comparison.reading.looks import Looks, doubles
-from placet.comparison.reading.pdf_outlines import Outlines
+from placet.comparison.reading.pdf_outlines import Outlines, Work
 
 UNKNOWN_LETTER = "\ufffd"
 """Of a code that no font names."""
@@ -44,6 +44,8 @@ class PdfFont:
     resource: DictionaryObject
     measured: bool = True
     """Whether widths are known."""
+    work: Work = field(default_factory=Work)
+    """That all fonts of the document have in common."""
     _font: Font | None = None
     _scale: float = 0.001
     _composite: bool = False
@@ -58,11 +60,13 @@ class PdfFont:
     """Letters that the text has where the page shows other ones by their names."""
 
     @classmethod
-    def of(cls, resource: DictionaryObject) -> PdfFont:
+    def of(cls, resource: DictionaryObject, work: Work) -> PdfFont:
         """Errors of pypdf for what is malformed."""
         subtype = str(resource.get("/Subtype", ""))
         font = Font.from_font_resource(resource)
-        made = cls(font.name.rpartition("+")[2], subtype, resource, _font=font, _composite=subtype == "/Type0")
+        made = cls(
+            font.name.rpartition("+")[2], subtype, resource, work=work, _font=font, _composite=subtype == "/Type0"
+        )
         if subtype == "/Type3":
             matrix = resource.get("/FontMatrix", [0.001])
             made._scale = abs(float(matrix[0])) or 0.001
@@ -80,13 +84,13 @@ class PdfFont:
             plain = {NameObject(key): value for key, value in self.resource.items() if key not in beside}
             found = Font.from_font_resource(DictionaryObject(plain)).encoding
         else:
-            found = {code: adobe_glyphs.get(f"/{name}", "/") for code, name in self._outlines.encoding.items()}
+            found = {code: adobe_glyphs.get(f"/{name}", UNKNOWN_LETTER) for code, name in self._outlines.encoding.items()}
             found = found or font.encoding
         return found if isinstance(found, dict) else {}
 
     @cached_property
     def _outlines(self) -> Outlines:
-        return Outlines(self.resource)
+        return Outlines(self.resource, self.work)
 
     def look(self, code: int) -> bytes:
         """A hash of what a letter without a meaning is drawn by: its own procedure, else the whole font's program."""
@@ -166,9 +170,11 @@ class PdfFont:
                 uni = isinstance(font.encoding, str) and "Uni" in str(self.resource.get("/Encoding", ""))
                 mapped = key if uni else UNKNOWN_LETTER
             return Letter(str(mapped) or UNKNOWN_LETTER, width, code)
-        encoding = font.encoding if "/ToUnicode" in self.resource else self._encoding
-        own = encoding.get(code, UNKNOWN_LETTER) if isinstance(encoding, dict) and encoding else key
-        text = str(font.character_map.get(own, font.character_map.get(key, own)))
+        if "/ToUnicode" in self.resource:
+            own = font.encoding.get(code, UNKNOWN_LETTER) if isinstance(font.encoding, dict) else key
+            text = str(font.character_map.get(own, font.character_map.get(key, own)))
+        else:
+            text = self._encoding.get(code, UNKNOWN_LETTER) if self._encoding else key
         if not font.interpretable and "/ToUnicode" not in self.resource:
             text = UNKNOWN_LETTER
         if len(text) > 1 and text.startswith("/"):
@@ -182,13 +188,14 @@ class Fonts:
 
     def __init__(self) -> None:
         self._fonts: dict[int, PdfFont] = {}
+        self._work = Work()
 
     def of(self, resource: DictionaryObject) -> PdfFont:
         """A font whose letters nothing is known of where it is malformed."""
         key = id(resource)
         if key not in self._fonts:
             try:
-                self._fonts[key] = PdfFont.of(resource)
+                self._fonts[key] = PdfFont.of(resource, self._work)
             except (AttributeError, TypeError, KeyError, ValueError):
                 self._fonts[key] = PdfFont("", "", resource, measured=False)
         return self._fonts[key]
@@ -201,6 +208,11 @@ class Fonts:
             for letter, drawn in font.looks.items():
                 found[font.name, letter] = found.get((font.name, letter), frozenset()) | drawn
         return found
+
+    @property
+    def unheld(self) -> int:
+        """Number of fonts that were not held against the text, since the others took too long."""
+        return self._work.refused
 
     @property
     def lies(self) -> list[str]:

@@ -18,13 +18,35 @@ from placet.comparison.reading.font_glyphs import DIGITS, Glyphs, glyph_name
 from placet.comparison.reading.font_truetype import truetype
 from placet.comparison.reading.font_type1 import type1
 
+_WORK: Final = 40_000_000
+"""Bytes of font programs of a document that are read; each one counts for so many more, and of Type 1 so often."""
+_EACH: Final = 100_000
+_SLOW: Final = 10
 _LETTERS: Final = {name: str(n) for n, name in enumerate(DIGITS)}
+
+
+class Work:
+    """What may still be read of a document's font programs."""
+
+    def __init__(self) -> None:
+        self._left = _WORK
+        self.refused = 0
+        """Fonts that were not read."""
+
+    def take(self, data: bytes, times: int = 1) -> bytes:
+        """A program that is to be read; nothing once the work is done."""
+        self._left -= _EACH + times * len(data)
+        if self._left < 0:
+            self.refused += 1
+            return b""
+        return data
 
 
 class Outlines:
     """Of the glyphs of one font; none for a font whose program is not in the file, or is broken."""
 
-    def __init__(self, resource: DictionaryObject) -> None:
+    def __init__(self, resource: DictionaryObject, work: Work) -> None:
+        self._work = work
         self._named = _differences(resource)
         self._composite = str(resource.get("/Subtype")) == "/Type0"
         self._map = b""
@@ -47,10 +69,12 @@ class Outlines:
             self._map = mapped.get_data() if isinstance(mapped, StreamObject) else b""
         descriptor = _dictionary(inner.get("/FontDescriptor"))
         if "/FontFile2" in descriptor:
-            return truetype(_data(descriptor["/FontFile2"]))
+            return truetype(self._work.take(_data(descriptor["/FontFile2"])))
         if "/FontFile3" in descriptor:
-            return cff(_data(descriptor["/FontFile3"]))
-        return type1(_data(descriptor["/FontFile"])) if "/FontFile" in descriptor else Glyphs()
+            return cff(self._work.take(_data(descriptor["/FontFile3"])))
+        if "/FontFile" in descriptor:
+            return type1(self._work.take(_data(descriptor["/FontFile"]), _SLOW))
+        return Glyphs()
 
     @property
     def encoding(self) -> Mapping[int, str]:
