@@ -78,14 +78,11 @@ class Matches:
         self._engine = engine
         self._sealer = sealer
 
-    def admit(
-        self, dataset: DatasetId, consumer: bytes, later: MatchedSet, now: int, end_of: Callable[[JobId], JobEnd]
-    ) -> None:
+    def admit(self, dataset: DatasetId, consumer: bytes, later: MatchedSet, end_of: Callable[[JobId], JobEnd]) -> None:
         """Keep who matches in a job, if it differs from every earlier one of the consumer in nobody, or in as many
         people as either's offer demands. WarrantError `warrant.change` otherwise, without a number; StateError
         `vault.tampered` where a set can't be read; LimitError `warrant.changes` where there are too many. All or
         nothing, so that a vault killed at any point has either answered for the set that it keeps or keeps none."""
-        self.expire(now)
         with self._engine.begin() as connection:
             kept, alike = 0, None
             for earlier in self._earlier(connection, dataset, consumer, later.job):

@@ -131,11 +131,17 @@ class Vault:
             self._records.add_batch(header.offer.id, header.root, parts)
         log.info("admitted batch %s: %d consents", to_hex(header.root), header.count)
 
+    def _look(self, *, thorough: bool) -> ChainSnapshot:
+        """The chain as it is now, by whose time some of what is kept may be over."""
+        now = self._chain.look(thorough=thorough)
+        self._records.matches.expire(now.time)
+        return now
+
     def _tag(self, dataset: DatasetInfo) -> Tag:
         return lambda subject: self._tables.tag(dataset.name, subject)
 
     def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, AdmissionContext]:
-        now = self._chain.look(thorough=False)
+        now = self._look(thorough=False)
         dataset = self._serve(offer, scope)
         subjects = self._tables.subjects(dataset.name)
         return dataset, AdmissionContext(
@@ -168,7 +174,7 @@ class Vault:
 
     def lawful(self, offer: OfferId, block: int, deadline: int) -> LawfulSet:
         with self._lock:
-            now = self._chain.look(thorough=True)
+            now = self._look(thorough=True)
             if block > now.confirmed:
                 raise StateError(
                     "the block is not at confirmation depth",
@@ -176,7 +182,6 @@ class Vault:
                     found=block,
                     code="vault.block",
                 )
-            self._records.matches.expire(now.time)
             bound = self._records.bound(offer)
             facts = self._chain.offer(offer)
             anchored = self._chain.batches(offer)
@@ -211,7 +216,7 @@ class Vault:
 
     def without(self, offer: OfferId, root: bytes) -> LawfulSet:
         with self._lock:
-            self._chain.look(thorough=True)
+            self._look(thorough=True)
             stored = self._records.stored_set(offer, root)
             candidates = self._records.candidates(offer)
             places, known = find(candidates.ids, stored.consents)
@@ -227,7 +232,7 @@ class Vault:
 
     def dead(self, offer: OfferId, root: bytes) -> DeadLeaves:
         with self._lock:
-            self._chain.look(thorough=False)
+            self._look(thorough=False)
             epoch = self._chain.offer(offer).epoch
             stored = self._records.stored_set(offer, root)
             ended = sorted(self._chain.dead(offer))
@@ -303,7 +308,7 @@ class Vault:
     def _warranted(self, asked: gate.RowRequest) -> tuple[ChainSnapshot, OfferBinding, gate.Warrant, StoredSet | None]:
         """What may be handed out now; no lawful set for a named consent. WarrantError."""
         chosen = gate.own_input(asked, self._institution, self._deployment.jobs)
-        now = self._chain.look(thorough=True)
+        now = self._look(thorough=True)
         try:
             bound = self._records.bound(chosen.offer)
         except NotFoundError as error:
@@ -337,7 +342,7 @@ class Vault:
                 ends = (None, None) if facts is None else (facts.aborted_block, facts.sealed_block)
                 return JobEnd(*(block is not None and block <= now.confirmed for block in ends))
 
-            self._records.matches.admit(bound.offer.dataset, asked.plan.consumer, later, now.time, end_of)
+            self._records.matches.admit(bound.offer.dataset, asked.plan.consumer, later, end_of)
         log.info("job %s attempt %d: its matches may be used", to_hex(asked.job), asked.attempt)
 
     def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
