@@ -131,7 +131,7 @@ def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_any
     watched = replace(market, made=replace(made, offers=offers), given=[])
     both = [who for who in market.customers if who in market.balances["north"] and who not in market.silent]
     people = watched.give_many([("north", who, 1000, LASTING) for who in both[:3]])
-    asked = request(watched, "match-salted-hash", identifier="customer", psi="salted-hash", receiver="provider")
+    asked = request(watched, "match-salted-hash", **CUSTOMER, psi="salted-hash", receiver="provider")
     first, found = watched.result(**asked)
     assert [row["customer"] for row in found["rows"]] == both[:3]
 
