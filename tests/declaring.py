@@ -13,12 +13,15 @@ from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, ZERO32
 
 VECTORS = Path(__file__).parent / "vectors" / "recipes"
+NAMESPACE = "urn:example:person"
+CUSTOMER = {"identifier": "customer", "namespace": NAMESPACE}
+"""What recipes are told of the column by which all tables name a person."""
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 CONSUMER_KEY = bytes([7]) * 32
 
 
 def vectors(name: str) -> list[dict[str, Any]]:
-    """A recipe's cases: {parties, engine, parameters, sha256 of their canonical JSON, reads by role, tells}."""
+    """A recipe's cases: {parties, engine, parameters, sha256 of their canonical JSON, reads by role, aligns, tells}."""
     cases: list[dict[str, Any]] = json.loads((VECTORS / f"{name}.json").read_text(encoding="utf-8"))["cases"]
     return cases
 

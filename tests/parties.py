@@ -38,6 +38,7 @@ from placet.vault.responses import DeadLeaves, LawfulSet
 
 T = TypeVar("T")
 NOW = 1_800_000_000
+NAMESPACE = "urn:example:person"
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 NAMES = ("Bank North", "Bank South", "Fund House", "Family Office")
 CONSUMER = len(NAMES) - 1
@@ -277,6 +278,8 @@ class World:
             provider=self.address(party),
             purpose=PURPOSE,
             columns=("customer",) if own else ("customer", "balance"),
+            identifier="customer",
+            namespace=NAMESPACE,
             output="total",
             recipes=("asset-view",),
             parties=tuple(self.address(i) for i in range(len(NAMES))),
@@ -339,7 +342,7 @@ class World:
             "recipe": "asset-view",
             "recipe_version": 1,
             "engine": "embedded",
-            "parameters": {"identifier": "customer", "value": "balance"},
+            "parameters": {"identifier": "customer", "namespace": NAMESPACE, "value": "balance"},
             "roles": ("provider", "provider", "provider", "consumer"),
             "inputs": ("accounts", "accounts", "accounts", "customers"),
             "block": 90,

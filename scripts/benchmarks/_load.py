@@ -52,6 +52,7 @@ class Owners:
         for i in range(start, end):
             owner, salt = Key(), secrets.token_bytes(32)
             commitment = subject_commitment(subject(i), salt)
+            enrolled = enroller.sign(digest(enrolment_hash(owner.address, self.scope.namespace, commitment)))
             consent = CompactConsent(
                 owner=owner.address,
                 not_before=FROM,
@@ -67,7 +68,7 @@ class Owners:
                 "enrolment": {
                     "enroller": to_hex(enroller.address),
                     "subject": to_hex(commitment),
-                    "signature": to_hex(enroller.sign(digest(enrolment_hash(owner.address, commitment)))),
+                    "signature": to_hex(enrolled),
                     "opening": {"subject": subject(i), "salt": to_hex(salt)},
                 },
             }

@@ -25,7 +25,7 @@ from placet.chain.local import free_port
 from placet.core.trust import TrustList
 from placet.core.values import from_hex
 from placet.sandbox.consents import give
-from placet.sandbox.consortium import Consortium
+from placet.sandbox.consortium import NAMESPACE, Consortium
 from placet.sandbox.founding import MATCH, Stock, consortium
 
 NAMES = {"north": "Bank North", "consumer": "Family Office"}
@@ -77,7 +77,7 @@ class Market:
         """One job from the request to its end: what it took, its parts in seconds, its id."""
         made = self.made
         provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}
-        parameters = {"identifier": "customer", "psi": self.protocol, "receiver": "provider"}
+        parameters = {"identifier": "customer", "namespace": NAMESPACE, "psi": self.protocol, "receiver": "provider"}
         embedded = self.protocol == "embedded"
         wanted = made.request(
             recipe="match",

@@ -43,7 +43,7 @@ def _made(
         consent = ConsentFields(owner.address, *WINDOW, subject, salt)
         identity = wording.consent_id(consent)
         signature = owner.sign(digest(identity))
-        enrolled = enroller.sign(digest(enrolment_hash(owner.address, subject)))
+        enrolled = enroller.sign(digest(enrolment_hash(owner.address, scope.namespace, subject)))
         record = LeafRecord(consent, signature, enroller.address, subject, enrolled, row, bytes(32))
         made.append((identity, row, record.encode()[:-32]))
     return made

@@ -17,6 +17,9 @@ STEP = 500
 FROM, UNTIL = 1_700_000_000, 4_000_000_000
 
 
+NAMESPACE = "urn:example:person"
+
+
 def subject(i: int) -> str:
     return f"customer-{i:08d}"
 
@@ -33,7 +36,7 @@ def make_table(settings: VaultSettings, file: Path, n: int) -> tuple[bytes, byte
         sink.write("customer,balance\n")
         sink.writelines(f"{subject(i)},{i}\n" for i in range(n))
     columns = {"customer": Column(source="customer", type="text"), "balance": Column(source="balance", type="integer")}
-    info = import_table(settings, "accounts", file, "customer", columns)
+    info = import_table(settings, "accounts", file, "customer", columns, namespace=NAMESPACE)
     return info.dataset, info.schema_hash, info.commitment
 
 

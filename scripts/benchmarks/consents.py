@@ -38,7 +38,7 @@ from placet.vault.config import VaultSettings
 from placet.vault.setup import init_vault
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _people import STEP, make_table, many, recover_bare
+from _people import NAMESPACE, STEP, make_table, many, recover_bare
 
 TARGETS = {"gas_each": 0.1, "lawful_set_s": 5.0, "peak_mb": 2_000.0, "verify_ratio_to_coincurve": 0.8}
 """At a million; the ratio is the one that must not be lower."""
@@ -165,6 +165,8 @@ def _town(folder: Path, chain: LocalChain, n: int, pool: ProcessPoolExecutor) ->
         provider=provider.address,
         purpose=PURPOSE,
         columns=("balance",),
+        identifier="customer",
+        namespace=NAMESPACE,
         output="total",
         recipes=("asset-view",),
         parties=(provider.address, consumer.address),

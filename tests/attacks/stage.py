@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import create_engine
 from tests.node.conftest import PURPOSE, World, dev_key
 
+from declaring import CUSTOMER
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain, JobStatus
 from placet.chain.deploy import deploy_token
@@ -322,6 +323,7 @@ class Stage(Sending):
         enroller: Key = changes.pop("enroller", self.world.enroller)
         customer = changes.pop("customer", None) or next(self.world.customers)
         opening = EnrolmentOpening(subject=customer, salt=secrets.token_bytes(32))
+        namespace = changes.pop("namespace", scope.namespace)
         named, names = changes.pop("named", False), changes.pop("names", self.world.trust.name)
         now = self.chain.now()
         fields: dict[str, Any] = {
@@ -333,7 +335,7 @@ class Stage(Sending):
             "salt": secrets.token_bytes(32),
         }
         consent = derive(ConsentFields(owner, **(fields | changes)), offer, scope, names)
-        digest = self.world.deployment.consents.digest(enrolment_hash(owner, opening.commitment))
+        digest = self.world.deployment.consents.digest(enrolment_hash(owner, namespace, opening.commitment))
         enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=enroller.sign(digest))
         submission = Submission(
             consent=CompactConsent.of(consent),
@@ -444,7 +446,7 @@ class Stage(Sending):
             "recipe": "asset-view",
             "recipe_version": 1,
             "engine": "embedded",
-            "parameters": {"identifier": "customer", "value": "balance"},
+            "parameters": {**CUSTOMER, "value": "balance"},
             "roles": ("provider", "provider", "consumer"),
             "inputs": ("accounts", "accounts", "customers"),
             "block": self.chain.confirmed(),
@@ -493,10 +495,10 @@ class Stage(Sending):
         plan = Plan(**(fields | changes))
         return self.agreed(plan, document)
 
-    def paired(self, offer: Offer, accomplice: Key, **input: Any) -> Agreed:
+    def paired(self, offer: Offer, accomplice: Key, parameters: dict[str, Any] = CUSTOMER, **input: Any) -> Agreed:
         """A `match` of nobody but the bank, whose signing key is stolen, and somebody who goes along. With a lawful
         root the bank is its provider; with a consent of its own it is the consumer, whose list that is."""
-        mine = Input(offer=offer.id, epoch=bytes(24), opens_before=NEVER, **input)
+        mine = Input(**({"offer": offer.id, "epoch": bytes(24), "opens_before": NEVER} | input))
         bank = self._party(self.bank, mine)
         if mine.named:
             table = self.offer_of(accomplice, consumer=self.bank)
@@ -508,15 +510,15 @@ class Stage(Sending):
             self.mined(self.calls.grant(consent, self.signed(consent, accomplice)), self.thief)
             theirs = Input(offer=own_list, consent=consent.id, epoch=bytes(24), opens_before=consent.opens_before)
             parties = (bank, self._party(accomplice, theirs))
-        return self.matched(parties)
+        return self.matched(parties, parameters)
 
-    def matched(self, parties: tuple[Party, ...]) -> Agreed:
+    def matched(self, parties: tuple[Party, ...], parameters: dict[str, Any] = CUSTOMER) -> Agreed:
         """A `match` of these parties, the last of them its consumer, signed by all."""
         document = Terms(
             recipe="match",
             recipe_version=1,
             engine="embedded",
-            parameters={"identifier": "customer", "receiver": "consumer", "psi": "ecdh"},
+            parameters={**parameters, "receiver": "consumer", "psi": "ecdh"},
             roles=("provider", "consumer")[: len(parties)],
             inputs=("accounts", "customers")[: len(parties)],
             block=self.chain.confirmed(),

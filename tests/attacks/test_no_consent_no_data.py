@@ -14,10 +14,12 @@ import pytest
 from tests.attacks.stage import MARKETING, Agreed, Deal, Stage, body_of
 from tests.node.conftest import PURPOSE, Running
 
+from declaring import CUSTOMER
 from placet.chain.client import JobStatus
 from placet.core.consent import Reason
 from placet.core.errors import ConsentError, PlacetError, WarrantError
 from placet.core.merkle import lawful_root
+from placet.core.namespace import own_namespace
 from placet.core.offers import Subjects
 from placet.core.plan import Input, cancellation_hash
 from placet.core.purposes import Operation, purpose_id
@@ -51,8 +53,11 @@ class Attack:
         return stage.plan(deal, **self.plan(stage, deal))
 
 
+VALUE = {"value": "balance"}
+
+
 def statistics(smallest: int) -> dict[str, Any]:
-    columns = {"identifier": "customer", "value": "balance"}
+    columns = {**CUSTOMER, "value": "balance"}
     pair = {"roles": ("provider", "consumer"), "inputs": ("accounts", "customers"), "engine": "spu"}
     asked = {"smallest_group": smallest, "protocol": "cheetah"}
     return {"recipe": "match-statistics", "parameters": columns | asked, **pair}
@@ -64,7 +69,7 @@ def plan_of_statistics(stage: Stage, deal: Deal, smallest: int) -> dict[str, Any
 
 
 def joint(smallest: int) -> dict[str, Any]:
-    columns = {"identifier": "customer", "values": ["balance", "balance"]}
+    columns = {**CUSTOMER, "values": ["balance", "balance"]}
     asked = {"statistics": ["sums"], "smallest_group": smallest, "protocol": "cheetah"}
     roles = {"roles": ("first-provider", "second-provider", "consumer"), "engine": "spu"}
     return {"recipe": "joint-statistics", "parameters": columns | asked, **roles}
@@ -146,6 +151,14 @@ ATTACKS = [
         vault="warrant.recipe",
         peer="consent.recipe",
         plan=lambda stage, deal: plan_of_statistics(stage, deal, 5),
+    ),
+    Attack(
+        "the customer numbers of another bank",
+        vault="warrant.namespace",
+        peer="consent.namespace",
+        plan=lambda stage, deal: {
+            "terms": {"parameters": {**CUSTOMER, "namespace": own_namespace(stage.second.address, "customer"), **VALUE}}
+        },
     ),
     Attack(
         "a recipe that nobody declares",
@@ -460,9 +473,24 @@ async def test_rows_of_an_attempt_with_somebody_new(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("terms", "code"),
     [
-        ({"parameters": {"identifier": "customer", "value": "remark"}}, "warrant.columns"),
-        ({"parameters": {"identifier": "remark", "value": "balance"}}, "warrant.columns"),
-        ({"parameters": {"identifier": "customer", "value": "balance", "columns": ["remark"]}}, "plan.parameters"),
+        (
+            {"parameters": {**CUSTOMER, "value": "remark"}},
+            "warrant.columns",
+        ),
+        (
+            {"parameters": {**CUSTOMER, "identifier": "remark", "value": "balance"}},
+            "warrant.columns",
+        ),
+        (
+            {
+                "parameters": {
+                    **CUSTOMER,
+                    "value": "balance",
+                    "columns": ["remark"],
+                }
+            },
+            "plan.parameters",
+        ),
         ({"recipe": "copy-all"}, "plan.recipe"),
         ({"recipe_version": 2}, "plan.version"),
         ({"engine": "abacus"}, "plan.engine"),
@@ -474,6 +502,27 @@ async def test_terms_beyond_scope_and_catalogue(stage: Stage, terms: dict[str, A
     """The job is open, all have signed it, and its terms take more than the owners' words name, or are no recipe's."""
     agreed = stage.open(stage.plan(await stage.deal(), terms=terms))
     await refused(stage, code, stage.rows(agreed))
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_values_of_a_column_of_which_owners_were_not_told(stage: Stage, told: bool) -> None:
+    """A match by balances, which the scope has as a column: it would tell which ones there are. Where the owners were
+    told so it runs."""
+    words = {"recipes": ("match",), "output": "matches", "parties": (stage.bank.address,)}
+    scope = stage.scope(**words, matched_by=("balance",) if told else ())
+    offer, _ = stage.offer(scope, operations=Operation.PSI)
+    people = [stage.person(offer, scope) for _ in range(2)]
+    assert await stage.accept(offer, scope, people) == ["ok"] * 2
+    await stage.anchor(offer, people)
+    lawful = await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)
+    rules = {"keys": [{"kind": "text", "column": "balance", "width": "keep", "case": "keep"}], "smallest": 2}
+    by_balance = {"identifier": "customer", "alignment": {"type": "placet.alignment", "version": 1} | rules}
+    brought = {"lawful_root": lawful.root, "opens_before": lawful.opens_before}
+    agreed = stage.open(stage.paired(offer, stage.lender, by_balance, **brought))
+    if told:
+        assert (await stage.vault.rows(agreed.job, agreed.plan, agreed.terms, 1, 0)).count == 2
+    else:
+        await refused(stage, "warrant.values", stage.rows(agreed))
 
 
 async def test_an_operation_less_than_the_recipe_needs(stage: Stage) -> None:

@@ -27,9 +27,10 @@ from placet.core.consent import Consent, Status
 from placet.core.ecdsa import P256_N, SECP256K1_N
 from placet.core.eip712 import Domain
 from placet.core.enrolment import enrolment_hash
-from placet.core.errors import InputError, PlacetError
+from placet.core.errors import ConsentError, InputError, PlacetError
 from placet.core.hashing import keccak
 from placet.core.merkle import batch_root
+from placet.core.namespace import own_namespace
 from placet.core.offers import Subjects
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Deployment
@@ -229,7 +230,7 @@ async def test_an_enrolment_and_a_withdrawal_made_elsewhere(
     domain = request.getfixturevalue(where).chain.deployment.consents
     enrolment = person.submission.enrolment
     assert enrolment is not None
-    digest = domain.digest(enrolment_hash(person.consent.owner, enrolment.subject))
+    digest = domain.digest(enrolment_hash(person.consent.owner, stage.scope().namespace, enrolment.subject))
     foreign = enrolment.model_copy(update={"signature": stage.world.enroller.sign(digest)})
     await not_taken(stage, handed(person, enrolment=foreign), "signature")
     stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
@@ -336,9 +337,42 @@ async def test_somebody_elses_enrolment(stage: Stage, person: Person) -> None:
     mine = stage.person(offer, scope)
     await not_taken(stage, handed(mine, **stolen), "consent.enrolment")
     await not_taken(stage, handed(mine, opening=victim.opening), "consent.opening")
-    digest = stage.world.deployment.consents.digest(enrolment_hash(thief.consent.owner, victim.enrolment.subject))
+    digest = stage.world.deployment.consents.digest(
+        enrolment_hash(thief.consent.owner, scope.namespace, victim.enrolment.subject)
+    )
     own_word = victim.enrolment.model_copy(update={"signature": stage.thief.sign(digest)})
     await not_taken(stage, handed(thief, enrolment=own_word, opening=victim.opening), "signature")
+
+
+async def test_customer_1001_of_another_bank_opens_no_row_of_this_ones_1001(stage: Stage, node: Running) -> None:
+    """An honest enroller of both banks enrolled somebody by his number at the other bank. By that number this bank
+    knows somebody else, to whose row he consents."""
+    offer, scope = stage.offer()
+    elsewhere = own_namespace(stage.second.address, "customer")
+    customer = next(stage.world.customers)
+    mine = stage.person(offer, scope, customer=customer, namespace=elsewhere)
+    await not_taken(stage, mine, "signature")
+    assert await stage.accept(offer, scope, [stage.person(offer, scope, customer=customer)]) == ["ok"]
+    offer, scope = node.offer(**stage.shown)
+    stranger = stage.person(offer, scope, customer=customer, namespace=elsewhere)
+    node.node.sync()
+    with stage.untouched(node.node):
+        answer = await node.client.post("/v1/consents", json=body_of(stranger))
+        await node.turn()
+    assert (answer.status_code, answer.json()["code"]) == (403, "signature")
+    assert scope.namespace in answer.json()["remedy"]
+
+
+async def test_a_broken_node_calls_the_tables_identifiers_another_banks(stage: Stage) -> None:
+    """A new offer under the stolen signing key says that the rows are found by the other bank's numbers, so that its
+    customers' enrolments would fit. The vault knows from the import by which ones they are."""
+    elsewhere = own_namespace(stage.second.address, "customer")
+    opened = stage.scope(namespace=elsewhere)
+    offer, _ = stage.offer(opened)
+    mine = stage.person(offer, opened, namespace=elsewhere)
+    with stage.untouched(), pytest.raises(ConsentError) as caught:
+        await stage.accept(offer, opened, [mine])
+    assert caught.value.code == "consent.namespace"
 
 
 async def test_a_provider_that_invents_customers(stage: Stage, node: Running) -> None:

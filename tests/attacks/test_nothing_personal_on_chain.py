@@ -21,7 +21,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from tests.attacks.stage import Deal, Stage
-from tests.node.conftest import PURPOSE, Owner, Running, World
+from tests.node.conftest import NAMESPACE, PURPOSE, Owner, Running, World
 
 from placet.chain.local import free_port
 from placet.cli.erasure import erase
@@ -186,7 +186,9 @@ async def _happen(stage: Stage, folder: Path, serving: Serving, heard: Lines, fi
     subjects = {role: next(world.customers) for role in ("stays", "withdraws", "revoked", "erased", "passkey")}
     codes = add_persons(folder / "register.csv", list(subjects.values()))
     verifiers = Verifiers(frozenset({world.deployment.p256_verifier.address}))
-    enrolling = Enrolling(world.enroller, Register(folder / "register.csv"), world.deployment.consents, verifiers)
+    enrolling = Enrolling(
+        world.enroller, Register(folder / "register.csv"), NAMESPACE, world.deployment.consents, verifiers
+    )
     ports = free_port(), free_port()
     registry, api = (f"http://127.0.0.1:{port}" for port in ports)
     settings = world.settings(folder / "node", api_port=ports[1])

@@ -66,6 +66,7 @@ from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
 NAMES = ("Alba Bank", "Borealis Savings", "Corvus Insurance", "Delta Credit Bureau")
 CONSUMER = 3
+NAMESPACE = "urn:example:person"
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 START = 1_800_000_000
@@ -194,7 +195,8 @@ class World:
     def make_scope(self, provider: int) -> Scope:
         return Scope(
             title="Accounts" if provider != self.consumer else "Customer list", provider=self.signers[provider].address,
-            purpose=PURPOSE, columns=("customer", "balance"), output="total", recipes=("asset-view",),
+            purpose=PURPOSE, columns=("customer", "balance"), identifier="customer", namespace=NAMESPACE,
+            output="total", recipes=("asset-view",),
             parties=tuple(s.address for s in self.signers[: self.providers]), enrollers=(self.enroller.address,),
             personal=provider != self.consumer, salt=h("scope", provider),
         )  # fmt: skip
@@ -216,7 +218,7 @@ class World:
         return {"not_before": START - 1000, "not_after": START + 10_000_000, "first_opening": 0, "uses": 3}
 
     def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
-        digest = self.deployment.consents.digest(enrolment_hash(owner, subject))
+        digest = self.deployment.consents.digest(enrolment_hash(owner, NAMESPACE, subject))
         return Enrolment(enroller=self.enroller.address, subject=subject, signature=self.enroller.sign(digest))
 
     def sign_consent(self, owner: Key, consent: Consent) -> bytes:
@@ -352,7 +354,8 @@ class World:
         terms = self.make_terms(
             {
                 "recipe": "asset-view", "recipe_version": 1, "engine": "embedded",
-                "parameters": {"identifier": "customer", "value": "balance"},
+                "parameters": {"identifier": "customer",
+                "namespace": NAMESPACE, "value": "balance"},
                 "roles": (*["provider"] * self.providers, "consumer"),
                 "inputs": (*["accounts"] * self.providers, "customers"),
                 "block": self.block, "consumer_key": h("hpke"), "on_withdrawal": "drop",

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from simulator import CONSUMER, NAMES, START, World, h, key
+from simulator import CONSUMER, NAMES, NAMESPACE, START, World, h, key
 
+from declaring import CUSTOMER
 from placet.audit.bundle import Bundle
 from placet.audit.facts import ChainFacts, Ending
 from placet.audit.findings import CheckStatus
@@ -270,10 +271,8 @@ UNDECLARED: dict[str, Callable[[], Bundle]] = {
     "roles in another order": _declaring({"roles": ("consumer", "provider", "provider", "provider")}),
     "PSI alone, for a recipe that computes too": _declaring({}, {"operations": 1}),
     "another answer to a withdrawal": _declaring({"on_withdrawal": "abort"}),
-    "a parameter too many": _declaring(
-        {"parameters": {"identifier": "customer", "value": "balance", "columns": ["x"]}}
-    ),
-    "a parameter too few": _declaring({"parameters": {"identifier": "customer"}}),
+    "a parameter too many": _declaring({"parameters": {**CUSTOMER, "value": "balance", "columns": ["x"]}}),
+    "a parameter too few": _declaring({"parameters": CUSTOMER}),
 }
 
 
@@ -288,7 +287,7 @@ def test_signed_terms_that_no_recipe_declares(what: str) -> None:
 
 @case("plan.scope", A, B, C)
 def a_value_column_that_no_scope_has() -> Bundle:
-    return _declaring({"parameters": {"identifier": "customer", "value": "income"}})()
+    return _declaring({"parameters": {**CUSTOMER, "value": "income"}})()
 
 
 def test_a_provider_need_not_name_itself_nor_the_consumer() -> None:
@@ -374,7 +373,7 @@ class JointStatistics(Statistics):
             "engine": "spu",
             "roles": ("first-provider", "second-provider", "consumer"),
             "parameters": {
-                "identifier": "customer",
+                **CUSTOMER,
                 "values": ["balance", "balance"],
                 "statistics": ["sums"],
                 "smallest_group": 5,
@@ -451,7 +450,7 @@ class Inventor(World):
     def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
         if provider != 1:
             return super().enrol(provider, number, owner, subject)
-        digest = self.deployment.consents.digest(enrolment_hash(owner, subject))
+        digest = self.deployment.consents.digest(enrolment_hash(owner, NAMESPACE, subject))
         who = self.signers[1]
         return Enrolment(enroller=who.address, subject=subject, signature=who.sign(digest))
 
@@ -468,7 +467,7 @@ def an_enroller_that_nobody_knows() -> Bundle:
             if (provider, number) != (1, 2):
                 return super().enrol(provider, number, owner, subject)
             who = key("a friend of the provider")
-            digest = self.deployment.consents.digest(enrolment_hash(owner, subject))
+            digest = self.deployment.consents.digest(enrolment_hash(owner, NAMESPACE, subject))
             return Enrolment(enroller=who.address, subject=subject, signature=who.sign(digest))
 
     return Unknown().bundle()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from declaring import declaring, parties, signer, vectors
+from declaring import NAMESPACE, declaring, parties, signer, vectors
 from placet.catalogue.declared import declared
 from placet.catalogue.spec import CONSUMER, RecipeSpec
 from placet.catalogue.specs import NAMES, SPECS, spec_of
@@ -47,6 +47,7 @@ def test_what_a_recipe_declares_is_a_job_of_it(spec: RecipeSpec[Any], case: dict
         assert use.parties == tuple(map(signer, range(case["parties"])))
         assert (use.purpose, use.operations) == (plan.purpose, int(spec.operations))
         assert list(use.columns) == case["reads"][seat.name]
+        assert use.aligns == spec.aligns(job.parameters)
         assert (use.tells, use.persons, use.named) == (spec.tells(job.parameters), seat.persons, not seat.persons)
 
 
@@ -79,6 +80,7 @@ def test_terms_that_are_not_the_recipes(spec: RecipeSpec[Any], case: dict[str, A
     assert refused(*planned(spec, case, terms=change(spec, case))).code == code
 
 
+C = {"identifier": "c", "namespace": NAMESPACE}
 RULES: dict[str, Any] = {
     "type": "placet.alignment",
     "version": 1,
@@ -186,12 +188,12 @@ def test_who_has_the_role_consumer_is_the_plans_consumer(spec: RecipeSpec[Any]) 
 @pytest.mark.parametrize(
     ("name", "engine", "number", "parameters", "code", "words"),
     [
-        ("asset-view", "spu", 4, {"identifier": "c", "value": "v"}, "plan.engine", "totals are added"),
+        ("asset-view", "spu", 4, {**C, "value": "v"}, "plan.engine", "totals are added"),
         (
             "asset-view",
             "embedded",
             4,
-            {"identifier": "c", "value": "v", "edges": ["0"], "bound": "9", "protocol": "aby3"},
+            {**C, "value": "v", "edges": ["0"], "bound": "9", "protocol": "aby3"},
             "plan.engine",
             "levels are compared",
         ),
@@ -200,7 +202,7 @@ def test_who_has_the_role_consumer_is_the_plans_consumer(spec: RecipeSpec[Any]) 
                 "asset-view",
                 "spu",
                 number,
-                {"identifier": "c", "value": "v", "edges": ["0"], "bound": "9", "protocol": protocol},
+                {**C, "value": "v", "edges": ["0"], "bound": "9", "protocol": protocol},
                 "spu.protocol",
                 "number of providers",
             )
@@ -210,17 +212,17 @@ def test_who_has_the_role_consumer_is_the_plans_consumer(spec: RecipeSpec[Any]) 
             "asset-view",
             "spu",
             4,
-            {"identifier": "c", "value": "v", "edges": ["007"], "bound": "9", "protocol": "aby3"},
+            {**C, "value": "v", "edges": ["007"], "bound": "9", "protocol": "aby3"},
             "plan.parameters",
             "another form",
         ),
-        ("match", "embedded", 2, {"identifier": "c", "psi": "kkrt", "receiver": "both"}, "plan.engine", "no such"),
-        ("match", "embedded", 2, {"identifier": "c", "psi": "rr22", "receiver": "both"}, "plan.engine", "no such"),
+        ("match", "embedded", 2, {**C, "psi": "kkrt", "receiver": "both"}, "plan.engine", "no such"),
+        ("match", "embedded", 2, {**C, "psi": "rr22", "receiver": "both"}, "plan.engine", "no such"),
         (
             "match",
             "embedded",
             2,
-            {"identifier": "c", "alignment": None, "psi": "ecdh", "receiver": "both"},
+            {**C, "alignment": None, "psi": "ecdh", "receiver": "both"},
             "plan.parameters",
             "another form",
         ),
@@ -263,5 +265,5 @@ def test_the_other_company_may_be_the_consumer() -> None:
 
 def test_sixteen_parties_may_add_up_totals() -> None:
     assert len(spec_of("asset-view").seats(16)) == 16
-    plan, terms = declaring("asset-view", {"identifier": "c", "value": "v"}, "embedded", 16)
+    plan, terms = declaring("asset-view", {**C, "value": "v"}, "embedded", 16)
     assert len(declared(plan, terms).plan.inputs) == 16

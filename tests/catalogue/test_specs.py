@@ -17,6 +17,7 @@ from placet.catalogue.specs import NAMES, SPECS, spec_of
 from placet.catalogue.words import words_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical, sha256
+from placet.core.purposes import Operation
 
 TESTS = Path(__file__).resolve().parents[1]
 CASES = [(spec, case) for spec in SPECS for case in vectors(spec.name)]
@@ -88,8 +89,19 @@ def test_parameters_are_the_same_canonical_json_again(spec: RecipeSpec[Any], cas
 
 
 @EVERY_CASE
-def test_what_each_role_reads_and_the_job_tells(spec: RecipeSpec[Any], case: dict[str, Any]) -> None:
+def test_what_each_role_reads_how_rows_are_aligned_and_what_the_job_tells(
+    spec: RecipeSpec[Any], case: dict[str, Any]
+) -> None:
     parameters = spec.parse(case["parameters"])
+    aligns = spec.aligns(parameters)
+    assert {
+        "identifier": aligns.identifier,
+        "namespace": aligns.namespace,
+        "values": list(aligns.values),
+    } == case["aligns"]
+    compared = {column for column in (aligns.identifier, *aligns.values) if column is not None}
+    assert bool(compared) == bool(spec.operations & Operation.PSI), "who matches says by what"
+    assert all(compared <= set(spec.reads(role.name, parameters)) for role in spec.roles if role.alias is not None)
     assert {role.name: list(spec.reads(role.name, parameters)) for role in spec.roles} == case["reads"]
     tells = spec.tells(parameters)
     found = {"output": tells.output, "group": tells.group, "edges": list(map(str, tells.edges))}

@@ -19,6 +19,7 @@ from placet.chain.local import free_port as a_free_port
 from placet.sandbox import program
 from placet.sandbox.forking import Forked, ForkRequest
 
+NAMESPACE = "urn:example:person"
 PASSPHRASE = "a passphrase of the tests"
 PLACET = [sys.executable, "-m", "placet.cli"]
 
@@ -135,7 +136,7 @@ def _make(town: Town) -> None:
     town.run("init", "lender", "--name", "Lender", *common, "--api-port", ports["lender"])
     town.run(
         *("identity", "init", "registry", "--name", "Registry", "--deployment", "deployment.json"),
-        *("--port", ports["enroller"]),
+        *("--port", ports["enroller"], "--namespace", NAMESPACE),
     )
     entries = [f"{name}/entry.json" for name in ("bank", "lender", "registry")]
     town.run("trust", "add", "trust.json", *entries)
@@ -145,11 +146,11 @@ def _make(town: Town) -> None:
     (town.folder / "accounts.csv").write_text("customer,amount\nC1,100\nC2,250\n")
     town.run(
         *("vault", "import", "--config", "bank-vault/vault.toml", "--name", "accounts", "--file", "accounts.csv"),
-        *("--identifier", "customer", "--column", "balance=amount:integer"),
+        *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=amount:integer"),
     )
     town.run(
         *("vault", "import", "--config", "bank-vault/vault.toml", "--name", "book", "--file", "accounts.csv"),
-        *("--identifier", "customer", "--column", "balance=amount:integer", "--own"),
+        *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=amount:integer", "--own"),
     )
     code = town.run("identity", "add", "registry/register.csv", "--subject", "C1").out
     (town.folder / "code").write_text(code)

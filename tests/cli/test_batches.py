@@ -33,7 +33,8 @@ def lines(town: Town, offer: str, subjects: list[str]) -> list[bytes]:
     trust = parse(TrustList, (town.folder / "trust.json").read_bytes())
     offered = Chain(town.chain.url, deployment).offer(from_hex(offer)).offer
     scopes = [parse(Scope, path.read_bytes()) for path in (town.folder / "bank" / "scopes").glob("*.json")]
-    wording = Wording(offered, next(scope for scope in scopes if scope.hash == offered.scope), trust.name)
+    scope = next(scope for scope in scopes if scope.hash == offered.scope)
+    wording = Wording(offered, scope, trust.name)
     enroller = Key(load_secret(town.folder / "registry" / "enroller.json", PASSPHRASE))
     digest, made = deployment.consents.digest, []
     for subject in subjects:
@@ -45,7 +46,7 @@ def lines(town: Town, offer: str, subjects: list[str]) -> list[bytes]:
         window = (int(time.time()) - 60, int(time.time()) + 86_400, 0, 3)
         consent = ConsentFields(owner.address, *window, opening.commitment, salt)
         identity = wording.consent_id(consent)
-        enrolled = enroller.sign(digest(enrolment_hash(owner.address, opening.commitment)))
+        enrolled = enroller.sign(digest(enrolment_hash(owner.address, scope.namespace, opening.commitment)))
         line = BatchLine(
             consent,
             owner.sign(digest(identity)),

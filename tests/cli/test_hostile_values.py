@@ -109,7 +109,7 @@ class House:
         self.good("key", "new", "key.json")
         self.good("init", "bank", "--name", "Bank", "--chain-url", NOBODY, "--trust", "trust.json", *common)
         self.good("trust", "add", "trust.json", "bank/entry.json")
-        self.good("identity", "init", "registry", "--name", "Registry", *common)
+        self.good("identity", "init", "registry", "--name", "Registry", "--namespace", "urn:example:person", *common)
         self.good("owner", "init", "wallet", "--trust", "trust.json", *common)
         (folder / "accounts.csv").write_text("customer,balance\nC1,1\n")
         self.table = ("--file", "accounts.csv", "--identifier", "customer", "--column", "balance")
@@ -140,6 +140,7 @@ class House:
             **{"passphrase_file": "passphrase", "vault_passphrase_file": "passphrase", "code_file": "passphrase"},
             **{"offer": ID, "consent": ID, "job": ID, "dataset": "accounts", "consumer": ADDRESS, "parties": ADDRESS},
             **{"columns": "balance", "identifier": "customer", "name": "accounts", "decimals": "balance=2"},
+            **{"namespace": "urn:example:person", "matched_by": "balance"},
             **{"purpose": "CreditChecking", "operations": "PSI", "output": "matches", "recipes": "match"},
             **{"file": "contract.txt" if command[0] == "compare" else "accounts.csv", "lines": "lines"},
             **{"entries": "bank/entry.json", "addresses": ADDRESS, "kind": "tdx", "measurement": "ab" * 48},

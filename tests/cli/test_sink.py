@@ -139,7 +139,11 @@ class Hostile(BaseHTTPRequestHandler):
         if self.path == "/v1/jobs" and self.command == "GET":
             return {"jobs": [job], "cursor": None}
         if self.path.startswith("/v1/datasets"):
-            return {"datasets": [{"name": EVIL, "id": ID, "columns": [EVIL], "personal": True}]}
+            return {
+                "datasets": [
+                    {"name": EVIL, "id": ID, "columns": [EVIL], "identifier": EVIL, "namespace": EVIL, "personal": True}
+                ]
+            }
         return job | {"code": EVIL, "result": {EVIL: EVIL}, "offers": EVIL}
 
     def send(self, status: int, kind: str, content: bytes) -> None:
@@ -286,7 +290,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "owner withdraw": ("--wallet {wallet} {evil}",),
     "owner uses": ("--wallet {wallet} {evil}", "--wallet {wallet}"),
     "owner check": ("--wallet {wallet} {id} --url {url}",),
-    "identity init": ("{new} --name {evil} --deployment {deployment} --passphrase-file {txt}",),
+    "identity init": (
+        "{new} --name {evil} --namespace urn:example:person --deployment {deployment} --passphrase-file {txt}",
+        "{new} --name Registry --namespace {evil} --deployment {deployment} --passphrase-file {txt}",
+    ),
     "identity add": ("{csv} --subject x", "{new} --from {txt} --codes {txt}"),
     "sandbox down": ("{new}",),
     "sandbox status": ("{new}",),

@@ -19,7 +19,7 @@ from placet.vault.config import VaultSettings
 from placet.vault.schema import Column
 from placet.vault.setup import import_table
 
-from .conftest import PASSPHRASE, Town, wait_for
+from .conftest import NAMESPACE, PASSPHRASE, Town, wait_for
 
 
 def offer_words(town: Town, title: str, *more: str) -> list[str]:
@@ -134,7 +134,7 @@ def test_an_institution_consents_for_its_own_data_by_name(town: Town) -> None:
 def test_whose_rows_a_dataset_holds_is_said_once(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     """The vault takes no such import; the chain's word refuses an offer over a table that is others' by now."""
     table = ("vault", "import", "--config", "bank-vault/vault.toml", "--name", "moved", "--file", "accounts.csv")
-    table = (*table, "--identifier", "customer", "--column", "balance=amount:integer")
+    table = (*table, "--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=amount:integer")
     words = ["moved" if word == "accounts" else word for word in offer_words(town, "Moved")]
     town.run(*table)
     offer = from_hex(town.run(*words).out.strip())
@@ -146,7 +146,8 @@ def test_whose_rows_a_dataset_holds_is_said_once(town: Town, monkeypatch: pytest
     monkeypatch.setattr(tables, "_demand_same", lambda *_: None)
     settings = VaultSettings.load(town.folder / "bank-vault" / "vault.toml")
     columns = {"customer": Column(source="customer", type="text"), "balance": Column(source="amount", type="integer")}
-    import_table(settings, "moved", town.folder / "accounts.csv", "customer", columns, personal=False)
+    file = town.folder / "accounts.csv"
+    import_table(settings, "moved", file, "customer", columns, personal=False, namespace=NAMESPACE)
     refused = town.fails(*words, "--own").err
     assert "whose data" in refused and "registered on chain" in refused and "another name" in refused
     assert chain.dataset(dataset).subjects is Subjects.PERSONS

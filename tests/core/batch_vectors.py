@@ -24,8 +24,9 @@ TYPES = {
     "Offer": "bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope",
     "Details": "string dataset,string consumer,string purpose,string columns,string output,string parties,"
     "bytes32 notice,bytes32 enrolment,bytes32 salt",
-    "Enrolment": "bytes owner,bytes32 subject",
+    "Enrolment": "bytes owner,string namespace,bytes32 subject",
 }
+NAMESPACE = "0x" + "a1" * 20 + "/customer"
 SUBJECTS = ("customer-1", "Zoë Ångström", 'with "quotes" and \\', "customer-4", "customer-5")
 
 
@@ -77,6 +78,8 @@ def reference() -> dict[str, Any]:
         "provider": provider,
         "purpose": PURPOSE,
         "columns": ["customer", "balance"],
+        "identifier": "customer",
+        "namespace": NAMESPACE,
         "output": "total",
         "smallest_group": 1,
         "recipes": ["asset-view"],
@@ -92,6 +95,7 @@ def reference() -> dict[str, Any]:
         "operations": 3,
         "scope": sha(canonical(scope).encode()),
     }
+    columns = "customer, balance; rows are found by “customer”: the “customer” that First Bank itself gives out"
     lines = []
     for number, subject in enumerate(SUBJECTS, 1):
         salt = "0x" + f"{number:02x}" * 32
@@ -99,7 +103,7 @@ def reference() -> dict[str, Any]:
         commitment = sha(b"placet.subject/1", raw(salt), subject.encode())
         notice = (
             "You allow First Bank to let your data in “Accounts” be used for Credit House.\n"
-            "Which data: customer, balance.\n"
+            f"Which data: {columns}.\n"
             f"What for: checking creditworthiness ({PURPOSE}).\n"
             "How: matching records (private set intersection), computing on secret shares; recipe asset-view.\n"
             "What Credit House gets: one total per person over all parties.\n"
@@ -123,7 +127,7 @@ def reference() -> dict[str, Any]:
                 "dataset": "Accounts, kept by First Bank",
                 "consumer": "Credit House",
                 "purpose": f"checking creditworthiness ({PURPOSE})",
-                "columns": "customer, balance",
+                "columns": columns,
                 "output": "one total per person over all parties",
                 "parties": "First Bank, Credit House",
                 "notice": hashlib.sha256(notice.encode()).digest(),
@@ -132,7 +136,7 @@ def reference() -> dict[str, Any]:
             },
         }
         consent = digest("Consent", message)
-        enrolled = digest("Enrolment", {"owner": raw(owner), "subject": raw(commitment)})
+        enrolled = digest("Enrolment", {"owner": raw(owner), "namespace": NAMESPACE, "subject": raw(commitment)})
         line = {
             "consent": {
                 "owner": owner,

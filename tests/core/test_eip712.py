@@ -52,8 +52,10 @@ def test_withdrawal_enrolment_request() -> None:
     consent, nonce, body = r32(), r32(), b"{}"
     assert digest_of(withdrawal_typed_data(consent, DOMAIN)) == DOMAIN.digest(withdrawal_hash(consent))
     owner, subject = bytes(range(84)), r32()
-    typed = DOMAIN.typed_data("Enrolment", {"owner": to_hex(owner), "subject": to_hex(subject)})
-    assert digest_of(typed) == DOMAIN.digest(enrolment_hash(owner, subject))
+    typed = DOMAIN.typed_data(
+        "Enrolment", {"owner": to_hex(owner), "namespace": "urn:example:person", "subject": to_hex(subject)}
+    )
+    assert digest_of(typed) == DOMAIN.digest(enrolment_hash(owner, "urn:example:person", subject))
     node = secrets.token_bytes(20)
     typed = request_typed_data(node, "GET", "/v1/consents?owner=0x", body, nonce, 5, DOMAIN)
     assert typed["message"]["body"] == to_hex(sha256(body))

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from placet.core.lawful import Breach, Tells, Use, breaches
-from placet.core.offers import Offer, Scope, Subjects
+from placet.core.lawful import Aligns, Breach, Tells, Use, breaches
+from placet.core.namespace import own_namespace
+from placet.core.offers import Offer, Scope, Subjects, offer_words
 from placet.core.purposes import PURPOSES, Operation, purpose_id
 from placet.core.values import to_hex
 
 PURPOSE, OTHER_PURPOSE = sorted(PURPOSES)[:2]
 PROVIDER, CONSUMER, SOUTH, STRANGER = (bytes([n]) * 20 for n in range(1, 5))
+PERSON, OWN = "urn:example:person", own_namespace(PROVIDER, "customer")
 BOTH = int(Operation.PSI | Operation.MPC)
 
 
@@ -25,6 +28,8 @@ def scope(**changes: Any) -> Scope:
         "provider": PROVIDER,
         "purpose": PURPOSE,
         "columns": ("customer", "balance"),
+        "identifier": "customer",
+        "namespace": PERSON,
         "output": "level",
         "smallest_group": 1,
         "smallest_gap": 100,
@@ -56,6 +61,7 @@ def use(**changes: Any) -> Use:
         "purpose": purpose_id(PURPOSE),
         "operations": BOTH,
         "columns": ("customer", "balance"),
+        "aligns": Aligns("customer", PERSON),
         "tells": Tells("level", edges=(0, 100, -300, 1000)),
         "persons": True,
         "named": False,
@@ -94,6 +100,12 @@ def test_what_the_owners_were_shown_breaks_nothing() -> None:
         ({"recipe": "match-statistics"}, "recipe"),
         ({"recipe": "asset"}, "recipe"),
         ({"columns": ("customer", "salary")}, "columns"),
+        ({"aligns": Aligns("customer", OWN)}, "namespace"),
+        ({"aligns": Aligns("customer", own_namespace(SOUTH, "customer"))}, "namespace"),
+        ({"aligns": Aligns("customer")}, "namespace"),
+        ({"aligns": Aligns("balance", PERSON)}, "namespace"),
+        ({"aligns": Aligns("customer", PERSON, ("balance",))}, "values"),
+        ({"aligns": Aligns(values=("customer",))}, "values"),
         ({"tells": Tells("total")}, "output"),
         ({"tells": Tells("level", edges=(0, 150))}, "gap"),
         ({"tells": Tells("level", edges=(100, 1001))}, "gap"),
@@ -188,6 +200,52 @@ def test_edges_and_bound_stand_on_the_grid(edges: tuple[int, ...], between: str)
 def test_a_smallest_change_is_held_by_who_sees_the_matches(smallest: int | None, shown: bool) -> None:
     found = rules(use(shown=shown), scope(smallest_change=smallest))
     assert found == ([] if shown or smallest is None else ["change"])
+
+
+def test_customer_1001_of_one_institution_is_not_1001_of_another() -> None:
+    """All sign one plan, which names one kind: whichever it is, one of the two finds its rows by another."""
+    kinds = [own_namespace(bank, "customer") for bank in (PROVIDER, SOUTH)]
+    for named in (*kinds, PERSON):
+        asked = use(aligns=Aligns("customer", named))
+        fits = [rules(asked, scope(namespace=kind)) == [] for kind in kinds]
+        assert not all(fits)
+        assert fits == [kind == named for kind in kinds]
+    (breach,) = broken(use(), scope(namespace=OWN))
+    assert OWN in str(breach.expected) and PERSON in str(breach.found) and breach.remedy
+
+
+@pytest.mark.parametrize("aligns", [Aligns(), Aligns(values=("balance",)), Aligns("customer", PERSON)])
+def test_persons_are_found_by_a_kind_of_identifier_whatever_a_job_compares(aligns: Aligns) -> None:
+    nameless = scope(identifier=None, namespace=None, matched_by=("balance",))
+    assert rules(use(aligns=aligns), nameless) == ["namespace"]
+
+
+def test_a_column_is_compared_only_where_owners_were_told_that_this_shows_its_values() -> None:
+    asked = use(aligns=Aligns("customer", PERSON, ("balance", "branch")), columns=("customer", "balance", "branch"))
+    columns = ("customer", "balance", "branch")
+    (breach,) = broken(asked, scope(columns=columns, matched_by=("branch",)))
+    assert (breach.rule, breach.expected, breach.found) == ("values", "branch", "balance")
+    assert broken(asked, scope(columns=columns, matched_by=("branch", "balance"))) == []
+    told = offer_words(offer(shown := scope(columns=columns, matched_by=("branch",))), shown, lambda who: "Bank")
+    assert told.output.endswith("of values that it knows already, which there are in branch")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"identifier": None},
+        {"namespace": None},
+        {"namespace": "customer"},
+        {"namespace": "URN:example:person"},
+        {"namespace": OWN.upper()},
+        {"namespace": OWN + "/more"},
+        {"matched_by": ("customer",)},
+        {"matched_by": ("salary",)},
+    ],
+)
+def test_a_scope_says_what_its_identifier_is_in_one_form(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        scope(**changes)
 
 
 @pytest.mark.parametrize("subjects", Subjects)

@@ -27,6 +27,7 @@ from placet.identity.register import CodeHash, Register, add_persons, new_code, 
 from placet.identity.service import PATH, Enrolling
 from placet.identity.settings import load_settings
 
+NAMESPACE = "urn:example:person"
 DOMAIN = consent_domain(31337, bytes([2]) * 20)
 VERIFIER = bytes([5]) * 20
 ODD = 'zoë, née "x"\n of Nowhere'
@@ -49,13 +50,23 @@ class Service:
         self.key = Key()
         self.clock = Clock()
         verifiers = Verifiers(frozenset({VERIFIER}))
-        enrolling = Enrolling(self.key, Register(self.file), DOMAIN, verifiers, a_day=a_day, clock=self.clock)
+        enrolling = Enrolling(
+            self.key, Register(self.file), NAMESPACE, DOMAIN, verifiers, a_day=a_day, clock=self.clock
+        )
         self.app = create_app(enrolling, "Registry")
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://enroller")
 
-    def body(self, owner: bytes, subject: str = "ada", code: str | None = None, salt: bytes = bytes(32)) -> bytes:
+    def body(
+        self,
+        owner: bytes,
+        subject: str = "ada",
+        code: str | None = None,
+        salt: bytes = bytes(32),
+        namespace: str = NAMESPACE,
+    ) -> bytes:
         given = self.codes[subject] if code is None else code
-        return canonical({"owner": to_hex(owner), "subject": subject, "salt": to_hex(salt), "code": given})
+        person = {"namespace": namespace, "subject": subject, "salt": to_hex(salt), "code": given}
+        return canonical({"owner": to_hex(owner)} | person)
 
     def header(self, key: Any, body: bytes, *, path: str = PATH, lifetime: int = 100) -> str:
         signer = key.signer if isinstance(key, P256Key) else key.address
@@ -97,7 +108,7 @@ async def test_enrols_the_key_of_a_person_with_the_right_code(service: Service, 
     enrolment = parse(Enrolment, answer.content)
     signer = key.signer if isinstance(key, P256Key) else key.address
     assert enrolment.subject == subject_commitment(subject, bytes(32))
-    digest = DOMAIN.digest(enrolment_hash(signer, enrolment.subject))
+    digest = DOMAIN.digest(enrolment_hash(signer, NAMESPACE, enrolment.subject))
     assert recover(digest, enrolment.signature) == enrolment.enroller == service.key.address
 
 
@@ -214,9 +225,24 @@ async def test_nothing_is_logged_about_persons(service: Service, caplog: pytest.
         assert secret not in seen
 
 
+@pytest.mark.parametrize("namespace", ["urn:example:company", to_hex(bytes(20)) + "/customer"])
+async def test_a_person_is_not_enrolled_by_an_identifier_of_another_kind(service: Service, namespace: str) -> None:
+    """Whose number this is somewhere else nobody here knows."""
+    key = Key()
+    body = service.body(key.address, namespace=namespace)
+    refused = await service.post(body, service.header(key, body))
+    assert (refused.status_code, refused.json()["code"]) == (403, "access.namespace")
+    assert (refused.json()["expected"], refused.json()["found"]) == (NAMESPACE, namespace)
+
+
 async def test_health_names_the_enroller(service: Service) -> None:
     answer = (await service.http.get("/healthz")).json()
-    assert answer == {"status": "ok", "name": "Registry", "enroller": to_hex(service.key.address)}
+    assert answer == {
+        "status": "ok",
+        "name": "Registry",
+        "enroller": to_hex(service.key.address),
+        "namespace": NAMESPACE,
+    }
 
 
 def test_the_register_holds_no_code(tmp_path: Path) -> None:
@@ -262,7 +288,7 @@ def test_settings_come_from_environment_over_file(tmp_path: Path, monkeypatch: p
     file = tmp_path / "identity.toml"
     file.write_text(
         'name = "R"\nport = 9000\nkey = "k.json"\npassphrase_file = "/p"\n'
-        'register_file = "r.csv"\ndeployment = "d.json"\n'
+        f'register_file = "r.csv"\ndeployment = "d.json"\nnamespace = "{NAMESPACE}"\n'
     )
     assert load_settings(file).port == 9000
     assert load_settings(file).key == tmp_path / "k.json"

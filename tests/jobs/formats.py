@@ -83,6 +83,7 @@ def datasets() -> dict[str, Any]:
         "type": "placet.schema",
         "version": 1,
         "identifier": "customer",
+        "namespace": "urn:example:person",
         "columns": [{"name": name, "type": kind} for name, kind in columns],
     }
     made["schemas"].append(

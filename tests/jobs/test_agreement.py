@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from declaring import CUSTOMER
 from parties import CONSUMER, EVENT, NOW, PURPOSE, World, changed
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
@@ -40,7 +41,7 @@ NORTH, SOUTH, FUND = range(3)
 OTHER = b"1" * 24
 """Another epoch than the first."""
 OTHER_PURPOSE = next(name for name in PURPOSES if name != PURPOSE)
-MATCH = {"identifier": "customer", "psi": "ecdh", "receiver": "provider"}
+MATCH = {**CUSTOMER, "psi": "ecdh", "receiver": "provider"}
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ async def test_nobody_computes_over_persons_rows_that_another_calls_its_own(worl
 
 
 async def test_a_party_brings_nothing_for_columns_outside_its_scope(world: World) -> None:
-    columns = {"identifier": "customer", "value": "salary"}
+    columns = {**CUSTOMER, "value": "salary"}
     error = await refused(
         "consent.columns", world.agreements[NORTH].prepare(world.consumer, wanted(world, parameters=columns))
     )
@@ -284,7 +285,7 @@ async def test_a_party_signs_what_it_prepared_and_keeps_it_first(world: World) -
 
 
 LEVELS = {
-    "identifier": "customer",
+    **CUSTOMER,
     "value": "balance",
     "edges": ["0", "1000"],
     "bound": "1000000",
@@ -341,16 +342,19 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "another word on withdrawals": ("plan.withdrawal", lambda p: p.change_terms(on_withdrawal="abort")),
     "a value outside its scope": (
         "consent.columns",
-        lambda p: p.change_terms(parameters={"identifier": "customer", "value": "salary"}),
+        lambda p: p.change_terms(parameters={**CUSTOMER, "value": "salary"}),
     ),
     "an identifier outside its scope": (
         "consent.columns",
-        lambda p: p.change_terms(parameters={"identifier": "name", "value": "balance"}),
+        lambda p: p.change_terms(parameters={**CUSTOMER, "identifier": "name", "value": "balance"}),
     ),
-    "no column": ("plan.parameters", lambda p: p.change_terms(parameters={"identifier": "customer"})),
+    "no column": (
+        "plan.parameters",
+        lambda p: p.change_terms(parameters=CUSTOMER),
+    ),
     "a column that is no name": (
         "plan.parameters",
-        lambda p: p.change_terms(parameters={"identifier": "customer", "value": ["balance"]}),
+        lambda p: p.change_terms(parameters={**CUSTOMER, "value": ["balance"]}),
     ),
     "two consumers": ("plan.roles", lambda p: p.change_terms(roles=("provider", "provider", "consumer", "consumer"))),
     "the provider as consumer": (

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from declaring import CUSTOMER
 from parties import NOW, World
 from placet.chain.rpc import Rpc
 from placet.chain.threaded import CHAIN_THREADS, ask_chain
@@ -56,7 +57,13 @@ def store(engine: sa.Engine) -> JobStore:
 
 
 def record(world: World, created: int = NOW) -> JobRecord:
-    terms = world.terms(parameters={"identifier": "customer", "value": "balance", "note": "é€\N{OGHAM SPACE MARK}"})
+    terms = world.terms(
+        parameters={
+            **CUSTOMER,
+            "value": "balance",
+            "note": "é€\N{OGHAM SPACE MARK}",
+        }
+    )
     plan = world.plan(terms)
     job = plan.job(world.deployment.jobs)
     return JobRecord(job, plan, terms, (b"one", b"", secrets.token_bytes(65)), 2, b"closed", None, None, created)

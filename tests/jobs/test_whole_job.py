@@ -16,6 +16,7 @@ import httpx
 import pytest
 from httpx_sse import EventSource
 
+from declaring import CUSTOMER
 from faulty_endpoint import faulty_endpoint
 from live import PROVIDERS, Done, Given, Town
 from placet.chain.client import JobStatus
@@ -438,7 +439,11 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
     "one provider only": (422, "plan.roles", lambda r: r.update(providers=r["providers"][:1])),
     "rewards without a token": (422, "plan", lambda r: r.pop("token")),
     "an institution that nobody knows": (404, "not-found", changed(0, address="0x" + "11" * 20)),
-    "no column": (422, "plan.parameters", lambda r: r.update(parameters={"identifier": "customer"})),
+    "no column": (
+        422,
+        "plan.parameters",
+        lambda r: r.update(parameters=CUSTOMER),
+    ),
     "a consent of its own that is none": (422, "consent.dead", lambda r: r["own"].update(consent="0x" + "11" * 32)),
     "an offer of its own that is none": (404, "not-found", lambda r: r["own"].update(offer="0x" + "11" * 32)),
     "a provider's offer as its own": (

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from parties import NOW
 from placet.catalogue.specs import NAMES, spec_of
 from placet.core.hashing import sha256
+from placet.core.lawful import Aligns
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
@@ -23,13 +24,16 @@ from placet.core.values import ZERO32
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 OTHER_PURPOSE = "https://w3id.org/dpv#DirectMarketing"
 KEY = sha256(b"the consumer's key")
-_IDENTIFIER = {"identifier": "customer"}
+PERSON = "urn:example:person"
+_IDENTIFIER = {"identifier": "customer", "namespace": PERSON}
 _VALUE = _IDENTIFIER | {"value": "balance"}
 _LEVELS = _VALUE | {"edges": ["100", "250"], "bound": "1000"}
 _GROUP = {"smallest_group": 5, "protocol": "cheetah"}
 _MATCH = _IDENTIFIER | {"receiver": "consumer"}
 _RULES = {"type": "placet.alignment", "version": 1, "smallest": 2}
 _RULE = {"kind": "text", "column": "name", "width": "keep", "case": "keep"}
+_NAMED = _RULE | {"column": "customer"}
+_BY_VALUES = {"identifier": "customer", "receiver": "both", "psi": "ecdh", "alignment": _RULES | {"keys": [_RULE]}}
 _POLICY = {
     "type": "placet.enclave-policy",
     "version": 1,
@@ -46,7 +50,8 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "levels of three": ("asset-view", "spu", 4, _LEVELS | {"protocol": "aby3"}),
     "match": ("match", "embedded", 2, _MATCH | {"psi": "ecdh"}),
     "match that the provider sees first": ("match", "spu", 2, _MATCH | {"receiver": "provider", "psi": "kkrt"}),
-    "match by rules": ("match", "spu", 2, _MATCH | {"psi": "rr22", "alignment": _RULES | {"keys": [_RULE]}}),
+    "match by rules": ("match", "spu", 2, _MATCH | {"psi": "rr22", "alignment": _RULES | {"keys": [_NAMED, _RULE]}}),
+    "match by values": ("match", "embedded", 2, _BY_VALUES),
     "salted hash": ("match-salted-hash", "embedded", 2, _MATCH | {"psi": "salted-hash"}),
     "count": ("match-count", "spu", 2, _IDENTIFIER | _GROUP),
     "statistics": ("match-statistics", "spu", 2, _VALUE | _GROUP),
@@ -121,6 +126,9 @@ def lawful(name: str, people: list[bytes]) -> Draft:
             "personal": seat.persons,
             "salt": sha256(signer),
         }
+        aligns = spec.aligns(parameters)
+        if seat.persons or aligns != Aligns():
+            scope |= {"identifier": "customer", "namespace": PERSON, "matched_by": aligns.values}
         if tells.edges:
             scope["smallest_gap"] = 50
         offer = {
@@ -194,13 +202,27 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
 def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
     if before is None or after is None:
         return before is after
-    free = ("columns", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties")
+    parameters = base.terms["parameters"]
+    compared = {key["column"] for key in parameters.get("alignment", {}).get("keys", [])}
+    free: tuple[str, ...] = (
+        "columns",
+        "smallest_group",
+        "smallest_gap",
+        "smallest_change",
+        "recipes",
+        "parties",
+        "matched_by",
+    )
+    if "namespace" not in parameters:
+        free |= {"identifier", "namespace"}
     provider_sees = base.terms["recipe"] == "asset-view" or base.terms["parameters"].get("receiver") == "provider"
     edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
     return (
         {k: v for k, v in after.scope.items() if k not in free}
         == {k: v for k, v in before.scope.items() if k not in free}
         and set(before.scope["columns"]) - {"spare"} <= set(after.scope["columns"])
+        and (after.scope.get("namespace") is not None or not after.scope["personal"])
+        and compared - {parameters.get("identifier")} <= set(after.scope.get("matched_by", ()))
         and after.scope["smallest_group"] <= before.scope["smallest_group"]
         and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
         and (after.scope.get("smallest_change") is None or provider_sees)
@@ -217,6 +239,7 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
 _COLUMNS = ("customer", "balance", "a", "b", "sector", "name", "document", "spare", "income")
 _OUTPUTS = ("total", "level", "aggregate", "association", "score", "rows", "matches", "comparison")
 _RECIPES = (*NAMES, "copy-all")
+_KINDS = (PERSON, "urn:example:company", "0x" + "a1" * 20 + "/customer", "0x" + "b2" * 20 + "/customer")
 _ROLES = ("provider", "first-provider", "second-provider", "consumer", "before", "after", "enclave", "auditor")
 _PURPOSES = st.sampled_from((PURPOSE, OTHER_PURPOSE))
 
@@ -234,6 +257,8 @@ SCOPE: dict[str, Any] = {
     "recipes": _some(_RECIPES),
     "purpose": _PURPOSES,
     "personal": st.booleans(),
+    "found by": st.just((None, None)) | st.tuples(st.sampled_from(("customer", "name")), st.sampled_from(_KINDS)),
+    "matched_by": st.lists(st.sampled_from(_COLUMNS), max_size=3, unique=True).map(tuple),
 }
 OFFER: dict[str, Any] = {
     "purpose": _PURPOSES.map(purpose_id),
@@ -253,6 +278,7 @@ TERMS: dict[str, Any] = {
 }
 PARAMETERS: dict[str, Any] = {
     "identifier": st.sampled_from(_COLUMNS),
+    "namespace": st.sampled_from((*_KINDS, "customer")),
     "value": st.sampled_from(_COLUMNS),
     "values": st.lists(st.sampled_from(_COLUMNS), min_size=1, max_size=3),
     "group": st.sampled_from(_COLUMNS),
@@ -349,5 +375,7 @@ def _change_input(draw: Any, one: Brought, people: list[bytes], place: str, name
         one.offer[name] = draw(somebody if name == "consumer" else OFFER[name])
     elif name == "parties":
         one.scope[name] = draw(_some(people))
+    elif name == "found by":
+        one.scope["identifier"], one.scope["namespace"] = draw(SCOPE[name])
     else:
         one.scope[name] = draw(somebody if name == "provider" else SCOPE[name])

@@ -44,6 +44,7 @@ from placet.node.state import open_engine
 from placet.vault.schema import Column, DatasetInfo
 from placet.vault.setup import import_table, init_vault
 
+NAMESPACE = "urn:example:person"
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PASSPHRASE = "only for tests"
 CUSTOMERS = 400
@@ -97,6 +98,8 @@ class World:
             "provider": self.provider.address,
             "purpose": PURPOSE,
             "columns": ("balance",),
+            "identifier": "customer",
+            "namespace": NAMESPACE,
             "output": "total",
             "recipes": ("asset-view",),
             "parties": (self.provider.address, self.consumer.address),
@@ -169,7 +172,7 @@ class Owner:
     def enrolment(self, enroller: Key | None = None) -> dict[str, Any]:
         by = enroller or self.world.enroller
         subject = self.opening.commitment
-        digest = self.world.deployment.consents.digest(enrolment_hash(self.signer, subject))
+        digest = self.world.deployment.consents.digest(enrolment_hash(self.signer, NAMESPACE, subject))
         return {
             "enroller": to_hex(by.address),
             "subject": to_hex(subject),
@@ -299,8 +302,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 "customer": Column(source="customer", type="text"),
                 "balance": Column(source="balance", type="integer"),
             }
-            dataset = import_table(vault, "accounts", folder / "accounts.csv", "customer", columns)
-            own = import_table(vault, "branches", folder / "accounts.csv", "customer", columns, personal=False)
+            dataset = import_table(vault, "accounts", folder / "accounts.csv", "customer", columns, namespace=NAMESPACE)
+            own = import_table(
+                vault, "branches", folder / "accounts.csv", "customer", columns, personal=False, namespace=NAMESPACE
+            )
             engine = open_engine(f"sqlite:///{folder / 'test-sender.db'}")
             chain = Chain(anvil.url, deployment)
             made = World(

@@ -20,7 +20,7 @@ from placet.core.values import from_hex, parse, to_hex
 from placet.node.consents.uses import follow, note_uses
 from placet.node.state import batches, consents
 
-from .conftest import CUSTOMERS, Owner, Running
+from .conftest import CUSTOMERS, NAMESPACE, Owner, Running
 
 
 async def test_an_owner_gives_a_consent_and_checks_it_himself(node: Running, owner: Owner) -> None:
@@ -260,7 +260,7 @@ async def test_a_contract_can_consent_for_no_person_yet(node: Running, owner: Ow
     offer, _ = node.offer()
     contract, says_yes = secrets.token_bytes(20), "0x631626ba7e60e01b60005260206000f3"
     node.world.anvil.rpc("anvil_setCode", to_hex(contract), says_yes)
-    digest = node.world.deployment.consents.digest(enrolment_hash(contract, owner.opening.commitment))
+    digest = node.world.deployment.consents.digest(enrolment_hash(contract, NAMESPACE, owner.opening.commitment))
     enrolment = owner.enrolment() | {"signature": to_hex(node.world.enroller.sign(digest))}
     asked = owner.draft_request(offer) | {"owner": to_hex(contract)}
     draft = (await node.client.post("/v1/consents/draft", json=asked)).json()

@@ -31,6 +31,7 @@ from placet.identity.app import create_app
 from placet.identity.register import Register, add_persons
 from placet.identity.service import Enrolling
 
+NAMESPACE = "urn:example:person"
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 
@@ -96,6 +97,8 @@ class World:
             provider=self.provider.address,
             purpose=PURPOSE,
             columns=("customer", "balance"),
+            identifier="customer",
+            namespace=NAMESPACE,
             output="total",
             recipes=("asset-view",),
             parties=(self.provider.address, self.consumer.address),
@@ -114,7 +117,7 @@ class World:
         register = folder / "register.csv"
         codes.update(add_persons(register, ["ada", 'zoë, née "x"']))
         self.codes = codes
-        return Enrolling(self.enroller, Register(register), DEPLOYMENT.consents, VERIFIERS)
+        return Enrolling(self.enroller, Register(register), NAMESPACE, DEPLOYMENT.consents, VERIFIERS)
 
 
 class FakeNode:

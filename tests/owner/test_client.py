@@ -138,21 +138,42 @@ async def test_an_enroller_outside_the_offer_or_the_trust_list_is_refused(
     offered = (await client.offers(node_url))[0]
     key = client.new_key()
     opening = EnrolmentOpening(subject="ada", salt=bytes(32))
-    enrolment = await client.enrol(client.enroller(offered, enroller_url), key, opening, world.codes["ada"])
+    enrolment = await client.enrol(
+        client.enroller(offered, enroller_url), key, offered.namespace, opening, world.codes["ada"]
+    )
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
     closed = Scope(**{**world.scope.model_dump(), "enrollers": ()})
     with pytest.raises(ConsentError, match="does not accept this enrolment"):
         client.sign(node_url, key, type(draft)(draft.consent, draft.notice, closed), enrolment, opening)
     async with OwnerClient(deployment, TrustList(institutions=world.trust.institutions)) as strict:
         with pytest.raises(SignatureError, match="does not name this enroller"):
-            await strict.enrol(client.enroller(offered, enroller_url), key, opening, world.codes["ada"])
+            await strict.enrol(
+                client.enroller(offered, enroller_url), key, offered.namespace, opening, world.codes["ada"]
+            )
+
+
+async def test_an_enrolment_under_another_kind_of_identifier_is_not_signed_for(
+    deployment: Any, client: OwnerClient, world: Any, node_url: str, enroller_url: str, later: int
+) -> None:
+    """Ada's number here may be somebody else's there."""
+    offered = (await client.offers(node_url))[0]
+    key, opening = client.new_key(), EnrolmentOpening(subject="ada", salt=bytes(32))
+    enroller = client.enroller(offered, enroller_url)
+    with pytest.raises(AccessError, match="another kind of identifier") as caught:
+        await client.enrol(enroller, key, to_hex(world.provider.address) + "/customer", opening, world.codes["ada"])
+    assert caught.value.code == "access.namespace"
+    enrolment = await client.enrol(enroller, key, offered.namespace, opening, world.codes["ada"])
+    draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
+    other = Scope(**{**world.scope.model_dump(), "namespace": "urn:example:company"})
+    with pytest.raises(SignatureError, match="urn:example:company"):
+        client.sign(node_url, key, type(draft)(draft.consent, draft.notice, other), enrolment, opening)
 
 
 async def test_a_wrong_code_is_an_access_error(client: OwnerClient, world: Any, enroller_url: str) -> None:
     who = world.trust.enrollers[0].model_copy(update={"api": enroller_url})
     opening = EnrolmentOpening(subject="ada", salt=bytes(32))
     with pytest.raises(AccessError) as refused:
-        await client.enrol(who, client.new_key(), opening, "wrong")
+        await client.enrol(who, client.new_key(), world.scope.namespace, opening, "wrong")
     assert refused.value.code == "access.code"
     assert "ada" not in str(refused.value)
 

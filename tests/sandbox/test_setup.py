@@ -77,6 +77,8 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
         provider=provider.address,
         purpose=PURPOSE,
         columns=("balance",),
+        identifier="customer",
+        namespace="urn:example:person",
         output="total",
         recipes=("asset-view",),
         parties=(provider.address, consumer.address),

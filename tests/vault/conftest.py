@@ -35,9 +35,11 @@ from placet.vault.service import Vault
 from placet.vault.tables import Tables
 
 NOW = 1_800_000_000
+NAMESPACE = "urn:example:person"
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 SCHEMA = Schema(
     identifier="customer",
+    namespace=NAMESPACE,
     columns=tuple(
         Field_(name=n, type=t) for n, t in (("customer", "text"), ("balance", "integer"), ("remark", "text"))
     ),
@@ -198,6 +200,8 @@ class World:
                 "provider": self.provider.address,
                 "purpose": PURPOSE,
                 "columns": ("customer", "balance"),
+                "identifier": "customer",
+                "namespace": NAMESPACE,
                 "output": "total",
                 "recipes": ("asset-view",),
                 "parties": (self.provider.address, self.partner.address, self.consumer.address),
@@ -253,7 +257,7 @@ class World:
         }
         consent = derive(ConsentFields(owner.address, **fields), offer, scope, self.trust.name)
         domain = self.deployment.consents
-        signature = enroller.sign(domain.digest(enrolment_hash(owner.address, opening.commitment)))
+        signature = enroller.sign(domain.digest(enrolment_hash(owner.address, NAMESPACE, opening.commitment)))
         enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=signature)
         return consent, Submission(
             consent=CompactConsent.of(consent),
@@ -292,7 +296,7 @@ class World:
                 "recipe": "asset-view",
                 "recipe_version": 1,
                 "engine": "embedded",
-                "parameters": {"identifier": "customer", "value": "balance"},
+                "parameters": {"identifier": "customer", "namespace": NAMESPACE, "value": "balance"},
                 "roles": ("provider", "provider", "consumer"),
                 "inputs": ("accounts", "accounts", "customers"),
                 "block": 60,

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
-from tests.vault.conftest import PARTNER, plan_input
+from tests.vault.conftest import NAMESPACE, PARTNER, plan_input
 
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
@@ -342,7 +342,7 @@ def imported(settings: VaultSettings, world: Any) -> Any:
     file = settings.folder.parent / "customers.csv"
     file.write_text(f"ID,BILL\n{rows}\n")
     columns = {"customer": Column(source="ID", type="text"), "balance": Column(source="BILL", type="integer")}
-    return import_table(settings, "accounts", file, "customer", columns)
+    return import_table(settings, "accounts", file, "customer", columns, namespace=NAMESPACE)
 
 
 def test_folder(settings: VaultSettings, anvil_world: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:

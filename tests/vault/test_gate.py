@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from declaring import CUSTOMER
 from placet.core.consent import Status
 from placet.core.errors import ChainError, DeploymentError, StateError, WarrantError
 from placet.core.hashing import sha256
@@ -75,9 +76,9 @@ def test_no_columns_but_those_that_the_recipe_reads(world) -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"identifier": "customer", "value": "remark"},
-        {"identifier": "remark", "value": "balance"},
-        {"identifier": "remark", "value": "income"},
+        {**CUSTOMER, "value": "remark"},
+        {**CUSTOMER, "identifier": "remark", "value": "balance"},
+        {**CUSTOMER, "identifier": "remark", "value": "income"},
     ],
 )
 def test_columns_outside_the_scope(world, root, parameters) -> None:
@@ -87,11 +88,11 @@ def test_columns_outside_the_scope(world, root, parameters) -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"identifier": "customer", "value": "customer"},
-        {"identifier": "customer", "value": ""},
-        {"identifier": "customer", "value": ["balance", "remark"]},
-        {"identifier": "customer", "value": "balance", "columns": ["remark"]},
-        {"identifier": "customer"},
+        {**CUSTOMER, "value": "customer"},
+        {**CUSTOMER, "value": ""},
+        {**CUSTOMER, "value": ["balance", "remark"]},
+        {**CUSTOMER, "value": "balance", "columns": ["remark"]},
+        CUSTOMER,
         {},
     ],
 )
@@ -107,7 +108,11 @@ def test_levels_finer_than_the_scope(world) -> None:
 
     def asked(*edges: str, bound: str):
         levels = {"edges": list(edges), "bound": bound, "protocol": "cheetah"}
-        return world.opened(root, parameters={"identifier": "customer", "value": "balance", **levels}, engine="spu")
+        return world.opened(
+            root,
+            parameters={**CUSTOMER, "value": "balance", **levels},
+            engine="spu",
+        )
 
     assert world.vault.rows(asked("100", "300", bound="500")).count == 1
     refused(world, asked("100", "250", bound="500"), "warrant.gap")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from declaring import CUSTOMER
 from placet.core.errors import InputError, LimitError, StateError, WarrantError
 from placet.vault import matches
 from placet.vault.database import MATCHES
@@ -156,7 +157,7 @@ def test_where_the_provider_sees_no_matches_nothing_is_handed_out(held) -> None:
         held.lawful().root,
         recipe="joint-statistics",
         engine="spu",
-        parameters={"identifier": "customer", **statistics},
+        parameters={**CUSTOMER, **statistics},
         roles=("first-provider", "second-provider", "consumer"),
     )
     with pytest.raises(WarrantError) as caught:

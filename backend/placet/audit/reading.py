@@ -86,6 +86,7 @@ class LeafReader:
         self._provider = provider
         named = frozenset(who for who in scope.enrollers if trust.is_enroller(who))
         self._enrollers = named if scope.enrollers else frozenset({provider})
+        self._namespace = scope.namespace
         self._wording: Wording | None = None
         try:
             self._wording = Wording(offer, scope, trust.name)
@@ -125,9 +126,9 @@ class LeafReader:
             found.unenrolled.add((place, wanted, to_hex(leaf.enroller)))
             return
         found.own += leaf.enroller == self._provider
-        digest = self._domain.digest(enrolment_hash(leaf.consent.owner, leaf.subject))
+        digest = self._domain.digest(enrolment_hash(leaf.consent.owner, self._namespace, leaf.subject))
         if not self._verifiers.accepts(leaf.enroller, digest, leaf.enrolled):
-            found.unenrolled.add((place, f"enrolled by {to_hex(leaf.enroller)}", INVALID))
+            found.unenrolled.add((place, f"enrolled by {to_hex(leaf.enroller)} under {self._namespace}", INVALID))
 
 
 @dataclass(frozen=True)

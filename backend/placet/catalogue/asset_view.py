@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, Column, Identifier, RecipeParameters, RecipeSpec, Role
+from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, RecipeSpec, Role, by_identifier
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
 from placet.core.plan import Terms
@@ -19,10 +19,9 @@ MAX_ROWS = 1_000_000
 """Of a party."""
 
 
-class AssetViewParameters(RecipeParameters):
+class AssetViewParameters(IdentifiedParameters):
     """Edges and bound are decimal strings in the column's smallest unit."""
 
-    identifier: Identifier
     value: Annotated[Column, Field(description="the column of integers that is added up")]
     edges: Annotated[
         tuple[Whole, ...] | None,
@@ -109,6 +108,7 @@ SPEC = RecipeSpec(
     ),
     parameters=AssetViewParameters,
     reads=reads,
+    aligns=by_identifier,
     tells=tells,
     fits=fits,
 )

@@ -10,7 +10,7 @@ from pydantic import Field
 from placet.catalogue.spec import RecipeParameters, RecipeSpec, Role
 from placet.core.enclave_policy import ROLES, EnclavePolicy, Recipient
 from placet.core.errors import PlanError
-from placet.core.lawful import Tells
+from placet.core.lawful import Aligns, Tells
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 
@@ -74,6 +74,7 @@ SPEC = RecipeSpec(
     ),
     parameters=ContractCompareParameters,
     reads=reads,
+    aligns=lambda _: Aligns(),
     tells=lambda _: Tells("comparison"),
     fits=fits,
 )

@@ -63,6 +63,7 @@ def use_of(spec: RecipeSpec[P], parameters: P, role: str, **of_the_plan: Unpack[
     return Use(
         recipe=spec.name,
         columns=tuple(dict.fromkeys(spec.reads(seat.name, parameters))),
+        aligns=spec.aligns(parameters),
         tells=tells,
         persons=seat.persons,
         shown=seat.name in tells.shows,

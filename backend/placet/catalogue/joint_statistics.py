@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, Column, Identifier, RecipeParameters, RecipeSpec, Role, SmallestGroup
+from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
@@ -20,10 +20,9 @@ _LEARNS = (
 )
 
 
-class JointStatisticsParameters(RecipeParameters):
+class JointStatisticsParameters(IdentifiedParameters):
     """Two forms: values and statistics, or group, groups and value."""
 
-    identifier: Identifier
     values: Annotated[
         tuple[Column, Column] | None,
         Field(
@@ -108,5 +107,6 @@ SPEC = RecipeSpec(
     ),
     parameters=JointStatisticsParameters,
     reads=reads,
+    aligns=by_identifier,
     tells=tells,
 )

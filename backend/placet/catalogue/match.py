@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from placet.alignment import Rules, parse_rules
-from placet.catalogue.spec import CONSUMER, Column, RecipeParameters, RecipeSpec, Role
+from placet.catalogue.spec import CONSUMER, KIND, Column, RecipeParameters, RecipeSpec, Role
 from placet.core.errors import PlanError
-from placet.core.lawful import Tells
+from placet.core.lawful import Aligns, Tells
+from placet.core.namespace import Namespace
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 
@@ -30,11 +31,20 @@ class MatchingParameters(RecipeParameters):
         Column,
         Field(description="the column that names a customer in the result, and, without alignment, what is matched"),
     ]
+    namespace: Annotated[Namespace | None, Field(description=f"where rows are matched by the identifier: {KIND}")] = (
+        None
+    )
     alignment: Annotated[
         Rules | None,
         Field(description="rules by which identifiers of several columns are written alike, tried in rounds"),
     ] = None
     receiver: Annotated[Receiver, Field(description="who learns the matches inside the protocol")]
+
+    @model_validator(mode="after")
+    def _kind_where_compared(self) -> MatchingParameters:
+        if (self.namespace is not None) != (self.identifier in self.compared):
+            raise ValueError("a namespace where rows are matched by the identifier, and nowhere else")
+        return self
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -55,6 +65,11 @@ class MatchingParameters(RecipeParameters):
         key = {"kind": "text", "column": self.identifier, "width": "keep", "case": "keep"}
         return parse_rules({"keys": [key], "smallest": 2})
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns that the rules take, each once."""
+        return tuple(dict.fromkeys(key.column for key in self.rules.keys))
+
 
 class MatchParameters(MatchingParameters):
     """With the protocol of the intersection."""
@@ -67,8 +82,15 @@ class MatchParameters(MatchingParameters):
 
 def reads(role: str, parameters: MatchingParameters) -> tuple[str, ...]:
     """Both sides write their identifiers from the same columns; the consumer names its customers too."""
-    columns = [key.column for key in parameters.rules.keys]
-    return tuple(dict.fromkeys([parameters.identifier, *columns] if role == CONSUMER else columns))
+    columns = parameters.compared
+    return tuple(dict.fromkeys((parameters.identifier, *columns))) if role == CONSUMER else columns
+
+
+def aligns(parameters: MatchingParameters) -> Aligns:
+    """By the identifier if the rules take it, and by the values of the other columns that they take."""
+    identifier = parameters.identifier if parameters.namespace is not None else None
+    values = tuple(column for column in parameters.compared if column != parameters.identifier)
+    return Aligns(identifier, parameters.namespace, values)
 
 
 def tells(parameters: MatchingParameters) -> Tells:
@@ -111,6 +133,7 @@ SPEC = RecipeSpec(
     ),
     parameters=MatchParameters,
     reads=reads,
+    aligns=aligns,
     tells=tells,
     fits=fits,
 )

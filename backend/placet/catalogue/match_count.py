@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.catalogue.spec import CONSUMER, Identifier, RecipeParameters, RecipeSpec, Role, SmallestGroup
+from placet.catalogue.spec import CONSUMER, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
 MAX_ROWS = 1_000_000
 
 
-class MatchCountParameters(RecipeParameters):
-    identifier: Identifier
+class MatchCountParameters(IdentifiedParameters):
     smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
@@ -44,5 +43,6 @@ SPEC = RecipeSpec(
     ),
     parameters=MatchCountParameters,
     reads=lambda _, parameters: (parameters.identifier,),
+    aligns=by_identifier,
     tells=lambda parameters: Tells("aggregate", parameters.smallest_group),
 )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from placet.catalogue.match import MatchingParameters, reads
+from placet.catalogue.match import MatchingParameters, aligns, reads
 from placet.catalogue.spec import CONSUMER, RecipeSpec, Role
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
@@ -49,5 +49,6 @@ SPEC = RecipeSpec(
     ),
     parameters=SaltedHashParameters,
     reads=reads,
+    aligns=aligns,
     tells=tells,
 )

@@ -6,15 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, Column, Identifier, RecipeParameters, RecipeSpec, Role, SmallestGroup
+from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
 MAX_ROWS = 1_000_000
 
 
-class MatchStatisticsParameters(RecipeParameters):
-    identifier: Identifier
+class MatchStatisticsParameters(IdentifiedParameters):
     value: Annotated[Column, Field(description="the provider's column of integers that is added up")]
     smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
@@ -56,5 +55,6 @@ SPEC = RecipeSpec(
     ),
     parameters=MatchStatisticsParameters,
     reads=reads,
+    aligns=by_identifier,
     tells=lambda parameters: Tells("aggregate", parameters.smallest_group),
 )

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from placet.core.errors import PlanError
-from placet.core.lawful import Tells
+from placet.core.lawful import Aligns, Tells
+from placet.core.namespace import Namespace
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Value
@@ -27,6 +28,10 @@ SmallestGroup = Annotated[
 ]
 Column = Annotated[str, Field(min_length=1, max_length=64)]
 Identifier = Annotated[Column, Field(description="the column that names a row's person, in all tables")]
+KIND = (
+    "what kind of identifier that is, as all parties' offers say: urn:… of a register, or an institution's address "
+    "and a name"
+)
 
 
 class RecipeParameters(Value):
@@ -38,6 +43,18 @@ class RecipeParameters(Value):
     def to_json(self) -> dict[str, Any]:
         """Without parameters that are null, and each that is there in full: one meaning has one form."""
         return {name: value for name, value in super().to_json().items() if value is not None}
+
+
+class IdentifiedParameters(RecipeParameters):
+    """Of recipes that find a person's rows by one identifier in all tables."""
+
+    identifier: Identifier
+    namespace: Annotated[Namespace, Field(description=KIND)]
+
+
+def by_identifier(parameters: IdentifiedParameters) -> Aligns:
+    """What such recipes compare."""
+    return Aligns(parameters.identifier, parameters.namespace)
 
 
 P = TypeVar("P", bound=RecipeParameters)
@@ -60,9 +77,9 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Generic[P]):
-    """One recipe. `reads` names the columns that a role's rows must have; `tells` what comes out at the most; `fits`
-    raises PlanError for what parameters, terms, parties (signers, in the plan's order) and consumer don't make
-    together. `does` is for people."""
+    """One recipe. `reads` names the columns that a role's rows must have; `aligns` those by whose values rows of
+    different parties are held together; `tells` what comes out at the most; `fits` raises PlanError for what
+    parameters, terms, parties (signers, in the plan's order) and consumer don't make together. `does` is for people."""
 
     name: str
     version: int
@@ -73,6 +90,7 @@ class RecipeSpec(Generic[P]):
     roles: tuple[Role, ...]
     parameters: type[P]
     reads: Callable[[str, P], tuple[str, ...]]
+    aligns: Callable[[P], Aligns]
     tells: Callable[[P], Tells]
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
 

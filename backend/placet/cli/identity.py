@@ -45,19 +45,27 @@ def init(
     passphrase_file: Annotated[
         Path, typer.Option(envvar="PLACET_PASSPHRASE_FILE", help="File (mode 0600) whose first line opens the key.")
     ],
+    namespace: Annotated[
+        str,
+        typer.Option(
+            help="The kind of identifier by which the register knows persons, as in the offers: urn:… of a register, "
+            "or an institution's address and a name as in 0x…/customer.",
+        ),
+    ],
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on loopback.")] = 8701,
     host: Annotated[str, typer.Option(help="The name or address under which owners reach it.")] = "127.0.0.1",
 ) -> None:
     """Make the service's folder: key, settings, an empty register. Prints its trust-list entry."""
     from placet.chain.keystore import read_passphrase, save_secret
+    from placet.core.namespace import parse_namespace
     from placet.core.signatures import Key
     from placet.core.trust import Enroller
     from placet.identity.register import add_persons
 
+    name, namespace = read_name(name), parse_namespace(namespace)
     if folder.exists():
         raise StateError("the folder exists already", found=folder, remedy="choose another one")
     key = Key()
-    name = read_name(name)
     entry = Enroller(address=key.address, name=name, api=f"http://{host}:{port}").to_json()
     opener = read_passphrase(passphrase_file)
     folder.mkdir(parents=True, mode=0o700)
@@ -69,6 +77,7 @@ def init(
         "key": "enroller.json",
         "passphrase_file": str(passphrase_file.absolute()),
         "register_file": "register.csv",
+        "namespace": namespace,
         "deployment": str(deployment.absolute()),
     }
     text = "".join(f"{field} = {json.dumps(value)}\n" for field, value in settings.items())

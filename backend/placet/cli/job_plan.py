@@ -16,7 +16,9 @@ from placet.core.errors import InputError, NotFoundError, PlacetError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from placet.catalogue.spec import RecipeSpec
+    from placet.catalogue.spec import RecipeParameters, RecipeSpec
+    from placet.core.lawful import Aligns
+    from placet.core.offers import Scope
     from placet.core.trust import Institution
     from placet.jobs.messages import JobRequest, OwnInput
     from placet.owner.client import Offered
@@ -42,9 +44,10 @@ def plan(
     from placet.catalogue.specs import spec_of
 
     spec = spec_of(recipe)
-    parameters = spec.parse(_parameters(parameter or [])).to_json()
+    given = _parameters(parameter or [])
     operator = Operator(config)
     chosen = [_one_offer(word, _offered(operator, word), recipe) for word in offers]
+    parameters = _with_kind(spec, given, [one.scope for one in chosen])
     request = _request(operator, spec, parameters, chosen, engine or spec.engines[0], reward, token)
     _tell(operator, spec, chosen)
     emit(request.model_dump(mode="json"))
@@ -62,6 +65,24 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             values[name] = value
     return values
+
+
+def _with_kind(spec: RecipeSpec[Any], given: Mapping[str, Any], scopes: Sequence[Scope]) -> RecipeParameters:
+    """The parameters, with the offers' kind of identifier where the recipe wants one and none is given. InputError
+    where the offers' rows can't be aligned so."""
+    from placet.core.errors import PlanError
+    from placet.core.lawful import alignment_breaches
+
+    parameters: RecipeParameters
+    try:
+        parameters = spec.parse(given)
+    except PlanError:
+        kind = {"namespace": scopes[0].namespace} if "namespace" in spec.parameters.model_fields else {}
+        parameters = spec.parse({**kind, **given})
+    for scope in scopes:
+        for breach in alignment_breaches(spec.aligns(parameters), scope):
+            raise breach.error(InputError, "input", f"{scope.title}: ")
+    return parameters
 
 
 def _offered(operator: Operator, word: str) -> list[Offered]:
@@ -128,7 +149,7 @@ def _one_offer(word: str, offered: Collection[Offered], recipe: str) -> Offered:
 def _request(
     operator: Operator,
     spec: RecipeSpec[Any],
-    parameters: Mapping[str, Any],
+    parameters: RecipeParameters,
     offers: Sequence[Offered],
     engine: str,
     reward: int,
@@ -145,11 +166,11 @@ def _request(
     (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
     if others:
         raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))
-    own = _own(operator, spec.name, purpose)
+    own = _own(operator, spec.name, spec.aligns(parameters), purpose)
     return JobRequest(
         recipe=spec.name,
         engine=engine,
-        parameters=dict(parameters),
+        parameters=parameters.to_json(),
         purpose=purpose,
         token=ZERO20 if token is None else read_address(token),
         providers=tuple(ProviderRequest(address=one.scope.provider, offer=one.id, reward=reward) for one in offers),
@@ -157,10 +178,13 @@ def _request(
     )
 
 
-def _own(operator: Operator, recipe: str, purpose: str) -> OwnInput:
-    """This institution's consent, the last if there are several, to its own offer to itself for recipe and purpose."""
+def _own(operator: Operator, recipe: str, aligns: Aligns, purpose: str) -> OwnInput:
+    """This institution's consent, the last if there are several, to its own offer to itself for recipe and purpose, of
+    rows that are found as the others' are."""
     from placet.cli.inputs import read_consent, read_offer
-    from placet.core.values import to_hex
+    from placet.core.lawful import alignment_breaches
+    from placet.core.offers import Scope
+    from placet.core.values import parse, to_hex
     from placet.jobs.messages import OwnInput
 
     own = {
@@ -170,15 +194,16 @@ def _own(operator: Operator, recipe: str, purpose: str) -> OwnInput:
         and recipe in one["scope"]["recipes"]
         and one["scope"]["purpose"] == purpose
         and not one["scope"]["personal"]
+        and not any(alignment_breaches(aligns, parse(Scope, one["scope"])))
     }
     consents = operator.ask_all(f"/v1/consents?status=given&owner={to_hex(operator.address)}", "consents")
     given = [one for one in consents if one["offer"] in own]
     if not given:
         raise NotFoundError(
             f"this institution has not consented to an offer of its own list for {recipe}",
-            expected=f"an own offer for {recipe} and {purpose}, and a consent to it",
+            expected=f"an own offer for {recipe} and {purpose}, with identifiers of the same kind, and a consent to it",
             found=f"{len(own)} such offers, none consented to" if own else "no such offer",
-            remedy="placet offer make --own, then placet grant",
+            remedy="placet vault import --own --namespace, placet offer make --own, then placet grant",
         )
     last = max(given, key=lambda one: one["block"] or 0)
     return OwnInput(offer=read_offer(last["offer"]), consent=read_consent(last["id"]))

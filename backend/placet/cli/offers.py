@@ -49,6 +49,13 @@ def make(
             help="For levels: every edge is a multiple of this, in the smallest unit of the column that is added up.",
         ),
     ] = None,
+    matched_by: Annotated[
+        str,
+        typer.Option(
+            help="Columns besides the identifier by whose values rows may be matched, separated by commas; owners are "
+            "told that this shows which values there are."
+        ),
+    ] = "",
     smallest_change: Annotated[
         int | None,
         typer.Option(
@@ -77,6 +84,8 @@ def make(
         "provider": to_hex(office.address),
         "purpose": iri,
         "columns": _list(columns),
+        "identifier": found["identifier"],
+        "namespace": found.get("namespace"),
         "output": output,
         "smallest_group": smallest_group,
         "recipes": _list(recipes),
@@ -84,6 +93,8 @@ def make(
         "enrollers": [] if own else [to_hex(a) for a in accepted],
         "personal": not own,
     }
+    if matched_by:
+        wanted["matched_by"] = _list(matched_by)
     if smallest_gap is not None:
         wanted["smallest_gap"] = str(smallest_gap)
     if smallest_change is not None:
@@ -114,6 +125,11 @@ def _demand_table(found: Mapping[str, Any], columns: list[str], own: bool) -> No
     unknown = set(columns) - set(found["columns"])
     if unknown:
         raise InputError("the table has no such columns", expected=", ".join(found["columns"]), found=sorted(unknown))
+    if found.get("namespace") is None:
+        raise InputError(
+            "the table does not say what kind of identifier its subjects have",
+            remedy="import it once more: placet vault import",
+        )
     if own is found["personal"]:
         raise InputError(
             "offer and table disagree on whose data these are",
@@ -156,11 +172,14 @@ def _scope(office: Operator, wanted: dict[str, Any]) -> Scope:
 
 
 def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
+    from placet.core.namespace import namespace_words
     from placet.core.purposes import operation_words
 
     operation_words(offer.operations)
     for address in (scope.provider, offer.consumer, *scope.parties):
         office.trust.institution(address)
+    if scope.namespace is not None:
+        namespace_words(scope.namespace, office.trust.name)
     for address in scope.enrollers:
         if not office.trust.is_enroller(address):
             raise NotFoundError("the trust list names no such enroller", found="0x" + address.hex())

@@ -122,6 +122,7 @@ async def _grant(
 ) -> tuple[SignedConsent, str]:
     """The consent as it was signed and kept, and its status at the node; it ends so many `seconds` from now."""
     from placet.core.enrolment import EnrolmentOpening
+    from placet.core.namespace import namespace_words
     from placet.core.values import parse, to_hex
     from placet.owner.wallet import Kept
 
@@ -130,7 +131,8 @@ async def _grant(
         _warn(wallet.trust, [offered])
         if options.url is not None:
             await asyncio.to_thread(_demand_on_chain, wallet, options.url, offered)
-        who = options.subject or _asked("Who you are to the enroller", "PLACET_SUBJECT")
+        kind = namespace_words(offered.namespace, wallet.trust.name)
+        who = options.subject or _asked(f"Who you are, by {kind}", "PLACET_SUBJECT")
         opening = parse(EnrolmentOpening, {"subject": who, "salt": to_hex(secrets.token_bytes(32))}, what="the subject")
         key = client.new_key(options.kind)
         end = int(time.time()) + seconds
@@ -139,7 +141,7 @@ async def _grant(
         if not options.yes and not typer.confirm("Do you consent?", err=True):
             raise stop("nothing was signed, nothing was sent")
         who_enrols = client.enroller(offered, options.enroller)
-        enrolment = await client.enrol(who_enrols, key, opening, _code(options.code_file))
+        enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options.code_file))
         signed = client.sign(api, key, draft, enrolment, opening)
         kept = Kept(
             kind=key.kind,

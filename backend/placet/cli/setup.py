@@ -221,12 +221,21 @@ def import_(
             "units of 10^-N. Once a column.",
         ),
     ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            help="What kind of identifier names the subjects: urn:… of a register that others use too, or an "
+            "institution's address and a name as in 0x…/customer; this institution's own, by the column's name, unless "
+            "given. Rows are matched only with rows of the same kind.",
+        ),
+    ] = None,
     own: Annotated[
         bool, typer.Option("--own", help="The rows belong to the institution itself, not to persons.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Seal a file as a table of the vault. The vault may be running."""
+    from placet.core.namespace import parse_namespace
     from placet.vault.config import VaultSettings
     from placet.vault.schema import Column
     from placet.vault.setup import import_table
@@ -241,7 +250,8 @@ def import_(
         mapping[new] = Column.from_text(source, digits.pop(new, 0))
     for stray in digits:
         raise InputError("--decimals names no --column", expected=", ".join(list(mapping)[1:]), found=repr(stray[:80]))
-    info = import_table(VaultSettings.load(config), name, file, subject, mapping, personal=not own)
+    kind = None if namespace is None else parse_namespace(namespace)
+    info = import_table(VaultSettings.load(config), name, file, subject, mapping, personal=not own, namespace=kind)
     if as_json:
         emit(_described(info))
     else:
@@ -283,7 +293,8 @@ def show(
     write_line(f"schema {to_hex(info.schema_hash)}, commitment {to_hex(info.commitment)}")
     for column in info.table.columns:
         write_line(
-            f"  {column.name}: {column.type}" + (", names the subject" if column.name == info.identifier else "")
+            f"  {column.name}: {column.type}"
+            + (f", names the subject by {info.table.namespace}" if column.name == info.identifier else "")
         )
 
 

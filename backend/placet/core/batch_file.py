@@ -16,7 +16,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from placet.core.consent import CompactConsent, ConsentFields
 from placet.core.eip712 import Domain
-from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash, subject_commitment
+from placet.core.enrolment import (
+    NO_ENROLMENT,
+    Enrolment,
+    EnrolmentOpening,
+    demand_enrolled,
+    enrolment_hash,
+    subject_commitment,
+)
 from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.ids import BatchRoot, ConsentId
@@ -188,6 +195,7 @@ class LineCheck:
         self._domain = domain
         self._verifiers = Verifiers(p256)
         self._enrollers = accepted_enrollers(scope, trust)
+        self._namespace = scope.namespace
 
     def normal_line(self, raw: bytes) -> tuple[bytes, BatchLine]:
         """A line as the file has it, from one whose addresses and signatures are written as wallets write them, and
@@ -202,7 +210,7 @@ class LineCheck:
             return raw, line
         digest = self._domain.digest
         signature = self._verifiers.normal("the consent", owner, digest(self.identity(line)), line.signature)
-        of_enroller = digest(enrolment_hash(owner, enrolled))
+        of_enroller = digest(enrolment_hash(owner, self._namespace, enrolled))
         proof = self._verifiers.normal("the enrolment", line.enroller, of_enroller, line.enrolled)
         line = line._replace(signature=signature, enrolled=proof)
         return line.encode(), line
@@ -222,10 +230,9 @@ class LineCheck:
         if line.opening is not None and subject_commitment(*line.opening) != line.consent.enrolment:
             raise ConsentError("the opening does not open the enrolment", code="consent.opening")
         identity = self.identity(line)
-        digest = self._domain.digest
-        self._verifiers.demand("the consent", line.consent.owner, digest(identity), line.signature)
-        enrolled = digest(enrolment_hash(line.consent.owner, line.consent.enrolment))
-        self._verifiers.demand("the enrolment", line.enroller, enrolled, line.enrolled)
+        owner, enrolled = line.consent.owner, line.consent.enrolment
+        self._verifiers.demand("the consent", owner, self._domain.digest(identity), line.signature)
+        demand_enrolled(owner, line.enroller, enrolled, line.enrolled, namespace=self._namespace, domain=self._domain)
         return identity
 
     def identity(self, line: BatchLine) -> ConsentId:

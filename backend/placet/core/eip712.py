@@ -122,7 +122,7 @@ CONSENT = Struct(
     "Consent(bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,Details details)"
 )
 WITHDRAWAL = Struct("Withdrawal(bytes32 consent)")
-ENROLMENT = Struct("Enrolment(bytes owner,bytes32 subject)")
+ENROLMENT = Struct("Enrolment(bytes owner,string namespace,bytes32 subject)")
 REQUEST = Struct("Request(address receiver,string method,string path,bytes32 body,bytes32 nonce,uint48 expiry)")
 INPUT = Struct("Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)")
 PARTY = Struct(

@@ -7,13 +7,17 @@ from typing import Annotated
 from pydantic import Field
 
 from placet.core import eip712
-from placet.core.errors import InputError
+from placet.core.errors import InputError, SignatureError
 from placet.core.hashing import sha256
+from placet.core.signatures import Verifiers
 from placet.core.values import ZERO32, Address, Bytes32, Signature, Value
+
+_KEYS = Verifiers(frozenset())
 
 
 class Enrolment(Value):
-    """An enroller's signature that ties an owner's key to a subject commitment."""
+    """An enroller's signature that ties an owner's key to a subject commitment, under the kind of identifier that the
+    offer's scope says."""
 
     enroller: Address
     subject: Bytes32
@@ -43,9 +47,28 @@ def subject_commitment(subject: str, salt: bytes) -> bytes:
     return sha256(b"placet.subject/1", salt, subject.encode())
 
 
-def enrolment_hash(owner: bytes, subject: bytes) -> bytes:
-    """EIP-712 struct hash of an enrolment."""
-    return eip712.ENROLMENT.of(owner, subject)
+def enrolment_hash(owner: bytes, namespace: str | None, subject: bytes) -> bytes:
+    """EIP-712 struct hash of an enrolment under a kind of identifier. None, of a scope that has none, is what no
+    enroller signs."""
+    return eip712.ENROLMENT.of(owner, namespace or "", subject)
+
+
+def demand_enrolled(
+    owner: bytes, enroller: bytes, subject: bytes, signature: bytes, *, namespace: str | None, domain: eip712.Domain
+) -> None:
+    """SignatureError unless the enroller signed for this key and this subject commitment under the kind of identifier
+    that the offer's scope says: who is 1001 of another kind is somebody else."""
+    digest = domain.digest(enrolment_hash(owner, namespace, subject))
+    try:
+        _KEYS.demand(f"the enrolment under {namespace}", enroller, digest, signature)
+    except SignatureError as error:
+        raise SignatureError(
+            error.message,
+            expected=error.expected,
+            found=error.found,
+            remedy=f"enrol under {namespace}, which the offer says; an enrolment of another kind of identifier is none",
+            code=error.code,
+        ) from None
 
 
 NO_ENROLMENT = ZERO32

@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
+from placet.core.errors import PlacetError
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id, purpose_words
 from placet.core.values import to_hex
+
+E = TypeVar("E", bound=PlacetError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class Tells:
 
 
 @dataclass(frozen=True, slots=True)
+class Aligns:
+    """By what a job finds out which rows of different parties belong together: by the column `identifier`, whose values
+    are of the kind `namespace`, and by the values of other columns. None of it where it does not compare rows."""
+
+    identifier: str | None = None
+    namespace: str | None = None
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """What a job does with one input. `persons`: its role brings rows of persons, under a lawful root; otherwise the
     provider brings its own data, under a consent that the plan names (`named`). `parties` are all signers. `shown`: the
@@ -52,6 +66,7 @@ class Use:
     purpose: bytes
     operations: int
     columns: tuple[str, ...]
+    aligns: Aligns
     tells: Tells
     persons: bool
     named: bool
@@ -66,6 +81,17 @@ class Breach:
     message: str
     expected: object
     found: object
+    remedy: str | None = None
+
+    def error(self, kind: type[E], room: str, about: str = "") -> E:
+        """As an error with the code `ROOM.RULE`, whose message begins with what it is `about`."""
+        return kind(
+            f"{about}{self.message}",
+            expected=self.expected,
+            found=self.found,
+            remedy=self.remedy,
+            code=f"{room}.{self.rule}",
+        )
 
 
 def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:
@@ -125,6 +151,7 @@ def scope_breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjec
             ", ".join(scope.columns),
             ", ".join(outside)[:400],
         )
+    yield from alignment_breaches(use.aligns, scope)
     yield from _whose(use, scope, subjects)
 
 
@@ -155,6 +182,41 @@ def _told(use: Use, scope: Scope) -> Iterator[Breach]:
             "terms of a recipe that show the provider its matches before the consumer learns any",
             use.recipe,
         )
+
+
+def alignment_breaches(aligns: Aligns, scope: Scope) -> Iterator[Breach]:
+    """All parties sign one `Aligns`, so where each one's scope fits it they have the same kind of identifier: 1001 of
+    the one bank is not 1001 of the other."""
+    by, here = (aligns.identifier, aligns.namespace), (scope.identifier, scope.namespace)
+    if scope.personal and scope.namespace is None:
+        yield Breach(
+            "namespace",
+            "the scope does not say by which kind of identifier persons are found",
+            "an identifier and its namespace",
+            "none",
+            "make a new offer: placet offer make",
+        )
+    elif aligns.identifier is not None and by != here:
+        yield Breach(
+            "namespace",
+            "rows are found here by another identifier than the job's",
+            _kind(*here),
+            _kind(*by),
+            "the job names, as identifier and namespace, what all parties' tables have; where these are of different "
+            "kinds, align by other columns",
+        )
+    if untold := [column for column in aligns.values if column not in scope.matched_by]:
+        yield Breach(
+            "values",
+            "the job finds out which values a column holds, which the scope does not say",
+            ", ".join(scope.matched_by) or "no column but the identifier",
+            ", ".join(untold)[:400],
+            "match by the identifier; or make an offer that tells owners so: placet offer make --matched-by",
+        )
+
+
+def _kind(identifier: str | None, namespace: str | None) -> str:
+    return "no identifier" if identifier is None else f"{identifier}, of the kind {namespace}"
 
 
 def _whose(use: Use, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:

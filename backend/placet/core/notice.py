@@ -6,7 +6,7 @@ import datetime
 import functools
 
 from placet.core.errors import InputError
-from placet.core.offers import Names, Offer, Scope, change_words, output_words
+from placet.core.offers import Names, Offer, Scope, change_words, columns_words, output_words
 from placet.core.purposes import PURPOSES, operation_words
 from placet.core.times import flaw_of_time
 
@@ -25,7 +25,7 @@ def notice_frame(offer: Offer, scope: Scope, names: Names) -> tuple[str, str]:
     others = ", ".join(names(p) for p in scope.parties)
     before = (
         f"You allow {names(scope.provider)} to let your data in “{scope.title}” be used for {consumer}.",
-        f"Which data: {', '.join(scope.columns)}.",
+        f"Which data: {columns_words(scope, names)}.",
         f"What for: {PURPOSES[scope.purpose]} ({scope.purpose}).",
         f"How: {operation_words(offer.operations)}; recipe {', '.join(scope.recipes)}.",
         f"What {consumer} gets: {output_words(scope)}"

@@ -14,6 +14,7 @@ from placet.core import eip712
 from placet.core.errors import ConsentError
 from placet.core.hashing import document_hash
 from placet.core.ids import DatasetId, OfferId
+from placet.core.namespace import Namespace, namespace_words
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.values import U32, Address, BigUint, Bytes32, Name, Text, Value, to_hex
 
@@ -57,17 +58,21 @@ class Offer(Value):
         return OfferId(eip712.OFFER.hash(self))
 
 
-def _none(value: object) -> bool:
-    return value is None
+def _empty(value: object) -> bool:
+    return value is None or value == ()
 
 
 class Scope(Value):
     """An offer's scope, opened. `personal` false means that the data belong to the institution itself.
 
+    `identifier` is the column by whose values rows are found, the owners' as they were enrolled, and `namespace` what
+    kind of identifier these are: persons' rows have one. `matched_by` are further columns by whose values rows may be
+    matched with others', which tells who learns the matches which of these values there are.
+
     `smallest_gap`, in the smallest unit of the column that is added up, is for levels: no two edges are closer, not of
-    different jobs either, since every edge is a multiple of it. A scope without one has no such field, so that its hash
-    is what it was before there was any. `smallest_change` is for persons' rows: a job whose matches differ from those
-    of an earlier one of the same consumer ends, unless by so many people or by none; it is left out likewise.
+    different jobs either, since every edge is a multiple of it. `smallest_change` is for persons' rows: a job whose
+    matches differ from those of an earlier one of the same consumer ends, unless by so many people or by none. A scope
+    without one of these five has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -76,10 +81,13 @@ class Scope(Value):
     provider: Address
     purpose: Text
     columns: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]
+    identifier: Annotated[Name | None, Field(exclude_if=_empty)] = None
+    namespace: Annotated[Namespace | None, Field(exclude_if=_empty)] = None
+    matched_by: Annotated[tuple[Name, ...], Field(max_length=64, exclude_if=_empty)] = ()
     output: Literal["total", "level", "aggregate", "association", "score", "rows", "matches", "comparison"]
     smallest_group: U32 = 1
-    smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_none)] = None
-    smallest_change: Annotated[Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None, Field(exclude_if=_none)] = (
+    smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_empty)] = None
+    smallest_change: Annotated[Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None, Field(exclude_if=_empty)] = (
         None
     )
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
@@ -92,6 +100,14 @@ class Scope(Value):
     def _known_purpose(self) -> Scope:
         if self.purpose not in PURPOSES:
             raise ValueError("purpose is not one of the known DPV purposes")
+        return self
+
+    @model_validator(mode="after")
+    def _found_by(self) -> Scope:
+        if (self.identifier is None) != (self.namespace is None):
+            raise ValueError("an identifier and its namespace, or neither")
+        if self.identifier in self.matched_by or not set(self.matched_by) <= set(self.columns):
+            raise ValueError("rows are matched by columns of the scope, and by the identifier anyway")
         return self
 
     @model_validator(mode="after")
@@ -128,6 +144,8 @@ def output_words(scope: Scope) -> str:
     words = _OUTPUT_WORDS[scope.output]
     if scope.smallest_gap is not None:
         words += f"; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
+    if scope.matched_by:
+        words += f"; and, of values that it knows already, which there are in {', '.join(scope.matched_by)}"
     if scope.smallest_change is not None:
         words += f"; nothing where {change_words(scope.smallest_change)} than at an earlier time"
     return words
@@ -136,6 +154,22 @@ def output_words(scope: Scope) -> str:
 def change_words(smallest: int) -> str:
     """Which changes are too small, as the words of output and notice say it."""
     return f"somebody, but fewer than {smallest} people, match more or less"
+
+
+def columns_words(scope: Scope, names: Names) -> str:
+    """Which data, and by which kind of identifier rows are found. ConsentError for persons' rows without one: nobody
+    could be enrolled for them."""
+    words = ", ".join(scope.columns)
+    if scope.namespace is not None:
+        return f"{words}; rows are found by “{scope.identifier}”: {namespace_words(scope.namespace, names)}"
+    if scope.personal:
+        raise ConsentError(
+            "the scope does not say by which kind of identifier persons are found",
+            expected="identifier and namespace",
+            remedy="the provider makes a new offer: placet offer make",
+            code="consent.namespace",
+        )
+    return words
 
 
 class OfferWords(NamedTuple):
@@ -160,7 +194,7 @@ def offer_words(offer: Offer, scope: Scope, names: Names) -> OfferWords:
         dataset=f"{scope.title}, kept by {names(scope.provider)}",
         consumer=names(offer.consumer),
         purpose=f"{PURPOSES[scope.purpose]} ({scope.purpose})",
-        columns=", ".join(scope.columns),
+        columns=columns_words(scope, names),
         output=output_words(scope),
         parties=", ".join(names(p) for p in scope.parties),
     )

@@ -60,8 +60,13 @@ RawBody = Annotated[bytes, Depends(_body)]
 
 @router.get("/healthz")
 async def healthz(request: Request, enroller: TheEnroller) -> dict[str, str]:
-    """Is the service up, and who is it?"""
-    return {"status": "ok", "name": request.app.state.name, "enroller": to_hex(enroller.address)}
+    """Is the service up, who is it, and by which kind of identifier does it know persons?"""
+    return {
+        "status": "ok",
+        "name": request.app.state.name,
+        "enroller": to_hex(enroller.address),
+        "namespace": enroller.namespace,
+    }
 
 
 @router.post(PATH, openapi_extra=_BODY)

@@ -28,6 +28,7 @@ def enrolling_of(settings: IdentitySettings) -> Enrolling:
     return Enrolling(
         Key(load_secret(settings.key, passphrase)),
         Register(settings.register_file),
+        settings.namespace,
         deployment.consents,
         Verifiers(frozenset({deployment.p256_verifier.address})),
         a_day=settings.enrolments_a_day,

@@ -16,6 +16,7 @@ from pydantic import Field
 from placet.core.eip712 import Domain
 from placet.core.enrolment import Enrolment, enrolment_hash, subject_commitment
 from placet.core.errors import AccessError, LimitError
+from placet.core.namespace import Namespace
 from placet.core.requests import MAX_LIFETIME, Credential, RequestParts, demand_request
 from placet.core.signatures import Key, Verifiers
 from placet.core.values import Bytes32, Signer, Value
@@ -29,9 +30,11 @@ _QUEUE = 256
 
 
 class EnrolmentRequest(Value):
-    """The body of `POST /v1/enrolments`; the request itself is signed by `owner`. `salt` is the owner's own."""
+    """The body of `POST /v1/enrolments`; the request itself is signed by `owner`. `salt` is the owner's own, `subject`
+    an identifier of the kind `namespace`."""
 
     owner: Signer
+    namespace: Namespace
     subject: Annotated[str, Field(min_length=1, max_length=MAX_SUBJECT)]
     salt: Bytes32
     code: Annotated[str, Field(min_length=1, max_length=MAX_CODE)]
@@ -43,12 +46,14 @@ class EnrolmentRequest(Value):
 
 
 class Enrolling:
-    """One enroller: its key, its register, its limits. Checked codes are remembered for minutes as keyed hashes."""
+    """One enroller: its key, its register, whose subjects are identifiers of one kind, its limits. Checked codes are
+    remembered for minutes as keyed hashes."""
 
     def __init__(
         self,
         key: Key,
         register: Register,
+        namespace: str,
         domain: Domain,
         verifiers: Verifiers,
         *,
@@ -57,6 +62,7 @@ class Enrolling:
     ) -> None:
         self._key = key
         self._register = register
+        self.namespace = namespace
         self._domain = domain
         self._verifiers = verifiers
         self._limits = EnrolmentLimits(a_day)
@@ -73,17 +79,26 @@ class Enrolling:
         return self._key.address
 
     async def enrol(self, request: EnrolmentRequest, credential: Credential, raw: bytes) -> Enrolment:
-        """Sign (owner, subject commitment). AccessError or LimitError; neither tells whether the person is known."""
+        """Sign (owner, kind of identifier, subject commitment). AccessError or LimitError; neither tells whether the
+        person is known."""
         now = self._clock()
         if credential.signer != request.owner:
             raise AccessError("the request is signed by another key than it enrols", code="access.signer")
         asked = RequestParts(self.address, "POST", PATH, raw)
         demand_request(credential, asked, now=int(now), domain=self._domain, verifiers=self._verifiers)
+        if request.namespace != self.namespace:
+            raise AccessError(
+                "persons are known here by another kind of identifier",
+                expected=self.namespace,
+                found=request.namespace,
+                remedy="enrol at a service that knows persons by the offer's kind",
+                code="access.namespace",
+            )
         self._demand_new(credential.nonce, now)
         await self._demand_code(request.subject, normal_code(request.code))
         self._limits.take(request.subject, now)
         commitment = subject_commitment(request.subject, request.salt)
-        signature = self._key.sign(self._domain.digest(enrolment_hash(request.owner, commitment)))
+        signature = self._key.sign(self._domain.digest(enrolment_hash(request.owner, self.namespace, commitment)))
         return Enrolment(enroller=self._key.address, subject=commitment, signature=signature)
 
     def _demand_new(self, nonce: bytes, now: float) -> None:

@@ -9,13 +9,15 @@ from pydantic import Field, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from placet.core.errors import ConfigError
+from placet.core.namespace import Namespace
 from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
 from placet.core.values import Text, invalid
 
 
 class IdentitySettings(EnvironmentFirst):
-    """Relative paths count from the TOML file's folder."""
+    """Relative paths count from the TOML file's folder. `namespace`: what kind of identifier the register's subjects
+    are."""
 
     model_config = SettingsConfigDict(env_prefix="PLACET_IDENTITY_", extra="forbid", frozen=True)
 
@@ -26,6 +28,7 @@ class IdentitySettings(EnvironmentFirst):
     passphrase_file: Path
     register_file: Path
     deployment: Path
+    namespace: Namespace
     enrolments_a_day: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 

@@ -200,9 +200,7 @@ class Agreement:
             )
         dataset = await ask_chain(self.context.chain.dataset, state.offer.dataset)
         for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects):
-            raise ConsentError(
-                breach.message, expected=breach.expected, found=breach.found, code=f"consent.{breach.rule}"
-            )
+            raise breach.error(ConsentError, "consent")
         log.info("allowed: job %d of %s over offer %s", state.openings + 1, to_hex(use.consumer), to_hex(offer))
 
     async def _demand_others_use(self, offer: OfferId, use: Use) -> None:
@@ -215,12 +213,7 @@ class Agreement:
         except NotFoundError as error:
             raise StateError(error.message, found=error.found, code="peer.early") from None
         for breach in breaches(use, state.provider, state.offer, None, dataset.subjects):
-            raise ConsentError(
-                f"another party's input: {breach.message}",
-                expected=breach.expected,
-                found=breach.found,
-                code=f"consent.{breach.rule}",
-            )
+            raise breach.error(ConsentError, "consent", "another party's input: ")
 
     async def agreed(self, asker: bytes, told: SignedByAll) -> SignedByAll:
         """The consumer shows the fully signed plan."""

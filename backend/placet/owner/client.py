@@ -15,14 +15,13 @@ from urllib.parse import urlencode
 import httpx
 
 from placet.core.consent import Consent, ConsentFields, demand_derived, derive
-from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
 from placet.core.ids import BatchRoot, ConsentId, OfferId
 from placet.core.merkle import batch_verify
 from placet.core.notice import notice
 from placet.core.offers import Offer, Scope, offer_words
-from placet.core.signatures import Verifiers
 from placet.core.trust import Deployment, Enroller, TrustList
 from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
@@ -57,6 +56,13 @@ class Offered:
     def id(self) -> OfferId:
         return self.offer.id
 
+    @property
+    def namespace(self) -> str:
+        """The kind of identifier by which persons are enrolled. ConsentError for a scope that has none."""
+        if self.scope.namespace is None:
+            raise ConsentError("nobody is enrolled for an institution's own data", code="consent.enrolment")
+        return self.scope.namespace
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -87,7 +93,6 @@ class OwnerClient:
         self.deployment = deployment
         self.trust = trust
         self._domain = deployment.consents
-        self._verifiers = Verifiers(frozenset({deployment.p256_verifier.address}))
         self._http = httpx.AsyncClient(
             trust_env=False,
             timeout=30.0,
@@ -221,13 +226,22 @@ class OwnerClient:
             )
         return listed[0] if url is None else listed[0].model_copy(update={"api": url})
 
-    async def enrol(self, enroller: Enroller, key: Signing, opening: EnrolmentOpening, code: str) -> Enrolment:
-        """Have `key` enrolled for the person in `opening`. ConfigError if the enroller has no URL, SignatureError if
-        its answer is not what the owner asked for, signed by the enroller itself."""
+    async def enrol(
+        self, enroller: Enroller, key: Signing, namespace: str, opening: EnrolmentOpening, code: str
+    ) -> Enrolment:
+        """Have `key` enrolled for the person in `opening`, under an offer's kind of identifier. ConfigError if the
+        enroller has no URL, SignatureError if its answer is not what the owner asked for, signed by the enroller
+        itself."""
         if enroller.api is None:
             raise ConfigError("the enroller has no URL", found=enroller.name, remedy="give it with --enroller")
         body = canonical(
-            {"owner": to_hex(key.signer), "subject": opening.subject, "salt": to_hex(opening.salt), "code": code}
+            {
+                "owner": to_hex(key.signer),
+                "namespace": namespace,
+                "subject": opening.subject,
+                "salt": to_hex(opening.salt),
+                "code": code,
+            }
         )
         signer = self._signer(key, enroller.address)
         enrolment = await ask(self._http, Enrolment, "POST", enroller.api, "/v1/enrolments", body, signer=signer)
@@ -237,16 +251,25 @@ class OwnerClient:
             )
         if enrolment.subject != opening.commitment:
             raise SignatureError("the enroller signed another person", expected=to_hex(opening.commitment))
-        digest = self._domain.digest(enrolment_hash(key.signer, enrolment.subject))
-        self._verifiers.demand("the enrolment", enrolment.enroller, digest, enrolment.signature)
+        self._demand_enrolled(key.signer, enrolment, namespace)
         if not self.trust.is_enroller(enrolment.enroller):
             raise SignatureError("the trust list does not name this enroller", found=to_hex(enrolment.enroller))
         return enrolment
 
+    def _demand_enrolled(self, owner: bytes, enrolment: Enrolment, namespace: str | None) -> None:
+        demand_enrolled(
+            owner,
+            enrolment.enroller,
+            enrolment.subject,
+            enrolment.signature,
+            namespace=namespace,
+            domain=self._domain,
+        )
+
     def sign(
         self, api: str, key: Signing, draft: Draft, enrolment: Enrolment, opening: EnrolmentOpening
     ) -> SignedConsent:
-        """Sign a draft. ConsentError if the enrolment is none that its offer accepts."""
+        """Sign a draft. ConsentError or SignatureError if the enrolment is none that its offer accepts."""
         consent = draft.consent
         if key.signer != consent.owner:
             raise InputError("this key is not the draft's owner", expected=to_hex(consent.owner))
@@ -257,6 +280,7 @@ class OwnerClient:
                 found=to_hex(enrolment.enroller),
                 remedy="enrol at a service that the offer lists",
             )
+        self._demand_enrolled(key.signer, enrolment, draft.scope.namespace)
         signature = key.sign(self._domain.digest(consent.id))
         return SignedConsent(api, draft.scope.provider, consent, signature, enrolment, opening)
 
@@ -299,7 +323,7 @@ class OwnerClient:
         draft = self.prepare(
             offered, key.signer, not_before=not_before, not_after=not_after, uses=uses, enrolment=opening.commitment
         )
-        enrolment = await self.enrol(self.enroller(offered, enroller), key, opening, code)
+        enrolment = await self.enrol(self.enroller(offered, enroller), key, offered.namespace, opening, code)
         signed = self.sign(offered.api, key, draft, enrolment, opening)
         await self.submit(signed)
         return key, signed

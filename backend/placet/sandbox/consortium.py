@@ -18,6 +18,8 @@ from placet.chain.anvil import tail
 from placet.core.errors import StateError
 from placet.sandbox import program
 
+NAMESPACE = "urn:example:person"
+"""What kind of identifier all of a sandbox's institutions have for persons."""
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 REWARD = 1000
 STOP_SECONDS = 20.0
@@ -187,7 +189,7 @@ class Consortium:
         wanted: dict[str, Any] = {
             "recipe": self.recipe,
             "purpose": PURPOSE,
-            "parameters": {"identifier": "customer"} | parameters,
+            "parameters": {"identifier": "customer", "namespace": NAMESPACE} | parameters,
             "providers": [
                 {"address": member.address, "offer": self.offers[key], "reward": str(REWARD)}
                 for key, member in self.providers.items()

@@ -18,7 +18,7 @@ from placet.core.csv_file import read_rows
 from placet.core.trust import TrustList
 from placet.core.values import parse
 from placet.sandbox import program
-from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
+from placet.sandbox.consortium import NAMESPACE, PURPOSE, Consortium, SandboxInstitution
 
 LIMITS = (
     "drafts_per_client_minute",
@@ -126,7 +126,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def registry() -> None:
         port = free_port()
         group.enroller = f"http://127.0.0.1:{port}"
-        words = ("--name", "Registry", "--deployment", "deployment.json", "--port", port)
+        words = ("--name", "Registry", "--namespace", NAMESPACE, "--deployment", "deployment.json", "--port", port)
         group.run("identity", "init", "registry", *words)
 
     def auditor() -> None:
@@ -178,7 +178,7 @@ def _stock(group: Consortium, stock: Stock) -> None:
         table = "accounts" if key in balances else "customers"
         group.run(
             *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.csv"),
-            *("--identifier", "customer", "--column", "balance=value:integer"),
+            *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=value:integer"),
             *(() if key in balances else ("--own",)),
         )
 

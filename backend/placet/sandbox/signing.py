@@ -63,7 +63,7 @@ class BulkSigner:
                 consent=consent,
                 signature=owner.sign(digest(wording.consent_id(consent))),
                 enroller=enroller.address,
-                enrolled=enroller.sign(digest(enrolment_hash(owner.address, commitment))),
+                enrolled=enroller.sign(digest(enrolment_hash(owner.address, self.scope.namespace, commitment))),
                 opening=(subject, opener),
             )
             text += line.encode() + b"\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from placet.core.batch_file import BatchLine
 from placet.core.consent import CompactConsent
 from placet.core.eip712 import Domain
-from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled
 from placet.core.errors import ConsentError, NotFoundError
 from placet.core.ids import ConsentId
 from placet.core.offers import Names, Scope
@@ -56,8 +56,8 @@ class AdmissionContext:
 
 
 def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institution: bytes, names: Names) -> None:
-    """ConsentError unless this institution made the offer, the scope is the offer's, and the table has its columns and
-    is the persons' or the institution's as the scope says."""
+    """ConsentError unless this institution made the offer, the scope is the offer's, and the table has its columns, is
+    the persons' or the institution's as the scope says, and has the identifiers, of the kind, that the scope says."""
     if facts.provider != institution or scope.provider != institution:
         raise ConsentError("the offer is another institution's", expected=to_hex(institution), code="consent.provider")
     if scope.personal is not dataset.personal:
@@ -75,6 +75,15 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
             expected=", ".join(dataset.columns),
             found=", ".join(absent),
             code="consent.columns",
+        )
+    table = dataset.table
+    if (scope.identifier, scope.namespace) != (table.identifier, table.namespace):
+        raise ConsentError(
+            "the scope says another kind of identifier than the table has",
+            expected=f"{table.identifier}, of the kind {table.namespace}",
+            found=f"{scope.identifier}, of the kind {scope.namespace}",
+            remedy="make a new offer of the table as it is: placet offer make",
+            code="consent.namespace",
         )
     operation_words(facts.offer.operations)
     try:
@@ -122,8 +131,14 @@ def _demand_enrolled(submission: Submission, situation: AdmissionContext) -> Non
             found=to_hex(enrolment.enroller),
             code="consent.enroller",
         )
-    digest = situation.domain.digest(enrolment_hash(consent.owner, enrolment.subject))
-    Verifiers(frozenset()).demand("the enrolment", enrolment.enroller, digest, enrolment.signature)
+    demand_enrolled(
+        consent.owner,
+        enrolment.enroller,
+        enrolment.subject,
+        enrolment.signature,
+        namespace=situation.scope.namespace,
+        domain=situation.domain,
+    )
     if opening.commitment != enrolment.subject:
         raise ConsentError("the opening does not open the enrolment", code="consent.opening")
     _demand_known(opening, situation)

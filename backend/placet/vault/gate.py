@@ -151,7 +151,7 @@ def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -
     except PlanError as error:
         raise WarrantError(error.message, expected=error.expected, found=error.found, code=error.code) from None
     for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects):
-        raise WarrantError(breach.message, expected=breach.expected, found=breach.found, code=f"warrant.{breach.rule}")
+        raise breach.error(WarrantError, "warrant")
     return use
 
 

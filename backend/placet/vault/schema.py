@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from placet.core.errors import DataError
 from placet.core.hashing import canonical, document_hash, sha256
 from placet.core.ids import DatasetId
+from placet.core.namespace import Namespace
 from placet.core.values import NAME_PATTERN, Bytes32, Name, Value
 
 ColumnType = Literal["integer", "number", "text", "optional-text"]
@@ -66,11 +67,13 @@ class Field_(Value):  # noqa: N801 - `Field` is pydantic's
 
 
 class Schema(Value):
-    """The document whose hash stands on chain. `identifier` is a text column that names a row's subject."""
+    """The document whose hash stands on chain. `identifier` is a text column that names a row's subject, `namespace`
+    what kind of identifier its values are; a table of an earlier version that has none serves nothing."""
 
     type: Literal["placet.schema"] = "placet.schema"
     version: Literal[1] = 1
     identifier: Name
+    namespace: Annotated[Namespace | None, Field(exclude_if=lambda value: value is None)] = None
     columns: Annotated[tuple[Field_, ...], Field(min_length=1, max_length=MAX_COLUMNS)]
 
     @model_validator(mode="after")

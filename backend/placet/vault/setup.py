@@ -15,13 +15,14 @@ from placet.chain.migrations import upgrade
 from placet.core import at_rest
 from placet.core.at_rest import AtRest
 from placet.core.errors import StateError
+from placet.core.namespace import own_namespace
 from placet.core.values import to_hex
 from placet.vault.config import VaultSettings
 from placet.vault.database import open_engine
 from placet.vault.files import read
 from placet.vault.migrations import VAULT
 from placet.vault.records import Records
-from placet.vault.schema import Column, DatasetInfo, demand_name
+from placet.vault.schema import Column, DatasetInfo, Schema, demand_name
 from placet.vault.tables import Tables
 
 
@@ -67,19 +68,22 @@ def import_table(
     path: Path,
     identifier: str,
     columns: Mapping[str, Column],
-    salt: bytes | None = None,
     *,
     personal: bool = True,
+    namespace: str | None = None,
 ) -> DatasetInfo:
     """Seal a CSV or Parquet file as table `name`; DataError if it is not right. The vault may be running.
 
     `columns`: new name to where it comes from; `identifier`: the new name of the text column that names a row's
-    subject; `salt` (32 bytes, random by default) makes the dataset's id; `personal` false: the institution's own rows.
+    subject; `personal` false: the institution's own rows; `namespace`: what kind of identifier it is, by default the
+    institution's own.
     """
     demand_name(name)
     schema, cells = read(path, identifier, columns)
+    kind = namespace or own_namespace(settings.institution, identifier)
+    schema = Schema(identifier=identifier, namespace=kind, columns=schema.columns)
     with opened(settings) as store:
-        return store.tables.save(name, schema, cells, salt, personal=personal)
+        return store.tables.save(name, schema, cells, personal=personal)
 
 
 def list_tables(settings: VaultSettings) -> list[DatasetInfo]:

@@ -66,7 +66,8 @@ class Tables:
         """Seal a table under `name`, in place of an earlier one, whose dataset id it keeps; every row gets a new salt.
 
         `salt` (32 bytes) makes the dataset id; random by default. StateError if the table has another id already, or
-        was imported as somebody else's rows (`data.subjects`): whose they are stands on chain for ever.
+        was imported as somebody else's rows (`data.subjects`): whose they are stands on chain for ever; or with another
+        kind of identifiers (`data.namespace`): its consents are of the persons who have these.
         """
         demand_name(name)
         with self._alone():
@@ -77,7 +78,7 @@ class Tables:
                 raise DataError("a dataset's salt has 32 bytes", found=f"{len(salt)} bytes")
             identity = dataset_id(self._institution, name, salt)
             if earlier is not None:
-                _demand_same(earlier.info, identity, personal)
+                _demand_same(earlier.info, identity, personal, schema.namespace)
             table = _with_commitments(schema, cells)
             info = DatasetInfo(
                 name=name,
@@ -238,7 +239,7 @@ def _chunk_context(manifest: _Manifest, index: int) -> bytes:
     return context("table", info.name, to_hex(info.dataset), info.version, index, manifest.chunks)
 
 
-def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool) -> None:
+def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool, namespace: str | None) -> None:
     """StateError where a table is to take another dataset's place: its id and whose rows it holds stand on chain."""
     if identity != earlier.dataset:
         raise StateError(
@@ -254,6 +255,14 @@ def _demand_same(earlier: DatasetInfo, identity: bytes, personal: bool) -> None:
             found=Subjects.of(personal).words,
             remedy="import it under another name: whose rows a dataset holds never changes",
             code="data.subjects",
+        )
+    if earlier.table.namespace is not None and namespace != earlier.table.namespace:
+        raise StateError(
+            f"the table {earlier.name} finds its rows by another kind of identifier than before",
+            expected=earlier.table.namespace,
+            found=namespace,
+            remedy="give --namespace as before, or another name: consents are kept by these identifiers",
+            code="data.namespace",
         )
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from declaring import declaring
+from declaring import CUSTOMER, declaring
 from placet.catalogue.asset_view import SPEC
 from placet.catalogue.declared import declared
 from placet.core.errors import PlanError
 from placet.core.plan import Plan, Terms
 from placet.recipes.asset_view.run import ASSET_VIEW
 
-TOTALS: dict[str, Any] = {"identifier": "customer", "value": "balance"}
+TOTALS: dict[str, Any] = {**CUSTOMER, "value": "balance"}
 LEVELS = TOTALS | {"edges": ["0", "1", "500000", "5000000"], "bound": "5000000", "protocol": "aby3"}
 
 

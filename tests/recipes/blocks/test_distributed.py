@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from declaring import CUSTOMER, NAMESPACE
 from live import PROVIDERS, Town
 from placet.core.evidence import SignedEvidence
 from placet.core.values import parse
@@ -18,7 +19,7 @@ from placet.sandbox.founding import write_table
 
 EDGES = [0, 1, 500_000, 5_000_000]
 LEVELS = {
-    "identifier": "customer",
+    **CUSTOMER,
     "value": "balance",
     "edges": [str(edge) for edge in EDGES],
     "bound": "5000000",
@@ -73,7 +74,12 @@ class Pool:
         return {
             "recipe": "joint-statistics",
             "engine": "spu",
-            "parameters": {"identifier": "customer", "smallest_group": 2, "protocol": "cheetah", **parameters},
+            "parameters": {
+                **CUSTOMER,
+                "smallest_group": 2,
+                "protocol": "cheetah",
+                **parameters,
+            },
             "providers": [
                 {"address": made.members[k].address, "offer": made.offers[k], "reward": "5"} for k in providers
             ],
@@ -91,7 +97,7 @@ def pool(_installed: None, town: Town) -> Pool:
     )
     made.run(
         *("vault", "import", "--config", "fund-vault/vault.toml", "--name", "books", "--file", "books.csv"),
-        *("--identifier", "customer", "--column", "balance", "--column", "branch:text"),
+        *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance", "--column", "branch:text"),
     )
     books = {"fund": ("books", "customer,balance,branch")}
     offered = town.offering("joint-statistics", "aggregate", "PSI,MPC", ["south", "fund"], 2, books)
@@ -112,7 +118,11 @@ def nothing_left(town: Town) -> None:
 def test_exactly_the_consenting_customers_match(market: Town, protocol: str) -> None:
     made = market.made
     provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}
-    parameters = {"identifier": "customer", "psi": protocol, "receiver": "both" if protocol == "kkrt" else "provider"}
+    parameters = {
+        **CUSTOMER,
+        "psi": protocol,
+        "receiver": "both" if protocol == "kkrt" else "provider",
+    }
     job, found = market.result(recipe="match", engine="spu", parameters=parameters, providers=[provider])
     consenting = {g.subject for g in market.given if not g.ended}
     assert [row["customer"] for row in found["rows"]] == [c for c in market.customers if c in consenting] != []
@@ -176,7 +186,7 @@ def statistics(survey: Town, smallest: int) -> dict[str, Any]:
         "recipe": "match-statistics",
         "engine": "spu",
         "parameters": {
-            "identifier": "customer",
+            **CUSTOMER,
             "value": "balance",
             "smallest_group": smallest,
             "protocol": "cheetah",

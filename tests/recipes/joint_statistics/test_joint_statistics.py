@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from declaring import declaring, parties
+from declaring import CUSTOMER, declaring, parties
 from parties import NOW, World
 from placet.catalogue.declared import declared
 from placet.catalogue.joint_statistics import MAX_ROWS, SPEC
@@ -38,7 +38,11 @@ from placet.recipes.joint_statistics.run import (
 from placet.recipes.runs import RUNS
 from placet.vault.rows import Rows
 
-BOTH: dict[str, Any] = {"identifier": "customer", "smallest_group": 3, "protocol": "cheetah"}
+BOTH: dict[str, Any] = {
+    **CUSTOMER,
+    "smallest_group": 3,
+    "protocol": "cheetah",
+}
 PAIR = BOTH | {"values": ["balance", "income"], "statistics": ["larger", "sums"]}
 PRODUCT = PAIR | {"statistics": ["larger", "product", "sums"]}
 GROUPS = BOTH | {"group": "branch", "groups": ["city", "sea"], "value": "income"}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from httpx_sse import EventSource
 
+from declaring import CUSTOMER, NAMESPACE
 from live import LASTING, Given, Town
 from placet.catalogue.match import SPEC
 from placet.catalogue.specs import spec_of
@@ -17,6 +18,7 @@ from placet.chain.events import StepsRecorded
 from placet.core.errors import PlanError, ProtocolError
 from placet.core.evidence import Evidence, SignedEvidence
 from placet.core.hashing import canonical
+from placet.core.lawful import Aligns
 from placet.core.values import from_hex, parse
 from placet.recipes.match.run import combine
 from placet.sandbox.consortium import PURPOSE, wait
@@ -55,7 +57,7 @@ def test_exactly_the_consenting_customers_match(market: Town, recipe: str, recei
 def _exactly(market: Town, recipe: str, receiver: str) -> tuple[str, dict[str, Any]]:
     """A job that tells exactly the matches, and its audit."""
     protocol = {"match": "ecdh", "match-salted-hash": "salted-hash"}[recipe]
-    wanted = request(market, recipe, identifier="customer", psi=protocol, receiver=receiver)
+    wanted = request(market, recipe, **CUSTOMER, psi=protocol, receiver=receiver)
     job, found = market.result(**wanted)
     assert [row["customer"] for row in found["rows"]] == expected(market) != []
     spec = spec_of(recipe)
@@ -88,7 +90,7 @@ def _evidence(market: Town, who: str, job: str) -> Evidence:
 
 def test_rounds_with_rules_match_what_is_written_otherwise(market: Town) -> None:
     rules = {"keys": [TEXT, {**TEXT, "width": "keep", "case": "keep"}], "smallest": 2}
-    _, found = market.result(**request(market, identifier="customer", alignment=rules, psi="ecdh", receiver="both"))
+    _, found = market.result(**request(market, **CUSTOMER, alignment=rules, psi="ecdh", receiver="both"))
     assert [row["customer"] for row in found["rows"]] == expected(market)
     first, second = found["report"]["rounds"]
     assert first["matched"] in (None, len(expected(market)))
@@ -121,6 +123,9 @@ def test_a_request_is_made_from_the_offers(market: Town) -> None:
     assert by_id == by_name
     address = made.members["north"].address
     assert by_id["providers"] == [{"address": address, "offer": made.offers["north"], "reward": "0"}]
+    assert by_id["parameters"] == {**CUSTOMER, "psi": "ecdh", "receiver": "both"}
+    with pytest.raises(RuntimeError, match="another identifier than the job's"):
+        planned(market, "match", "Bank North", "psi=ecdh", "receiver=both", "namespace=urn:example:company")
     assert by_id["own"] == {"offer": made.offers["consumer"], "consent": made.own_consent}
     assert (by_id["recipe"], by_id["engine"], by_id["purpose"]) == ("match", "embedded", PURPOSE)
 
@@ -143,7 +148,7 @@ def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_any
     watched = replace(market, made=replace(made, offers=offers), given=[])
     both = [who for who in market.customers if who in market.balances["north"] and who not in market.silent]
     people = watched.give_many([("north", who, 1000, LASTING) for who in both[:3]])
-    asked = request(watched, "match-salted-hash", identifier="customer", psi="salted-hash", receiver="provider")
+    asked = request(watched, "match-salted-hash", **CUSTOMER, psi="salted-hash", receiver="provider")
     first, _ = watched.result(**asked)
     second, report = _exactly(watched, "match-salted-hash", "provider")
     assert [one["nth"] for one in report["repetitions"]] == [2]
@@ -190,13 +195,17 @@ def test_a_request_that_cannot_be_made(market: Town, recipe: str, offer: str, pa
         ("match", {"psi": "salted-hash"}, "ecdh, kkrt or rr22"),
         ("match", {"receiver": "auditor"}, "provider, consumer or both"),
         ("match", {"identifier": None}, "the column that names a customer"),
-        ("match", {"more": "x"}, "identifier, alignment, receiver, psi"),
+        ("match", {"more": "x"}, "identifier, namespace, alignment, receiver, psi"),
         ("match-salted-hash", {"psi": "ecdh"}, "salted-hash"),
     ],
 )
 def test_parameters_that_are_refused(market: Town, recipe: str, changes: dict[str, Any], expected: str) -> None:
     """Who asks is told which parameter, and what it may be."""
-    parameters = {"identifier": "customer", "psi": "ecdh" if recipe == "match" else "salted-hash", "receiver": "both"}
+    parameters = {
+        **CUSTOMER,
+        "psi": "ecdh" if recipe == "match" else "salted-hash",
+        "receiver": "both",
+    }
     answer = market.ask(
         "consumer",
         "/v1/jobs",
@@ -210,13 +219,13 @@ def test_parameters_that_are_refused(market: Town, recipe: str, changes: dict[st
 
 def test_the_scope_decides_which_recipe(town: Town, market: Town) -> None:
     """An offer for totals lets nobody be matched, whatever the recipe is called."""
-    wanted = market.made.request(**request(market, identifier="customer", psi="ecdh", receiver="both"))
+    wanted = market.made.request(**request(market, **CUSTOMER, psi="ecdh", receiver="both"))
     wanted["providers"][0]["offer"] = town.made.offers["north"]
     answer = market.ask("consumer", "/v1/jobs", method="POST", body=wanted)
     assert answer.json()["code"] == "consent.recipe"
 
 
-GOOD: dict[str, Any] = {"identifier": "customer", "psi": "ecdh", "receiver": "both"}
+GOOD: dict[str, Any] = {**CUSTOMER, "psi": "ecdh", "receiver": "both"}
 
 
 @pytest.mark.parametrize(
@@ -247,13 +256,25 @@ def test_rules_that_are_none_are_no_plan(rules: Any) -> None:
 
 def test_both_sides_have_the_columns_of_the_rules_and_the_consumer_its_customers_names() -> None:
     keys = [{**TEXT, "column": name} for name in ("name", "town")]
-    aligned = SPEC.parse(GOOD | {"alignment": {"keys": keys, "smallest": 2}})
+    by_values = {name: value for name, value in GOOD.items() if name != "namespace"}
+    aligned = SPEC.parse(by_values | {"alignment": {"keys": keys, "smallest": 2}})
     assert SPEC.reads("provider", aligned) == ("name", "town")
     assert SPEC.reads("consumer", aligned) == ("customer", "name", "town")
     for role in ("provider", "consumer"):
         assert SPEC.reads(role, SPEC.parse(GOOD)) == ("customer",)
     named = SPEC.parse(GOOD | {"identifier": "town", "alignment": {"keys": keys, "smallest": 2}})
     assert SPEC.reads("consumer", named) == ("town", "name")
+    assert SPEC.aligns(named) == Aligns("town", NAMESPACE, ("name",))
+    assert SPEC.aligns(aligned) == Aligns(values=("name", "town"))
+
+
+def test_what_kind_of_identifier_it_is_is_said_where_rows_are_matched_by_it_and_nowhere_else() -> None:
+    rules = {"alignment": {"keys": [{**TEXT, "column": "name"}], "smallest": 2}}
+    by_values = {name: value for name, value in GOOD.items() if name != "namespace"}
+    for bad in (by_values, GOOD | rules, GOOD | {"namespace": "customer"}, GOOD | {"namespace": "URN:example:person"}):
+        with pytest.raises(PlanError, match=r"namespace|go together") as caught:
+            SPEC.parse(bad)
+        assert caught.value.code == "plan.parameters"
 
 
 def test_without_rules_the_identifier_is_matched_as_it_stands() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from declaring import CUSTOMER
 from live import Town
 from placet.catalogue.match_count import SPEC
 from placet.core.evidence import SignedEvidence
@@ -14,7 +15,11 @@ from placet.core.hashing import canonical
 from placet.core.values import parse
 from placet.recipes.match_count.run import combine
 
-PARAMETERS: dict[str, Any] = {"identifier": "customer", "smallest_group": 3, "protocol": "cheetah"}
+PARAMETERS: dict[str, Any] = {
+    **CUSTOMER,
+    "smallest_group": 3,
+    "protocol": "cheetah",
+}
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,8 @@ def test_it_runs_only_where_the_scope_names_it() -> None:
             provider=use.provider,
             purpose="https://w3id.org/dpv#CreditChecking",
             columns=use.columns,
+            identifier=use.aligns.identifier,
+            namespace=use.aligns.namespace,
             output="matches",
             recipes=recipes,
             parties=(use.consumer,),

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from declaring import declaring, parties
+from declaring import CUSTOMER, declaring, parties
 from parties import NOW, World
 from placet.catalogue.declared import declared
 from placet.catalogue.match_statistics import SPEC
@@ -23,7 +23,7 @@ from placet.recipes.match_statistics.run import combine
 from placet.vault.rows import Rows
 
 PARAMETERS: dict[str, Any] = {
-    "identifier": "customer",
+    **CUSTOMER,
     "value": "balance",
     "smallest_group": 5,
     "protocol": "cheetah",

@@ -126,7 +126,8 @@ def _unsigned(shown: ShownSet, found: tuple[int, bytes]) -> tuple[str, str]:
 
 @check(GROUP, "enrolments", "Every owner was enrolled by somebody who may")
 def enrolments(case: Case, tell: Findings) -> None:
-    """An enroller that both the offer's scope and the trust list name signed (owner, subject) of the consent. Where the
+    """An enroller that both the offer's scope and the trust list name signed (owner, kind of identifier, subject) of
+    the consent, under the kind that the scope says. Where the
     scope names nobody the provider's own signature is valid too, and is reported as self-enrolled: the provider could
     have invented these people."""
     for _, shown in lawful_sets(case, tell):

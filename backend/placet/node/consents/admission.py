@@ -14,7 +14,7 @@ from itertools import chain
 import sqlalchemy as sa
 
 from placet.core.consent import CompactConsent, Consent, demand_derived
-from placet.core.enrolment import NO_ENROLMENT, enrolment_hash
+from placet.core.enrolment import NO_ENROLMENT, demand_enrolled, enrolment_hash
 from placet.core.errors import ConsentError, PlacetError, StateError
 from placet.core.ids import ConsentId
 from placet.core.offers import Scope
@@ -61,7 +61,9 @@ def _enrolment(node: Node, submission: models.ConsentSubmission) -> models.Enrol
     given = submission.enrolment
     if given is None or is_in_form(given.enroller, given.signature):
         return given
-    digest = node.deployment.consents.digest(enrolment_hash(submission.consent.owner, given.subject))
+    consent = submission.consent
+    namespace = node.scopes.of(consent.offer).namespace
+    digest = node.deployment.consents.digest(enrolment_hash(consent.owner, namespace, given.subject))
     form = normal_form(given.enroller, digest, given.signature)
     return given if form is None else given.model_copy(update={"signature": form})
 
@@ -228,8 +230,14 @@ def _demand_enrolled(node: Node, submission: models.ConsentSubmission, scope: Sc
             found=to_hex(given.enroller),
             code="consent.enroller",
         )
-    digest = node.deployment.consents.digest(enrolment_hash(consent.owner, given.subject))
-    Verifiers(frozenset()).demand("the enrolment", given.enroller, digest, given.signature)
+    demand_enrolled(
+        consent.owner,
+        given.enroller,
+        given.subject,
+        given.signature,
+        namespace=scope.namespace,
+        domain=node.deployment.consents,
+    )
     if given.opening.commitment != given.subject:
         raise ConsentError("the opening does not open the enrolment", code="consent.opening")
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from placet.core.consent import CompactConsent, Consent
 from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.namespace import Namespace
 from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
 from placet.core.times import UnixTime
@@ -172,12 +173,15 @@ class Withdrawal(Value):
 
 
 class DatasetResponse(_Answer):
-    """A dataset of this institution; `personal`: its rows are persons'. `rows` is for the institution itself."""
+    """A dataset of this institution; `personal`: its rows are persons', whom `identifier` names by an identifier of the
+    kind `namespace`. `rows` is for the institution itself."""
 
     name: Name
     id: DatasetId
     schema_hash: Bytes32
     columns: list[str]
+    identifier: Name
+    namespace: Namespace | None = None
     personal: bool
     commitment: Bytes32
     provider: Named

@@ -36,6 +36,8 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
                 id=info.dataset,
                 schema_hash=info.schema_hash,
                 columns=list(info.columns),
+                identifier=info.identifier,
+                namespace=info.table.namespace,
                 personal=info.personal,
                 commitment=info.commitment,
                 provider=models.Named(address=node.address, name=node.settings.institution.name),
