@@ -84,7 +84,9 @@ class PdfFont:
             plain = {NameObject(key): value for key, value in self.resource.items() if key not in beside}
             found = Font.from_font_resource(DictionaryObject(plain)).encoding
         else:
-            found = {code: adobe_glyphs.get(f"/{name}", UNKNOWN_LETTER) for code, name in self._outlines.encoding.items()}
+            found = {
+                code: adobe_glyphs.get(f"/{name}", UNKNOWN_LETTER) for code, name in self._outlines.encoding.items()
+            }
             found = found or font.encoding
         return found if isinstance(found, dict) else {}
 
