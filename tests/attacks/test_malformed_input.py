@@ -37,7 +37,7 @@ from placet.jobs.store import JobRecord, JobStore
 from placet.node.service import Node
 from placet.node.state import batches, consents, withdrawals
 
-FEW, MANY = 2, 25
+FEW, MANY = 2, 10
 """Requests of one operation of each sort: with and without a credential, right and wrong, about every job."""
 QUIET = settings(
     deadline=None,
