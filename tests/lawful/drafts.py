@@ -204,15 +204,7 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
         return before is after
     parameters = base.terms["parameters"]
     compared = {key["column"] for key in parameters.get("alignment", {}).get("keys", [])}
-    free: tuple[str, ...] = (
-        "columns",
-        "smallest_group",
-        "smallest_gap",
-        "smallest_change",
-        "recipes",
-        "parties",
-        "matched_by",
-    )
+    free = {"columns", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties", "matched_by"}
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
     provider_sees = base.terms["recipe"] == "asset-view" or base.terms["parameters"].get("receiver") == "provider"

@@ -137,7 +137,7 @@ def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_any
     parties = ",".join(made.members[who].address for who in ("north", "consumer"))
     made.run(
         *("vault", "import", "--config", "north-vault/vault.toml", "--name", "watched", "--file", "north.csv"),
-        *("--identifier", "customer", "--column", "balance=value:integer"),
+        *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=value:integer"),
     )
     answer = made.run(
         *("offer", "make", "--config", "north/node.toml", "--dataset", "watched", "--purpose", "CreditChecking"),
