@@ -2,7 +2,7 @@
 
 Every institution in `mapping.toml` gets a node and a vault, every consenting person an enrolment and a key for each
 consent; these reach vaults and chain as batch files. A bad file is refused before anything is started; the result is
-written only if the audit says `intact`.
+written only if the audit says `intact`. With `--check` the files are read and judged, and nothing is started.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from outcome import Teller, finish
+from outcome import Teller, complain, finish
 
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
-from placet.core.errors import ConfigError, StateError
+from placet.core.errors import ConfigError, PlacetError, StateError
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import Consortium
 from placet.sandbox.files import DPV, Data, read
@@ -70,6 +70,8 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
         "customers": len(rows),
         "consenting": sum(customer in data.consenting for customer in data.customers),
         "consents": number,
+        "meetings": [asdict(one) for one in data.meetings()],
+        "warnings": data.warnings(),
         "seconds": teller.parts,
         "processor_seconds": teller.processor,
     }
@@ -97,6 +99,29 @@ def table(rows: Sequence[dict[str, str]], data: Data) -> bytes:
     return sink.getvalue().encode()
 
 
+def judged(folder: Path, teller: Teller) -> Data:
+    """The files of a folder, and said of them what comes together and what looks wrong."""
+    data = read(folder)
+    for line in data.counts():
+        teller.say(line)
+    for line in data.warnings():
+        teller.say(f"warning: {line}")
+    return data
+
+
+def check(folder: Path, teller: Teller, *, as_json: bool) -> int:
+    """0 if a run could begin with these files, 1 if not."""
+    try:
+        data = judged(folder, teller)
+    except PlacetError as error:
+        complain(error)
+        return 1
+    teller.say("the files are right")
+    if as_json:
+        print(json.dumps({"meetings": [asdict(one) for one in data.meetings()], "warnings": data.warnings()}))
+    return 0
+
+
 def demand_free(out: Path) -> None:
     """ConfigError unless result and report can be written there."""
     if not out.is_dir():
@@ -114,19 +139,23 @@ def demand_free(out: Path) -> None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """0 if the job completed and its trail is intact, 1 refused or failed, else as `placet audit`."""
+    """0 if the job completed and its trail is intact (with `--check`: if the files are right), 1 refused or failed, else
+    as `placet audit`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of tables and mapping.toml")
     parser.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help=f"where {RESULT} and {REPORT} go; here by default"
     )
     parser.add_argument("--json", action="store_true", help="one JSON line at the end of stdout")
+    parser.add_argument("--check", action="store_true", help="read and judge the files, and end; nothing is started")
     options = parser.parse_args(words)
     teller = Teller(sys.stderr if options.json else sys.stdout)
+    if options.check:
+        return check(options.data, teller, as_json=options.json)
 
     def work() -> dict[str, Any]:
         demand_free(options.out)
-        data = read(options.data)
+        data = judged(options.data, teller)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         return run(data, options.out, teller)
 

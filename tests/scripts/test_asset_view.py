@@ -38,10 +38,10 @@ def block(language: str) -> str:
 
 def words(home: Path) -> list[str]:
     """The document's command, with its folders below `home`."""
-    [line] = [line for line in block("sh").splitlines() if line.startswith("scripts/asset-view ")]
+    [line] = [line for line in block("sh").splitlines() if line.startswith("scripts/asset-view ") and "--out" in line]
     _, *options = shlex.split(line)
-    for name in ("--data", "--out"):
-        options[options.index(name) + 1] = str(home / options[options.index(name) + 1])
+    for name, folder in (("--data", "town"), ("--out", "result")):
+        options[options.index(name) + 1] = str(home / folder)
     return [sys.executable, str(ROOT / "scripts" / "examples" / "asset_view.py"), *options]
 
 

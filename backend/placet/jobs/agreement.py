@@ -115,14 +115,22 @@ class Agreement:
         if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         self._askers.take(asker)
-        for chosen in mine.inputs:
-            await self._demand_current(chosen, terms.block, plan.deadline)
+        current = [await self._demand_current(chosen, terms.block, plan.deadline) for chosen in mine.inputs]
         signature = self.context.signer.sign(job)
         await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
+        for lawful in current:
+            await self._tell_counts(job, lawful)
         return SignatureResponse(signature=signature)
 
-    async def _demand_current(self, chosen: Input, block: int, deadline: int) -> None:
-        """PlanError `plan.stale` unless an input is what this party would prepare now."""
+    async def _tell_counts(self, job: JobId, lawful: LawfulSet | None) -> None:
+        """To who follows the job here: how many of its own rows and consents came together for it."""
+        if lawful is not None and (counts := lawful.counts) is not None:
+            numbers = {"of": counts.rows, "consents": counts.consents, "without_row": counts.rowless}
+            await self.store.threaded.note(job, "lawful-rows", rows=lawful.count, **numbers)
+
+    async def _demand_current(self, chosen: Input, block: int, deadline: int) -> LawfulSet | None:
+        """PlanError `plan.stale` unless an input is what this party would prepare now; the lawful set of persons."""
+        lawful = None
         if chosen.named:
             current = await named_input(self.context, chosen.offer, chosen.consent)
             root = ZERO32 if await named_dead(self.context, chosen.consent) else chosen.consent
@@ -137,6 +145,7 @@ class Agreement:
                 remedy="propose again",
                 code="plan.stale",
             )
+        return lawful
 
     async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
         """Write an agreed plan down, once; what was prepared for it is used up by it."""

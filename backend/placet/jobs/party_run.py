@@ -260,6 +260,7 @@ class PartyRun:
             if rows.asks_matches:
                 self._untold.add(number)
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
+        await self.say(self.record, "rows", attempt=self.attempt, input=alias, rows=rows.count)
         return rows, made
 
     def _number(self, alias: str) -> int:
@@ -283,6 +284,21 @@ class PartyRun:
         vault = self.context.demand_rows()
         await vault.matched(self.record.job, self.plan, self.terms, self.attempt, number, packed)
         self._untold.discard(number)
+
+    async def say_matched(self, peer: int, *, rows: int, matched: int) -> None:
+        """To who follows the job at this party, which learns its own matches inside the protocol: how many they are."""
+        why = None if matched else "none of the rows is in the other list: are identifiers written alike in both?"
+        await self.say(
+            self.record, "matched", attempt=self.attempt, party=self.name(peer), rows=rows, matched=matched, why=why
+        )
+
+    async def say_rows_of(self, peer: int, rows: int) -> None:
+        """The same of how many rows a peer brought, which the protocol tells this party."""
+        await self.say(self.record, "peer-rows", attempt=self.attempt, party=self.name(peer), rows=rows)
+
+    def name(self, party: int) -> str:
+        """A party's name for people, by the trust list."""
+        return self.context.trust.institution(self.plan.parties[party].signer).name
 
     async def release(self, part: bytes, *inputs: Artefact) -> None:
         """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal.

@@ -28,33 +28,36 @@ async def provider(
             entropy=job.entropy(b"psi"),
         )
         made = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
+    met = sum(position is not None for position in placement.positions)
+    await job.say_matched(to, rows=len(people), matched=met)
     return placement, made
 
 
 async def consumer(
     job: PartyRun, providers: Sequence[int], customers: Sequence[str], opened: Artefact, *, most: int
-) -> tuple[list[int], Artefact]:
+) -> tuple[list[int], list[int], Artefact]:
     """The consumer's side, to all providers at once, of up to `most` rows each: the customer at place i is number
-    `order[i]` of its list."""
+    `order[i]` of its list. Then how many rows each provider has, which the protocol tells."""
     order = secret_permutation(len(customers), job.job_entropy(b"permutation"))
     identifiers = [customer.encode() for customer in customers]
+    numbers: dict[int, int] = {}
     async with job.step("psi-arrange", PROTOCOL, opened) as step:
-        await together(
-            *(
-                psi.arrange(
-                    step,
-                    name_of(party),
-                    identifiers,
-                    order,
-                    context=_context(job, party),
-                    max_rows=most,
-                    entropy=job.entropy(b"psi", party.to_bytes(4, "big")),
-                )
-                for party in providers
+
+        async def arrange(party: int) -> None:
+            numbers[party] = await psi.arrange(
+                step,
+                name_of(party),
+                identifiers,
+                order,
+                context=_context(job, party),
+                max_rows=most,
+                entropy=job.entropy(b"psi", party.to_bytes(4, "big")),
             )
-        )
+            await job.say_rows_of(party, numbers[party])
+
+        await together(*map(arrange, providers))
         made = step.output("order", canonical(list(order)))
-    return list(order), made
+    return list(order), [numbers[party] for party in providers], made
 
 
 def _context(job: PartyRun, provider: int) -> bytes:

@@ -98,7 +98,10 @@ async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> t
             matched.append([offered[place] for place in places])
             made = await step.output_of("matched", lambda: matched[-1])
         before += matched[-1]
-    return (matched if job.role in receivers else None), made
+    if job.role not in receivers:
+        return None, made
+    await job.say_matched(peer, rows=len(rounds[0].identifiers), matched=len(before))
+    return matched, made
 
 
 async def _intersect(
