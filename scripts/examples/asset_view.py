@@ -8,22 +8,27 @@ written only if the audit says `intact`. With `--check` the files are read and j
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
 import json
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
+from httpx_sse import EventSource
 from outcome import Teller, complain, finish
 
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
+from placet.cli.jobs import moment_of, words_of
 from placet.core.errors import ConfigError, PlacetError, StateError
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import Consortium
@@ -54,7 +59,7 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
             teller.part("consents")
             job = made.begin(made.request(purpose=purpose, deadline_seconds=DEADLINE))
             teller.say(f"job {job}: plan signed by {len(made.members)} institutions")
-            if (ended := made.ended(job, DEADLINE)) != "completed":
+            if (ended := watched(made, job, teller.say)) != "completed":
                 raise StateError("the job did not complete", expected="completed", found=ended, code="job.ended")
             rows = made.members["consumer"].get(f"/v1/jobs/{job}/result")["rows"]
             teller.say(f"job {ended}: totals of {len(rows)} customers")
@@ -75,6 +80,26 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
         "seconds": teller.parts,
         "processor_seconds": teller.processor,
     }
+
+
+def watched(made: Consortium, job: str, say: Callable[[str], None]) -> str:
+    """Tell what happens to a job at its consumer, and how it ended."""
+    consumer, last, end = made.members["consumer"], "0", time.monotonic() + DEADLINE
+    while consumer.get(f"/v1/jobs/{job}")["ended"] is None and time.monotonic() < end:
+        with (
+            contextlib.suppress(httpx.HTTPError),
+            httpx.stream(
+                *("GET", f"{consumer.api}/v1/jobs/{job}/events"),
+                headers=consumer.authorization | {"Last-Event-ID": last},
+                timeout=30,
+                trust_env=False,
+            ) as answer,
+        ):
+            for event in EventSource(answer).iter_sse():
+                last = event.id or last
+                if event.data:
+                    say(words_of(moment_of(event)))
+    return made.ended(job, DEADLINE)
 
 
 def audit(made: Consortium, job: str, report: Path) -> str:
@@ -139,8 +164,8 @@ def demand_free(out: Path) -> None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """0 if the job completed and its trail is intact (with `--check`: if the files are right), 1 refused or failed, else
-    as `placet audit`."""
+    """0 if the job completed and its trail is intact, or with `--check` if the files are right; 1 refused or failed,
+    else as `placet audit`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of tables and mapping.toml")
     parser.add_argument(

@@ -38,7 +38,7 @@ def block(language: str) -> str:
 
 def words(home: Path) -> list[str]:
     """The document's command, with its folders below `home`."""
-    [line] = [line for line in block("sh").splitlines() if line.startswith("scripts/asset-view ") and "--out" in line]
+    [line] = [line for line in block("sh").splitlines() if line.startswith("scripts/asset-view ")]
     _, *options = shlex.split(line)
     for name, folder in (("--data", "town"), ("--out", "result")):
         options[options.index(name) + 1] = str(home / folder)

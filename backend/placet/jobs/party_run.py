@@ -29,6 +29,7 @@ from placet.core.plan import MAX_PARTIES, Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
 from placet.jobs.context import JobContext
 from placet.jobs.link import MAX_PAYLOAD, Link
+from placet.jobs.progress import STEPS, VAULT, Wait
 from placet.jobs.randomness import stream
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.order import Entropy
@@ -211,7 +212,7 @@ class PartyRun:
         if one of them has given up.
         """
         await self.record_now()
-        waiting, loop = set(parties), asyncio.get_running_loop()
+        waiting, loop, waits = set(parties), asyncio.get_running_loop(), self.store.waits
         ask_at = loop.time() + ASK_AGAIN
         with listening(self.context.moved) as listener:
             while True:
@@ -225,12 +226,26 @@ class PartyRun:
                         waiting.discard(party)
                     elif ask:
                         await self.link.demand_at_work(party)
+                whats = [f"the steps of {self.name(party)} on chain, {self._steps} of them deep" for party in waiting]
+                waits.set(self.record.job, STEPS, *sorted(whats))
                 if not waiting:
                     await self.demand_open()
                     return await self.say(self.record, "anchored", attempt=self.attempt)
                 if ask:
                     ask_at = loop.time() + ASK_AGAIN
                 await listener.wait(LOOK)
+
+    def working(self, what: str) -> contextlib.AbstractContextManager[Wait]:
+        """While the block runs, who follows the job hears of this work, and of the rows that its `count` counts."""
+        return self.store.waits.waiting(self.record.job, what)
+
+    @contextlib.asynccontextmanager
+    async def engine_port(self) -> AsyncIterator[int]:
+        """`EnginePorts.port`, of which a wait is told to who follows the job, here and at the other parties."""
+        async with contextlib.AsyncExitStack() as stack:
+            with self.store.waits.waiting(self.record.job, "a free port of the own engine (engine.busy)", "engine"):
+                port = await stack.enter_async_context(self.context.engine_ports.port())
+            yield port
 
     async def demand_open(self) -> None:
         """StateError unless the job is open in this attempt, ProtocolError after its deadline: a trail may grow after
@@ -254,7 +269,11 @@ class PartyRun:
             else Artefact(name="lawful", commitment=self.roots[number])
         )
         async with self.step(f"open-{alias}", "vault/1", lawful) as step:
-            rows = await self.context.demand_rows().rows(self.record.job, self.plan, self.terms, self.attempt, number)
+            with self.working("the rows from the own vault"):
+                rows = await self.context.demand_rows().rows(
+                    self.record.job, self.plan, self.terms, self.attempt, number
+                )
+            self.store.waits.set(self.record.job, VAULT)
             used = [chosen.consent] if chosen.named else rows.consents
             await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, chosen.offer, used)
             if rows.asks_matches:

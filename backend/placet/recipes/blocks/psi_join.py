@@ -19,14 +19,16 @@ async def provider(
 ) -> tuple[Placement, Artefact]:
     """A provider's side: where its people stand among the consumer's, of whom there are `most` at the most."""
     async with job.step("psi-place", PROTOCOL, opened) as step:
-        placement = await psi.place(
-            step,
-            name_of(to),
-            people,
-            context=_context(job, job.party),
-            max_positions=most,
-            entropy=job.entropy(b"psi"),
-        )
+        with job.working(f"finding {len(people)} rows in the list of {job.name(to)}") as work:
+            placement = await psi.place(
+                step,
+                name_of(to),
+                people,
+                context=_context(job, job.party),
+                max_positions=most,
+                entropy=job.entropy(b"psi"),
+                progress=work.count,
+            )
         made = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
     met = sum(position is not None for position in placement.positions)
     await job.say_matched(to, rows=len(people), matched=met)
@@ -44,15 +46,17 @@ async def consumer(
     async with job.step("psi-arrange", PROTOCOL, opened) as step:
 
         async def arrange(party: int) -> None:
-            numbers[party] = await psi.arrange(
-                step,
-                name_of(party),
-                identifiers,
-                order,
-                context=_context(job, party),
-                max_rows=most,
-                entropy=job.entropy(b"psi", party.to_bytes(4, "big")),
-            )
+            with job.working(f"showing {len(identifiers)} customers to {job.name(party)}, hidden") as work:
+                numbers[party] = await psi.arrange(
+                    step,
+                    name_of(party),
+                    identifiers,
+                    order,
+                    context=_context(job, party),
+                    max_rows=most,
+                    entropy=job.entropy(b"psi", party.to_bytes(4, "big")),
+                    progress=work.count,
+                )
             await job.say_rows_of(party, numbers[party])
 
         await together(*map(arrange, providers))
