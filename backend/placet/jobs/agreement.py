@@ -11,7 +11,7 @@ from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, u
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError
-from placet.core.ids import NO_OFFER, OfferId
+from placet.core.ids import NO_OFFER, JobId, OfferId
 from placet.core.lawful import Use, breaches
 from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import PURPOSES, purpose_id
@@ -26,6 +26,7 @@ from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import release_time
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.spu import extra
+from placet.vault.responses import LawfulSet
 
 log = logging.getLogger("placet.jobs")
 LONGEST = 30 * 86_400
