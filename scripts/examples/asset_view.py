@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
-import io
 import json
 import signal
 import sys
@@ -29,6 +27,7 @@ from outcome import Teller, complain, finish
 from placet.cli.audit import EXIT
 from placet.cli.inputs import write_new
 from placet.cli.jobs import moment_of, words_of
+from placet.core.csv_file import written
 from placet.core.errors import ConfigError, PlacetError, StateError
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import Consortium
@@ -115,13 +114,11 @@ def audit(made: Consortium, job: str, report: Path) -> str:
 
 def table(rows: Sequence[dict[str, str]], data: Data) -> bytes:
     """The result as CSV: who consents is the mapping's word, the total the job's, in the files' own unit."""
-    sink = io.StringIO(newline="")
-    sheet = csv.writer(sink)
-    sheet.writerow(("customer", "consents", "total"))
+    lines = [("customer", "consents", "total")]
     for row in rows:
         consents = "yes" if row["customer"] in data.consenting else "no"
-        sheet.writerow((row["customer"], consents, f"{Decimal(row['total']).scaleb(-data.decimals):f}"))
-    return sink.getvalue().encode()
+        lines.append((row["customer"], consents, f"{Decimal(row['total']).scaleb(-data.decimals):f}"))
+    return written(lines)
 
 
 def judged(folder: Path, teller: Teller) -> Data:

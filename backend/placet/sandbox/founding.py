@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
 import json
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from placet.catalogue.specs import NAMES
 from placet.chain.local import LocalChain, free_port
-from placet.core.csv_file import read_rows
+from placet.core.csv_file import plain_cell, read_rows
 from placet.core.trust import TrustList
 from placet.core.values import parse
 from placet.sandbox import program
@@ -171,13 +170,13 @@ def together(*works: Callable[[], object]) -> None:
 def _stock(group: Consortium, stock: Stock) -> None:
     balances = stock.balances
     for key, rows in balances.items():
-        write_table(group.folder / f"{key}.csv", ("customer", "value"), list(rows.items()))
-    write_table(group.folder / f"{group.consumer}.csv", ("customer", "value"), [(c, 0) for c in stock.customers])
+        write_table(group.folder / f"{key}.parquet", rows)
+    write_table(group.folder / f"{group.consumer}.parquet", dict.fromkeys(stock.customers, 0))
 
     def import_(key: str) -> None:
         table = "accounts" if key in balances else "customers"
         group.run(
-            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.csv"),
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.parquet"),
             *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=value:integer"),
             *(() if key in balances else ("--own",)),
         )
@@ -189,17 +188,18 @@ def _stock(group: Consortium, stock: Stock) -> None:
         many = ("--from", "subjects", "--codes", "codes.csv")
         group.run("identity", "add", "registry/register.csv", *many, seconds=3600)
         _, *rows = read_rows((group.folder / "codes.csv").open("rb"))
-        group.codes = {subject: code for _, (subject, code) in rows}
+        group.codes = {plain_cell(subject): code for _, (subject, code) in rows}
 
     together(register, *(functools.partial(import_, key) for key in group.members))
 
 
-def write_table(file: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A CSV file."""
-    with file.open("w", newline="") as sink:
-        table = csv.writer(sink)
-        table.writerow(header)
-        table.writerows(rows)
+def write_table(file: Path, rows: Mapping[str, int]) -> None:
+    """Customers and their values as Parquet: identifiers stay as they are, whatever they begin with."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"customer": pa.array([*rows], pa.string()), "value": pa.array([*rows.values()], pa.int64())}
+    pq.write_table(pa.table(columns), file)
 
 
 def _offer(group: Consortium, offering: Offering) -> None:
