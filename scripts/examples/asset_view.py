@@ -47,7 +47,7 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="placet-") as name:
         purpose, folder = DPV + data.purpose, Path(name)
         with consortium(
-            *(folder, data.names, Stock(data.balances, data.customers, registered=())),
+            *(folder, data.names, Stock(data.balances, data.customers, registered=(), decimals=data.decimals)),
             replace(ASSET_VIEW, purpose=purpose),
             block_time=BLOCK_TIME,
             say=teller.say,
@@ -56,7 +56,10 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
             teller.say(f"{number} consents, each under a key of its own")
             give(made, willing, seconds=2 * DEADLINE + 86_400, uses=1, tell=teller.bar("consents"))
             teller.part("consents")
-            job = made.begin(made.request(purpose=purpose, deadline_seconds=DEADLINE))
+            request = made.request(purpose=purpose, deadline_seconds=DEADLINE)
+            if data.decimals:
+                request["parameters"]["decimals"] = data.decimals
+            job = made.begin(request)
             teller.say(f"job {job}: plan signed by {len(made.members)} institutions")
             if (ended := watched(made, job, teller.say)) != "completed":
                 raise StateError("the job did not complete", expected="completed", found=ended, code="job.ended")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from placet.core.errors import ChainError, InputError, NotFoundError, StateError
+from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError, StateError
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.offers import Offer
@@ -53,6 +53,15 @@ def test_consents_whose_rows_are_gone_are_counted(world) -> None:
     lawful = world.lawful()
     assert lawful.count == 1
     assert lawful.counts == TableCounts(rows=len(world.customers) - 1, consents=2, rowless=1)
+
+
+def test_an_offer_has_the_decimals_of_its_table(world) -> None:
+    """A provider whose table counts cents makes no offer that counts units, nor the other way round."""
+    scope = world.a_scope(decimals={"balance": 2})
+    offer = world.make_offer(scope)
+    with pytest.raises(ConsentError, match="expected: none; found: balance: 2") as refused:
+        world.vault.admit_many(offer, scope, [])
+    assert refused.value.code == "consent.decimals"
 
 
 def test_batch_anchored_after_the_block(world) -> None:

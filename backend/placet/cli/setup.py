@@ -254,9 +254,7 @@ def import_(
     kind = None if namespace is None else parse_namespace(namespace)
     doubts: list[Damage] = []
     settings = VaultSettings.load(config)
-    info = import_table(
-        settings, name, file, subject, mapping, personal=not own, namespace=kind, warn=doubts.append
-    )
+    info = import_table(settings, name, file, subject, mapping, personal=not own, namespace=kind, warn=doubts.append)
     for doubt in doubts:
         say(f"warning: {doubt.words}")
     if as_json:
@@ -301,6 +299,7 @@ def show(
     for column in info.table.columns:
         write_line(
             f"  {column.name}: {column.type}"
+            + (f" of 10^-{column.decimals}" if column.decimals else "")
             + (f", names the subject by {info.table.namespace}" if column.name == info.identifier else "")
         )
 

@@ -18,12 +18,13 @@ from pydantic import Field, model_validator
 from placet.catalogue.asset_view import MAX_ROWS
 from placet.core.damage import damages, nearly_alike
 from placet.core.errors import ConfigError, DataError, InputError
+from placet.core.offers import MAX_DECIMALS
 from placet.core.purposes import PURPOSES
 from placet.core.toml_file import read_toml
 from placet.core.values import Value, parse
 from placet.vault import files
 from placet.vault.cells import MAX_INTEGER
-from placet.vault.schema import MAX_DECIMALS, Column
+from placet.vault.schema import Column
 
 MAPPING = "mapping.toml"
 MAX_MAPPING = 32 << 10

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from placet.catalogue.specs import NAMES
@@ -32,11 +33,12 @@ Say = Callable[[str], object]
 @dataclass(frozen=True)
 class Stock:
     """What the institutions have: `balances` by provider and person, the consumer's `customers`; `registered` are known
-    to the enroller: all that a provider knows, unless given."""
+    to the enroller: all that a provider knows, unless given. Balances count 10^-`decimals`."""
 
     balances: Mapping[str, Mapping[str, int]]
     customers: Sequence[str]
     registered: Sequence[str] | None = None
+    decimals: int = 0
 
     def persons(self) -> Sequence[str]:
         """Whom the enroller knows."""
@@ -170,7 +172,7 @@ def together(*works: Callable[[], object]) -> None:
 def _stock(group: Consortium, stock: Stock) -> None:
     balances = stock.balances
     for key, rows in balances.items():
-        write_table(group.folder / f"{key}.parquet", rows)
+        write_table(group.folder / f"{key}.parquet", rows, stock.decimals)
     write_table(group.folder / f"{group.consumer}.parquet", dict.fromkeys(stock.customers, 0))
 
     def import_(key: str) -> None:
@@ -178,6 +180,7 @@ def _stock(group: Consortium, stock: Stock) -> None:
         group.run(
             *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.parquet"),
             *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=value:integer"),
+            *(("--decimals", f"balance={stock.decimals}") if key in balances and stock.decimals else ()),
             *(() if key in balances else ("--own",)),
         )
 
@@ -193,12 +196,14 @@ def _stock(group: Consortium, stock: Stock) -> None:
     together(register, *(functools.partial(import_, key) for key in group.members))
 
 
-def write_table(file: Path, rows: Mapping[str, int]) -> None:
-    """Customers and their values as Parquet: identifiers stay as they are, whatever they begin with."""
+def write_table(file: Path, rows: Mapping[str, int], decimals: int = 0) -> None:
+    """Customers and their values, counted in 10^-`decimals`, as Parquet: identifiers stay as they are, whatever they
+    begin with."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {"customer": pa.array([*rows], pa.string()), "value": pa.array([*rows.values()], pa.int64())}
+    amounts = pa.array([Decimal(value).scaleb(-decimals) for value in rows.values()], pa.decimal128(38, decimals))
+    columns = {"customer": pa.array([*rows], pa.string()), "value": amounts}
     pq.write_table(pa.table(columns), file)
 
 

@@ -68,12 +68,13 @@ async def _consume(job: PartyRun) -> None:
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
     """One row a customer, in the list's own order: {customer, total}, a decimal string in minor units; or {customer,
-    level}, how many of the plan's edges the total reaches. `report`: {customers, provider_rows}: how long the list is,
-    and how many consented rows each provider brought, in the plan's order."""
+    level}, how many of the plan's edges the total reaches. `report`: {customers, provider_rows, decimals}: how long
+    the list is, how many consented rows each provider brought, in the plan's order, and that totals count
+    10^-decimals."""
     kept = json.loads(private)
-    report = {"customers": len(kept["customers"]), "provider_rows": kept["provider_rows"]}
     customers, order = kept["customers"], kept["order"]
     parameters = asset_view.SPEC.parse(kept["parameters"])
+    report = {"customers": len(customers), "provider_rows": kept["provider_rows"], "decimals": parameters.decimals or 0}
     if parameters.edges is not None:
         bands = restore(levels.combine(parameters, parts, len(customers), scratch), order)
         return {
