@@ -54,8 +54,9 @@ def start(
             else read_text(file, "job", limit=MAX_REQUEST)
         )
         body = from_json(given)
+        json.dumps(body, allow_nan=False)  # which 1e999 is not, although it can be read
     except ValueError:
-        raise InputError("the job is not JSON", found=file) from None
+        raise InputError("the job is not JSON", expected="JSON, with finite numbers", found=file) from None
     operator = Operator(config)
     with _telling_who_signs(operator):
         job = operator.ask("POST", "/v1/jobs", body)
