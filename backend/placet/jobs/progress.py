@@ -74,16 +74,22 @@ class Waits:
         try:
             yield wait
         finally:
-            self._waits[job].pop(key, None)
+            self._drop(job, key)
 
     def set(self, job: JobId, topic: str, *whats: str, lacks: Scarce | None = None) -> None:
         """What the job waits for of one topic, until that is set again; what it waited for already it still does."""
-        waits = self._waits[job]
-        before = {wait.what: wait for key, wait in waits.items() if isinstance(key, tuple) and key[0] == topic}
+        held = self._waits.get(job, {}).items()
+        before = {wait.what: wait for key, wait in held if isinstance(key, tuple) and key[0] == topic}
         for what in before:
-            del waits[topic, what]
+            self._drop(job, (topic, what))
         for what in whats:
-            waits[topic, what] = before.get(what) or Wait(what, lacks)
+            self._waits[job][topic, what] = before.get(what) or Wait(what, lacks)
+
+    def _drop(self, job: JobId, key: object) -> None:
+        waits = self._waits.get(job, {})
+        waits.pop(key, None)
+        if not waits:
+            self._waits.pop(job, None)
 
     def forget(self, job: JobId) -> None:
         """The job has ended."""
@@ -102,4 +108,4 @@ class Waits:
         return {"status": PROGRESS, "at": round(time.time(), 3), "after": last, "waits": self.of(job)}
 
     def _all(self, job: JobId) -> list[Wait]:
-        return [*self._waits[job].values()] if job in self._waits else []
+        return [*self._waits.get(job, {}).values()]
