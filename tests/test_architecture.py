@@ -132,6 +132,7 @@ LARGE: dict[str, str] = {
     "cli.setup.init": _OPTIONS,
     "chain.client.check_consent": "the arguments of the contract's own function",
     "owner.client.give": "what a consent says, each by its name",
+    "vault.setup.import_table": "what a table is, each by its name",
     "owner.wire.ask": "a request's parts and its limits, each by its name",
     "protocols.enclave.sealed.release.release": _PROTOCOL,
     "protocols.mpc.score.by_weights": _PROTOCOL,
