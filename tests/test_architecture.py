@@ -132,6 +132,7 @@ LARGE: dict[str, str] = {
     "cli.setup.init": _OPTIONS,
     "chain.client.check_consent": "the arguments of the contract's own function",
     "owner.client.give": "what a consent says, each by its name",
+    "vault.setup.import_table": "what a table is, each by its name",
     "owner.wire.ask": "a request's parts and its limits, each by its name",
     "protocols.enclave.sealed.release.release": _PROTOCOL,
     "protocols.mpc.score.by_weights": _PROTOCOL,
@@ -178,7 +179,19 @@ def test_no_function_is_large_without_a_reason() -> None:
 # What waits for a database or for the chain, by the name under which coroutines hold it; and what of it waits for
 # nobody.
 _WAITS = {name for word in ("chain", "engine", "index", "outbox", "sender", "store") for name in (word, f"_{word}")}
-_QUICK = {"threaded", "told", "due", "wait", "run", "new_block", "trouble", "dispose", "deployment", "verifiers"}
+_QUICK = {
+    "threaded",
+    "waits",
+    "told",
+    "due",
+    "wait",
+    "run",
+    "new_block",
+    "trouble",
+    "dispose",
+    "deployment",
+    "verifiers",
+}
 Place = tuple[str, str]
 """A function: its module, and its name with its class's."""
 

@@ -37,6 +37,7 @@ LISTED = {
     "scripts/contract-compare old.md": "run by tests/scripts/test_contract_compare.py, from this very block",
     "placet compare join": "run by tests/scripts/test_contract_compare.py, from this very block",
     "mkdir result": "run by tests/scripts/test_asset_view.py, from this very block",
+    "scripts/asset-view --data scripts/examples/own-files --check": "run by tests/scripts/test_asset_view_files.py",
     "placet key new deployer.key": "on a network of others; on a local chain tests/cli/test_program.py deploys so",
     "placet batch make": "needs a file of consents that were signed elsewhere: tests/vault/test_batches.py",
     "placet batch import": "the same",

@@ -238,3 +238,20 @@ def test_no_value_makes_a_traceback(
     for value in values:
         words = words_for(house, command, COMMANDS[command].params, parameter.name, value)
         demand_error(house.run(*words), words)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "said"),
+    [
+        (("job", "start", "--config=bank/node.toml", "--file"), "other.json", "finite numbers"),
+        (("audit", "--bundle"), "odd", "no text in UTF-8"),
+    ],
+)
+def test_what_the_sweep_found_stays_mended(
+    house: House, files: dict[str, Path], words: tuple[str, ...], name: str, said: str
+) -> None:
+    *command, option = words
+    given = [*command, f"{option}={files[name]}"]
+    result = house.run(*given)
+    demand_error(result, given)
+    assert result.exit_code == 1 and said in result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -66,6 +67,39 @@ def test_a_stream_that_breaks_or_ends_early_goes_on_where_it_was() -> None:
     node = Node(Broken(told(1, "agreed"), told(2, "opening")), told(3, "computing"), told(7, "completed"))
     assert node.statuses() == ["agreed", "opening", "computing", "completed"]
     assert node.asked == ["0", "2", "3"]
+
+
+def test_what_is_waited_for_is_shown_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = [
+        {"for": "psi.rows from Bank South", "seconds": 12, "why": "waits for a free port of its engine (engine.busy)"},
+        {"for": "finding 9 rows", "seconds": 3, "rows": [4, 9]},
+    ]
+    progress = {"status": "progress", "at": 1.5, "after": "computing", "waits": waits}
+    quiet = f"event: progress\ndata: {json.dumps(progress)}\n\n".encode()
+    node = Node(Broken(told(1, "computing"), quiet), quiet + told(2, "completed"))
+    jobs._watch(cast(Operator, node), JOB)
+    assert node.asked == ["0", "1"]
+    line = (
+        "00:00:01 UTC since computing: waits for psi.rows from Bank South (12 s, waits for a free port of its engine "
+        "(engine.busy)); finding 9 rows (3 s, 4 of 9 rows)"
+    )
+    said = capsys.readouterr().err.splitlines()
+    assert said.count(line) == 2 and said[-1] == "the job completed"
+    assert "no word of the node (ReadError): asking again" in said
+
+
+def test_who_has_not_signed_is_told_while_the_plan_is_proposed(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = threading.Event()
+
+    class Proposing:
+        def ask(self, method: str, path: str) -> dict[str, Any]:
+            assert (method, path) == ("GET", "/v1/proposals")
+            asked.set()
+            return {"waits": [{"for": "Bank South to sign the plan", "seconds": 2}]}
+
+    with jobs._telling_who_signs(cast(Operator, Proposing())):
+        assert asked.wait(60)
+    assert "the plan waits for Bank South to sign the plan (2 s)" in capsys.readouterr().err
 
 
 def test_a_node_that_does_not_come_back_is_an_error() -> None:

@@ -6,16 +6,21 @@ import csv
 import io
 import itertools
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from placet.core import csv_file
-from placet.core.csv_file import read_rows
+from placet.core.csv_file import plain_cell, read_rows, shown_cell, written
 from placet.core.errors import DataError
+
+CELLS = "=+-@'\t\n\"a,1. é\uff1d"
 
 
 class Dribble(io.RawIOBase):
@@ -140,7 +145,7 @@ def generated(luck: random.Random, size: int, breaks: str) -> Iterator[list[str]
         yield row
 
 
-def written(table: list[list[str]], end: str, quoting: int = csv.QUOTE_MINIMAL) -> bytes:
+def by_python(table: list[list[str]], end: str, quoting: int = csv.QUOTE_MINIMAL) -> bytes:
     sink = io.StringIO(newline="")
     csv.writer(sink, lineterminator=end, quoting=quoting).writerows(table)  # type: ignore[arg-type]
     return sink.getvalue().encode()
@@ -171,7 +176,7 @@ def test_generated_files_are_read_as_python_and_duckdb_read_them(tmp_path: Path,
     end = luck.choice(["\n", "\r\n"])
     # DuckDB refuses CRLF in a cell of a file whose lines end with LF.
     table = list(generated(luck, size, breaks=end))
-    raw = (b"\xef\xbb\xbf" if seed % 3 == 0 else b"") + written(
+    raw = (b"\xef\xbb\xbf" if seed % 3 == 0 else b"") + by_python(
         table, end, luck.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     )
     blocks = [1, 2, 3, 7, 64, 1 << 12] if size < 10_000 else [luck.randrange(100, 1 << 14), 1 << 20]
@@ -186,7 +191,7 @@ def test_generated_files_are_read_as_python_and_duckdb_read_them(tmp_path: Path,
 @pytest.mark.parametrize("seed", range(20))
 def test_a_damaged_file_is_read_as_it_stands_or_not_at_all(seed: int) -> None:
     luck = random.Random(seed)
-    text = written(list(generated(luck, 400, breaks="\n")), "\n").decode()
+    text = by_python(list(generated(luck, 400, breaks="\n")), "\n").decode()
     for _ in range(30):
         place = luck.randrange(len(text))
         damaged = text[:place] + luck.choice(['"', "\n", ",", "\r", ""]) + text[place + luck.randrange(2) :]
@@ -197,14 +202,14 @@ def test_a_damaged_file_is_read_as_it_stands_or_not_at_all(seed: int) -> None:
 def test_a_long_note_makes_no_rows(block: int) -> None:
     note = "".join(f"\nVICTIM{number:06d},999,x" for number in range(60_000))
     table = [["ID", "BALANCE", "NOTE"], ["a", "1", "x"], ["m", "5", note], ["d", "4", "x"]]
-    raw = written(table, "\n")
+    raw = by_python(table, "\n")
     assert len(raw) > 1 << 20
     assert rows(raw, block) == table
 
 
 def test_cells_and_headers_of_megabytes() -> None:
     table = [["ID", "N" * (2 << 20)], ["a", 'x",\n' * (1 << 19)], ["b" * (3 << 20), ""]]
-    assert rows(written(table, "\r\n"), 1 << 13) == table
+    assert rows(by_python(table, "\r\n"), 1 << 13) == table
 
 
 def test_lines_are_those_on_which_rows_begin() -> None:
@@ -255,3 +260,47 @@ def test_rows_before_an_error_come_first() -> None:
     assert [next(source), next(source)] == [(1, ["a", "b"]), (2, ["1", "2"])]
     with pytest.raises(DataError):
         next(source)
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("+4930123456", "'+4930123456"),
+        ("-1+1", "'-1+1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("'=1", "''=1"),
+        ("-12.34", "-12.34"),
+        ("-5", "-5"),
+        ("C-1", "C-1"),
+        ("'tis", "'tis"),
+        ("", ""),
+        ("a=b", "a=b"),
+    ],
+)
+def test_no_cell_that_is_written_is_a_formula(cell: str, shown: str) -> None:
+    assert shown_cell(cell) == shown
+    assert plain_cell(shown) == cell
+
+
+@given(st.lists(st.lists(st.text(CELLS, max_size=8), min_size=2, max_size=3), min_size=1, max_size=8))
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+def test_what_is_written_is_read_again_and_stays_text_for_unix_tools(rows: list[list[str]]) -> None:
+    raw = written(rows)
+    assert not raw.startswith(b"\xef\xbb\xbf") and raw.endswith(b"\n")
+    assert [[plain_cell(cell) for cell in cells] for _, cells in read_rows(io.BytesIO(raw))] == rows
+    assert [*csv.reader(io.StringIO(raw.decode(), newline=""), strict=True)] == [
+        [shown_cell(cell) for cell in row] for row in rows
+    ]
+
+
+def test_every_csv_is_written_by_one_function() -> None:
+    root = Path(__file__).parents[2]
+    files = [*(root / "backend").rglob("*.py"), *(root / "scripts").rglob("*.py")]
+    writers = {
+        file.name for file in files if re.search(r"csv\.(writer|DictWriter|write_csv)|to_csv", file.read_text("utf-8"))
+    }
+    assert writers == {"psi.py"}  # hashes in hexadecimal, for the engine's own process

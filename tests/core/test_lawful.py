@@ -62,6 +62,7 @@ def use(**changes: Any) -> Use:
         "operations": BOTH,
         "columns": ("customer", "balance"),
         "aligns": Aligns("customer", PERSON),
+        "amounts": (("balance", 0),),
         "tells": Tells("level", edges=(0, 100, -300, 1000)),
         "persons": True,
         "named": False,
@@ -106,6 +107,7 @@ def test_what_the_owners_were_shown_breaks_nothing() -> None:
         ({"aligns": Aligns("balance", PERSON)}, "namespace"),
         ({"aligns": Aligns("customer", PERSON, ("balance",))}, "values"),
         ({"aligns": Aligns(values=("customer",))}, "values"),
+        ({"amounts": (("balance", 2),)}, "decimals"),
         ({"tells": Tells("total")}, "output"),
         ({"tells": Tells("level", edges=(0, 150))}, "gap"),
         ({"tells": Tells("level", edges=(100, 1001))}, "gap"),
@@ -118,6 +120,17 @@ def test_one_thing_more_is_one_breach(changes: dict[str, Any], rule: str) -> Non
     found = broken(use(**changes), scope())
     assert {breach.rule for breach in found} == {rule}
     assert all(breach.message and breach.expected != breach.found for breach in found)
+
+
+def test_amounts_count_the_unit_that_the_terms_say() -> None:
+    cents, mills = (scope(decimals={"balance": number}) for number in (2, 3))
+    assert broken(use(amounts=(("balance", 2),)), cents) == []
+    assert rules(use(), cents) == rules(use(amounts=(("balance", 2),)), mills) == ["decimals"]
+    assert broken(use(amounts=()), cents) == [], "a job that reads it and computes nothing with it"
+    assert len({one.hash for one in (scope(), cents, mills)}) == 3
+    assert "decimals" not in scope().to_json() and scope().hash == scope(decimals={}).hash
+    with pytest.raises(ValidationError):
+        scope(decimals={"salary": 2})
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from httpx_sse import EventSource
 
 from live import Town
 from placet.cli.jobs import ENDED
-from placet.jobs import coordinator, link, proposal, runner, settlement
+from placet.jobs import agreement, coordinator, link, proposal, runner, settlement
 from placet.jobs import party_run as work
 from placet.recipes.contract_compare import run as contract_compare
 
@@ -70,9 +70,9 @@ def test_the_curl_example_runs(town: Town, tmp_path: Path) -> None:
 
 def test_every_status_of_the_program_is_in_the_document() -> None:
     said = set()
-    for module in (contract_compare, coordinator, link, proposal, runner, settlement, work):
+    for module in (agreement, contract_compare, coordinator, link, proposal, runner, settlement, work):
         source = Path(str(module.__file__)).read_text()
-        said |= set(re.findall(r"\b(?:say|note)\([a-z_.]+, \"([a-z-]+)\"", source))
+        said |= set(re.findall(r"\b(?:say|note)\(\s*[a-z_.]+, \"([a-z-]+)\"", source))
     assert {"computing", "recorded", "sealed", "released", "waiting"} <= said
     ends = {how for how, _ in settlement.ENDS.values()} | {"expired", "refused"}
     assert ends == ENDED == set(re.findall(r"^\| `([a-z]+)` \| ", OF_JOBS, re.MULTILINE))

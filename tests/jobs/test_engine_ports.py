@@ -6,13 +6,17 @@ import asyncio
 import socket
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from placet.chain.local import free_port
 from placet.core.errors import LimitError
+from placet.core.ids import JobId
 from placet.jobs import context as context
 from placet.jobs.context import EnginePorts
+from placet.jobs.party_run import PartyRun
+from placet.jobs.progress import Waits
 
 HOST = "127.0.0.1"
 
@@ -94,6 +98,28 @@ async def test_a_task_waits_for_a_port(pair: tuple[int, int], monkeypatch: pytes
         assert not waiting.done()
     async with asyncio.timeout(60):
         assert await waiting == port
+
+
+async def test_who_follows_the_job_and_its_peers_hear_of_the_wait(pair: tuple[int, int]) -> None:
+    ours, waits, job = room((pair[0], pair[0])), Waits(), JobId(b"\5" * 32)
+    run: Any = SimpleNamespace(
+        context=SimpleNamespace(engine_ports=ours),
+        store=SimpleNamespace(waits=waits),
+        record=SimpleNamespace(job=job),
+    )
+
+    async def take() -> list[dict[str, Any]]:
+        async with PartyRun.engine_port(run):
+            return waits.of(job)
+
+    async with ours.port():
+        taking = asyncio.create_task(take())
+        async with asyncio.timeout(60):
+            while not waits.of(job):
+                await asyncio.sleep(0)
+        assert "engine.busy" in waits.of(job)[0]["for"]
+        assert waits.lacks(job) == "engine"
+    assert (await taking, waits.lacks(job)) == ([], None)
 
 
 async def test_a_task_that_gets_none_is_refused_by_name(pair: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from parties import World
+from placet.cli import jobs
+from placet.jobs.progress import PROGRESS
 from placet.jobs.store import JobStore
 from placet.node.jobs import api
 from placet.node.jobs.api import _moments
@@ -17,7 +20,7 @@ from placet.node.jobs.api import _moments
 @pytest.mark.parametrize("thread", [False, True])
 async def test_a_moment_is_sent_when_it_is_noted(thread: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long before the next look at the database, also from another thread."""
-    monkeypatch.setattr(api, "_LOOK", 3600)
+    monkeypatch.setattr(api, "_SOON", 3600)
     world = World()
     job = world.agreed()
     store: JobStore = world.stores[0]
@@ -38,3 +41,37 @@ async def test_a_moment_is_sent_when_it_is_noted(thread: bool, monkeypatch: pyte
     async with asyncio.timeout(60):
         with pytest.raises(StopAsyncIteration):
             await following
+
+
+async def test_a_follower_hears_what_is_waited_for_where_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_SOON", 0.0)
+    monkeypatch.setattr(api, "_QUIET", 0.0)
+    world = World()
+    job = world.agreed()
+    store: JobStore = world.stores[0]
+    store.note(job, "computing")
+    runner: Any = SimpleNamespace(store=store)
+    stream = _moments(runner, job, 0)
+    async with asyncio.timeout(60):
+        names = [(await anext(stream)).event]
+        while names[-1] != PROGRESS:
+            names.append((await anext(stream)).event)
+        assert names[-2] == "computing"
+        with store.waits.waiting(job, "psi.rows from Bank South", "engine") as wait:
+            wait.count("blind", 512, 9000)
+            store.waits.set(job, "chain", "the opening to be deep: 2 more blocks")
+            event = await anext(stream)
+            assert (event.event, event.id, store.waits.lacks(job)) == (PROGRESS, None, "engine")
+            data = json.loads(str(event.data))
+            assert (data["status"], data["after"]) == (PROGRESS, "computing")
+            assert [(one["for"], one.get("rows")) for one in data["waits"]] == [
+                ("psi.rows from Bank South", [512, 9000]),
+                ("the opening to be deep: 2 more blocks", None),
+            ]
+        store.waits.set(job, "chain")
+        assert (store.waits.of(job), store.waits.lacks(job)) == ([], None)
+
+
+def test_nobody_who_follows_is_left_without_a_word_for_five_seconds() -> None:
+    """The node speaks again before the program, which waits for it so long, calls it silent."""
+    assert api._SOON < 2 and api._QUIET < jobs._SILENT <= 5 and jobs._TELL <= 2

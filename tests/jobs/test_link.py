@@ -481,6 +481,31 @@ def test_a_peer_at_work_may_take_its_time(four: Parties, state: str) -> None:
     assert len(asked) >= 100
 
 
+def test_who_waits_for_a_peer_hears_that_it_has_no_free_engine(four: Parties) -> None:
+    waits = four.world.stores[SOUTH].waits
+
+    async def handle(asker: bytes, what: str, body: bytes) -> bytes:
+        return AttemptStatus(state="running", lacks="engine").model_dump_json().encode()
+
+    four.world.wires.handlers[four.world.address(NORTH)] = handle
+
+    async def run() -> list[dict[str, Any]]:
+        receiving = asyncio.create_task(four.links[SOUTH].receive(NORTH, "spu.rows", 10))
+        await asyncio.sleep(2 * links.ASK_AGAIN)
+        told = waits.of(four.job)
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
+        return told
+
+    [wait] = at_once(run())
+    name = four.world.trust.name(four.world.address(NORTH))
+    assert (wait["for"], wait["why"]) == (
+        f"spu.rows from {name}",
+        "waits for a free port of its engine (engine.busy)",
+    )
+    assert waits.of(four.job) == []
+
+
 @pytest.mark.parametrize("state", ["computed", "failed"])
 def test_a_peer_that_is_through_will_send_no_more(four: Parties, state: str) -> None:
     answering(four, "running", "running", state)

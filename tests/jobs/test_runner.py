@@ -40,7 +40,8 @@ def compute(*fates: PlacetError, started: bool = False) -> int:
         if runs <= len(fates):
             raise fates[runs - 1]
 
-    work: Any = SimpleNamespace(terms=SimpleNamespace(recipe="match"), started=started)
+    record = SimpleNamespace(job=bytes(32))
+    work: Any = SimpleNamespace(terms=SimpleNamespace(recipe="match"), started=started, record=record)
     at_once(Runner(World().contexts[0], RUNS | {"match": replace(RUNS["match"], run=run)})._warranted(work))
     return runs
 

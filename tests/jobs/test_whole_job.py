@@ -26,6 +26,7 @@ from placet.core.evidence import SignedEvidence
 from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
 from placet.core.values import from_hex, parse, to_hex
+from placet.jobs.progress import PROGRESS
 from placet.owner.client import OwnerClient
 from placet.sandbox.consortium import REWARD, wait
 
@@ -56,6 +57,8 @@ def follow(town: Town, who: str, job: str, into: Followed, **headers: str) -> Fo
         trust_env=False,
     ) as answer:
         for event in EventSource(answer).iter_sse():
+            if event.event == PROGRESS:
+                continue
             if event.data:
                 into.events.append((int(event.id), event.event, json.loads(event.data)))
                 into.heard.append(time.monotonic())

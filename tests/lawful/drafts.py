@@ -46,6 +46,7 @@ _RECIPIENTS = [{"party": 0, "key": "0x" + KEY.hex()}, {"party": 1, "key": "0x" +
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
     "totals of three": ("asset-view", "embedded", 4, _VALUE),
+    "totals in cents": ("asset-view", "embedded", 3, _VALUE | {"decimals": 2}),
     "levels": ("asset-view", "spu", 3, _LEVELS | {"protocol": "cheetah"}),
     "levels of three": ("asset-view", "spu", 4, _LEVELS | {"protocol": "aby3"}),
     "match": ("match", "embedded", 2, _MATCH | {"psi": "ecdh"}),
@@ -129,6 +130,8 @@ def lawful(name: str, people: list[bytes]) -> Draft:
         aligns = spec.aligns(parameters)
         if seat.persons or aligns != Aligns():
             scope |= {"identifier": "customer", "namespace": PERSON, "matched_by": aligns.values}
+        if amounts := {column: decimals for column, decimals in spec.amounts(seat.name, parameters) if decimals}:
+            scope["decimals"] = amounts
         if tells.edges:
             scope["smallest_gap"] = 50
         offer = {
@@ -204,7 +207,10 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
         return before is after
     parameters = base.terms["parameters"]
     compared = {key["column"] for key in parameters.get("alignment", {}).get("keys", [])}
-    free = {"columns", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties", "matched_by"}
+    free = {
+        *("columns", "decimals", "smallest_group", "smallest_gap", "smallest_change", "recipes", "parties"),
+        "matched_by",
+    }
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
     provider_sees = base.terms["recipe"] == "asset-view" or base.terms["parameters"].get("receiver") == "provider"
@@ -215,6 +221,7 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
         and set(before.scope["columns"]) - {"spare"} <= set(after.scope["columns"])
         and (after.scope.get("namespace") is not None or not after.scope["personal"])
         and compared - {parameters.get("identifier")} <= set(after.scope.get("matched_by", ()))
+        and _scales(before, before) == _scales(before, after)
         and after.scope["smallest_group"] <= before.scope["smallest_group"]
         and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
         and (after.scope.get("smallest_change") is None or provider_sees)
@@ -224,6 +231,11 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
         and base.plan["operations"] & after.offer["operations"] == base.plan["operations"]
         and (after.provider, after.subjects, after.named) == (before.provider, before.subjects, before.named)
     )
+
+
+def _scales(base: Brought, one: Brought) -> dict[str, int]:
+    """The decimals of what the job reads."""
+    return {name: n for name, n in one.scope.get("decimals", {}).items() if name in base.scope["columns"]}
 
 
 # ---------------------------------------------------------------------- what can be wrong
@@ -242,6 +254,7 @@ def _some(pool: Any, most: int = 4) -> Any:
 
 SCOPE: dict[str, Any] = {
     "columns": _some(_COLUMNS, 6),
+    "decimals": st.sampled_from(({"balance": 2}, {"balance": 3}, {"a": 2}, {"b": 3}, {})),
     "output": st.sampled_from(_OUTPUTS),
     "smallest_group": st.integers(1, 8),
     "smallest_gap": st.sampled_from((None, 1, 25, 50, 60, 100)),
@@ -276,6 +289,7 @@ PARAMETERS: dict[str, Any] = {
     "group": st.sampled_from(_COLUMNS),
     "groups": st.lists(st.sampled_from("xyz"), max_size=3),
     "statistics": st.lists(st.sampled_from(("larger", "product", "sums")), max_size=3),
+    "decimals": st.sampled_from((2, 3, 0, 19)),
     "edges": st.lists(st.sampled_from(("50", "100", "125", "250", "300")), max_size=3),
     "bound": st.sampled_from(("250", "1000", "1001", 1000)),
     "smallest_group": st.integers(0, 8),

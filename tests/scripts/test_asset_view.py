@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
-from placet.sandbox.founding import write_table
+from placet.core.csv_file import written
 
 ROOT = Path(__file__).resolve().parents[2]
 CREDIT = ROOT.parent / "shared" / "data" / "credit" / "uci_credit_card.csv"
@@ -40,8 +40,8 @@ def words(home: Path) -> list[str]:
     """The document's command, with its folders below `home`."""
     [line] = [line for line in block("sh").splitlines() if line.startswith("scripts/asset-view ")]
     _, *options = shlex.split(line)
-    for name in ("--data", "--out"):
-        options[options.index(name) + 1] = str(home / options[options.index(name) + 1])
+    for name, folder in (("--data", "town"), ("--out", "result")):
+        options[options.index(name) + 1] = str(home / folder)
     return [sys.executable, str(ROOT / "scripts" / "examples" / "asset_view.py"), *options]
 
 
@@ -83,11 +83,11 @@ def split(home: Path, people: int) -> dict[str, str]:
         if number % 5 < 2:
             held["fund.csv"][row["ID"]] = Decimal(paid)
     for file, amounts in held.items():
-        write_table(home / "town" / file, ("client", "balance"), list(amounts.items()))
+        (home / "town" / file).write_bytes(written([("client", "balance"), *amounts.items()]))
     ids = [row["ID"] for row in rows]
     customers, consenting = [one for one in ids if int(one) % 50], {one for one in ids if int(one) % 9 < 4}
-    write_table(home / "town" / "customers.csv", ("ID",), [(one,) for one in reversed(customers)])
-    write_table(home / "town" / "consents.csv", ("person",), [(one,) for one in sorted(consenting)])
+    (home / "town" / "customers.csv").write_bytes(written([("ID",), *((one,) for one in reversed(customers))]))
+    (home / "town" / "consents.csv").write_bytes(written([("person",), *((one,) for one in sorted(consenting))]))
     return {
         one: f"{sum((part.get(one, Decimal(0)) for part in held.values()), Decimal('0.00')):.2f}"
         if one in consenting

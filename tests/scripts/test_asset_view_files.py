@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import sys
 import tempfile
@@ -20,9 +21,10 @@ from hypothesis import strategies as st
 
 from placet.core.errors import PlacetError
 from placet.sandbox import files as asset_view_files
-from placet.sandbox.files import MAPPING, Data, read
+from placet.sandbox.files import MAPPING, Data, Meeting, read
 from placet.vault import files
 
+ROOT = Path(__file__).resolve().parents[2]
 QUIET = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 GOOD = """
 [consumer]
@@ -102,6 +104,59 @@ def test_good_files(folder: Path) -> None:
         decimals=2,
     )
     assert data.consents() == {"provider1": ["b", "x"], "provider2": ["b", "c"]}
+
+
+def test_what_comes_together_is_told(folder: Path) -> None:
+    data = read(folder)
+    assert data.meetings() == [Meeting("Bank North", 3, 2, 1), Meeting("Bank South", 3, 2, 2)]
+    assert data.counts() == [
+        "Bank North: 3 rows, 2 of persons who consent, 1 of these are customers",
+        "Bank South: 3 rows, 2 of persons who consent, 2 of these are customers",
+        "Family Office: 3 customers, 2 of them consent, 3 of them have a row somewhere",
+        "4 persons consent, 1 of them have no row anywhere",
+    ]
+    assert data.warnings() == []
+
+
+def test_rows_that_meet_nobody_and_damaged_identifiers_are_warned_of(folder: Path) -> None:
+    write(folder / "customers.csv", "ID", "00812345", "00812346", "12345678")
+    write(folder / "north.csv", "ID,BALANCE", "812345,10", "812346,-20", "62345678,5", "72345678,5", "82345678,5")
+    write(folder / "consents.csv", "ID", "812345", "b")
+    data = read(folder)
+    assert data.meetings()[0] == Meeting("Bank North", 5, 1, 0)
+    [zeros, alone, near, south] = data.warnings()
+    assert zeros.startswith("north.csv: ") and '"kind": "digits"' in zeros
+    assert alone == "Bank North: no row of a person who consents is a customer's"
+    assert near.startswith("Bank North: 2 more customers would have a row there")
+    assert south == "Bank South: no row of a person who consents is a customer's"
+    write(folder / "consents.csv", "ID", "00812345", "b")
+    details = refused(folder, "data.consent", "Bank North").details
+    assert any("digits" in line for line in details) and any(line.startswith("1 would be there") for line in details)
+
+
+def test_check_judges_the_sample_and_starts_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(asset_view, "run", lambda *_: pytest.fail("started"))
+    page = (ROOT / "docs" / "how-to" / "own-files.md").read_text()
+    sample = ROOT / "scripts" / "examples" / "own-files"
+    assert f"```toml\n{(sample / MAPPING).read_text()}```" in page
+    assert f"--data {sample.relative_to(ROOT)} --check" in page
+    assert asset_view.main(["--data", str(sample), "--check", "--json"]) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)["meetings"][0] == {
+        "provider": "Bank North",
+        "rows": 4,
+        "consenting": 3,
+        "matched": 2,
+    }
+    assert "warning" not in said.err and said.err.endswith("the files are right\n")
+    write(folder / "north.csv", "ID,BALANCE", f"{SECRET},ten")
+    assert asset_view.main(["--data", str(folder), "--check"]) == 1
+    assert "data.type" in capfd.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [MAPPING, "customers.csv", "north.csv", "south.parquet", "consents.csv"]
+    )
 
 
 def test_all_means_the_consumers_customers(folder: Path) -> None:

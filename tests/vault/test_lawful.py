@@ -2,11 +2,12 @@
 
 import pytest
 
-from placet.core.errors import ChainError, InputError, NotFoundError, StateError
+from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError, StateError
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.offers import Offer
 from placet.vault.lawful import NEVER
+from placet.vault.responses import TableCounts
 from shown import leaves_of
 
 
@@ -37,8 +38,30 @@ def test_nobody(world) -> None:
     world.accept("customer-00001")
     lawful = world.lawful()
     assert (lawful.root, lawful.count, lawful.opens_before) == (sha256(b""), 0, NEVER)
-    assert world.vault.without(world.offer.id, lawful.root) == lawful
+    assert lawful.counts == TableCounts(rows=len(world.customers), consents=1, rowless=0)
+    assert world.vault.without(world.offer.id, lawful.root) == lawful.model_copy(update={"counts": None})
     assert leaves_of(world.vault.leaves(world.offer.id, lawful.root, 0)) == []
+
+
+def test_consents_whose_rows_are_gone_are_counted(world) -> None:
+    world.anchor(world.accept("customer-00001", "customer-00002"))
+    cells = world.tables.rows("accounts", None, world.dataset.columns).to_pydict()
+    kept = [place for place, person in enumerate(cells["customer"]) if person != "customer-00001"]
+    world.tables.save(
+        "accounts", world.dataset.table, {name: [column[place] for place in kept] for name, column in cells.items()}
+    )
+    lawful = world.lawful()
+    assert lawful.count == 1
+    assert lawful.counts == TableCounts(rows=len(world.customers) - 1, consents=2, rowless=1)
+
+
+def test_an_offer_has_the_decimals_of_its_table(world) -> None:
+    """A provider whose table counts cents makes no offer that counts units, nor the other way round."""
+    scope = world.a_scope(decimals={"balance": 2})
+    offer = world.make_offer(scope)
+    with pytest.raises(ConsentError, match="expected: none; found: balance: 2") as refused:
+        world.vault.admit_many(offer, scope, [])
+    assert refused.value.code == "consent.decimals"
 
 
 def test_batch_anchored_after_the_block(world) -> None:

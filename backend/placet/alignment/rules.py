@@ -119,7 +119,18 @@ class RegistrationKey(Value):
         return registration.SCHEMES[self.scheme](value)
 
 
-Key = TextKey | PhoneKey | EmailKey | CompanyKey | RegistrationKey
+class DigitsKey(Value):
+    """A number that names somebody, in so many digits: separators go, zeros that a spreadsheet dropped come back."""
+
+    kind: Literal["digits"] = "digits"
+    column: Column
+    length: Annotated[int, Field(strict=True, ge=1, le=40)]
+
+    def write(self, value: str) -> str:
+        return text.digits(value, self.length)
+
+
+Key = TextKey | DigitsKey | PhoneKey | EmailKey | CompanyKey | RegistrationKey
 
 
 class Rules(Value):

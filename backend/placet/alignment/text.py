@@ -18,6 +18,7 @@ from typing import Final, cast
 MAX_LENGTH = 512
 """Characters of a value; longer ones are unusable."""
 _BLANKS: Final = re.compile("  |\n | \n")
+_SEPARATORS: Final = str.maketrans("", "", " -./")
 
 
 def clean(value: object) -> str:
@@ -66,3 +67,12 @@ def fold(text: str) -> str:
             return text
         text = folded
     raise ValueError("does not settle")
+
+
+def digits(text: str, length: int) -> str:
+    """A number in `length` digits: without blanks, hyphens, dots and slashes, and with the zeros before it that
+    spreadsheets drop. ValueError for what has other characters or more digits."""
+    plain = widen(text).translate(_SEPARATORS)
+    if not (plain.isascii() and plain.isdigit() and len(plain) <= length):
+        raise ValueError("not a number of so many digits")
+    return plain.zfill(length)

@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, RecipeSpec, Role, by_identifier
+from placet.catalogue.spec import (
+    CONSUMER,
+    AmountDecimals,
+    Column,
+    IdentifiedParameters,
+    RecipeSpec,
+    Role,
+    by_identifier,
+)
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
 from placet.core.plan import Terms
@@ -23,6 +31,7 @@ class AssetViewParameters(IdentifiedParameters):
     """Edges and bound are decimal strings in the column's smallest unit."""
 
     value: Annotated[Column, Field(description="the column of integers that is added up")]
+    decimals: AmountDecimals = None
     edges: Annotated[
         tuple[Whole, ...] | None,
         Field(
@@ -56,6 +65,11 @@ class AssetViewParameters(IdentifiedParameters):
 def reads(role: str, parameters: AssetViewParameters) -> tuple[str, ...]:
     """The consumer's list has identifiers alone."""
     return (parameters.identifier,) if role == CONSUMER else (parameters.identifier, parameters.value)
+
+
+def amounts(role: str, parameters: AssetViewParameters) -> tuple[tuple[str, int], ...]:
+    """All providers' values are added up, so all count the same unit."""
+    return () if role == CONSUMER else ((parameters.value, parameters.decimals or 0),)
 
 
 def tells(parameters: AssetViewParameters) -> Tells:
@@ -109,6 +123,7 @@ SPEC = RecipeSpec(
     parameters=AssetViewParameters,
     reads=reads,
     aligns=by_identifier,
+    amounts=amounts,
     tells=tells,
     fits=fits,
 )

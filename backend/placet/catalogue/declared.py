@@ -64,6 +64,7 @@ def use_of(spec: RecipeSpec[P], parameters: P, role: str, **of_the_plan: Unpack[
         recipe=spec.name,
         columns=tuple(dict.fromkeys(spec.reads(seat.name, parameters))),
         aligns=spec.aligns(parameters),
+        amounts=spec.amounts(seat.name, parameters),
         tells=tells,
         persons=seat.persons,
         shown=seat.name in tells.shows,

@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
+from placet.catalogue.spec import (
+    CONSUMER,
+    AmountDecimals,
+    Column,
+    IdentifiedParameters,
+    RecipeSpec,
+    Role,
+    SmallestGroup,
+    by_identifier,
+)
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
@@ -51,6 +60,7 @@ class JointStatisticsParameters(IdentifiedParameters):
     value: Annotated[
         Column | None, Field(description="with group: the second provider's column of integers that is added up")
     ] = None
+    decimals: AmountDecimals = None
     smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
@@ -81,6 +91,13 @@ def reads(role: str, parameters: JointStatisticsParameters) -> tuple[str, ...]:
     return (parameters.identifier, parameters.own[(FIRST, SECOND).index(role)])
 
 
+def amounts(role: str, parameters: JointStatisticsParameters) -> tuple[tuple[str, int], ...]:
+    """Both values count the same unit, since they are compared and told together; a group is no amount."""
+    if role == CONSUMER or (role == FIRST and parameters.groups is not None):
+        return ()
+    return ((parameters.own[(FIRST, SECOND).index(role)], parameters.decimals or 0),)
+
+
 def tells(parameters: JointStatisticsParameters) -> Tells:
     """A sum of products says how two institutions' data go together: owners are told so by a word of its own."""
     product = parameters.statistics is not None and "product" in parameters.statistics
@@ -108,5 +125,6 @@ SPEC = RecipeSpec(
     parameters=JointStatisticsParameters,
     reads=reads,
     aligns=by_identifier,
+    amounts=amounts,
     tells=tells,
 )

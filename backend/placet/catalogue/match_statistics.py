@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, RecipeSpec, Role, SmallestGroup, by_identifier
+from placet.catalogue.spec import (
+    CONSUMER,
+    AmountDecimals,
+    Column,
+    IdentifiedParameters,
+    RecipeSpec,
+    Role,
+    SmallestGroup,
+    by_identifier,
+)
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
 
@@ -15,6 +24,7 @@ MAX_ROWS = 1_000_000
 
 class MatchStatisticsParameters(IdentifiedParameters):
     value: Annotated[Column, Field(description="the provider's column of integers that is added up")]
+    decimals: AmountDecimals = None
     smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
     protocol: Annotated[Literal["cheetah"], Field(description="the MPC protocol")]
 
@@ -56,5 +66,6 @@ SPEC = RecipeSpec(
     parameters=MatchStatisticsParameters,
     reads=reads,
     aligns=by_identifier,
+    amounts=lambda role, parameters: () if role == CONSUMER else ((parameters.value, parameters.decimals or 0),),
     tells=lambda parameters: Tells("aggregate", parameters.smallest_group),
 )

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError
 from placet.core.errors import PlanError
 from placet.core.lawful import Aligns, Tells
 from placet.core.namespace import Namespace
+from placet.core.offers import Decimals
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Value
@@ -27,6 +28,12 @@ SmallestGroup = Annotated[
     ),
 ]
 Column = Annotated[str, Field(min_length=1, max_length=64)]
+AmountDecimals = Annotated[
+    Decimals | None,
+    Field(
+        description="how many digits after the point the amounts have, as every offer declares them; 0 where left out"
+    ),
+]
 Identifier = Annotated[Column, Field(description="the column that names a row's person, in all tables")]
 KIND = (
     "what kind of identifier that is, as all parties' offers say: urn:… of a register, or an institution's address "
@@ -78,8 +85,9 @@ class Role:
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Generic[P]):
     """One recipe. `reads` names the columns that a role's rows must have; `aligns` those by whose values rows of
-    different parties are held together; `tells` what comes out at the most; `fits` raises PlanError for what
-    parameters, terms, parties (signers, in the plan's order) and consumer don't make together. `does` is for people."""
+    different parties are held together; `amounts` those that are added up or compared, with how many decimals; `tells`
+    what comes out at the most; `fits` raises PlanError for what parameters, terms, parties (signers, in the plan's
+    order) and consumer don't make together. `does` is for people."""
 
     name: str
     version: int
@@ -92,6 +100,7 @@ class RecipeSpec(Generic[P]):
     reads: Callable[[str, P], tuple[str, ...]]
     aligns: Callable[[P], Aligns]
     tells: Callable[[P], Tells]
+    amounts: Callable[[str, P], tuple[tuple[str, int], ...]] = lambda role, parameters: ()
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
 
     def role(self, name: str) -> Role:

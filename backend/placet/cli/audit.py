@@ -145,10 +145,18 @@ def _saved(file: Path, url: str | None, deployment: Path | None, trust: Path | N
     if url is None:
         say("note: what the chain says is the bundle's word; give --url to have it read again")
     request = AuditRequest(
-        file=str(file),
+        file=_name(file),
         url=url,
         deployment=None if deployment is None else read_deployment(deployment),
         trust=None if trust is None else read_trust(trust),
-        save=None if save is None else str(save),
+        save=None if save is None else _name(save),
     )
     return judge(request)
+
+
+def _name(path: Path) -> str:
+    """A path as the verifier's process is told it. InputError for a name that is no text."""
+    name = str(path)
+    if name.encode(errors="ignore").decode() != name:
+        raise InputError("a file's name is no text in UTF-8", expected="UTF-8", found=name, remedy="rename it")
+    return name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ import typer
 
 from placet.cli.inputs import read_name, read_text, write_new
 from placet.cli.output import Commands, emit, say, write_line
+from placet.core.csv_file import written
 from placet.core.errors import ConfigError, InputError, StateError
 from placet.core.logs import log_to_stderr
 
@@ -110,10 +110,8 @@ def add(
     if codes.exists():
         raise ConfigError("the file for the codes exists already", found=codes, remedy="choose another name")
     fresh = add_persons(register, _persons(from_file))
-    with os.fdopen(os.open(codes, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", newline="") as sink:
-        writer = csv.writer(sink)
-        writer.writerow(("subject", "code"))
-        writer.writerows(fresh.items())
+    with os.fdopen(os.open(codes, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
+        sink.write(written([("subject", "code"), *fresh.items()]))
     say(f"{len(fresh)} persons; their codes are in {codes}")
 
 

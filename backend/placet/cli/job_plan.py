@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -47,7 +47,8 @@ def plan(
     given = _parameters(parameter or [])
     operator = Operator(config)
     chosen = [_one_offer(word, _offered(operator, word), recipe) for word in offers]
-    parameters = _with_kind(spec, given, [one.scope for one in chosen])
+    scopes = [one.scope for one in chosen]
+    parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
     request = _request(operator, spec, parameters, chosen, engine or spec.engines[0], reward, token)
     _tell(operator, spec, chosen)
     emit(request.model_dump(mode="json"))
@@ -82,6 +83,27 @@ def _with_kind(spec: RecipeSpec[Any], given: Mapping[str, Any], scopes: Sequence
     for scope in scopes:
         for breach in alignment_breaches(spec.aligns(parameters), scope):
             raise breach.error(InputError, "input", f"{scope.title}: ")
+    return parameters
+
+
+def _scaled(spec: RecipeSpec[Any], parameters: RecipeParameters, scopes: Sequence[Scope]) -> RecipeParameters:
+    """The parameters, with the decimals that all offers declare for the amounts. InputError where these differ."""
+    declared = [
+        (column, scope.decimals.get(column, 0), scope.title)
+        for seat, scope in zip(spec.seats(len(scopes) + 1), scopes, strict=False)
+        for column, _ in spec.amounts(seat.name, parameters)
+    ]
+    scales = {number for _, number, _ in declared}
+    if len(scales) > 1:
+        raise InputError(
+            "the offers count their amounts in different units",
+            expected="the same decimals in all",
+            found="; ".join(f"{column} of {title}: {number} decimals" for column, number, title in declared),
+            remedy="a provider imports its table with other --decimals, and offers it anew",
+        )
+    given = parameters.to_json()
+    if scales - {0} and "decimals" not in given:
+        return cast("RecipeParameters", spec.parse({**given, "decimals": scales.pop()}))
     return parameters
 
 

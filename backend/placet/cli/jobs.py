@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 MAX_REQUEST = 1 << 20
 ENDED = frozenset({"completed", "closed", "aborted", "cancelled", "expired", "refused"})
+PROGRESS = "progress"
+"""The status of an event that tells what a job waits for."""
+_TELL = 2.0
+_SILENT = 5.0
+"""Seconds without a word of the node, which speaks every three, after which it is asked again."""
 _ATTEMPTS = 30
 """How often in a row a broken stream of events is asked for again, a second apart: a node's restart takes less."""
 commands = typer.Typer(no_args_is_help=True, help="Jobs at the own node.")
@@ -47,10 +54,12 @@ def start(
             else read_text(file, "job", limit=MAX_REQUEST)
         )
         body = from_json(given)
+        json.dumps(body, allow_nan=False)  # which 1e999 is not, although it can be read
     except ValueError:
-        raise InputError("the job is not JSON", found=file) from None
+        raise InputError("the job is not JSON", expected="JSON, with finite numbers", found=file) from None
     operator = Operator(config)
-    job = operator.ask("POST", "/v1/jobs", body)
+    with _telling_who_signs(operator):
+        job = operator.ask("POST", "/v1/jobs", body)
     if as_json:
         emit(job)
     else:
@@ -103,15 +112,36 @@ def _id(text: str) -> str:
     return to_hex(read_job(text))
 
 
+@contextlib.contextmanager
+def _telling_who_signs(operator: Operator) -> Iterator[None]:
+    """While a plan is proposed, whom it waits for, every few seconds."""
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(_TELL):
+            with contextlib.suppress(Exception):  # the proposal itself says what is wrong
+                say(f"the plan waits for {_waits(operator.ask('GET', '/v1/proposals')['waits'])}")
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        done.set()
+        teller.join()
+
+
 def _watch(operator: Operator, job: str) -> None:
     out = console(stderr=True)
     ended = ""
     with out.status("waiting for the job") as status:
         for moment in _moments(operator, job):
-            line = _words(moment)
-            out.print(line)
+            line = words_of(moment)
+            if moment["status"] != PROGRESS or not out.is_terminal:
+                out.print(line)
             status.update(line)
-            ended = str(moment["status"])
+            if moment["status"] != PROGRESS:
+                ended = str(moment["status"])
     if ended != "completed":
         raise stop(f"the job ended: {ended}")
     say("the job completed")
@@ -135,6 +165,7 @@ def _moments(operator: Operator, job: str) -> Iterator[dict[str, Any]]:
         except httpx.HTTPError as error:
             fault = type(error).__name__
         broken += 1
+        say(f"no word of the node ({fault}): asking again")
         if broken > _ATTEMPTS:
             raise PeerError("the node's events ended early", found=fault, remedy=f"placet job watch {job}")
         time.sleep(1)
@@ -150,7 +181,7 @@ def _events(operator: Operator, job: str, last: str) -> Iterator[ServerSentEvent
         "GET",
         f"/v1/jobs/{job}/events",
         headers={"Accept": "text/event-stream", "Last-Event-ID": last},
-        timeout=httpx.Timeout(120.0, connect=5.0),
+        timeout=httpx.Timeout(_SILENT, connect=5.0),
     ) as answer:
         if not answer.is_success:
             answer.read()
@@ -169,11 +200,30 @@ def moment_of(event: ServerSentEvent) -> dict[str, Any]:
     return moment
 
 
-def _words(moment: dict[str, Any]) -> str:
+def _waits(waits: list[dict[str, Any]]) -> str:
+    """What is waited for, in words: for how long, rows done of all, why."""
+    words = []
+    for wait in waits:
+        rows = wait.get("rows")
+        more = [f"{wait.get('seconds')} s"]
+        if isinstance(rows, list) and len(rows) == 2:
+            more.append(f"{rows[0]} of {rows[1]} rows")
+        if wait.get("why"):
+            more.append(str(wait["why"]))
+        words.append(f"{wait.get('for')} ({', '.join(more)})")
+    return "; ".join(words) or "the next look at it"
+
+
+def words_of(moment: dict[str, Any]) -> str:
     """A moment as a line: the clock's time, the status, and what else it says."""
+    if moment["status"] == PROGRESS:
+        return f"{_clock(moment)}since {moment.get('after')}: waits for {_waits(moment.get('waits') or [])}"
     rest = {name: value for name, value in moment.items() if name not in ("status", "at") and value is not None}
     words = ", ".join(
         f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in rest.items()
     )
-    clock = time.strftime("%H:%M:%S UTC ", time.gmtime(float(moment["at"]))) if "at" in moment else ""
-    return f"{clock}{moment['status']}{': ' if words else ''}{words}"
+    return f"{_clock(moment)}{moment['status']}{': ' if words else ''}{words}"
+
+
+def _clock(moment: dict[str, Any]) -> str:
+    return time.strftime("%H:%M:%S UTC ", time.gmtime(float(moment["at"]))) if "at" in moment else ""

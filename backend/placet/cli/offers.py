@@ -86,6 +86,7 @@ def make(
         "columns": _list(columns),
         "identifier": found["identifier"],
         "namespace": found.get("namespace"),
+        "decimals": {name: n for name, n in found["decimals"].items() if name in _list(columns)},
         "output": output,
         "smallest_group": smallest_group,
         "recipes": _list(recipes),

@@ -17,6 +17,7 @@ from placet.core.errors import InputError, StateError
 from placet.core.logs import log_to_stderr
 
 if TYPE_CHECKING:
+    from placet.core.damage import Damage
     from placet.core.trust import Institution
     from placet.vault.schema import DatasetInfo
 
@@ -251,9 +252,13 @@ def import_(
     for stray in digits:
         raise InputError("--decimals names no --column", expected=", ".join(list(mapping)[1:]), found=repr(stray[:80]))
     kind = None if namespace is None else parse_namespace(namespace)
-    info = import_table(VaultSettings.load(config), name, file, subject, mapping, personal=not own, namespace=kind)
+    doubts: list[Damage] = []
+    settings = VaultSettings.load(config)
+    info = import_table(settings, name, file, subject, mapping, personal=not own, namespace=kind, warn=doubts.append)
+    for doubt in doubts:
+        say(f"warning: {doubt.words}")
     if as_json:
-        emit(_described(info))
+        emit(_described(info) | {"warnings": [doubt.words for doubt in doubts]})
     else:
         write_line(_line(info))
 
@@ -294,6 +299,7 @@ def show(
     for column in info.table.columns:
         write_line(
             f"  {column.name}: {column.type}"
+            + (f" of 10^-{column.decimals}" if column.decimals else "")
             + (f", names the subject by {info.table.namespace}" if column.name == info.identifier else "")
         )
 

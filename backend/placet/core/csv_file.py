@@ -1,15 +1,21 @@
-"""CSV as RFC 4180 has it: rows of text out of a stream of bytes, whatever the size and wherever a block of it ends.
+"""CSV as RFC 4180 has it: rows of text out of a stream of bytes, whatever the size and wherever a block of it ends; and
+the one way in which tables are written, for spreadsheets and Unix tools alike.
 
 Python's `csv` in strict mode parses; what it would let pass is refused here, as is all that another reader might read
 as other rows. Cells are in UTF-8, parted by commas, in double quotes where they hold commas, quotes or line breaks.
 Lines end alike, with LF or CRLF or, in all of the file, CR. A line with nothing on it is no row.
+
+What is written is UTF-8 without a byte order mark, and each line ends with LF. A cell that a spreadsheet would take for
+a formula has an apostrophe before it (`shown_cell`): whoever may name a customer could else let the reader's own
+program fetch and send things.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import BinaryIO, TypeAlias
 
@@ -22,7 +28,32 @@ Row: TypeAlias = tuple[int, list[str]]
 """The number of the line on which a row begins, from 1, and its cells."""
 
 _BOM = "\ufeff"
+_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_QUOTED = re.compile('[",\r\n]')
 _AS_UTF8 = "save it as CSV in UTF-8"
+
+
+def written(rows: Iterable[Sequence[object]]) -> bytes:
+    """Rows, the header too, as the bytes of a file."""
+    return "".join(f"{_line([shown_cell(str(cell)) for cell in row])}\n" for row in rows).encode()
+
+
+def shown_cell(text: str) -> str:
+    """A cell as it is written: with an apostrophe before =, +, -, @, a tab or a line break at its beginning, also where
+    it has such apostrophes already, so that `plain_cell` is exact. A negative number is none of it."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def plain_cell(text: str) -> str:
+    """What `shown_cell` was given."""
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
+
+
+def _line(cells: Sequence[str]) -> str:
+    if cells == [""]:
+        return '""'
+    return ",".join('"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell for cell in cells)
 
 
 def read_rows(stream: BinaryIO) -> Iterator[Row]:

@@ -56,8 +56,9 @@ class Aligns:
 @dataclass(frozen=True, slots=True)
 class Use:
     """What a job does with one input. `persons`: its role brings rows of persons, under a lawful root; otherwise the
-    provider brings its own data, under a consent that the plan names (`named`). `parties` are all signers. `shown`: the
-    role sees first which of its rows match."""
+    provider brings its own data, under a consent that the plan names (`named`). `parties` are all signers. `amounts`
+    are the columns that the job computes with and their decimals by the terms, the same in all that come together.
+    `shown`: the role sees first which of its rows match."""
 
     recipe: str
     provider: bytes
@@ -67,6 +68,7 @@ class Use:
     operations: int
     columns: tuple[str, ...]
     aligns: Aligns
+    amounts: tuple[tuple[str, int], ...]
     tells: Tells
     persons: bool
     named: bool
@@ -152,7 +154,20 @@ def scope_breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjec
             ", ".join(outside)[:400],
         )
     yield from alignment_breaches(use.aligns, scope)
+    yield from _scaled(use, scope)
     yield from _whose(use, scope, subjects)
+
+
+def _scaled(use: Use, scope: Scope) -> Iterator[Breach]:
+    """Cents are not added to units: every input's scope says the decimals that the terms say."""
+    for column, decimals in use.amounts:
+        if (declared := scope.decimals.get(column, 0)) != decimals:
+            yield Breach(
+                "decimals",
+                f"the job takes the amounts in {column} at another scale than the scope declares",
+                f"{declared} decimals",
+                f"{decimals} decimals",
+            )
 
 
 def _named(scope: Scope, offer: Offer) -> tuple[bytes, ...]:

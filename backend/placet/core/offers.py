@@ -18,6 +18,9 @@ from placet.core.namespace import Namespace, namespace_words
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.values import U32, Address, BigUint, Bytes32, Name, Text, Value, to_hex
 
+MAX_DECIMALS = 18
+"""Digits after the point that amounts may have."""
+Decimals = Annotated[int, Field(strict=True, ge=1, le=MAX_DECIMALS)]
 Names = Callable[[bytes], str]
 """An institution's address to its name for people; raises NotFoundError."""
 
@@ -59,7 +62,7 @@ class Offer(Value):
 
 
 def _empty(value: object) -> bool:
-    return value is None or value == ()
+    return value is None or value in ((), {})
 
 
 class Scope(Value):
@@ -67,12 +70,13 @@ class Scope(Value):
 
     `identifier` is the column by whose values rows are found, the owners' as they were enrolled, and `namespace` what
     kind of identifier these are: persons' rows have one. `matched_by` are further columns by whose values rows may be
-    matched with others', which tells who learns the matches which of these values there are.
+    matched with others', which tells who learns the matches which of these values there are. `decimals` has the columns
+    of amounts whose integers count 10^-n of the unit, and n: 2 for cents; one that is not there counts whole units.
 
     `smallest_gap`, in the smallest unit of the column that is added up, is for levels: no two edges are closer, not of
     different jobs either, since every edge is a multiple of it. `smallest_change` is for persons' rows: a job whose
     matches differ from those of an earlier one of the same consumer ends, unless by so many people or by none. A scope
-    without one of these five has no such field.
+    without one of these six has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -84,6 +88,7 @@ class Scope(Value):
     identifier: Annotated[Name | None, Field(exclude_if=_empty)] = None
     namespace: Annotated[Namespace | None, Field(exclude_if=_empty)] = None
     matched_by: Annotated[tuple[Name, ...], Field(max_length=64, exclude_if=_empty)] = ()
+    decimals: Annotated[dict[Name, Decimals], Field(max_length=64, exclude_if=_empty)] = Field(default_factory=dict)
     output: Literal["total", "level", "aggregate", "association", "score", "rows", "matches", "comparison"]
     smallest_group: U32 = 1
     smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_empty)] = None
@@ -108,6 +113,12 @@ class Scope(Value):
             raise ValueError("an identifier and its namespace, or neither")
         if self.identifier in self.matched_by or not set(self.matched_by) <= set(self.columns):
             raise ValueError("rows are matched by columns of the scope, and by the identifier anyway")
+        return self
+
+    @model_validator(mode="after")
+    def _decimals_of_columns(self) -> Scope:
+        if not self.decimals.keys() <= set(self.columns):
+            raise ValueError("decimals are of columns of the scope")
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,6 @@ hashed is the code in its normal form (`normal_code`): upper and lower case, bla
 
 from __future__ import annotations
 
-import csv
 import fcntl
 import hashlib
 import hmac
@@ -22,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from placet.core.csv_file import read_rows
+from placet.core.csv_file import plain_cell, read_rows, written
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
 
@@ -134,12 +133,13 @@ def read_register(path: Path) -> dict[str, CodeHash]:
         if next(rows, (1, []))[1] != ["subject", "code"]:
             raise InputError("the register has another header", expected="subject,code", found="line 1")
         for line, row in rows:
-            if len(row) != 2 or not 1 <= len(row[0]) <= MAX_SUBJECT:
+            if len(row) != 2 or not 1 <= len(plain_cell(row[0])) <= MAX_SUBJECT:
                 raise InputError("a bad line in the register", expected="subject,code", found=f"line {line}")
-            if row[0] in codes:
+            subject = plain_cell(row[0])
+            if subject in codes:
                 raise InputError("a person stands in the register twice", found=f"line {line}")
             try:
-                codes[row[0]] = CodeHash.parse(row[1])
+                codes[subject] = CodeHash.parse(row[1])
             except InputError as error:
                 raise InputError(error.message, expected=error.expected, found=f"line {line}") from None
     return codes
@@ -173,10 +173,8 @@ def _write(path: Path, codes: dict[str, CodeHash]) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     fresh = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as sink:
-            writer = csv.writer(sink)
-            writer.writerow(("subject", "code"))
-            writer.writerows((subject, str(code)) for subject, code in codes.items())
+        with os.fdopen(descriptor, "wb") as sink:
+            sink.write(written([("subject", "code"), *codes.items()]))
             sink.flush()
             os.fsync(sink.fileno())
         fresh.replace(path)

@@ -11,7 +11,7 @@ from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, u
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError
-from placet.core.ids import NO_OFFER, OfferId
+from placet.core.ids import NO_OFFER, JobId, OfferId
 from placet.core.lawful import Use, breaches
 from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import PURPOSES, purpose_id
@@ -26,6 +26,7 @@ from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import release_time
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.spu import extra
+from placet.vault.responses import LawfulSet
 
 log = logging.getLogger("placet.jobs")
 LONGEST = 30 * 86_400
@@ -115,14 +116,22 @@ class Agreement:
         if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         self._askers.take(asker)
-        for chosen in mine.inputs:
-            await self._demand_current(chosen, terms.block, plan.deadline)
+        current = [await self._demand_current(chosen, terms.block, plan.deadline) for chosen in mine.inputs]
         signature = self.context.signer.sign(job)
         await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
+        for lawful in current:
+            await self._tell_counts(job, lawful)
         return SignatureResponse(signature=signature)
 
-    async def _demand_current(self, chosen: Input, block: int, deadline: int) -> None:
-        """PlanError `plan.stale` unless an input is what this party would prepare now."""
+    async def _tell_counts(self, job: JobId, lawful: LawfulSet | None) -> None:
+        """To who follows the job here: how many of its own rows and consents came together for it."""
+        if lawful is not None and (counts := lawful.counts) is not None:
+            numbers = {"of": counts.rows, "consents": counts.consents, "without_row": counts.rowless}
+            await self.store.threaded.note(job, "lawful-rows", rows=lawful.count, **numbers)
+
+    async def _demand_current(self, chosen: Input, block: int, deadline: int) -> LawfulSet | None:
+        """PlanError `plan.stale` unless an input is what this party would prepare now; the lawful set of persons."""
+        lawful = None
         if chosen.named:
             current = await named_input(self.context, chosen.offer, chosen.consent)
             root = ZERO32 if await named_dead(self.context, chosen.consent) else chosen.consent
@@ -137,6 +146,7 @@ class Agreement:
                 remedy="propose again",
                 code="plan.stale",
             )
+        return lawful
 
     async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
         """Write an agreed plan down, once; what was prepared for it is used up by it."""

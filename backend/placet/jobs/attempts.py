@@ -55,16 +55,21 @@ class Attempts:
             raise PeerError("not a party of this job", found=to_hex(asker), code="peer.wrong-party")
         institution_of(party, self.context.trust)
         attempt = await self.store.threaded.attempt(about.job, about.attempt)
-        return AttemptStatus(state="waiting" if attempt is None else attempt.phase.value)
+        lacks = self.store.waits.lacks(about.job)
+        return AttemptStatus(state="waiting" if attempt is None else attempt.phase.value, lacks=lacks)
 
     async def standing(self, asker: bytes, about: AttemptRef) -> AttemptStatus:
         """How far this party is in an attempt."""
         record = await job_of_asker(self.context, self.store, asker, about.job)
         attempt = await self.store.threaded.attempt(about.job, about.attempt)
         if attempt is None:
-            return AttemptStatus(state="waiting")
+            return AttemptStatus(state="waiting", lacks=self.store.waits.lacks(about.job))
         if attempt.phase is not Phase.COMPUTED:
-            return AttemptStatus(state="running" if attempt.phase is Phase.RUNNING else "failed", why=attempt.why)
+            return AttemptStatus(
+                state="running" if attempt.phase is Phase.RUNNING else "failed",
+                why=attempt.why,
+                lacks=self.store.waits.lacks(about.job),
+            )
         head, count = await self.head(record, about.attempt)
         output, key = self.outcome(record, attempt)
         return AttemptStatus(state="computed", head=head, steps=count, output=output, key=key)

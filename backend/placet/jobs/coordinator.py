@@ -9,12 +9,14 @@ from placet.chain.client import JobState
 from placet.chain.intents import Intents
 from placet.chain.threaded import ask_chain
 from placet.core.errors import PeerError, PlacetError, Reverted, StateError
-from placet.core.plan import Amendment, Seal, cancellation_hash, demand_signatures
+from placet.core.plan import Amendment, Party, Seal, cancellation_hash, demand_signatures
 from placet.core.values import V, Value, to_hex
 from placet.jobs.attempts import MOST_ATTEMPTS, Attempts
 from placet.jobs.entries import named_dead
+from placet.jobs.link import lacking
 from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, AttemptStatus, SealRequest, SignatureResponse
 from placet.jobs.party_run import Say
+from placet.jobs.progress import PARTIES
 from placet.jobs.proposal import Opening, PeerClient
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
@@ -77,22 +79,43 @@ class Coordinator:
         about = AttemptRef(job=record.job, attempt=state.attempt)
         standings = await self._ask_all(record, "standing", about, AttemptStatus)
         failed = [s.why or "failed" for s in standings if s.state == "failed"]
+        self._tell_standings(record, standings)
         if failed:
             final = run_of(self.attempts.runs, record.terms.recipe).final
             await self._again(record, state, next((w for w in failed if w in WITHDRAWN or final(w)), failed[0]))
         elif all(s.state == "computed" for s in standings) and await self._recorded(record, state, standings):
             await self._seal(record, state, standings)
 
+    def _tell_standings(self, record: JobRecord, standings: list[AttemptStatus]) -> None:
+        """To who follows the job: which parties it waits for, and what those say that they lack."""
+        whats = []
+        for party, standing in zip(record.plan.parties, standings, strict=True):
+            if standing.state in ("waiting", "running"):
+                why = lacking(standing)
+                whats.append(f"{self._name(party)} to compute" + (f", which {why}" if why else ""))
+        self.store.waits.set(record.job, PARTIES, *whats)
+
+    def _name(self, party: Party) -> str:
+        return self.context.trust.institution(party.signer).name
+
+    async def _answer(self, record: JobRecord, party: Party, what: str, question: Value, answer: type[V]) -> V:
+        with self.store.waits.waiting(record.job, f"{self._name(party)} to answer “{what}”"):
+            return await self.peer_client.ask_party(party, what, question, answer)
+
     async def _ask_all(self, record: JobRecord, what: str, question: Value, answer: type[V]) -> list[V]:
         """All parties' answers, asked at once; who lets us wait must not keep us from a look at the chain."""
         parties = record.plan.parties
-        asked = [asyncio.ensure_future(self.peer_client.ask_party(p, what, question, answer)) for p in parties]
+        asked = [asyncio.ensure_future(self._answer(record, p, what, question, answer)) for p in parties]
         try:
             async with asyncio.timeout(PATIENCE[what]):
                 return await asyncio.gather(*asked)
         except TimeoutError:
+            silent = ", ".join(self._name(p) for p, one in zip(parties, asked, strict=True) if not one.done())
             raise PeerError(
-                f"a party does not answer to “{what}”", expected=f"within {PATIENCE[what]} s", code="peer.unreachable"
+                f"a party does not answer to “{what}”: {silent}",
+                expected=f"within {PATIENCE[what]} s",
+                found=silent,
+                code="peer.unreachable",
             ) from None
         finally:
             for one in asked:
@@ -100,11 +123,14 @@ class Coordinator:
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _recorded(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> bool:
-        for party, standing in enumerate(standings):
-            head, _ = await ask_chain(self.context.chain.trail, record.job, state.attempt, party)
+        """Are all parties' steps on chain?"""
+        missing = []
+        for number, (party, standing) in enumerate(zip(record.plan.parties, standings, strict=True)):
+            head, _ = await ask_chain(self.context.chain.trail, record.job, state.attempt, number)
             if head != standing.head:
-                return False
-        return True
+                missing.append(f"the steps of {self._name(party)} to be on chain")
+        self.store.waits.set(record.job, PARTIES, *missing)
+        return not missing
 
     async def _seal(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> None:
         seal = Seal(
@@ -126,7 +152,8 @@ class Coordinator:
         full = (*signatures, b"")
         await self.store.threaded.agree("seal", seal, full)
         name = f"seal:{record.job.hex()}:{to_hex(seal.struct_hash())[2:34]}"
-        await self.intents.carry(name, self.context.calls.seal(record.plan, seal, full))
+        with self.store.waits.waiting(record.job, "the seal to be in a block"):
+            await self.intents.carry(name, self.context.calls.seal(record.plan, seal, full))
         await self.say(record, "sealed", attempt=state.attempt)
 
     async def _signatures(
@@ -163,7 +190,8 @@ class Coordinator:
         signatures = await self._signatures(record, "amend", AmendRequest(amendment=amendment), amendment)
         await self.store.threaded.agree("amendment", amendment, signatures)
         name = f"amend:{record.job.hex()}:{to_hex(amendment.struct_hash())[2:34]}"
-        await self.intents.carry(name, self.context.calls.amend(plan, amendment, signatures))
+        with self.store.waits.waiting(record.job, "the new attempt to be in a block"):
+            await self.intents.carry(name, self.context.calls.amend(plan, amendment, signatures))
         await self.say(record, "amended", attempt=amendment.attempt, why=why)
 
     async def abort(self, record: JobRecord, why: str) -> None:

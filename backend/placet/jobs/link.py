@@ -22,6 +22,7 @@ from placet.core.values import Signature, Value, parse
 from placet.jobs.certificates import institution_of
 from placet.jobs.context import JobContext
 from placet.jobs.messages import AttemptRef, AttemptStatus
+from placet.jobs.progress import SCARCE_WORDS
 from placet.jobs.store import JobRecord, JobStore
 
 MAX_PAYLOAD = 64 << 20
@@ -100,7 +101,8 @@ class Link:
             signature = self.context.recorder.sign(domain.digest(message.hash))
             await self.store.threaded.add_message(message, signature)
             body = pack(Envelope(message=message, signature=signature), payload)
-            answer = await self._deliver(party, "message", body)
+            with self.store.waits.waiting(self.record.job, f"{self._name(receiver)} to take {tag}"):
+                answer = await self._deliver(party, "message", body)
             acknowledgement = parse(Acknowledged, answer, limit=8192).signature
             if recover(domain.digest(acknowledgement_hash(message.hash)), acknowledgement) != party.recorder:
                 raise SignatureError("the acknowledgement is not the receiver's", found=f"party {receiver}")
@@ -164,15 +166,16 @@ class Link:
     async def receive(self, sender: int, tag: str, limit: int) -> tuple[Exchange, bytes]:
         """The next message of a party under a tag; PeerError if the party has given up or gone, or it is too long."""
         inbox = self._inbox[sender, tag]
-        while inbox.empty():
-            try:
-                async with asyncio.timeout(ASK_AGAIN):
-                    message, payload = await inbox.get()
-                    break
-            except TimeoutError:
-                await self._demand_alive(sender, tag)
-        else:
-            message, payload = inbox.get_nowait()
+        with self.store.waits.waiting(self.record.job, f"{tag} from {self._name(sender)}") as wait:
+            while inbox.empty():
+                try:
+                    async with asyncio.timeout(ASK_AGAIN):
+                        message, payload = await inbox.get()
+                        break
+                except TimeoutError:
+                    wait.why = await self._demand_alive(sender, tag)
+            else:
+                message, payload = inbox.get_nowait()
         self._unread[sender].remove(len(payload))
         if len(payload) > limit:
             raise PeerError(
@@ -180,21 +183,32 @@ class Link:
             )
         return Exchange(peer=sender, sequence=message.sequence, tag=tag, digest=message.digest), payload
 
-    async def _demand_alive(self, sender: int, tag: str) -> None:
-        """A party that works on its part may take its time: the job's deadline ends what nobody else does."""
-        state = await self._state(sender)
+    async def _demand_alive(self, sender: int, tag: str) -> str | None:
+        """A party that works on its part may take its time: the job's deadline ends what nobody else does. What it
+        says that it lacks, in words."""
+        status = await self._status(sender)
+        state = status.state
         if state in ("computed", "failed") and self._inbox[sender, tag].empty():
             raise PeerError("a peer's message will not come", found=f"party {sender}, {tag}: {state}", code="peer.late")
+        return lacking(status)
 
     async def demand_at_work(self, party: int) -> None:
         """PeerError if a party has given this attempt up."""
-        if await self._state(party) == "failed":
+        if (await self._status(party)).state == "failed":
             raise PeerError("a peer has given up", found=f"party {party}", code="peer.late")
 
-    async def _state(self, party: int) -> str:
+    def _name(self, party: int) -> str:
+        return self.context.trust.institution(self.record.plan.parties[party].signer).name
+
+    async def _status(self, party: int) -> AttemptStatus:
         about = AttemptRef(job=self.record.job, attempt=self.attempt).model_dump_json().encode()
         answer = await self._deliver(self.record.plan.parties[party], "alive", about)
-        return parse(AttemptStatus, answer, limit=8192).state
+        return parse(AttemptStatus, answer, limit=8192)
+
+
+def lacking(status: AttemptStatus) -> str | None:
+    """What a party says that it waits for at home, in words."""
+    return None if status.lacks is None else SCARCE_WORDS[status.lacks]
 
 
 def patiently(seconds: float) -> AsyncRetrying:

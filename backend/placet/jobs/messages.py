@@ -79,12 +79,13 @@ class AttemptRef(Value):
 
 
 class AttemptStatus(Value):
-    """How far a party is in an attempt. `why` is the code of a failure. The last four are there once it has computed:
-    the head and number of its steps, the SHA-256 of its masked output and the keccak256 of its release key (zero where
-    it has no output)."""
+    """How far a party is in an attempt. `why` is the code of a failure, `lacks` what a running party waits for at home.
+    The last four are there once it has computed: the head and number of its steps, the SHA-256 of its masked output and
+    the keccak256 of its release key (zero where it has no output)."""
 
     state: Literal["waiting", "running", "computed", "failed"]
     why: Annotated[str, Field(max_length=200, pattern="^[ -~]*$")] | None = None
+    lacks: Literal["engine", "vault"] | None = None
     head: Bytes32 = bytes(32)
     steps: U32 = 0
     output: Bytes32 = bytes(32)

@@ -29,6 +29,7 @@ from placet.core.plan import MAX_PARTIES, Plan, Terms
 from placet.core.trail import Artefact, Exchange, Step
 from placet.jobs.context import JobContext
 from placet.jobs.link import MAX_PAYLOAD, Link
+from placet.jobs.progress import STEPS, VAULT, Wait
 from placet.jobs.randomness import stream
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.order import Entropy
@@ -211,7 +212,7 @@ class PartyRun:
         if one of them has given up.
         """
         await self.record_now()
-        waiting, loop = set(parties), asyncio.get_running_loop()
+        waiting, loop, waits = set(parties), asyncio.get_running_loop(), self.store.waits
         ask_at = loop.time() + ASK_AGAIN
         with listening(self.context.moved) as listener:
             while True:
@@ -225,12 +226,26 @@ class PartyRun:
                         waiting.discard(party)
                     elif ask:
                         await self.link.demand_at_work(party)
+                whats = [f"the steps of {self.name(party)} on chain, {self._steps} of them deep" for party in waiting]
+                waits.set(self.record.job, STEPS, *sorted(whats))
                 if not waiting:
                     await self.demand_open()
                     return await self.say(self.record, "anchored", attempt=self.attempt)
                 if ask:
                     ask_at = loop.time() + ASK_AGAIN
                 await listener.wait(LOOK)
+
+    def working(self, what: str) -> contextlib.AbstractContextManager[Wait]:
+        """While the block runs, who follows the job hears of this work, and of the rows that its `count` counts."""
+        return self.store.waits.waiting(self.record.job, what)
+
+    @contextlib.asynccontextmanager
+    async def engine_port(self) -> AsyncIterator[int]:
+        """`EnginePorts.port`, of which a wait is told to who follows the job, here and at the other parties."""
+        async with contextlib.AsyncExitStack() as stack:
+            with self.store.waits.waiting(self.record.job, "a free port of the own engine (engine.busy)", "engine"):
+                port = await stack.enter_async_context(self.context.engine_ports.port())
+            yield port
 
     async def demand_open(self) -> None:
         """StateError unless the job is open in this attempt, ProtocolError after its deadline: a trail may grow after
@@ -254,12 +269,17 @@ class PartyRun:
             else Artefact(name="lawful", commitment=self.roots[number])
         )
         async with self.step(f"open-{alias}", "vault/1", lawful) as step:
-            rows = await self.context.demand_rows().rows(self.record.job, self.plan, self.terms, self.attempt, number)
+            with self.working("the rows from the own vault"):
+                rows = await self.context.demand_rows().rows(
+                    self.record.job, self.plan, self.terms, self.attempt, number
+                )
+            self.store.waits.set(self.record.job, VAULT)
             used = [chosen.consent] if chosen.named else rows.consents
             await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, chosen.offer, used)
             if rows.asks_matches:
                 self._untold.add(number)
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})
+        await self.say(self.record, "rows", attempt=self.attempt, input=alias, rows=rows.count)
         return rows, made
 
     def _number(self, alias: str) -> int:
@@ -283,6 +303,21 @@ class PartyRun:
         vault = self.context.demand_rows()
         await vault.matched(self.record.job, self.plan, self.terms, self.attempt, number, packed)
         self._untold.discard(number)
+
+    async def say_matched(self, peer: int, *, rows: int, matched: int) -> None:
+        """To who follows the job at this party, which learns its own matches inside the protocol: how many they are."""
+        why = None if matched else "none of the rows is in the other list: are identifiers written alike in both?"
+        await self.say(
+            self.record, "matched", attempt=self.attempt, party=self.name(peer), rows=rows, matched=matched, why=why
+        )
+
+    async def say_rows_of(self, peer: int, rows: int) -> None:
+        """The same of how many rows a peer brought, which the protocol tells this party."""
+        await self.say(self.record, "peer-rows", attempt=self.attempt, party=self.name(peer), rows=rows)
+
+    def name(self, party: int) -> str:
+        """A party's name for people, by the trust list."""
+        return self.context.trust.institution(self.plan.parties[party].signer).name
 
     async def release(self, part: bytes, *inputs: Artefact) -> None:
         """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal.

@@ -47,6 +47,7 @@ from placet.jobs.messages import (
     SignRequest,
     Sponsorship,
 )
+from placet.jobs.progress import PROPOSALS
 from placet.jobs.store import JobRecord
 
 PATIENCE = 10.0
@@ -62,6 +63,13 @@ class PeerClient:
     def __init__(self, answers: PeerAnswers) -> None:
         self.answers = answers
         self.context = answers.agreement.context
+
+    async def propose(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
+        """`ask`, of a plan that is not agreed yet: who follows proposals hears who has not answered."""
+        words = {"prepare": "to say what it brings", "sign": "to sign the plan"}
+        name = self.context.trust.institution(party).name
+        with self.answers.agreement.store.waits.waiting(PROPOSALS, f"{name} {words[what]}"):
+            return await self.ask(party, what, question, answer)
 
     async def ask(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
         """One party's answer; tried again for a while where it is only not there yet."""
@@ -153,7 +161,7 @@ async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, 
         for provider in request.providers
     ]
     asked = zip(request.providers, questions, strict=True)
-    return await asyncio.gather(*(peer_client.ask(p.address, "prepare", q, PrepareResponse) for p, q in asked))
+    return await asyncio.gather(*(peer_client.propose(p.address, "prepare", q, PrepareResponse) for p, q in asked))
 
 
 def sponsored(
@@ -205,7 +213,7 @@ async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tupl
     job = plan.job(context.deployment.jobs)
     others = [party.signer for party in plan.parties if party.signer != context.address]
     answers = await asyncio.gather(
-        *(peer_client.ask(p, "sign", SignRequest(plan=plan, terms=terms), SignatureResponse) for p in others)
+        *(peer_client.propose(p, "sign", SignRequest(plan=plan, terms=terms), SignatureResponse) for p in others)
     )
     given = {other: answer.signature for other, answer in zip(others, answers, strict=True)}
     given[context.address] = context.signer.sign(job)

@@ -50,6 +50,7 @@ from placet.jobs.coordinator import Coordinator
 from placet.jobs.link import Envelope, Link
 from placet.jobs.messages import MAX_ANSWER, AttemptRef, JobRequest
 from placet.jobs.party_run import PartyRun
+from placet.jobs.progress import CHAIN, STEPS, VAULT, blocks_more
 from placet.jobs.proposal import PeerClient, propose
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import ENDS, Settlement, turn_of
@@ -170,7 +171,11 @@ class Runner:
             if await ask_chain(self._never_opens, record):
                 await self._end(record, "expired")
         elif record.plan.sponsor == self.context.address and all(record.signatures[: len(record.plan.parties)]):
-            await self.coordinator.open(record)
+            with self.store.waits.waiting(record.job, "the opening to be in a block"):
+                await self.coordinator.open(record)
+        else:
+            sponsor = self.context.trust.institution(record.plan.sponsor).name
+            self.store.waits.set(record.job, CHAIN, f"{sponsor} to open the job")
 
     def _never_opens(self, record: JobRecord) -> bool:
         """Has the time to open passed in a block that stays, without an opening? No clock of ours decides that."""
@@ -182,8 +187,10 @@ class Runner:
             if now > record.plan.deadline + turn_of(record, self.context.address):
                 await self.coordinator.abort(record, "deadline")
             return
-        if not await ask_chain(self._confirmed, record):
-            return
+        left = await ask_chain(self._blocks_left, record)
+        if left:
+            return self.store.waits.set(record.job, CHAIN, blocks_more("the opening", left))
+        self.store.waits.set(record.job, CHAIN)
         hand = self._hand(record.job)
         for number, task in hand.running.items():
             if number < state.attempt:
@@ -198,6 +205,9 @@ class Runner:
         elif phase is Phase.COMPUTED:
             if await record_steps(self.context, self.store, self.intents, record, state.attempt):
                 await self.say(record, "recorded", attempt=state.attempt)
+            if record.plan.consumer != self.context.address:
+                consumer = self.context.trust.institution(record.plan.consumer).name
+                self.store.waits.set(record.job, CHAIN, f"{consumer} to seal, once all have computed")
             await self._watch_others(record, now)
         else:
             if phase is Phase.FAILED and state.attempt not in hand.told:
@@ -220,10 +230,12 @@ class Runner:
             async with asyncio.timeout(RETRY):
                 await self.context.peers.call(consumer, "look", about.model_dump_json().encode(), limit=MAX_ANSWER)
 
-    def _confirmed(self, record: JobRecord) -> bool:
+    def _blocks_left(self, record: JobRecord) -> int:
+        """How many blocks the opening lacks to its depth, 0 where it is deep."""
         self.context.index.sync()
         opened = [e for e in self.context.index.job_events(record.job) if isinstance(e, JobOpened)]
-        return bool(opened) and opened[0].block <= self.context.chain.confirmed()
+        lacks = opened[0].block - self.context.chain.confirmed() if opened else self.context.deployment.confirmations
+        return max(lacks, 0 if opened else 1)
 
     async def _begin(self, record: JobRecord, attempt: int) -> None:
         roots = await ask_chain(self.answers.attempts.current_roots, record, attempt)
@@ -316,6 +328,9 @@ class Runner:
         else:
             await self.store.threaded.computed(record.job, attempt)
             await self.say(record, "computed", attempt=attempt)
+        finally:
+            self.store.waits.set(record.job, VAULT)
+            self.store.waits.set(record.job, STEPS)
 
     async def _warranted(self, party_run: PartyRun) -> None:
         """Run the recipe; the vault may need a moment to start, or until its own endpoint is as far as ours."""
@@ -328,6 +343,8 @@ class Runner:
                 except PlacetError as error:
                     if error.code not in NOT_YET or party_run.started:
                         raise
+                    what = f"the own vault, which says {error.code}"
+                    self.store.waits.set(party_run.record.job, VAULT, what, lacks="vault")
                 await listener.wait(0.5)
         raise PeerError("the vault never saw the opened job", code="warrant.unconfirmed")
 
@@ -336,6 +353,7 @@ class Runner:
             await asyncio.to_thread(extension.forget, record.job)
         await self.say(record, how)
         await self.store.threaded.end(record.job, how)
+        self.store.waits.forget(record.job)
         for task in self._jobs.pop(record.job).running.values():
             task.cancel()
 
@@ -349,10 +367,10 @@ class Runner:
         institution_of(parties[message.sender], self.context.trust)
         try:
             state = await ask_chain(self.context.chain.job, message.job)
-            confirmed = await ask_chain(self._confirmed, record)
+            left = await ask_chain(self._blocks_left, record)
         except ChainError:
             raise PeerError("the chain can't be seen here now", code="peer.early") from None
-        if state.status is JobStatus.NONE or state.attempt < message.attempt or not confirmed:
+        if state.status is JobStatus.NONE or state.attempt < message.attempt or left:
             raise PeerError("the job is not open here yet", code="peer.early")
         if state.status is not JobStatus.OPEN or state.attempt > message.attempt:
             raise PeerError("the job is not open in this attempt", code="peer.late")

@@ -18,6 +18,7 @@ from placet.core.values import ZERO32, to_hex
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext
 from placet.jobs.party_run import Say, masked_outputs
+from placet.jobs.progress import CHAIN, PARTIES, blocks_more
 from placet.jobs.recipe import run_of
 from placet.jobs.store import JobRecord
 from placet.jobs.trail import record_steps
@@ -67,6 +68,28 @@ class Settlement:
         deep = bool(events) and events[-1].block <= self.context.chain.confirmed()
         return events if deep and any(isinstance(event, kind) for event in events) else None
 
+    async def _deep(self, record: JobRecord, kind: type[Event], what: str) -> list[Event] | None:
+        """`_events`; who follows the job is told of the blocks that are missing."""
+        events = await ask_chain(self._events, record, kind)
+        left = 0 if events is not None else await ask_chain(self._blocks_left, record)
+        self.store.waits.set(record.job, CHAIN, *([] if events is not None else [blocks_more(what, left)]))
+        self.store.waits.set(record.job, PARTIES)
+        return events
+
+    def _blocks_left(self, record: JobRecord) -> int:
+        events = self.context.index.job_events(record.job)
+        return max(events[-1].block - self.context.chain.confirmed(), 1) if events else 1
+
+    def _tell_keys(self, record: JobRecord, sealed: JobSealed, events: list[Event]) -> None:
+        """To who follows the job: whose keys are not on chain yet."""
+        released = {event.party for event in events if isinstance(event, KeyReleased)}
+        missing = [
+            f"the key of {self.context.trust.institution(party.signer).name} on chain"
+            for number, (party, key) in enumerate(zip(record.plan.parties, sealed.keys, strict=True))
+            if key != ZERO32 and number not in released
+        ]
+        self.store.waits.set(record.job, PARTIES, *missing)
+
     async def sealed(self, record: JobRecord, now: int) -> None:
         """Publish our key once the seal is deep; close what others left open after `settleBy`."""
         context = self.context
@@ -74,10 +97,11 @@ class Settlement:
             if now > record.plan.settle_by + turn_of(record, context.address):
                 await self.intents.carry(f"close:{record.job.hex()}", context.calls.close(record.job))
             return
-        events = await ask_chain(self._events, record, JobSealed)
+        events = await self._deep(record, JobSealed, "the seal")
         if events is None:
             return
         sealed = next(e for e in events if isinstance(e, JobSealed))
+        self._tell_keys(record, sealed, events)
         attempt = await self.store.threaded.attempt(record.job, sealed.attempt)
         due = await ask_chain(context.chain.key_due, record.job, record.party)
         if due is None or attempt is None or attempt.key is None or sealed.keys[record.party] == ZERO32:
@@ -88,13 +112,15 @@ class Settlement:
             await self.say(record, "too-late-to-release")
             return
         key = self.at_rest.open(attempt.key, b"key")
-        await self.intents.carry(f"release:{record.job.hex()}", context.calls.release(record.job, record.party, key))
+        with self.store.waits.waiting(record.job, "the own key to be on chain"):
+            call = context.calls.release(record.job, record.party, key)
+            await self.intents.carry(f"release:{record.job.hex()}", call)
         await self.say(record, "released")
 
     async def ended(self, record: JobRecord, state: JobState) -> str | None:
         """How the job ended, once that is deep, the result opened, every trail complete, and what is owed claimed."""
         how, kind = ENDS[state.status]
-        events = await ask_chain(self._events, record, kind)
+        events = await self._deep(record, kind, "the job's end")
         if events is None:
             return None
         for event in events:

@@ -21,6 +21,7 @@ from placet.core.ids import JobId, OfferId
 from placet.core.plan import Amendment, Plan, Seal, Terms
 from placet.core.trail import Message, SignedMessage, Step
 from placet.core.values import parse, to_hex
+from placet.jobs.progress import Waits
 from placet.jobs.tables import agreements, attempts, jobs, messages, metadata, moments, prepared, steps
 
 _LARGE = 64 << 20
@@ -75,7 +76,7 @@ class JobStore:
     """Synchronous; each call is one transaction. Coroutines call `threaded`, which is the same in threads.
 
     `told` is sent when there is something new for who follows a job; `due` when this process has written what the
-    runner goes on from.
+    runner goes on from; `waits` is what each job waits for.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -84,6 +85,7 @@ class JobStore:
         self._agreed_lock = threading.Lock()
         self.told = Signal()
         self.due = Signal()
+        self.waits = Waits()
         self.threaded = ThreadedJobStore(self)
         create(engine, metadata)
 

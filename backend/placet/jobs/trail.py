@@ -16,5 +16,6 @@ async def record_steps(context: JobContext, store: JobStore, intents: Intents, r
     _, done = await ask_chain(context.chain.trail, record.job, attempt, record.party)
     for start in range(done, len(hashes), BATCH):
         call = context.calls.record(record.job, attempt, record.party, start, hashes[start : start + BATCH])
-        await intents.carry(f"record:{record.job.hex()}:{attempt}:{start}", call)
+        with store.waits.waiting(record.job, "the own steps to be on chain"):
+            await intents.carry(f"record:{record.job.hex()}:{attempt}:{start}", call)
     return len(hashes) - done

@@ -8,7 +8,7 @@ name file, row (counted from 1, without the header) and column, never a value.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,13 +16,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from placet.catalogue.asset_view import MAX_ROWS
+from placet.core.damage import damages, nearly_alike
 from placet.core.errors import ConfigError, DataError, InputError
+from placet.core.offers import MAX_DECIMALS
 from placet.core.purposes import PURPOSES
 from placet.core.toml_file import read_toml
 from placet.core.values import Value, parse
 from placet.vault import files
 from placet.vault.cells import MAX_INTEGER
-from placet.vault.schema import MAX_DECIMALS, Column
+from placet.vault.schema import Column
 
 MAPPING = "mapping.toml"
 MAX_MAPPING = 32 << 10
@@ -33,6 +35,8 @@ _REMEDIES = {
     "data.decimals": f"round the amount, or raise `decimals` in {MAPPING}",
     "data.large": "split the file into several runs",
 }
+
+_ALIKE = "if case, separators and leading zeros were written alike in both files"
 
 File = Annotated[str, Field(pattern=r"^[^/\\\x00]{1,200}$")]
 Source = Annotated[str, Field(min_length=1, max_length=200)]
@@ -78,8 +82,19 @@ class Mapping(Value):
 
 
 @dataclass(frozen=True)
+class Meeting:
+    """How many of a provider's rows meet the other files: those of persons who consent, and of these the consumer's."""
+
+    provider: str
+    rows: int
+    consenting: int
+    matched: int
+
+
+@dataclass(frozen=True)
 class Data:
-    """What a run needs. Balances and totals are integers of 10^-`decimals` of the files' unit."""
+    """What a run needs. Balances and totals are integers of 10^-`decimals` of the files' unit. `damaged`: a line for
+    each file of which identifiers look damaged."""
 
     names: dict[str, str]
     purpose: str
@@ -87,10 +102,46 @@ class Data:
     customers: list[str]
     consenting: frozenset[str]
     decimals: int
+    damaged: tuple[str, ...] = ()
 
     def consents(self) -> dict[str, list[str]]:
         """By provider, the consenting persons whom it knows."""
         return {key: sorted(self.consenting.intersection(rows)) for key, rows in self.balances.items()}
+
+    def meetings(self) -> list[Meeting]:
+        """For each provider, what of its rows comes together with whom."""
+        listed = set(self.customers)
+        return [
+            Meeting(self.names[key], len(self.balances[key]), len(willing), len(listed.intersection(willing)))
+            for key, willing in self.consents().items()
+        ]
+
+    def counts(self) -> list[str]:
+        """What comes together, a line each."""
+        known = set().union(*self.balances.values())
+        listed = len(self.customers)
+        return [
+            *(
+                f"{one.provider}: {one.rows} rows, {one.consenting} of persons who consent, {one.matched} of these are "
+                "customers"
+                for one in self.meetings()
+            ),
+            f"{self.names['consumer']}: {listed} customers, {len(self.consenting.intersection(self.customers))} of "
+            f"them consent, {len(known.intersection(self.customers))} of them have a row somewhere",
+            f"{len(self.consenting)} persons consent, {len(self.consenting - known)} of them have no row anywhere",
+        ]
+
+    def warnings(self) -> list[str]:
+        """What looks wrong although it can be computed, a line each: damaged identifiers, files that do not meet."""
+        lines = list(self.damaged)
+        for key, meeting in zip(self.balances, self.meetings(), strict=True):
+            if not meeting.matched:
+                lines.append(f"{meeting.provider}: no row of a person who consents is a customer's")
+            if near := nearly_alike(self.customers, self.balances[key]):
+                lines.append(f"{meeting.provider}: {near} more customers would have a row there {_ALIKE}")
+        if near := nearly_alike(self.consenting, set().union(*self.balances.values())):
+            lines.append(f"consents: {near} more persons would have a row {_ALIKE}")
+        return lines
 
 
 def read(folder: Path) -> Data:
@@ -98,11 +149,17 @@ def read(folder: Path) -> Data:
     mapping = _mapping(folder)
     decimals = max(provider.decimals for provider in mapping.providers)
     customers = _identifiers(folder, mapping.consumer)
+    damaged = _damaged(mapping.consumer, customers)
     balances = {
         f"provider{number}": _balances(folder, provider, decimals)
         for number, provider in enumerate(mapping.providers, start=1)
     }
-    consenting = frozenset(customers if mapping.consent == "all" else _identifiers(folder, mapping.consent))
+    for provider, held in zip(mapping.providers, balances.values(), strict=True):
+        damaged += _damaged(provider, list(held))
+    consents = customers if mapping.consent == "all" else _identifiers(folder, mapping.consent)
+    if mapping.consent != "all":
+        damaged += _damaged(mapping.consent, consents)
+    consenting = frozenset(consents)
     for provider, held in zip(mapping.providers, balances.values(), strict=True):
         if consenting.isdisjoint(held):
             raise DataError(
@@ -111,6 +168,7 @@ def read(folder: Path) -> Data:
                 found=f"none, for {provider.name}",
                 remedy=f"leave the provider out of {MAPPING}; or are the identifiers written differently?",
                 code="data.consent",
+                details=[*damaged, *_near(consents, held)],
             )
     return Data(
         names={
@@ -122,7 +180,17 @@ def read(folder: Path) -> Data:
         customers=customers,
         consenting=consenting,
         decimals=decimals,
+        damaged=tuple(damaged),
     )
+
+
+def _damaged(listed: Listed, identifiers: Sequence[str]) -> list[str]:
+    return [f"{listed.file}: {one.words}" for one in damages(identifiers, listed.identifier)]
+
+
+def _near(consents: Sequence[str], held: Collection[str]) -> list[str]:
+    near = nearly_alike(consents, held)
+    return [f"{near} would be there {_ALIKE}"] if near else []
 
 
 def _mapping(folder: Path) -> Mapping:

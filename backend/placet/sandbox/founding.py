@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from placet.catalogue.specs import NAMES
 from placet.chain.local import LocalChain, free_port
-from placet.core.csv_file import read_rows
+from placet.core.csv_file import plain_cell, read_rows
 from placet.core.trust import TrustList
 from placet.core.values import parse
 from placet.sandbox import program
@@ -33,11 +33,12 @@ Say = Callable[[str], object]
 @dataclass(frozen=True)
 class Stock:
     """What the institutions have: `balances` by provider and person, the consumer's `customers`; `registered` are known
-    to the enroller: all that a provider knows, unless given."""
+    to the enroller: all that a provider knows, unless given. Balances count 10^-`decimals`."""
 
     balances: Mapping[str, Mapping[str, int]]
     customers: Sequence[str]
     registered: Sequence[str] | None = None
+    decimals: int = 0
 
     def persons(self) -> Sequence[str]:
         """Whom the enroller knows."""
@@ -171,14 +172,15 @@ def together(*works: Callable[[], object]) -> None:
 def _stock(group: Consortium, stock: Stock) -> None:
     balances = stock.balances
     for key, rows in balances.items():
-        write_table(group.folder / f"{key}.csv", ("customer", "value"), list(rows.items()))
-    write_table(group.folder / f"{group.consumer}.csv", ("customer", "value"), [(c, 0) for c in stock.customers])
+        write_table(group.folder / f"{key}.parquet", rows, stock.decimals)
+    write_table(group.folder / f"{group.consumer}.parquet", dict.fromkeys(stock.customers, 0))
 
     def import_(key: str) -> None:
         table = "accounts" if key in balances else "customers"
         group.run(
-            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.csv"),
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.parquet"),
             *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=value:integer"),
+            *(("--decimals", f"balance={stock.decimals}") if key in balances and stock.decimals else ()),
             *(() if key in balances else ("--own",)),
         )
 
@@ -189,17 +191,20 @@ def _stock(group: Consortium, stock: Stock) -> None:
         many = ("--from", "subjects", "--codes", "codes.csv")
         group.run("identity", "add", "registry/register.csv", *many, seconds=3600)
         _, *rows = read_rows((group.folder / "codes.csv").open("rb"))
-        group.codes = {subject: code for _, (subject, code) in rows}
+        group.codes = {plain_cell(subject): code for _, (subject, code) in rows}
 
     together(register, *(functools.partial(import_, key) for key in group.members))
 
 
-def write_table(file: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A CSV file."""
-    with file.open("w", newline="") as sink:
-        table = csv.writer(sink)
-        table.writerow(header)
-        table.writerows(rows)
+def write_table(file: Path, rows: Mapping[str, int], decimals: int = 0) -> None:
+    """Customers and their values, counted in 10^-`decimals`, as Parquet: identifiers stay as they are, whatever they
+    begin with."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    amounts = pa.array([Decimal(value).scaleb(-decimals) for value in rows.values()], pa.decimal128(38, decimals))
+    columns = {"customer": pa.array([*rows], pa.string()), "value": amounts}
+    pq.write_table(pa.table(columns), file)
 
 
 def _offer(group: Consortium, offering: Offering) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from placet.core.batch_file import BatchLine
@@ -57,7 +57,8 @@ class AdmissionContext:
 
 def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institution: bytes, names: Names) -> None:
     """ConsentError unless this institution made the offer, the scope is the offer's, and the table has its columns, is
-    the persons' or the institution's as the scope says, and has the identifiers, of the kind, that the scope says."""
+    the persons' or the institution's as the scope says, and has the identifiers, of the kind, and the amounts, of the
+    decimals, that the scope says."""
     if facts.provider != institution or scope.provider != institution:
         raise ConsentError("the offer is another institution's", expected=to_hex(institution), code="consent.provider")
     if scope.personal is not dataset.personal:
@@ -85,11 +86,24 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
             remedy="make a new offer of the table as it is: placet offer make",
             code="consent.namespace",
         )
+    declared = {name: number for name, number in dataset.decimals.items() if name in scope.columns}
+    if declared != scope.decimals:
+        raise ConsentError(
+            "offer and table disagree on the decimals of amounts",
+            expected=_decimals(declared),
+            found=_decimals(scope.decimals),
+            remedy="make a new offer of the table as it is: placet offer make",
+            code="consent.decimals",
+        )
     operation_words(facts.offer.operations)
     try:
         Wording(facts.offer, scope, names)
     except NotFoundError as error:
         raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
+
+
+def _decimals(by_column: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {number}" for name, number in sorted(by_column.items())) or "none"
 
 
 def admit(submission: Submission, wording: Wording, situation: AdmissionContext) -> ConsentId:

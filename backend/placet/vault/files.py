@@ -119,7 +119,9 @@ def _schema(identifier: str, columns: Mapping[str, Column]) -> Schema:
         raise DataError(
             "the identifier must be one of the columns, of type text", found=repr(identifier), code="data.mapping"
         )
-    fields = tuple(Field_(name=name, type=column.type) for name, column in columns.items())
+    fields = tuple(
+        Field_(name=name, type=column.type, decimals=column.decimals or None) for name, column in columns.items()
+    )
     return Schema(identifier=identifier, columns=fields)
 
 

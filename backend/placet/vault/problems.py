@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NoReturn
 
+from placet.core.damage import is_cut, is_scientific
 from placet.core.errors import DataError
 from placet.vault.cells import BadCell
 
@@ -24,7 +24,7 @@ REMEDIES = {
     "data.column": "correct the column's name; a CSV file needs a header and commas",
     "data.file": "name a file .csv or .parquet that can be read, or a folder of such",
 }
-_ROUNDED = re.compile(r"[0-9](\.[0-9]+)?[eE]\+?[0-9]+", re.ASCII)
+_ROUNDED = "a spreadsheet rounds numbers to 15 digits, so that several persons look like one: export the column as text"
 
 
 class Problems:
@@ -53,15 +53,15 @@ class Problems:
         """Two rows with one identifier."""
         (before, first), (name, second) = self._place(earlier), self._place(count)
         both = f"rows {first} and {second}" if before == name else f"row {first} and {name}row {second}"
-        remedy = None
-        if _ROUNDED.fullmatch(identifier):
-            remedy = "a spreadsheet rounded these numbers, and two persons look like one: export the column as text"
+        rounded = is_scientific(identifier) or is_cut(identifier)
         self._add(
             DataError(
-                "an identifier stands in the table twice",
-                expected="each identifier once",
+                "two rows have one identifier, which a spreadsheet rounded"
+                if rounded
+                else "an identifier stands in the table twice",
+                expected="identifiers with all their digits" if rounded else "each identifier once",
                 found=f"{before}{both}{_at(line)}, column {column!r}",
-                remedy=remedy,
+                remedy=_ROUNDED if rounded else None,
                 code="data.duplicate",
             )
         )

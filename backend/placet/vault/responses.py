@@ -7,14 +7,24 @@ from placet.core.ids import BatchRoot, ConsentId
 from placet.core.values import U32, Bytes24, Bytes32, Octets, Value
 
 
+class TableCounts(Value):
+    """For the institution itself: rows of an offer's table, consents to the offer that have not ended, and how many of
+    those have no row there."""
+
+    rows: U32
+    consents: U32
+    rowless: U32
+
+
 class LawfulSet(Value):
     """A lawful set as a plan's input names it. `epoch` is the head of the list of proven ends that it was held
-    against. `opens_before` is 2^32 − 1 for an empty set."""
+    against. `opens_before` is 2^32 − 1 for an empty set. `counts` are there where it was worked out from the table."""
 
     root: Bytes32
     count: int
     epoch: Bytes24
     opens_before: U32
+    counts: TableCounts | None = None
 
 
 class DeadLeaves(Value):

@@ -11,13 +11,13 @@ from placet.core.errors import DataError
 from placet.core.hashing import canonical, document_hash, sha256
 from placet.core.ids import DatasetId
 from placet.core.namespace import Namespace
+from placet.core.offers import MAX_DECIMALS, Decimals
 from placet.core.values import NAME_PATTERN, Bytes32, Name, Value
 
 ColumnType = Literal["integer", "number", "text", "optional-text"]
 Cell = int | float | str
 """integer: within ±2^62; number: a finite float64; text: not empty; optional-text: text that may be empty."""
 COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
-MAX_DECIMALS = 18
 MAX_COLUMNS = 64
 
 
@@ -59,11 +59,22 @@ class Column(Value):
         return cls.of(source, kind, decimals) if colon else cls.of(text, "integer", decimals)
 
 
+def _none(value: object) -> bool:
+    return value is None
+
+
 class Field_(Value):  # noqa: N801 - `Field` is pydantic's
-    """One column as it is hashed into the schema."""
+    """One column as it is hashed into the schema. Its integers count 10^-`decimals`; there is no such field for 0."""
 
     name: Name
     type: ColumnType
+    decimals: Annotated[Decimals | None, Field(exclude_if=_none)] = None
+
+    @model_validator(mode="after")
+    def _of_integers(self) -> Field_:
+        if self.decimals is not None and self.type != "integer":
+            raise ValueError("only a column of integers has decimals")
+        return self
 
 
 class Schema(Value):
@@ -108,6 +119,11 @@ class DatasetInfo(Value):
     @property
     def columns(self) -> tuple[str, ...]:
         return self.table.names
+
+    @property
+    def decimals(self) -> dict[str, int]:
+        """By column of amounts that has any."""
+        return {one.name: one.decimals for one in self.table.columns if one.decimals is not None}
 
     @property
     def identifier(self) -> str:

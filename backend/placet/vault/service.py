@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -37,13 +37,14 @@ from placet.vault import gate
 from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
 from placet.vault.admitted import Tag, admit_lines, record_of
 from placet.vault.batches import BatchCheck, BatchReader
+from placet.vault.candidates import Candidates
 from placet.vault.chain_view import ChainSnapshot, ChainView
-from placet.vault.columns import column, find
+from placet.vault.columns import RowSubjects, column, find
 from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
 from placet.vault.matches import JobEnd, MatchedSet
 from placet.vault.records import ConsentRecord, OfferBinding, Records
-from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart
+from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, TableCounts
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
@@ -185,13 +186,15 @@ class Vault:
             bound = self._records.bound(offer)
             facts = self._chain.offer(offer)
             anchored = self._chain.batches(offer)
+            candidates, dead = self._records.candidates(offer), self._chain.dead(offer)
+            subjects = self._tables.subjects(self._tables.by_id(bound.offer.dataset).name)
             chosen = choose(
-                self._records.candidates(offer),
+                candidates,
                 batches=self._records.batches(offer, anchored.keys()),
                 anchored=anchored,
                 block=block,
-                subjects=self._tables.subjects(self._tables.by_id(bound.offer.dataset).name),
-                dead=self._chain.dead(offer),
+                subjects=subjects,
+                dead=dead,
                 now=now.block_time,
                 deadline=deadline,
                 openings=facts.openings,
@@ -200,7 +203,13 @@ class Vault:
             log.info(
                 "lawful set %s of offer %s: %d rows as of block %d", to_hex(root), to_hex(offer), chosen.count, block
             )
-            return LawfulSet(root=root, count=chosen.count, epoch=facts.epoch, opens_before=chosen.opens_before)
+            return LawfulSet(
+                root=root,
+                count=chosen.count,
+                epoch=facts.epoch,
+                opens_before=chosen.opens_before,
+                counts=_counts(candidates, subjects, dead),
+            )
 
     def _keep(self, offer: OfferId, leaves: bytes) -> bytes:
         """The root of a lawful set, which is kept under it. Hashed and written only where an offer's set is new."""
@@ -376,3 +385,9 @@ class Vault:
             erased = self._records.erase(consent)
         log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")
         return erased
+
+
+def _counts(candidates: Candidates, subjects: RowSubjects, dead: Collection[ConsentId]) -> TableCounts:
+    alive = ~candidates.among(dead)
+    _, known = candidates.places_in(subjects)
+    return TableCounts(rows=len(subjects.rows), consents=int(alive.sum()), rowless=int((alive & ~known).sum()))

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from placet.chain.keystore import load_secret, read_passphrase, save_secret
 from placet.chain.migrations import upgrade
 from placet.core import at_rest
 from placet.core.at_rest import AtRest
+from placet.core.damage import Damage, damages
 from placet.core.errors import StateError
 from placet.core.namespace import own_namespace
 from placet.core.values import to_hex
@@ -71,15 +72,18 @@ def import_table(
     *,
     personal: bool = True,
     namespace: str | None = None,
+    warn: Callable[[Damage], None] = lambda _: None,
 ) -> DatasetInfo:
     """Seal a CSV or Parquet file as table `name`; DataError if it is not right. The vault may be running.
 
     `columns`: new name to where it comes from; `identifier`: the new name of the text column that names a row's
     subject; `personal` false: the institution's own rows; `namespace`: what kind of identifier it is, by default the
-    institution's own.
+    institution's own; `warn` is told of identifiers that look damaged.
     """
     demand_name(name)
     schema, cells = read(path, identifier, columns)
+    for damage in damages([str(cell) for cell in cells[identifier]], identifier):
+        warn(damage)
     kind = namespace or own_namespace(settings.institution, identifier)
     schema = Schema(identifier=identifier, namespace=kind, columns=schema.columns)
     with opened(settings) as store:

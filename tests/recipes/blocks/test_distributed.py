@@ -12,10 +12,10 @@ import pytest
 
 from declaring import CUSTOMER, NAMESPACE
 from live import PROVIDERS, Town
+from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
 from placet.core.values import parse
 from placet.protocols.spu import extra
-from placet.sandbox.founding import write_table
 
 EDGES = [0, 1, 500_000, 5_000_000]
 LEVELS = {
@@ -92,9 +92,8 @@ def pool(_installed: None, town: Town) -> Pool:
     made, fund = town.made, town.balances["fund"]
     shared = [who for who in town.customers if who in fund and who in town.balances["south"] and who not in town.silent]
     branches = dict.fromkeys(fund, "city") | dict(zip(shared, itertools.cycle(BRANCHES)))
-    write_table(
-        made.folder / "books.csv", ("customer", "balance", "branch"), [(w, fund[w], branches[w]) for w in branches]
-    )
+    books_of_fund = [("customer", "balance", "branch"), *((w, fund[w], branches[w]) for w in branches)]
+    (made.folder / "books.csv").write_bytes(written(books_of_fund))
     made.run(
         *("vault", "import", "--config", "fund-vault/vault.toml", "--name", "books", "--file", "books.csv"),
         *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance", "--column", "branch:text"),

@@ -182,6 +182,7 @@ class DatasetResponse(_Answer):
     columns: list[str]
     identifier: Name
     namespace: Namespace | None = None
+    decimals: dict[Name, int] = Field(description="by column of amounts, where they have digits after the point")
     personal: bool
     commitment: Bytes32
     provider: Named

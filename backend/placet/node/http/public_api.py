@@ -38,6 +38,7 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
                 columns=list(info.columns),
                 identifier=info.identifier,
                 namespace=info.table.namespace,
+                decimals=info.decimals,
                 personal=info.personal,
                 commitment=info.commitment,
                 provider=models.Named(address=node.address, name=node.settings.institution.name),

@@ -19,6 +19,7 @@ from placet.core.evidence import SignedEvidence
 from placet.core.ids import JobId
 from placet.jobs.evidence import Beside, signed
 from placet.jobs.messages import JobRequest
+from placet.jobs.progress import PROGRESS, PROPOSALS
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
 from placet.node.consents import uses
@@ -29,8 +30,8 @@ from placet.node.http.problems import problems
 router = APIRouter(tags=["jobs"])
 PAGE = 100
 _EVENT_SECONDS = 3600
-_LOOK = 15.0
-"""Seconds between two looks at a job of which nothing is told."""
+_SOON, _QUIET = 1.5, 3.0
+"""Seconds of silence after which a follower hears what the job waits for: at first, and then."""
 
 
 class JobResponse(BaseModel):
@@ -113,22 +114,41 @@ async def events(runner: TheRunner, job: JobId, _: Institution, last_event_id: L
 
 def event_stream(runner: Runner, job: JobId, last: int) -> EventSourceResponse:
     """The job's moments after number `last` as server-sent events: `id` is the moment's number, `event` its status,
-    `data` the moment as one line of JSON. A comment every 15 seconds keeps the connection open."""
+    `data` the moment as one line of JSON. Where nothing happens an event `progress`, without a number, tells what
+    the job waits for: after a second or two, and every three."""
     return EventSourceResponse(_moments(runner, job, last), sep="\n")
 
 
 async def _moments(runner: Runner, job: JobId, last: int) -> AsyncIterator[ServerSentEvent]:
     loop = asyncio.get_running_loop()
     end = loop.time() + _EVENT_SECONDS
+    status, _ = await runner.store.threaded.progress(job)
+    due = loop.time() + _SOON
     with listening(runner.store.told) as listener:
         while loop.time() < end:
             ended, moments = await runner.store.threaded.follow(job, last)
             for number, moment in moments:
-                last = number
-                yield ServerSentEvent(json.dumps(moment), event=moment["status"], id=str(number), sep="\n")
+                last, status = number, moment["status"]
+                due = loop.time() + _SOON
+                yield ServerSentEvent(json.dumps(moment), event=status, id=str(number), sep="\n")
             if ended is not None:
                 return
-            await listener.wait(_LOOK)
+            if loop.time() >= due:
+                due = loop.time() + _QUIET
+                yield ServerSentEvent(json.dumps(runner.store.waits.event(job, status)), event=PROGRESS, sep="\n")
+            await listener.wait(max(due - loop.time(), 0.0))
+
+
+class ProposalWaits(BaseModel):
+    """Whom the plans wait for that this node proposes now: {for, seconds}, the longest wait first."""
+
+    waits: list[dict[str, JsonValue]]
+
+
+@router.get("/v1/proposals", response_model=ProposalWaits, responses=problems(403))
+async def proposals(runner: TheRunner, _: Institution) -> ProposalWaits:
+    """Who has not answered yet to a plan that is proposed: `POST /v1/jobs` answers once all have signed."""
+    return ProposalWaits(waits=runner.store.waits.of(PROPOSALS))
 
 
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))

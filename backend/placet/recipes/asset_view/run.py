@@ -60,23 +60,31 @@ async def _provide(job: PartyRun) -> None:
 async def _consume(job: PartyRun) -> None:
     rows, opened = await job.open("customers")
     customers = [str(value) for value in rows.columns[job.parameters(AssetViewParameters).identifier]]
-    order, arranged = await psi_join.consumer(job, job.others("provider"), customers, opened, most=MAX_ROWS)
-    kept = {"customers": customers, "order": order, "parameters": job.terms.parameters}
+    providers = job.others("provider")
+    order, numbers, arranged = await psi_join.consumer(job, providers, customers, opened, most=MAX_ROWS)
+    kept = {"customers": customers, "order": order, "parameters": job.terms.parameters, "provider_rows": numbers}
     await job.collect(canonical(kept), arranged)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
     """One row a customer, in the list's own order: {customer, total}, a decimal string in minor units; or {customer,
-    level}, how many of the plan's edges the total reaches."""
+    level}, how many of the plan's edges the total reaches. `report`: {customers, provider_rows, decimals}: how long
+    the list is, how many consented rows each provider brought, in the plan's order, and that totals count
+    10^-decimals."""
     kept = json.loads(private)
     customers, order = kept["customers"], kept["order"]
     parameters = asset_view.SPEC.parse(kept["parameters"])
+    report = {"customers": len(customers), "provider_rows": kept["provider_rows"], "decimals": parameters.decimals or 0}
     if parameters.edges is not None:
         bands = restore(levels.combine(parameters, parts, len(customers), scratch), order)
-        return {"rows": [{"customer": c, "level": str(b)} for c, b in zip(customers, bands, strict=True)]}
+        return {
+            "rows": [{"customer": c, "level": str(b)} for c, b in zip(customers, bands, strict=True)],
+            "report": report,
+        }
     shares = [additive.from_bytes(part, len(customers), sender=name_of(i)) for i, part in sorted(parts.items())]
     totals = restore(additive.reconstruct(shares), order)
-    return {"rows": [{"customer": c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]}
+    rows = [{"customer": c, "total": str(t)} for c, t in zip(customers, totals, strict=True)]
+    return {"rows": rows, "report": report}
 
 
 ASSET_VIEW = RecipeRun(spec=asset_view.SPEC, run=run, combine=combine, demand=demand)

@@ -88,7 +88,7 @@ async def evaluated(
     }
     protocol = f"mpc.{name}.{engine.protocol}/1"
     began: dict[str, JsonValue] = {**told, "program": program.to_json()}
-    async with job.context.engine_ports.port() as port:
+    async with job.engine_port() as port:
         async with job.step(f"{name}-start", protocol, made, parameters=began) as step:
             for party in parties:
                 if party != job.party and (theirs := await numbers_of_rows(step, party, size.rows)) != size.rows:
@@ -100,15 +100,16 @@ async def evaluated(
                     )
             network = await meet(job, step, parties, name.encode(), port)
         async with job.step(name, protocol, made, parameters=told) as step:
-            share = await evaluate.run(
-                network,
-                program,
-                range(len(parties)),
-                brought,
-                size=size,
-                scratch=job.context.engine_ports.scratch,
-                seconds=job.seconds_left,
-            )
+            with job.working(f"the engine to compute {name} with the other parties"):
+                share = await evaluate.run(
+                    network,
+                    program,
+                    range(len(parties)),
+                    brought,
+                    size=size,
+                    scratch=job.context.engine_ports.scratch,
+                    seconds=job.seconds_left,
+                )
             return share, step.output("share", share)
 
 
@@ -127,16 +128,17 @@ async def intersect(
     if not identifiers or not theirs:
         return ()
     parties = sorted((job.party, peer))
-    async with job.context.engine_ports.port() as port:
+    async with job.engine_port() as port:
         network = await meet(job, step, parties, label, port)
-        found = await spu.intersect(
-            network,
-            identifiers,
-            cast(PsiProtocol, protocol),
-            receiver=None if receiver is None else parties.index(receiver),
-            scratch=job.context.engine_ports.scratch,
-            seconds=job.seconds_left,
-        )
+        with job.working(f"the engine to intersect {len(identifiers)} rows with {theirs}"):
+            found = await spu.intersect(
+                network,
+                identifiers,
+                cast(PsiProtocol, protocol),
+                receiver=None if receiver is None else parties.index(receiver),
+                scratch=job.context.engine_ports.scratch,
+                seconds=job.seconds_left,
+            )
     return () if found.rows is None else [int(row) for row in found.rows]
 
 

@@ -68,7 +68,7 @@ class MatchedRows:
             "field": engine.field,
             "smallest_group": self.smallest,
         }
-        async with job.context.engine_ports.port() as port:
+        async with job.engine_port() as port:
             async with job.step("statistics-start", protocol, opened, parameters=public) as step:
                 theirs = await distributed.numbers_of_rows(step, peer, len(identifiers))
                 counts = (len(identifiers), theirs) if job.party == PROVIDER else (theirs, len(identifiers))
@@ -77,16 +77,17 @@ class MatchedRows:
             if network is None:
                 return b"", counts, opened
             async with job.step("statistics", protocol, opened, parameters=public) as step:
-                share = await count_and_sum(
-                    network,
-                    identifiers,
-                    values,
-                    rows=counts,
-                    amounts_of=None if self.value is None else PROVIDER,
-                    smallest=self.smallest,
-                    scratch=job.context.engine_ports.scratch,
-                    seconds=job.seconds_left,
-                )
+                with job.working(f"the engine to count over {counts[0]} and {counts[1]} rows"):
+                    share = await count_and_sum(
+                        network,
+                        identifiers,
+                        values,
+                        rows=counts,
+                        amounts_of=None if self.value is None else PROVIDER,
+                        smallest=self.smallest,
+                        scratch=job.context.engine_ports.scratch,
+                        seconds=job.seconds_left,
+                    )
                 made = step.output("share", share)
         return share, counts, made
 

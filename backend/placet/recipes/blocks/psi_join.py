@@ -19,29 +19,35 @@ async def provider(
 ) -> tuple[Placement, Artefact]:
     """A provider's side: where its people stand among the consumer's, of whom there are `most` at the most."""
     async with job.step("psi-place", PROTOCOL, opened) as step:
-        placement = await psi.place(
-            step,
-            name_of(to),
-            people,
-            context=_context(job, job.party),
-            max_positions=most,
-            entropy=job.entropy(b"psi"),
-        )
+        with job.working(f"finding {len(people)} rows in the list of {job.name(to)}") as work:
+            placement = await psi.place(
+                step,
+                name_of(to),
+                people,
+                context=_context(job, job.party),
+                max_positions=most,
+                entropy=job.entropy(b"psi"),
+                progress=work.count,
+            )
         made = step.output("placement", canonical([-1 if p is None else p for p in placement.positions]))
+    met = sum(position is not None for position in placement.positions)
+    await job.say_matched(to, rows=len(people), matched=met)
     return placement, made
 
 
 async def consumer(
     job: PartyRun, providers: Sequence[int], customers: Sequence[str], opened: Artefact, *, most: int
-) -> tuple[list[int], Artefact]:
+) -> tuple[list[int], list[int], Artefact]:
     """The consumer's side, to all providers at once, of up to `most` rows each: the customer at place i is number
-    `order[i]` of its list."""
+    `order[i]` of its list. Then how many rows each provider has, which the protocol tells."""
     order = secret_permutation(len(customers), job.job_entropy(b"permutation"))
     identifiers = [customer.encode() for customer in customers]
+    numbers: dict[int, int] = {}
     async with job.step("psi-arrange", PROTOCOL, opened) as step:
-        await together(
-            *(
-                psi.arrange(
+
+        async def arrange(party: int) -> None:
+            with job.working(f"showing {len(identifiers)} customers to {job.name(party)}, hidden") as work:
+                numbers[party] = await psi.arrange(
                     step,
                     name_of(party),
                     identifiers,
@@ -49,12 +55,13 @@ async def consumer(
                     context=_context(job, party),
                     max_rows=most,
                     entropy=job.entropy(b"psi", party.to_bytes(4, "big")),
+                    progress=work.count,
                 )
-                for party in providers
-            )
-        )
+            await job.say_rows_of(party, numbers[party])
+
+        await together(*map(arrange, providers))
         made = step.output("order", canonical(list(order)))
-    return list(order), made
+    return list(order), [numbers[party] for party in providers], made
 
 
 def _context(job: PartyRun, provider: int) -> bytes:

@@ -70,7 +70,7 @@ async def run(job: PartyRun) -> None:
             raise LimitError(
                 "the list is too long", expected=f"at most {MAX_ROWS}", found=len(customers), code="joint.list"
             )
-        _, arranged = await psi_join.consumer(job, PROVIDERS, customers, opened, most=distributed.MAX_ROWS)
+        _, _, arranged = await psi_join.consumer(job, PROVIDERS, customers, opened, most=distributed.MAX_ROWS)
         kept = {"rows": len(customers), "parameters": job.terms.parameters}
         return await job.collect(canonical(kept), arranged)
     rows, opened = await job.open("accounts")

@@ -98,7 +98,10 @@ async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> t
             matched.append([offered[place] for place in places])
             made = await step.output_of("matched", lambda: matched[-1])
         before += matched[-1]
-    return (matched if job.role in receivers else None), made
+    if job.role not in receivers:
+        return None, made
+    await job.say_matched(peer, rows=len(rounds[0].identifiers), matched=len(before))
+    return matched, made
 
 
 async def _intersect(
@@ -110,15 +113,17 @@ async def _intersect(
     if job.terms.engine == "spu":
         return await distributed.intersect(job, step, peer, identifiers, protocol, receiver, label)
     intersect = salted_hash.intersect if protocol == "salted-hash" else psi.intersect
-    found = await intersect(
-        step,
-        name_of(peer),
-        identifiers,
-        receiver=None if receiver is None else name_of(receiver),
-        context=job.record.job + job.attempt.to_bytes(4, "big") + label,
-        max_rows=MAX_ROWS,
-        entropy=job.entropy(b"psi", label),
-    )
+    with job.working(f"intersecting {len(identifiers)} rows with those of {job.name(peer)}") as work:
+        found = await intersect(
+            step,
+            name_of(peer),
+            identifiers,
+            receiver=None if receiver is None else name_of(receiver),
+            context=job.record.job + job.attempt.to_bytes(4, "big") + label,
+            max_rows=MAX_ROWS,
+            entropy=job.entropy(b"psi", label),
+            progress=work.count,
+        )
     return found or ()
 
 
