@@ -52,8 +52,6 @@ SINKS = {
     "sandbox/signing.py": "lines of a batch file, into its parent's pipe",
     "sandbox/token.py": "an address, into its parent's pipe",
     "cli/confined.py": "a child's judgement, as JSON into its parent's pipe",
-    "sandbox/signing.py": "a child's lines of a batch file, into its parent's pipe",
-    "sandbox/token.py": "a child's address, into its parent's pipe",
 }
 
 
