@@ -49,8 +49,6 @@ SINKS = {
     "protocols/spu/__main__.py": "a child process, whose stderr is a log file",
     "protocols/enclave/platform/trace.py": "inside the enclave's sandbox",
     "cli/sandbox.py": "a flush",
-    "sandbox/signing.py": "lines of a batch file, into its parent's pipe",
-    "sandbox/token.py": "an address, into its parent's pipe",
     "cli/confined.py": "a child's judgement, as JSON into its parent's pipe",
 }
 

@@ -393,8 +393,7 @@ async def test_lists_of_two_lengths_make_no_run(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(distributed, "numbers_of_rows", theirs)
     monkeypatch.setattr(distributed, "engine_of", lambda engine: engine)
-    ports, terms = SimpleNamespace(port=given), SimpleNamespace(engine="spu")
-    work: Any = SimpleNamespace(party=0, terms=terms, context=SimpleNamespace(engine_ports=ports), step=given)
+    work: Any = SimpleNamespace(party=0, terms=SimpleNamespace(engine="spu"), engine_port=given, step=given)
     made = program(PAIR)
     with pytest.raises(ProtocolError) as refusal:
         await distributed.evaluated(

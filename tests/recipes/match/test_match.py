@@ -136,7 +136,7 @@ def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_any
     made = market.made
     parties = ",".join(made.members[who].address for who in ("north", "consumer"))
     made.run(
-        *("vault", "import", "--config", "north-vault/vault.toml", "--name", "watched", "--file", "north.csv"),
+        *("vault", "import", "--config", "north-vault/vault.toml", "--name", "watched", "--file", "north.parquet"),
         *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=value:integer"),
     )
     answer = made.run(
