@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
-from tests.vault.conftest import NAMESPACE, PARTNER, plan_input
+from tests.vault.conftest import NAMESPACE, PARTNER, plan_input, to_sign
 
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
@@ -197,7 +198,7 @@ def test_from_consent_to_rows_withdrawal_and_second_attempt(
     refused(a, asked, "warrant.withdrawn")
     epoch = withdrawal_head(FIRST_EPOCH, ids[1])
     assert vault.dead(a.world.offer.id, first.root) == DeadLeaves(epoch=epoch, consents=(ids[1],))
-    second = vault.without(a.world.offer.id, first.root)
+    second = a.world.without(first.root)
     assert (second.count, second.epoch) == (2, epoch)
     again = a.amend(asked, second.root, second.epoch)
     refused(a, asked, "warrant.attempt")
@@ -432,7 +433,8 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
         await client.note_batch(offer.id, consent.id, [consent.id])
         a.send(a.calls.anchor(offer.id, consent.id))
         a.local.mine(CONFIRMATIONS)
-        lawful = await client.lawful(offer.id, a.chain.confirmed(), world.now + 1000)
+        set_of = partial(client.lawful, offer.id, a.chain.confirmed(), world.now + 1000)
+        lawful = await set_of(to_sign(await set_of()))
         assert lawful.count == 1
         asked = a.open(lawful.root, offer=offer.id)
         a.local.mine(CONFIRMATIONS)

@@ -27,6 +27,20 @@ class LawfulSet(Value):
     counts: TableCounts | None = None
 
 
+class SetToSign(Value):
+    """What a node is about to sign of a lawful set: the vault keeps the set if it is just that. A plan names all three,
+    an amendment no `opens_before`."""
+
+    root: Bytes32
+    epoch: Bytes24
+    opens_before: U32 | None = None
+
+    def is_of(self, lawful: LawfulSet) -> bool:
+        """Is it what stands in the signed document, where that set is what the vault would bring?"""
+        ends = (None, lawful.opens_before)
+        return (self.root, self.epoch) == (lawful.root, lawful.epoch) and self.opens_before in ends
+
+
 class DeadLeaves(Value):
     """The leaves of a lawful set that have ended, and the epoch of the offer that says so: head of the very list that
     was looked through."""
