@@ -65,8 +65,16 @@ class _BatchRefusedError(ChainError):
 class Rpc:
     """Calls of one endpoint. ChainError if it does not answer in `attempts` tries, Reverted if a contract refused."""
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT, attempts: int = ATTEMPTS) -> None:
-        self._endpoint = HttpEndpoint(url, timeout)
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = TIMEOUT,
+        attempts: int = ATTEMPTS,
+        heard: Callable[[int], object] | None = None,
+    ) -> None:
+        """`heard` as of `HttpEndpoint`."""
+        self._endpoint = HttpEndpoint(url, timeout, heard)
         self._timeout = timeout
         self._attempts = attempts
         self.batches = AdaptiveSize(MAX_BATCH)
