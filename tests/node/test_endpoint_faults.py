@@ -18,13 +18,13 @@ import pytest
 import sqlalchemy as sa
 
 from faulty_endpoint import FaultyEndpoint, faulty_endpoint
-from placet.chain import sender, sending_trouble
+from placet.chain import endpoint_checks, findings, sender, sending_trouble
 from placet.chain import storage as storage_module
 from placet.chain.client import Chain
+from placet.chain.findings import Finding, examined
 from placet.chain.rpc import Rpc
 from placet.chain.storage import space_error, storage_error
-from placet.cli import endpoint_checks, findings
-from placet.cli.findings import Finding, examined
+from placet.cli import doctor
 from placet.core.errors import StorageError
 from placet.core.signatures import Key
 from placet.core.values import to_hex
@@ -139,12 +139,12 @@ async def test_transactions_that_are_refused_for_some_blocks_are_told(
     assert f"placet_sender_refused_blocks {sending_trouble.REFUSED_BLOCKS + 1}" in metrics
     assert "placet_sender_up 0" in metrics
     office = SimpleNamespace(settings=behind_it.settings)
-    (finding,) = examined((("transactions", endpoint_checks.transactions),), (), office)
+    (finding,) = examined((("transactions", doctor._transactions),), (), office)
     assert finding.state == "wrong" and "replacement transaction underpriced" in finding.detail
     faulty.mode = ""
     node.sender.step()
     assert await state() == (200, "ok")
-    assert examined((("transactions", endpoint_checks.transactions),), (), office)[0].state == "ok"
+    assert examined((("transactions", doctor._transactions),), (), office)[0].state == "ok"
     await asyncio.to_thread(behind_it.settle)
     assert offer.id in node.offers()
 

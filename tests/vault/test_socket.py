@@ -10,10 +10,13 @@ import stat
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.vault.conftest import to_sign
 
+from placet.chain.findings import examined
+from placet.cli import doctor
 from placet.core.errors import (
     AccessError,
     ConfigError,
@@ -26,7 +29,7 @@ from placet.core.errors import (
 )
 from placet.vault import client, frames, server
 from placet.vault.client import VaultClient
-from placet.vault.responses import LawfulSet
+from placet.vault.responses import EndpointFinding, EndpointFindings, LawfulSet
 from placet.vault.schema import DatasetInfo
 from placet.vault.server import Server
 
@@ -165,6 +168,26 @@ async def test_bug_inside_says_nothing_of_data(
     assert caught.value.code == "vault.internal"
     assert "customer" not in str(caught.value) + caplog.text
     assert "KeyError" in caplog.text
+
+
+async def test_the_doctor_asks_the_vault_about_its_own_endpoint(world, door) -> None:
+    settings = SimpleNamespace(path=lambda path: path, vault_socket=world.folder / "vault.sock")
+    office = SimpleNamespace(settings=settings)
+
+    async def found(*findings: tuple[str, str, str, str | None]) -> tuple[str, str, str | None]:
+        names = ("check", "state", "detail", "remedy")
+        told = tuple(EndpointFinding(**dict(zip(names, one, strict=True))) for one in findings)
+        world.chain.examine = lambda: EndpointFindings(shown="http://vault.example", findings=told)
+        checks = (("vault's endpoint", doctor._vault_endpoint),)
+        (finding,) = await asyncio.to_thread(examined, (), checks, office, 60.0)
+        return finding.state, finding.detail, finding.remedy
+
+    fine, slow = ("chain", "ok", "block 7", None), ("logs", "warning", "slow", None)
+    lost = ("x", "wrong", "401", "do it")
+    assert await found(fine) == ("ok", "http://vault.example: chain", None)
+    assert await found(fine, slow) == ("warning", "http://vault.example: logs: slow", "see the vault's log")
+    state, detail, remedy = await found(fine, slow, lost)
+    assert (state, remedy) == ("wrong", "do it") and "http://vault.example: x: 401" in detail
 
 
 async def _kept(door: VaultClient, world) -> LawfulSet:

@@ -79,6 +79,10 @@ class Rpc:
         self._attempts = attempts
         self.batches = AdaptiveSize(MAX_BATCH)
 
+    def impatient(self, seconds: float) -> Rpc:
+        """Another client of the same endpoint, which tries once: for who asks how it is."""
+        return Rpc(self._endpoint.address.url, timeout=seconds, attempts=1)
+
     @property
     def shown(self) -> str:
         """The endpoint's address as it may be shown."""

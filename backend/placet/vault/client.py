@@ -17,7 +17,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, SetToSign
+from placet.vault.responses import BatchLeaves, DeadLeaves, EndpointFindings, LawfulSet, LeavesPart, SetToSign
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 
@@ -39,6 +39,10 @@ class VaultClient:
     async def datasets(self) -> list[DatasetInfo]:
         """All tables, by name."""
         return list((await self._call("datasets", frames.Nothing(), frames.DatasetInfos)).datasets)
+
+    async def endpoint(self) -> EndpointFindings:
+        """What the vault finds at its own chain endpoint."""
+        return await self._call("endpoint", frames.Nothing(), EndpointFindings)
 
     async def admit(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from placet.chain.findings import State
 from placet.core.evidence import ErasedLeaf
 from placet.core.ids import BatchRoot, ConsentId
 from placet.core.values import U32, Bytes24, Bytes32, Octets, Value
@@ -39,6 +40,22 @@ class SetToSign(Value):
         """Is it what stands in the signed document, where that set is what the vault would bring?"""
         ends = (None, lawful.opens_before)
         return (self.root, self.epoch) == (lawful.root, lawful.epoch) and self.opens_before in ends
+
+
+class EndpointFinding(Value):
+    """One check of the vault's own endpoint."""
+
+    check: str
+    state: State
+    detail: str
+    remedy: str | None
+
+
+class EndpointFindings(Value):
+    """What the vault finds at its endpoint, which is `shown` without its credentials."""
+
+    shown: str
+    findings: tuple[EndpointFinding, ...]
 
 
 class DeadLeaves(Value):

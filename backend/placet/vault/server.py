@@ -141,6 +141,7 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
 
     return {
         "datasets": (frames.Nothing, lambda _: frames.DatasetInfos(datasets=tuple(vault.datasets()))),
+        "endpoint": (frames.Nothing, lambda _: vault.endpoint()),
         "admit": (
             frames.AdmitArguments,
             lambda a: frames.Identity(consent=vault.admit(a.consent, a.scope, a.signature, a.enrolment, a.opening)),

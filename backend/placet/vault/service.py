@@ -44,7 +44,15 @@ from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
 from placet.vault.matches import JobEnd, MatchedSet
 from placet.vault.records import ConsentRecord, OfferBinding, Records
-from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, SetToSign, TableCounts
+from placet.vault.responses import (
+    BatchLeaves,
+    DeadLeaves,
+    EndpointFindings,
+    LawfulSet,
+    LeavesPart,
+    SetToSign,
+    TableCounts,
+)
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
@@ -84,6 +92,10 @@ class Vault:
 
     def datasets(self) -> list[DatasetInfo]:
         return self._tables.infos()
+
+    def endpoint(self) -> EndpointFindings:
+        """Waits for no other call: it is asked when something hangs."""
+        return self._chain.examine()
 
     def admit(
         self,

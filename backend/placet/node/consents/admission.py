@@ -19,7 +19,6 @@ from placet.core.errors import ConsentError, PlacetError, StateError
 from placet.core.ids import ConsentId
 from placet.core.offers import Scope
 from placet.core.signature_forms import is_in_form, normal_form
-from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.core.wording import Wording
 from placet.node.consents import models
