@@ -10,8 +10,8 @@ import pytest
 
 from placet.cli import job_plan
 from placet.cli.operator import Operator
-from placet.core.consent import Offer, Scope
 from placet.core.errors import InputError, NotFoundError, PeerError
+from placet.core.offers import Offer, Scope
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Institution, TrustList
