@@ -11,6 +11,7 @@ import pytest
 from placet.cli import job_plan
 from placet.cli.operator import Operator
 from placet.core.errors import InputError, NotFoundError, PeerError
+from placet.core.lawful import Aligns
 from placet.core.offers import Offer, Scope
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.signatures import Key
@@ -21,6 +22,8 @@ from placet.owner.client import Offered
 LENDER, NORTH, SOUTH = Key().address, Key().address, Key().address
 PURPOSE, OTHER_PURPOSE, *_ = PURPOSES
 PAGE = 3
+NAMESPACE = "urn:example:person"
+ALIGNS = Aligns(identifier="customer", namespace=NAMESPACE)
 
 
 def institution(address: bytes, name: str) -> Institution:
@@ -44,12 +47,15 @@ def offered(
     recipe: str = "match",
     purpose: str = PURPOSE,
     personal: bool = True,
+    namespace: str = NAMESPACE,
 ) -> Offered:
     scope = Scope(
         title="Accounts",
         provider=provider,
         purpose=purpose,
         columns=("customer",),
+        identifier="customer",
+        namespace=namespace,
         output="matches",
         recipes=(recipe,),
         parties=(provider, consumer),
@@ -100,27 +106,33 @@ def test_the_own_consent_is_found_on_whatever_page_it_stands(page: int) -> None:
     own, other = offered(LENDER, personal=False), offered(LENDER, recipe="asset-view", personal=False)
     consents = [given(other, 90) for _ in range(3 * PAGE)]
     wanted = consents[page * PAGE + 1] = given(own, 50)
-    assert to_hex(job_plan._own(Lender([other, own], consents), "match", PURPOSE).consent) == wanted["id"]
+    assert to_hex(job_plan._own(Lender([other, own], consents), "match", ALIGNS, PURPOSE).consent) == wanted["id"]
 
 
 def test_the_last_of_several_own_consents_counts_over_all_pages() -> None:
     own = offered(LENDER, personal=False)
     consents = [given(own, block) for block in (7, 9, None, 30, 8, 12, 29)]
-    assert to_hex(job_plan._own(Lender([own], consents), "match", PURPOSE).consent) == consents[3]["id"]
+    assert to_hex(job_plan._own(Lender([own], consents), "match", ALIGNS, PURPOSE).consent) == consents[3]["id"]
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"recipe": "asset-view"}, {"purpose": OTHER_PURPOSE}, {"personal": True}, {"consumer": NORTH}],
-    ids=["another recipe", "another purpose", "persons' rows", "another consumer"],
+    [
+        {"recipe": "asset-view"},
+        {"purpose": OTHER_PURPOSE},
+        {"personal": True},
+        {"consumer": NORTH},
+        {"namespace": "urn:example:account"},
+    ],
+    ids=["another recipe", "another purpose", "persons' rows", "another consumer", "another kind of identifier"],
 )
 def test_a_consent_to_another_offer_is_none(changes: dict[str, Any]) -> None:
     own = offered(LENDER, **{"personal": False, **changes})
     with pytest.raises(NotFoundError, match="no such offer"):
-        job_plan._own(Lender([own], [given(own, 1)]), "match", PURPOSE)
+        job_plan._own(Lender([own], [given(own, 1)]), "match", ALIGNS, PURPOSE)
     good = offered(LENDER, personal=False)
     with pytest.raises(NotFoundError, match="none consented to"):
-        job_plan._own(Lender([own, good], [given(own, 1)]), "match", PURPOSE)
+        job_plan._own(Lender([own, good], [given(own, 1)]), "match", ALIGNS, PURPOSE)
 
 
 @pytest.fixture
