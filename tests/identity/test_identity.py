@@ -336,6 +336,7 @@ def test_a_register_that_cannot_be_written_stays_as_it_was(
 def test_a_proxy_that_the_settings_name_speaks_for_many(tmp_path: Path) -> None:
     file = tmp_path / "identity.toml"
     text = 'name = "R"\nport = 8701\nkey = "k"\npassphrase_file = "p"\nregister_file = "r"\ndeployment = "d"\n'
+    text += f'namespace = "{NAMESPACE}"\n'
     file.write_text(text)
     options = server_options(load_settings(file).trusted_proxies)
     assert (options["proxy_headers"], options["forwarded_allow_ips"]) == (False, [])
