@@ -12,6 +12,7 @@ nopending       the block tag `pending` is refused
 known, sendfail a transaction is taken and refused; is refused
 broken:METHOD   the answer has another form; half:METHOD: it lacks its members; empty: neither result nor error
 401 403 429 500 html redirect hang   as they say
+hangcontracts   questions to contracts about signatures (ERC-1271) hang; `held` counts those that do
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class FaultyEndpoint:
         self.batches: list[int] = []
         self.ranges: list[int] = []
         self.rest = 1
+        self.held = 0
         self.let_go = threading.Event()
         self._heads = 0
         self._client = httpx.Client(base_url=upstream, trust_env=False, timeout=120)
@@ -141,6 +143,9 @@ def _handler(endpoint: FaultyEndpoint) -> type[BaseHTTPRequestHandler]:
         def _answer(self, content: Any) -> None:
             modes = endpoint.modes()
             if "hang" in modes:
+                endpoint.let_go.wait(600)
+            if "hangcontracts" in modes and '"0x1626ba7e' in json.dumps(content):
+                endpoint.held += 1
                 endpoint.let_go.wait(600)
             if "401" in modes:
                 return self._send(401, f"Unauthorized: {self.path} {self.headers.get('Authorization')}".encode())

@@ -34,7 +34,7 @@ from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobRecord, JobStore
 from placet.node.state import open_engine
 from placet.recipes.runs import RUNS
-from placet.vault.responses import DeadLeaves, LawfulSet
+from placet.vault.responses import DeadLeaves, LawfulSet, SetToSign
 
 T = TypeVar("T")
 NOW = 1_800_000_000
@@ -156,7 +156,8 @@ class Ledger:
 
 @dataclass
 class Shelf:
-    """A vault's answers about lawful sets: `root` now, `left` of a root after withdrawals, `ended` in a root."""
+    """A vault's answers about lawful sets: `root` now, `left` of a root after withdrawals, `ended` in a root, and the
+    roots of those that it was to keep (`kept`)."""
 
     root: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     epoch: bytes = FIRST_EPOCH
@@ -164,16 +165,20 @@ class Shelf:
     left: dict[bytes, bytes] = field(default_factory=dict)
     ended: dict[bytes, list[bytes]] = field(default_factory=dict)
     asked: list[tuple[bytes, int, int]] = field(default_factory=list)
+    kept: list[bytes] = field(default_factory=list)
 
-    def _set(self, root: bytes) -> LawfulSet:
-        return LawfulSet(root=root, count=3, epoch=self.epoch, opens_before=self.opens_before)
+    def _set(self, root: bytes, sign: SetToSign | None) -> LawfulSet:
+        lawful = LawfulSet(root=root, count=3, epoch=self.epoch, opens_before=self.opens_before)
+        if sign is not None and sign.is_of(lawful):
+            self.kept.append(root)
+        return lawful
 
-    async def lawful(self, offer: bytes, block: int, deadline: int) -> LawfulSet:
+    async def lawful(self, offer: bytes, block: int, deadline: int, sign: SetToSign | None = None) -> LawfulSet:
         self.asked.append((offer, block, deadline))
-        return self._set(self.root)
+        return self._set(self.root, sign)
 
-    async def without(self, offer: bytes, root: bytes) -> LawfulSet:
-        return self._set(self.left.get(root, root))
+    async def without(self, offer: bytes, root: bytes, sign: SetToSign | None = None) -> LawfulSet:
+        return self._set(self.left.get(root, root), sign)
 
     async def dead(self, offer: bytes, root: bytes) -> DeadLeaves:
         return DeadLeaves(epoch=self.epoch, consents=tuple(self.ended.get(root, [])))

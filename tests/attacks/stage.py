@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import create_engine
 from tests.node.conftest import PURPOSE, World, dev_key
+from tests.vault.conftest import to_sign
 
 from declaring import CUSTOMER
 from placet.chain.calls import Call, Calls
@@ -44,6 +45,7 @@ from placet.recipes.runs import RUNS
 from placet.vault.admission import Submission
 from placet.vault.client import VaultClient
 from placet.vault.lawful import NEVER
+from placet.vault.responses import LawfulSet, SetToSign
 
 GAS = hex(8_000_000)
 MARKETING = "https://w3id.org/dpv#DirectMarketing"
@@ -423,11 +425,23 @@ class Stage(Sending):
         if asked:
             brought = await self.prepare(offer, deadline, **(wanted or {}))
         else:
-            lawful = await self.vault.lawful(offer.id, block, deadline)
+            lawful = await self.brought(offer, deadline)
             entry = await self.agreement.entries.fresh(offer.id, lawful.root)
             rows = Input(offer=offer.id, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
             brought = PrepareResponse(**dict(entry), input=rows)
         return Deal(offer, scope, made, batch, block, brought, deadline)
+
+    async def brought(self, offer: Offer, deadline: int | None = None) -> LawfulSet:
+        """What the bank's vault would bring now, kept as for a plan that the bank signs."""
+        block, until = self.chain.confirmed(), self.chain.now() + 600 if deadline is None else deadline
+        brought = await self.vault.lawful(offer.id, block, until)
+        return await self.vault.lawful(offer.id, block, until, to_sign(brought))
+
+    async def without(self, deal: Deal) -> LawfulSet:
+        """What is left of what the bank brought, kept as for an amendment that the bank signs."""
+        root = deal.brought.input.lawful_root
+        left = await self.vault.without(deal.offer.id, root)
+        return await self.vault.without(deal.offer.id, root, to_sign(left))
 
     def question(self, offer: Offer, deadline: int, **changes: Any) -> PrepareRequest:
         """What the lender asks the bank before it plans an asset-view."""
@@ -457,7 +471,13 @@ class Stage(Sending):
         return Terms(**fields)
 
     async def prepare(self, offer: Offer, deadline: int, **changes: Any) -> PrepareResponse:
-        return await self.agreement.prepare(self.lender.address, self.question(offer, deadline, **changes))
+        """What the bank would bring, in its vault as if the bank had signed a plan with it."""
+        question = self.question(offer, deadline, **changes)
+        brought = await self.agreement.prepare(self.lender.address, question)
+        rows = brought.input
+        signed = SetToSign(root=rows.lawful_root, epoch=rows.epoch, opens_before=rows.opens_before)
+        await self.vault.lawful(offer.id, question.terms.block, question.deadline, signed)
+        return brought
 
     def plan(
         self,

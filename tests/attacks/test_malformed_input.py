@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from tests.identity.test_identity import Service
-from tests.node.conftest import Owner, Running, World, node_at
+from tests.node.conftest import Owner, Running, World, node_at, signed
 
 from parties import World as Parties
 from placet.core.offers import Offer
@@ -116,14 +116,62 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
     }
 
 
-def _attack(operation: Any, examples: int, credential: dict[str, str], known: dict[str, str] | None = None) -> set[int]:
+class Signing:
+    """The node behind a proxy that signs each request as it comes, whatever is in it, with somebody's key."""
+
+    def __init__(self, app: Any, world: World, key: Key) -> None:
+        self.app, self.world, self.key = app, world, key
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        while scope["type"] == "lifespan":  # the node's ends with this module, and not with one document
+            kind = (await receive())["type"]
+            await send({"type": f"{kind}.complete"})
+            if kind == "lifespan.shutdown":
+                return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        query = scope["query_string"]
+        target = (scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")
+        header = signed(self.world, self.key, self.key.address, scope["method"], target, body)
+        headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Any:
+            return waiting.pop() if waiting else await receive()
+
+        await self.app({**scope, "headers": [*headers, (b"authorization", header.encode())]}, replay, send)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["auditor", "owner"])
+def test_no_signed_request_that_openapi_can_express_is_an_error_of_the_server(
+    served: Any, world: World, who: str
+) -> None:
+    """Past authentication every route reads more of what it is sent."""
+    asyncio.run(served.state.node.probe_vault())
+    key = world.auditor if who == "auditor" else Key()
+    document = schemathesis.openapi.from_asgi("/openapi.json", Signing(served, world, key))
+    operations = [operation.ok() for operation in document.get_all_operations()]
+    seen = {one.label: _attack(one, MANY, None, served.state.known) for one in operations}
+    trail = seen["GET /v1/jobs/{job}/trail"]
+    assert (200 in trail) == (who == "auditor"), trail
+    assert 200 in seen["GET /v1/consents"] and 403 in seen["GET /v1/jobs"]
+    assert not any(401 in statuses for statuses in seen.values())
+
+
+def _attack(
+    operation: Any, examples: int, credential: dict[str, str] | None, known: dict[str, str] | None = None
+) -> set[int]:
     """Send right and wrong requests of one operation, with `known` about jobs that exist too; the answers' statuses."""
     jobs = [None, *(known or {}).items()] if "{job}" in operation.path else [None]
     if operation.path.endswith("/events"):  # of a job that goes on they come for an hour
         jobs = [job for job in jobs if job is None or job[0] == "ended"]
     modes = (GenerationMode.POSITIVE, *((GenerationMode.NEGATIVE,) if operation.body else ()))
     seen: set[int] = set()
-    for headers, mode, job in itertools.product(({}, credential), modes, jobs):
+    credentials = ({},) if credential is None else ({}, credential)
+    for headers, mode, job in itertools.product(credentials, modes, jobs):
         _send(operation.as_strategy(generation_mode=mode), examples, headers, job, seen)
     return seen
 

@@ -642,7 +642,7 @@ async def invented(stage: Stage, scope: dict[str, Any], enroller: Key) -> None:
     leaves = [(person.id, secrets.token_bytes(32)) for person in sorted(people, key=lambda person: person.id)]
     agreed = stage.open(stage.paired(offer, stage.lender, lawful_root=lawful_root(leaves)))
     await refused(stage, "warrant.root", stage.rows(agreed))
-    nobody = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).root
+    nobody = (await stage.brought(offer)).root
     assert await stage.rows(stage.open(stage.paired(offer, stage.lender, lawful_root=nobody))) == []
 
 
@@ -652,7 +652,7 @@ async def test_a_stolen_signing_key_with_nobody_else(stage: Stage) -> None:
     scope = stage.scope(recipes=("match",), output="matches", columns=("customer",), parties=(stage.bank.address,))
     offer, _ = stage.offer(scope, operations=Operation.PSI, consumer=stage.bank.address)
     assert await stage.accept(offer, scope, [stage.person(offer, scope)]) == ["ok"]
-    nobody = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).root
+    nobody = (await stage.brought(offer)).root
     mine = Input(offer=offer.id, lawful_root=nobody, epoch=bytes(24), opens_before=NEVER)
     agreed = stage.open(stage.matched((stage._party(stage.bank, mine),)))
     await refused(stage, "plan.roles", stage.rows(agreed))

@@ -276,7 +276,7 @@ async def _erased(
     stage: Stage, client: OwnerClient, api: str, offer: Offer, one: Somebody, file: Path
 ) -> dict[str, Any]:
     """What is there before and after `placet erase`."""
-    lawful = await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)
+    lawful = await stage.brought(offer)
     assert len(leaves_of(await stage.vault.leaves(offer.id, lawful.root, 0))) == 3
     held = _held(stage, file)
     await asyncio.to_thread(erase, file, to_hex(one.id))

@@ -264,7 +264,7 @@ async def test_old_signatures_after_a_reorganisation_that_swaps_two_withdrawals(
     with stage.reorganised():
         stage.withdraw(deal, seen)
         replaced = stage.chain.head()
-        smaller = await stage.vault.without(deal.offer.id, deal.brought.input.lawful_root)
+        smaller = await stage.without(deal)
         assert smaller.epoch == epoch_after(seen.id)
         waiting = stage.plan(deal, input={"lawful_root": smaller.root, "epoch": smaller.epoch})
         signed_before = {
@@ -292,7 +292,7 @@ async def test_an_amendment_that_keeps_the_row(stage: Stage) -> None:
     stage.withdraw(deal, gone)
     stage.mined(stage.amend_call(agreed, deal.brought.input.lawful_root), stage.thief)
     await refused(stage, agreed, 2, "warrant.withdrawn")
-    smaller = await stage.vault.without(deal.offer.id, deal.brought.input.lawful_root)
+    smaller = await stage.without(deal)
     stage.mined(stage.amend_call(agreed, smaller.root), stage.thief)
     left = await stage.rows(agreed, attempt=3)
     assert gone.submission.opening is not None

@@ -12,6 +12,7 @@ from test_collect import Replay
 from typer.testing import CliRunner
 
 from placet.audit.outcome import Basis
+from placet.cli import confined
 from placet.cli.main import app
 from placet.core.hashing import canonical
 from placet.core.values import to_hex
@@ -64,7 +65,8 @@ def test_a_tampered_bundle_stays_tampered_by_its_own_word(folder: Path) -> None:
 def live(folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """A chain that holds the job, and no party that answers: their evidence is in files."""
     world = World()
-    monkeypatch.setattr("placet.chain.client.Chain", lambda url, deployment: Replay(world))
+    monkeypatch.setattr("placet.chain.client.Chain", lambda *_: Replay(world))
+    monkeypatch.setattr(confined, "judge", lambda request: confined.judge_here(request, lambda _: None))
     (folder / "trust.json").write_text(world.trust.model_dump_json())
     for party in range(4):
         evidence = world.sign_evidence(world.evidence(party))

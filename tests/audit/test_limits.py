@@ -123,7 +123,7 @@ def test_a_bundle_that_takes_more_memory_than_its_size_allows_gets_no_verdict(
     monkeypatch.setattr(confined, "EMPTY", 60 << 20)
     answer = CliRunner().invoke(app, ["audit", "--bundle", str(saved), "--json"])
     assert (answer.exit_code, answer.stdout) == (1, "")
-    assert isinstance(answer.exception, LimitError) or "cannot be verified within the limits" in answer.stderr
+    assert isinstance(answer.exception, LimitError) or "cannot be judged within the limits" in answer.stderr
 
 
 @pytest.mark.parametrize("program", ["raise SystemExit(0)", "import os; os.kill(os.getpid(), 11)", "print('{}')"])

@@ -11,7 +11,7 @@ import requests
 
 from placet.chain import events
 from placet.chain.calls import Call
-from placet.chain.client import Acceptance, Chain, DatasetState, EnclaveClass, JobStatus
+from placet.chain.client import ERC1271_GAS, Acceptance, Chain, DatasetState, EnclaveClass, JobStatus
 from placet.chain.deploy import deploy_token
 from placet.chain.local import free_port
 from placet.chain.rpc import Rpc
@@ -20,6 +20,7 @@ from placet.core.errors import ChainError, DeploymentError, InputError, NotFound
 from placet.core.offers import Subjects
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Contract, Deployment
+from placet.core.values import to_hex
 
 LINKED = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier")
 """They name each other."""
@@ -243,6 +244,18 @@ def test_anything_else_than_the_magic_value_is_no(world, code) -> None:
     world.local.rpc("anvil_setCode", "0x" + account.hex(), code)
     with pytest.raises(SignatureError):
         world.chain.verifiers.demand("a consent", account, bytes(32), b"anything")
+
+
+def test_a_strangers_contract_is_given_three_million_gas(world) -> None:
+    """More than wallets use. What one burns beyond that, in a loop without an end, is no answer."""
+    too_much, too_little = f"5a62{ERC1271_GAS:06x}10", f"5a62{ERC1271_GAS - 100_000:06x}11"
+    yes = YES.removeprefix("0x")
+    before = f"{too_much}{too_little}17"
+    end = len(before + yes) // 2 + 3
+    for code, accepted in ((f"{before}60{end:02x}57{yes}5b60006000fd", True), ("5b600056", False)):
+        account = secrets.token_bytes(20)
+        world.local.rpc("anvil_setCode", to_hex(account), "0x" + code)
+        assert world.chain.verifiers.accepts(account, bytes(32), b"anything") is accepted
 
 
 def test_passkeys_only_behind_the_deployments_verifier(world) -> None:

@@ -164,6 +164,30 @@ async def test_other_facts_are_seen(story: Story, name: str) -> None:
     assert status(story.judged(story.facts(**change(story.bundle.facts))), check) is CheckStatus.FAILED
 
 
+def _moved(moment: Any, block: int) -> Any:
+    return moment.model_copy(update={"block": block})
+
+
+async def test_a_company_is_named_only_over_what_was_deep_when_it_asked_the_chain(story: Story) -> None:
+    """By the block that it names a consent was withdrawn, or the measurement retired: deep, and it knew; less deep by
+    one block, and a reorganisation may have told it otherwise. Accepted too late, just so."""
+    facts, deep = story.bundle.facts, story.bundle.deployment.confirmations
+    assert facts.opened is not None and deep > 0
+    moment, companies = facts.opened.at, ("Company Alder", "Company Birch")
+    asked = [int(str(story.shown(party, "verify-enclave").parameters["block"])) for party in range(2)]
+    for block, named in ((min(asked) - deep, companies), (max(asked) - deep + 1, ())):
+        at = _moved(moment, block)
+        changes: dict[str, dict[str, Any]] = {
+            "withdrawn": {"withdrawn": (_withdrawn(facts).model_copy(update={"at": at, "proven": at}),)},
+            "retired": {"accepted": tuple(a.model_copy(update={"retired": at}) for a in facts.accepted)},
+        }
+        for what, changed in changes.items():
+            assert _named(story.judged(story.facts(**changed)), "accepted") == named, (what, block)
+    for block, named in ((max(asked) + deep + 1, companies), (min(asked) + deep, ())):
+        late = tuple(a.model_copy(update={"at": _moved(moment, block)}) for a in facts.accepted)
+        assert _named(story.judged(story.facts(accepted=late)), "accepted") == named, block
+
+
 STEPS: dict[str, tuple[str, Callable[[Story], Bundle]]] = {
     "another size was told": ("documents", lambda s: s.parameters(BEFORE_COMPANY, "lock-document", size=7)),
     "another document in the step": ("documents", lambda s: s.output(AFTER_COMPANY, "lock-document", "document")),

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,9 +27,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from placet.chain.findings import examined
 from placet.chain.intents import next_try
 from placet.chain.migrations import VERSION_TABLE, DatabaseSchema, upgrade
 from placet.chain.outbox import Mined, Outbox
+from placet.cli import doctor
+from placet.cli.operator import Operator
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.at_rest import VAULT as SEALED
 from placet.core.errors import ConfigError, StateError
@@ -279,6 +283,26 @@ def test_a_database_of_only_some_tables_is_completed(tmp_path: Path) -> None:
     Outbox(engine)
     upgrade(engine, NODE)
     assert differences(engine, NODE) == ""
+    engine.dispose()
+
+
+def test_who_works_beside_a_node_does_not_upgrade_its_database(tmp_path: Path) -> None:
+    """A command needs the node's outbox, and the node that runs may be of another version than the command."""
+    file = filled(tmp_path, "node")
+    operator: Any = SimpleNamespace(settings=SimpleNamespace(database=f"sqlite:///{file}"))
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    before = layout(file), rows(file)
+    with pytest.raises(ConfigError) as refusal:
+        Operator.outbox.func(operator)
+    assert refusal.value.code == "database.version"
+    checks: Any = (("transactions", doctor._transactions),)
+    assert examined(checks, (), operator)[0].state == "warning"
+    assert (layout(file), rows(file)) == before
+    engine = opened(file, NODE)
+    upgrade(engine, NODE)
+    assert Operator.outbox.func(operator).queued(bytes.fromhex(FACTS["institution"][2:]), 1) is not None
+    assert examined(checks, (), operator)[0].state == "ok"
     engine.dispose()
 
 

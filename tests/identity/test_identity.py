@@ -13,11 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from placet.cli.main import app
 from placet.core.ecdsa import recover
 from placet.core.eip712 import consent_domain
 from placet.core.enrolment import Enrolment, enrolment_hash, subject_commitment
-from placet.core.errors import ConfigError, InputError
+from placet.core.errors import ConfigError, InputError, StorageError
 from placet.core.hashing import canonical
 from placet.core.requests import Credential, request_hash
 from placet.core.signatures import Key, P256Key, Verifiers
@@ -26,6 +28,7 @@ from placet.identity.app import MAX_BODY, create_app
 from placet.identity.register import CodeHash, Register, add_persons, new_code, read_register
 from placet.identity.service import PATH, Enrolling
 from placet.identity.settings import load_settings
+from placet.serving.connections import server_options
 
 NAMESPACE = "urn:example:person"
 DOMAIN = consent_domain(31337, bytes([2]) * 20)
@@ -277,6 +280,74 @@ def test_bad_registers_are_refused_without_naming_anybody(tmp_path: Path, text: 
     with pytest.raises(InputError) as refused:
         Register(tmp_path / "r.csv")
     assert "scrypt$4096" not in str(refused.value)
+
+
+async def test_a_register_that_cannot_be_read_is_told_by_a_code_and_no_path(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service goes on once it is there again, and its operator finds the path in the log."""
+    aside = service.file.rename(service.folder / "aside")
+    answer = await service.ask(Key())
+    found = problem(answer, 503, "config.register")
+    assert "found" not in found and str(service.folder) not in answer.text and answer.headers["retry-after"]
+    assert str(service.file) in caplog.text
+    health = await service.http.get("/healthz")
+    assert (health.status_code, health.json()["status"]) == (503, "config.register")
+    aside.rename(service.file)
+    assert (await service.http.get("/healthz")).json()["status"] == "ok"
+    assert (await service.ask(Key())).status_code == 200
+
+
+@pytest.mark.parametrize(("number", "status", "code"), [(28, 507, "storage.full"), (30, 503, "storage.read-only")])
+async def test_a_disk_that_fails_under_the_service_has_the_codes_of_node_and_vault(
+    service: Service, monkeypatch: pytest.MonkeyPatch, number: int, status: int, code: str
+) -> None:
+    def fails(_: Register, subject: str) -> CodeHash:
+        raise OSError(number, "no", f"/secret/{subject}")
+
+    monkeypatch.setattr(Register, "code_of", fails)
+    answer = await service.ask(Key())
+    problem(answer, status, code)
+    assert "secret" not in answer.text and answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(28, "storage.full"), (30, "storage.read-only")])
+def test_a_register_that_cannot_be_written_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    file, codes, persons = tmp_path / "register.csv", tmp_path / "codes.csv", tmp_path / "persons"
+    add_persons(file, ["ada"])
+    before = file.read_bytes()
+    persons.write_text("ada\nbob\n")
+
+    def fails(_: int) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("placet.identity.register.os.fsync", fails)
+    with pytest.raises(StorageError) as caught:
+        add_persons(file, ["ada"])
+    assert caught.value.code == code
+    answer = CliRunner().invoke(app, ["identity", "add", str(file), "--from", str(persons), "--codes", str(codes)])
+    assert answer.exit_code == 1
+    assert file.read_bytes() == before, "everybody's old code still holds"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["persons", "register.csv", "register.csv.lock"]
+
+
+def test_a_proxy_that_the_settings_name_speaks_for_many(tmp_path: Path) -> None:
+    file = tmp_path / "identity.toml"
+    text = 'name = "R"\nport = 8701\nkey = "k"\npassphrase_file = "p"\nregister_file = "r"\ndeployment = "d"\n'
+    text += f'namespace = "{NAMESPACE}"\n'
+    file.write_text(text)
+    options = server_options(load_settings(file).trusted_proxies)
+    assert (options["proxy_headers"], options["forwarded_allow_ips"]) == (False, [])
+    file.write_text(text + 'trusted_proxies = ["127.0.0.1", "10.20.0.0/16"]\n')
+    options = server_options(load_settings(file).trusted_proxies)
+    assert (options["proxy_headers"], options["forwarded_allow_ips"]) == (True, ["127.0.0.1/32", "10.20.0.0/16"])
+    limits = options["http"].table.limits
+    assert [str(network) for network in limits.trusted] == options["forwarded_allow_ips"]
+    file.write_text(text + 'trusted_proxies = ["*"]\n')
+    with pytest.raises(ConfigError):
+        load_settings(file)
 
 
 def test_a_missing_register_is_a_configuration_error(tmp_path: Path) -> None:

@@ -414,8 +414,10 @@ async def test_a_party_does_not_sign_a_lawful_set_that_has_changed(world: World)
     shelf.epoch, shelf.opens_before = FIRST_EPOCH, 999
     await refused("plan.stale", asked.sign())
     assert world.stores[NORTH].all() == []
+    assert shelf.kept == []
     shelf.opens_before = 1000
     assert await asked.sign()
+    assert shelf.kept == [shelf.root]
 
 
 async def test_a_preparation_of_yesterday_is_forgotten(world: World) -> None:
@@ -573,6 +575,7 @@ async def test_roots_are_what_was_used_less_what_has_died(world: World) -> None:
     await refused("peer.early", world.attempts[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=1)))
     amended(world, job, 2, (less, *(world.shelves[i].root for i in (SOUTH, FUND)), ZERO32))
     assert (await world.attempts[NORTH].roots(world.consumer, AttemptRef(job=job, attempt=3))).roots == (lesser,)
+    assert shelf.kept == []
     await refused("plan", world.attempts[NORTH].roots(world.address(SOUTH), AttemptRef(job=job, attempt=2)))
 
 
@@ -601,6 +604,7 @@ async def test_a_party_signs_a_new_attempt_without_the_dead_and_ends_its_own(wor
     found = world.stores[NORTH].attempt(job, 1)
     assert found is not None
     assert (found.phase.value, found.why) == ("failed", "amended")
+    assert world.shelves[NORTH].kept == [asked.amendment.roots[NORTH]]
 
 
 async def test_a_party_does_not_sign_an_attempt_that_keeps_a_dead_row(world: World) -> None:

@@ -21,7 +21,9 @@ from faulty_endpoint import faulty_endpoint
 from live import PROVIDERS, Done, Given, Town
 from placet.chain.client import JobStatus
 from placet.chain.events import JobCancelled, JobOpened
+from placet.cli import confined
 from placet.core.ecdsa import recover
+from placet.core.errors import LimitError
 from placet.core.evidence import SignedEvidence
 from placet.core.signatures import Key
 from placet.core.trail import evidence_hash
@@ -320,6 +322,30 @@ def test_the_audit_is_intact_with_every_check_passed(town: Town, first: First, t
     assert first.done.job in page
     saved = json.loads(town.made.run("audit", "--bundle", bundle, *common, "--json"))
     assert (saved["verdict"], saved["results"]) == ("intact", live["results"])
+
+
+def test_a_partys_answer_that_takes_more_memory_than_its_size_allows_gets_no_verdict(
+    town: Town, first: First, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a party answers to a live audit is read in a process of its own, as a stranger's bundle is. Empty lists are
+    hundreds of bytes each in memory, and 3 in the answer."""
+    monkeypatch.setattr(confined, "EMPTY", 100 << 20)
+    request = confined.AuditRequest(
+        live=confined.LiveAudit(job=from_hex(first.done.job), key=Key().secret),
+        url=town.made.chain.url,
+        deployment=town.deployment,
+        trust=town.trust,
+        save=str(tmp_path / "saved.bundle"),
+    )
+    assert confined.judge(request).verdict == "incomplete"  # a stranger is handed no evidence
+    hostile = tmp_path / "hostile.json"
+    hostile.write_text('{"evidence": {"steps": [{"parameters": {"x": [' + "[]," * 700_000 + "[]]}}]}}")
+    whose = town.trust.institutions[0].address
+    place = confined.ElsewhereEvidence(institution=whose, file=str(hostile))
+    live = confined.LiveAudit(job=from_hex(first.done.job), key=Key().secret, elsewhere=(place,))
+    with pytest.raises(LimitError) as caught:
+        confined.judge(request.model_copy(update={"live": live}))
+    assert caught.value.code == "audit.limits"
 
 
 # Owners.

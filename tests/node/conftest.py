@@ -205,10 +205,18 @@ class Owner:
         return {"signature": to_hex(self.key.sign(digest))}
 
     def headers(
-        self, method: str, path: str, body: bytes = b"", *, expires: int = 60, nonce: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        expires: int = 60,
+        nonce: bytes | None = None,
+        signer: bytes | None = None,
     ) -> dict[str, str]:
-        """A signed request's Authorization header."""
-        return {"Authorization": signed(self.world, self.key, self.signer, method, path, body, expires, nonce)}
+        """A signed request's Authorization header, in the name of `signer` where that is another one."""
+        whose = self.signer if signer is None else signer
+        return {"Authorization": signed(self.world, self.key, whose, method, path, body, expires, nonce)}
 
 
 def signed(

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
 from faulty_endpoint import FaultyEndpoint, faulty_endpoint
-from placet.chain import sender, sending_trouble
+from placet.chain import endpoint_checks, findings, sender, sending_trouble
 from placet.chain import storage as storage_module
 from placet.chain.client import Chain
+from placet.chain.findings import Finding, examined
 from placet.chain.rpc import Rpc
 from placet.chain.storage import space_error, storage_error
-from placet.cli import endpoint_checks, findings
-from placet.cli.findings import Finding, examined
+from placet.cli import doctor
 from placet.core.errors import StorageError
+from placet.core.signatures import Key
 from placet.core.values import to_hex
+from placet.node import contract_signers
+from placet.node.contract_signers import ContractSigners
 
 from .conftest import Owner, Running, World, node_at
 
@@ -59,6 +64,57 @@ async def test_a_withdrawn_consent_is_withdrawn_where_logs_lag(
     assert not [secret for secret in SECRETS if secret in caplog.text]
 
 
+async def test_a_hanging_question_to_a_strangers_contract_stops_no_other_signature(
+    behind_it: Running, faulty: FaultyEndpoint, owner: Owner
+) -> None:
+    """Every thread for contracts hangs, asked by signed requests, by a consent and by withdrawals of strangers. An
+    owner with a key drafts, consents, reads and withdraws meanwhile."""
+    node = behind_it.node
+    node.signers = ContractSigners(node.settings.chain_url, node.chain.verifiers.p256, seconds=600)
+    offer, _ = behind_it.offer()
+    consent = await behind_it.give(owner, offer)
+    await behind_it.turn()
+    faulty.mode = "hangcontracts"
+    path = f"/v1/consents/{consent}"
+    stranger = Owner(owner.world, "C00000", Key())
+    draft = await behind_it.draft(stranger, offer)
+    async with contextlib.AsyncExitStack() as stack:
+        strangers = []
+        for number in range(contract_signers.THREADS):
+            transport = httpx.ASGITransport(app=behind_it.app, client=(f"10.0.0.{number}", 1))
+            strangers.append(
+                await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://node"))
+            )
+        forged = owner.headers("GET", path, signer=Key().address)
+        questions = [
+            asyncio.create_task(strangers[0].get(path, headers=forged)),
+            asyncio.create_task(strangers[1].post("/v1/consents", json=stranger.submission(draft, signature="0x07"))),
+            asyncio.create_task(strangers[2].post(path + "/withdrawal", json={"signature": "0x07"})),
+            asyncio.create_task(strangers[3].post(path + "/withdrawal", json={"signature": "0x08"})),
+        ]
+        await until(lambda: faulty.held == contract_signers.THREADS)
+        assert (await behind_it.get(owner, path)).json()["status"] == "given"
+        assert (await behind_it.client.get("/v1/offers")).status_code == 200
+        answer = await behind_it.client.post(path + "/withdrawal", json=owner.withdrawal(consent))
+        assert answer.status_code == 202
+        waiting = asyncio.create_task(strangers[0].post(path + "/withdrawal", json={"signature": "0x09"}))
+        await until(lambda: node.signers._asking["10.0.0.0"] == contract_signers.OF_CLIENT)
+        refused = await strangers[0].post(path + "/withdrawal", json={"signature": "0x0a"})
+        assert (refused.status_code, refused.json()["code"]) == (503, "limit.busy")
+        assert not any(question.done() for question in (*questions, waiting))
+        faulty.let_go.set()
+        answers = [answer.json()["code"] for answer in await asyncio.gather(*questions, waiting)]
+    assert answers == ["access.signature", *["signature.contract"] * 4]
+    assert not node.signers._asking
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for a condition, for two minutes at the most."""
+    async with asyncio.timeout(120):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
 async def test_transactions_that_are_refused_for_some_blocks_are_told(
     behind_it: Running, faulty: FaultyEndpoint, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,12 +139,12 @@ async def test_transactions_that_are_refused_for_some_blocks_are_told(
     assert f"placet_sender_refused_blocks {sending_trouble.REFUSED_BLOCKS + 1}" in metrics
     assert "placet_sender_up 0" in metrics
     office = SimpleNamespace(settings=behind_it.settings)
-    (finding,) = examined((("transactions", endpoint_checks.transactions),), (), office)
+    (finding,) = examined((("transactions", doctor._transactions),), (), office)
     assert finding.state == "wrong" and "replacement transaction underpriced" in finding.detail
     faulty.mode = ""
     node.sender.step()
     assert await state() == (200, "ok")
-    assert examined((("transactions", endpoint_checks.transactions),), (), office)[0].state == "ok"
+    assert examined((("transactions", doctor._transactions),), (), office)[0].state == "ok"
     await asyncio.to_thread(behind_it.settle)
     assert offer.id in node.offers()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from placet.chain.migrations import upgrade
@@ -18,6 +20,7 @@ from placet.core.errors import ConfigError, PeerError
 from placet.core.signatures import Key
 from placet.node.__main__ import server_options
 from placet.node.config import NodeLimits
+from placet.node.http.auth import client_of
 from placet.node.http.limits import Budget, ClientRates, RequestLimits, TooOften, forget, spend
 from placet.node.migrations import NODE
 from placet.node.state import counters, open_engine, reading
@@ -47,6 +50,26 @@ async def test_one_key_and_all_together(world: World, owner: Owner, tmp_path: Pa
         first, second = await _submit(node, owner, offer), await _submit(node, owner, offer)
         assert (first.status_code, second.status_code) == (202, 429)
         assert "one key" in second.json()["detail"]
+
+
+def test_requests_are_counted_by_address_and_by_ipv6_64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a /64 has 2^64 addresses: they are one client."""
+    monkeypatch.setattr("placet.node.http.limits.time", SimpleNamespace(monotonic=lambda: 90.0))
+    rates = ClientRates()
+
+    def take(address: str) -> bool:
+        try:
+            rates.take("requests", client_of(Request({"type": "http", "client": (address, 1)})), 3)
+        except TooOften:
+            return False
+        return True
+
+    of_one_64 = [f"2001:db8:0:1:{number:x}:{number:x}::{number:x}" for number in range(1, 5)]
+    assert [take(address) for address in of_one_64] == [True, True, True, False]
+    assert take("2001:db8:0:2::1") and take("fe80::1%eth0")
+    of_one_address = ["198.51.100.1", "::ffff:198.51.100.1", "::ffff:c633:6401", "198.51.100.1"]
+    assert [take(address) for address in of_one_address] == [True, True, True, False]
+    assert take("198.51.100.2")
 
 
 async def test_what_the_vault_refuses_uses_up_nothing(

@@ -29,7 +29,7 @@ from placet.vault.database import open_engine
 from placet.vault.gate import RowRequest
 from placet.vault.migrations import VAULT
 from placet.vault.records import Records
-from placet.vault.responses import LawfulSet
+from placet.vault.responses import LawfulSet, SetToSign
 from placet.vault.schema import DatasetInfo, Field_, Schema
 from placet.vault.service import Vault
 from placet.vault.tables import Tables
@@ -105,6 +105,11 @@ def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
         ),
         enrollers=(Enroller(address=enroller, name="Register"),),
     )
+
+
+def to_sign(lawful: LawfulSet) -> SetToSign:
+    """What a plan says of a set."""
+    return SetToSign(root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
 
 
 PARTNER = sha256(b"what the partner brings")
@@ -281,7 +286,15 @@ class World:
         return root
 
     def lawful(self, deadline: int | None = None, block: int = 60) -> LawfulSet:
-        return self.vault.lawful(self.offer.id, block, self.now + 1000 if deadline is None else deadline)
+        """What the vault would bring, kept as for a plan that is signed."""
+        until = self.now + 1000 if deadline is None else deadline
+        brought = self.vault.lawful(self.offer.id, block, until)
+        return self.vault.lawful(self.offer.id, block, until, to_sign(brought))
+
+    def without(self, root: bytes) -> LawfulSet:
+        """What is left of a kept set, kept as for an amendment that is signed."""
+        left = self.vault.without(self.offer.id, root)
+        return self.vault.without(self.offer.id, root, to_sign(left))
 
     def state(self, **changes: Any) -> None:
         """Change the offer's state on chain."""

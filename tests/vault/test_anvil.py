@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import stat
@@ -11,13 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
-from tests.vault.conftest import NAMESPACE, PARTNER, plan_input
+from tests.vault.conftest import NAMESPACE, PARTNER, plan_input, to_sign
 
+from faulty_endpoint import faulty_endpoint
 from placet.chain.calls import Call, Calls
 from placet.chain.client import Chain
 from placet.chain.deploy import deploy
@@ -33,6 +36,7 @@ from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO32
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_hash, withdrawal_head
+from placet.vault import endpoint
 from placet.vault.assembly import open_vault
 from placet.vault.client import VaultClient
 from placet.vault.config import VaultSettings
@@ -197,7 +201,7 @@ def test_from_consent_to_rows_withdrawal_and_second_attempt(
     refused(a, asked, "warrant.withdrawn")
     epoch = withdrawal_head(FIRST_EPOCH, ids[1])
     assert vault.dead(a.world.offer.id, first.root) == DeadLeaves(epoch=epoch, consents=(ids[1],))
-    second = vault.without(a.world.offer.id, first.root)
+    second = a.world.without(first.root)
     assert (second.count, second.epoch) == (2, epoch)
     again = a.amend(asked, second.root, second.epoch)
     refused(a, asked, "warrant.attempt")
@@ -432,7 +436,8 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
         await client.note_batch(offer.id, consent.id, [consent.id])
         a.send(a.calls.anchor(offer.id, consent.id))
         a.local.mine(CONFIRMATIONS)
-        lawful = await client.lawful(offer.id, a.chain.confirmed(), world.now + 1000)
+        set_of = partial(client.lawful, offer.id, a.chain.confirmed(), world.now + 1000)
+        lawful = await set_of(to_sign(await set_of()))
         assert lawful.count == 1
         asked = a.open(lawful.root, offer=offer.id)
         a.local.mine(CONFIRMATIONS)
@@ -462,3 +467,29 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
     for secret in ("correct horse", "customer-00003", submission.opening.salt.hex(), "Traceback"):
         assert secret not in logs
     assert os.fspath(settings.passphrase_file) not in logs
+
+
+def test_a_vault_says_how_its_own_endpoint_is(anvil_world: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which may be another one than the node's: it tries what it needs there, and shows no credential of the URL."""
+    a = anvil_world
+    monkeypatch.setattr(endpoint, "EXAMINE_SECONDS", 120.0)
+    monkeypatch.setattr(endpoint, "ASKING_SECONDS", 60.0)
+    with faulty_endpoint(a.local.url) as faulty:
+        a.see(Chain(f"http://alice:s3cret@127.0.0.1:{faulty.port}/K3Y-in-the-path", a.world.deployment))
+        states = {}
+        for mode in ("", "403", "without:eth_getLogs", "nobatch", "hang"):
+            faulty.mode = mode
+            if mode == "hang":
+                monkeypatch.setattr(endpoint, "ASKING_SECONDS", 0.2)
+            outcome = a.world.vault.endpoint()
+            assert outcome.shown == f"http://127.0.0.1:{faulty.port}"
+            assert not re.search("alice|s3cret|K3Y", outcome.model_dump_json())
+            states[mode] = {one.check: one.state for one in outcome.findings if one.state != "ok"}
+        every = dict.fromkeys(("chain", "clock", "logs", "batches"), "wrong")
+        assert states == {
+            "": {},
+            "403": every,
+            "without:eth_getLogs": {"logs": "warning"},
+            "nobatch": {"batches": "warning"},
+            "hang": every,
+        }

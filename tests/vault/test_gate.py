@@ -191,7 +191,7 @@ def test_attempts(world, root, consents) -> None:
     refused(world, replace(asked, attempt=2), "warrant.attempt")
     world.chain.ended[world.offer.id] = {consents[0]}
     refused(world, asked, "warrant.withdrawn")
-    smaller = world.vault.without(world.offer.id, root)
+    smaller = world.without(root)
     world.open(asked, attempt=2, amendments=(amended(smaller.root),), attempt_block=99)
     refused(world, asked, "warrant.attempt")
     second = replace(asked, attempt=2)
@@ -216,7 +216,7 @@ def test_a_row_that_was_dropped_does_not_come_back(world, root, consents) -> Non
     the one before it, as the audit does, also where it was never asked for that one's rows."""
     asked = world.opened(root)
     world.chain.ended[world.offer.id] = {consents[0]}
-    smaller = world.vault.without(world.offer.id, root).root
+    smaller = world.without(root).root
     world.chain.ended[world.offer.id].clear()
     world.open(asked, attempt=2, amendments=(amended(smaller),), attempt_block=80)
     assert world.vault.rows(replace(asked, attempt=2)).count == 2
@@ -400,7 +400,7 @@ def test_erased_consent(world, root, consents) -> None:
     asked = world.opened(root)
     assert world.vault.erase(consents[0])
     refused(world, asked, "warrant.erased")
-    smaller = world.vault.without(world.offer.id, root)
+    smaller = world.without(root)
     world.open(asked, attempt=2, amendments=(amended(smaller.root),), attempt_block=95)
     assert world.vault.rows(replace(asked, attempt=2)).count == 2
 

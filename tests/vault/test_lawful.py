@@ -1,13 +1,14 @@
 """Which rows are lawful."""
 
 import pytest
+from tests.vault.conftest import to_sign
 
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError, StateError
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.offers import Offer
 from placet.vault.lawful import NEVER
-from placet.vault.responses import TableCounts
+from placet.vault.responses import SetToSign, TableCounts
 from shown import leaves_of
 
 
@@ -32,6 +33,29 @@ def test_batched_and_alive(world) -> None:
     assert lawful_root(leaves) == lawful.root
     assert evidence.batches == (batch_root(sorted(consents[:2])),)
     assert world.vault.batch(world.offer.id, evidence.batches[0]).joined == b"".join(sorted(consents[:2]))
+
+
+def test_a_set_is_kept_only_if_it_is_the_one_to_be_signed(world) -> None:
+    """Whoever asks what would be brought, however often and for whatever deadline, leaves nothing in the folder."""
+    ends = [world.now + seconds for seconds in (400, 500, 600)]
+    ids = [world.accept(name, not_after=end)[0] for name, end in zip(world.customers, ends, strict=False)]
+    world.anchor(ids)
+    brought = [world.vault.lawful(world.offer.id, 60, end - 1) for end in ends]
+    assert [lawful.count for lawful in brought] == [3, 2, 1]
+    right = to_sign(brought[0])
+    for changed in ({"root": bytes(32)}, {"epoch": b"7" * 24}, {"opens_before": 1}):
+        world.vault.lawful(world.offer.id, 60, ends[0] - 1, right.model_copy(update=changed))
+    for lawful in brought:
+        with pytest.raises(NotFoundError):
+            world.records.stored_set(world.offer.id, lawful.root)
+    whole = world.vault.lawful(world.offer.id, 60, ends[0] - 1, right)
+    assert len(world.records.stored_set(world.offer.id, whole.root)) == 3
+    world.chain.ended[world.offer.id] = {ids[0]}
+    left = world.vault.without(world.offer.id, whole.root)
+    with pytest.raises(NotFoundError):
+        world.records.stored_set(world.offer.id, left.root)
+    assert world.vault.without(world.offer.id, whole.root, SetToSign(root=left.root, epoch=left.epoch)) == left
+    assert len(world.records.stored_set(world.offer.id, left.root)) == 2
 
 
 def test_nobody(world) -> None:
@@ -168,6 +192,7 @@ def test_consents_of_a_second_offer_stay_apart(world) -> None:
     world.chain.anchored[offer.id] = {consent.id: 50}
     assert world.lawful().count == 1
     other = world.vault.lawful(offer.id, 60, 1_800_001_000)
+    assert world.vault.lawful(offer.id, 60, 1_800_001_000, to_sign(other)) == other
     with pytest.raises(NotFoundError):
         world.vault.leaves(world.offer.id, other.root, 0)
 

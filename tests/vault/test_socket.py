@@ -10,9 +10,13 @@ import stat
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from tests.vault.conftest import to_sign
 
+from placet.chain.findings import examined
+from placet.cli import doctor
 from placet.core.errors import (
     AccessError,
     ConfigError,
@@ -25,6 +29,7 @@ from placet.core.errors import (
 )
 from placet.vault import client, frames, server
 from placet.vault.client import VaultClient
+from placet.vault.responses import EndpointFinding, EndpointFindings, LawfulSet
 from placet.vault.schema import DatasetInfo
 from placet.vault.server import Server
 
@@ -64,7 +69,7 @@ async def test_every_call(world, door) -> None:
     ids = sorted([consent.id, outcomes[0], outcomes[2]])
     root = world.anchor(ids)
     await door.note_batch(world.offer.id, root, ids)
-    lawful = await door.lawful(world.offer.id, 60, 1_800_001_000)
+    lawful = await _kept(door, world)
     assert lawful.count == 3
     asked = world.opened(lawful.root)
     rows = await door.rows(asked.job, asked.plan, asked.terms, 1, 0)
@@ -165,12 +170,38 @@ async def test_bug_inside_says_nothing_of_data(
     assert "KeyError" in caplog.text
 
 
+async def test_the_doctor_asks_the_vault_about_its_own_endpoint(world, door) -> None:
+    settings = SimpleNamespace(path=lambda path: path, vault_socket=world.folder / "vault.sock")
+    office = SimpleNamespace(settings=settings)
+
+    async def found(*findings: tuple[str, str, str, str | None]) -> tuple[str, str, str | None]:
+        names = ("check", "state", "detail", "remedy")
+        told = tuple(EndpointFinding(**dict(zip(names, one, strict=True))) for one in findings)
+        world.chain.examine = lambda: EndpointFindings(shown="http://vault.example", findings=told)
+        checks = (("vault's endpoint", doctor._vault_endpoint),)
+        (finding,) = await asyncio.to_thread(examined, (), checks, office, 60.0)
+        return finding.state, finding.detail, finding.remedy
+
+    fine, slow = ("chain", "ok", "block 7", None), ("logs", "warning", "slow", None)
+    lost = ("x", "wrong", "401", "do it")
+    assert await found(fine) == ("ok", "http://vault.example: chain", None)
+    assert await found(fine, slow) == ("warning", "http://vault.example: logs: slow", "see the vault's log")
+    state, detail, remedy = await found(fine, slow, lost)
+    assert (state, remedy) == ("wrong", "do it") and "http://vault.example: x: 401" in detail
+
+
+async def _kept(door: VaultClient, world) -> LawfulSet:
+    """What the vault would bring, kept as for a plan that is signed."""
+    brought = await door.lawful(world.offer.id, 60, 1_800_001_000)
+    return await door.lawful(world.offer.id, 60, 1_800_001_000, to_sign(brought))
+
+
 async def test_logs_name_no_person(world, door, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         made = [world.consent("customer-00001"), world.consent("nobody-at-all")]
         await door.admit_many(world.offer, world.scope, [s for _, s in made])
         world.anchor([made[0][0].id])
-        asked = world.opened((await door.lawful(world.offer.id, 60, 1_800_001_000)).root)
+        asked = world.opened((await _kept(door, world)).root)
         assert (await door.rows(asked.job, asked.plan, asked.terms, 1, 0)).count == 1
     assert "handed out 1 rows" in caplog.text
     for word in ("customer-0", "nobody", made[0][1].opening.salt.hex(), made[0][0].owner.hex()):

@@ -22,12 +22,12 @@ from placet.core.errors import ChainError, DeploymentError, InputError, NotFound
 from placet.core.hashing import keccak
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
-from placet.core.signatures import Verifiers
+from placet.core.signatures import ContractCheck, Verifiers
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
 
 _ERC1271 = keccak(b"isValidSignature(bytes32,bytes)")[:4]
-_ERC1271_GAS = 3_000_000
+ERC1271_GAS = 3_000_000
 """More than wallets use; a stranger's contract that burns all it gets keeps a node waiting for milliseconds."""
 
 
@@ -134,7 +134,7 @@ class Chain:
         """`rpc`: the endpoint's client where it is to be a less patient one."""
         self.deployment = deployment
         self.rpc = rpc or Rpc(url)
-        self.verifiers = Verifiers(frozenset({deployment.p256_verifier.address}), self._erc1271)
+        self.verifiers = Verifiers(frozenset({deployment.p256_verifier.address}), erc1271(self.rpc))
         self.logs = LogReader(self.rpc, events.addresses(deployment))
 
     def check(self) -> None:
@@ -352,14 +352,20 @@ class Chain:
         call = {"to": to_hex(address), "data": to_hex(asked.encode(*values))}
         return asked.decode(octets(self.rpc.call("eth_call", call, "latest" if block is None else hex(block))))
 
-    def _erc1271(self, account: bytes, digest: bytes, signature: bytes) -> bool:
+
+def erc1271(rpc: Rpc) -> ContractCheck:
+    """How an endpoint is asked whether a contract accepts a signature."""
+
+    def check(account: bytes, digest: bytes, signature: bytes) -> bool:
         data = _ERC1271 + abi.encode(("bytes32", "bytes"), (digest, signature))
         try:
-            call = {"to": to_hex(account), "data": to_hex(data), "gas": hex(_ERC1271_GAS)}
-            answer = octets(self.rpc.call("eth_call", call, "latest"))
+            call = {"to": to_hex(account), "data": to_hex(data), "gas": hex(ERC1271_GAS)}
+            answer = octets(rpc.call("eth_call", call, "latest"))
         except (Reverted, RpcError):
             return False
         return len(answer) >= 32 and answer[:32] == _ERC1271.ljust(32, b"\0")
+
+    return check
 
 
 def _topics(kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> list[Topics]:

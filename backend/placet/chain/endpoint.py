@@ -12,6 +12,7 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from html import unescape
 from urllib.parse import unquote, urlsplit
@@ -111,8 +112,10 @@ def _within_text(part: str) -> str:
 class HttpEndpoint:
     """Sends JSON and reads JSON. May be used by many threads at once."""
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT, heard: Callable[[int], object] | None = None) -> None:
+        """`heard` is told of each piece of an answer how many bytes it has, before anything is made of them."""
         self.address = EndpointUrl(url)
+        self._heard = heard
         self._timeout = timeout
         self._resting = threading.Lock()
         self._resume_at = float("-inf")
@@ -159,6 +162,8 @@ class HttpEndpoint:
         for piece in answer.iter_content(_MAX_READ):
             pieces.append(piece)
             size += len(piece)
+            if self._heard is not None:
+                self._heard(len(piece))
             if size > MAX_ANSWER:
                 raise EndpointError(
                     "the chain's endpoint answers too much at once", "chain.answer", found=f"over {MAX_ANSWER} bytes",

@@ -73,6 +73,22 @@ def upgrade(engine: sa.Engine, schema: DatabaseSchema) -> None:
             _demand_whole(connection)
 
 
+def demand_current(engine: sa.Engine, schema: DatabaseSchema) -> None:
+    """ConfigError `database.version` unless the database is of this very version: for who works beside the process that
+    the database belongs to, and so may not upgrade it under that one's feet. Writes nothing."""
+    with engine.connect() as connection:
+        versions = _versions(connection)
+    newest = schema.revisions[-1]
+    if versions != [newest]:
+        raise ConfigError(
+            f"the {schema.name}'s database is of another version than this program",
+            expected=f"revision {newest}",
+            found=f"revision {', '.join(versions)}" if versions else "no tables yet",
+            remedy=f"start the {schema.name} with this version: it upgrades its database itself",
+            code="database.version",
+        )
+
+
 def run() -> None:
     """What alembic's `env.py` of every database does: the revisions, on the connection that `upgrade` opened."""
     from alembic import context

@@ -65,11 +65,23 @@ class _BatchRefusedError(ChainError):
 class Rpc:
     """Calls of one endpoint. ChainError if it does not answer in `attempts` tries, Reverted if a contract refused."""
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT, attempts: int = ATTEMPTS) -> None:
-        self._endpoint = HttpEndpoint(url, timeout)
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = TIMEOUT,
+        attempts: int = ATTEMPTS,
+        heard: Callable[[int], object] | None = None,
+    ) -> None:
+        """`heard` as of `HttpEndpoint`."""
+        self._endpoint = HttpEndpoint(url, timeout, heard)
         self._timeout = timeout
         self._attempts = attempts
         self.batches = AdaptiveSize(MAX_BATCH)
+
+    def impatient(self, seconds: float) -> Rpc:
+        """Another client of the same endpoint, which tries once: for who asks how it is."""
+        return Rpc(self._endpoint.address.url, timeout=seconds, attempts=1)
 
     @property
     def shown(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -13,23 +12,10 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from placet.core.errors import StorageError
+from placet.core.storage import BUSY, DAMAGED, FAILED, FULL, READ_ONLY, failure, system_error
 
 LEAST_FREE = 16 << 20
 """Bytes that must be free where a database lies: SQLite needs some to take anything back too."""
-FULL, READ_ONLY, BUSY, DAMAGED, FAILED = (
-    "storage.full",
-    "storage.read-only",
-    "storage.busy",
-    "storage.damaged",
-    "storage",
-)
-_WORDS = {
-    FULL: ("the disk is full", "make room, or raise the quota; nothing that was promised is lost"),
-    READ_ONLY: ("the folder can't be written to", "mount it for writing, and let this user write there"),
-    BUSY: ("the database is busy", "try again"),
-    DAMAGED: ("the database is damaged", "restore it from a backup"),
-    FAILED: ("the database can't be used", "look after the disk or the database server"),
-}
 _SQLITE = {
     sqlite3.SQLITE_FULL: FULL,
     sqlite3.SQLITE_READONLY: READ_ONLY,
@@ -42,7 +28,6 @@ _SQLITE = {
 }
 _POSTGRESQL = {"53100": FULL, "25006": READ_ONLY, "53300": BUSY, "55P03": BUSY, "40P01": BUSY}
 """https://www.postgresql.org/docs/current/errcodes-appendix.html"""
-_SYSTEM = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY, errno.EACCES: READ_ONLY, errno.EIO: FAILED}
 
 
 def told(engine: Engine) -> Engine:
@@ -60,10 +45,12 @@ def storage_error(error: BaseException) -> StorageError | None:
     for place in _causes(error):
         if isinstance(place, StorageError):
             return place
-        code = _code(place)
-        if code is not None:
-            message, remedy = _WORDS[code]
-            return StorageError(message, found=_where(place), remedy=remedy, code=code)
+        if isinstance(place, OSError):
+            full = system_error(place)
+            if full is not None:
+                return full
+        elif (code := _code(place)) is not None:
+            return failure(code, _where(place))
     return None
 
 
@@ -79,9 +66,7 @@ def space_error(folder: Path) -> StorageError | None:
         code = FULL
     if code is None:
         return None
-    message, remedy = _WORDS[code]
-    found = f"{folder}: {free >> 20} MiB free" if code == FULL else folder
-    return StorageError(message, found=found, remedy=remedy, code=code)
+    return failure(code, f"{folder}: {free >> 20} MiB free" if code == FULL else folder)
 
 
 def demand_space(folder: Path) -> None:
@@ -104,8 +89,6 @@ def _code(error: BaseException) -> str | None:
     if isinstance(error, sqlite3.Error):
         number = getattr(error, "sqlite_errorcode", None)
         return None if number is None else _SQLITE.get(number & 0xFF)
-    if isinstance(error, OSError):
-        return _SYSTEM.get(error.errno or 0)
     if not hasattr(error, "sqlstate"):
         return None
     lost = FAILED if type(error).__name__ == "OperationalError" else None
@@ -114,6 +97,4 @@ def _code(error: BaseException) -> str | None:
 
 def _where(error: BaseException) -> str:
     """The driver's own short text: it names no row."""
-    if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
     return getattr(error, "sqlite_errorname", None) or str(getattr(error, "sqlstate", type(error).__name__))

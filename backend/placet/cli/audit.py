@@ -22,10 +22,8 @@ from placet.cli.output import emit, say, write_line
 from placet.core.errors import InputError
 
 if TYPE_CHECKING:
-    from placet.audit.collect import Fetch
     from placet.audit.outcome import AuditReport
-    from placet.chain.client import Chain
-    from placet.core.ids import JobId
+    from placet.cli.confined import ElsewhereEvidence
     from placet.core.signatures import Key
     from placet.core.trust import TrustList
 
@@ -74,14 +72,14 @@ def audit(
     else:
         if job is None or url is None or deployment is None or trust is None:
             raise typer.BadParameter("a live audit needs --url, --deployment and --trust")
-        from placet.audit.collect import fetcher
-        from placet.chain.client import Chain
+        from placet.cli.confined import AuditRequest, LiveAudit, judge
 
         known = read_trust(trust)
         elsewhere = _elsewhere(evidence or [], known)
-        chain = Chain(url, read_deployment(deployment))
-        fetch = fetcher(chain, _auditor(key, passphrase_file), elsewhere)
-        report = _live(chain, known, read_job(job), fetch, save)
+        live = LiveAudit(job=read_job(job), key=_auditor(key, passphrase_file).secret, elsewhere=elsewhere)
+        kept = None if save is None else str(save)
+        own = read_deployment(deployment)
+        report = judge(AuditRequest(live=live, url=url, deployment=own, trust=known, save=kept))
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -93,24 +91,11 @@ def audit(
         raise typer.Exit(EXIT[report.verdict])
 
 
-def _live(chain: Chain, trust: TrustList, job: JobId, fetch: Fetch, save: Path | None) -> AuditReport:
-    """The verdict on what chain and nodes say now; the bundle is kept in the file `save`, if that is given."""
-    from placet.audit.bundle import bundle_pieces
-    from placet.audit.collect import collect
-    from placet.audit.outcome import Basis
-    from placet.audit.sections import Sections
-    from placet.audit.verify import verify
-
-    sections = Sections()
-    bundle = collect(chain, trust, job, fetch, sections)
-    if save is not None:
-        replace(save, bundle_pieces(bundle, sections))
-    return verify(bundle, chain.verifiers, Basis.LIVE_CHAIN, sections)
-
-
-def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | Path]:
+def _elsewhere(given: list[str], trust: TrustList) -> tuple[ElsewhereEvidence, ...]:
     """URLs and files by institution. InputError for what is neither, twice, or no institution's."""
-    found: dict[bytes, str | Path] = {}
+    from placet.cli.confined import ElsewhereEvidence
+
+    found: dict[bytes, ElsewhereEvidence] = {}
     for one in given:
         address, equals, place = one.partition("=")
         if not equals or not place:
@@ -121,8 +106,9 @@ def _elsewhere(given: list[str], trust: TrustList) -> dict[bytes, str | Path]:
         web = place.startswith(("http://", "https://"))
         if not web and not Path(place).is_file():
             raise InputError("there is no such file of evidence", expected="ADDRESS=URL or ADDRESS=FILE", found=place)
-        found[whose] = place if web else Path(place)
-    return found
+        where = {"url": place} if web else {"file": place}
+        found[whose] = ElsewhereEvidence(institution=whose, **where)
+    return tuple(found.values())
 
 
 def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:

@@ -1,22 +1,25 @@
-"""A saved bundle is judged in a process of its own, whose memory is bounded by the file's size.
+"""A job is judged in a process of its own, whose memory is bounded by the size of what there is to judge.
 
-A bundle is a stranger's: whoever made it decides how much there is to read. This process never reads it. The other one
-may have `ALLOWED` bytes of memory for each byte of the file besides what an empty one takes; it answers with one JSON
-document, a report or an error. Whatever else happens to it (too much memory or time, a crash, a signal) is an error
-here too, never a verdict.
+A bundle is a stranger's, and so is what parties answer to a live audit: whoever made it decides how much there is to
+read. This process never reads it. The other one may have `ALLOWED` bytes of memory for each byte that came in (of a
+file, the parties, the chain) besides what an empty one takes; it answers with one JSON document, a report or an error.
+Whatever else happens to it (too much memory or time, a crash, a signal) is an error here too, never a verdict.
 
-Memory is watched from here, many times a second, and a limit of the system (`RLIMIT_DATA`) stands behind that, half as
-high again: a library in Rust that gets no memory may wait for itself for ever instead of ending. So there is an end of
-the time too, far beyond what an honest bundle takes.
+The other process sets itself a limit of the system (`RLIMIT_DATA`), half as high again, and raises it before it reads
+what has come. Memory is watched from here by that limit, many times a second: a library in Rust that gets no memory
+may wait for itself for ever instead of ending. So there is an end of the time too, far beyond what an honest job takes.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -25,8 +28,9 @@ from pydantic import Field, model_validator
 from placet.audit.outcome import AuditReport, Basis
 from placet.chain.child import start_child
 from placet.core.errors import ConfigError, DeploymentError, InputError, LimitError, PlacetError, unforeseen
-from placet.core.trust import Deployment, TrustList
-from placet.core.values import Value, parse
+from placet.core.ids import JobId
+from placet.core.trust import Deployment, Institution, TrustList
+from placet.core.values import Address, Bytes32, Value, parse
 
 if TYPE_CHECKING:
     from placet.audit.bundle import Bundle
@@ -34,22 +38,44 @@ if TYPE_CHECKING:
     from placet.core.signatures import Verifiers
 
 ALLOWED: Final = 10
-"""Bytes of memory for each byte of the bundle."""
+"""Bytes of memory for each byte that came in."""
 EMPTY: Final = 256 << 20
-"""Bytes that the smallest bundle may take: the program itself, and its threads."""
+"""Bytes that the smallest job may take: the program itself, and its threads."""
 SECONDS: Final = 600
 PER_MEGABYTE: Final = 60
-"""Seconds that the smallest bundle may take, and those for each megabyte more."""
+"""Seconds that the smallest job may take, and those for each megabyte more."""
+WAITING: Final = 8 * 3600
+"""Seconds more of a live audit, which waits for parties: each of them has its own end (`collect.LONGEST`)."""
 _TICK = 0.05
 MAX_REQUEST: Final = 16 << 20
+MAX_REPORT: Final = 64 << 20
 _MOST = 4 << 10
 _Short = Annotated[str, Field(max_length=_MOST)]
 
 
-class AuditRequest(Value):
-    """What to judge: the bundle's file, what the auditor has of his own, and where to keep the bundle."""
+class ElsewhereEvidence(Value):
+    """Where a party's evidence is, if not at the trust list's URL: a file or another URL, one of the two."""
 
-    file: _Short
+    institution: Address
+    url: _Short | None = None
+    file: _Short | None = None
+
+
+class LiveAudit(Value):
+    """The job that is collected from the chain and the parties. `key`: the auditor's secret key, which goes through a
+    pipe between two processes of one user and nowhere else."""
+
+    job: JobId
+    key: Annotated[Bytes32, Field(repr=False)]
+    elsewhere: tuple[ElsewhereEvidence, ...] = ()
+
+
+class AuditRequest(Value):
+    """What to judge: the bundle's `file`, or a job `live`; what the auditor has of his own, and where to keep the
+    bundle."""
+
+    file: _Short | None = None
+    live: LiveAudit | None = None
     url: _Short | None = None
     deployment: Deployment | None = None
     trust: TrustList | None = None
@@ -85,22 +111,18 @@ class Judgement(Value):
 
 
 def judge(request: AuditRequest) -> AuditReport:
-    """The report on a saved bundle. LimitError `audit.limits` where it can't be had within the limits, or whatever
-    error the bundle is."""
-    try:
-        size = Path(request.file).stat().st_size
-    except OSError as error:
-        raise ConfigError("the bundle can't be read", found=f"{request.file}: {error.strerror}") from None
-    most = EMPTY + ALLOWED * size
+    """The report on a saved bundle or a job. LimitError `audit.limits` where it can't be had within the limits, or
+    whatever error the bundle is."""
+    size = 0 if request.file is None else _size(request.file)
     process = start_child(
-        [sys.executable, "-m", "placet.cli.confined", str(most + most // 2)],
+        [sys.executable, "-m", "placet.cli.confined", str(EMPTY)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     try:
-        answer = _watched(process, request.model_dump_json().encode(), size)
-        judgement = parse(Judgement, answer, limit=most)
+        answer = _watched(process, request, size)
+        judgement = parse(Judgement, answer, limit=MAX_REPORT)
     except InputError:
         raise _beyond(size, f"its process ended with {process.returncode}") from None
     finally:
@@ -114,19 +136,42 @@ def judge(request: AuditRequest) -> AuditReport:
     return judgement.report
 
 
-def _watched(process: subprocess.Popen[bytes], request: bytes, size: int) -> bytes:
-    """What the process answers. LimitError once it takes too much."""
-    until = time.monotonic() + SECONDS + PER_MEGABYTE * size / 1e6
-    words: bytes | None = request
+def _size(file: str) -> int:
+    try:
+        return Path(file).stat().st_size
+    except OSError as error:
+        raise ConfigError("the bundle can't be read", found=f"{file}: {error.strerror}") from None
+
+
+def _watched(process: subprocess.Popen[bytes], request: AuditRequest, size: int) -> bytes:
+    """What the process answers. LimitError once it takes too much; `size` is what is known to come in."""
+    began = time.monotonic()
+    words: bytes | None = request.model_dump_json().encode()
     while True:
         try:
             return process.communicate(words, timeout=_TICK)[0]
         except subprocess.TimeoutExpired:
             words = None
+        size = max(size, _received(process.pid))
         if _data(process.pid) > EMPTY + ALLOWED * size:
             raise _beyond(size, "more")
-        if time.monotonic() > until:
-            raise _beyond(size, f"no verdict after {SECONDS + PER_MEGABYTE * size / 1e6:,.0f} seconds")
+        seconds = SECONDS + PER_MEGABYTE * size / 1e6 + (0 if request.live is None else WAITING)
+        if time.monotonic() - began > seconds:
+            raise _beyond(size, f"no verdict after {seconds:,.0f} seconds")
+
+
+def _received(process: int) -> int:
+    """Bytes that have come in, by the limit that the process has set itself (`Allowance`). 0 where it has none yet, or
+    where the system does not tell."""
+    try:
+        soft, _ = resource.prlimit(process, resource.RLIMIT_DATA)
+    except (OSError, AttributeError):
+        return 0
+    return 0 if soft == resource.RLIM_INFINITY else max(soft - _half_more(EMPTY), 0) // _half_more(ALLOWED)
+
+
+def _half_more(number: int) -> int:
+    return number + number // 2
 
 
 def _data(process: int) -> int:
@@ -141,7 +186,7 @@ def _data(process: int) -> int:
 
 def _beyond(size: int, found: str) -> LimitError:
     return LimitError(
-        "the bundle cannot be verified within the limits",
+        "the job cannot be judged within the limits",
         expected=f"at most {(EMPTY + ALLOWED * size) >> 20:,} MiB of memory for its {size:,} bytes",
         found=found,
         remedy="nothing is decided about the job: collect the bundle yourself, from the chain and the parties",
@@ -149,43 +194,92 @@ def _beyond(size: int, found: str) -> LimitError:
     )
 
 
+class Allowance:
+    """The limit that the process of its own sets itself, by what has come in; `empty` bytes where nothing has."""
+
+    def __init__(self, empty: int) -> None:
+        self._empty, self._received = empty, 0
+        self._raising = threading.Lock()
+        self.more(0)
+
+    def more(self, size: int) -> None:
+        """So many bytes more have come in."""
+        with self._raising:
+            self._received += size
+            soft = _half_more(self._empty) + _half_more(ALLOWED) * self._received
+            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            resource.setrlimit(
+                resource.RLIMIT_DATA, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+            )
+
+
 def main() -> None:
     """In the process of its own: the limit comes first, then the request on stdin."""
-    most = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    allowance = Allowance(int(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        judgement = Judgement(report=_judged(parse(AuditRequest, sys.stdin.buffer.read(), limit=MAX_REQUEST)))
+        request = parse(AuditRequest, sys.stdin.buffer.read(), limit=MAX_REQUEST)
+        judgement = Judgement(report=judge_here(request, allowance.more))
     except PlacetError as error:
         judgement = Judgement(failure=AuditFailure.of(error))
     except MemoryError:
         sys.exit(1)
     except Exception as error:
-        failed = LimitError("the verifier failed over this bundle", found=unforeseen(error), code="audit.failed")
+        failed = LimitError("the verifier failed over this job", found=unforeseen(error), code="audit.failed")
         judgement = Judgement(failure=AuditFailure.of(failed))
     sys.stdout.buffer.write(judgement.model_dump_json().encode())
     gc.freeze()  # nothing is worth collecting at the end
 
 
-def _judged(request: AuditRequest) -> AuditReport:
+def judge_here(request: AuditRequest, heard: Callable[[int], object]) -> AuditReport:
+    """The same in this process. `heard` is told how many bytes have come in, before anything is made of them."""
     from placet.audit.bundle import bundle_pieces
     from placet.audit.sections import Sections
     from placet.audit.verify import verify
     from placet.cli.inputs import replace
 
     sections = Sections()
-    bundle, verifiers, basis = _read(request, sections)
+    if request.live is not None:
+        bundle, verifiers, basis = _collected(request, request.live, sections, heard)
+    else:
+        bundle, verifiers, basis = _read(request, sections, heard)
     if request.save is not None:
         replace(Path(request.save), bundle_pieces(bundle, sections))
     return verify(bundle, verifiers, basis, sections)
 
 
-def _read(request: AuditRequest, sections: Sections) -> tuple[Bundle, Verifiers | None, Basis]:
+def _collected(
+    request: AuditRequest, live: LiveAudit, sections: Sections, heard: Callable[[int], object]
+) -> tuple[Bundle, Verifiers | None, Basis]:
+    """The bundle of a job, from the auditor's endpoint and the parties."""
+    from placet.audit.collect import collect, fetcher
+    from placet.chain.client import Chain
+    from placet.chain.rpc import Rpc
+    from placet.core.signatures import Key
+
+    if request.url is None or request.deployment is None or request.trust is None:
+        raise ConfigError("a live audit has an endpoint, a deployment file and a trust list of the auditor's own")
+    chain = Chain(request.url, request.deployment, Rpc(request.url, heard=heard))
+    elsewhere = {one.institution: one.url or Path(one.file or "") for one in live.elsewhere}
+    fetch = fetcher(chain, Key(live.key), elsewhere)
+
+    def counted(institution: Institution, job: JobId) -> Iterator[bytes]:
+        for piece in fetch(institution, job):
+            heard(len(piece))
+            yield piece
+
+    return collect(chain, request.trust, live.job, counted, sections), chain.verifiers, Basis.LIVE_CHAIN
+
+
+def _read(
+    request: AuditRequest, sections: Sections, heard: Callable[[int], object]
+) -> tuple[Bundle, Verifiers | None, Basis]:
     """A bundle from its file. What the auditor has himself must be what the bundle was made with."""
     from placet.audit.bundle import read_bundle
 
     try:
-        with Path(request.file).open("rb") as source:
+        with Path(request.file or "").open("rb") as source:
+            heard(os.fstat(source.fileno()).st_size)
             bundle = read_bundle(source, sections)
     except OSError as error:
         raise ConfigError("the bundle can't be read", found=f"{request.file}: {error.strerror}") from None
@@ -198,8 +292,9 @@ def _read(request: AuditRequest, sections: Sections) -> tuple[Bundle, Verifiers 
         return bundle, None, Basis.OWN_FILES if own else Basis.BUNDLE
     from placet.audit.chain_facts import facts
     from placet.chain.client import Chain
+    from placet.chain.rpc import Rpc
 
-    chain = Chain(request.url, bundle.deployment)
+    chain = Chain(request.url, bundle.deployment, Rpc(request.url, heard=heard))
     shown = (entry.evidence.evidence.plan for entry in bundle.evidence if entry.evidence is not None)
     plan = next((plan for plan in shown if plan.job(bundle.deployment.jobs) == bundle.job), None)
     read_again = bundle.model_copy(update={"facts": facts(chain, bundle.job, plan)})

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from placet.cli import endpoint_checks
-from placet.cli.findings import Check, Finding, Warned, examined, wrong
+from placet.chain.findings import Check, Finding, Warned, examined, wrong
 from placet.cli.inputs import AsJson, NodeConfig
 from placet.cli.output import console, emit
-from placet.core.errors import ConfigError, NotFoundError, PlacetError, StateError
+from placet.core.errors import ChainError, ConfigError, NotFoundError, PlacetError, StateError
 
 if TYPE_CHECKING:
     from placet.cli.operator import Operator
 
 EXPIRES_SOON = 30 * 86_400
 _ASK_SECONDS = 4.0
+_VAULT_SECONDS = 6.0
+"""The vault gives its endpoint four."""
 _STYLE = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 
@@ -56,7 +57,7 @@ def examine(config: Path) -> list[Finding]:
         office = Operator(config)
     except PlacetError as error:
         return [wrong("settings", error)]
-    return [Finding("settings", "ok", str(config)), *examined(_LOCAL, _REMOTE, office)]
+    return [Finding("settings", "ok", str(config)), *examined(_LOCAL, _remote(), office)]
 
 
 def _permissions(office: Operator) -> str:
@@ -223,6 +224,53 @@ def _offers(office: Operator) -> str:
     return f"{len(scopes)} scopes"
 
 
+def _vault_endpoint(office: Operator) -> str:
+    """The vault's own endpoint, which it tries itself: it may be another one than the node's."""
+    from placet.vault.client import VaultClient
+
+    path = office.settings.path(office.settings.vault_socket)
+    outcome = asyncio.run(VaultClient(path, timeout=_VAULT_SECONDS).endpoint())
+    states = {state: [one for one in outcome.findings if one.state == state] for state in ("wrong", "warning")}
+    words = {state: "; ".join(f"{one.check}: {one.detail}" for one in some) for state, some in states.items()}
+    if states["wrong"]:
+        raise StateError(
+            "the vault's endpoint does not do what the vault needs",
+            found=f"{outcome.shown}: {words['wrong']}",
+            remedy=states["wrong"][0].remedy or "use another chain_url in vault.toml",
+        )
+    if states["warning"]:
+        raise Warned(f"{outcome.shown}: {words['warning']}", states["warning"][0].remedy or "see the vault's log")
+    return f"{outcome.shown}: {', '.join(one.check for one in outcome.findings)}"
+
+
+def _transactions(office: Operator) -> str:
+    """What the node's sender has on its way."""
+    from sqlalchemy import make_url
+
+    from placet.chain.migrations import demand_current
+    from placet.chain.outbox import refusals
+    from placet.node.migrations import NODE
+    from placet.node.state import open_engine
+
+    file = make_url(office.settings.database).database
+    if office.settings.database.startswith("sqlite") and not Path(file or "").is_file():
+        return "none was sent yet"
+    engine = open_engine(office.settings.database)
+    try:
+        demand_current(engine, NODE)
+    except ConfigError as error:
+        raise Warned(f"{error.message}: {error.found}", str(error.remedy)) from None
+    waiting = refusals(engine)
+    if waiting:
+        intent, words = waiting[0]
+        raise ChainError(
+            f"the endpoint does not take {len(waiting)} of the node's transactions",
+            found=f"{intent}: {words}",
+            remedy="nothing is lost; do what the endpoint's words ask for, or use another endpoint",
+        )
+    return "the endpoint has taken all that were sent"
+
+
 _LOCAL: tuple[Check[Operator], ...] = (
     ("files", _permissions),
     ("storage", _storage),
@@ -232,17 +280,23 @@ _LOCAL: tuple[Check[Operator], ...] = (
     ("credential", _credential),
     ("deployment", _deployment),
     ("trust list", _trust),
-    ("transactions", endpoint_checks.transactions),
+    ("transactions", _transactions),
 )
-_REMOTE: tuple[Check[Operator], ...] = (
-    ("chain", endpoint_checks.chain),
-    ("clock", endpoint_checks.clock),
-    ("gas", endpoint_checks.gas),
-    ("logs", endpoint_checks.logs),
-    ("fees", endpoint_checks.fees),
-    ("batches", endpoint_checks.batches),
-    ("block tags", endpoint_checks.tags),
-    ("ports", _ports),
-    ("vault", _vault),
-    ("offers", _offers),
-)
+
+
+def _remote() -> tuple[Check[Operator], ...]:
+    from placet.chain import endpoint_checks
+
+    return (
+        ("chain", endpoint_checks.chain),
+        ("clock", endpoint_checks.clock),
+        ("gas", endpoint_checks.gas),
+        ("logs", endpoint_checks.logs),
+        ("fees", endpoint_checks.fees),
+        ("batches", endpoint_checks.batches),
+        ("block tags", endpoint_checks.tags),
+        ("ports", _ports),
+        ("vault", _vault),
+        ("vault's endpoint", _vault_endpoint),
+        ("offers", _offers),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -109,9 +110,20 @@ def add(
         raise AssertionError
     if codes.exists():
         raise ConfigError("the file for the codes exists already", found=codes, remedy="choose another name")
-    fresh = add_persons(register, _persons(from_file))
-    with os.fdopen(os.open(codes, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
-        sink.write(written([("subject", "code"), *fresh.items()]))
+    made = False
+
+    def hand_out(fresh: Mapping[str, str]) -> None:
+        nonlocal made
+        with os.fdopen(os.open(codes, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
+            made = True
+            sink.write(written([("subject", "code"), *fresh.items()]))
+
+    try:
+        fresh = add_persons(register, _persons(from_file), hand_out)
+    except BaseException:
+        if made:  # codes that no register has
+            codes.unlink(missing_ok=True)
+        raise
     say(f"{len(fresh)} persons; their codes are in {codes}")
 
 

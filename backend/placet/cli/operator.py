@@ -166,13 +166,14 @@ class Operator:
 
     @cached_property
     def outbox(self) -> Outbox:
-        from placet.chain.migrations import upgrade
+        """The node's, whose database it is: only the node upgrades that. ConfigError `database.version`."""
+        from placet.chain.migrations import demand_current
         from placet.chain.outbox import Outbox
         from placet.node.migrations import NODE
         from placet.node.state import open_engine
 
         engine = open_engine(self.settings.database)
-        upgrade(engine, NODE)
+        demand_current(engine, NODE)
         return Outbox(engine)
 
     def send(self, wishes: Sequence[EnsureTransaction], timeout: float) -> None:

@@ -14,6 +14,8 @@ from placet.core.signatures import Verifiers
 from placet.core.times import UnixTime
 from placet.core.values import Bytes32, Signer, Value, parse, to_hex
 
+REQUEST = "the request"
+"""What is signed, in errors."""
 MAX_LIFETIME = 300
 """Seconds that a signed request may stay valid at the most."""
 
@@ -85,6 +87,15 @@ def demand_request(
     """AccessError unless the credential signs exactly this request, whose receiver is the caller itself, and is
     fresh. Who was sent a request can't send it on: at any other receiver its signature does not verify. The caller
     remembers nonces."""
+    digest = fresh_digest(credential, request, now=now, domain=domain)
+    try:
+        verifiers.normal(REQUEST, credential.signer, digest, credential.signature)
+    except SignatureError as error:
+        raise not_signed(error, request) from None
+
+
+def fresh_digest(credential: Credential, request: RequestParts, *, now: int, domain: eip712.Domain) -> bytes:
+    """What the credential signs if it is of this request. AccessError unless it is fresh."""
     if not now < credential.expiry <= now + MAX_LIFETIME:
         raise AccessError(
             "the signed request is not fresh",
@@ -92,14 +103,15 @@ def demand_request(
             found=f"{credential.expiry - now} seconds from now",
             code="access.stale",
         )
-    digest = domain.digest(request_hash(*request, credential.nonce, credential.expiry))
-    try:
-        verifiers.normal("the request", credential.signer, digest, credential.signature)
-    except SignatureError as error:
-        raise AccessError(
-            error.message,
-            expected=f"{error.expected}: this very request, to {to_hex(request.receiver)}",
-            found=error.found,
-            remedy=error.remedy,
-            code="access.signature",
-        ) from None
+    return domain.digest(request_hash(*request, credential.nonce, credential.expiry))
+
+
+def not_signed(error: SignatureError, request: RequestParts) -> AccessError:
+    """Why a credential is not of this request."""
+    return AccessError(
+        error.message,
+        expected=f"{error.expected}: this very request, to {to_hex(request.receiver)}",
+        found=error.found,
+        remedy=error.remedy,
+        code="access.signature",
+    )

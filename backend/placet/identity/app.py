@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.enrolment import Enrolment
-from placet.core.errors import AccessError, InputError, LimitError, NotFoundError, PlacetError, unforeseen
+from placet.core.errors import (
+    AccessError,
+    ConfigError,
+    InputError,
+    LimitError,
+    NotFoundError,
+    PlacetError,
+    StorageError,
+    unforeseen,
+)
 from placet.core.requests import Credential
+from placet.core.storage import system_error
 from placet.core.values import parse, to_hex
 from placet.identity.service import PATH, Enrolling, EnrolmentRequest
 
 log = logging.getLogger("placet.identity")
 MAX_BODY = 4096
-_STATUS: tuple[tuple[type[PlacetError], int], ...] = ((LimitError, 429), (AccessError, 403), (InputError, 400))
+_STATUS: tuple[tuple[type[PlacetError], int], ...] = (
+    (LimitError, 429),
+    (AccessError, 403),
+    (InputError, 400),
+    (ConfigError, 503),
+    (StorageError, 503),
+)
+_STATUS_OF_CODE = {"limit.size": 413, "storage.full": 507}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -59,10 +77,16 @@ RawBody = Annotated[bytes, Depends(_body)]
 
 
 @router.get("/healthz")
-async def healthz(request: Request, enroller: TheEnroller) -> dict[str, str]:
-    """Is the service up, who is it, and by which kind of identifier does it know persons?"""
+async def healthz(request: Request, enroller: TheEnroller, response: Response) -> dict[str, str]:
+    """Is the service up, who is it, and by which kind of identifier does it know persons? 503, and a code as the
+    status, where it can't read its register."""
+    status = "ok"
+    try:
+        await asyncio.to_thread(enroller.demand_register)
+    except PlacetError as error:
+        status, response.status_code = error.code, 503
     return {
-        "status": "ok",
+        "status": status,
         "name": request.app.state.name,
         "enroller": to_hex(enroller.address),
         "namespace": enroller.namespace,
@@ -89,8 +113,11 @@ def create_app(enrolling: Enrolling, name: str) -> FastAPI:
 
 async def _problem_of(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PlacetError)  # noqa: S101 - what the handler is registered for
+    if isinstance(error, ConfigError | StorageError):
+        log.error("%s", error)  # with the path, which is not told
+        error = type(error)(error.message, remedy="try again later", code=error.code)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    return _problem(413 if error.code == "limit.size" else status, error)
+    return _problem(_STATUS_OF_CODE.get(error.code, status), error)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -124,15 +151,20 @@ class _NoSurprises:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            log.error("%s", unforeseen(error))
-            if not begun:
-                stumbled = PlacetError(
-                    "the service made a mistake", code="internal", remedy="its operator's log has it"
-                )
-                await _problem(500, stumbled)(scope, receive, send)
+            full = system_error(error) if isinstance(error, OSError) else None
+            log.error("%s", full or unforeseen(error))
+            if begun:
+                return
+            if full is not None:
+                later = StorageError(full.message, remedy="try again later", code=full.code)
+                await _problem(_STATUS_OF_CODE.get(full.code, 503), later)(scope, receive, send)
+                return
+            stumbled = PlacetError("the service made a mistake", code="internal", remedy="its operator's log has it")
+            await _problem(500, stumbled)(scope, receive, send)
 
 
 def _problem(status: int, error: PlacetError) -> JSONResponse:
+    later = error.code == "limit.busy" or status in (503, 507)
     content = {
         "type": f"urn:placet:problem:{error.code}",
         "title": "The request was refused",
@@ -146,6 +178,6 @@ def _problem(status: int, error: PlacetError) -> JSONResponse:
     return JSONResponse(
         {name: value for name, value in content.items() if value is not None},
         status_code=status,
-        headers={"Cache-Control": "no-store"} | ({"Retry-After": "2"} if error.code == "limit.busy" else {}),
+        headers={"Cache-Control": "no-store"} | ({"Retry-After": "2"} if later else {}),
         media_type="application/problem+json",
     )

@@ -15,7 +15,7 @@ import os
 import secrets
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from pathlib import Path
 from placet.core.csv_file import plain_cell, read_rows, written
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError, InputError
+from placet.core.storage import system_error
 
 MAX_REGISTER = 256 << 20
 MAX_SUBJECT = 256
@@ -98,29 +99,31 @@ class Register:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._codes: dict[str, CodeHash] = {}
-        self._refresh()
+        self.refresh()
 
     def __len__(self) -> int:
         return len(self._codes)
 
     def code_of(self, subject: str) -> CodeHash:
         """The stored hash; for somebody unknown one that no code fits, at the same cost."""
-        self._refresh()
+        self.refresh()
         return self._codes.get(subject, _NOBODY)
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """ConfigError `config.register` where the file can't be read, InputError where it is no register."""
         try:
             stat = self._path.stat()
+            seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if seen != self._seen:
+                self._codes = read_register(self._path)
+                self._seen = seen
         except OSError as error:
             raise ConfigError(
                 "the register of persons can't be read",
                 found=f"{self._path}: {error.strerror}",
                 remedy="make it with: placet identity add",
+                code="config.register",
             ) from None
-        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        if seen != self._seen:
-            self._codes = read_register(self._path)
-            self._seen = seen
 
 
 def read_register(path: Path) -> dict[str, CodeHash]:
@@ -145,19 +148,29 @@ def read_register(path: Path) -> dict[str, CodeHash]:
     return codes
 
 
-def add_persons(path: Path, subjects: Sequence[str]) -> dict[str, str]:
-    """Add persons (or give known ones a new code) and return their fresh access codes, by subject."""
+def add_persons(
+    path: Path, subjects: Sequence[str], hand_out: Callable[[Mapping[str, str]], object] = lambda _: None
+) -> dict[str, str]:
+    """Add persons (or give known ones a new code) and return their fresh access codes, by subject.
+
+    `hand_out` is given the codes before the register has them: where that fails, everybody's old code still holds.
+    StorageError where the register can't be written: it stays as it was.
+    """
     for subject in subjects:
         if not 1 <= len(subject) <= MAX_SUBJECT:
             raise InputError("a subject has a bad length", expected=f"1 to {MAX_SUBJECT} characters")
         if subject.encode(errors="ignore").decode() != subject:
             raise InputError("a subject that is no text in UTF-8", expected="UTF-8")
     fresh = {subject: new_code() for subject in subjects}
-    with _locked(path):
-        codes = read_register(path) if path.exists() else {}
-        with ThreadPoolExecutor() as pool:
-            codes.update(zip(fresh, pool.map(CodeHash.of, fresh.values()), strict=True))
-        _write(path, codes)
+    try:
+        with _locked(path):
+            codes = read_register(path) if path.exists() else {}
+            with ThreadPoolExecutor() as pool:
+                codes.update(zip(fresh, pool.map(CodeHash.of, fresh.values()), strict=True))
+            hand_out(fresh)
+            _write(path, codes)
+    except OSError as error:
+        raise system_error(error) or error from None
     return fresh
 
 

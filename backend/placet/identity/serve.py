@@ -16,7 +16,7 @@ from placet.identity.app import create_app
 from placet.identity.register import Register
 from placet.identity.service import Enrolling
 from placet.identity.settings import IdentitySettings
-from placet.serving.connections import ConnectionLimits, bounded
+from placet.serving.connections import server_options
 
 
 def enrolling_of(settings: IdentitySettings) -> Enrolling:
@@ -36,18 +36,15 @@ def enrolling_of(settings: IdentitySettings) -> Enrolling:
 
 
 def serve(settings: IdentitySettings) -> None:
-    """Serve until SIGTERM or SIGINT. No access log: it would say who enrols when."""
+    """Serve until SIGTERM or SIGINT."""
     app = create_app(enrolling_of(settings), settings.name)
     uvicorn.run(
         app,
         host=settings.host,
         port=settings.port,
-        access_log=False,
         log_level="warning",
-        http=bounded(ConnectionLimits()),
-        ws="none",
         timeout_keep_alive=10,
-        server_header=False,
+        **server_options(settings.trusted_proxies),
     )
 
 

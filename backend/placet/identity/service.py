@@ -78,6 +78,10 @@ class Enrolling:
         """The enroller's address, as scopes and trust lists name it."""
         return self._key.address
 
+    def demand_register(self) -> None:
+        """ConfigError or InputError where the register of persons can't be read."""
+        self._register.refresh()
+
     async def enrol(self, request: EnrolmentRequest, credential: Credential, raw: bytes) -> Enrolment:
         """Sign (owner, kind of identifier, subject commitment). AccessError or LimitError; neither tells whether the
         person is known."""

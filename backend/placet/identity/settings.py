@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, IPvAnyNetwork, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from placet.core.errors import ConfigError
@@ -29,6 +29,7 @@ class IdentitySettings(EnvironmentFirst):
     register_file: Path
     deployment: Path
     namespace: Namespace
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     enrolments_a_day: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 

@@ -26,7 +26,7 @@ from placet.jobs.recipe import Runs, run_of
 from placet.jobs.settlement import release_time
 from placet.jobs.store import JobRecord, JobStore
 from placet.protocols.spu import extra
-from placet.vault.responses import LawfulSet
+from placet.vault.responses import LawfulSet, SetToSign
 
 log = logging.getLogger("placet.jobs")
 LONGEST = 30 * 86_400
@@ -130,14 +130,16 @@ class Agreement:
             await self.store.threaded.note(job, "lawful-rows", rows=lawful.count, **numbers)
 
     async def _demand_current(self, chosen: Input, block: int, deadline: int) -> LawfulSet | None:
-        """PlanError `plan.stale` unless an input is what this party would prepare now; the lawful set of persons."""
+        """PlanError `plan.stale` unless an input is what this party would prepare now; the lawful set of
+        persons, which is kept then."""
         lawful = None
         if chosen.named:
             current = await named_input(self.context, chosen.offer, chosen.consent)
             root = ZERO32 if await named_dead(self.context, chosen.consent) else chosen.consent
             now = (root, current.epoch, current.opens_before)
         else:
-            lawful = await self.context.demand_rows().lawful(chosen.offer, block, deadline)
+            signing = SetToSign(root=chosen.lawful_root, epoch=chosen.epoch, opens_before=chosen.opens_before)
+            lawful = await self.context.demand_rows().lawful(chosen.offer, block, deadline, signing)
             now = (lawful.root, lawful.epoch, lawful.opens_before)
         found = (chosen.consent if chosen.named else chosen.lawful_root, chosen.epoch, chosen.opens_before)
         if found != now:

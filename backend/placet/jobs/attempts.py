@@ -25,7 +25,7 @@ from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, Attempt
 from placet.jobs.party_run import masked_outputs
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
-from placet.vault.responses import DeadLeaves, LawfulSet
+from placet.vault.responses import DeadLeaves, LawfulSet, SetToSign
 
 MOST_ATTEMPTS = 32
 """Each attempt of a recipe with PSI is another chance to guess who is in a list."""
@@ -92,16 +92,20 @@ class Attempts:
         record = await job_of_asker(self.context, self.store, asker, about.job)
         return AttemptRoots(roots=tuple(_roots(await self._next(record, about.attempt))))
 
-    async def _next(self, record: JobRecord, attempt: int) -> list[LawfulSet | None]:
-        """Own lawful sets for `attempt`, from those of the attempt before; None for a named consent."""
+    async def _next(
+        self, record: JobRecord, attempt: int, signing: Mapping[int, SetToSign] | None = None
+    ) -> list[LawfulSet | None]:
+        """Own lawful sets for `attempt`, from those of the attempt before; None for a named consent. `signing`: what
+        the amendment says of each input, by its number."""
         before = await ask_chain(self.current_roots, record, attempt - 1)
-        first = record.plan.input_offset(record.party)
+        first, signing = record.plan.input_offset(record.party), signing or {}
         found: list[LawfulSet | None] = []
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
             if chosen.named:
                 found.append(None)
             else:
-                found.append(await self.context.demand_rows().without(chosen.offer, before[number]))
+                left = self.context.demand_rows().without(chosen.offer, before[number], signing.get(number))
+                found.append(await left)
         return found
 
     def current_roots(self, record: JobRecord, attempt: int) -> tuple[bytes, ...]:
@@ -125,7 +129,9 @@ class Attempts:
             raise StateError("not the next attempt of an open job", expected=state.attempt + 1, found=amendment.attempt)
         await self._demand_epochs(record, amendment.epochs)
         first = record.plan.input_offset(record.party)
-        lawful = await self._next(record, amendment.attempt)
+        named = enumerate(zip(amendment.roots, amendment.epochs, strict=False))
+        signing = {number: SetToSign(root=root, epoch=epoch) for number, (root, epoch) in named}
+        lawful = await self._next(record, amendment.attempt, signing)
         self._demand_looked_through(amendment.epochs, dict(enumerate(lawful, first)))
         mine = _roots(lawful)
         if list(amendment.roots[first : first + len(mine)]) != mine:

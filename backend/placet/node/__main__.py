@@ -18,26 +18,17 @@ from placet.core.logs import log_to_stderr
 from placet.core.text import visible
 from placet.node.app import create_app
 from placet.node.config import NodeSettings
-from placet.serving.connections import ConnectionLimits, bounded
+from placet.serving import connections
 
 
 def server_options(settings: NodeSettings) -> dict[str, Any]:
-    """How uvicorn serves: bounded headers, connections and waits; no access log.
-
-    The address that a proxy forwards is believed of `trusted_proxies` alone.
-    """
-    return {
+    """How uvicorn serves: bounded headers, connections and waits."""
+    return connections.server_options(settings.trusted_proxies) | {
         "host": settings.api_host,
         "port": settings.api_port,
-        "http": bounded(ConnectionLimits(trusted=settings.trusted_proxies)),
-        "ws": "none",
         "h11_max_incomplete_event_size": settings.limits.header_bytes,
         "timeout_keep_alive": 15,
         "timeout_graceful_shutdown": 10,
-        "proxy_headers": bool(settings.trusted_proxies),
-        "forwarded_allow_ips": [str(proxy) for proxy in settings.trusted_proxies],
-        "server_header": False,
-        "access_log": False,
         "log_config": None,
     }
 

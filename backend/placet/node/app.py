@@ -47,6 +47,7 @@ def create_app(settings: NodeSettings) -> FastAPI:
         async with _lifetime(app, node):
             yield
         node.withdrawing.shutdown(wait=False)
+        node.signers.close()
         node.engine.dispose()
 
     app = FastAPI(

@@ -36,6 +36,7 @@ from placet.core.values import parse, to_hex
 from placet.node.config import NodeSettings
 from placet.node.consents.queue import AdmissionQueue
 from placet.node.consents.scopes import Scopes
+from placet.node.contract_signers import ContractSigners
 from placet.node.http.limits import ClientRates, Reservations, SubjectKey
 from placet.node.http.metrics import Counts
 from placet.node.migrations import NODE
@@ -96,7 +97,7 @@ class Node:
 
     `moved` is sent when the chain was read, so that there may be new events of ours, or deeper ones; `relaying` when
     the database has something new for the relay. `withdrawing` has threads for withdrawals alone: they wait for no
-    other request's.
+    other request's. `signers` asks contracts about signatures, which keeps no other request waiting.
     """
 
     settings: NodeSettings
@@ -112,6 +113,7 @@ class Node:
     vault: VaultClient
     admissions: AdmissionQueue
     scopes: Scopes
+    signers: ContractSigners
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
     clients: ClientRates = field(default_factory=ClientRates)
@@ -291,6 +293,7 @@ def open_node(settings: NodeSettings) -> Node:
         vault=vault,
         admissions=AdmissionQueue(),
         scopes=Scopes(settings.path(settings.scopes)),
+        signers=ContractSigners(settings.chain_url, chain.verifiers.p256),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),
     )

@@ -194,6 +194,19 @@ class _BoundedProtocol(H11Protocol):
             self._head = None
 
 
+def server_options(trusted: Collection[Network]) -> dict[str, Any]:
+    """How uvicorn serves whom it does not know: bounded connections, no access log (it would say who asks what, and
+    when). The address that a proxy forwards is believed of `trusted` ones alone."""
+    return {
+        "http": bounded(ConnectionLimits(trusted=trusted)),
+        "ws": "none",
+        "proxy_headers": bool(trusted),
+        "forwarded_allow_ips": [str(proxy) for proxy in trusted],
+        "server_header": False,
+        "access_log": False,
+    }
+
+
 def bounded(limits: ConnectionLimits) -> type[H11Protocol]:
     """The protocol of one server (uvicorn's option `http`)."""
 

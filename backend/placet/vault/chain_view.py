@@ -10,6 +10,7 @@ from placet.core.consent import Status
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Verifiers
+from placet.vault.responses import EndpointFindings
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ class ChainView(Protocol):
 
     @property
     def verifiers(self) -> Verifiers: ...
+
+    def examine(self) -> EndpointFindings:
+        """How the endpoint is, tried at the endpoint itself; raises nothing."""
 
     def look(self, *, thorough: bool) -> ChainSnapshot:
         """Catch up with the endpoint. ChainError if it is lost or behind what this vault has seen confirmed;

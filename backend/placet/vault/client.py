@@ -17,7 +17,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
-from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart
+from placet.vault.responses import BatchLeaves, DeadLeaves, EndpointFindings, LawfulSet, LeavesPart, SetToSign
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 
@@ -39,6 +39,10 @@ class VaultClient:
     async def datasets(self) -> list[DatasetInfo]:
         """All tables, by name."""
         return list((await self._call("datasets", frames.Nothing(), frames.DatasetInfos)).datasets)
+
+    async def endpoint(self) -> EndpointFindings:
+        """What the vault finds at its own chain endpoint."""
+        return await self._call("endpoint", frames.Nothing(), EndpointFindings)
 
     async def admit(
         self,
@@ -77,15 +81,15 @@ class VaultClient:
             "note_batch", frames.BatchArguments(offer=offer, root=root, leaves=tuple(leaves)), frames.Nothing
         )
 
-    async def lawful(self, offer: OfferId, block: int, deadline: int) -> LawfulSet:
-        """The rows whose owner's consent is batched as of `block` (confirmed), alive now, and lasts to `deadline`."""
-        return await self._call(
-            "lawful", frames.LawfulArguments(offer=offer, block=block, deadline=deadline), LawfulSet
-        )
+    async def lawful(self, offer: OfferId, block: int, deadline: int, sign: SetToSign | None = None) -> LawfulSet:
+        """The rows whose owner's consent is batched as of `block` (confirmed), alive now, and lasts to `deadline`. The
+        vault keeps the set only if it is the one that the node is about to `sign`."""
+        arguments = frames.LawfulArguments(offer=offer, block=block, deadline=deadline, sign=sign)
+        return await self._call("lawful", arguments, LawfulSet)
 
-    async def without(self, offer: OfferId, root: bytes) -> LawfulSet:
-        """A lawful set less what is withdrawn, revoked or erased by now: for an amendment."""
-        return await self._call("without", frames.SetArguments(offer=offer, root=root), LawfulSet)
+    async def without(self, offer: OfferId, root: bytes, sign: SetToSign | None = None) -> LawfulSet:
+        """A kept lawful set less what is withdrawn, revoked or erased by now: for an amendment. Kept as by `lawful`."""
+        return await self._call("without", frames.WithoutArguments(offer=offer, root=root, sign=sign), LawfulSet)
 
     async def dead(self, offer: OfferId, root: bytes) -> DeadLeaves:
         """The consents of a lawful set that are withdrawn or revoked by now, and the epoch that says so."""

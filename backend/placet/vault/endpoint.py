@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from placet.chain import endpoint_checks
 from placet.chain.client import Chain, JobStatus
 from placet.chain.events import JobAborted, JobAmended, JobOpened, JobSealed
+from placet.chain.findings import Check, examined
 from placet.chain.index import Index
 from placet.core.consent import Status
 from placet.core.errors import ChainError
@@ -14,8 +16,17 @@ from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
+from placet.vault.responses import EndpointFinding, EndpointFindings
 
 CHECK_SECONDS = 60.0
+ASKING_SECONDS = 3.0
+EXAMINE_SECONDS = 4.0
+NEEDS: tuple[Check[Endpoint], ...] = (
+    ("chain", endpoint_checks.chain),
+    ("clock", endpoint_checks.clock),
+    ("logs", endpoint_checks.logs),
+    ("batches", endpoint_checks.batches),
+)
 
 
 class Endpoint:
@@ -31,6 +42,20 @@ class Endpoint:
     @property
     def verifiers(self) -> Verifiers:
         return self._chain.verifiers
+
+    @property
+    def asking(self) -> Chain:
+        """The same endpoint, by a client that soon gives up."""
+        rpc = self._chain.rpc.impatient(ASKING_SECONDS)
+        return Chain(rpc.shown, self._chain.deployment, rpc)
+
+    def examine(self) -> EndpointFindings:
+        """What the vault needs of its endpoint, tried at the endpoint itself."""
+        findings = (
+            EndpointFinding(check=one.check, state=one.state, detail=one.detail, remedy=one.remedy)
+            for one in examined((), NEEDS, self, EXAMINE_SECONDS)
+        )
+        return EndpointFindings(shown=self._chain.rpc.shown, findings=tuple(findings))
 
     def look(self, *, thorough: bool) -> ChainSnapshot:
         if thorough or time.monotonic() - self._checked > CHECK_SECONDS:

@@ -20,6 +20,7 @@ from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Octets, Signature, Value
 from placet.vault.admission import Submission
+from placet.vault.responses import SetToSign
 from placet.vault.schema import DatasetInfo
 
 MAX_REQUEST = 32 << 20
@@ -115,11 +116,16 @@ class LawfulArguments(Value):
     offer: OfferId
     block: Annotated[int, Field(ge=0, lt=2**53)]
     deadline: U48
+    sign: SetToSign | None = None
 
 
 class SetArguments(Value):
     offer: OfferId
     root: Bytes32
+
+
+class WithoutArguments(SetArguments):
+    sign: SetToSign | None = None
 
 
 class PartArguments(SetArguments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from placet.chain.findings import State
 from placet.core.evidence import ErasedLeaf
 from placet.core.ids import BatchRoot, ConsentId
 from placet.core.values import U32, Bytes24, Bytes32, Octets, Value
@@ -25,6 +26,36 @@ class LawfulSet(Value):
     epoch: Bytes24
     opens_before: U32
     counts: TableCounts | None = None
+
+
+class SetToSign(Value):
+    """What a node is about to sign of a lawful set: the vault keeps the set if it is just that. A plan names all three,
+    an amendment no `opens_before`."""
+
+    root: Bytes32
+    epoch: Bytes24
+    opens_before: U32 | None = None
+
+    def is_of(self, lawful: LawfulSet) -> bool:
+        """Is it what stands in the signed document, where that set is what the vault would bring?"""
+        ends = (None, lawful.opens_before)
+        return (self.root, self.epoch) == (lawful.root, lawful.epoch) and self.opens_before in ends
+
+
+class EndpointFinding(Value):
+    """One check of the vault's own endpoint."""
+
+    check: str
+    state: State
+    detail: str
+    remedy: str | None
+
+
+class EndpointFindings(Value):
+    """What the vault finds at its endpoint, which is `shown` without its credentials."""
+
+    shown: str
+    findings: tuple[EndpointFinding, ...]
 
 
 class DeadLeaves(Value):

@@ -141,14 +141,15 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
 
     return {
         "datasets": (frames.Nothing, lambda _: frames.DatasetInfos(datasets=tuple(vault.datasets()))),
+        "endpoint": (frames.Nothing, lambda _: vault.endpoint()),
         "admit": (
             frames.AdmitArguments,
             lambda a: frames.Identity(consent=vault.admit(a.consent, a.scope, a.signature, a.enrolment, a.opening)),
         ),
         "admit_many": (frames.AdmitManyArguments, admit_many),
         "note_batch": (frames.BatchArguments, note_batch),
-        "lawful": (frames.LawfulArguments, lambda a: vault.lawful(a.offer, a.block, a.deadline)),
-        "without": (frames.SetArguments, lambda a: vault.without(a.offer, a.root)),
+        "lawful": (frames.LawfulArguments, lambda a: vault.lawful(a.offer, a.block, a.deadline, a.sign)),
+        "without": (frames.WithoutArguments, lambda a: vault.without(a.offer, a.root, a.sign)),
         "dead": (frames.SetArguments, lambda a: vault.dead(a.offer, a.root)),
         "leaves": (frames.PartArguments, lambda a: vault.leaves(a.offer, a.root, a.start)),
         "batch": (frames.AnchoredArguments, lambda a: vault.batch(a.offer, a.root)),

@@ -44,7 +44,15 @@ from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
 from placet.vault.matches import JobEnd, MatchedSet
 from placet.vault.records import ConsentRecord, OfferBinding, Records
-from placet.vault.responses import BatchLeaves, DeadLeaves, LawfulSet, LeavesPart, TableCounts
+from placet.vault.responses import (
+    BatchLeaves,
+    DeadLeaves,
+    EndpointFindings,
+    LawfulSet,
+    LeavesPart,
+    SetToSign,
+    TableCounts,
+)
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
 from placet.vault.tables import Tables
@@ -75,12 +83,19 @@ class Vault:
         self._deployment = deployment
         self._trust = trust
         self._lock = threading.Lock()
-        self._last: dict[OfferId, tuple[bytes, bytes]] = {}
+        self._roots: dict[OfferId, tuple[bytes, bytes]] = {}
+        """Digest and root of each offer's last set: one root is worked out for a set that is asked for twice."""
+        self._kept: dict[OfferId, bytes] = {}
+        """Digest of the set that was kept last."""
         self._shown: dict[tuple[OfferId, bytes], bytes] = {}
         """The set that is being shown to an auditor part by part, opened; at most one."""
 
     def datasets(self) -> list[DatasetInfo]:
         return self._tables.infos()
+
+    def endpoint(self) -> EndpointFindings:
+        """Waits for no other call: it is asked when something hangs."""
+        return self._chain.examine()
 
     def admit(
         self,
@@ -173,7 +188,7 @@ class Vault:
         with self._lock:
             self._records.note_batch(offer, root, leaves)
 
-    def lawful(self, offer: OfferId, block: int, deadline: int) -> LawfulSet:
+    def lawful(self, offer: OfferId, block: int, deadline: int, sign: SetToSign | None = None) -> LawfulSet:
         with self._lock:
             now = self._look(thorough=True)
             if block > now.confirmed:
@@ -199,31 +214,27 @@ class Vault:
                 deadline=deadline,
                 openings=facts.openings,
             )
-            root = self._keep(offer, chosen.leaves)
+            lawful = self._set(offer, chosen.leaves, facts.epoch, chosen.opens_before, sign)
             log.info(
-                "lawful set %s of offer %s: %d rows as of block %d", to_hex(root), to_hex(offer), chosen.count, block
+                "lawful set %s of offer %s: %d rows as of block %d",
+                *(to_hex(lawful.root), to_hex(offer), chosen.count, block),
             )
-            return LawfulSet(
-                root=root,
-                count=chosen.count,
-                epoch=facts.epoch,
-                opens_before=chosen.opens_before,
-                counts=_counts(candidates, subjects, dead),
-            )
+            return lawful.model_copy(update={"counts": _counts(candidates, subjects, dead)})
 
-    def _keep(self, offer: OfferId, leaves: bytes) -> bytes:
-        """The root of a lawful set, which is kept under it. Hashed and written only where an offer's set is new."""
+    def _set(self, offer: OfferId, leaves: bytes, epoch: bytes, ends: int, sign: SetToSign | None) -> LawfulSet:
+        """A lawful set by its root. Kept if it is signed: who only asks what would be brought leaves nothing here."""
         digest = sha256(leaves)
-        last = self._last.get(offer)
-        if last is not None and last[0] == digest:
-            return last[1]
-        root = root_of(leaves)
-        self._records.save_set(offer, root, leaves)
-        self._shown.pop((offer, root), None)
-        self._last[offer] = (digest, root)
-        return root
+        last = self._roots.get(offer)
+        root = last[1] if last is not None and last[0] == digest else root_of(leaves)
+        self._roots[offer] = (digest, root)
+        lawful = LawfulSet(root=root, count=len(leaves) // LEAF, epoch=epoch, opens_before=ends)
+        if sign is not None and sign.is_of(lawful) and self._kept.get(offer) != digest:
+            self._records.save_set(offer, root, leaves)
+            self._shown.pop((offer, root), None)
+            self._kept[offer] = digest
+        return lawful
 
-    def without(self, offer: OfferId, root: bytes) -> LawfulSet:
+    def without(self, offer: OfferId, root: bytes, sign: SetToSign | None = None) -> LawfulSet:
         with self._lock:
             self._look(thorough=True)
             stored = self._records.stored_set(offer, root)
@@ -232,11 +243,8 @@ class Vault:
             good = np.flatnonzero(known)
             good = good[~candidates.among(self._chain.dead(offer))[places[good]]]
             leaves = join(stored.consents[good], stored.rows[good], stored.batches[good])
-            return LawfulSet(
-                root=self._keep(offer, leaves),
-                count=len(leaves) // LEAF,
-                epoch=self._chain.offer(offer).epoch,
-                opens_before=opens_before(candidates, places[good]),
+            return self._set(
+                offer, leaves, self._chain.offer(offer).epoch, opens_before(candidates, places[good]), sign
             )
 
     def dead(self, offer: OfferId, root: bytes) -> DeadLeaves:

@@ -19,7 +19,6 @@ from placet.core.errors import ConsentError, PlacetError, StateError
 from placet.core.ids import ConsentId
 from placet.core.offers import Scope
 from placet.core.signature_forms import is_in_form, normal_form
-from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.core.wording import Wording
 from placet.node.consents import models
@@ -35,25 +34,25 @@ _PENDING = "pending"
 """The budget of consents that wait for the chain: what is counted under it are the rows themselves."""
 
 
-async def admit(node: Node, submission: models.ConsentSubmission) -> models.ConsentAccepted:
-    """Admit a signed consent: vault first, then this node's queue for the chain. The same id again changes nothing.
+async def admit(node: Node, submission: models.ConsentSubmission, client: str) -> models.ConsentAccepted:
+    """Admit a signed consent, sent from the network `client`: vault first, then this node's queue for the chain. The
+    same id again changes nothing.
 
     Raises ConsentError, SignatureError, LimitError, and ChainError while the chain is lost.
     """
     consent = submission.consent
     digest = node.deployment.consents.digest(consent.id)
-    form = Verifiers(node.chain.verifiers.p256).of_key(consent.owner, digest, submission.signature)
+    form = node.signers.of_key(consent.owner, digest, submission.signature)
     key = form is not None
     if form is None:
-        form = await asyncio.to_thread(_contracts, node, submission, digest)
+        await asyncio.to_thread(_demand_own_words, node, consent)
+        form = await node.signers.normal(client, "the consent", consent.owner, digest, submission.signature)
     taken = submission.model_copy(update={"signature": form, "enrolment": _enrolment(node, submission)})
     return await node.admissions.admit(QueuedSubmission(taken, key), functools.partial(admit_group, node))
 
 
-def _contracts(node: Node, submission: models.ConsentSubmission, digest: bytes) -> bytes:
-    consent = submission.consent
+def _demand_own_words(node: Node, consent: Consent) -> None:
     demand_derived(consent, node.own_offer(consent.offer), node.trust.name)
-    return node.chain.verifiers.normal("the consent", consent.owner, digest, submission.signature)
 
 
 def _enrolment(node: Node, submission: models.ConsentSubmission) -> models.EnrolmentSubmission | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -74,7 +73,7 @@ async def draft(node: TheNode, client: ClientAddress, asked: models.DraftRequest
 async def submit(node: TheNode, client: ClientAddress, submission: models.ConsentSubmission) -> models.ConsentAccepted:
     """Take a signed consent on. Its id is the idempotency key: the same again changes nothing."""
     node.clients.take("requests", client, node.settings.limits.requests_per_client_minute)
-    return await admission.admit(node, submission)
+    return await admission.admit(node, submission, client)
 
 
 @router.get("/v1/consents", response_model=models.ConsentPage, responses=problems(401, 403), openapi_extra=_SIGNED)
@@ -121,8 +120,7 @@ async def withdraw(
     node: TheNode, client: ClientAddress, id: ConsentId, given: models.Withdrawal
 ) -> models.ConsentAccepted:
     """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
-    accept = functools.partial(withdrawals.accept, node, id, given, client)
-    return await asyncio.get_running_loop().run_in_executor(node.withdrawing, accept)
+    return await withdrawals.accept(node, id, given, client)
 
 
 def _owner(caller: Caller) -> bytes | None:

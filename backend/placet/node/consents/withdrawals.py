@@ -6,13 +6,15 @@ Gas is spent on free keys' word here, so there are three budgets that can't eat 
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
 from placet.core.consent import Consent
 from placet.core.errors import InputError, NotFoundError, PlacetError
 from placet.core.ids import NO_BATCH, BatchRoot, ConsentId
 from placet.core.merkle import batch_verify
-from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data
 from placet.node.consents import models, relay
@@ -28,16 +30,45 @@ def draft(node: Node, consent: ConsentId) -> models.WithdrawalDraft:
     return models.WithdrawalDraft(typed_data=withdrawal_typed_data(consent, node.deployment.consents))
 
 
-def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: str) -> models.ConsentAccepted:
+@dataclass(frozen=True)
+class _Signed:
+    """A withdrawal whose signature is good, in its one form; `cheap`: shown without asking the owner's contract.
+    `consent` is in full, and `row` what this node has of it."""
+
+    consent: Consent
+    row: sa.RowMapping | None
+    given: models.Withdrawal
+    signature: bytes
+    cheap: bool
+
+
+async def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: str) -> models.ConsentAccepted:
     """Check a withdrawal of the address `client` and submit it at once. The same again changes nothing, unless the
     owner's contract refused it before.
 
     Raises SignatureError, NotFoundError, InputError, LimitError, and ChainError while the chain is lost.
     """
-    row = _own(node, identity)
-    consent = _consent(node, identity, row, given)
+    run = asyncio.get_running_loop().run_in_executor
+    consent, row = await run(node.withdrawing, _known, node, identity, given)
     digest = node.deployment.consents.digest(withdrawal_hash(identity))
-    signature, cheap = _signature(node, consent, digest, given.signature, client)
+    form = node.signers.of_key(consent.owner, digest, given.signature)
+    cheap = form is not None
+    if form is None:
+        # An address pays for a question to the chain, and for nothing else before its signature is known to be good:
+        # what others send from the same address must not stop a person's withdrawal.
+        node.clients.take("requests", client, node.settings.limits.requests_per_client_minute)
+        form = await node.signers.normal(client, "the withdrawal", consent.owner, digest, given.signature)
+    return await run(node.withdrawing, _submit, node, _Signed(consent, row, given, form, cheap), client)
+
+
+def _known(node: Node, identity: ConsentId, given: models.Withdrawal) -> tuple[Consent, sa.RowMapping | None]:
+    row = _own(node, identity)
+    return _consent(node, identity, row, given), row
+
+
+def _submit(node: Node, signed: _Signed, client: str) -> models.ConsentAccepted:
+    consent, row = signed.consent, signed.row
+    identity = consent.id
     whose = "withdrawals" if row is not None else "withdrawals of consents that came with them"
     node.clients.take(whose, client, node.settings.limits.withdrawals_per_client_minute)
     ended = node.ended(consent.offer.id).get(identity)
@@ -48,13 +79,13 @@ def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: st
         if earlier is not None and earlier["state"] != "refused":
             return models.ConsentAccepted(id=identity, status=ConsentStatus.WITHDRAWING)
     node.demand_chain()
-    place = _place(node, consent, row, given)
-    budget = _budget(node, consent, row, place, cheap=cheap)
+    place = _place(node, consent, row, signed.given)
+    budget = _budget(node, consent, row, place, cheap=signed.cheap)
     batch, proof = place if place is not None else (None, None)
     entry = {
         "consent": identity,
         **consent.grant()._asdict(),
-        "signature": signature,
+        "signature": signed.signature,
         "batch": batch,
         "proof": None if proof is None else b"".join(proof),
         "state": "written",
@@ -73,19 +104,6 @@ def accept(node: Node, identity: ConsentId, given: models.Withdrawal, client: st
     relay.withdraw(node, written)
     node.relaying.send()
     return models.ConsentAccepted(id=identity, status=ConsentStatus.WITHDRAWING)
-
-
-def _signature(node: Node, consent: Consent, digest: bytes, given: bytes, client: str) -> tuple[bytes, bool]:
-    """The owner's signature in its one form, and whether it shows without asking his contract. SignatureError.
-
-    An address pays for a question to the chain, and for nothing else before its signature is known to be good: what
-    others send from the same address must not stop a person's withdrawal.
-    """
-    form = Verifiers(node.chain.verifiers.p256).of_key(consent.owner, digest, given)
-    if form is not None:
-        return form, True
-    node.clients.take("requests", client, node.settings.limits.requests_per_client_minute)
-    return node.chain.verifiers.normal("the withdrawal", consent.owner, digest, given), False
 
 
 def _own(node: Node, identity: ConsentId) -> sa.RowMapping | None:

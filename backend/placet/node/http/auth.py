@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader
 
-from placet.core.errors import AccessError
-from placet.core.requests import Credential, RequestParts, demand_request
+from placet.core.errors import AccessError, SignatureError
+from placet.core.requests import REQUEST, Credential, RequestParts, fresh_digest, not_signed
 from placet.node.service import Node
 from placet.node.state import insert_new, nonces, now
 from placet.serving.connections import client_network
@@ -63,19 +63,18 @@ async def caller_of(request: Request, authorization: Annotated[str | None, Depen
         raise AccessError("this is not the institution's credential", code="access.credential")
     credential = Credential.from_header(header)
     body = await request.body()
-    await asyncio.to_thread(_demand_signed, node, credential, request.method, target_of(request), body)
+    parts = RequestParts(node.address, request.method, target_of(request), body)
+    at = now()
+    digest = fresh_digest(credential, parts, now=at, domain=node.deployment.consents)
+    try:
+        await node.signers.normal(client_of(request), REQUEST, credential.signer, digest, credential.signature)
+    except SignatureError as error:
+        raise not_signed(error, parts) from None
+    await asyncio.to_thread(_demand_new, node, credential, at)
     return Caller(institution=False, signer=credential.signer)
 
 
-def _demand_signed(node: Node, credential: Credential, method: str, target: str, body: bytes) -> None:
-    at = now()
-    demand_request(
-        credential,
-        RequestParts(node.address, method, target, body),
-        now=at,
-        domain=node.deployment.consents,
-        verifiers=node.chain.verifiers,
-    )
+def _demand_new(node: Node, credential: Credential, at: int) -> None:
     entry = {"signer": credential.signer, "nonce": credential.nonce, "expiry": credential.expiry}
     with node.engine.begin() as connection:
         connection.execute(sa.delete(nonces).where(nonces.c.expiry < at))

@@ -1,4 +1,4 @@
-"""What one check of `placet doctor` says, and how all of them are made at the same time."""
+"""What one check of a node or a vault says, and how all of them are made at the same time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from placet.core.errors import PlacetError, unforeseen
 
 SECONDS = 7.0
 """For all checks that ask somebody, whatever hangs."""
+State: TypeAlias = Literal["ok", "warning", "wrong"]
 T = TypeVar("T")
 Check: TypeAlias = tuple[str, Callable[[T], str]]
 """A check's name, and what it does: it says what is well, or raises what is not."""
@@ -20,10 +21,10 @@ Check: TypeAlias = tuple[str, Callable[[T], str]]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: `state` is ok, warning or wrong."""
+    """One check."""
 
     check: str
-    state: str
+    state: State
     detail: str
     remedy: str | None = None
 
@@ -44,11 +45,15 @@ def wrong(check: str, error: PlacetError) -> Finding:
     return Finding(check, "wrong", "; ".join(parts), error.remedy)
 
 
-def examined(local: Sequence[Check[T]], remote: Sequence[Check[T]], subject: T) -> list[Finding]:
+def examined(
+    local: Sequence[Check[T]], remote: Sequence[Check[T]], subject: T, seconds: float | None = None
+) -> list[Finding]:
     """All checks, in order: those of this machine one after the other, and meanwhile all those that ask somebody. Of
-    these, one that has not come to an end by then, and after `SECONDS`, is wrong; its thread ends with the process."""
+    these, one that has not come to an end by then, and after `seconds` (`SECONDS`), is wrong; its thread ends with the
+    process."""
     outcomes: queue.Queue[Finding] = queue.Queue()
-    end = time.monotonic() + SECONDS
+    seconds = SECONDS if seconds is None else seconds
+    end = time.monotonic() + seconds
     for check in remote:
         threading.Thread(target=lambda c=check: outcomes.put(_look(c, subject)), daemon=True).start()
     findings = [_look(check, subject) for check in local]
@@ -60,7 +65,7 @@ def examined(local: Sequence[Check[T]], remote: Sequence[Check[T]], subject: T) 
         except queue.Empty:
             break
         by_name[finding.check] = finding
-    late = f"no answer within {SECONDS:g} s"
+    late = f"no answer within {seconds:g} s"
     hint = "is what it asks overloaded, or does something swallow the requests?"
     return findings + [by_name.get(name) or Finding(name, "wrong", late, hint) for name, _ in remote]
 

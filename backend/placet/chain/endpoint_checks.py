@@ -1,16 +1,16 @@
-"""What a node needs of its chain endpoint, tried at the endpoint itself: one function a check of `placet doctor`."""
+"""What a node or a vault needs of its chain endpoint, tried at the endpoint itself: one function a check."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from placet.cli.findings import Warned
-from placet.core.errors import ChainError, DeploymentError, StateError
-
-if TYPE_CHECKING:
-    from placet.cli.operator import Operator
+from placet.chain.client import Chain
+from placet.chain.fees import fees as offered
+from placet.chain.findings import Warned
+from placet.chain.rpc import RpcError, quantity
+from placet.core.errors import DeploymentError, StateError
+from placet.core.values import to_hex
 
 SKEW_AHEAD = 30
 SKEW_BEHIND = 900
@@ -19,10 +19,26 @@ _BLOCKS = 50
 _BATCH = 20
 
 
-def chain(office: Operator) -> str:
+class Asking(Protocol):
+    """Who asks, by a client of the endpoint that soon gives up."""
+
+    @property
+    def asking(self) -> Chain: ...
+
+
+class Sending(Asking, Protocol):
+    """Who sends transactions as well, from these accounts."""
+
+    @property
+    def address(self) -> bytes: ...
+    @property
+    def recorder(self) -> bytes: ...
+
+
+def chain(who: Asking) -> str:
     """The right chain with the right contracts."""
     try:
-        office.asking.check()
+        who.asking.check()
     except DeploymentError as error:
         raise DeploymentError(
             error.message,
@@ -30,12 +46,12 @@ def chain(office: Operator) -> str:
             found=error.found,
             remedy="point chain_url at the right chain, or get the right deployment file",
         ) from None
-    return f"{office.asking.rpc.shown}, block {office.asking.head().number}"
+    return f"{who.asking.rpc.shown}, block {who.asking.head().number}"
 
 
-def clock(office: Operator) -> str:
+def clock(who: Asking) -> str:
     """This machine's time beside the latest block's."""
-    skew = office.asking.head().timestamp - int(time.time())
+    skew = who.asking.head().timestamp - int(time.time())
     if skew > SKEW_AHEAD:
         raise StateError(
             "the latest block is ahead of this machine's clock", found=f"{skew} s", remedy="set the clock (NTP)"
@@ -45,14 +61,11 @@ def clock(office: Operator) -> str:
     return f"the latest block is {max(-skew, 0)} s old"
 
 
-def gas(office: Operator) -> str:
+def gas(who: Sending) -> str:
     """What signer and recorder have for transactions."""
-    from placet.chain.rpc import quantity
-    from placet.core.values import to_hex
-
     balances = []
-    for name, account in (("signer", office.address), ("recorder", office.recorder)):
-        wei = quantity(office.asking.rpc.call("eth_getBalance", to_hex(account), "latest"))
+    for name, account in (("signer", who.address), ("recorder", who.recorder)):
+        wei = quantity(who.asking.rpc.call("eth_getBalance", to_hex(account), "latest"))
         if wei == 0:
             raise StateError(f"the {name}'s account is empty", found=to_hex(account), remedy="give it some for gas")
         if wei < LOW_BALANCE:
@@ -61,9 +74,9 @@ def gas(office: Operator) -> str:
     return ", ".join(balances)
 
 
-def logs(office: Operator) -> str:
+def logs(who: Asking) -> str:
     """Events over a range of blocks, as the index reads them."""
-    reader = office.asking
+    reader = who.asking
     head = reader.head()
     first = max(head.number - _BLOCKS + 1, reader.deployment.block, 0)
     blocks = [block for piece in reader.logs.blocks(first, head) for block in piece]
@@ -75,17 +88,15 @@ def logs(office: Operator) -> str:
     return f"{shown}; eth_getLogs takes {size} blocks at once"
 
 
-def fees(office: Operator) -> str:
+def fees(who: Asking) -> str:
     """What a transaction would offer."""
-    from placet.chain.fees import fees as offered
-
-    max_fee, tip = offered(office.asking.rpc)
+    max_fee, tip = offered(who.asking.rpc)
     return f"at most {max_fee / 10**9:.3f} gwei a unit of gas, {tip / 10**9:.3f} of it as a tip"
 
 
-def batches(office: Operator) -> str:
+def batches(who: Asking) -> str:
     """Many calls in one request."""
-    rpc = office.asking.rpc
+    rpc = who.asking.rpc
     rpc.batch("eth_getBlockByNumber", [("latest", False)] * _BATCH)
     if rpc.batches.now < _BATCH:
         raise Warned(
@@ -94,39 +105,15 @@ def batches(office: Operator) -> str:
     return f"{_BATCH} calls in one request"
 
 
-def tags(office: Operator) -> str:
+def tags(who: Sending) -> str:
     """State at the latest block, in the pool, and some blocks back."""
-    from placet.chain.rpc import RpcError, quantity
-    from placet.core.values import to_hex
-
-    depth = hex(office.asking.confirmed())
+    depth = hex(who.asking.confirmed())
     for tag in ("latest", depth):
-        quantity(office.asking.rpc.call("eth_getTransactionCount", to_hex(office.address), tag))
+        quantity(who.asking.rpc.call("eth_getTransactionCount", to_hex(who.address), tag))
     try:
-        quantity(office.asking.rpc.call("eth_getTransactionCount", to_hex(office.address), "pending"))
+        quantity(who.asking.rpc.call("eth_getTransactionCount", to_hex(who.address), "pending"))
     except RpcError as error:
         raise Warned(
             f"the endpoint knows no block tag pending: {error.found}", "nothing: the latest block stands in for it"
         ) from None
     return f"latest, pending and block {int(depth, 16)}"
-
-
-def transactions(office: Operator) -> str:
-    """What the node's sender has on its way."""
-    from sqlalchemy import make_url
-
-    from placet.chain.outbox import refusals
-    from placet.node.state import open_engine
-
-    file = make_url(office.settings.database).database
-    if office.settings.database.startswith("sqlite") and not Path(file or "").is_file():
-        return "none was sent yet"
-    waiting = refusals(open_engine(office.settings.database))
-    if waiting:
-        intent, words = waiting[0]
-        raise ChainError(
-            f"the endpoint does not take {len(waiting)} of the node's transactions",
-            found=f"{intent}: {words}",
-            remedy="nothing is lost; do what the endpoint's words ask for, or use another endpoint",
-        )
-    return "the endpoint has taken all that were sent"

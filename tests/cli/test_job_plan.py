@@ -1,0 +1,196 @@
+"""`placet job plan`: which offers it takes, of whom, and where its own consent is found."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from placet.cli import job_plan
+from placet.cli.operator import Operator
+from placet.core.errors import InputError, NotFoundError, PeerError
+from placet.core.lawful import Aligns
+from placet.core.offers import Offer, Scope
+from placet.core.purposes import PURPOSES, purpose_id
+from placet.core.signatures import Key
+from placet.core.trust import Institution, TrustList
+from placet.core.values import to_hex
+from placet.owner.client import Offered
+
+LENDER, NORTH, SOUTH = Key().address, Key().address, Key().address
+PURPOSE, OTHER_PURPOSE, *_ = PURPOSES
+PAGE = 3
+NAMESPACE = "urn:example:person"
+ALIGNS = Aligns(identifier="customer", namespace=NAMESPACE)
+
+
+def institution(address: bytes, name: str) -> Institution:
+    return Institution(
+        address=address,
+        name=name,
+        api=f"http://{name.lower()}.example",
+        peer="https://127.0.0.1:2",
+        certificate="-----BEGIN CERTIFICATE-----",
+    )
+
+
+TRUST = TrustList(
+    institutions=(institution(LENDER, "Lender"), institution(NORTH, "North"), institution(SOUTH, "South"))
+)
+
+
+def offered(
+    provider: bytes = NORTH,
+    consumer: bytes = LENDER,
+    recipe: str = "match",
+    purpose: str = PURPOSE,
+    personal: bool = True,
+    namespace: str = NAMESPACE,
+) -> Offered:
+    scope = Scope(
+        title="Accounts",
+        provider=provider,
+        purpose=purpose,
+        columns=("customer",),
+        identifier="customer",
+        namespace=namespace,
+        output="matches",
+        recipes=(recipe,),
+        parties=(provider, consumer),
+        enrollers=(provider,) if personal else (),
+        personal=personal,
+        salt=secrets.token_bytes(32),
+    )
+    offer = Offer(
+        dataset=secrets.token_bytes(32), consumer=consumer, purpose=purpose_id(purpose), operations=1, scope=scope.hash
+    )
+    return Offered("http://node", offer, scope, 0)
+
+
+class Lender(Operator):
+    """The lender's operator over a node that lists `consents`, `PAGE` at a time, and has own `offers`."""
+
+    settings: Any = None
+    address = LENDER  # type: ignore[assignment]
+    api = "http://node"  # type: ignore[assignment]
+    trust = TRUST
+    deployment: Any = None
+
+    def __init__(self, offers: list[Offered], consents: list[dict[str, Any]]) -> None:
+        self._offers, self._consents = offers, consents
+        self.http = httpx.Client(base_url=self.api, transport=httpx.MockTransport(self._answer))
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/offers":
+            listed = [
+                {"id": to_hex(o.id), "offer": o.offer.model_dump(mode="json"), "scope": o.scope.model_dump(mode="json")}
+                for o in self._offers
+            ]
+            return httpx.Response(200, json={"offers": listed})
+        assert request.url.path == "/v1/consents"
+        assert request.url.params["status"] == "given" and request.url.params["owner"] == to_hex(LENDER)
+        first = int(request.url.params.get("cursor", 0))
+        last = first + PAGE
+        cursor = str(last) if last < len(self._consents) else None
+        return httpx.Response(200, json={"consents": self._consents[first:last], "cursor": cursor})
+
+
+def given(to: Offered, block: int | None) -> dict[str, Any]:
+    return {"id": to_hex(secrets.token_bytes(32)), "offer": to_hex(to.id), "block": block}
+
+
+@pytest.mark.parametrize("page", [0, 1, 2])
+def test_the_own_consent_is_found_on_whatever_page_it_stands(page: int) -> None:
+    own, other = offered(LENDER, personal=False), offered(LENDER, recipe="asset-view", personal=False)
+    consents = [given(other, 90) for _ in range(3 * PAGE)]
+    wanted = consents[page * PAGE + 1] = given(own, 50)
+    assert to_hex(job_plan._own(Lender([other, own], consents), "match", ALIGNS, PURPOSE).consent) == wanted["id"]
+
+
+def test_the_last_of_several_own_consents_counts_over_all_pages() -> None:
+    own = offered(LENDER, personal=False)
+    consents = [given(own, block) for block in (7, 9, None, 30, 8, 12, 29)]
+    assert to_hex(job_plan._own(Lender([own], consents), "match", ALIGNS, PURPOSE).consent) == consents[3]["id"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"recipe": "asset-view"},
+        {"purpose": OTHER_PURPOSE},
+        {"personal": True},
+        {"consumer": NORTH},
+        {"namespace": "urn:example:account"},
+    ],
+    ids=["another recipe", "another purpose", "persons' rows", "another consumer", "another kind of identifier"],
+)
+def test_a_consent_to_another_offer_is_none(changes: dict[str, Any]) -> None:
+    own = offered(LENDER, **{"personal": False, **changes})
+    with pytest.raises(NotFoundError, match="no such offer"):
+        job_plan._own(Lender([own], [given(own, 1)]), "match", ALIGNS, PURPOSE)
+    good = offered(LENDER, personal=False)
+    with pytest.raises(NotFoundError, match="none consented to"):
+        job_plan._own(Lender([own, good], [given(own, 1)]), "match", ALIGNS, PURPOSE)
+
+
+@pytest.fixture
+def market(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Offered] | PeerError]:
+    """What each institution's node says that it offers, by its API."""
+    shelves: dict[str, list[Offered] | PeerError] = {one.api: [] for one in TRUST.institutions}
+
+    class Client:
+        def __init__(self, *_: object) -> None:
+            pass
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            pass
+
+        async def offers(self, api: str) -> list[Offered]:
+            shelf = shelves[api]
+            if isinstance(shelf, PeerError):
+                raise shelf
+            return shelf
+
+    monkeypatch.setattr("placet.owner.client.OwnerClient", Client)
+    return shelves
+
+
+def test_an_institution_is_asked_for_its_own_offers_to_this_one(market: dict[str, list[Offered] | PeerError]) -> None:
+    """A node can't speak for another provider, whatever it lists."""
+    mine, others, foreign = offered(), offered(consumer=SOUTH), offered(SOUTH)
+    market["http://north.example"] = [foreign, others, mine]
+    for word in ("north", "NORTH", to_hex(NORTH)):
+        assert job_plan._offered(Lender([], []), word) == [mine]
+    with pytest.raises(NotFoundError):
+        job_plan._offered(Lender([], []), "East")
+    assert job_plan._offered(Lender([], []), to_hex(foreign.id)) == []
+
+
+def test_an_offer_by_its_id_is_found_though_another_node_is_silent(
+    market: dict[str, list[Offered] | PeerError], capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = offered()
+    market["http://north.example"] = [mine, offered()]
+    market["http://south.example"] = PeerError("silent")
+    assert job_plan._offered(Lender([], []), to_hex(mine.id)) == [mine]
+    assert "South was not asked: silent" in capsys.readouterr().err
+    with pytest.raises(PeerError):
+        job_plan._offered(Lender([], []), "South")
+
+
+def test_one_offer_fits_or_all_that_do_are_listed() -> None:
+    match, more, view = offered(), offered(), offered(recipe="asset-view")
+    assert job_plan._one_offer("north", [view, match], "match") is match
+    with pytest.raises(NotFoundError):
+        job_plan._one_offer("north", [], "match")
+    with pytest.raises(InputError) as caught:
+        job_plan._one_offer("north", [view], "match")
+    assert to_hex(view.id) in str(caught.value.found)
+    with pytest.raises(InputError, match="several offers fit") as caught:
+        job_plan._one_offer("north", [view, match, more], "match")
+    assert [to_hex(one.id) in str(caught.value.found) for one in (match, more, view)] == [True, True, False]
