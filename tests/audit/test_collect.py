@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -268,6 +269,7 @@ def test_nobody_answers() -> None:
 class Endpoint(BaseHTTPRequestHandler):
     answer = (200, b"evidence")
     seen: tuple[str, str] | None = None
+    packed = False
 
     def do_GET(self) -> None:
         type(self).seen = (self.path, self.headers["Authorization"])
@@ -275,6 +277,8 @@ class Endpoint(BaseHTTPRequestHandler):
         self.send_response(status)
         if status == 302:
             self.send_header("Location", "http://127.0.0.1:1/")
+        if self.packed:
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -345,6 +349,23 @@ def test_too_much_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: 
     fetch = fetcher(cast(Chain, Replay(world)), key("auditor"))
     bundle = collected(world, lambda who, job: b"".join(fetch(at(world, url), job)))
     assert all("too large" in (entry.missing or "") for entry in bundle.evidence)
+
+
+def test_nothing_is_unpacked(endpoint: tuple[type[Endpoint], str]) -> None:
+    """A party that packs megabytes into some kilobytes has no evidence, and leaves the auditor its memory."""
+    world, (handler, url) = World(), endpoint
+    handler.packed, handler.answer = True, (200, gzip.compress(bytes(8 << 20), 1))
+    came: list[int] = []
+    fetch = fetcher(cast(Chain, Replay(world)), key("auditor"))
+    bundle = collected(world, lambda who, job: b"".join(_measured(fetch(at(world, url), job), came)))
+    assert all(entry.evidence is None for entry in bundle.evidence)
+    assert 0 < max(came) <= len(handler.answer[1])
+
+
+def _measured(pieces: Iterable[bytes], into: list[int]) -> Iterator[bytes]:
+    for piece in pieces:
+        into.append(len(piece))
+        yield piece
 
 
 def test_too_slow_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: pytest.MonkeyPatch) -> None:

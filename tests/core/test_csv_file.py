@@ -20,7 +20,7 @@ from placet.core import csv_file
 from placet.core.csv_file import plain_cell, read_rows, shown_cell, written
 from placet.core.errors import DataError
 
-CELLS = "=+-@'\t\n\"a,1. é\uff1d"
+CELLS = "=+-@;'\t\n\"a,1. é\uff1d"
 
 
 class Dribble(io.RawIOBase):
@@ -269,8 +269,13 @@ def test_rows_before_an_error_come_first() -> None:
         ("+4930123456", "'+4930123456"),
         ("-1+1", "'-1+1"),
         ("@SUM(1)", "'@SUM(1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("x;=1", "x;'=1"),
+        ("x\t'@A", "x\t''@A"),
+        ("x\n=1;", "x\n'=1;"),
+        ("x;-5", "x;'-5"),
+        ("x; 1;y", "x; 1;y"),
         ("\uff1d1+1", "'\uff1d1+1"),
         ("'=1", "''=1"),
         ("-12.34", "-12.34"),

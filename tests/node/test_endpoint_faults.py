@@ -9,9 +9,11 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
@@ -29,7 +31,9 @@ from placet.core.errors import StorageError
 from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.node import contract_signers
+from placet.node.consents import admission, api
 from placet.node.contract_signers import ContractSigners
+from placet.node.service import Node
 
 from .conftest import Owner, Running, World, node_at
 
@@ -324,3 +328,15 @@ def test_a_start_on_such_a_folder_is_one_line(
     assert ended.returncode == 1, ended.stderr
     lines = [line for line in ended.stderr.splitlines() if " INFO " not in line]
     assert len(lines) == 1 and code in lines[0], ended.stderr
+
+
+async def test_what_asks_the_endpoint_of_offers_keeps_no_other_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for offers or gives consents while an endpoint hangs takes no thread that others wait for."""
+    threads: list[str] = []
+    monkeypatch.setattr(api, "_offers", lambda _: threads.append(threading.current_thread().name))
+    monkeypatch.setattr(admission, "_examine", lambda *_: threads.append(threading.current_thread().name) or [])
+    monkeypatch.setattr(api, "_open", lambda *_: None)
+    node = cast("Node", SimpleNamespace())
+    await api.offers(node, "192.0.2.1")
+    await admission.admit_group(node, [])
+    assert [name.partition("_")[0] for name in threads] == ["chain", "chain"]

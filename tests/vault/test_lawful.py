@@ -3,12 +3,13 @@
 import pytest
 from tests.vault.conftest import to_sign
 
-from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError, StateError
+from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError, StateError, WarrantError
 from placet.core.hashing import sha256
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.offers import Offer
 from placet.vault.lawful import NEVER
 from placet.vault.responses import SetToSign, TableCounts
+from placet.vault.schema import Field_
 from shown import leaves_of
 
 
@@ -210,3 +211,28 @@ def test_chain_lost(world) -> None:
     for call in (lambda: world.lawful(), lambda: world.vault.without(world.offer.id, root)):
         with pytest.raises(ChainError):
             call()
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"columns": (("customer", None), ("balance", 2))}, "decimals"),
+        ({"identifier": "remark", "columns": (("customer", None), ("balance", None), ("remark", None))}, "namespace"),
+        ({"columns": (("customer", None), ("remark", None))}, "columns"),
+    ],
+)
+def test_a_table_that_was_imported_otherwise_since_brings_nothing(world, changes, rule: str) -> None:
+    """Cents where owners and peers were told units, or rows found by another column, are no input of a job; neither of
+    one that is planned then nor of one that is open already."""
+    world.anchor(world.accept("customer-00001"))
+    asked = world.opened(world.lawful().root)
+    kinds = {"customer": "text", "balance": "integer", "remark": "text"}
+    columns = tuple(Field_(name=name, type=kinds[name], decimals=decimals) for name, decimals in changes["columns"])
+    schema = world.dataset.table.model_copy(update={**changes, "columns": columns})
+    cells = {"customer": [world.customers[1]], "balance": [1], "remark": [world.customers[1]]}
+    world.tables.save("accounts", schema, {name: cells[name] for name in schema.names})
+    with pytest.raises(ConsentError) as planned:
+        world.lawful()
+    with pytest.raises(WarrantError) as opened:
+        world.vault.rows(asked)
+    assert (planned.value.code, opened.value.code) == (f"consent.{rule}", f"warrant.{rule}")

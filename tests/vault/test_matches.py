@@ -1,6 +1,7 @@
 """A job whose matches differ too little from an earlier one's gets no further: what the vault keeps for that, and how
 long."""
 
+import functools
 import secrets
 from dataclasses import replace
 
@@ -10,8 +11,11 @@ import sqlalchemy as sa
 
 from declaring import CUSTOMER
 from placet.core.errors import InputError, LimitError, StateError, WarrantError
+from placet.core.ids import DatasetId, JobId
 from placet.vault import matches
+from placet.vault.columns import column
 from placet.vault.database import MATCHES
+from placet.vault.matches import JobEnd, MatchedSet
 
 WHO = tuple(f"customer-{number:05d}" for number in range(6))
 SMALLEST = 3
@@ -102,6 +106,19 @@ def test_a_sealed_set_stands_for_the_same_again(held, monkeypatch: pytest.Monkey
     job(held, *WHO[:3])
 
 
+def test_each_table_of_a_job_has_a_set_of_its_own(held) -> None:
+    """That the same people match over one again takes nothing from what is kept of the other."""
+    earlier, later = (JobId(secrets.token_bytes(32)) for _ in range(2))
+    tables = [DatasetId(secrets.token_bytes(32)) for _ in range(2)]
+    kept = held.records.matches
+    tags = column(bytes(32) + b"\1" * 32)
+    with_end = functools.partial(MatchedSet, tags=tags, smallest=1, until=held.now)
+    kept.admit(tables[0], bytes(20), with_end(earlier), lambda _: JobEnd(aborted=False, sealed=True))
+    for table in reversed(tables):
+        kept.admit(table, bytes(20), with_end(later), lambda _: JobEnd(aborted=False, sealed=True))
+    assert sorted(job for job, *_ in sets(held)) == sorted((earlier, later))
+
+
 def test_who_is_erased_leaves_all_sets_and_stays_protected(held) -> None:
     """The set knows that there was somebody: the results without that person are not to be had by asking again."""
     job(held, *WHO[:4])
@@ -120,10 +137,13 @@ def test_who_is_erased_leaves_all_sets_and_stays_protected(held) -> None:
 def test_sets_go_with_the_last_consent_and_with_the_table(held) -> None:
     job(held, *WHO[:3])
     assert [until for _, until, _ in sets(held)] == [held.now + 10_000]
-    held.chain.time = held.now + 10_001
+    held.chain.time = held.now + 10_001  # a clock that runs ahead of the blocks
+    held.lawful(deadline=held.now + 20_000)
+    assert len(sets(held)) == 1
+    held.chain.block_time = held.now + 10_001
     held.lawful(deadline=held.now + 20_000)
     assert sets(held) == []
-    held.chain.time = held.now
+    held.chain.time = held.chain.block_time = held.now
     job(held, *WHO[:3])
     held.tables.remove("accounts")
     assert sets(held) == []

@@ -5,8 +5,8 @@ Python's `csv` in strict mode parses; what it would let pass is refused here, as
 as other rows. Cells are in UTF-8, parted by commas, in double quotes where they hold commas, quotes or line breaks.
 Lines end alike, with LF or CRLF or, in all of the file, CR. A line with nothing on it is no row.
 
-What is written is UTF-8 without a byte order mark, and each line ends with LF. A cell that a spreadsheet would take for
-a formula has an apostrophe before it (`shown_cell`): whoever may name a customer could else let the reader's own
+What is written is UTF-8 without a byte order mark, and each line ends with LF. What a spreadsheet would take for a
+formula has an apostrophe before it (`shown_cell`): whoever may name a customer could else let the reader's own
 program fetch and send things.
 """
 
@@ -29,7 +29,9 @@ Row: TypeAlias = tuple[int, list[str]]
 
 _BOM = "\ufeff"
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?", re.ASCII)
-_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA = rf"\A%s(?='*[{_SIGNS}\t\r\n])|(?<=[;\t\r\n])%s(?='*[{_SIGNS}])"
+_BEFORE_FORMULA, _APOSTROPHE = (re.compile(_FORMULA % (mark, mark)) for mark in ("", "'"))
 _QUOTED = re.compile('[",\r\n]')
 _AS_UTF8 = "save it as CSV in UTF-8"
 
@@ -41,13 +43,14 @@ def written(rows: Iterable[Sequence[object]]) -> bytes:
 
 def shown_cell(text: str) -> str:
     """A cell as it is written: with an apostrophe before =, +, -, @, a tab or a line break at its beginning, also where
-    it has such apostrophes already, so that `plain_cell` is exact. A negative number is none of it."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    it has such apostrophes already, so that `plain_cell` is exact. The same after a semicolon, a tab or a line break:
+    in many countries a spreadsheet parts cells there, not at commas. A negative number is none of it."""
+    return text if _NUMBER.fullmatch(text) else _BEFORE_FORMULA.sub("'", text)
 
 
 def plain_cell(text: str) -> str:
     """What `shown_cell` was given."""
-    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
+    return _APOSTROPHE.sub("", text)
 
 
 def _line(cells: Sequence[str]) -> str:

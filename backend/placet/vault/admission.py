@@ -69,6 +69,17 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
             remedy="who imports a table of the institution's own says so: placet vault import --own",
             code="consent.personal",
         )
+    demand_table(scope, dataset)
+    operation_words(facts.offer.operations)
+    try:
+        Wording(facts.offer, scope, names)
+    except NotFoundError as error:
+        raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
+
+
+def demand_table(scope: Scope, dataset: DatasetInfo) -> None:
+    """ConsentError unless the table as it is now, which may have been imported again since the offer was made, has the
+    columns, the kind of identifier and the decimals that the owners were shown."""
     absent = [column for column in scope.columns if column not in dataset.columns]
     if absent:
         raise ConsentError(
@@ -95,11 +106,6 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
             remedy="make a new offer of the table as it is: placet offer make",
             code="consent.decimals",
         )
-    operation_words(facts.offer.operations)
-    try:
-        Wording(facts.offer, scope, names)
-    except NotFoundError as error:
-        raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
 
 
 def _decimals(by_column: Mapping[str, int]) -> str:

@@ -102,7 +102,8 @@ class Matches:
                     alike = earlier
             if alike is not None:  # it stands for both
                 smallest, until = max(alike.smallest, later.smallest), max(alike.until, later.until)
-                connection.execute(sa.delete(MATCHES).where(MATCHES.c.job == later.job))
+                own = (MATCHES.c.job == later.job, MATCHES.c.dataset == dataset)
+                connection.execute(sa.delete(MATCHES).where(*own))
                 self._put(connection, dataset, consumer, replace(alike, smallest=smallest, until=until))
             elif kept >= KEPT:
                 raise LimitError(
@@ -115,7 +116,7 @@ class Matches:
                 self._put(connection, dataset, consumer, later)
 
     def expire(self, now: int) -> None:
-        """Delete the sets of which all consents have ended."""
+        """Delete the sets of which all consents have ended by `now`, a block's time."""
         over = MATCHES.c.until < now
         with self._engine.connect() as connection:
             found = connection.execute(sa.select(MATCHES.c.job).where(over).limit(1)).first()

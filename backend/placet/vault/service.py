@@ -34,7 +34,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
-from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer
+from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer, demand_table
 from placet.vault.admitted import Tag, admit_lines, record_of
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.candidates import Candidates
@@ -148,9 +148,10 @@ class Vault:
         log.info("admitted batch %s: %d consents", to_hex(header.root), header.count)
 
     def _look(self, *, thorough: bool) -> ChainSnapshot:
-        """The chain as it is now, by whose time some of what is kept may be over."""
+        """The chain as it is now. What is kept of matches may be over by its blocks' time: a clock of this machine that
+        runs ahead would delete what owners were promised."""
         now = self._chain.look(thorough=thorough)
-        self._records.matches.expire(now.time)
+        self._records.matches.expire(now.block_time)
         return now
 
     def _tag(self, dataset: DatasetInfo) -> Tag:
@@ -202,7 +203,9 @@ class Vault:
             facts = self._chain.offer(offer)
             anchored = self._chain.batches(offer)
             candidates, dead = self._records.candidates(offer), self._chain.dead(offer)
-            subjects = self._tables.subjects(self._tables.by_id(bound.offer.dataset).name)
+            dataset = self._tables.by_id(bound.offer.dataset)
+            demand_table(bound.scope, dataset)
+            subjects = self._tables.subjects(dataset.name)
             chosen = choose(
                 candidates,
                 batches=self._records.batches(offer, anchored.keys()),
@@ -315,6 +318,7 @@ class Vault:
                     code="warrant.change",
                 )
             dataset = self._tables.by_id(bound.offer.dataset)
+            _demand_as_shown(bound, dataset)
             table = self._tables.rows(dataset.name, None if lawful is None else lawful.rows, warrant.columns)
         log.info(
             "job %s attempt %d: handed out %d rows of input %d",
@@ -393,6 +397,17 @@ class Vault:
             erased = self._records.erase(consent)
         log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")
         return erased
+
+
+def _demand_as_shown(bound: OfferBinding, dataset: DatasetInfo) -> None:
+    """WarrantError where the table was imported otherwise since."""
+    try:
+        demand_table(bound.scope, dataset)
+    except ConsentError as error:
+        rule = error.code.partition(".")[2]
+        raise WarrantError(
+            error.message, expected=error.expected, found=error.found, remedy=error.remedy, code=f"warrant.{rule}"
+        ) from None
 
 
 def _counts(candidates: Candidates, subjects: RowSubjects, dead: Collection[ConsentId]) -> TableCounts:

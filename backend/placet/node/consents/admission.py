@@ -13,6 +13,7 @@ from itertools import chain
 
 import sqlalchemy as sa
 
+from placet.chain.threaded import ask_chain
 from placet.core.consent import CompactConsent, Consent, demand_derived
 from placet.core.enrolment import NO_ENROLMENT, demand_enrolled, enrolment_hash
 from placet.core.errors import ConsentError, PlacetError, StateError
@@ -69,7 +70,7 @@ def _enrolment(node: Node, submission: models.ConsentSubmission) -> models.Enrol
 
 async def admit_group(node: Node, group: Sequence[QueuedSubmission]) -> list[Outcome]:
     """For each entry, in order, the answer or why it is refused. Who is refused uses up nothing of any limit."""
-    outcomes = await asyncio.to_thread(_examine, node, group)
+    outcomes = await ask_chain(_examine, node, group)
     passed = [entry for entry, outcome in zip(group, outcomes, strict=True) if outcome is None]
     rest = iter(await _admit_within_limits(node, passed) if passed else ())
     return [next(rest) if outcome is None else outcome for outcome in outcomes]

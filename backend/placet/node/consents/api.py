@@ -30,7 +30,7 @@ def _open(node: Node, client: str) -> None:
 async def offers(node: TheNode, client: ClientAddress) -> models.Offers:
     """What this institution may be asked for: its offers with their scopes opened and in words."""
     _open(node, client)
-    return await asyncio.to_thread(_offers, node)
+    return await ask_chain(_offers, node)
 
 
 def _offers(node: Node) -> models.Offers:
