@@ -514,7 +514,7 @@ async def test_values_of_a_column_of_which_owners_were_not_told(stage: Stage, to
     people = [stage.person(offer, scope) for _ in range(2)]
     assert await stage.accept(offer, scope, people) == ["ok"] * 2
     await stage.anchor(offer, people)
-    lawful = await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)
+    lawful = await stage.brought(offer)
     rules = {"keys": [{"kind": "text", "column": "balance", "width": "keep", "case": "keep"}], "smallest": 2}
     by_balance = {"identifier": "customer", "alignment": {"type": "placet.alignment", "version": 1} | rules}
     brought = {"lawful_root": lawful.root, "opens_before": lawful.opens_before}

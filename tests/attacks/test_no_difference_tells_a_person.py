@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.attacks.stage import Agreed, Stage
 from tests.attacks.test_no_consent_no_data import joint
+from tests.node.conftest import NAMESPACE
 
 from placet.core.errors import ConsentError, WarrantError
 from placet.core.ids import DatasetId
@@ -28,7 +29,7 @@ def table(stage: Stage) -> Iterator[DatasetId]:
     world = stage.world
     settings = VaultSettings.load(world.folder / "vault" / "vault.toml")
     columns = {"customer": Column(source="customer", type="text"), "balance": Column(source="balance", type="integer")}
-    dataset = import_table(settings, "watched", world.folder / "accounts.csv", "customer", columns)
+    dataset = import_table(settings, "watched", world.folder / "accounts.csv", "customer", columns, namespace=NAMESPACE)
     register = stage.calls.register(dataset.dataset, Subjects.PERSONS, dataset.schema_hash, dataset.commitment)
     stage.mined(register, stage.bank)
     yield dataset.dataset

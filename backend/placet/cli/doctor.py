@@ -229,7 +229,10 @@ def _vault_endpoint(office: Operator) -> str:
     from placet.vault.client import VaultClient
 
     path = office.settings.path(office.settings.vault_socket)
-    outcome = asyncio.run(VaultClient(path, timeout=_VAULT_SECONDS).endpoint())
+    try:
+        outcome = asyncio.run(VaultClient(path, timeout=_VAULT_SECONDS).endpoint())
+    except StateError as error:
+        raise Warned(f"not tried: {error.message}", "mend what is said of the vault first") from None
     states = {state: [one for one in outcome.findings if one.state == state] for state in ("wrong", "warning")}
     words = {state: "; ".join(f"{one.check}: {one.detail}" for one in some) for state, some in states.items()}
     if states["wrong"]:
