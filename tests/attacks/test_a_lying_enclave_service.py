@@ -79,6 +79,7 @@ async def money(trio: Stage) -> int:
     return trio.chain.balance_of(from_hex(trio.made.token), trio.address("before"))
 
 
+@pytest.mark.slow
 async def test_positive_control(trio: Stage, a: Company, b: Company) -> None:
     assert (await compared(trio, a, b)).how == "completed"
 

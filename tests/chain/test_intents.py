@@ -81,6 +81,9 @@ def test_what_the_relay_sent_before_tries_had_numbers_is_not_sent_again(tmp_path
         connection.execute(sa.insert(intents), [row | {"intent": name} for name in (*bare, *numbers)])
         connection.execute(sa.text("DROP INDEX node_batches_state"))
         connection.execute(sa.text("DROP INDEX node_consents_batch"))
+        connection.execute(sa.text("DROP INDEX node_runs_offer"))
+        for column in ("offer", "nth"):
+            connection.execute(sa.text(f"ALTER TABLE node_runs DROP COLUMN {column}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'node_0001'"))
     upgrade(engine, NODE)
     with engine.connect() as connection:

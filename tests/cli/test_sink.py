@@ -322,7 +322,7 @@ def test_every_command_is_tried() -> None:
     assert set(leaves(typer.main.get_command(app))) == COMMANDS.keys() | SERVE
 
 
-@pytest.mark.parametrize("problems", [True, False])
+@pytest.mark.parametrize("problems", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_hostile_parties_steer_no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problems: bool) -> None:
     monkeypatch.setattr("placet.chain.keystore.SCRYPT_N", 2**12)
     monkeypatch.setattr("placet.owner.wallet.SCRYPT_N", 2**14)

@@ -194,6 +194,7 @@ async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
     assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
 
 
+@pytest.mark.slow
 async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_old(
     stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:

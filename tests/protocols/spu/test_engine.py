@@ -168,12 +168,13 @@ def test_outputs_stay_shares_and_add_up(networks: Networks, scratch: Path, parti
     ("amounts_of", "smallest", "large"),
     [
         (1, 15, False),
-        *(
-            pytest.param(*case, marks=pytest.mark.slow)
-            for case in [(0, 16, False), (None, 15, False), (0, 15, True), (1, 16, True)]
-        ),
+        (0, 16, False),
+        (None, 15, False),
+        (0, 15, True),
+        (1, 16, True),
     ],
 )
+@pytest.mark.slow  # jobs of `match-statistics` run the circuit by default
 def test_circuit_psi_counts_and_sums_from_the_smallest_group_on(
     networks: Networks, scratch: Path, amounts_of: int | None, smallest: int, large: bool
 ) -> None:

@@ -35,6 +35,7 @@ def request(counted: Town, smallest: int) -> dict[str, Any]:
     return {"recipe": "match-count", "engine": "spu", "parameters": parameters, "providers": [north]}
 
 
+@pytest.mark.slow  # `match-statistics` runs the same circuit by default
 def test_the_count_from_the_smallest_group_on(counted: Town) -> None:
     matching = {g.subject for g in counted.given if not g.ended} & set(counted.customers)
     assert 3 < len(matching) < len(counted.customers)
