@@ -278,6 +278,7 @@ def test_the_chain_is_killed_and_started_again_from_its_state(tmp_path: Path, mo
         assert audit(town, jobs[0]) == "intact"
 
 
+@pytest.mark.slow
 def test_an_attempt_cut_short_by_a_restart_is_in_the_trail_of_the_next(town: Town) -> None:
     """What was sent before the kill was signed for: both attempts are in the evidence, each with the steps that its
     party made in it, and the audit knows both."""

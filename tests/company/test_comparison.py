@@ -145,6 +145,7 @@ async def test_a_withdrawal_while_it_runs_ends_the_enclave(
     assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
 
 
+@pytest.mark.slow
 async def test_a_company_withdraws_after_it_has_computed_and_leaves(stage: Stage, a: Company) -> None:
     """The other one ends the job, and does not wait for its deadline."""
     mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))

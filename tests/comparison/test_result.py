@@ -183,6 +183,7 @@ def test_seeds_that_are_reported_were_not_tuned_on() -> None:
     assert not set(TUNED) & set(REPORTED)
 
 
+@pytest.mark.slow
 def test_quality_on_a_few_reported_seeds() -> None:
     figures = quality(REPORTED[:4]) | flag_quality(REPORTED[:4])
     assert {name for name, target in TARGETS.items() if figures[name] < target} == set()

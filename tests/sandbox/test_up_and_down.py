@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from interrupting import hears_ctrl_c
 from placet.sandbox.consortium import wait
@@ -19,6 +20,7 @@ from sandbox_home import PLACET, living, sandbox, until
 SMALL = ("up", "--institutions", "2")
 
 
+@pytest.mark.slow  # the tutorials' sandbox goes up, has jobs and goes down by default
 def test_up_a_job_a_crash_down_and_up_again(home: Path) -> None:
     shown = sandbox(home, *SMALL, "--detach")
     folder = home / "placet-sandbox"
@@ -94,6 +96,7 @@ def test_a_start_that_is_killed_is_cleaned_by_down(home: Path) -> None:
     assert "delete the folder" in sandbox(home, "up", code=1)
 
 
+@pytest.mark.slow
 def test_a_start_that_is_told_to_end_leaves_nothing(home: Path) -> None:
     folder = home / "placet-sandbox"
     start = subprocess.Popen(

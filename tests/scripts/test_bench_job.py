@@ -33,6 +33,7 @@ def test_only_one_attempt_to_completion_counts(change: dict[str, float | None]) 
         job.split(10.0, 12.0, {**NOTES, "north": noted})
 
 
+@pytest.mark.slow
 def test_a_job_is_measured(town: Town) -> None:
     expected = town.expected(deadline=int(time.time()) + job.SECONDS)
     figures = job.run(town.made)

@@ -119,6 +119,7 @@ async def test_two_parties_compare_what_nobody_else_sees(platform: SimulatedPlat
     assert not alive()
 
 
+@pytest.mark.slow  # scripts/contract-compare does it by default
 async def test_real_versions_of_a_real_contract(platform: SimulatedPlatform) -> None:
     if not CONTRACTS.is_dir():
         pytest.skip("no contracts here: ../shared/data/contracts")
@@ -187,6 +188,7 @@ async def test_each_evidence_is_simulated_and_for_one_enclave(platform: Simulate
     assert not alive()
 
 
+@pytest.mark.slow
 async def test_another_program_shows_another_measurement(platform: SimulatedPlatform, tmp_path: Path) -> None:
     swapped = await SimulatedPlatform.opened(tmp_path / "tpm", program="stuck", folders=sandboxes.folders())
     async with swapped:
@@ -360,6 +362,7 @@ async def test_a_slot_is_free_again_where_the_end_fails(
     assert not alive()
 
 
+@pytest.mark.slow
 async def test_a_platform_closes_all_of_itself_where_an_enclaves_end_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,6 +285,7 @@ def test_statistics_over_whom_both_providers_have(pool: Pool) -> None:
     nothing_left(town)
 
 
+@pytest.mark.slow
 def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -> None:
     town, both = pool.town, pool.both
     city = [town.balances["south"][who] for who in both if pool.branches[who] == "city"]
