@@ -260,6 +260,7 @@ async def test_each_company_is_told_of_another_result(
     assert set(audit["named"]) <= {"Trust Centre"}
 
 
+@pytest.mark.slow
 async def test_a_company_that_keeps_others_waiting_loses_the_place(
     trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

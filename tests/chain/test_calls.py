@@ -128,7 +128,7 @@ def reference(contract: str, name: str, *values: Any) -> bytes:
     return bytes.fromhex(Web3().eth.contract(abi=abi.artifact(contract)["abi"]).encode_abi(name, list(values))[2:])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(plan=plans(), seal=seals(), signature=st.binary(max_size=65))
 def test_calls_of_the_ledger_as_web3_encodes_them(plan: Plan, seal: Seal, signature: bytes) -> None:
     signatures = [signature, b""]
@@ -156,7 +156,7 @@ def web3_plan(plan: Plan) -> tuple[Any, ...]:
     return (*head, [(p[0], text(p[1]), text(p[2]), *p[3:]) for p in parties])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(consent=consents(), signature=st.binary(max_size=65), proof=st.lists(bytes32, max_size=5))
 def test_calls_of_the_registry_as_web3_encodes_them(consent: Consent, signature: bytes, proof: list[bytes]) -> None:
     grant, root, reason = consent.grant(), bytes(31) + b"\1", bytes(31) + b"\2"

@@ -63,6 +63,7 @@ def test_no_policy_accepts_the_real_document() -> None:
     assert caught.value.code == "attestation.debug"
 
 
+@pytest.mark.slow
 @real.needed
 def test_every_third_byte_of_the_real_document_counts() -> None:
     for document in real.flipped(real.nitro().document, 3):

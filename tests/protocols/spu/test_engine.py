@@ -93,7 +93,7 @@ def test_the_receivers_learn_which_of_their_rows_are_common(
     assert {("link", 1, 1), ("psi", 1, 1)} <= set(said) and list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize(("apart", "common"), [(100, []), (0, [0, 1, 2, 3, 4])])
+@pytest.mark.parametrize(("apart", "common"), [(100, []), pytest.param(0, [0, 1, 2, 3, 4], marks=pytest.mark.slow)])
 def test_nothing_and_everything_in_common(networks: Networks, scratch: Path, apart: int, common: list[int]) -> None:
     before = traces()
     ended = each(

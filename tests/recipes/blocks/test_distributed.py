@@ -231,6 +231,7 @@ def test_of_one_match_too_few_nothing_is_told(survey: Town) -> None:
     nothing_left(survey)
 
 
+@pytest.mark.slow
 def test_lists_that_are_too_short_for_statistics(survey: Town) -> None:
     """Both know the numbers of rows, so nothing runs."""
     job, found = survey.result(**statistics(survey, len(survey.customers) + 1))
