@@ -39,8 +39,15 @@ def until(ready: Callable[[], bool], seconds: float = 180) -> None:
 
 
 def purses(town: Town) -> Counter[str]:
-    token = from_hex(town.made.token)
-    return Counter({who: town.chain.balance_of(token, from_hex(m.address)) for who, m in town.made.members.items()})
+    """What each has and may claim as of one block: who has been paid claims in a transaction of its own, later."""
+    token, chain, block = from_hex(town.made.token), town.chain, town.chain.head().number
+    addresses = {who: from_hex(member.address) for who, member in town.made.members.items()}
+    return Counter(
+        {
+            who: chain.balance_of(token, address, block=block) + chain.owed(token, address, block=block)
+            for who, address in addresses.items()
+        }
+    )
 
 
 def ended_everywhere(town: Town, job: str, seconds: float = 330) -> str:

@@ -9,7 +9,7 @@ import functools
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -434,14 +434,20 @@ class Stage(Sending):
     async def brought(self, offer: Offer, deadline: int | None = None) -> LawfulSet:
         """What the bank's vault would bring now, kept as for a plan that the bank signs."""
         block, until = self.chain.confirmed(), self.chain.now() + 600 if deadline is None else deadline
-        brought = await self.vault.lawful(offer.id, block, until)
-        return await self.vault.lawful(offer.id, block, until, to_sign(brought))
+        return await self._kept(lambda sign: self.vault.lawful(offer.id, block, until, sign))
 
     async def without(self, deal: Deal) -> LawfulSet:
         """What is left of what the bank brought, kept as for an amendment that the bank signs."""
         root = deal.brought.input.lawful_root
-        left = await self.vault.without(deal.offer.id, root)
-        return await self.vault.without(deal.offer.id, root, to_sign(left))
+        return await self._kept(lambda sign: self.vault.without(deal.offer.id, root, sign))
+
+    async def _kept(self, ask: Callable[[SetToSign | None], Awaitable[LawfulSet]]) -> LawfulSet:
+        """Asked once more where the epoch moves between the two questions: a node would say `plan.stale`."""
+        for _ in range(20):
+            lawful = await ask(None)
+            if to_sign(lawful).is_of(await ask(to_sign(lawful))):
+                return lawful
+        raise AssertionError("the epoch moves all the time")
 
     def question(self, offer: Offer, deadline: int, **changes: Any) -> PrepareRequest:
         """What the lender asks the bank before it plans an asset-view."""
@@ -473,11 +479,13 @@ class Stage(Sending):
     async def prepare(self, offer: Offer, deadline: int, **changes: Any) -> PrepareResponse:
         """What the bank would bring, in its vault as if the bank had signed a plan with it."""
         question = self.question(offer, deadline, **changes)
-        brought = await self.agreement.prepare(self.lender.address, question)
-        rows = brought.input
-        signed = SetToSign(root=rows.lawful_root, epoch=rows.epoch, opens_before=rows.opens_before)
-        await self.vault.lawful(offer.id, question.terms.block, question.deadline, signed)
-        return brought
+        for _ in range(20):
+            brought = await self.agreement.prepare(self.lender.address, question)
+            rows = brought.input
+            signed = SetToSign(root=rows.lawful_root, epoch=rows.epoch, opens_before=rows.opens_before)
+            if signed.is_of(await self.vault.lawful(offer.id, question.terms.block, question.deadline, signed)):
+                return brought
+        raise AssertionError("the epoch moves all the time")
 
     def plan(
         self,
