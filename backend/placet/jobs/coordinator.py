@@ -96,7 +96,7 @@ class Coordinator:
         self.store.waits.set(record.job, PARTIES, *whats)
 
     def _name(self, party: Party) -> str:
-        return self.context.trust.institution(party.signer).name
+        return self.context.trust.name(party.signer)
 
     async def _answer(self, record: JobRecord, party: Party, what: str, question: Value, answer: type[V]) -> V:
         with self.store.waits.waiting(record.job, f"{self._name(party)} to answer “{what}”"):

@@ -198,7 +198,7 @@ class Link:
             raise PeerError("a peer has given up", found=f"party {party}", code="peer.late")
 
     def _name(self, party: int) -> str:
-        return self.context.trust.institution(self.record.plan.parties[party].signer).name
+        return self.context.trust.name(self.record.plan.parties[party].signer)
 
     async def _status(self, party: int) -> AttemptStatus:
         about = AttemptRef(job=self.record.job, attempt=self.attempt).model_dump_json().encode()

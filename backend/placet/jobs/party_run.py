@@ -317,7 +317,7 @@ class PartyRun:
 
     def name(self, party: int) -> str:
         """A party's name for people, by the trust list."""
-        return self.context.trust.institution(self.plan.parties[party].signer).name
+        return self.context.trust.name(self.plan.parties[party].signer)
 
     async def release(self, part: bytes, *inputs: Artefact) -> None:
         """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal.

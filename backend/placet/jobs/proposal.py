@@ -67,7 +67,7 @@ class PeerClient:
     async def propose(self, party: bytes, what: str, question: Value, answer: type[V]) -> V:
         """`ask`, of a plan that is not agreed yet: who follows proposals hears who has not answered."""
         words = {"prepare": "to say what it brings", "sign": "to sign the plan"}
-        name = self.context.trust.institution(party).name
+        name = self.context.trust.name(party)
         with self.answers.agreement.store.waits.waiting(PROPOSALS, f"{name} {words[what]}"):
             return await self.ask(party, what, question, answer)
 

@@ -174,7 +174,7 @@ class Runner:
             with self.store.waits.waiting(record.job, "the opening to be in a block"):
                 await self.coordinator.open(record)
         else:
-            sponsor = self.context.trust.institution(record.plan.sponsor).name
+            sponsor = self.context.trust.name(record.plan.sponsor)
             self.store.waits.set(record.job, CHAIN, f"{sponsor} to open the job")
 
     def _never_opens(self, record: JobRecord) -> bool:
@@ -206,7 +206,7 @@ class Runner:
             if await record_steps(self.context, self.store, self.intents, record, state.attempt):
                 await self.say(record, "recorded", attempt=state.attempt)
             if record.plan.consumer != self.context.address:
-                consumer = self.context.trust.institution(record.plan.consumer).name
+                consumer = self.context.trust.name(record.plan.consumer)
                 self.store.waits.set(record.job, CHAIN, f"{consumer} to seal, once all have computed")
             await self._watch_others(record, now)
         else:

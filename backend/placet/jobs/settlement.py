@@ -61,30 +61,26 @@ class Settlement:
         self.intents = intents
         self.say = say
 
-    def _events(self, record: JobRecord, kind: type[Event]) -> list[Event] | None:
-        """All that the chain tells of the job, once it tells `kind` at confirmation depth."""
+    def _events(self, record: JobRecord, kind: type[Event]) -> tuple[list[Event], int]:
+        """All that the chain tells of the job, and how many blocks that lacks to its depth: none once `kind` is told
+        and deep."""
         self.context.index.sync()
         events = self.context.index.job_events(record.job)
-        deep = bool(events) and events[-1].block <= self.context.chain.confirmed()
-        return events if deep and any(isinstance(event, kind) for event in events) else None
+        left = events[-1].block - self.context.chain.confirmed() if events else 1
+        return events, max(left, 0 if any(isinstance(event, kind) for event in events) else 1)
 
     async def _deep(self, record: JobRecord, kind: type[Event], what: str) -> list[Event] | None:
-        """`_events`; who follows the job is told of the blocks that are missing."""
-        events = await ask_chain(self._events, record, kind)
-        left = 0 if events is not None else await ask_chain(self._blocks_left, record)
-        self.store.waits.set(record.job, CHAIN, *([] if events is not None else [blocks_more(what, left)]))
+        """All events once `kind` is deep; till then who follows the job is told of the blocks that are missing."""
+        events, left = await ask_chain(self._events, record, kind)
+        self.store.waits.set(record.job, CHAIN, *([blocks_more(what, left)] if left else []))
         self.store.waits.set(record.job, PARTIES)
-        return events
-
-    def _blocks_left(self, record: JobRecord) -> int:
-        events = self.context.index.job_events(record.job)
-        return max(events[-1].block - self.context.chain.confirmed(), 1) if events else 1
+        return None if left else events
 
     def _tell_keys(self, record: JobRecord, sealed: JobSealed, events: list[Event]) -> None:
         """To who follows the job: whose keys are not on chain yet."""
         released = {event.party for event in events if isinstance(event, KeyReleased)}
         missing = [
-            f"the key of {self.context.trust.institution(party.signer).name} on chain"
+            f"the key of {self.context.trust.name(party.signer)} on chain"
             for number, (party, key) in enumerate(zip(record.plan.parties, sealed.keys, strict=True))
             if key != ZERO32 and number not in released
         ]
