@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from placet.core.batch_file import BatchLine
@@ -11,6 +11,7 @@ from placet.core.eip712 import Domain
 from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled
 from placet.core.errors import ConsentError, NotFoundError
 from placet.core.ids import ConsentId
+from placet.core.lawful import Breach
 from placet.core.offers import Names, Scope
 from placet.core.purposes import operation_words
 from placet.core.signatures import Verifiers
@@ -69,7 +70,8 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
             remedy="who imports a table of the institution's own says so: placet vault import --own",
             code="consent.personal",
         )
-    demand_table(scope, dataset)
+    for breach in table_breaches(scope, dataset):
+        raise breach.error(ConsentError, "consent")
     operation_words(facts.offer.operations)
     try:
         Wording(facts.offer, scope, names)
@@ -77,34 +79,37 @@ def demand_offer(facts: OfferFacts, scope: Scope, dataset: DatasetInfo, institut
         raise ConsentError(error.message, found=error.found, remedy=error.remedy, code="consent.stranger") from None
 
 
-def demand_table(scope: Scope, dataset: DatasetInfo) -> None:
-    """ConsentError unless the table as it is now, which may have been imported again since the offer was made, has the
-    columns, the kind of identifier and the decimals that the owners were shown."""
+_ANEW = "make a new offer of the table as it is: placet offer make"
+
+
+def table_breaches(scope: Scope, dataset: DatasetInfo) -> Iterator[Breach]:
+    """Where the table as it is now, which may have been imported again since the offer was made, has not the columns,
+    the kind of identifier or the decimals that the owners were shown."""
     absent = [column for column in scope.columns if column not in dataset.columns]
     if absent:
-        raise ConsentError(
+        yield Breach(
+            "columns",
             "the scope names columns that the table has not",
             expected=", ".join(dataset.columns),
             found=", ".join(absent),
-            code="consent.columns",
         )
     table = dataset.table
     if (scope.identifier, scope.namespace) != (table.identifier, table.namespace):
-        raise ConsentError(
+        yield Breach(
+            "namespace",
             "the scope says another kind of identifier than the table has",
             expected=f"{table.identifier}, of the kind {table.namespace}",
             found=f"{scope.identifier}, of the kind {scope.namespace}",
-            remedy="make a new offer of the table as it is: placet offer make",
-            code="consent.namespace",
+            remedy=_ANEW,
         )
     declared = {name: number for name, number in dataset.decimals.items() if name in scope.columns}
     if declared != scope.decimals:
-        raise ConsentError(
+        yield Breach(
+            "decimals",
             "offer and table disagree on the decimals of amounts",
             expected=_decimals(declared),
             found=_decimals(scope.decimals),
-            remedy="make a new offer of the table as it is: placet offer make",
-            code="consent.decimals",
+            remedy=_ANEW,
         )
 
 

@@ -34,7 +34,7 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import to_hex
 from placet.core.wording import Wording
 from placet.vault import gate
-from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer, demand_table
+from placet.vault.admission import AdmissionContext, Submission, admit, demand_offer, table_breaches
 from placet.vault.admitted import Tag, admit_lines, record_of
 from placet.vault.batches import BatchCheck, BatchReader
 from placet.vault.candidates import Candidates
@@ -204,7 +204,8 @@ class Vault:
             anchored = self._chain.batches(offer)
             candidates, dead = self._records.candidates(offer), self._chain.dead(offer)
             dataset = self._tables.by_id(bound.offer.dataset)
-            demand_table(bound.scope, dataset)
+            for breach in table_breaches(bound.scope, dataset):
+                raise breach.error(ConsentError, "consent")
             subjects = self._tables.subjects(dataset.name)
             chosen = choose(
                 candidates,
@@ -318,7 +319,8 @@ class Vault:
                     code="warrant.change",
                 )
             dataset = self._tables.by_id(bound.offer.dataset)
-            _demand_as_shown(bound, dataset)
+            for breach in table_breaches(bound.scope, dataset):
+                raise breach.error(WarrantError, "warrant")
             table = self._tables.rows(dataset.name, None if lawful is None else lawful.rows, warrant.columns)
         log.info(
             "job %s attempt %d: handed out %d rows of input %d",
@@ -397,17 +399,6 @@ class Vault:
             erased = self._records.erase(consent)
         log.info("erase %s: %s", to_hex(consent), "done" if erased else "nothing there")
         return erased
-
-
-def _demand_as_shown(bound: OfferBinding, dataset: DatasetInfo) -> None:
-    """WarrantError where the table was imported otherwise since."""
-    try:
-        demand_table(bound.scope, dataset)
-    except ConsentError as error:
-        rule = error.code.partition(".")[2]
-        raise WarrantError(
-            error.message, expected=error.expected, found=error.found, remedy=error.remedy, code=f"warrant.{rule}"
-        ) from None
 
 
 def _counts(candidates: Candidates, subjects: RowSubjects, dead: Collection[ConsentId]) -> TableCounts:
