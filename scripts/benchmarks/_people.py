@@ -8,6 +8,7 @@ from pathlib import Path
 
 import coincurve
 
+from placet.sandbox.consortium import NAMESPACE
 from placet.sandbox.signing import BulkSigner, Window
 from placet.vault.config import VaultSettings
 from placet.vault.schema import Column
@@ -15,9 +16,6 @@ from placet.vault.setup import import_table
 
 STEP = 500
 FROM, UNTIL = 1_700_000_000, 4_000_000_000
-
-
-NAMESPACE = "urn:example:person"
 
 
 def subject(i: int) -> str:

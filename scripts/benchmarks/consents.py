@@ -30,6 +30,7 @@ from placet.core.purposes import purpose_id
 from placet.core.signatures import Key
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
 from placet.core.values import to_hex
+from placet.sandbox.consortium import NAMESPACE
 from placet.sandbox.signing import BulkSigner
 from placet.vault.assembly import open_vault
 from placet.vault.batch_making import make_batch
@@ -38,7 +39,7 @@ from placet.vault.config import VaultSettings
 from placet.vault.setup import init_vault
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _people import NAMESPACE, STEP, make_table, many, recover_bare
+from _people import STEP, make_table, many, recover_bare
 
 TARGETS = {"gas_each": 0.1, "lawful_set_s": 5.0, "peak_mb": 2_000.0, "verify_ratio_to_coincurve": 0.8}
 """At a million; the ratio is the one that must not be lower."""

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MAX_REQUEST = 1 << 20
 ENDED = frozenset({"completed", "closed", "aborted", "cancelled", "expired", "refused"})
-PROGRESS = "progress"
-"""The status of an event that tells what a job waits for."""
 _TELL = 2.0
 _SILENT = 5.0
 """Seconds without a word of the node, which speaks every three, after which it is asked again."""
@@ -132,6 +130,8 @@ def _telling_who_signs(operator: Operator) -> Iterator[None]:
 
 
 def _watch(operator: Operator, job: str) -> None:
+    from placet.jobs.progress import PROGRESS
+
     out = console(stderr=True)
     ended = ""
     with out.status("waiting for the job") as status:
@@ -216,6 +216,8 @@ def _waits(waits: list[dict[str, Any]]) -> str:
 
 def words_of(moment: dict[str, Any]) -> str:
     """A moment as a line: the clock's time, the status, and what else it says."""
+    from placet.jobs.progress import PROGRESS
+
     if moment["status"] == PROGRESS:
         return f"{_clock(moment)}since {moment.get('after')}: waits for {_waits(moment.get('waits') or [])}"
     rest = {name: value for name, value in moment.items() if name not in ("status", "at") and value is not None}

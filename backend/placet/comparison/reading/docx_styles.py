@@ -42,11 +42,7 @@ class Styles:
     _looks: dict[tuple[tuple[object, ...], str, str], Look] = field(default_factory=dict)
 
     def _chain(self, style: str) -> list[Style]:
-        found: list[Style] = []
-        while style in self.styles and len(found) < _DEEP:
-            found.append(self.styles[style])
-            style = found[-1].based_on
-        return found
+        return [self.styles[name] for name in self.names(style) if name in self.styles]
 
     def looks(self, own: Look, paragraph: str, table: str) -> Look:
         """How a run shows, by its own properties and the styles of it, its paragraph and its table."""

@@ -17,10 +17,9 @@ class Layers:
     def __init__(self, root: DictionaryObject) -> None:
         default = _dictionary(_dictionary(root.get("/OCProperties")).get("/D"))
         hidden_at_first = str(default.get("/BaseState", "/ON")) == "/OFF"
-        states = dict.fromkeys(_numbers(default.get("/OFF")), False)
-        states |= dict.fromkeys(_numbers(default.get("/ON")), True)
-        if not hidden_at_first:
-            states |= dict.fromkeys(_numbers(default.get("/OFF")), False)
+        off = dict.fromkeys(_numbers(default.get("/OFF")), False)
+        on = dict.fromkeys(_numbers(default.get("/ON")), True)
+        states = off | on if hidden_at_first else on | off
         self._otherwise = not hidden_at_first
         self._shown = states | _used(default, "View")
         self._printed = states | _used(default, "Print")
