@@ -305,7 +305,6 @@ class Sender:
                 self.trouble.taken(intent)
             else:
                 seen = b""
-                self.trouble.words = words
                 self.trouble.refused(intent, words, head)
         self._heard[signed.hash] = (time.monotonic(), seen)
         self._sent_at.setdefault(signed.hash, time.monotonic())

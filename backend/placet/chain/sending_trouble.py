@@ -73,6 +73,7 @@ class SendingTrouble:
 
     def refused(self, intent: Intent, words: str, head: Head) -> None:
         """The endpoint did not take the transaction at `head`, in these words."""
+        self.words = words
         before = self._refused.get(intent.number, _Refusal("", head.number, time.monotonic()))
         if before.words != words:
             _log.warning("the endpoint does not take the transaction of %s: %s", intent.name, words)

@@ -114,7 +114,13 @@ def create_app(enrolling: Enrolling, name: str) -> FastAPI:
 async def _problem_of(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PlacetError)  # noqa: S101 - what the handler is registered for
     if isinstance(error, ConfigError | StorageError):
-        log.error("%s", error)  # with the path, which is not told
+        log.error("%s", error)
+    return _told(error)
+
+
+def _told(error: PlacetError) -> JSONResponse:
+    """An error as strangers hear it: without the path of what this service can't read or write."""
+    if isinstance(error, ConfigError | StorageError):
         error = type(error)(error.message, remedy="try again later", code=error.code)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     return _problem(_STATUS_OF_CODE.get(error.code, status), error)
@@ -153,14 +159,11 @@ class _NoSurprises:
                 raise
             full = system_error(error) if isinstance(error, OSError) else None
             log.error("%s", full or unforeseen(error))
-            if begun:
-                return
-            if full is not None:
-                later = StorageError(full.message, remedy="try again later", code=full.code)
-                await _problem(_STATUS_OF_CODE.get(full.code, 503), later)(scope, receive, send)
-                return
-            stumbled = PlacetError("the service made a mistake", code="internal", remedy="its operator's log has it")
-            await _problem(500, stumbled)(scope, receive, send)
+            if not begun:
+                stumbled = PlacetError(
+                    "the service made a mistake", code="internal", remedy="its operator's log has it"
+                )
+                await _told(full or stumbled)(scope, receive, send)
 
 
 def _problem(status: int, error: PlacetError) -> JSONResponse:
