@@ -80,6 +80,20 @@ foundry_tool() {
 # A stamp names what was installed; equal stamp, nothing to do.
 stamp_is() { [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]; }
 
+# locked_venv NAME [PIP_OPTION...]: .tools/NAME has what scripts/NAME.lock says. An environment of its own: its
+# dependencies are not ours. Fails where it can't be installed.
+locked_venv() {
+  local name="$1" folder="$TOOLS/$1" want
+  shift
+  want="$(digest "$ROOT/scripts/$name.lock") $("$PYTHON_BIN" -c 'import sys; print(sys.version)') $ROOT"
+  if stamp_is "$folder/.placet-stamp" "$want"; then return; fi
+  say "$name into .tools"
+  "$PYTHON_BIN" -m venv --clear "$folder" &&
+    "$folder/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes "$@" \
+      -r "$ROOT/scripts/$name.lock" &&
+    printf '%s' "$want" >"$folder/.placet-stamp"
+}
+
 # Prints the path of solc: the pinned version on PATH first, else the shim over npm's.
 solc_tool() {
   if has_version solc "$SOLC_VERSION"; then command -v solc; else printf '%s\n' "$LOCAL_CHAIN/solc-shim.js"; fi
