@@ -241,7 +241,7 @@ def _scales(base: Brought, one: Brought) -> dict[str, int]:
 # ---------------------------------------------------------------------- what can be wrong
 
 _COLUMNS = ("customer", "balance", "a", "b", "sector", "name", "document", "spare", "income")
-_OUTPUTS = ("total", "level", "aggregate", "association", "score", "rows", "matches", "comparison")
+_OUTPUTS = ("total", "level", "aggregate", "association", "score", "model", "rows", "matches", "comparison")
 _RECIPES = (*NAMES, "copy-all")
 _KINDS = (PERSON, "urn:example:company", "0x" + "a1" * 20 + "/customer", "0x" + "b2" * 20 + "/customer")
 _ROLES = ("provider", "first-provider", "second-provider", "consumer", "before", "after", "enclave", "auditor")

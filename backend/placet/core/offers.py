@@ -89,7 +89,18 @@ class Scope(Value):
     namespace: Annotated[Namespace | None, Field(exclude_if=_empty)] = None
     matched_by: Annotated[tuple[Name, ...], Field(max_length=64, exclude_if=_empty)] = ()
     decimals: Annotated[dict[Name, Decimals], Field(max_length=64, exclude_if=_empty)] = Field(default_factory=dict)
-    output: Literal["total", "level", "aggregate", "association", "score", "rows", "matches", "comparison"]
+    output: Literal[
+        "total",
+        "level",
+        "aggregate",
+        "association",
+        "score",
+        "model",
+        "shared-model",
+        "rows",
+        "matches",
+        "comparison",
+    ]
     smallest_group: U32 = 1
     smallest_gap: Annotated[Annotated[BigUint, Field(gt=0, lt=2**63)] | None, Field(exclude_if=_empty)] = None
     smallest_change: Annotated[Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None, Field(exclude_if=_empty)] = (
@@ -145,6 +156,9 @@ _OUTPUT_WORDS = {
     "aggregate": "counts, sums and means over groups of people",
     "association": "counts, sums and means over groups of people, and sums of products with another institution's data",
     "score": "one score per person",
+    "model": "a model made from many people's data, which scores people, and how good it is over groups of people",
+    "shared-model": "how good a model made from many people's data is over groups of people; the model itself stays in "
+    "shares, and no institution can use it alone",
     "rows": "single records",
     "matches": "which records match",
     "comparison": "the whole comparison, which holds both documents' text",

@@ -1,0 +1,183 @@
+"""What all recipes of joint modelling declare alike: who takes part, which columns, how rows are joined and split.
+
+The consumer holds the label and may hold columns. Up to seven providers hold columns. Consumer and the first two
+providers compute; further providers share their columns out to them as secret shares, and so learn nothing and hold no
+part of what comes out. Two who compute run Cheetah, three run ABY3, of whom any two that pool their shares see all.
+
+Rows stand in the consumer's secret order: first those to train on, then those to validate, then those to test, in a
+random order within each. So all parties know how many there are of each, and none but the consumer whose they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, Role, SmallestGroup
+from placet.core.errors import PlanError
+from placet.core.lawful import Tells
+from placet.core.plan import Terms
+from placet.core.values import Value
+
+PROVIDERS = tuple(f"{place}-provider" for place in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"))
+COMPUTING_PROVIDERS = PROVIDERS[:2]
+MAX_BINS = 64
+MAX_FEATURES = 64
+"""Of one party."""
+MAX_ROWS = 100_000
+"""Of the consumer's list."""
+DataRole = Literal[
+    "first-provider",
+    "second-provider",
+    "third-provider",
+    "fourth-provider",
+    "fifth-provider",
+    "sixth-provider",
+    "seventh-provider",
+    "consumer",
+]
+
+
+class Feature(Value):
+    """A column that goes into the model. A number is cut into at most `bins` bins by its owner, at quantiles of its own
+    rows; a category has a bin for each of its `bins` most frequent values and one for all others. A value that is
+    missing has a bin of its own in either. `monotone`: the bins' weights rise, or fall, with the number."""
+
+    column: Column
+    kind: Literal["number", "category"] = "number"
+    bins: Annotated[int, Field(strict=True, ge=2, le=MAX_BINS)] = 10
+    monotone: Literal["rising", "falling"] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Feature:
+        if self.monotone is not None and self.kind != "number":
+            raise ValueError("only numbers have an order")
+        return self
+
+
+class Split(Value):
+    """How rows are divided, in whole percents of the list, or by the values of one of the consumer's own columns: rows
+    up to `train_until` train, further ones up to `validation_until` validate, all others test (`column` is of integers,
+    such as a date; a group's number keeps a group's rows together)."""
+
+    train: Annotated[int, Field(strict=True, ge=1, le=99)] | None = None
+    validation: Annotated[int, Field(strict=True, ge=0, le=98)] | None = None
+    column: Column | None = None
+    train_until: int | None = None
+    validation_until: int | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Split:
+        shares = (self.train is not None, self.validation is not None)
+        values = (self.column is not None, self.train_until is not None, self.validation_until is not None)
+        if not (all(shares) and not any(values)) and not (all(values) and not any(shares)):
+            raise ValueError("train and validation in percent, or column, train_until and validation_until")
+        if (self.train or 0) + (self.validation or 0) > 99:
+            raise ValueError("something is left to test on")
+        if self.train_until is not None and self.train_until > (self.validation_until or 0):
+            raise ValueError("train_until is not after validation_until")
+        return self
+
+
+class ModellingParameters(IdentifiedParameters):
+    """Base of the parameters of recipes that train a model. `features` has the columns by role, the consumer's too."""
+
+    label: Annotated[Column, Field(description="the consumer's column that is learned: integers 0 and 1")]
+    features: Annotated[
+        dict[DataRole, Annotated[tuple[Feature, ...], Field(min_length=1, max_length=MAX_FEATURES)]],
+        Field(
+            min_length=1,
+            description="by role, consumer and first-provider to seventh-provider: the columns that the model reads, "
+            "each {column, kind: number or category, bins, monotone: rising or falling}",
+        ),
+    ]
+    join: Annotated[
+        Literal["all", "any"],
+        Field(
+            description="which of the consumer's rows count: those that all providers have (all), or each, where what "
+            "a provider lacks is missing (any)"
+        ),
+    ] = "all"
+    split: Annotated[
+        Split,
+        Field(
+            description="{train, validation} in percent, the rest tests; or {column, train_until, validation_until} of "
+            "a column of the consumer's"
+        ),
+    ]
+    smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
+    protocol: Annotated[
+        Literal["cheetah", "aby3"], Field(description="the MPC protocol: cheetah where two compute, aby3 where three")
+    ]
+    model: Annotated[
+        Literal["consumer", "shared"],
+        Field(
+            description="who gets the model: the consumer in clear, or each party that computes a share of it, so that "
+            "none can use it alone"
+        ),
+    ] = "consumer"
+
+    @model_validator(mode="after")
+    def _own_columns(self) -> ModellingParameters:
+        for role, features in self.features.items():
+            columns = [one.column for one in features]
+            if len(set(columns)) < len(columns):
+                raise ValueError("each column once")
+            if self.identifier in columns or (role == CONSUMER and self.label in columns):
+                raise ValueError("the model does not read the identifier, nor the label")
+        return self
+
+
+def reads(role: str, parameters: ModellingParameters) -> tuple[str, ...]:
+    """A role's own columns; the consumer's label, and the column by which it splits."""
+    own = tuple(one.column for one in parameters.features.get(role, ()))  # type: ignore[call-overload]
+    if role != CONSUMER:
+        return (parameters.identifier, *own)
+    by = () if parameters.split.column is None else (parameters.split.column,)
+    return (parameters.identifier, parameters.label, *by, *own)
+
+
+def tells(parameters: ModellingParameters) -> Tells:
+    """Providers find their own rows in the list before anything is computed."""
+    output = "model" if parameters.model == CONSUMER else "shared-model"
+    return Tells(output, parameters.smallest_group, shows=PROVIDERS)
+
+
+def fits(parameters: ModellingParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
+    """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many."""
+    expected = {role for role in terms.roles if role != CONSUMER}
+    brought = set(parameters.features) - {CONSUMER}
+    if brought != expected:
+        raise PlanError(
+            "each provider brings columns, and nobody else but the consumer",
+            expected=", ".join(sorted(expected)),
+            found=", ".join(sorted(brought)),
+            code="plan.features",
+        )
+    protocol = "cheetah" if len(parties) == 2 else "aby3"
+    if parameters.protocol != protocol:
+        raise PlanError(
+            "no such protocol for this number of parties that compute",
+            expected=f"{protocol} for {min(len(parties), 3)}",
+            found=parameters.protocol,
+            code="spu.protocol",
+        )
+
+
+def roles(consumer_learns: str) -> tuple[Role, ...]:
+    """Of two to eight parties: one to seven providers, then the consumer, all with rows of persons."""
+    learns = (
+        "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows "
+        "are in it; neither labels nor others' columns"
+    )
+    computing = tuple(
+        Role(name, learns, alias="features", persons=True, output=True, least=int(name == PROVIDERS[0]))
+        for name in COMPUTING_PROVIDERS
+    )
+    sharing = tuple(
+        Role(name, f"{learns}; it does not compute", alias="features", persons=True, least=0)
+        for name in PROVIDERS[len(COMPUTING_PROVIDERS) :]
+    )
+    return (*computing, *sharing, Role(CONSUMER, consumer_learns, alias="labels", persons=True))
