@@ -16,15 +16,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "backend" / "placet"
 DOORS: dict[str, frozenset[str]] = {
     "core": frozenset(),
     "alignment": frozenset({"core"}),
-    "catalogue": frozenset({"core", "alignment"}),
+    "catalogue": frozenset({"core", "alignment", "models"}),
     "comparison": frozenset({"core"}),
     "chain": frozenset({"core"}),
     "chain.keystore": frozenset({"core"}),
     "serving": frozenset({"core"}),
     "vault": frozenset({"core", "catalogue", "chain"}),
-    "protocols": frozenset({"core", "comparison"}),
+    "models": frozenset({"core"}),
+    "protocols": frozenset({"core", "comparison", "models"}),
     "jobs": frozenset({"core", "catalogue", "chain", "vault", "protocols"}),
-    "recipes": frozenset({"core", "alignment", "catalogue", "comparison", "chain", "vault", "protocols", "jobs"}),
+    "recipes": frozenset(
+        {"core", "alignment", "catalogue", "comparison", "chain", "models", "vault", "protocols", "jobs"}
+    ),
     "node": frozenset({"core", "catalogue", "chain", "serving", "vault", "protocols", "jobs", "recipes"}),
     "company": frozenset(
         {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "owner"}

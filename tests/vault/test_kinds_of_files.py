@@ -17,7 +17,7 @@ import pytest
 from placet.core.errors import DataError
 from placet.vault import files
 from placet.vault.problems import MAX_TOLD
-from placet.vault.schema import Cell, Column
+from placet.vault.schema import Cell, Column, ColumnType
 
 COLUMNS = {
     "customer": Column(source="ID", type="text"),
@@ -236,6 +236,28 @@ def test_text_may_be_empty_where_the_schema_says_so(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             files.read(tmp_path / name, "id", columns | {"mail": Column(source="MAIL", type="text")})
         assert caught.value.code == "data.null" and "optional-text" in str(caught.value.expected)
+
+
+@pytest.mark.parametrize("word", ["", "NaN", "null", "N/A", " none "])
+def test_numbers_may_be_missing_where_the_schema_says_so(tmp_path: Path, word: str) -> None:
+    (tmp_path / "t.csv").write_text(f"ID,INCOME,AGE\na,1.5,30\nb,{word},{word}\nc,0,0\n")
+    kinds: dict[str, ColumnType] = {"income": "optional-number", "age": "optional-integer"}
+    columns = {"id": COLUMNS["customer"]} | {n: Column(source=n.upper(), type=kind) for n, kind in kinds.items()}
+    schema, cells = files.read(tmp_path / "t.csv", "id", columns)
+    assert cells["income"] == [1.5, None, 0.0] and cells["age"] == [30, None, 0]
+    assert [one["type"] for one in schema.to_json()["columns"]] == ["text", "optional-number", "optional-integer"]
+    with pytest.raises(DataError, match="missing") as caught:
+        files.read(tmp_path / "t.csv", "id", columns | {"age": Column(source="AGE", type="integer")})
+    assert caught.value.code == "data.null" and "optional-number" in str(caught.value.expected)
+
+
+def test_parquet_has_nulls_and_nan_for_missing_numbers(tmp_path: Path) -> None:
+    floats, whole = pa.array([None, float("nan"), 0.1]), pa.array([None, 0, 7], pa.int64())
+    pq.write_table(pa.table({"ID": ["a", "b", "c"], "F": floats, "I": whole}), tmp_path / "t.parquet")
+    columns = {"id": COLUMNS["customer"], "f": Column(source="F", type="optional-number")}
+    columns["i"] = Column(source="I", type="optional-integer", decimals=2)
+    cells = files.read(tmp_path / "t.parquet", "id", columns)[1]
+    assert cells["f"] == [None, None, 0.1] and cells["i"] == [None, 0, 700]
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 40))])

@@ -210,8 +210,8 @@ def import_(
         list[str],
         typer.Option(
             "--column",
-            help="NAME=SOURCE[:TYPE] or SOURCE[:TYPE], TYPE integer (default), number, text or optional-text (may "
-            "be empty); once a column.",
+            help="NAME=SOURCE[:TYPE] or SOURCE[:TYPE], TYPE integer (default), number or text, or optional-integer, "
+            "optional-number or optional-text (may be empty); once a column.",
         ),
     ],
     decimals: Annotated[

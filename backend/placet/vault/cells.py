@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeAlias
 
-from placet.vault.schema import Cell, Column
+from placet.vault.schema import WHOLE, Cell, Column
 
 MAX_INTEGER = 1 << 62
 MAX_IDENTIFIER = 256
@@ -38,11 +38,19 @@ def converter(column: Column, identifier: bool) -> Callable[[Raw], Cell]:
     """What makes a column's raw cell a value, or raises BadCell."""
     if identifier:
         return to_identifier
-    if column.type == "integer":
-        return partial(to_integer, decimals=column.decimals)
-    if column.type == "number":
-        return to_number
+    if column.type in WHOLE:
+        whole = partial(to_integer, decimals=column.decimals)
+        return whole if column.type == "integer" else partial(_or_missing, whole)
+    if column.type in ("number", "optional-number"):
+        return to_number if column.type == "number" else partial(_or_missing, to_number)
     return partial(to_text, empty=column.type == "optional-text")
+
+
+def _or_missing(convert: Callable[[Raw], Cell], value: Raw) -> Cell:
+    """None for a cell that is empty, or says in one of the usual words that nothing is there."""
+    if value is None or value != value or (isinstance(value, str) and _absent(value)):
+        return None
+    return convert(value)
 
 
 def to_integer(value: Raw, *, decimals: int = 0) -> int:
@@ -135,9 +143,13 @@ def _amount(text: str) -> tuple[int, int]:
 
 
 def _demand_present(text: str) -> None:
-    if text.strip().lower() in _MISSING:
+    if _absent(text):
         raise _missing()
 
 
+def _absent(text: str) -> bool:
+    return text.strip().lower() in _MISSING
+
+
 def _missing() -> BadCell:
-    return BadCell("data.null", "a value is missing", "no nulls and no NaN")
+    return BadCell("data.null", "a value is missing", "no nulls and no NaN; or a column of the type optional-number")

@@ -22,6 +22,7 @@ _TAKEN = {
     "text": ("text", "nothing"),
     "optional-text": ("text", "nothing"),
 }
+_TAKEN |= {f"optional-{kind}": _TAKEN[kind] for kind in ("integer", "number")}
 _EXPECTED = {
     "identifier": "text or integers",
     "integer": "integers, decimals, or numbers as text",
@@ -29,6 +30,7 @@ _EXPECTED = {
     "text": "text",
     "optional-text": "text",
 }
+_EXPECTED |= {f"optional-{kind}": _EXPECTED[kind] for kind in ("integer", "number")}
 
 
 def parquet_batches(part: Part, columns: Sequence[Column], identifier: Column, limit: int) -> Iterator[RowBatch]:
@@ -98,7 +100,7 @@ def _remedy(name: str, kind: str, floating: bool) -> str:
             f'write it as CAST("{quoted}" AS DECIMAL(18, 2)), or AS BIGINT where all are whole; '
             "in pandas as .astype('Int64')"
         )
-    if kind in ("integer", "number"):
+    if kind.endswith(("integer", "number")):
         return "name another column"
     return f"write it as CAST(\"{quoted}\" AS VARCHAR); in pandas as .astype('string')"
 

@@ -14,9 +14,12 @@ from placet.core.namespace import Namespace
 from placet.core.offers import MAX_DECIMALS, Decimals
 from placet.core.values import NAME_PATTERN, Bytes32, Name, Value
 
-ColumnType = Literal["integer", "number", "text", "optional-text"]
-Cell = int | float | str
-"""integer: within ±2^62; number: a finite float64; text: not empty; optional-text: text that may be empty."""
+ColumnType = Literal["integer", "number", "text", "optional-integer", "optional-number", "optional-text"]
+Cell = int | float | str | None
+"""integer: within ±2^62; number: a finite float64; text: not empty; optional-text: text that may be empty. None where a
+cell of a column of the types optional-integer and optional-number is empty: a value that is missing is not 0."""
+WHOLE: frozenset[str] = frozenset({"integer", "optional-integer"})
+"""Types of columns whose amounts may have decimals."""
 COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
 MAX_COLUMNS = 64
 
@@ -31,7 +34,7 @@ class Column(Value):
 
     @model_validator(mode="after")
     def _whole(self) -> Column:
-        if self.decimals and self.type != "integer":
+        if self.decimals and self.type not in WHOLE:
             raise ValueError("only a column of integers has decimals")
         return self
 
@@ -72,7 +75,7 @@ class Field_(Value):  # noqa: N801 - `Field` is pydantic's
 
     @model_validator(mode="after")
     def _of_integers(self) -> Field_:
-        if self.decimals is not None and self.type != "integer":
+        if self.decimals is not None and self.type not in WHOLE:
             raise ValueError("only a column of integers has decimals")
         return self
 
@@ -148,6 +151,6 @@ def dataset_id(institution: bytes, name: str, salt: bytes) -> DatasetId:
 
 
 def row_commitment(salt: bytes, row: dict[str, Cell]) -> bytes:
-    """SHA-256("placet.row/1" ‖ salt(32) ‖ canonical JSON of the row); integers as decimal strings."""
+    """SHA-256("placet.row/1" ‖ salt(32) ‖ canonical JSON of the row); integers as decimal strings, missing as null."""
     document = {name: str(cell) if isinstance(cell, int) else cell for name, cell in row.items()}
     return sha256(b"placet.row/1", salt, canonical(document))

@@ -33,6 +33,8 @@ _ARROW: dict[ColumnType, pa.DataType] = {
     "integer": pa.int64(),
     "number": pa.float64(),
     "text": pa.string(),
+    "optional-integer": pa.int64(),
+    "optional-number": pa.float64(),
     "optional-text": pa.string(),
 }
 
