@@ -12,18 +12,26 @@ contract DatasetRegistry is IDatasetRegistry {
     function register(DatasetId dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget)
         external
     {
-        address provider = _datasets[dataset].provider;
-        if (provider != address(0)) revert DatasetExists(dataset, provider);
         if (subjects == Subjects.Unknown) revert SubjectsUnknown(dataset);
-        _datasets[dataset] = Dataset({
-            provider: msg.sender, subjects: subjects, budget: budget, spent: 0, schema: schema, commitment: commitment
-        });
-        emit DatasetRegistered(dataset, msg.sender, subjects, schema, commitment, budget);
+        if (subjects == Subjects.Model) revert OriginMissing(dataset);
+        _register(dataset, subjects, schema, commitment, budget);
+    }
+
+    /// @inheritdoc IDatasetRegistry
+    function registerModel(DatasetId dataset, JobId origin, bytes32 schema, bytes32 commitment, uint64 budget)
+        external
+    {
+        if (JobId.unwrap(origin) == 0) revert OriginMissing(dataset);
+        if (commitment == 0) revert ModelCommitmentMissing(dataset);
+        _register(dataset, Subjects.Model, schema, commitment, budget).origin = origin;
+        emit ModelRegistered(dataset, origin, msg.sender, commitment);
     }
 
     /// @inheritdoc IDatasetRegistry
     function commit(DatasetId dataset, bytes32 commitment) external {
-        _ofSender(dataset).commitment = commitment;
+        Dataset storage d = _ofSender(dataset);
+        if (d.subjects == Subjects.Model) revert ModelIsFixed(dataset);
+        d.commitment = commitment;
         emit DatasetCommitted(dataset, commitment);
     }
 
@@ -39,6 +47,18 @@ contract DatasetRegistry is IDatasetRegistry {
     /// @inheritdoc IDatasetRegistry
     function datasets(DatasetId dataset) external view returns (Dataset memory) {
         return _datasets[dataset];
+    }
+
+    /// @dev Fresh storage is zero, so `spent` and, for rows, `origin` are not written.
+    function _register(DatasetId dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget)
+        private
+        returns (Dataset storage d)
+    {
+        d = _datasets[dataset];
+        if (d.provider != address(0)) revert DatasetExists(dataset, d.provider);
+        (d.provider, d.subjects, d.budget) = (msg.sender, subjects, budget);
+        (d.schema, d.commitment) = (schema, commitment);
+        emit DatasetRegistered(dataset, msg.sender, subjects, schema, commitment, budget);
     }
 
     function _ofSender(DatasetId dataset) private view returns (Dataset storage d) {

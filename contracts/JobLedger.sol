@@ -20,11 +20,13 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     uint256 private constant MAX_RECORD = 1024;
     uint256 private constant RECORD_GRACE = 1 days;
 
-    /// @dev What release, close and abort need without the plan. `payee` is stored only where there is a reward.
+    /// @dev What release, close and abort need without the plan, in three words. `payee` is stored only where there is a reward
+    /// or a payout.
     struct PartyRecord {
         address recorder;
         uint96 reward;
         address payee;
+        uint96 payout;
         bytes32 keyDue;
     }
 
@@ -158,10 +160,11 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         _requireLive(plan, data.epochs);
 
         j.keysMissing = _sealParties(plan, job, data);
+        _storePayouts(plan, job, data.payouts);
         j.status = JobStatus.Sealed;
         j.sealedAt = uint48(block.timestamp);
         _jobs[job] = j;
-        emit JobSealed(job, data.attempt, data.heads, data.outputs, data.keys, data.epochs);
+        emit JobSealed(job, data.attempt, data.heads, data.outputs, data.keys, data.epochs, data.payouts);
         if (j.keysMissing == 0) _complete(job);
     }
 
@@ -233,8 +236,9 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IJobLedger
-    function reward(JobId job, uint32 party) external view returns (address payee, uint96 amount) {
-        return (_parties[job][party].payee, _parties[job][party].reward);
+    function reward(JobId job, uint32 party) external view returns (address payee, uint96 amount, uint96 payout) {
+        PartyRecord storage r = _parties[job][party];
+        return (r.payee, r.reward, r.payout);
     }
 
     /// @inheritdoc IJobLedger
@@ -303,6 +307,23 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         }
     }
 
+    /// @dev Payees and payouts share a word, which is written only where there is a payout.
+    function _storePayouts(Plan calldata plan, JobId job, uint96[] calldata payouts) private {
+        uint256 count = plan.parties.length;
+        _requireLength(count, payouts.length);
+        uint256 total = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            uint96 payout = payouts[i];
+            if (payout == 0) continue;
+            address payee = plan.parties[i].payee;
+            if (payee == address(0)) revert PayeeMissing(i);
+            PartyRecord storage r = _parties[job][i];
+            (r.payee, r.payout) = (payee, payout);
+            total += payout;
+        }
+        if (total > plan.pot) revert PayoutsExceedPot(plan.pot, total);
+    }
+
     function _complete(JobId job) private {
         _jobs[job].status = JobStatus.Completed;
         emit JobCompleted(job);
@@ -324,8 +345,9 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
         uint256 paid = 0;
         for (uint256 i = 0; i < payees.length; ++i) {
             PartyRecord storage r = _parties[job][i];
-            if (r.reward == 0 || r.keyDue != 0) continue;
-            (payees[paid], amounts[paid]) = (r.payee, r.reward);
+            uint96 amount = r.reward + r.payout;
+            if (amount == 0 || r.keyDue != 0) continue;
+            (payees[paid], amounts[paid]) = (r.payee, amount);
             ++paid;
         }
         escrow.settle(job, payees, amounts);
@@ -333,7 +355,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
 
     // ---------------------------------------------------------------- judgements
 
-    /// @dev Everything about a plan that needs no state. Returns the sum of its rewards.
+    /// @dev Everything about a plan that needs no state. Returns the sum of its rewards and its pot.
     function _requireWellFormed(Plan calldata plan) private view returns (uint256 total) {
         uint256 count = plan.parties.length;
         if (count == 0 || count > MAX_PARTIES) revert WrongPartyCount(count);
@@ -354,6 +376,7 @@ contract JobLedger is IJobLedger, EIP712, Signers, ReentrancyGuardTransient {
             }
             total += p.reward;
         }
+        total += plan.pot;
         if ((plan.token == address(0)) != (total == 0)) revert TokenMismatch(plan.token, total);
     }
 

@@ -12,7 +12,10 @@ interface IDatasetRegistry {
         /// Persons: a row is used only under its own person's consent.
         Persons,
         /// The provider itself: the provider consents for all rows at once.
-        Own
+        Own,
+        /// Nobody directly: the provider's part of a model that a job made of others' rows. The provider consents for it, as
+        /// long as not too many of those whose rows the job used have withdrawn.
+        Model
     }
 
     /// @param provider the institution that registered the dataset; zero for an unknown dataset
@@ -20,7 +23,9 @@ interface IDatasetRegistry {
     /// @param budget privacy budget for ever, in micro-epsilon
     /// @param spent part of the budget that is used up, in micro-epsilon; never more than `budget`
     /// @param schema hash of the schema document
-    /// @param commitment RFC 6962 root over the row commitments in ascending order
+    /// @param commitment RFC 6962 root over the row commitments in ascending order; of a model, one commitment to all of its
+    /// parts, the same for every holder
+    /// @param origin the job that made the model; zero for rows
     struct Dataset {
         address provider;
         Subjects subjects;
@@ -28,6 +33,7 @@ interface IDatasetRegistry {
         uint64 spent;
         bytes32 schema;
         bytes32 commitment;
+        JobId origin;
     }
 
     /// @notice A provider registered a dataset.
@@ -35,7 +41,7 @@ interface IDatasetRegistry {
     /// @param provider the institution that registered it
     /// @param subjects whom its rows are about, by the provider's word
     /// @param schema hash of the schema document
-    /// @param commitment root over the row commitments
+    /// @param commitment root over the row commitments, or the commitment to a whole model
     /// @param budget privacy budget for ever, in micro-epsilon
     event DatasetRegistered(
         DatasetId indexed dataset,
@@ -44,6 +50,15 @@ interface IDatasetRegistry {
         bytes32 schema,
         bytes32 commitment,
         uint64 budget
+    );
+
+    /// @notice A holder registered its part of a model; `DatasetRegistered` comes with it.
+    /// @param dataset the part's id
+    /// @param origin the job that made the model, by the holder's word
+    /// @param provider the holder
+    /// @param commitment commitment to all parts of the model, the same for every holder
+    event ModelRegistered(
+        DatasetId indexed dataset, JobId indexed origin, address indexed provider, bytes32 commitment
     );
 
     /// @notice A provider replaced the commitment to a dataset's rows.
@@ -67,6 +82,18 @@ interface IDatasetRegistry {
     /// @param dataset the id that was to be registered
     error SubjectsUnknown(DatasetId dataset);
 
+    /// @notice A model names the job that made it: `registerModel` with a job's id.
+    /// @param dataset the id that was to be registered
+    error OriginMissing(DatasetId dataset);
+
+    /// @notice A model is registered with the commitment to all of its parts.
+    /// @param dataset the id that was to be registered
+    error ModelCommitmentMissing(DatasetId dataset);
+
+    /// @notice What a job made is never replaced: a model trained anew is another dataset.
+    /// @param dataset the model's id
+    error ModelIsFixed(DatasetId dataset);
+
     /// @notice Only a dataset's provider may do this.
     /// @param dataset its id
     /// @param expected its provider; zero if nobody registered it
@@ -81,14 +108,24 @@ interface IDatasetRegistry {
 
     /// @notice Registers a dataset for the sender, once and for ever. Whom its rows are about is never changed either: rows of
     /// the other kind are another dataset.
-    /// @param subjects whom the rows are about; `Unknown` is refused
+    /// @param subjects whom the rows are about; `Unknown` and `Model` are refused
     /// @custom:not-protected Persons whose rows the provider calls its own: `subjects` is the provider's word, and nobody checks
     /// it here. The id against a front-runner: who sees the transaction may take the id first, and then nobody but him can make
     /// offers on it. Salt ids, and offer nothing before `DatasetRegistered` names you. That the dataset exists, that the schema
     /// describes it, or that its rows are true.
     function register(DatasetId dataset, Subjects subjects, bytes32 schema, bytes32 commitment, uint64 budget) external;
 
-    /// @notice Replaces the commitment to the rows.
+    /// @notice Registers the sender's part of a model that a job made, once and for ever. Each holder registers its own part, under
+    /// an id of its own, all with one commitment.
+    /// @param origin the job that made the model
+    /// @param commitment commitment to all parts of the model, the same for every holder
+    /// @custom:not-protected The origin: that the job exists, was sealed before this registration and had the sender as a party,
+    /// that its other holders registered the same commitment, and how many have withdrawn since, is not looked up here; every
+    /// node, vault and auditor reads it from the chain and refuses a model without. That the parts are what the job
+    /// computed: the job's trail says what its parties committed to. The id against a front-runner, as in `register`.
+    function registerModel(DatasetId dataset, JobId origin, bytes32 schema, bytes32 commitment, uint64 budget) external;
+
+    /// @notice Replaces the commitment to the rows; refused for a model.
     /// @custom:not-protected Jobs that run on the old rows: a plan binds its rows by its lawful roots, not by this value.
     function commit(DatasetId dataset, bytes32 commitment) external;
 

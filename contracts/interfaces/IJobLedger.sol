@@ -16,7 +16,8 @@ import {ConsentId, JobId} from "./Types.sol";
 interface IJobLedger {
     /// @param signer ERC-7913 signer; a party with inputs is the 20-byte address of their provider
     /// @param recorder the account that records the party's steps and may abort
-    /// @param payee who is owed `reward` in the plan's token
+    /// @param payee who is owed `reward`, and the party's share of the pot, in the plan's token
+    /// @param reward what the party earns by taking part
     /// @param tlsKey SHA-256 of the SubjectPublicKeyInfo of the party's certificate
     /// @param seed commitment to the party's randomness
     /// @param output whether the party holds a release key
@@ -31,6 +32,7 @@ interface IJobLedger {
         IConsentRegistry.Input[] inputs;
     }
 
+    /// @param pot what the seal may divide among the parties, beside their rewards, by a rule of the terms
     /// @param openBy last time to open
     /// @param deadline last time to seal
     /// @param settleBy last time to release
@@ -41,6 +43,7 @@ interface IJobLedger {
         uint32 operations;
         address sponsor;
         address token;
+        uint96 pot;
         uint48 openBy;
         uint48 deadline;
         uint48 settleBy;
@@ -52,12 +55,14 @@ interface IJobLedger {
     /// @param outputs SHA-256 of each party's masked output; zero for parties without one
     /// @param keys keccak256 of each party's release key; zero for parties without one
     /// @param epochs the current epoch of each input's offer
+    /// @param payouts each party's share of the pot, together no more than it; zeros where the plan has none
     struct SealData {
         uint32 attempt;
         bytes32[] heads;
         bytes32[] outputs;
         bytes32[] keys;
         bytes24[] epochs;
+        uint96[] payouts;
     }
 
     enum JobStatus {
@@ -134,8 +139,15 @@ interface IJobLedger {
     /// @param outputs SHA-256 of each party's masked output; zero for parties without one
     /// @param keys keccak256 of each party's release key; zero for parties without one
     /// @param epochs the epoch of each input's offer
+    /// @param payouts each party's share of the pot
     event JobSealed(
-        JobId indexed job, uint32 attempt, bytes32[] heads, bytes32[] outputs, bytes32[] keys, bytes24[] epochs
+        JobId indexed job,
+        uint32 attempt,
+        bytes32[] heads,
+        bytes32[] outputs,
+        bytes32[] keys,
+        bytes24[] epochs,
+        uint96[] payouts
     );
 
     /// @notice A party's release key was published.
@@ -205,7 +217,7 @@ interface IJobLedger {
     /// @param party its number
     error RecorderMissing(uint256 party);
 
-    /// @notice A party with a reward names nobody who is paid.
+    /// @notice A party with a reward or a share of the pot names nobody who is paid.
     /// @param party its number
     error PayeeMissing(uint256 party);
 
@@ -213,9 +225,9 @@ interface IJobLedger {
     /// @param party its number
     error ProviderMustBeAddress(uint256 party);
 
-    /// @notice Rewards need a token, and a token needs rewards.
+    /// @notice Rewards and a pot need a token, and a token needs one of them.
     /// @param token the plan's token
-    /// @param reward the sum of its rewards
+    /// @param reward the sum of its rewards and its pot
     error TokenMismatch(address token, uint256 reward);
 
     /// @notice A signer has not signed this.
@@ -289,6 +301,11 @@ interface IJobLedger {
     /// @notice A party with output seals an output and a key, any other neither.
     /// @param party its number
     error WrongOutput(uint256 party);
+
+    /// @notice The seal divides more than the plan's pot.
+    /// @param pot the plan's
+    /// @param found the sum of the seal's payouts
+    error PayoutsExceedPot(uint96 pot, uint256 found);
 
     /// @notice An amendment has a lawful root for each lawful set, and none for a named consent.
     /// @param input the input's number
@@ -392,9 +409,10 @@ interface IJobLedger {
     /// @custom:not-protected A reader against a reorganisation.
     function recorder(JobId job, uint32 party) external view returns (address);
 
-    /// @notice What a party is to be paid, and to whom.
+    /// @notice What a party is to be paid, and to whom: `amount` for taking part, and from the seal on `payout` out of the pot.
+    /// `payee` is zero as long as both are.
     /// @custom:not-protected That it was paid: the escrow tells.
-    function reward(JobId job, uint32 party) external view returns (address payee, uint96 amount);
+    function reward(JobId job, uint32 party) external view returns (address payee, uint96 amount, uint96 payout);
 
     /// @notice The key hash that a party still has to open; zero before the seal, after the release, and without output.
     /// @custom:not-protected A reader against a reorganisation.

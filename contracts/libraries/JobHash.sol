@@ -14,14 +14,15 @@ library JobHash {
         "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)"
     );
     bytes32 internal constant PLAN = keccak256(
-        "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
+        "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint96 pot,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
         "Input(bytes32 offer,bytes32 consent,bytes32 lawfulRoot,bytes24 epoch,uint32 opensBefore)"
         "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)"
     );
     bytes32 internal constant AMENDMENT =
         keccak256("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,bytes24[] epochs)");
-    bytes32 internal constant SEAL =
-        keccak256("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs)");
+    bytes32 internal constant SEAL = keccak256(
+        "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs,uint96[] payouts)"
+    );
     bytes32 internal constant CANCELLATION = keccak256("Cancellation(bytes32 job)");
 
     function plan(IJobLedger.Plan calldata p) internal pure returns (bytes32) {
@@ -38,6 +39,7 @@ library JobHash {
                 p.operations,
                 p.sponsor,
                 p.token,
+                p.pot,
                 p.openBy,
                 p.deadline,
                 p.settleBy,
@@ -86,7 +88,8 @@ library JobHash {
                 keccak256(abi.encodePacked(data.heads)),
                 keccak256(abi.encodePacked(data.outputs)),
                 keccak256(abi.encodePacked(data.keys)),
-                keccak256(abi.encodePacked(data.epochs))
+                keccak256(abi.encodePacked(data.epochs)),
+                keccak256(abi.encodePacked(data.payouts))
             )
         );
     }

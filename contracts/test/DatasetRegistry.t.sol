@@ -44,7 +44,7 @@ contract DatasetRegistryTest is Base {
     }
 
     function test_subjects_that_do_not_exist_are_refused() public {
-        bytes memory data = abi.encodeWithSelector(IDatasetRegistry.register.selector, NEW, 3, 0, 0, 0);
+        bytes memory data = abi.encodeWithSelector(IDatasetRegistry.register.selector, NEW, 4, 0, 0, 0);
         (bool done,) = address(datasets).call(data);
         vm.assertFalse(done);
         assertSubjects(NEW, IDatasetRegistry.Subjects.Unknown);
@@ -64,6 +64,70 @@ contract DatasetRegistryTest is Base {
         vm.assertEq(entry.spent, spent);
         vm.assertEq(entry.schema, hash);
         vm.assertEq(entry.commitment, ~hash);
+        vm.assertEq(JobId.unwrap(entry.origin), 0);
+    }
+
+    function test_a_model_names_its_origin_and_says_so() public {
+        vm.expectEmit(true, true, true, true);
+        emit IDatasetRegistry.DatasetRegistered(
+            NEW, address(this), IDatasetRegistry.Subjects.Model, "schema", "commitment", 7
+        );
+        vm.expectEmit(true, true, true, true);
+        emit IDatasetRegistry.ModelRegistered(NEW, JOB, address(this), "commitment");
+        datasets.registerModel(NEW, JOB, "schema", "commitment", 7);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Model);
+        IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
+        vm.assertEq(JobId.unwrap(entry.origin), JobId.unwrap(JOB));
+        vm.assertEq(entry.commitment, "commitment");
+        vm.assertTrue(entry.provider == address(this) && entry.budget == 7 && entry.spent == 0);
+        datasets.spend(NEW, 7, JOB);
+        vm.assertEq(datasets.datasets(NEW).spent, 7);
+    }
+
+    function test_a_model_without_origin_or_commitment_is_refused() public {
+        bytes memory missing = abi.encodeWithSelector(IDatasetRegistry.OriginMissing.selector, NEW);
+        vm.expectRevert(missing);
+        datasets.register(NEW, IDatasetRegistry.Subjects.Model, 0, "commitment", 0);
+        vm.expectRevert(missing);
+        datasets.registerModel(NEW, JobId.wrap(0), 0, "commitment", 0);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.ModelCommitmentMissing.selector, NEW));
+        datasets.registerModel(NEW, JOB, 0, 0, 0);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Unknown);
+    }
+
+    function test_a_model_is_registered_once_and_never_over_rows() public {
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, dataset, provider(0)));
+        vm.prank(provider(0));
+        datasets.registerModel(dataset, JOB, 0, "commitment", 0);
+        datasets.registerModel(NEW, JOB, 0, "commitment", 0);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, NEW, address(this)));
+        datasets.registerModel(NEW, JobId.wrap("other job"), 0, "other", 0);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.DatasetExists.selector, NEW, address(this)));
+        datasets.register(NEW, IDatasetRegistry.Subjects.Own, 0, 0, 0);
+    }
+
+    function test_a_models_commitment_is_for_ever() public {
+        datasets.registerModel(NEW, JOB, 0, "commitment", 0);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.ModelIsFixed.selector, NEW));
+        datasets.commit(NEW, "other");
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.ModelIsFixed.selector, NEW));
+        datasets.commit(NEW, "commitment");
+        vm.expectRevert(
+            abi.encodeWithSelector(IDatasetRegistry.NotProvider.selector, NEW, address(this), vm.addr(STRANGER))
+        );
+        vm.prank(vm.addr(STRANGER));
+        datasets.commit(NEW, "other");
+    }
+
+    /// @dev A model's fields share no bits either.
+    function testFuzz_a_models_entry_keeps_what_was_registered(bytes32 origin, uint64 budget, bytes32 hash) public {
+        if (origin == 0 || hash == 0) return;
+        datasets.registerModel(NEW, JobId.wrap(origin), ~hash, hash, budget);
+        datasets.spend(NEW, budget, JOB);
+        IDatasetRegistry.Dataset memory entry = datasets.datasets(NEW);
+        assertSubjects(NEW, IDatasetRegistry.Subjects.Model);
+        vm.assertTrue(entry.provider == address(this) && entry.budget == budget && entry.spent == budget);
+        vm.assertTrue(entry.schema == ~hash && entry.commitment == hash && JobId.unwrap(entry.origin) == origin);
     }
 
     function assertSubjects(DatasetId id, IDatasetRegistry.Subjects expected) private view {

@@ -2,9 +2,10 @@
 pragma solidity 0.8.37;
 
 import {IConsentRegistry} from "../interfaces/IConsentRegistry.sol";
+import {IDatasetRegistry} from "../interfaces/IDatasetRegistry.sol";
 import {IJobLedger} from "../interfaces/IJobLedger.sol";
 import {Base} from "./helpers/Base.sol";
-import {BatchRoot, JobId} from "../interfaces/Types.sol";
+import {BatchRoot, DatasetId, JobId} from "../interfaces/Types.sol";
 
 /// @notice Gas of one call each, as a transaction of its own, into committed snapshots: a change shows in review. `scripts/bench gas`
 /// measures signed transactions on a chain.
@@ -40,6 +41,14 @@ contract GasTest is Base {
     }
 
     /// forge-config: default.isolate = true
+    function test_datasets() public {
+        datasets.register(DatasetId.wrap("rows"), IDatasetRegistry.Subjects.Persons, "schema", "commitment", 1);
+        vm.snapshotGasLastCall("DatasetRegistry", "register");
+        datasets.registerModel(DatasetId.wrap("model"), JobId.wrap("job"), "schema", "commitment", 1);
+        vm.snapshotGasLastCall("DatasetRegistry", "registerModel");
+    }
+
+    /// forge-config: default.isolate = true
     function test_jobs() public {
         IJobLedger.Plan memory plan = planOf(1);
         JobId job = open(plan);
@@ -66,5 +75,20 @@ contract GasTest is Base {
         vm.prank(relay(1));
         ledger.abort(job, "why");
         vm.snapshotGasLastCall("JobLedger", "abort");
+
+        plan = planWithPot(4, 60);
+        job = open(plan);
+        vm.snapshotGasLastCall("JobLedger", "open with a pot");
+        for (uint32 i = 0; i < 3; ++i) {
+            step(job, 1, i);
+        }
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        (data.payouts[0], data.payouts[1], data.payouts[2]) = (10, 20, 30);
+        seal(plan, data);
+        vm.snapshotGasLastCall("JobLedger", "seal three payouts");
+        ledger.release(job, 0, releaseKey(0));
+        ledger.release(job, 1, releaseKey(1));
+        ledger.release(job, 2, releaseKey(2));
+        vm.snapshotGasLastCall("JobLedger", "release the last and pay payouts");
     }
 }

@@ -35,8 +35,8 @@ contract JobLedgerTest is Base {
         vm.assertTrue(j.status == IJobLedger.JobStatus.Open && j.rewarded && j.parties == 3 && j.attempt == 1);
         vm.assertTrue(j.openedAt == NOW && j.deadline == plan.deadline && j.settleBy == plan.settleBy);
         for (uint32 i = 0; i < 3; ++i) {
-            (address payee, uint96 amount) = ledger.reward(job, i);
-            vm.assertTrue(payee == plan.parties[i].payee && amount == plan.parties[i].reward);
+            (address payee, uint96 amount, uint96 payout) = ledger.reward(job, i);
+            vm.assertTrue(payee == plan.parties[i].payee && amount == plan.parties[i].reward && payout == 0);
             vm.assertEq(ledger.recorder(job, i), relay(i));
         }
         vm.assertEq(token.balanceOf(address(escrow)), 303);
@@ -574,7 +574,9 @@ contract JobLedgerTest is Base {
         data.keys[0] = key;
         data.heads = new bytes32[](4);
         sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 4));
-        (data.heads, data.epochs) = (sealOf(job, 1).heads, new bytes24[](2));
+        (data.heads, data.payouts) = (sealOf(job, 1).heads, new uint96[](2));
+        sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 2));
+        (data.payouts, data.epochs) = (new uint96[](3), new bytes24[](2));
         sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.LengthMismatch.selector, 3, 2));
         data.epochs = new bytes24[](3);
         seal(plan, data);
@@ -701,6 +703,129 @@ contract JobLedgerTest is Base {
         ledger.close(job);
         vm.assertEq(escrow.owed(address(token), plan.parties[1].payee), 101);
         vm.assertEq(escrow.owed(address(token), consumer()), 202);
+    }
+
+    // ------------------------------------------------------------------- the pot
+
+    function test_a_pot_alone_needs_a_token_and_is_paid_in() public {
+        IJobLedger.Plan memory plan = unpaid(1);
+        plan.pot = 60;
+        openRefused(plan, abi.encodeWithSelector(IJobLedger.TokenMismatch.selector, address(0), 60));
+        plan.token = address(token);
+        JobId job = open(plan);
+        vm.assertTrue(ledger.jobs(job).rewarded);
+        vm.assertEq(escrow.accounts(job).funded, 60);
+    }
+
+    function test_rewards_and_pot_beyond_the_account_are_refused() public {
+        IJobLedger.Plan memory plan = planWithPot(1, type(uint96).max);
+        bytes[] memory signatures = signAll(ledger.hashPlan(plan), 5);
+        vm.expectRevert();
+        ledger.open(plan, signatures);
+    }
+
+    function test_the_seal_divides_no_more_than_the_pot_and_only_among_payees() public {
+        IJobLedger.Plan memory plan = planWithPot(1, 60);
+        (plan.parties[2].reward, plan.parties[2].payee) = (0, address(0));
+        JobId job = readyJob(plan);
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        (data.payouts[0], data.payouts[1]) = (31, 30);
+        sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.PayoutsExceedPot.selector, 60, 61));
+        (data.payouts[0], data.payouts[1]) = (type(uint96).max, type(uint96).max);
+        sealRefused(
+            plan, data, abi.encodeWithSelector(IJobLedger.PayoutsExceedPot.selector, 60, 2 * uint256(type(uint96).max))
+        );
+        (data.payouts[0], data.payouts[1], data.payouts[2]) = (30, 29, 1);
+        sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.PayeeMissing.selector, 2));
+        data.payouts[2] = 0;
+        seal(plan, data);
+        (,, uint96 payout) = ledger.reward(job, 0);
+        vm.assertEq(payout, 30);
+    }
+
+    function test_no_pot_no_payout() public {
+        IJobLedger.Plan memory plan = planOf(1);
+        JobId job = readyJob(plan);
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        data.payouts[1] = 1;
+        sealRefused(plan, data, abi.encodeWithSelector(IJobLedger.PayoutsExceedPot.selector, 0, 1));
+    }
+
+    function test_the_last_key_pays_rewards_and_payouts_and_the_rest_goes_back() public {
+        IJobLedger.Plan memory plan = planWithPot(1, 60);
+        (plan.parties[2].reward, plan.parties[1].output) = (0, false);
+        JobId job = readyJob(plan);
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        (data.outputs[1], data.keys[1]) = (bytes32(0), bytes32(0));
+        (data.payouts[0], data.payouts[2]) = (40, 15);
+        seal(plan, data);
+        ledger.release(job, 0, releaseKey(0));
+        ledger.release(job, 2, releaseKey(2));
+        vm.assertEq(escrow.owed(address(token), plan.parties[0].payee), 140);
+        vm.assertEq(escrow.owed(address(token), plan.parties[1].payee), 101);
+        vm.assertEq(escrow.owed(address(token), plan.parties[2].payee), 15);
+        vm.assertEq(escrow.owed(address(token), consumer()), 5);
+    }
+
+    function test_a_withholder_gets_neither_reward_nor_payout() public {
+        IJobLedger.Plan memory plan = planWithPot(1, 60);
+        JobId job = readyJob(plan);
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        (data.payouts[0], data.payouts[1], data.payouts[2]) = (10, 20, 30);
+        seal(plan, data);
+        ledger.release(job, 0, releaseKey(0));
+        ledger.release(job, 2, releaseKey(2));
+        vm.warp(plan.settleBy + 1);
+        ledger.close(job);
+        vm.assertEq(escrow.owed(address(token), plan.parties[0].payee), 110);
+        vm.assertEq(escrow.owed(address(token), plan.parties[1].payee), 0);
+        vm.assertEq(escrow.owed(address(token), plan.parties[2].payee), 132);
+        vm.assertEq(escrow.owed(address(token), consumer()), 121);
+    }
+
+    function test_a_job_that_is_not_sealed_returns_the_pot() public {
+        IJobLedger.Plan memory plan = planWithPot(1, 60);
+        JobId job = readyJob(plan);
+        vm.warp(plan.deadline + 1);
+        ledger.abort(job, "a party disagreed");
+        vm.assertEq(escrow.owed(address(token), consumer()), 363);
+    }
+
+    function test_payouts_are_signed() public {
+        IJobLedger.Plan memory plan = planWithPot(1, 60);
+        JobId job = readyJob(plan);
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        bytes[] memory signatures = signAll(ledger.hashSeal(job, data), 4);
+        data.payouts[0] = 60;
+        vm.expectRevert(abi.encodeWithSelector(IJobLedger.InvalidSignerSignature.selector, 0));
+        ledger.seal(plan, data, signatures);
+    }
+
+    /// @dev Whatever is divided, nothing is lost and nothing is made.
+    function testFuzz_what_is_paid_in_goes_out(uint96 pot, uint96[3] memory payouts, uint8 withheld) public {
+        IJobLedger.Plan memory plan = planWithPot(1, pot % 100_000);
+        JobId job = readyJob(plan);
+        IJobLedger.SealData memory data = sealOf(job, 1);
+        uint96 left = plan.pot;
+        for (uint256 i = 0; i < 3; ++i) {
+            data.payouts[i] = left == 0 ? 0 : payouts[i] % (left + 1);
+            left -= data.payouts[i];
+        }
+        seal(plan, data);
+        for (uint32 i = 0; i < 3; ++i) {
+            if (withheld & (1 << i) == 0) ledger.release(job, i, releaseKey(i));
+        }
+        if (statusOf(job) == IJobLedger.JobStatus.Sealed) {
+            vm.warp(plan.settleBy + 1);
+            ledger.close(job);
+        }
+        uint256 refund = 303 + plan.pot;
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 due = withheld & (1 << i) == 0 ? 100 + i + data.payouts[i] : 0;
+            vm.assertEq(escrow.owed(address(token), plan.parties[i].payee), due);
+            refund -= due;
+        }
+        vm.assertEq(escrow.owed(address(token), consumer()), refund);
     }
 
     // --------------------------------------------------------------------- abort

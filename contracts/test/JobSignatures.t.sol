@@ -139,7 +139,7 @@ contract JobSignaturesTest is Base {
     }
 
     function test_every_altered_field_of_a_plan() public {
-        for (uint256 field = 0; field < 24; ++field) {
+        for (uint256 field = 0; field < 25; ++field) {
             IJobLedger.Plan memory p = _altered(field);
             vm.assertTrue(JobId.unwrap(ledger.hashPlan(p)) != JobId.unwrap(job), "an altered plan has another id");
             refused(p, good, 0);
@@ -175,6 +175,7 @@ contract JobSignaturesTest is Base {
         if (field == 21) q.inputs[0].opensBefore += 1;
         if (field == 22) (p.parties[0], p.parties[2]) = (p.parties[2], p.parties[0]);
         if (field == 23) q.inputs = new IConsentRegistry.Input[](0);
+        if (field == 24) p.pot += 1;
     }
 
     // ---------------------------------------------------------- digests, by hand
@@ -184,7 +185,7 @@ contract JobSignaturesTest is Base {
     string private constant PARTY =
         "Party(bytes signer,address recorder,address payee,uint96 reward,bytes32 tlsKey,bytes32 seed,bool output,Input[] inputs)";
     string private constant PLAN =
-        "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)";
+        "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,uint96 pot,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)";
 
     function test_plan_digest_is_eip712() public view {
         IJobLedger.Plan memory q = plan();
@@ -202,7 +203,7 @@ contract JobSignaturesTest is Base {
         }
         bytes32 kind = keccak256(bytes.concat(bytes(PLAN), bytes(INPUT), bytes(PARTY)));
         bytes memory first = abi.encode(kind, q.terms, q.consumer, q.purpose, q.operations, q.sponsor, q.token);
-        bytes memory last = abi.encode(q.openBy, q.deadline, q.settleBy, q.salt, keccak256(parties));
+        bytes memory last = abi.encode(q.pot, q.openBy, q.deadline, q.settleBy, q.salt, keccak256(parties));
         vm.assertEq(JobId.unwrap(job), digestOf(address(ledger), "Placet Jobs", keccak256(bytes.concat(first, last))));
     }
 
@@ -219,14 +220,15 @@ contract JobSignaturesTest is Base {
             digestOf(address(ledger), "Placet Jobs", keccak256(abi.encode(kind, job, 2, words, epochs)))
         );
         kind = keccak256(
-            "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs)"
+            "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs,uint96[] payouts)"
         );
-        bytes32[] memory none = new bytes32[](0);
+        uint96[] memory payouts = new uint96[](2);
+        (payouts[0], payouts[1]) = (9, 10);
+        bytes memory first = abi.encode(kind, job, 3, words, keccak256(""));
+        bytes memory last = abi.encode(words, epochs, keccak256(abi.encode(uint256(9), uint256(10))));
         vm.assertEq(
-            ledger.hashSeal(job, IJobLedger.SealData(3, a, none, a, e)),
-            digestOf(
-                address(ledger), "Placet Jobs", keccak256(abi.encode(kind, job, 3, words, keccak256(""), words, epochs))
-            )
+            ledger.hashSeal(job, IJobLedger.SealData(3, a, new bytes32[](0), a, e, payouts)),
+            digestOf(address(ledger), "Placet Jobs", keccak256(bytes.concat(first, last)))
         );
         kind = keccak256("Cancellation(bytes32 job)");
         vm.assertEq(

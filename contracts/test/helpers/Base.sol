@@ -274,6 +274,11 @@ abstract contract Base {
         if (count > 3) signatures[3] = sign(CONSUMER, digest);
     }
 
+    function planWithPot(uint256 salt, uint96 pot) internal view returns (IJobLedger.Plan memory plan) {
+        plan = planOf(salt);
+        plan.pot = pot;
+    }
+
     function open(IJobLedger.Plan memory plan) internal returns (JobId job) {
         return ledger.open(plan, signAll(ledger.hashPlan(plan), 5));
     }
@@ -297,6 +302,7 @@ abstract contract Base {
         data.outputs = new bytes32[](3);
         data.keys = new bytes32[](3);
         data.epochs = new bytes24[](3);
+        data.payouts = new uint96[](3);
         for (uint32 i = 0; i < 3; ++i) {
             (data.heads[i],) = ledger.trail(job, attempt, i);
             data.outputs[i] = keccak256(abi.encode("output", i));
@@ -309,13 +315,18 @@ abstract contract Base {
         ledger.seal(plan, data, signAll(ledger.hashSeal(ledger.hashPlan(plan), data), 4));
     }
 
-    /// @dev Opened, one step each, sealed.
-    function sealedJob(uint256 salt) internal returns (IJobLedger.Plan memory plan, JobId job) {
-        plan = planOf(salt);
+    /// @dev Opened, one step each.
+    function readyJob(IJobLedger.Plan memory plan) internal returns (JobId job) {
         job = open(plan);
         for (uint32 i = 0; i < 3; ++i) {
             step(job, 1, i);
         }
+    }
+
+    /// @dev Opened, one step each, sealed.
+    function sealedJob(uint256 salt) internal returns (IJobLedger.Plan memory plan, JobId job) {
+        plan = planOf(salt);
+        job = readyJob(plan);
         seal(plan, sealOf(job, 1));
     }
 

@@ -31,6 +31,7 @@ contract JobHandler is Base {
             p.deadline = NOW + 60 days;
             p.settleBy = NOW + 90 days;
             p.parties[i % 3].output = false;
+            p.pot = pot(i);
             _plans[i] = abi.encode(p);
             ids[i] = ledger.hashPlan(p);
         }
@@ -39,6 +40,10 @@ contract JobHandler is Base {
     function _plan(uint256 which) private view returns (IJobLedger.Plan memory p, JobId job) {
         p = abi.decode(_plans[which % JOBS], (IJobLedger.Plan));
         job = ids[which % JOBS];
+    }
+
+    function pot(uint256 which) public pure returns (uint96) {
+        return which % 2 == 0 ? 0 : 60;
     }
 
     function deployed() external view returns (IJobLedger, IRewardEscrow, IERC20) {
@@ -92,13 +97,23 @@ contract JobHandler is Base {
         try ledger.amend(p, roots, epochs, signatures) {} catch {}
     }
 
-    function sealJob(uint256 which) external {
+    function sealJob(uint256 which, uint256 first, uint256 second) external {
         (IJobLedger.Plan memory p, JobId job) = _plan(which);
         IJobLedger.SealData memory data = sealOf(job, ledger.jobs(job).attempt);
         uint256 none = which % JOBS % 3;
         (data.outputs[none], data.keys[none]) = (bytes32(0), bytes32(0));
+        // Now and then more than the pot, which is refused; the first payee of a paid job may get nothing of it.
+        data.payouts[which % 3] = uint96(first % 40);
+        data.payouts[(which + 1) % 3] = uint96(second % 40);
+        uint256 divided = uint256(data.payouts[0]) + data.payouts[1] + data.payouts[2];
         bytes[] memory signatures = signAll(ledger.hashSeal(job, data), 4);
-        try ledger.seal(p, data, signatures) {} catch {}
+        try ledger.seal(p, data, signatures) {
+            vm.assertTrue(divided <= p.pot, "more than the pot");
+            for (uint32 i = 0; i < 3; ++i) {
+                (,, uint96 payout) = ledger.reward(job, i);
+                vm.assertEq(payout, data.payouts[i]);
+            }
+        } catch {}
     }
 
     function release(uint256 which, uint256 party) external {
