@@ -54,11 +54,11 @@ interface IDatasetRegistry {
 
     /// @notice A holder registered its part of a model; `DatasetRegistered` comes with it.
     /// @param dataset the part's id
-    /// @param origin the job that made the model, by the holder's word
+    /// @param job the job that made the model, by the holder's word
     /// @param provider the holder
     /// @param commitment commitment to all parts of the model, the same for every holder
     event ModelRegistered(
-        DatasetId indexed dataset, JobId indexed origin, address indexed provider, bytes32 commitment
+        DatasetId indexed dataset, JobId indexed job, address indexed provider, bytes32 commitment
     );
 
     /// @notice A provider replaced the commitment to a dataset's rows.

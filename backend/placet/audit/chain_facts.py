@@ -169,6 +169,7 @@ class FactReader:
             outputs=event.outputs,
             keys=event.keys,
             epochs=event.epochs,
+            payouts=event.payouts,
             at=self.moment(event),
         )
 

@@ -145,6 +145,7 @@ class Sealed(Value):
     outputs: PerParty
     keys: PerParty
     epochs: Epochs
+    payouts: tuple[U96, ...]
     at: Moment
 
 

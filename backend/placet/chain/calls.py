@@ -53,8 +53,14 @@ class Calls:
         """Sender becomes the dataset's provider and says whom its rows are about; `budget` in micro-epsilon."""
         return self._dataset("register", dataset, subjects, schema, commitment, budget)
 
+    def register_model(
+        self, dataset: DatasetId, origin: JobId, schema: bytes, commitment: bytes, budget: int = 0
+    ) -> Call:
+        """Sender becomes the provider of its part of the model that the job `origin` made; `commitment` is to all parts."""
+        return self._dataset("registerModel", dataset, origin, schema, commitment, budget)
+
     def commit(self, dataset: DatasetId, commitment: bytes) -> Call:
-        """Provider: a new commitment to the dataset's rows."""
+        """Provider: a new commitment to the dataset's rows; refused for a model."""
         return self._dataset("commit", dataset, commitment)
 
     def spend(self, dataset: DatasetId, amount: int, job: JobId) -> Call:

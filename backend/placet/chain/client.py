@@ -33,7 +33,8 @@ ERC1271_GAS = 3_000_000
 
 @dataclass(frozen=True)
 class DatasetState:
-    """A dataset's entry: whom its rows are about, `budget` and `spent` in micro-epsilon."""
+    """A dataset's entry: whom its rows are about, `budget` and `spent` in micro-epsilon, and the job that made it where it
+    is a model (zero for rows)."""
 
     provider: bytes
     subjects: Subjects
@@ -41,6 +42,7 @@ class DatasetState:
     spent: int
     schema: bytes
     commitment: bytes
+    origin: JobId
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,16 @@ class DatasetRegistered(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelRegistered(Event):
+    """`job` is the one that made the model, by the holder's word."""
+
+    dataset: DatasetId
+    job: JobId
+    provider: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetCommitted(Event):
     dataset: DatasetId
     commitment: bytes
@@ -159,6 +169,7 @@ class JobSealed(Event):
     outputs: tuple[bytes, ...]
     keys: tuple[bytes, ...]
     epochs: tuple[bytes, ...]
+    payouts: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +261,7 @@ LOG_FIELDS = (
 """What `decode` reads of a JSON-RPC log."""
 
 CONTRACTS: dict[str, tuple[type[Event], ...]] = {
-    "DatasetRegistry": (DatasetRegistered, DatasetCommitted, BudgetSpent),
+    "DatasetRegistry": (DatasetRegistered, ModelRegistered, DatasetCommitted, BudgetSpent),
     "ConsentRegistry": (
         OfferMade,
         RelayAppointed,
@@ -319,7 +330,7 @@ def subjects_of(number: int) -> Subjects:
     try:
         return Subjects(number)
     except ValueError:
-        raise ChainError("the endpoint gave subjects that do not exist", expected="0 to 2", found=number) from None
+        raise ChainError("the endpoint gave subjects that do not exist", expected="0 to 3", found=number) from None
 
 
 def _value(raw: Any) -> Any:

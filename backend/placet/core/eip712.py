@@ -131,10 +131,13 @@ PARTY = Struct(
 )
 PLAN = Struct(
     "Plan(bytes32 terms,address consumer,bytes32 purpose,uint32 operations,address sponsor,address token,"
-    "uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
+    "uint96 pot,uint48 openBy,uint48 deadline,uint48 settleBy,bytes32 salt,Party[] parties)"
 )
 AMENDMENT = Struct("Amendment(bytes32 job,uint32 attempt,bytes32[] roots,bytes24[] epochs)")
-SEAL = Struct("Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs)")
+SEAL = Struct(
+    "Seal(bytes32 job,uint32 attempt,bytes32[] heads,bytes32[] outputs,bytes32[] keys,bytes24[] epochs,"
+    "uint96[] payouts)"
+)
 CANCELLATION = Struct("Cancellation(bytes32 job)")
 MESSAGE = Struct(
     "Message(bytes32 job,uint32 attempt,uint32 sequence,uint32 sender,uint32 receiver,string tag,bytes32 digest)"

@@ -28,13 +28,15 @@ Names = Callable[[bytes], str]
 class Subjects(IntEnum):
     """Whom a dataset's rows are about; the contract's `Subjects`. The provider says it once, at the registration.
 
-    PERSONS: a row is used only under its own person's consent. OWN: the provider consents for all rows at once. UNKNOWN
-    is a dataset that nobody registered.
+    PERSONS: a row is used only under its own person's consent. OWN: the provider consents for all rows at once. MODEL: the
+    provider's part of a model that a job made of others' rows; the provider consents for it as long as not too many of
+    those others have withdrawn (`core.lineage`). UNKNOWN is a dataset that nobody registered.
     """
 
     UNKNOWN = 0
     PERSONS = 1
     OWN = 2
+    MODEL = 3
 
     @classmethod
     def of(cls, personal: bool) -> Subjects:
@@ -43,7 +45,12 @@ class Subjects(IntEnum):
 
     @property
     def words(self) -> str:
-        return {self.UNKNOWN: "nobody knows whose", self.PERSONS: "persons'", self.OWN: "the institution's own"}[self]
+        return {
+            self.UNKNOWN: "nobody knows whose",
+            self.PERSONS: "persons'",
+            self.OWN: "the institution's own",
+            self.MODEL: "a model's",
+        }[self]
 
 
 class Offer(Value):

@@ -72,7 +72,8 @@ class Party(Value):
 
 
 class Plan(Value):
-    """What every party, the consumer and the sponsor sign. Its EIP-712 digest is the job's id."""
+    """What every party, the consumer and the sponsor sign. Its EIP-712 digest is the job's id. `pot` is what the seal may
+    divide among the parties beside their rewards, in the token's smallest unit."""
 
     terms: Bytes32
     consumer: Address
@@ -80,6 +81,7 @@ class Plan(Value):
     operations: U32
     sponsor: Address
     token: Address = ZERO20
+    pot: U96 = 0
     open_by: U48
     deadline: U48
     settle_by: U48
@@ -97,13 +99,14 @@ class Plan(Value):
         offers = [i.offer for p in self.parties for i in p.inputs]
         if len(set(offers)) != len(offers):
             raise ValueError("an offer stands in the plan twice")
-        if (self.token == ZERO20) != (self.total_reward == 0):
-            raise ValueError("rewards need a token, and a token needs rewards")
+        if (self.token == ZERO20) != (self.funding == 0):
+            raise ValueError("rewards and a pot need a token, and a token needs one of them")
         return self
 
     @property
-    def total_reward(self) -> int:
-        return sum(p.reward for p in self.parties)
+    def funding(self) -> int:
+        """What the sponsor pays in with the opening: all rewards and the pot."""
+        return sum(p.reward for p in self.parties) + self.pot
 
     @cached_property
     def inputs(self) -> tuple[Input, ...]:
@@ -142,6 +145,7 @@ class Plan(Value):
             self.operations,
             self.sponsor,
             self.token,
+            self.pot,
             self.open_by,
             self.deadline,
             self.settle_by,
@@ -221,7 +225,8 @@ class Amendment(Value):
 
 
 class Seal(Value):
-    """The end of an attempt: trail heads, hashes of masked outputs and of release keys (one a party), epochs."""
+    """The end of an attempt: trail heads, hashes of masked outputs and of release keys, epochs, and each party's share of
+    the plan's pot. `epochs` has one value an input, the others one a party."""
 
     job: JobId
     attempt: U32
@@ -229,13 +234,21 @@ class Seal(Value):
     outputs: tuple[Bytes32, ...]
     keys: tuple[Bytes32, ...]
     epochs: tuple[Bytes24, ...]
+    payouts: tuple[U96, ...]
 
     def struct_hash(self) -> bytes:
         return eip712.SEAL.hash(self)
 
     def to_tuple(self) -> tuple[Any, ...]:
         """The contract's `SealData`."""
-        return (self.attempt, list(self.heads), list(self.outputs), list(self.keys), list(self.epochs))
+        return (
+            self.attempt,
+            list(self.heads),
+            list(self.outputs),
+            list(self.keys),
+            list(self.epochs),
+            list(self.payouts),
+        )
 
 
 def cancellation_hash(job: JobId) -> bytes:

@@ -258,12 +258,12 @@ class Opening:
             raise ConfigError("only the sponsor opens a job")
         await self._tell(record)
         async with self._one:
-            if plan.total_reward:
+            if plan.funding:
                 await self._approve(record)
             try:
                 await self._intents.carry(f"open:{record.job.hex()}", context.calls.open(plan, record.signatures))
             except Reverted:
-                if plan.total_reward:
+                if plan.funding:
                     await self._disallow(record)
                 raise
 
@@ -279,7 +279,7 @@ class Opening:
     async def _allowed(self, record: JobRecord) -> bool:
         context, plan = self._peer_client.context, record.plan
         escrow = context.deployment.reward_escrow.address
-        return await ask_chain(context.chain.allowance, plan.token, context.address, escrow) >= plan.total_reward
+        return await ask_chain(context.chain.allowance, plan.token, context.address, escrow) >= plan.funding
 
     async def _approve(self, record: JobRecord) -> None:
         """Until the latest block allows the rewards. A reorganisation that takes that back makes the token refuse the
@@ -290,7 +290,7 @@ class Opening:
             name = f"approve:{record.job.hex()}"
             intent = (await asyncio.to_thread(next_try, context.sender, name, UNDONE, APPROVALS)).intent
             with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
-                call = context.calls.approve(plan.token, escrow, plan.total_reward)
+                call = context.calls.approve(plan.token, escrow, plan.funding)
                 await asyncio.to_thread(context.sender.submit, intent, call, context.address)
             waiting = asyncio.create_task(context.sender.wait(intent, SECONDS))
             try:

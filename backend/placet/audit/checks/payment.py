@@ -12,40 +12,41 @@ GROUP = "payment"
 PAYING = (Ending.COMPLETED, Ending.CLOSED, Ending.ABORTED)
 
 
-@check(GROUP, "funded", "The sponsor paid the plan's rewards into the escrow")
+@check(GROUP, "funded", "The sponsor paid the plan's rewards and pot into the escrow")
 def funded(case: Case, tell: Findings) -> None:
-    """With the opening the escrow took exactly the sum of the plan's rewards, in the plan's token, from the
+    """With the opening the escrow took exactly the sum of the plan's rewards and its pot, in the plan's token, from the
     sponsor."""
     if case.plan is None or case.facts.opened is None:
         return tell.skip("no plan, or never opened")
     fact = case.facts.funded
-    if case.plan.total_reward == 0:
+    if case.plan.funding == 0:
         return tell.same("paid in without rewards", 0, fact.amount if fact else 0)
     if fact is None:
-        return tell.fail(f"{case.plan.total_reward} paid in", "nothing")
+        return tell.fail(f"{case.plan.funding} paid in", "nothing")
     tell.same("token", case.plan.token, fact.token)
     tell.same("sponsor", case.plan.sponsor, fact.sponsor)
-    tell.same("amount", case.plan.total_reward, fact.amount)
+    tell.same("amount", case.plan.funding, fact.amount)
     tell.same("block of the funding", case.facts.opened.at.block, fact.at.block)
 
 
 @check(GROUP, "paid", "The escrow paid as agreed and gave back the rest")
 def paid(case: Case, tell: Findings) -> None:
-    """Completed: each payee gets its reward. Closed: so do all but those who withheld their key, whose share goes
-    back to the sponsor. Aborted: everything goes back. Before the end nothing is paid; nobody is ever paid twice."""
+    """Completed: each payee gets its reward and its sealed share of the pot. Closed: so do all but those who withheld
+    their key, whose share goes back to the sponsor, as does what the seal did not divide. Aborted: everything goes
+    back. Before the end nothing is paid; nobody is ever paid twice."""
     if case.plan is None or case.facts.opened is None:
         return tell.skip("no plan, or never opened")
     facts, plan = case.facts, case.plan
     withheld = {w.party for w in facts.withheld} if facts.status is Ending.CLOSED else set()
+    payouts = facts.sealed.payouts if facts.sealed is not None else ()
     credits: Counter[bytes] = Counter()
-    refund = 0
+    refund = plan.funding if facts.status in PAYING else 0
     for index, party in enumerate(plan.parties):
-        if facts.status not in PAYING:
+        if facts.status not in PAYING or facts.status is Ending.ABORTED or index in withheld:
             continue
-        if facts.status is Ending.ABORTED or index in withheld:
-            refund += party.reward
-        else:
-            credits[party.payee] += party.reward
+        earned = party.reward + (payouts[index] if index < len(payouts) else 0)
+        credits[party.payee] += earned
+        refund -= earned
     found: Counter[bytes] = Counter()
     for entry in facts.paid:
         tell.looked += 1

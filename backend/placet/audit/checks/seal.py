@@ -26,6 +26,7 @@ def signed(case: Case, tell: Findings) -> None:
         outputs=sealed.outputs,
         keys=sealed.keys,
         epochs=sealed.epochs,
+        payouts=sealed.payouts,
     )
     lists = []
     for party, evidence in case.evidence.items():
@@ -42,14 +43,17 @@ def signed(case: Case, tell: Findings) -> None:
 
 @check(GROUP, "shape", "Outputs and keys are sealed exactly for the parties that have an output")
 def shape(case: Case, tell: Findings) -> None:
-    """The seal has one head, output and key a party, and one epoch an input; output and key are zero exactly where
-    the plan gives no output."""
+    """The seal has one head, output, key and payout a party, and one epoch an input; output and key are zero exactly
+    where the plan gives no output, and the payouts are no more than the pot."""
     sealed = case.facts.sealed
     if sealed is None or case.plan is None:
         return tell.skip("the job was not sealed, or has no plan")
     for what, values in (("heads", sealed.heads), ("outputs", sealed.outputs), ("keys", sealed.keys)):
         tell.same(f"number of {what}", len(case.parties), len(values))
+    tell.same("number of payouts", len(case.parties), len(sealed.payouts))
     tell.same("number of epochs", len(case.inputs), len(sealed.epochs))
+    if (divided := sum(sealed.payouts)) > case.plan.pot:
+        tell.fail(f"payouts of {case.plan.pot} at the most", divided)
     for index, party in enumerate(case.parties):
         for what, values in (("output", sealed.outputs), ("key", sealed.keys)):
             if index < len(values):
