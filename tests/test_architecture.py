@@ -16,15 +16,15 @@ PACKAGE = Path(__file__).resolve().parents[1] / "backend" / "placet"
 DOORS: dict[str, frozenset[str]] = {
     "core": frozenset(),
     "alignment": frozenset({"core"}),
+    "models": frozenset({"core"}),
     "catalogue": frozenset({"core", "alignment", "models"}),
     "comparison": frozenset({"core"}),
     "chain": frozenset({"core"}),
     "chain.keystore": frozenset({"core"}),
     "serving": frozenset({"core"}),
     "vault": frozenset({"core", "catalogue", "chain"}),
-    "models": frozenset({"core"}),
     "protocols": frozenset({"core", "comparison", "models"}),
-    "jobs": frozenset({"core", "catalogue", "chain", "vault", "protocols"}),
+    "jobs": frozenset({"core", "models", "catalogue", "chain", "vault", "protocols"}),
     "recipes": frozenset(
         {"core", "alignment", "catalogue", "comparison", "chain", "models", "vault", "protocols", "jobs"}
     ),
@@ -34,15 +34,39 @@ DOORS: dict[str, frozenset[str]] = {
     ),
     "identity": frozenset({"core", "chain.keystore", "serving"}),
     "owner": frozenset({"core", "chain.keystore"}),
-    "audit": frozenset({"core", "catalogue", "protocols"}),
+    "audit": frozenset({"core", "models", "catalogue", "protocols"}),
     "audit.chain_facts": frozenset({"core", "chain"}),
-    "audit.collect": frozenset({"core", "catalogue", "chain", "protocols"}),
+    "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
     "sandbox": frozenset(
-        {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}
+        {
+            "core",
+            "models",
+            "catalogue",
+            "comparison",
+            "chain",
+            "vault",
+            "protocols",
+            "jobs",
+            "recipes",
+            "node",
+            "company",
+        }
         | {"identity", "owner", "audit", "serving"}
     ),
     "cli": frozenset(
-        {"core", "catalogue", "comparison", "chain", "vault", "protocols", "jobs", "recipes", "node", "company"}
+        {
+            "core",
+            "models",
+            "catalogue",
+            "comparison",
+            "chain",
+            "vault",
+            "protocols",
+            "jobs",
+            "recipes",
+            "node",
+            "company",
+        }
         | {"identity", "owner", "audit", "sandbox"}
     ),
 }

@@ -250,6 +250,7 @@ class _Bench:
             outputs=tuple(_word(f"output {i}") for i in range(3)),
             keys=tuple(key_hash(key) for key in opened.keys),
             epochs=self.epochs(),
+            payouts=(0, 0, 0),
         )
         signatures = self._by_all(self.jobs.digest(seal.struct_hash()))
         return self.send(self.consumer, self.calls.seal(opened.plan, seal, signatures))

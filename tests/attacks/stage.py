@@ -645,6 +645,7 @@ class Stage(Sending):
             outputs=tuple(b"\2" * 32 if plan.parties[number].output else ZERO32 for number in parties),
             keys=tuple(key_hash(keys[number]) if plan.parties[number].output else ZERO32 for number in parties),
             epochs=epochs or self.epochs(agreed),
+            payouts=(0,) * len(plan.parties),
         )
         digest = self.world.deployment.jobs.digest(seal.struct_hash())
         return self.calls.seal(plan, seal, self.signatures(plan, plan.signers[:-1], digest))

@@ -97,6 +97,7 @@ async def _old_seal(town: Town, job: bytes, plan: Plan) -> Seal:
         outputs=tuple(s.output for s in stands),
         keys=tuple(s.key for s in stands),
         epochs=tuple(chosen.epoch for chosen in plan.inputs),
+        payouts=(0,) * len(plan.parties),
     )
 
 

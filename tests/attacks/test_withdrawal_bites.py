@@ -324,6 +324,7 @@ async def test_a_peer_does_not_sign_a_seal_over_a_row_that_was_withdrawn(stage: 
         outputs=(output, b"\2" * 32, ZERO32),
         keys=(due, key_hash(b"other"), ZERO32),
         epochs=stage.epochs(agreed),
+        payouts=(0, 0, 0),
     )
     signed = await stage.attempts.seal(stage.lender.address, SealRequest(seal=seal))
     assert signed.signature == stage.bank.sign(stage.world.deployment.jobs.digest(seal.struct_hash()))

@@ -268,18 +268,22 @@ class World:
     def release_key(self, party: int) -> bytes:
         return h("release", party, self.attempt)
 
+    def payouts(self) -> tuple[int, ...]:
+        """How the seal divides the pot."""
+        return (0,) * len(self.plan.parties)
+
     def payments(self) -> list[Paid]:
         at = self.now_moment()
         withheld = {w.party for w in self.facts["withheld"]}
         if self.ending is Ending.ABORTED:
-            return [Paid(kind="refund", to=self.plan.sponsor, amount=self.plan.total_reward, at=at)]
+            return [Paid(kind="refund", to=self.plan.sponsor, amount=self.plan.funding, at=at)]
         paid = [
-            Paid(kind="credit", to=p.payee, amount=p.reward, at=at)
-            for i, p in enumerate(self.plan.parties) if p.reward and i not in withheld
+            Paid(kind="credit", to=p.payee, amount=p.reward + payout, at=at)
+            for i, (p, payout) in enumerate(zip(self.plan.parties, self.sealed.payouts, strict=True))
+            if p.reward + payout and i not in withheld
         ]  # fmt: skip
-        if withheld:
-            amount = sum(self.plan.parties[i].reward for i in withheld)
-            paid.append(Paid(kind="refund", to=self.plan.sponsor, amount=amount, at=at))
+        if refund := self.plan.funding - sum(one.amount for one in paid):
+            paid.append(Paid(kind="refund", to=self.plan.sponsor, amount=refund, at=at))
         return [p.model_copy(update={"at": at.model_copy(update={"index": 10 + i})}) for i, p in enumerate(paid)]
 
     # ----------------------------------------------------------------------- the job
@@ -396,8 +400,8 @@ class World:
             deadline=plan.deadline, settle_by=plan.settle_by, openings=(0,) * len(plan.inputs),
         )  # fmt: skip
         self.funded = None
-        if plan.total_reward:
-            self.funded = Funding(token=plan.token, sponsor=plan.sponsor, amount=plan.total_reward, at=at)
+        if plan.funding:
+            self.funded = Funding(token=plan.token, sponsor=plan.sponsor, amount=plan.funding, at=at)
 
     def _run(self, withdraw: tuple[int, ...]) -> None:
         if withdraw or self.ending is Ending.ABORTED:
@@ -534,6 +538,7 @@ class World:
                 "outputs": tuple(self.outputs[p] for p in self.parties),
                 "keys": tuple(ZERO32 if p == self.consumer else key_hash(self.release_key(p)) for p in self.parties),
                 "epochs": tuple(self.epoch(i) for i in self.parties),
+                "payouts": self.payouts(),
             }
         )  # fmt: skip
         self.seal = SignedSeal(seal=seal, signatures=self.seal_signatures(seal))

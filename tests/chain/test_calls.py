@@ -96,6 +96,7 @@ def seals(draw: Any) -> Seal:
     return Seal(
         job=draw(bytes32), attempt=draw(u32), heads=draw(many), outputs=draw(many), keys=draw(many),
         epochs=draw(st.lists(b24, max_size=4).map(tuple)),
+        payouts=draw(st.lists(st.integers(0, 2**96 - 1), max_size=4).map(tuple)),
     )  # fmt: skip
 
 

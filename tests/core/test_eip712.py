@@ -112,7 +112,7 @@ def test_plan_and_its_kin() -> None:
     )  # fmt: skip
     plan = Plan(
         terms=r32(), consumer=secrets.token_bytes(20), purpose=r32(), operations=3, sponsor=secrets.token_bytes(20),
-        token=secrets.token_bytes(20), open_by=1, deadline=2, settle_by=3, salt=r32(), parties=parties,
+        token=secrets.token_bytes(20), pot=10**21, open_by=1, deadline=2, settle_by=3, salt=r32(), parties=parties,
     )  # fmt: skip
     assert digest_of(domain.typed_data("Plan", camel(plan.to_json()))) == plan.job(domain)
     assert Plan.model_validate(plan.to_json()) == plan
@@ -121,7 +121,9 @@ def test_plan_and_its_kin() -> None:
         amendment.struct_hash()
     )
     epoch = secrets.token_bytes(24)
-    seal = Seal(job=r32(), attempt=1, heads=(r32(), r32()), outputs=(r32(),), keys=(), epochs=(epoch,))
+    seal = Seal(
+        job=r32(), attempt=1, heads=(r32(), r32()), outputs=(r32(),), keys=(), epochs=(epoch,), payouts=(0, 10**20)
+    )
     assert digest_of(domain.typed_data("Seal", camel(seal.to_json()))) == domain.digest(seal.struct_hash())
     job = r32()
     typed = domain.typed_data("Cancellation", {"job": to_hex(job)})

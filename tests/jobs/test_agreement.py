@@ -478,6 +478,7 @@ class Computed:
             "outputs": (*(sha256(o) for o in self.outputs), ZERO32),
             "keys": (*(key_hash(k) for k in self.keys), ZERO32),
             "epochs": (FIRST_EPOCH,) * 4,
+            "payouts": (0,) * len(self.plan.parties),
         }
         return SealRequest(seal=Seal(**(values | changes)))
 

@@ -238,7 +238,7 @@ def test_every_agreement_that_was_signed_is_kept(store: JobStore, world: World) 
     job = kept(store, world).job
 
     def seal(attempt: int, epoch: bytes) -> Seal:
-        return Seal(job=job, attempt=attempt, heads=(b"h" * 32,), outputs=(), keys=(), epochs=(epoch,))
+        return Seal(job=job, attempt=attempt, heads=(b"h" * 32,), outputs=(), keys=(), epochs=(epoch,), payouts=())
 
     amendment = Amendment(job=job, attempt=2, roots=(bytes(32),), epochs=(b"1" * 24,))
     for content in (seal(1, bytes(24)), seal(1, b"1" * 24), seal(2, b"1" * 24)):

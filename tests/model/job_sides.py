@@ -44,7 +44,7 @@ class JobSides(BothSides):
         done = self.same(KEYS[sender], call, action, *arguments)
         if done:
             self.agree_on(plan)
-            if plan.reward:
+            if plan.funding:
                 self.agree_on_money()
         return done
 
@@ -53,11 +53,12 @@ class JobSides(BothSides):
         found, opened = chain.job(job), expected.opened_at > 0
         assert (found.status, found.attempt) == (expected.status, expected.attempt)
         assert (found.opened_at, found.sealed_at) == (expected.opened_at, expected.sealed_at)
-        assert (found.parties, found.rewarded) == ((len(plan.parties), plan.reward > 0) if opened else (0, False))
+        assert (found.parties, found.rewarded) == ((len(plan.parties), plan.funding > 0) if opened else (0, False))
         assert found.keys_missing == len(expected.due)
         for place in range(len(plan.parties) + 1):
             due = expected.due.get(place)
             assert chain.key_due(job, place) == (None if due is None else core_plan.key_hash(word(due)))
+            assert chain.payout(job, place) == (expected.payouts[place] if place < len(expected.payouts) else 0)
             for attempt in range(1, expected.attempt + 1):
                 self.agree_on_trail(job, attempt, place, expected.trail(attempt, place))
         account = self.escrow.accounts.get(plan.number)

@@ -44,6 +44,7 @@ class Plan:
     deadline: int
     settle_by: int
     parties: tuple[Party, ...]
+    pot: int = 0
 
     @property
     def signers(self) -> tuple[int, ...]:
@@ -54,24 +55,25 @@ class Plan:
         return tuple(used for party in self.parties for used in party.inputs)
 
     @property
-    def reward(self) -> int:
-        return sum(party.reward for party in self.parties)
+    def funding(self) -> int:
+        return sum(party.reward for party in self.parties) + self.pot
 
 
 @dataclass(frozen=True)
 class Seal:
-    """What is agreed at the end: one trail, output and key (0: none) a party, one epoch an input."""
+    """What is agreed at the end: one trail, output, key (0: none) and share of the pot a party, one epoch an input."""
 
     attempt: int
     trails: tuple[tuple[int, ...], ...]
     outputs: tuple[bool, ...]
     keys: tuple[int, ...]
     epochs: tuple[Epoch, ...]
+    payouts: tuple[int, ...]
 
 
 @dataclass
 class Job:
-    """`trails` by attempt and party; `due` are the keys that parties still owe."""
+    """`trails` by attempt and party; `due` are the keys that parties still owe, `payouts` the sealed ones."""
 
     status: JobStatus = JobStatus.NONE
     attempt: int = 0
@@ -79,6 +81,7 @@ class Job:
     sealed_at: int = 0
     trails: dict[tuple[int, int], list[int]] = field(default_factory=dict)
     due: dict[int, int] = field(default_factory=dict)
+    payouts: tuple[int, ...] = ()
 
     def trail(self, attempt: int, party: int) -> list[int]:
         return self.trails.setdefault((attempt, party), [])
@@ -98,8 +101,8 @@ class Ledger:
         self._demand_signed(plan, signed, len(plan.signers))
         self.registry.open(plan.inputs, plan.consumer, PURPOSE, OPERATIONS, now, plan.deadline)
         try:
-            if plan.reward:
-                self.escrow.fund(plan.number, plan.sponsor, plan.reward)
+            if plan.funding:
+                self.escrow.fund(plan.number, plan.sponsor, plan.funding)
         except Refused:
             for used in plan.inputs:
                 self.registry.offers[used.offer].openings -= 1
@@ -165,7 +168,10 @@ class Ledger:
                 raise Refused("WrongHead")
             if not seal.outputs[place] == (seal.keys[place] != 0) == party.output:
                 raise Refused("WrongOutput")
-        job.status, job.sealed_at = JobStatus.SEALED, now
+        _demand_one_each(plan.parties, seal.payouts)
+        if sum(seal.payouts) > plan.pot:
+            raise Refused("PayoutsExceedPot")
+        job.status, job.sealed_at, job.payouts = JobStatus.SEALED, now, seal.payouts
         job.due = {place: key for place, key in enumerate(seal.keys) if key}
         self._complete_without_due(plan)
 
@@ -210,8 +216,10 @@ class Ledger:
 
     def _end(self, plan: Plan, how: JobStatus, earners: Sequence[int]) -> None:
         self.job(plan).status = how
-        if plan.reward:
-            self.escrow.settle(plan.number, [(plan.parties[i].payee, plan.parties[i].reward) for i in earners])
+        if plan.funding:
+            payouts = self.job(plan).payouts
+            earned = [(plan.parties[i].payee, plan.parties[i].reward + payouts[i]) for i in earners]
+            self.escrow.settle(plan.number, earned)
 
     def _demand(self, plan: Plan, status: JobStatus) -> Job:
         job = self.job(plan)

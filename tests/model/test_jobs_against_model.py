@@ -69,14 +69,17 @@ class Machine(JobSides):
         named=st.booleans(),
         output=st.tuples(*[st.booleans()] * 3),
         stage=st.sampled_from([3, 2, 1, 0]),
+        pot=st.sampled_from([0, 60]),
     )
-    def begin(self, acknowledged: tuple[bool, bool], named: bool, output: tuple[bool, ...], stage: int) -> None:
+    def begin(
+        self, acknowledged: tuple[bool, bool], named: bool, output: tuple[bool, ...], stage: int, pot: int = 0
+    ) -> None:
         """A consent to each offer, money, and a job of all three that has come so far: else most are about nothing."""
         for offer, known in enumerate(acknowledged):
             self.consent(offer, 3, 1000, known)
         for who in (Who.CONSUMER, Who.SPONSOR):
             self.allow(10**6, who)
-        plan = self.draft((0, 1, 2), (10, 0, 20), output, (named, not named), (60, 60, 60), True)
+        plan = self.draft((0, 1, 2), (10, 0, 20), output, (named, not named), (60, 60, 60), True, pot=pot)
         if stage > 0:
             self.open(plan, None, 0, Who.STRANGER, None)
         if stage > 1:
@@ -121,6 +124,7 @@ class Machine(JobSides):
         own=st.booleans(),
         stale=seldom,
         shared=seldom,
+        pot=st.sampled_from([0, 0, 0, 60, 500]),
         kept=seldom,
         allowed=st.sampled_from([None] * 5 + [0, 30]),
     )
@@ -134,7 +138,7 @@ class Machine(JobSides):
 
     def draft(
         self, among: tuple[int, ...], rewards: tuple[int, ...], output: tuple[bool, ...], named: tuple[bool, ...],
-        times: tuple[int, int, int], own: bool, stale: bool = False, shared: bool = False,
+        times: tuple[int, int, int], own: bool, stale: bool = False, shared: bool = False, pot: int = 0,
     ) -> model.Plan:  # fmt: skip
         """`own`: the consumer pays; `shared`: two parties name the same recorder."""
         self.made += 1
@@ -152,7 +156,7 @@ class Machine(JobSides):
             for i in among
         )
         sponsor = Who.CONSUMER if own else Who.SPONSOR
-        plan = model.Plan(self.made, Who.CONSUMER, sponsor, open_by, deadline, deadline + times[2], members)
+        plan = model.Plan(self.made, Who.CONSUMER, sponsor, open_by, deadline, deadline + times[2], members, pot)
         on_chain = typed(plan, self.token)
         self.ids[plan] = on_chain, on_chain.job(self.chain.deployment.jobs)
         return plan
@@ -218,13 +222,14 @@ class Machine(JobSides):
     @there_is(OPEN)
     @rule(
         plan=plans(OPEN), flaw=flaws, at=places, stale=seldom, ready=st.sampled_from([True, True, True, False]),
-        wrong=st.sampled_from([None] * 9 + ["attempt", "trail", "output", "key", "keys"]), edge=edges,
+        wrong=st.sampled_from([None] * 9 + ["attempt", "trail", "output", "key", "keys", "pot", "payouts"]), edge=edges,
+        shares=st.tuples(*[st.integers(0, 20)] * 3),
     )  # fmt: skip
     def seal(
         self, plan: model.Plan, flaw: str | None, at: int, stale: bool, ready: bool, wrong: str | None,
-        edge: int | None = None,
+        edge: int | None = None, shares: tuple[int, int, int] = (7, 0, 9),
     ) -> None:  # fmt: skip
-        """`ready`: the parties record a step first."""
+        """`ready`: the parties record a step first; `shares` of a pot, if there is one."""
         if ready and self.ledger.job(plan).status is JobStatus.OPEN:
             self.work(plan)
         self.wait(plan.deadline, edge)
@@ -237,6 +242,11 @@ class Machine(JobSides):
         keys = [(i + 1) * (member.output != (wrong == "key")) for i, member in enumerate(plan.parties)]
         if wrong == "keys":
             keys.pop()
+        payouts = [share if plan.pot else 0 for share, _ in zip(shares, plan.parties, strict=False)]
+        if wrong == "pot":
+            payouts[at % len(payouts)] = plan.pot + 1
+        if wrong == "payouts":
+            payouts.append(0)
         epochs = tuple(self.epochs(plan, stale))
         content = core_plan.Seal(
             job=job,
@@ -247,10 +257,11 @@ class Machine(JobSides):
             outputs=tuple(word(given) for given in outputs),
             keys=tuple(core_plan.key_hash(word(key)) if key else ZERO32 for key in keys),
             epochs=tuple(map(epoch_of, epochs)),
+            payouts=tuple(payouts),
         )
         digest = self.chain.deployment.jobs.digest(content.struct_hash())
         signed, signatures = sign(plan.signers[:-1], digest, flaw, at)
-        agreed = model.Seal(attempt, tuple(trails), tuple(outputs), tuple(keys), epochs)
+        agreed = model.Seal(attempt, tuple(trails), tuple(outputs), tuple(keys), epochs, tuple(payouts))
         call = self.calls.seal(on_chain, content, signatures)
         self.step(plan, Who.STRANGER, call, self.ledger.seal, plan, agreed, signed, self.now + 1)
 

@@ -15,6 +15,7 @@ from placet.core.offers import Decimals
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Value
+from placet.models.contribution import Division
 
 CONSUMER = "consumer"
 SMALLEST_GROUP = 2
@@ -87,7 +88,8 @@ class RecipeSpec(Generic[P]):
     """One recipe. `reads` names the columns that a role's rows must have; `aligns` those by whose values rows of
     different parties are held together; `amounts` those that are added up or compared, with how many decimals; `tells`
     what comes out at the most; `fits` raises PlanError for what parameters, terms, parties (signers, in the plan's
-    order) and consumer don't make together. `does` is for people."""
+    order) and consumer don't make together; `pays` says by the parties' roles how a pot is divided by what each
+    contributed, None where the recipe measures no contribution. `does` is for people."""
 
     name: str
     version: int
@@ -102,6 +104,7 @@ class RecipeSpec(Generic[P]):
     tells: Callable[[P], Tells]
     amounts: Callable[[str, P], tuple[tuple[str, int], ...]] = lambda role, parameters: ()
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
+    pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
 
     def role(self, name: str) -> Role:
         """PlanError for a role that this recipe does not have."""

@@ -56,7 +56,8 @@ class Calls:
     def register_model(
         self, dataset: DatasetId, origin: JobId, schema: bytes, commitment: bytes, budget: int = 0
     ) -> Call:
-        """Sender becomes the provider of its part of the model that the job `origin` made; `commitment` is to all parts."""
+        """Sender becomes the provider of its part of the model that the job `origin` made; `commitment` is to all
+        parts."""
         return self._dataset("registerModel", dataset, origin, schema, commitment, budget)
 
     def commit(self, dataset: DatasetId, commitment: bytes) -> Call:

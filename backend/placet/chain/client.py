@@ -20,7 +20,7 @@ from placet.chain.rpc import Rpc, RpcError, octets, quantity
 from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
-from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.ids import NO_JOB, BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
 from placet.core.signatures import ContractCheck, Verifiers
 from placet.core.trust import Contract, Deployment
@@ -33,8 +33,8 @@ ERC1271_GAS = 3_000_000
 
 @dataclass(frozen=True)
 class DatasetState:
-    """A dataset's entry: whom its rows are about, `budget` and `spent` in micro-epsilon, and the job that made it where it
-    is a model (zero for rows)."""
+    """A dataset's entry: whom its rows are about, `budget` and `spent` in micro-epsilon, and the job that made it where
+    it is a model (zero for rows)."""
 
     provider: bytes
     subjects: Subjects
@@ -42,7 +42,7 @@ class DatasetState:
     spent: int
     schema: bytes
     commitment: bytes
-    origin: JobId
+    origin: JobId = NO_JOB
 
 
 @dataclass(frozen=True)
@@ -273,6 +273,11 @@ class Chain:
         """The hash of the release key that a party still owes, or None."""
         found: bytes = self._jobs("keyDue", job, party, block=block)[0]
         return None if found == ZERO32 else found
+
+    def payout(self, job: JobId, party: int, *, block: int | None = None) -> int:
+        """A party's share of the pot by the seal; 0 before it."""
+        payout: int = self._jobs("reward", job, party, block=block)[2]
+        return payout
 
     def acceptance(self, provider: bytes, measurement: bytes, *, block: int | None = None) -> Acceptance:
         """A provider's word on an enclave's measurement id; class NONE if it never accepted it."""

@@ -26,5 +26,7 @@ NO_OFFER = OfferId(bytes(32))
 """What a party prepares that brings no input."""
 NO_CONSENT = ConsentId(bytes(32))
 """An input that names no consent has this one."""
+NO_JOB = JobId(bytes(32))
+"""The origin of a dataset that no job made."""
 NO_BATCH = BatchRoot(bytes(32))
 """No batch has the root zero: the consent was given by itself."""

@@ -28,10 +28,9 @@ Names = Callable[[bytes], str]
 class Subjects(IntEnum):
     """Whom a dataset's rows are about; the contract's `Subjects`. The provider says it once, at the registration.
 
-    PERSONS: a row is used only under its own person's consent. OWN: the provider consents for all rows at once. MODEL: the
-    provider's part of a model that a job made of others' rows; the provider consents for it as long as not too many of
-    those others have withdrawn (`core.lineage`). UNKNOWN is a dataset that nobody registered.
-    """
+    PERSONS: a row is used only under its own person's consent. OWN: the provider consents for all rows at once. MODEL:
+    the provider's part of a model that a job made of others' rows; the provider consents for it as long as not too many
+    of those others have withdrawn (`core.lineage`). UNKNOWN is a dataset that nobody registered."""
 
     UNKNOWN = 0
     PERSONS = 1

@@ -72,8 +72,8 @@ class Party(Value):
 
 
 class Plan(Value):
-    """What every party, the consumer and the sponsor sign. Its EIP-712 digest is the job's id. `pot` is what the seal may
-    divide among the parties beside their rewards, in the token's smallest unit."""
+    """What every party, the consumer and the sponsor sign. Its EIP-712 digest is the job's id. `pot` is what the seal
+    may divide among the parties beside their rewards, in the token's smallest unit."""
 
     terms: Bytes32
     consumer: Address
@@ -225,8 +225,8 @@ class Amendment(Value):
 
 
 class Seal(Value):
-    """The end of an attempt: trail heads, hashes of masked outputs and of release keys, epochs, and each party's share of
-    the plan's pot. `epochs` has one value an input, the others one a party."""
+    """The end of an attempt: trail heads, hashes of masked outputs and of release keys, epochs, and each party's share
+    of the plan's pot. `epochs` has one value an input, the others one a party."""
 
     job: JobId
     attempt: U32

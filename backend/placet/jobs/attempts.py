@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from placet.catalogue.declared import declared
 from placet.chain.client import JobStatus
 from placet.chain.events import JobAmended
 from placet.chain.threaded import ask_chain
@@ -25,6 +26,7 @@ from placet.jobs.messages import AmendRequest, AttemptRef, AttemptRoots, Attempt
 from placet.jobs.party_run import masked_outputs
 from placet.jobs.recipe import Runs, run_of
 from placet.jobs.store import Attempt, JobRecord, JobStore, Phase
+from placet.models.contribution import sealed_payouts
 from placet.vault.responses import DeadLeaves, LawfulSet, SetToSign
 
 MOST_ATTEMPTS = 32
@@ -87,6 +89,12 @@ class Attempts:
             raise StateError("this party has no output yet", code="peer.early")
         return sha256(attempt.output), key_hash(self.at_rest.open(attempt.key, b"key"))
 
+    async def payouts(self, record: JobRecord, attempt: int) -> tuple[int, ...]:
+        """How the pot is divided, by the metrics that this party has recorded. ProtocolError `contribution.*` where
+        they are none, or not those that the plan's rule needs."""
+        plan, steps = record.plan, await self.store.threaded.steps(record.job, attempt)
+        return sealed_payouts(plan.pot, declared(plan, record.terms).division, steps, len(plan.parties))
+
     async def roots(self, asker: bytes, about: AttemptRef) -> AttemptRoots:
         """This party's lawful roots for the next attempt: what it used, less what has died since."""
         record = await job_of_asker(self.context, self.store, asker, about.job)
@@ -144,8 +152,9 @@ class Attempts:
         )
 
     async def seal(self, asker: bytes, asked: SealRequest) -> SignatureResponse:
-        """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, every
-        epoch the chain's, and no leaf dead at the latest block (ConsentError `consent.withdrawn` otherwise)."""
+        """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, the
+        pot divided as the own metrics say (PlanError `plan.payouts`), every epoch the chain's, and no leaf dead at the
+        latest block (ConsentError `consent.withdrawn` otherwise)."""
         seal = asked.seal
         record = await job_of_asker(self.context, self.store, asker, seal.job)
         plan, mine = record.plan, record.party
@@ -166,6 +175,7 @@ class Attempts:
                 raise PlanError(
                     "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
                 )
+        self._demand_payouts(seal, await self.payouts(record, seal.attempt))
         outputs = {output for output, party in zip(seal.outputs, plan.parties, strict=True) if party.output}
         if run_of(self.runs, record.terms.recipe).open is not None and len(outputs) != 1:
             raise PlanError("the parties were handed different results", code="plan.results")
@@ -183,6 +193,16 @@ class Attempts:
         return SignatureResponse(
             signature=self.context.signer.sign(self.context.deployment.jobs.digest(seal.struct_hash()))
         )
+
+    @staticmethod
+    def _demand_payouts(seal: Seal, payouts: tuple[int, ...]) -> None:
+        if seal.payouts != payouts:
+            raise PlanError(
+                "the seal does not divide the pot as this party's metrics do",
+                expected=", ".join(map(str, payouts)),
+                found=", ".join(map(str, seal.payouts)),
+                code="plan.payouts",
+            )
 
     def _demand_received(self, record: JobRecord, attempt: Attempt, seal: Seal) -> None:
         if attempt.output is None:

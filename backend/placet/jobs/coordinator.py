@@ -27,6 +27,8 @@ MAX_ATTEMPTS = 8
 """Attempts after which only one with fewer rows is begun, up to `MOST_ATTEMPTS`."""
 _CODE = re.compile(r"[a-z]+([.-][a-z]+)*", re.ASCII)
 """What goes on chain of why a job was aborted: of what a peer says, no more than a code."""
+DISAGREED = frozenset({"plan.results", "plan.payouts", "contribution.record", "contribution.table"})
+"""Codes of parties that computed different things: there is no seal, and the sponsor gets everything back."""
 WITHDRAWN = frozenset({"consent.withdrawn", "warrant.withdrawn", "warrant.erased"})
 
 
@@ -133,20 +135,21 @@ class Coordinator:
         return not missing
 
     async def _seal(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> None:
-        seal = Seal(
-            job=record.job,
-            attempt=state.attempt,
-            heads=tuple(s.head for s in standings),
-            outputs=tuple(s.output for s in standings),
-            keys=tuple(s.key for s in standings),
-            epochs=await self.attempts.epochs(record),
-        )
         try:
+            seal = Seal(
+                job=record.job,
+                attempt=state.attempt,
+                heads=tuple(s.head for s in standings),
+                outputs=tuple(s.output for s in standings),
+                keys=tuple(s.key for s in standings),
+                epochs=await self.attempts.epochs(record),
+                payouts=await self.attempts.payouts(record, state.attempt),
+            )
             signatures = await self._signatures(record, "seal", SealRequest(seal=seal), seal)
         except PlacetError as error:
             if error.code == "consent.withdrawn":
                 return await self._again(record, state, error.code)
-            if error.code == "plan.results":
+            if error.code in DISAGREED:
                 return await self.abort(record, error.code)
             raise
         full = (*signatures, b"")

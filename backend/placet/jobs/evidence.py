@@ -108,7 +108,15 @@ def _on_chain(runner: Runner, job: JobId) -> tuple[set[tuple[int, tuple[bytes, .
     runner.context.index.sync()
     events = runner.context.index.job_events(job)
     seals = [
-        Seal(job=job, attempt=e.attempt, heads=e.heads, outputs=e.outputs, keys=e.keys, epochs=e.epochs)
+        Seal(
+            job=job,
+            attempt=e.attempt,
+            heads=e.heads,
+            outputs=e.outputs,
+            keys=e.keys,
+            epochs=e.epochs,
+            payouts=e.payouts,
+        )
         for e in events
         if isinstance(e, JobSealed)
     ]

@@ -107,7 +107,8 @@ class AmendRequest(Value):
 
 class SealRequest(Value):
     """`seal`: sign the end of the attempt. Refused with `consent.withdrawn` where a row of yours has died, `plan.seal`
-    where head, output or key are not yours, `peer.epoch` where an epoch moved on."""
+    where head, output or key are not yours, `plan.payouts` where your metrics divide the pot otherwise, `peer.epoch`
+    where an epoch moved on."""
 
     seal: Seal
 
@@ -136,10 +137,12 @@ class OwnInput(Value):
 
 
 class Sponsorship(Value):
-    """What a sponsor says of a job, whatever its recipe. Times are in seconds from now."""
+    """What a sponsor says of a job, whatever its recipe. Times are in seconds from now. `pot` is divided at the end by
+    what each party contributed, where the recipe measures that."""
 
     purpose: Text
     token: Address = ZERO20
+    pot: U96 = 0
     open_seconds: Annotated[int, Field(ge=5, le=86_400)] = 120
     deadline_seconds: Annotated[int, Field(ge=10, le=604_800)] = 900
     settle_seconds: Annotated[int, Field(ge=20, le=1_209_600)] = 1800

@@ -32,6 +32,7 @@ from placet.jobs.link import MAX_PAYLOAD, Link
 from placet.jobs.progress import STEPS, VAULT, Wait
 from placet.jobs.randomness import stream
 from placet.jobs.store import JobRecord, JobStore
+from placet.models.contribution import PROTOCOL, Contribution, Table, divide
 from placet.protocols.order import Entropy
 from placet.vault.rows import Rows
 
@@ -340,6 +341,16 @@ class PartyRun:
         async with self.step("mask-output", "hpke+aes-gcm/1", *inputs) as step:
             await step.send(name_of(consumer), "output.masked", masked)
             step.public(MASKED, sha256(masked))
+
+    async def contributed(self, metric: str, table: Table, *inputs: Artefact) -> None:
+        """Record for all to see how good the model is with each coalition of parties (by number; the metric in
+        millionths), which all parties have learned alike. The pot is divided by that record: ProtocolError where it
+        is not what the plan's rule needs, and no seal where another party has recorded something else."""
+        contribution = Contribution.of(metric, table)
+        if (division := self.declared.division) is not None:
+            divide(self.plan.pot, division, contribution, len(self.plan.parties))
+        async with self.step("contribution", PROTOCOL, *inputs, parameters=contribution.to_json()):
+            pass
 
     async def collect(self, private: bytes, *inputs: Artefact) -> None:
         """The consumer's side of `release`: keep every party's masked output, and what is needed to open the result."""

@@ -140,11 +140,11 @@ async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
     """PlanError for providers or rewards that make no plan, InputError for a token that is none."""
     if len({p.address for p in request.providers}) != len(request.providers):
         raise PlanError("a provider is named twice")
-    rewards = sum(p.reward for p in request.providers)
-    if rewards and request.token == ZERO20:
-        raise PlanError("rewards need a token")
-    if rewards and await ask_chain(context.chain.balance_of, request.token, context.address) < rewards:
-        raise PlanError("the rewards are more than this institution has", expected=rewards, code="plan.rewards")
+    due = sum(p.reward for p in request.providers) + request.pot
+    if due and request.token == ZERO20:
+        raise PlanError("rewards and a pot need a token")
+    if due and await ask_chain(context.chain.balance_of, request.token, context.address) < due:
+        raise PlanError("rewards and pot are more than this institution has", expected=due, code="plan.rewards")
 
 
 async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int) -> list[PrepareResponse]:
@@ -169,7 +169,7 @@ def sponsored(
 ) -> Plan:
     """The plan of a job that this institution sponsors and consumes. PlanError if the parts make none."""
     deadline = request.deadline_from(now)
-    rewarded = any(party["reward"] for party in parties)
+    paid = request.pot or any(party["reward"] for party in parties)
     try:
         return Plan.model_validate(
             {
@@ -178,7 +178,8 @@ def sponsored(
                 "purpose": purpose_id(request.purpose),
                 "operations": int(spec_of(terms.recipe).operations),
                 "sponsor": context.address,
-                "token": request.token if rewarded else ZERO20,
+                "token": request.token if paid else ZERO20,
+                "pot": request.pot,
                 "open_by": now + request.open_seconds,
                 "deadline": deadline,
                 "settle_by": deadline + request.settle_seconds,
