@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ from simulator import World
 from test_collect import Replay, honest, whole
 from typer.testing import CliRunner
 
+from placet.audit import collect as collecting
 from placet.audit.bundle import Bundle
 from placet.audit.collect import collect
 from placet.audit.outcome import Verdict
@@ -28,6 +30,7 @@ from placet.cli.main import app
 from placet.core.errors import ChainError, LimitError, PlacetError
 from placet.core.hashing import document_bytes, document_hash, sha256
 from placet.core.plan import MAX_INPUTS, MAX_PARTIES, MAX_RECORD
+from placet.core.trust import Institution, TrustList
 
 CONTRACT = Path(__file__).resolve().parents[2] / "contracts" / "JobLedger.sol"
 
@@ -156,6 +159,72 @@ def test_a_process_that_never_ends_is_ended(saved: Path, monkeypatch: pytest.Mon
         confined.judge(confined.AuditRequest(file=str(saved)))
     assert caught.value.code == "audit.limits"
     assert started[0].returncode is not None
+
+
+def test_a_request_is_told_wholly_however_slowly_its_process_reads(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trust list of many institutions is more than a pipe holds, and on a busy machine even a small request is not
+    written within one tick."""
+    certificate = "-----BEGIN CERTIFICATE-----" + "x" * 8000
+    institutions = tuple(
+        Institution(address=bytes([n]) * 20, name=f"Bank {n}", api="http://a", peer="http://b", certificate=certificate)
+        for n in range(1, 61)
+    )
+    trust = TrustList(institutions=institutions)
+    monkeypatch.setattr(confined, "_TICK", 1e-3)
+    monkeypatch.setattr(confined, "SECONDS", 60)
+    with pytest.raises(PlacetError) as caught:
+        confined.judge(confined.AuditRequest(file=str(saved), trust=trust))
+    assert caught.value.message == "the bundle was made with another trust list than yours"
+
+
+class _Clock:
+    """A second passes between two looks, and this many bytes come in each second."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.now, self.sizes, self.size = 0.0, list(sizes), 0
+
+    def monotonic(self) -> float:
+        self.now += 1
+        return self.now
+
+    def received(self, _: int) -> int:
+        self.size = self.sizes.pop(0) if self.sizes else self.size
+        return self.size
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seconds"),
+    [
+        pytest.param([], 10, id="silent from the start"),
+        pytest.param([1, 1, 1, 2], 14, id="silent after a while"),
+        pytest.param(range(1, 1000), 110, id="dripping for ever"),
+    ],
+)
+def test_a_live_audit_ends_by_silence_long_before_it_ends_by_time(
+    monkeypatch: pytest.MonkeyPatch, sizes: Iterable[int], seconds: int
+) -> None:
+    start, clock = confined.start_child, _Clock(*sizes)
+
+    def other(command: list[str], **options: Any) -> Any:
+        return start([command[0], "-c", "import signal; signal.pause()"], **options)
+
+    monkeypatch.setattr(confined, "start_child", other)
+    monkeypatch.setattr(confined, "time", clock)
+    monkeypatch.setattr(confined, "_received", clock.received)
+    monkeypatch.setattr(confined, "_TICK", 1e-3)
+    for name, value in {"SECONDS": 10, "WAITING": 100}.items():
+        monkeypatch.setattr(confined, name, value)
+    world = World()
+    live = confined.LiveAudit(job=world.job, key=bytes(31) + b"\1")
+    with pytest.raises(LimitError) as caught:
+        confined.judge(confined.AuditRequest(live=live))
+    assert caught.value.code == "audit.limits" and clock.now == seconds + 2
+
+
+def test_a_silent_party_ends_before_the_audit_that_waits_for_it() -> None:
+    assert (collecting.TIMEOUT.read or 0) + (collecting.TIMEOUT.connect or 0) + 60 < confined.SECONDS
 
 
 def test_what_is_wrong_with_a_bundle_comes_out_of_its_process(saved: Path) -> None:

@@ -7,7 +7,8 @@ Whatever else happens to it (too much memory or time, a crash, a signal) is an e
 
 The other process sets itself a limit of the system (`RLIMIT_DATA`), half as high again, and raises it before it reads
 what has come. Memory is watched from here by that limit, many times a second: a library in Rust that gets no memory
-may wait for itself for ever instead of ending. So there is an end of the time too, far beyond what an honest job takes.
+may wait for itself for ever instead of ending. So there is an end of the time too, far beyond what an honest job takes;
+of a live audit it begins anew with every byte that comes, since it waits for parties.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -41,11 +43,12 @@ ALLOWED: Final = 10
 """Bytes of memory for each byte that came in."""
 EMPTY: Final = 256 << 20
 """Bytes that the smallest job may take: the program itself, and its threads."""
-SECONDS: Final = 600
+SECONDS: Final = 720
 PER_MEGABYTE: Final = 60
-"""Seconds that the smallest job may take, and those for each megabyte more."""
+"""Seconds after the last byte that the smallest job may take, and those for each megabyte more. A party's node may say
+nothing for almost as long (`collect.TIMEOUT`)."""
 WAITING: Final = 8 * 3600
-"""Seconds more of a live audit, which waits for parties: each of them has its own end (`collect.LONGEST`)."""
+"""Seconds more of a whole live audit, in which parties may drip: each of them has its own end (`collect.LONGEST`)."""
 _TICK = 0.05
 MAX_REQUEST: Final = 16 << 20
 MAX_REPORT: Final = 64 << 20
@@ -144,20 +147,31 @@ def _size(file: str) -> int:
 
 
 def _watched(process: subprocess.Popen[bytes], request: AuditRequest, size: int) -> bytes:
-    """What the process answers. LimitError once it takes too much; `size` is what is known to come in."""
-    began = time.monotonic()
-    words: bytes | None = request.model_dump_json().encode()
-    while True:
+    """What the process answers. LimitError once it takes too much; `size` is what is known to come in.
+
+    A thread of its own writes the request and reads the answer: `communicate` with a time limit, called once more after
+    it, writes nothing of what it had not written by then.
+    """
+    began = heard_at = time.monotonic()
+    with ThreadPoolExecutor(1, "confined") as threads:
+        answer = threads.submit(process.communicate, request.model_dump_json().encode())
         try:
-            return process.communicate(words, timeout=_TICK)[0]
-        except subprocess.TimeoutExpired:
-            words = None
-        size = max(size, _received(process.pid))
-        if _data(process.pid) > EMPTY + ALLOWED * size:
-            raise _beyond(size, "more")
-        seconds = SECONDS + PER_MEGABYTE * size / 1e6 + (0 if request.live is None else WAITING)
-        if time.monotonic() - began > seconds:
-            raise _beyond(size, f"no verdict after {seconds:,.0f} seconds")
+            while True:
+                try:
+                    return answer.result(_TICK)[0]
+                except TimeoutError:
+                    now, received = time.monotonic(), _received(process.pid)
+                if received > size:
+                    size, heard_at = received, now
+                if _data(process.pid) > EMPTY + ALLOWED * size:
+                    raise _beyond(size, "more")
+                seconds = SECONDS + PER_MEGABYTE * size / 1e6
+                if now - heard_at > seconds:
+                    raise _beyond(size, f"nothing more came, and no verdict within {seconds:,.0f} seconds")
+                if now - began > seconds + WAITING:
+                    raise _beyond(size, f"no verdict after {seconds + WAITING:,.0f} seconds")
+        finally:
+            process.kill()  # which ends the thread
 
 
 def _received(process: int) -> int:
