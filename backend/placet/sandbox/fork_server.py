@@ -1,9 +1,10 @@
 """`python -m placet.sandbox.fork_server SOCKET`: the process that a sandbox's programs are forked from.
 
-It has imported the package once and has no thread, so that a program starts in hundredths of a second instead of two
-seconds of processor time. A request comes over a socket whose other end the starter holds, together with descriptors:
-stdin, stdout, stderr, and a pipe that is told the process's id and, once it has ended, its exit code. At the socket's
-end this process ends, and whatever it has forked is killed, unless it is to last.
+It has imported the package once and has one thread alone, those of libraries counted, so that a program starts in
+hundredths of a second instead of two seconds of processor time. A request comes over a socket whose other end the
+starter holds, together with descriptors: stdin, stdout, stderr, and a pipe that is told the process's id, or the
+system's error as a negative number, and, once it has ended, its exit code. At the socket's end this process ends, and
+whatever it has forked is killed, unless it is to last.
 
 A program that was forked shares imported code with the others, and nothing else: its session, folder, environment,
 standard files and signals are its own, and no other descriptor is open in it. Python draws a new seed for `random`
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import multiprocessing
@@ -24,6 +26,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -32,7 +35,7 @@ from pathlib import Path
 from placet.chain import keystore
 from placet.core.lookalikes import skeleton
 from placet.owner import wallet
-from placet.sandbox.forking import ForkRequest
+from placet.sandbox.forking import FILES, ForkRequest
 from placet.sandbox.launch import IS_CLOSED, record
 
 _CLIENTS = ("cli.main", "cli.doctor", "chain.deploy", "vault.setup", "vault.batch_making", "owner.client")
@@ -67,18 +70,28 @@ def serve(door: socket.socket) -> None:
             if (order := ForkRequest.receive(door)) is None:
                 break
             request, files = order
-            pipe = Connection(files.pop(), readable=False)
-            process = multiprocessing.get_context("fork").Process(target=_become, args=(request, files, os.getpid()))
-            process.start()
+            if len(files) == FILES:
+                _start(request, files, running)
             for descriptor in files:
                 os.close(descriptor)
-            running[process] = pipe, request.lasting
-            _tell(pipe, process.pid)
     short = [process for process, (_, lasting) in running.items() if not lasting]
     for process in short:
         process.kill()
     for process in short:
         process.join()
+
+
+def _start(request: ForkRequest, files: list[int], running: dict[BaseProcess, tuple[Connection, bool]]) -> None:
+    pipe = Connection(files.pop(), readable=False)
+    process = multiprocessing.get_context("fork").Process(target=_become, args=(request, files, os.getpid()))
+    try:
+        process.start()
+    except OSError as error:  # no room for another process
+        _tell(pipe, -(error.errno or errno.EIO))
+        pipe.close()
+    else:
+        running[process] = pipe, request.lasting
+        _tell(pipe, process.pid)
 
 
 def _tell(pipe: Connection, number: int | None) -> None:
@@ -134,7 +147,11 @@ def main(door: str) -> None:
     skeleton("")  # reads the tables of look-alikes
     gc.freeze()
     with socket.socket(fileno=int(door)) as served:
-        serve(served)
+        try:
+            serve(served)
+        except Exception:
+            traceback.print_exc()
+            os._exit(1)  # the usual end would wait for all that was forked
     os._exit(0)  # leaves what lasts alone
 
 

@@ -21,6 +21,8 @@ from placet.sandbox.forking import Forked, ForkRequest, fork
 
 RECORDS = "run"
 """The folder of process ids, below a sandbox's."""
+MAX_NOTE = 2000
+"""Characters that are told of what a command had said before it was ended."""
 
 
 def run(
@@ -40,9 +42,9 @@ def run(
         _commands.append(process)
         try:
             code = process.wait(seconds)
-        except BaseException:
-            process.kill()
-            process.wait()
+        except BaseException as error:
+            process.end()
+            error.add_note(f"stderr: {err.read_text(errors='replace')[-MAX_NOTE:]}")
             raise
         finally:
             _commands.remove(process)
