@@ -26,6 +26,7 @@ from placet.chain.index import Index
 from placet.core.consent import CompactConsent, Consent, ConsentFields, derive
 from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
 from placet.core.errors import PlacetError, Reverted
+from placet.core.ids import JobId
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Amendment, Input, Party, Plan, Seal, Terms, key_hash
@@ -482,7 +483,9 @@ class Stage(Sending):
         for _ in range(20):
             brought = await self.agreement.prepare(self.lender.address, question)
             rows = brought.input
-            signed = SetToSign(root=rows.lawful_root, epoch=rows.epoch, opens_before=rows.opens_before)
+            signed = SetToSign(
+                job=JobId(bytes(32)), root=rows.lawful_root, epoch=rows.epoch, opens_before=rows.opens_before
+            )
             if signed.is_of(await self.vault.lawful(offer.id, question.terms.block, question.deadline, signed)):
                 return brought
         raise AssertionError("the epoch moves all the time")

@@ -79,6 +79,8 @@ def upgraded(before: Rows) -> Rows:
         fresh["node_runs"] = [row | {"offer": None, "nth": None} for row in before["node_runs"]]
     if "lawful" in before:
         fresh["matches"] = []
+        kept = [{name: row[name] for name in ("offer", "root")} for row in before["lawful"]]
+        fresh["signed"] = [row | {"job": bytes(32), "open_by": None} for row in kept]
     return after | fresh | ({"sender_intents": numbered} if intents else {})
 
 
@@ -272,7 +274,8 @@ def test_a_vault_opens_what_it_sealed(tmp_path: Path) -> None:
     assert [info.name for info in tables.infos()] == ["accounts"]
     with engine.connect() as connection:
         sets = connection.execute(sa.text("SELECT offer, root FROM lawful")).all()
-    assert sets and all(records.packed_set(bytes(row.offer), bytes(row.root)) for row in sets)
+    records.sets.drop(2**40, lambda job: False)  # for which jobs they were signed is not known
+    assert sets and all(records.sets.packed(bytes(row.offer), bytes(row.root)) for row in sets)
     engine.dispose()
 
 

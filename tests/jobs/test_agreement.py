@@ -23,7 +23,7 @@ from placet.core.signatures import Key
 from placet.core.trail import Step, trail_head, trail_start
 from placet.core.values import ZERO32, to_hex
 from placet.core.withdrawal import FIRST_EPOCH
-from placet.jobs.agreement import LONGEST
+from placet.jobs.agreement import LONGEST, LONGEST_OPENING
 from placet.jobs.askers import Askers
 from placet.jobs.messages import (
     AmendRequest,
@@ -313,6 +313,12 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "another consumer": ("plan", lambda p: p.change(consumer=p.world.address(SOUTH))),
     "another sponsor": ("plan", lambda p: p.change(sponsor=p.world.address(SOUTH))),
     "an opening in the past": ("plan", lambda p: p.change(open_by=NOW - 1)),
+    "an opening in some days": (
+        "plan",
+        lambda p: p.change(
+            **dict.fromkeys(("open_by", "deadline"), NOW + LONGEST_OPENING + 1), settle_by=NOW + LONGEST
+        ),
+    ),
     "no time to release keys": ("plan.settle", lambda p: p.change(settle_by=p.plan.deadline + 21)),
     "a settlement in a month and a bit": ("plan", lambda p: p.change(settle_by=NOW + LONGEST + 1)),
     "a purpose that it does not serve": (

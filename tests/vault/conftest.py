@@ -69,6 +69,9 @@ class SimulatedChain:
             head=self.head, confirmed=self.head - self.confirmations, time=self.time, block_time=self.block_time
         )
 
+    def timestamp(self, block: int) -> int:
+        return self.block_time - 10 * (self.head - block)
+
     def offer(self, offer: bytes) -> OfferFacts:
         if offer not in self.offers:
             raise NotFoundError("no such offer on chain")
@@ -109,9 +112,11 @@ def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
 
 def to_sign(lawful: LawfulSet) -> SetToSign:
     """What a plan says of a set."""
-    return SetToSign(root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
+    return SetToSign(job=JOB, root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
 
 
+JOB = bytes(31) + b"\1"
+"""What a set is signed for where a test does not say."""
 PARTNER = sha256(b"what the partner brings")
 
 

@@ -1,12 +1,15 @@
 """Which rows are lawful."""
 
 import pytest
-from tests.vault.conftest import to_sign
+import sqlalchemy as sa
+from tests.vault.conftest import JOB, to_sign
 
 from placet.core.errors import ChainError, ConsentError, InputError, NotFoundError, StateError, WarrantError
 from placet.core.hashing import sha256
+from placet.core.ids import JobId
 from placet.core.merkle import batch_root, lawful_root
 from placet.core.offers import Offer
+from placet.vault.database import LAWFUL
 from placet.vault.lawful import NEVER
 from placet.vault.responses import SetToSign, TableCounts
 from placet.vault.schema import Field_
@@ -14,7 +17,7 @@ from shown import leaves_of
 
 
 def ids(world, lawful) -> list[bytes]:
-    return [leaf.consent for leaf in world.records.stored_set(world.offer.id, lawful.root).leaves]
+    return [leaf.consent for leaf in world.records.sets.stored(world.offer.id, lawful.root).leaves]
 
 
 def test_batched_and_alive(world) -> None:
@@ -48,15 +51,68 @@ def test_a_set_is_kept_only_if_it_is_the_one_to_be_signed(world) -> None:
         world.vault.lawful(world.offer.id, 60, ends[0] - 1, right.model_copy(update=changed))
     for lawful in brought:
         with pytest.raises(NotFoundError):
-            world.records.stored_set(world.offer.id, lawful.root)
+            world.records.sets.stored(world.offer.id, lawful.root)
     whole = world.vault.lawful(world.offer.id, 60, ends[0] - 1, right)
-    assert len(world.records.stored_set(world.offer.id, whole.root)) == 3
+    assert len(world.records.sets.stored(world.offer.id, whole.root)) == 3
     world.chain.ended[world.offer.id] = {ids[0]}
     left = world.vault.without(world.offer.id, whole.root)
     with pytest.raises(NotFoundError):
-        world.records.stored_set(world.offer.id, left.root)
-    assert world.vault.without(world.offer.id, whole.root, SetToSign(root=left.root, epoch=left.epoch)) == left
-    assert len(world.records.stored_set(world.offer.id, left.root)) == 2
+        world.records.sets.stored(world.offer.id, left.root)
+    assert world.vault.without(world.offer.id, whole.root, SetToSign(job=JOB, root=left.root, epoch=left.epoch)) == left
+    assert len(world.records.sets.stored(world.offer.id, left.root)) == 2
+
+
+def test_a_set_goes_once_no_plan_that_it_was_signed_for_can_be_opened_any_more(world) -> None:
+    """Plans without end, of which none is opened, fill no disk; a set of an opened job is its evidence."""
+    ends = [world.now + 7200 + number for number in range(3)]
+    world.anchor([world.accept(name, not_after=end)[0] for name, end in zip(world.customers, ends, strict=False)])
+    open_by = world.now + 60
+
+    def signed(end: int, *jobs: int) -> bytes:
+        """For these jobs, by the set that lasts until then."""
+        lawful = world.vault.lawful(world.offer.id, 60, end)
+        for number in jobs:
+            sign = to_sign(lawful).model_copy(update={"job": JobId(bytes(31) + bytes([number])), "open_by": open_by})
+            assert world.vault.lawful(world.offer.id, 60, end, sign) == lawful
+        return lawful.root
+
+    def kept() -> list[bytes]:
+        world.vault.lawful(world.offer.id, 60, ends[0])
+        with world.engine.connect() as connection:
+            return sorted(connection.execute(sa.select(LAWFUL.c.root)).scalars())
+
+    opened, alike, dropped = signed(ends[0], 1, 2), signed(ends[1], 3), signed(ends[2], 4, 5)
+    left = world.vault.without(world.offer.id, opened)
+    assert left.root == opened
+    amendment = SetToSign(job=JobId(bytes(31) + b"\3"), root=opened, epoch=left.epoch)
+    world.opened(opened)
+    world.chain.jobs[bytes(31) + b"\1"] = world.chain.jobs[bytes(31) + b"\3"] = next(iter(world.chain.jobs.values()))
+    world.vault.without(world.offer.id, opened, amendment)
+    world.chain.block_time = open_by + 20  # of the latest block: that of the last deep one is openBy itself
+    assert kept() == sorted([opened, alike, dropped])
+    world.chain.block_time = open_by + 21
+    assert kept() == sorted([opened, alike])
+    with pytest.raises(NotFoundError) as caught:
+        world.vault.leaves(world.offer.id, dropped, 0)
+    assert caught.value.code == "vault.root"
+    world.restart()
+    world.chain.block_time += 10**6
+    assert kept() == sorted([opened, alike])
+    open_by = world.chain.block_time
+    assert signed(ends[2], 6) == dropped and dropped in kept()
+
+
+def test_a_set_that_is_dropped_is_kept_again_if_it_is_signed_again(world) -> None:
+    world.anchor(world.accept("customer-00001", not_after=world.now + 10**6))
+    for number in range(3):
+        brought = world.vault.lawful(world.offer.id, 60, world.now + 10**5)
+        expiring = {"job": JobId(bytes(31) + bytes([number])), "open_by": world.chain.block_time}
+        world.vault.lawful(world.offer.id, 60, world.now + 10**5, to_sign(brought).model_copy(update=expiring))
+        assert world.records.sets.stored(world.offer.id, brought.root)
+        world.chain.block_time += 60
+        world.vault.lawful(world.offer.id, 60, world.now + 10**5)
+        with pytest.raises(NotFoundError):
+            world.records.sets.stored(world.offer.id, brought.root)
 
 
 def test_nobody(world) -> None:

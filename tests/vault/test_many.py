@@ -58,8 +58,8 @@ def test_a_set_that_is_shown_in_parts_is_opened_once(world, monkeypatch: pytest.
     monkeypatch.setattr(service, "PART", 2)
     ids = world.accept(*world.customers[:5])
     world.anchor(list(ids))
-    root, opened, packed_set = world.lawful().root, [], world.records.packed_set
-    monkeypatch.setattr(world.records, "packed_set", lambda *of: opened.append(of) or packed_set(*of))
+    root, opened, packed_set = world.lawful().root, [], world.records.sets.packed
+    monkeypatch.setattr(world.records.sets, "packed", lambda *of: opened.append(of) or packed_set(*of))
     for _ in range(2):
         shown = [world.vault.leaves(world.offer.id, root, start) for start in (0, 2, 4)]
         assert [part.passed for part in shown] == [2, 2, 1]

@@ -164,7 +164,7 @@ def test_erase_leaves_nothing(world) -> None:
     for what, value in secret.items():
         assert value not in stored, what
         assert value.hex().encode() not in stored, what
-    (leaf,) = [f for f in world.records.stored_set(world.offer.id, lawful.root).leaves if f.consent == consent.id]
+    (leaf,) = [f for f in world.records.sets.stored(world.offer.id, lawful.root).leaves if f.consent == consent.id]
     world.restart()
     shown = world.vault.leaves(world.offer.id, lawful.root, 0)
     assert shown.erased == (ErasedLeaf(consent=consent.id, row=leaf.row, batch=leaf.batch),)

@@ -31,6 +31,9 @@ from placet.vault.responses import LawfulSet, SetToSign
 log = logging.getLogger("placet.jobs")
 LONGEST = 30 * 86_400
 """Seconds from now to `settleBy` at the most."""
+LONGEST_OPENING = 86_400 + 3600
+"""Seconds from now to `openBy` at the most, a day and some difference of clocks: so long a vault keeps what is signed
+for a plan that nobody opens."""
 
 
 class Agreement:
@@ -116,7 +119,7 @@ class Agreement:
         if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         self._askers.take(asker)
-        current = [await self._demand_current(chosen, terms.block, plan.deadline) for chosen in mine.inputs]
+        current = [await self._demand_current(job, plan, terms, chosen) for chosen in mine.inputs]
         signature = self.context.signer.sign(job)
         await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
         for lawful in current:
@@ -129,7 +132,7 @@ class Agreement:
             numbers = {"of": counts.rows, "consents": counts.consents, "without_row": counts.rowless}
             await self.store.threaded.note(job, "lawful-rows", rows=lawful.count, **numbers)
 
-    async def _demand_current(self, chosen: Input, block: int, deadline: int) -> LawfulSet | None:
+    async def _demand_current(self, job: JobId, plan: Plan, terms: Terms, chosen: Input) -> LawfulSet | None:
         """PlanError `plan.stale` unless an input is what this party would prepare now; the lawful set of
         persons, which is kept then."""
         lawful = None
@@ -138,8 +141,14 @@ class Agreement:
             root = ZERO32 if await named_dead(self.context, chosen.consent) else chosen.consent
             now = (root, current.epoch, current.opens_before)
         else:
-            signing = SetToSign(root=chosen.lawful_root, epoch=chosen.epoch, opens_before=chosen.opens_before)
-            lawful = await self.context.demand_rows().lawful(chosen.offer, block, deadline, signing)
+            signing = SetToSign(
+                job=job,
+                root=chosen.lawful_root,
+                epoch=chosen.epoch,
+                opens_before=chosen.opens_before,
+                open_by=plan.open_by,
+            )
+            lawful = await self.context.demand_rows().lawful(chosen.offer, terms.block, plan.deadline, signing)
             now = (lawful.root, lawful.epoch, lawful.opens_before)
         found = (chosen.consent if chosen.named else chosen.lawful_root, chosen.epoch, chosen.opens_before)
         if found != now:
@@ -167,8 +176,9 @@ class Agreement:
         if plan.purpose not in {purpose_id(p) for p in PURPOSES if p in context.purposes}:
             raise PlanError("not a purpose that this institution serves")
         now = await ask_chain(context.chain.now)
-        if not now <= plan.open_by or plan.settle_by > now + LONGEST:
-            raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
+        if not now <= plan.open_by <= now + LONGEST_OPENING or plan.settle_by > now + LONGEST:
+            times = f"openBy within {LONGEST_OPENING} s from now, settleBy within {LONGEST} s"
+            raise PlanError("the plan's times are out of range", expected=times)
         floor = release_time(context)
         if plan.settle_by - plan.deadline < floor:
             raise PlanError(

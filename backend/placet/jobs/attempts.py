@@ -138,7 +138,7 @@ class Attempts:
         await self._demand_epochs(record, amendment.epochs)
         first = record.plan.input_offset(record.party)
         named = enumerate(zip(amendment.roots, amendment.epochs, strict=False))
-        signing = {number: SetToSign(root=root, epoch=epoch) for number, (root, epoch) in named}
+        signing = {number: SetToSign(job=record.job, root=root, epoch=epoch) for number, (root, epoch) in named}
         lawful = await self._next(record, amendment.attempt, signing)
         self._demand_looked_through(amendment.epochs, dict(enumerate(lawful, first)))
         mine = _roots(lawful)

@@ -70,6 +70,9 @@ class ChainView(Protocol):
         """Catch up with the endpoint. ChainError if it is lost or behind what this vault has seen confirmed;
         DeploymentError if the contracts are others (checked now if `thorough`, else from time to time)."""
 
+    def timestamp(self, block: int) -> int:
+        """A block's time (Unix seconds)."""
+
     def offer(self, offer: OfferId) -> OfferFacts:
         """NotFoundError for an offer that nobody made."""
 

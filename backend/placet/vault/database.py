@@ -46,6 +46,15 @@ LAWFUL = sa.Table(
     sa.Column("root", sa.LargeBinary(32), primary_key=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
+SIGNED = sa.Table(
+    "signed",
+    METADATA,
+    sa.Column("offer", sa.LargeBinary(32), primary_key=True),
+    sa.Column("root", sa.LargeBinary(32), primary_key=True),
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("open_by", sa.BigInteger, nullable=True, index=True),
+)
+"""What a lawful set was signed for; no `open_by` once the job is open."""
 MATCHES = sa.Table(
     "matches",
     METADATA,

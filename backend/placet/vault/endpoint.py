@@ -11,7 +11,7 @@ from placet.chain.events import JobAborted, JobAmended, JobOpened, JobSealed
 from placet.chain.findings import Check, examined
 from placet.chain.index import Index
 from placet.core.consent import Status
-from placet.core.errors import ChainError
+from placet.core.errors import ChainError, NotFoundError
 from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
@@ -76,6 +76,12 @@ class Endpoint:
         self._head = head
         latest = shown.timestamp
         return ChainSnapshot(head=head, confirmed=confirmed, time=max(latest, int(time.time())), block_time=latest)
+
+    def timestamp(self, block: int) -> int:
+        try:
+            return self._chain.block(block).timestamp
+        except NotFoundError as error:
+            raise ChainError("the vault's endpoint lacks a block that it has shown", found=error.found) from None
 
     def offer(self, offer: OfferId) -> OfferFacts:
         state = self._chain.offer(offer, block=self._head)

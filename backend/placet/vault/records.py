@@ -1,4 +1,4 @@
-"""What the vault remembers besides the tables: offers it serves, consents, batches, lawful sets."""
+"""What the vault remembers besides the tables: offers it serves, consents, batches; lawful sets and matches."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from placet.core.ids import BatchRoot, ConsentId, DatasetId, OfferId
 from placet.core.offers import Offer, Scope
 from placet.core.values import Bytes32, Signature, Value, parse, to_hex
 from placet.vault.candidates import Candidate, Candidates
-from placet.vault.database import BATCHES, CONSENTS, LAWFUL, OFFERS, SEEN, forget
-from placet.vault.leaves import LEAF, StoredSet
+from placet.vault.database import BATCHES, CONSENTS, OFFERS, SEEN, forget
 from placet.vault.matches import Matches
+from placet.vault.sets import LawfulSets
 
 _MANY = 500
 
@@ -86,6 +86,7 @@ class Records:
         self._engine = engine
         self._sealer = sealer
         self.matches = Matches(engine, sealer)
+        self.sets = LawfulSets(engine, sealer)
         self._candidates: dict[OfferId, Candidates] = {}
         self._fresh: dict[OfferId, list[Candidate]] = {}
 
@@ -205,27 +206,6 @@ class Records:
             found = connection.execute(sa.select(c.root, c.leaves).where(c.offer == offer)).all()
         return {row.root: row.leaves for row in found if row.root in roots}
 
-    def save_set(self, offer: OfferId, root: bytes, leaves: bytes) -> None:
-        """Remember a lawful set under its root; `leaves` as `leaves.join` gives them."""
-        sealed = self._sealer.seal(leaves, context("lawful", to_hex(offer), to_hex(root)))
-        statement = sqlite.insert(LAWFUL).values(offer=offer, root=root, sealed=sealed)
-        fresh = {"sealed": statement.excluded.sealed}
-        with self._engine.begin() as connection:
-            connection.execute(statement.on_conflict_do_update(index_elements=["offer", "root"], set_=fresh))
-
-    def stored_set(self, offer: OfferId, root: bytes) -> StoredSet:
-        """NotFoundError for a root that this vault never computed for this offer."""
-        return StoredSet(offer, root, self.packed_set(offer, root))
-
-    def packed_set(self, offer: OfferId, root: bytes) -> bytes:
-        """The same as its packed leaves."""
-        c = LAWFUL.c
-        with self._engine.connect() as connection:
-            sealed = connection.execute(sa.select(c.sealed).where(c.offer == offer, c.root == root)).scalar()
-        if sealed is None:
-            raise NotFoundError("this vault never computed such a lawful set", found=to_hex(root), code="vault.root")
-        return self._open_set(offer, root, sealed)
-
     def erase(self, consent: ConsentId) -> bool:
         """Delete a person's consent with signature, enrolment and opening; False if unknown. StateError for an
         institution's own. Its leaves stay in lawful sets: the row's commitment leads to a row only as long as the table
@@ -268,9 +248,3 @@ class Records:
 
     def _open_record(self, offer: OfferId, consent: ConsentId, sealed: bytes) -> ConsentRecord:
         return parse(ConsentRecord, self._sealer.open(sealed, context("consent", to_hex(consent), to_hex(offer))))
-
-    def _open_set(self, offer: OfferId, root: bytes, sealed: bytes) -> bytes:
-        plain = self._sealer.open(sealed, context("lawful", to_hex(offer), to_hex(root)))
-        if len(plain) % LEAF:
-            raise StateError("a stored lawful set is damaged", found=f"{len(plain)} bytes", code="vault.tampered")
-        return plain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from placet.chain.findings import State
 from placet.core.evidence import ErasedLeaf
-from placet.core.ids import BatchRoot, ConsentId
-from placet.core.values import U32, Bytes24, Bytes32, Octets, Value
+from placet.core.ids import BatchRoot, ConsentId, JobId
+from placet.core.values import U32, U48, Bytes24, Bytes32, Octets, Value
 
 
 class TableCounts(Value):
@@ -29,12 +29,15 @@ class LawfulSet(Value):
 
 
 class SetToSign(Value):
-    """What a node is about to sign of a lawful set: the vault keeps the set if it is just that. A plan names all three,
-    an amendment no `opens_before`."""
+    """What a node is about to sign of a lawful set for a job: the vault keeps the set if it is just that. A plan names
+    all of it, and by `open_by` (Unix seconds) the job is open or never will be; an amendment, whose job is open, has no
+    `opens_before` and no `open_by`."""
 
+    job: JobId
     root: Bytes32
     epoch: Bytes24
     opens_before: U32 | None = None
+    open_by: U48 | None = None
 
     def is_of(self, lawful: LawfulSet) -> bool:
         """Is it what stands in the signed document, where that set is what the vault would bring?"""

@@ -148,10 +148,15 @@ class Vault:
         log.info("admitted batch %s: %d consents", to_hex(header.root), header.count)
 
     def _look(self, *, thorough: bool) -> ChainSnapshot:
-        """The chain as it is now. What is kept of matches may be over by its blocks' time: a clock of this machine that
-        runs ahead would delete what owners were promised."""
+        """The chain as it is now. What is kept of matches and plans may be over by its blocks' time: a clock of this
+        machine that runs ahead would delete what owners were promised, and what a job is about to use."""
         now = self._chain.look(thorough=thorough)
         self._records.matches.expire(now.block_time)
+        if self._records.sets.overdue(now.block_time):
+            deep = self._chain.timestamp(now.confirmed)
+            if self._records.sets.drop(deep, lambda job: self._chain.job(job) is not None):
+                self._kept.clear()
+                self._shown.clear()
         return now
 
     def _tag(self, dataset: DatasetInfo) -> Tag:
@@ -232,8 +237,9 @@ class Vault:
         root = last[1] if last is not None and last[0] == digest else root_of(leaves)
         self._roots[offer] = (digest, root)
         lawful = LawfulSet(root=root, count=len(leaves) // LEAF, epoch=epoch, opens_before=ends)
-        if sign is not None and sign.is_of(lawful) and self._kept.get(offer) != digest:
-            self._records.save_set(offer, root, leaves)
+        if sign is not None and sign.is_of(lawful):
+            fresh = self._kept.get(offer) != digest
+            self._records.sets.keep(offer, leaves if fresh else None, sign)
             self._shown.pop((offer, root), None)
             self._kept[offer] = digest
         return lawful
@@ -241,7 +247,7 @@ class Vault:
     def without(self, offer: OfferId, root: bytes, sign: SetToSign | None = None) -> LawfulSet:
         with self._lock:
             self._look(thorough=True)
-            stored = self._records.stored_set(offer, root)
+            stored = self._records.sets.stored(offer, root)
             candidates = self._records.candidates(offer)
             places, known = find(candidates.ids, stored.consents)
             good = np.flatnonzero(known)
@@ -255,7 +261,7 @@ class Vault:
         with self._lock:
             self._look(thorough=False)
             epoch = self._chain.offer(offer).epoch
-            stored = self._records.stored_set(offer, root)
+            stored = self._records.sets.stored(offer, root)
             ended = sorted(self._chain.dead(offer))
             _, there = find(stored.consents, column(b"".join(ended)))
             dead = tuple(consent for consent, inside in zip(ended, there, strict=True) if inside)
@@ -264,7 +270,7 @@ class Vault:
     def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart:
         with self._lock:
             kept = self._shown.pop((offer, root), None) if start else None
-            packed = kept or self._records.packed_set(offer, root)
+            packed = kept or self._records.sets.packed(offer, root)
             if (start + PART) * LEAF < len(packed):
                 self._shown = {(offer, root): packed}
             leaves = unpack(packed[start * LEAF : (start + PART) * LEAF])
@@ -370,7 +376,7 @@ class Vault:
 
     def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
         try:
-            sets = [self._records.stored_set(offer, root) for root, _ in itertools.groupby(warrant.roots)]
+            sets = [self._records.sets.stored(offer, root) for root, _ in itertools.groupby(warrant.roots)]
         except NotFoundError as error:
             raise WarrantError(error.message, found=error.found, code="warrant.root") from None
         gate.demand_leaves(
