@@ -8,6 +8,8 @@ from typing import Final
 from placet.comparison.normal import normal
 from placet.comparison.reading.archive import Archive, parse_xml
 from placet.comparison.reading.docx_bound import replaced
+from placet.comparison.reading.docx_content import DocxContent
+from placet.comparison.reading.docx_flow import DocxFlow
 from placet.comparison.reading.docx_look import on
 from placet.comparison.reading.docx_numbering import Numbering, read_numbering
 from placet.comparison.reading.docx_styles import Styles, read_styles
@@ -50,35 +52,36 @@ def read_docx(data: bytes) -> Content:
         )
     if parts.read(parts.main) is None:
         raise _not_word()
-    reader = DocxText(parts, _styles(parts), _numbering(parts))
+    content = DocxContent()
+    reader = DocxText(parts, content, DocxFlow(_styles(parts), _numbering(parts), content))
     reader.read(parts.main)
-    referred = frozenset(reader.marks)
+    referred = frozenset(content.marks)
     for kind in ("footnotes", "endnotes"):
         for part in parts.of(parts.main, kind):
             reader.read(part, only=referred)
-            reader.unread += _unreferred(parts, part, kind[:-1], referred)
-    body = reader.found
-    reader.found = []
-    shown, idle = _margins(parts, reader.sections)
+            content.unread += _unreferred(parts, part, kind[:-1], referred)
+    body = content.paragraphs
+    content.paragraphs = []
+    shown, idle = _margins(parts, content.sections)
     for part in shown:
         reader.read(part)
-    margins = dict.fromkeys(reader.found)
-    reader.unread += _beside(parts, reached, idle)
-    if reader.deleted:
-        reader.unread.append(
-            unread("texts that tracked changes delete", *reader.deleted, shown="".join(reader.deleted))
+    margins = dict.fromkeys(content.paragraphs)
+    content.unread += _beside(parts, reached, idle)
+    if content.deleted:
+        content.unread.append(
+            unread("texts that tracked changes delete", *content.deleted, shown="".join(content.deleted))
         )
-    if sum(map(len, reader.struck)) > MOST // 2:  # the note can't quote it all
-        reader.unread.append(unread("texts that are struck through", *reader.struck, shown="".join(reader.struck)))
-    if not body and not margins and reader.unread:
+    if sum(map(len, content.struck)) > MOST // 2:  # the note can't quote it all
+        content.unread.append(unread("texts that are struck through", *content.struck, shown="".join(content.struck)))
+    if not body and not margins and content.unread:
         raise DataError(
             "the document holds no text",
             expected="a document with text",
-            found=", ".join(dict.fromkeys(one.kind for one in reader.unread))[:200],
+            found=", ".join(dict.fromkeys(one.kind for one in content.unread))[:200],
             remedy="recognise the text (OCR) first, or send the document as text",
             code="data.no-text",
         )
-    return Content(body, list(_notes(reader, parts)), tuple(margins), tuple(reader.unread), rows=reader.rows)
+    return Content(body, list(_notes(content, parts)), tuple(margins), tuple(content.unread), rows=content.rows)
 
 
 def _not_word() -> DataError:
@@ -101,17 +104,17 @@ def _numbering(parts: Parts) -> Numbering:
     return read_numbering(found[0]) if found else Numbering()
 
 
-def _notes(reader: DocxText, parts: Parts) -> Iterator[str]:
-    if reader.tracked:
+def _notes(content: DocxContent, parts: Parts) -> Iterator[str]:
+    if content.tracked:
         yield "The document has tracked changes; it is compared as if all were accepted."
-    for why, texts in reader.unseen.items():
+    for why, texts in content.unseen.items():
         what = "hidden text" if why == "hidden" else f"text that no reader sees ({why})"
         yield f"The document has {what}; it is compared like all other: {quoted(texts)}."
-    if reader.struck:
-        yield f"Text that is struck through by hand is compared as if it were deleted: {quoted(reader.struck)}."
-    if reader.invisible:
-        yield f"{reader.invisible} invisible characters were left out of the comparison."
-    for text, value in replaced(parts, reader.bound):
+    if content.struck:
+        yield f"Text that is struck through by hand is compared as if it were deleted: {quoted(content.struck)}."
+    if content.invisible:
+        yield f"{content.invisible} invisible characters were left out of the comparison."
+    for text, value in replaced(parts, content.bound):
         yield (
             f"A field is compared as its text stands in the document, {quoted([text]) or 'empty'}; a word processor"
             f" shows the value behind it, {quoted([value]) or 'empty'}."
