@@ -97,10 +97,10 @@ def _plain(name: str) -> str:
 
 def _without_form(name: str, languages: tuple[str, ...]) -> str:
     """The name without the longest legal form that it ends or begins with; as it is, where nothing would be left."""
-    found = [name]
+    forms = [name]
     for language in languages:
-        found += [name.removesuffix(f" {form}") for form in ENDINGS.get(language, ())]
-        found += [name.removeprefix(f"{form} ") for form in BEGINNINGS.get(language, ())]
-        found += [name.removesuffix(form).strip() for form in JOINED_ENDINGS.get(language, ())]
-        found += [name.removeprefix(form).strip() for form in JOINED_BEGINNINGS.get(language, ())]
-    return min((shorter for shorter in found if shorter), key=len, default=name)
+        forms += [name.removesuffix(f" {form}") for form in ENDINGS.get(language, ())]
+        forms += [name.removeprefix(f"{form} ") for form in BEGINNINGS.get(language, ())]
+        forms += [name.removesuffix(form).strip() for form in JOINED_ENDINGS.get(language, ())]
+        forms += [name.removeprefix(form).strip() for form in JOINED_BEGINNINGS.get(language, ())]
+    return min((shorter for shorter in forms if shorter), key=len, default=name)

@@ -74,29 +74,29 @@ def identifier(key: Key, value: object) -> bytes | None:
 
 
 def _round(key: Key, values: Sequence[object]) -> Round:
-    found, invalid = _written(key, values)
-    empty = found.count(None) - invalid
+    identifiers, invalid = _written(key, values)
+    empty = identifiers.count(None) - invalid
     ambiguous = 0
-    if len(set(found)) != len(found):
-        often = {written for written, count in Counter(found).items() if count > 1 and written is not None}
-        ambiguous = sum(written in often for written in found)
-        found = [None if written in often else written for written in found]
-    return Round(key, tuple(found), empty, invalid, ambiguous)
+    if len(set(identifiers)) != len(identifiers):
+        often = {written for written, count in Counter(identifiers).items() if count > 1 and written is not None}
+        ambiguous = sum(written in often for written in identifiers)
+        identifiers = [None if written in often else written for written in identifiers]
+    return Round(key, tuple(identifiers), empty, invalid, ambiguous)
 
 
 def _written(key: Key, values: Sequence[object]) -> tuple[list[bytes | None], int]:
     """Each value as this key writes it, None for what is empty or invalid, and how many are invalid."""
     if isinstance(key, TextKey) and key.width == "keep" and all_clean(values):
         return [str(value).encode() or None for value in values], 0
-    found: list[bytes | None] = []
+    identifiers: list[bytes | None] = []
     invalid = 0
     for value in values:
         try:
-            found.append(identifier(key, value))
+            identifiers.append(identifier(key, value))
         except ValueError:
-            found.append(None)
+            identifiers.append(None)
             invalid += 1
-    return found, invalid
+    return identifiers, invalid
 
 
 def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: Rules) -> dict[str, JsonValue]:
@@ -110,13 +110,13 @@ def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: R
         raise InputError("each round needs its matched rows", expected=len(rounds), found=len(matched))
     rows = len(rounds[0].identifiers) if rounds else 0
     before: set[int] = set()
-    told: list[JsonValue] = []
+    entries: list[JsonValue] = []
     for number, (one, rows_matched) in enumerate(zip(rounds, matched, strict=True), start=1):
         offered = one.left(before)
         if len(set(rows_matched)) != len(rows_matched) or not set(rows_matched) <= set(offered):
             raise InputError("rows matched that were not in the round", expected="rows of the round", found=number)
         before |= set(rows_matched)
-        told.append(
+        entries.append(
             {
                 "round": number,
                 "kind": one.key.kind,
@@ -124,7 +124,7 @@ def report(rounds: Sequence[Round], matched: Sequence[Collection[int]], rules: R
                 "matched": _told(len(rows_matched), len(offered), rules.smallest, all_of_it=False),
             }
         )
-    return {"smallest": rules.smallest, "rows": rows if rows >= rules.smallest else None, "rounds": told}
+    return {"smallest": rules.smallest, "rows": rows if rows >= rules.smallest else None, "rounds": entries}
 
 
 def _told(count: int, whole: int, smallest: int, *, all_of_it: bool) -> int | None:

@@ -134,18 +134,18 @@ def artifact(contract: str) -> dict[str, Any]:
 @functools.cache
 def function(contract: str, name: str) -> Function:
     """A function by its name, which is unique within its contract."""
-    found = [e for e in artifact(contract)["abi"] if e["type"] == "function" and e["name"] == name]
-    if len(found) != 1:
-        raise ConfigError(f"{contract}.{name} is not in the artifact", expected="one function", found=len(found))
-    entry = found[0]
+    entries = [e for e in artifact(contract)["abi"] if e["type"] == "function" and e["name"] == name]
+    if len(entries) != 1:
+        raise ConfigError(f"{contract}.{name} is not in the artifact", expected="one function", found=len(entries))
+    entry = entries[0]
     return Function(name, keccak(_signature(entry))[:4], _types(entry["inputs"]), _types(entry["outputs"]))
 
 
 def creation_code(contract: str, *arguments: Any) -> bytes:
     """What a deploying transaction carries: bytecode and constructor arguments."""
-    found = artifact(contract)
-    constructor = [e["inputs"] for e in found["abi"] if e["type"] == "constructor"]
-    return bytes.fromhex(found["bytecode"][2:]) + encode(_types(constructor[0]) if constructor else (), arguments)
+    compiled = artifact(contract)
+    constructor = [e["inputs"] for e in compiled["abi"] if e["type"] == "constructor"]
+    return bytes.fromhex(compiled["bytecode"][2:]) + encode(_types(constructor[0]) if constructor else (), arguments)
 
 
 @functools.cache

@@ -45,8 +45,8 @@ _PLATFORMS = {
 def find_anvil() -> Path:
     """The Anvil to run: PATH's if of the pinned version, else what scripts/setup or `placet chain install` made."""
     on_path = shutil.which("anvil")
-    found = "none" if on_path is None else _anvil_version(Path(on_path))
-    if on_path is not None and found == ANVIL_VERSION:
+    version = "none" if on_path is None else _anvil_version(Path(on_path))
+    if on_path is not None and version == ANVIL_VERSION:
         return Path(on_path)
     modules = Path(__file__).resolve().parents[3] / "hardhat-free-local" / "node_modules"
     for binary in (modules / "@foundry-rs" / f"anvil-{machine()}" / "bin" / "anvil", cached_anvil()):
@@ -55,7 +55,7 @@ def find_anvil() -> Path:
     raise ConfigError(
         "no Anvil to run",
         expected=f"anvil {ANVIL_VERSION} on PATH, in hardhat-free-local/node_modules or in the cache folder",
-        found=f"on PATH: {found}; {platform.system()} {platform.machine()}",
+        found=f"on PATH: {version}; {platform.system()} {platform.machine()}",
         remedy=f"placet chain install (from npm), scripts/setup in a checkout, or foundryup --install {ANVIL_VERSION}",
     )
 
@@ -96,14 +96,14 @@ def free_port() -> int:
     """
     for _ in range(100):
         port = _PORTS[secrets.randbelow(len(_PORTS))]
-        held = socket.socket()
+        socket_ = socket.socket()
         try:
-            held.bind((HOST, port))
+            socket_.bind((HOST, port))
         except OSError:
-            held.close()
+            socket_.close()
             continue
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _held.append(held)
+        socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _held.append(socket_)
         if len(_held) > _HELD:
             _held.popleft().close()
         return port
@@ -162,11 +162,11 @@ def wait_until_up(process: subprocess.Popen[bytes], url: str, chain_id: int, log
         if process.poll() is not None:
             raise ChainError("Anvil ended at once", found=tail(log), remedy=f"see {log}")
         try:
-            found = int(rpc(url, "eth_chainId", timeout=1.0), 16)
+            answer = int(rpc(url, "eth_chainId", timeout=1.0), 16)
         except ChainError:
             time.sleep(0.02)
             continue
-        if process.poll() is None and found == chain_id:
+        if process.poll() is None and answer == chain_id:
             return
     process.kill()
     process.wait()

@@ -83,7 +83,7 @@ def compile_contracts(root: Path) -> dict[str, dict[str, Any]]:
     if not (root / NODE_MODULES / "@openzeppelin").is_dir():
         raise ConfigError("OpenZeppelin's contracts are missing", expected=NODE_MODULES, remedy="run scripts/setup")
     settings = Settings.read(root)
-    wanted = {"": ["ast"], "*": ["abi", *_BYTECODE]}
+    outputs = {"": ["ast"], "*": ["abi", *_BYTECODE]}
     request = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in sources.items()},
@@ -93,7 +93,7 @@ def compile_contracts(root: Path) -> dict[str, dict[str, Any]]:
             "viaIR": settings.via_ir,
             "metadata": {"bytecodeHash": "none", "appendCBOR": False},
             "remappings": [f"@openzeppelin/={NODE_MODULES}/@openzeppelin/"],
-            "outputSelection": dict.fromkeys(sources, wanted),
+            "outputSelection": dict.fromkeys(sources, outputs),
         },
     }
     try:

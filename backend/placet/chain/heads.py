@@ -48,14 +48,14 @@ class Heads:
 
     async def run(self) -> None:
         """Subscribe, again and again, until cancelled."""
-        told = False
+        reported = False
         while True:
             try:
                 await self._subscribe()
             except (OSError, EOFError, WebSocketException, ChainError, ValueError) as error:
-                if self.pushed or not told:
+                if self.pushed or not reported:
                     log.info("the endpoint pushes no blocks (%s): it is asked for them", type(error).__name__)
-                    told = True
+                    reported = True
             self._lose()
             await asyncio.sleep(AGAIN)
 

@@ -153,8 +153,8 @@ class Index:
     def latest(self) -> int:
         """The last block that is indexed; before the first `sync` the one before the deployment's."""
         with self._engine.connect() as connection:
-            found = connection.execute(select(func.max(checkpoints.c.block))).scalar()
-        return self._before_all if found is None else int(found)
+            block = connection.execute(select(func.max(checkpoints.c.block))).scalar()
+        return self._before_all if block is None else int(block)
 
     def datasets(self, at: int | None = None) -> list[events.DatasetRegistered]:
         """All datasets, in order."""
@@ -171,8 +171,8 @@ class Index:
 
     def given(self, consent: ConsentId, at: int | None = None) -> events.ConsentGiven | None:
         """The event of a consent that was granted by itself, or None."""
-        found = self._events(events.ConsentGiven, at, logs.c.consent == consent)
-        return found[0] if found else None
+        grants = self._events(events.ConsentGiven, at, logs.c.consent == consent)
+        return grants[0] if grants else None
 
     def withdrawal_list(self, offer: OfferId, at: int | None = None) -> list[ConsentId]:
         """All ended consents of an offer, in order."""
@@ -207,16 +207,16 @@ class Index:
         """Is another one as soon as other consents of an offer have ended, as far as is indexed: how many they are, and
         how often a reorganisation has taken events back since this index was made."""
         names = (events.ConsentWithdrawn.__name__, events.ConsentRevoked.__name__)
-        chosen = select(func.count()).select_from(logs).where(logs.c.offer == offer, logs.c.name.in_(names))
+        query = select(func.count()).select_from(logs).where(logs.c.offer == offer, logs.c.name.in_(names))
         with self._engine.connect() as connection:
-            return self._taken_back, int(connection.execute(chosen).scalar_one())
+            return self._taken_back, int(connection.execute(query).scalar_one())
 
     def jobs(self, at: int | None = None) -> list[JobId]:
         """The ids of all opened or cancelled jobs, in order."""
         begun = logs.c.name.in_((events.JobOpened.__name__, events.JobCancelled.__name__))
-        chosen = select(logs.c.job).where(begun, *_until(at)).order_by(logs.c.block, logs.c.log_index)
+        query = select(logs.c.job).where(begun, *_until(at)).order_by(logs.c.block, logs.c.log_index)
         with self._engine.connect() as connection:
-            return list(dict.fromkeys(JobId(bytes(job)) for job in connection.execute(chosen).scalars()))
+            return list(dict.fromkeys(JobId(bytes(job)) for job in connection.execute(query).scalars()))
 
     def job_events(self, job: JobId, at: int | None = None) -> list[Event]:
         """Everything that the contracts tell of a job, in order."""
@@ -228,13 +228,13 @@ class Index:
         return sorted((*withdrawn, *revoked), key=lambda event: (event.block, event.log_index))
 
     def _events(self, kind: type[E], at: int | None, *conditions: ColumnElement[bool]) -> list[E]:
-        found = self._decoded(logs.c.name == kind.__name__, *conditions, *_until(at))
-        return [event for event in found if isinstance(event, kind)]
+        events_ = self._decoded(logs.c.name == kind.__name__, *conditions, *_until(at))
+        return [event for event in events_ if isinstance(event, kind)]
 
     def _decoded(self, *conditions: ColumnElement[bool]) -> list[Event]:
-        chosen = select(logs.c.log).where(*conditions).order_by(logs.c.block, logs.c.log_index)
+        query = select(logs.c.log).where(*conditions).order_by(logs.c.block, logs.c.log_index)
         with self._engine.connect() as connection:
-            rows = connection.execute(chosen).scalars().all()
+            rows = connection.execute(query).scalars().all()
         decoded = (events.decode(json.loads(row), self._contracts) for row in rows)
         return [event for event in decoded if event is not None]
 
@@ -347,7 +347,7 @@ class Index:
         counted = select(logs.c.offer, func.count()).where(ended, logs.c.block <= head.number).group_by(logs.c.offer)
         with self._engine.connect() as connection:
             counts = {bytes(offer): int(count) for offer, count in connection.execute(counted)}
-        offers = [made.offer for made in self.offers(head.number) if counts.get(made.offer, 0) <= RECHECKED]
+        offers = [event.offer for event in self.offers(head.number) if counts.get(event.offer, 0) <= RECHECKED]
         for offer, expected in zip(offers, self._chain.withdrawal_heads(offers, block=head.number), strict=True):
             heads = self.heads(offer, head.number) if offer in counts else (FIRST_EPOCH, FIRST_EPOCH)
             if heads != expected:
@@ -376,6 +376,6 @@ def _store(connection: Connection, log_: Log) -> None:
 
 def _prune(connection: Connection) -> None:
     """Checkpoints are for reorganisations: the newest ones suffice, and a deeper one reads from the start."""
-    kept = select(checkpoints.c.block).order_by(checkpoints.c.block.desc()).limit(CHECKPOINTS)
-    oldest = connection.execute(select(func.min(kept.subquery().c.block))).scalar()
+    newest = select(checkpoints.c.block).order_by(checkpoints.c.block.desc()).limit(CHECKPOINTS)
+    oldest = connection.execute(select(func.min(newest.subquery().c.block))).scalar()
     connection.execute(delete(checkpoints).where(checkpoints.c.block < oldest))

@@ -83,22 +83,22 @@ class LogReader:
                 raise Moved
             yield piece
 
-    def may_hold(self, block: Block, wanted: LogFilter | None = None) -> bool:
+    def may_hold(self, block: Block, log_filter: LogFilter | None = None) -> bool:
         """Must this block be looked into?"""
-        wanted = wanted or LogFilter(self._contracts)
-        return bool(block.transactions) and (self._blooms is not True or wanted.may_hold(block.header.bloom))
+        log_filter = log_filter or LogFilter(self._contracts)
+        return bool(block.transactions) and (self._blooms is not True or log_filter.may_hold(block.header.bloom))
 
     def logs(self, blocks: Sequence[Block], topics: Topics = ()) -> list[Log]:
         """All events of ours in these blocks (ascending) that have these topics, in order. ChainError if the endpoint
         does not show them all."""
-        wanted = LogFilter(self._contracts, topics)
+        log_filter = LogFilter(self._contracts, topics)
         rows = self._learned(blocks)
         believed = self._blooms is True
-        candidates = [block for block in blocks if block.hash not in rows and self.may_hold(block, wanted)]
-        ranges = self._ranges(candidates, wanted, topics)
+        candidates = [block for block in blocks if block.hash not in rows and self.may_hold(block, log_filter)]
+        ranges = self._ranges(candidates, log_filter, topics)
         whole = [block for block in candidates if not self._complete(block, ranges.get(block.hash, ()))]
         missing = {block.hash for block in whole}
-        rows |= {hash_: found for hash_, found in ranges.items() if hash_ not in missing}
+        rows |= {hash_: block_rows for hash_, block_rows in ranges.items() if hash_ not in missing}
         for start in range(0, len(whole), _RECEIPTS):
             rows |= self._receipts(whole[start : start + _RECEIPTS])
         if believed and self._blooms is False:
@@ -106,7 +106,10 @@ class LogReader:
         logs: list[Log] = []
         for block in blocks:
             for row in rows.get(block.hash, ()):
-                if wanted.takes(row) and (event := events.decode(self._timed(row, block), self._contracts)) is not None:
+                if (
+                    log_filter.takes(row)
+                    and (event := events.decode(self._timed(row, block), self._contracts)) is not None
+                ):
                     logs.append((self._timed(row, block), event))
         return sorted(logs, key=lambda log: (log[1].block, log[1].log_index))
 
@@ -178,7 +181,7 @@ class LogReader:
     # What `eth_getLogs` says, and whether it is all.
 
     def _ranges(
-        self, candidates: Sequence[Block], wanted: LogFilter, topics: Topics
+        self, candidates: Sequence[Block], log_filter: LogFilter, topics: Topics
     ) -> dict[bytes, list[dict[str, Any]]]:
         """The logs that the endpoint gives for ranges that cover these blocks, by the hash of the block."""
         numbers = [block.number for block in candidates]
@@ -203,7 +206,7 @@ class LogReader:
             self._range.took(tried)
             for row in answer:
                 hash_ = octets(row.get("blockHash"), 32)
-                if hash_ in rows and row.get("removed") is not True and wanted.takes(row):
+                if hash_ in rows and row.get("removed") is not True and log_filter.takes(row):
                     rows[hash_].append(row)
             at = beyond
         return rows

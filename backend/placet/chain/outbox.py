@@ -119,29 +119,29 @@ class Outbox:
                 return True
         except IntegrityError:
             with self._engine.connect() as connection:
-                found = connection.execute(select(intents).where(intents.c.intent == intent)).mappings().first()
-        if found is None or {name: bytes(found[name]) for name in row} != row:
+                stored = connection.execute(select(intents).where(intents.c.intent == intent)).mappings().first()
+        if stored is None or {name: bytes(stored[name]) for name in row} != row:
             raise StateError("the intent's name stands for another call", found=intent, remedy="give each its own name")
         return False
 
     def waits(self) -> bool:
         """Is any intent queued or on its way?"""
-        chosen = select(intents.c.number).where(intents.c.state.in_((QUEUED, SENT))).limit(1)
+        query = select(intents.c.number).where(intents.c.state.in_((QUEUED, SENT))).limit(1)
         with self._engine.connect() as connection:
-            return connection.execute(chosen).first() is not None
+            return connection.execute(query).first() is not None
 
     def queued(self, account: bytes, limit: int) -> list[Intent]:
         """The next intents of an account, in order."""
-        chosen = select(intents).where(intents.c.account == account, intents.c.state == QUEUED)
+        query = select(intents).where(intents.c.account == account, intents.c.state == QUEUED)
         with self._engine.connect() as connection:
-            rows = connection.execute(chosen.order_by(intents.c.number).limit(limit)).mappings()
+            rows = connection.execute(query.order_by(intents.c.number).limit(limit)).mappings()
             return [_intent(row) for row in rows]
 
     def sent(self, account: bytes) -> list[Intent]:
         """The intents of an account that are on their way, by nonce."""
-        chosen = select(intents).where(intents.c.account == account, intents.c.state == SENT)
+        query = select(intents).where(intents.c.account == account, intents.c.state == SENT)
         with self._engine.connect() as connection:
-            rows = connection.execute(chosen.order_by(intents.c.nonce)).mappings().all()
+            rows = connection.execute(query.order_by(intents.c.nonce)).mappings().all()
             return [_intent(row, _signed(connection, row)) for row in rows]
 
     def store(self, intent: Intent, signed: SignedTransaction) -> None:
@@ -195,11 +195,11 @@ class Outbox:
 
 def refusals(engine: Engine) -> list[tuple[str, str]]:
     """The intents on their way whose transactions the endpoint does not take, and its words. Makes no tables."""
-    chosen = select(intents.c.intent, intents.c.error).where(intents.c.state == SENT, intents.c.error.is_not(None))
+    query = select(intents.c.intent, intents.c.error).where(intents.c.state == SENT, intents.c.error.is_not(None))
     with engine.connect() as connection:
         if not inspect(connection).has_table(intents.name):
             return []
-        return [(intent, error) for intent, error in connection.execute(chosen.order_by(intents.c.number))]
+        return [(intent, error) for intent, error in connection.execute(query.order_by(intents.c.number))]
 
 
 def _insert(connection: Connection, intent: Intent, signed: SignedTransaction) -> None:
@@ -214,10 +214,9 @@ def _intent(row: RowMapping, signed: tuple[SignedTransaction, ...] = ()) -> Inte
 
 def _signed(connection: Connection, row: RowMapping) -> tuple[SignedTransaction, ...]:
     same = (transactions.c.intent == row["number"]) & (transactions.c.nonce == row["nonce"])
-    found = connection.execute(select(transactions).where(same).order_by(transactions.c.number)).mappings()
+    rows = connection.execute(select(transactions).where(same).order_by(transactions.c.number)).mappings()
     return tuple(
-        SignedTransaction(bytes(t["hash"]), t["nonce"], t["gas"], t["max_fee"], t["tip"], bytes(t["raw"]))
-        for t in found
+        SignedTransaction(bytes(t["hash"]), t["nonce"], t["gas"], t["max_fee"], t["tip"], bytes(t["raw"])) for t in rows
     )
 
 

@@ -44,20 +44,20 @@ class AcceptancePolicy:
         if terms.recipe != SPEC.name:
             raise PlanError("this company takes part in comparisons alone", found=terms.recipe)
         place = plan.party_of(context.address)
-        found = (terms.roles[place], plan.parties[1 - place].signer if place < 2 else b"", plan.parties[-1].signer)
-        if found != (self.role, self.partner, self.service) or plan.purpose != purpose_id(self.purpose):
+        sides = (terms.roles[place], plan.parties[1 - place].signer if place < 2 else b"", plan.parties[-1].signer)
+        if sides != (self.role, self.partner, self.service) or plan.purpose != purpose_id(self.purpose):
             raise PlanError(
                 "another comparison than this company waits for",
                 expected=f"{self.role}, with {to_hex(self.partner)}, at {to_hex(self.service)}, for {self.purpose}",
-                found=f"{found[0]}, with {to_hex(found[1])}, at {to_hex(found[2])}",
+                found=f"{sides[0]}, with {to_hex(sides[1])}, at {to_hex(sides[2])}",
                 code="plan.entry",
             )
-        asked = SPEC.parse(terms.parameters)
-        if {one.party: one.key for one in asked.recipients}.get(place) != public_key(context.hpke):
+        parameters = SPEC.parse(terms.parameters)
+        if {one.party: one.key for one in parameters.recipients}.get(place) != public_key(context.hpke):
             raise PlanError(
                 "the plan gives this company no result, or under another key than its own", code="plan.recipient"
             )
-        self._demand_enclave(terms.engine, asked.policy)
+        self._demand_enclave(terms.engine, parameters.policy)
         demand_accepted(context, plan, terms)
 
     def _demand_enclave(self, engine: str, policy: EnclavePolicy) -> None:

@@ -173,7 +173,7 @@ class Company:
                 jobs = [
                     record
                     for record in await self.runner.store.threaded.all(going=True)
-                    if any(chosen.consent == consent for chosen in record.plan.parties[record.party].inputs)
+                    if any(plan_input.consent == consent for plan_input in record.plan.parties[record.party].inputs)
                 ]
                 if jobs:
                     return max(jobs, key=lambda record: record.created)
@@ -184,15 +184,15 @@ class Company:
                     )
                 await listener.wait(min(left, _LOOK))
 
-    async def ended(self, job: JobId, told: Callable[[dict[str, object]], None]) -> str:
-        """How a job ended; `told` hears what happens meanwhile. The job's own times end it."""
+    async def ended(self, job: JobId, tell: Callable[[dict[str, object]], None]) -> str:
+        """How a job ended; `tell` hears what happens meanwhile. The job's own times end it."""
         last = 0
         with listening(self.runner.store.told) as listener:
             while True:
                 how, moments = await self.runner.store.threaded.follow(job, last)
                 for number, moment in moments:
                     last = number
-                    told(moment)
+                    tell(moment)
                 if how is not None:
                     return how
                 await listener.wait(_LOOK)
@@ -209,12 +209,12 @@ def _not_there(error: BaseException) -> bool:
 def _demand_once(context: JobContext, documents: Documents, plan: Plan) -> None:
     """PlanError unless the plan is about the document on offer now, and no other job of that consent was opened. (Of
     several that were not, the contract opens one.)"""
-    (chosen,) = plan.parties[plan.party_of(context.address)].inputs
-    if chosen.consent != documents.on_offer:
-        raise PlanError("another document than the one on offer", found=to_hex(chosen.consent), code="plan.stale")
+    (plan_input,) = plan.parties[plan.party_of(context.address)].inputs
+    if plan_input.consent != documents.on_offer:
+        raise PlanError("another document than the one on offer", found=to_hex(plan_input.consent), code="plan.stale")
     job = plan.job(context.deployment.jobs)
     for record in JobStore(context.engine).all(going=True):
-        same = record.job != job and any(one.consent == chosen.consent for one in record.plan.inputs)
+        same = record.job != job and any(one.consent == plan_input.consent for one in record.plan.inputs)
         if same and context.chain.job(record.job).status is not JobStatus.NONE:
             raise PlanError("a job with this consent is going already", found=to_hex(record.job), code="plan.stale")
 
@@ -222,9 +222,9 @@ def _demand_once(context: JobContext, documents: Documents, plan: Plan) -> None:
 @contextlib.contextmanager
 def alone(settings: NodeSettings) -> Iterator[bool]:
     """Whether this process is the only client of the folder; held until the end."""
-    with (settings.folder / "client.lock").open("w") as held:
+    with (settings.folder / "client.lock").open("w") as lock:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             yield False
         else:

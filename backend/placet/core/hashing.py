@@ -54,7 +54,7 @@ def _canonical(value: Any) -> bytes:
             return b"[" + b",".join(map(_canonical, value)) + b"]"
     if type(value) is dict and all(type(name) is str for name in value):
         ordered = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
-        return b"{" + b",".join(_text(name) + b":" + _canonical(held) for name, held in ordered) + b"}"
+        return b"{" + b",".join(_text(name) + b":" + _canonical(entry) for name, entry in ordered) + b"}"
     if type(value) is str:
         return _text(value)
     return rfc8785.dumps(value)

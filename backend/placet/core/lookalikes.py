@@ -29,13 +29,13 @@ def _prototypes() -> dict[str, str]:
     from confusable_homoglyphs.confusables import confusables_data
 
     bare = {_bare(one): [_bare(other["c"]) for other in others] for one, others in confusables_data.items()}
-    found = {}
+    prototypes = {}
     for one, others in bare.items():
         if len(one) == 1 and len(others) == 1:
             other = others[0]
             if len(other) > 1 or len(bare.get(other, ())) > 1 or other < one:
-                found[one] = other
-    return found
+                prototypes[one] = other
+    return prototypes
 
 
 def _bare(text: str) -> str:

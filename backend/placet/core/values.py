@@ -128,9 +128,9 @@ Whole = Annotated[
 
 
 def _clean(text: str) -> str:
-    found = flaw(text)
-    if found is not None:
-        raise ValueError(f"expected one line of visible characters (NFC), not {found}")
+    fault = flaw(text)
+    if fault is not None:
+        raise ValueError(f"expected one line of visible characters (NFC), not {fault}")
     return text
 
 

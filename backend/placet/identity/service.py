@@ -88,8 +88,8 @@ class Enrolling:
         now = self._clock()
         if credential.signer != request.owner:
             raise AccessError("the request is signed by another key than it enrols", code="access.signer")
-        asked = RequestParts(self.address, "POST", PATH, raw)
-        demand_request(credential, asked, now=int(now), domain=self._domain, verifiers=self._verifiers)
+        parts = RequestParts(self.address, "POST", PATH, raw)
+        demand_request(credential, parts, now=int(now), domain=self._domain, verifiers=self._verifiers)
         if request.namespace != self.namespace:
             raise AccessError(
                 "persons are known here by another kind of identifier",

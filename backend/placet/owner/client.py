@@ -179,7 +179,7 @@ class OwnerClient:
         } | ({} if enrolment == NO_ENROLMENT else {"enrolment": to_hex(enrolment)})
         answer = await ask(self._http, DraftAnswer, "POST", offered.api, "/v1/consents/draft", canonical(body))
         consent = answer.consent
-        asked = (owner, offered.id, start, not_after, uses, enrolment)
+        terms = (owner, offered.id, start, not_after, uses, enrolment)
         got = (
             consent.owner,
             consent.offer.id,
@@ -188,7 +188,7 @@ class OwnerClient:
             consent.uses,
             consent.details.enrolment,
         )
-        if asked != got:
+        if terms != got:
             raise ConsentError("the draft is not what was asked for", remedy="don't sign; tell the institution")
         self._demand_honest(consent, answer, offered)
         return Draft(consent, answer.notice, offered.scope)
@@ -340,16 +340,16 @@ class OwnerClient:
         self, api: str, provider: bytes, key: Signing, *, status: str | None = None
     ) -> list[ConsentAnswer]:
         """All consents of `key` at a node, at most 100 pages. Whose they are says the signature, not the URL."""
-        found: list[ConsentAnswer] = []
+        answers: list[ConsentAnswer] = []
         query = {} if status is None else {"status": status}
         for _ in range(100):
             path = "/v1/consents" + (f"?{urlencode(query)}" if query else "")
             page = await ask(self._http, ConsentsAnswer, "GET", api, path, signer=self._signer(key, provider))
-            found += page.consents
+            answers += page.consents
             if page.cursor is None:
                 break
             query["cursor"] = page.cursor
-        return found
+        return answers
 
     async def uses(self, api: str, provider: bytes, key: Signing, consent: ConsentId) -> tuple[UseAnswer, ...]:
         """Which jobs used a consent, when, and how they ended."""

@@ -123,12 +123,12 @@ class Wallet:
         """The owner's own copy."""
         return copies(self.folder)[1]
 
-    def put(self, kept: Kept) -> None:
+    def put(self, record: Kept) -> None:
         """Add a consent, or write it again."""
-        name = to_hex(kept.consent.id)
+        name = to_hex(record.consent.id)
         with self._locked():
             file = _load(self.folder)
-            entry = self._seal(name, kept.model_dump_json().encode())
+            entry = self._seal(name, record.model_dump_json().encode())
             self._save(file.model_copy(update={"consents": {**file.consents, name: entry}}))
 
     def get(self, consent: ConsentId) -> Kept:

@@ -65,38 +65,38 @@ def companies(
     """The service is up and its enclave's measurement accepted on chain."""
     write_passphrase(folder)
     with LocalChain(block_time=block_time) as chain:
-        made = Companies(folder, chain, consumer="before")
+        group = Companies(folder, chain, consumer="before")
         try:
-            found(made, NAMES, say)
+            found(group, NAMES, say)
             settings = folder / "service/node.toml"
             settings.write_text(settings.read_text() + '\n[enclaves]\nplatform = "simulated"\n')
             say("starting the service: a node with enclaves, and its vault")
-            made.start_vault("service")
-            made.start_node("service")
-            made.wait_healthy("service")
-            accept(made)
-            yield made
+            group.start_vault("service")
+            group.start_node("service")
+            group.wait_healthy("service")
+            accept(group)
+            yield group
         finally:
-            made.stop()
+            group.stop()
 
 
-def accept(made: Companies) -> None:
+def accept(group: Companies) -> None:
     """The service tells the chain which enclave it runs."""
-    for rule in enclave(made)["policy"]["rules"]:
+    for rule in enclave(group)["policy"]["rules"]:
         for measurement in rule["measurements"]:
-            made.run("enclave", "accept", rule["kind"], measurement, "--config", "service/node.toml")
+            group.run("enclave", "accept", rule["kind"], measurement, "--config", "service/node.toml")
 
 
-def enclave(made: Companies) -> Mapping[str, Any]:
+def enclave(group: Companies) -> Mapping[str, Any]:
     """What the service says of its enclaves."""
-    told: dict[str, Any] = {}
+    status: dict[str, Any] = {}
 
     def there() -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            answer = http().get(f"{made.members['service'].api}/v1/enclave", timeout=5)
+            answer = http().get(f"{group.members['service'].api}/v1/enclave", timeout=5)
             if answer.is_success:
-                told.update(answer.json())
-        return bool(told)
+                status.update(answer.json())
+        return bool(status)
 
-    wait(there, "enclave", made.folder / "service-node.log")
-    return told
+    wait(there, "enclave", group.folder / "service-node.log")
+    return status

@@ -186,7 +186,7 @@ class Consortium:
     def request(self, **changes: Any) -> dict[str, Any]:
         """A request over all providers for the recipe of the offers, unless `changes` say otherwise."""
         parameters = {"value": "balance"} if self.recipe == "asset-view" else {"psi": "ecdh", "receiver": "consumer"}
-        wanted: dict[str, Any] = {
+        request: dict[str, Any] = {
             "recipe": self.recipe,
             "purpose": PURPOSE,
             "parameters": {"identifier": "customer", "namespace": NAMESPACE} | parameters,
@@ -197,7 +197,7 @@ class Consortium:
             "own": {"offer": self.offers[self.consumer], "consent": self.own_consent},
             "token": self.token,
         }
-        return wanted | changes
+        return request | changes
 
     def begin(self, request: Mapping[str, Any]) -> str:
         """Start a job at the consumer's node; its id."""

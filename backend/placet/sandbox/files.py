@@ -154,21 +154,21 @@ def read(folder: Path) -> Data:
         f"provider{number}": _balances(folder, provider, decimals)
         for number, provider in enumerate(mapping.providers, start=1)
     }
-    for provider, held in zip(mapping.providers, balances.values(), strict=True):
-        damaged += _damaged(provider, list(held))
+    for provider, persons in zip(mapping.providers, balances.values(), strict=True):
+        damaged += _damaged(provider, list(persons))
     consents = customers if mapping.consent == "all" else _identifiers(folder, mapping.consent)
     if mapping.consent != "all":
         damaged += _damaged(mapping.consent, consents)
     consenting = frozenset(consents)
-    for provider, held in zip(mapping.providers, balances.values(), strict=True):
-        if consenting.isdisjoint(held):
+    for provider, persons in zip(mapping.providers, balances.values(), strict=True):
+        if consenting.isdisjoint(persons):
             raise DataError(
                 "no customer of this provider consents, so it has nothing to bring",
                 expected=f"at least one consenting person in {provider.file}",
                 found=f"none, for {provider.name}",
                 remedy=f"leave the provider out of {MAPPING}; or are the identifiers written differently?",
                 code="data.consent",
-                details=[*damaged, *_near(consents, held)],
+                details=[*damaged, *_near(consents, persons)],
             )
     return Data(
         names={
@@ -188,8 +188,8 @@ def _damaged(listed: Listed, identifiers: Sequence[str]) -> list[str]:
     return [f"{listed.file}: {one.words}" for one in damages(identifiers, listed.identifier)]
 
 
-def _near(consents: Sequence[str], held: Collection[str]) -> list[str]:
-    near = nearly_alike(consents, held)
+def _near(consents: Sequence[str], persons: Collection[str]) -> list[str]:
+    near = nearly_alike(consents, persons)
     return [f"{near} would be there {_ALIKE}"] if near else []
 
 

@@ -129,9 +129,9 @@ def up(
     Whatever fails: everything that was started has ended.
     """
     folder = folder.absolute()
-    wanted = setup() if read_state(folder) is None else None
-    if wanted is not None:
-        _demand_room(folder, wanted.names)
+    blueprint = setup() if read_state(folder) is None else None
+    if blueprint is not None:
+        _demand_room(folder, blueprint.names)
     with _starting(folder) as state:
         if state is not None:
             say("starting what is down")
@@ -141,20 +141,20 @@ def up(
                     _start(group, state, name)
             _wait_all(group)
             return state
-        if wanted is None:
+        if blueprint is None:
             raise StateError("the sandbox was deleted meanwhile", found=folder)
         state = SandboxState(port=free_port(), block_time=block_time)
         _save(folder, state)
         write_passphrase(folder)
-        group = _group(folder, state, wanted.consumer, wanted.offering.recipe)
+        group = _group(folder, state, blueprint.consumer, blueprint.offering.recipe)
         say("starting the chain")
         _start(group, state, "chain")
-        found(group, wanted.names, say)
-        supply(group, wanted.stock, wanted.offering, say)
+        found(group, blueprint.names, say)
+        supply(group, blueprint.stock, blueprint.offering, say)
         say("persons consent, each under a key of its own")
-        consents = give(group, wanted.willing, seconds=CONSENT_SECONDS, uses=1000, tell=tell)
+        consents = give(group, blueprint.willing, seconds=CONSENT_SECONDS, uses=1000, tell=tell)
         state = _state(group, state, consents)
-        request = group.request(purpose=wanted.offering.purpose)
+        request = group.request(purpose=blueprint.offering.purpose)
         (folder / REQUEST).write_text(json.dumps(request, indent=2) + "\n")
         _save(folder, state)
         return state
