@@ -47,37 +47,37 @@ class Agreement:
         self.entries = Entries(context, store)
         self._askers = Askers()
 
-    async def prepare(self, asker: bytes, wanted: PrepareRequest) -> PrepareResponse:
+    async def prepare(self, asker: bytes, request: PrepareRequest) -> PrepareResponse:
         """What this party would bring. PlanError or ConsentError where policy, offer or scope say no, LimitError where
         it is asked too often."""
         context = self.context
         now = await ask_chain(context.chain.now)
-        if not now < wanted.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
+        if not now < request.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
-        await self._demand_use(wanted.offer, self._wanted_use(asker, wanted))
-        await self._demand_confirmed(wanted.terms)
+        await self._demand_use(request.offer, self._wanted_use(asker, request))
+        await self._demand_confirmed(request.terms)
         self._askers.take(asker)
-        lawful = await context.demand_rows().lawful(wanted.offer, wanted.terms.block, wanted.deadline)
-        entry = await self.entries.fresh(wanted.offer, lawful.root)
+        lawful = await context.demand_rows().lawful(request.offer, request.terms.block, request.deadline)
+        entry = await self.entries.fresh(request.offer, lawful.root)
         brought = Input(
-            offer=wanted.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
+            offer=request.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
         )
         return PrepareResponse(**dict(entry), input=brought)
 
-    def _wanted_use(self, asker: bytes, wanted: PrepareRequest) -> Use:
+    def _wanted_use(self, asker: bytes, request: PrepareRequest) -> Use:
         """What a job that is not planned yet would do with this party's rows."""
-        if self.context.address not in wanted.parties:
+        if self.context.address not in request.parties:
             raise PlanError("not a party of this plan", found=to_hex(self.context.address), code="plan.parties")
-        job = declared_terms(wanted.terms, wanted.parties, asker)
+        job = declared_terms(request.terms, request.parties, asker)
         self._demand_runs(job)
         return use_of(
             job.spec,
             job.parameters,
-            job.seats[wanted.parties.index(self.context.address)].name,
+            job.seats[request.parties.index(self.context.address)].name,
             provider=self.context.address,
             consumer=asker,
-            parties=wanted.parties,
-            purpose=wanted.purpose,
+            parties=request.parties,
+            purpose=request.purpose,
             operations=int(job.spec.operations),
             named=False,
         )
@@ -101,9 +101,9 @@ class Agreement:
         if terms.block > await ask_chain(self.context.chain.confirmed):
             raise StateError("that block is not confirmed here yet", found=terms.block, code="peer.early")
 
-    async def sign(self, asker: bytes, asked: SignRequest) -> SignatureResponse:
+    async def sign(self, asker: bytes, request: SignRequest) -> SignatureResponse:
         """Sign a plan that holds exactly what this party prepared; keep it before the signature leaves."""
-        plan, terms = asked.plan, asked.terms
+        plan, terms = request.plan, request.terms
         if plan.consumer != asker or plan.sponsor != asker:
             raise PlanError("a plan is proposed by its consumer, who is also its sponsor", found=to_hex(asker))
         await self.demand_plan(plan, terms)
@@ -112,16 +112,16 @@ class Agreement:
         job = plan.job(self.context.deployment.jobs)
         if await self.store.threaded.find(job) is not None:
             return SignatureResponse(signature=self.context.signer.sign(job))
-        kept = await self.store.threaded.prepared(mine.seed)
+        prepared = await self.store.threaded.prepared(mine.seed)
         brought: list[tuple[bytes, bytes]] = [
             (i.offer, i.consent if i.named else i.lawful_root) for i in mine.inputs
         ] or [(NO_OFFER, ZERO32)]
-        if kept is None or brought != [(bytes(kept["offer"]), bytes(kept["root"]))]:
+        if prepared is None or brought != [(bytes(prepared["offer"]), bytes(prepared["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         self._askers.take(asker)
-        current = [await self._demand_current(job, plan, terms, chosen) for chosen in mine.inputs]
+        current = [await self._demand_current(job, plan, terms, plan_input) for plan_input in mine.inputs]
         signature = self.context.signer.sign(job)
-        await self.keep(plan, terms, party, bytes(kept["seed"]), signature)
+        await self.keep(plan, terms, party, bytes(prepared["seed"]), signature)
         for lawful in current:
             await self._tell_counts(job, lawful)
         return SignatureResponse(signature=signature)
@@ -132,26 +132,30 @@ class Agreement:
             numbers = {"of": counts.rows, "consents": counts.consents, "without_row": counts.rowless}
             await self.store.threaded.note(job, "lawful-rows", rows=lawful.count, **numbers)
 
-    async def _demand_current(self, job: JobId, plan: Plan, terms: Terms, chosen: Input) -> LawfulSet | None:
+    async def _demand_current(self, job: JobId, plan: Plan, terms: Terms, plan_input: Input) -> LawfulSet | None:
         """PlanError `plan.stale` unless an input is what this party would prepare now; the lawful set of
         persons, which is kept then."""
         lawful = None
-        if chosen.named:
-            current = await named_input(self.context, chosen.offer, chosen.consent)
-            root = ZERO32 if await named_dead(self.context, chosen.consent) else chosen.consent
+        if plan_input.named:
+            current = await named_input(self.context, plan_input.offer, plan_input.consent)
+            root = ZERO32 if await named_dead(self.context, plan_input.consent) else plan_input.consent
             now = (root, current.epoch, current.opens_before)
         else:
             signing = SetToSign(
                 job=job,
-                root=chosen.lawful_root,
-                epoch=chosen.epoch,
-                opens_before=chosen.opens_before,
+                root=plan_input.lawful_root,
+                epoch=plan_input.epoch,
+                opens_before=plan_input.opens_before,
                 open_by=plan.open_by,
             )
-            lawful = await self.context.demand_rows().lawful(chosen.offer, terms.block, plan.deadline, signing)
+            lawful = await self.context.demand_rows().lawful(plan_input.offer, terms.block, plan.deadline, signing)
             now = (lawful.root, lawful.epoch, lawful.opens_before)
-        found = (chosen.consent if chosen.named else chosen.lawful_root, chosen.epoch, chosen.opens_before)
-        if found != now:
+        signed = (
+            plan_input.consent if plan_input.named else plan_input.lawful_root,
+            plan_input.epoch,
+            plan_input.opens_before,
+        )
+        if signed != now:
             raise PlanError(  # without what it is now: whoever wants to know that asks for it by `prepare`
                 "the lawful set has changed since, or is not the one prepared",
                 remedy="propose again",
@@ -194,11 +198,11 @@ class Agreement:
         place = plan.party_of(context.address)
         mine, first = plan.parties[place], plan.input_offset(place)
         own = range(first, first + len(mine.inputs))
-        for number, chosen in enumerate(plan.inputs):
+        for number, plan_input in enumerate(plan.inputs):
             if number in own:
-                await self._demand_use(chosen.offer, job.use(number))
+                await self._demand_use(plan_input.offer, job.use(number))
             else:
-                await self._demand_others_use(chosen.offer, job.use(number))
+                await self._demand_others_use(plan_input.offer, job.use(number))
         if (mine.recorder, mine.payee, mine.tls_key) != (context.recorder.address, context.address, context.tls_key):
             raise PlanError("this party's entry is not its own", code="plan.entry")
         for extension in context.extensions:
@@ -237,13 +241,13 @@ class Agreement:
         for breach in breaches(use, state.provider, state.offer, None, dataset.subjects):
             raise breach.error(ConsentError, "consent", "another party's input: ")
 
-    async def agreed(self, asker: bytes, told: SignedByAll) -> SignedByAll:
+    async def agreed(self, asker: bytes, signed: SignedByAll) -> SignedByAll:
         """The consumer shows the fully signed plan."""
-        record = await job_of_asker(self.context, self.store, asker, told.job)
+        record = await job_of_asker(self.context, self.store, asker, signed.job)
         verifiers = self.context.chain.verifiers
-        await ask_chain(demand_signatures, "the plan", record.plan.signers, told.signatures, told.job, verifiers)
-        await self.store.threaded.signed(told.job, told.signatures)
-        return told
+        await ask_chain(demand_signatures, "the plan", record.plan.signers, signed.signatures, signed.job, verifiers)
+        await self.store.threaded.signed(signed.job, signed.signatures)
+        return signed
 
 
 def _pinned(context: JobContext, party: Party) -> bytes:

@@ -40,9 +40,9 @@ class PeerAnswers:
         for extension in context.extensions:
             self._questions |= extension.questions(context, agreement.entries.fresh)
 
-    async def answer(self, asker: bytes, what: str, asked: bytes | Value) -> Value:
+    async def answer(self, asker: bytes, what: str, question: bytes | Value) -> Value:
         """A question of another institution, or of this one itself, by its name. PeerError for an unknown one."""
         if what not in self._questions:
             raise PeerError("no such question", found=what[:40], code="peer.question")
         model, method = self._questions[what]
-        return await method(asker, parse(model, asked, limit=MAX_ASKED) if isinstance(asked, bytes) else asked)
+        return await method(asker, parse(model, question, limit=MAX_ASKED) if isinstance(question, bytes) else question)

@@ -107,14 +107,14 @@ class Attempts:
         the amendment says of each input, by its number."""
         before = await ask_chain(self.current_roots, record, attempt - 1)
         first, signing = record.plan.input_offset(record.party), signing or {}
-        found: list[LawfulSet | None] = []
-        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            if chosen.named:
-                found.append(None)
+        sets: list[LawfulSet | None] = []
+        for number, plan_input in enumerate(record.plan.parties[record.party].inputs, first):
+            if plan_input.named:
+                sets.append(None)
             else:
-                left = self.context.demand_rows().without(chosen.offer, before[number], signing.get(number))
-                found.append(await left)
-        return found
+                left = self.context.demand_rows().without(plan_input.offer, before[number], signing.get(number))
+                sets.append(await left)
+        return sets
 
     def current_roots(self, record: JobRecord, attempt: int) -> tuple[bytes, ...]:
         """All inputs' roots in an attempt: the plan's, or the amendment's on chain. StateError if it is not there."""
@@ -126,9 +126,9 @@ class Attempts:
                 return event.roots
         raise StateError("no such attempt on chain", found=attempt, code="peer.early")
 
-    async def amend(self, asker: bytes, asked: AmendRequest) -> SignatureResponse:
+    async def amend(self, asker: bytes, request: AmendRequest) -> SignatureResponse:
         """Sign a new attempt if its part is right and every epoch is the chain's."""
-        amendment = asked.amendment
+        amendment = request.amendment
         record = await job_of_asker(self.context, self.store, asker, amendment.job)
         state = await ask_chain(self.context.chain.job, amendment.job)
         if amendment.attempt > MOST_ATTEMPTS:
@@ -151,11 +151,11 @@ class Attempts:
             signature=self.context.signer.sign(self.context.deployment.jobs.digest(amendment.struct_hash()))
         )
 
-    async def seal(self, asker: bytes, asked: SealRequest) -> SignatureResponse:
+    async def seal(self, asker: bytes, request: SealRequest) -> SignatureResponse:
         """Sign the end of an attempt: own head, output and key as they are, others' heads as the chain has them, the
         pot divided as the own metrics say (PlanError `plan.payouts`), every epoch the chain's, and no leaf dead at the
         latest block (ConsentError `consent.withdrawn` otherwise)."""
-        seal = asked.seal
+        seal = request.seal
         record = await job_of_asker(self.context, self.store, asker, seal.job)
         plan, mine = record.plan, record.party
         state = await ask_chain(self.context.chain.job, seal.job)
@@ -170,10 +170,10 @@ class Attempts:
         if (seal.heads[mine], seal.outputs[mine], seal.keys[mine]) != (head, *self.outcome(record, attempt)):
             raise PlanError("the seal does not hold this party's trail, output and key", code="plan.seal")
         for party, claimed in enumerate(seal.heads):
-            found, _ = await ask_chain(self.context.chain.trail, seal.job, seal.attempt, party)
-            if found != claimed:
+            on_chain, _ = await ask_chain(self.context.chain.trail, seal.job, seal.attempt, party)
+            if on_chain != claimed:
                 raise PlanError(
-                    "a head is not the chain's", expected=to_hex(found), found=to_hex(claimed), code="plan.seal"
+                    "a head is not the chain's", expected=to_hex(on_chain), found=to_hex(claimed), code="plan.seal"
                 )
         self._demand_payouts(seal, await self.payouts(record, seal.attempt))
         outputs = {output for output, party in zip(seal.outputs, plan.parties, strict=True) if party.output}
@@ -214,16 +214,16 @@ class Attempts:
     async def ended_inputs(self, record: JobRecord, attempt: Attempt) -> dict[int, DeadLeaves]:
         """By number of this party's inputs: which of its consents have ended by the latest block, and the epoch of the
         list that was looked through."""
-        found = {}
+        leaves = {}
         first = record.plan.input_offset(record.party)
-        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            if chosen.named:
-                epoch = (await ask_chain(self.context.chain.offer, chosen.offer)).epoch
-                dead = (chosen.consent,) if await named_dead(self.context, chosen.consent) else ()
-                found[number] = DeadLeaves(epoch=epoch, consents=dead)
+        for number, plan_input in enumerate(record.plan.parties[record.party].inputs, first):
+            if plan_input.named:
+                epoch = (await ask_chain(self.context.chain.offer, plan_input.offer)).epoch
+                dead = (plan_input.consent,) if await named_dead(self.context, plan_input.consent) else ()
+                leaves[number] = DeadLeaves(epoch=epoch, consents=dead)
             else:
-                found[number] = await self.context.demand_rows().dead(chosen.offer, attempt.roots[number])
-        return found
+                leaves[number] = await self.context.demand_rows().dead(plan_input.offer, attempt.roots[number])
+        return leaves
 
     async def _demand_epochs(self, record: JobRecord, epochs: tuple[bytes, ...]) -> None:
         if epochs != await self.epochs(record):

@@ -35,12 +35,12 @@ def institution_of(party: Party, trust: TrustList) -> Institution:
     PeerError `peer.wrong-party` unless that certificate has the key that the plan names: a trust list may have changed
     since the plan was signed.
     """
-    found = trust.institution(party.signer)
-    if tls_key(found.certificate) != party.tls_key:
+    institution = trust.institution(party.signer)
+    if tls_key(institution.certificate) != party.tls_key:
         raise PeerError(
             "the trust list has another TLS key for this party than the plan",
             expected=to_hex(party.tls_key),
-            found=f"{found.name}: {to_hex(tls_key(found.certificate))}",
+            found=f"{institution.name}: {to_hex(tls_key(institution.certificate))}",
             code="peer.wrong-party",
         )
-    return found
+    return institution

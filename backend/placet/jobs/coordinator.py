@@ -107,12 +107,12 @@ class Coordinator:
     async def _ask_all(self, record: JobRecord, what: str, question: Value, answer: type[V]) -> list[V]:
         """All parties' answers, asked at once; who lets us wait must not keep us from a look at the chain."""
         parties = record.plan.parties
-        asked = [asyncio.ensure_future(self._answer(record, p, what, question, answer)) for p in parties]
+        answers = [asyncio.ensure_future(self._answer(record, p, what, question, answer)) for p in parties]
         try:
             async with asyncio.timeout(PATIENCE[what]):
-                return await asyncio.gather(*asked)
+                return await asyncio.gather(*answers)
         except TimeoutError:
-            silent = ", ".join(self._name(p) for p, one in zip(parties, asked, strict=True) if not one.done())
+            silent = ", ".join(self._name(p) for p, one in zip(parties, answers, strict=True) if not one.done())
             raise PeerError(
                 f"a party does not answer to “{what}”: {silent}",
                 expected=f"within {PATIENCE[what]} s",
@@ -120,9 +120,9 @@ class Coordinator:
                 code="peer.unreachable",
             ) from None
         finally:
-            for one in asked:
+            for one in answers:
                 one.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
+            await asyncio.gather(*answers, return_exceptions=True)
 
     async def _recorded(self, record: JobRecord, state: JobState, standings: list[AttemptStatus]) -> bool:
         """Are all parties' steps on chain?"""
@@ -163,17 +163,19 @@ class Coordinator:
         self, record: JobRecord, what: str, question: SealRequest | AmendRequest, content: Seal | Amendment
     ) -> tuple[bytes, ...]:
         """All parties' signatures under a seal or an amendment, checked."""
-        found = tuple(answer.signature for answer in await self._ask_all(record, what, question, SignatureResponse))
+        signatures = tuple(
+            answer.signature for answer in await self._ask_all(record, what, question, SignatureResponse)
+        )
         digest = self.context.deployment.jobs.digest(content.struct_hash())
         signers = tuple(party.signer for party in record.plan.parties)
         verifiers = self.context.chain.verifiers
-        await ask_chain(demand_signatures, f"the {what}", signers, found, digest, verifiers)
-        return found
+        await ask_chain(demand_signatures, f"the {what}", signers, signatures, digest, verifiers)
+        return signatures
 
     async def _again(self, record: JobRecord, state: JobState, why: str) -> None:
         """A new attempt without what has died, or the end, as the terms say."""
-        for number, chosen in enumerate(record.plan.inputs):
-            if chosen.named and await named_dead(self.context, chosen.consent):
+        for number, plan_input in enumerate(record.plan.inputs):
+            if plan_input.named and await named_dead(self.context, plan_input.consent):
                 return await self.abort_for(record, number)
         withdrawn = why in WITHDRAWN and record.terms.on_withdrawal == "abort"
         if withdrawn or run_of(self.attempts.runs, record.terms.recipe).final(why):

@@ -127,25 +127,25 @@ def _on_chain(runner: Runner, job: JobId) -> tuple[set[tuple[int, tuple[bytes, .
 async def _inputs(
     runner: Runner, record: JobRecord, beside: Beside
 ) -> tuple[tuple[InputEvidence, ...], tuple[Batch, ...]]:
-    context, found = runner.context, []
+    context, inputs = runner.context, []
     roots_used: dict[tuple[OfferId, BatchRoot], None] = {}
     first = record.plan.input_offset(record.party)
     attempts = await runner.store.threaded.attempts(record.job)
     used = [(a.attempt, a.roots) for a in attempts] or [(1, tuple(i.lawful_root for i in record.plan.inputs))]
     for attempt, roots in used:
-        for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            offer = (await ask_chain(context.chain.offer, chosen.offer)).offer
+        for number, plan_input in enumerate(record.plan.parties[record.party].inputs, first):
+            offer = (await ask_chain(context.chain.offer, plan_input.offer)).offer
             scope = context.scope(offer)
-            if chosen.named:
-                named = await context.consents.named_evidence(chosen.consent)
-                found.append(InputEvidence(input=number, attempt=attempt, offer=offer, scope=scope, named=named))
+            if plan_input.named:
+                named = await context.consents.named_evidence(plan_input.consent)
+                inputs.append(InputEvidence(input=number, attempt=attempt, offer=offer, scope=scope, named=named))
                 continue
             try:
-                leaves, erased, within = await _leaves(context.demand_rows(), chosen.offer, roots[number], beside)
+                leaves, erased, within = await _leaves(context.demand_rows(), plan_input.offer, roots[number], beside)
             except NotFoundError:
                 continue
-            roots_used.update(dict.fromkeys((chosen.offer, root) for root in within))
-            found.append(
+            roots_used.update(dict.fromkeys((plan_input.offer, root) for root in within))
+            inputs.append(
                 InputEvidence(
                     input=number,
                     attempt=attempt,
@@ -156,7 +156,7 @@ async def _inputs(
                 )
             )
     batches = [await _batch(context.demand_rows(), offer, root, beside) for offer, root in sorted(roots_used)]
-    return tuple(found), tuple(batches)
+    return tuple(inputs), tuple(batches)
 
 
 async def _leaves(
@@ -170,17 +170,17 @@ async def _leaves(
     erased: list[ErasedLeaf] = []
 
     async def parts() -> AsyncIterator[tuple[int, bytes]]:
-        shown, told = part, 0
+        shown, passed = part, 0
         while True:
             yield shown.count, shown.records
-            told += shown.passed
+            passed += shown.passed
             within.update(shown.batches)
             erased.extend(shown.erased)
-            if told >= shown.total:
+            if passed >= shown.total:
                 return
             if not shown.passed:
-                raise StateError("the vault shows fewer leaves than it counts", expected=shown.total, found=told)
-            shown = await vault.leaves(offer, root, told)
+                raise StateError("the vault shows fewer leaves than it counts", expected=shown.total, found=passed)
+            shown = await vault.leaves(offer, root, passed)
 
     section = await beside.add(parts())
     return section, tuple(erased), within

@@ -46,12 +46,12 @@ class Wait:
         self.rows = (done, of)
 
     def to_json(self) -> dict[str, Any]:
-        told: dict[str, Any] = {"for": self.what, "seconds": round(time.monotonic() - self.since)}
+        entry: dict[str, Any] = {"for": self.what, "seconds": round(time.monotonic() - self.since)}
         if self.rows is not None:
-            told["rows"] = list(self.rows)
+            entry["rows"] = list(self.rows)
         if self.why is not None:
-            told["why"] = self.why
-        return told
+            entry["why"] = self.why
+        return entry
 
 
 def blocks_more(what: str, number: int) -> str:
@@ -78,8 +78,8 @@ class Waits:
 
     def set(self, job: JobId, topic: str, *whats: str, lacks: Scarce | None = None) -> None:
         """What the job waits for of one topic, until that is set again; what it waited for already it still does."""
-        held = self._waits.get(job, {}).items()
-        before = {wait.what: wait for key, wait in held if isinstance(key, tuple) and key[0] == topic}
+        waits = self._waits.get(job, {}).items()
+        before = {wait.what: wait for key, wait in waits if isinstance(key, tuple) and key[0] == topic}
         for what in before:
             self._drop(job, (topic, what))
         for what in whats:

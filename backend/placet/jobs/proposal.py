@@ -160,8 +160,8 @@ async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, 
         )
         for provider in request.providers
     ]
-    asked = zip(request.providers, questions, strict=True)
-    return await asyncio.gather(*(peer_client.propose(p.address, "prepare", q, PrepareResponse) for p, q in asked))
+    pairs = zip(request.providers, questions, strict=True)
+    return await asyncio.gather(*(peer_client.propose(p.address, "prepare", q, PrepareResponse) for p, q in pairs))
 
 
 def sponsored(

@@ -157,8 +157,8 @@ class Settlement:
         attempt, known = self.store.attempt(record.job, sealed.attempt), run_of(self.runs, record.terms.recipe)
         if known.open is not None:
             if attempt is not None and attempt.private is not None:
-                made = known.open(self.at_rest.open(attempt.private, b"private"), keys, self.context.hpke)
-                self._keep(record, made)
+                result = known.open(self.at_rest.open(attempt.private, b"private"), keys, self.context.hpke)
+                self._keep(record, result)
             return
         if attempt is None or attempt.output is None or attempt.private is None:
             raise StateError("the consumer's part of the sealed attempt is lost", remedy="run the job again")
@@ -178,13 +178,13 @@ class Settlement:
             raise StateError("this recipe makes no result for its consumer alone")
         self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
 
-    def _keep(self, record: JobRecord, made: dict[str, Any]) -> None:
-        self.store.keep_result(record.job, self.at_rest.seal(json.dumps(made).encode(), b"result"))
+    def _keep(self, record: JobRecord, result: dict[str, Any]) -> None:
+        self.store.keep_result(record.job, self.at_rest.seal(json.dumps(result).encode(), b"result"))
 
     def result(self, job: JobId) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none."""
         closed = self.store.job(job).result
         if closed is None:
             raise StateError("there is no result here", remedy="wait until the job completed, and ask its consumer")
-        made: dict[str, object] = json.loads(self.at_rest.open(closed, b"result"))
-        return made
+        result: dict[str, object] = json.loads(self.at_rest.open(closed, b"result"))
+        return result

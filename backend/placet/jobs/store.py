@@ -126,10 +126,10 @@ class JobStore:
 
     def job(self, job: JobId) -> JobRecord:
         """NotFoundError if this node has not agreed to such a job."""
-        found = self.find(job)
-        if found is None:
+        record = self.find(job)
+        if record is None:
             raise _unknown(job)
-        return found
+        return record
 
     def all(self, *, going: bool = False) -> list[JobRecord]:
         """All jobs, newest first; `going`: those that have not ended."""
@@ -190,8 +190,8 @@ class JobStore:
 
     def phase(self, job: JobId, attempt: int) -> Phase | None:
         """Where this party stands in an attempt, without what it keeps of it, which may be large."""
-        found = self._one(sa.select(attempts.c.phase).where(attempts.c.job == job, attempts.c.attempt == attempt))
-        return None if found is None else Phase(found["phase"])
+        row = self._one(sa.select(attempts.c.phase).where(attempts.c.job == job, attempts.c.attempt == attempt))
+        return None if row is None else Phase(row["phase"])
 
     def attempts(self, job: JobId) -> list[Attempt]:
         """All that this party began, by number."""

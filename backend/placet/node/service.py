@@ -228,7 +228,7 @@ class Node:
         """All offers on chain by id, as of the last `sync`."""
         seen = self._seen
         if seen.offers is None:
-            seen.offers = {made.offer: made for made in self.index.offers()}
+            seen.offers = {event.offer: event for event in self.index.offers()}
         return seen.offers
 
     def own_offer(self, offer: Offer) -> Scope:
@@ -238,17 +238,17 @@ class Node:
 
     def offer(self, offer: OfferId) -> Offer:
         """One of this institution's offers, by id. ConsentError if it is unknown, or another institution's."""
-        made = self.offers().get(offer)
-        if made is None:
+        event = self.offers().get(offer)
+        if event is None:
             raise ConsentError(
                 "no such offer on chain",
                 found=to_hex(offer),
                 remedy="GET /v1/offers lists this institution's",
                 code="consent.unknown-offer",
             )
-        if made.provider != self.address:
-            raise self._elsewhere(made.provider)
-        return made.terms
+        if event.provider != self.address:
+            raise self._elsewhere(event.provider)
+        return event.terms
 
     def _elsewhere(self, provider: bytes) -> ConsentError:
         try:

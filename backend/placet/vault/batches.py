@@ -79,10 +79,10 @@ class BatchReader:
 
     def chunk(self) -> list[bytes]:
         """The next `CHUNK` lines, or what is left of those that the header counts; then nothing more may follow."""
-        wanted = min(CHUNK, self.header.count - self.lines)
-        lines = [self._line(self.lines + 2 + place, MAX_LINE) for place in range(wanted)]
-        self.lines += wanted
-        if wanted and self.lines == self.header.count and self._file.read(1):
+        size = min(CHUNK, self.header.count - self.lines)
+        lines = [self._line(self.lines + 2 + place, MAX_LINE) for place in range(size)]
+        self.lines += size
+        if size and self.lines == self.header.count and self._file.read(1):
             raise InputError(f"line {self.lines + 2}: more lines than the header counts", expected=self.header.count)
         return lines
 
@@ -138,17 +138,17 @@ class BatchCheck:
         if done.lines:
             reader.skip(done)
         waiting: deque[tuple[list[bytes], bytes, Future[list[ConsentId]]]] = deque()
-        held: Chunk | None = None
+        last: Chunk | None = None
         while True:
             while len(waiting) < self._processes * _AHEAD and (lines := reader.chunk()):
                 first = reader.lines - len(lines) + 2
                 waiting.append((lines, reader.hash, self._submit(lines, first)))
-            if held is not None and waiting:
-                yield held
+            if last is not None and waiting:
+                yield last
             if not waiting:
                 break
-            held = self._next(done, *waiting.popleft())
-            done = held.progress
+            last = self._next(done, *waiting.popleft())
+            done = last.progress
         root = BatchTree(done.nodes).root()
         if root != reader.header.root:
             raise InputError(
@@ -157,8 +157,8 @@ class BatchCheck:
                 found=to_hex(root),
                 code="batch.root",
             )
-        if held is not None:
-            yield held
+        if last is not None:
+            yield last
 
     def _submit(self, lines: list[bytes], first: int) -> Future[list[ConsentId]]:
         if self._pool is not None:

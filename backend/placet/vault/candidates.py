@@ -32,9 +32,9 @@ class Candidate:
 class Candidates(Mapping[ConsentId, Candidate]):
     """An offer's accepted consents by id, as columns that ascend by id: some 130 bytes a consent."""
 
-    def __init__(self, found: Iterable[Candidate] = ()) -> None:
+    def __init__(self, candidates: Iterable[Candidate] = ()) -> None:
         ids, subjects, windows = bytearray(), bytearray(), bytearray()
-        for one in found:
+        for one in candidates:
             ids += one.consent
             subjects += one.subject or _NOBODY
             windows += struct.pack("<4q", one.not_before, one.not_after, one.first_opening, one.opens_before)

@@ -29,49 +29,49 @@ def value(values: Column32, place: int) -> bytes:
     return values[place : place + 1].tobytes()
 
 
-def find(ascending: Column32, wanted: Column32) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """For each of `wanted` its place in an ascending column, and whether it is there at all."""
+def find(ascending: Column32, keys: Column32) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """For each of `keys` its place in an ascending column, and whether it is there at all."""
     if not len(ascending):
-        return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
-    places = np.minimum(_search(ascending, wanted), len(ascending) - 1)
-    return places, ascending[places] == wanted
+        return np.zeros(len(keys), np.intp), np.zeros(len(keys), np.bool_)
+    places = np.minimum(_search(ascending, keys), len(ascending) - 1)
+    return places, ascending[places] == keys
 
 
-def _search(ascending: Column32, wanted: Column32) -> NDArray[np.intp]:
+def _search(ascending: Column32, keys: Column32) -> NDArray[np.intp]:
     """`np.searchsorted`. Many hashes are looked for by their first 8 bytes, as numbers and in order, where these tell
     all of `ascending` apart: some ten times faster."""
-    if 16 * len(wanted) > len(ascending):
+    if 16 * len(keys) > len(ascending):
         heads = _heads(ascending)
         if (heads[1:] != heads[:-1]).all():
-            sought = _heads(wanted)
+            sought = _heads(keys)
             order = np.argsort(sought)
-            places = np.empty(len(wanted), np.intp)
+            places = np.empty(len(keys), np.intp)
             places[order] = np.searchsorted(heads, sought[order])
             return places
-    return np.searchsorted(ascending, wanted)
+    return np.searchsorted(ascending, keys)
 
 
 def _heads(values: Column32) -> NDArray[np.uint64]:
     return np.ascontiguousarray(values).view(">u8")[::4].astype(np.uint64)
 
 
-def find_anywhere(values: Column32, wanted: Column32) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def find_anywhere(values: Column32, keys: Column32) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """`find` in a column of any order."""
     if not len(values):
-        return find(values, wanted)
+        return find(values, keys)
     order = np.argsort(_heads(values), kind="stable")
     heads = _heads(values)[order]
     if not (heads[1:] != heads[:-1]).all():
         order = np.argsort(values, kind="stable")
-    places, there = find(values[order], wanted)
+    places, there = find(values[order], keys)
     return order[places], there
 
 
-def place_of(ascending: Column32, wanted: object) -> int | None:
+def place_of(ascending: Column32, key: object) -> int | None:
     """The place of one value in an ascending column, None if it is not there."""
-    if not isinstance(wanted, bytes) or len(wanted) != 32:
+    if not isinstance(key, bytes) or len(key) != 32:
         return None
-    places, there = find(ascending, column(wanted))
+    places, there = find(ascending, column(key))
     return int(places[0]) if there[0] else None
 
 

@@ -45,12 +45,12 @@ class VaultSettings(EnvironmentFirst):
         values = read_toml(file, "the vault's settings", remedy="placet init makes them")
 
         try:
-            found = cls(**values)
+            settings = cls(**values)
         except ValidationError as error:
             bad = invalid(f"the settings in {file}", error)
             raise ConfigError(bad.message, expected=bad.expected, found=bad.found) from None
-        paths = {name: file.parent / path for name in _PATHS if (path := getattr(found, name)) is not None}
-        return cls.model_construct(**{**found.model_dump(), **paths})
+        paths = {name: file.parent / path for name in _PATHS if (path := getattr(settings, name)) is not None}
+        return cls.model_construct(**{**settings.model_dump(), **paths})
 
     @property
     def socket_path(self) -> Path:

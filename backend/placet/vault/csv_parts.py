@@ -15,7 +15,7 @@ BATCH = 4096
 _FIRST_LINE = 1 << 16
 
 
-def csv_batches(part: Part, wanted: Sequence[str]) -> Iterator[RowBatch]:
+def csv_batches(part: Part, columns: Sequence[str]) -> Iterator[RowBatch]:
     """DataError as `read_rows`, after the rows before it, and for a column that is not there."""
     with part.path.open("rb") as stream:
         first = stream.readline(_FIRST_LINE).decode("utf-8-sig", "replace")
@@ -24,12 +24,12 @@ def csv_batches(part: Part, wanted: Sequence[str]) -> Iterator[RowBatch]:
         try:
             _, header = next(rows, (1, []))
             names = [*header, *part.values]
-            demand_columns(names, wanted)
+            demand_columns(names, columns)
         except DataError as error:
-            raise other_separator(first, wanted) or error from None
+            raise other_separator(first, columns) or error from None
         end: DataError | None = None
-        batch = RowBatch([[] for _ in wanted])
-        takers = [(names.index(name), column.append) for name, column in zip(wanted, batch.columns, strict=True)]
+        batch = RowBatch([[] for _ in columns])
+        takers = [(names.index(name), column.append) for name, column in zip(columns, batch.columns, strict=True)]
         try:
             for line, cells in rows:
                 row: Sequence[Raw] = cells if not part.values else [*cells, *part.values.values()]

@@ -106,12 +106,12 @@ class Endpoint:
         return self._chain.consent(consent, block=self._head).status
 
     def job(self, job: JobId) -> JobFacts | None:
-        told = self._index.job_events(job)
-        opened = next((event for event in told if isinstance(event, JobOpened)), None)
+        events = self._index.job_events(job)
+        opened = next((event for event in events if isinstance(event, JobOpened)), None)
         if opened is None:
             return None
         state = self._chain.job(job, block=self._head)
-        amended = [event for event in told if isinstance(event, JobAmended) and event.attempt <= state.attempt]
+        amended = [event for event in events if isinstance(event, JobAmended) and event.attempt <= state.attempt]
         if [event.attempt for event in amended] != list(range(2, state.attempt + 1)):
             raise ChainError(
                 "the endpoint's events and its state tell different stories", found=f"attempt {state.attempt}"
@@ -125,6 +125,6 @@ class Endpoint:
             opened_block=opened.block,
             attempt_block=amended[-1].block if amended else opened.block,
             opened_at=state.opened_at,
-            sealed_block=next((event.block for event in told if isinstance(event, JobSealed)), None),
-            aborted_block=next((event.block for event in told if isinstance(event, JobAborted)), None),
+            sealed_block=next((event.block for event in events if isinstance(event, JobSealed)), None),
+            aborted_block=next((event.block for event in events if isinstance(event, JobAborted)), None),
         )

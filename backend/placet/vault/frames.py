@@ -64,13 +64,13 @@ class Failure(Value):
 
 def _kinds(kind: type[PlacetError]) -> dict[str, type[PlacetError]]:
     """Classes by name; one with a constructor of its own is stood for by its parent."""
-    found = {kind.__name__: kind}
+    kinds = {kind.__name__: kind}
     for child in kind.__subclasses__():
         below = _kinds(child)
         if "__init__" in vars(child):
             below[child.__name__] = kind
-        found |= below
-    return found
+        kinds |= below
+    return kinds
 
 
 _KINDS = _kinds(PlacetError)

@@ -53,44 +53,44 @@ class Warrant:
     shown: bool
 
 
-def own_input(asked: RowRequest, institution: bytes, domain: Domain) -> Input:
+def own_input(request: RowRequest, institution: bytes, domain: Domain) -> Input:
     """The plan's input; WarrantError unless the plan is the job's and the input is this institution's."""
-    job = asked.plan.job(domain)
-    if job != asked.job:
+    job = request.plan.job(domain)
+    if job != request.job:
         raise WarrantError(
-            "the plan is not this job's", expected=to_hex(asked.job), found=to_hex(job), code="warrant.plan"
+            "the plan is not this job's", expected=to_hex(request.job), found=to_hex(job), code="warrant.plan"
         )
     try:
-        party = asked.plan.party_of(institution)
+        party = request.plan.party_of(institution)
     except PlanError as error:
         raise WarrantError(error.message, expected=error.expected, found=error.found, code="warrant.plan") from None
-    first = asked.plan.input_offset(party)
-    last = first + len(asked.plan.parties[party].inputs)
-    if not first <= asked.input < last:
+    first = request.plan.input_offset(party)
+    last = first + len(request.plan.parties[party].inputs)
+    if not first <= request.input < last:
         raise WarrantError(
             "the input is another party's",
             expected=f"an input from {first} to {last - 1}" if last > first else "no input: this party brings none",
-            found=asked.input,
+            found=request.input,
             code="warrant.input",
         )
-    return asked.plan.inputs[asked.input]
+    return request.plan.inputs[request.input]
 
 
 def demand_warrant(
-    asked: RowRequest,
-    chosen: Input,
+    request: RowRequest,
+    plan_input: Input,
     bound: OfferBinding,
     facts: JobFacts | None,
     offer: OfferFacts,
     now: ChainSnapshot,
 ) -> Warrant:
     """WarrantError unless the chain holds the opened job, in this attempt, and the offer allows what it wants."""
-    facts = _demand_opened(asked, facts, now)
+    facts = _demand_opened(request, facts, now)
     if not facts.open:
         raise WarrantError("the job is no longer open", code="warrant.closed")
-    if facts.attempt != asked.attempt:
+    if facts.attempt != request.attempt:
         raise WarrantError(
-            "not the current attempt", expected=facts.attempt, found=asked.attempt, code="warrant.attempt"
+            "not the current attempt", expected=facts.attempt, found=request.attempt, code="warrant.attempt"
         )
     if facts.attempt_block > now.confirmed:
         raise WarrantError(
@@ -100,29 +100,29 @@ def demand_warrant(
             remedy="wait for more blocks",
             code="warrant.unconfirmed",
         )
-    if now.time > asked.plan.deadline:
+    if now.time > request.plan.deadline:
         raise WarrantError(
             "the job's deadline has passed",
-            expected=f"at most {asked.plan.deadline}",
+            expected=f"at most {request.plan.deadline}",
             found=now.time,
             code="warrant.deadline",
         )
-    use = _demand_allowed(asked, bound, offer)
+    use = _demand_allowed(request, bound, offer)
     for roots in facts.amendments:
-        if len(roots) != len(asked.plan.inputs) or (roots[asked.input] == ZERO32) != chosen.named:
+        if len(roots) != len(request.plan.inputs) or (roots[request.input] == ZERO32) != plan_input.named:
             raise WarrantError("the amendment does not fit the plan", code="warrant.root")
     return Warrant(
-        named=chosen.consent,
-        roots=(chosen.lawful_root, *(roots[asked.input] for roots in facts.amendments)),
-        opening=facts.openings[asked.input],
+        named=plan_input.consent,
+        roots=(plan_input.lawful_root, *(roots[request.input] for roots in facts.amendments)),
+        opening=facts.openings[request.input],
         opened_at=facts.opened_at,
-        opens_before=chosen.opens_before,
+        opens_before=plan_input.opens_before,
         columns=use.columns,
         shown=use.shown,
     )
 
 
-def _demand_opened(asked: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
+def _demand_opened(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
     """WarrantError unless this plan was opened, at confirmation depth, after the block that its terms name."""
     if facts is None or facts.opened_block > now.confirmed:
         raise WarrantError(
@@ -132,22 +132,22 @@ def _demand_opened(asked: RowRequest, facts: JobFacts | None, now: ChainSnapshot
             remedy="wait for more blocks",
             code="warrant.unopened" if facts is None else "warrant.unconfirmed",
         )
-    if facts.terms != asked.plan.terms or len(facts.openings) != len(asked.plan.inputs):
+    if facts.terms != request.plan.terms or len(facts.openings) != len(request.plan.inputs):
         raise WarrantError("the opened job is not this plan", code="warrant.plan")
-    if asked.terms.block >= facts.opened_block:
+    if request.terms.block >= facts.opened_block:
         raise WarrantError(
             "the lawful sets are not of a block before the opening",
             expected=f"before block {facts.opened_block}",
-            found=asked.terms.block,
+            found=request.terms.block,
             code="warrant.block",
         )
     return facts
 
 
-def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
+def _demand_allowed(request: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
     """WarrantError unless the job is what its recipe declares, and offer, scope and dataset allow what it does here."""
     try:
-        use = declared(asked.plan, asked.terms).use(asked.input)
+        use = declared(request.plan, request.terms).use(request.input)
     except PlanError as error:
         raise WarrantError(error.message, expected=error.expected, found=error.found, code=error.code) from None
     for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects):
@@ -156,7 +156,7 @@ def _demand_allowed(asked: RowRequest, bound: OfferBinding, offer: OfferFacts) -
 
 
 def demand_leaves(
-    asked: RowRequest,
+    request: RowRequest,
     warrant: Warrant,
     sets: Sequence[StoredSet],
     *,
@@ -185,21 +185,21 @@ def demand_leaves(
         before, there = find(old.consents, new.consents)
         if not there.all() or not (old.rows[before] == new.rows).all():
             raise WarrantError("an amended set has rows that the attempt before has not", code="warrant.root")
-    timely = sorted(root for root, block in anchored.items() if block <= asked.terms.block)
+    timely = sorted(root for root, block in anchored.items() if block <= request.terms.block)
     _, in_time = find(column(b"".join(timely)), used.batches)
     if not in_time.all():
         late = BatchRoot(value(used.batches, int(in_time.argmin())))
         raise WarrantError(
             "a leaf's batch was not anchored in time",
-            expected=f"at or before block {asked.terms.block}",
+            expected=f"at or before block {request.terms.block}",
             found=anchored.get(late, "not anchored"),
             code="warrant.batch",
         )
-    covering = candidates.covering(now=warrant.opened_at, deadline=asked.plan.deadline, opening=warrant.opening)
+    covering = candidates.covering(now=warrant.opened_at, deadline=request.plan.deadline, opening=warrant.opening)
     if not covering[places].all():
         raise WarrantError(
             "a leaf's consent does not cover this job's time and opening",
-            expected=f"valid from {warrant.opened_at} until {asked.plan.deadline}, opening {warrant.opening}",
+            expected=f"valid from {warrant.opened_at} until {request.plan.deadline}, opening {warrant.opening}",
             code="warrant.window",
         )
     end = opens_before(candidates, places)

@@ -14,9 +14,9 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
-def demand_columns(names: Sequence[str], wanted: Sequence[str]) -> None:
+def demand_columns(names: Sequence[str], columns: Sequence[str]) -> None:
     """DataError (`data.column`) for the columns that are missing or stand there twice."""
-    missing = [name for name in wanted if name not in names]
+    missing = [name for name in columns if name not in names]
     if missing:
         raise DataError(
             "a column is missing" if len(missing) == 1 else f"{len(missing)} columns are missing",
@@ -24,7 +24,7 @@ def demand_columns(names: Sequence[str], wanted: Sequence[str]) -> None:
             found=_shown(names),
             code="data.column",
         )
-    twice = [name for name in wanted if names.count(name) > 1]
+    twice = [name for name in columns if names.count(name) > 1]
     if twice:
         raise DataError(
             "a column's name stands in the table twice",
@@ -34,7 +34,7 @@ def demand_columns(names: Sequence[str], wanted: Sequence[str]) -> None:
         )
 
 
-def other_separator(first: str, wanted: Sequence[str]) -> DataError | None:
+def other_separator(first: str, columns: Sequence[str]) -> DataError | None:
     """What a first line shows that is not parted by commas; None for one that is, or that names what is wanted."""
     bare = _QUOTED.sub("", first)
     if first.lower().startswith("sep="):
@@ -47,7 +47,7 @@ def other_separator(first: str, wanted: Sequence[str]) -> DataError | None:
         )
     for sign, name in _OTHERS.items():
         others = {cell.strip(' "') for cell in first.split(sign)}
-        if sign in bare and ("," not in bare or others.intersection(wanted)):
+        if sign in bare and ("," not in bare or others.intersection(columns)):
             return DataError(
                 f"the cells are parted by {name}",
                 expected="cells parted by commas",

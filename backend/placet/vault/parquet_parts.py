@@ -77,12 +77,12 @@ def _plain(array: pa.Array) -> pa.Array:
 
 def _demand_type(field: pa.Field, kind: str) -> None:
     """DataError (`data.type`) for a column that does not hold what makes a value of this kind exactly."""
-    held = _held(field.type)
-    if held == "a decimal" and kind == "identifier" and field.type.scale == 0:
+    content = _held(field.type)
+    if content == "a decimal" and kind == "identifier" and field.type.scale == 0:
         return
-    if held in _TAKEN[kind]:
+    if content in _TAKEN[kind]:
         return
-    floating = held == "binary floating point"
+    floating = content == "binary floating point"
     raise DataError(
         "a column of binary floating point, which is not exact" if floating else "a column of another type",
         expected=_EXPECTED[kind],

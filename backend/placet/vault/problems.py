@@ -89,11 +89,11 @@ class Problems:
         name = self._names[part]
         return f"{name}: " if name else "", count - self._starts[part]
 
-    def _all(self, told: Sequence[DataError], number: int) -> DataError:
-        first, *others = told
+    def _all(self, errors: Sequence[DataError], number: int) -> DataError:
+        first, *others = errors
         details = [f"{error.found}: {error.message}" for error in others]
-        if number > len(told):
-            details.append(f"and {number - len(told)} more")
+        if number > len(errors):
+            details.append(f"and {number - len(errors)} more")
         return DataError(
             first.message,
             expected=first.expected,

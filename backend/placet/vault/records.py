@@ -109,8 +109,8 @@ class Records:
     def asks_matches(self, bound: OfferBinding) -> bool:
         """Does any offer of the same table to the same consumer demand a smallest change?"""
         with self._engine.connect() as connection:
-            chosen = sa.select(OFFERS.c.offer).where(OFFERS.c.dataset == bound.dataset)
-            offers = [OfferId(bytes(offer)) for offer in connection.execute(chosen).scalars()]
+            query = sa.select(OFFERS.c.offer).where(OFFERS.c.dataset == bound.dataset)
+            offers = [OfferId(bytes(offer)) for offer in connection.execute(query).scalars()]
         return any(
             other.scope.smallest_change is not None
             and (other.offer.dataset, other.offer.consumer) == (bound.offer.dataset, bound.offer.consumer)
@@ -149,9 +149,9 @@ class Records:
         """All accepted consents of an offer. Opened once, then kept in memory."""
         if offer not in self._candidates:
             c = CONSENTS.c
-            chosen = sa.select(c.consent, c.sealed).where(c.offer == offer).execution_options(yield_per=_MANY)
+            query = sa.select(c.consent, c.sealed).where(c.offer == offer).execution_options(yield_per=_MANY)
             with self._engine.connect() as connection:
-                rows = connection.execute(chosen)
+                rows = connection.execute(query)
                 self._candidates[offer] = Candidates(self._candidate(offer, row[0], row[1]) for row in rows)
         if fresh := self._fresh.pop(offer, None):
             self._candidates[offer] = self._candidates[offer].with_(fresh)
@@ -170,9 +170,9 @@ class Records:
             for start in range(0, len(consents), _MANY):
                 part = consents[start : start + _MANY]
                 # Not by the offer too: SQLite would take that index, and go through all of an offer for each part.
-                chosen = sa.select(c.consent, c.offer, c.sealed).where(c.consent.in_(part))
-                found = connection.execute(chosen)
-                sealed.update((row.consent, row.sealed) for row in found if row.offer == offer)
+                query = sa.select(c.consent, c.offer, c.sealed).where(c.consent.in_(part))
+                rows = connection.execute(query)
+                sealed.update((row.consent, row.sealed) for row in rows if row.offer == offer)
         for consent in consents:
             if consent not in sealed:
                 raise NotFoundError("no such consent in the vault", found=to_hex(consent), code="consent.unknown")
@@ -203,20 +203,20 @@ class Records:
         """The joined leaves of those of `roots` that were noted."""
         c = BATCHES.c
         with self._engine.connect() as connection:
-            found = connection.execute(sa.select(c.root, c.leaves).where(c.offer == offer)).all()
-        return {row.root: row.leaves for row in found if row.root in roots}
+            rows = connection.execute(sa.select(c.root, c.leaves).where(c.offer == offer)).all()
+        return {row.root: row.leaves for row in rows if row.root in roots}
 
     def erase(self, consent: ConsentId) -> bool:
         """Delete a person's consent with signature, enrolment and opening; False if unknown. StateError for an
         institution's own. Its leaves stay in lawful sets: the row's commitment leads to a row only as long as the table
         is not imported again. Who matched in jobs, where that is kept, no longer says that the person did."""
         with self._engine.begin() as connection:
-            chosen = sa.select(CONSENTS.c.offer, CONSENTS.c.sealed).where(CONSENTS.c.consent == consent)
-            found = connection.execute(chosen).first()
-            if found is None:
+            query = sa.select(CONSENTS.c.offer, CONSENTS.c.sealed).where(CONSENTS.c.consent == consent)
+            row = connection.execute(query).first()
+            if row is None:
                 return False
-            offer = OfferId(bytes(found.offer))
-            record = self._readable(offer, consent, found.sealed)
+            offer = OfferId(bytes(row.offer))
+            record = self._readable(offer, consent, row.sealed)
             if record is not None and record.enrolment is None:
                 raise own_consent()
             if record is not None and record.subject is not None:

@@ -212,7 +212,7 @@ class Vault:
             for breach in table_breaches(bound.scope, dataset):
                 raise breach.error(ConsentError, "consent")
             subjects = self._tables.subjects(dataset.name)
-            chosen = choose(
+            choice = choose(
                 candidates,
                 batches=self._records.batches(offer, anchored.keys()),
                 anchored=anchored,
@@ -223,10 +223,10 @@ class Vault:
                 deadline=deadline,
                 openings=facts.openings,
             )
-            lawful = self._set(offer, chosen.leaves, facts.epoch, chosen.opens_before, sign)
+            lawful = self._set(offer, choice.leaves, facts.epoch, choice.opens_before, sign)
             log.info(
                 "lawful set %s of offer %s: %d rows as of block %d",
-                *(to_hex(lawful.root), to_hex(offer), chosen.count, block),
+                *(to_hex(lawful.root), to_hex(offer), choice.count, block),
             )
             return lawful.model_copy(update={"counts": _counts(candidates, subjects, dead)})
 
@@ -269,8 +269,8 @@ class Vault:
 
     def leaves(self, offer: OfferId, root: bytes, start: int) -> LeavesPart:
         with self._lock:
-            kept = self._shown.pop((offer, root), None) if start else None
-            packed = kept or self._records.sets.packed(offer, root)
+            cached = self._shown.pop((offer, root), None) if start else None
+            packed = cached or self._records.sets.packed(offer, root)
             if (start + PART) * LEAF < len(packed):
                 self._shown = {(offer, root): packed}
             leaves = unpack(packed[start * LEAF : (start + PART) * LEAF])
@@ -291,20 +291,22 @@ class Vault:
 
     def batch(self, offer: OfferId, root: BatchRoot) -> BatchLeaves:
         with self._lock:
-            held = self._records.batches(offer, {root})
-        if root not in held:
+            batches = self._records.batches(offer, {root})
+        if root not in batches:
             raise NotFoundError("the vault knows no such batch", found=to_hex(root), code="vault.root")
-        return BatchLeaves(joined=held[root])
+        return BatchLeaves(joined=batches[root])
 
     def _leaf_records(self, offer: OfferId, leaves: Sequence[RowLeaf]) -> list[LeafRecord]:
-        found = []
+        leaf_records = []
         records = self._records.records(offer, [leaf.consent for leaf in leaves])
         for leaf in leaves:
             record = records[leaf.consent]
             if record.enrolment is None:
                 raise StateError("a leaf without an enrolment", found=to_hex(leaf.consent), code="vault.tampered")
-            found.append(LeafRecord.made(record.consent, record.signature, record.enrolment, leaf.row, leaf.batch))
-        return found
+            leaf_records.append(
+                LeafRecord.made(record.consent, record.signature, record.enrolment, leaf.row, leaf.batch)
+            )
+        return leaf_records
 
     def named_evidence(self, consent: ConsentId) -> NamedConsent:
         with self._lock:
@@ -313,15 +315,15 @@ class Vault:
             raise NotFoundError("this consent is not named in plans", found=to_hex(consent), code="consent.unknown")
         return NamedConsent(consent=record.consent, signature=record.signature)
 
-    def rows(self, asked: gate.RowRequest) -> Rows:
+    def rows(self, request: gate.RowRequest) -> Rows:
         with self._lock:
-            _, bound, warrant, lawful = self._warranted(asked)
+            _, bound, warrant, lawful = self._warranted(request)
             asks_matches = lawful is not None and self._records.asks_matches(bound)
             if asks_matches and not warrant.shown:
                 raise WarrantError(
                     "an offer of this table to this consumer demands a smallest change, which this job can't hold",
                     expected="a recipe that shows this institution its matches before the consumer learns any",
-                    found=asked.terms.recipe,
+                    found=request.terms.recipe,
                     code="warrant.change",
                 )
             dataset = self._tables.by_id(bound.offer.dataset)
@@ -330,28 +332,30 @@ class Vault:
             table = self._tables.rows(dataset.name, None if lawful is None else lawful.rows, warrant.columns)
         log.info(
             "job %s attempt %d: handed out %d rows of input %d",
-            *(to_hex(asked.job), asked.attempt, table.num_rows, asked.input),
+            *(to_hex(request.job), request.attempt, table.num_rows, request.input),
         )
         return Rows(table, dataset.identifier, b"" if lawful is None else lawful.consents.tobytes(), asks_matches)
 
-    def _warranted(self, asked: gate.RowRequest) -> tuple[ChainSnapshot, OfferBinding, gate.Warrant, StoredSet | None]:
+    def _warranted(
+        self, request: gate.RowRequest
+    ) -> tuple[ChainSnapshot, OfferBinding, gate.Warrant, StoredSet | None]:
         """What may be handed out now; no lawful set for a named consent. WarrantError."""
-        chosen = gate.own_input(asked, self._institution, self._deployment.jobs)
+        plan_input = gate.own_input(request, self._institution, self._deployment.jobs)
         now = self._look(thorough=True)
         try:
-            bound = self._records.bound(chosen.offer)
+            bound = self._records.bound(plan_input.offer)
         except NotFoundError as error:
             raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
-        offer = self._chain.offer(chosen.offer)
-        warrant = gate.demand_warrant(asked, chosen, bound, self._chain.job(asked.job), offer, now)
-        if not chosen.named:
-            return now, bound, warrant, self._lawful_rows(asked, warrant, chosen.offer)
-        self._demand_named(warrant.named, chosen.offer, bound)
+        offer = self._chain.offer(plan_input.offer)
+        warrant = gate.demand_warrant(request, plan_input, bound, self._chain.job(request.job), offer, now)
+        if not plan_input.named:
+            return now, bound, warrant, self._lawful_rows(request, warrant, plan_input.offer)
+        self._demand_named(warrant.named, plan_input.offer, bound)
         return now, bound, warrant, None
 
-    def matched(self, asked: gate.RowRequest, marks: bytes) -> None:
+    def matched(self, request: gate.RowRequest, marks: bytes) -> None:
         with self._lock:
-            now, bound, _, lawful = self._warranted(asked)
+            now, bound, _, lawful = self._warranted(request)
             if lawful is None or not self._records.asks_matches(bound):
                 return
             if len(marks) != -(-len(lawful) // 8):
@@ -360,7 +364,7 @@ class Vault:
             candidates = self._records.candidates(bound.offer.id)
             places, _ = find(candidates.ids, lawful.consents)
             later = MatchedSet(
-                asked.job,
+                request.job,
                 np.unique(candidates.subjects[places[matching]]),
                 smallest=bound.scope.smallest_change or 1,
                 until=int(candidates.not_after[places].max(initial=0)),
@@ -371,16 +375,16 @@ class Vault:
                 ends = (None, None) if facts is None else (facts.aborted_block, facts.sealed_block)
                 return JobEnd(*(block is not None and block <= now.confirmed for block in ends))
 
-            self._records.matches.admit(bound.offer.dataset, asked.plan.consumer, later, end_of)
-        log.info("job %s attempt %d: its matches may be used", to_hex(asked.job), asked.attempt)
+            self._records.matches.admit(bound.offer.dataset, request.plan.consumer, later, end_of)
+        log.info("job %s attempt %d: its matches may be used", to_hex(request.job), request.attempt)
 
-    def _lawful_rows(self, asked: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
+    def _lawful_rows(self, request: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
         try:
             sets = [self._records.sets.stored(offer, root) for root, _ in itertools.groupby(warrant.roots)]
         except NotFoundError as error:
             raise WarrantError(error.message, found=error.found, code="warrant.root") from None
         gate.demand_leaves(
-            asked,
+            request,
             warrant,
             sets,
             candidates=self._records.candidates(offer),

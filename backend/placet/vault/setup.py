@@ -107,12 +107,12 @@ def remove_table(settings: VaultSettings, name: str, *, anyway: bool = False) ->
     """Delete a table. StateError (`vault.consents`) if consents to its rows are kept, unless `anyway`: they can serve
     no job any more, since the dataset's id is gone with the table. The vault may be running."""
     with opened(settings) as store:
-        held = store.records.consents_to(store.tables.named(name).dataset)
-        if held and not anyway:
+        consents = store.records.consents_to(store.tables.named(name).dataset)
+        if consents and not anyway:
             raise StateError(
                 f"the vault keeps consents to rows of {name}, which could serve no job any more",
                 expected="a table without consents",
-                found=held,
+                found=consents,
                 remedy="erase them first (placet erase), or give --anyway",
                 code="vault.consents",
             )

@@ -105,13 +105,13 @@ def demand_kind(part: Part) -> None:
     """DataError (`data.malformed`) if the first bytes show something else than what the name says."""
     with part.path.open("rb") as file:
         begin = file.read(16)
-    wanted = "Parquet" if part.suffix == ".parquet" else "CSV"
+    kind = "Parquet" if part.suffix == ".parquet" else "CSV"
     known = _known(begin)
-    if (known or "CSV") == wanted:
+    if (known or "CSV") == kind:
         return
     raise DataError(
-        f"the file is not {wanted}",
-        expected=wanted if wanted == "Parquet" else "CSV in UTF-8",
+        f"the file is not {kind}",
+        expected=kind if kind == "Parquet" else "CSV in UTF-8",
         found=f"{known or 'something else'}, by its first bytes",
         remedy={
             "Parquet": "name it .parquet",
@@ -133,12 +133,12 @@ def _known(begin: bytes) -> str | None:
 
 
 def _parts_of(folder: Path) -> tuple[Part, ...]:
-    found = []
+    parts = []
     for part in _below(folder, folder, {}):
-        found.append(_demand_known(part))
-        if len(found) > MAX_PARTS:
+        parts.append(_demand_known(part))
+        if len(parts) > MAX_PARTS:
             raise DataError("too many parts in the folder", expected=f"at most {MAX_PARTS}", code="data.large")
-    kinds = {part.suffix for part in found}
+    kinds = {part.suffix for part in parts}
     if len(kinds) != 1:
         raise DataError(
             "the folder holds no table" if not kinds else "the folder holds parts of two kinds",
@@ -146,7 +146,7 @@ def _parts_of(folder: Path) -> tuple[Part, ...]:
             found=" and ".join(sorted(kinds)) or "no such file",
             code="data.file",
         )
-    return tuple(found)
+    return tuple(parts)
 
 
 def _below(folder: Path, top: Path, values: Mapping[str, str | None]) -> Iterator[Part]:

@@ -193,8 +193,8 @@ class Tables:
         """
         table = self._load(self._manifest(name), columns)
         if commitments is not None:
-            held = column(joined(table.column(_COMMITMENT)))
-            places, there = find_anywhere(held, commitments)
+            all_commitments = column(joined(table.column(_COMMITMENT)))
+            places, there = find_anywhere(all_commitments, commitments)
             if not there.all():
                 raise StateError(
                     f"{int((~there).sum())} lawful rows are no longer in the table {name}",

@@ -35,36 +35,36 @@ async def offers(node: TheNode, client: ClientAddress) -> models.Offers:
 
 def _offers(node: Node) -> models.Offers:
     node.demand_chain()
-    found = []
-    for made in node.offers().values():
-        if made.provider != node.address:
+    offers = []
+    for event in node.offers().values():
+        if event.provider != node.address:
             continue
         try:
-            scope = node.scopes.of(made.terms)
-            consumer = node.trust.name(made.terms.consumer)
-            words = consents.texts(node, made.terms, scope)
+            scope = node.scopes.of(event.terms)
+            consumer = node.trust.name(event.terms.consumer)
+            words = consents.texts(node, event.terms, scope)
         except NotFoundError:  # an offer whose scope is not opened here, or that names strangers, can't be consented to
             continue
-        found.append(
+        offers.append(
             models.OfferResponse(
-                id=made.offer,
-                offer=made.terms,
+                id=event.offer,
+                offer=event.terms,
                 scope=scope,
                 texts=words,
-                provider=models.Named(address=made.provider, name=node.trust.name(made.provider)),
-                consumer=models.Named(address=made.terms.consumer, name=consumer),
-                openings=node.openings(made.offer),
+                provider=models.Named(address=event.provider, name=node.trust.name(event.provider)),
+                consumer=models.Named(address=event.terms.consumer, name=consumer),
+                openings=node.openings(event.offer),
             )
         )
-    return models.Offers(offers=found)
+    return models.Offers(offers=offers)
 
 
 @router.post("/v1/consents/draft", response_model=models.DraftResponse, responses=problems(404, 421))
-async def draft(node: TheNode, client: ClientAddress, asked: models.DraftRequest) -> models.DraftResponse:
+async def draft(node: TheNode, client: ClientAddress, request: models.DraftRequest) -> models.DraftResponse:
     """A consent to sign: in full, in plain words, and as `eth_signTypedData_v4` takes it. Nothing is stored."""
     _open(node, client)
     node.demand_chain()
-    return await ask_chain(consents.draft, node, asked)
+    return await ask_chain(consents.draft, node, request)
 
 
 @router.post(

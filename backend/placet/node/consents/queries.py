@@ -29,33 +29,33 @@ def texts(node: Node, offer: Offer, scope: Scope) -> models.Texts:
     return models.Texts(**offer_words(offer, scope, node.trust.name)._asdict())
 
 
-def draft(node: Node, asked: models.DraftRequest) -> models.DraftResponse:
+def draft(node: Node, request: models.DraftRequest) -> models.DraftResponse:
     """A consent that covers the offer's next `uses` openings, ready to be signed. ConsentError, InputError."""
-    offer = node.offer(asked.offer)
+    offer = node.offer(request.offer)
     scope = node.scopes.of(offer)
-    if scope.personal == (asked.enrolment is None or asked.enrolment == NO_ENROLMENT):
+    if scope.personal == (request.enrolment is None or request.enrolment == NO_ENROLMENT):
         raise needs_enrolment() if scope.personal else no_enrolment()
-    if asked.not_before > asked.not_after or asked.not_after < now():
+    if request.not_before > request.not_after or request.not_after < now():
         raise InputError(
             "the time window makes no sense", expected="not_before ≤ not_after, and not_after in the future"
         )
-    first_opening = node.chain.offer(asked.offer).openings
-    if first_opening + asked.uses >= 2**32:
-        raise InputError("too many uses", expected=f"less than {2**32 - first_opening}", found=asked.uses)
+    first_opening = node.chain.offer(request.offer).openings
+    if first_opening + request.uses >= 2**32:
+        raise InputError("too many uses", expected=f"less than {2**32 - first_opening}", found=request.uses)
     fields = ConsentFields(
-        owner=asked.owner,
-        not_before=asked.not_before,
-        not_after=asked.not_after,
+        owner=request.owner,
+        not_before=request.not_before,
+        not_after=request.not_after,
         first_opening=first_opening,
-        uses=asked.uses,
-        enrolment=asked.enrolment or NO_ENROLMENT,
+        uses=request.uses,
+        enrolment=request.enrolment or NO_ENROLMENT,
         salt=secrets.token_bytes(32),
     )
     consent = derive(fields, offer, scope, node.trust.name)
     return models.DraftResponse(
         id=consent.id,
         consent=consent,
-        notice=notice(offer, scope, node.trust.name, asked.not_before, asked.not_after, asked.uses),
+        notice=notice(offer, scope, node.trust.name, request.not_before, request.not_after, request.uses),
         typed_data=consent.typed_data(node.deployment.consents),
     )
 
@@ -106,19 +106,19 @@ def listing(
     node: Node, owner: bytes | None, status: ConsentStatus | None, cursor: ConsentId | None
 ) -> models.ConsentPage:
     """Up to `PAGE` consents in the order of their ids, of one owner or (None) of all."""
-    asked = sa.select(consents).where(consents.c.id > (cursor or b"")).order_by(consents.c.id).limit(_SCAN)
+    query = sa.select(consents).where(consents.c.id > (cursor or b"")).order_by(consents.c.id).limit(_SCAN)
     if owner is not None:
-        asked = asked.where(consents.c.owner == owner)
+        query = query.where(consents.c.owner == owner)
     with reading(node.engine) as connection:
-        rows = connection.execute(asked).mappings().all()
+        rows = connection.execute(query).mappings().all()
     view = _View(node)
-    found: list[models.ConsentResponse] = []
+    page: list[models.ConsentResponse] = []
     for row in rows:
-        if len(found) == PAGE:
-            return models.ConsentPage(consents=found, cursor=found[-1].id)
+        if len(page) == PAGE:
+            return models.ConsentPage(consents=page, cursor=page[-1].id)
         if status is None or view.status(row) is status:
-            found.append(view.show(row))
-    return models.ConsentPage(consents=found, cursor=ConsentId(rows[-1]["id"]) if len(rows) == _SCAN else None)
+            page.append(view.show(row))
+    return models.ConsentPage(consents=page, cursor=ConsentId(rows[-1]["id"]) if len(rows) == _SCAN else None)
 
 
 @functools.lru_cache(maxsize=32)
@@ -176,19 +176,21 @@ class _View:
 
     def _withdrawing(self, consent: ConsentId) -> bool:
         with reading(self.node.engine) as connection:
-            asked = sa.select(withdrawals.c.consent).where(
+            query = sa.select(withdrawals.c.consent).where(
                 withdrawals.c.consent == consent, withdrawals.c.state != "refused"
             )
-            return connection.execute(asked).first() is not None
+            return connection.execute(query).first() is not None
 
     def show(self, row: sa.RowMapping) -> models.ConsentResponse:
         """The consent with its proof, where it is in a batch."""
         consent = ConsentId(row["id"])
         batch = None
         if row["batch"] is not None:
-            held = batch_of(self.node, row["batch"])
+            batch_row = batch_of(self.node, row["batch"])
             batch = models.BatchProof(
-                root=BatchRoot(held["root"]), proof=proof_of(bytes(held["leaves"]), consent), block=held["block"]
+                root=BatchRoot(batch_row["root"]),
+                proof=proof_of(bytes(batch_row["leaves"]), consent),
+                block=batch_row["block"],
             )
         return models.ConsentResponse(
             id=consent,

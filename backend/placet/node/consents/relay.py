@@ -81,7 +81,7 @@ def _waiting() -> sa.ColumnElement[bool]:
 def _form(node: Node, connection: sa.Connection, offer: OfferId, dead: Set[ConsentId]) -> int:
     waiting = sa.select(consents.c.id).where(_waiting(), consents.c.offer == offer, consents.c.not_after >= now())
     oldest = waiting.order_by(consents.c.created, consents.c.id).limit(node.settings.limits.batch_leaves)
-    ids = sorted({ConsentId(found) for found in connection.execute(oldest).scalars()} - dead)
+    ids = sorted({ConsentId(consent) for consent in connection.execute(oldest).scalars()} - dead)
     if not ids:
         return 0
     root = batch_root(ids)
@@ -118,9 +118,9 @@ def open_withdrawals(node: Node) -> list[sa.RowMapping]:
 
 
 def _due(node: Node, table: sa.Table, condition: sa.ColumnElement[bool]) -> list[sa.RowMapping]:
-    asked = sa.select(table).where(condition, table.c.retry_at <= now()).order_by(table.c.created).limit(_GRANTS)
+    query = sa.select(table).where(condition, table.c.retry_at <= now()).order_by(table.c.created).limit(_GRANTS)
     with reading(node.engine) as connection:
-        return list(connection.execute(asked).mappings())
+        return list(connection.execute(query).mappings())
 
 
 async def _anchor(node: Node, row: sa.RowMapping) -> None:
@@ -133,10 +133,10 @@ def _push_anchor(node: Node, row: sa.RowMapping, offer: OfferId, root: BatchRoot
     name = f"anchor:{offer.hex()}:{root.hex()}"
     outcome = _push(node, batches, row, name, node.calls.anchor(offer, root))
     if isinstance(outcome, Reverted) and node.chain.batch(offer, root):
-        found = node.index.batches(offer).get(root)
-        if found is None:
+        block = node.index.batches(offer).get(root)
+        if block is None:
             return
-        outcome = Mined(found, b"", 0)
+        outcome = Mined(block, b"", 0)
     if isinstance(outcome, Mined):
         given = {"status": ConsentStatus.GIVEN.value, "block": outcome.block}
         with node.engine.begin() as connection:
@@ -215,9 +215,9 @@ def _prove(node: Node) -> int:
     """Withdrawn before its batch was on chain, or without this node: let the contract know that it touches a batch. How
     many are under way."""
     under_way = 0
-    for offer, made in node.offers().items():
+    for offer, event in node.offers().items():
         unproven = [consent for consent, ended in node.ended(offer).items() if not ended.proven]
-        if made.provider != node.address or not unproven:
+        if event.provider != node.address or not unproven:
             continue
         for start in range(0, len(unproven), 500):
             columns = (consents.c.id, consents.c.attempts, consents.c.retry_at, batches.c.root, batches.c.leaves)

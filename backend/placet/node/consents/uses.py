@@ -66,7 +66,7 @@ def _before(connection: sa.Connection, job: JobId, offer: OfferId, entries: Sequ
     them: seldom is more than one prefix looked at."""
     others = sa.select(runs.c.job).where(runs.c.offer == offer, runs.c.job != job).distinct()
     unmet = {bytes(other) for other in connection.execute(others).scalars()}
-    found = 0
+    count = 0
     for entry in entries:
         if not unmet:
             break
@@ -76,8 +76,8 @@ def _before(connection: sa.Connection, job: JobId, offer: OfferId, entries: Sequ
         for other, ids in connection.execute(same):
             if bytes(other) in unmet and not mine.isdisjoint(_split(ids)):
                 unmet.discard(bytes(other))
-                found += 1
-    return found
+                count += 1
+    return count
 
 
 def _by_prefix(ascending: Sequence[ConsentId]) -> Iterator[tuple[int, Sequence[ConsentId]]]:
@@ -99,8 +99,8 @@ def _split(ids: bytes) -> list[ConsentId]:
 def _holding(connection: sa.Connection, consent: ConsentId) -> list[sa.RowMapping]:
     """The parts of runs that have this consent, with their runs."""
     here = _OF_RUN & (uses.c.prefix == _prefix(consent))
-    asked = sa.select(runs, uses.c.first, uses.c.consents).join_from(runs, uses, here)
-    parts = connection.execute(asked.order_by(runs.c.at, runs.c.job, runs.c.attempt)).mappings()
+    query = sa.select(runs, uses.c.first, uses.c.consents).join_from(runs, uses, here)
+    parts = connection.execute(query.order_by(runs.c.at, runs.c.job, runs.c.attempt)).mappings()
     return [part for part in parts if consent in _split(part["consents"])]
 
 

@@ -115,9 +115,9 @@ async def show(sessions: TheSessions) -> EnclaveInfoResponse:
 
 
 @router.post("/jobs", status_code=201, responses=problems(401, 403, 404, 409))
-async def begin(runner: TheRunner, wanted: ProofRequest, caller: AnyCaller, sessions: TheSessions) -> SessionResponse:
+async def begin(runner: TheRunner, request: ProofRequest, caller: AnyCaller, sessions: TheSessions) -> SessionResponse:
     """The enclave of a job that is open on chain; 409 `enclave.early` until it is there."""
-    record = await _demand_company(runner, wanted.job, caller)
+    record = await _demand_company(runner, request.job, caller)
     return _answer(sessions.of(record.job))
 
 

@@ -15,8 +15,8 @@ from placet.recipes.contract_compare.sessions import EnclaveSessions
 @contextlib.asynccontextmanager
 async def enclaves(node: Node) -> AsyncIterator[EnclaveSessions | None]:
     """None where the settings ask for none. ConfigError where the host can't run them in isolation."""
-    wanted = node.settings.enclaves
-    if wanted is None:
+    settings = node.settings.enclaves
+    if settings is None:
         yield None
         return
     platform = await SimulatedPlatform.opened(node.settings.folder / "tpm")
@@ -27,7 +27,7 @@ async def enclaves(node: Node) -> AsyncIterator[EnclaveSessions | None]:
         keys=(sha256(platform.attestation_key),),
     )
     sessions = EnclaveSessions(
-        platform, EnclavePolicy(max_age=wanted.max_age, rules=(rule,)), node.settings.folder / "enclaves"
+        platform, EnclavePolicy(max_age=settings.max_age, rules=(rule,)), node.settings.folder / "enclaves"
     )
     try:
         yield sessions

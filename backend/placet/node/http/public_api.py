@@ -27,10 +27,10 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     node.demand_chain()
     header = request.headers.get("authorization", "").encode()
     own = hmac.compare_digest(header, b"Bearer " + node.credential)
-    found = []
+    entries = []
     for info in await node.tables():
         state = await ask_chain(node.dataset, info.dataset)
-        found.append(
+        entries.append(
             models.DatasetResponse(
                 name=info.name,
                 id=info.dataset,
@@ -47,7 +47,7 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
                 rows=info.rows if own else None,
             )
         )
-    return models.Datasets(datasets=found)
+    return models.Datasets(datasets=entries)
 
 
 @router.get("/healthz", response_model=models.Healthz, responses={503: {"model": models.Healthz}})

@@ -52,18 +52,18 @@ class _Problem(Value):
 
 def tls_context(folder: Path, passphrase: str, trust: TrustList, *, server: bool) -> ssl.SSLContext:
     """TLS 1.3, our certificate, and the trust list's as the only roots. ConfigError if our own can't be read."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = ssl.TLSVersion.TLSv1_3
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_REQUIRED
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
     try:
-        made.load_cert_chain(folder / "tls.crt", folder / "tls.key", lambda: passphrase)
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key", lambda: passphrase)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError("the TLS key can't be read", found=type(error).__name__, remedy="placet doctor") from None
     for institution in trust.institutions:
         tls_key(institution.certificate)
-        made.load_verify_locations(cadata=institution.certificate)
-    return made
+        context.load_verify_locations(cadata=institution.certificate)
+    return context
 
 
 def private_key(folder: Path, passphrase: str) -> bytes:
@@ -116,15 +116,15 @@ class PeerLink:
             writer.close()
         if status:
             try:
-                told = parse(_Problem, answer, limit=8192)
+                refusal = parse(_Problem, answer, limit=8192)
             except InputError:
                 raise PeerError("a peer refuses in no known form", found=to.name, code="peer.answer") from None
             raise PeerError(
-                f"{to.name}: {told.message}",
-                expected=told.expected,
-                found=told.found,
-                remedy=told.remedy,
-                code=told.code,
+                f"{to.name}: {refusal.message}",
+                expected=refusal.expected,
+                found=refusal.found,
+                remedy=refusal.remedy,
+                code=refusal.code,
             )
         return answer
 
@@ -168,8 +168,8 @@ class PeerServer:
                 body = await reader.readexactly(size)
             return 0, await self._handler(asker, name.decode("ascii", "replace"), body)
         except PlacetError as error:
-            told = {k: None if v is None else str(v)[:400] for k, v in problem(error).items()}
-            return 1, json.dumps(told).encode()
+            words = {k: None if v is None else str(v)[:400] for k, v in problem(error).items()}
+            return 1, json.dumps(words).encode()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             raise
         except Exception as error:
