@@ -78,13 +78,13 @@ class Case:
     @cached_property
     def submissions(self) -> tuple[PartySubmission, ...]:
         seen: set[int] = set()
-        found = []
+        submissions = []
         for entry in self.bundle.evidence:
             submission = self._judge(entry, seen)
             if submission.fault is None and submission.party is not None:
                 seen.add(submission.party)
-            found.append(submission)
-        return tuple(found)
+            submissions.append(submission)
+        return tuple(submissions)
 
     def _judge(self, entry: PartyEvidence, seen: set[int]) -> PartySubmission:
         if entry.evidence is None or self.plan is None:
@@ -176,11 +176,11 @@ class Case:
             return ()
         count = len(self.inputs)
         roots, epochs = tuple(i.lawful_root for i in self.inputs), tuple(i.epoch for i in self.inputs)
-        found = [AuditedAttempt(1, roots, epochs, self.facts.opened.at)]
+        attempts = [AuditedAttempt(1, roots, epochs, self.facts.opened.at)]
         for amended in self.facts.amended:
             if len(amended.roots) == len(amended.epochs) == count:
-                found.append(AuditedAttempt(amended.attempt, amended.roots, amended.epochs, amended.at))
-        return tuple(found)
+                attempts.append(AuditedAttempt(amended.attempt, amended.roots, amended.epochs, amended.at))
+        return tuple(attempts)
 
     @cached_property
     def final(self) -> AuditedAttempt | None:
@@ -229,20 +229,20 @@ class Case:
     @cached_property
     def input_evidence(self) -> dict[tuple[int, int], InputEvidence]:
         """(input, attempt) to what the input's own party shows for it; the first where it shows several."""
-        found: dict[tuple[int, int], InputEvidence] = {}
+        inputs: dict[tuple[int, int], InputEvidence] = {}
         known = {1, *(attempt.number for attempt in self.attempts)}
         for party, evidence in self.evidence.items():
             for shown in evidence.inputs:
                 own = shown.input < len(self.owners) and self.owners[shown.input] == party
                 if own and shown.attempt in known:
-                    found.setdefault((shown.input, shown.attempt), shown)
-        return found
+                    inputs.setdefault((shown.input, shown.attempt), shown)
+        return inputs
 
     @cached_property
     def lawful_sets(self) -> dict[tuple[int, int], ShownSet]:
         """(input, attempt) to the leaves that were shown, read through once: a section once, in however many attempts
         it is."""
-        found = {}
+        sets = {}
         reader = ShownLeaves(self.sections)
         for (index, attempt), shown in self.input_evidence.items():
             if not self.inputs[index].named:
@@ -250,8 +250,8 @@ class Case:
                 provider = self.parties[party].signer
                 context = LeafContext(shown.offer, shown.scope, self.deployment, self.trust, provider)
                 columns = reader.read(index, context, shown.leaves)
-                found[index, attempt] = ShownSet(index, attempt, party, shown, columns)
-        return found
+                sets[index, attempt] = ShownSet(index, attempt, party, shown, columns)
+        return sets
 
     def expand(self, words: CompactConsent, shown: InputEvidence) -> Consent:
         """The full consent behind a compact one; PlacetError if there is none that its offer, scope and trust list
@@ -279,11 +279,11 @@ class Case:
 
     @cached_property
     def _steps(self) -> dict[tuple[int, int], list[Step]]:
-        found: dict[tuple[int, int], list[Step]] = defaultdict(list)
+        steps: dict[tuple[int, int], list[Step]] = defaultdict(list)
         for party, evidence in self.evidence.items():
             for step in evidence.steps:
-                found[party, step.attempt].append(step)
-        return found
+                steps[party, step.attempt].append(step)
+        return steps
 
     def steps(self, party: int, attempt: int) -> list[Step]:
         """The steps of an attempt in the order in which a party shows them."""
@@ -291,10 +291,10 @@ class Case:
 
     @cached_property
     def _records(self) -> dict[tuple[int, int], list[Recorded]]:
-        found: dict[tuple[int, int], list[Recorded]] = defaultdict(list)
+        records: dict[tuple[int, int], list[Recorded]] = defaultdict(list)
         for record in self.facts.recorded:
-            found[record.party, record.attempt].append(record)
-        return found
+            records[record.party, record.attempt].append(record)
+        return records
 
     def records(self, party: int, attempt: int) -> list[Recorded]:
         """What a party put on chain in an attempt, in order."""
@@ -307,11 +307,11 @@ class Case:
     @cached_property
     def amendments(self) -> dict[int, list[tuple[int, SignedAmendment]]]:
         """Attempt to the amendments that lead to it, each with the party that shows it."""
-        found: dict[int, list[tuple[int, SignedAmendment]]] = defaultdict(list)
+        amendments: dict[int, list[tuple[int, SignedAmendment]]] = defaultdict(list)
         for party, evidence in self.evidence.items():
             for shown in evidence.amendments:
-                found[shown.amendment.attempt].append((party, shown))
-        return found
+                amendments[shown.amendment.attempt].append((party, shown))
+        return amendments
 
     def used_root(self, party: int, attempt: int, root: bytes) -> bool:
         """Did a party's step of that attempt take this lawful set as its input?"""
@@ -319,7 +319,7 @@ class Case:
 
     @cached_property
     def _used_roots(self) -> dict[tuple[int, int], set[bytes]]:
-        found: dict[tuple[int, int], set[bytes]] = defaultdict(set)
+        roots: dict[tuple[int, int], set[bytes]] = defaultdict(set)
         for key, steps in self._steps.items():
-            found[key] = {artefact.commitment for step in steps for artefact in step.inputs}
-        return found
+            roots[key] = {artefact.commitment for step in steps for artefact in step.inputs}
+        return roots

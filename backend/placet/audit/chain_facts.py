@@ -79,8 +79,8 @@ class FactReader:
 
     def moment(self, event: events.Event) -> Moment:
         if event.block not in self._times:
-            told = event.timestamp
-            self._times[event.block] = told if told is not None else self._chain.block(event.block).timestamp
+            time = event.timestamp
+            self._times[event.block] = time if time is not None else self._chain.block(event.block).timestamp
         return Moment(block=event.block, index=event.log_index, timestamp=self._times[event.block])
 
     def facts(self, plan: Plan | None) -> ChainFacts:
@@ -100,7 +100,7 @@ class FactReader:
         inputs = plan.inputs if plan else ()
         offers = tuple(o for i in inputs for o in self._offer(i.offer))
         opened, sealed, funded = self.first(events.JobOpened), self.first(events.JobSealed), self.first(events.Funded)
-        found = ChainFacts(
+        facts = ChainFacts(
             job=self._job,
             deployment=document_hash(self._chain.deployment),
             chain_id=self._chain.deployment.chain_id,
@@ -148,7 +148,7 @@ class FactReader:
                 found=f"another block {self._block.number}",
                 remedy="collect again; if it happens often, raise the deployment's confirmations",
             )
-        return found
+        return facts
 
     def _opened(self, event: events.JobOpened) -> Opened:
         return Opened(
@@ -174,13 +174,13 @@ class FactReader:
         )
 
     def _offer(self, offer: OfferId) -> Iterator[OfferFact]:
-        for made in self.all((events.OfferMade,), offer=offer):
+        for event in self.all((events.OfferMade,), offer=offer):
             state = self._chain.offer(offer, block=self._block.number)
             yield OfferFact(
                 id=offer,
                 offer=state.offer,
                 provider=state.provider,
-                made=self.moment(made),
+                made=self.moment(event),
                 epoch=state.epoch,
                 unproven=state.unproven,
             )
@@ -194,8 +194,8 @@ class FactReader:
             events.DatasetRegistered,
             events.DatasetCommitted,
         ]
-        for made in self.all((events.OfferMade,), offer=offer):
-            for e in self.all(kinds, dataset=made.terms.dataset):
+        for event in self.all((events.OfferMade,), offer=offer):
+            for e in self.all(kinds, dataset=event.terms.dataset):
                 yield Committed(dataset=e.dataset, commitment=e.commitment, at=self.moment(e))
 
     def _accepted(self, provider: bytes) -> Iterator[AcceptedMeasurement]:

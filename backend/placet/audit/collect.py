@@ -122,24 +122,24 @@ def _evidence(
     parties."""
     if opened is None:
         return None, []
-    asked: dict[bytes, PartyEvidence] = {}
+    answers: dict[bytes, PartyEvidence] = {}
     plan: Plan | None = None
     likely = [who for who in trust.institutions if who.address in (opened.consumer, opened.sponsor)]
     for who in [*likely, *(i for i in trust.institutions if i not in likely)]:
         if plan is None:
-            asked[who.address], plan = _one(chain, who, job, asking)
+            answers[who.address], plan = _one(chain, who, job, asking)
     if plan is None:
-        return None, list(asked.values())
-    found = []
+        return None, list(answers.values())
+    evidence = []
     for party in plan.parties:
         address = party.signer[:20]
-        if address not in asked:
+        if address not in answers:
             try:
-                asked[address], _ = _one(chain, trust.institution(address), job, asking)
+                answers[address], _ = _one(chain, trust.institution(address), job, asking)
             except NotFoundError as error:
-                asked[address] = PartyEvidence(institution=address, missing=str(error)[:300])
-        found.append(asked[address])
-    return plan, found
+                answers[address] = PartyEvidence(institution=address, missing=str(error)[:300])
+        evidence.append(answers[address])
+    return plan, evidence
 
 
 def _one(chain: Chain, who: Institution, job: JobId, asking: _Asking) -> tuple[PartyEvidence, Plan | None]:

@@ -133,13 +133,13 @@ def _places(happenings: tuple[Happening, ...]) -> list[float]:
         start[at], before = x, at
         x += 15 * (width[at] - 1)
     used: Counter[tuple[int, int]] = Counter()
-    found = []
+    places = []
     room = WIDTH - LEFT - RIGHT - 20
     scale = min(room / x, 3.0) if x else 1.0
     for h in happenings:
-        found.append(LEFT + 10 + scale * (start[h.at] + 15 * used[h.at, h.lane]))
+        places.append(LEFT + 10 + scale * (start[h.at] + 15 * used[h.at, h.lane]))
         used[h.at, h.lane] += 1
-    return found
+    return places
 
 
 def _y(lane: int) -> float:

@@ -94,11 +94,11 @@ class Findings:
         self.named.update(dict.fromkeys(names))
         self._add(Discrepancy(expected=shown(expected), found=shown(found), parties=names))
 
-    def few(self, found: Truncated[T], say: Callable[[T], tuple[object, object]], *culprits: int) -> None:
+    def few(self, faults: Truncated[T], say: Callable[[T], tuple[object, object]], *culprits: int) -> None:
         """`fail` for each of some that were counted already; `say` gives what was expected and found."""
-        for one in found.shown:
+        for one in faults.shown:
             self.fail(*say(one), *culprits)
-        self.total += found.total - len(found.shown)
+        self.total += faults.total - len(faults.shown)
 
     def dispute(self, expected: object, found: object, *between: int) -> None:
         """Parties tell different stories and none contradicts its own signature."""

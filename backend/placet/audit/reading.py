@@ -73,8 +73,8 @@ class Columns:
 
     def spans(self) -> Iterator[tuple[int, int, int, int]]:
         """Each leaf's notBefore, notAfter, firstOpening and uses."""
-        found: Iterator[tuple[int, int, int, int]] = _WINDOW.iter_unpack(self.windows)
-        return found
+        spans: Iterator[tuple[int, int, int, int]] = _WINDOW.iter_unpack(self.windows)
+        return spans
 
 
 class LeafReader:
@@ -95,40 +95,40 @@ class LeafReader:
 
     def read(self, leaves: Iterable[LeafRecord], first: int) -> Columns:
         """Columns of some leaves, the first being leaf number `first`."""
-        found = Columns()
+        columns = Columns()
         for place, leaf in enumerate(leaves, first):
-            found.ids += self._identity(leaf, place, found)
-            found.rows += leaf.row
-            found.batches += leaf.batch
-            found.windows += _WINDOW.pack(*leaf.consent[1:5])
-            self._enrolled(leaf, place, found)
-        return found
+            columns.ids += self._identity(leaf, place, columns)
+            columns.rows += leaf.row
+            columns.batches += leaf.batch
+            columns.windows += _WINDOW.pack(*leaf.consent[1:5])
+            self._enrolled(leaf, place, columns)
+        return columns
 
-    def _identity(self, leaf: LeafRecord, place: int, found: Columns) -> ConsentId:
+    def _identity(self, leaf: LeafRecord, place: int, columns: Columns) -> ConsentId:
         try:
             if self._wording is None:
-                found.wordless.add((place, self._without_words))
+                columns.wordless.add((place, self._without_words))
                 return NO_CONSENT
             identity = self._wording.consent_id(leaf.consent)
         except PlacetError as error:
-            found.wordless.add((place, str(error)))
+            columns.wordless.add((place, str(error)))
             return NO_CONSENT
         if not self._verifiers.accepts(leaf.consent.owner, self._domain.digest(identity), leaf.signature):
-            found.unsigned.add((place, leaf.consent.owner))
+            columns.unsigned.add((place, leaf.consent.owner))
         return identity
 
-    def _enrolled(self, leaf: LeafRecord, place: int, found: Columns) -> None:
+    def _enrolled(self, leaf: LeafRecord, place: int, columns: Columns) -> None:
         if leaf.subject != leaf.consent.enrolment or leaf.subject == NO_ENROLMENT:
-            found.unenrolled.add((place, f"enrolled as {to_hex(leaf.consent.enrolment)}", to_hex(leaf.subject)))
+            columns.unenrolled.add((place, f"enrolled as {to_hex(leaf.consent.enrolment)}", to_hex(leaf.subject)))
             return
         if leaf.enroller not in self._enrollers:
-            wanted = "enrolled by an enroller that scope and trust list name"
-            found.unenrolled.add((place, wanted, to_hex(leaf.enroller)))
+            expected = "enrolled by an enroller that scope and trust list name"
+            columns.unenrolled.add((place, expected, to_hex(leaf.enroller)))
             return
-        found.own += leaf.enroller == self._provider
+        columns.own += leaf.enroller == self._provider
         digest = self._domain.digest(enrolment_hash(leaf.consent.owner, self._namespace, leaf.subject))
         if not self._verifiers.accepts(leaf.enroller, digest, leaf.enrolled):
-            found.unenrolled.add((place, f"enrolled by {to_hex(leaf.enroller)} under {self._namespace}", INVALID))
+            columns.unenrolled.add((place, f"enrolled by {to_hex(leaf.enroller)} under {self._namespace}", INVALID))
 
 
 @dataclass(frozen=True)
@@ -149,31 +149,31 @@ def read_leaves(context: LeafContext, leaves: tuple[Leaf, ...] | Section, sectio
     """All leaves that are shown. NotFoundError for a section that is not in `sections`."""
     if not isinstance(leaves, Section):
         return context.reader().read(map(LeafRecord.of, leaves), 0)
-    found = Columns()
+    columns = Columns()
     try:
         for part in _on_all_cores(context, _chunks(sections.read(leaves))):
-            found.join(part)
+            columns.join(part)
     except InputError as error:
-        found.broken = str(error)
-    if found.broken is None and len(found) != leaves.count:
-        found.broken = f"{len(found)} leaf records in place of {leaves.count}"
-    return found
+        columns.broken = str(error)
+    if columns.broken is None and len(columns) != leaves.count:
+        columns.broken = f"{len(columns)} leaf records in place of {leaves.count}"
+    return columns
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """`CHUNK` whole records at a time, one after the other; the rest, whatever it is, at the end."""
-    held = bytearray()
+    buffer = bytearray()
     start = count = 0
     for piece in pieces:
-        held += piece
-        while start < len(held) and start + (size := record_size(held, start)) <= len(held):
+        buffer += piece
+        while start < len(buffer) and start + (size := record_size(buffer, start)) <= len(buffer):
             start, count = start + size, count + 1
             if count == CHUNK:
-                yield bytes(held[:start])
-                del held[:start]
+                yield bytes(buffer[:start])
+                del buffer[:start]
                 start = count = 0
-    if held:
-        yield bytes(held)
+    if buffer:
+        yield bytes(buffer)
 
 
 def _on_all_cores(context: LeafContext, chunks: Iterator[bytes]) -> Iterator[Columns]:

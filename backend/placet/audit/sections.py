@@ -60,11 +60,11 @@ class Sections:
         except OSError as error:
             raise _no_room(error) from None
 
-    def all(self, wanted: Iterable[tuple[Section, Iterable[bytes]]]) -> None:
+    def all(self, sections: Iterable[tuple[Section, Iterable[bytes]]]) -> None:
         """Keep these sections, or none of them."""
         before, end = dict(self._places), self._file.seek(0, 2)
         try:
-            for section, pieces in wanted:
+            for section, pieces in sections:
                 self.add(section, pieces)
         except BaseException:
             self._places = before
@@ -94,19 +94,19 @@ class Body:
         """The document. LimitError if it has more than `limit` bytes."""
         line = bytearray()
         while True:
-            before, found, self._held = self._held.partition(b"\n")
+            before, newline, self._held = self._held.partition(b"\n")
             line += before
             if len(line) > limit:
                 raise LimitError(f"{what} is too large", expected=f"at most {limit} bytes")
-            if found or not self._more():
+            if newline or not self._more():
                 return bytes(line)
 
-    def sections(self, wanted: Iterable[Section], into: Sections) -> None:
+    def sections(self, sections: Iterable[Section], into: Sections) -> None:
         """What follows the document: exactly these, or none is kept. InputError."""
-        into.all(self._each(wanted))
+        into.all(self._each(sections))
 
-    def _each(self, wanted: Iterable[Section]) -> Iterator[tuple[Section, Iterable[bytes]]]:
-        for section in wanted:
+    def _each(self, sections: Iterable[Section]) -> Iterator[tuple[Section, Iterable[bytes]]]:
+        for section in sections:
             yield section, self._exactly(section.size)
         if self._held or self._more():
             raise InputError("something follows the last section", expected="the end")

@@ -35,17 +35,17 @@ class ShownSet:
     def every(self) -> Iterator[tuple[ConsentId, bytes, BatchRoot]]:
         """Consent, row and batch of every leaf that has an id, erased ones among them, ascending."""
         shown = zip(self.ids, self.rows, self.batches, strict=True)
-        kept = ((ident, row, batch) for ident, row, batch in shown if ident is not None)
+        live = ((ident, row, batch) for ident, row, batch in shown if ident is not None)
         gone = ((leaf.consent, leaf.row, leaf.batch) for leaf in self.erased)
-        return heapq.merge(kept, gone, key=lambda leaf: leaf[0])
+        return heapq.merge(live, gone, key=lambda leaf: leaf[0])
 
     def id(self, place: int) -> ConsentId | None:
-        found = ConsentId(bytes(self.columns.ids[32 * place : 32 * place + 32]))
-        return None if found == NO_CONSENT else found
+        ident = ConsentId(bytes(self.columns.ids[32 * place : 32 * place + 32]))
+        return None if ident == NO_CONSENT else ident
 
     @property
     def ids(self) -> Iterator[ConsentId | None]:
-        return (None if found == NO_CONSENT else ConsentId(found) for found in _each(self.columns.ids))
+        return (None if ident == NO_CONSENT else ConsentId(ident) for ident in _each(self.columns.ids))
 
     @property
     def rows(self) -> Iterator[bytes]:

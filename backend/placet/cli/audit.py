@@ -77,9 +77,9 @@ def audit(
         known = read_trust(trust)
         elsewhere = _elsewhere(evidence or [], known)
         live = LiveAudit(job=read_job(job), key=_auditor(key, passphrase_file).secret, elsewhere=elsewhere)
-        kept = None if save is None else str(save)
+        target = None if save is None else str(save)
         own = read_deployment(deployment)
-        report = judge(AuditRequest(live=live, url=url, deployment=own, trust=known, save=kept))
+        report = judge(AuditRequest(live=live, url=url, deployment=own, trust=known, save=target))
     if html is not None:
         replace(html, drawn.html(report).encode())
     if as_json:
@@ -95,20 +95,20 @@ def _elsewhere(given: list[str], trust: TrustList) -> tuple[ElsewhereEvidence, .
     """URLs and files by institution. InputError for what is neither, twice, or no institution's."""
     from placet.cli.confined import ElsewhereEvidence
 
-    found: dict[bytes, ElsewhereEvidence] = {}
+    evidence: dict[bytes, ElsewhereEvidence] = {}
     for one in given:
         address, equals, place = one.partition("=")
         if not equals or not place:
             raise InputError("not a place of evidence", expected="ADDRESS=URL or ADDRESS=FILE", found=one[:100])
         whose = trust.institution(read_address(address)).address
-        if whose in found:
+        if whose in evidence:
             raise InputError("two places for one party's evidence", found=address)
         web = place.startswith(("http://", "https://"))
         if not web and not Path(place).is_file():
             raise InputError("there is no such file of evidence", expected="ADDRESS=URL or ADDRESS=FILE", found=place)
         where = {"url": place} if web else {"file": place}
-        found[whose] = ElsewhereEvidence(institution=whose, **where)
-    return tuple(found.values())
+        evidence[whose] = ElsewhereEvidence(institution=whose, **where)
+    return tuple(evidence.values())
 
 
 def _auditor(key: Path | None, passphrase_file: Path | None) -> Key:

@@ -53,14 +53,14 @@ def make(
     from placet.vault.batch_making import make_batch
 
     office = Operator(config)
-    wanted = office.chain.offer(read_offer(offer)).offer
-    scope = Scopes(office.settings.path(office.settings.scopes)).of(wanted)
+    terms = office.chain.offer(read_offer(offer)).offer
+    scope = Scopes(office.settings.path(office.settings.scopes)).of(terms)
     p256 = frozenset({office.deployment.p256_verifier.address})
-    check = LineCheck(wanted, scope, office.deployment.consents, p256, office.trust)
+    check = LineCheck(terms, scope, office.deployment.consents, p256, office.trust)
     with _reading(lines) as source:
-        header = make_batch(check, wanted, scope, source, out)
+        header = make_batch(check, terms, scope, source, out)
     if as_json:
-        emit({"root": to_hex(header.root), "count": header.count, "offer": to_hex(wanted.id)})
+        emit({"root": to_hex(header.root), "count": header.count, "offer": to_hex(terms.id)})
     else:
         write_line(f"{header.count} consents, root {to_hex(header.root)}")
 

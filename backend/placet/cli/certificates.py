@@ -45,7 +45,7 @@ def _make(name: str, hosts: list[str], passphrase: str) -> tuple[bytes, bytes]:
         decipher_only=False,
     )
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -68,7 +68,7 @@ def _make(name: str, hosts: list[str], passphrase: str) -> tuple[bytes, bytes]:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(passphrase.encode()),
     )
-    return encrypted, made.public_bytes(serialization.Encoding.PEM)
+    return encrypted, certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _name(host: str) -> x509.GeneralName:

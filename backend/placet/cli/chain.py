@@ -97,9 +97,9 @@ def fund(
 def _demand_local(url: str) -> None:
     from placet.chain.local import rpc
 
-    found = int(rpc(url, "eth_chainId"), 16)
-    if found != LOCAL_CHAIN:
-        raise InputError("this works on a local chain only", expected=f"chain id {LOCAL_CHAIN}", found=found)
+    chain_id = int(rpc(url, "eth_chainId"), 16)
+    if chain_id != LOCAL_CHAIN:
+        raise InputError("this works on a local chain only", expected=f"chain id {LOCAL_CHAIN}", found=chain_id)
 
 
 def deploy(

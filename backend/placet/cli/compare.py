@@ -258,8 +258,8 @@ def _result(here: Company, job: JobId, out: Path) -> list[str]:
     from placet.core.values import parse
     from placet.protocols.enclave.frames import MAX_RESULT
 
-    found = here.runner.settlement.result(job).get("comparison")
-    comparison = parse(Comparison, found, limit=MAX_RESULT, what="the comparison")  # type: ignore[arg-type]
+    result = here.runner.settlement.result(job).get("comparison")
+    comparison = parse(Comparison, result, limit=MAX_RESULT, what="the comparison")  # type: ignore[arg-type]
     return [
         _write(out / "comparison.json", comparison.model_dump_json(indent=1).encode()),
         _write(out / "comparison.html", html(comparison).encode()),

@@ -96,16 +96,16 @@ def _keys(office: Operator) -> str:
     from placet.core.signatures import Key
     from placet.core.values import to_hex
 
-    found = Key(office.secret("signer")).address
-    if found != office.address:
+    signer = Key(office.secret("signer")).address
+    if signer != office.address:
         raise ConfigError(
             "keys/signer.json is not the institution's key",
             expected=to_hex(office.address),
-            found=to_hex(found),
+            found=to_hex(signer),
             remedy="restore the key, or set institution.address",
         )
     office.secret("hpke")
-    return f"signer {to_hex(found)}, recorder {to_hex(office.recorder)}"
+    return f"signer {to_hex(signer)}, recorder {to_hex(office.recorder)}"
 
 
 def _tls(office: Operator) -> str:

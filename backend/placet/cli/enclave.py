@@ -53,8 +53,8 @@ class Measured:
         from placet.core.values import from_hex
         from placet.protocols.enclave.evidence.model import measurement_id
 
-        made = from_hex(measurement, size=SIZE_OF[kind.value])
-        return cls(measurement_id(kind.value, made), EnclaveClass[CLASS_OF[kind.value].upper()])
+        octets = from_hex(measurement, size=SIZE_OF[kind.value])
+        return cls(measurement_id(kind.value, octets), EnclaveClass[CLASS_OF[kind.value].upper()])
 
     def __str__(self) -> str:
         from placet.core.values import to_hex
@@ -66,15 +66,20 @@ class Measured:
 def accept(kind: Kind, measurement: Measurement, config: NodeConfig, timeout: Timeout = 120) -> None:
     """Accept a measurement, as of its kind's class and once. A retired one is never accepted again."""
     office, measured = Operator(config), Measured.of(kind, measurement)
-    code, wanted = measured.id, measured.enclave_class
+    code, enclave_class = measured.id, measured.enclave_class
 
     def accepted() -> bool:
-        return office.chain.acceptance(office.address, code).holds(wanted, office.chain.head().number)
+        return office.chain.acceptance(office.address, code).holds(enclave_class, office.chain.head().number)
 
     office.demand_running()
     say(f"accepting {measured}")
     office.send(
-        [EnsureTransaction(f"accept:{code.hex()}:{wanted.name}", office.calls.accept(code, wanted), accepted)], timeout
+        [
+            EnsureTransaction(
+                f"accept:{code.hex()}:{enclave_class.name}", office.calls.accept(code, enclave_class), accepted
+            )
+        ],
+        timeout,
     )
 
 
@@ -102,13 +107,13 @@ def show(kind: Kind, measurement: Measurement, config: NodeConfig, as_json: AsJs
     from placet.core.values import to_hex
 
     office, measured = Operator(config), Measured.of(kind, measurement)
-    found = office.chain.acceptance(office.address, measured.id)
-    name = found.enclave_class.name.lower()
+    acceptance = office.chain.acceptance(office.address, measured.id)
+    name = acceptance.enclave_class.name.lower()
     if as_json:
-        emit({"id": to_hex(measured.id), "class": name, "since": found.since, "until": found.until or None})
+        emit({"id": to_hex(measured.id), "class": name, "since": acceptance.since, "until": acceptance.until or None})
         return
     say(str(measured))
-    if found.until:
-        say(f"retired: {name} from block {found.since} to block {found.until}")
+    if acceptance.until:
+        say(f"retired: {name} from block {acceptance.since} to block {acceptance.until}")
     else:
-        say(f"accepted as {name} since block {found.since}" if found.since else "never accepted")
+        say(f"accepted as {name} since block {acceptance.since}" if acceptance.since else "never accepted")

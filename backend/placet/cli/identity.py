@@ -110,18 +110,18 @@ def add(
         raise AssertionError
     if codes.exists():
         raise ConfigError("the file for the codes exists already", found=codes, remedy="choose another name")
-    made = False
+    created = False
 
     def hand_out(fresh: Mapping[str, str]) -> None:
-        nonlocal made
+        nonlocal created
         with os.fdopen(os.open(codes, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
-            made = True
+            created = True
             sink.write(written([("subject", "code"), *fresh.items()]))
 
     try:
         fresh = add_persons(register, _persons(from_file), hand_out)
     except BaseException:
-        if made:  # codes that no register has
+        if created:  # codes that no register has
             codes.unlink(missing_ok=True)
         raise
     say(f"{len(fresh)} persons; their codes are in {codes}")

@@ -74,8 +74,8 @@ def passphrase(file: Path | None, *, confirm: bool = False) -> str:
         raise ConfigError(
             "no passphrase", expected="a terminal, PLACET_PASSPHRASE or a file", remedy="give --passphrase-file FILE"
         )
-    asked: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
-    return asked
+    answer: str = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    return answer
 
 
 def read(path: Path, what: str, *, limit: int = MAX_FILE) -> bytes:
@@ -131,9 +131,9 @@ def read_name(text: str) -> str:
     from placet.core.text import flaw
 
     name = unicodedata.normalize("NFC", text.strip())
-    found = flaw(name)
-    if found is not None:
-        raise InputError("the name can't be used", expected="one line of visible characters", found=found)
+    fault = flaw(name)
+    if fault is not None:
+        raise InputError("the name can't be used", expected="one line of visible characters", found=fault)
     return name
 
 

@@ -46,11 +46,11 @@ def plan(
     spec = spec_of(recipe)
     given = _parameters(parameter or [])
     operator = Operator(config)
-    chosen = [_one_offer(word, _offered(operator, word), recipe) for word in offers]
-    scopes = [one.scope for one in chosen]
+    choices = [_one_offer(word, _offered(operator, word), recipe) for word in offers]
+    scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
-    request = _request(operator, spec, parameters, chosen, engine or spec.engines[0], reward, token)
-    _tell(operator, spec, chosen)
+    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], reward, token)
+    _tell(operator, spec, choices)
     emit(request.model_dump(mode="json"))
 
 
@@ -112,9 +112,9 @@ def _offered(operator: Operator, word: str) -> list[Offered]:
     from placet.cli.inputs import read_offer
 
     if word.startswith("0x") and len(word) == 66:
-        wanted = read_offer(word)
-        asked = [one for one in operator.trust.institutions if one.address != operator.address]
-        offered = [one for one in _of_all(operator, asked, patient=True) if one.id == wanted]
+        offer = read_offer(word)
+        others = [one for one in operator.trust.institutions if one.address != operator.address]
+        offered = [one for one in _of_all(operator, others, patient=True) if one.id == offer]
     else:
         offered = _of_all(operator, [_institution(operator, word)], patient=False)
     return [one for one in offered if one.offer.consumer == operator.address]

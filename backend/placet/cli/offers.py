@@ -75,18 +75,18 @@ def make(
 
     office = Operator(config)
     office.demand_running()
-    found = office.dataset(dataset)
+    table = office.dataset(dataset)
     iri = purpose_iri(purpose)
     accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
-    _demand_table(found, _list(columns), own)
-    wanted: dict[str, Any] = {
+    _demand_table(table, _list(columns), own)
+    terms: dict[str, Any] = {
         "title": read_name(title or dataset),
         "provider": to_hex(office.address),
         "purpose": iri,
         "columns": _list(columns),
-        "identifier": found["identifier"],
-        "namespace": found.get("namespace"),
-        "decimals": {name: n for name, n in found["decimals"].items() if name in _list(columns)},
+        "identifier": table["identifier"],
+        "namespace": table.get("namespace"),
+        "decimals": {name: n for name, n in table["decimals"].items() if name in _list(columns)},
         "output": output,
         "smallest_group": smallest_group,
         "recipes": _list(recipes),
@@ -95,18 +95,18 @@ def make(
         "personal": not own,
     }
     if matched_by:
-        wanted["matched_by"] = _list(matched_by)
+        terms["matched_by"] = _list(matched_by)
     if smallest_gap is not None:
-        wanted["smallest_gap"] = str(smallest_gap)
+        terms["smallest_gap"] = str(smallest_gap)
     if smallest_change is not None:
-        wanted["smallest_change"] = smallest_change
-    for doubt in doubts(wanted["title"], office.trust.names):
+        terms["smallest_change"] = smallest_change
+    for doubt in doubts(terms["title"], office.trust.names):
         say(f"warning: {doubt}")
-    scope = _scope(office, wanted)
+    scope = _scope(office, terms)
     offer = parse(
         Offer,
         {
-            "dataset": found["id"],
+            "dataset": table["id"],
             "consumer": to_hex(read_address(consumer)),
             "purpose": to_hex(purpose_id(iri)),
             "operations": _operations(operations),
@@ -114,27 +114,27 @@ def make(
         },
     )
     _demand_known(office, offer, scope)
-    _publish(office, from_hex(found["schema_hash"]), from_hex(found["commitment"]), offer, scope, budget, timeout)
+    _publish(office, from_hex(table["schema_hash"]), from_hex(table["commitment"]), offer, scope, budget, timeout)
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
         write_line(to_hex(offer.id))
 
 
-def _demand_table(found: Mapping[str, Any], columns: list[str], own: bool) -> None:
+def _demand_table(table: Mapping[str, Any], columns: list[str], own: bool) -> None:
     """InputError unless the table has these columns, and is whose the offer says."""
-    unknown = set(columns) - set(found["columns"])
+    unknown = set(columns) - set(table["columns"])
     if unknown:
-        raise InputError("the table has no such columns", expected=", ".join(found["columns"]), found=sorted(unknown))
-    if found.get("namespace") is None:
+        raise InputError("the table has no such columns", expected=", ".join(table["columns"]), found=sorted(unknown))
+    if table.get("namespace") is None:
         raise InputError(
             "the table does not say what kind of identifier its subjects have",
             remedy="import it once more: placet vault import",
         )
-    if own is found["personal"]:
+    if own is table["personal"]:
         raise InputError(
             "offer and table disagree on whose data these are",
-            expected="persons'" if found["personal"] else "the institution's own (--own)",
+            expected="persons'" if table["personal"] else "the institution's own (--own)",
             remedy="say --own at placet vault import and here, or at neither",
         )
 
@@ -155,7 +155,7 @@ def _operations(text: str) -> int:
     return flags
 
 
-def _scope(office: Operator, wanted: dict[str, Any]) -> Scope:
+def _scope(office: Operator, terms: dict[str, Any]) -> Scope:
     """The scope document with these contents: the one that is there, else a new one with a fresh salt, on disk."""
     import secrets
 
@@ -164,7 +164,7 @@ def _scope(office: Operator, wanted: dict[str, Any]) -> Scope:
     from placet.node.consents.scopes import Scopes
 
     scopes = Scopes(office.settings.path(office.settings.scopes))
-    fresh = parse(Scope, {**wanted, "salt": to_hex(secrets.token_bytes(32))}, what="the offer's scope")
+    fresh = parse(Scope, {**terms, "salt": to_hex(secrets.token_bytes(32))}, what="the offer's scope")
     for old in scopes.all().values():
         if old.model_copy(update={"salt": fresh.salt}) == fresh:
             return old
@@ -318,14 +318,14 @@ def revoke(
 
     office = Operator(config)
     identity = read_consent(consent)
-    found = parse(ConsentAnswer, office.ask("GET", f"/v1/consents/{to_hex(identity)}"))
-    offer = office.chain.offer(found.offer).offer
+    answer = parse(ConsentAnswer, office.ask("GET", f"/v1/consents/{to_hex(identity)}"))
+    offer = office.chain.offer(answer.offer).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(offer)
-    grant = found.consent.expand(offer, scope, office.trust.name).grant()
+    grant = answer.consent.expand(offer, scope, office.trust.name).grant()
     why = sha256(reason.encode())
-    anchored = found.batch is not None and office.chain.batch(found.offer, found.batch.root) > 0
-    if found.batch is not None and anchored and batch_verify(found.batch.root, identity, found.batch.proof):
-        call = office.calls.revoke_batched(grant, why, found.batch.root, found.batch.proof)
+    anchored = answer.batch is not None and office.chain.batch(answer.offer, answer.batch.root) > 0
+    if answer.batch is not None and anchored and batch_verify(answer.batch.root, identity, answer.batch.proof):
+        call = office.calls.revoke_batched(grant, why, answer.batch.root, answer.batch.proof)
     else:
         call = office.calls.revoke(grant, why)
 

@@ -203,13 +203,13 @@ class Operator:
 
     def dataset(self, name: str) -> dict[str, Any]:
         """A dataset of the own vault, as the node's API shows it."""
-        found: list[dict[str, Any]] = self.ask("GET", "/v1/datasets")["datasets"]
-        for one in found:
+        datasets: list[dict[str, Any]] = self.ask("GET", "/v1/datasets")["datasets"]
+        for one in datasets:
             if one["name"] == name:
                 return one
         raise NotFoundError(
             "the vault has no such table",
-            expected=", ".join(one["name"] for one in found) or "none is there",
+            expected=", ".join(one["name"] for one in datasets) or "none is there",
             found=name,
             remedy="placet vault import",
         )

@@ -65,13 +65,13 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
     cells = [tuple(map(visible, row)) for row in rows]
     screen = console()
-    made = _table(title, headings, cells)
-    widest = Measurement.get(screen, screen.options.update(max_width=1 << 20), made).maximum
+    grid = _table(title, headings, cells)
+    widest = Measurement.get(screen, screen.options.update(max_width=1 << 20), grid).maximum
     if not screen.is_terminal:
-        screen.print(made, width=max(widest, len(title)))
+        screen.print(grid, width=max(widest, len(title)))
         return
-    if _narrowest(headings, cells) <= screen.width and _lines_fit(made, screen.width):
-        screen.print(made)
+    if _narrowest(headings, cells) <= screen.width and _lines_fit(grid, screen.width):
+        screen.print(grid)
         return
     write_line(title)
     for row in cells:
@@ -80,12 +80,12 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
             write_line(line)
 
 
-def _lines_fit(made: Table, width: int) -> bool:
+def _lines_fit(grid: Table, width: int) -> bool:
     """Whether the table keeps to the width, which Rich does not promise where columns have a least width."""
     from rich.console import Console
 
     drawn = io.StringIO()
-    Console(file=drawn, width=width, color_system=None, soft_wrap=True).print(made)
+    Console(file=drawn, width=width, color_system=None, soft_wrap=True).print(grid)
     return all(len(line) <= width for line in drawn.getvalue().splitlines())
 
 
@@ -93,12 +93,12 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=Text(title), title_justify="left")
+    grid = Table(title=Text(title), title_justify="left")
     for heading, column in zip(headings, _columns(headings, rows), strict=True):
-        made.add_column(heading, no_wrap=not any(" " in cell for cell in column), min_width=_longest_word(column))
+        grid.add_column(heading, no_wrap=not any(" " in cell for cell in column), min_width=_longest_word(column))
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
-    return made
+        grid.add_row(*(Text(cell) for cell in row))
+    return grid
 
 
 def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:

@@ -47,7 +47,7 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
     from placet.core.values import to_hex
 
     opened = open_wallet(wallet, passphrase_file)
-    kept = opened.all()
+    records = opened.all()
 
     async def ask() -> list[str]:
         async with client_of(opened) as client:
@@ -58,9 +58,9 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
                 except PlacetError as error:
                     return f"unknown ({error.message})"
 
-            return await asyncio.gather(*(status(one) for one in kept))
+            return await asyncio.gather(*(status(one) for one in records))
 
-    found = asyncio.run(ask())
+    statuses = asyncio.run(ask())
     if as_json:
         emit(
             [
@@ -75,7 +75,7 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
                     "not_after": one.consent.not_after,
                     "uses": one.consent.uses,
                 }
-                for one, status in zip(kept, found, strict=True)
+                for one, status in zip(records, statuses, strict=True)
             ]
         )
         return
@@ -88,7 +88,7 @@ def list_(wallet: WalletFolder, passphrase_file: PassphraseFile = None, as_json:
             one.consent.details.purpose,
             when(one.consent.not_after),
         )
-        for one, status in zip(kept, found, strict=True)
+        for one, status in zip(records, statuses, strict=True)
     ]
     table("Your consents", ("consent", "status", "data", "for whom", "what for", "until"), rows)
 
@@ -99,12 +99,14 @@ def submit(wallet: WalletFolder, consent: ConsentArgument, passphrase_file: Pass
     from placet.owner.client import SignedConsent
 
     opened = open_wallet(wallet, passphrase_file)
-    kept = opened.get(read_consent(consent))
+    record = opened.get(read_consent(consent))
 
     async def ask() -> str:
         async with client_of(opened) as client:
             return await client.submit(
-                SignedConsent(kept.api, kept.provider, kept.consent, kept.signature, kept.enrolment, kept.opening)
+                SignedConsent(
+                    record.api, record.provider, record.consent, record.signature, record.enrolment, record.opening
+                )
             )
 
     write_line(asyncio.run(ask()))
@@ -121,11 +123,11 @@ def withdraw(
 ) -> None:
     """Withdraw a consent, for ever. From the block that holds it no job opens on it."""
     opened = open_wallet(wallet, passphrase_file)
-    kept = opened.get(read_consent(consent))
+    record = opened.get(read_consent(consent))
 
     async def ask() -> str:
         async with client_of(opened) as client:
-            return await client.withdraw(api or kept.api, key_of(opened, kept), kept.consent)
+            return await client.withdraw(api or record.api, key_of(opened, record), record.consent)
 
     write_line(asyncio.run(ask()))
 
@@ -141,12 +143,12 @@ def uses(
     from placet.core.values import to_hex
 
     opened = open_wallet(wallet, passphrase_file)
-    kept = opened.all() if consent is None else [opened.get(read_consent(consent))]
+    records = opened.all() if consent is None else [opened.get(read_consent(consent))]
 
     async def ask() -> list[dict[str, Any]]:
         async with client_of(opened) as client:
             answers = await asyncio.gather(
-                *(client.uses(one.api, one.provider, key_of(opened, one), one.consent.id) for one in kept)
+                *(client.uses(one.api, one.provider, key_of(opened, one), one.consent.id) for one in records)
             )
         return [
             {
@@ -158,15 +160,15 @@ def uses(
                 "at": use.at,
                 "outcome": use.outcome,
             }
-            for one, used in zip(kept, answers, strict=True)
+            for one, used in zip(records, answers, strict=True)
             for use in used
         ]
 
-    found = asyncio.run(ask())
+    entries = asyncio.run(ask())
     if as_json:
-        emit(found)
+        emit(entries)
         return
-    rows = [(u["consent"], u["consumer"], str(u["nth"]), u["job"], when(u["at"]), u["outcome"]) for u in found]
+    rows = [(u["consent"], u["consumer"], str(u["nth"]), u["job"], when(u["at"]), u["outcome"]) for u in entries]
     table("Who used your data", ("consent", "for whom", "use", "job", "when", "outcome"), rows)
 
 

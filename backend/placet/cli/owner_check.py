@@ -30,32 +30,32 @@ def check(
     from placet.core.values import to_hex
 
     opened = open_wallet(wallet, passphrase_file)
-    kept = opened.get(read_consent(consent))
+    record = opened.get(read_consent(consent))
     chain = Chain(url, opened.deployment)
     chain.check()
 
     async def ask() -> Any:
         async with client_of(opened) as client:
-            key = key_of(opened, kept)
-            return await client.check(kept.api, kept.provider, key, kept.consent, lambda o, r: chain.batch(o, r))
+            key = key_of(opened, record)
+            return await client.check(record.api, record.provider, key, record.consent, lambda o, r: chain.batch(o, r))
 
     answer = asyncio.run(ask())
-    state = chain.consent(kept.consent.id)
-    offer = chain.offer(kept.consent.offer.id)
+    state = chain.consent(record.consent.id)
+    offer = chain.offer(record.consent.offer.id)
     batch = answer.batch
-    anchored = 0 if batch is None else chain.batch(kept.consent.offer.id, batch.root)
+    anchored = 0 if batch is None else chain.batch(record.consent.offer.id, batch.root)
     says = "batched" if state.status is Status.NONE and anchored else state.status.name.lower()
-    found = {
-        "id": to_hex(kept.consent.id),
+    report = {
+        "id": to_hex(record.consent.id),
         "node_says": answer.status,
         "chain_says": says,
         "batch": None if batch is None else to_hex(batch.root),
         "anchored_at": anchored,
-        "openings_left": max(kept.consent.opens_before - max(offer.openings, kept.consent.first_opening), 0),
+        "openings_left": max(record.consent.opens_before - max(offer.openings, record.consent.first_opening), 0),
         "ended": state.status in (Status.WITHDRAWN, Status.REVOKED),
     }
     if as_json:
-        emit(found)
+        emit(report)
         return
-    for name, value in found.items():
+    for name, value in report.items():
         write_line(f"{name.replace('_', ' ')}: {when(int(str(value))) if name == 'anchored_at' and value else value}")

@@ -56,13 +56,13 @@ def offers(wallet: WalletFolder, api: Api, as_json: AsJson = False) -> None:
         async with OwnerClient(deployment, trust) as client:
             return await client.offers(api)
 
-    found = asyncio.run(ask())
-    _warn(trust, found)
+    open_offers = asyncio.run(ask())
+    _warn(trust, open_offers)
     if as_json:
-        emit([{"id": to_hex(o.id), "scope": o.scope.to_json(), "openings": o.openings} for o in found])
+        emit([{"id": to_hex(o.id), "scope": o.scope.to_json(), "openings": o.openings} for o in open_offers])
         return
     rows = []
-    for one in found:
+    for one in open_offers:
         words = offer_words(one.offer, one.scope, trust.name)
         rows.append((to_hex(one.id), words.dataset, words.columns, words.purpose, words.consumer, words.output))
     table(f"Offers of {api}", ("offer", "data", "columns", "what for", "for whom", "what it gets"), rows)
@@ -143,7 +143,7 @@ async def _grant(
         who_enrols = client.enroller(offered, options.enroller)
         enrolment = await client.enrol(who_enrols, key, offered.namespace, opening, _code(options.code_file))
         signed = client.sign(api, key, draft, enrolment, opening)
-        kept = Kept(
+        record = Kept(
             kind=key.kind,
             secret=key.secret,
             api=api,
@@ -154,7 +154,7 @@ async def _grant(
             opening=opening,
             made=int(time.time()),
         )
-        wallet.put(kept)
+        wallet.put(record)
         return signed, await client.submit(signed)
 
 

@@ -52,8 +52,8 @@ def up(
 
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        with _progress() as (told, tell):
-            state = lifecycle.up(folder, wanted, block_time=block_time, say=told, tell=tell)
+        with _progress() as (announce, tell):
+            state = lifecycle.up(folder, wanted, block_time=block_time, say=announce, tell=tell)
     except RuntimeError as error:
         raise stop(f"the sandbox did not start, and nothing of it runs: {error}") from None
     try:
@@ -91,13 +91,13 @@ def status(folder: Folder = DEFAULT, as_json: AsJson = False) -> None:
     """Say what lives. Exit code 0 only if all of it does."""
     from placet.sandbox import lifecycle
 
-    found = lifecycle.status(folder)
+    state = lifecycle.status(folder)
     if as_json:
-        emit(_status(found))
+        emit(_status(state))
     else:
-        rows = [(one.name, one.state, "" if one.pid is None else str(one.pid)) for one in found.servers]
-        table(f"{folder}: {found.phase}", ("process", "state", "id"), rows)
-    if found.phase != "up":
+        rows = [(one.name, one.state, "" if one.pid is None else str(one.pid)) for one in state.servers]
+        table(f"{folder}: {state.phase}", ("process", "state", "id"), rows)
+    if state.phase != "up":
         raise typer.Exit(1)
 
 
@@ -193,9 +193,9 @@ To start a job at {state.consumer}, to audit it, and to see what runs:
     )
 
 
-def _status(found: SandboxStatus) -> dict[str, Any]:
+def _status(state: SandboxStatus) -> dict[str, Any]:
     return {
-        "folder": str(found.folder.absolute()),
-        "phase": found.phase,
-        "processes": {one.name: {"state": one.state, "pid": one.pid} for one in found.servers},
+        "folder": str(state.folder.absolute()),
+        "phase": state.phase,
+        "processes": {one.name: {"state": one.state, "pid": one.pid} for one in state.servers},
     }

@@ -63,9 +63,9 @@ def init(
     """Make an institution: node folder, vault folder, keys, certificate, settings. Prints its trust-list entry."""
     name = read_name(name)
     beside = folder.with_name(folder.name + "-vault") if vault_folder is None else vault_folder
-    for made in (folder, beside):
-        if made.exists():
-            raise StateError("the folder exists already", found=made, remedy="choose another one")
+    for target in (folder, beside):
+        if target.exists():
+            raise StateError("the folder exists already", found=target, remedy="choose another one")
     try:
         entry = _make_node(
             folder,

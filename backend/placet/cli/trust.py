@@ -123,10 +123,10 @@ def auditor(
     from placet.core.values import parse, to_hex
 
     address = Key(load_secret(key, passphrase(passphrase_file))).address
-    made = parse(Auditor, {"address": to_hex(address), "name": read_name(name)}, what="the auditor").to_json()
-    write_new(entry, json.dumps(made, indent=2, ensure_ascii=False).encode() + b"\n")
+    values = parse(Auditor, {"address": to_hex(address), "name": read_name(name)}, what="the auditor").to_json()
+    write_new(entry, json.dumps(values, indent=2, ensure_ascii=False).encode() + b"\n")
     say(f"wrote {entry}: give it to the others, who add it with `placet trust add … --kind auditors`")
-    emit(made)
+    emit(values)
 
 
 @commands.command()

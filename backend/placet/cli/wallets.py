@@ -34,6 +34,6 @@ def client_of(wallet: Wallet) -> OwnerClient:
     return OwnerClient(wallet.deployment, wallet.trust)
 
 
-def key_of(wallet: Wallet, kept: Kept) -> OwnerKey:
+def key_of(wallet: Wallet, record: Kept) -> OwnerKey:
     """The key that signed a consent; a P-256 one signs through the deployment's verifier."""
-    return kept.key(wallet.deployment.p256_verifier.address)
+    return record.key(wallet.deployment.p256_verifier.address)

@@ -23,7 +23,7 @@ def demand_all(
 
     A party may leave out signatures that it does not have; a signer that stands earlier in the list signed once.
     """
-    found: set[bytes] = set()
+    authors: set[bytes] = set()
     untold: set[bytes] = set()
     for party, signatures in lists:
         if len(signatures) != len(signers):
@@ -34,13 +34,13 @@ def demand_all(
             if signature == b"":
                 continue
             if case.accepts(signer, digest, signature):
-                found.add(signer)
+                authors.add(signer)
             elif not case.can_tell(signer):
                 untold.add(signer)
             else:
                 tell.fail(f"{what} signed by {case.name_of(signer)}", "a signature that does not verify", party)
     for signer in dict.fromkeys(signers):
-        if signer in found:
+        if signer in authors:
             continue
         if signer in untold:
             tell.lack(UNTOLD.format(f"{case.name_of(signer)} under the {what}"))

@@ -105,8 +105,8 @@ def roots(case: Case, tell: Findings) -> None:
             tell.fail("each of its own inputs once an attempt", wrong or "one twice", party)
 
 
-def _wordless(shown: ShownSet, found: tuple[int, str]) -> tuple[str, str]:
-    place, fault = found
+def _wordless(shown: ShownSet, leaf: tuple[int, str]) -> tuple[str, str]:
+    place, fault = leaf
     return "a consent that says what its offer says", f"{leaf_name(shown, place)}: {fault}"
 
 
@@ -119,8 +119,8 @@ def signatures(case: Case, tell: Findings) -> None:
         tell.few(shown.columns.unsigned, partial(_unsigned, shown), shown.party)
 
 
-def _unsigned(shown: ShownSet, found: tuple[int, bytes]) -> tuple[str, str]:
-    place, owner = found
+def _unsigned(shown: ShownSet, leaf: tuple[int, bytes]) -> tuple[str, str]:
+    place, owner = leaf
     return f"{leaf_name(shown, place)} signed by {to_hex(owner)}", INVALID
 
 
@@ -138,8 +138,8 @@ def enrolments(case: Case, tell: Findings) -> None:
             tell.note(f"self-enrolled: {own} of {shown.count} people of {case.name(shown.party)}")
 
 
-def _unenrolled(shown: ShownSet, found: tuple[int, str, str]) -> tuple[str, str]:
-    place, expected, instead = found
+def _unenrolled(shown: ShownSet, leaf: tuple[int, str, str]) -> tuple[str, str]:
+    place, expected, instead = leaf
     return f"{leaf_name(shown, place)} {expected}", instead
 
 
@@ -153,12 +153,12 @@ def batches(case: Case, tell: Findings) -> None:
     contents: dict[int, dict[BatchRoot, frozenset[ConsentId]]] = {}
     for party, evidence in case.evidence.items():
         contents[party] = {}
-        for held in evidence.batches:
+        for shown_batch in evidence.batches:
             tell.looked += 1
             try:
-                leaves = batch_leaves(held, case.sections)
-                contents[party][held.root] = frozenset(leaves)
-                tell.same("batch root", held.root, batch_root(leaves), party)
+                leaves = batch_leaves(shown_batch, case.sections)
+                contents[party][shown_batch.root] = frozenset(leaves)
+                tell.same("batch root", shown_batch.root, batch_root(leaves), party)
             except InputError as error:
                 tell.fail(error.message, error.found, party)
         if len({batch.root for batch in evidence.batches}) != len(evidence.batches):

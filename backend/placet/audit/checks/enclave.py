@@ -57,8 +57,8 @@ class _Attempt:
 
     def made(self, party: int, step: str, output: str) -> bytes | None:
         """A step's output by its name."""
-        found = self.step(party, step)
-        return next((a.commitment for a in found.outputs if a.name == output), None) if found else None
+        trail_step = self.step(party, step)
+        return next((a.commitment for a in trail_step.outputs if a.name == output), None) if trail_step else None
 
     def words(self, party: int, tag: str) -> set[bytes]:
         """Digests of all that a party signed for others under a tag, in whosever evidence it stands."""
@@ -88,15 +88,15 @@ def _attempts(case: Case, tell: Findings) -> Iterator[_Attempt]:
         for party in case.absent:
             tell.lack(f"no evidence of {case.name(party)}")
         try:
-            asked = SPEC.parse(declared(case.plan, case.terms).terms.parameters)
+            parameters = SPEC.parse(declared(case.plan, case.terms).terms.parameters)
         except PlacetError as error:
             return tell.fail("the plan of a comparison", error.message)
-        told: dict[tuple[int, int, str], list[SignedMessage]] = defaultdict(list)
+        messages: dict[tuple[int, int, str], list[SignedMessage]] = defaultdict(list)
         for evidence in case.evidence.values():
-            for held in held_by(case, evidence):
-                told[held.message.attempt, held.message.sender, held.message.tag].append(held)
+            for message in held_by(case, evidence):
+                messages[message.message.attempt, message.message.sender, message.message.tag].append(message)
         for attempt in case.attempts:
-            yield _Attempt(case, case.plan, case.terms, asked, told, attempt.number)
+            yield _Attempt(case, case.plan, case.terms, parameters, messages, attempt.number)
 
 
 def _read(tell: Findings, model: type[V], step: Step, party: int) -> V | None:
@@ -118,13 +118,13 @@ def documents(case: Case, tell: Findings) -> None:
             names = [step.name for step in case.steps(party, of.number)]
             if len(set(names)) != len(names):
                 tell.fail(f"each step of {case.name(party)} once in an attempt", names, party)
-        told: dict[Role, Announcement] = {}
+        announcements: dict[Role, Announcement] = {}
         for party, role in enumerate(ROLES):
             mine = _told(of, tell, party)
             if mine is not None:
-                told[role] = mine
-        if len(told) == len(ROLES):
-            _agreed(of, tell, told)
+                announcements[role] = mine
+        if len(announcements) == len(ROLES):
+            _agreed(of, tell, announcements)
 
 
 def _told(of: _Attempt, tell: Findings, party: int) -> Announcement | None:
@@ -138,8 +138,8 @@ def _told(of: _Attempt, tell: Findings, party: int) -> Announcement | None:
     if mine is None:
         return None
     for name in ("document", "commitment", "release"):
-        made = of.made(party, "lock-document", name)
-        tell.same(f"{name} of {case.name(party)}", getattr(mine, name), made, party)
+        commitment = of.made(party, "lock-document", name)
+        tell.same(f"{name} of {case.name(party)}", getattr(mine, name), commitment, party)
     tell.same(f"commitment of {case.name(party)} on chain", _commitment(case, party), mine.commitment, party)
     if of.final and case.facts.sealed is not None:
         tell.same(f"release key of {case.name(party)}", _at(case.facts.sealed.keys, party), mine.release, party)
@@ -155,11 +155,11 @@ def _at(values: Sequence[bytes], place: int) -> bytes | None:
     return values[place] if place < len(values) else None
 
 
-def _agreed(of: _Attempt, tell: Findings, told: dict[Role, Announcement]) -> None:
+def _agreed(of: _Attempt, tell: Findings, announcements: dict[Role, Announcement]) -> None:
     case = of.case
     place = {"attempt": of.number, "chain": case.deployment.chain_id}
     try:
-        task = task_of(of.plan, of.asked.policy, of.asked.recipients, told, job=case.bundle.job, **place)
+        task = task_of(of.plan, of.asked.policy, of.asked.recipients, announcements, job=case.bundle.job, **place)
     except PlacetError as error:
         return tell.fail("two words that lead to a task", error.message)
     for party in case.evidence:
@@ -195,18 +195,20 @@ def evidence(case: Case, tell: Findings) -> None:
     for of in _attempts(case, tell):
         _started(of, tell)
         for party, _, proven in _given(of, tell):
-            found = _verified(of, proven, party, tell)
-            if found is None:
+            verified = _verified(of, proven, party, tell)
+            if verified is None:
                 continue
             name = case.name(party)
             own, bound = (case.deployment.chain_id, case.bundle.job), (proven.binding.chain, proven.binding.job)
             tell.same(f"job in what was proven to {name}", own, bound, party)
-            tell.same(f"class of {name}'s enclave", of.terms.engine, found.enclave_class, party)
-            tell.same(f"key that {name} sealed to", found.key, of.made(party, "verify-enclave", "enclave-key"), party)
+            tell.same(f"class of {name}'s enclave", of.terms.engine, verified.enclave_class, party)
+            tell.same(
+                f"key that {name} sealed to", verified.key, of.made(party, "verify-enclave", "enclave-key"), party
+            )
             step = of.step(party, "agree-task")
             heard = [m.digest for m in step.received if m.peer == of.service] if step else []
-            tell.same(f"enclave that {name} was told of", [sha256(found.key)], heard, party)
-            if found.enclave_class == "simulated":
+            tell.same(f"enclave that {name} was told of", [sha256(verified.key)], heard, party)
+            if verified.enclave_class == "simulated":
                 tell.note(SIMULATED)
 
 
@@ -247,9 +249,9 @@ def accepted(case: Case, tell: Findings) -> None:
     otherwise."""
     for of in _attempts(case, tell):
         for party, step, proven in _given(of, tell):
-            found = _verified(of, proven, party, tell)
-            if found is not None:
-                _measured(of, tell, found, proven.block, party)
+            verified = _verified(of, proven, party, tell)
+            if verified is not None:
+                _measured(of, tell, verified, proven.block, party)
             opened, own = case.facts.opened, of.recorded(step)
             if opened is not None and not opened.at.block <= proven.block <= (own or case.facts.head).block:
                 tell.fail(f"a block from {opened.at.block} to the step's own record", proven.block, party)
@@ -266,11 +268,11 @@ def _knew(case: Case, happened: int, block: int, party: int) -> tuple[int, ...]:
     return (party,) if happened + case.deployment.confirmations <= block else ()
 
 
-def _measured(of: _Attempt, tell: Findings, found: Verified, block: int, party: int) -> None:
+def _measured(of: _Attempt, tell: Findings, verified: Verified, block: int, party: int) -> None:
     service, case = of.plan.parties[of.service].signer, of.case
-    entry = case.accepted.get((service, found.measurement_id()))
-    where = f"measurement {found.measurement.hex()} accepted by {case.name(of.service)} as {found.enclave_class}"
-    if entry is None or entry.enclave_class != _CLASSES[found.enclave_class]:
+    entry = case.accepted.get((service, verified.measurement_id()))
+    where = f"measurement {verified.measurement.hex()} accepted by {case.name(of.service)} as {verified.enclave_class}"
+    if entry is None or entry.enclave_class != _CLASSES[verified.enclave_class]:
         tell.fail(where, "not accepted", party)
     elif entry.at.block > block:
         early = entry.at.block > block + case.deployment.confirmations
@@ -314,25 +316,25 @@ def _handed_out(of: _Attempt, tell: Findings) -> None:
         if of.service in case.evidence:
             tell.fail("a step that hands the results out", "none", of.service)
         return
-    told = _read(tell, Results, step, of.service)
-    if told is None:
+    results = _read(tell, Results, step, of.service)
+    if results is None:
         return
     due = [r.party for r in of.asked.recipients]
-    tell.same("parties with a result", due, [r.party for r in told.results], of.service)
-    tell.same("enclave's key", of.made(of.service, "start-enclave", "enclave-key"), told.enclave, of.service)
+    tell.same("parties with a result", due, [r.party for r in results.results], of.service)
+    tell.same("enclave's key", of.made(of.service, "start-enclave", "enclave-key"), results.enclave, of.service)
     words = of.words(of.service, RESULTS)
     tell.looked += 1
-    if words != {document_hash(told)}:
-        tell.fail(f"one list for both companies, {document_hash(told).hex()}", sorted(words), of.service)
+    if words != {document_hash(results)}:
+        tell.fail(f"one list for both companies, {document_hash(results).hex()}", sorted(words), of.service)
         return
-    for one in told.results:
+    for one in results.results:
         name = f"masked/{one.party}"
         tell.same(f"{name} of the enclave", one.masked, of.made(of.service, "compare", name), of.service)
     for party in range(len(ROLES)):
         sealed = _at(case.facts.sealed.outputs, party)
-        tell.same(f"sealed output of {case.name(party)}", document_hash(told), sealed, party)
+        tell.same(f"sealed output of {case.name(party)}", document_hash(results), sealed, party)
         if party in case.evidence:
-            for one in told.results:
+            for one in results.results:
                 name = f"masked/{one.party}"
                 tell.same(f"{name} at {case.name(party)}", one.masked, of.made(party, "receive-result", name), party)
 

@@ -25,16 +25,16 @@ def _words(case: Case, message: Message) -> str:
     return f"message {message.sequence} “{message.tag}” from {ends}, attempt {message.attempt}"
 
 
-def sent_by(case: Case, held: SignedMessage) -> bool:
+def sent_by(case: Case, signed: SignedMessage) -> bool:
     """Does a message carry its sender's signature?"""
-    recorder = case.parties[held.message.sender].recorder
-    return case.accepts(recorder, case.deployment.jobs.digest(held.message.hash), held.signature)
+    recorder = case.parties[signed.message.sender].recorder
+    return case.accepts(recorder, case.deployment.jobs.digest(signed.message.hash), signed.signature)
 
 
-def _acknowledged(case: Case, held: SignedMessage) -> bool:
-    recorder = case.parties[held.message.receiver].recorder
-    digest = case.deployment.jobs.digest(acknowledgement_hash(held.message.hash))
-    return bool(held.acknowledgement) and case.accepts(recorder, digest, held.acknowledgement)
+def _acknowledged(case: Case, signed: SignedMessage) -> bool:
+    recorder = case.parties[signed.message.receiver].recorder
+    digest = case.deployment.jobs.digest(acknowledgement_hash(signed.message.hash))
+    return bool(signed.acknowledgement) and case.accepts(recorder, digest, signed.acknowledgement)
 
 
 def _possible(case: Case, message: Message) -> bool:
@@ -66,18 +66,18 @@ def signed(case: Case, tell: Findings) -> None:
     sender's recorder, each acknowledgement by the receiver's. Who shows one that is not, shows what he can't have
     got."""
     for party, evidence in case.evidence.items():
-        for held, is_sent in [(m, True) for m in evidence.sent] + [(m, False) for m in evidence.received]:
+        for one, is_sent in [(m, True) for m in evidence.sent] + [(m, False) for m in evidence.received]:
             tell.looked += 1
-            message = held.message
+            message = one.message
             if not _possible(case, message) or party != (message.sender if is_sent else message.receiver):
                 found = f"{message.sender} to {message.receiver}, attempt {message.attempt}"
                 tell.fail(
                     f"messages that {case.name(party)} {'sent' if is_sent else 'received'} in this job", found, party
                 )
                 continue
-            if not sent_by(case, held):
+            if not sent_by(case, one):
                 tell.fail(_words(case, message) + " signed by its sender", "a signature that does not verify", party)
-            if held.acknowledgement and not _acknowledged(case, held):
+            if one.acknowledgement and not _acknowledged(case, one):
                 tell.fail(_words(case, message) + " acknowledged", "a signature that does not verify", party)
     _lacking(case, tell)
 
@@ -87,15 +87,15 @@ def sequence(case: Case, tell: Findings) -> None:
     """From each sender to each receiver, in each attempt, the sequence numbers that a party shows are 0, 1, 2 …, each
     once."""
     for party, evidence in case.evidence.items():
-        for held, what in ((evidence.sent, "sent to"), (evidence.received, "received from")):
+        for messages, what in ((evidence.sent, "sent to"), (evidence.received, "received from")):
             numbers: dict[tuple[int, int], list[int]] = defaultdict(list)
-            for m in (m.message for m in held):
+            for m in (m.message for m in messages):
                 numbers[m.attempt, m.receiver if what == "sent to" else m.sender].append(m.sequence)
-            for (attempt, peer), found in numbers.items():
-                tell.looked += len(found)
-                if sorted(found) != list(range(len(found))):
+            for (attempt, peer), sequence_numbers in numbers.items():
+                tell.looked += len(sequence_numbers)
+                if sorted(sequence_numbers) != list(range(len(sequence_numbers))):
                     where = f"messages {what} {case.name(peer)} in attempt {attempt}"
-                    tell.fail(f"{where} numbered from 0 without gap", sorted(found), party)
+                    tell.fail(f"{where} numbered from 0 without gap", sorted(sequence_numbers), party)
     _lacking(case, tell)
 
 
@@ -104,11 +104,11 @@ def _stories(case: Case) -> tuple[dict[Key, dict[bytes, Message]], dict[Key, dic
     sent: dict[Key, dict[bytes, Message]] = defaultdict(dict)
     taken: dict[Key, dict[bytes, Message]] = defaultdict(dict)
     for evidence in case.evidence.values():
-        for held in held_by(case, evidence):
-            if sent_by(case, held):
-                sent[_key(held.message)][held.message.hash] = held.message
-            if _acknowledged(case, held):
-                taken[_key(held.message)][held.message.hash] = held.message
+        for one in held_by(case, evidence):
+            if sent_by(case, one):
+                sent[_key(one.message)][one.message.hash] = one.message
+            if _acknowledged(case, one):
+                taken[_key(one.message)][one.message.hash] = one.message
     return sent, taken
 
 
@@ -136,19 +136,19 @@ def both_ends(case: Case, tell: Findings) -> None:
     shown_received = {p: {m.message.hash for m in e.received} for p, e in case.evidence.items()}
     two_stories = {key for stories in _stories(case) for key, versions in stories.items() if len(versions) > 1}
     for evidence in case.evidence.values():
-        for held in held_by(case, evidence):
+        for one in held_by(case, evidence):
             tell.looked += 1
-            message = held.message
+            message = one.message
             sender, receiver = message.sender, message.receiver
             if _key(message) in two_stories:
                 continue
-            if sender in shown_sent and message.hash not in shown_sent[sender] and sent_by(case, held):
+            if sender in shown_sent and message.hash not in shown_sent[sender] and sent_by(case, one):
                 tell.fail(_words(case, message) + " among its sender's messages", "signed, but not shown", sender)
             if receiver not in shown_received or message.hash in shown_received[receiver]:
                 continue
-            if _acknowledged(case, held):
+            if _acknowledged(case, one):
                 tell.fail(_words(case, message) + " among its receiver's", "acknowledged, but not shown", receiver)
-            elif sent_by(case, held) and case.is_final(message.attempt):
+            elif sent_by(case, one) and case.is_final(message.attempt):
                 tell.dispute(
                     _words(case, message) + " acknowledged", "sent, says one; nothing, the other", sender, receiver
                 )
@@ -165,16 +165,16 @@ def in_steps(case: Case, tell: Findings) -> None:
         sent, received = _by_attempt(evidence.sent), _by_attempt(evidence.received)
         for attempt in case.attempts:
             own = case.steps(party, attempt.number)
-            for what, held, lists in (
+            for what, messages, lists in (
                 ("sent", sent[attempt.number], (s.sent for s in own)),
                 ("received", received[attempt.number], (s.received for s in own)),
             ):
-                signed_ = Counter(_exchange(message, party) for message in held)
-                told = Counter(e for each in lists for e in each)
+                signed_ = Counter(_exchange(message, party) for message in messages)
+                exchanges = Counter(e for each in lists for e in each)
                 tell.looked += signed_.total()
-                for alone in told - signed_:
+                for alone in exchanges - signed_:
                     tell.fail(f"a signed message behind {what} {_brief(case, alone)}", "none", party)
-                for alone in signed_ - told:
+                for alone in signed_ - exchanges:
                     if case.is_final(attempt.number):
                         tell.fail(f"a step that {what} {_brief(case, alone)}", "none", party)
                     else:
@@ -182,11 +182,11 @@ def in_steps(case: Case, tell: Findings) -> None:
     _lacking(case, tell)
 
 
-def _by_attempt(held: tuple[SignedMessage, ...]) -> dict[int, list[Message]]:
-    found: dict[int, list[Message]] = defaultdict(list)
-    for one in held:
-        found[one.message.attempt].append(one.message)
-    return found
+def _by_attempt(exchanged: tuple[SignedMessage, ...]) -> dict[int, list[Message]]:
+    messages: dict[int, list[Message]] = defaultdict(list)
+    for one in exchanged:
+        messages[one.message.attempt].append(one.message)
+    return messages
 
 
 def _exchange(message: Message, party: int) -> Exchange:
@@ -194,8 +194,8 @@ def _exchange(message: Message, party: int) -> Exchange:
     return Exchange(peer=peer, sequence=message.sequence, tag=message.tag, digest=message.digest)
 
 
-def _brief(case: Case, told: Exchange) -> str:
-    return f"message {told.sequence} “{told.tag}” ({told.digest.hex()[:16]}…), {case.name(told.peer)}"
+def _brief(case: Case, exchange: Exchange) -> str:
+    return f"message {exchange.sequence} “{exchange.tag}” ({exchange.digest.hex()[:16]}…), {case.name(exchange.peer)}"
 
 
 CHECKS = (signed, sequence, one_story, both_ends, in_steps)

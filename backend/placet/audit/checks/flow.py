@@ -46,8 +46,8 @@ def outputs(case: Case, tell: Findings) -> None:
         if party not in case.evidence:
             tell.lack(f"no evidence of {case.name(party)}")
             continue
-        made = [a.commitment for s in case.steps(party, case.facts.sealed.attempt) for a in s.outputs]
-        tell.same(f"masked output of {case.name(party)}", sealed, made[-1] if made else "none", party)
+        commitments = [a.commitment for s in case.steps(party, case.facts.sealed.attempt) for a in s.outputs]
+        tell.same(f"masked output of {case.name(party)}", sealed, commitments[-1] if commitments else "none", party)
 
 
 CHECKS = (inputs, outputs)

@@ -47,15 +47,15 @@ def paid(case: Case, tell: Findings) -> None:
         earned = party.reward + (payouts[index] if index < len(payouts) else 0)
         credits[party.payee] += earned
         refund -= earned
-    found: Counter[bytes] = Counter()
+    payments: Counter[bytes] = Counter()
     for entry in facts.paid:
         tell.looked += 1
         if entry.kind == "credit":
-            found[entry.to] += entry.amount
+            payments[entry.to] += entry.amount
         elif entry.to != plan.sponsor:
             tell.fail(f"refund to the sponsor {case.name_of(plan.sponsor)}", entry.to)
-    for payee in {**credits, **found}:
-        tell.same(f"credit of {case.name_of(payee)}", credits[payee], found[payee])
+    for payee in {**credits, **payments}:
+        tell.same(f"credit of {case.name_of(payee)}", credits[payee], payments[payee])
     tell.same("refund", refund, sum(p.amount for p in facts.paid if p.kind == "refund"))
 
 

@@ -32,10 +32,10 @@ def signed(case: Case, tell: Findings) -> None:
     for party, evidence in case.evidence.items():
         if evidence.seal is None:
             continue
-        held = evidence.seal.seal
+        seal = evidence.seal.seal
         for field in Seal.model_fields:
-            tell.same(f"seal's {field}", getattr(expected, field), getattr(held, field), party)
-        if held == expected:
+            tell.same(f"seal's {field}", getattr(expected, field), getattr(seal, field), party)
+        if seal == expected:
             lists.append((party, evidence.seal.signatures))
     signers = (*(p.signer for p in case.parties), case.plan.consumer)
     demand_all(case, tell, "seal", signers, case.deployment.jobs.digest(expected.struct_hash()), lists)

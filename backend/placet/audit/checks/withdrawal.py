@@ -37,8 +37,8 @@ def withdrawn(case: Case, tell: Findings) -> None:
             continue
         # Who did not use the set may have signed before the withdrawal: its signature says nothing against it.
         culprits = (shown.party,) if used else ()
-        for ident, found in dead:
-            tell.fail(f"{leaf_name(shown, ident)} live when attempt {attempt.number} started", found, *culprits)
+        for ident, end in dead:
+            tell.fail(f"{leaf_name(shown, ident)} live when attempt {attempt.number} started", end, *culprits)
 
 
 def _dead(case: Case, shown: ShownSet, moment: Moment) -> Iterator[tuple[ConsentId, str]]:
@@ -73,13 +73,13 @@ def amendments(case: Case, tell: Findings) -> None:
         return tell.skip("a single attempt")
     for attempt in case.attempts[1:]:
         lists = []
-        for party, held in case.amendments.get(attempt.number, ()):
-            agreed = held.amendment
+        for party, one in case.amendments.get(attempt.number, ()):
+            agreed = one.amendment
             found = (agreed.job, agreed.roots, agreed.epochs)
             tell.same("amendment", (case.bundle.job, attempt.roots, attempt.epochs), found, party)
             if found == (case.bundle.job, attempt.roots, attempt.epochs):
                 digest = case.deployment.jobs.digest(agreed.struct_hash())
-                lists.append((party, held.signatures, digest))
+                lists.append((party, one.signatures, digest))
         _agreed(case, tell, attempt, signers, lists)
     _never_sent(case, tell, signers)
     _only_drop(case, tell)
@@ -97,23 +97,23 @@ def _agreed(
         if case.absent:
             return tell.lack(f"nobody shows the amendment to attempt {attempt.number}")
         return tell.fail(f"a signed amendment to attempt {attempt.number}", "none in any evidence")
-    held = ((party, signatures) for party, signatures, _ in lists)
-    demand_all(case, tell, f"amendment to attempt {attempt.number}", signers, lists[0][2], held)
+    by_party = ((party, signatures) for party, signatures, _ in lists)
+    demand_all(case, tell, f"amendment to attempt {attempt.number}", signers, lists[0][2], by_party)
 
 
 def _never_sent(case: Case, tell: Findings, signers: tuple[bytes, ...]) -> None:
     """Amendments that were signed and never reached the chain are no lie, if their signatures are none."""
     known = {a.number for a in case.attempts[1:]}
     for party, evidence in case.evidence.items():
-        numbers = [held.amendment.attempt for held in evidence.amendments]
+        numbers = [one.amendment.attempt for one in evidence.amendments]
         if len(set(numbers)) != len(numbers):
             tell.fail("one amendment an attempt", numbers, party)
-        for held in (a for a in evidence.amendments if a.amendment.attempt not in known):
-            digest = case.deployment.jobs.digest(held.amendment.struct_hash())
-            pairs = zip(signers, held.signatures, strict=False)
+        for one in (a for a in evidence.amendments if a.amendment.attempt not in known):
+            digest = case.deployment.jobs.digest(one.amendment.struct_hash())
+            pairs = zip(signers, one.signatures, strict=False)
             if any(s and case.can_tell(signer) and not case.accepts(signer, digest, s) for signer, s in pairs):
-                tell.fail(f"signatures under the amendment to attempt {held.amendment.attempt}", "invalid", party)
-            tell.note(f"{case.name(party)} holds an amendment to attempt {held.amendment.attempt} that was never sent")
+                tell.fail(f"signatures under the amendment to attempt {one.amendment.attempt}", "invalid", party)
+            tell.note(f"{case.name(party)} holds an amendment to attempt {one.amendment.attempt} that was never sent")
 
 
 def _only_drop(case: Case, tell: Findings) -> None:
@@ -141,8 +141,8 @@ def _delays(case: Case, tell: Findings) -> None:
         for index, entry in enumerate(case.inputs):
             old, new = case.lawful_sets.get((index, before.number)), case.lawful_sets.get((index, after.number))
             if old is not None and new is not None:
-                kept = {ident for ident, _, _ in new.every()}
-                gone = (ident for ident, _, _ in old.every() if ident not in kept)
+                remaining = {ident for ident, _, _ in new.every()}
+                gone = (ident for ident, _, _ in old.every() if ident not in remaining)
                 dropped += [case.withdrawals.before(entry.offer, ident, after.start) for ident in gone]
         first = min((d.at for d in dropped if d is not None), key=lambda at: at.order, default=None)
         if first is not None:
@@ -169,11 +169,11 @@ def sealed(case: Case, tell: Findings) -> None:
             tell.looked += shown.count
             offer = case.inputs[shown.input].offer
             signed = shown.input < len(epochs) and epochs[shown.input] == case.withdrawals.epoch_at(offer, moment)
-            for ident, found in _dead(case, shown, moment):
+            for ident, end in _dead(case, shown, moment):
                 proven = case.withdrawals.by_offer[offer][ident].proven
                 knew = signed and proven is not None and proven.order < moment.order
                 culprits = (shown.party,) if knew else ()
-                tell.fail(f"{leaf_name(shown, ident)} live at the seal in block {moment.block}", found, *culprits)
+                tell.fail(f"{leaf_name(shown, ident)} live at the seal in block {moment.block}", end, *culprits)
     for index, entry in enumerate(case.inputs):
         dead = case.withdrawals.before(entry.offer, entry.consent, moment) if entry.named else None
         tell.looked += entry.named
