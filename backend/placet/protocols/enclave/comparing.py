@@ -76,7 +76,7 @@ def task_of(
     plan: Plan,
     policy: EnclavePolicy,
     recipients: tuple[Recipient, ...],
-    told: Mapping[Role, Announcement],
+    announcements: Mapping[Role, Announcement],
     *,
     job: JobId,
     attempt: int,
@@ -94,10 +94,10 @@ def task_of(
                     role=role,
                     party=party,
                     consent=plan.parties[party].inputs[0].consent,
-                    document=told[role].document,
-                    size=told[role].size,
-                    commitment=told[role].commitment,
-                    release=told[role].release,
+                    document=announcements[role].document,
+                    size=announcements[role].size,
+                    commitment=announcements[role].commitment,
+                    release=announcements[role].release,
                 )
                 for party, role in enumerate(ROLES)
             ),

@@ -106,8 +106,8 @@ async def place(
     _require_distinct_points(places, consumer)
 
     doubled = await _receive_all(channel, consumer, DOUBLED, len(rows), progress)
-    found = {point: place for place, point in enumerate(places)}
-    return Placement(tuple(restore([found.get(point) for point in doubled], order)), len(listed))
+    place_of = {point: place for place, point in enumerate(places)}
+    return Placement(tuple(restore([place_of.get(point) for point in doubled], order)), len(listed))
 
 
 async def intersect(

@@ -45,8 +45,8 @@ async def provide(job: PartyRun, places: Sequence[int], balances: Sequence[int],
     vector = np.zeros(max(rows, 1), dtype=np.int64)
     # A refusal here would tell the consumer of one balance beyond a bound that it chose: what is beyond counts as it.
     vector[list(places)] = program.bring([max(-most, min(most, balance)) for balance in balances])
-    share, made = await evaluated(job, "levels", parties, program, vector, size=Size(len(vector)), made=placed)
-    await job.release(share, made)
+    share, artefact = await evaluated(job, "levels", parties, program, vector, size=Size(len(vector)), made=placed)
+    await job.release(share, artefact)
 
 
 def combine(parameters: AssetViewParameters, parts: Mapping[int, bytes], rows: int, scratch: Path) -> list[int]:

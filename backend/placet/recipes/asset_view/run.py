@@ -46,11 +46,11 @@ async def _provide(job: PartyRun) -> None:
     balances = whole(rows, parameters.value)
     placement, placed = await psi_join.provider(job, consumer, people, opened, most=MAX_ROWS)
     await job.matched("accounts", rows, [row for row, place in enumerate(placement.positions) if place is not None])
-    found = [(p, v) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
+    pairs = [(p, v) for p, v in zip(placement.positions, balances, strict=True) if p is not None]
     if parameters.edges is not None:
-        return await levels.provide(job, [p for p, _ in found], [v for _, v in found], placement.total, placed)
+        return await levels.provide(job, [p for p, _ in pairs], [v for _, v in pairs], placement.total, placed)
     async with job.step("sum-shares", "mpc.additive-2^128/1", opened, placed) as step:
-        vector = additive.scatter([v for _, v in found], [p for p, _ in found], placement.total)
+        vector = additive.scatter([v for _, v in pairs], [p for p, _ in pairs], placement.total)
         peers = [name_of(i) for i in job.others("provider")]
         part = additive.to_bytes(await additive.sum_shares(step, peers, vector, entropy=job.entropy(b"share")))
         summed = step.output("share", part)
@@ -62,8 +62,8 @@ async def _consume(job: PartyRun) -> None:
     customers = [str(value) for value in rows.columns[job.parameters(AssetViewParameters).identifier]]
     providers = job.others("provider")
     order, numbers, arranged = await psi_join.consumer(job, providers, customers, opened, most=MAX_ROWS)
-    kept = {"customers": customers, "order": order, "parameters": job.terms.parameters, "provider_rows": numbers}
-    await job.collect(canonical(kept), arranged)
+    state = {"customers": customers, "order": order, "parameters": job.terms.parameters, "provider_rows": numbers}
+    await job.collect(canonical(state), arranged)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
@@ -71,10 +71,14 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     level}, how many of the plan's edges the total reaches. `report`: {customers, provider_rows, decimals}: how long
     the list is, how many consented rows each provider brought, in the plan's order, and that totals count
     10^-decimals."""
-    kept = json.loads(private)
-    customers, order = kept["customers"], kept["order"]
-    parameters = asset_view.SPEC.parse(kept["parameters"])
-    report = {"customers": len(customers), "provider_rows": kept["provider_rows"], "decimals": parameters.decimals or 0}
+    state = json.loads(private)
+    customers, order = state["customers"], state["order"]
+    parameters = asset_view.SPEC.parse(state["parameters"])
+    report = {
+        "customers": len(customers),
+        "provider_rows": state["provider_rows"],
+        "decimals": parameters.decimals or 0,
+    }
     if parameters.edges is not None:
         bands = restore(levels.combine(parameters, parts, len(customers), scratch), order)
         return {

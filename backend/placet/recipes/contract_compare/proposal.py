@@ -25,27 +25,27 @@ from placet.recipes.contract_compare.messages import (
 )
 
 
-async def propose(peer_client: PeerClient, documents: Documents, wanted: ComparisonRequest) -> JobRecord:
+async def propose(peer_client: PeerClient, documents: Documents, request: ComparisonRequest) -> JobRecord:
     """Gather what partner and service bring, make the plan, have it signed by all, and keep it. Opens nothing yet.
 
     PlanError, ConsentError or AttestationError where somebody says no; PeerError where one does not answer.
     """
     context = peer_client.context
-    record = documents.of(wanted.consent)
+    record = documents.of(request.consent)
     if (await ask_chain(context.chain.consent, record.id)).status is not Status.GIVEN:
         raise ConsentError("the document's own consent is not given", code="consent.dead")
     seed = secrets.token_bytes(32)
     theirs, enclave = await asyncio.gather(
         peer_client.ask(
-            wanted.partner,
+            request.partner,
             "prepare-document",
-            DocumentRequest(purpose=wanted.purpose, service=wanted.service),
+            DocumentRequest(purpose=request.purpose, service=request.service),
             DocumentResponse,
         ),
-        peer_client.ask(wanted.service, "prepare-enclave", EnclaveRequest(), EnclaveResponse),
+        peer_client.ask(request.service, "prepare-enclave", EnclaveRequest(), EnclaveResponse),
     )
     now = await ask_chain(context.chain.now)
-    mine = ROLES.index(wanted.role)
+    mine = ROLES.index(request.role)
     keys: dict[int, Bytes32] = {mine: consumer_key(context), 1 - mine: theirs.key}
     parameters = ContractCompareParameters(
         policy=enclave.policy, recipients=tuple(Recipient(party=p, key=keys[p]) for p in sorted(keys))
@@ -69,8 +69,8 @@ async def propose(peer_client: PeerClient, documents: Documents, wanted: Compari
             "output": True,
             "inputs": [await named_input(context, record.offer.id, record.id)],
         },
-        1 - mine: party_of(wanted.partner, theirs.entry, 0, theirs.input),
+        1 - mine: party_of(request.partner, theirs.entry, 0, theirs.input),
     }
-    service = party_of(wanted.service, enclave.entry, wanted.reward, None)
-    plan = sponsored(context, wanted, terms, [companies[0], companies[1], service], now)
+    service = party_of(request.service, enclave.entry, request.reward, None)
+    plan = sponsored(context, request, terms, [companies[0], companies[1], service], now)
     return await agree(peer_client, plan, terms, mine, seed)

@@ -76,10 +76,18 @@ async def run(job: PartyRun) -> None:
     await (_serve(job) if job.role == ENCLAVE else _bring(job))
 
 
-def _task(job: PartyRun, told: Mapping[Role, Announcement]) -> Task:
+def _task(job: PartyRun, announcements: Mapping[Role, Announcement]) -> Task:
     chain = job.context.deployment.chain_id
-    asked = job.parameters(ContractCompareParameters)
-    return task_of(job.plan, asked.policy, asked.recipients, told, job=job.record.job, attempt=job.attempt, chain=chain)
+    parameters = job.parameters(ContractCompareParameters)
+    return task_of(
+        job.plan,
+        parameters.policy,
+        parameters.recipients,
+        announcements,
+        job=job.record.job,
+        attempt=job.attempt,
+        chain=chain,
+    )
 
 
 async def _hear(step: StepRecorder, party: int) -> Announcement:
@@ -98,13 +106,13 @@ async def _bring(job: PartyRun) -> None:
     consent = job.plan.parties[job.party].inputs[0].consent
     at_rest, key = AtRest(JOBS, context.hpke), secrets.token_bytes(32)
     await job.store.threaded.keep(job.record.job, job.attempt, key=at_rest.seal(key, b"key"))
-    named, told = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
-    async with job.step("lock-document", "placet.document/1", named, parameters=told) as step:
+    named, parameters = Artefact(name="consent", commitment=consent), dict[str, JsonValue]()
+    async with job.step("lock-document", "placet.document/1", named, parameters=parameters) as step:
         locked, opener = await asyncio.to_thread(brings.documents.lock, consent, job.record.job, job.attempt, role)
         mine = Announcement(
             document=locked.digest, size=locked.size, commitment=locked.commitment, release=key_hash(key)
         )
-        told |= mine.to_json()
+        parameters |= mine.to_json()
         brought = [step.public(name, getattr(mine, name)) for name in ("document", "commitment", "release")]
         for party in (other, service):
             await step.send(name_of(party), INPUT, document_bytes(mine))
@@ -143,11 +151,11 @@ def _demand_committed(job: PartyRun, words: Mapping[Role, Announcement]) -> None
     opened = next(e.block for e in job.context.index.job_events(job.record.job) if isinstance(e, JobOpened))
     for party, role in enumerate(ROLES):
         offer = chain.offer(job.plan.parties[party].inputs[0].offer).offer
-        found = chain.dataset(offer.dataset, block=opened).commitment
-        if found != words[role].commitment:
+        commitment = chain.dataset(offer.dataset, block=opened).commitment
+        if commitment != words[role].commitment:
             raise ProtocolError(
                 "a company's document is not the one that its consent is about",
-                expected=found.hex(),
+                expected=commitment.hex(),
                 found=words[role].commitment.hex(),
                 code="enclave.document",
             )
@@ -186,7 +194,7 @@ class _Asking:
         self.block = head.number
         state = chain.job(question.job, block=head.number)
         accepted = chain.acceptance(plan.parties[-1].signer, question.measurement_id, block=head.number)
-        wanted = EnclaveClass[question.enclave_class.upper()]
+        enclave_class = EnclaveClass[question.enclave_class.upper()]
         current = state.status is JobStatus.OPEN and state.attempt == question.attempt
         return ChainStanding(
             time=head.timestamp,
@@ -194,7 +202,7 @@ class _Asking:
             open=current and chain.now() <= plan.deadline,
             task=self.task.digest(),
             consents=tuple(_STATUS[chain.consent(one, block=head.number).status] for one in question.consents),
-            accepted=accepted.holds(wanted, head.number),
+            accepted=accepted.holds(enclave_class, head.number),
         )
 
 
@@ -204,11 +212,13 @@ async def _keep(
     """Fetch the own masked result and see that it is the enclave's, and the one that the service signed for."""
     async with job.step("receive-result", "hpke+aes-gcm/1", *inputs) as step:
         statement = await step.receive(name_of(job.terms.roles.index(ENCLAVE)), RESULTS, limit=4096)
-        told = parse(Results, statement, what="what came out of the enclave")
+        results = parse(Results, statement, what="what came out of the enclave")
         masked = b""
-        if [one.party for one in told.results] != [one.party for one in task.recipients] or told.enclave != enclave:
+        if [one.party for one in results.results] != [
+            one.party for one in task.recipients
+        ] or results.enclave != enclave:
             raise ProtocolError("results for others than the task's recipients", code="enclave.result")
-        for one in told.results:
+        for one in results.results:
             step.public(f"{MASKED}/{one.party}", one.masked)
             if one.party == job.party:
                 masked = await at.download(job.record.job, one.party, size=one.size)
@@ -216,11 +226,11 @@ async def _keep(
                     raise ProtocolError("another result than the service signed for", code="enclave.result")
                 demand_genuine(masked, enclave=enclave, task=task, document=opener)
         step.public("results", sha256(statement))
-    kept: dict[str, bytes] = {"output": statement}
+    blobs: dict[str, bytes] = {"output": statement}
     if masked:
-        private = _pack(task, told.enclave, job.party, masked)
-        kept["private"] = AtRest(JOBS, job.context.hpke).seal(private, b"private")
-    await job.store.threaded.keep(job.record.job, job.attempt, **kept)
+        private = _pack(task, results.enclave, job.party, masked)
+        blobs["private"] = AtRest(JOBS, job.context.hpke).seal(private, b"private")
+    await job.store.threaded.keep(job.record.job, job.attempt, **blobs)
 
 
 def _pack(task: Task, enclave: bytes, party: int, masked: bytes) -> bytes:
@@ -233,8 +243,8 @@ def open_private(private: bytes, keys: Mapping[int, bytes], secret: bytes) -> di
     task, enclave, party = read_task(reader.frame(MAX_TASK)), reader.take(32), reader.number(MAX_PARTIES - 1)
     masked = reader.rest()
     released = [keys[one.party] for one in task.inputs]
-    found = open_result(masked, released, enclave=enclave, secret=secret, task=task, party=party)
-    return {"comparison": parse(Comparison, found, limit=MAX_RESULT, what="the comparison").to_json()}
+    plain = open_result(masked, released, enclave=enclave, secret=secret, task=task, party=party)
+    return {"comparison": parse(Comparison, plain, limit=MAX_RESULT, what="the comparison").to_json()}
 
 
 async def _serve(job: PartyRun) -> None:
@@ -245,13 +255,13 @@ async def _serve(job: PartyRun) -> None:
             task, agreed, key = await _start(job, session)
         session.expect(task)
         results = await _while_consented(job, _compare(job, session, task, agreed, key))
-    told = Results(
+    masked = Results(
         enclave=session.enclave.key,
         results=tuple(MaskedResult(party=p, masked=sha256(m), size=len(m)) for p, m in results.items()),
     )
-    async with job.step("hand-out", "hpke+aes-gcm/1", agreed, parameters=told.to_json()) as step:
+    async with job.step("hand-out", "hpke+aes-gcm/1", agreed, parameters=masked.to_json()) as step:
         for party in range(len(ROLES)):
-            await step.send(name_of(party), RESULTS, document_bytes(told))
+            await step.send(name_of(party), RESULTS, document_bytes(masked))
 
 
 async def _start(job: PartyRun, session: EnclaveSession) -> tuple[Task, Artefact, Artefact]:
@@ -310,12 +320,12 @@ async def _while_consented(job: PartyRun, computing: Any) -> dict[int, bytes]:
 
 
 def _demand_consents(job: PartyRun) -> None:
-    for chosen in job.plan.inputs:
-        status = job.context.chain.consent(chosen.consent).status
+    for plan_input in job.plan.inputs:
+        status = job.context.chain.consent(plan_input.consent).status
         if status is not Status.GIVEN:
             raise ConsentError(
                 "a consent of this job does not hold",
-                found=f"{chosen.consent.hex()}: {_STATUS[status]}",
+                found=f"{plan_input.consent.hex()}: {_STATUS[status]}",
                 code="consent.withdrawn",
             )
 

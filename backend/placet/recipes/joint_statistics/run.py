@@ -71,13 +71,13 @@ async def run(job: PartyRun) -> None:
                 "the list is too long", expected=f"at most {MAX_ROWS}", found=len(customers), code="joint.list"
             )
         _, _, arranged = await psi_join.consumer(job, PROVIDERS, customers, opened, most=distributed.MAX_ROWS)
-        kept = {"rows": len(customers), "parameters": job.terms.parameters}
-        return await job.collect(canonical(kept), arranged)
+        state = {"rows": len(customers), "parameters": job.terms.parameters}
+        return await job.collect(canonical(state), arranged)
     rows, opened = await job.open("accounts")
     people = subjects(rows, parameters.identifier)
     program = program_of(parameters)
     values = own_values(job.party, program, parameters, rows)
-    placement, made = await psi_join.provider(job, len(PROVIDERS), people, opened, most=MAX_ROWS)
+    placement, artefact = await psi_join.provider(job, len(PROVIDERS), people, opened, most=MAX_ROWS)
     share = b""
     if placement.total >= program.smallest:
         placed: list[int | None] = [None] * placement.total
@@ -85,8 +85,10 @@ async def run(job: PartyRun) -> None:
             if position is not None:
                 placed[position] = value
         brought, size = bring(program, job.party, placed), Size(placement.total)
-        share, made = await distributed.evaluated(job, "joint", PROVIDERS, program, brought, size=size, made=made)
-    await job.release(share, made)
+        share, artefact = await distributed.evaluated(
+            job, "joint", PROVIDERS, program, brought, size=size, made=artefact
+        )
+    await job.release(share, artefact)
 
 
 def own_values(
@@ -117,8 +119,8 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     Sums, means and product are decimal strings in the unit of the columns, means with six decimals; `larger` is None
     where it would tell of too few. InputError for shares of what no honest parties reach.
     """
-    kept = json.loads(private)
-    parameters, rows = joint_statistics.SPEC.parse(kept["parameters"]), kept["rows"]
+    state = json.loads(private)
+    parameters, rows = joint_statistics.SPEC.parse(state["parameters"]), state["rows"]
     program = program_of(parameters)
     report: dict[str, Any] = {"too_few": True, "smallest_group": program.smallest}
     if rows >= program.smallest:
@@ -143,13 +145,13 @@ def told(
     read = program.read(result)
     if isinstance(program, PairStatistics):
         return {"too_few": False, **cast(dict[str, Any], read["statistics"])}
-    found = cast(list[dict[str, Any] | None], read["groups"])
+    groups = cast(list[dict[str, Any] | None], read["groups"])
     return {
         "too_few": False,
         "groups": [
             {"group": name, "too_few": one is None}
             | ({} if one is None else one | {"mean": quotient(int(one["sum"]), one["count"], 0)})
-            for name, one in zip(parameters.groups or (), found, strict=True)
+            for name, one in zip(parameters.groups or (), groups, strict=True)
         ],
     }
 

@@ -47,21 +47,21 @@ async def run(job: PartyRun) -> None:
     async with job.step("align", "alignment/1", opened, parameters=alignment.record(rules)) as step:
         rounds = await asyncio.to_thread(alignment.keys, rows.columns, rules)
         aligned = await step.output_of("identifiers", lambda: [list(map(_text, one.identifiers)) for one in rounds])
-    matched, made = await _match(job, rounds, aligned)
+    matched, artefact = await _match(job, rounds, aligned)
     if job.role == "consumer":
-        kept = {
+        state = {
             "customers": list(map(str, rows.columns[parameters.identifier])),
             "rounds": [_kept(one) for one in rounds],
             "matched": matched,
         }
-        private = await asyncio.to_thread(canonical, {**kept, "alignment": rules.to_json()})
-        await job.collect(private, made)
+        private = await asyncio.to_thread(canonical, {**state, "alignment": rules.to_json()})
+        await job.collect(private, artefact)
     else:
         places = matched or [[] for _ in rounds]
         if matched is not None:
-            await job.matched("accounts", rows, [row for found in places for row in found])
-        part = [[_text(one.identifiers[i]) for i in found] for one, found in zip(rounds, places, strict=True)]
-        await job.release(await asyncio.to_thread(canonical, part), made)
+            await job.matched("accounts", rows, [row for hits in places for row in hits])
+        part = [[_text(one.identifiers[i]) for i in hits] for one, hits in zip(rounds, places, strict=True)]
+        await job.release(await asyncio.to_thread(canonical, part), artefact)
 
 
 def _text(identifier: bytes | None) -> str | None:
@@ -73,35 +73,35 @@ def _kept(one: Round) -> dict[str, JsonValue]:
     return counts | {"identifiers": [_text(identifier) for identifier in one.identifiers]}
 
 
-def _round(key: Key, kept: dict[str, Any]) -> Round:
-    identifiers = tuple(None if text is None else text.encode() for text in kept["identifiers"])
-    return Round(key, identifiers, *(kept[name] for name in _COUNTS))
+def _round(key: Key, state: dict[str, Any]) -> Round:
+    identifiers = tuple(None if text is None else text.encode() for text in state["identifiers"])
+    return Round(key, identifiers, *(state[name] for name in _COUNTS))
 
 
 async def _match(job: PartyRun, rounds: Sequence[Round], aligned: Artefact) -> tuple[list[list[int]] | None, Artefact]:
     """The places of this party's matched rows by round, None if it does not learn them; and what the last step made."""
     (peer,) = [i for i in range(len(job.plan.parties)) if i != job.party]
     receivers = job.parameters(MatchingParameters).receivers
-    told: dict[str, JsonValue] = {"engine": engine_of(job.terms.engine), "receivers": list(receivers)}
+    parameters: dict[str, JsonValue] = {"engine": engine_of(job.terms.engine), "receivers": list(receivers)}
     protocol = f"psi.{job.terms.parameters['psi']}/1"
-    async with job.step("psi-start", protocol, aligned, parameters=told) as step:
+    async with job.step("psi-start", protocol, aligned, parameters=parameters) as step:
         step.output("rounds", canonical(len(rounds)))
     await job.anchored(peer)
     matched: list[list[int]] = []
     before: list[int] = []
-    made = aligned
+    artefact = aligned
     for number, one in enumerate(rounds):
         offered = one.left(before)
         identifiers = [i for i in (one.identifiers[row] for row in offered) if i is not None]
-        async with job.step(f"psi-{number}", protocol, aligned, parameters=told) as step:
+        async with job.step(f"psi-{number}", protocol, aligned, parameters=parameters) as step:
             places = await _intersect(job, step, peer, identifiers, receivers, number.to_bytes(4, "big"))
             matched.append([offered[place] for place in places])
-            made = await step.output_of("matched", lambda: matched[-1])
+            artefact = await step.output_of("matched", lambda: matched[-1])
         before += matched[-1]
     if job.role not in receivers:
-        return None, made
+        return None, artefact
     await job.say_matched(peer, rows=len(rounds[0].identifiers), matched=len(before))
-    return matched, made
+    return matched, artefact
 
 
 async def _intersect(
@@ -114,7 +114,7 @@ async def _intersect(
         return await distributed.intersect(job, step, peer, identifiers, protocol, receiver, label)
     intersect = salted_hash.intersect if protocol == "salted-hash" else psi.intersect
     with job.working(f"intersecting {len(identifiers)} rows with those of {job.name(peer)}") as work:
-        found = await intersect(
+        matches = await intersect(
             step,
             name_of(peer),
             identifiers,
@@ -124,31 +124,31 @@ async def _intersect(
             entropy=job.entropy(b"psi", label),
             progress=work.count,
         )
-    return found or ()
+    return matches or ()
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
     """`rows`: one a matched customer, in the list's own order: {customer}. `report`: the counts of `alignment.report`.
     ProtocolError if the provider's part is none."""
-    kept = json.loads(private)
-    rules = alignment.parse_rules(kept["alignment"])
-    rounds = [_round(key, one) for key, one in zip(rules.keys, kept["rounds"], strict=True)]
-    matched = kept["matched"]
+    state = json.loads(private)
+    rules = alignment.parse_rules(state["alignment"])
+    rounds = [_round(key, one) for key, one in zip(rules.keys, state["rounds"], strict=True)]
+    matched = state["matched"]
     if matched is None:
         matched = _places(rounds, _read(parts[0], len(rounds)))
     hits = {row for places in matched for row in places}
     return {
-        "rows": [{"customer": str(c)} for row, c in enumerate(kept["customers"]) if row in hits],
+        "rows": [{"customer": str(c)} for row, c in enumerate(state["customers"]) if row in hits],
         "report": alignment.report(rounds, matched, rules),
     }
 
 
-def _places(rounds: Sequence[Round], told: Sequence[set[bytes]]) -> list[list[int]]:
-    found: list[list[int]] = []
-    for one, identifiers in zip(rounds, told, strict=True):
-        before = {row for places in found for row in places}
-        found.append([row for row in one.left(before) if one.identifiers[row] in identifiers])
-    return found
+def _places(rounds: Sequence[Round], lists: Sequence[set[bytes]]) -> list[list[int]]:
+    matched: list[list[int]] = []
+    for one, identifiers in zip(rounds, lists, strict=True):
+        before = {row for places in matched for row in places}
+        matched.append([row for row in one.left(before) if one.identifiers[row] in identifiers])
+    return matched
 
 
 _LISTS = TypeAdapter(list[list[str]])
@@ -157,12 +157,12 @@ _LISTS = TypeAdapter(list[list[str]])
 def _read(part: bytes, rounds: int) -> list[set[bytes]]:
     """Bounded in depth and in type: these are another party's bytes, seen by nobody before the release."""
     try:
-        told = [{i.encode() for i in one} for one in _LISTS.validate_json(part, strict=True)]
+        lists = [{i.encode() for i in one} for one in _LISTS.validate_json(part, strict=True)]
     except ValueError:
-        told = []
-    if len(told) != rounds:
+        lists = []
+    if len(lists) != rounds:
         raise ProtocolError("the provider's part holds no lists of identifiers", expected=f"{rounds} lists of text")
-    return told
+    return lists
 
 
 MATCH = RecipeRun(spec=match.SPEC, run=run, combine=combine)

@@ -16,8 +16,8 @@ from placet.recipes.blocks.matched import MatchedRows, count_and_total
 
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
-    asked = job.parameters(MatchCountParameters)
-    await MatchedRows(asked.identifier, None, asked.smallest_group, asked.protocol).run(job)
+    parameters = job.parameters(MatchCountParameters)
+    await MatchedRows(parameters.identifier, None, parameters.smallest_group, parameters.protocol).run(job)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:

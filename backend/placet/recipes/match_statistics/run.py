@@ -17,8 +17,8 @@ from placet.recipes.blocks.matched import MatchedRows, count_and_total
 
 async def run(job: PartyRun) -> None:
     """The same function at both parties."""
-    asked = job.parameters(MatchStatisticsParameters)
-    await MatchedRows(asked.identifier, asked.value, asked.smallest_group, asked.protocol).run(job)
+    parameters = job.parameters(MatchStatisticsParameters)
+    await MatchedRows(parameters.identifier, parameters.value, parameters.smallest_group, parameters.protocol).run(job)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:

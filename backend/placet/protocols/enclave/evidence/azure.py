@@ -88,19 +88,19 @@ def vouch(hardware: Claims, runtime: RuntimeClaims, vtpm: VtpmQuote, rule: Azure
 def judge(claims: AzureClaims, rule: VtpmRule) -> None:
     """Whether the operator's choices are those that the rule allows. Without a TPM, or with devices let in past the
     paravisor's filter, none is."""
-    chosen = claims.configuration
+    configuration = claims.configuration
     allowed = {
-        "a TPM": chosen.tpm_enabled,
-        "no devices past the filter": not chosen.filtered_vpci_devices_allowed,
-        "secure boot": chosen.secure_boot or not rule.secure_boot,
-        "no console": rule.console or not chosen.console,
+        "a TPM": configuration.tpm_enabled,
+        "no devices past the filter": not configuration.filtered_vpci_devices_allowed,
+        "secure boot": configuration.secure_boot or not rule.secure_boot,
+        "no console": rule.console or not configuration.console,
     }
     if broken := [choice for choice, holds in allowed.items() if not holds]:
         raise refusal(
             "platform",
             "the machine was started otherwise than the plan asks",
             expected=", ".join(broken),
-            found=chosen.model_dump_json(by_alias=True, include=_CHOICES),
+            found=configuration.model_dump_json(by_alias=True, include=_CHOICES),
         )
 
 

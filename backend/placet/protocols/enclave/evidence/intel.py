@@ -52,15 +52,15 @@ def examine(statement: IntelStatement, now: int, root: x509.Certificate) -> Inte
     end = _check_time(statement.collateral, now)
     if quote.debug:
         raise refusal("debug", "the enclave runs in debug mode", expected="debug off", found="debug on")
-    found = _verify(quote, statement.collateral, now, root)
+    report = _verify(quote, statement.collateral, now, root)
     return IntelClaims(
         kind=statement.kind,
         measurement=quote.measurement,
         user_data=quote.report_data,
         signer=quote.signer,
-        tcb_status=found["tcb"]["status"],
-        advisories=tuple(found["tcb"]["advisory_ids"]),
-        expires=min(end, found["earliest_expiration_date"]),
+        tcb_status=report["tcb"]["status"],
+        advisories=tuple(report["tcb"]["advisory_ids"]),
+        expires=min(end, report["earliest_expiration_date"]),
         root=fingerprint(root),
     )
 
@@ -146,5 +146,5 @@ def _verify(quote: quotes.Quote, collateral: IntelCollateral, now: int, root: x5
         said = str(error).removeprefix("Verification failed: ")[:200]
         reason = next((reason for words, reason in _SAID.items() if words in said), "signature")
         raise refusal(reason, "the quote does not verify", found=said) from None
-    found: dict[str, Any] = json.loads(claims.to_json())
-    return found
+    report: dict[str, Any] = json.loads(claims.to_json())
+    return report

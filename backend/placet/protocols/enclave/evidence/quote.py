@@ -115,9 +115,9 @@ def _chain(signed: bytes, version: int) -> tuple[x509.Certificate, ...]:
 def certificates(text: str, count: int, name: str) -> tuple[x509.Certificate, ...]:
     """Certificates in PEM as Intel writes them: so many, and nothing between them."""
     try:
-        found = tuple(x509.load_pem_x509_certificates(text.encode())) if _PEM.fullmatch(text) else ()
+        chain = tuple(x509.load_pem_x509_certificates(text.encode())) if _PEM.fullmatch(text) else ()
     except MALFORMED:
-        found = ()
-    if len(found) != count:
-        raise refusal("format", f"{name} is malformed", expected=f"{count} certificates in PEM", found=len(found))
-    return found
+        chain = ()
+    if len(chain) != count:
+        raise refusal("format", f"{name} is malformed", expected=f"{count} certificates in PEM", found=len(chain))
+    return chain

@@ -129,8 +129,8 @@ def build(program: str = PROGRAM, folders: Sequence[Path] | None = None) -> Imag
 def _folders() -> list[Path]:
     """Where Placet lies, and the packages that it needs."""
     standard = Path(os.__file__).resolve().parent
-    found = [Path(entry).resolve() for entry in sys.path if entry and Path(entry).is_dir()]
-    return [one for one in dict.fromkeys(found) if one not in (standard, standard / "lib-dynload")]
+    folders = [Path(entry).resolve() for entry in sys.path if entry and Path(entry).is_dir()]
+    return [one for one in dict.fromkeys(folders) if one not in (standard, standard / "lib-dynload")]
 
 
 def _trace(program: str, folders: list[str]) -> Needs:
@@ -162,11 +162,11 @@ def _read(file: str) -> bytes:
 
 def _archive(modules: Mapping[str, bytes]) -> bytes:
     """A ZIP of stored files, in order, without times."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as out:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as out:
         for path, content in modules.items():
             out.writestr(zipfile.ZipInfo(path), content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def _sealed(name: str, content: bytes) -> int:

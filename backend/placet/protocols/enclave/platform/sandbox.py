@@ -42,7 +42,7 @@ class Sandbox:
         program = shutil.which("bwrap")
         if program is None:
             raise ConfigError("bubblewrap is not installed", remedy=_REMEDY, code="enclave.isolation")
-        ours, told = os.pipe()
+        ours, theirs = os.pipe()
         try:
             with image.opened() as files, _filter() as refused:
                 command = [program, *_OPTIONS]
@@ -50,10 +50,10 @@ class Sandbox:
                     # A process whose own file it may not read is none that dumps: the loader, which is what starts.
                     mode = "0111" if path == image.command[0] else "0555"
                     command += ["--perms", mode, "--file", str(descriptor), path]
-                command += ["--remount-ro", "/", "--chdir", "/", "--info-fd", str(told), "--seccomp", str(refused)]
+                command += ["--remount-ro", "/", "--chdir", "/", "--info-fd", str(theirs), "--seccomp", str(refused)]
                 self._process = subprocess.Popen(
                     [*command, "--", *image.command],
-                    pass_fds=[*files.values(), told, refused],
+                    pass_fds=[*files.values(), theirs, refused],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
@@ -65,7 +65,7 @@ class Sandbox:
             os.close(ours)
             raise
         finally:
-            os.close(told)
+            os.close(theirs)
         try:
             self._first = _first_inside(_word(ours), self._process.pid)
         finally:
@@ -115,11 +115,11 @@ def _readable(descriptor: int, seconds: float) -> bool:
     return bool(poll.poll(max(0, round(1000 * seconds))))
 
 
-def _word(told: int) -> bytes:
+def _word(descriptor: int) -> bytes:
     """All that bubblewrap says there, or what it has said when its time is over."""
     said, until = b"", time.monotonic() + _WORD_SECONDS
-    while len(said) < 4096 and _readable(told, until - time.monotonic()):
-        more = os.read(told, 4096)
+    while len(said) < 4096 and _readable(descriptor, until - time.monotonic()):
+        more = os.read(descriptor, 4096)
         if not more:
             break
         said += more

@@ -168,6 +168,6 @@ def _same_key(file: Path, key: bytes) -> None:
                 code="enclave.tpm",
             )
         return
-    made = file.with_suffix(".new")
-    made.write_bytes(key)
-    made.replace(file)
+    fresh = file.with_suffix(".new")
+    fresh.write_bytes(key)
+    fresh.replace(file)

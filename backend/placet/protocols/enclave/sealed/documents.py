@@ -145,8 +145,8 @@ def decrypt(
     """The plaintext, chunk by chunk, each one authentic; only after the last one is it known to be whole and the one
     that `commitment` is to. InputError `document.header`, `document.altered` or `document.other`."""
     header = _header(_exactly(read, HEADER_SIZE))
-    asked = (("job", header.job, job), ("role", header.role, role), ("text", header.commitment, commitment))
-    for name, found, expected in asked:
+    pairs = (("job", header.job, job), ("role", header.role, role), ("text", header.commitment, commitment))
+    for name, found, expected in pairs:
         if found != expected:
             raise InputError(f"the document is for another {name}", code="document.header")
     plain, cipher, associated = Hashing(), AESGCM(key.key), header.encode()

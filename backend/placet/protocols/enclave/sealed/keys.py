@@ -65,10 +65,10 @@ def unseal(sealed: bytes, secret: x25519.X25519PrivateKey, task: Task, role: Rol
         name = tidied(plain[96:].decode(), 255)
     except (InvalidTag, ValueError):
         raise InputError("the sealed keys do not open here, for this task", code="enclave.key") from None
-    found = Secrets(document=DocumentKey(key=plain[:32], salt=plain[32:64]), release=plain[64:96], name=name)
-    if keccak(found.release) != task.input(role).release:
+    keys = Secrets(document=DocumentKey(key=plain[:32], salt=plain[32:64]), release=plain[64:96], name=name)
+    if keccak(keys.release) != task.input(role).release:
         raise InputError("the release key is not the one that the task names", code="enclave.release-key")
-    return found
+    return keys
 
 
 def _info(task: Task, role: Role) -> bytes:
