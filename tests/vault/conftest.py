@@ -17,6 +17,7 @@ from placet.core.consent import CompactConsent, Consent, ConsentFields, Status, 
 from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, enrolment_hash
 from placet.core.errors import NotFoundError
 from placet.core.hashing import sha256
+from placet.core.lineage import Lineage
 from placet.core.merkle import batch_root
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
@@ -59,6 +60,7 @@ class SimulatedChain:
     ended: dict[bytes, set[bytes]] = field(default_factory=dict)
     named: dict[bytes, Status] = field(default_factory=dict)
     jobs: dict[bytes, JobFacts] = field(default_factory=dict)
+    lineages: dict[tuple[bytes, bytes], Lineage] = field(default_factory=dict)
     broken: Exception | None = None
     verifiers: Verifiers = field(default_factory=lambda: Verifiers(frozenset()))
 
@@ -76,6 +78,9 @@ class SimulatedChain:
         if offer not in self.offers:
             raise NotFoundError("no such offer on chain")
         return self.offers[offer]
+
+    def lineage(self, dataset: bytes, job: bytes) -> Lineage | None:
+        return self.lineages.get((dataset, job))
 
     def batches(self, offer: bytes) -> dict[bytes, int]:
         return self.anchored.get(offer, {})

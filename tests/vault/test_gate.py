@@ -151,7 +151,9 @@ def test_plan_altered_by_one_field(world, root, field: str) -> None:
         "salt": bytes(32),
         "parties": other.plan.parties,
     }
-    if field == "token":
+    if field == "pot":  # which needs a token
+        values = {**dict(asked.plan), "token": bytes(19) + b"\1", "pot": 1}
+    elif field == "token":
         # A token needs rewards: both change.
         party = type(asked.plan.parties[0])(**{**asked.plan.parties[0].model_dump(), "reward": 1})
         changed |= {"token": bytes(19) + b"\1"}

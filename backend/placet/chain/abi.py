@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from placet.core.errors import ChainError, ConfigError, InputError, Reverted
 from placet.core.hashing import keccak
 
 ARTIFACTS = Path(__file__).resolve().parent / "artifacts"
+MOST_CALLS = 64
 
 
 class _RawAddressDecoder(AddressDecoder):
@@ -81,6 +83,17 @@ class Function:
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
         return decode(self.outputs, data)
+
+    def arguments(self, data: bytes) -> Iterator[tuple[Any, ...]]:
+        """With what a transaction's data may call this function, itself or through another contract: each place that
+        reads as such a call, `MOST_CALLS` of them at the most."""
+        place = data.find(self.selector)
+        for _ in range(MOST_CALLS):
+            if place < 0:
+                return
+            with contextlib.suppress(ChainError):
+                yield decode(self.inputs, data[place + len(self.selector) :])
+            place = data.find(self.selector, place + 1)
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,27 @@ Reads take `block` (None: the latest). An endpoint out of reach raises ChainErro
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from pydantic import ValidationError
+
 from placet.chain import abi, events
 from placet.chain.blocks import Block, Head
 from placet.chain.blooms import Topics
 from placet.chain.events import E, Event
 from placet.chain.logs import LogReader, Moved
-from placet.chain.rpc import Rpc, RpcError, octets, quantity
+from placet.chain.rpc import Rpc, RpcError, members, octets, quantity
 from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
 from placet.core.ids import NO_JOB, BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
+from placet.core.plan import Plan, plan_of
 from placet.core.signatures import ContractCheck, Verifiers
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
@@ -258,6 +262,19 @@ class Chain:
         """Status NONE for a job never seen."""
         status, *rest = self._jobs("jobs", job, block=block)[0]
         return JobState(JobStatus(status), *rest)
+
+    def opened_plan(self, job: JobId, transaction: bytes) -> Plan | None:
+        """The plan of a job, out of the transaction that opened it (the hash stands with `JobOpened`); None where the
+        endpoint does not show that transaction, or it does not hold the plan."""
+        shown = self.rpc.call("eth_getTransactionByHash", to_hex(transaction))
+        if shown is None:
+            return None
+        data = octets(members(shown, "transaction").get("input"))
+        for plan, _ in abi.function("JobLedger", "open").arguments(data):
+            with contextlib.suppress(ValidationError):
+                if (candidate := plan_of(plan)).job(self.deployment.jobs) == job:
+                    return candidate
+        return None
 
     def trail(self, job: JobId, attempt: int, party: int, *, block: int | None = None) -> tuple[bytes, int]:
         """Head and number of steps of a party's trail on chain."""

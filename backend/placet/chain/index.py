@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -84,6 +84,7 @@ logs = Table(
 )
 
 E = TypeVar("E", bound=Event)
+Ended: TypeAlias = events.ConsentWithdrawn | events.ConsentRevoked | events.WithdrawalProven
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,10 @@ class Index:
         """All datasets, in order."""
         return self._events(events.DatasetRegistered, at)
 
+    def models(self, at: int | None = None) -> list[events.ModelRegistered]:
+        """All parts of models, in order."""
+        return self._events(events.ModelRegistered, at)
+
     def offers(self, at: int | None = None) -> list[events.OfferMade]:
         """All offers, in order."""
         return self._events(events.OfferMade, at)
@@ -194,14 +199,18 @@ class Index:
     def heads(self, offer: OfferId, at: int | None = None) -> tuple[bytes, bytes]:
         """An offer's epoch, and the head of its list of unproven ends, as the events lead to them. Where the contract
         holds others at that block, events are missing here."""
-        later = self._events(events.WithdrawalProven, at, logs.c.offer == offer)
         proven = unproven = FIRST_EPOCH
-        for event in sorted((*self._ended(offer, at), *later), key=lambda event: (event.block, event.log_index)):
+        for event in self._ends(offer, at):
             if isinstance(event, events.WithdrawalProven) or event.proven:
                 proven = withdrawal_head(proven, event.consent)
             else:
                 unproven = withdrawal_head(unproven, event.consent)
         return proven, unproven
+
+    def proven_ends(self, offer: OfferId, at: int | None = None) -> list[Ended]:
+        """The events that changed an offer's epoch, in order."""
+        ends = self._ends(offer, at)
+        return [event for event in ends if isinstance(event, events.WithdrawalProven) or event.proven]
 
     def ended_mark(self, offer: OfferId) -> tuple[int, int]:
         """Is another one as soon as other consents of an offer have ended, as far as is indexed: how many they are, and
@@ -221,6 +230,11 @@ class Index:
     def job_events(self, job: JobId, at: int | None = None) -> list[Event]:
         """Everything that the contracts tell of a job, in order."""
         return self._decoded(logs.c.job == job, *_until(at))
+
+    def _ends(self, offer: OfferId, at: int | None) -> list[Ended]:
+        """All ends and all later proofs of an offer, in order."""
+        later = self._events(events.WithdrawalProven, at, logs.c.offer == offer)
+        return sorted((*self._ended(offer, at), *later), key=lambda event: (event.block, event.log_index))
 
     def _ended(self, offer: OfferId, at: int | None) -> list[events.ConsentWithdrawn | events.ConsentRevoked]:
         withdrawn = self._events(events.ConsentWithdrawn, at, logs.c.offer == offer)

@@ -81,8 +81,9 @@ class Scope(Value):
 
     `smallest_gap`, in the smallest unit of the column that is added up, is for levels: no two edges are closer, not of
     different jobs either, since every edge is a multiple of it. `smallest_change` is for persons' rows: a job whose
-    matches differ from those of an earlier one of the same consumer ends, unless by so many people or by none. A scope
-    without one of these six has no such field.
+    matches differ from those of an earlier one of the same consumer ends, unless by so many people or by none.
+    `tolerated_withdrawals` is for a model: how many of those it was learned from may have withdrawn, none where it is
+    not said. A scope without one of these seven has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -112,6 +113,7 @@ class Scope(Value):
     smallest_change: Annotated[Annotated[int, Field(ge=1, lt=2**32, strict=True)] | None, Field(exclude_if=_empty)] = (
         None
     )
+    tolerated_withdrawals: Annotated[U32 | None, Field(exclude_if=_empty)] = None
     recipes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=16)]
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=16)]
     enrollers: Annotated[tuple[Address, ...], Field(max_length=16)] = ()
@@ -150,6 +152,12 @@ class Scope(Value):
             raise ValueError("a smallest change is one of persons, so the rows are persons'")
         return self
 
+    @model_validator(mode="after")
+    def _withdrawals_of_models(self) -> Scope:
+        if self.tolerated_withdrawals is not None and self.personal:
+            raise ValueError("withdrawals are tolerated of a model, which is the institution's own")
+        return self
+
     @cached_property
     def hash(self) -> bytes:
         """SHA-256 of the document, as it stands in the offer."""
@@ -177,6 +185,8 @@ def output_words(scope: Scope) -> str:
         words += f"; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
     if scope.matched_by:
         words += f"; and, of values that it knows already, which there are in {', '.join(scope.matched_by)}"
+    if scope.tolerated_withdrawals is not None:
+        words += f"; as long as no more than {scope.tolerated_withdrawals} of those it was learned from have withdrawn"
     if scope.smallest_change is not None:
         words += f"; nothing where {change_words(scope.smallest_change)} than at an earlier time"
     return words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -164,6 +165,24 @@ class Plan(Value):
                 for p in self.parties
             ],
         )
+
+
+def plan_of(values: Sequence[Any]) -> Plan:
+    """`Plan.to_tuple` turned back, of what the ABI decodes. ValidationError for a plan that no contract would open."""
+    *plain, parties = values
+    names = [name for name in Plan.model_fields if name != "parties"]
+    return Plan.model_validate(
+        {**dict(zip(names, plain, strict=True)), "parties": [_party_of(party) for party in parties]}
+    )
+
+
+def _party_of(values: Sequence[Any]) -> dict[str, Any]:
+    *plain, inputs = values
+    names = [name for name in Party.model_fields if name != "inputs"]
+    return {
+        **dict(zip(names, plain, strict=True)),
+        "inputs": [dict(zip(Input.model_fields, one, strict=True)) for one in inputs],
+    }
 
 
 class Terms(Value):

@@ -5,14 +5,19 @@ Fail closed: where something can't be checked, the answer is no.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from placet.catalogue.declared import DeclaredTerms, declared, declared_terms, use_of
+from placet.chain.client import OfferState
+from placet.chain.lineage import lineage_at
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError
-from placet.core.ids import NO_OFFER, JobId, OfferId
+from placet.core.ids import NO_OFFER, DatasetId, JobId, OfferId
 from placet.core.lawful import Use, breaches
+from placet.core.lineage import Lineage, model_breaches
+from placet.core.offers import Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.values import ZERO32, to_hex
@@ -227,6 +232,8 @@ class Agreement:
         dataset = await ask_chain(self.context.chain.dataset, state.offer.dataset)
         for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects):
             raise breach.error(ConsentError, "consent")
+        if dataset.subjects is Subjects.MODEL:
+            await self._demand_lineage(state, scope)
         log.info("allowed: job %d of %s over offer %s", state.openings + 1, to_hex(use.consumer), to_hex(offer))
 
     async def _demand_others_use(self, offer: OfferId, use: Use) -> None:
@@ -240,6 +247,19 @@ class Agreement:
             raise StateError(error.message, found=error.found, code="peer.early") from None
         for breach in breaches(use, state.provider, state.offer, None, dataset.subjects):
             raise breach.error(ConsentError, "consent", "another party's input: ")
+        if dataset.subjects is Subjects.MODEL:
+            await self._demand_lineage(state, None)
+
+    async def _demand_lineage(self, state: OfferState, scope: Scope | None) -> None:
+        """ConsentError `model.*` unless the model behind an offer is of a job that its provider was a party of; and,
+        where the offer's scope is known here, no more have withdrawn since than that tolerates."""
+        lineage = await asyncio.to_thread(self._lineage, state.offer.dataset)
+        for breach in model_breaches(state.provider, scope, lineage):
+            raise breach.error(ConsentError, "model")
+
+    def _lineage(self, dataset: DatasetId) -> Lineage | None:
+        self.context.index.sync()
+        return lineage_at(self.context.chain, self.context.index, dataset)
 
     async def agreed(self, asker: bytes, signed: SignedByAll) -> SignedByAll:
         """The consumer shows the fully signed plan."""

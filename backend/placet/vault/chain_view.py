@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from placet.core.consent import Status
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.lineage import Lineage
 from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Verifiers
 from placet.vault.responses import EndpointFindings
@@ -75,6 +76,9 @@ class ChainView(Protocol):
 
     def offer(self, offer: OfferId) -> OfferFacts:
         """NotFoundError for an offer that nobody made."""
+
+    def lineage(self, dataset: DatasetId, job: JobId) -> Lineage | None:
+        """Of a model, as of just before a job's opening; None where it can't be shown to be one."""
 
     def batches(self, offer: OfferId) -> Mapping[BatchRoot, int]:
         """Anchored roots and the block of each."""

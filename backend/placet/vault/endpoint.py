@@ -10,9 +10,11 @@ from placet.chain.client import Chain, JobStatus
 from placet.chain.events import JobAborted, JobAmended, JobOpened, JobSealed
 from placet.chain.findings import Check, examined
 from placet.chain.index import Index
+from placet.chain.lineage import lineage_at
 from placet.core.consent import Status
 from placet.core.errors import ChainError, NotFoundError
-from placet.core.ids import BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.lineage import Lineage
 from placet.core.signatures import Verifiers
 from placet.core.values import to_hex
 from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
@@ -95,6 +97,12 @@ class Endpoint:
             )
         subjects = self._chain.dataset(state.offer.dataset, block=self._head).subjects
         return OfferFacts(state.offer, state.provider, state.epoch, state.openings, subjects)
+
+    def lineage(self, dataset: DatasetId, job: JobId) -> Lineage | None:
+        opened = next((event for event in self._index.job_events(job) if isinstance(event, JobOpened)), None)
+        if opened is None:
+            return None
+        return lineage_at(self._chain, self._index, dataset, before=(opened.block, opened.log_index))
 
     def batches(self, offer: OfferId) -> Mapping[BatchRoot, int]:
         return self._index.batches(offer)

@@ -17,6 +17,7 @@ from placet.core.eip712 import Domain
 from placet.core.errors import PlanError, WarrantError
 from placet.core.ids import BatchRoot, ConsentId, JobId
 from placet.core.lawful import Use, breaches
+from placet.core.lineage import Lineage, model_breaches
 from placet.core.plan import Input, Plan, Terms
 from placet.core.values import ZERO32, to_hex
 from placet.vault.candidates import Candidates
@@ -153,6 +154,13 @@ def _demand_allowed(request: RowRequest, bound: OfferBinding, offer: OfferFacts)
     for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects):
         raise breach.error(WarrantError, "warrant")
     return use
+
+
+def demand_lineage(bound: OfferBinding, offer: OfferFacts, lineage: Lineage | None) -> None:
+    """WarrantError `model.*` unless the model behind an offer is of a job that this institution was a party of, and no
+    more had withdrawn since, just before the job's opening, than the offer tolerates."""
+    for breach in model_breaches(offer.provider, bound.scope, lineage):
+        raise breach.error(WarrantError, "model")
 
 
 def demand_leaves(

@@ -29,7 +29,7 @@ from placet.core.hashing import sha256
 from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, JobId, OfferId
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
-from placet.core.offers import Offer, Scope
+from placet.core.offers import Offer, Scope, Subjects
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import to_hex
 from placet.core.wording import Wording
@@ -348,6 +348,8 @@ class Vault:
             raise WarrantError(error.message, found=error.found, code="warrant.offer") from None
         offer = self._chain.offer(plan_input.offer)
         warrant = gate.demand_warrant(request, plan_input, bound, self._chain.job(request.job), offer, now)
+        if offer.subjects is Subjects.MODEL:
+            gate.demand_lineage(bound, offer, self._chain.lineage(bound.offer.dataset, request.job))
         if not plan_input.named:
             return now, bound, warrant, self._lawful_rows(request, warrant, plan_input.offer)
         self._demand_named(warrant.named, plan_input.offer, bound)

@@ -1,0 +1,146 @@
+"""Where a model comes from, and how many of those it was learned from have withdrawn since.
+
+A model is a dataset that a job made: its holders, parties of that job, registered their parts after the job's seal.
+Its lineage are the inputs of that job, each an offer under the epoch that the seal names; where an input was a
+model itself, that one's lineage too. An epoch is the head of the list of an offer's proven ends, so the chain alone
+says which of them came after the seal. All consents to the offer count, since a lawful root does not say whose rows
+it holds; an end that was unproven when it came counts from its proof on.
+
+The model's offer says how many are tolerated. Nodes, vaults and the audit each read a `Lineage` from their own view of
+the chain, as of the block before a job's opening, and call `model_breaches`: nothing else decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from placet.core.ids import ConsentId, DatasetId, JobId, OfferId
+from placet.core.lawful import Breach
+from placet.core.offers import Scope
+from placet.core.values import to_hex
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
+
+Order: TypeAlias = tuple[int, int]
+"""A place on the chain: block, and the log's place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A holder's part of a model, as `ModelRegistered` tells it; `origin` is the holder's word."""
+
+    dataset: DatasetId
+    provider: bytes
+    origin: JobId
+    commitment: bytes
+    at: Order
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A job that made a model: its parties' signers, the offer of each input and the epoch that the seal names for it,
+    and the seal's place."""
+
+    job: JobId
+    parties: tuple[bytes, ...]
+    inputs: tuple[tuple[OfferId, bytes], ...]
+    sealed: Order
+
+
+class Models(Protocol):
+    """What somebody's view of the chain shows of models, before one moment."""
+
+    def registration(self, dataset: DatasetId) -> Registration | None:
+        """None for a dataset that is no model."""
+
+    def origin(self, job: JobId) -> Origin | None:
+        """None for a job that was not sealed, or of which the view does not hold the plan."""
+
+    def dataset(self, offer: OfferId) -> DatasetId | None:
+        """An offer's dataset; None for an offer that nobody made."""
+
+    def ended(self, offer: OfferId) -> Sequence[ConsentId]:
+        """An offer's proven ends, in the order in which they were proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A model's origin, and of each offer of its lineage how many consents have ended since its seal."""
+
+    registration: Registration
+    origin: Origin
+    withdrawn: tuple[tuple[OfferId, int], ...]
+
+    @property
+    def total(self) -> int:
+        return sum(count for _, count in self.withdrawn)
+
+
+def ended_since(ended: Sequence[ConsentId], epoch: bytes) -> int | None:
+    """How many of an offer's proven ends came after an epoch; None for an epoch that the list never had."""
+    head = FIRST_EPOCH
+    for place, consent in enumerate(ended):
+        if head == epoch:
+            return len(ended) - place
+        head = withdrawal_head(head, consent)
+    return 0 if head == epoch else None
+
+
+def lineage(dataset: DatasetId, models: Models) -> Lineage | None:
+    """A model's lineage; None where the view does not show all of it. It ends: a job that uses a model was opened after
+    that one's registration, and sealed before that of what it made."""
+    registration = models.registration(dataset)
+    if registration is None:
+        return None
+    counts: dict[OfferId, int] = {}
+    origin = _count(registration, models, counts)
+    return None if origin is None else Lineage(registration, origin, tuple(sorted(counts.items())))
+
+
+def _count(registration: Registration, models: Models, counts: dict[OfferId, int]) -> Origin | None:
+    """Add up what has ended since; of an offer that stands in the lineage twice, the earlier epoch counts."""
+    origin = models.origin(registration.origin)
+    if origin is None or origin.sealed >= registration.at:
+        return None
+    for offer, epoch in origin.inputs:
+        count, behind = ended_since(models.ended(offer), epoch), models.dataset(offer)
+        if count is None or behind is None:
+            return None
+        counts[offer] = max(count, counts.get(offer, 0))
+        earlier = models.registration(behind)
+        if earlier is None:
+            continue
+        if earlier.at >= origin.sealed or _count(earlier, models, counts) is None:
+            return None
+    return origin
+
+
+def model_breaches(provider: bytes, scope: Scope | None, found: Lineage | None) -> Iterator[Breach]:
+    """What its lineage says against the use of a model's part that `provider` holds; for errors `model.RULE`. Without
+    the `scope`, which other parties do not know, all that the chain shows is judged."""
+    if found is None:
+        yield Breach(
+            "origin",
+            "the chain does not show which job made the model",
+            "a job that was sealed before the model was registered",
+            "none",
+            "register a model after its job's seal; or use an endpoint that shows the job's transactions",
+        )
+        return
+    if provider not in found.origin.parties or found.registration.provider != provider:
+        yield Breach(
+            "origin",
+            "the model is held by an institution that was no party of the job that made it",
+            ", ".join(map(to_hex, found.origin.parties)),
+            to_hex(found.registration.provider),
+        )
+    tolerated = None if scope is None else scope.tolerated_withdrawals or 0
+    if tolerated is not None and found.total > tolerated:
+        yield Breach(
+            "stale",
+            "more of those whose consents the model was made under have withdrawn than its offer tolerates",
+            f"{tolerated} at the most",
+            found.total,
+            "train it anew over today's consents: placet model retrain",
+        )
