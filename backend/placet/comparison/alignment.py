@@ -82,10 +82,10 @@ class Alignment:
         unique = [
             (at[0], places[1][key][0]) for key, at in places[0].items() if len(at) == 1 == len(places[1].get(key, ()))
         ]
-        kept = in_order(unique, [self._weight(pair) for pair in unique])
-        for n in kept:
+        unmoved = in_order(unique, [self._weight(pair) for pair in unique])
+        for n in unmoved:
             self._pair(*unique[n])
-        for i, j in sorted(unique[n] for n in kept):
+        for i, j in sorted(unique[n] for n in unmoved):
             for step in (1, -1):
                 i2, j2 = i + step, j + step
                 while self._free(i2, j2) and one[i2] == other[j2]:
@@ -231,23 +231,23 @@ class Alignment:
         """The clauses of a side next to `piece`, still alone, whose words the whole on the other side holds."""
         used = self._from if side else self._to
         shift = (0, len(self._sides[0]))
-        found = [piece]
+        pieces = [piece]
         for step in (1, -1):
             at, passed = piece + step, 0
-            while 0 <= at < len(self._sides[side]) and len(found) < _PIECES:
+            while 0 <= at < len(self._sides[side]) and len(pieces) < _PIECES:
                 if at in used:  # perhaps a clause that was put between the pieces
                     passed += 1
                     if passed > _BETWEEN:
                         break
                     at += step
                     continue
-                others = [n + shift[side] for n in found]
+                others = [n + shift[side] for n in pieces]
                 if self._likeness.covered(at + shift[side], whole + shift[1 - side], others) < _PART:
                     break
                 used[at] = -1
-                found.append(at)
+                pieces.append(at)
                 at += step
-        return tuple(sorted(found))
+        return tuple(sorted(pieces))
 
     # -- where things are
 
@@ -261,8 +261,8 @@ class Alignment:
     def _gaps(self) -> list[Gap]:
         """What is alone between two pairs that keep the order, on both sides."""
         pairs = [(i, j) for i, j in self._to.items() if j >= 0]
-        kept = in_order(pairs, [self._weight(pair) for pair in pairs])
-        fixed = [(-1, -1), *sorted(pairs[n] for n in kept), (len(self._sides[0]), len(self._sides[1]))]
+        unmoved = in_order(pairs, [self._weight(pair) for pair in pairs])
+        fixed = [(-1, -1), *sorted(pairs[n] for n in unmoved), (len(self._sides[0]), len(self._sides[1]))]
         gaps = []
         for (i, j), (i2, j2) in pairwise(fixed):
             before = [n for n in range(i + 1, i2) if n not in self._to]
@@ -272,11 +272,11 @@ class Alignment:
         return gaps
 
     def _neighbourhoods(self) -> tuple[dict[int, int], dict[int, int]]:
-        found: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        numbers: tuple[dict[int, int], dict[int, int]] = ({}, {})
         for number, gap in enumerate(self._gaps()):
-            found[0].update(dict.fromkeys(gap.before, number))
-            found[1].update(dict.fromkeys(gap.after, number))
-        return found
+            numbers[0].update(dict.fromkeys(gap.before, number))
+            numbers[1].update(dict.fromkeys(gap.after, number))
+        return numbers
 
     def _weight(self, pair: Pair) -> int:
         one, other = self._keys[0][pair[0]], self._keys[1][pair[1]]
@@ -293,11 +293,11 @@ def _mark(key: str) -> int:
 
 
 def _places(keys: Sequence[str], skip: dict[int, int] | None = None) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
+    places: dict[str, list[int]] = defaultdict(list)
     for n, key in enumerate(keys):
         if skip is None or n not in skip:
-            found[key].append(n)
-    return found
+            places[key].append(n)
+    return places
 
 
 def _lead(words: Sequence[str]) -> tuple[str, ...]:

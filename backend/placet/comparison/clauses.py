@@ -51,7 +51,7 @@ class Clause:
 def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clause]:
     """Clauses in the document's order; `known` are words that decide about broken ones (see `normal.mend`)."""
     outline = Outline()
-    found: list[Clause] = []
+    clauses_: list[Clause] = []
     place = _NOWHERE
     count = 0
     for paragraph in paragraphs:
@@ -67,7 +67,7 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
         for n, number in enumerate(markers):
             entered = here.enter(number, 0 if n else paragraph.depth, titled=begins, more=n + 1 < len(markers))
             if n == 0 and (entered.level <= place.level or place.value):  # the number before it stands alone
-                found += _alone(place)
+                clauses_ += _alone(place)
                 place = _NOWHERE
             bullet = number.readings[0].style == BULLET
             written = place.written if bullet else f"{place.written} {number.written}".strip()
@@ -77,16 +77,16 @@ def clauses(paragraphs: Sequence[Paragraph], known: frozenset[str]) -> list[Clau
             continue
         titles = place.opens and not (titled and rest[:1].isupper() and " | " not in rest)
         if not markers and (titles or place.value):
-            found += _alone(place)  # a title or a value of its own, not the number of what follows
+            clauses_ += _alone(place)  # a title or a value of its own, not the number of what follows
             place = _NOWHERE
         words = tuple(tokens(rest))
         count += len(words)
-        check(len(found) + 1, MAX_CLAUSES, "clauses")
+        check(len(clauses_) + 1, MAX_CLAUSES, "clauses")
         check(count, MAX_WORDS, "words")
         heading = paragraph.heading > 0 or ((bool(place.written) or rest.isupper()) and _title(rest))
-        found.append(Clause(place.label, place.level, heading, rest, place.written, words, place.regular))
+        clauses_.append(Clause(place.label, place.level, heading, rest, place.written, words, place.regular))
         place = _NOWHERE
-    return found + _alone(place)
+    return clauses_ + _alone(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,14 @@ def _alone(place: _Place) -> list[Clause]:
 
 def _numbers(text: str, outline: Outline, *, titled: bool) -> tuple[list[Marker], str]:
     """The numbers that a text begins with, and the rest."""
-    found: list[Marker] = []
-    while len(found) < _STACKED and (number := marker(text)) is not None:
+    markers: list[Marker] = []
+    while len(markers) < _STACKED and (number := marker(text)) is not None:
         prose = number.titled and not titled and not (number.led and (outline.fits(number) or _run_in(text, number)))
-        if prose or not (number.firm or (not found and outline.fits(number))):
+        if prose or not (number.firm or (not markers and outline.fits(number))):
             break
-        found.append(number)
+        markers.append(number)
         text = text[number.length :].lstrip(" |")
-    return found, text
+    return markers, text
 
 
 def _run_in(text: str, number: Marker) -> bool:
@@ -141,6 +141,6 @@ def _title(text: str) -> bool:
     )
 
 
-def total(found: Iterable[Clause]) -> int:
+def total(clauses: Iterable[Clause]) -> int:
     """Number of words and marks."""
-    return sum(len(clause.words) for clause in found)
+    return sum(len(clause.words) for clause in clauses)

@@ -65,9 +65,9 @@ def _tell_numbers(before: list[Clause], after: list[Clause], matches: Sequence[M
             before[i], after[j] = one.with_number(), other.with_number()
 
 
-def _side(document: Document, found: Sequence[Clause]) -> Side:
+def _side(document: Document, clauses: Sequence[Clause]) -> Side:
     notes = list(document.notes)
-    words = Counter(word for clause in found for word in clause.words if word[0].isalpha())
+    words = Counter(word for clause in clauses for word in clause.words if word[0].isalpha())
     english = sum(count for word, count in words.items() if word.lower() in _ENGLISH)
     if sum(words.values()) > 100 and english * _SHARE < sum(words.values()):
         notes.append("This does not read like English: clauses are compared, but values in them may not be found.")
@@ -76,9 +76,9 @@ def _side(document: Document, found: Sequence[Clause]) -> Side:
         format=document.format,
         sha256=document.sha256,
         size=document.size,
-        words=total(found),
+        words=total(clauses),
         notes=tuple(notes),
-        clauses=tuple(ClauseText(label=c.label, level=c.level, heading=c.heading, text=c.text) for c in found),
+        clauses=tuple(ClauseText(label=c.label, level=c.level, heading=c.heading, text=c.text) for c in clauses),
     )
 
 
@@ -130,11 +130,11 @@ def _drafts(
     before: Sequence[Clause], after: Sequence[Clause], matches: Sequence[Match], lexicon: Lexicon
 ) -> Iterator[_Draft]:
     pairs = [(match.before[0], match.after[0]) for match in matches]
-    kept = in_order(pairs, [_staying(before, after, match) for match in matches])
+    unmoved = in_order(pairs, [_staying(before, after, match) for match in matches])
     beside: dict[int, int] = {}
     for n, match in enumerate(matches):
-        yield _matched(before, after, match, lexicon, moved=n not in kept)
-        if n in kept:
+        yield _matched(before, after, match, lexicon, moved=n not in unmoved)
+        if n in unmoved:
             beside.update(dict.fromkeys(match.before, match.after[-1]))
     used = ({i for match in matches for i in match.before}, {j for match in matches for j in match.after})
     last = -1

@@ -66,10 +66,10 @@ def definitions(texts: Iterable[str], inside: Mapping[int, str] = MappingProxyTy
             yield Definition(plain[1], n, _meaning(text, plain.end(), len(text), plain[1], more))
         if '"' not in text:
             continue
-        found = list(_QUOTED.finditer(text))
-        verbs = [_verb(text, quoted) for quoted in found]
-        begins = [quoted.start() for quoted, verb in zip(found, verbs, strict=True) if verb]
-        for quoted, verb in zip(found, verbs, strict=True):
+        quotations = list(_QUOTED.finditer(text))
+        verbs = [_verb(text, quoted) for quoted in quotations]
+        begins = [quoted.start() for quoted, verb in zip(quotations, verbs, strict=True) if verb]
+        for quoted, verb in zip(quotations, verbs, strict=True):
             term = quoted[1].strip(" ,.;:")
             if not term:
                 continue
@@ -100,7 +100,7 @@ def _meaning(text: str, start: int, most: int, term: str, more: str) -> tuple[st
 def sub_clauses(clauses: Sequence[Clause]) -> dict[int, str]:
     """By the place of each clause that ends open, as `"Goods" means:` does, the text of the clauses inside it, in an
     order of its own: items that changed places define nothing otherwise."""
-    found: dict[int, str] = {}
+    texts: dict[int, str] = {}
     for n, clause in enumerate(clauses):
         if not clause.heading and not clause.text.endswith((".", '."')):
             inner: list[str] = []
@@ -110,8 +110,8 @@ def sub_clauses(clauses: Sequence[Clause]) -> dict[int, str]:
                 inner.append(other.text)
             links = [link[1] for text in inner if (link := _LINK.search(text))]
             if inner:
-                found[n] = " ".join([*sorted(_LINK.sub("", text) for text in inner), *sorted(links)])
-    return found
+                texts[n] = " ".join([*sorted(_LINK.sub("", text) for text in inner), *sorted(links)])
+    return texts
 
 
 def _meaning_ends(text: str, start: int, most: int, term: str) -> int:
@@ -128,13 +128,13 @@ def _meaning_ends(text: str, start: int, most: int, term: str) -> int:
 
 
 def _introduction_begins(said: str) -> int:
-    return max((found.end() for found in _INTRODUCED_BY.finditer(said)), default=0)
+    return max((match.end() for match in _INTRODUCED_BY.finditer(said)), default=0)
 
 
-def _introduced(text: str, found: re.Match[str]) -> bool:
+def _introduced(text: str, match: re.Match[str]) -> bool:
     return (
-        text.find(")", found.end(), found.end() + 60) >= 0
-        and _INTRODUCES.search(text[max(found.start() - 200, 0) : found.start()]) is not None
+        text.find(")", match.end(), match.end() + 60) >= 0
+        and _INTRODUCES.search(text[max(match.start() - 200, 0) : match.start()]) is not None
     )
 
 
@@ -155,29 +155,29 @@ def redefined(one: Sequence[Definition], other: Sequence[Definition]) -> list[Re
     """Terms whose defining phrase changed, wherever it stands; a phrase that only moved is no change."""
     terms = dict.fromkeys(definition.term for definition in (*one, *other))
     sides = (_by_term(one), _by_term(other))
-    found: list[Redefinition] = []
+    changes: list[Redefinition] = []
     for term in terms:
-        kept = Counter(d.phrase for d in sides[0][term]) & Counter(d.phrase for d in sides[1][term])
-        old, new = (_without(side[term], kept.copy()) for side in sides)
+        common = Counter(d.phrase for d in sides[0][term]) & Counter(d.phrase for d in sides[1][term])
+        old, new = (_without(side[term], common.copy()) for side in sides)
         pairs = min(len(old), len(new))
-        found += [Redefinition(term, was.clause, now.clause) for was, now in zip(old, new, strict=False)]
-        found += [Redefinition(term, was.clause, None) for was in old[pairs:] if not sides[1][term]]
-        found += [Redefinition(term, None, now.clause) for now in new[pairs:] if not sides[0][term]]
-    return found
+        changes += [Redefinition(term, was.clause, now.clause) for was, now in zip(old, new, strict=False)]
+        changes += [Redefinition(term, was.clause, None) for was in old[pairs:] if not sides[1][term]]
+        changes += [Redefinition(term, None, now.clause) for now in new[pairs:] if not sides[0][term]]
+    return changes
 
 
-def _by_term(found: Sequence[Definition]) -> dict[str, list[Definition]]:
+def _by_term(definitions: Sequence[Definition]) -> dict[str, list[Definition]]:
     places: dict[str, list[Definition]] = defaultdict(list)
-    for definition in found:
+    for definition in definitions:
         places[definition.term].append(definition)
     return places
 
 
-def _without(found: Sequence[Definition], kept: Counter[tuple[str, ...]]) -> list[Definition]:
+def _without(definitions: Sequence[Definition], phrases: Counter[tuple[str, ...]]) -> list[Definition]:
     left = []
-    for definition in found:
-        if kept[definition.phrase]:
-            kept[definition.phrase] -= 1
+    for definition in definitions:
+        if phrases[definition.phrase]:
+            phrases[definition.phrase] -= 1
         else:
             left.append(definition)
     return left

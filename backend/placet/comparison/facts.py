@@ -89,40 +89,40 @@ class Fact:
         return self.start + len(self.text)
 
 
-def _percentage(found: re.Match[str]) -> str:
-    unit = found["unit"].lower()
-    many, last = number_value(found, "n"), _range(found)
-    if found["of"]:
-        part = Fraction(fraction(found["of"]))
-        whole = digits(found["n_digits"]) if found["n_digits"] else Decimal(spoken(found["n_words"] or "one"))
+def _percentage(match: re.Match[str]) -> str:
+    unit = match["unit"].lower()
+    many, last = number_value(match, "n"), _range(match)
+    if match["of"]:
+        part = Fraction(fraction(match["of"]))
+        whole = digits(match["n_digits"]) if match["n_digits"] else Decimal(spoken(match["n_words"] or "one"))
         many = plain(whole * part.numerator / part.denominator)
-        again = found["n_again"]
+        again = match["n_again"]
         many = many if again is None or plain(digits(again)) == many else f"{many} ≠ {again}"
-    if found["repeated"] and plain(digits(found["repeated"].rstrip(".,"))) != many:
-        many = f"{many} ≠ {found['repeated']}"
+    if match["repeated"] and plain(digits(match["repeated"].rstrip(".,"))) != many:
+        many = f"{many} ≠ {match['repeated']}"
     name = "bp" if unit.startswith("b") else "points" if "point" in unit else "%"
     return f"{many}{last} {name}"
 
 
-def _range(found: re.Match[str]) -> str:
-    groups = found.groupdict()
+def _range(match: re.Match[str]) -> str:
+    groups = match.groupdict()
     return (
-        f"-{number_value(found, 'm')}" if any(groups.get(f"m_{part}") for part in ("words", "digits", "part")) else ""
+        f"-{number_value(match, 'm')}" if any(groups.get(f"m_{part}") for part in ("words", "digits", "part")) else ""
     )
 
 
-def _duration(found: re.Match[str]) -> str:
-    which = (found["which"] or "").lower().replace("banking", "business").replace("working", "business")
-    return f"{number_value(found, 'n')}{_range(found)} {which + ' ' if which else ''}{_unit(found)}s"
+def _duration(match: re.Match[str]) -> str:
+    which = (match["which"] or "").lower().replace("banking", "business").replace("working", "business")
+    return f"{number_value(match, 'n')}{_range(match)} {which + ' ' if which else ''}{_unit(match)}s"
 
 
-def _unit(found: re.Match[str]) -> str:
-    name = found["unit"].lower()
+def _unit(match: re.Match[str]) -> str:
+    name = match["unit"].lower()
     return _UNITS.get(name, name)
 
 
-def _how_often(found: re.Match[str]) -> str:
-    words = _words(found).replace("-", "")
+def _how_often(match: re.Match[str]) -> str:
+    words = _words(match).replace("-", "")
     for prefix, unit in (("da", "day"), ("weekl", "week"), ("monthl", "month"), ("quarterl", "quarter")):
         if words.startswith(prefix):
             return f"per {unit}"
@@ -130,8 +130,8 @@ def _how_often(found: re.Match[str]) -> str:
     return "per year" if words in ("annual", "annually", "yearly", "per annum") else words.removesuffix("ly")
 
 
-def _modal(found: re.Match[str]) -> str:
-    words = " ".join(found.group().lower().replace("n't", " not").split())
+def _modal(match: re.Match[str]) -> str:
+    words = " ".join(match.group().lower().replace("n't", " not").split())
     words = words.replace("cannot", "can not").replace("ca not", "can not").replace("wo not", "will not")
     words = (
         words.replace("sha not", "shall not").replace("obligated", "obliged").removeprefix("is ").removeprefix("are ")
@@ -140,27 +140,27 @@ def _modal(found: re.Match[str]) -> str:
     return re.sub(r"^(agree|undertake|covenant)s\b", r"\1", words)
 
 
-def _words(found: re.Match[str]) -> str:
-    return " ".join(found.group().lower().split())
+def _words(match: re.Match[str]) -> str:
+    return " ".join(match.group().lower().split())
 
 
-def _count(found: re.Match[str]) -> str:
+def _count(match: re.Match[str]) -> str:
     """Digits as they stand but for what groups them: 2.0 and 2 may be versions."""
-    if found["n_digits"] and not (found["n_rest"] or found["n_scale"] or found["n_spelled"]):
-        return found["n_digits"].replace(",", "")
-    return number_value(found, "n")
+    if match["n_digits"] and not (match["n_rest"] or match["n_scale"] or match["n_spelled"]):
+        return match["n_digits"].replace(",", "")
+    return number_value(match, "n")
 
 
-def _fraction(found: re.Match[str]) -> str:
-    return fraction(found.group())
+def _fraction(match: re.Match[str]) -> str:
+    return fraction(match.group())
 
 
-def _ordinal(found: re.Match[str]) -> str:
-    return ordinal(found.group())
+def _ordinal(match: re.Match[str]) -> str:
+    return ordinal(match.group())
 
 
-def _reference(found: re.Match[str]) -> str:
-    word = found["word"].lower()
+def _reference(match: re.Match[str]) -> str:
+    word = match["word"].lower()
     word = {
         "sec.": "section",
         "art.": "article",
@@ -171,7 +171,7 @@ def _reference(found: re.Match[str]) -> str:
         "ziff.": "ziffer",
     }.get(word, word)
     word = {"annexes": "annex", "annexures": "annexure", "appendices": "appendix"}.get(word, word.rstrip("s"))
-    places = [place.replace(" ", "") for place in re.findall(_PLACE, found["places"])]
+    places = [place.replace(" ", "") for place in re.findall(_PLACE, match["places"])]
     return f"{word} {', '.join(places)}"
 
 
@@ -226,23 +226,23 @@ _SCOPE: Final[frozenset[Kind]] = frozenset({"bound", "standard", "quality"})
 def facts(text: str, lexicon: Lexicon) -> list[Fact]:
     """All values of a normal text, in the order in which they stand."""
     taken = bytearray(len(text))
-    found = _taken(text, _MOMENTS, taken)
+    facts_ = _taken(text, _MOMENTS, taken)
     for name, start in organisations(text):
         if not any(taken[start : start + len(name)]):
             taken[start : start + len(name)] = b"\1" * len(name)
-            found.append(Fact("party", name, name, start))
-    found = _once(text, found + _taken(text, _PATTERNS, taken))
+            facts_.append(Fact("party", name, name, start))
+    facts_ = _once(text, facts_ + _taken(text, _PATTERNS, taken))
     within = bytearray(len(text))
-    for fact in found:
+    for fact in facts_:
         if fact.kind in _SCOPE:
             within[fact.start : fact.end] = b"\1" * len(fact.text)
-    found += [
+    facts_ += [
         Fact("negation", _words(match), match.group(), match.start())
         for match in _NEGATION.finditer(text)
         if not any(within[match.start() : match.end()])
     ]
-    found += _named(text, lexicon, taken)
-    return sorted(found, key=lambda fact: (fact.start, fact.kind))
+    facts_ += _named(text, lexicon, taken)
+    return sorted(facts_, key=lambda fact: (fact.start, fact.kind))
 
 
 def measured(text: str) -> list[Fact]:
@@ -252,11 +252,11 @@ def measured(text: str) -> list[Fact]:
     return _once(text, _taken(text, patterns, taken))
 
 
-def _once(text: str, found: list[Fact]) -> list[Fact]:
+def _once(text: str, facts: list[Fact]) -> list[Fact]:
     """In order; `One Million Dollars ($1,000,000)` is one amount."""
-    kept: list[Fact] = []
-    for fact in sorted(found, key=lambda fact: fact.start):
-        last = kept[-1] if kept else None
+    distinct: list[Fact] = []
+    for fact in sorted(facts, key=lambda fact: fact.start):
+        last = distinct[-1] if distinct else None
         if (
             last is not None
             and last.kind == fact.kind == "amount"
@@ -264,22 +264,22 @@ def _once(text: str, found: list[Fact]) -> list[Fact]:
             and text[last.end : fact.start].strip() == "("
             and text[fact.end : fact.end + 1] == ")"
         ):
-            kept[-1] = Fact("amount", last.value, text[last.start : fact.end + 1], last.start)
+            distinct[-1] = Fact("amount", last.value, text[last.start : fact.end + 1], last.start)
         else:
-            kept.append(fact)
-    return kept
+            distinct.append(fact)
+    return distinct
 
 
 def _taken(text: str, patterns: tuple[_Pattern, ...], taken: bytearray) -> list[Fact]:
     """What the patterns find where nothing else was found before; `taken` is marked."""
-    found = []
+    facts = []
     for kind, pattern, read in patterns:
         for match in pattern.finditer(text):
             start, end = match.span("place" if kind == "law" else 0)
             if not any(taken[start:end]):
                 taken[start:end] = b"\1" * (end - start)
-                found.append(Fact(kind, read(match), text[start:end], start))
-    return found
+                facts.append(Fact(kind, read(match), text[start:end], start))
+    return facts
 
 
 def _named(text: str, lexicon: Lexicon, taken: bytearray) -> Iterator[Fact]:

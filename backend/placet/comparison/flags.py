@@ -70,7 +70,7 @@ class Change:
 def changed_facts(before: str, after: str, edits: Sequence[Block], lexicon: Lexicon) -> list[Change]:
     """Old and new values that differ, in order. `edits` are ranges of characters of both texts."""
     one, other = facts(before, lexicon), facts(after, lexicon)
-    found: list[Change] = []
+    changes: list[Change] = []
     used = (set[int](), set[int]())
     for n in range(len(edits)):
         a, b, c, d = _grown(edits, n, one, other)
@@ -80,19 +80,19 @@ def changed_facts(before: str, after: str, edits: Sequence[Block], lexicon: Lexi
             if kind not in _REPLACED or max(b - a, d - c) <= _SHORT:
                 sides = ([f for f in old if f.kind == kind], [f for f in new if f.kind == kind])
                 here += _differences(kind, *sides, (before, after))
-        found += _across_kinds([c for c in here if c.kind not in _REPLACED or c.alone is None])
-    return _telling(found, one, other)
+        changes += _across_kinds([c for c in here if c.kind not in _REPLACED or c.alone is None])
+    return _telling(changes, one, other)
 
 
 def facts_alone(text: str, lexicon: Lexicon, *, came: bool) -> list[Change]:
     """Values of a clause that is new or gone, each once."""
-    found = []
+    changes = []
     seen = set()
     for fact in facts(text, lexicon):
         if fact.kind not in _REPLACED and (fact.kind, fact.value) not in seen:
             seen.add((fact.kind, fact.value))
-            found.append(Change(fact.kind, None if came else fact, fact if came else None, (text, text)))
-    return found
+            changes.append(Change(fact.kind, None if came else fact, fact if came else None, (text, text)))
+    return changes
 
 
 def _grown(edits: Sequence[Block], n: int, one: Sequence[Fact], other: Sequence[Fact]) -> Block:
@@ -124,19 +124,19 @@ def _across(edits: Sequence[Block], n: int, place: int, *, back: bool, end: bool
     return edit[there] - max(edit[here] - place, 0)
 
 
-def _within(found: Sequence[Fact], start: int, end: int, used: set[int]) -> list[Fact]:
+def _within(facts: Sequence[Fact], start: int, end: int, used: set[int]) -> list[Fact]:
     """Facts that an edit touches, each for one edit only."""
-    touched = [n for n in _touching(found, start, end) if n not in used]
+    touched = [n for n in _touching(facts, start, end) if n not in used]
     used.update(touched)
-    return [found[n] for n in touched]
+    return [facts[n] for n in touched]
 
 
-def _touching(found: Sequence[Fact], start: int, end: int) -> list[int]:
+def _touching(facts: Sequence[Fact], start: int, end: int) -> list[int]:
     """Places of the facts, which stand in order, that a range of characters touches."""
     places = []
-    n = bisect_left(found, end, key=lambda fact: fact.start) - 1
-    while n >= 0 and found[n].start > start - _WINDOW:
-        if found[n].end > start:
+    n = bisect_left(facts, end, key=lambda fact: fact.start) - 1
+    while n >= 0 and facts[n].start > start - _WINDOW:
+        if facts[n].end > start:
             places.append(n)
         n -= 1
     return places[::-1]
@@ -153,25 +153,25 @@ def _differences(kind: Kind, some: Sequence[Fact], others: Sequence[Fact], texts
             yield from (Change(kind, was, now, texts) for was, now in zip_longest(some[a:b], others[c:d]))
 
 
-def _across_kinds(found: list[Change]) -> list[Change]:
+def _across_kinds(changes: list[Change]) -> list[Change]:
     """An amount that became a percentage, a date that became a period: one change, where nothing else can be meant."""
-    gone = [change for change in found if change.after is None and change.kind in VALUES]
-    came = [change for change in found if change.before is None and change.kind in VALUES]
+    gone = [change for change in changes if change.after is None and change.kind in VALUES]
+    came = [change for change in changes if change.before is None and change.kind in VALUES]
     if len(gone) != 1 or len(came) != 1:
-        return found
+        return changes
     one = Change(came[0].kind, gone[0].before, came[0].after, came[0].texts)
-    return [one if change is came[0] else change for change in found if change is not gone[0]]
+    return [one if change is came[0] else change for change in changes if change is not gone[0]]
 
 
-def _telling(found: Sequence[Change], one: Sequence[Fact], other: Sequence[Fact]) -> list[Change]:
+def _telling(changes: Sequence[Change], one: Sequence[Fact], other: Sequence[Fact]) -> list[Change]:
     """Without values that only went to another place in the clause, without further mentions."""
-    lone = [(change.after is None, change.alone) for change in found if change.alone is not None]
+    lone = [(change.after is None, change.alone) for change in changes if change.alone is not None]
     elsewhere = Counter(value for gone, value in lone if gone) & Counter(value for gone, value in lone if not gone)
     both = _values(one) & _values(other)
     dropped = {True: elsewhere.copy(), False: elsewhere.copy()}
-    told: list[Change] = []
+    telling: list[Change] = []
     said: set[tuple[bool, Kind, str]] = set()
-    for change in found:
+    for change in changes:
         gone, value = change.after is None, change.alone
         if value is not None and dropped[gone][value]:
             dropped[gone][value] -= 1
@@ -180,9 +180,9 @@ def _telling(found: Sequence[Change], one: Sequence[Fact], other: Sequence[Fact]
             continue
         if value is not None:
             said.add((gone, *value))
-        if not (told and _repeats(told[-1], change)):
-            told.append(change)
-    return told
+        if not (telling and _repeats(telling[-1], change)):
+            telling.append(change)
+    return telling
 
 
 def _repeats(first: Change, second: Change) -> bool:
@@ -196,8 +196,8 @@ def _repeats(first: Change, second: Change) -> bool:
     )
 
 
-def _values(found: Iterable[Fact]) -> set[tuple[Kind, str]]:
-    return {(fact.kind, fact.value) for fact in found}
+def _values(facts: Iterable[Fact]) -> set[tuple[Kind, str]]:
+    return {(fact.kind, fact.value) for fact in facts}
 
 
 # -- values that went from one clause to another
@@ -228,12 +228,12 @@ def reunited(clauses: Sequence[Sequence[Change]]) -> list[list[Change]]:
 
 
 def _lonely(clauses: Sequence[Sequence[Change]], *, old: bool) -> dict[Kind, list[tuple[int, int]]]:
-    found: dict[Kind, list[tuple[int, int]]] = defaultdict(list)
+    places: dict[Kind, list[tuple[int, int]]] = defaultdict(list)
     for n, changes in enumerate(clauses):
         for k, change in enumerate(changes):
             if change.alone is not None and (change.after is None) == old:
-                found[change.kind].append((n, k))
-    return found
+                places[change.kind].append((n, k))
+    return places
 
 
 def _alike(

@@ -34,9 +34,9 @@ MAX_NAME: Final = 255
 """Characters of a document's name."""
 
 
-def check(found: int, most: int, what: str) -> None:
+def check(number: int, most: int, what: str) -> None:
     """DataError if the document holds more than that."""
-    if found > most:
+    if number > most:
         raise DataError(
             "the document is longer than the comparison takes",
             expected=f"at most {most} {what}",

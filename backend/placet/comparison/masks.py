@@ -53,11 +53,11 @@ def same_elsewhere(masks: tuple[dict[int, Mask], dict[int, Mask]], free: tuple[l
 
 
 def _by_mask(places: Sequence[int], masks: dict[int, Mask]) -> dict[Mask, list[int]]:
-    found: dict[Mask, list[int]] = defaultdict(list)
+    by_mask: dict[Mask, list[int]] = defaultdict(list)
     for n in places:
         if masks[n]:
-            found[masks[n]].append(n)
-    return found
+            by_mask[masks[n]].append(n)
+    return by_mask
 
 
 def rows(gap: Gap, one: Sequence[Clause], other: Sequence[Clause]) -> Iterator[Pair]:

@@ -51,20 +51,20 @@ TIME: Final = re.compile(
 )
 
 
-def date_value(found: re.Match[str]) -> str:
+def date_value(match: re.Match[str]) -> str:
     """ISO 8601 where the date is certain; numbers of days and months in unclear order stay as they stand."""
-    groups = found.groupdict()
+    groups = match.groupdict()
     if groups.get("weekday"):
-        return found.group().lower().removesuffix("s")
+        return match.group().lower().removesuffix("s")
     if "quarter" in groups:
         nth = groups["quarter"] or _QUARTERS.index(groups["nth"]) + 1
         return f"{groups['year'] or ''}-Q{nth}"
     if not groups.get("month"):
-        return groups.get("year") or _numeric(found.group())
+        return groups.get("year") or _numeric(match.group())
     month = next(n for n, name in enumerate(_MONTHS, 1) if name.startswith(groups["month"][:3].lower()))
     day, year = groups.get("day"), (groups.get("year") or "").lstrip("'")
     if day and year:
-        return _iso(int(year) + (2000 if len(year) == 2 else 0), month, int(day)) or found.group()
+        return _iso(int(year) + (2000 if len(year) == 2 else 0), month, int(day)) or match.group()
     if day or year:
         return f"{year}-{month:02}" if year else f"--{month:02}-{int(day or 0):02}"
     return f"--{month:02}"
@@ -92,13 +92,13 @@ def _numeric(text: str) -> str:
     return f"{one:02}/{two:02}/{year}"
 
 
-def time_value(found: re.Match[str]) -> str:
+def time_value(match: re.Match[str]) -> str:
     """`17:00`, with the time zone where it is said."""
-    zone = f" {found['zone'].lower()}" if found["zone"] else ""
-    if found["word"]:
-        word = found["word"].lower().rpartition("12 ")[2].rpartition("12:00 ")[2]
+    zone = f" {match['zone'].lower()}" if match["zone"] else ""
+    if match["word"]:
+        word = match["word"].lower().rpartition("12 ")[2].rpartition("12:00 ")[2]
         return {"noon": "12:00", "midnight": "00:00"}.get(word, word) + zone
-    if found["half"]:
-        hour = int(found["hour"]) % 12 + (12 if found["half"] in "Pp" else 0)
-        return f"{hour:02}:{found['minute'] or '00'}{zone}"
-    return f"{int(found['hour24'] or found['clock']):02}:{found['minute24'] or '00'}{zone}"
+    if match["half"]:
+        hour = int(match["hour"]) % 12 + (12 if match["half"] in "Pp" else 0)
+        return f"{hour:02}:{match['minute'] or '00'}{zone}"
+    return f"{int(match['hour24'] or match['clock']):02}:{match['minute24'] or '00'}{zone}"

@@ -52,17 +52,17 @@ CURRENCY: Final = re.compile(
 """A currency without a number, as in `all fees are in U.S. Dollars`."""
 
 
-def amount_value(found: re.Match[str]) -> str:
+def amount_value(match: re.Match[str]) -> str:
     """`USD 1500000`; a range as `USD 10-20`."""
-    name = f"{currency(found['currency'])}{' -' if found.groupdict().get('minus') else ''}"
-    second = found.groupdict()
+    name = f"{currency(match['currency'])}{' -' if match.groupdict().get('minus') else ''}"
+    second = match.groupdict()
     if second.get("m_words") or second.get("m_digits") or second.get("m_part"):
-        return f"{name} {value(found, 'n')}-{value(found, 'm')}"
-    return f"{name} {value(found, 'n')}"
+        return f"{name} {value(match, 'n')}-{value(match, 'm')}"
+    return f"{name} {value(match, 'n')}"
 
 
-def currency_value(found: re.Match[str]) -> str:
-    return currency(found["currency"])
+def currency_value(match: re.Match[str]) -> str:
+    return currency(match["currency"])
 
 
 def currency(written: str) -> str:

@@ -118,14 +118,14 @@ def _readings(number: str, shape: str) -> tuple[Reading, ...]:
     if number[0].isdigit():
         return (Reading(f"1{shape}", _last(number)),)
     case = "a" if number.islower() else "A"
-    found = []
+    readings = []
     as_roman = roman(number)
     if as_roman is not None:
-        found.append(Reading(f"{'i' if case == 'a' else 'I'}{shape}", as_roman))
+        readings.append(Reading(f"{'i' if case == 'a' else 'I'}{shape}", as_roman))
     if len(number) <= 2 and len(set(number.lower())) == 1:
         letter = Reading(f"{case}{shape}", ord(number[0].lower()) - 96 + 26 * (len(number) - 1))
-        found.insert(0 if len(number) == 1 and number.lower() != "i" else len(found), letter)
-    return tuple(found)
+        readings.insert(0 if len(number) == 1 and number.lower() != "i" else len(readings), letter)
+    return tuple(readings)
 
 
 def _last(number: str) -> int:
@@ -137,42 +137,42 @@ def marker(text: str) -> Marker | None:
     """The numbering that a normal text begins with, if it looks like one."""
     if DAY_FIRST.match(text):
         return None
-    if found := _ENCLOSED.match(text):
-        return None if _COPYRIGHT.match(text) else _marker(found, _readings(found["number"], "()"))
-    if found := _KEYWORD.match(text):
-        return _keyword(text, found)
+    if match := _ENCLOSED.match(text):
+        return None if _COPYRIGHT.match(text) else _marker(match, _readings(match["number"], "()"))
+    if match := _KEYWORD.match(text):
+        return _keyword(text, match)
     readings: tuple[Reading, ...]
-    if found := _RANK.match(text):
-        readings = (Reading(found["word"].lower(), _RANKED.index(found["number"].lower()) + 1),)
+    if match := _RANK.match(text):
+        readings = (Reading(match["word"].lower(), _RANKED.index(match["number"].lower()) + 1),)
         return Marker(
-            found.group().rstrip(), readings, found.end(), titled=not found["end"] and found.end() < len(text)
+            match.group().rstrip(), readings, match.end(), titled=not match["end"] and match.end() < len(text)
         )
-    if found := _DOTTED.match(text):
-        if _UNIT.match(text, found.end()):
+    if match := _DOTTED.match(text):
+        if _UNIT.match(text, match.end()):
             return None
-        parts = found["number"].count(".") + 1
-        path = tuple(int(part) for part in re.findall(r"\d+", found["number"])) if parts > 1 else ()
-        return _marker(found, (Reading(f"1/{parts}", _last(found["number"])),), parts, path=path)
-    if found := _ATTACHED.match(text):
-        return _marker(found, _readings(found["number"], "."))
-    if found := _MIXED.match(text):
-        *before, last = found["number"].split(".")
+        parts = match["number"].count(".") + 1
+        path = tuple(int(part) for part in re.findall(r"\d+", match["number"])) if parts > 1 else ()
+        return _marker(match, (Reading(f"1/{parts}", _last(match["number"])),), parts, path=path)
+    if match := _ATTACHED.match(text):
+        return _marker(match, _readings(match["number"], "."))
+    if match := _MIXED.match(text):
+        *before, last = match["number"].split(".")
         readings = tuple(Reading(f"{r.style}{len(before)}", r.value) for r in _readings(last, "/"))
-        return _marker(found, readings, len(before) + 1) if readings else None
-    if found := _SINGLE.match(text):
-        digits = found["number"][0].isdigit()
-        readings = _readings(found["number"], ")" if found["end"] == ")" else ".")
-        return _marker(found, readings, firm=digits or found["end"] == ")") if readings else None
-    if (found := _BARE.match(text)) and (found["end"] or not _UNIT.match(text, found.end())):
-        return _marker(found, _readings(found["number"], "."), firm=False)
-    if found := _BULLET.match(text):
-        return _marker(found, (Reading(BULLET, 1),))
+        return _marker(match, readings, len(before) + 1) if readings else None
+    if match := _SINGLE.match(text):
+        digits = match["number"][0].isdigit()
+        readings = _readings(match["number"], ")" if match["end"] == ")" else ".")
+        return _marker(match, readings, firm=digits or match["end"] == ")") if readings else None
+    if (match := _BARE.match(text)) and (match["end"] or not _UNIT.match(text, match.end())):
+        return _marker(match, _readings(match["number"], "."), firm=False)
+    if match := _BULLET.match(text):
+        return _marker(match, (Reading(BULLET, 1),))
     return None
 
 
-def _keyword(text: str, found: re.Match[str]) -> Marker | None:
-    word = (found["word"] or _SHORT.get((found["short"] or "").lower()) or "§").lower()
-    number = found["number"]
+def _keyword(text: str, match: re.Match[str]) -> Marker | None:
+    word = (match["word"] or _SHORT.get((match["short"] or "").lower()) or "§").lower()
+    number = match["number"]
     value: tuple[Reading, ...]
     if number.lower() in _COUNTED:
         value = (Reading("1", _COUNTED.index(number.lower()) + 1),)
@@ -183,10 +183,10 @@ def _keyword(text: str, found: re.Match[str]) -> Marker | None:
     if not value:
         return None
     numeric = next((r for r in value if r.style in ("I", "i", "1")), value[0])
-    titled = found["end"] is None and found.end() < len(text) and text[found.end()] != "("
-    led = _LED.match(text, found.end()) is not None
-    written = found.group().rstrip(" -")
-    return Marker(written, (Reading(word, numeric.value),), found.end(), number.count(".") + 1, titled=titled, led=led)
+    titled = match["end"] is None and match.end() < len(text) and text[match.end()] != "("
+    led = _LED.match(text, match.end()) is not None
+    written = match.group().rstrip(" -")
+    return Marker(written, (Reading(word, numeric.value),), match.end(), number.count(".") + 1, titled=titled, led=led)
 
 
 def wordy(written: str) -> bool:
@@ -202,14 +202,14 @@ def unknown(written: str) -> Marker:
 
 
 def _marker(
-    found: re.Match[str],
+    match: re.Match[str],
     readings: tuple[Reading, ...],
     parts: int = 1,
     *,
     firm: bool = True,
     path: tuple[int, ...] = (),
 ) -> Marker | None:
-    return Marker(found.group(), readings, found.end(), parts, firm, path=path) if readings else None
+    return Marker(match.group(), readings, match.end(), parts, firm, path=path) if readings else None
 
 
 def bare(written: str) -> str:

@@ -69,18 +69,18 @@ def number(name: str, digits: str = DIGITS) -> str:
     )
 
 
-def value(found: re.Match[str], name: str) -> str:
+def value(match: re.Match[str], name: str) -> str:
     """The number in plain digits; both, with ≠, where words and digits in brackets say different things."""
-    words, again, part = found[f"{name}_words"], found[f"{name}_again"], found[f"{name}_part"]
+    words, again, part = match[f"{name}_words"], match[f"{name}_again"], match[f"{name}_part"]
     if part is not None:
         return fraction(part)
     if words is None:
-        scale = (found[f"{name}_scale"] or "").strip(" -").lower().removesuffix("s")
-        many = _and(digits(found[f"{name}_digits"]), found[f"{name}_rest"])
+        scale = (match[f"{name}_scale"] or "").strip(" -").lower().removesuffix("s")
+        many = _and(digits(match[f"{name}_digits"]), match[f"{name}_rest"])
         many *= _SCALES.get(scale) or _SHORT.get(scale) or 1
-        spelled = found[f"{name}_spelled"]
+        spelled = match[f"{name}_spelled"]
         return plain(many) if spelled is None or spoken(spelled) == many else f"{plain(many)} ≠ {spoken(spelled)}"
-    spelled_out = _and(Decimal(spoken(words)), found[f"{name}_more"])
+    spelled_out = _and(Decimal(spoken(words)), match[f"{name}_more"])
     if again is not None and digits(again) != spelled_out:
         return f"{plain(spelled_out)} ≠ {plain(digits(again))}"
     return plain(spelled_out)

@@ -38,19 +38,19 @@ _SHOUTED: Final = re.compile(r"[A-Z]{2,}(?![a-z])")
 def organisations(text: str) -> Iterator[tuple[str, int]]:
     """Names as they stand, without the dot that ends them, and where they begin."""
     at = 0
-    while (found := _ORGANISATION.search(text, at)) is not None:
-        name, start = _name(text, found)
+    while (match := _ORGANISATION.search(text, at)) is not None:
+        name, start = _name(text, match)
         if name:
             yield name, start
-            at = found.end()
+            at = match.end()
         else:
-            at = found.end("name") if found.end("name") > at else found.end()
+            at = match.end("name") if match.end("name") > at else match.end()
 
 
-def _name(text: str, found: re.Match[str]) -> tuple[str, int]:
+def _name(text: str, match: re.Match[str]) -> tuple[str, int]:
     """The name without words that only lead to it; empty where it is none."""
-    start, end = found.start("name"), found.end()
-    words = list(re.finditer(r"\S+", text[start : found.end("name")]))
+    start, end = match.start("name"), match.end()
+    words = list(re.finditer(r"\S+", text[start : match.end("name")]))
     begin = 0
     for n, word in enumerate(words):
         bare = word.group().rstrip(".,").casefold()
@@ -60,21 +60,21 @@ def _name(text: str, found: re.Match[str]) -> tuple[str, int]:
     if begin >= len(words):
         return "", 0
     first = start + words[begin].start()
-    if found["word"] and not _stands_alone(text, found, text[first : found.end("name")]):
+    if match["word"] and not _stands_alone(text, match, text[first : match.end("name")]):
         return "", 0
     return text[first:end].rstrip(" .,"), first
 
 
-def _stands_alone(text: str, found: re.Match[str], name: str) -> bool:
+def _stands_alone(text: str, match: re.Match[str], name: str) -> bool:
     """Of a form that is an English word: no capitalised phrase goes on after it, and nobody shouts around it."""
-    word, following = found["word"], text[found.end("word") : found.end("word") + 24]
-    if found["more"]:
+    word, following = match["word"], text[match.end("word") : match.end("word") + 24]
+    if match["more"]:
         return True
-    if found["comma"] and word not in ("Limited", "LIMITED", "Co", "CO"):
+    if match["comma"] and word not in ("Limited", "LIMITED", "Co", "CO"):
         return False
     if word == "AS" and not any(letter.islower() for letter in name):
         return not _SHOUTED.search(following[:12]) and not _SHOUTED.search(
-            text[max(found.start() - 12, 0) : found.start()]
+            text[max(match.start() - 12, 0) : match.start()]
         )
     if word.isupper() and name.isupper():
         return not re.match(r" (?!AND\b|OR\b|AS\b|WITH\b|\()[A-Z]", following)

@@ -41,28 +41,28 @@ class Outline:
         self._named: dict[str, int] = {}
         """The last of the schedules, the articles and so on."""
 
-    def fits(self, found: Marker) -> bool:
+    def fits(self, marker: Marker) -> bool:
         """Whether the marker begins a list or goes on with an open one; the very next of it, where it may be prose."""
-        most = 1 if found.titled else _APART
-        return any(self._follows(reading, most) for reading in found.readings)
+        most = 1 if marker.titled else _APART
+        return any(self._follows(reading, most) for reading in marker.readings)
 
     def _follows(self, reading: Reading, most: int) -> bool:
         if reading.style == BULLET or reading.value == 1:
             return True
         return any(0 < reading.value - level.value <= most for level in self._open if level.style == reading.style)
 
-    def enter(self, found: Marker, depth: int = 0, *, titled: bool = False, more: bool = False) -> Place:
+    def enter(self, marker: Marker, depth: int = 0, *, titled: bool = False, more: bool = False) -> Place:
         """Goes to the marker's place.
 
         `titled`: what it numbers is a heading. Where two open lists may go on, headings go on with headings.
         `more`: another number stands behind it, as in `(a)(ii)`, which goes on with the list inside an `(a)` before.
         """
-        if found.root:
+        if marker.root:
             self._open.clear()
-        reading = self._likeliest(found)
-        regular = self._regular(found, reading)
-        if found.path:
-            self._imply(found.path, depth)
+        reading = self._likeliest(marker)
+        regular = self._regular(marker, reading)
+        if marker.path:
+            self._imply(marker.path, depth)
         place = self._place(reading, depth, titled=titled)
         if place is None and reading.style in KEYWORDS:  # `Part B` is in none of the lists before it
             place = max((n + 1 for n, level in enumerate(self._open) if level.style in KEYWORDS), default=0)
@@ -71,20 +71,20 @@ class Outline:
         if more and place is not None and place < len(self._open) and self._open[place].value == reading.value:
             return Place(self._open[place].label, place, regular)
         before = self._open[place].value if place is not None and place < len(self._open) else 0
-        if not found.path and reading.style not in KEYWORDS:
+        if not marker.path and reading.style not in KEYWORDS:
             regular = reading.style == BULLET or reading.value in (0, 1, before + 1)
         del self._open[len(self._open) if place is None else place :]
-        label = self._label(found, reading)
+        label = self._label(marker, reading)
         self._open.append(_Level(reading.style, depth, reading.value, label, titled))
         return Place(label, sum(not level.implied for level in self._open) - 1, regular)
 
-    def _regular(self, found: Marker, reading: Reading) -> bool:
+    def _regular(self, marker: Marker, reading: Reading) -> bool:
         """Whether a number goes on with the one before it, or begins something: `3.8` after `3.7`, `3.7.9` or `3`."""
         if reading.style in KEYWORDS:
             last, self._named[reading.style] = self._named.get(reading.style, 0), reading.value
-            self._path = () if found.root else self._path
+            self._path = () if marker.root else self._path
             return reading.value in (1, last + 1)
-        path = found.path or ((reading.value,) if reading.style == "1." else ())
+        path = marker.path or ((reading.value,) if reading.style == "1." else ())
         if not path:
             return True
         last_path, self._path = self._path, path
@@ -123,29 +123,29 @@ class Outline:
             return None
         return next((n for n in reversed(here) if 0 < self._open[n].value < reading.value), here[0])
 
-    def _likeliest(self, found: Marker) -> Reading:
+    def _likeliest(self, marker: Marker) -> Reading:
         """The reading that continues the innermost list, else the one that begins a list, else the first."""
         for level in reversed(self._open):
-            for reading in found.readings:
+            for reading in marker.readings:
                 if reading.style == level.style and reading.value == level.value + 1:
                     return reading
-        begins = [reading for reading in found.readings if reading.value == 1]
+        begins = [reading for reading in marker.readings if reading.value == 1]
         opened = {level.style: level.value for level in self._open}
-        known = [reading for reading in found.readings if self._near(reading, opened)]
-        return (begins or known or list(found.readings))[0]
+        known = [reading for reading in marker.readings if self._near(reading, opened)]
+        return (begins or known or list(marker.readings))[0]
 
     @staticmethod
     def _near(reading: Reading, opened: dict[str, int]) -> bool:
         return reading.style in opened and reading.value - opened[reading.style] <= _APART
 
-    def _label(self, found: Marker, reading: Reading) -> str:
+    def _label(self, marker: Marker, reading: Reading) -> str:
         parent = next((level.label for level in reversed(self._open) if level.label), "")
         if reading.style == BULLET:
             return parent
-        own = bare(found.written)
-        if found.root or not parent:
+        own = bare(marker.written)
+        if marker.root or not parent:
             return own
-        if reading.style in KEYWORDS or found.parts > 1:
+        if reading.style in KEYWORDS or marker.parts > 1:
             outer = self._open[0]
             return f"{outer.label}, {own}" if is_root(outer.style) else own
         if own.startswith(("(", "[")):

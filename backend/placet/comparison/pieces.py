@@ -43,10 +43,10 @@ def same_words(gap: Gap, one: Sequence[Clause], other: Sequence[Clause]) -> Iter
         starts = begins.get(one[gap.before[at]].words[0], [])
         first = bisect_left(starts, done)
         for n in starts[first : first + _STARTS]:
-            found = _run(gap.before[at:], gap.after[n:], one, other, _with_number)
-            found = found or _run(gap.before[at:], gap.after[n:], one, other, _without_number)
-            if found is not None:
-                count, others = found
+            run = _run(gap.before[at:], gap.after[n:], one, other, _with_number)
+            run = run or _run(gap.before[at:], gap.after[n:], one, other, _without_number)
+            if run is not None:
+                count, others = run
                 yield Match(tuple(gap.before[at : at + count]), tuple(gap.after[n : n + others]))
                 at, done = at + count - 1, n + others
                 break

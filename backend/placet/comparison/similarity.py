@@ -54,10 +54,10 @@ class Likeness:
     def _together(self, clauses: Sequence[int]) -> Bag:
         if len(clauses) == 1:
             return self._bags[clauses[0]]
-        made: Counter[int] = Counter()
+        bag: Counter[int] = Counter()
         for n in clauses:
-            made.update(self._bags[n])
-        return made
+            bag.update(self._bags[n])
+        return bag
 
     def candidates(self, some: Iterable[int], others: Iterable[int]) -> set[tuple[int, int]]:
         """Pairs that share rare features, a few for each clause of either side."""
@@ -69,7 +69,7 @@ class Likeness:
         for n in others:
             for feature in self._bags[n]:
                 places[feature].append(n)
-        found: set[tuple[int, int]] = set()
+        pairs: set[tuple[int, int]] = set()
         for n in some:
             bag = self._bags[n]
             usable = [feature for feature in bag if 0 < len(places.get(feature, ())) <= _RARE]
@@ -79,8 +79,8 @@ class Likeness:
                 for other in places[feature]:
                     votes[other] += self._heavy[feature]
             best = sorted(votes, key=lambda other: (-votes[other], other))[:_CANDIDATES]
-            found.update((n, other) for other in best)
-        return found
+            pairs.update((n, other) for other in best)
+        return pairs
 
 
 def _bag(words: Sequence[str], names: dict[str, int]) -> Bag:

@@ -131,25 +131,25 @@ _BOUND_NAMES: Final = tuple(_BOUNDS)
 _STANDARD_NAMES: Final = tuple(sorted(_STANDARDS, key=len, reverse=True))
 
 
-def bound_value(found: re.Match[str]) -> str:
-    return _named(found, _BOUND_NAMES)
+def bound_value(match: re.Match[str]) -> str:
+    return _named(match, _BOUND_NAMES)
 
 
-def standard_value(found: re.Match[str]) -> str:
-    name = _named(found, _STANDARD_NAMES)
-    return " ".join(found.group().lower().split()) if name == "efforts" else name
+def standard_value(match: re.Match[str]) -> str:
+    name = _named(match, _STANDARD_NAMES)
+    return " ".join(match.group().lower().split()) if name == "efforts" else name
 
 
-def _named(found: re.Match[str], names: tuple[str, ...]) -> str:
-    return names[int((found.lastgroup or "g0")[1:])]
+def _named(match: re.Match[str], names: tuple[str, ...]) -> str:
+    return names[int((match.lastgroup or "g0")[1:])]
 
 
-def quality_value(found: re.Match[str]) -> str:
+def quality_value(match: re.Match[str]) -> str:
     """Adverb and adjective are one, and so are `non-exclusive` and `nonexclusive`."""
-    word = " ".join(found.group().lower().replace("-", " ").split())
+    word = " ".join(match.group().lower().replace("-", " ").split())
     return word.removesuffix("ly").replace("non ", "non")
 
 
-def law_value(found: re.Match[str]) -> str:
+def law_value(match: re.Match[str]) -> str:
     """The place whose law or courts decide."""
-    return found["place"].rstrip(",.").removeprefix("the ")
+    return match["place"].rstrip(",.").removeprefix("the ")

@@ -45,15 +45,15 @@ def _by_anchor(one: Sequence[int], other: Sequence[int]) -> list[Block]:
     """Three words that stand once on both sides stay; between those words, where that is short enough."""
     places = [_once(side) for side in (one, other)]
     pairs = [(i, places[1][words]) for words, i in places[0].items() if words in places[1]]
-    kept = in_order(pairs, [1] * len(pairs))
-    found: list[Block] = []
+    unmoved = in_order(pairs, [1] * len(pairs))
+    blocks: list[Block] = []
     i = j = 0
-    for i2, j2 in [*sorted(pairs[n] for n in kept), (len(one), len(other))]:
+    for i2, j2 in [*sorted(pairs[n] for n in unmoved), (len(one), len(other))]:
         if i2 > i or j2 > j:
             inner = _by_word(one[i:i2], other[j:j2], i, j)
-            found += [(i, i2, j, j2)] if inner is None else inner
+            blocks += [(i, i2, j, j2)] if inner is None else inner
         i, j = max(i, i2), max(j, j2)
-    return _joined(found)
+    return _joined(blocks)
 
 
 def _once(words: Sequence[int]) -> dict[tuple[int, ...], int]:
@@ -100,24 +100,24 @@ def _back(trail: list[list[int]], i: int, j: int) -> list[Block]:
 
 
 def _joined(steps: Iterable[Block]) -> list[Block]:
-    found: list[Block] = []
+    blocks: list[Block] = []
     for a, b, c, d in steps:
-        if found and found[-1][1] == a and found[-1][3] == c:
-            found[-1] = (found[-1][0], b, found[-1][2], d)
+        if blocks and blocks[-1][1] == a and blocks[-1][3] == c:
+            blocks[-1] = (blocks[-1][0], b, blocks[-1][2], d)
         else:
-            found.append((a, b, c, d))
-    return found
+            blocks.append((a, b, c, d))
+    return blocks
 
 
 def _readable(blocks: list[Block]) -> list[Block]:
     """A word or two that happen to be equal between long changes belong to the change."""
-    found: list[Block] = []
+    readable: list[Block] = []
     for block in blocks:
-        if found and block[0] - found[-1][1] <= _ISLAND and min(_size(found[-1]), _size(block)) >= 2 * _ISLAND:
-            found[-1] = (found[-1][0], block[1], found[-1][2], block[3])
+        if readable and block[0] - readable[-1][1] <= _ISLAND and min(_size(readable[-1]), _size(block)) >= 2 * _ISLAND:
+            readable[-1] = (readable[-1][0], block[1], readable[-1][2], block[3])
         else:
-            found.append(block)
-    return found
+            readable.append(block)
+    return readable
 
 
 def extent(blocks: Sequence[Block]) -> int:

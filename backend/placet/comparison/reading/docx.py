@@ -95,13 +95,13 @@ def _not_word() -> DataError:
 
 
 def _styles(parts: Parts) -> Styles:
-    found = [content for part in parts.of(parts.main, "styles") if (content := parts.read(part)) is not None]
-    return read_styles(found[0]) if found else Styles()
+    contents = [content for part in parts.of(parts.main, "styles") if (content := parts.read(part)) is not None]
+    return read_styles(contents[0]) if contents else Styles()
 
 
 def _numbering(parts: Parts) -> Numbering:
-    found = [content for part in parts.of(parts.main, "numbering") if (content := parts.read(part)) is not None]
-    return read_numbering(found[0]) if found else Numbering()
+    contents = [content for part in parts.of(parts.main, "numbering") if (content := parts.read(part)) is not None]
+    return read_numbering(contents[0]) if contents else Numbering()
 
 
 def _notes(content: DocxContent, parts: Parts) -> Iterator[str]:
@@ -138,16 +138,16 @@ def _margins(parts: Parts, sections: list[dict[str, str]]) -> tuple[list[str], l
 
 
 def _differ_on_even_pages(parts: Parts) -> bool:
-    found = False
+    differ = False
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
-        nonlocal found
-        found |= name == "w:evenAndOddHeaders" and on(attributes.get("w:val", ""))
+        nonlocal differ
+        differ |= name == "w:evenAndOddHeaders" and on(attributes.get("w:val", ""))
 
     for part in parts.of(parts.main, "settings"):
         if (content := parts.read(part)) is not None:
             parse_xml(content, start=start, end=lambda _: None, text=lambda _: None, name_of=prefixed)
-    return found
+    return differ
 
 
 def _beside(parts: Parts, reached: Mapping[str, str], idle: list[str]) -> Iterator[Unread]:
@@ -164,9 +164,9 @@ def _beside(parts: Parts, reached: Mapping[str, str], idle: list[str]) -> Iterat
             parts.drawn.add(picture)
             yield unread("pictures as bullets", parts.read(picture) or b"")
     for part, kind in sorted(reached.items()):
-        told = kind in _READ | _NOT_SHOWN or part in parts.drawn or kind in ("header", "footer")
-        if not told and (held := parts.read(part)) is not None:
-            yield unread(f"parts of the file of the type {kind[:40]}", held)
+        known = kind in _READ | _NOT_SHOWN or part in parts.drawn or kind in ("header", "footer")
+        if not known and (other := parts.read(part)) is not None:
+            yield unread(f"parts of the file of the type {kind[:40]}", other)
     for part in sorted(set(parts.archive.names) - set(reached)):
         if part == "[Content_Types].xml" or part.endswith((".rels", "/")):
             continue
@@ -190,18 +190,18 @@ def _words(part: bytes) -> str:
 
 def _texts(part: bytes, element: str) -> list[tuple[str, str]]:
     """The `w:id` and the text of each such element; of the root for an empty name."""
-    found: list[tuple[str, list[str]]] = []
+    texts: list[tuple[str, list[str]]] = []
     inside = 0
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
         nonlocal inside
         if inside == 0 and name == (element or name):
-            found.append((attributes.get("w:id", ""), []))
+            texts.append((attributes.get("w:id", ""), []))
             inside = 1
         elif inside:
             inside += 1
         if inside and name in ("w:p", "w:tab", "w:br"):
-            found[-1][1].append(" ")
+            texts[-1][1].append(" ")
 
     def end(name: str) -> None:
         nonlocal inside
@@ -209,8 +209,8 @@ def _texts(part: bytes, element: str) -> list[tuple[str, str]]:
 
     def text(text: str) -> None:
         if inside:
-            found[-1][1].append(text)
+            texts[-1][1].append(text)
 
     if part:
         parse_xml(part, start=start, end=end, text=text, name_of=prefixed)
-    return [(number, normal("".join(pieces))) for number, pieces in found]
+    return [(number, normal("".join(pieces))) for number, pieces in texts]

@@ -36,44 +36,44 @@ def replaced(parts: Parts, bound: Sequence[tuple[Mapping[str, str], str]]) -> It
 
 def _steps(path: str) -> tuple[str, ...]:
     """`/ns0:a[1]/b` -> `a 1`, `b 1`; an attribute as `@name`. Other forms meet nothing."""
-    found = []
+    steps = []
     for step in path.strip("/").split("/"):
         if step.startswith("@"):
-            found.append("@" + step.rpartition(":")[2].lstrip("@"))
+            steps.append("@" + step.rpartition(":")[2].lstrip("@"))
         elif match := _STEP.fullmatch(step):
-            found.append(f"{match[1]} {match[2] or 1}")
+            steps.append(f"{match[1]} {match[2] or 1}")
         else:
             return ("",)
-    return tuple(found)
+    return tuple(steps)
 
 
 def _stores(parts: Parts) -> dict[str, _Values]:
-    found: dict[str, _Values] = {}
+    stores: dict[str, _Values] = {}
     for part in parts.of(parts.main, "customXml"):
         key = part
         for properties in parts.of(part, "customXmlProps"):
             key = _item(parts.read(properties) or b"") or part
-        found[key.upper()] = _values(parts.read(part) or b"")
+        stores[key.upper()] = _values(parts.read(part) or b"")
     for key, kind in ((_CORE, "core-properties"), (_EXTENDED, "extended-properties")):
         for part in parts.of("", kind):
-            found[key] = _values(parts.read(part) or b"")
-    return found
+            stores[key] = _values(parts.read(part) or b"")
+    return stores
 
 
 def _item(properties: bytes) -> str:
-    found: list[str] = []
+    ids: list[str] = []
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
-        found.extend(value for key, value in attributes.items() if key == "itemID")
+        ids.extend(value for key, value in attributes.items() if key == "itemID")
 
     if properties:
         parse_xml(properties, start=start, end=lambda _: None, text=lambda _: None)
-    return found[0] if found else ""
+    return ids[0] if ids else ""
 
 
 def _values(part: bytes) -> _Values:
     """The text of each element and the value of each attribute, by its path."""
-    found: _Values = {}
+    values: _Values = {}
     path: list[str] = []
     counts: list[Counter[str]] = [Counter()]
 
@@ -81,9 +81,9 @@ def _values(part: bytes) -> _Values:
         counts[-1][name] += 1
         path.append(f"{name} {counts[-1][name]}")
         counts.append(Counter())
-        found.setdefault(tuple(path), "")
+        values.setdefault(tuple(path), "")
         for key, value in attributes.items():
-            found[*path, f"@{key}"] = value
+            values[*path, f"@{key}"] = value
 
     def end(_: str) -> None:
         path.pop()
@@ -91,11 +91,11 @@ def _values(part: bytes) -> _Values:
 
     def text(text: str) -> None:
         for n in range(1, len(path) + 1):
-            found[tuple(path[:n])] += text
+            values[tuple(path[:n])] += text
 
     try:
         if part:
             parse_xml(part, start=start, end=end, text=text)
     except DataError:
         return {}
-    return found
+    return values

@@ -98,17 +98,17 @@ class Field:
     def unread(self) -> list[Unread]:
         """What of it is not in the text."""
         instruction, keyword = " ".join(self.words), self.keyword
-        found = []
+        things = []
         if any(text.strip() for text in self.swallowed):
-            found.append(unread("texts inside codes of fields", *self.swallowed, shown="".join(self.swallowed)))
+            things.append(unread("texts inside codes of fields", *self.swallowed, shown="".join(self.swallowed)))
         if not keyword or keyword in _SILENT | _STORED | _COUNTS | _BUTTONS | {"FORMCHECKBOX", "FORMDROPDOWN"}:
-            return found
+            return things
         if not self.shown and not self.made():
-            found.append(unread("fields that show no stored result", instruction, shown=instruction))
+            things.append(unread("fields that show no stored result", instruction, shown=instruction))
         else:
             kind = "fields that an update may make show something else"
-            found.append(unread(kind, instruction, shown=instruction))
-        return found
+            things.append(unread(kind, instruction, shown=instruction))
+        return things
 
 
 def _place(value: str) -> int:

@@ -51,8 +51,8 @@ class Graphic:
             self.boxes += 1
         if self.boxes or name.startswith("a16:"):
             return
-        kept = sorted((key, value) for key, value in attributes.items() if key not in _PASSING and key[:2] != "r:")
-        self._hash.update(repr((name, kept)).encode())
+        lasting = sorted((key, value) for key, value in attributes.items() if key not in _PASSING and key[:2] != "r:")
+        self._hash.update(repr((name, lasting)).encode())
         if name == "v:textpath":
             self.words.append(attributes.get("string", ""))
         if name == "pic:pic" or name == "v:imagedata":
@@ -104,17 +104,17 @@ class Graphic:
 
 def words_of(part: bytes) -> list[str]:
     """The words of a chart or a diagram, in order."""
-    found: list[str] = []
+    texts: list[str] = []
     around: list[str] = []
 
     def start(name: str, _: Mapping[str, str]) -> None:
         around.append(name)
         if name in _WORDS:
-            found.append("")
+            texts.append("")
 
     def text(text: str) -> None:
         if around and around[-1] in _WORDS:
-            found[-1] += text
+            texts[-1] += text
 
     parse_xml(part, start=start, end=lambda _: around.__delitem__(-1), text=text, name_of=prefixed)
-    return [words for words in found if words.strip()]
+    return [words for words in texts if words.strip()]

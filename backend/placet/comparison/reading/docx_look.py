@@ -117,14 +117,14 @@ def merged(own: Look, inherited: Iterable[Look]) -> Look:
     Switches of a character style and a paragraph style cancel each other out (ECMA-376 part 1, 17.7.3).
     """
     looks = list(inherited)
-    found = Look()
+    whole = Look()
     for field in fields(Look):
         value = getattr(own, field.name)
         given = [getattr(look, field.name) for look in looks if getattr(look, field.name) is not None]
         if value is None and given:
             value = sum(given) % 2 == 1 if field.name in _TOGGLES else given[0]
-        setattr(found, field.name, value)
-    return found
+        setattr(whole, field.name, value)
+    return whole
 
 
 def _channels(color: str | None) -> tuple[int, int, int] | None:

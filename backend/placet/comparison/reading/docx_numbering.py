@@ -117,7 +117,7 @@ def formed(count: int, level: Level) -> str:
 
 def read_numbering(data: bytes) -> Numbering:
     """The part that the document's relation `numbering` names."""
-    made = Numbering()
+    numbering = Numbering()
     abstract, list_id, level = "", "", 0
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
@@ -125,29 +125,31 @@ def read_numbering(data: bytes) -> Numbering:
         value = attributes.get("w:val", "")
         if name == "w:abstractNum":
             abstract, list_id = attributes.get("w:abstractNumId", ""), ""
-            made.abstract[abstract] = {}
+            numbering.abstract[abstract] = {}
         elif name == "w:num":
             list_id = attributes.get("w:numId", "")
         elif name == "w:abstractNumId" and list_id:
-            made.lists[list_id] = value
+            numbering.lists[list_id] = value
         elif name == "w:numStyleLink":
-            made.links[abstract] = value
+            numbering.links[abstract] = value
         elif name == "w:styleLink":
-            made.linked[value] = abstract
+            numbering.linked[value] = abstract
         elif name in ("w:lvl", "w:lvlOverride"):
             level = number(attributes.get("w:ilvl", ""), LEVELS - 1)
             if name == "w:lvl":
-                levels = made.own.setdefault(list_id, {}) if list_id else made.abstract.setdefault(abstract, {})
+                levels = (
+                    numbering.own.setdefault(list_id, {}) if list_id else numbering.abstract.setdefault(abstract, {})
+                )
                 levels[level] = Level()
         elif name == "w:startOverride" and list_id:
-            made.starts[list_id, level] = number(value, 10_000)
+            numbering.starts[list_id, level] = number(value, 10_000)
         elif (
-            here := (made.own.get(list_id, {}) if list_id else made.abstract.get(abstract, {})).get(level)
+            here := (numbering.own.get(list_id, {}) if list_id else numbering.abstract.get(abstract, {})).get(level)
         ) is not None:
             _set(here, name, value, attributes)
 
     parse_xml(data, start=start, end=lambda _: None, text=lambda _: None, name_of=prefixed)
-    return made
+    return numbering
 
 
 def _set(here: Level, name: str, value: str, attributes: Mapping[str, str]) -> None:

@@ -61,10 +61,10 @@ class Styles:
         return any(inherited.shaded for inherited in self._chain(table))
 
     def _look(self, style: str) -> Look:
-        found = Look()
+        look = Look()
         for inherited in self._chain(style):
-            found = found.over(inherited.look)
-        return found
+            look = look.over(inherited.look)
+        return look
 
     def heading(self, style: str) -> int:
         """1 to 9 for headings, else 0."""
@@ -85,15 +85,15 @@ class Styles:
 
     def names(self, style: str) -> list[str]:
         """A style and those that it is based on."""
-        found = [style]
-        while (above := self.styles[found[-1]].based_on if found[-1] in self.styles else "") and len(found) < _DEEP:
-            found.append(above)
-        return found
+        names = [style]
+        while (above := self.styles[names[-1]].based_on if names[-1] in self.styles else "") and len(names) < _DEEP:
+            names.append(above)
+        return names
 
 
 def read_styles(data: bytes) -> Styles:
     """The part that the document's relation `styles` names."""
-    made = Styles()
+    styles = Styles()
     here = Style()
     around: list[str] = []
 
@@ -103,9 +103,9 @@ def read_styles(data: bytes) -> Styles:
         value = attributes.get("w:val", "")
         if name == "w:style":
             key = attributes.get("w:styleId", "")
-            here = made.styles.setdefault(key, Style())
+            here = styles.styles.setdefault(key, Style())
             if attributes.get("w:type", "paragraph") == "paragraph" and attributes.get("w:default") in ("1", "true"):
-                made.default = key
+                styles.default = key
         elif name == "w:name":
             here.name = value
         elif name == "w:basedOn":
@@ -121,7 +121,7 @@ def read_styles(data: bytes) -> Styles:
         elif name == "w:shd" and "w:rPr" not in around:
             here.shaded = True
         elif around[-2:-1] == ["w:rPr"] and "w:tblStylePr" not in around:
-            (made.look if "w:rPrDefault" in around else here.look).set(name, attributes)
+            (styles.look if "w:rPrDefault" in around else here.look).set(name, attributes)
 
     parse_xml(data, start=start, end=lambda _: around.__delitem__(-1), text=lambda _: None, name_of=prefixed)
-    return made
+    return styles

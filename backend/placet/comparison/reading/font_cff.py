@@ -59,13 +59,13 @@ def _index(data: bytes, at: int) -> tuple[list[bytes], int]:
     begin = at + 3
     offsets = [int.from_bytes(data[begin + n * size : begin + (n + 1) * size], "big") for n in range(count + 1)]
     base = begin + (count + 1) * size - 1
-    found = [data[base + one : base + other] for one, other in pairwise(offsets)]
-    return found, base + offsets[-1]
+    entries = [data[base + one : base + other] for one, other in pairwise(offsets)]
+    return entries, base + offsets[-1]
 
 
 def _dictionary(data: bytes) -> dict[int, list[int]]:
     """Whole numbers by operator; those of two bytes as 12 and two digits. Real numbers count as 0."""
-    found: dict[int, list[int]] = {}
+    entries: dict[int, list[int]] = {}
     operands: list[int] = []
     at = 0
     while at < len(data):
@@ -75,7 +75,7 @@ def _dictionary(data: bytes) -> dict[int, list[int]]:
             if first == 12:
                 first = 1200 + data[at]
                 at += 1
-            found[first], operands = operands, []
+            entries[first], operands = operands, []
         elif first == 28:
             operands.append(int.from_bytes(data[at : at + 2], "big", signed=True))
             at += 2
@@ -94,24 +94,24 @@ def _dictionary(data: bytes) -> dict[int, list[int]]:
             sign = 1 if first <= 250 else -1
             operands.append(sign * ((first - step) * 256 + data[at] + 108))
             at += 1
-    return found
+    return entries
 
 
 def _charset(data: bytes, at: int, count: int) -> list[int]:
     """Numbers of names, or CIDs, by glyph."""
     if at <= 2:
         return list(range(count))
-    form, found = data[at], [0]
+    form, names = data[at], [0]
     at += 1
-    while len(found) < min(count, _MOST):
+    while len(names) < min(count, _MOST):
         (first,) = struct.unpack(">H", data[at : at + 2])
         at += 2
         left = 0
         if form:
             left = int.from_bytes(data[at : at + form], "big")
             at += form
-        found += range(first, first + min(left, count - len(found)) + 1)
-    return found[:count]
+        names += range(first, first + min(left, count - len(names)) + 1)
+    return names[:count]
 
 
 def _encoding(data: bytes, at: int, names: list[str]) -> dict[int, str]:
@@ -119,12 +119,12 @@ def _encoding(data: bytes, at: int, names: list[str]) -> dict[int, str]:
         return {code: name for code in range(128) if (name := standard(code))}
     form, many = data[at] & 0x7F, data[at + 1]
     at += 2
-    found: dict[int, str] = {}
+    encoding: dict[int, str] = {}
     glyph = 1
     for _ in range(many):
         first, left = data[at], data[at + 1] if form else 0
         at += 2 if form else 1
         for code in range(first, first + left + 1):
-            found[code] = names[glyph] if glyph < len(names) else ""
+            encoding[code] = names[glyph] if glyph < len(names) else ""
             glyph += 1
-    return found
+    return encoding

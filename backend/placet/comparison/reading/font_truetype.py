@@ -18,23 +18,23 @@ _SYMBOLS: Final = ((3, 0), (1, 0))
 def tables(data: bytes) -> dict[bytes, bytes]:
     """Of a font in the container that TrueType and OpenType share."""
     (count,) = struct.unpack(">H", data[4:6])
-    found = {}
+    tables_ = {}
     for n in range(min(count, _TABLES)):
         tag, _, offset, length = struct.unpack(">4sLLL", data[12 + 16 * n : 28 + 16 * n])
-        found[tag] = data[offset : offset + length]
-    return found
+        tables_[tag] = data[offset : offset + length]
+    return tables_
 
 
 def truetype(data: bytes) -> Glyphs:
     """Outlines without instructions."""
-    found = tables(data)
-    long = struct.unpack(">h", found[b"head"][50:52])[0] == 1
-    raw, size = found[b"loca"], 4 if long else 2
+    tables_ = tables(data)
+    long = struct.unpack(">h", tables_[b"head"][50:52])[0] == 1
+    raw, size = tables_[b"loca"], 4 if long else 2
     count = len(raw) // size
     places = struct.unpack(f">{count}{'L' if long else 'H'}", raw[: count * size])
     places = tuple(place * (1 if long else 2) for place in places)
-    glyphs = found[b"glyf"]
-    cmap = found.get(b"cmap", b"")
+    glyphs = tables_[b"glyf"]
+    cmap = tables_.get(b"cmap", b"")
     unicode = _map(cmap, _UNICODE)
     return Glyphs(
         outlines=[_outline(glyphs[one:other]) for one, other in pairwise(places)],
@@ -54,18 +54,18 @@ def _outline(entry: bytes) -> bytes:
     return entry[10:after] + entry[after + 2 + instructions :].rstrip(b"\0")
 
 
-def _map(cmap: bytes, wanted: tuple[tuple[int, int], ...]) -> dict[int, int]:
+def _map(cmap: bytes, kinds: tuple[tuple[int, int], ...]) -> dict[int, int]:
     """Glyphs by code, of the first platform and encoding that is there; codes of symbol fonts without their plane."""
     places: dict[tuple[int, int], int] = {}
     count = struct.unpack(">H", cmap[2:4])[0] if cmap else 0
     for n in range(min(count, _TABLES)):
         platform, encoding, offset = struct.unpack(">HHL", cmap[4 + 8 * n : 12 + 8 * n])
         places[platform, encoding] = offset
-    chosen = next((key for key in wanted if key in places), None)
-    if chosen is None:
+    best = next((key for key in kinds if key in places), None)
+    if best is None:
         return {}
-    codes = _codes(cmap[places[chosen] :])
-    if chosen == (3, 0):
+    codes = _codes(cmap[places[best] :])
+    if best == (3, 0):
         codes |= {code & 0xFF: glyph for code, glyph in codes.items() if 0xF000 <= code <= 0xF0FF}
     return codes
 
@@ -82,7 +82,7 @@ def _codes(table: bytes) -> dict[int, int]:
 
 def _segments(table: bytes) -> dict[int, int]:
     """Format 4."""
-    found: dict[int, int] = {}
+    glyphs: dict[int, int] = {}
     (twice,) = struct.unpack(">H", table[6:8])
     count = twice // 2
     words = struct.unpack(f">{len(table) // 2}H", table[: len(table) // 2 * 2])
@@ -90,8 +90,8 @@ def _segments(table: bytes) -> dict[int, int]:
     shifts, ranges = words[8 + 2 * count : 8 + 3 * count], words[8 + 3 * count : 8 + 4 * count]
     for n, (begin, end, shift, place) in enumerate(zip(begins, ends, shifts, ranges, strict=True)):
         for code in range(begin, end + 1):
-            if len(found) > _MOST:
-                return found
+            if len(glyphs) > _MOST:
+                return glyphs
             glyph = code if place == 0 else words[8 + 3 * count + n + place // 2 + code - begin]
-            found[code] = (glyph + shift) & 0xFFFF if glyph else 0
-    return found
+            glyphs[code] = (glyph + shift) & 0xFFFF if glyph else 0
+    return glyphs

@@ -28,16 +28,16 @@ def type1(data: bytes) -> Glyphs:
     private = _decrypted(secret, 55_665)[4:]
     skipped = _SKIPPED.search(private)
     skip = int(skipped[1]) if skipped else 4
-    found: dict[str, bytes] = {}
+    glyphs: dict[str, bytes] = {}
     at = max(private.find(b"/CharStrings"), 0)
     while (entry := _OUTLINE.search(private, at)) is not None:
         end = entry.end() + int(entry[2])
-        found[entry[1].decode()] = _decrypted(private[entry.end() : end], 4_330)[skip:]
+        glyphs[entry[1].decode()] = _decrypted(private[entry.end() : end], 4_330)[skip:]
         at = end
-    names = list(found)
+    names = list(glyphs)
     codes = {int(code): name.decode() for code, name in _CODE.findall(clear)}
     return Glyphs(
-        outlines=list(found.values()),
+        outlines=list(glyphs.values()),
         names=names,
         by_name={name: n for n, name in enumerate(names)},
         encoding=codes or {code: name for code in range(128) if (name := standard(code))},
@@ -45,12 +45,12 @@ def type1(data: bytes) -> Glyphs:
 
 
 def _parts(data: bytes) -> bytes:
-    found, at = b"", 0
+    parts, at = b"", 0
     while data[at : at + 1] == b"\x80" and data[at + 1] in (1, 2):
         size = int.from_bytes(data[at + 2 : at + 6], "little")
-        found += data[at + 6 : at + 6 + size]
+        parts += data[at + 6 : at + 6 + size]
         at += 6 + size
-    return found
+    return parts
 
 
 def _decrypted(data: bytes, key: int) -> bytes:

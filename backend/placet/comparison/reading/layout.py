@@ -48,22 +48,22 @@ class Drawn:
     """Marked by its file as a header or footer."""
 
 
-def lines(kept: list[list[Drawn]]) -> Iterator[TextLine | None]:
+def lines(pages: list[list[Drawn]]) -> Iterator[TextLine | None]:
     """What `paragraphs` takes; None where a gap is wider than between lines of a paragraph."""
-    size = _commonest(round(line.size) for page in kept for line in page for _ in line.text)
+    size = _commonest(round(line.size) for page in pages for line in page for _ in line.text)
     leading = _commonest(
-        round(above.y - below.y, 1) for page in kept for above, below in pairwise(page) if above.y > below.y
+        round(above.y - below.y, 1) for page in pages for above, below in pairwise(page) if above.y > below.y
     )
-    width = max((len(line.text) for page in kept for line in page), default=0)
+    width = max((len(line.text) for page in pages for line in page), default=0)
     last: Drawn | None = None
-    for page in kept:
+    for page in pages:
         for n, drawn in enumerate(page):
             if last is not None and _apart(last, drawn, leading, width, turned=n == 0):
                 yield None
-            made = line_of(drawn.text)
-            if made is not None:
+            text_line = line_of(drawn.text)
+            if text_line is not None:
                 large = size > 0 and drawn.size > 1.15 * size and len(drawn.text) < 120
-                yield replace(made, heading=1 + (drawn.size < 1.5 * size)) if large else made
+                yield replace(text_line, heading=1 + (drawn.size < 1.5 * size)) if large else text_line
             last = drawn
 
 
@@ -130,10 +130,10 @@ def _printed(page: list[Drawn]) -> set[int]:
     order = sorted(range(len(page)), key=lambda n: page[n].y)
     rows = [row for outward in (order, order[::-1]) for row in _rows(page, outward)[:1]]
     texts = [" ".join(page[n].text for n in row) for row in rows]
-    found = [{name for name, form in _BROWSER.items() if form.search(text)} for text in texts]
-    if len(set().union(*found)) < _SURE:
+    kinds_of_rows = [{name for name, form in _BROWSER.items() if form.search(text)} for text in texts]
+    if len(set().union(*kinds_of_rows)) < _SURE:
         return set()
-    return {n for row, kinds in zip(rows, found, strict=True) if kinds for n in row}
+    return {n for row, kinds in zip(rows, kinds_of_rows, strict=True) if kinds for n in row}
 
 
 def without_margins(pages: list[list[Drawn]]) -> tuple[list[list[Drawn]], list[str]]:
@@ -154,15 +154,15 @@ def without_margins(pages: list[list[Drawn]]) -> tuple[list[list[Drawn]], list[s
     often = {shape for shape, count in seen.items() if count >= 2 and 3 * count >= len(pages)}
     numbers = _numbers(pages, edges)
     gone: dict[str, list[tuple[int, str]]] = {}
-    kept = []
+    inner = []
     for place, (page, edge, own) in enumerate(zip(pages, edges, shapes, strict=True)):
         margin = {n for n in edge.outer if page[n].margin or own[n] in often} | numbers[place] | _printed(page)
         for n in sorted(margin):
             gone.setdefault(own[n][0] or page[n].text, []).append((place + 1, page[n].text.strip()))
-        kept.append([line for n, line in enumerate(page) if n not in margin])
-    if not any(kept):
+        inner.append([line for n, line in enumerate(page) if n not in margin])
+    if not any(inner):
         return pages, []
-    return kept, list(dict.fromkeys(text for lines in gone.values() for text in _counting(lines, len(pages))))
+    return inner, list(dict.fromkeys(text for lines in gone.values() for text in _counting(lines, len(pages))))
 
 
 def _counting(lines: list[tuple[int, str]], pages: int) -> list[str]:
@@ -185,15 +185,15 @@ def _numbers(pages: list[list[Drawn]], edges: list[_Edge]) -> list[set[int]]:
         for page, edge in zip(pages, edges, strict=True)
     ]
     steps = Counter(
-        step for place, found in enumerate(matches) for step in {_step(match, place) for match in found.values()}
+        step for place, numbers in enumerate(matches) for step in {_step(match, place) for match in numbers.values()}
     )
     return [
         {
             n
-            for n, match in found.items()
+            for n, match in numbers.items()
             if len(pages) > 1 and (match["of"] or _step(match, place) == 1 or steps[_step(match, place)] > 1)
         }
-        for place, found in enumerate(matches)
+        for place, numbers in enumerate(matches)
     ]
 
 

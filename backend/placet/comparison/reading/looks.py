@@ -18,28 +18,28 @@ Looks = Mapping[tuple[str, str], frozenset[bytes]]
 def twins(looks: Looks) -> list[str]:
     """Letters and digits of a font that look the same, as `5 = 6`: one of each two is not what the text says."""
     seen: dict[tuple[str, bytes], str] = {}
-    found = []
+    twins_ = []
     for (font, letter), shapes in sorted(looks.items()):
         for shape in sorted(shapes):
             other = seen.setdefault((font, shape), letter)
             if other != letter and not any({other, letter} <= alike for alike in _ALIKE):
-                found.append(f"{other} = {letter}")
-    return found
+                twins_.append(f"{other} = {letter}")
+    return twins_
 
 
 def doubles(looks: Mapping[str, frozenset[bytes] | set[bytes]]) -> set[str]:
     """Letters of one font that have two shapes, where most have one: not all of them are what the text says."""
-    found = {letter for letter, shapes in looks.items() if len(shapes) > 1}
-    return found if len(looks) >= _COMMON and len(found) <= _FEW * len(looks) else set()
+    several = {letter for letter, shapes in looks.items() if len(shapes) > 1}
+    return several if len(looks) >= _COMMON and len(several) <= _FEW * len(looks) else set()
 
 
 def otherwise(mine: Looks, theirs: Looks) -> list[str]:
     """Letters that a font of both versions draws otherwise in this one, where it draws most of them alike."""
     common = mine.keys() & theirs.keys()
-    found = []
+    differences = []
     for font in sorted({name for name, _ in common}):
         letters = sorted(letter for name, letter in common if name == font)
         differing = [letter for letter in letters if not mine[font, letter] & theirs[font, letter]]
         if len(letters) >= _COMMON and len(differing) <= _FEW * len(letters):
-            found += differing
-    return found
+            differences += differing
+    return differences

@@ -50,37 +50,37 @@ def read_markdown(text: str) -> Content:
     notes = (
         [f"Text that is struck through by hand is compared as if it were deleted: {quoted(struck)}."] if struck else []
     )
-    if hidden := [found[1] for found in _HIDDEN.finditer(text) if found[1].strip()]:
+    if hidden := [match[1] for match in _HIDDEN.finditer(text) if match[1].strip()]:
         notes.append(f"The document has hidden text; it is compared like all other: {quoted(hidden)}.")
-    raised = [unread(RAISED, found[1], shown=found[1]) for found in _RAISED.finditer(text)]
+    raised = [unread(RAISED, match[1], shown=match[1]) for match in _RAISED.finditer(text)]
     return Content(paragraphs(_lines(text)), notes, unread=tuple(raised))
 
 
 def _without_struck(text: str) -> tuple[str, list[str]]:
     """The text without what stands between `~~`, or is a deletion in HTML; and that."""
-    kept, struck, at = [], [], 0
+    pieces, struck, at = [], [], 0
     begun: tuple[str, int, int] | None = None
-    for found in _STRIKE.finditer(text):
-        kind = (found[2] or "~~").lower()
-        inside = text[begun[2] : found.start()] if begun is not None and begun[0] == kind else "\n\n"
-        if begun is not None and (found[1] or not found[2]) and "\n\n" not in inside:
-            kept.append(text[at : begun[1]])
+    for match in _STRIKE.finditer(text):
+        kind = (match[2] or "~~").lower()
+        inside = text[begun[2] : match.start()] if begun is not None and begun[0] == kind else "\n\n"
+        if begun is not None and (match[1] or not match[2]) and "\n\n" not in inside:
+            pieces.append(text[at : begun[1]])
             struck.append(inside)
-            begun, at = None, found.end()
-        elif not found[1]:
-            begun = (kind, found.start(), found.end())
-    return "".join(kept) + text[at:], struck
+            begun, at = None, match.end()
+        elif not match[1]:
+            begun = (kind, match.start(), match.end())
+    return "".join(pieces) + text[at:], struck
 
 
 def _without_comments(text: str) -> str:
-    kept, at = [], 0
+    pieces, at = [], 0
     while (start := text.find("<!--", at)) >= 0:
         end = text.find("-->", start + 4)
         if end < 0:
             break
-        kept.append(text[at:start])
+        pieces.append(text[at:start])
         at = end + 3
-    return "".join(kept) + text[at:]
+    return "".join(pieces) + text[at:]
 
 
 def _lines(text: str) -> Iterator[TextLine | None]:
@@ -113,8 +113,8 @@ def _line(text: str, depth: int, begins: bool) -> Iterator[TextLine | None]:
     item = _LIST.match(text)
     number, rest = (item.group(), text[item.end() :]) if item else ("", text)
     heading = 0
-    if found := _HEADING.match(rest):
-        heading, rest = len(found.group(1)), _CLOSING.sub("", rest[found.end() :])
+    if match := _HEADING.match(rest):
+        heading, rest = len(match.group(1)), _CLOSING.sub("", rest[match.end() :])
     if rest.startswith("|"):
         rest = " | ".join(cell.strip() for cell in rest.strip().strip("|").split("|"))
     for n, piece in enumerate(_blocks(rest)):
@@ -154,8 +154,8 @@ def _inline(text: str) -> str:
     return html.unescape(_ESCAPE.sub(r"\1", text))
 
 
-def _unstarred(found: re.Match[str]) -> str:
-    before, after = found.string[max(found.start() - 1, 0) : found.start()], found.string[found.end() : found.end() + 1]
+def _unstarred(match: re.Match[str]) -> str:
+    before, after = match.string[max(match.start() - 1, 0) : match.start()], match.string[match.end() : match.end() + 1]
     alone = not before.strip() and not after.strip()
     between = before.isdigit() and after.isdigit()
-    return found.group() if alone or between or before == "\\" else ""
+    return match.group() if alone or between or before == "\\" else ""

@@ -41,19 +41,19 @@ class TextLine:
 
 def paragraphs(lines: Iterable[TextLine | None]) -> list[Paragraph]:
     """Lines joined to paragraphs. None (a blank line) ends one; so does a line that goes on with a numbering."""
-    found: list[Paragraph] = []
+    paragraphs_: list[Paragraph] = []
     outline = Outline()
     block: list[TextLine] = []
     for line in [*lines, None]:
         if block and (line is None or _begins(line, block, outline)):
-            found.append(_joined(block))
+            paragraphs_.append(_joined(block))
             block = []
         if line is None:
             continue
         if not block and (number := marker(line.text)) is not None and (number.firm or outline.fits(number)):
             outline.enter(number, line.depth)
         block.append(line)
-    return found
+    return paragraphs_
 
 
 def _begins(line: TextLine, block: list[TextLine], outline: Outline) -> bool:

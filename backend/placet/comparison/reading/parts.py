@@ -49,7 +49,7 @@ class Parts:
     def _parse(self, part: str) -> dict[str, Relation]:
         folder, name = posixpath.split(part)
         raw = self.read(self._named(posixpath.join(folder, "_rels", f"{name}.rels")))
-        found: dict[str, Relation] = {}
+        relations: dict[str, Relation] = {}
 
         def start(name: str, attributes: Mapping[str, str]) -> None:
             if name == "Relationship":
@@ -57,11 +57,11 @@ class Parts:
                 if not outside:
                     target = self._named(posixpath.normpath(posixpath.join(f"/{folder}", unquote(target))).lstrip("/"))
                 kind = attributes.get("Type", "").rpartition("/")[2]
-                found[attributes.get("Id", "")] = Relation(kind, target, outside)
+                relations[attributes.get("Id", "")] = Relation(kind, target, outside)
 
         if raw is not None:
             parse_xml(raw, start=start, end=lambda _: None, text=lambda _: None)
-        return found
+        return relations
 
     def _named(self, name: str) -> str:
         return self._names.get(name.lower(), name)
@@ -77,11 +77,11 @@ class Parts:
 
     def reached(self) -> dict[str, str]:
         """Every part that some relation leads to, with the type of one that does."""
-        found: dict[str, str] = {}
+        reached: dict[str, str] = {}
         waiting = [""]
         while waiting:
             for one in self.relations(waiting.pop()).values():
-                if not one.outside and one.target not in found:
-                    found[one.target] = one.type
+                if not one.outside and one.target not in reached:
+                    reached[one.target] = one.type
                     waiting.append(one.target)
-        return found
+        return reached

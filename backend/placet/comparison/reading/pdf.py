@@ -45,7 +45,7 @@ def read_pdf(data: bytes) -> Content:
             remedy="recognise the text (OCR) first, or send the document as DOCX",
             code="data.no-text",
         )
-    kept, margins = without_margins([page.lines for page in pages])
+    inner, margins = without_margins([page.lines for page in pages])
     notes = list(_notes(pages, empty))
     if complaints.count:
         notes.append("The PDF is irregular: parts of its text may be missing or out of order.")
@@ -55,7 +55,7 @@ def read_pdf(data: bytes) -> Content:
     notes += _letters(fonts)
     left_out = tuple(Paragraph(text) for text in dict.fromkeys(map(normal, margins)) if text)
     return Content(
-        paragraphs(lines(kept)), notes, left_out, tuple(_once([*_all(pages), *beside])), fonts.looks, _rows(pages)
+        paragraphs(lines(inner)), notes, left_out, tuple(_once([*_all(pages), *beside])), fonts.looks, _rows(pages)
     )
 
 
@@ -72,11 +72,11 @@ def _letters(fonts: Fonts) -> Iterator[str]:
 
 
 def _rows(pages: list[Page]) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
+    rows: dict[str, tuple[int, ...]] = {}
     for page in pages:
         for text, columns in page.rows.items():
-            found[text] = (*found.get(text, ()), *columns)
-    return found
+            rows[text] = (*rows.get(text, ()), *columns)
+    return rows
 
 
 def _opened(data: bytes) -> tuple[list[Page], Fonts, list[Unread]]:
@@ -204,13 +204,13 @@ class _Budget:
 
     def check(self) -> None:
         """DataError beyond a limit."""
-        for name, found, most in (
+        for name, number, most in (
             ("bytes of drawing instructions", self.content, MAX_PDF_CONTENT),
             ("drawing instructions", self.operations, MAX_PDF_OPERATIONS),
             ("characters", self.characters, MAX_CHARACTERS),
             ("lines", self.lines, MAX_LINES),
         ):
-            check(found, most, name)
+            check(number, most, name)
 
 
 class _Counting(logging.Handler):

@@ -48,8 +48,8 @@ class Annotations:
         self.over = Over()
 
     def read(self, annotations: Any) -> Over:
-        found = annotations.get_object() if annotations is not None else None
-        for one in found if isinstance(found, list) else ():
+        items = annotations.get_object() if annotations is not None else None
+        for one in items if isinstance(items, list) else ():
             annotation = one.get_object()
             if isinstance(annotation, DictionaryObject):
                 self._one(annotation)
@@ -67,9 +67,9 @@ class Annotations:
         if subtype == "Popup" or (subtype == "Link" and _look(annotation) is None):
             return
         elif hidden:
-            held = contents or _value(annotation)
-            if held:
-                self.over.unread.append(unread("fields and remarks that are hidden", held, shown=held))
+            text = contents or _value(annotation)
+            if text:
+                self.over.unread.append(unread("fields and remarks that are hidden", text, shown=text))
         elif subtype == "Widget":
             self._field(annotation)
         else:
@@ -178,14 +178,14 @@ def _look(annotation: DictionaryObject) -> StreamObject | None:
     if isinstance(normal_look, StreamObject):
         return normal_look
     if isinstance(normal_look, DictionaryObject):
-        chosen = _object(normal_look.get(str(annotation.get("/AS", "/Off"))))
-        return chosen if isinstance(chosen, StreamObject) else None
+        state = _object(normal_look.get(str(annotation.get("/AS", "/Off"))))
+        return state if isinstance(state, StreamObject) else None
     return None
 
 
 def _dictionary(value: Any) -> DictionaryObject:
-    found = _object(value)
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+    target = _object(value)
+    return target if isinstance(target, DictionaryObject) else DictionaryObject()
 
 
 def _inherited(annotation: DictionaryObject, key: str) -> Any:
@@ -215,8 +215,8 @@ def _value(annotation: DictionaryObject) -> str:
 def embedded(specification: Any) -> bytes:
     """The bytes of an embedded file; none where there are none."""
     files = _object(_object(specification).get("/EF")) if isinstance(_object(specification), DictionaryObject) else None
-    held = _object(files.get("/F")) if isinstance(files, DictionaryObject) else None
-    return held.get_data() if isinstance(held, StreamObject) else b""
+    file = _object(files.get("/F")) if isinstance(files, DictionaryObject) else None
+    return file.get_data() if isinstance(file, StreamObject) else b""
 
 
 def _object(value: Any) -> Any:
@@ -224,12 +224,12 @@ def _object(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    found = _object(value)
-    if isinstance(found, StreamObject):
-        return found.get_data().decode("latin-1")
-    if isinstance(found, bytes):
-        return found.decode("latin-1")
-    return "" if found is None or isinstance(found, (list, DictionaryObject)) else str(found)
+    target = _object(value)
+    if isinstance(target, StreamObject):
+        return target.get_data().decode("latin-1")
+    if isinstance(target, bytes):
+        return target.decode("latin-1")
+    return "" if target is None or isinstance(target, (list, DictionaryObject)) else str(target)
 
 
 def _squeezed(text: str) -> str:

@@ -64,17 +64,17 @@ class PdfFont:
         """Errors of pypdf for what is malformed."""
         subtype = str(resource.get("/Subtype", ""))
         font = Font.from_font_resource(resource)
-        made = cls(
+        pdf_font = cls(
             font.name.rpartition("+")[2], subtype, resource, work=work, _font=font, _composite=subtype == "/Type0"
         )
         if subtype == "/Type3":
             matrix = resource.get("/FontMatrix", [0.001])
-            made._scale = abs(float(matrix[0])) or 0.001
-        made.measured = bool(font.character_widths.keys() - {"default"})
-        if not made._composite:
-            made._encoding = made._stated(font)
-            made._named = _letters_of(made._encoding) if "/Encoding" in resource else {}
-        return made
+            pdf_font._scale = abs(float(matrix[0])) or 0.001
+        pdf_font.measured = bool(font.character_widths.keys() - {"default"})
+        if not pdf_font._composite:
+            pdf_font._encoding = pdf_font._stated(font)
+            pdf_font._named = _letters_of(pdf_font._encoding) if "/Encoding" in resource else {}
+        return pdf_font
 
     def _stated(self, font: Font) -> dict[int, str]:
         """What codes of one byte mean: by the PDF's encoding, else by the font program's own, whatever maps them to
@@ -82,13 +82,13 @@ class PdfFont:
         if "/Encoding" in self.resource:
             beside = ("/ToUnicode", "/FontDescriptor")
             plain = {NameObject(key): value for key, value in self.resource.items() if key not in beside}
-            found = Font.from_font_resource(DictionaryObject(plain)).encoding
+            encoding = Font.from_font_resource(DictionaryObject(plain)).encoding
         else:
-            found = {
+            encoding = {
                 code: adobe_glyphs.get(f"/{name}", UNKNOWN_LETTER) for code, name in self._outlines.encoding.items()
             }
-            found = found or font.encoding
-        return found if isinstance(found, dict) else {}
+            encoding = encoding or font.encoding
+        return encoding if isinstance(encoding, dict) else {}
 
     @cached_property
     def _outlines(self) -> Outlines:
@@ -109,7 +109,7 @@ class PdfFont:
         return self._program + code.to_bytes(4, "big")
 
     def _procedures(self) -> dict[int, bytes]:
-        found: dict[int, bytes] = {}
+        by_code: dict[int, bytes] = {}
         code, procedures = 0, _dictionary(self.resource.get("/CharProcs"))
         differences: Any = _dictionary(self.resource.get("/Encoding")).get("/Differences")
         for one in differences.get_object() if differences is not None else ():
@@ -117,9 +117,9 @@ class PdfFont:
                 code = one
             else:
                 drawn: Any = procedures.get(one)
-                found[code] = drawn.get_object().get_data() if drawn is not None else b""
+                by_code[code] = drawn.get_object().get_data() if drawn is not None else b""
                 code += 1
-        return found
+        return by_code
 
     def _descendants(self) -> list[DictionaryObject]:
         inner: Any = self.resource.get("/DescendantFonts")
@@ -205,11 +205,11 @@ class Fonts:
     @property
     def looks(self) -> Looks:
         """What was drawn for the letters of each font, by its name."""
-        found: dict[tuple[str, str], frozenset[bytes]] = {}
+        looks: dict[tuple[str, str], frozenset[bytes]] = {}
         for font in self._fonts.values():
             for letter, drawn in font.looks.items():
-                found[font.name, letter] = found.get((font.name, letter), frozenset()) | drawn
-        return found
+                looks[font.name, letter] = looks.get((font.name, letter), frozenset()) | drawn
+        return looks
 
     @property
     def unheld(self) -> int:
@@ -233,5 +233,5 @@ def _letters_of(encoding: object) -> dict[int, str]:
 
 
 def _dictionary(value: Any) -> DictionaryObject:
-    found = value.get_object() if value is not None else None
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+    target = value.get_object() if value is not None else None
+    return target if isinstance(target, DictionaryObject) else DictionaryObject()

@@ -45,15 +45,15 @@ class Layers:
         groups = inside.raw_get("/OCGs") if "/OCGs" in inside else None
         resolved = groups.get_object() if isinstance(groups, IndirectObject) else groups
         many = list(resolved) if isinstance(resolved, list) else [groups]
-        found = [group(one) for one in many if _dictionary(one)]
-        if not found:
+        shown = [group(one) for one in many if _dictionary(one)]
+        if not shown:
             return True
         policy = str(inside.get("/P", "/AnyOn"))
         return {
-            "/AllOn": all(found),
-            "/AnyOff": not all(found),
-            "/AllOff": not any(found),
-        }.get(policy, any(found))
+            "/AllOn": all(shown),
+            "/AnyOff": not all(shown),
+            "/AllOff": not any(shown),
+        }.get(policy, any(shown))
 
 
 def _expressed(expression: Any, group: Callable[[Any], bool], depth: int) -> bool | None:
@@ -61,21 +61,21 @@ def _expressed(expression: Any, group: Callable[[Any], bool], depth: int) -> boo
     parts = _list(expression)
     if not parts or depth > _DEEP:
         return None
-    found = []
+    values = []
     for one in parts[1:]:
         value = _expressed(one, group, depth + 1) if _list(one) else group(one)
         if value is None:
             return None
-        found.append(value)
+        values.append(value)
     operator = str(parts[0])
-    if operator == "/Not" and len(found) == 1:
-        return not found[0]
-    return {"/And": all(found), "/Or": any(found)}.get(operator) if found else None
+    if operator == "/Not" and len(values) == 1:
+        return not values[0]
+    return {"/And": all(values), "/Or": any(values)}.get(operator) if values else None
 
 
 def _used(default: DictionaryObject, event: str) -> dict[int, bool]:
     """States that groups have by what they are for, when a document is viewed or printed (8.11.4.5)."""
-    found: dict[int, bool] = {}
+    states: dict[int, bool] = {}
     for entry in _list(default.get("/AS")):
         usage = _dictionary(entry)
         if str(usage.get("/Event")) != f"/{event}":
@@ -85,8 +85,8 @@ def _used(default: DictionaryObject, event: str) -> dict[int, bool]:
             for group in _list(usage.get("/OCGs")) if key is not None else ():
                 state = _dictionary(_dictionary(_dictionary(group).get("/Usage")).get(category)).get(key)
                 if isinstance(group, IndirectObject) and state is not None:
-                    found[group.idnum] = str(state) != "/OFF"
-    return found
+                    states[group.idnum] = str(state) != "/OFF"
+    return states
 
 
 def _numbers(groups: Any) -> list[int]:
@@ -94,10 +94,10 @@ def _numbers(groups: Any) -> list[int]:
 
 
 def _dictionary(value: Any) -> DictionaryObject:
-    found = value.get_object() if value is not None else None
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+    target = value.get_object() if value is not None else None
+    return target if isinstance(target, DictionaryObject) else DictionaryObject()
 
 
 def _list(value: Any) -> list[Any]:
-    found = value.get_object() if hasattr(value, "get_object") else value
-    return list(found) if isinstance(found, list) else []
+    target = value.get_object() if hasattr(value, "get_object") else value
+    return list(target) if isinstance(target, list) else []

@@ -71,7 +71,7 @@ def lines_of(page: Sequence[Run], late: Sequence[Run]) -> PageLines:
 
 def _rows(lines: Sequence[_Line]) -> dict[str, tuple[int, ...]]:
     """Rows with fewer cells than the fullest one above them, and which of its cells theirs stand under."""
-    found: dict[str, tuple[int, ...]] = {}
+    rows: dict[str, tuple[int, ...]] = {}
     grid: list[float] = []
     single = 0
     for line in lines:
@@ -84,8 +84,8 @@ def _rows(lines: Sequence[_Line]) -> dict[str, tuple[int, ...]]:
             grid = middles
         elif len(parts) > 1:
             columns = tuple(min(range(len(grid)), key=_distance(grid, middle)) for middle in middles)
-            found[normal("".join(_joined(line.runs)))] = columns
-    return found
+            rows[normal("".join(_joined(line.runs)))] = columns
+    return rows
 
 
 def _distance(grid: Sequence[float], middle: float) -> Callable[[int], float]:
@@ -143,21 +143,21 @@ def _insert(lines: list[_Line], run: Run) -> None:
 
 def _columns(lines: list[_Line]) -> tuple[list[_Line], bool]:
     """Blocks of lines that cross a gutter, column by column."""
-    found: list[_Line] = []
+    ordered: list[_Line] = []
     turns, n = False, 0
     while n < len(lines):
         end, starts = _block(lines, n)
         if not starts:
-            found += lines[n:end]
+            ordered += lines[n:end]
             n = end
             continue
         columns: list[list[_Line]] = [[] for _ in starts]
         for line in lines[n:end]:
             for part in _parts(line):
                 columns[_column(part, starts)].append(_Line(part))
-        found += [line for column in columns for line in column]
+        ordered += [line for column in columns for line in column]
         turns, n = True, end
-    return found, turns
+    return ordered, turns
 
 
 def _parts(line: _Line, gutter: float = _GUTTER) -> list[list[Run]]:

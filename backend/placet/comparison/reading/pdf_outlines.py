@@ -109,15 +109,15 @@ class Outlines:
 
 def _differences(resource: DictionaryObject) -> dict[int, str]:
     """The names that a font's encoding gives to codes."""
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     code = 0
     for one in _object(_dictionary(resource.get("/Encoding")).get("/Differences")) or ():
         if isinstance(one, int):
             code = one
         else:
-            found[code] = str(one).lstrip("/")
+            names[code] = str(one).lstrip("/")
             code += 1
-    return found
+    return names
 
 
 def _object(value: Any) -> Any:
@@ -125,10 +125,10 @@ def _object(value: Any) -> Any:
 
 
 def _dictionary(value: Any) -> DictionaryObject:
-    found = _object(value)
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+    target = _object(value)
+    return target if isinstance(target, DictionaryObject) else DictionaryObject()
 
 
 def _data(value: Any) -> bytes:
-    found = _object(value)
-    return found.get_data() if isinstance(found, StreamObject) else b""
+    target = _object(value)
+    return target.get_data() if isinstance(target, StreamObject) else b""

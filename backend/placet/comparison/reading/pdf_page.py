@@ -61,8 +61,8 @@ def read_page(
     resources = resources.get_object() if resources is not None else None
     contents = page.get_contents()
     if contents is not None:
-        found = resources if isinstance(resources, DictionaryObject) else DictionaryObject()
-        interpreter.draw(contents, found, base, seen)
+        dictionary = resources if isinstance(resources, DictionaryObject) else DictionaryObject()
+        interpreter.draw(contents, dictionary, base, seen)
     over = Annotations(interpreter, layers, base, made_anew=anew).read(page.get("/Annots"))
     return _told(interpreter.finish(), over, seen)
 
@@ -85,7 +85,7 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     for run in drawing.runs:
         run.margin &= min(run.y - seen[1], seen[3] - run.y) < _MARGIN * height
     lines = lines_of(drawing.runs, over.runs)
-    found = Page(lines.lines, turns=lines.turns, rows=lines.rows, differing=over.differing)
+    page = Page(lines.lines, turns=lines.turns, rows=lines.rows, differing=over.differing)
     areas = drawing.areas
     if len(areas) * len(drawing.runs) > _PAIRS:
         largest = sorted(areas, key=lambda one: -area(one.box))[: _PAIRS // len(drawing.runs)]
@@ -93,24 +93,24 @@ def _told(drawing: PageDrawing, over: Over, seen: Box) -> Page:
     strokes = sorted([*drawing.strokes, *map(_middle, over.struck)], key=_height)
     for run in drawing.runs:
         if why := run.why or _hidden(run, areas):
-            found.unseen.setdefault(why, []).append(run.text)
+            page.unseen.setdefault(why, []).append(run.text)
         if run.turned == 0 and (text := _struck(run, strokes)):
-            found.struck.append(text)
+            page.struck.append(text)
     for one in _few(drawing):
-        found.unread.append(Unread(one.kind, one.digest, _near(one.box, drawing.runs)))
-        found.pictured |= one.kind == "pictures" and area(one.box) > 0.6 * area(seen)
-    found.unread += _blackened(drawing, areas)
+        page.unread.append(Unread(one.kind, one.digest, _near(one.box, drawing.runs)))
+        page.pictured |= one.kind == "pictures" and area(one.box) > 0.6 * area(seen)
+    page.unread += _blackened(drawing, areas)
     for place, box in over.boxes:
         thing = over.unread[place]
         over.unread[place] = Unread(thing.kind, thing.digest, _near(box, drawing.runs), thing.shown)
-    found.unread += over.unread
+    page.unread += over.unread
     if drawing.concealed:
         words = "".join(drawing.concealed)
-        found.unread.append(unread("texts of layers that are not shown", words, shown=words))
+        page.unread.append(unread("texts of layers that are not shown", words, shown=words))
     for drawn, said in drawing.actual:
         if "".join(normal(drawn).split()) != "".join(normal(said).split()):
-            found.unread.append(unread("texts behind the letters that are drawn", drawn, said, shown=said))
-    return found
+            page.unread.append(unread("texts behind the letters that are drawn", drawn, said, shown=said))
+    return page
 
 
 def _few(drawing: PageDrawing) -> list[Shape]:
@@ -124,14 +124,14 @@ def _few(drawing: PageDrawing) -> list[Shape]:
 
 def _blackened(drawing: PageDrawing, areas: Sequence[Area]) -> list[Unread]:
     """Dark areas on which nothing is written: what a redaction looks like."""
-    found = []
+    bars = []
     for one in areas:
         if one.color is None or sum(one.color) >= 1.0 or one.box[3] - one.box[1] > _BAR:
             continue
         if not any(run.order > one.order and area(common(run.box, one.box)) > 0 for run in drawing.runs):
             size = (round(one.box[2] - one.box[0]), round(one.box[3] - one.box[1]))
-            found.append(unread("dark bars", repr(size), near=_near(one.box, drawing.runs)))
-    return found
+            bars.append(unread("dark bars", repr(size), near=_near(one.box, drawing.runs)))
+    return bars
 
 
 def _hidden(run: Run, areas: Sequence[Area]) -> str:
@@ -191,42 +191,42 @@ def _near(box: Box, runs: Sequence[Run]) -> str:
 
 def beside_pages(root: DictionaryObject) -> list[Unread]:
     """What a document holds beside its pages: forms of another kind, files, scripts."""
-    found: list[Unread] = []
+    things: list[Unread] = []
     form = _dictionary(root.get("/AcroForm"))
     if "/XFA" in form:
         packets: Any = form["/XFA"].get_object()
         pieces = [one.get_object() for one in packets] if isinstance(packets, list) else [packets]
         data = [one.get_data() for one in pieces if hasattr(one, "get_data")]
-        found.append(unread("forms in XML (XFA)", *data))
+        things.append(unread("forms in XML (XFA)", *data))
     names = _dictionary(root.get("/Names"))
     for key, kind in (("/EmbeddedFiles", "embedded files"), ("/JavaScript", "scripts")):
-        found += [unread(kind, content, shown=name) for name, content in _named(names.get(key), 0)]
+        things += [unread(kind, content, shown=name) for name, content in _named(names.get(key), 0)]
     if "/OpenAction" in root and str(_dictionary(root.get("/OpenAction")).get("/S")) == "/JavaScript":
-        found.append(unread("scripts", repr(_dictionary(root["/OpenAction"]).get("/JS"))))
+        things.append(unread("scripts", repr(_dictionary(root["/OpenAction"]).get("/JS"))))
     if "/AA" in root:
-        found.append(unread("scripts", repr(root["/AA"].get_object())[:100_000]))
-    return found
+        things.append(unread("scripts", repr(root["/AA"].get_object())[:100_000]))
+    return things
 
 
 def _named(tree: Any, depth: int) -> list[tuple[str, bytes]]:
     inside = _dictionary(tree)
-    found: list[tuple[str, bytes]] = []
+    entries: list[tuple[str, bytes]] = []
     pairs = inside.get("/Names")
     pairs = pairs.get_object() if pairs is not None else []
     for name, value in zip(pairs[::2], pairs[1::2], strict=False):
-        held = _dictionary(value)
-        streams = [_dictionary(held.get("/EF")).get("/F"), held.get("/JS")]
+        entry = _dictionary(value)
+        streams = [_dictionary(entry.get("/EF")).get("/F"), entry.get("/JS")]
         content = b""
         for one in streams:
             stream: Any = one.get_object() if one is not None else b""
             content += stream.get_data() if hasattr(stream, "get_data") else str(stream).encode()
-        found.append((str(name), content))
+        entries.append((str(name), content))
     kids = inside.get("/Kids")
     for kid in (kids.get_object() if kids is not None else []) if depth < 10 else []:
-        found += _named(kid, depth + 1)
-    return found[:1000]
+        entries += _named(kid, depth + 1)
+    return entries[:1000]
 
 
 def _dictionary(value: Any) -> DictionaryObject:
-    found = value.get_object() if value is not None else None
-    return found if isinstance(found, DictionaryObject) else DictionaryObject()
+    target = value.get_object() if value is not None else None
+    return target if isinstance(target, DictionaryObject) else DictionaryObject()

@@ -56,13 +56,13 @@ def area(box: Box) -> float:
 
 def numbers(values: Sequence[Any], count: int) -> list[float]:
     """As many numbers; zeros for what is none."""
-    found = []
+    numbers_ = []
     for value in [*values, *[0] * count][:count]:
         try:
-            found.append(float(value))
+            numbers_.append(float(value))
         except (TypeError, ValueError):
-            found.append(0.0)
-    return found
+            numbers_.append(0.0)
+    return numbers_
 
 
 def matrix_of(values: Sequence[Any]) -> Matrix:

@@ -97,10 +97,10 @@ def notes_of(mine: Sequence[Unread], theirs: Sequence[Unread], mine_text: str, t
 
 
 def _by_kind(things: Iterable[Unread]) -> dict[str, list[Unread]]:
-    found: dict[str, list[Unread]] = {}
+    by_kind: dict[str, list[Unread]] = {}
     for one in things:
-        found.setdefault(one.kind if len(found) < _KINDS else "other things", []).append(one)
-    return found
+        by_kind.setdefault(one.kind if len(by_kind) < _KINDS else "other things", []).append(one)
+    return by_kind
 
 
 def _take(rest: Counter[bytes], digest: bytes) -> bool:
