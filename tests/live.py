@@ -136,13 +136,15 @@ class Town:
         tables: Mapping[str, tuple[str, str]] | None = None,
     ) -> Town:
         """The same town under other offers of these providers, to which its customers, but the silent, consent.
-        `tables` has the table and columns of those that offer something else than accounts and their balances."""
+        `tables` has the table and columns of those that offer something else than accounts and their balances, or than
+        the consumer's list."""
         made = self.made
         parties = ",".join(m.address for m in made.members.values())
         offers = {}
         for key in (*providers, "consumer"):
             own = key == "consumer"
-            table, columns = ("customers", "customer") if own else (tables or {}).get(key, ("accounts", ACCOUNTS))
+            usual = ("customers", "customer") if own else ("accounts", ACCOUNTS)
+            table, columns = (tables or {}).get(key, usual)
             answer = made.run(
                 *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table),
                 *("--consumer", made.members["consumer"].address, "--purpose", "CreditChecking"),

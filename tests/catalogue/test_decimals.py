@@ -42,6 +42,11 @@ def scopes(*decimals: dict[str, int]) -> Any:
             GROUPS,
             [("first-provider", ()), ("second-provider", (("balance", 0),)), ("consumer", ())],
         ),
+        (
+            "model-evaluation",
+            GROUP | {"score": "balance", "label": "a", "edges": ["5"], "decimals": 6},
+            [("provider", (("balance", 6),)), ("consumer", ())],
+        ),
     ],
 )
 def test_what_a_job_computes_with_and_at_which_scale(recipe: str, parameters: Any, amounts: Any) -> None:
@@ -53,7 +58,7 @@ def test_what_a_job_computes_with_and_at_which_scale(recipe: str, parameters: An
 
 def test_every_recipe_that_takes_a_column_of_integers_says_its_scale() -> None:
     """A recipe whose parameters name values has `decimals` too; one without does not."""
-    named = {spec.name for spec in SPECS if {"value", "values"} & spec.parameters.model_fields.keys()}
+    named = {spec.name for spec in SPECS if {"value", "values", "score"} & spec.parameters.model_fields.keys()}
     assert named == {spec.name for spec in SPECS if "decimals" in spec.parameters.model_fields}
 
 

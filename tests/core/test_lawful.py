@@ -180,7 +180,18 @@ def test_groups_are_no_smaller_than_shown(shown: int, told: int, fits: bool) -> 
         )
 
 
-OUTPUTS = ("total", "level", "aggregate", "association", "score", "model", "rows", "matches", "comparison")
+OUTPUTS = (
+    "total",
+    "level",
+    "aggregate",
+    "association",
+    "score",
+    "model",
+    "evaluation",
+    "rows",
+    "matches",
+    "comparison",
+)
 
 
 @pytest.mark.parametrize("shown", OUTPUTS)

@@ -29,6 +29,7 @@ _IDENTIFIER = {"identifier": "customer", "namespace": PERSON}
 _VALUE = _IDENTIFIER | {"value": "balance"}
 _LEVELS = _VALUE | {"edges": ["100", "250"], "bound": "1000"}
 _GROUP = {"smallest_group": 5, "protocol": "cheetah"}
+_EVALUATION = _IDENTIFIER | _GROUP | {"score": "balance", "label": "a", "edges": ["100", "250"]}
 _MATCH = _IDENTIFIER | {"receiver": "consumer"}
 _RULES = {"type": "placet.alignment", "version": 1, "smallest": 2}
 _RULE = {"kind": "text", "column": "name", "width": "keep", "case": "keep"}
@@ -59,6 +60,8 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "sums": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["sums"]}),
     "product": ("joint-statistics", "spu", 3, _IDENTIFIER | _GROUP | {"values": ["a", "b"], "statistics": ["product"]}),
     "groups": ("joint-statistics", "spu", 3, _VALUE | _GROUP | {"group": "sector", "groups": ["x", "y"]}),
+    "evaluation": ("model-evaluation", "spu", 2, _EVALUATION),
+    "evaluation by two": ("model-evaluation", "spu", 3, _EVALUATION | {"protocol": "aby3"}),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
 """Recipe, engine, number of parties, parameters. A recipe of the catalogue that is not here fails a test."""
@@ -213,7 +216,8 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
     }
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
-    provider_sees = base.terms["recipe"] == "asset-view" or base.terms["parameters"].get("receiver") == "provider"
+    provider_sees = base.terms["recipe"] == "asset-view" or parameters.get("receiver") == "provider"
+    provider_sees |= base.terms["recipe"] == "model-evaluation" and parameters["protocol"] == "cheetah"
     edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
     return (
         {k: v for k, v in after.scope.items() if k not in free}
@@ -241,7 +245,18 @@ def _scales(base: Brought, one: Brought) -> dict[str, int]:
 # ---------------------------------------------------------------------- what can be wrong
 
 _COLUMNS = ("customer", "balance", "a", "b", "sector", "name", "document", "spare", "income")
-_OUTPUTS = ("total", "level", "aggregate", "association", "score", "model", "rows", "matches", "comparison")
+_OUTPUTS = (
+    "total",
+    "level",
+    "aggregate",
+    "association",
+    "score",
+    "model",
+    "evaluation",
+    "rows",
+    "matches",
+    "comparison",
+)
 _RECIPES = (*NAMES, "copy-all")
 _KINDS = (PERSON, "urn:example:company", "0x" + "a1" * 20 + "/customer", "0x" + "b2" * 20 + "/customer")
 _ROLES = ("provider", "first-provider", "second-provider", "consumer", "before", "after", "enclave", "auditor")

@@ -9,6 +9,7 @@ import numpy as np
 
 from placet.protocols.mpc.numbers import INT64, Integers
 from placet.protocols.mpc.programs import (
+    Bands,
     Compare,
     Dot,
     GroupBy,
@@ -115,6 +116,16 @@ def _pairs(
     assert isinstance(parsed, PairStatistics)
     brought = (parsed.bring_first([first for first, _ in rows]), parsed.bring_second([second for _, second in rows]))
     return Case(name, parsed, Size(len(rows)), brought, expected)
+
+
+def _bands(
+    name: str, asked: dict[str, Any], scores: list[list[Any]], labels: list[tuple[int, Any]], expected: list[list[int]]
+) -> Case:
+    parsed = parse_program({"program": "bands", "values": {"bound": str(2**40)}, **asked})
+    assert isinstance(parsed, Bands)
+    bring = parsed.bring_scores if len(scores) == 1 else parsed.bring_part
+    known = parsed.bring_labels([label for label, _ in labels], [group for _, group in labels])
+    return Case(name, parsed, Size(len(labels)), (*map(bring, scores), known), expected)
 
 
 def _values(bound: int, **more: Any) -> dict[str, Any]:
@@ -233,6 +244,38 @@ CASES = [
         (INT64, INT64),
         [(INT64, -INT64), (-INT64, INT64), (0, -INT64), (INT64, None)],
         [3, 0, 0, 0, 0],
+    ),
+    _bands(
+        "bands, of which two are merged",
+        {"edges": ["0", "10", "20", "30"], "thresholds": ["20"], "smallest": 2, "sums": True, "exact": True},
+        [[-5, -(2**40), 0, 9, 10, 19, 20, 29, 30, 2**40, None, 25]],
+        [(int(label), 0) for label in "010101010111"],
+        [[0, 0, 3, 0, 6], [0, 0, 3, 0, 5], [0, 0, 33 - 2**40, 0, 137], [0, 0, 0, 0, 78]],
+    ),
+    _bands(
+        "bands of too few ones",
+        {"edges": ["0"], "smallest": 2, "exact": True},
+        [[-1, -2, 3, 4, 5, None]],
+        [(int(label), 0) for label in "000011"],
+        [[0, 0], [0, 0], [0, 0]],
+    ),
+    _bands(
+        "bands of sums, by groups",
+        {"edges": ["0", "10", "20"], "thresholds": ["10"], "smallest": 2, "groups": 3, "sums": True},
+        [
+            [5, -5, 0, 5, 9, 2**39, 25, 0, -(2**39), 1, 4, 9, 9, 9, 9, 3, 10, 11, None],
+            [-9, 14, 5, 0, 1, 15 - 2**39, 0, 20, 1 + 2**39, 1, 5, 0, 9, 9, 9, None, 9, 0, 4],
+        ],
+        [
+            *((int(label), 0) for label in "01010101"),
+            *((int(label), 1) for label in "010101011"),
+            *((1, 2), (0, None)),
+        ],
+        [
+            *([0, 4, 0, 8], [0, 4, 0, 8], [0, 36, 0, 179]),
+            *[[0, 2, 0, 4]] * 4,
+            *[[0, 0, 0, 0]] * 2,
+        ],
     ),
     _pairs("sums of pairs", ["sums"], 3, (2**61, 3), [(2**61, 1), (2**61, -3), (-1, 3)], [3, 2**62 - 1, 1, 0, 0]),
 ]

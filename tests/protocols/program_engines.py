@@ -97,6 +97,7 @@ class Spu:
 
 ENGINES: dict[str, Engine] = {"embedded": Embedded(), "cheetah": Spu(2), "aby3": Spu(3)}
 WITH_AN_IDLE_THIRD = {"mean", "dot", "flags of larger", "group by", "levels beyond 63 bits", "all pair statistics"}
+WITH_AN_IDLE_THIRD |= {"bands, of which two are merged"}
 RUNS = [
     *(("embedded", case) for case in CASES),
     *(("cheetah", case) for case in CASES if len(case.brought) == 2),

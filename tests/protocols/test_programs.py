@@ -19,6 +19,7 @@ from placet.core.hashing import canonical
 from placet.core.values import MAX_BOUND
 from placet.protocols.mpc.numbers import EMBEDDED, FM64, FM128, Magnitudes, Numbers, Ring, fixed
 from placet.protocols.mpc.programs import (
+    Bands,
     Compare,
     Dot,
     GroupBy,
@@ -38,6 +39,7 @@ from .program_cases import BY_NAME, CASES, Case
 from .program_engines import ENGINES, RUNS, certificate_of
 
 NAMES = ["sum", "mean", "weighted-sum", "dot", "compare", "group-by", "group-totals", "levels", "pair-statistics"]
+NAMES += ["bands"]
 BOUND = 10**6
 VALUES = {"bound": str(BOUND)}
 whole = st.integers(-BOUND, BOUND)
@@ -204,6 +206,7 @@ GOOD = {
     "group-totals": {"values": VALUES, "groups": 3, "smallest": 5},
     "levels": {"values": VALUES, "edges": ["0", "10"]},
     "pair-statistics": {"first": VALUES, "second": VALUES, "smallest": 5, "statistics": ["product", "sums"]},
+    "bands": {"values": VALUES, "edges": ["0", "10"], "thresholds": ["10"], "smallest": 2, "sums": True},
 }
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("sum", {"values": {}}),
@@ -240,6 +243,15 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("pair-statistics", {"statistics": ["squares"]}),
     ("pair-statistics", {"statistics": "sums"}),
     ("pair-statistics", {"first": {**VALUES, "decimals": 2}, "statistics": ["larger"]}),
+    ("bands", {"smallest": 1}),
+    ("bands", {"edges": ["10", "0"]}),
+    ("bands", {"edges": []}),
+    ("bands", {"edges": [str(n) for n in range(256)]}),
+    ("bands", {"thresholds": ["5"]}),
+    ("bands", {"thresholds": ["10", "0"]}),
+    ("bands", {"groups": 0}),
+    ("bands", {"groups": 17}),
+    ("bands", {"groups": 2, "exact": True}),
     ("histogram", {}),
 ]
 
@@ -296,6 +308,10 @@ def _pair_program(first: int, second: int, statistic: str) -> dict[str, Any]:
         ({"program": "group-totals", "values": {"bound": str(2**52 - 1)}, "groups": 2, "smallest": 2}, Size(2**10)),
         ({"program": "levels", "values": {"bound": str(2**61)}, "edges": [str(-(2**62) + 1)]}, Size(9)),
         (_pair_program(2**31, 2**31 - 1, "product"), Size(2)),
+        (
+            {"program": "bands", "values": {"bound": str(2**52 - 1)}, "edges": ["0"], "smallest": 2, "sums": True},
+            Size(2**11),
+        ),
         (_pair_program(2**52 - 1, 1, "sums"), Size(2**11)),
         (_pair_program(2**62, 2**62 - 1, "larger"), Size(2)),
     ],
@@ -339,6 +355,8 @@ def _largest(program: Program, size: Size) -> list[Any]:
         return [program.bring_groups([0] * size.rows), program.bring_values(rows)]
     if isinstance(program, GroupTotals):
         return [program.bring([0] * size.rows, rows)] * 2
+    if isinstance(program, Bands):
+        return [program.bring_scores(rows), program.bring_labels([row % 2 for row in range(size.rows)])]
     if isinstance(program, PairStatistics):
         return [program.bring_first(rows), program.bring_second(rows)]
     return [program.bring(rows)] * 2
@@ -409,6 +427,12 @@ def test_arrays_are_taken_as_lists_are() -> None:
         ("pair-statistics", 0, np.array([[5, 5], [1, 0]]), "not there"),
         ("pair-statistics", 1, np.array([[5, 5], [1, 2]]), "not there"),
         ("pair-statistics", 1, np.array([[5, BOUND + 1], [1, 1]]), "beyond"),
+        ("bands", 0, np.array([[1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]), "more than one band"),
+        ("bands", 0, np.array([[2, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]), "more than one band"),
+        ("bands", 0, np.array([[1, 0, 0, 0, 5, 0], [0, 0, 0, 0, 0, 0]]), "outside of its band"),
+        ("bands", 0, np.array([[1, 0, 0, BOUND + 1, 0, 0], [0, 0, 0, 0, 0, 0]]), "beyond"),
+        ("bands", 1, np.array([[1, 0], [1, 0]]), "more than one label"),
+        ("bands", 1, np.array([[2, 0], [0, 0]]), "more than one label"),
     ],
 )
 def test_what_a_party_may_not_bring_is_refused(name: str, party: int, array: Any, reason: str) -> None:

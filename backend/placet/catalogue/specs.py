@@ -12,6 +12,7 @@ from placet.catalogue import (
     match_count,
     match_salted_hash,
     match_statistics,
+    model_evaluation,
 )
 from placet.catalogue.spec import RecipeSpec
 from placet.core.errors import PlanError
@@ -24,6 +25,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     match_count.SPEC,
     match_salted_hash.SPEC,
     match_statistics.SPEC,
+    model_evaluation.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}
 NAMES = tuple(_BY_NAME)

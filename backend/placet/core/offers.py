@@ -104,6 +104,7 @@ class Scope(Value):
         "score",
         "model",
         "shared-model",
+        "evaluation",
         "rows",
         "matches",
         "comparison",
@@ -173,6 +174,7 @@ _OUTPUT_WORDS = {
     "model": "a model made from many people's data, which scores people, and how good it is over groups of people",
     "shared-model": "how good a model made from many people's data is over groups of people; the model itself stays in "
     "shares, and no institution can use it alone",
+    "evaluation": "quality figures of a score over groups of people, no single score",
     "rows": "single records",
     "matches": "which records match",
     "comparison": "the whole comparison, which holds both documents' text",

@@ -9,6 +9,7 @@ from placet.recipes.joint_statistics.run import JOINT_STATISTICS
 from placet.recipes.match.run import MATCH, MATCH_SALTED_HASH
 from placet.recipes.match_count.run import MATCH_COUNT
 from placet.recipes.match_statistics.run import MATCH_STATISTICS
+from placet.recipes.model_evaluation.run import MODEL_EVALUATION
 
 _ALL: tuple[RecipeRun, ...] = (
     ASSET_VIEW,
@@ -18,5 +19,6 @@ _ALL: tuple[RecipeRun, ...] = (
     MATCH_COUNT,
     MATCH_SALTED_HASH,
     MATCH_STATISTICS,
+    MODEL_EVALUATION,
 )
 RUNS: Runs = {one.spec.name: one for one in _ALL}

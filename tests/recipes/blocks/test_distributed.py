@@ -15,6 +15,7 @@ from live import PROVIDERS, Town
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
 from placet.core.values import parse
+from placet.models.bands import equal_edges, kept_places, merged, tally
 from placet.protocols.spu import extra
 
 EDGES = [0, 1, 500_000, 5_000_000]
@@ -101,6 +102,43 @@ def pool(_installed: None, town: Town) -> Pool:
     books = {"fund": ("books", "customer,balance,branch")}
     offered = town.offering("joint-statistics", "aggregate", "PSI,MPC", ["south", "fund"], 2, books)
     return Pool(offered, branches)
+
+
+@dataclass
+class Labelled:
+    """The town under offers for evaluations: north's balances are scores, every second customer is labelled 1."""
+
+    town: Town
+    labels: dict[str, int]
+
+    @property
+    def counted(self) -> list[str]:
+        """The consumer's customers who consent at north."""
+        held = {given.subject for given in self.town.given if given.provider == "north"}
+        return [customer for customer in self.town.customers if customer in held]
+
+    def asked(self, **parameters: Any) -> dict[str, Any]:
+        made = self.town.made
+        judged = {"score": "balance", "label": "label", "smallest_group": 2, "protocol": "cheetah"}
+        provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "5"}
+        return {
+            "recipe": "model-evaluation",
+            "engine": "spu",
+            "parameters": CUSTOMER | judged | parameters,
+            "providers": [provider],
+        }
+
+
+@pytest.fixture(scope="module")
+def labelled(_installed: None, town: Town) -> Labelled:
+    labels = {who: number % 2 for number, who in enumerate(town.customers)}
+    (town.made.folder / "labels.csv").write_bytes(written([("customer", "label"), *labels.items()]))
+    town.made.run(
+        *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "labels", "--file", "labels.csv"),
+        *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "label", "--own"),
+    )
+    tables = {"consumer": ("labels", "customer,label")}
+    return Labelled(town.offering("model-evaluation", "evaluation", "PSI,MPC", ["north"], 2, tables), labels)
 
 
 def steps(town: Town, who: str, job: str) -> list[Any]:
@@ -320,3 +358,34 @@ def test_statistics_that_no_offer_gives(pool: Pool, providers: list[str], change
     form = {} if "values" in changes else GROUPS
     wanted = pool.town.made.request(**pool.asked(*providers, **form | changes))
     assert pool.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
+
+
+def test_an_evaluation_tells_what_the_table_in_the_clear_does(labelled: Labelled) -> None:
+    """Bands of two of either label at the least, and the AUC by ranks."""
+    town, counted = labelled.town, labelled.counted
+    scores, labels = [town.balances["north"][who] for who in counted], [labelled.labels[who] for who in counted]
+    edges = equal_edges(0, 5_000_000, 8)
+    whole = tally(edges, scores, labels)
+    places = kept_places([whole.positives, whole.negatives], 2, (0, 8))
+    assert len(places) > 2, "a table of one band has no edge"
+    job, found = town.result(**labelled.asked(range=["0", "5000000"], bands=8, auc="exact"))
+    assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
+    report = found["report"]
+    assert (report["too_few"], report["people"], report["positives"]) == (False, len(counted), sum(labels))
+    assert [band["positives"] for band in report["bands"]] == list(merged(whole.positives, places))
+    assert [band["people"] for band in report["bands"]] == list(merged(whole.counts, places))
+    ones, zeros = ([s for s, label in zip(scores, labels, strict=True) if label == one] for one in (1, 0))
+    higher = [(one > zero) + (one == zero) / 2 for one in ones for zero in zeros]
+    assert abs(float(report["metrics"]["auc"]) - sum(higher) / len(higher)) <= 1e-6
+    assert town.audited(job)["verdict"] == "intact"
+    assert [step.name for step in steps(town, "north", job)] == [
+        *("open-accounts", "psi-place", "evaluate-start", "evaluate", "mask-output")
+    ]
+    nothing_left(town)
+
+
+def test_an_evaluation_beyond_the_offer_is_refused(labelled: Labelled) -> None:
+    """Smaller groups than the owners were shown; another column than the offer holds."""
+    for changes, code in (({"smallest_group": 1}, "plan.parameters"), ({"score": "income"}, "consent.columns")):
+        wanted = labelled.town.made.request(**labelled.asked(**{"edges": ["0"]} | changes))
+        assert labelled.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code

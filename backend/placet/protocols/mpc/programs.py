@@ -15,6 +15,7 @@ Rows of different parties that belong together stand at the same place: that is 
 | `group-by`        | one: each row's group; another: its value    | each group's count and sum; small groups are zero |
 | `group-totals`    | every party: counts and sums of its own rows | each group's count and sum; small groups are zero |
 | `levels`          | every party: a number for each row           | the band of each row's sum, and not the sum       |
+| `bands`           | one or two: each row's score; another: label | labels counted by band of the score; few: merged  |
 | `pair-statistics` | two: each row's value, where there is one    | count, sums and more of both's rows; few: zero    |
 
 Small groups are suppressed inside a program: what comes out of it does not hold them. Numbers are `numbers.Numbers`.
@@ -27,19 +28,20 @@ from typing import Annotated, Any
 from pydantic import Field, RootModel
 
 from placet.core.values import parse
+from placet.protocols.mpc.banding import Bands
 from placet.protocols.mpc.comparing import Compare, GroupBy, GroupTotals, Levels
 from placet.protocols.mpc.linear import Dot, Mean, Sum, WeightedSum
 from placet.protocols.mpc.pairs import PairStatistics
 from placet.protocols.mpc.program import Size
 
 __all__ = [
-    "Compare", "Dot", "GroupBy", "GroupTotals", "Levels", "Mean", "PairStatistics", "Program", "Size", "Sum",
+    "Bands", "Compare", "Dot", "GroupBy", "GroupTotals", "Levels", "Mean", "PairStatistics", "Program", "Size", "Sum",
     "WeightedSum", "parse_program",
 ]  # fmt: skip
 
 MAX_PROGRAM = 1 << 16
 
-Program = Sum | Mean | WeightedSum | Dot | Compare | GroupBy | GroupTotals | Levels | PairStatistics
+Program = Sum | Mean | WeightedSum | Dot | Compare | GroupBy | GroupTotals | Levels | PairStatistics | Bands
 
 
 class _AnyProgram(RootModel[Annotated[Program, Field(discriminator="program")]]):

@@ -19,7 +19,7 @@ from pydantic import Field
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.protocols.mpc import programs as declared
-from placet.protocols.spu import arithmetic
+from placet.protocols.spu import arithmetic, banding
 
 Array = Any
 """A jax array under trace."""
@@ -79,6 +79,7 @@ PROGRAMS: dict[str, Program] = {
         Program("group-by", declared.GroupBy, arithmetic.group_by),
         Program("group-totals", declared.GroupTotals, arithmetic.group_totals),
         Program("levels", declared.Levels, arithmetic.levels),
+        Program("bands", declared.Bands, banding.bands),
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
     )
 }
