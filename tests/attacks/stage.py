@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import create_engine
 from tests.node.conftest import PURPOSE, World, dev_key
@@ -48,6 +48,7 @@ from placet.vault.client import VaultClient
 from placet.vault.lawful import NEVER
 from placet.vault.responses import LawfulSet, SetToSign
 
+T = TypeVar("T")
 GAS = hex(8_000_000)
 MARKETING = "https://w3id.org/dpv#DirectMarketing"
 CUSTOMERS = 3
@@ -160,6 +161,26 @@ class Sending:
 
     def _request(self, call: Call, key: Key) -> dict[str, str]:
         return {"from": to_hex(key.address), "to": to_hex(call.to), "data": to_hex(call.data), "gas": GAS}
+
+
+async def _steady(
+    ask: Callable[[], Awaitable[tuple[T, SetToSign]]], keep: Callable[[SetToSign], Awaitable[LawfulSet]]
+) -> T:
+    """What is asked for, of which the vault has kept what a node would sign; asked once more where the epoch moves
+    between the two questions: a node would say `plan.stale`."""
+    for _ in range(20):
+        answer, sign = await ask()
+        if sign.is_of(await keep(sign)):
+            return answer
+    raise AssertionError("the epoch moves all the time")
+
+
+async def _kept(ask: Callable[[SetToSign | None], Awaitable[LawfulSet]]) -> LawfulSet:
+    async def first() -> tuple[LawfulSet, SetToSign]:
+        lawful = await ask(None)
+        return lawful, to_sign(lawful)
+
+    return await _steady(first, ask)
 
 
 class Stage(Sending):
@@ -435,20 +456,12 @@ class Stage(Sending):
     async def brought(self, offer: Offer, deadline: int | None = None) -> LawfulSet:
         """What the bank's vault would bring now, kept as for a plan that the bank signs."""
         block, until = self.chain.confirmed(), self.chain.now() + 600 if deadline is None else deadline
-        return await self._kept(lambda sign: self.vault.lawful(offer.id, block, until, sign))
+        return await _kept(lambda sign: self.vault.lawful(offer.id, block, until, sign))
 
     async def without(self, deal: Deal) -> LawfulSet:
         """What is left of what the bank brought, kept as for an amendment that the bank signs."""
         root = deal.brought.input.lawful_root
-        return await self._kept(lambda sign: self.vault.without(deal.offer.id, root, sign))
-
-    async def _kept(self, ask: Callable[[SetToSign | None], Awaitable[LawfulSet]]) -> LawfulSet:
-        """Asked once more where the epoch moves between the two questions: a node would say `plan.stale`."""
-        for _ in range(20):
-            lawful = await ask(None)
-            if to_sign(lawful).is_of(await ask(to_sign(lawful))):
-                return lawful
-        raise AssertionError("the epoch moves all the time")
+        return await _kept(lambda sign: self.vault.without(deal.offer.id, root, sign))
 
     def question(self, offer: Offer, deadline: int, **changes: Any) -> PrepareRequest:
         """What the lender asks the bank before it plans an asset-view."""
@@ -480,15 +493,15 @@ class Stage(Sending):
     async def prepare(self, offer: Offer, deadline: int, **changes: Any) -> PrepareResponse:
         """What the bank would bring, in its vault as if the bank had signed a plan with it."""
         question = self.question(offer, deadline, **changes)
-        for _ in range(20):
+
+        async def ask() -> tuple[PrepareResponse, SetToSign]:
             brought = await self.agreement.prepare(self.lender.address, question)
             rows = brought.input
-            signed = SetToSign(
-                job=JobId(bytes(32)), root=rows.lawful_root, epoch=rows.epoch, opens_before=rows.opens_before
-            )
-            if signed.is_of(await self.vault.lawful(offer.id, question.terms.block, question.deadline, signed)):
-                return brought
-        raise AssertionError("the epoch moves all the time")
+            epoch, ends = rows.epoch, rows.opens_before
+            return brought, SetToSign(job=JobId(bytes(32)), root=rows.lawful_root, epoch=epoch, opens_before=ends)
+
+        block = question.terms.block
+        return await _steady(ask, lambda sign: self.vault.lawful(offer.id, block, question.deadline, sign))
 
     def plan(
         self,

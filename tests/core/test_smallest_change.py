@@ -55,7 +55,8 @@ def test_owners_read_what_bounds_the_difference_of_two_results() -> None:
     """That it is held; or that nothing but uses and budget bound it; and nothing of it for an institution's own."""
     held, output = words(scope(smallest_change=5))
     rule = "somebody, but fewer than 5 people, match more or less than"
-    assert f"First Bank ends one in which {rule} in an earlier one.\n" in held
+    kept = "of those before it first offered that for Credit House, it keeps nothing to compare"
+    assert f"First Bank ends one in which {rule} in an earlier one; {kept}.\n" in held
     assert output.endswith(f"nothing where {rule} at an earlier time")
     free, output = words(scope())
     assert "Only the times below, and the data's budget where it has one, bound what that tells of you.\n" in free

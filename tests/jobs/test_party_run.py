@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,14 @@ def test_nothing_leaves_before_the_vault_knows_the_matches() -> None:
     with pytest.raises(StateError) as caught:
         at_once(_run(run, _nothing))
     assert (caught.value.code, vault.marks, wire.sent) == ("warrant.untold", [], [])
+
+
+async def test_uses_are_noted_by_the_databases_own_threads() -> None:
+    run, _ = provider(Vault(asks=False))
+    threads: list[str] = []
+    run.context = replace(run.context, note_uses=lambda *_: threads.append(threading.current_thread().name))
+    await run.open("accounts")
+    assert [name.partition("_")[0] for name in threads] == ["store"]
 
 
 def test_nothing_leaves_where_the_vault_says_no() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +13,14 @@ from typing import Any
 import pytest
 
 from parties import CONSUMER, World, at_once
+from placet.chain.client import JobStatus
 from placet.chain.signals import listening
 from placet.core.consent import Status
 from placet.core.errors import ChainError, LimitError, PeerError, PlacetError, StateError, WarrantError
 from placet.core.plan import Party
 from placet.jobs import coordinator as coordinators
 from placet.jobs import runner as runners
+from placet.jobs import settlement as settlements
 from placet.jobs.messages import AttemptRef, AttemptRoots
 from placet.jobs.runner import Runner
 from placet.jobs.store import Phase
@@ -223,3 +228,96 @@ async def test_a_look_that_is_asked_for_while_one_is_under_way_follows_it(monkey
         go.set()
         assert await listener.wait(60)
     assert looks == 1
+
+
+async def test_what_is_refused_again_and_again_is_asked_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By every block and every signal otherwise: a seal that a party refuses cost more than half a processor."""
+    running, looks, fate = Running(0), 0, list[Exception]()
+    runner, hand = running.runner, running.runner._hand(running.job)
+
+    async def advance(_: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if fate:
+            raise fate[0]
+
+    async def looked() -> int:
+        """How many looks some ticks have begun, after the rest before them."""
+        before, hand.rest_until = looks, 0.0
+        for _ in range(5):
+            await runner.tick()
+            assert hand.look is not None
+            await hand.look
+        return looks - before
+
+    monkeypatch.setattr(runner, "_advance", advance)
+    for fate[:] in ([PeerError("no", code="plan.stale")], [ValueError("a mistake")]):
+        hand.failures = 0
+        rests = []
+        for _ in range(7):
+            now = asyncio.get_running_loop().time()
+            assert await looked() == 1
+            rests.append(hand.rest_until - now)
+        assert all(rest >= least for rest, least in zip(rests, (0.5, 1, 2, 4, 8, 8, 8), strict=True))
+        assert max(rests) < 8 + 60
+    await runner.say(running.record, "computed", attempt=1)
+    await runner.tick()
+    assert hand.look is not None and not hand.look.done()
+    await hand.look
+    fate.clear()
+    assert await looked() == 5 and not hand.failures
+    running.work.cancel()
+
+
+async def test_after_its_rest_a_job_is_looked_at_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running(0)
+
+    async def advance(_: Any) -> None:
+        raise PeerError("no", code="plan.stale")
+
+    monkeypatch.setattr(running.runner, "_advance", advance)
+    with listening(running.runner.store.due) as listener:
+        for _ in range(2):
+            await running.runner.tick()
+            assert await listener.wait(60)
+            assert asyncio.get_running_loop().time() >= running.runner._hand(running.job).rest_until
+    running.work.cancel()
+
+
+@dataclasses.dataclass
+class Brought:
+    """An extension that notes what it forgets."""
+
+    forgotten: list[bytes] = dataclasses.field(default_factory=list)
+
+    def forget(self, job: bytes) -> None:
+        self.forgotten.append(job)
+
+
+async def test_a_job_goes_on_though_the_loops_own_threads_are_all_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever hangs in them is another's: databases and files have threads of their own."""
+    running, brought, opened, free = Running(CONSUMER), Brought(), list[bytes](), threading.Event()
+    runner, loop = running.runner, asyncio.get_running_loop()
+    runner.context = dataclasses.replace(runner.context, extensions=(brought,))  # type: ignore[arg-type]
+
+    async def nothing(*_: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(runner, "_advance", nothing)
+    monkeypatch.setattr(runner.settlement, "_deep", nothing)
+    monkeypatch.setattr(runner.settlement, "_open_result", lambda record, events: opened.append(record.job))
+    monkeypatch.setattr(settlements, "record_steps", nothing)
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    hanging = loop.run_in_executor(None, free.wait)
+    try:
+        async with asyncio.timeout(60):
+            await runner.tick()
+            await running.watch()
+            state: Any = SimpleNamespace(status=JobStatus.COMPLETED, rewarded=False)
+            assert await runner.settlement.ended(running.record, state) == "completed"
+            await runner._end(running.record, "completed")
+        assert not hanging.done() and opened == brought.forgotten == [running.job]
+    finally:
+        free.set()
+        running.work.cancel()
+    await hanging

@@ -15,6 +15,7 @@ from placet.catalogue.spec import (
     RecipeSpec,
     Role,
     by_identifier,
+    scale,
 )
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
@@ -69,7 +70,7 @@ def reads(role: str, parameters: AssetViewParameters) -> tuple[str, ...]:
 
 def amounts(role: str, parameters: AssetViewParameters) -> tuple[tuple[str, int], ...]:
     """All providers' values are added up, so all count the same unit."""
-    return () if role == CONSUMER else ((parameters.value, parameters.decimals or 0),)
+    return () if role == CONSUMER else ((parameters.value, scale(parameters.decimals)),)
 
 
 def tells(parameters: AssetViewParameters) -> Tells:

@@ -15,6 +15,7 @@ from placet.catalogue.spec import (
     Role,
     SmallestGroup,
     by_identifier,
+    scale,
 )
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
@@ -95,7 +96,7 @@ def amounts(role: str, parameters: JointStatisticsParameters) -> tuple[tuple[str
     """Both values count the same unit, since they are compared and told together; a group is no amount."""
     if role == CONSUMER or (role == FIRST and parameters.groups is not None):
         return ()
-    return ((parameters.own[(FIRST, SECOND).index(role)], parameters.decimals or 0),)
+    return ((parameters.own[(FIRST, SECOND).index(role)], scale(parameters.decimals)),)
 
 
 def tells(parameters: JointStatisticsParameters) -> Tells:

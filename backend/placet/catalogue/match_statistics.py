@@ -15,6 +15,7 @@ from placet.catalogue.spec import (
     Role,
     SmallestGroup,
     by_identifier,
+    scale,
 )
 from placet.core.lawful import Tells
 from placet.core.purposes import Operation
@@ -66,6 +67,6 @@ SPEC = RecipeSpec(
     parameters=MatchStatisticsParameters,
     reads=reads,
     aligns=by_identifier,
-    amounts=lambda role, parameters: () if role == CONSUMER else ((parameters.value, parameters.decimals or 0),),
+    amounts=lambda role, parameters: () if role == CONSUMER else ((parameters.value, scale(parameters.decimals)),),
     tells=lambda parameters: Tells("aggregate", parameters.smallest_group),
 )

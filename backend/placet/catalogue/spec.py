@@ -35,6 +35,13 @@ AmountDecimals = Annotated[
         description="how many digits after the point the amounts have, as every offer declares them; 0 where left out"
     ),
 ]
+
+
+def scale(decimals: int | None) -> int:
+    """How many digits after the point a job's amounts have, by its parameter `decimals`."""
+    return decimals or 0
+
+
 Identifier = Annotated[Column, Field(description="the column that names a row's person, in all tables")]
 KIND = (
     "what kind of identifier that is, as all parties' offers say: urn:… of a register, or an institution's address "

@@ -11,7 +11,6 @@ also after a crash: whoever asks again gets the same number, and the outbox make
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -19,6 +18,7 @@ from typing import Protocol, TypeAlias
 from placet.chain.calls import Call
 from placet.chain.outbox import Mined
 from placet.chain.sender import Sender
+from placet.chain.threaded import ask_store
 from placet.core.errors import Reverted, StateError
 
 SECONDS = 60.0
@@ -80,10 +80,10 @@ class Intents:
     async def carry(self, name: str, call: Call, account: bytes | None = None) -> Mined:
         """Until the call is mined and confirmed. A refused one is sent anew, ever more slowly, as often as it is asked
         for: ask only what the chain's state still calls for. Reverted, or ChainError if it takes long (it lives on)."""
-        due = await asyncio.to_thread(next_try, self._sender, name)
+        due = await ask_store(next_try, self._sender, name)
         if isinstance(due.last, Reverted) and time.monotonic() < self._not_before.get(name, 0.0):
             raise due.last
-        await asyncio.to_thread(self._sender.submit, due.intent, call, account or self._account)
+        await ask_store(self._sender.submit, due.intent, call, account or self._account)
         try:
             return await self._sender.wait(due.intent, SECONDS)
         except Reverted:

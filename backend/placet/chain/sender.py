@@ -28,7 +28,7 @@ from placet.chain.rpc import RpcError, octets, quantity
 from placet.chain.sending_trouble import SendingTrouble
 from placet.chain.signals import Signal, listening
 from placet.chain.storage import storage_error
-from placet.chain.threaded import ask_chain
+from placet.chain.threaded import ask_chain, ask_store
 from placet.chain.transactions import at_pending, call_of, estimate, signed_transaction
 from placet.core.errors import ChainError, NotFoundError, Reverted, StateError, StorageError
 from placet.core.signatures import Key
@@ -107,11 +107,11 @@ class Sender:
         with self._waiting_lock:
             self._waiting.setdefault(intent, []).append(place)
         try:
-            if not await asyncio.to_thread(self._outbox.has, intent):
+            if not await ask_store(self._outbox.has, intent):
                 raise NotFoundError("no such intent", found=intent)
             while True:
                 place[1].clear()
-                outcome = await asyncio.to_thread(self.outcome, intent)
+                outcome = await ask_store(self.outcome, intent)
                 if isinstance(outcome, Reverted):
                     raise outcome
                 if outcome is not None:

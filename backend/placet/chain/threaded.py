@@ -43,6 +43,11 @@ async def ask_chain(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwar
     return await _run(_CHAIN, function, *args, **kwargs)
 
 
+async def ask_store(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """The same from a thread for databases and files."""
+    return await _run(_STORE, function, *args, **kwargs)
+
+
 class Threaded(Generic[S]):
     """The face of one synchronous object over a database; a subclass names its methods."""
 

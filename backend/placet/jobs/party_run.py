@@ -19,7 +19,7 @@ from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
 from placet.chain.client import JobStatus
 from placet.chain.signals import listening
-from placet.chain.threaded import ask_chain
+from placet.chain.threaded import ask_chain, ask_store
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import PlanError, ProtocolError, StateError
 from placet.core.framing import FrameReader, frame, header
@@ -276,7 +276,7 @@ class PartyRun:
                 )
             self.store.waits.set(self.record.job, VAULT)
             used = [chosen.consent] if chosen.named else rows.consents
-            await asyncio.to_thread(self.context.note_uses, self.record.job, self.attempt, chosen.offer, used)
+            await ask_store(self.context.note_uses, self.record.job, self.attempt, chosen.offer, used)
             if rows.asks_matches:
                 self._untold.add(number)
             made = await step.output_of("rows", lambda: {name: list(map(str, c)) for name, c in rows.columns.items()})

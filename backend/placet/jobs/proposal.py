@@ -15,7 +15,7 @@ from placet.catalogue.specs import spec_of
 from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
 from placet.chain.outbox import Mined
 from placet.chain.signals import listening
-from placet.chain.threaded import ask_chain
+from placet.chain.threaded import ask_chain, ask_store
 from placet.core.consent import Status
 from placet.core.errors import (
     ConfigError,
@@ -289,10 +289,10 @@ class Opening:
         escrow = context.deployment.reward_escrow.address
         while not await self._allowed(record):
             name = f"approve:{record.job.hex()}"
-            intent = (await asyncio.to_thread(next_try, context.sender, name, UNDONE, APPROVALS)).intent
+            intent = (await ask_store(next_try, context.sender, name, UNDONE, APPROVALS)).intent
             with contextlib.suppress(StateError):  # sent before a crash, for the allowance of then
                 call = context.calls.approve(plan.token, escrow, plan.funding)
-                await asyncio.to_thread(context.sender.submit, intent, call, context.address)
+                await ask_store(context.sender.submit, intent, call, context.address)
             waiting = asyncio.create_task(context.sender.wait(intent, SECONDS))
             try:
                 await self._until_allowed(record, waiting)

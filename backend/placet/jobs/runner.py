@@ -38,7 +38,7 @@ from placet.chain.events import JobOpened
 from placet.chain.intents import Intents
 from placet.chain.signals import listening
 from placet.chain.storage import storage_error
-from placet.chain.threaded import ask_chain
+from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import ChainError, PeerError, PlacetError, unforeseen
 from placet.core.ids import JobId
 from placet.core.plan import Input
@@ -58,8 +58,9 @@ from placet.jobs.store import JobRecord, JobStore, Phase
 from placet.jobs.trail import record_steps
 
 log = logging.getLogger("placet.jobs")
-RETRY = 0.5
-"""Seconds after which a look that went wrong is repeated: a peer, the vault or the chain may have come by then."""
+RETRY, LONGEST_REST = 0.5, 8.0
+"""Seconds after which a look that went wrong is repeated: a peer, the vault or the chain may have come by then. Twice
+as many each time that it goes wrong again, up to the longest rest: what is refused may be so until the deadline."""
 NOT_YET = frozenset({"warrant.unopened", "warrant.unconfirmed", "vault.busy", "vault.unreachable"})
 VAULT_SECONDS = 120.0
 """For which an attempt tries its own vault, half a second apart or when the chain moves."""
@@ -73,7 +74,8 @@ class JobInHand:
     another look asked for while one was under way? `told`: failed attempts of which the consumer knows. `now` is the
     chain's time at the last look; `ended_seen` which ended consents of an input's offer were looked through, by
     attempt and input (`Index.ended_mark`); `dead_since` when another party's own consent was first seen dead;
-    `said` the last details of each status.
+    `said` the last details of each status. After so many `failures` in a row no look begins before `rest_until`, by the
+    loop's clock, unless something happened here.
     """
 
     look: asyncio.Task[None] | None = None
@@ -86,6 +88,14 @@ class JobInHand:
     ended_seen: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     dead_since: int | None = None
     said: dict[str, dict[str, object]] = field(default_factory=dict)
+    failures: int = 0
+    rest_until: float = 0.0
+
+    def rest(self, now: float) -> float:
+        """One look more went wrong; the seconds to rest."""
+        seconds = min(RETRY * 2.0 ** min(self.failures, 16), LONGEST_REST)
+        self.failures, self.rest_until = self.failures + 1, now + seconds
+        return seconds
 
 
 class Runner:
@@ -111,13 +121,13 @@ class Runner:
 
     async def tick(self) -> bool:
         """Look at every job that has not ended and is not being looked at; whether there is any."""
-        going = await asyncio.to_thread(functools.partial(self.store.all, going=True))
+        going, now = await self.store.threaded.all(going=True), asyncio.get_running_loop().time()
         for record in going:
             hand = self._hand(record.job)
-            if hand.look is None or hand.look.done():
-                hand.look = asyncio.create_task(self._look(record))
-            else:
+            if hand.look is not None and not hand.look.done():
                 hand.again = True
+            elif now >= hand.rest_until:
+                hand.look = asyncio.create_task(self._look(record))
         return bool(going)
 
     async def stop(self) -> None:
@@ -133,7 +143,8 @@ class Runner:
         hand = self._hand(record.job)
         if hand.said.get(status) != details:
             hand.said[status] = details
-            hand.advanced = hand.advanced or status != "waiting"
+            if status != "waiting":
+                hand.advanced, hand.rest_until = True, 0.0
             await self.store.threaded.note(record.job, status, **details)
 
     async def _look(self, record: JobRecord) -> None:
@@ -142,15 +153,21 @@ class Runner:
         try:
             await self._advance(record)
             hand.said.pop("waiting", None)
+            hand.failures = 0
         except PlacetError as error:
             log.warning("job %s waits: %s", to_hex(record.job)[:10], error)
+            self._rest(hand)
             await self.say(record, "waiting", code=error.code, why=error.message)
-            asyncio.get_running_loop().call_later(RETRY, self.store.due.send)
         except Exception as error:  # a mistake in one look must not end the others, and the next one may succeed
             log.error("job %s: %s", to_hex(record.job)[:10], storage_error(error) or unforeseen(error))
+            self._rest(hand)
         if hand.advanced or hand.again:
             hand.advanced = False
             self.store.due.send()
+
+    def _rest(self, hand: JobInHand) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(hand.rest(loop.time()), self.store.due.send)
 
     async def _advance(self, record: JobRecord) -> None:
         state = await ask_chain(self.context.chain.job, record.job)
@@ -261,7 +278,7 @@ class Runner:
         first = record.plan.input_offset(record.party)
         ended, hand = {}, self._hand(record.job)
         for number, chosen in enumerate(record.plan.parties[record.party].inputs, first):
-            ended[attempt, number] = await asyncio.to_thread(self.context.index.ended_mark, chosen.offer)
+            ended[attempt, number] = await ask_store(self.context.index.ended_mark, chosen.offer)
         if all(hand.ended_seen.get(key, (0, 0)) == mark for key, mark in ended.items()):
             return
         kept = await self.store.threaded.attempt(record.job, attempt)
@@ -350,7 +367,7 @@ class Runner:
 
     async def _end(self, record: JobRecord, how: str) -> None:
         for extension in self.context.extensions:
-            await asyncio.to_thread(extension.forget, record.job)
+            await ask_store(extension.forget, record.job)
         await self.say(record, how)
         await self.store.threaded.end(record.job, how)
         self.store.waits.forget(record.job)

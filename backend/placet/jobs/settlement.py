@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
 from placet.chain.intents import Intents
-from placet.chain.threaded import ask_chain
+from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.masking import unmask
@@ -125,7 +124,7 @@ class Settlement:
         own = run_of(self.runs, record.terms.recipe).open is not None
         if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
             try:
-                await asyncio.to_thread(self._open_result, record, events)
+                await ask_store(self._open_result, record, events)
             except PlacetError as error:
                 await self.say(record, "result-lost", code=error.code, why=error.message)
             except Exception as error:  # what others released must not keep the job from its end

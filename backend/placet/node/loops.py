@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from placet.chain.signals import Signal, listening
 from placet.chain.storage import storage_error
-from placet.chain.threaded import ask_chain
+from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import ChainError, PlacetError, StorageError, unforeseen
 from placet.node.consents import uses
 from placet.node.service import Node
@@ -61,7 +61,7 @@ async def follow_chain(node: Node) -> float:
         node.sender.new_block()
     if not node.skip(headers):
         await ask_chain(node.sync)
-        await asyncio.to_thread(uses.follow, node)
+        await ask_store(uses.follow, node)
         node.moved.send()
     return SLOW if node.heads.pushed else node.settings.sync_seconds
 

@@ -14,6 +14,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from placet.catalogue.specs import spec_of
 from placet.chain.signals import listening
+from placet.chain.threaded import ask_store
 from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.ids import JobId
@@ -77,7 +78,7 @@ async def _answer(runner: Runner, record: JobRecord) -> JobResponse:
         attempt=attempt,
         deadline=record.plan.deadline,
         settle_by=record.plan.settle_by,
-        nth=await asyncio.to_thread(uses.nth, runner.context.engine, record.job),
+        nth=await ask_store(uses.nth, runner.context.engine, record.job),
     )
 
 
@@ -154,7 +155,7 @@ async def proposals(runner: TheRunner, _: Institution) -> ProposalWaits:
 @router.get("/v1/jobs/{job}/result", response_model=JobResult, responses=problems(403, 404, 409))
 async def result(runner: TheRunner, job: JobId, _: Institution) -> dict[str, Any]:
     """The result, for the job's consumer, once the job completed."""
-    output = await asyncio.to_thread(runner.settlement.result, job)
+    output = await ask_store(runner.settlement.result, job)
     terms = (await runner.store.threaded.job(job)).terms
     try:
         spec = spec_of(terms.recipe)

@@ -13,6 +13,7 @@ from typing import Any
 from placet.catalogue import asset_view
 from placet.catalogue.asset_view import MAX_ROWS, AssetViewParameters
 from placet.catalogue.declared import DeclaredTerms
+from placet.catalogue.spec import scale
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun, name_of
 from placet.jobs.recipe import RecipeRun
@@ -77,7 +78,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     report = {
         "customers": len(customers),
         "provider_rows": state["provider_rows"],
-        "decimals": parameters.decimals or 0,
+        "decimals": scale(parameters.decimals),
     }
     if parameters.edges is not None:
         bands = restore(levels.combine(parameters, parts, len(customers), scratch), order)
