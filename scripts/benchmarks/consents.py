@@ -146,7 +146,7 @@ def _town(folder: Path, chain: LocalChain, n: int, pool: ProcessPoolExecutor) ->
             )
             for name, key in named.items()
         ),
-        enrollers=(Enroller(address=enroller.address, name="Register"),),
+        enrollers=(Enroller(address=enroller.address, name="Register", namespaces=(NAMESPACE,)),),
     )
     files = {"deployment": deployment.model_dump_json(), "trust": trust.model_dump_json(), "passphrase": "benchmark\n"}
     for name, text in files.items():

@@ -189,7 +189,7 @@ class World:
             )
             for i, name in enumerate(NAMES)
         )
-        enrollers = (Enroller(address=self.enroller.address, name="Identity Office"),)
+        enrollers = (Enroller(address=self.enroller.address, name="Identity Office", namespaces=(NAMESPACE,)),)
         return TrustList(institutions=institutions, enrollers=enrollers)
 
     def make_scope(self, provider: int) -> Scope:

@@ -473,6 +473,14 @@ def an_enroller_that_nobody_knows() -> Bundle:
     return Unknown().bundle()
 
 
+@case("consent.enrolments", A, B, C)
+def an_enroller_of_another_kind_of_identifier() -> Bundle:
+    bundle = World().bundle()
+    (who,) = bundle.trust.enrollers
+    other = who.model_copy(update={"namespaces": ("urn:example:company",)})
+    return bundle.model_copy(update={"trust": bundle.trust.model_copy(update={"enrollers": (other,)})})
+
+
 @case("consent.enrolments", B)
 def an_enrolment_of_another_owner() -> Bundle:
     class Borrowed(World):

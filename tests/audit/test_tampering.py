@@ -219,6 +219,7 @@ def test_deployment_and_trust(job: str) -> None:
                     slipped.append((path, new))
     # The order of the trust list, its endpoints and the enrollers' names bind nobody.
     groups = {("trust", "institutions"), ("trust", "enrollers"), ("trust", "auditors")}
+    groups |= {("trust", "enrollers", "namespaces")}
     harmless = groups | {("trust", "enrollers", "name")}
     endpoints = {"api", "peer", "certificate"}
     assert [s for s in slipped if shape(s[0]) not in harmless and s[0][-1] not in endpoints] == []

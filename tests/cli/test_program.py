@@ -193,6 +193,25 @@ def test_an_auditors_entry_is_made_and_never_taken_for_an_enrollers(tmp_path: Pa
     assert [(row["kind"], row["name"], row["address"]) for row in rows] == [("auditor", entry["name"], address)]
 
 
+def test_an_enrollers_entry_says_under_which_kinds_of_identifiers_it_enrols(tmp_path: Path) -> None:
+    (tmp_path / "deployment.json").write_text("{}")
+    opener = ("--passphrase-file", passphrase_file(tmp_path), "--deployment", "deployment.json")
+    words = ("identity", "init", "registry", "--name", "Registry", "--namespace", "urn:example:person", *opener)
+    entry = succeed(*words, cwd=tmp_path).json
+    assert entry["namespaces"] == ["urn:example:person"]
+    succeed("trust", "add", "trust.json", "registry/entry.json", cwd=tmp_path)
+    [row] = succeed("trust", "check", "trust.json", "--json", cwd=tmp_path).json
+    assert (row["kind"], row["namespaces"]) == ("enroller", ["urn:example:person"])
+    assert "urn:example:person" in succeed("trust", "check", "trust.json", cwd=tmp_path, COLUMNS="200").out
+    for namespaces in (None, [], ["person"]):
+        changed = {name: value for name, value in entry.items() if name != "namespaces"}
+        given = {} if namespaces is None else {"namespaces": namespaces}
+        (tmp_path / "changed.json").write_text(json.dumps(changed | given))
+        refused = call("trust", "add", "other.json", "changed.json", "--kind", "enrollers", cwd=tmp_path)
+        assert refused.code == 1 and "namespaces" in refused.err
+    assert not (tmp_path / "other.json").exists()
+
+
 def test_many_persons_are_added_at_once(tmp_path: Path) -> None:
     (tmp_path / "persons").write_text("C1\nC2\n")
     words = ["identity", "add", "register.csv", "--from", "persons", "--codes", "codes.csv"]

@@ -17,7 +17,7 @@ from placet.core.hashing import document_bytes
 from placet.core.merkle import BatchTree, batch_root
 from placet.core.trust import Enroller, Institution, TrustList
 
-from .batch_vectors import FILE, reference
+from .batch_vectors import FILE, NAMESPACE, reference
 
 VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
 RAW = [line.encode() for line in VECTORS["file"]]
@@ -108,7 +108,9 @@ def trust() -> TrustList:
 
     return TrustList(
         institutions=tuple(institution(address, name) for address, name in VECTORS["names"].items()),
-        enrollers=tuple(Enroller(address=address, name="Register") for address in VECTORS["enrollers"]),
+        enrollers=tuple(
+            Enroller(address=address, name="Register", namespaces=(NAMESPACE,)) for address in VECTORS["enrollers"]
+        ),
     )
 
 

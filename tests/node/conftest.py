@@ -287,7 +287,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                     _institution(consumer, "Credit House", 8611),
                     _institution(second, "Second Bank", 8621),
                 ),
-                enrollers=(Enroller(address=enroller.address, name="Register"),),
+                enrollers=(Enroller(address=enroller.address, name="Register", namespaces=(NAMESPACE,)),),
                 auditors=(Auditor(address=auditor.address, name="Auditor"),),
             )
             (folder / "deployment.json").write_text(deployment.model_dump_json())

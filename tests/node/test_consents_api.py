@@ -143,6 +143,12 @@ async def test_enrolments(node: Running, owner: Owner) -> None:
     nobody = Owner(world, "not a customer", owner.key)
     await _refused(node, nobody.submission(await node.draft(nobody, offer)), 422, "consent.subject")
     await _refused(node, good | {"enrolment": owner.enrolment(world.provider)}, 422, "consent.enroller")
+    trust = node.node.trust
+    (who,) = trust.enrollers
+    for update in ({"namespaces": ("urn:example:company",)}, {"address": world.stranger.address}):
+        node.node.trust = trust.model_copy(update={"enrollers": (who.model_copy(update=update),)})
+        await _refused(node, good, 422, "consent.enroller")
+    node.node.trust = trust
     assert (await node.client.post("/v1/consents", json=good)).status_code == 202
 
 

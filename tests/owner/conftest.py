@@ -90,7 +90,7 @@ class World:
                 Institution(address=k.address, name=n, api="http://a", peer="http://a", certificate=CERTIFICATE)
                 for k, n in ((self.provider, "Bank A"), (self.consumer, "Lender"))
             ),
-            enrollers=(Enroller(address=self.enroller.address, name="Registry"),),
+            enrollers=(Enroller(address=self.enroller.address, name="Registry", namespaces=(NAMESPACE,)),),
         )
         self.scope = Scope(
             title="Accounts",

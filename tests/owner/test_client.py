@@ -165,8 +165,35 @@ async def test_an_enrolment_under_another_kind_of_identifier_is_not_signed_for(
     enrolment = await client.enrol(enroller, key, offered.namespace, opening, world.codes["ada"])
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
     other = Scope(**{**world.scope.model_dump(), "namespace": "urn:example:company"})
+    altered = type(draft)(draft.consent, draft.notice, other)
+    with pytest.raises(ConsentError, match="does not accept this enrolment"):
+        client.sign(node_url, key, altered, enrolment, opening)
+    client.trust = _enrolling_under(client.trust, "urn:example:person", "urn:example:company")
     with pytest.raises(SignatureError, match="urn:example:company"):
-        client.sign(node_url, key, type(draft)(draft.consent, draft.notice, other), enrolment, opening)
+        client.sign(node_url, key, altered, enrolment, opening)
+
+
+def _enrolling_under(trust: TrustList, *namespaces: str) -> TrustList:
+    (who,) = trust.enrollers
+    return trust.model_copy(update={"enrollers": (who.model_copy(update={"namespaces": namespaces}),)})
+
+
+async def test_an_enroller_of_another_kind_of_identifier_is_none(
+    client: OwnerClient, world: Any, node_url: str, enroller_url: str, later: int
+) -> None:
+    """By the owner's own trust list: who knows a company's registers does not say who a person is."""
+    offered = (await client.offers(node_url))[0]
+    key, opening = client.new_key(), EnrolmentOpening(subject="ada", salt=bytes(32))
+    enroller = client.enroller(offered, enroller_url)
+    enrolment = await client.enrol(enroller, key, offered.namespace, opening, world.codes["ada"])
+    draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
+    client.trust = _enrolling_under(client.trust, "urn:example:company")
+    with pytest.raises(NotFoundError):
+        client.enroller(offered, enroller_url)
+    with pytest.raises(SignatureError, match="does not name this enroller for such identifiers"):
+        await client.enrol(enroller, key, offered.namespace, opening, world.codes["ada"])
+    with pytest.raises(ConsentError, match="does not accept this enrolment"):
+        client.sign(node_url, key, draft, enrolment, opening)
 
 
 async def test_a_wrong_code_is_an_access_error(client: OwnerClient, world: Any, enroller_url: str) -> None:

@@ -65,7 +65,10 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
         )
         for key, name in ((provider, "Bank"), (consumer, "Office"))
     ]
-    trust = TrustList(institutions=tuple(entries), enrollers=(Enroller(address=enroller.address, name="Register"),))
+    trust = TrustList(
+        institutions=tuple(entries),
+        enrollers=(Enroller(address=enroller.address, name="Register", namespaces=("urn:example:person",)),),
+    )
     contracts = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier")
     contract = {"address": "0x" + "22" * 20, "code_hash": "0x" + "33" * 32}
     deployment = Deployment.model_validate(

@@ -111,7 +111,7 @@ def trust_of(institutions: dict[str, bytes], enroller: bytes) -> TrustList:
             )
             for name, address in institutions.items()
         ),
-        enrollers=(Enroller(address=enroller, name="Register"),),
+        enrollers=(Enroller(address=enroller, name="Register", namespaces=(NAMESPACE,)),),
     )
 
 

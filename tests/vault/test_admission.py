@@ -4,6 +4,7 @@ import secrets
 from dataclasses import replace
 
 import pytest
+from tests.vault.conftest import NAMESPACE
 
 from placet.core.consent import CompactConsent
 from placet.core.enrolment import EnrolmentOpening
@@ -67,6 +68,19 @@ def test_an_enroller_that_the_vaults_trust_list_does_not_name(world) -> None:
     for enroller in (friend, world.provider, world.enroller):
         _, submission = world.consent("customer-00003", enroller=enroller, scope=scope, offer=offer)
         assert only(world, submission, offer, scope).code == "consent.enroller"
+
+
+def test_an_enroller_that_the_trust_list_names_for_another_kind_of_identifier(world) -> None:
+    (who,) = world.trust.enrollers
+    for namespaces in (("urn:example:company",), ("urn:example:company", NAMESPACE)):
+        enroller = who.model_copy(update={"namespaces": namespaces})
+        world.trust = world.trust.model_copy(update={"enrollers": (enroller,)})
+        world.restart()
+        consent, submission = world.consent("customer-00003")
+        if NAMESPACE in namespaces:
+            assert submit(world, consent, submission) == consent.id
+        else:
+            refused(world, submission, "consent.enroller")
 
 
 def test_offer_and_table_disagree_on_whose_data_these_are(world) -> None:

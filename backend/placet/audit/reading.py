@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from placet.audit.findings import Truncated
 from placet.audit.sections import Sections
-from placet.core.enrolment import NO_ENROLMENT, enrolment_hash
+from placet.core.enrolment import NO_ENROLMENT, enrolment_hash, named_enrollers
 from placet.core.errors import InputError, PlacetError
 from placet.core.evidence import Leaf, Section
 from placet.core.ids import NO_CONSENT, ConsentId
@@ -84,8 +84,7 @@ class LeafReader:
         self._domain = deployment.consents
         self._verifiers = Verifiers(frozenset({deployment.p256_verifier.address}))
         self._provider = provider
-        named = frozenset(who for who in scope.enrollers if trust.is_enroller(who))
-        self._enrollers = named if scope.enrollers else frozenset({provider})
+        self._enrollers = named_enrollers(scope, trust) if scope.enrollers else frozenset({provider})
         self._namespace = scope.namespace
         self._wording: Wording | None = None
         try:
@@ -122,7 +121,7 @@ class LeafReader:
             columns.unenrolled.add((place, f"enrolled as {to_hex(leaf.consent.enrolment)}", to_hex(leaf.subject)))
             return
         if leaf.enroller not in self._enrollers:
-            expected = "enrolled by an enroller that scope and trust list name"
+            expected = f"enrolled by an enroller that the scope names, and the trust list for {self._namespace}"
             columns.unenrolled.add((place, expected, to_hex(leaf.enroller)))
             return
         columns.own += leaf.enroller == self._provider

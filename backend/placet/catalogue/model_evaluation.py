@@ -17,6 +17,7 @@ from placet.catalogue.spec import (
     Role,
     SmallestGroup,
     by_identifier,
+    scale,
 )
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
@@ -201,7 +202,7 @@ SPEC = RecipeSpec(
     parameters=ModelEvaluationParameters,
     reads=reads,
     aligns=by_identifier,
-    amounts=lambda role, parameters: () if role == CONSUMER else ((parameters.score, parameters.decimals or 0),),
+    amounts=lambda role, parameters: () if role == CONSUMER else ((parameters.score, scale(parameters.decimals)),),
     tells=tells,
     fits=fits,
 )

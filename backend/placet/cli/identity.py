@@ -67,7 +67,7 @@ def init(
     if folder.exists():
         raise StateError("the folder exists already", found=folder, remedy="choose another one")
     key = Key()
-    entry = Enroller(address=key.address, name=name, api=f"http://{host}:{port}").to_json()
+    entry = Enroller(address=key.address, name=name, namespaces=(namespace,), api=f"http://{host}:{port}").to_json()
     opener = read_passphrase(passphrase_file)
     folder.mkdir(parents=True, mode=0o700)
     save_secret(folder / "enroller.json", key.secret, opener)

@@ -36,7 +36,10 @@ def make(
     parties: Annotated[str, typer.Option(help="Addresses of all institutions that take part, separated by commas.")],
     title: Annotated[str | None, typer.Option(help="The data's name for people; the table's by default.")] = None,
     enrollers: Annotated[
-        str, typer.Option(help="Addresses of the enrollers whose word counts; all of the trust list by default.")
+        str,
+        typer.Option(
+            help="Addresses of the enrollers whose word counts; by default all of the table's kind of identifier."
+        ),
     ] = "",
     own: Annotated[
         bool, typer.Option("--own", help="The data belong to the institution itself, not to persons.")
@@ -77,7 +80,8 @@ def make(
     office.demand_running()
     table = office.dataset(dataset)
     iri = purpose_iri(purpose)
-    accepted = [read_address(a) for a in _list(enrollers)] or [who.address for who in office.trust.enrollers]
+    known = [who.address for who in office.trust.enrollers if table.get("namespace") in who.namespaces]
+    accepted = [read_address(a) for a in _list(enrollers)] or known
     _demand_table(table, _list(columns), own)
     terms: dict[str, Any] = {
         "title": read_name(title or dataset),
@@ -182,8 +186,13 @@ def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
     if scope.namespace is not None:
         namespace_words(scope.namespace, office.trust.name)
     for address in scope.enrollers:
-        if not office.trust.is_enroller(address):
-            raise NotFoundError("the trust list names no such enroller", found="0x" + address.hex())
+        if not office.trust.enrols(address, scope.namespace):
+            raise NotFoundError(
+                "the trust list names no such enroller for this kind of identifier",
+                expected=f"one that enrols under {scope.namespace}",
+                found="0x" + address.hex(),
+                remedy="name another one, or add the kind to its entry: placet trust add --replace",
+            )
     if office.address not in scope.parties or offer.consumer not in scope.parties:
         raise InputError("provider and consumer must be among the parties")
 

@@ -99,11 +99,11 @@ def _kind(entry: dict[str, Any]) -> str:
     """InputError for an address and a name alone: an auditor must never become an enroller by a default."""
     if "certificate" in entry:
         return "institutions"
-    if "api" in entry:
+    if "namespaces" in entry:
         return "enrollers"
     raise InputError(
         "an address with a name alone does not say what it is",
-        expected="an institution's entry (with certificate), an enroller's (with api), or --kind",
+        expected="an institution's entry (with certificate), an enroller's (with namespaces), or --kind",
         found=entry.get("name"),
         remedy="--kind auditors, for an auditor",
     )
@@ -153,7 +153,13 @@ def check(trust: ListFile, as_json: AsJson = False) -> None:
         for who in current.institutions
     ]
     rows += [
-        {"kind": "enroller", "name": who.name, "address": to_hex(who.address), "url": who.api or ""}
+        {
+            "kind": "enroller",
+            "name": who.name,
+            "address": to_hex(who.address),
+            "url": who.api or "",
+            "namespaces": list(who.namespaces),
+        }
         for who in current.enrollers
     ]
     rows += [
@@ -169,7 +175,8 @@ def check(trust: ListFile, as_json: AsJson = False) -> None:
             str(row["address"]),
             str(row["url"]),
             when(int(row["certificate_until"])) if "certificate_until" in row else "",
+            ", ".join(row.get("namespaces", ())),
         )
         for row in rows
     ]
-    table(str(trust), ("kind", "name", "address", "URL", "certificate until"), shown)
+    table(str(trust), ("kind", "name", "address", "URL", "certificate until", "enrols under"), shown)

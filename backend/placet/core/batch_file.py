@@ -20,6 +20,7 @@ from placet.core.enrolment import (
     NO_ENROLMENT,
     Enrolment,
     EnrolmentOpening,
+    accepted_enrollers,
     demand_enrolled,
     enrolment_hash,
     subject_commitment,
@@ -60,14 +61,6 @@ class BatchHeader(Value):
         if document_bytes(header) != line:
             raise InputError("the batch file's header is not in its one form", expected="canonical JSON (RFC 8785)")
         return header
-
-
-def accepted_enrollers(scope: Scope, trust: TrustList) -> frozenset[bytes]:
-    """Those whom both the scope and the trust list name. The provider's own word counts only where neither names
-    anybody: else who has the node's keys could invent a person for every row."""
-    if scope.enrollers or trust.enrollers:
-        return frozenset(who for who in scope.enrollers if trust.is_enroller(who))
-    return frozenset({scope.provider})
 
 
 class BatchLine(NamedTuple):

@@ -9,7 +9,9 @@ from pydantic import Field
 from placet.core import eip712
 from placet.core.errors import InputError, SignatureError
 from placet.core.hashing import sha256
+from placet.core.offers import Scope
 from placet.core.signatures import Verifiers
+from placet.core.trust import TrustList
 from placet.core.values import ZERO32, Address, Bytes32, Signature, Value
 
 _KEYS = Verifiers(frozenset())
@@ -69,6 +71,18 @@ def demand_enrolled(
             remedy=f"enrol under {namespace}, which the offer says; an enrolment of another kind of identifier is none",
             code=error.code,
         ) from None
+
+
+def named_enrollers(scope: Scope, trust: TrustList) -> frozenset[bytes]:
+    """Those of the scope whom the trust list lets enrol under the scope's kind of identifier. Who may say that a key is
+    somebody's at one register may not say so at another."""
+    return frozenset(who for who in scope.enrollers if trust.enrols(who, scope.namespace))
+
+
+def accepted_enrollers(scope: Scope, trust: TrustList) -> frozenset[bytes]:
+    """The same. The provider's own word counts only where neither scope nor trust list names anybody: else who has the
+    node's keys could invent a person for every row."""
+    return named_enrollers(scope, trust) if scope.enrollers or trust.enrollers else frozenset({scope.provider})
 
 
 NO_ENROLMENT = ZERO32

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from placet.core.eip712 import Domain, consent_domain, job_domain
 from placet.core.errors import NotFoundError
+from placet.core.namespace import Namespace
 from placet.core.values import Address, Bytes32, Text, Value, parse, to_hex
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]{1,300}$")]
@@ -60,10 +61,11 @@ class Institution(Value):
 
 
 class Enroller(Value):
-    """Somebody who ties owners' keys to persons."""
+    """Somebody who ties owners' keys to persons, whom it knows by these kinds of identifiers and no others."""
 
     address: Address
     name: Text
+    namespaces: Annotated[tuple[Namespace, ...], Field(min_length=1, max_length=64)]
     api: Url | None = None
 
 
@@ -113,8 +115,9 @@ class TrustList(Value):
         """An institution's name for people."""
         return self.institution(address).name
 
-    def is_enroller(self, address: bytes) -> bool:
-        return any(who.address == address for who in self.enrollers)
+    def enrols(self, address: bytes, namespace: str | None) -> bool:
+        """Does this enroller's word count for identifiers of that kind?"""
+        return any(who.address == address and namespace in who.namespaces for who in self.enrollers)
 
     def is_auditor(self, address: bytes) -> bool:
         return any(who.address == address for who in self.auditors)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import httpx
 
 from placet.core.consent import Consent, ConsentFields, demand_derived, derive
-from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled
+from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, demand_enrolled, named_enrollers
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
 from placet.core.ids import BatchRoot, ConsentId, OfferId
@@ -210,9 +210,11 @@ class OwnerClient:
                 )
 
     def enroller(self, offered: Offered, url: str | None = None) -> Enroller:
-        """Whom to enrol with for an offer: an enroller that offer and trust list name, at the trust list's URL or at
-        `url`. NotFoundError if there is none, or if `url` could be that of several."""
-        accepted = [who for who in self.trust.enrollers if who.address in offered.scope.enrollers]
+        """Whom to enrol with for an offer: an enroller that the offer names, and the trust list for its kind of
+        identifier, at the trust list's URL or at `url`. NotFoundError if there is none, or if `url` could be that of
+        several."""
+        named = named_enrollers(offered.scope, self.trust)
+        accepted = [who for who in self.trust.enrollers if who.address in named]
         if url is None:
             listed = [who for who in accepted if who.api is not None]
         else:
@@ -252,8 +254,12 @@ class OwnerClient:
         if enrolment.subject != opening.commitment:
             raise SignatureError("the enroller signed another person", expected=to_hex(opening.commitment))
         self._demand_enrolled(key.signer, enrolment, namespace)
-        if not self.trust.is_enroller(enrolment.enroller):
-            raise SignatureError("the trust list does not name this enroller", found=to_hex(enrolment.enroller))
+        if not self.trust.enrols(enrolment.enroller, namespace):
+            raise SignatureError(
+                "the trust list does not name this enroller for such identifiers",
+                expected=f"one that enrols under {namespace}",
+                found=to_hex(enrolment.enroller),
+            )
         return enrolment
 
     def _demand_enrolled(self, owner: bytes, enrolment: Enrolment, namespace: str | None) -> None:
@@ -273,10 +279,11 @@ class OwnerClient:
         consent = draft.consent
         if key.signer != consent.owner:
             raise InputError("this key is not the draft's owner", expected=to_hex(consent.owner))
-        if enrolment.subject != consent.details.enrolment or enrolment.enroller not in draft.scope.enrollers:
+        named = named_enrollers(draft.scope, self.trust)
+        if enrolment.subject != consent.details.enrolment or enrolment.enroller not in named:
             raise ConsentError(
                 "the offer does not accept this enrolment",
-                expected=", ".join(map(to_hex, draft.scope.enrollers)),
+                expected=", ".join(map(to_hex, sorted(named))) or "an enroller that offer and trust list name",
                 found=to_hex(enrolment.enroller),
                 remedy="enrol at a service that the offer lists",
             )

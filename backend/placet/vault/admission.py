@@ -152,7 +152,7 @@ def _demand_enrolled(submission: Submission, situation: AdmissionContext) -> Non
     if enrolment.enroller not in situation.enrollers:
         raise ConsentError(
             "the offer does not accept this enroller",
-            expected="an enroller that the offer's scope and the vault's trust list name",
+            expected="an enroller that the offer's scope names, and the vault's trust list for its kind of identifier",
             found=to_hex(enrolment.enroller),
             code="consent.enroller",
         )

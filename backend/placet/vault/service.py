@@ -12,9 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from placet.core.batch_file import accepted_enrollers
 from placet.core.consent import CompactConsent, Consent, Status, demand_derived
-from placet.core.enrolment import Enrolment, EnrolmentOpening
+from placet.core.enrolment import Enrolment, EnrolmentOpening, accepted_enrollers
 from placet.core.errors import (
     ConsentError,
     InputError,

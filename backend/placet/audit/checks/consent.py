@@ -126,10 +126,9 @@ def _unsigned(shown: ShownSet, leaf: tuple[int, bytes]) -> tuple[str, str]:
 
 @check(GROUP, "enrolments", "Every owner was enrolled by somebody who may")
 def enrolments(case: Case, tell: Findings) -> None:
-    """An enroller that both the offer's scope and the trust list name signed (owner, kind of identifier, subject) of
-    the consent, under the kind that the scope says. Where the
-    scope names nobody the provider's own signature is valid too, and is reported as self-enrolled: the provider could
-    have invented these people."""
+    """An enroller whom the offer's scope names, and the trust list for the scope's kind of identifier, signed (owner,
+    kind of identifier, subject) of the consent, under that kind. Where the scope names nobody the provider's own
+    signature is valid too, and is reported as self-enrolled: the provider could have invented these people."""
     for _, shown in lawful_sets(case, tell):
         tell.looked += shown.count
         tell.few(shown.columns.unenrolled, partial(_unenrolled, shown), shown.party)

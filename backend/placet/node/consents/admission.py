@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from placet.chain.threaded import ask_chain
 from placet.core.consent import CompactConsent, Consent, demand_derived
-from placet.core.enrolment import NO_ENROLMENT, demand_enrolled, enrolment_hash
+from placet.core.enrolment import NO_ENROLMENT, accepted_enrollers, demand_enrolled, enrolment_hash
 from placet.core.errors import ConsentError, PlacetError, StateError
 from placet.core.ids import ConsentId
 from placet.core.offers import Scope
@@ -223,10 +223,10 @@ def _demand_enrolled(node: Node, submission: models.ConsentSubmission, scope: Sc
             found=to_hex(given.subject),
             code="consent.enrolment",
         )
-    if given.enroller not in (scope.enrollers or (scope.provider,)):
+    if given.enroller not in accepted_enrollers(scope, node.trust):
         raise ConsentError(
             "the offer does not accept this enroller",
-            expected="an enroller that the offer's scope lists",
+            expected="an enroller that the offer's scope names, and the node's trust list for its kind of identifier",
             found=to_hex(given.enroller),
             code="consent.enroller",
         )
