@@ -279,10 +279,10 @@ class World:
             return [Paid(kind="refund", to=self.plan.sponsor, amount=self.plan.funding, at=at)]
         paid = [
             Paid(kind="credit", to=p.payee, amount=p.reward + payout, at=at)
-            for i, (p, payout) in enumerate(zip(self.plan.parties, self.sealed.payouts, strict=True))
+            for i, (p, payout) in enumerate(zip(self.plan.parties, self.sealed.payouts, strict=False))
             if p.reward + payout and i not in withheld
         ]  # fmt: skip
-        if refund := self.plan.funding - sum(one.amount for one in paid):
+        if (refund := self.plan.funding - sum(one.amount for one in paid)) > 0:
             paid.append(Paid(kind="refund", to=self.plan.sponsor, amount=refund, at=at))
         return [p.model_copy(update={"at": at.model_copy(update={"index": 10 + i})}) for i, p in enumerate(paid)]
 

@@ -83,10 +83,9 @@ def rules(found: Lineage | None, of: Scope | None = None, provider: bytes = NORT
     st.just(all_), st.integers(0, len(all_)))))  # fmt: skip
 def test_what_came_after_an_epoch_is_counted(ends: tuple[list[int], int]) -> None:
     consents, at = [word(one) for one in ends[0]], ends[1]
-    assert ended_since(consents, epoch_of(consents[:at])) == len(consents) - at
-    assert ended_since(consents, b"\7" * 24) is None
-    if at < len(consents):
-        assert ended_since(consents[:at], epoch_of(consents)) is None
+    assert ended_since(consents)[epoch_of(consents[:at])] == len(consents) - at
+    assert b"\7" * 24 not in ended_since(consents)
+    assert (epoch_of(consents) in ended_since(consents[:at])) == (at == len(consents))
 
 
 def test_only_withdrawals_after_the_seal_count() -> None:
@@ -141,6 +140,24 @@ def test_what_cannot_be_shown_is_refused(lacking: str) -> None:
         view.datasets[word(3)] = word(200)
     assert view.of(200) is None
     assert rules(None, scope(tolerated_withdrawals=1000)) == ["origin"]
+
+
+def test_a_lineage_of_many_models_costs_no_more_than_they_are() -> None:
+    """Two inputs of each model are the one before it: by all ways there would be 2^600."""
+    view = View()
+    for number in range(1, 600):
+        before, offers = 1000 + number, (word(5000 + 2 * number), word(5001 + 2 * number))
+        for offer in offers:
+            view.datasets[offer], view.ends[offer] = word(before), []
+        at = 1000 + 2 * number
+        view.made(before + 1, 9000 + number, (), (at, 0), (at + 1, 0))
+        view.origins[word(9000 + number)] = Origin(
+            word(9000 + number), (NORTH,), tuple((offer, FIRST_EPOCH) for offer in offers), (at, 0)
+        )
+    view.registrations[word(1001)] = Registration(word(1001), NORTH, word(10), b"c" * 32, (60, 0))
+    found = view.of(1600)
+    assert found is not None
+    assert len(found.withdrawn) == 2 * 599 + 2
 
 
 def test_who_was_no_party_of_the_origin_holds_no_part() -> None:

@@ -19,10 +19,14 @@ from placet.audit.facts import (
     Ending,
     Funding,
     Given,
+    LineageOffer,
+    ModelFact,
     Moment,
     OfferFact,
     Opened,
+    OriginFact,
     Paid,
+    ProvenEnd,
     Recorded,
     ReleasedKey,
     Sealed,
@@ -99,6 +103,7 @@ class FactReader:
     def _facts(self, plan: Plan | None) -> ChainFacts:
         inputs = plan.inputs if plan else ()
         offers = tuple(o for i in inputs for o in self._offer(i.offer))
+        models, origins, lineage = self._lineage([one.offer.dataset for one in offers])
         opened, sealed, funded = self.first(events.JobOpened), self.first(events.JobSealed), self.first(events.Funded)
         facts = ChainFacts(
             job=self._job,
@@ -110,6 +115,10 @@ class FactReader:
             opened=self._opened(opened) if opened else None,
             offers=offers,
             datasets=tuple(d for id_ in dict.fromkeys(o.offer.dataset for o in offers) for d in self._dataset(id_)),
+            models=models,
+            origins=origins,
+            lineage=lineage,
+            made=tuple(self._model(e) for e in self.of_job(events.ModelRegistered)),
             anchored=tuple(
                 Anchored(offer=e.offer, root=e.root, at=self.moment(e))
                 for i in inputs
@@ -188,6 +197,59 @@ class FactReader:
     def _dataset(self, dataset: DatasetId) -> Iterator[DatasetFact]:
         for e in self.all((events.DatasetRegistered,), dataset=dataset):
             yield DatasetFact(id=dataset, provider=e.provider, subjects=e.subjects, registered=self.moment(e))
+
+    def _model(self, event: events.ModelRegistered) -> ModelFact:
+        return ModelFact(
+            id=event.dataset,
+            provider=event.provider,
+            origin=event.job,
+            commitment=event.commitment,
+            registered=self.moment(event),
+        )
+
+    def _lineage(
+        self, datasets: Sequence[DatasetId]
+    ) -> tuple[tuple[ModelFact, ...], tuple[OriginFact, ...], tuple[LineageOffer, ...]]:
+        """Of all models among these datasets, and of those that they were made of."""
+        models: dict[DatasetId, ModelFact] = {}
+        origins: dict[JobId, OriginFact] = {}
+        lineage: dict[OfferId, LineageOffer] = {}
+        waiting = list(datasets)
+        while waiting:
+            dataset = waiting.pop()
+            registered = next(iter(self.all((events.ModelRegistered,), dataset=dataset)), None)
+            if dataset in models or registered is None:
+                continue
+            models[dataset] = self._model(registered)
+            if registered.job in origins:
+                continue
+            origins[registered.job] = origin = self._origin(registered.job)
+            for chosen in origin.plan.inputs if origin.plan is not None else ():
+                if chosen.offer not in lineage:
+                    lineage[chosen.offer] = self._lineage_offer(chosen.offer)
+                    waiting.append(lineage[chosen.offer].offer.dataset)
+        return tuple(models.values()), tuple(origins.values()), tuple(lineage.values())
+
+    def _origin(self, job: JobId) -> OriginFact:
+        opened = next(iter(self.all((events.JobOpened,), job=job)), None)
+        sealed = next(iter(self.all((events.JobSealed,), job=job)), None)
+        return OriginFact(
+            job=job,
+            plan=None if opened is None else self._chain.opened_plan(job, opened.transaction),
+            sealed=None if sealed is None else self.moment(sealed),
+            epochs=() if sealed is None else sealed.epochs,
+        )
+
+    def _lineage_offer(self, offer: OfferId) -> LineageOffer:
+        state = self._chain.offer(offer, block=self._block.number)
+        proven = [(one.proven, one.consent) for one in self._withdrawn(offer) if one.proven is not None]
+        return LineageOffer(
+            offer=state.offer,
+            epoch=state.epoch,
+            ended=tuple(
+                ProvenEnd(consent=consent, at=at) for at, consent in sorted(proven, key=lambda one: one[0].order)
+            ),
+        )
 
     def _committed(self, offer: OfferId) -> Iterator[Committed]:
         kinds: list[type[events.DatasetRegistered | events.DatasetCommitted]] = [

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
 from placet.core.offers import Offer, Subjects
+from placet.core.plan import Plan
 from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
 
 Count = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
@@ -83,6 +84,42 @@ class DatasetFact(Value):
     provider: Address
     subjects: Subjects
     registered: Moment
+
+
+class ModelFact(Value):
+    """`ModelRegistered`: a holder's part of a model; `origin` is the job that made it, by the holder's word."""
+
+    id: DatasetId
+    provider: Address
+    origin: JobId
+    commitment: Bytes32
+    registered: Moment
+
+
+class OriginFact(Value):
+    """A job that made a model which the job uses, or one that this was made of: when it was sealed, under which epochs,
+    and its plan, out of the transaction that opened it (None where the endpoint does not show that)."""
+
+    job: JobId
+    plan: Plan | None = None
+    sealed: Moment | None = None
+    epochs: Epochs = ()
+
+
+class ProvenEnd(Value):
+    """An end that changed an offer's epoch, and when it did."""
+
+    consent: ConsentId
+    at: Moment
+
+
+class LineageOffer(Value):
+    """An offer that an origin's plan uses: all ends that changed its epoch, in that order, and the epoch as the
+    contract has it at the facts' head."""
+
+    offer: Offer
+    epoch: Bytes24
+    ended: tuple[ProvenEnd, ...] = ()
 
 
 class Anchored(Value):
@@ -225,6 +262,12 @@ class ChainFacts(Value):
     opened: Opened | None = None
     offers: tuple[OfferFact, ...] = ()
     datasets: tuple[DatasetFact, ...] = ()
+    models: tuple[ModelFact, ...] = ()
+    """Those behind the job's offers, and those that they were made of."""
+    origins: tuple[OriginFact, ...] = ()
+    lineage: tuple[LineageOffer, ...] = ()
+    made: tuple[ModelFact, ...] = ()
+    """Those that name this job as their origin."""
     anchored: tuple[Anchored, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
     given: tuple[Given, ...] = ()

@@ -38,6 +38,10 @@ signed decides: *disputed*.
 output is the sealed one. This shows descent, not that the computation was right; and *rows used = rows declared* only
 re-execution shows.
 
+*Model.* A model that the job uses was made by a job that its holder was a party of, and no more of its lineage had
+withdrawn before the opening than its offer tolerates. A model that is registered as this job's is the one that its
+parties' trails commit to.
+
 *Enclave.* Where one computed: its task holds the documents that were committed to on chain; what it proved to each
 company verifies again and binds its key to this job; the service accepted its measurement on chain, of that class; all
 of it was on chain before keys were given; its results are the sealed ones. A simulated enclave is called that in the
@@ -46,7 +50,8 @@ notes.
 *Seal.* All parties and the consumer signed it; outputs and keys belong to the parties that have an output; its epochs
 were current. Released keys are the sealed ones; who withheld his is named.
 
-*Payment.* The escrow took the plan's rewards and paid them as the job's end demands.
+*Payment.* The escrow took the plan's rewards and pot and paid them as the job's end demands, the pot as the seal
+divides it; and the seal divides it as the recorded metrics say.
 
 The verdict is *tampered* if any check failed, else *disputed* if any is disputed, else *incomplete* if evidence is
 missing or the auditor brought no deployment and trust list of his own, else *lawfully erased* if records of consents
@@ -69,6 +74,7 @@ from placet.audit.checks import (
     evidence,
     exchange,
     flow,
+    model,
     payment,
     plan,
     seal,
@@ -92,6 +98,7 @@ CHECKS: tuple[Check, ...] = (
     *trail.CHECKS,
     *exchange.CHECKS,
     *flow.CHECKS,
+    *model.CHECKS,
     *enclave.CHECKS,
     *seal.CHECKS,
     *payment.CHECKS,

@@ -22,6 +22,11 @@ from placet.core.offers import Scope
 from placet.core.values import to_hex
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
+KEEP = "keep-model"
+"""The name of the step in which parties commit to their parts of a model that they make."""
+COMMITMENT = "model"
+"""The name of that step's output that commits to the whole model."""
+
 Order: TypeAlias = tuple[int, int]
 """A place on the chain: block, and the log's place in it."""
 
@@ -77,43 +82,46 @@ class Lineage:
         return sum(count for _, count in self.withdrawn)
 
 
-def ended_since(ended: Sequence[ConsentId], epoch: bytes) -> int | None:
-    """How many of an offer's proven ends came after an epoch; None for an epoch that the list never had."""
-    head = FIRST_EPOCH
-    for place, consent in enumerate(ended):
-        if head == epoch:
-            return len(ended) - place
+def ended_since(ended: Sequence[ConsentId]) -> dict[bytes, int]:
+    """Each epoch that an offer has had, by its proven ends in order, and how many ends came after it."""
+    after, head = {FIRST_EPOCH: len(ended)}, FIRST_EPOCH
+    for place, consent in enumerate(ended, 1):
         head = withdrawal_head(head, consent)
-    return 0 if head == epoch else None
+        after[head] = len(ended) - place
+    return after
 
 
 def lineage(dataset: DatasetId, models: Models) -> Lineage | None:
-    """A model's lineage; None where the view does not show all of it. It ends: a job that uses a model was opened after
-    that one's registration, and sealed before that of what it made."""
-    registration = models.registration(dataset)
-    if registration is None:
+    """A model's lineage; None where the view does not show all of it. Of an offer that stands in it twice, the earlier
+    epoch counts. A job that uses a model was sealed after that one's registration, and before that of what it made."""
+    first = models.registration(dataset)
+    origin = None if first is None else models.origin(first.origin)
+    if first is None or origin is None:
         return None
     counts: dict[OfferId, int] = {}
-    origin = _count(registration, models, counts)
-    return None if origin is None else Lineage(registration, origin, tuple(sorted(counts.items())))
-
-
-def _count(registration: Registration, models: Models, counts: dict[OfferId, int]) -> Origin | None:
-    """Add up what has ended since; of an offer that stands in the lineage twice, the earlier epoch counts."""
-    origin = models.origin(registration.origin)
-    if origin is None or origin.sealed >= registration.at:
-        return None
-    for offer, epoch in origin.inputs:
-        count, behind = ended_since(models.ended(offer), epoch), models.dataset(offer)
-        if count is None or behind is None:
+    epochs: dict[OfferId, dict[bytes, int]] = {}
+    waiting, seen = [first], {dataset}
+    while waiting:
+        registration = waiting.pop()
+        made = models.origin(registration.origin)
+        if made is None or made.sealed >= registration.at:
             return None
-        counts[offer] = max(count, counts.get(offer, 0))
-        earlier = models.registration(behind)
-        if earlier is None:
-            continue
-        if earlier.at >= origin.sealed or _count(earlier, models, counts) is None:
-            return None
-    return origin
+        for offer, epoch in made.inputs:
+            if offer not in epochs:
+                epochs[offer] = ended_since(models.ended(offer))
+            count, behind = epochs[offer].get(epoch), models.dataset(offer)
+            if count is None or behind is None:
+                return None
+            counts[offer] = max(count, counts.get(offer, 0))
+            earlier = models.registration(behind)
+            if earlier is None:
+                continue
+            if earlier.at >= made.sealed:
+                return None
+            if behind not in seen:
+                seen.add(behind)
+                waiting.append(earlier)
+    return Lineage(first, origin, tuple(sorted(counts.items())))
 
 
 def model_breaches(provider: bytes, scope: Scope | None, found: Lineage | None) -> Iterator[Breach]:

@@ -6,8 +6,12 @@ from placet.audit.case import Case
 from placet.audit.checks.agreed import demand_all
 from placet.audit.facts import Ending
 from placet.audit.findings import Findings, check
+from placet.catalogue.declared import declared
+from placet.core.errors import PlanError, ProtocolError
+from placet.core.hashing import canonical
 from placet.core.plan import Seal, key_hash
 from placet.core.values import ZERO32
+from placet.models.contribution import PROTOCOL, sealed_payouts
 
 GROUP = "seal"
 
@@ -99,4 +103,36 @@ def keys(case: Case, tell: Findings) -> None:
         tell.fail("nobody named as withholder in a job that was not closed", sorted(withheld))
 
 
-CHECKS = (signed, shape, epochs, keys)
+@check(GROUP, "payouts", "The seal divides the pot as the recorded metrics say")
+def payouts(case: Case, tell: Findings) -> None:
+    """The sealed payouts are what the terms' rule makes of the pot and of the one step in which a party recorded how
+    good the model is with each coalition of parties; so for each party's own record, and all records are equal. Who
+    signed a seal that its own record contradicts is named. Without a pot nothing is paid out."""
+    sealed = case.facts.sealed
+    if sealed is None or case.plan is None or case.terms is None:
+        return tell.skip("the job was not sealed, or has no plan or no terms")
+    if not case.plan.pot:
+        return tell.same("payouts without a pot", (0,) * len(case.parties), sealed.payouts)
+    try:
+        division = declared(case.plan, case.terms).division
+    except PlanError as error:
+        return tell.fail(error.expected or error.message, error.found or error.message)
+    records = {}
+    for party in case.evidence:
+        steps = case.steps(party, sealed.attempt)
+        try:
+            expected = sealed_payouts(case.plan.pot, division, steps, len(case.parties))
+        except ProtocolError as error:
+            tell.fail(f"{error.message}: {error.expected}", error.found, party)
+            continue
+        tell.same(f"payouts by the record of {case.name(party)}", expected, sealed.payouts, party)
+        records[party] = next(canonical(step.parameters) for step in steps if step.protocol == PROTOCOL)
+    for party in (missing for missing in range(len(case.parties)) if missing not in case.evidence):
+        tell.lack(f"the metrics that {case.name(party)} recorded")
+    first = next(iter(records), None)
+    for party in records:
+        if first is not None and records[party] != records[first]:
+            tell.dispute(records[first].decode(), records[party].decode(), first, party)
+
+
+CHECKS = (signed, shape, payouts, epochs, keys)

@@ -1,0 +1,249 @@
+"""Where a model comes from, who has withdrawn since, and whether it is the one that its job made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from simulator import CONSUMER, NAMES, World, h
+
+from placet.audit.facts import LineageOffer, ModelFact, Moment, OriginFact, ProvenEnd
+from placet.audit.findings import Result
+from placet.audit.outcome import AuditReport, Verdict
+from placet.audit.verify import verify
+from placet.core.lineage import COMMITMENT, KEEP
+from placet.core.offers import Offer, Scope, Subjects
+from placet.core.plan import Plan
+from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
+
+
+class Scores(World):
+    """The consumer's own input is its part of a model that an earlier job of it and of the first provider made, of rows
+    behind two offers. `since`: so many consents of the one end after that job's seal, and before this one's opening."""
+
+    since, tolerated = 0, None
+
+    def __init__(self, **options: Any) -> None:
+        self.lineage: dict[str, Any] = {}
+        super().__init__(**options)
+
+    def subjects(self, provider: int) -> Subjects:
+        return Subjects.MODEL if provider == CONSUMER else super().subjects(provider)
+
+    def make_scope(self, provider: int) -> Scope:
+        scope = super().make_scope(provider)
+        changes = {"tolerated_withdrawals": self.tolerated} if provider == CONSUMER else {}
+        return scope.model_copy(update=changes)
+
+    def _offers(self) -> None:
+        self._make_model()
+        super()._offers()
+
+    def _make_model(self) -> None:
+        offers = [
+            Offer(dataset=h("learned", i), consumer=self.signers[CONSUMER].address, purpose=h("p"), operations=3,
+                  scope=h("learned scope", i)) for i in range(2)
+        ]  # fmt: skip
+        before = [h("gone before")]
+        epoch = withdrawal_head(FIRST_EPOCH, before[0])
+        ended = [ProvenEnd(consent=before[0], at=self.tick())]
+        self.origin = self._origin(offers, epoch)
+        self.model = self._registration(self.origin.plan.job(self.deployment.jobs))  # type: ignore[union-attr]
+        for number in range(self.since):
+            ended.append(ProvenEnd(consent=h("gone since", number), at=self.tick()))
+            epoch = withdrawal_head(epoch, h("gone since", number))
+        self.lineage["lineage"] = (
+            LineageOffer(offer=offers[0], epoch=epoch, ended=tuple(ended)),
+            LineageOffer(offer=offers[1], epoch=FIRST_EPOCH),
+        )
+
+    def _origin(self, offers: list[Offer], epoch: bytes) -> OriginFact:
+        plan = Plan.model_validate(
+            {
+                "terms": h("t"), "consumer": self.signers[CONSUMER].address, "purpose": h("p"), "operations": 3,
+                "sponsor": self.signers[CONSUMER].address, "open_by": 1, "deadline": 2, "settle_by": 3, "salt": h("s"),
+                "parties": [
+                    {
+                        "signer": self.signers[who].address, "recorder": self.recorders[who].address,
+                        "payee": h("payee", who)[:20], "tls_key": h("tls"), "seed": h("seed", who), "output": False,
+                        "inputs": [{"offer": offer.id, "lawful_root": h("root", who), "epoch": FIRST_EPOCH,
+                                    "opens_before": 9}],
+                    } for who, offer in zip((0, CONSUMER), offers, strict=True)
+                ],
+            }
+        )  # fmt: skip
+        job = plan.job(self.deployment.jobs)
+        return OriginFact(job=job, plan=plan, sealed=self.tick(), epochs=(epoch, FIRST_EPOCH))
+
+    def _registration(self, origin: bytes) -> ModelFact:
+        return ModelFact(
+            id=h("dataset", CONSUMER),
+            provider=self.signers[CONSUMER].address,
+            origin=origin,
+            commitment=h("model"),
+            registered=self.tick(),
+        )
+
+    def chain_facts(self) -> Any:
+        shown = {"models": (self.model,), "origins": (self.origin,)} | self.lineage
+        return super().chain_facts().model_copy(update=shown)
+
+
+def report(world: World) -> AuditReport:
+    return verify(world.bundle())
+
+
+def result(world: World, name: str) -> Result:
+    return next(r for r in report(world).results if r.name == name)
+
+
+def scores(**changes: Any) -> Scores:
+    return type("Changed", (Scores,), changes)()
+
+
+@pytest.mark.parametrize(("since", "tolerated"), [(0, None), (0, 0), (2, 2), (2, 5)])
+def test_a_model_within_what_its_offer_tolerates(since: int, tolerated: int | None) -> None:
+    world = scores(since=since, tolerated=tolerated)
+    assert [result(world, f"model.{name}").status for name in ("facts", "lineage")] == ["passed", "passed"]
+    assert (
+        f"{since} consents of its lineage had ended before the opening; tolerated: {tolerated or 0}"
+        in (result(world, "model.lineage").notes[0])
+    )
+
+
+@pytest.mark.parametrize(("since", "tolerated"), [(1, None), (1, 0), (3, 2)])
+def test_a_stale_model_names_its_holder(since: int, tolerated: int | None) -> None:
+    found = result(scores(since=since, tolerated=tolerated), "model.lineage")
+    assert (found.status, found.named) == ("failed", (NAMES[CONSUMER],))
+    assert "have withdrawn than its offer tolerates" in found.problems[0].expected
+
+
+def test_who_withdrew_after_the_opening_binds_the_next_job() -> None:
+    world = Scores()
+    shown, other = world.lineage["lineage"]
+    late = ProvenEnd(consent=h("late"), at=world.tick())
+    epoch = withdrawal_head(shown.epoch, late.consent)
+    shown = shown.model_copy(update={"ended": (*shown.ended, late), "epoch": epoch})
+    world.lineage["lineage"] = (shown, other)
+    assert [result(world, f"model.{name}").status for name in ("facts", "lineage")] == ["passed", "passed"]
+
+
+def test_a_withdrawal_that_was_left_out_is_found() -> None:
+    world = scores(since=2, tolerated=0)
+    shown, other = world.lineage["lineage"]
+    world.lineage["lineage"] = (shown.model_copy(update={"ended": shown.ended[:1]}), other)
+    assert result(world, "model.facts").status == "failed"
+
+
+def test_a_model_of_a_job_that_its_holder_was_no_party_of() -> None:
+    world = Scores()
+    world.model = world.model.model_copy(update={"provider": world.signers[1].address})
+    assert result(world, "model.lineage").named == (NAMES[CONSUMER],)
+
+
+@pytest.mark.parametrize("lacking", ["origin", "seal", "early", "offer", "another plan"])
+def test_a_lineage_that_the_chain_does_not_show(lacking: str) -> None:
+    world = Scores()
+    if lacking == "origin":
+        world.lineage["origins"] = ()
+    if lacking == "seal":
+        world.lineage["origins"] = (world.origin.model_copy(update={"sealed": None, "epochs": ()}),)
+    if lacking == "early":
+        early = Moment(block=1, index=0, timestamp=1)
+        world.model = world.model.model_copy(update={"registered": early})
+    if lacking == "offer":
+        world.lineage["lineage"] = world.lineage["lineage"][:1]
+    if lacking == "another plan":
+        world.lineage["origins"] = (world.origin.model_copy(update={"plan": world.plan}),)
+    assert result(world, "model.lineage").status == "failed"
+    assert report(world).verdict is Verdict.TAMPERED
+
+
+def test_an_origin_whose_plan_the_endpoint_does_not_show_is_incomplete() -> None:
+    world = Scores()
+    world.lineage["origins"] = (world.origin.model_copy(update={"plan": None}),)
+    for name in ("model.facts", "model.lineage"):
+        assert result(world, name).incomplete and not result(world, name).problems
+
+
+# ------------------------------------------------------------- the job that makes a model
+
+
+class Trains(World):
+    """All commit to one model in their trails, and the first two register their parts of it."""
+
+    registered_as: tuple[bytes, ...] = (h("model"), h("model"))
+    before_the_seal = False
+
+    def committed(self, party: int) -> bytes:
+        return h("model")
+
+    def _open_tables(self) -> None:
+        super()._open_tables()
+        for party in self.parties:
+            self.step(party, KEEP, outputs={COMMITMENT: self.committed(party)})
+
+    def chain_facts(self) -> Any:
+        facts = super().chain_facts()
+        at = facts.opened.at if self.before_the_seal else facts.head
+        made = tuple(
+            ModelFact(id=h("part", p), provider=self.holder(p), origin=self.job, commitment=commitment, registered=at)
+            for p, commitment in enumerate(self.registered_as)
+        )
+        return facts.model_copy(update={"made": made})
+
+    def holder(self, party: int) -> bytes:
+        return self.signers[party].address
+
+
+def test_a_model_as_its_parties_committed_to_it() -> None:
+    assert report(Trains()).verdict is Verdict.INTACT
+
+
+def test_a_forged_commitment_names_who_registered_it() -> None:
+    class Forges(Trains):
+        registered_as = (h("model"), h("a better one"))
+
+    found = report(Forges())
+    assert (found.verdict, found.named) == (Verdict.TAMPERED, (NAMES[1],))
+    assert [r.name for r in found.results if r.problems] == ["model.made"]
+
+
+def test_a_model_that_is_registered_before_the_seal() -> None:
+    class Early(Trains):
+        before_the_seal = True
+
+    assert result(Early(), "model.made").named == NAMES[:2]
+
+
+def test_a_stranger_that_claims_the_job_harms_nobody() -> None:
+    class Claimed(Trains):
+        def holder(self, party: int) -> bytes:
+            return h("stranger", party)[:20]
+
+    found = report(Claimed())
+    assert found.verdict is Verdict.INTACT
+    assert any("which is no party, registered a model" in note for r in found.results for note in r.notes)
+
+
+def test_parties_that_commit_to_different_models_are_disputed() -> None:
+    class Differs(Trains):
+        registered_as = ()
+
+        def committed(self, party: int) -> bytes:
+            return h("model", party == 2)
+
+        def holder(self, party: int) -> bytes:
+            return h("nobody")[:20]
+
+        def chain_facts(self) -> Any:
+            self.registered_as = (h("any"),)
+            return super().chain_facts()
+
+    assert report(Differs()).verdict is Verdict.DISPUTED
+
+
+def test_a_model_of_a_party_that_hides_its_trail_is_incomplete() -> None:
+    found = verify(Trains().bundle(without=(1,)))
+    made = next(r for r in found.results if r.name == "model.made")
+    assert made.incomplete and not made.problems
