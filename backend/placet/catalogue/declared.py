@@ -35,17 +35,17 @@ class DeclaredTerms:
     parameters: RecipeParameters
     seats: tuple[Role, ...]
 
+    @property
+    def division(self) -> Division | None:
+        """How the seal divides the pot; None where the recipe takes none."""
+        return self.spec.pays(self.parameters, self.terms.roles)
+
 
 @dataclass(frozen=True, slots=True)
 class DeclaredJob(DeclaredTerms):
     """A plan whose terms are a recipe's."""
 
     plan: Plan
-
-    @property
-    def division(self) -> Division | None:
-        """How the seal divides the pot; None where the recipe takes none."""
-        return _division(self)
 
     def use(self, number: int) -> Use:
         """What the job does with an input, by its number among all of the plan's."""
@@ -116,19 +116,20 @@ def declared(plan: Plan, terms: Terms) -> DeclaredJob:
                 found=f"{len(party.inputs)} inputs, {'an' if party.output else 'no'} output",
                 code="plan.inputs",
             )
-    if plan.pot and _division(job) is None:
-        raise PlanError(
-            "the job has a pot that nothing divides",
-            expected="no pot, or a recipe and parameters that measure what each party contributed",
-            found=plan.pot,
-            remedy="reward the parties for taking part; or name a payout_rule",
-            code="plan.pot",
-        )
+    demand_divided(job, plan.pot)
     return DeclaredJob(terms, job.spec, job.parameters, job.seats, plan)
 
 
-def _division(job: DeclaredTerms) -> Division | None:
-    return job.spec.pays(job.parameters, job.terms.roles)
+def demand_divided(job: DeclaredTerms, pot: int) -> None:
+    """PlanError for a pot that the recipe does not divide, or not with these parameters."""
+    if pot and job.division is None:
+        raise PlanError(
+            "the job has a pot that nothing divides",
+            expected="no pot, or a recipe and parameters that measure what each party contributed",
+            found=pot,
+            remedy="reward the parties for taking part; or name a payout_rule",
+            code="plan.pot",
+        )
 
 
 def _demand_same(what: str, code: str, expected: object, found: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 MAX_REWARD = 2**96
 
 
+class Payment(NamedTuple):
+    """What the job costs, in the smallest unit of a token: for each provider, and to be divided among all parties."""
+
+    reward: int
+    pot: int
+    token: str | None
+
+
 def plan(
     config: NodeConfig,
     recipe: Annotated[str, typer.Option("--recipe", help="What to compute; `placet recipes` lists them.")],
@@ -38,7 +46,15 @@ def plan(
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", help="The recipe's first one unless given.")] = None,
     reward: Annotated[int, typer.Option("--reward", min=0, max=MAX_REWARD - 1, help="For each provider.")] = 0,
-    token: Annotated[str | None, typer.Option("--token", help="The ERC-20 contract that rewards are paid in.")] = None,
+    pot: Annotated[
+        int,
+        typer.Option(
+            "--pot", min=0, max=MAX_REWARD - 1, help="Divided at the end by what each party contributed to the model."
+        ),
+    ] = 0,
+    token: Annotated[
+        str | None, typer.Option("--token", help="The ERC-20 contract that rewards and pot are paid in.")
+    ] = None,
 ) -> None:
     """Print a job's request as JSON, for `placet job start --file`. Nothing is sent and nobody is asked to agree."""
     from placet.catalogue.specs import spec_of
@@ -49,7 +65,7 @@ def plan(
     choices = [_one_offer(word, _offered(operator, word), recipe) for word in offers]
     scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
-    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], reward, token)
+    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], Payment(reward, pot, token))
     _tell(operator, spec, choices)
     emit(request.model_dump(mode="json"))
 
@@ -174,8 +190,7 @@ def _request(
     parameters: RecipeParameters,
     offers: Sequence[Offered],
     engine: str,
-    reward: int,
-    token: str | None,
+    payment: Payment,
 ) -> JobRequest:
     from placet.core.values import ZERO20
     from placet.jobs.messages import JobRequest, ProviderRequest
@@ -183,8 +198,8 @@ def _request(
     spec.seats(len(offers) + 1)
     if engine not in spec.engines:
         raise InputError(f"{spec.name} has no such engine", expected=", ".join(spec.engines), found=engine[:80])
-    if (reward > 0) != (token is not None):
-        raise InputError("rewards and their token go together", expected="--reward and --token, or neither")
+    if (payment.reward + payment.pot > 0) != (payment.token is not None):
+        raise InputError("payments and their token go together", expected="--reward or --pot with --token, or none")
     (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
     if others:
         raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))
@@ -194,8 +209,11 @@ def _request(
         engine=engine,
         parameters=parameters.to_json(),
         purpose=purpose,
-        token=ZERO20 if token is None else read_address(token),
-        providers=tuple(ProviderRequest(address=one.scope.provider, offer=one.id, reward=reward) for one in offers),
+        token=ZERO20 if payment.token is None else read_address(payment.token),
+        pot=payment.pot,
+        providers=tuple(
+            ProviderRequest(address=one.scope.provider, offer=one.id, reward=payment.reward) for one in offers
+        ),
         own=own,
     )
 

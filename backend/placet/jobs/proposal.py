@@ -10,7 +10,7 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from placet.catalogue.declared import declared_terms
+from placet.catalogue.declared import declared_terms, demand_divided
 from placet.catalogue.specs import spec_of
 from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
 from placet.chain.outbox import Mined
@@ -113,7 +113,7 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
         consumer_key=consumer_key(context),
         on_withdrawal=spec.on_withdrawal,
     )
-    declared_terms(terms, _signers(context, request), context.address)
+    demand_divided(declared_terms(terms, _signers(context, request), context.address), request.pot)
     responses = await _prepared(peer_client, request, terms, now)
     own = await ask_chain(context.chain.consent, request.own.consent)
     if own.status is not Status.GIVEN:
