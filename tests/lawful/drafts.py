@@ -30,6 +30,10 @@ _VALUE = _IDENTIFIER | {"value": "balance"}
 _LEVELS = _VALUE | {"edges": ["100", "250"], "bound": "1000"}
 _GROUP = {"smallest_group": 5, "protocol": "cheetah"}
 _EVALUATION = _IDENTIFIER | _GROUP | {"score": "balance", "label": "a", "edges": ["100", "250"]}
+_STABILITY = _IDENTIFIER | {
+    "columns": [{"column": "balance", "edges": ["100"], "reference": [4, 5]}],
+    "smallest_group": 5,
+}
 _MATCH = _IDENTIFIER | {"receiver": "consumer"}
 _RULES = {"type": "placet.alignment", "version": 1, "smallest": 2}
 _RULE = {"kind": "text", "column": "name", "width": "keep", "case": "keep"}
@@ -62,6 +66,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "groups": ("joint-statistics", "spu", 3, _VALUE | _GROUP | {"group": "sector", "groups": ["x", "y"]}),
     "evaluation": ("model-evaluation", "spu", 2, _EVALUATION),
     "evaluation by two": ("model-evaluation", "spu", 3, _EVALUATION | {"protocol": "aby3"}),
+    "stability": ("model-stability", "embedded", 2, _STABILITY),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
 """Recipe, engine, number of parties, parameters. A recipe of the catalogue that is not here fails a test."""
@@ -216,7 +221,9 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
     }
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
-    provider_sees = base.terms["recipe"] == "asset-view" or parameters.get("receiver") == "provider"
+    provider_sees = (
+        base.terms["recipe"] in ("asset-view", "model-stability") or parameters.get("receiver") == "provider"
+    )
     provider_sees |= base.terms["recipe"] == "model-evaluation" and parameters["protocol"] == "cheetah"
     edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
     return (

@@ -13,6 +13,7 @@ from placet.catalogue import (
     match_salted_hash,
     match_statistics,
     model_evaluation,
+    model_stability,
 )
 from placet.catalogue.spec import RecipeSpec
 from placet.core.errors import PlanError
@@ -26,6 +27,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     match_salted_hash.SPEC,
     match_statistics.SPEC,
     model_evaluation.SPEC,
+    model_stability.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}
 NAMES = tuple(_BY_NAME)

@@ -15,17 +15,13 @@ from placet.jobs.party_run import PartyRun
 Run = Callable[[PartyRun], Awaitable[None]]
 Combine = Callable[[Mapping[int, bytes], bytes, Path], dict[str, Any]]
 """(parts by party, what the consumer kept to itself, a folder for engines) to the result: a JSON object whose `rows`
-are one object a person."""
+are one object a person, and whose `alarm`, where there is one, is told as an event of that name."""
 Open = Callable[[bytes, Mapping[int, bytes], bytes], dict[str, Any]]
 """(what a party kept to itself, release keys by party, its HPKE secret) to that party's own result."""
 
 
-_FINAL = frozenset({DataError.code, "warrant.change", "warrant.changes"})
-
-
-def _unfit(code: str) -> bool:
-    """What stands in the rows does not fit, or too few matches are new: another attempt ends the same."""
-    return code in _FINAL
+UNFIT = frozenset({DataError.code, "warrant.change", "warrant.changes"})
+"""What stands in the rows does not fit, or too few matches are new: another attempt ends the same."""
 
 
 def _nothing(_: DeclaredTerms) -> None:
@@ -43,7 +39,7 @@ class RecipeRun:
     run: Run
     combine: Combine | None = None
     open: Open | None = None
-    final: Callable[[str], bool] = _unfit
+    final: Callable[[str], bool] = UNFIT.__contains__
     demand: Callable[[DeclaredTerms], None] = _nothing
 
 

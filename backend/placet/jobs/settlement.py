@@ -124,7 +124,9 @@ class Settlement:
         own = run_of(self.runs, record.terms.recipe).open is not None
         if state.status is JobStatus.COMPLETED and (own or record.plan.consumer == self.context.address):
             try:
-                await ask_store(self._open_result, record, events)
+                result = await ask_store(self._open_result, record, events)
+                if alarm := result.get("alarm"):
+                    await self.say(record, "alarm", **alarm)
             except PlacetError as error:
                 await self.say(record, "result-lost", code=error.code, why=error.message)
             except Exception as error:  # what others released must not keep the job from its end
@@ -150,15 +152,16 @@ class Settlement:
         except Reverted as refusal:
             await self.say(record, "unclaimed", code=refusal.name, why=refusal.message)
 
-    def _open_result(self, record: JobRecord, events: list[Event]) -> None:
+    def _open_result(self, record: JobRecord, events: list[Event]) -> dict[str, Any]:
+        """The result, which is kept; an empty one where this party has none."""
         sealed = next(e for e in events if isinstance(e, JobSealed))
         keys = {e.party: e.key for e in events if isinstance(e, KeyReleased)}
         attempt, known = self.store.attempt(record.job, sealed.attempt), run_of(self.runs, record.terms.recipe)
         if known.open is not None:
             if attempt is not None and attempt.private is not None:
                 result = known.open(self.at_rest.open(attempt.private, b"private"), keys, self.context.hpke)
-                self._keep(record, result)
-            return
+                return self._keep(record, result)
+            return {}
         if attempt is None or attempt.output is None or attempt.private is None:
             raise StateError("the consumer's part of the sealed attempt is lost", remedy="run the job again")
         parts = {
@@ -175,10 +178,11 @@ class Settlement:
         private = self.at_rest.open(attempt.private, b"private")
         if known.combine is None:
             raise StateError("this recipe makes no result for its consumer alone")
-        self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
+        return self._keep(record, known.combine(parts, private, self.context.engine_ports.scratch))
 
-    def _keep(self, record: JobRecord, result: dict[str, Any]) -> None:
+    def _keep(self, record: JobRecord, result: dict[str, Any]) -> dict[str, Any]:
         self.store.keep_result(record.job, self.at_rest.seal(json.dumps(result).encode(), b"result"))
+        return result
 
     def result(self, job: JobId) -> dict[str, object]:
         """The result, for its consumer; StateError while there is none."""

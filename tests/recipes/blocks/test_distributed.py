@@ -50,7 +50,7 @@ def market(_installed: None, town: Town) -> Town:
 @pytest.fixture(scope="module")
 def survey(_installed: None, town: Town) -> Town:
     """Statistics over matches at north, for three people together at least."""
-    return town.offering("match-statistics", "aggregate", "PSI,MPC", ["north"], 3)
+    return town.offering("match-statistics,model-stability", "aggregate", "PSI,MPC", ["north"], 3)
 
 
 BRANCHES = ("city", "city", "city", "river", "abroad")
@@ -389,3 +389,25 @@ def test_an_evaluation_beyond_the_offer_is_refused(labelled: Labelled) -> None:
     for changes, code in (({"smallest_group": 1}, "plan.parameters"), ({"score": "income"}, "consent.columns")):
         wanted = labelled.town.made.request(**labelled.asked(**{"edges": ["0"]} | changes))
         assert labelled.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
+
+
+def test_a_score_that_moved_since_training_raises_an_alarm(survey: Town) -> None:
+    """North counts its own matches; at training almost all were in the lower band."""
+    held = {given.subject for given in survey.given}
+    values = [survey.balances["north"][customer] for customer in survey.customers if customer in held]
+    middle = sorted(values)[len(values) // 2]
+    column = {"column": "balance", "edges": [str(middle)], "reference": [99, 1]}
+    provider = {"address": survey.made.members["north"].address, "offer": survey.made.offers["north"], "reward": "5"}
+    job, found = survey.result(
+        recipe="model-stability", parameters=CUSTOMER | {"columns": [column], "smallest_group": 3}, providers=[provider]
+    )
+    (report,) = found["report"]["columns"]
+    assert [band["people"] for band in report["bands"]] == [len(values) // 2, len(values) - len(values) // 2]
+    assert found["report"]["moved"] == ["balance"]
+    events = [
+        json.loads(line.removeprefix("data: "))
+        for line in survey.ask("consumer", f"/v1/jobs/{job}/events").text.splitlines()
+        if line.startswith("data: ")
+    ]
+    assert [event["moved"] for event in events if event["status"] == "alarm"] == [["balance"]]
+    assert survey.audited(job)["verdict"] == "intact"

@@ -17,10 +17,10 @@ from typing import Any
 from placet.catalogue import model_evaluation
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.model_evaluation import MAX_ROWS, PROVIDER, ModelEvaluationParameters
-from placet.core.errors import DataError, InputError, LimitError
+from placet.core.errors import InputError, LimitError
 from placet.core.hashing import canonical
 from placet.jobs.party_run import PartyRun
-from placet.jobs.recipe import RecipeRun
+from placet.jobs.recipe import UNFIT, RecipeRun
 from placet.protocols.mpc.numbers import Integers, Numbers
 from placet.protocols.mpc.programs import Bands, Size
 from placet.protocols.spu import evaluate
@@ -33,7 +33,7 @@ MAX_SCORE = 2**40
 """The largest absolute value of a score, or of a part of one: sums of `MAX_ROWS` of them have less than 63 bits."""
 SECONDS = 600
 """For putting the shares together."""
-_FINAL = frozenset({DataError.code, "evaluation.list"})
+_FINAL = UNFIT | {"evaluation.list"}
 
 
 def program_of(parameters: ModelEvaluationParameters) -> Bands:
