@@ -134,27 +134,28 @@ class Town:
         providers: Sequence[str],
         smallest_group: int = 1,
         tables: Mapping[str, tuple[str, str]] | None = None,
+        *,
+        own: bool = True,
     ) -> Town:
         """The same town under other offers of these providers, to which its customers, but the silent, consent.
         `tables` has the table and columns of those that offer something else than accounts and their balances, or than
-        the consumer's list."""
+        the consumer's list. `own`: that is the consumer's own, and it consents to it."""
         made = self.made
         parties = ",".join(m.address for m in made.members.values())
         offers = {}
         for key in (*providers, "consumer"):
-            own = key == "consumer"
-            usual = ("customers", "customer") if own else ("accounts", ACCOUNTS)
+            usual = ("customers", "customer") if key == "consumer" else ("accounts", ACCOUNTS)
             table, columns = (tables or {}).get(key, usual)
             answer = made.run(
                 *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table),
                 *("--consumer", made.members["consumer"].address, "--purpose", "CreditChecking"),
                 *("--operations", operations, "--output", output, "--recipes", recipes, "--parties", parties),
                 *("--smallest-group", smallest_group),
-                *("--columns", columns, "--json", *(("--own",) if own else ())),
+                *("--columns", columns, "--json", *(("--own",) if own and key == "consumer" else ())),
             )
             offers[key] = json.loads(answer)["offer"]
         words = ("--config", "consumer/node.toml", "--offer", offers["consumer"], "--uses", 1000, "--json")
-        consent = json.loads(made.run("grant", *words))["consent"]
+        consent = json.loads(made.run("grant", *words))["consent"] if own else ""
         other = replace(self, made=replace(made, offers=made.offers | offers, own_consent=consent), given=[])
         held = [(key, who) for key in providers for who in sorted(self.balances[key]) if who not in self.silent]
         other.give_many([(key, who, 1000, LASTING) for key, who in held])

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from parties import NOW
+from placet.catalogue import modelling
 from placet.catalogue.specs import NAMES, spec_of
 from placet.core.hashing import sha256
 from placet.core.lawful import Aligns
@@ -48,6 +49,12 @@ _POLICY = {
     ],
 }
 _RECIPIENTS = [{"party": 0, "key": "0x" + KEY.hex()}, {"party": 1, "key": "0x" + "44" * 32}]
+_COLUMNS = [{"column": "a", "kind": "number", "bins": 5}]
+_SCORECARD = (
+    _IDENTIFIER
+    | _GROUP
+    | {"label": "label", "features": {"first-provider": _COLUMNS}, "split": {"train": 60, "validation": 0}}
+)
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
     "totals of three": ("asset-view", "embedded", 4, _VALUE),
@@ -67,6 +74,13 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "evaluation": ("model-evaluation", "spu", 2, _EVALUATION),
     "evaluation by two": ("model-evaluation", "spu", 3, _EVALUATION | {"protocol": "aby3"}),
     "stability": ("model-stability", "embedded", 2, _STABILITY),
+    "scorecard": ("joint-scorecard", "spu", 2, _SCORECARD | {"protocol": "cheetah"}),
+    "scorecard of four": (
+        "joint-scorecard",
+        "spu",
+        4,
+        _SCORECARD | {"protocol": "aby3", "features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _COLUMNS)},
+    ),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
 """Recipe, engine, number of parties, parameters. A recipe of the catalogue that is not here fails a test."""

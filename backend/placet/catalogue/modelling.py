@@ -1,8 +1,9 @@
 """What all recipes of joint modelling declare alike: who takes part, which columns, how rows are joined and split.
 
 The consumer holds the label and may hold columns. Up to seven providers hold columns. Consumer and the first two
-providers compute; further providers share their columns out to them as secret shares, and so learn nothing and hold no
-part of what comes out. Two who compute run Cheetah, three run ABY3, of whom any two that pool their shares see all.
+providers compute; further providers share their columns out to the first two as secret shares, and so hold no part of
+what comes out but how their own columns are cut into bins. Two who compute run Cheetah, three run ABY3, of whom any two
+that pool their shares see all.
 
 Rows stand in the consumer's secret order: first those to train on, then those to validate, then those to test, in a
 random order within each. So all parties know how many there are of each, and none but the consumer whose they are.
@@ -20,10 +21,10 @@ from placet.core.errors import PlanError
 from placet.core.lawful import Tells
 from placet.core.plan import Terms
 from placet.core.values import Value
+from placet.models.binning import Bins
 
 PROVIDERS = tuple(f"{place}-provider" for place in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"))
 COMPUTING_PROVIDERS = PROVIDERS[:2]
-MAX_BINS = 64
 MAX_FEATURES = 64
 """Of one party."""
 MAX_ROWS = 100_000
@@ -40,6 +41,11 @@ DataRole = Literal[
 ]
 
 
+def absent(value: object) -> bool:
+    """What was not given is no part of the JSON: one meaning has one form."""
+    return value is None
+
+
 class Feature(Value):
     """A column that goes into the model. A number is cut into at most `bins` bins by its owner, at quantiles of its own
     rows; a category has a bin for each of its `bins` most frequent values and one for all others. A value that is
@@ -47,8 +53,8 @@ class Feature(Value):
 
     column: Column
     kind: Literal["number", "category"] = "number"
-    bins: Annotated[int, Field(strict=True, ge=2, le=MAX_BINS)] = 10
-    monotone: Literal["rising", "falling"] | None = None
+    bins: Bins = 10
+    monotone: Annotated[Literal["rising", "falling"] | None, Field(exclude_if=absent)] = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Feature:
@@ -62,11 +68,11 @@ class Split(Value):
     up to `train_until` train, further ones up to `validation_until` validate, all others test (`column` is of integers,
     such as a date; a group's number keeps a group's rows together)."""
 
-    train: Annotated[int, Field(strict=True, ge=1, le=99)] | None = None
-    validation: Annotated[int, Field(strict=True, ge=0, le=98)] | None = None
-    column: Column | None = None
-    train_until: int | None = None
-    validation_until: int | None = None
+    train: Annotated[int | None, Field(strict=True, ge=1, le=99, exclude_if=absent)] = None
+    validation: Annotated[int | None, Field(strict=True, ge=0, le=98, exclude_if=absent)] = None
+    column: Annotated[Column | None, Field(exclude_if=absent)] = None
+    train_until: Annotated[int | None, Field(strict=True, exclude_if=absent)] = None
+    validation_until: Annotated[int | None, Field(strict=True, exclude_if=absent)] = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Split:
@@ -170,14 +176,14 @@ def roles(consumer_learns: str) -> tuple[Role, ...]:
     """Of two to eight parties: one to seven providers, then the consumer, all with rows of persons."""
     learns = (
         "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows "
-        "are in it; neither labels nor others' columns"
+        "are in it and in which part of the split; neither labels nor others' columns"
     )
     computing = tuple(
         Role(name, learns, alias="features", persons=True, output=True, least=int(name == PROVIDERS[0]))
         for name in COMPUTING_PROVIDERS
     )
     sharing = tuple(
-        Role(name, f"{learns}; it does not compute", alias="features", persons=True, least=0)
+        Role(name, f"{learns}; it does not compute", alias="features", persons=True, output=True, least=0)
         for name in PROVIDERS[len(COMPUTING_PROVIDERS) :]
     )
     return (*computing, *sharing, Role(CONSUMER, consumer_learns, alias="labels", persons=True))

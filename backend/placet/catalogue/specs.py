@@ -7,6 +7,7 @@ from typing import Any
 from placet.catalogue import (
     asset_view,
     contract_compare,
+    joint_scorecard,
     joint_statistics,
     match,
     match_count,
@@ -21,6 +22,7 @@ from placet.core.errors import PlanError
 SPECS: tuple[RecipeSpec[Any], ...] = (
     asset_view.SPEC,
     contract_compare.SPEC,
+    joint_scorecard.SPEC,
     joint_statistics.SPEC,
     match.SPEC,
     match_count.SPEC,

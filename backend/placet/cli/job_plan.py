@@ -203,7 +203,7 @@ def _request(
     (purpose, *others) = dict.fromkeys(one.scope.purpose for one in offers)
     if others:
         raise InputError("the offers are for several purposes", expected="one", found=", ".join([purpose, *others]))
-    own = _own(operator, spec.name, spec.aligns(parameters), purpose)
+    own = _own(operator, spec, spec.aligns(parameters), purpose)
     return JobRequest(
         recipe=spec.name,
         engine=engine,
@@ -218,24 +218,35 @@ def _request(
     )
 
 
-def _own(operator: Operator, recipe: str, aligns: Aligns, purpose: str) -> OwnInput:
-    """This institution's consent, the last if there are several, to its own offer to itself for recipe and purpose, of
-    rows that are found as the others' are."""
+def _own(operator: Operator, spec: RecipeSpec[Any], aligns: Aligns, purpose: str) -> OwnInput:
+    """This institution's own offer to itself for recipe and purpose, of rows that are found as the others' are. Of its
+    own rows the one that it consented to, the last if there are several; of persons' rows the only one."""
+    from placet.catalogue.spec import CONSUMER
     from placet.cli.inputs import read_consent, read_offer
     from placet.core.lawful import alignment_breaches
     from placet.core.offers import Scope
     from placet.core.values import parse, to_hex
     from placet.jobs.messages import OwnInput
 
+    recipe, persons = spec.name, spec.role(CONSUMER).persons
     own = {
         one["id"]
         for one in operator.ask("GET", "/v1/offers")["offers"]
         if read_address(one["offer"]["consumer"]) == operator.address
         and recipe in one["scope"]["recipes"]
         and one["scope"]["purpose"] == purpose
-        and not one["scope"]["personal"]
+        and one["scope"]["personal"] is persons
         and not any(alignment_breaches(aligns, parse(Scope, one["scope"])))
     }
+    if persons:
+        if len(own) != 1:
+            raise NotFoundError(
+                f"not one own offer of persons' rows for {recipe}",
+                expected=f"one offer of this institution to itself for {recipe} and {purpose}",
+                found=f"{len(own)} such offers",
+                remedy="placet vault import --namespace, placet offer make, and consents to it",
+            )
+        return OwnInput(offer=read_offer(own.pop()))
     consents = operator.ask_all(f"/v1/consents?status=given&owner={to_hex(operator.address)}", "consents")
     given = [one for one in consents if one["offer"] in own]
     if not given:

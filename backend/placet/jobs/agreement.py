@@ -124,11 +124,8 @@ class Agreement:
         if prepared is None or brought != [(bytes(prepared["offer"]), bytes(prepared["root"]))]:
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         self._askers.take(asker)
-        current = [await self._demand_current(job, plan, terms, plan_input) for plan_input in mine.inputs]
         signature = self.context.signer.sign(job)
         await self.keep(plan, terms, party, bytes(prepared["seed"]), signature)
-        for lawful in current:
-            await self._tell_counts(job, lawful)
         return SignatureResponse(signature=signature)
 
     async def _tell_counts(self, job: JobId, lawful: LawfulSet | None) -> None:
@@ -169,13 +166,18 @@ class Agreement:
         return lawful
 
     async def keep(self, plan: Plan, terms: Terms, party: int, seed: bytes, signature: bytes) -> None:
-        """Write an agreed plan down, once; what was prepared for it is used up by it."""
+        """Write an agreed plan down, once; what was prepared for it is used up by it. PlanError `plan.stale` unless
+        this party's inputs are what it would prepare now; its vault keeps their lawful sets from then on."""
         job = plan.job(self.context.deployment.jobs)
         if await self.store.threaded.find(job) is None:
+            inputs = plan.parties[party].inputs
+            current = [await self._demand_current(job, plan, terms, plan_input) for plan_input in inputs]
             now = await ask_chain(self.context.chain.now)
             signatures = tuple(signature if signer == self.context.address else b"" for signer in plan.signers)
             await self.store.threaded.add(JobRecord(job, plan, terms, signatures, party, seed, None, None, now))
             await self.store.threaded.note(job, "agreed", recipe=terms.recipe)
+            for lawful in current:
+                await self._tell_counts(job, lawful)
 
     async def demand_plan(self, plan: Plan, terms: Terms) -> None:
         """PlanError unless plan and terms are sound, and this party's own entry is its own."""

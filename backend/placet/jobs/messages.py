@@ -130,10 +130,11 @@ class ProviderRequest(Value):
 
 
 class OwnInput(Value):
-    """The consumer's own data, under its own consent."""
+    """The consumer's own data, under its own consent; without one, persons' rows under theirs, where the recipe takes
+    such of the consumer."""
 
     offer: OfferId
-    consent: ConsentId
+    consent: Annotated[ConsentId | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class Sponsorship(Value):

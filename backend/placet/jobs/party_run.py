@@ -18,6 +18,7 @@ from pydantic import JsonValue
 from placet.catalogue.declared import DeclaredJob
 from placet.catalogue.spec import RecipeParameters
 from placet.chain.client import JobStatus
+from placet.chain.events import JobOpened
 from placet.chain.signals import listening
 from placet.chain.threaded import ask_chain, ask_store
 from placet.core.at_rest import JOBS, AtRest
@@ -165,6 +166,19 @@ class PartyRun:
         """The same for the whole job."""
         seed = AtRest(JOBS, self.context.hpke).open(self.record.seed, b"seed")
         return stream(seed, self.record.job, *labels)
+
+    async def opening_block(self) -> bytes:
+        """The hash of the block in which the job opened: nobody knew it when seeds were committed to. StateError where
+        this node has not seen the opening."""
+
+        def look() -> bytes:
+            opened = (one for one in self.context.index.job_events(self.record.job) if isinstance(one, JobOpened))
+            block = next((one.block for one in opened), None)
+            if block is None:
+                raise StateError("this node has not seen the job's opening", code="peer.early")
+            return self.context.chain.block(block).hash
+
+        return await ask_chain(look)
 
     @contextlib.asynccontextmanager
     async def step(

@@ -27,6 +27,7 @@ from placet.core.errors import (
     Reverted,
     StateError,
 )
+from placet.core.ids import OfferId
 from placet.core.plan import Input, Party, Plan, Terms, demand_signatures
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, V, Value, parse
@@ -115,21 +116,34 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     )
     demand_divided(declared_terms(terms, _signers(context, request), context.address), request.pot)
     responses = await _prepared(peer_client, request, terms, now)
-    own = await ask_chain(context.chain.consent, request.own.consent)
-    if own.status is not Status.GIVEN:
-        raise ConsentError(
-            "the consumer's own consent is not given", found=own.status.name.lower(), code="consent.dead"
-        )
     seed = secrets.token_bytes(32)
-    consumer = {
-        **own_party(context, seed),
-        "reward": 0,
-        "output": False,
-        "inputs": [await named_input(context, request.own.offer, request.own.consent)],
-    }
+    consumer = {**own_party(context, seed), "reward": 0, "output": False}
+    consumer["inputs"] = [await _own_input(peer_client, request, terms, now, persons=seats[-1].persons)]
     providers = [_provider(p, r) for p, r in zip(request.providers, responses, strict=True)]
     plan = sponsored(context, request, terms, [*providers, consumer], now)
     return await agree(peer_client, plan, terms, len(request.providers), seed)
+
+
+async def _own_input(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int, *, persons: bool) -> Input:
+    """The consumer's own rows: as it would bring persons', or under its consent. ConsentError where that is not given;
+    PlanError where there is one for persons' rows, or none for its own."""
+    context, own = peer_client.context, request.own
+    if persons != (own.consent is None):
+        raise PlanError(
+            f"{request.recipe} takes {'persons rows' if persons else 'own rows'} of the consumer",
+            expected="an offer alone" if persons else "an offer and the own consent to it",
+            found="a consent" if persons else "no consent",
+            code="plan.inputs",
+        )
+    if own.consent is None:
+        question = _question(context, request, terms, own.offer, now)
+        return (await peer_client.propose(context.address, "prepare", question, PrepareResponse)).input
+    state = await ask_chain(context.chain.consent, own.consent)
+    if state.status is not Status.GIVEN:
+        raise ConsentError(
+            "the consumer's own consent is not given", found=state.status.name.lower(), code="consent.dead"
+        )
+    return await named_input(context, own.offer, own.consent)
 
 
 def _signers(context: JobContext, request: JobRequest) -> tuple[bytes, ...]:
@@ -149,19 +163,19 @@ async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
 
 async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int) -> list[PrepareResponse]:
     """What each provider would bring, asked at once."""
-    parties = _signers(peer_client.context, request)
-    questions = [
-        PrepareRequest(
-            offer=provider.offer,
-            terms=terms,
-            purpose=purpose_id(request.purpose),
-            parties=parties,
-            deadline=request.deadline_from(now),
-        )
-        for provider in request.providers
-    ]
+    questions = [_question(peer_client.context, request, terms, provider.offer, now) for provider in request.providers]
     pairs = zip(request.providers, questions, strict=True)
     return await asyncio.gather(*(peer_client.propose(p.address, "prepare", q, PrepareResponse) for p, q in pairs))
+
+
+def _question(context: JobContext, request: JobRequest, terms: Terms, offer: OfferId, now: int) -> PrepareRequest:
+    return PrepareRequest(
+        offer=offer,
+        terms=terms,
+        purpose=purpose_id(request.purpose),
+        parties=_signers(context, request),
+        deadline=request.deadline_from(now),
+    )
 
 
 def sponsored(

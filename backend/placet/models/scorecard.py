@@ -32,10 +32,10 @@ Key = tuple[str, str]
 class Scale(Value):
     """How log odds become points."""
 
-    base_score: Annotated[int, Field(strict=True, ge=-10_000, le=10_000)] = 600
-    pdo: Annotated[int, Field(strict=True, ge=1, le=1_000)] = 20
-    base_odds: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 1
-    higher: Literal[0, 1] = 1
+    base_score: Annotated[int, Field(strict=True, ge=-10_000, le=10_000)]
+    pdo: Annotated[int, Field(strict=True, ge=1, le=1_000)]
+    base_odds: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    higher: Literal[0, 1]
 
     @property
     def factor(self) -> float:

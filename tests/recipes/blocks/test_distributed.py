@@ -8,15 +8,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from declaring import CUSTOMER, NAMESPACE
-from live import PROVIDERS, Town
+from live import LASTING, PROVIDERS, Town
+from placet.catalogue.joint_scorecard import SPEC as SCORECARD
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
-from placet.core.values import parse
+from placet.core.values import parse, to_hex
 from placet.models.bands import equal_edges, kept_places, merged, tally
+from placet.models.binning import fit as fit_bins
+from placet.models.scorecard import Scorecard
+from placet.models.scorecard_fit import FitColumn, Fitted, fit
+from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.spu import extra
+from placet.recipes.blocks.split import RowParts
+from placet.recipes.joint_scorecard.run import program_of
 
 EDGES = [0, 1, 500_000, 5_000_000]
 LEVELS = {
@@ -411,3 +419,100 @@ def test_a_score_that_moved_since_training_raises_an_alarm(survey: Town) -> None
     ]
     assert [event["moved"] for event in events if event["status"] == "alarm"] == [["balance"]]
     assert survey.audited(job)["verdict"] == "intact"
+
+
+@dataclass
+class Modelled:
+    """The town under offers for scorecards: what customers consent to at the consumer's own node too, where every
+    second one is labelled 1 and rows are of the periods 1 (train) to 3 (test)."""
+
+    town: Town
+    labels: dict[str, int]
+    periods: dict[str, int]
+    ages: dict[str, int | None]
+
+    def rows(self, period: int) -> list[str]:
+        return [who for who, one in self.periods.items() if one == period]
+
+    def asked(self, *providers: str, **parameters: Any) -> dict[str, Any]:
+        made, roles = self.town.made, ("first-provider", "second-provider", "third-provider")
+        fitted = {
+            "label": "label",
+            "features": {role: [{"column": "balance", "bins": 3}] for role in roles[: len(providers)]}
+            | {"consumer": [{"column": "age", "bins": 2}]},
+            "split": {"column": "period", "train_until": 1, "validation_until": 2},
+            "join": "any",
+            "smallest_group": 2,
+            "protocol": "aby3" if len(providers) > 1 else "cheetah",
+        }
+        return {
+            "recipe": "joint-scorecard",
+            "engine": "spu",
+            "parameters": CUSTOMER | fitted | parameters,
+            "providers": [
+                {"address": made.members[k].address, "offer": made.offers[k], "reward": "5"} for k in providers
+            ],
+            "own": {"offer": made.offers["consumer"]},
+        }
+
+
+@pytest.fixture(scope="module")
+def modelled(_installed: None, town: Town) -> Modelled:
+    people = [who for who in town.customers if who in town.made.codes and who not in town.silent]
+    labels = {who: number % 2 for number, who in enumerate(people)}
+    periods = {who: 1 + (number >= 8) + (number >= 10) for number, who in enumerate(people)}
+    ages = {who: None if number % 5 == 0 else 20 + number for number, who in enumerate(people)}
+    lines = [("customer", "label", "period", "age"), *((w, labels[w], periods[w], ages[w] or "") for w in people)]
+    (town.made.folder / "training.csv").write_bytes(written(lines))
+    town.made.run(
+        *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "training", "--file", "training.csv"),
+        *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "label", "--column", "period"),
+        *("--column", "age:optional-number"),
+    )
+    tables = {"consumer": ("training", "customer,label,period,age")}
+    providers = ["north", "south", "fund"]
+    offered = town.offering("joint-scorecard", "model", "PSI,MPC,FL", providers, 2, tables, own=False)
+    offered.give_many([("consumer", who, 1000, LASTING) for who in people])
+    return Modelled(offered, labels, periods, ages)
+
+
+def in_the_clear(modelled: Modelled, providers: list[str], program: ScorecardTrain) -> Fitted:
+    """The scorecard of the rows of the first period."""
+    town, people = modelled.town, modelled.rows(1)
+    columns = []
+    for key in providers:
+        consenting = {given.subject for given in town.given if given.provider == key}
+        held = {who: balance for who, balance in town.balances[key].items() if who in consenting}
+        columns.append((fit_bins([*held.values()], "number", 3, least=2), [held.get(who) for who in people]))
+    columns.append((fit_bins([*modelled.ages.values()], "number", 2, least=2), [modelled.ages[who] for who in people]))
+    codes = np.stack([bins.codes(values) for bins, values in columns], axis=1)
+    labels = np.array([modelled.labels[who] for who in people])
+    cells = [FitColumn(column.cells) for column in program.columns]
+    made = fit(codes, labels, cells, scale=program.scale, smallest=2, steps=program.steps, l2=program.l2 / 1000)
+    assert made is not None
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("providers", [["north"], ["north", "south"], ["north", "south", "fund"]], ids=len)
+def test_a_scorecard_is_the_one_in_the_clear(modelled: Modelled, providers: list[str]) -> None:
+    town = modelled.town
+    job, found = town.result(**modelled.asked(*providers))
+    report = found["report"]
+    assert (found["rows"], found["disclosed_in_protocol"], report["too_few"]) == ([], [], False)
+    sizes = {name: len(modelled.rows(period)) for name, period in zip(report["rows"], (1, 2, 3), strict=True)}
+    assert report["rows"] == sizes
+    card = parse(Scorecard, report["scorecard"])
+    assert report["commitment"] == to_hex(card.commitment)
+    roles = ("first-provider", "second-provider", "third-provider")[: len(providers)]
+    assert [one.party for one in card.columns] == [*roles, "consumer"]
+    parameters = SCORECARD.parse(modelled.asked(*providers)["parameters"])
+    program = program_of(parameters, (*roles, "consumer"), RowParts(*sizes.values()))
+    clear = in_the_clear(modelled, providers, program)
+    assert report["fitted"] == {"people": clear.people, "positives": clear.positives}
+    most = 1 if len(providers) > 1 else 8
+    assert abs(card.base - clear.base) <= most
+    for one, points in zip(card.columns, clear.points, strict=True):
+        assert max(abs(a - b) for a, b in zip(one.points, points, strict=True)) <= most
+    assert town.audited(job)["verdict"] == "intact"
+    nothing_left(town)

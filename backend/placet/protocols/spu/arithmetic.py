@@ -17,6 +17,7 @@ from typing import Any
 
 from placet.core.errors import PlanError
 from placet.protocols.mpc.numbers import FM64, FM128, Ring
+from placet.protocols.mpc.program import Declared
 from placet.protocols.mpc.programs import (
     Compare,
     Dot,
@@ -25,7 +26,6 @@ from placet.protocols.mpc.programs import (
     Levels,
     Mean,
     PairStatistics,
-    Program,
     Size,
     Sum,
     WeightedSum,
@@ -35,7 +35,7 @@ Array = Any
 """A jax array under trace, of 64-bit integers."""
 
 
-def ring_of(program: Program, parties: int, size: Size) -> Ring:
+def ring_of(program: Declared, parties: int, size: Size) -> Ring:
     """The smaller of SPU's rings that is safe for a run; PlanError, before it, where neither is."""
     try:
         program.require_range(parties, size, FM64)

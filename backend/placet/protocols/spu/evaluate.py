@@ -9,7 +9,7 @@ import numpy as np
 
 from placet.core.errors import InputError
 from placet.protocols.mpc.numbers import Integers
-from placet.protocols.mpc.programs import Program, Size
+from placet.protocols.mpc.program import Declared, Size
 from placet.protocols.spu.arithmetic import ring_of
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Secret, compute, reconstruct
@@ -17,7 +17,7 @@ from placet.protocols.spu.network import Network
 from placet.protocols.work import Progress
 
 
-def engine_of(program: Program, computing: int, owners: int, size: Size) -> Engine:
+def engine_of(program: Declared, computing: int, owners: int, size: Size) -> Engine:
     """Cheetah for two computing parties, ABY3 for three, in the smaller ring that is safe; PlanError if neither is.
 
     `owners` is how many parties bring something.
@@ -28,7 +28,7 @@ def engine_of(program: Program, computing: int, owners: int, size: Size) -> Engi
 
 async def run(
     network: Network,
-    program: Program,
+    program: Declared,
     owners: Sequence[int],
     brought: Integers | None,
     *,
@@ -65,7 +65,7 @@ async def run(
 
 
 async def combine(
-    program: Program, size: Size, engine: Engine, shares: Sequence[bytes], *, scratch: Path, seconds: float
+    program: Declared, size: Size, engine: Engine, shares: Sequence[bytes], *, scratch: Path, seconds: float
 ) -> Integers:
     """The result from every computing party's share, as Python integers. InputError where it is another shape."""
     result = await reconstruct(shares, engine, scratch=scratch, seconds=seconds)

@@ -19,7 +19,8 @@ from pydantic import Field
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.protocols.mpc import programs as declared
-from placet.protocols.spu import arithmetic, banding
+from placet.protocols.mpc.scorecard import ScorecardTrain
+from placet.protocols.spu import arithmetic, banding, scorecard
 
 Array = Any
 """A jax array under trace."""
@@ -81,6 +82,7 @@ PROGRAMS: dict[str, Program] = {
         Program("levels", declared.Levels, arithmetic.levels),
         Program("bands", declared.Bands, banding.bands),
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
+        Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
     )
 }
 

@@ -21,7 +21,7 @@ from placet.jobs.certificates import tls_key
 from placet.jobs.party_run import PartyRun, StepRecorder, name_of
 from placet.protocols import spu
 from placet.protocols.mpc.numbers import Integers
-from placet.protocols.mpc.programs import Program, Size
+from placet.protocols.mpc.program import Declared, Size
 from placet.protocols.spu import Member, Network, evaluate
 from placet.protocols.spu.task import PsiProtocol
 
@@ -63,7 +63,7 @@ async def evaluated(
     job: PartyRun,
     name: str,
     parties: Sequence[int],
-    program: Program,
+    program: Declared,
     brought: Integers,
     *,
     size: Size,

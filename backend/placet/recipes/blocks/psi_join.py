@@ -36,11 +36,19 @@ async def provider(
 
 
 async def consumer(
-    job: PartyRun, providers: Sequence[int], customers: Sequence[str], opened: Artefact, *, most: int
+    job: PartyRun,
+    providers: Sequence[int],
+    customers: Sequence[str],
+    opened: Artefact,
+    *,
+    most: int,
+    order: Sequence[int] | None = None,
 ) -> tuple[list[int], list[int], Artefact]:
     """The consumer's side, to all providers at once, of up to `most` rows each: the customer at place i is number
-    `order[i]` of its list. Then how many rows each provider has, which the protocol tells."""
-    order = secret_permutation(len(customers), job.job_entropy(b"permutation"))
+    `order[i]` of its list, which is a random order unless one is given. Then how many rows each provider has, which the
+    protocol tells."""
+    if order is None:
+        order = secret_permutation(len(customers), job.job_entropy(b"permutation"))
     identifiers = [customer.encode() for customer in customers]
     numbers: dict[int, int] = {}
     async with job.step("psi-arrange", PROTOCOL, opened) as step:

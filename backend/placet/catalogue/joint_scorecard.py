@@ -1,0 +1,60 @@
+"""`joint-scorecard`: a scorecard from the consumer's labels and several providers' columns, fitted wholly on shares."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from placet.catalogue.modelling import ModellingParameters, fits, reads, roles, tells
+from placet.catalogue.spec import RecipeSpec, by_identifier
+from placet.core.purposes import Operation
+from placet.models.scorecard import Scale
+
+DEFAULT = Scale(base_score=600, pdo=20, base_odds=1, higher=1)
+
+
+class JointScorecardParameters(ModellingParameters):
+    """How log odds become points is the consumer's choice; what the fit does is fixed but for its steps and penalty."""
+
+    scale: Annotated[
+        Scale,
+        Field(
+            description="{base_score, pdo, base_odds, higher}: at base_score the odds are base_odds to 1, pdo points "
+            "more double them, and higher scores speak for the label `higher`: 0 where 1 is a default, 1 where it is a "
+            "sale"
+        ),
+    ] = DEFAULT
+    steps: Annotated[int, Field(strict=True, ge=1, le=30, description="Newton steps: 1 to 30, 6 are enough")] = 6
+    l2: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=1_000,
+            description="the penalty on a squared coefficient, in thousandths of a row's mean loss: 1 to 1000",
+        ),
+    ] = 1
+
+
+SPEC = RecipeSpec(
+    name="joint-scorecard",
+    version=1,
+    does="The consumer gets a scorecard that was trained on its own labels and the columns of one to seven providers, "
+    "and how good it is on rows that it was not trained on; nobody sees another party's rows, and no number in it is "
+    "of fewer people than the smallest group. On the engine spu.",
+    operations=Operation.PSI | Operation.MPC | Operation.FL,
+    engines=("spu",),
+    on_withdrawal="drop",
+    roles=roles(
+        "after the release the scorecard (how each column is cut into bins, each bin's points, each column's "
+        "information value), how many rows trained it and how many of either label, and how good it is on the rows "
+        "that validate and test, by up to 64 bands of the score; with model: shared only how good it is; how many "
+        "consented rows each provider has"
+    ),
+    parameters=JointScorecardParameters,
+    reads=reads,
+    aligns=by_identifier,
+    tells=tells,
+    fits=fits,
+)

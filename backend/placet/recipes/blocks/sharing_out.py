@@ -1,0 +1,61 @@
+"""A party that does not compute shares its numbers out to two that do: two parts that add up to them modulo 2^64.
+
+The first part is a stream of ChaCha20 under a fresh key, so the first receiver gets 32 bytes instead of it; the second
+gets the numbers less that stream. Either alone is random.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from placet.core.errors import ProtocolError
+from placet.jobs.party_run import PartyRun, StepRecorder, name_of
+from placet.jobs.randomness import stream
+
+KEY, PART = "shares.key", "shares.part"
+KEY_BYTES = 32
+PART_BYTES = 1 << 25
+"""Of one message."""
+Words = npt.NDArray[np.int64]
+
+
+def expanded(key: bytes, shape: tuple[int, ...]) -> Words:
+    """The first part."""
+    return np.frombuffer(stream(key, b"shares")(8 * math.prod(shape)), dtype="<i8").reshape(shape).astype(np.int64)
+
+
+def rest(numbers: Words, key: bytes) -> Words:
+    """The second part."""
+    return (numbers.astype(np.uint64) - expanded(key, numbers.shape).astype(np.uint64)).astype(np.int64)
+
+
+async def send(job: PartyRun, step: StepRecorder, numbers: Words, first: int, second: int) -> None:
+    """Share numbers (rows, columns) out to two parties."""
+    key = job.entropy(b"sharing-out")(KEY_BYTES)
+    await step.send(name_of(first), KEY, key)
+    part = rest(numbers, key).astype("<i8").tobytes()
+    for start in range(0, len(part), PART_BYTES):
+        await step.send(name_of(second), PART, part[start : start + PART_BYTES])
+
+
+async def receive_first(step: StepRecorder, sender: int, shape: tuple[int, int]) -> Words:
+    """The first receiver's part. ProtocolError for a key of another length."""
+    key = await step.receive(name_of(sender), KEY, limit=KEY_BYTES)
+    if len(key) != KEY_BYTES:
+        raise ProtocolError(f"{name_of(sender)} sent no key", expected=f"{KEY_BYTES} bytes", found=len(key))
+    return expanded(key, shape)
+
+
+async def receive_second(step: StepRecorder, sender: int, shape: tuple[int, int]) -> Words:
+    """The second receiver's part. ProtocolError unless it is as long as it must be."""
+    left, parts = 8 * shape[0] * shape[1], list[bytes]()
+    while left:
+        part = await step.receive(name_of(sender), PART, limit=PART_BYTES)
+        if len(part) != min(left, PART_BYTES):
+            raise ProtocolError(f"{name_of(sender)} sent another part", expected=min(left, PART_BYTES), found=len(part))
+        parts.append(part)
+        left -= len(part)
+    return np.frombuffer(b"".join(parts), dtype="<i8").reshape(shape).astype(np.int64)

@@ -1,0 +1,112 @@
+"""The secret order in which a model's rows stand, and where training, validation and test begin in it.
+
+The consumer's rows are ordered by a keyed hash of their identifiers. The key follows from the consumer's seed, to which
+the plan commits, and from the hash of the block in which the job opened, which nobody knew then. So nobody chooses
+who tests, neither beforehand nor after a look at the rows, and a row that is dropped moves no other one.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from pydantic import JsonValue
+
+from placet.catalogue.modelling import Split
+from placet.core.errors import DataError, ProtocolError
+from placet.core.hashing import canonical
+from placet.core.trail import Artefact
+from placet.core.values import to_hex
+from placet.jobs.party_run import PartyRun, name_of
+
+PROTOCOL = "split.hmac-sha256/1"
+COUNTS = "split.counts"
+_MAX_COUNTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RowParts:
+    """How many rows train, validate and test, in this order."""
+
+    train: int
+    validation: int
+    test: int
+
+    @property
+    def total(self) -> int:
+        return self.train + self.validation + self.test
+
+    def to_json(self) -> dict[str, JsonValue]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def parts_of(split: Split, rows: int) -> RowParts:
+    """By percent, rounded down, what is left tests. DataError where the split is by a column."""
+    if split.train is None or split.validation is None:
+        raise DataError("a split by a column follows from the rows")
+    train, validation = rows * split.train // 100, rows * split.validation // 100
+    return RowParts(train, validation, rows - train - validation)
+
+
+def order(
+    identifiers: Sequence[str], key: bytes, split: Split, values: Sequence[int] | None
+) -> tuple[list[int], RowParts]:
+    """Which row stands at each place, and the parts. `values`: of the split's column, if it has one."""
+    ranks = [hmac.digest(key, identifier.encode(), sha256) for identifier in identifiers]
+    if values is None:
+        return sorted(range(len(ranks)), key=ranks.__getitem__), parts_of(split, len(ranks))
+    groups = [_group(split, value) for value in values]
+    placed = sorted(range(len(ranks)), key=lambda row: (groups[row], ranks[row]))
+    return placed, RowParts(*(groups.count(number) for number in range(3)))
+
+
+def _group(split: Split, value: int) -> int:
+    return sum(value > edge for edge in (split.train_until, split.validation_until) if edge is not None)
+
+
+async def consumer(
+    job: PartyRun, split: Split, identifiers: Sequence[str], values: Sequence[int] | None, opened: Artefact
+) -> tuple[list[int], RowParts, Artefact]:
+    """The consumer's side: its rows' order, and the parts, which it tells everybody."""
+    block = await job.opening_block()
+    placed, parts = order(identifiers, job.job_entropy(b"split", block)(32), split, values)
+    public: dict[str, JsonValue] = {"block": to_hex(block), **parts.to_json()}
+    async with job.step("split", PROTOCOL, opened, parameters=public) as step:
+        for party in range(len(job.plan.parties)):
+            if party != job.party:
+                await step.send(name_of(party), COUNTS, canonical(public))
+        made = step.output("order", canonical(placed))
+    return placed, parts, made
+
+
+async def provider(job: PartyRun, split: Split, of: int, opened: Artefact, *, most: int) -> tuple[RowParts, Artefact]:
+    """A provider's side: the parts, by the same block. ProtocolError `peer.split` for others than the plan's."""
+    block = await job.opening_block()
+    async with job.step("split", PROTOCOL, opened, parameters={"block": to_hex(block)}) as step:
+        raw = await step.receive(name_of(of), COUNTS, limit=_MAX_COUNTS)
+        try:
+            told = json.loads(raw)
+            parts = RowParts(*(told[name] for name in ("train", "validation", "test")))
+            fits = all(
+                type(count) is int and 0 <= count <= most for count in (parts.train, parts.validation, parts.test)
+            )
+            fits = fits and parts.total <= most and told["block"] == to_hex(block)
+        except (ValueError, KeyError, TypeError):
+            fits = False
+        if not fits or (split.train is not None and parts != parts_of(split, parts.total)):
+            raise ProtocolError(
+                "the consumer split its rows otherwise than planned",
+                expected=f"the plan's parts of at most {most} rows, as of the block that opened the job",
+                found=f"{len(raw)} bytes that do not fit",
+                code="peer.split",
+            )
+        made = step.output("parts", canonical(parts.to_json()))
+    return parts, made
+
+
+def otherwise(rows: int) -> ProtocolError:
+    """The consumer showed another list than it said."""
+    return ProtocolError("the consumer's list is not as long as its parts", found=f"{rows} rows", code="peer.split")

@@ -1,0 +1,268 @@
+"""`joint-scorecard`: a scorecard from the consumer's labels and several providers' columns, fitted wholly on shares.
+
+Rows come to places in the consumer's secret order (`blocks.split`, `blocks.psi_join`). Each party cuts its own columns
+into bins, at quantiles of all of its own consented rows, so that the consumer's list can't choose whose values an edge
+lies between. Cells enter the program `scorecard-train` as shares; what comes out stays shares until the release.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from placet.catalogue import joint_scorecard
+from placet.catalogue.declared import DeclaredTerms
+from placet.catalogue.joint_scorecard import JointScorecardParameters
+from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_ROWS, Feature
+from placet.catalogue.spec import CONSUMER
+from placet.core.errors import DataError, LimitError, PlanError
+from placet.core.hashing import canonical
+from placet.core.trail import Artefact
+from placet.jobs.party_run import PartyRun
+from placet.jobs.recipe import RecipeRun
+from placet.models.binning import CategoryBins, NumberBins
+from placet.models.binning import fit as fit_bins
+from placet.protocols.mpc.numbers import Integers
+from placet.protocols.mpc.program import Size
+from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
+from placet.protocols.spu import evaluate
+from placet.recipes.blocks import distributed, psi_join, sharing_out, split
+from placet.recipes.blocks.columns import subjects, whole
+from placet.recipes.blocks.split import RowParts
+from placet.recipes.joint_scorecard.alone import alone
+from placet.recipes.joint_scorecard.report import opened_report
+from placet.vault.rows import Rows
+
+BINNING = "models.binning/1"
+SHARING = "shares.additive-2^64/1"
+SECONDS = 600
+"""For putting the shares together."""
+_FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
+ColumnCells = NumberBins | CategoryBins
+
+
+def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts: RowParts) -> ScorecardTrain:
+    """The program that the plan declares, for so many rows of each part."""
+    columns = [
+        CardColumn(owner=owner, kind=feature.kind, bins=feature.bins, monotone=feature.monotone)
+        for owner, role in enumerate(roles)
+        for feature in features_of(parameters, role)
+    ]
+    return ScorecardTrain(
+        providers=len(roles) - 1,
+        columns=tuple(columns),
+        train=parts.train,
+        validation=parts.validation,
+        join=parameters.join,
+        smallest=parameters.smallest_group,
+        scale=parameters.scale,
+        steps=parameters.steps,
+        l2=parameters.l2,
+    )
+
+
+def features_of(parameters: JointScorecardParameters, role: str) -> tuple[Feature, ...]:
+    """A role's columns; none where it has none."""
+    return parameters.features.get(role, ())  # type: ignore[call-overload, no-any-return]
+
+
+def computing(roles: Sequence[str]) -> list[int]:
+    """The parties that compute, in the program's order."""
+    return [party for party, role in enumerate(roles) if role in COMPUTING_PROVIDERS or role == CONSUMER]
+
+
+def worth(program: ScorecardTrain, parts: RowParts) -> bool:
+    """Are there enough rows that anything could come out?"""
+    return parts.train >= 2 * program.smallest and parts.test >= 1
+
+
+def demand(job: DeclaredTerms) -> None:
+    """PlanError for what no engine holds, or what is not offered yet."""
+    parameters = joint_scorecard.SPEC.parse(job.terms.parameters)
+    if parameters.model != CONSUMER:
+        raise PlanError(
+            "a model is not kept as shares yet", expected="model: consumer", found=parameters.model, code="plan.model"
+        )
+    most = RowParts(MAX_ROWS * 7 // 10, 0, MAX_ROWS - MAX_ROWS * 7 // 10)
+    members = computing(job.terms.roles)
+    evaluate.engine_of(program_of(parameters, job.terms.roles, most), len(members), len(members), Size(MAX_ROWS))
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at every party."""
+    if job.role == CONSUMER:
+        await _consume(job)
+    else:
+        await _provide(job)
+
+
+async def _provide(job: PartyRun) -> None:
+    parameters = job.parameters(JointScorecardParameters)
+    (consumer,) = job.others(CONSUMER)
+    rows, opened = await job.open("features")
+    people = subjects(rows, parameters.identifier)
+    bins, codes, binned = await _binned(job, rows, opened)
+    parts, made = await split.provider(job, parameters.split, consumer, binned, most=MAX_ROWS)
+    placement, made = await psi_join.provider(job, consumer, people, made, most=MAX_ROWS)
+    places = [(row, place) for row, place in enumerate(placement.positions) if place is not None]
+    await job.matched("features", rows, [row for row, _ in places])
+    if placement.total != parts.total:
+        raise split.otherwise(placement.total)
+    program = program_of(parameters, job.terms.roles, parts)
+    part: dict[str, Any] = {"bins": [column.to_json() for column in bins], "share": ""}
+    if worth(program, parts):
+        placed = np.zeros((parts.total, len(bins)), np.int64)
+        present = np.zeros(parts.total, np.bool_)
+        own, there = [row for row, _ in places], [place for _, place in places]
+        placed[there], present[there] = codes[own], True
+        share, made = await _computed(job, program, program.bring(job.party, placed, present), parts, made)
+        part["share"] = share.hex()
+    await job.release(canonical(part), made)
+
+
+async def _consume(job: PartyRun) -> None:
+    parameters = job.parameters(JointScorecardParameters)
+    rows, opened = await job.open("labels")
+    people = [person.decode() for person in subjects(rows, parameters.identifier)]
+    if len(people) > MAX_ROWS:
+        raise LimitError("the list is too long", expected=f"at most {MAX_ROWS}", found=len(people), code="joint.list")
+    labels = labels_of(rows, parameters.label)
+    by = parameters.split.column
+    bins, codes, binned = await _binned(job, rows, opened)
+    values = None if by is None else whole(rows, by)
+    order, parts, made = await split.consumer(job, parameters.split, people, values, binned)
+    providers = [party for party in range(len(job.plan.parties)) if party != job.party]
+    _, brought, made = await psi_join.consumer(job, providers, people, made, most=distributed.MAX_ROWS, order=order)
+    program = program_of(parameters, job.terms.roles, parts)
+    kept: dict[str, Any] = {
+        "parameters": job.terms.parameters,
+        "roles": list(job.terms.roles),
+        "parts": parts.to_json(),
+        "provider_rows": brought,
+        "bins": [column.to_json() for column in bins],
+        "share": "",
+    }
+    if worth(program, parts):
+        placed, label = codes[order], labels[order]
+        cells = program.bring(job.party, placed, np.ones(len(order), np.bool_))
+        share, made = await _computed(job, program, np.concatenate([cells, label[:, None]], axis=1), parts, made)
+        kept["share"] = share.hex()
+        kept["alone"] = await asyncio.to_thread(alone, program, placed, label)
+    await job.collect(canonical(kept), made)
+
+
+def labels_of(rows: Rows, column: str) -> Integers:
+    """DataError `joint.label` for a label that is neither 0 nor 1."""
+    labels = np.array(whole(rows, column), dtype=np.int64)
+    if not np.isin(labels, (0, 1)).all():
+        raise DataError(
+            "a label is neither 0 nor 1",
+            expected="integers 0 and 1",
+            found=f"others in column {column}",
+            code="joint.label",
+        )
+    return labels
+
+
+async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[ColumnCells], Integers, Artefact]:
+    """This party's columns as bins, and the cell of each of its rows in each (rows, columns)."""
+    parameters = job.parameters(JointScorecardParameters)
+    features = features_of(parameters, job.role)
+    async with job.step("bin", BINNING, opened) as step:
+        bins, codes = await asyncio.to_thread(cells_of, rows, features, parameters.smallest_group)
+        made = step.output("bins", canonical([column.to_json() for column in bins]))
+    return bins, codes, made
+
+
+def cells_of(rows: Rows, features: Sequence[Feature], least: int) -> tuple[list[ColumnCells], Integers]:
+    """Each column's bins, none with fewer than `least` of these rows, and each row's cell in each (rows, columns).
+    DataError that names a column which does not hold what the plan says."""
+    bins, codes = [], []
+    for feature in features:
+        values = rows.columns[feature.column]
+        try:
+            column = fit_bins(values, feature.kind, feature.bins, least=least)
+        except DataError as error:
+            raise DataError(
+                f"the column {feature.column} does not hold numbers",
+                expected=error.expected,
+                found=error.found,
+                remedy="say kind: category in the plan",
+            ) from None
+        bins.append(column)
+        codes.append(column.codes(values))
+    return bins, np.stack(codes, axis=1) if codes else np.zeros((rows.count, 0), np.int64)
+
+
+async def _computed(
+    job: PartyRun, program: ScorecardTrain, own: Integers, parts: RowParts, made: Artefact
+) -> tuple[bytes, Artefact]:
+    """This party's share of what the program gives; none of who does not compute."""
+    members = computing(job.terms.roles)
+    if program.shared:
+        async with job.step("share-columns", SHARING, made) as step:
+            first, second = members[:2]
+            if job.party not in members:
+                with job.working("sharing its columns out to those that compute"):
+                    await sharing_out.send(job, step, own, first, second)
+                return b"", step.output("columns", own.tobytes())
+            if job.party in (first, second):
+                receive = sharing_out.receive_first if job.party == first else sharing_out.receive_second
+                with job.working("the columns of those that do not compute"):
+                    blocks = [
+                        await receive(step, owner, (parts.total, program.width(owner))) for owner in program.shared
+                    ]
+                own = np.concatenate([own, *blocks], axis=1)
+            made = step.output("columns", own.tobytes())
+    return await distributed.evaluated(job, "scorecard", members, program, own, size=Size(parts.total), made=made)
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
+    """No rows; `report`: {too_few, smallest_group, rows: {train, validation, test}, provider_rows} and, unless too few
+    have either label, {fitted: {people, positives}, metrics, bands, gains, scorecard, importance, alone, gain,
+    commitment}.
+
+    `metrics`, `bands` and `gains` are {validation, test}, None where a part has too few of either label; positives have
+    label 1. Metrics: {people, positives, auc, gini, ks, auc_error, auc_interval}; bands by ascending score {from, to,
+    people, positives, rate}, none with fewer than the smallest group of either label; gains from those on whom label 1
+    is likeliest {from or below, people, positives, people_share, positives_share, lift, rate}. `scorecard` is
+    `models.scorecard.Scorecard`, `commitment` its hash in hex. `importance` by information value: {party, column, iv,
+    points}. `alone`: metrics of a scorecard of the consumer's own columns, None where it has none; `gain`: {auc, low,
+    high} of test, joint less alone. Numbers that are neither counts nor points are decimal strings.
+    """
+    kept = json.loads(private)
+    parameters = joint_scorecard.SPEC.parse(kept["parameters"])
+    sizes = RowParts(**kept["parts"])
+    report: dict[str, Any] = {
+        "too_few": True,
+        "smallest_group": parameters.smallest_group,
+        "rows": sizes.to_json(),
+        "provider_rows": kept["provider_rows"],
+    }
+    program = program_of(parameters, kept["roles"], sizes)
+    if worth(program, sizes):
+        providers = {party: json.loads(part) for party, part in sorted(parts.items())}
+        members = computing(kept["roles"])
+        shares = [
+            bytes.fromhex(kept["share"] if party not in providers else providers[party]["share"]) for party in members
+        ]
+        engine = evaluate.engine_of(program, len(members), len(members), Size(sizes.total))
+        opening = evaluate.combine(program, Size(sizes.total), engine, shares, scratch=scratch, seconds=SECONDS)
+        bins = {party: part["bins"] for party, part in providers.items()} | {len(providers): kept["bins"]}
+        columns = [
+            (role, feature.column, cells)
+            for party, role in enumerate(kept["roles"])
+            for feature, cells in zip(features_of(parameters, role), bins[party], strict=True)
+        ]
+        report |= opened_report(parameters, columns, program, asyncio.run(opening), sizes, kept.get("alone"))
+    return {"rows": [], "report": report}
+
+
+JOINT_SCORECARD = RecipeRun(
+    spec=joint_scorecard.SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand
+)
