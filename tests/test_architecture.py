@@ -153,6 +153,7 @@ LARGE: dict[str, str] = {
     "cli.audit.audit": _OPTIONS,
     "cli.compare.join": _OPTIONS,
     "cli.compare.start": _OPTIONS,
+    "cli.job_plan.plan": _OPTIONS,
     "cli.offers.make": _OPTIONS,
     "cli.owner_grant.grant": _OPTIONS,
     "cli.setup._make_node": _OPTIONS,

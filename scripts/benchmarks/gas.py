@@ -47,6 +47,9 @@ NOTES = {
     "open_3_parties": "four signatures, three inputs with lawful roots, three rewards pulled into the escrow",
     "seal_3_parties": "four signatures, three keys",
     "release_last": "the last of three keys: completes the job and credits three payees",
+    "open_with_pot": "the same as open_3_parties with a pot beside the rewards",
+    "seal_payouts": "the same as seal_3_parties; the pot is divided among three parties that have rewards too",
+    "release_payouts": "the same as release_last, with rewards and payouts",
     "abort": "by a recorder before the seal, with refund",
 }
 
@@ -60,6 +63,8 @@ LOWER = (
     "one running head for many steps (about 28,600 for all of them), and then the chain no longer holds each step",
     "an opening is storage, 22,100 for each new slot: two a party with a reward, two of the escrow, one of the "
     "job. A slot a party less if release, close and abort took the whole plan again",
+    "a payout is stored beside its payee, in a word of its own only for a party without a reward; where the plan has "
+    "no pot a seal pays 5,000 for a list of zeros, which an empty list would save",
     "a seal stores a key's hash for each party: one slot for all of them if each release brought the others' hashes",
 )
 
@@ -195,7 +200,7 @@ class _Bench:
         ]
         return tuple(bytes(answer[6 * 32 : 6 * 32 + 24]) for answer in answers)
 
-    def open(self, name: str) -> tuple[int, _Opened]:
+    def open(self, name: str, pot: int = 0) -> tuple[int, _Opened]:
         epochs = self.epochs()
         parties = tuple(
             Party(
@@ -219,6 +224,7 @@ class _Bench:
             operations=3,
             sponsor=self.consumer.address,
             token=self.token,
+            pot=pot,
             open_by=NOW + 10**4,
             deadline=NOW + 10**5,
             settle_by=NOW + 10**6,
@@ -236,7 +242,7 @@ class _Bench:
     def record(self, job: bytes, party: int, start: int, hashes: Sequence[bytes]) -> int:
         return self.send(self.relays[party], self.calls.record(job, 1, party, start, hashes))
 
-    def seal(self, opened: _Opened) -> int:
+    def seal(self, opened: _Opened, payouts: tuple[int, ...] = (0, 0, 0)) -> int:
         heads = []
         for party in range(3):
             step = _word(f"only step {party}")
@@ -250,7 +256,7 @@ class _Bench:
             outputs=tuple(_word(f"output {i}") for i in range(3)),
             keys=tuple(key_hash(key) for key in opened.keys),
             epochs=self.epochs(),
-            payouts=(0, 0, 0),
+            payouts=payouts,
         )
         signatures = self._by_all(self.jobs.digest(seal.struct_hash()))
         return self.send(self.consumer, self.calls.seal(opened.plan, seal, signatures))
@@ -282,6 +288,9 @@ def measure() -> dict[str, float]:
         figures["open_3_parties"], opened = bench.open("next")
         figures["seal_3_parties"] = bench.seal(opened)
         figures["release_last"] = bench.release(opened)
+        figures["open_with_pot"], opened = bench.open("divided", 600)
+        figures["seal_payouts"] = bench.seal(opened, (100, 200, 300))
+        figures["release_payouts"] = bench.release(opened)
         _, opened = bench.open("recorded")
         bench.record(opened.job, 0, 0, [_word("step")])
         figures["record_400_each"] = bench.record(opened.job, 0, 1, [_word(f"step {i}") for i in range(400)]) / 400

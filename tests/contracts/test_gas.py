@@ -21,6 +21,9 @@ KEYS = {
     "seal_3_parties",
     "release_last",
     "abort",
+    "open_with_pot",
+    "seal_payouts",
+    "release_payouts",
 }
 
 

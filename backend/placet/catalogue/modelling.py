@@ -22,6 +22,7 @@ from placet.core.lawful import Tells
 from placet.core.plan import Terms
 from placet.core.values import Value
 from placet.models.binning import Bins
+from placet.models.contribution import MAX_SHAPLEY, SHARE_UNIT, Division, PayoutRule
 
 PROVIDERS = tuple(f"{place}-provider" for place in ("first", "second", "third", "fourth", "fifth", "sixth", "seventh"))
 COMPUTING_PROVIDERS = PROVIDERS[:2]
@@ -124,6 +125,31 @@ class ModellingParameters(IdentifiedParameters):
             "none can use it alone"
         ),
     ] = "consumer"
+    payout_rule: Annotated[
+        PayoutRule | None,
+        Field(
+            description="how a pot is divided by what each party's columns add to the model: by shapley, for five "
+            "parties with columns at the most, or leave-one-out"
+        ),
+    ] = None
+    label_share: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=0,
+            le=SHARE_UNIT,
+            description="with a payout_rule: the consumer's part of the pot, in millionths, for the label; 0 where it "
+            "is left out",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _payable(self) -> ModellingParameters:
+        if self.label_share is not None and self.payout_rule is None:
+            raise ValueError("a label_share goes with a payout_rule")
+        if self.payout_rule == "shapley" and len(self.features) > MAX_SHAPLEY:
+            raise ValueError(f"shapley takes {MAX_SHAPLEY} parties with columns at the most")
+        return self
 
     @model_validator(mode="after")
     def _own_columns(self) -> ModellingParameters:
@@ -149,6 +175,13 @@ def tells(parameters: ModellingParameters) -> Tells:
     """Providers find their own rows in the list before anything is computed."""
     output = "model" if parameters.model == CONSUMER else "shared-model"
     return Tells(output, parameters.smallest_group, shows=PROVIDERS)
+
+
+def pays(parameters: ModellingParameters, roles: Sequence[str]) -> Division | None:
+    """The consumer holds the label."""
+    if parameters.payout_rule is None:
+        return None
+    return Division(parameters.payout_rule, roles.index(CONSUMER), parameters.label_share or 0)
 
 
 def fits(parameters: ModellingParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
