@@ -9,12 +9,16 @@ from dataclasses import replace
 import pytest
 from tests.attacks.stage import Agreed, Deal, Stage
 
+from placet.audit.bundle import Bundle
+from placet.audit.case import Case
+from placet.audit.chain_facts import facts
+from placet.audit.models import ShownModels
 from placet.catalogue import specs
 from placet.chain.events import JobOpened
 from placet.chain.index import Index
 from placet.chain.lineage import lineage_at
 from placet.core.errors import ConsentError, PlanError
-from placet.core.lineage import Lineage
+from placet.core.lineage import Lineage, lineage
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Seal, key_hash
 from placet.core.purposes import Operation, purpose_id
@@ -85,6 +89,46 @@ async def test_the_vault_counts_until_the_opening_of_the_job_that_asks(stage: St
     assert endpoint.lineage(dataset, agreed.job) is None, "before its own opening there was no such model"
     assert endpoint.lineage(dataset, secrets.token_bytes(32)) is None
     assert any(isinstance(event, JobOpened) for event in index.job_events(later.job))
+
+
+async def test_the_auditor_reads_the_same_lineage_from_the_chain(stage: Stage) -> None:
+    """A job over the lender's part of a model: its facts have the model, the plan of the origin, and who has ended."""
+    deal, origin = await trained(stage)
+    dataset = secrets.token_bytes(32)
+    stage.mined(stage.calls.register_model(dataset, origin.job, ZERO32, b"m" * 32), stage.lender)
+    offer = Offer(
+        dataset=dataset, consumer=stage.lender.address, purpose=purpose_id(stage.scope().purpose),
+        operations=Operation.PSI | Operation.MPC, scope=ZERO32,
+    )  # fmt: skip
+    stage.mined(stage.calls.offer(offer), stage.lender)
+    stage.withdraw(deal, deal.people[0])
+    consent = stage.own_consent(offer=offer)
+    stage.mined(stage.calls.grant(consent, stage.signed(consent, stage.lender)), stage.lender)
+    drafted = stage.plan(await stage.deal())
+    chosen = drafted.plan.inputs[2].model_copy(
+        update={"offer": offer.id, "consent": consent.id, "epoch": bytes(24), "opens_before": consent.opens_before}
+    )
+    lender = drafted.plan.parties[2].model_copy(update={"inputs": (chosen,)})
+    plan = drafted.plan.model_copy(update={"parties": (*drafted.plan.parties[:2], lender)})
+    scoring = stage.open(stage.agreed(plan, drafted.terms))
+    stage.withdraw(deal, deal.people[1])
+    stage.world.anvil.mine(stage.world.deployment.confirmations)
+
+    told = facts(stage.chain, scoring.job, scoring.plan)
+    assert [(one.id, one.provider, one.origin) for one in told.models] == [(dataset, stage.lender.address, origin.job)]
+    assert [(one.job, one.plan) for one in told.origins] == [(origin.job, origin.plan)]
+    assert {one.offer.id: len(one.ended) for one in told.lineage} == {
+        chosen.offer: 2 * (chosen.offer == deal.offer.id) for chosen in origin.plan.inputs
+    }
+    bundle = Bundle(
+        job=scoring.job, deployment=stage.world.deployment, trust=stage.world.trust, facts=told, evidence=()
+    )
+    assert told.opened is not None
+    shown = lineage(dataset, ShownModels(Case(bundle), told.opened.at))
+    assert shown == Endpoint(stage.chain, indexed(stage), int).lineage(dataset, scoring.job)
+    assert shown is not None and shown.total == 1
+    (made,) = facts(stage.chain, origin.job, origin.plan).made
+    assert (made.id, made.commitment) == (dataset, b"m" * 32)
 
 
 async def test_a_stale_model_is_refused_by_the_node_that_holds_it(stage: Stage) -> None:
