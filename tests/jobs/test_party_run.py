@@ -1,4 +1,4 @@
-"""What a recipe may hand over, where the vault waits to be told which rows match."""
+"""What a recipe may hand over, where the vault waits to be told which rows match; what it records of contributions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pytest
 
 from parties import NOW, World, at_once
 from placet.catalogue.declared import declared
-from placet.core.errors import StateError, WarrantError
+from placet.core.errors import ProtocolError, StateError, WarrantError
 from placet.core.trail import Exchange
 from placet.jobs.party_run import PartyRun
+from placet.models.contribution import Division, sealed_payouts
 from placet.vault.rows import Rows
 
 CUSTOMERS = [f"c{number}" for number in range(10)]
@@ -116,3 +117,17 @@ def test_a_vault_that_does_not_ask_is_not_told() -> None:
     run, wire = provider(vault)
     at_once(_run(run, _matches))
     assert (vault.marks, wire.sent) == ([], ["output.masked"])
+
+
+def test_what_each_contributed_is_recorded_where_the_plans_rule_can_divide_by_it() -> None:
+    run, _ = provider(Vault(asks=False))
+    division = Division("shapley", 2)
+    run.declared = replace(run.declared, spec=replace(run.declared.spec, pays=lambda parameters, roles: division))
+    table = {frozenset(): 500_000, frozenset({0}): 600_000, frozenset({1}): 700_000}
+    with pytest.raises(ProtocolError, match="metric of a coalition is missing"):
+        at_once(run.contributed("auc", table))
+    assert run.store.steps(run.record.job, 1) == []
+    at_once(run.contributed("auc", {**table, frozenset({0, 1}): 740_000}))
+    steps = run.store.steps(run.record.job, 1)
+    assert [step.name for step in steps] == ["contribution"]
+    assert sealed_payouts(240, division, steps, 4) == (70, 170, 0, 0)

@@ -258,6 +258,8 @@ class Agreement:
         lineage = await asyncio.to_thread(self._lineage, state.offer.dataset)
         for breach in model_breaches(state.provider, scope, lineage):
             raise breach.error(ConsentError, "model")
+        if lineage is not None:
+            log.info("model of job %s: %d of its lineage have ended since", to_hex(lineage.origin.job), lineage.total)
 
     def _lineage(self, dataset: DatasetId) -> Lineage | None:
         self.context.index.sync()
