@@ -149,7 +149,6 @@ MAX_LINES, MAX_ARGUMENTS = 60, 7
 _OPTIONS = "each argument is an option of the command line"
 _PROTOCOL = "all that two parties must agree on, each by its name"
 LARGE: dict[str, str] = {
-    "cli.job_plan.plan": _OPTIONS,
     "cli.audit.audit": _OPTIONS,
     "cli.compare.join": _OPTIONS,
     "cli.compare.start": _OPTIONS,

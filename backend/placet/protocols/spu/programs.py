@@ -19,8 +19,9 @@ from pydantic import Field
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.protocols.mpc import programs as declared
+from placet.protocols.mpc.coalitions import Coalitions
 from placet.protocols.mpc.scorecard import ScorecardTrain
-from placet.protocols.spu import arithmetic, banding, scorecard
+from placet.protocols.spu import arithmetic, banding, coalitions, scorecard
 
 Array = Any
 """A jax array under trace."""
@@ -83,6 +84,7 @@ PROGRAMS: dict[str, Program] = {
         Program("bands", declared.Bands, banding.bands),
         Program("pair-statistics", declared.PairStatistics, arithmetic.pair_statistics),
         Program("scorecard-train", ScorecardTrain, scorecard.scorecard_train),
+        Program("coalitions", Coalitions, coalitions.coalitions),
     )
 }
 
