@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import Field, JsonValue, model_validator
 
 from placet.core.errors import DataError, PlanError
-from placet.models.contribution import MAX_SHAPLEY, METRIC_UNIT, PayoutRule, coalitions_of
+from placet.models.contribution import MAX_SHAPLEY, METRIC_UNIT, Contribution, PayoutRule, coalitions_of
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
 
@@ -125,8 +125,8 @@ class Coalitions(Declared):
         return np.array(metrics, dtype=object)
 
     def read(self, result: Integers) -> dict[str, JsonValue]:
-        """By coalition; the empty one is there where the rule needs it."""
-        return {"metric": "auc", "coalitions": [[sorted(one), int(metric)] for one, metric in self.table(result)]}
+        """As `contribution/1` records it; the coalition of nobody is there where the rule needs it."""
+        return dict(Contribution.of("auc", dict(self.table(result))).to_json())
 
     def table(self, result: Integers) -> list[tuple[frozenset[int], int]]:
         """What `models.contribution` divides a pot by."""
@@ -151,6 +151,6 @@ def _whitened(values: Reals, train: int) -> Reals:
     centred = centred / np.where(width > 0, width, 1)
     _, spread, directions = np.linalg.svd(centred[:train] / np.sqrt(train), full_matrices=False)
     kept = spread > max(_SPREAD * spread.max(initial=0), 1e-9)
-    turned = np.zeros_like(centred)
+    turned: Reals = np.zeros(values.shape)
     turned[:, : kept.sum()] = centred @ (directions[kept].T / spread[kept])
     return turned
