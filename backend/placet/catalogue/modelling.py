@@ -136,7 +136,7 @@ class ModellingParameters(IdentifiedParameters):
         int | None,
         Field(
             strict=True,
-            ge=0,
+            ge=1,
             le=SHARE_UNIT,
             description="with a payout_rule: the consumer's part of the pot, in millionths, for the label; 0 where it "
             "is left out",
