@@ -28,8 +28,8 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, to_hex
 from placet.owner.client import OwnerClient, SignedConsent
 from placet.owner.keys import OwnerKey
+from placet.sandbox import founding
 from placet.sandbox.consortium import Consortium, SandboxInstitution, wait
-from placet.sandbox.founding import Stock, consortium
 
 NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "consumer": "Family Office"}
 PROVIDERS = ("north", "south", "fund")
@@ -295,7 +295,7 @@ def live(folder: Path) -> Iterator[Town]:
     silent = [subject for number, subject in enumerate(people) if number % 4 == 0]
     with (
         httpx.Client(timeout=60, trust_env=False) as http,
-        consortium(folder, NAMES, Stock(balances, customers), block_time=BLOCK_TIME) as made,
+        founding.consortium(folder, NAMES, founding.Stock(balances, customers), block_time=BLOCK_TIME) as made,
     ):
         deployment = Deployment.model_validate_json((folder / "deployment.json").read_bytes())
         trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())
