@@ -79,21 +79,21 @@ def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
 def _measure(folder: Path, n: int) -> dict[str, object]:
     names = {"bank": "First Bank", "consumer": "Credit House"}
     everybody = {subject(i): i for i in range(n)}
-    with consortium(folder, names, Stock({"bank": everybody}, [subject(0)], [subject(0)])) as town:
-        sent = _submissions(town, n)
+    with consortium(folder, names, Stock({"bank": everybody}, [subject(0)], [subject(0)])) as group:
+        sent = _submissions(group, n)
         bodies = [body for _, body in sent]
-        with _bare(town) as url:
-            figures, done = _rounds(town, url, bodies)
-        figures |= _with_a_kill(town, bodies, done)
-        town.stop()
-        figures |= _settled(town, {identity for identity, _ in sent})
+        with _bare(group) as url:
+            figures, done = _rounds(group, url, bodies)
+        figures |= _with_a_kill(group, bodies, done)
+        group.stop()
+        figures |= _settled(group, {identity for identity, _ in sent})
     return {"n": n, "processes": os.cpu_count(), **figures}
 
 
-def _submissions(town: Consortium, n: int) -> list[tuple[bytes, bytes]]:
-    folder = town.folder
+def _submissions(group: Consortium, n: int) -> list[tuple[bytes, bytes]]:
+    folder = group.folder
     deployment, trust = _documents(folder)
-    offer = Chain(town.chain.url, deployment).offer(from_hex(town.offers["bank"])).offer
+    offer = Chain(group.chain.url, deployment).offer(from_hex(group.offers["bank"])).offer
     scopes = (parse(Scope, file.read_bytes()) for file in (folder / "bank" / "scopes").glob("*.json"))
     scope = next(scope for scope in scopes if scope.hash == offer.scope)
     secret = load_secret(folder / "registry" / "enroller.json", (folder / "passphrase").read_text().strip())
@@ -110,9 +110,9 @@ def _documents(folder: Path) -> tuple[Deployment, TrustList]:
 
 
 @contextlib.contextmanager
-def _bare(town: Consortium) -> Iterator[str]:
+def _bare(group: Consortium) -> Iterator[str]:
     port = free_port()
-    process = subprocess.Popen([sys.executable, HERE / "_load.py", town.folder / "deployment.json", str(port)])
+    process = subprocess.Popen([sys.executable, HERE / "_load.py", group.folder / "deployment.json", str(port)])
     url = f"http://127.0.0.1:{port}/v1/consents"
     try:
         wait(lambda: _answers(url), "bare endpoint")
@@ -130,15 +130,15 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _rounds(town: Consortium, bare: str, bodies: list[bytes]) -> tuple[dict[str, float], int]:
+def _rounds(group: Consortium, bare: str, bodies: list[bytes]) -> tuple[dict[str, float], int]:
     """Half of the requests to the node, and half of these each to the bare endpoint before and after; how many."""
     half = len(bodies) // 2
     quarter = half // 2
     Client(bare, SECONDS).send(bodies[:STEP])
     seconds = _timed(bare, bodies[:quarter])
     start = time.perf_counter()
-    accepted = _timed(_api(town), bodies[:half])
-    wait(lambda: _given(town) == half, "anchored batch", town.folder / "bank-node.log", SECONDS)
+    accepted = _timed(_api(group), bodies[:half])
+    wait(lambda: _given(group) == half, "anchored batch", group.folder / "bank-node.log", SECONDS)
     anchored = time.perf_counter() - start
     seconds += _timed(bare, bodies[quarter:half])
     per_s, bare_per_s = half / anchored, half / seconds
@@ -157,44 +157,44 @@ def _timed(url: str, bodies: list[bytes]) -> float:
     return time.perf_counter() - start
 
 
-def _api(town: Consortium) -> str:
-    return f"{town.members['bank'].api}/v1/consents"
+def _api(group: Consortium) -> str:
+    return f"{group.members['bank'].api}/v1/consents"
 
 
-def _given(town: Consortium) -> int:
+def _given(group: Consortium) -> int:
     """How many consents the node sees on chain."""
-    member = town.members["bank"]
+    member = group.members["bank"]
     told = httpx.get(f"{member.api}/metrics", headers=member.authorization, trust_env=False, timeout=60).text
     found = re.search(r'^placet_consents\{state="given"\} (\S+)$', told, re.MULTILINE)
     return int(float(found[1])) if found else 0
 
 
-def _with_a_kill(town: Consortium, bodies: list[bytes], done: int) -> dict[str, float]:
+def _with_a_kill(group: Consortium, bodies: list[bytes], done: int) -> dict[str, float]:
     """Send the rest; the node is killed when half of it is accepted, and started again."""
-    client, rest = Client(_api(town), SECONDS), bodies[done:]
+    client, rest = Client(_api(group), SECONDS), bodies[done:]
     down: list[float] = []
 
     def kill() -> None:
         start = time.perf_counter()
-        town.kill("bank-node")
-        town.start_node("bank")
-        town.wait_healthy("bank")
+        group.kill("bank-node")
+        group.start_node("bank")
+        group.wait_healthy("bank")
         down.append(time.perf_counter() - start)
 
     killer = threading.Thread(target=kill)
     client.send(rest, lambda taken: killer.start() if taken == len(rest) // 2 else None)
     killer.join()
-    wait(lambda: _given(town) == len(bodies), "anchored batch", town.folder / "bank-node.log", SECONDS)
+    wait(lambda: _given(group) == len(bodies), "anchored batch", group.folder / "bank-node.log", SECONDS)
     return {"cut_off": client.cut, "down_s": round(down[0], 2)}
 
 
-def _settled(town: Consortium, sent: set[bytes]) -> dict[str, float]:
+def _settled(group: Consortium, sent: set[bytes]) -> dict[str, float]:
     """The chain against what was accepted. Leaves come from the node's database, and count only under a root that they
     hash to and that the chain holds."""
-    chain = Chain(town.chain.url, _documents(town.folder)[0])
-    told = chain.events((events.BatchAnchored,), chain.deployment.block, offer=from_hex(town.offers["bank"]))
+    chain = Chain(group.chain.url, _documents(group.folder)[0])
+    told = chain.events((events.BatchAnchored,), chain.deployment.block, offer=from_hex(group.offers["bank"]))
     roots = Counter(event.root for event in told)
-    with contextlib.closing(sqlite3.connect(town.folder / "bank" / "state.db")) as state:
+    with contextlib.closing(sqlite3.connect(group.folder / "bank" / "state.db")) as state:
         kept = [leaves for (leaves,) in state.execute("select leaves from node_batches")]
     batches = {batch_root(ids): ids for ids in ([b[i : i + 32] for i in range(0, len(b), 32)] for b in kept)}
     if not roots.keys() <= batches.keys():
@@ -202,7 +202,7 @@ def _settled(town: Consortium, sent: set[bytes]) -> dict[str, float]:
     leaves = Counter(identity for root in roots for identity in batches[root])
     if not leaves.keys() <= sent:
         raise RuntimeError("a batch holds a consent that nobody sent")
-    with contextlib.closing(sqlite3.connect(town.folder / "bank-vault" / "vault.db")) as vault:
+    with contextlib.closing(sqlite3.connect(group.folder / "bank-vault" / "vault.db")) as vault:
         kept_there = {bytes(identity) for (identity,) in vault.execute("select consent from consents")}
     again = sum(count - 1 for count in (*leaves.values(), *roots.values()))
     return {

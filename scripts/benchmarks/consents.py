@@ -62,7 +62,7 @@ PURPOSE = "https://w3id.org/dpv#CreditChecking"
 
 
 @dataclass(frozen=True)
-class _Town:
+class _Setup:
     """A provider with a vault, its offer on a chain, and an enroller."""
 
     folder: Path
@@ -90,26 +90,26 @@ def main(*, json: bool, n: int = DEFAULT) -> dict[str, object]:
 def _measure(folder: Path, chain: LocalChain, n: int) -> dict[str, object]:
     processes = os.cpu_count() or 1
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        town = _town(folder, chain, n, pool)
-        parts = [_made(town, pool, n * i // ROUNDS, n * (i + 1) // ROUNDS) for i in range(ROUNDS)]
-        whole = _joined(town, parts)
-        checked, bare = _rounds(town, parts, pool, processes)
+        setup = _set_up(folder, chain, n, pool)
+        parts = [_made(setup, pool, n * i // ROUNDS, n * (i + 1) // ROUNDS) for i in range(ROUNDS)]
+        whole = _joined(setup, parts)
+        checked, bare = _rounds(setup, parts, pool, processes)
     figures: dict[str, float] = {"n": n, "processes": processes}
     figures["verify_per_s"] = n / checked
     figures["verify_ratio_to_coincurve"] = bare / checked
     figures["file_mb"] = whole.stat().st_size / 1e6
-    with open_vault(town.settings) as vault:
+    with open_vault(setup.settings) as vault:
         with whole.open("rb", buffering=1 << 20) as file, _timed(figures, "imported_s"):
             reader = BatchReader(file)
             vault.admit_batch(reader, lambda _: None)
         with _timed(figures, "anchored_s"):
-            gas = _send(town, Calls(town.deployment).anchor(town.offer.id, reader.header.root))
+            gas = _send(setup, Calls(setup.deployment).anchor(setup.offer.id, reader.header.root))
             block = int(str(chain.rpc("eth_blockNumber")), 16)
         figures["gas_each"] = gas / n
         deadline = int(time.time()) + 1000
         for name in ("indexed_s", "lawful_set_s"):
             with _timed(figures, name):
-                lawful = vault.lawful(town.offer.id, block, deadline)
+                lawful = vault.lawful(setup.offer.id, block, deadline)
             if lawful.count != n:
                 raise RuntimeError(f"{lawful.count} rows are lawful, not {n}")
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -130,7 +130,7 @@ class _timed:  # noqa: N801 - used as a block's word
         self._figures[self._name] = time.perf_counter() - self._start
 
 
-def _town(folder: Path, chain: LocalChain, n: int, pool: ProcessPoolExecutor) -> _Town:
+def _set_up(folder: Path, chain: LocalChain, n: int, pool: ProcessPoolExecutor) -> _Setup:
     provider, consumer, enroller = Key(), Key(), Key()
     chain.rpc("anvil_setBalance", to_hex(provider.address), hex(10**24))
     deployment = deploy(chain.url, provider, 0)
@@ -177,20 +177,20 @@ def _town(folder: Path, chain: LocalChain, n: int, pool: ProcessPoolExecutor) ->
     offer = Offer(
         dataset=dataset[0], consumer=consumer.address, purpose=purpose_id(PURPOSE), operations=3, scope=scope.hash
     )
-    town = _Town(folder, chain, provider, enroller, deployment, trust, offer, scope, settings)
+    setup = _Setup(folder, chain, provider, enroller, deployment, trust, offer, scope, settings)
     calls = Calls(deployment)
-    _send(town, calls.register(dataset[0], Subjects.PERSONS, *dataset[1:]))
-    _send(town, calls.offer(offer))
-    return town
+    _send(setup, calls.register(dataset[0], Subjects.PERSONS, *dataset[1:]))
+    _send(setup, calls.offer(offer))
+    return setup
 
 
-def _send(town: _Town, call: Call) -> int:
+def _send(setup: _Setup, call: Call) -> int:
     """Gas of a transaction of the provider."""
-    web3 = Web3(HTTPProvider(town.chain.url))
+    web3 = Web3(HTTPProvider(setup.chain.url))
     transaction = {
         "type": 2,
-        "chainId": town.chain.chain_id,
-        "nonce": web3.eth.get_transaction_count(web3.to_checksum_address(town.provider.address)),
+        "chainId": setup.chain.chain_id,
+        "nonce": web3.eth.get_transaction_count(web3.to_checksum_address(setup.provider.address)),
         "to": web3.to_checksum_address(call.to),
         "value": 0,
         "data": call.data,
@@ -198,7 +198,7 @@ def _send(town: _Town, call: Call) -> int:
         "maxFeePerGas": 10**10,
         "maxPriorityFeePerGas": 1,
     }
-    signed = Account.sign_transaction(transaction, town.provider.secret)
+    signed = Account.sign_transaction(transaction, setup.provider.secret)
     receipt = web3.eth.wait_for_transaction_receipt(
         web3.eth.send_raw_transaction(signed.raw_transaction), poll_latency=0.01
     )
@@ -207,44 +207,44 @@ def _send(town: _Town, call: Call) -> int:
     return int(receipt["gasUsed"])
 
 
-def _made(town: _Town, pool: ProcessPoolExecutor, start: int, end: int) -> Path:
+def _made(setup: _Setup, pool: ProcessPoolExecutor, start: int, end: int) -> Path:
     """A batch file of the customers from `start` to `end`."""
-    file = town.folder / f"lines-{start}"
-    signer = BulkSigner(town.offer, town.scope, town.trust, town.deployment, town.enroller.secret)
+    file = setup.folder / f"lines-{start}"
+    signer = BulkSigner(setup.offer, setup.scope, setup.trust, setup.deployment, setup.enroller.secret)
     starts = range(start, end, STEP)
     with file.open("wb") as sink:
         for lines in pool.map(many, [signer] * len(starts), starts, [min(i + STEP, end) for i in starts]):
             sink.write(lines)
-    out = town.folder / f"batch-{start}"
-    _batch(town, file, out)
+    out = setup.folder / f"batch-{start}"
+    _batch(setup, file, out)
     return out
 
 
-def _joined(town: _Town, parts: list[Path]) -> Path:
+def _joined(setup: _Setup, parts: list[Path]) -> Path:
     """One batch file of all."""
-    file, out = town.folder / "lines", town.folder / "batch"
+    file, out = setup.folder / "lines", setup.folder / "batch"
     with file.open("wb") as sink:
         for part in parts:
             with part.open("rb") as source:
                 source.readline()
                 shutil.copyfileobj(source, sink)
-    _batch(town, file, out)
+    _batch(setup, file, out)
     file.unlink()
     return out
 
 
-def _batch(town: _Town, lines: Path, out: Path) -> None:
-    check = LineCheck(town.offer, town.scope, town.deployment.consents, frozenset(), town.trust)
+def _batch(setup: _Setup, lines: Path, out: Path) -> None:
+    check = LineCheck(setup.offer, setup.scope, setup.deployment.consents, frozenset(), setup.trust)
     with lines.open("rb") as source:
-        make_batch(check, town.offer, town.scope, source, out)
+        make_batch(check, setup.offer, setup.scope, source, out)
 
 
-def _rounds(town: _Town, parts: list[Path], pool: ProcessPoolExecutor, processes: int) -> tuple[float, float]:
+def _rounds(setup: _Setup, parts: list[Path], pool: ProcessPoolExecutor, processes: int) -> tuple[float, float]:
     """Seconds of checking all parts, and of as many bare recoveries, one after the other in each round."""
     checked = bare = 0.0
     with parts[0].open("rb") as file:
         header = BatchReader(file).header
-    with BatchCheck(header, town.deployment, town.trust, processes) as check:
+    with BatchCheck(header, setup.deployment, setup.trust, processes) as check:
         for warm, part in ((True, parts[0]), *((False, part) for part in parts)):
             start = time.perf_counter()
             with part.open("rb", buffering=1 << 20) as file:

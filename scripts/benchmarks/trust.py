@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _market import market
+from _matching import matching_consortium
 
 DEFAULT = 10_000
 ROUNDS = 3
@@ -26,15 +26,15 @@ def main(*, json: bool, n: int = DEFAULT, engine: str = "rr22") -> dict[str, obj
     out = sys.stderr if json else sys.stdout
     with (
         tempfile.TemporaryDirectory(prefix="placet-trust-") as folder,
-        market(Path(folder), n, engine, lambda text: print(text, file=sys.stderr)) as town,
+        matching_consortium(Path(folder), n, engine, lambda text: print(text, file=sys.stderr)) as consortium,
     ):
         bare, gated, parts = [], [], []
         for _ in range(ROUNDS):
-            bare.append(town.bare())
-            used, spent, _ = town.gated()
+            bare.append(consortium.bare())
+            used, spent, _ = consortium.gated()
             gated.append(used)
             parts.append(spent)
-        peak = town.peak_mb()
+        peak = consortium.peak_mb()
     figures: dict[str, object] = {"n": n, "engine": engine, "rounds": ROUNDS}
     for what, ratio in (("wall", "wall_ratio"), ("cpu", "cpu_ratio"), ("bytes", "bytes_ratio")):
         ratios = [getattr(g, what) / max(getattr(b, what), 1e-9) for g, b in zip(gated, bare, strict=True)]

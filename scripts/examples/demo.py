@@ -25,7 +25,7 @@ NAMES = {"north": "Bank North", "south": "Bank South", "fund": "Fund House", "co
 SEED = 20260101
 
 
-def town() -> tuple[dict[str, dict[str, int]], list[str]]:
+def tables() -> tuple[dict[str, dict[str, int]], list[str]]:
     """Seeded balances in cents by provider, and the consumer's customers."""
     chance = random.Random(SEED)
     people = [f"P{number:04}" for number in range(60)]
@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, default=Path("demo-report.html"), help="where the audit report goes")
     options = parser.parse_args()
     teller = Teller(sys.stderr if options.json else sys.stdout)
-    balances, customers = town()
+    balances, customers = tables()
     willing = {person for held in balances.values() for person in held if int(person[1:]) % 4}
     started = time.perf_counter()
     with (

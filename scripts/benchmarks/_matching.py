@@ -32,6 +32,8 @@ NAMES = {"north": "Bank North", "consumer": "Family Office"}
 SHARED = 0.5
 """Of the consumer's list, at the provider."""
 MOST_SECONDS = 6 * 3600
+DEADLINE_SECONDS = 86_400
+"""From a job's request to its deadline; consents last longer."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Meter:
 
 
 @dataclass
-class Market:
+class MatchingConsortium:
     """The consortium, its two lists, and what a job needs."""
 
     made: Consortium
@@ -84,8 +86,8 @@ class Market:
             engine="embedded" if embedded else "spu",
             parameters=parameters | ({"psi": "ecdh"} if embedded else {}),
             providers=[provider],
-            deadline_seconds=86_400,
-            settle_seconds=90_000,
+            deadline_seconds=DEADLINE_SECONDS,
+            settle_seconds=DEADLINE_SECONDS + 3600,
         )
         meter = Meter(self.pids())
         cpu, sent, start = meter.cpu(), meter.bytes(), time.perf_counter()
@@ -195,7 +197,7 @@ class Market:
 
 
 @contextlib.contextmanager
-def market(folder: Path, n: int, protocol: str, say: Any) -> Iterator[Market]:
+def matching_consortium(folder: Path, n: int, protocol: str, say: Any) -> Iterator[MatchingConsortium]:
     """Both sides have `n` rows, half of them in common; all of the provider's customers consent, by batch file."""
     held = [subject(i) for i in range(n)]
     listed = [subject(i) for i in range(n - int(n * SHARED), 2 * n - int(n * SHARED))]
@@ -208,5 +210,5 @@ def market(folder: Path, n: int, protocol: str, say: Any) -> Iterator[Market]:
         say=say,
     ) as made:
         say(f"{n} consents")
-        give(made, {"north": held}, seconds=4 * MOST_SECONDS, uses=9)
-        yield Market(made, held, listed, protocol)
+        give(made, {"north": held}, seconds=2 * DEADLINE_SECONDS, uses=9)
+        yield MatchingConsortium(made, held, listed, protocol)
