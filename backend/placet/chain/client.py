@@ -157,19 +157,19 @@ class Chain:
             "EnclaveRegistry": named.enclave_registry,
         }
         for name, contract in contracts.items():
-            found = code_hash(self.rpc, contract.address)
-            _same(f"code of {name}", to_hex(contract.code_hash), to_hex(found))
+            code = code_hash(self.rpc, contract.address)
+            _same(f"code of {name}", to_hex(contract.code_hash), to_hex(code))
         datasets, consents = named.dataset_registry.address, named.consent_registry.address
         ledger, escrow = named.job_ledger.address, named.reward_escrow.address
         try:
-            for what, expected, asked in (
+            for what, expected, call in (
                 ("ConsentRegistry's datasets", datasets, ("ConsentRegistry", consents, "datasets")),
                 ("ConsentRegistry's ledger", ledger, ("ConsentRegistry", consents, "ledger")),
                 ("JobLedger's registry", consents, ("JobLedger", ledger, "registry")),
                 ("JobLedger's escrow", escrow, ("JobLedger", ledger, "escrow")),
                 ("RewardEscrow's ledger", ledger, ("RewardEscrow", escrow, "ledger")),
             ):
-                _same(what, to_hex(expected), to_hex(self._read(*asked)[0]))
+                _same(what, to_hex(expected), to_hex(self._read(*call)[0]))
             for name, address in (("ConsentRegistry", consents), ("JobLedger", ledger)):
                 verifier = named.p256_verifier.address
                 _same(f"{name}'s P-256 verifier", True, self._read(name, address, "isVerifier", verifier)[0])
@@ -178,10 +178,10 @@ class Chain:
 
     def block(self, number: int | str) -> Head:
         """A block by number, or by tag such as `latest`; NotFoundError if the endpoint has none."""
-        asked = hex(number) if isinstance(number, int) else number
-        block = self.rpc.call("eth_getBlockByNumber", asked, False)
+        reference = hex(number) if isinstance(number, int) else number
+        block = self.rpc.call("eth_getBlockByNumber", reference, False)
         if block is None:
-            raise NotFoundError("no such block", found=asked)
+            raise NotFoundError("no such block", found=reference)
         return Head.read(block)
 
     def hashes(self, blocks: Sequence[int]) -> list[bytes | None]:
@@ -283,13 +283,13 @@ class Chain:
 
     def recorder(self, job: JobId, party: int, *, block: int | None = None) -> bytes:
         """Zero address if there is no such party."""
-        found: bytes = self._jobs("recorder", job, party, block=block)[0]
-        return found
+        address: bytes = self._jobs("recorder", job, party, block=block)[0]
+        return address
 
     def key_due(self, job: JobId, party: int, *, block: int | None = None) -> bytes | None:
         """The hash of the release key that a party still owes, or None."""
-        found: bytes = self._jobs("keyDue", job, party, block=block)[0]
-        return None if found == ZERO32 else found
+        key: bytes = self._jobs("keyDue", job, party, block=block)[0]
+        return None if key == ZERO32 else key
 
     def payout(self, job: JobId, party: int, *, block: int | None = None) -> int:
         """A party's share of the pot by the seal; 0 before it."""
@@ -304,8 +304,8 @@ class Chain:
 
     def owed(self, token: bytes, payee: bytes, *, block: int | None = None) -> int:
         """What `payee` may claim, in the token's units."""
-        found: int = self._escrow("owed", token, payee, block=block)[0]
-        return found
+        amount: int = self._escrow("owed", token, payee, block=block)[0]
+        return amount
 
     def escrow(self, job: JobId, *, block: int | None = None) -> Escrow:
         """All zero if the job pays nothing."""
@@ -328,8 +328,8 @@ class Chain:
 
     def allowance(self, token: bytes, account: bytes, spender: bytes, *, block: int | None = None) -> int:
         """ERC-20."""
-        found: int = self._read("SettlementToken", token, "allowance", account, spender, block=block)[0]
-        return found
+        amount: int = self._read("SettlementToken", token, "allowance", account, spender, block=block)[0]
+        return amount
 
     def events(
         self, kinds: Sequence[type[E]], from_block: int, to_block: int | None = None, **indexed: bytes | int
@@ -351,14 +351,14 @@ class Chain:
 
     def events_of(self, blocks: Sequence[Block], kinds: Sequence[type[E]], **indexed: bytes | int) -> list[E]:
         """The same, in blocks that `blocks` gave."""
-        found = [
+        events_ = [
             event
             for topics in _topics(kinds, indexed)
             for _, event in self.logs.logs(blocks, topics)
             for kind in kinds
             if isinstance(event, kind)
         ]
-        return sorted(found, key=lambda event: (event.block, event.log_index))
+        return sorted(events_, key=lambda event: (event.block, event.log_index))
 
     def _consents(self, name: str, *values: Any, block: int | None) -> tuple[Any, ...]:
         return self._read("ConsentRegistry", self.deployment.consent_registry.address, name, *values, block=block)
@@ -372,9 +372,9 @@ class Chain:
     def _read(
         self, contract: str, address: bytes, name: str, *values: Any, block: int | None = None
     ) -> tuple[Any, ...]:
-        asked = abi.function(contract, name)
-        call = {"to": to_hex(address), "data": to_hex(asked.encode(*values))}
-        return asked.decode(octets(self.rpc.call("eth_call", call, "latest" if block is None else hex(block))))
+        function = abi.function(contract, name)
+        call = {"to": to_hex(address), "data": to_hex(function.encode(*values))}
+        return function.decode(octets(self.rpc.call("eth_call", call, "latest" if block is None else hex(block))))
 
 
 def erc1271(rpc: Rpc) -> ContractCheck:
@@ -402,8 +402,8 @@ def _topics(kinds: Sequence[type[Event]], indexed: dict[str, bytes | int]) -> li
         places = {events.field_name(name): of for name, of, is_indexed in one.parameters if is_indexed}
         if not indexed.keys() <= places.keys():
             raise LookupError(f"{one.name} is indexed by {sorted(places)}, not by {sorted(indexed)}")
-        chosen = [[abi.encode((of,), (indexed[name],))] if name in indexed else None for name, of in places.items()]
-        queries.append([[one.topic], *chosen])
+        topics = [[abi.encode((of,), (indexed[name],))] if name in indexed else None for name, of in places.items()]
+        queries.append([[one.topic], *topics])
     return queries
 
 

@@ -36,9 +36,9 @@ class _Models:
         return None
 
     def origin(self, job: JobId) -> Origin | None:
-        told = [event for event in self._index.job_events(job) if (event.block, event.log_index) < self._before]
-        opened = next((event for event in told if isinstance(event, JobOpened)), None)
-        sealed = next((event for event in told if isinstance(event, JobSealed)), None)
+        events = [event for event in self._index.job_events(job) if (event.block, event.log_index) < self._before]
+        opened = next((event for event in events if isinstance(event, JobOpened)), None)
+        sealed = next((event for event in events if isinstance(event, JobSealed)), None)
         if opened is None or sealed is None:
             return None
         plan = self._chain.opened_plan(job, opened.transaction)

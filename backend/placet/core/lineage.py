@@ -124,10 +124,10 @@ def lineage(dataset: DatasetId, models: Models) -> Lineage | None:
     return Lineage(first, origin, tuple(sorted(counts.items())))
 
 
-def model_breaches(provider: bytes, scope: Scope | None, found: Lineage | None) -> Iterator[Breach]:
+def model_breaches(provider: bytes, scope: Scope | None, lineage: Lineage | None) -> Iterator[Breach]:
     """What its lineage says against the use of a model's part that `provider` holds; for errors `model.RULE`. Without
     the `scope`, which other parties do not know, all that the chain shows is judged."""
-    if found is None:
+    if lineage is None:
         yield Breach(
             "origin",
             "the chain does not show which job made the model",
@@ -136,19 +136,19 @@ def model_breaches(provider: bytes, scope: Scope | None, found: Lineage | None) 
             "register a model after its job's seal; or use an endpoint that shows the job's transactions",
         )
         return
-    if provider not in found.origin.parties or found.registration.provider != provider:
+    if provider not in lineage.origin.parties or lineage.registration.provider != provider:
         yield Breach(
             "origin",
             "the model is held by an institution that was no party of the job that made it",
-            ", ".join(map(to_hex, found.origin.parties)),
-            to_hex(found.registration.provider),
+            ", ".join(map(to_hex, lineage.origin.parties)),
+            to_hex(lineage.registration.provider),
         )
     tolerated = None if scope is None else scope.tolerated_withdrawals or 0
-    if tolerated is not None and found.total > tolerated:
+    if tolerated is not None and lineage.total > tolerated:
         yield Breach(
             "stale",
             "more of those whose consents the model was made under have withdrawn than its offer tolerates",
             f"{tolerated} at the most",
-            found.total,
+            lineage.total,
             "train it anew over today's consents: placet model retrain",
         )

@@ -125,10 +125,10 @@ class Forked:
 
 def fork(request: ForkRequest, stdin: int, stdout: int, stderr: int) -> Forked:
     """Start it with these standard files. From any thread."""
-    told, telling = Pipe(duplex=False)
+    report, telling = Pipe(duplex=False)
     with telling:
         _ask(request, [stdin, stdout, stderr, telling.fileno()])
-    return Forked([request.module, *request.words], told)
+    return Forked([request.module, *request.words], report)
 
 
 class _Server:

@@ -84,7 +84,7 @@ class Matches:
         `vault.tampered` where a set can't be read; LimitError `warrant.changes` where there are too many. All or
         nothing, so that a vault killed at any point has either answered for the set that it keeps or keeps none."""
         with self._engine.begin() as connection:
-            kept, alike = 0, None
+            count, alike = 0, None
             for earlier in self._earlier(connection, dataset, consumer, later.job):
                 end = end_of(earlier.job)
                 if end.aborted:
@@ -97,7 +97,7 @@ class Matches:
                         remedy="another list, or the same as before",
                         code="warrant.change",
                     )
-                kept += 1
+                count += 1
                 if end.sealed and earlier.same(later):
                     alike = earlier
             if alike is not None:  # it stands for both
@@ -105,7 +105,7 @@ class Matches:
                 own = (MATCHES.c.job == later.job, MATCHES.c.dataset == dataset)
                 connection.execute(sa.delete(MATCHES).where(*own))
                 self._put(connection, dataset, consumer, replace(alike, smallest=smallest, until=until))
-            elif kept >= KEPT:
+            elif count >= KEPT:
                 raise LimitError(
                     "too many different jobs of this consumer over one table",
                     expected=f"at most {KEPT} while the consents that they used last",
@@ -119,8 +119,8 @@ class Matches:
         """Delete the sets of which all consents have ended by `now`, a block's time."""
         over = MATCHES.c.until < now
         with self._engine.connect() as connection:
-            found = connection.execute(sa.select(MATCHES.c.job).where(over).limit(1)).first()
-        if found is not None:
+            row = connection.execute(sa.select(MATCHES.c.job).where(over).limit(1)).first()
+        if row is not None:
             with self._engine.begin() as connection:
                 connection.execute(sa.delete(MATCHES).where(over))
             forget(self._engine)
@@ -151,9 +151,15 @@ class Matches:
             here = (c.job == key.job, c.dataset == key.dataset)
             yield connection.execute(sa.select(MATCHES).where(*here)).one()
 
-    def _put(self, connection: sa.Connection, dataset: DatasetId, consumer: bytes, kept: MatchedSet) -> None:
-        sealed = self._sealer.seal(kept.packed, _context(dataset, consumer, kept.job))
-        values = {"job": kept.job, "dataset": dataset, "consumer": consumer, "until": kept.until, "sealed": sealed}
+    def _put(self, connection: sa.Connection, dataset: DatasetId, consumer: bytes, entry: MatchedSet) -> None:
+        sealed = self._sealer.seal(entry.packed, _context(dataset, consumer, entry.job))
+        values = {
+            "job": entry.job,
+            "dataset": dataset,
+            "consumer": consumer,
+            "until": entry.until,
+            "sealed": sealed,
+        }
         statement = sqlite.insert(MATCHES).values(**values)
         changed = {"until": statement.excluded.until, "sealed": statement.excluded.sealed}
         connection.execute(statement.on_conflict_do_update(index_elements=["job", "dataset"], set_=changed))

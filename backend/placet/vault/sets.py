@@ -47,9 +47,9 @@ class LawfulSets:
 
     def overdue(self, now: int) -> bool:
         """Is any set signed for a plan that must have been opened before `now`, a block's time?"""
-        chosen = sa.select(SIGNED.c.job).where(SIGNED.c.open_by < now).limit(1)
+        query = sa.select(SIGNED.c.job).where(SIGNED.c.open_by < now).limit(1)
         with self._engine.connect() as connection:
-            return connection.execute(chosen).first() is not None
+            return connection.execute(query).first() is not None
 
     def drop(self, now: int, opened: Callable[[JobId], bool]) -> bool:
         """Delete what was signed for plans alone that can't be opened after `now`, the time of a block that stays; did
@@ -63,8 +63,8 @@ class LawfulSets:
                     continue
                 connection.execute(sa.delete(SIGNED).where(*this))
                 if connection.execute(sa.select(c.job).where(*this[:2]).limit(1)).first() is None:
-                    held = (LAWFUL.c.offer == row.offer, LAWFUL.c.root == row.root)
-                    connection.execute(sa.delete(LAWFUL).where(*held))
+                    same = (LAWFUL.c.offer == row.offer, LAWFUL.c.root == row.root)
+                    connection.execute(sa.delete(LAWFUL).where(*same))
                     gone = True
         if gone:
             forget(self._engine)

@@ -79,9 +79,9 @@ def read(data: bytes, name: str) -> Document:
         )
     if not data.strip():
         _empty()
-    found = next((means for magic, means in _MAGIC if data.lstrip()[:8].startswith(magic)), "text")
-    if found != (kind if kind in ("pdf", "docx") else "text"):
-        _refuse("the document is not what its name says", kind, found, "data.format")
+    kind_of_content = next((means for magic, means in _MAGIC if data.lstrip()[:8].startswith(magic)), "text")
+    if kind_of_content != (kind if kind in ("pdf", "docx") else "text"):
+        _refuse("the document is not what its name says", kind, kind_of_content, "data.format")
     content = _read(data, kind)
     if not any(paragraph.text for paragraph in (*content.paragraphs, *content.margins)):
         _empty()

@@ -155,13 +155,13 @@ async def sum_shares(
     """
     if channel.me in peers or len(set(peers)) != len(peers):
         raise InputError("each peer once, without oneself", expected="distinct other parties", found=", ".join(peers))
-    *given, held = share(vector, len(peers) + 1, entropy=entropy)
+    *given, own = share(vector, len(peers) + 1, entropy=entropy)
     for peer, part in zip(peers, given, strict=True):
         await channel.send(peer, SHARE, to_bytes(part))
     for peer in peers:
         payload = await channel.receive(peer, SHARE, limit=WORD_BYTES * len(vector))
-        held = add(held, from_bytes(payload, len(vector), sender=peer))
-    return held
+        own = add(own, from_bytes(payload, len(vector), sender=peer))
+    return own
 
 
 def _require_same_length(left: Vector, right: Vector) -> None:

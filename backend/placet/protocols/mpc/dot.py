@@ -94,9 +94,9 @@ async def answer(
         mask = uniform(public.n, entropy)
         return public.refresh(public.combine(vector, row, mask), entropy), mask
 
-    made = await each(masked, rows, stage="answer", progress=progress)
-    await channel.send(asker, ANSWER, public.pack([ciphertext for ciphertext, _ in made]))
-    return _words([-mask for _, mask in made])
+    pairs = await each(masked, rows, stage="answer", progress=progress)
+    await channel.send(asker, ANSWER, public.pack([ciphertext for ciphertext, _ in pairs]))
+    return _words([-mask for _, mask in pairs])
 
 
 async def give(channel: Channel, to: str, share: Vector) -> None:

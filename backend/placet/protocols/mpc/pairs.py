@@ -91,33 +91,33 @@ class PairStatistics(Declared):
     def reached(self, result: Integers) -> bool:
         """Can values within the bounds make this result of its count? What is not asked for is 0."""
         count, first, second, product, larger = (int(value) for value in result)
-        asked = set(self.statistics)
+        statistics = set(self.statistics)
         most_first, most_second = count * self.first.bound, count * self.second.bound
-        most = (most_first, most_second) if "sums" in asked else (0, 0)
+        most = (most_first, most_second) if "sums" in statistics else (0, 0)
         return (
             abs(first) <= most[0]
             and abs(second) <= most[1]
-            and abs(product) <= (most_first * self.second.bound if "product" in asked else 0)
-            and (larger == 0 or ("larger" in asked and self.smallest <= larger <= count - self.smallest))
+            and abs(product) <= (most_first * self.second.bound if "product" in statistics else 0)
+            and (larger == 0 or ("larger" in statistics and self.smallest <= larger <= count - self.smallest))
         )
 
     def read(self, result: Integers) -> dict[str, JsonValue]:
         """`statistics` is None where too few rows are in both; `larger` where it would tell of too few. The product has
         the decimals of both."""
         count, first, second, product, larger = (int(value) for value in result)
-        found: dict[str, JsonValue] = {"count": count}
+        values: dict[str, JsonValue] = {"count": count}
         if "sums" in self.statistics:
-            found["sums"] = [str(first), str(second)]
-            found["means"] = [
+            values["sums"] = [str(first), str(second)]
+            values["means"] = [
                 quotient(first, count, self.first.decimals),
                 quotient(second, count, self.second.decimals),
             ]
         if "product" in self.statistics:
-            found["product"] = str(product)
+            values["product"] = str(product)
         if "larger" in self.statistics:
-            found["larger"] = larger or None
+            values["larger"] = larger or None
         return {
             "decimals": [self.first.decimals, self.second.decimals],
             "smallest": self.smallest,
-            "statistics": found if count else None,
+            "statistics": values if count else None,
         }

@@ -120,15 +120,15 @@ def _insert(row: int, places: Sequence[_Place], holder: Words) -> None:
     queue = deque(came)
     while queue:
         at = queue.popleft()
-        held = int(holder[at])
-        if held < 0:
+        occupant = int(holder[at])
+        if occupant < 0:
             before = came[at]
             while before is not None:
                 holder[at] = holder[before]
                 at, before = before, came[before]
             holder[at] = row
             return
-        for further in places[held].bins:
+        for further in places[occupant].bins:
             if further not in came:
                 came[further] = at
                 queue.append(further)

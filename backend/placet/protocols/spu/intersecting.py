@@ -26,7 +26,7 @@ def intersect(task: PsiTask, link: Any) -> int | None:
 
     ProtocolError if SPU told us a result that is not for us.
     """
-    asked = psi.PsiExecuteConfig(
+    config = psi.PsiExecuteConfig(
         protocol_conf=_protocol(task),
         input_params=psi.InputParams(
             path=str(Path(IDENTIFIERS_FILE).absolute()), selected_keys=["id"], keys_unique=True
@@ -35,7 +35,7 @@ def intersect(task: PsiTask, link: Any) -> int | None:
         join_conf=psi.ResultJoinConfig(type=psi.ResultJoinType.JOIN_TYPE_INNER_JOIN, left_side_rank=0),
     )
     try:
-        report = psi.psi_execute(asked, link)
+        report = psi.psi_execute(config, link)
     finally:
         remove_traces(Path())
     if task.receiver is not None and task.receiver != task.link.me:

@@ -36,6 +36,6 @@ def connect(link: EngineLink, *, seconds: int) -> Any:
     description.connect_retry_interval_ms = 500
     for rank in range(len(link.members)):
         description.add_party(f"party_{rank}", f"unix:{socket_of(rank)}")
-    made = libspu.link.create_brpc(description, link.me)
-    made.barrier()
-    return made
+    connection = libspu.link.create_brpc(description, link.me)
+    connection.barrier()
+    return connection

@@ -76,7 +76,7 @@ def free_port(host: str, first: int = 0, last: int = 0, *, but: Collection[int] 
                 probe.bind((host, port))
             except OSError:
                 continue
-            found = int(probe.getsockname()[1])
-        if found not in but:
-            return found
+            number = int(probe.getsockname()[1])
+        if number not in but:
+            return number
     raise LimitError("no port is free", expected=f"one in {first} to {last}", found="all taken", code="spu.port")

@@ -142,24 +142,24 @@ async def _listen(stdout: asyncio.StreamReader, progress: Progress | None) -> Do
             said = await stdout.readline()
         except ValueError:
             raise LimitError("the engine says too much", expected=f"at most {MAX_EVENT} bytes a line") from None
-        told = event(said) if said else Failed(code="spu.crashed", message="SPU's process ended without an outcome")
-        if isinstance(told, Done):
-            return told
-        if isinstance(told, Failed):
-            if doubted is not None and told.code in _OWN:
+        outcome = event(said) if said else Failed(code="spu.crashed", message="SPU's process ended without an outcome")
+        if isinstance(outcome, Done):
+            return outcome
+        if isinstance(outcome, Failed):
+            if doubted is not None and outcome.code in _OWN:
                 raise PeerError("a party went away", found=f"party {doubted}", code="spu.lost")
-            raise _error(told)
-        if isinstance(told, Doubted):
-            doubted = told.rank
+            raise _error(outcome)
+        if isinstance(outcome, Doubted):
+            doubted = outcome.rank
         elif progress is not None:
-            progress(told.stage, told.done, told.total)
+            progress(outcome.stage, outcome.done, outcome.total)
 
 
-def _error(told: Failed) -> PlacetError:
-    if told.code in _PEERS:
-        return PeerError(told.message, found=told.found, code=told.code)
-    if told.code == "config":
-        return ConfigError(told.message, found=told.found)
-    if told.code in ("input", "spu.input", "spu.program"):
-        return InputError(told.message, found=told.found, code=told.code)
-    return ProtocolError(told.message, found=told.found, code=told.code)
+def _error(failure: Failed) -> PlacetError:
+    if failure.code in _PEERS:
+        return PeerError(failure.message, found=failure.found, code=failure.code)
+    if failure.code == "config":
+        return ConfigError(failure.message, found=failure.found)
+    if failure.code in ("input", "spu.input", "spu.program"):
+        return InputError(failure.message, found=failure.found, code=failure.code)
+    return ProtocolError(failure.message, found=failure.found, code=failure.code)

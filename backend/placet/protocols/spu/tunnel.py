@@ -92,19 +92,19 @@ class Tunnel:
         return [rank for rank in range(len(self._link.members)) if rank != self._link.me]
 
     def _context(self, key: Path, *, server: bool) -> ssl.SSLContext:
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
-        made.minimum_version = ssl.TLSVersion.TLSv1_3
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_REQUIRED
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
         certificate = key.with_suffix(".crt")
         certificate.write_text(self._link.members[self._link.me].certificate)
         try:
-            made.load_cert_chain(certificate, key, lambda: "")
+            context.load_cert_chain(certificate, key, lambda: "")
         except (OSError, ssl.SSLError, ValueError) as error:
             raise ConfigError("our TLS key and certificate don't fit", found=type(error).__name__) from None
         for rank in self._others():
-            made.load_verify_locations(cadata=self._link.members[rank].certificate)
-        return made
+            context.load_verify_locations(cadata=self._link.members[rank].certificate)
+        return context
 
     async def _open(self, seconds: float) -> None:
         mine = self._link.members[self._link.me]

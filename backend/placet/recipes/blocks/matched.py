@@ -45,14 +45,14 @@ class MatchedRows:
             values = None if self.value is None else whole(rows, self.value)
             if values is not None:
                 demand_range(values)
-            share, _, made = await self._compute(job, subjects(rows, self.identifier), values, opened)
-            return await job.release(share, made)
+            share, _, artefact = await self._compute(job, subjects(rows, self.identifier), values, opened)
+            return await job.release(share, artefact)
         rows, opened = await job.open("customers")
         customers = [str(customer).encode() for customer in rows.columns[self.identifier]]
-        share, counts, made = await self._compute(job, customers, None, opened)
-        kept: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
-        kept["summed"] = self.value is not None
-        await job.collect(canonical(kept), made)
+        share, counts, artefact = await self._compute(job, customers, None, opened)
+        state: dict[str, JsonValue] = {"share": share.hex(), "rows": list(counts), "smallest_group": self.smallest}
+        state["summed"] = self.value is not None
+        await job.collect(canonical(state), artefact)
 
     async def _compute(
         self, job: PartyRun, identifiers: Sequence[bytes], values: Sequence[int] | None, opened: Artefact
@@ -88,19 +88,19 @@ class MatchedRows:
                         scratch=job.context.engine_ports.scratch,
                         seconds=job.seconds_left,
                     )
-                made = step.output("share", share)
-        return share, counts, made
+                artefact = step.output("share", share)
+        return share, counts, artefact
 
 
 def count_and_total(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> tuple[int, tuple[int, int] | None]:
     """The smallest group, and count and sum over the matched rows; None where too few matched. InputError for shares
     that no honest parties reach."""
-    kept = json.loads(private)
-    smallest, rows = kept["smallest_group"], (kept["rows"][0], kept["rows"][1])
+    state = json.loads(private)
+    smallest, rows = state["smallest_group"], (state["rows"][0], state["rows"][1])
     if min(rows) < smallest:
         return smallest, None
-    shares = (parts[PROVIDER], bytes.fromhex(kept["share"]))
+    shares = (parts[PROVIDER], bytes.fromhex(state["share"]))
     opening = open_count_and_sum(
-        shares, rows=rows, summed=kept["summed"], smallest=smallest, scratch=scratch, seconds=SECONDS
+        shares, rows=rows, summed=state["summed"], smallest=smallest, scratch=scratch, seconds=SECONDS
     )
     return smallest, asyncio.run(opening)
