@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
-import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,14 @@ from placet.cli.inputs import write_new
 from placet.company.own_document import OwnDocument
 from placet.core.errors import StateError
 from placet.sandbox.companies import Companies, companies
+from placet.sandbox.consortium import Process
 
 FILES = ("comparison.html", "comparison.json")
 REPORT = "audit.html"
 MOST_SECONDS = 1200
+_LOOK = 0.25
+"""Seconds between two looks at what the companies' clients say."""
+_MOMENT = re.compile(r"\d\d:\d\d:\d\d UTC ")
 
 
 def run(before: Path, after: Path, out: Path, teller: Teller) -> dict[str, Any]:
@@ -36,7 +41,7 @@ def run(before: Path, after: Path, out: Path, teller: Teller) -> dict[str, Any]:
         teller.part("start")
         clients = {role: made.compare(role, file.resolve()) for role, file in (("after", after), ("before", before))}
         teller.say("both companies encrypt, verify the enclave, and give it their keys")
-        job, parts = _ended(made, clients)
+        job, parts = _ended(made, clients, teller)
         teller.part("job")
         audit = made.audit(job, "--html", REPORT, accept=EXIT.values())
         teller.part("audit")
@@ -54,14 +59,33 @@ def run(before: Path, after: Path, out: Path, teller: Teller) -> dict[str, Any]:
     }
 
 
-def _ended(made: Companies, clients: dict[str, subprocess.Popen[bytes]]) -> tuple[str, dict[str, float]]:
-    """The job's id, and how long its parts took at the company that proposed it."""
+def _ended(made: Companies, clients: dict[str, Process], teller: Teller) -> tuple[str, dict[str, float]]:
+    """The job's id, and how long its parts took at the company that proposed it, whose word of the job is said as it
+    comes."""
+    end, lines = time.monotonic() + MOST_SECONDS, 0
+    while going := [role for role, client in clients.items() if client.poll() is None]:
+        lines = _say_news(made, teller, lines)
+        if len(going) < len(clients) and any(client.poll() for client in clients.values()):
+            break
+        if time.monotonic() > end:
+            raise StateError("the comparison takes too long", expected=f"at most {MOST_SECONDS} s", code="job.ended")
+        time.sleep(_LOOK)
+    _say_news(made, teller, lines)
     for role, client in clients.items():
-        if client.wait(MOST_SECONDS):
+        if client.poll():
             raise StateError("the comparison did not complete", found=made.log(role).strip()[-1500:], code="job.ended")
     log = made.log("before")
-    told = json.loads(log[log.index("{\n") : log.rindex("}") + 1])
-    return str(told["job"]), told["seconds"]
+    answer = json.loads(log[log.index("{\n") : log.rindex("}") + 1])
+    return str(answer["job"]), answer["seconds"]
+
+
+def _say_news(made: Companies, teller: Teller, lines: int) -> int:
+    """Say what the proposer's client has written of the job since line number `lines`; how many lines there are now."""
+    written = made.log("before").split("\n")[:-1]
+    for line in written[lines:]:
+        if _MOMENT.match(line):
+            teller.say(line)
+    return len(written)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -11,41 +11,42 @@ import pytest
 
 from parties import World
 from placet.cli import jobs
+from placet.company.company import Company
+from placet.jobs import following
 from placet.jobs.progress import PROGRESS
 from placet.jobs.store import JobStore
-from placet.node.jobs import api
 from placet.node.jobs.api import _moments
 
 
 @pytest.mark.parametrize("thread", [False, True])
 async def test_a_moment_is_sent_when_it_is_noted(thread: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long before the next look at the database, also from another thread."""
-    monkeypatch.setattr(api, "_SOON", 3600)
+    monkeypatch.setattr(following, "SOON", 3600)
     world = World()
     job = world.agreed()
     store: JobStore = world.stores[0]
     runner: Any = SimpleNamespace(store=store)
     stream = _moments(runner, job, 0)
     for status in ("opening", "computing"):
-        following = asyncio.ensure_future(anext(stream))
+        upcoming = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
         note = (store.note, job, status)
         await asyncio.to_thread(*note) if thread else note[0](*note[1:])
         async with asyncio.timeout(60):
-            assert (await following).event == status
+            assert (await upcoming).event == status
     store.note(job, "completed")
     assert (await anext(stream)).event == "completed"
-    following = asyncio.ensure_future(anext(stream))
+    upcoming = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)
     store.end(job, "completed")
     async with asyncio.timeout(60):
         with pytest.raises(StopAsyncIteration):
-            await following
+            await upcoming
 
 
 async def test_a_follower_hears_what_is_waited_for_where_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_SOON", 0.0)
-    monkeypatch.setattr(api, "_QUIET", 0.0)
+    monkeypatch.setattr(following, "SOON", 0.0)
+    monkeypatch.setattr(following, "QUIET", 0.0)
     world = World()
     job = world.agreed()
     store: JobStore = world.stores[0]
@@ -72,6 +73,29 @@ async def test_a_follower_hears_what_is_waited_for_where_nothing_happens(monkeyp
         assert (store.waits.of(job), store.waits.lacks(job)) == ([], None)
 
 
+async def test_a_company_hears_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "SOON", 0.0)
+    monkeypatch.setattr(following, "QUIET", 0.0)
+    world = World()
+    job, store = world.agreed(), world.stores[0]
+    store.note(job, "computing")
+    runner: Any = SimpleNamespace(store=store)
+    node: Any = None
+    here = Company(node, node, node, runner)
+    moments: list[dict[str, Any]] = []
+
+    def tell(moment: dict[str, Any]) -> None:
+        moments.append(moment)
+        if moment["status"] == PROGRESS:
+            assert jobs.words_of(moment).endswith("since computing: waits for the seal to be in a block (0 s)")
+            store.end(job, "completed")
+
+    with store.waits.waiting(job, "the seal to be in a block"):
+        async with asyncio.timeout(60):
+            assert await here.ended(job, tell) == "completed"
+    assert [moment["status"] for moment in moments][-2:] == ["computing", PROGRESS]
+
+
 def test_nobody_who_follows_is_left_without_a_word_for_five_seconds() -> None:
     """The node speaks again before the program, which waits for it so long, calls it silent."""
-    assert api._SOON < 2 and api._QUIET < jobs._SILENT <= 5 and jobs._TELL <= 2
+    assert following.SOON < 2 and following.QUIET < jobs._SILENT <= 5 and jobs._TELL <= 2

@@ -67,6 +67,8 @@ def test_the_script_compares_two_real_versions(home: Path) -> None:
     ]
     done = subprocess.run(script, cwd=home, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+    statuses = re.findall(r"^\d\d:\d\d:\d\d UTC ([a-z-]+)", done.stderr, re.MULTILINE)
+    assert {"agreed", "computing", "keys-given", "sealed", "completed"} <= set(statuses), done.stderr
     summary = json.loads(done.stdout)
     assert (summary["verdict"], summary["class"]) == ("intact", "simulated")
     assert sorted(file.name for file in (home / out).iterdir()) == ["audit.html", "comparison.html", "comparison.json"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from placet.cli.inputs import AsJson, NodeConfig, read_address, read_consent, read_job, read_span, replace
+from placet.cli.jobs import words_of
 from placet.cli.offers import Timeout
 from placet.cli.output import Commands, console, emit, say, stop
 from placet.core.errors import InputError
@@ -195,6 +196,7 @@ def _take_part(
 
     from placet.company.company import company
     from placet.core.values import to_hex
+    from placet.jobs.progress import PROGRESS
     from placet.node.config import NodeSettings
 
     out.mkdir(parents=True, exist_ok=True)
@@ -208,13 +210,15 @@ def _take_part(
             say(f"job {to_hex(record.job)}")
             with shown.status("the job is agreed upon") as status:
 
-                def told(moment: dict[str, Any]) -> None:
-                    moments.append(moment)
-                    line = _words(moment)
-                    shown.print(line)
+                def tell(moment: dict[str, Any]) -> None:
+                    line = words_of(moment)
+                    if moment["status"] != PROGRESS:
+                        moments.append(moment)
+                    if moment["status"] != PROGRESS or not shown.is_terminal:
+                        shown.print(line)
                     status.update(Text(line))
 
-                how = await here.ended(record.job, told)
+                how = await here.ended(record.job, tell)
             files = [_write(out / "evidence.json", await here.evidence(record.job))]
             return record.job, how, files + (_result(here, record.job, out) if how == "completed" else [])
 
@@ -244,11 +248,6 @@ def _seconds(moments: list[dict[str, Any]]) -> dict[str, float]:
         if last <= at.get(status, -1.0):
             parts[name], last = round(at[status] - last, 3), at[status]
     return parts
-
-
-def _words(moment: dict[str, Any]) -> str:
-    rest = ", ".join(f"{k} {v}" for k, v in moment.items() if k not in ("status", "at") and v is not None)
-    return f"{moment['status']}: {rest}" if rest else str(moment["status"])
 
 
 def _result(here: Company, job: JobId, out: Path) -> list[str]:

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
@@ -27,7 +28,7 @@ from placet.company.own_document import OwnDocument
 from placet.company.service import HttpEnclaves
 from placet.core.consent import CompactConsent, ConsentFields, Status, derive
 from placet.core.enrolment import NO_ENROLMENT
-from placet.core.errors import ConfigError, NotFoundError, PeerError, PlanError
+from placet.core.errors import ConfigError, NotFoundError, PeerError, PlanError, StateError
 from placet.core.hashing import sha256
 from placet.core.ids import ConsentId, DatasetId, JobId
 from placet.core.offers import Offer, Scope, Subjects
@@ -38,6 +39,7 @@ from placet.core.trust import Institution
 from placet.core.values import to_hex
 from placet.jobs.context import JobContext
 from placet.jobs.evidence import Beside, signed
+from placet.jobs.following import happenings
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord, JobStore
 from placet.node import lifetime
@@ -184,18 +186,15 @@ class Company:
                     )
                 await listener.wait(min(left, _LOOK))
 
-    async def ended(self, job: JobId, tell: Callable[[dict[str, object]], None]) -> str:
-        """How a job ended; `tell` hears what happens meanwhile. The job's own times end it."""
-        last = 0
-        with listening(self.runner.store.told) as listener:
-            while True:
-                how, moments = await self.runner.store.threaded.follow(job, last)
-                for number, moment in moments:
-                    last = number
-                    tell(moment)
-                if how is not None:
-                    return how
-                await listener.wait(_LOOK)
+    async def ended(self, job: JobId, tell: Callable[[dict[str, Any]], None]) -> str:
+        """How a job ended; `tell` hears what happens meanwhile, and what is waited for. The job's own times end it."""
+        async with contextlib.aclosing(happenings(self.runner.store, job)) as stream:
+            async for _, moment in stream:
+                tell(moment)
+        how = (await self.runner.store.threaded.job(job)).ended
+        if how is None:
+            raise StateError("a job that has ended goes on", found=to_hex(job))
+        return how
 
     async def evidence(self, job: JobId) -> bytes:
         """What this company shows an auditor, signed; as a node's `/v1/jobs/{job}/trail`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -13,14 +13,14 @@ from pydantic import BaseModel, JsonValue
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from placet.catalogue.specs import spec_of
-from placet.chain.signals import listening
 from placet.chain.threaded import ask_store
 from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.ids import JobId
 from placet.jobs.evidence import Beside, signed
+from placet.jobs.following import happenings
 from placet.jobs.messages import JobRequest
-from placet.jobs.progress import PROGRESS, PROPOSALS
+from placet.jobs.progress import PROPOSALS
 from placet.jobs.runner import Runner
 from placet.jobs.store import JobRecord
 from placet.node.consents import uses
@@ -31,8 +31,6 @@ from placet.node.http.problems import problems
 router = APIRouter(tags=["jobs"])
 PAGE = 100
 _EVENT_SECONDS = 3600
-_SOON, _QUIET = 1.5, 3.0
-"""Seconds of silence after which a follower hears what the job waits for: at first, and then."""
 
 
 class JobResponse(BaseModel):
@@ -121,23 +119,10 @@ def event_stream(runner: Runner, job: JobId, last: int) -> EventSourceResponse:
 
 
 async def _moments(runner: Runner, job: JobId, last: int) -> AsyncIterator[ServerSentEvent]:
-    loop = asyncio.get_running_loop()
-    end = loop.time() + _EVENT_SECONDS
-    status, _ = await runner.store.threaded.progress(job)
-    due = loop.time() + _SOON
-    with listening(runner.store.told) as listener:
-        while loop.time() < end:
-            ended, moments = await runner.store.threaded.follow(job, last)
-            for number, moment in moments:
-                last, status = number, moment["status"]
-                due = loop.time() + _SOON
-                yield ServerSentEvent(json.dumps(moment), event=status, id=str(number), sep="\n")
-            if ended is not None:
-                return
-            if loop.time() >= due:
-                due = loop.time() + _QUIET
-                yield ServerSentEvent(json.dumps(runner.store.waits.event(job, status)), event=PROGRESS, sep="\n")
-            await listener.wait(max(due - loop.time(), 0.0))
+    async with contextlib.aclosing(happenings(runner.store, job, last, _EVENT_SECONDS)) as stream:
+        async for number, moment in stream:
+            numbered = None if number is None else str(number)
+            yield ServerSentEvent(json.dumps(moment), event=moment["status"], id=numbered, sep="\n")
 
 
 class ProposalWaits(BaseModel):
