@@ -1,8 +1,9 @@
 """Who matched in earlier jobs, where an offer demands a smallest change: kept sealed, as keyed tags of subjects.
 
 A set belongs to one job of one consumer over one table. What it is for is in `core.differencing`. It goes when all
-consents that its job used have ended by time, when its job is aborted (nobody learnt anything), and with its table; who
-is erased goes from all sets, which then only know that there was somebody.
+consents that its job used have ended by time, and with its table. That of an aborted job, which told nobody anything,
+is held against no later one and goes as soon as the consumer's next job over the table has matches: until then nobody
+looks at how the job ended. Who is erased goes from all sets, which then only know that there was somebody.
 
     smallest change(4) ‖ erased(4) ‖ tags, 32 bytes each, ascending
 """
