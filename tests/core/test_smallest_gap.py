@@ -12,7 +12,7 @@ from placet.core.consent import ConsentFields, derive
 from placet.core.errors import InputError
 from placet.core.evidence import InputEvidence
 from placet.core.hashing import document_bytes
-from placet.core.offers import Offer, Scope
+from placet.core.offers import Offer, Scope, output_words
 from placet.core.values import ZERO32, parse, to_hex
 
 from .batch_vectors import FILE
@@ -53,6 +53,12 @@ def test_a_gap_is_a_whole_number_above_zero(gap: str) -> None:
 def test_a_gap_is_for_levels(output: str) -> None:
     with pytest.raises(InputError, match="smallest gap"):
         scope(output=output, smallest_gap="5")
+
+
+def test_bands_of_an_evaluation_have_one_too() -> None:
+    assert output_words(scope(output="evaluation", smallest_gap="5")).endswith(
+        "bands begin at multiples of 5 of the data's smallest unit"
+    )
 
 
 def test_owners_read_it() -> None:

@@ -158,7 +158,8 @@ def reads(role: str, parameters: ModelEvaluationParameters) -> tuple[str, ...]:
 def tells(parameters: ModelEvaluationParameters) -> Tells:
     """One provider sees first which of its rows count; of two, rows count that both have, which neither sees."""
     alone = parameters.protocol == PROTOCOLS[2]
-    return Tells("evaluation", parameters.smallest_group, shows=(PROVIDER,) if alone else ())
+    shows = (PROVIDER,) if alone else ()
+    return Tells("evaluation", parameters.smallest_group, edges=parameters.all_edges, shows=shows)
 
 
 def fits(parameters: ModelEvaluationParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:

@@ -31,7 +31,9 @@ def make(
     purpose: Annotated[str, typer.Option(help="A DPV purpose: its IRI, or its last word as in CreditChecking.")],
     operations: Annotated[str, typer.Option(help="What may be done, as in PSI,MPC.")],
     columns: Annotated[str, typer.Option(help="Columns that may be used, separated by commas.")],
-    output: Annotated[str, typer.Option(help="total, level, aggregate, association, score, rows or matches.")],
+    output: Annotated[
+        str, typer.Option(help="total, level, aggregate, association, score, evaluation, rows or matches.")
+    ],
     recipes: Annotated[str, typer.Option(help="Recipes that may run, separated by commas.")],
     parties: Annotated[str, typer.Option(help="Addresses of all institutions that take part, separated by commas.")],
     title: Annotated[str | None, typer.Option(help="The data's name for people; the table's by default.")] = None,
@@ -49,7 +51,8 @@ def make(
         int | None,
         typer.Option(
             min=1,
-            help="For levels: every edge is a multiple of this, in the smallest unit of the column that is added up.",
+            help="For levels and evaluations: every edge is a multiple of this, in the smallest unit of the column "
+            "that is added up, or of the score.",
         ),
     ] = None,
     matched_by: Annotated[

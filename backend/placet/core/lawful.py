@@ -186,7 +186,7 @@ def _told(use: Use, scope: Scope) -> Iterator[Breach]:
     if gap is not None and (between := [str(edge) for edge in use.tells.edges if edge % gap]):
         yield Breach(
             "gap",
-            "the levels are finer than the owners were shown",
+            "the levels, or bands, are finer than the owners were shown",
             f"edges and bound at multiples of {gap}",
             ", ".join(between)[:400],
         )

@@ -67,6 +67,10 @@ class Offer(Value):
         return OfferId(eip712.OFFER.hash(self))
 
 
+_STEPS = {"level": "levels", "evaluation": "bands"}
+"""What begins at an edge, by the output."""
+
+
 def _empty(value: object) -> bool:
     return value is None or value in ((), {})
 
@@ -79,11 +83,11 @@ class Scope(Value):
     matched with others', which tells who learns the matches which of these values there are. `decimals` has the columns
     of amounts whose integers count 10^-n of the unit, and n: 2 for cents; one that is not there counts whole units.
 
-    `smallest_gap`, in the smallest unit of the column that is added up, is for levels: no two edges are closer, not of
-    different jobs either, since every edge is a multiple of it. `smallest_change` is for persons' rows: a job whose
-    matches differ from those of an earlier one of the same consumer ends, unless by so many people or by none.
-    `tolerated_withdrawals` is for a model: how many of those it was learned from may have withdrawn, none where it is
-    not said. A scope without one of these seven has no such field.
+    `smallest_gap`, in the smallest unit of the column that is added up, is for levels and for bands of an evaluation:
+    no two edges are closer, not of different jobs either, since every edge is a multiple of it. `smallest_change` is
+    for persons' rows: a job whose matches differ from those of an earlier one of the same consumer ends, unless by so
+    many people or by none. `tolerated_withdrawals` is for a model: how many of those it was learned from may have
+    withdrawn, none where it is not said. A scope without one of these seven has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -143,8 +147,8 @@ class Scope(Value):
 
     @model_validator(mode="after")
     def _gap_of_levels(self) -> Scope:
-        if self.smallest_gap is not None and self.output != "level":
-            raise ValueError("a smallest gap is between levels, so the output is level")
+        if self.smallest_gap is not None and self.output not in _STEPS:
+            raise ValueError("a smallest gap is between levels or bands, so the output is level or evaluation")
         return self
 
     @model_validator(mode="after")
@@ -184,7 +188,7 @@ _OUTPUT_WORDS = {
 def output_words(scope: Scope) -> str:
     words = _OUTPUT_WORDS[scope.output]
     if scope.smallest_gap is not None:
-        words += f"; levels begin at multiples of {scope.smallest_gap} of the data's smallest unit"
+        words += f"; {_STEPS[scope.output]} begin at multiples of {scope.smallest_gap} of the data's smallest unit"
     if scope.matched_by:
         words += f"; and, of values that it knows already, which there are in {', '.join(scope.matched_by)}"
     if scope.tolerated_withdrawals is not None:

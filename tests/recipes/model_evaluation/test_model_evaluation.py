@@ -107,6 +107,7 @@ def test_what_each_reads_and_who_sees_matches_first() -> None:
     assert (SPEC.tells(groups).output, SPEC.tells(groups).group) == ("evaluation", 3)
     assert SPEC.tells(groups).shows == ("provider",)
     assert SPEC.tells(SPEC.parse(EQUAL | {"protocol": "aby3"})).shows == ()
+    assert SPEC.tells(SPEC.parse(PROBABLE)).edges == SPEC.parse(PROBABLE).all_edges
 
 
 def rows(**columns: list[Any]) -> Rows:
