@@ -18,7 +18,7 @@ from placet.core.plan import Plan, Terms
 from placet.models.bands import equal_edges, tally
 from placet.protocols.mpc.programs import Size
 from placet.recipes.model_evaluation import run as model_evaluation
-from placet.recipes.model_evaluation.run import MAX_SCORE, MODEL_EVALUATION, combine, labels_of, program_of, told
+from placet.recipes.model_evaluation.run import MAX_SCORE, MODEL_EVALUATION, combine, figures, labels_of, program_of
 from placet.vault.rows import Rows
 
 BASE: dict[str, Any] = {**CUSTOMER, "score": "points", "label": "defaulted", "smallest_group": 3, "protocol": "cheetah"}
@@ -139,8 +139,8 @@ def kept(parameters: dict[str, Any], count: int) -> bytes:
 
 
 def test_a_list_that_is_too_short_makes_no_run() -> None:
-    made = combine({0: b""}, kept(EQUAL, 5), Path())
-    assert made == {"rows": [], "report": {"too_few": True, "smallest_group": 3, "provider_rows": [5]}}
+    outcome = combine({0: b""}, kept(EQUAL, 5), Path())
+    assert outcome == {"rows": [], "report": {"too_few": True, "smallest_group": 3, "provider_rows": [5]}}
 
 
 SCORES = [place * 7 % 100 for place in range(80)]
@@ -153,7 +153,7 @@ def reported(parameters: dict[str, Any], groups: list[Any] | None = None) -> dic
     program = program_of(parsed)
     columns = {"defaulted": LABELS} | ({} if groups is None else {"sex": groups})
     result = program.reference([program.bring_scores(SCORES), labels_of(program, parsed, rows(**columns))])
-    return told(program, parsed, result, len(SCORES))
+    return figures(program, parsed, result, len(SCORES))
 
 
 def test_what_the_shares_make(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,10 +167,10 @@ def test_what_the_shares_make(monkeypatch: pytest.MonkeyPatch) -> None:
         return result
 
     monkeypatch.setattr(model_evaluation.evaluate, "combine", combined)
-    made = combine({0: b"theirs"}, kept(EQUAL, 80), Path())
-    assert made["rows"] == []
-    assert made["report"] == {"smallest_group": 3, "provider_rows": [80], **reported(EQUAL)}
-    canonical(made)
+    outcome = combine({0: b"theirs"}, kept(EQUAL, 80), Path())
+    assert outcome["rows"] == []
+    assert outcome["report"] == {"smallest_group": 3, "provider_rows": [80], **reported(EQUAL)}
+    canonical(outcome)
     result = np.zeros_like(result)
     assert combine({0: b"theirs"}, kept(EQUAL, 80), Path())["report"]["too_few"] is True
 
@@ -221,8 +221,8 @@ def test_shares_of_no_table_are_refused() -> None:
     program = program_of(parsed)
     result = program.reference([program.bring_scores(SCORES), program.bring_labels(LABELS)])
     with pytest.raises(InputError, match="no band table"):
-        told(program, parsed, result, 79)
+        figures(program, parsed, result, 79)
     result[0, -1] += 10**9
     result[1, 0] = 1
     with pytest.raises(InputError, match="no band table"):
-        told(program, parsed, result, 10**10)
+        figures(program, parsed, result, 10**10)

@@ -13,7 +13,7 @@ from placet.catalogue.declared import declared
 from placet.catalogue.model_stability import SPEC
 from placet.core.errors import InputError, PlanError
 from placet.core.hashing import canonical
-from placet.recipes.model_stability.run import combine, counted
+from placet.recipes.model_stability.run import combine, count
 
 SCORE: dict[str, Any] = {"column": "score", "edges": ["10", "20", "30"], "reference": [25, 25, 25, 25]}
 INCOME: dict[str, Any] = {"column": "income", "edges": ["0"], "reference": [50, 50]}
@@ -51,7 +51,7 @@ def test_what_is_read() -> None:
 
 
 def counts(values: list[int]) -> Any:
-    return counted(SPEC.parse(PARAMETERS).columns[0], values, 5)
+    return count(SPEC.parse(PARAMETERS).columns[0], values, 5)
 
 
 def test_small_bands_are_merged_before_they_leave_the_provider() -> None:
@@ -64,7 +64,7 @@ def test_small_bands_are_merged_before_they_leave_the_provider() -> None:
 def result(score: list[int], income: list[int], **changes: Any) -> dict[str, Any]:
     parameters = PARAMETERS | changes
     columns = SPEC.parse(parameters).columns
-    part = canonical([counted(one, values, 5) for one, values in zip(columns, (score, income), strict=True)])
+    part = canonical([count(one, values, 5) for one, values in zip(columns, (score, income), strict=True)])
     return combine({0: part}, kept(parameters), Path())
 
 
@@ -73,18 +73,18 @@ def kept(parameters: dict[str, Any] = PARAMETERS, rows: int = 100) -> bytes:
 
 
 def test_a_batch_like_the_reference_raises_nothing() -> None:
-    made = result([5, 15, 25, 35] * 10, [-1, 1] * 20)
-    assert "alarm" not in made
-    report = made["report"]
+    outcome = result([5, 15, 25, 35] * 10, [-1, 1] * 20)
+    assert "alarm" not in outcome
+    report = outcome["report"]
     assert (report["people"], report["moved"], report["limit"]) == (40, [], "0.25")
     assert [one["stability"] for one in report["columns"]] == ["0.000000", "0.000000"]
     assert report["columns"][0]["bands"][1] == {"from": "10", "to": "20", "people": 10, "reference": 25}
 
 
 def test_a_column_that_moved_raises_an_alarm() -> None:
-    made = result([5] * 32 + [35] * 8, [-1, 1] * 20)
-    assert made["alarm"] == {"moved": ["score"]} == {"moved": made["report"]["moved"]}
-    score, income = made["report"]["columns"]
+    outcome = result([5] * 32 + [35] * 8, [-1, 1] * 20)
+    assert outcome["alarm"] == {"moved": ["score"]} == {"moved": outcome["report"]["moved"]}
+    score, income = outcome["report"]["columns"]
     assert [band["people"] for band in score["bands"]] == [32, 8]
     assert Decimal(score["stability"]) > Decimal("0.25") > Decimal(income["stability"])
     slight = [5] * 6 + [15] * 14 + [25] * 10 + [35] * 10
@@ -93,8 +93,8 @@ def test_a_column_that_moved_raises_an_alarm() -> None:
 
 
 def test_too_few_are_told_as_such() -> None:
-    made = result([5] * 4, [1] * 4)
-    assert made == {"rows": [], "report": {"too_few": True, "smallest_group": 5, "provider_rows": [90]}}
+    outcome = result([5] * 4, [1] * 4)
+    assert outcome == {"rows": [], "report": {"too_few": True, "smallest_group": 5, "provider_rows": [90]}}
 
 
 GOOD: list[Any] = [{"places": [0, 2, 4], "counts": [9, 9]}, {"places": [0, 2], "counts": [18]}]

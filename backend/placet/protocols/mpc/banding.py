@@ -152,23 +152,23 @@ class Bands(Declared):
 
     def compute(self, brought: Sequence[Integers]) -> Integers:
         table, sums, ranks = self._table(brought)
-        told = [min(table[2 * g].sum(), table[2 * g + 1].sum()) >= self.smallest for g in range(self.groups)]
+        enough = [min(table[2 * g].sum(), table[2 * g + 1].sum()) >= self.smallest for g in range(self.groups)]
         result = np.zeros((self.lines, self.bands), dtype=object)
-        if not any(told):
+        if not any(enough):
             return result
-        groups = [line for line, enough in zip(table, np.repeat(told, 2), strict=True) if enough]
+        groups = list(itertools.compress(table, np.repeat(enough, 2)))
         coarse = self._kept_thresholds(groups)
         whole = [sum(groups[0::2]), sum(groups[1::2])]
         fine = kept_places([list(line) for line in whole], self.smallest, coarse)
         for line, numbers in enumerate(whole):
             _write(result[line], numbers, fine)
         if self.sums:
-            _write(result[2], sums[told].sum(axis=0), fine)
+            _write(result[2], sums[enough].sum(axis=0), fine)
         if self.exact:
             result[2 + self.sums, -1] = ranks
         if self.groups > 1:
             first = 2 + self.sums + self.exact
-            for group in np.flatnonzero(told):
+            for group in np.flatnonzero(enough):
                 for line in (2 * group, 2 * group + 1):
                     _write(result[first + line], table[line], coarse)
         return result
@@ -282,5 +282,5 @@ def _read(
     def steps(line: Integers) -> tuple[int, ...]:
         return tuple(int(line[high]) - low for low, high in zip((0, *(int(line[b]) for b in at)), at, strict=False))
 
-    told = tuple(edges[band] for band in at[:-1])
-    return BandTable(told, steps(positives), steps(negatives), None if sums is None else steps(sums))
+    inner = tuple(edges[band] for band in at[:-1])
+    return BandTable(inner, steps(positives), steps(negatives), None if sums is None else steps(sums))

@@ -146,15 +146,15 @@ def group_of(name: str, table: BandTable | None, thresholds: Sequence[int]) -> d
 def fairness_of(tables: Sequence[BandTable], thresholds: Sequence[int]) -> list[dict[str, Any]]:
     """At each threshold that is told of all groups, {threshold, parity, opportunity}: the largest difference between
     two groups of the share that is selected, and of the share of positives that is."""
-    told = [threshold for threshold in thresholds if tables and all(threshold in one.edges for one in tables)]
-    found = [quality.fairness(tables, threshold) for threshold in told]
+    common = [threshold for threshold in thresholds if tables and all(threshold in one.edges for one in tables)]
+    differences = [quality.fairness(tables, threshold) for threshold in common]
     return [
         {
             "threshold": str(one.threshold),
             "parity": decimal(one.parity),
             "opportunity": decimal(one.opportunity),
         }
-        for one in found
+        for one in differences
         if one is not None
     ]
 

@@ -68,19 +68,19 @@ async def _provide(job: PartyRun, parameters: ModelEvaluationParameters, program
     people = subjects(rows, parameters.identifier)
     scores = whole(rows, parameters.score)
     program.values.take(scores)  # in any row: that must not depend on the consumer's list
-    placement, made = await psi_join.provider(job, consumer, people, opened, most=MAX_ROWS)
+    placement, artefact = await psi_join.provider(job, consumer, people, opened, most=MAX_ROWS)
     await job.matched("accounts", rows, [row for row, place in enumerate(placement.positions) if place is not None])
-    placed: list[int | None] = [None] * placement.total
+    at_places: list[int | None] = [None] * placement.total
     for position, score in zip(placement.positions, scores, strict=True):
         if position is not None:
-            placed[position] = score
+            at_places[position] = score
     share = b""
     if enough(program, placement.total):
         bring = program.bring_scores if consumer == 1 else program.bring_part
-        share, made = await distributed.evaluated(
-            job, "evaluate", _parties(job), program, bring(placed), size=Size(placement.total), made=made
+        share, artefact = await distributed.evaluated(
+            job, "evaluate", _parties(job), program, bring(at_places), size=Size(placement.total), made=artefact
         )
-    await job.release(share, made)
+    await job.release(share, artefact)
 
 
 async def _consume(job: PartyRun, parameters: ModelEvaluationParameters, program: Bands) -> None:
@@ -91,21 +91,21 @@ async def _consume(job: PartyRun, parameters: ModelEvaluationParameters, program
             "the list is too long", expected=f"at most {MAX_ROWS}", found=len(customers), code="evaluation.list"
         )
     lines = labels_of(program, parameters, rows)
-    order, numbers, made = await psi_join.consumer(
+    order, numbers, artefact = await psi_join.consumer(
         job, job.others(PROVIDER), customers, opened, most=distributed.MAX_ROWS
     )
     share = b""
     if enough(program, len(customers)):
-        share, made = await distributed.evaluated(
-            job, "evaluate", _parties(job), program, lines[:, order], size=Size(len(customers)), made=made
+        share, artefact = await distributed.evaluated(
+            job, "evaluate", _parties(job), program, lines[:, order], size=Size(len(customers)), made=artefact
         )
-    kept = {
+    state = {
         "rows": len(customers),
         "provider_rows": numbers,
         "share": share.hex(),
         "parameters": job.terms.parameters,
     }
-    await job.collect(canonical(kept), made)
+    await job.collect(canonical(state), artefact)
 
 
 def _parties(job: PartyRun) -> range:
@@ -130,23 +130,23 @@ def labels_of(program: Bands, parameters: ModelEvaluationParameters, rows: Rows)
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
     """No rows; `report`: {too_few, smallest_group, provider_rows}, and unless they are too few what `report_of` says.
     InputError for shares of what no honest parties reach."""
-    kept = json.loads(private)
-    parameters, rows = model_evaluation.SPEC.parse(kept["parameters"]), kept["rows"]
+    state = json.loads(private)
+    parameters, rows = model_evaluation.SPEC.parse(state["parameters"]), state["rows"]
     program = program_of(parameters)
     report: dict[str, Any] = {
         "too_few": True,
         "smallest_group": program.smallest,
-        "provider_rows": kept["provider_rows"],
+        "provider_rows": state["provider_rows"],
     }
     if enough(program, rows):
-        size, shares = Size(rows), [*(parts[party] for party in sorted(parts)), bytes.fromhex(kept["share"])]
+        size, shares = Size(rows), [*(parts[party] for party in sorted(parts)), bytes.fromhex(state["share"])]
         engine = evaluate.engine_of(program, len(shares), len(shares), size)
         opening = evaluate.combine(program, size, engine, shares, scratch=scratch, seconds=SECONDS)
-        report |= told(program, parameters, asyncio.run(opening), min(rows, *kept["provider_rows"]))
+        report |= figures(program, parameters, asyncio.run(opening), min(rows, *state["provider_rows"]))
     return {"rows": [], "report": report}
 
 
-def told(program: Bands, parameters: ModelEvaluationParameters, result: Integers, most: int) -> dict[str, Any]:
+def figures(program: Bands, parameters: ModelEvaluationParameters, result: Integers, most: int) -> dict[str, Any]:
     """What a result says to the report; nothing where too few are in it. `most`: how many can be in it."""
     table = program.table(result) if program.reached(result) else None
     if not program.reached(result) or (table is not None and table.people > most):

@@ -34,25 +34,25 @@ async def run(job: PartyRun) -> None:
         rows, opened = await job.open("customers")
         customers = [str(value) for value in rows.columns[parameters.identifier]]
         _, numbers, arranged = await psi_join.consumer(job, job.others(PROVIDER), customers, opened, most=MAX_ROWS)
-        kept = {"rows": len(customers), "provider_rows": numbers, "parameters": job.terms.parameters}
-        return await job.collect(canonical(kept), arranged)
+        state = {"rows": len(customers), "provider_rows": numbers, "parameters": job.terms.parameters}
+        return await job.collect(canonical(state), arranged)
     (consumer,) = job.others("consumer")
     rows, opened = await job.open("accounts")
     people = subjects(rows, parameters.identifier)
     columns = [whole(rows, one.column) for one in parameters.columns]
-    placement, placed = await psi_join.provider(job, consumer, people, opened, most=MAX_ROWS)
+    placement, placement_artefact = await psi_join.provider(job, consumer, people, opened, most=MAX_ROWS)
     matches = [row for row, place in enumerate(placement.positions) if place is not None]
     await job.matched("accounts", rows, matches)
     values = [[column[row] for row in matches] for column in columns]
-    async with job.step("count", PROTOCOL, opened, placed) as step:
+    async with job.step("count", PROTOCOL, opened, placement_artefact) as step:
         part = canonical(
-            [counted(one, own, parameters.smallest_group) for one, own in zip(parameters.columns, values, strict=True)]
+            [count(one, own, parameters.smallest_group) for one, own in zip(parameters.columns, values, strict=True)]
         )
-        made = step.output("counts", part)
-    await job.release(part, made)
+        artefact = step.output("counts", part)
+    await job.release(part, artefact)
 
 
-def counted(asked: Monitored, values: Sequence[int], smallest: int) -> dict[str, list[int]] | None:
+def count(asked: Monitored, values: Sequence[int], smallest: int) -> dict[str, list[int]] | None:
     """{places, counts}: between which bands an edge is told, both ends included, and how many are between two; None
     where all are too few."""
     if len(values) < smallest:
@@ -68,29 +68,29 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     """No rows; `report`: {too_few, smallest_group, provider_rows}, and unless they are too few {people, limit, moved,
     columns: {column, stability, moved, bands: {from, to, people, reference}}}; `alarm`: {moved} where a column has.
     InputError for counts that no honest provider tells."""
-    kept = json.loads(private)
-    parameters = model_stability.SPEC.parse(kept["parameters"])
+    state = json.loads(private)
+    parameters = model_stability.SPEC.parse(state["parameters"])
     (part,) = parts.values()
     report: dict[str, Any] = {
         "too_few": True,
         "smallest_group": parameters.smallest_group,
-        "provider_rows": kept["provider_rows"],
+        "provider_rows": state["provider_rows"],
     }
-    most = min(kept["rows"], *kept["provider_rows"])
+    most = min(state["rows"], *state["provider_rows"])
     tables = read(part, parameters, most)
     if tables is None:
         return {"rows": [], "report": report}
     limit = Decimal(parameters.limit or SHIFT)
     columns = [column_of(one, *table, limit) for one, table in zip(parameters.columns, tables, strict=True)]
-    moved = [one["column"] for one in columns if one["moved"]]
+    names = [one["column"] for one in columns if one["moved"]]
     report |= {
         "too_few": False,
         "people": sum(tables[0][1]),
         "limit": str(limit),
-        "moved": moved,
+        "moved": names,
         "columns": columns,
     }
-    return {"rows": [], "report": report} | ({"alarm": {"moved": moved}} if moved else {})
+    return {"rows": [], "report": report} | ({"alarm": {"moved": names}} if names else {})
 
 
 Counts = tuple[tuple[int, ...], tuple[int, ...]]
@@ -103,8 +103,8 @@ def read(part: bytes, parameters: ModelStabilityParameters, most: int) -> list[C
         expected=f"{parameters.smallest_group} to {most} people in all, none in too small bands",
     )
     try:
-        told = json.loads(part)
-        tables = [None if one is None else (tuple(one["places"]), tuple(one["counts"])) for one in told]
+        raw = json.loads(part)
+        tables = [None if one is None else (tuple(one["places"]), tuple(one["counts"])) for one in raw]
     except (ValueError, KeyError, TypeError):
         raise refusal from None
     if len(tables) != len(parameters.columns):
