@@ -392,6 +392,26 @@ def test_an_evaluation_tells_what_the_table_in_the_clear_does(labelled: Labelled
     nothing_left(town)
 
 
+@pytest.mark.slow  # its program runs by ABY3 in tests/protocols, its recipe by Cheetah above
+def test_two_providers_with_a_part_of_the_score_each_are_judged_by_aby3(labelled: Labelled) -> None:
+    """Whom both have counts, by the sum of what they have."""
+    tables = {"consumer": ("labels", "customer,label")}
+    town = labelled.town.offering("model-evaluation", "evaluation", "PSI,MPC", ["north", "south"], 2, tables)
+    asked = Labelled(town, labelled.labels).asked(edges=["3000000", "5000000", "7000000"], protocol="aby3")
+    south = {"address": town.made.members["south"].address, "offer": town.made.offers["south"], "reward": "5"}
+    held = [{given.subject for given in town.given if given.provider == key} for key in ("north", "south")]
+    counted = [customer for customer in town.customers if customer in held[0] & held[1]]
+    scores = [town.balances["north"][who] + town.balances["south"][who] for who in counted]
+    whole = tally([3_000_000, 5_000_000, 7_000_000], scores, [labelled.labels[who] for who in counted])
+    places = kept_places([whole.positives, whole.negatives], 2, (0, 4))
+    job, found = town.result(**asked | {"providers": [*asked["providers"], south]})
+    assert found["report"]["people"] == len(counted)
+    assert [band["people"] for band in found["report"]["bands"]] == list(merged(whole.counts, places))
+    assert [band["positives"] for band in found["report"]["bands"]] == list(merged(whole.positives, places))
+    assert town.audited(job)["verdict"] == "intact"
+    nothing_left(town)
+
+
 def test_an_evaluation_beyond_the_offer_is_refused(labelled: Labelled) -> None:
     """Smaller groups than the owners were shown; another column than the offer holds."""
     for changes, code in (({"smallest_group": 1}, "plan.parameters"), ({"score": "income"}, "consent.columns")):
