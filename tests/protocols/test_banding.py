@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
+import random
 import sys
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placet.core.errors import ConfigError, DataError, PlanError
+from placet.core.errors import DataError, PlanError
 from placet.models.bands import tally
 from placet.protocols.mpc.numbers import Numbers
 from placet.protocols.mpc.programs import Bands, Size
-from placet.protocols.spu import extra
+from placet.protocols.spu.banding import bands
 
 EDGES = (0, 10, 20, 30)
 
@@ -150,11 +150,48 @@ def test_a_result_that_no_rows_make_is_noticed() -> None:
     assert not asked.reached(nothing)
 
 
-@pytest.mark.slow  # a job between real processes has the circuit by default: tests/recipes/blocks
+@pytest.fixture
+def plain_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The circuit traces with `jax.numpy`; over numpy's arrays, which have the same functions, it computes at once."""
+    jax = ModuleType("jax")
+    jax.numpy = np  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    monkeypatch.setitem(sys.modules, "jax.numpy", np)
+
+
+@pytest.mark.usefixtures("plain_arrays")
 def test_the_circuit_is_the_reference_over_random_tables() -> None:
-    try:
-        extra.require()
-    except ConfigError as error:
-        pytest.skip(str(error))
-    script = Path(__file__).with_name("circuit_of_bands.py")
-    subprocess.run([sys.executable, str(script), "100"], check=True, timeout=600)
+    """SPU itself runs it in `test_programs`."""
+    chance = random.Random(20261129)
+    told = [_compare(chance) for _ in range(150)]
+    assert (min(told), max(told) > 3) == (0, True), "tables of all kinds"
+
+
+def _compare(chance: random.Random) -> int:
+    """One table; how many bands are told of it."""
+    rows, groups, parts = chance.randrange(1, 200), chance.choice([1, 1, 2, 3]), chance.choice([1, 1, 2])
+    edges = tuple(sorted(chance.sample(range(-50, 50), chance.randrange(1, 11))))
+    asked = program(
+        edges=edges,
+        thresholds=tuple(sorted(chance.sample(edges, min(len(edges), chance.randrange(0, 4))))),
+        groups=groups,
+        smallest=chance.randrange(2, 9),
+        sums=chance.random() < 0.5,
+        exact=groups == parts == 1 and chance.random() < 0.5,
+    )
+
+    def maybe(value: int) -> int | None:
+        return None if chance.random() < 0.1 else value
+
+    columns = [[maybe(chance.randrange(-60, 60)) for _ in range(rows)] for _ in range(parts)]
+    labels = [int(chance.random() < 0.3) for _ in range(rows)]
+    of_groups = [maybe(min(chance.randrange(groups), chance.randrange(groups))) for _ in range(rows)]
+    bring = asked.bring_scores if parts == 1 else asked.bring_part
+    brought = [*map(bring, columns), asked.bring_labels(labels, of_groups if groups > 1 else None)]
+    for party, array in enumerate(brought):
+        asked.brings(party, len(brought), Size(rows), array)
+    expected = asked.reference(brought)
+    (found,) = bands(asked, {str(party): array for party, array in enumerate(brought)})
+    assert found.tolist() == expected.tolist(), asked
+    assert asked.reached(expected), asked
+    return int((expected[0] > 0).sum())

@@ -368,6 +368,7 @@ def test_statistics_that_no_offer_gives(pool: Pool, providers: list[str], change
     assert pool.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
 
 
+@pytest.mark.slow  # its parts meet in memory in tests/recipes/model_evaluation, its circuit in tests/protocols
 def test_an_evaluation_tells_what_the_table_in_the_clear_does(labelled: Labelled) -> None:
     """Bands of two of either label at the least, and the AUC by ranks."""
     town, counted = labelled.town, labelled.counted
@@ -392,7 +393,7 @@ def test_an_evaluation_tells_what_the_table_in_the_clear_does(labelled: Labelled
     nothing_left(town)
 
 
-@pytest.mark.slow  # its program runs by ABY3 in tests/protocols, its recipe by Cheetah above
+@pytest.mark.slow
 def test_two_providers_with_a_part_of_the_score_each_are_judged_by_aby3(labelled: Labelled) -> None:
     """Whom both have counts, by the sum of what they have."""
     tables = {"consumer": ("labels", "customer,label")}
@@ -412,6 +413,7 @@ def test_two_providers_with_a_part_of_the_score_each_are_judged_by_aby3(labelled
     nothing_left(town)
 
 
+@pytest.mark.slow  # what any offer and recipe refuse, tests/lawful asks of all
 def test_an_evaluation_beyond_the_offer_is_refused(labelled: Labelled) -> None:
     """Smaller groups than the owners were shown; another column than the offer holds."""
     for changes, code in (({"smallest_group": 1}, "plan.parameters"), ({"score": "income"}, "consent.columns")):

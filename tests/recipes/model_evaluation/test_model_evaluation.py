@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from placet.core.hashing import canonical
 from placet.core.plan import Plan, Terms
 from placet.models.bands import equal_edges, tally
 from placet.protocols.mpc.programs import Size
+from placet.protocols.psi import Placement
 from placet.recipes.model_evaluation import run as model_evaluation
 from placet.recipes.model_evaluation.run import MAX_SCORE, MODEL_EVALUATION, combine, figures, labels_of, program_of
 from placet.vault.rows import Rows
@@ -173,6 +175,84 @@ def test_what_the_shares_make(monkeypatch: pytest.MonkeyPatch) -> None:
     canonical(outcome)
     result = np.zeros_like(result)
     assert combine({0: b"theirs"}, kept(EQUAL, 80), Path())["report"]["too_few"] is True
+
+
+class Job:
+    """A party's attempt without peers: what it brings to the engine stays with it."""
+
+    def __init__(self, parameters: dict[str, Any], party: int, rows: Rows, roles: tuple[str, ...]) -> None:
+        self.raw, self.party, self.rows = parameters, party, rows
+        self.role, self.terms = roles[party], SimpleNamespace(parameters=parameters, roles=roles)
+        self.brought: Any = None
+        self.matches: list[int] = []
+        self.private = b""
+
+    def parameters(self, _: Any) -> Any:
+        return SPEC.parse(self.raw)
+
+    def others(self, role: str) -> list[int]:
+        return [place for place, name in enumerate(self.terms.roles) if name == role and place != self.party]
+
+    async def open(self, _: str) -> tuple[Rows, None]:
+        return self.rows, None
+
+    async def matched(self, _: str, rows: Rows, places: list[int]) -> None:
+        self.matches = places
+
+    async def release(self, part: bytes, _: None) -> None:
+        assert part == (b"" if self.brought is None else b"share")
+
+    async def collect(self, private: bytes, _: None) -> None:
+        self.private = private
+
+
+@pytest.mark.parametrize(("providers", "smallest"), [(1, 3), (2, 3), (1, 40)])
+async def test_what_the_parties_bring_meets_at_the_same_places(
+    monkeypatch: pytest.MonkeyPatch, providers: int, smallest: int
+) -> None:
+    """The consumer's list has strangers, the provider people whom it does not know; nobody's order is the other's."""
+    customers, order = [f"P{number}" for number in range(70)], [place * 3 % 70 for place in range(70)]
+    held = [f"P{number}" for number in range(79, 9, -1)]
+    labels, scores = {c: LABELS[n] for n, c in enumerate(customers)}, {c: SCORES[n] for n, c in enumerate(held)}
+    places = {customers[number]: place for place, number in enumerate(order)}
+
+    async def provider(_: Any, to: int, people: list[bytes], *__: Any, **___: Any) -> Any:
+        assert to == providers
+        return Placement([places.get(who.decode()) for who in people], 70), None
+
+    async def consumer(_: Any, to: list[int], names: list[str], *__: Any, **___: Any) -> Any:
+        assert (to, names) == ([*range(providers)], customers)
+        return order, [70] * providers, None
+
+    async def evaluated(job: Any, _: str, parties: Any, program: Any, brought: Any, *, size: Size, made: Any) -> Any:
+        program.brings(job.party, len(parties), size, brought)
+        job.brought = brought
+        return b"share", None
+
+    monkeypatch.setattr(model_evaluation.psi_join, "provider", provider)
+    monkeypatch.setattr(model_evaluation.psi_join, "consumer", consumer)
+    monkeypatch.setattr(model_evaluation.distributed, "evaluated", evaluated)
+    parameters = EQUAL | {"smallest_group": smallest, "protocol": "cheetah" if providers == 1 else "aby3"}
+    roles = ("provider",) * providers + ("consumer",)
+    points = [{"points": [scores[who] for who in held]}]
+    if providers == 2:
+        points = [{"points": [scores[who] + 5 for who in held]}, {"points": [-5] * len(held)}]
+    columns = [*({"customer": held} | own for own in points)]
+    columns.append({"customer": customers, "defaulted": [labels[who] for who in customers]})
+    tables = [Rows(pa.table(own), "customer", b"") for own in columns]
+    jobs = [Job(parameters, party, table, roles) for party, table in enumerate(tables)]
+    for job in jobs:
+        await MODEL_EVALUATION.run(job)  # type: ignore[arg-type]
+    assert jobs[0].matches == [place for place, who in enumerate(held) if who in labels]
+    if smallest == 40:
+        assert [job.brought for job in jobs] == [None] * len(jobs)
+        return
+    program = program_of(SPEC.parse(parameters))
+    common = [who for who in customers if who in scores]
+    table = program.table(program.reference([job.brought for job in jobs]))
+    assert table is not None
+    clear = tally(table.edges, [scores[who] for who in common], [labels[who] for who in common])
+    assert (table.positives, table.negatives) == (clear.positives, clear.negatives)
 
 
 def test_figures_follow_from_the_bands() -> None:
