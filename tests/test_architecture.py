@@ -37,6 +37,7 @@ DOORS: dict[str, frozenset[str]] = {
     "audit": frozenset({"core", "models", "catalogue", "protocols"}),
     "audit.chain_facts": frozenset({"core", "chain"}),
     "audit.collect": frozenset({"core", "models", "catalogue", "chain", "protocols"}),
+    "study": frozenset({"core", "models", "catalogue", "vault"}),
     "sandbox": frozenset(
         {
             "core",
@@ -51,7 +52,7 @@ DOORS: dict[str, frozenset[str]] = {
             "node",
             "company",
         }
-        | {"identity", "owner", "audit", "serving"}
+        | {"identity", "owner", "audit", "serving", "study"}
     ),
     "cli": frozenset(
         {
@@ -67,7 +68,7 @@ DOORS: dict[str, frozenset[str]] = {
             "node",
             "company",
         }
-        | {"identity", "owner", "audit", "sandbox"}
+        | {"identity", "owner", "audit", "sandbox", "study"}
     ),
 }
 # What only some rooms may touch, and how it would be imported.

@@ -79,7 +79,7 @@ def run(data: Data, out: Path, teller: Teller) -> dict[str, Any]:
         "consents": number,
         "meetings": [asdict(one) for one in data.meetings()],
         "warnings": data.warnings(),
-        "seconds": teller.parts,
+        "seconds": teller.seconds,
         "processor_seconds": teller.processor,
     }
 

@@ -55,7 +55,7 @@ def run(before: Path, after: Path, out: Path, teller: Teller) -> dict[str, Any]:
         "verdict": audit["verdict"],
         "class": "simulated",
         "summary": comparison["summary"],
-        "seconds": teller.parts | {f"job_{name}": took for name, took in parts.items()},
+        "seconds": teller.seconds | {f"job_{name}": took for name, took in parts.items()},
     }
 
 

@@ -113,7 +113,7 @@ def main() -> int:
         "customers": len(customers),
         "consenting": sum(1 for c in customers if c in willing),
         "attacks_refused": refused,
-        "seconds": {"all": round(time.perf_counter() - started, 1), **teller.parts},
+        "seconds": {"all": round(time.perf_counter() - started, 1), **teller.seconds},
     }
     if options.json:
         print(json.dumps(summary))

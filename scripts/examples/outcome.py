@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,19 +14,14 @@ import httpx
 from placet.cli.audit import EXIT
 from placet.core.errors import PlacetError
 from placet.core.text import visible
+from placet.sandbox.usage import Usage
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Teller:
-    """Says what happens: on stdout for people, on stderr if stdout is for a program. Keeps of each part the time by the
-    clock and, on Linux, the processor time of this process and all that it started, in seconds."""
+class Teller(Usage):
+    """Says what happens: on stdout for people, on stderr if stdout is for a program."""
 
     def __init__(self, stream: Any) -> None:
+        super().__init__()
         self.stream = stream
-        self.parts: dict[str, float] = {}
-        self.processor: dict[str, float] = {}
-        self._since, self._used = time.perf_counter(), processor_seconds()
 
     def say(self, text: str) -> None:
         print(visible(text, lines=True), file=self.stream, flush=True)
@@ -44,31 +37,6 @@ class Teller:
                 self.say(f"{number} of {all_} {what}")
 
         return tell
-
-    def part(self, name: str) -> None:
-        """End a part."""
-        now, used = time.perf_counter(), processor_seconds()
-        self.parts[name] = round(now - self._since, 1)
-        self.processor[name] = round(used - self._used, 1)
-        self._since, self._used = now, used
-
-
-def processor_seconds() -> float:
-    """User and system time so far of this process and of all below it, alive or waited for."""
-    children: dict[int, list[tuple[int, float]]] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append((int(file.parent.name), sum(map(int, fields[11:15])) / TICKS))
-    own = os.times()
-    total, below = own.user + own.system + own.children_user + own.children_system, [os.getpid()]
-    while below:
-        for child, used in children.get(below.pop(), []):
-            total += used
-            below.append(child)
-    return total
 
 
 def finish(

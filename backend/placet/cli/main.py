@@ -27,6 +27,7 @@ from placet.cli import (
     recipes,
     sandbox,
     setup,
+    study,
     trust,
 )
 from placet.cli.output import Commands, write_line
@@ -87,6 +88,7 @@ app.add_typer(owner.commands, name="owner")
 app.add_typer(identity.commands, name="identity")
 app.command("audit")(audit.audit)
 app.add_typer(sandbox.commands, name="sandbox")
+app.add_typer(study.commands, name="study")
 
 
 @functools.cache

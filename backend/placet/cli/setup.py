@@ -207,13 +207,13 @@ def import_(
     file: Annotated[Path, typer.Option("--file", help="A CSV or Parquet file, or a folder of such parts.")],
     identifier: Annotated[str, typer.Option(help="NAME=SOURCE or SOURCE: the column that names a row's subject.")],
     columns: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--column",
             help="NAME=SOURCE[:TYPE] or SOURCE[:TYPE], TYPE integer (default), number or text, or optional-integer, "
-            "optional-number or optional-text (may be empty); once a column.",
+            "optional-number or optional-text (may be empty); once a column. None for a list of subjects alone.",
         ),
-    ],
+    ] = None,
     decimals: Annotated[
         list[str] | None,
         typer.Option(
@@ -244,7 +244,7 @@ def import_(
     subject, source = _named(identifier)
     mapping = {subject: Column.of(source, "text")}
     digits = _decimals(decimals or [])
-    for text in columns:
+    for text in columns or []:
         new, source = _named(text)
         if new in mapping:
             raise InputError("a column is named twice", expected="each name once", found=repr(new[:80]))

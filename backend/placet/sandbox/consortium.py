@@ -88,6 +88,7 @@ class Consortium:
     processes: dict[str, Process] = field(default_factory=dict)
     consumer: str = "consumer"
     recipe: str = "asset-view"
+    namespace: str = NAMESPACE
     enroller: str = ""
     auditor: str = ""
     token: str = ""
@@ -189,7 +190,7 @@ class Consortium:
         request: dict[str, Any] = {
             "recipe": self.recipe,
             "purpose": PURPOSE,
-            "parameters": {"identifier": "customer", "namespace": NAMESPACE} | parameters,
+            "parameters": {"identifier": "customer", "namespace": self.namespace} | parameters,
             "providers": [
                 {"address": member.address, "offer": self.offers[key], "reward": str(REWARD)}
                 for key, member in self.providers.items()

@@ -18,7 +18,8 @@ from placet.core.csv_file import plain_cell, read_rows
 from placet.core.trust import TrustList
 from placet.core.values import parse
 from placet.sandbox import program
-from placet.sandbox.consortium import NAMESPACE, PURPOSE, Consortium, SandboxInstitution
+from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
+from placet.vault.schema import Column
 
 LIMITS = (
     "drafts_per_client_minute",
@@ -49,11 +50,28 @@ class Stock:
 
 @dataclass(frozen=True)
 class Offering:
-    """What the offers are for: a recipe, the shape of what it gives out, a purpose (a DPV IRI)."""
+    """What the offers are for: a recipe, the shape of what it gives out, a purpose (a DPV IRI), operations as `placet
+    offer make` takes them, and in `bounds` further options of that command."""
 
     recipe: str
     output: str
     purpose: str = PURPOSE
+    operations: str = "PSI,MPC"
+    bounds: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What one institution brings: a table out of a file. `identifier`: NAME=SOURCE; `offered`: the columns that its
+    offer allows, besides the identifier. `personal` false: its own rows."""
+
+    table: str
+    file: Path
+    identifier: str
+    columns: Mapping[str, Column]
+    offered: Sequence[str]
+    personal: bool = True
+    title: str | None = None
 
 
 ASSET_VIEW = Offering("asset-view", "total")
@@ -90,17 +108,24 @@ def write_passphrase(folder: Path) -> None:
 
 def supply(group: Consortium, stock: Stock, offering: Offering, say: Say) -> None:
     """Start all servers of a founded consortium, fill the vaults, make the offers."""
+    furnish(group, _supplies(group, stock), stock.persons(), offering, say)
+
+
+def furnish(
+    group: Consortium, supplies: Mapping[str, Supply], persons: Sequence[str], offering: Offering, say: Say
+) -> None:
+    """The same of any tables, by key; `persons` are known to the enroller."""
     say("starting a node and a vault for each institution, and the identity service")
     for key in group.members:
         group.start_vault(key)
         group.start_node(key)
     group.start_enroller()
-    _stock(group, stock)
+    _fill(group, supplies, persons)
     for key in group.members:
         group.wait_healthy(key)
     group.wait_enroller()
     say("offers on chain")
-    _offer(group, offering)
+    _offer(group, supplies, offering)
 
 
 def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
@@ -127,7 +152,7 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def registry() -> None:
         port = free_port()
         group.enroller = f"http://127.0.0.1:{port}"
-        words = ("--name", "Registry", "--namespace", NAMESPACE, "--deployment", "deployment.json", "--port", port)
+        words = ("--name", "Registry", "--namespace", group.namespace, "--deployment", "deployment.json", "--port", port)
         group.run("identity", "init", "registry", *words)
 
     def auditor() -> None:
@@ -169,23 +194,40 @@ def together(*works: Callable[[], object]) -> None:
             raise
 
 
-def _stock(group: Consortium, stock: Stock) -> None:
-    balances = stock.balances
-    for key, rows in balances.items():
-        write_table(group.folder / f"{key}.parquet", rows, stock.decimals)
-    write_table(group.folder / f"{group.consumer}.parquet", dict.fromkeys(stock.customers, 0))
+def _supplies(group: Consortium, stock: Stock) -> dict[str, Supply]:
+    """Small tables as files, one an institution."""
+    supplies = {}
+    for key in group.members:
+        own = key not in stock.balances
+        rows, decimals = (dict.fromkeys(stock.customers, 0), 0) if own else (stock.balances[key], stock.decimals)
+        write_table(file := group.folder / f"{key}.parquet", rows, decimals)
+        columns = {"balance": Column(source="value", type="integer", decimals=decimals)}
+        name, offered = ("customers", ()) if own else ("accounts", tuple(columns))
+        supplies[key] = Supply(name, file, "customer", columns, offered, personal=not own)
+    return supplies
 
+
+def _name(supply: Supply) -> str:
+    """The identifier's, in the vault."""
+    return supply.identifier.partition("=")[0]
+
+
+def _fill(group: Consortium, supplies: Mapping[str, Supply], persons: Sequence[str]) -> None:
     def import_(key: str) -> None:
-        table = "accounts" if key in balances else "customers"
+        supply = supplies[key]
+        words: list[object] = []
+        for name, column in supply.columns.items():
+            words += ["--column", f"{name}={column.source}:{column.type}"]
+            words += ["--decimals", f"{name}={column.decimals}"] if column.decimals else []
         group.run(
-            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", table, "--file", f"{key}.parquet"),
-            *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=value:integer"),
-            *(("--decimals", f"balance={stock.decimals}") if key in balances and stock.decimals else ()),
-            *(() if key in balances else ("--own",)),
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", supply.table, "--file", supply.file),
+            *("--identifier", supply.identifier, "--namespace", group.namespace, *words),
+            *(() if supply.personal else ("--own",)),
+            seconds=3600,
         )
 
     def register() -> None:
-        if not (persons := stock.persons()):
+        if not persons:
             return
         (group.folder / "subjects").write_text("\n".join(persons) + "\n")
         many = ("--from", "subjects", "--codes", "codes.csv")
@@ -207,29 +249,21 @@ def write_table(file: Path, rows: Mapping[str, int], decimals: int = 0) -> None:
     pq.write_table(pa.table(columns), file)
 
 
-def _offer(group: Consortium, offering: Offering) -> None:
+def _offer(group: Consortium, supplies: Mapping[str, Supply], offering: Offering) -> None:
     parties = ",".join(m.address for m in group.members.values())
     consumer = group.members[group.consumer].address
 
     def offer(key: str) -> None:
-        own = key == group.consumer
+        supply = supplies[key]
         answer = group.run(
-            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", "customers" if own else "accounts"),
-            *(
-                "--consumer",
-                consumer,
-                "--purpose",
-                offering.purpose,
-                "--operations",
-                "PSI,MPC",
-                "--output",
-                offering.output,
-            ),
-            *("--columns", "customer" if own else "customer,balance", "--recipes", offering.recipe),
-            *("--parties", parties, "--json", *(("--own",) if own else ())),
+            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", supply.table, "--consumer", consumer),
+            *("--purpose", offering.purpose, "--operations", offering.operations, "--output", offering.output),
+            *("--columns", ",".join((_name(supply), *supply.offered)), "--recipes", offering.recipe, "--parties", parties, "--json"),
+            *(("--title", supply.title) if supply.title else ()),
+            *(offering.bounds if supply.personal else ("--own",)),
         )
         group.offers[key] = json.loads(answer)["offer"]
-        if own:
+        if not supply.personal:
             words = ("--config", f"{key}/node.toml", "--offer", group.offers[key], "--uses", 1000, "--json")
             group.own_consent = json.loads(group.run("grant", *words))["consent"]
 

@@ -1,0 +1,72 @@
+"""How long and how large a study's run on one machine will be, before it starts.
+
+Straight lines through measured runs (2 cores; `docs/how-to/measure.md`). They tell minutes from hours, not seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from placet.catalogue.modelling import ModellingParameters
+from placet.study.tables import StudyData
+
+START = 20.0
+"""Processor seconds for chain, contracts and founding, and of each institution."""
+A_PARTY = 4.0
+A_ROW = 0.0003
+"""To read, seal and load a row of a table."""
+A_CONSENT = 0.0023
+"""To make, sign, take in and check one consent, in job and audit as well."""
+CORES = 2
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Processor seconds of all processes together, seconds by the clock on two idle cores, megabytes of memory of the
+    largest process, megabytes that institutions send each other."""
+
+    processor_seconds: int
+    seconds: int
+    memory_mb: int
+    traffic_mb: int
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return (
+            f"about {_span(self.seconds)} on two idle cores ({_span(self.processor_seconds)} of processor time), "
+            f"{self.memory_mb:,} MB of memory in the largest process, {self.traffic_mb:,} MB between institutions"
+        )
+
+
+def estimate(data: StudyData, rows: int) -> Estimate:
+    """Of a run over `rows` of the consumer's list."""
+    read = sum(len(table.identifiers) for table in data.tables.values())
+    consents = sum(len(table.willing) for table in data.tables.values())
+    processor = START + A_PARTY * len(data.tables) + A_ROW * read + A_CONSENT * consents
+    job, memory, traffic = _job(data, rows)
+    processor += job
+    return Estimate(round(processor), round(processor / CORES * 1.3), round(memory), round(traffic))
+
+
+def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
+    """Processor seconds, megabytes of a process, megabytes of traffic of what is computed."""
+    parameters = data.terms.parameters
+    listed = len(data.consumer.identifiers)
+    if isinstance(parameters, ModellingParameters):
+        cells = sum(feature.bins + 1 for features in parameters.features.values() for feature in features)
+        work = rows * cells / 1e6
+        if parameters.protocol == "aby3":
+            return 12 + 5.5 * work, 450 + 60 * work, 30 + 130 * work
+        return 15 + 9 * work, 900 + 300 * work, 40 + 60 * work
+    sums = listed * len(data.providers)
+    if data.terms.engine == "spu":
+        return 8 + 0.0004 * sums, 400 + 0.01 * listed, 10 + 0.01 * sums
+    return 2 + 0.0003 * sums, 150 + 0.001 * listed, 0.0001 * sums
+
+
+def _span(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

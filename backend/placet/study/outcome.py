@@ -1,0 +1,43 @@
+"""What a run of a study left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StudyOutcome:
+    """`result` is the consumer's node's: rows and report. `audit` is the auditor's report as JSON, `html` the same as a
+    page, `bundle` the evidence that it was made from; `trust` and `deployment` are the files that an audit needs
+    besides. `gas` is all that the chain used. `rewards` are agreed, by key. Seconds are by part of the run."""
+
+    job: str
+    addresses: Mapping[str, str]
+    result: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    html: bytes
+    bundle: bytes
+    trust: bytes
+    deployment: bytes
+    gas: int
+    consents: int
+    rewards: Mapping[str, int]
+    seconds: Mapping[str, float]
+    processor_seconds: Mapping[str, float]
+
+    @property
+    def verdict(self) -> str:
+        """The auditor's word."""
+        return str(self.audit["verdict"])
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The result's rows; none where it has none."""
+        return list(self.result.get("rows") or [])
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What the result says besides its rows."""
+        return dict(self.result.get("report") or {})
