@@ -16,6 +16,7 @@ from placet.core.errors import PlacetError
 from placet.core.text import visible
 from placet.sandbox.usage import Usage
 
+
 class Teller(Usage):
     """Says what happens: on stdout for people, on stderr if stdout is for a program."""
 

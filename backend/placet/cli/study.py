@@ -15,7 +15,7 @@ from placet.cli.inputs import AsJson
 from placet.cli.output import Commands, emit, say, write_line
 
 if TYPE_CHECKING:
-    from placet.study.judgement import Judgement
+    from placet.study.judgement import StudyJudgement
     from placet.study.tables import StudyData
 
 commands = typer.Typer(
@@ -45,7 +45,7 @@ def run(
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a study on a consortium of this machine, all of which ends with it. The exit code is that of `placet audit`."""
+    """Run a study on a consortium of this machine, which ends with it. The exit code is that of `placet audit`."""
     from placet.cli import study_files, study_run
     from placet.cli.audit import EXIT
 
@@ -71,7 +71,7 @@ def _read(file: Path, data: Path | None) -> StudyData:
     return read_tables(terms_of(read_study(file)), data or file.parent)
 
 
-def _judged(data: StudyData, tell: Callable[[str], object]) -> Judgement:
+def _judged(data: StudyData, tell: Callable[[str], object]) -> StudyJudgement:
     """Said: what comes together, then what looks wrong."""
     from placet.study.judgement import judge
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from placet.cli.inputs import write_new
 from placet.core.errors import ConfigError
-from placet.study.judgement import Judgement
+from placet.study.judgement import StudyJudgement
 from placet.study.outcome import StudyOutcome
 from placet.study.report import html
 from placet.study.results import result_table
@@ -29,7 +29,7 @@ def demand_free(out: Path) -> None:
         )
 
 
-def write(out: Path, data: StudyData, judgement: Judgement, outcome: StudyOutcome, study: Path) -> list[str]:
+def write(out: Path, data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, study: Path) -> list[str]:
     """All files; their names. The result only where the trail is intact."""
     files = {
         "report.html": html(data, judgement, outcome).encode(),
@@ -50,7 +50,7 @@ def write(out: Path, data: StudyData, judgement: Judgement, outcome: StudyOutcom
     return sorted(files)
 
 
-def summary(data: StudyData, judgement: Judgement, outcome: StudyOutcome) -> dict[str, Any]:
+def summary(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome) -> dict[str, Any]:
     """What a program needs to know of a run."""
     return {
         "study": data.terms.study.title,
@@ -60,7 +60,7 @@ def summary(data: StudyData, judgement: Judgement, outcome: StudyOutcome) -> dic
         "rows": len(outcome.rows),
         "report": outcome.report,
         "consents": outcome.consents,
-        "gas": outcome.gas,
+        "gas": dict(outcome.gas),
         "rewards": {data.terms.parts[key].institution.name: reward for key, reward in outcome.rewards.items()},
         "tables": [asdict(table) for table in judgement.tables],
         "warnings": list(judgement.warnings),

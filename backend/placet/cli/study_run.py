@@ -1,5 +1,5 @@
-"""A study on a consortium of this machine, from files to an audit: real chain, nodes, vaults and enroller, which all end
-with it. Who consents are keys that are made here, one a consent; so it protects nobody, and shows what would happen.
+"""A study on a consortium of this machine, from files to an audit: real chain, nodes, vaults and enroller, all of which
+end with it. Who consents are keys that are made here, one a consent: it protects nobody, and shows what would happen.
 """
 
 from __future__ import annotations
@@ -37,24 +37,22 @@ def run(
     data: StudyData, *, say: Say, tell: Tell = lambda what: lambda done, all_: None, block_time: float = BLOCK_TIME
 ) -> StudyOutcome:
     """StateError if the job does not complete; RuntimeError if a command fails."""
-    terms, usage = data.terms, Usage()
+    terms, usage, gas = data.terms, Usage(), dict[str, int]()
     willing = data.willing()
     number = sum(map(len, willing.values()))
     with tempfile.TemporaryDirectory(prefix="placet-") as name:
         folder = Path(name)
         with founded(data, folder, block_time=block_time, say=say) as group:
             usage.part("start")
+            gas["founding and offers"] = _gas(group, 0)
             say(f"{number:,} consents, each under a key of its own")
             days, uses = terms.study.consents.days, terms.study.consents.uses
             give(group, willing, seconds=days * 86_400, uses=uses, tell=tell("consents"))
             usage.part("consents")
-            job = group.begin(request(group, terms))
-            say(f"job {job}: plan signed by {len(group.members)} institutions")
-            ended = watched(group, job, terms.study.seconds, say)
-            if ended != "completed":
-                raise StateError("the job did not complete", expected="completed", found=ended, code="job.ended")
-            result = group.members[CONSUMER].get(f"/v1/jobs/{job}/result")
+            gas["the consents' batches"] = _gas(group, sum(gas.values()))
+            job, result = _job(group, data, say)
             usage.part("job")
+            gas["the job"] = _gas(group, sum(gas.values()))
             audit = _audit(group, job, "--html", "audit.html", "--save", "job.bundle")
             say(f"audit: {audit['verdict']}")
             usage.part("audit")
@@ -67,18 +65,28 @@ def run(
                 bundle=(folder / "job.bundle").read_bytes(),
                 trust=(folder / "trust.json").read_bytes(),
                 deployment=(folder / "deployment.json").read_bytes(),
-                gas=_gas(group),
+                engine=terms.engine,
+                gas=gas,
                 consents=number,
-                rewards={key: part.institution.reward for key, part in terms.parts.items() if key != CONSUMER},
+                rewards={part.key: part.institution.reward for part in terms.providers},
                 seconds=usage.seconds,
                 processor_seconds=usage.processor,
             )
 
 
+def _job(group: Consortium, data: StudyData, say: Say) -> tuple[str, dict[str, Any]]:
+    """Its id, and its result once it completed."""
+    job = group.begin(request(group, data.terms))
+    say(f"job {job}: plan signed by {len(group.members)} institutions")
+    ended = watched(group, job, data.terms.study.seconds, say)
+    if ended != "completed":
+        raise StateError("the job did not complete", expected="completed", found=ended, code="job.ended")
+    result: dict[str, Any] = group.members[CONSUMER].get(f"/v1/jobs/{job}/result")
+    return job, result
+
+
 def watched(group: Consortium, job: str, seconds: float, say: Say) -> str:
     """Tell what happens to a job at its consumer, and how it ended."""
-    from placet.cli.jobs import moment_of, words_of
-
     consumer, last, end = group.members[group.consumer], "0", time.monotonic() + seconds
     while consumer.get(f"/v1/jobs/{job}")["ended"] is None and time.monotonic() < end:
         with (
@@ -99,8 +107,6 @@ def watched(group: Consortium, job: str, seconds: float, say: Say) -> str:
 
 def _audit(group: Consortium, job: str, *more: str) -> dict[str, Any]:
     """The answer of an auditor with nothing but the chain, the two files and his key."""
-    from placet.cli.audit import EXIT
-
     answer = group.run(
         *("audit", job, "--url", group.chain.url, "--deployment", "deployment.json", "--trust", "trust.json"),
         *("--key", "auditor.json", "--json", *more),
@@ -111,9 +117,10 @@ def _audit(group: Consortium, job: str, *more: str) -> dict[str, Any]:
     return report
 
 
-def _gas(group: Consortium) -> int:
-    """All gas that the chain's transactions used, from the contracts' own deployment on."""
-    total = 0
-    for number in range(1, group.chain.block_number() + 1):
-        total += int(group.chain.rpc("eth_getBlockByNumber", hex(number), False)["gasUsed"], 16)
-    return total
+def _gas(group: Consortium, before: int) -> int:
+    """What the chain's transactions used from its first block on, less what they had used before."""
+    used = [
+        int(group.chain.rpc("eth_getBlockByNumber", hex(number), False)["gasUsed"], 16)
+        for number in range(1, group.chain.block_number() + 1)
+    ]
+    return sum(used) - before

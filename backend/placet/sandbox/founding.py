@@ -152,7 +152,16 @@ def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
     def registry() -> None:
         port = free_port()
         group.enroller = f"http://127.0.0.1:{port}"
-        words = ("--name", "Registry", "--namespace", group.namespace, "--deployment", "deployment.json", "--port", port)
+        words = (
+            "--name",
+            "Registry",
+            "--namespace",
+            group.namespace,
+            "--deployment",
+            "deployment.json",
+            "--port",
+            port,
+        )
         group.run("identity", "init", "registry", *words)
 
     def auditor() -> None:
@@ -258,7 +267,15 @@ def _offer(group: Consortium, supplies: Mapping[str, Supply], offering: Offering
         answer = group.run(
             *("offer", "make", "--config", f"{key}/node.toml", "--dataset", supply.table, "--consumer", consumer),
             *("--purpose", offering.purpose, "--operations", offering.operations, "--output", offering.output),
-            *("--columns", ",".join((_name(supply), *supply.offered)), "--recipes", offering.recipe, "--parties", parties, "--json"),
+            *(
+                "--columns",
+                ",".join((_name(supply), *supply.offered)),
+                "--recipes",
+                offering.recipe,
+                "--parties",
+                parties,
+                "--json",
+            ),
             *(("--title", supply.title) if supply.title else ()),
             *(offering.bounds if supply.personal else ("--own",)),
         )

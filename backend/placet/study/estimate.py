@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from placet.catalogue.modelling import ModellingParameters
 from placet.study.tables import StudyData
 
-START = 20.0
-"""Processor seconds for chain, contracts and founding, and of each institution."""
-A_PARTY = 4.0
-A_ROW = 0.0003
+START, A_PARTY = 3.5, 1.25
+"""Processor seconds to found a chain and contracts, and each institution, with its part in consents, job and audit."""
+A_ROW = 0.00034
 """To read, seal and load a row of a table."""
-A_CONSENT = 0.0023
-"""To make, sign, take in and check one consent, in job and audit as well."""
+A_CONSENT = 0.0016
+"""To make, sign, take in and check one consent, in the audit as well."""
 CORES = 2
 MEGABYTE = 1 << 20
 

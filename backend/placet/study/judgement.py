@@ -1,5 +1,4 @@
-"""What can be said of a study before it runs: what comes together, what looks wrong, how long and how large it will be.
-"""
+"""What can be said of a study before it runs: what comes together, what looks wrong, how long it will take."""
 
 from __future__ import annotations
 
@@ -48,7 +47,7 @@ class LabelFacts:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class StudyJudgement:
     """`everywhere`: the consumer's usable rows that all providers have usable ones for; `somewhere`: that any has."""
 
     tables: tuple[TableFacts, ...]
@@ -72,19 +71,19 @@ class Judgement:
             )
             if missing:
                 yield f"  missing values: {', '.join(missing)}"
-        yield f"{self.everywhere:,} of the consumer's rows have a row everywhere, {self.somewhere:,} somewhere"
+        yield f"{self.somewhere:,} of the consumer's rows have a row somewhere, {self.everywhere:,} everywhere"
         if self.label is not None:
             share = f" ({self.label.positive / self.label.rows:.1%})" if self.label.rows else ""
             yield f"label {self.label.column}: {self.label.positive:,} of {self.label.rows:,} rows have a 1{share}"
         yield f"estimate: {self.estimate.words}"
 
 
-def judge(data: StudyData) -> Judgement:
+def judge(data: StudyData) -> StudyJudgement:
     """All of it."""
     everywhere, somewhere = _meeting(data)
     label = _label(data, everywhere)
     rows = len(everywhere) if _joins_all(data) else len(data.consumer.usable)
-    return Judgement(
+    return StudyJudgement(
         tables=tuple(_facts(data, table) for table in data.tables.values()),
         everywhere=len(everywhere),
         somewhere=len(somewhere),
@@ -141,7 +140,7 @@ def _warnings(data: StudyData, everywhere: int, label: LabelFacts | None) -> Ite
         if (near := near_words(data.consumer.identifiers, table.known)) is not None:
             yield f"{name} and the consumer's list: {near}"
     if _joins_all(data) and everywhere < tells.group:
-        yield f"{everywhere} rows meet everywhere, fewer than the smallest group of {tells.group}: nothing would be told"
+        yield f"{everywhere} rows meet everywhere, fewer than the smallest group of {tells.group}: nothing is told"
     if label is None:
         return
     values = set(data.consumer.cells[label.column])

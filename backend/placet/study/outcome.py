@@ -11,7 +11,8 @@ from typing import Any
 class StudyOutcome:
     """`result` is the consumer's node's: rows and report. `audit` is the auditor's report as JSON, `html` the same as a
     page, `bundle` the evidence that it was made from; `trust` and `deployment` are the files that an audit needs
-    besides. `gas` is all that the chain used. `rewards` are agreed, by key. Seconds are by part of the run."""
+    besides. `gas` is what the chain used for each part, `rewards` are agreed, by key; seconds are by part of the run.
+    """
 
     job: str
     addresses: Mapping[str, str]
@@ -21,7 +22,8 @@ class StudyOutcome:
     bundle: bytes
     trust: bytes
     deployment: bytes
-    gas: int
+    engine: str
+    gas: Mapping[str, int]
     consents: int
     rewards: Mapping[str, int]
     seconds: Mapping[str, float]

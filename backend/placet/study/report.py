@@ -1,3 +1,296 @@
-"""placeholder"""
-def html(data, judgement, outcome):
-    return "<html></html>"
+"""A study's report for whom it has to convince: what was asked, who gave what, how good and how much worth it is, what
+was paid, what an auditor says, and what none of it proves. A page without scripts; its template escapes every value."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from placet.catalogue.spec import CONSUMER, describe
+from placet.core.pages import template
+from placet.core.purposes import PURPOSES
+from placet.study.charts import Bars, Chart, IntervalBar, Series, curves, histogram, intervals, nested
+from placet.study.judgement import StudyJudgement, TableFacts
+from placet.study.limits import limits
+from placet.study.model_facts import ModelFacts, Quality
+from placet.study.outcome import StudyOutcome
+from placet.study.style import CSS
+from placet.study.tables import StudyData
+
+MAX_PARAMETER = 300
+MAX_COLUMNS = 24
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number that a hurried reader takes away."""
+
+    figure: str
+    words: str
+    key: bool = False
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What an institution was promised and got, in the token's smallest unit."""
+
+    name: str
+    agreed: int
+    paid: int
+    share: str
+
+
+def html(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, model: ModelFacts | None = None) -> str:
+    """The page."""
+    terms = data.terms
+    quality = [] if model is None or model.joint is None else list(_quality(model))
+    return template(
+        "placet.study", "report.jinja"
+    ).render(
+        css=Markup(CSS),  # noqa: S704 - our own style sheet
+        study=terms.study,
+        spec=terms.spec,
+        judgement=judgement,
+        outcome=outcome,
+        model=model,
+        purpose=PURPOSES[terms.study.purpose],
+        when=_when(int(outcome.audit["head"]["timestamp"])),
+        tiles=list(_tiles(data, judgement, outcome, model)),
+        parameters=list(_parameters(data)),
+        learned=[(_names(data, role.name), role.learns) for role in terms.spec.roles if _names(data, role.name)],
+        tables=list(judgement.tables),
+        given=_given(judgement.tables),
+        missing=_missing(judgement.tables),
+        quality=quality,
+        compared=None if model is None else _compared(model),
+        results=_results(data, outcome) if model is None else None,
+        contribution=None if model is None or not model.shares else _contribution(model),
+        payments=list(_payments(data, outcome, model)),
+        checks=_checks(outcome.audit),
+        failed=[one for one in outcome.audit["results"] if one["status"] in ("failed", "disputed")],
+        limits=limits(data, outcome, model),
+        rule=_rule(outcome),
+        columns=[] if model is None else sorted(model.columns, key=lambda one: -(one.spread or 0))[:MAX_COLUMNS],
+        files=[(name, hashlib.sha256(content).hexdigest()) for name, content in _files(outcome)],
+        span=_span(sum(outcome.seconds.values())),
+        processor=_span(sum(outcome.processor_seconds.values())),
+    )
+
+
+def _tiles(
+    data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, model: ModelFacts | None
+) -> Iterator[Tile]:
+    if model is not None and model.joint is not None:
+        yield Tile(f"{model.joint.auc.value:.4f}", "AUC of the joint model on the test rows", key=True)
+        if model.alone is not None:
+            yield Tile(f"{model.alone.auc.value:.4f}", "AUC with the consumer's own columns alone")
+        if model.gain is not None:
+            yield Tile(f"{model.gain.value:+.4f}", f"gain; 95 % interval {_interval(model)}", key=True)
+        if model.joint.bands:
+            yield Tile(f"{model.joint.reached(0.2):.0%}", "of the positives are in the fifth with the highest scores")
+    else:
+        yield Tile(f"{len(outcome.rows):,}", "rows of the result", key=True)
+        yield Tile(f"{judgement.somewhere:,}", "of the consumer's rows met a row that may be used")
+    yield Tile(f"{outcome.consents:,}", "consents, each signed under a key of its own")
+    passed = sum(one["status"] == "passed" for one in outcome.audit["results"])
+    yield Tile(f"{passed}", f"audit checks passed, {_not_passed(outcome.audit)}")
+
+
+def _not_passed(audit: Mapping[str, Any]) -> str:
+    counts = Counter(one["status"] for one in audit["results"])
+    words = [f"{counts[status]} {status}" for status in ("failed", "disputed", "skipped") if counts[status]]
+    return ", ".join(words) or "none failed"
+
+
+def _interval(model: ModelFacts) -> str:
+    gain = model.gain
+    return (
+        "unknown" if gain is None or gain.low is None or gain.high is None else f"{gain.low:+.4f} to {gain.high:+.4f}"
+    )
+
+
+def _parameters(data: StudyData) -> Iterator[tuple[str, str, str]]:
+    words = describe(data.terms.spec.parameters)
+    for name, value in data.terms.parameters.to_json().items():
+        if name != "features":
+            text = (
+                ", ".join(f"{key} {one}" for key, one in value.items() if one is not None)
+                if isinstance(value, dict)
+                else str(value)
+            )
+            yield name, text[:MAX_PARAMETER], words.get(name, "").removeprefix("optional: ")
+
+
+def _names(data: StudyData, role: str) -> str:
+    return ", ".join(part.institution.name for part in data.terms.parts.values() if part.role.name == role)
+
+
+def _given(tables: tuple[TableFacts, ...]) -> Bars:
+    rows = [
+        (one.name, f"{one.rows:,} / {one.usable:,} / {one.matched:,}", (one.rows, one.usable, one.matched))
+        for one in tables
+    ]
+    names = (("rows", "give"), ("may be used", "use"), ("in the consumer's list", "meet"))
+    return nested("Rows of each institution: all, those with a live consent, and of these the consumer's", rows, names)
+
+
+def _missing(tables: tuple[TableFacts, ...]) -> list[tuple[str, str, float]]:
+    """(institution, column, share) of the columns that are most often empty."""
+    shares = [(t.name, one.name, one.missing / t.rows) for t in tables for one in t.columns if one.missing]
+    return sorted(shares, key=lambda row: -row[2])[:8]
+
+
+def _quality(model: ModelFacts) -> Iterator[Chart]:
+    joint, alone = model.joint, model.alone
+    assert joint is not None  # noqa: S101 - the caller's rule
+    if not joint.bands:
+        return
+    both = [("joint model", "joint", joint)] + ([("consumer alone", "alone", alone)] if alone is not None else [])
+    chance = Series("chance", ((0.0, 0.0), (1.0, 1.0)), "chance", dashed=True)
+    yield curves(
+        "Gains",
+        f"Of all positives {joint.reached(0.1):.0%} are in the tenth of people with the highest scores, "
+        f"{joint.reached(0.2):.0%} in the highest fifth.",
+        "people, from the highest score on",
+        "positives reached",
+        [chance, *(Series(name, one.gains(), tone) for name, tone, one in reversed(both) if one.bands)],
+    )
+    yield curves(
+        "ROC",
+        f"The area under it is {joint.auc.words}; the largest distance of both distributions (KS) is {joint.ks:.3f}.",
+        "negatives reached",
+        "positives reached",
+        [chance, *(Series(name, one.roc(), tone) for name, tone, one in reversed(both) if one.bands)],
+    )
+    if points := joint.calibration():
+        most = min(1.0, max(max(x, y) for x, y in points) * 1.08)
+        yield curves(
+            "Calibration",
+            "By bands of the score: the share of positives that the model expects and the share that there is. On the "
+            "line the model can be taken at its word.",
+            "expected",
+            "observed",
+            [
+                Series("as expected", ((0.0, 0.0), (most, most)), "chance", dashed=True),
+                Series("bands", points, "joint", dots=True),
+            ],
+            most=most,
+        )
+    yield _distribution(joint)
+
+
+def _distribution(joint: Quality) -> Chart:
+    edges = [*(band[0] for band in joint.bands), joint.highest]
+    groups = (
+        ("label 0", "alone", [band[2] / max(joint.negatives, 1) for band in joint.bands]),
+        ("label 1", "joint", [band[1] / max(joint.positives, 1) for band in joint.bands]),
+    )
+    return histogram(
+        "Scores of both groups",
+        "The further apart the two are, the better the score tells them apart.",
+        "score",
+        edges,
+        groups,
+    )
+
+
+def _compared(model: ModelFacts) -> Bars | None:
+    rows = []
+    for name, quality, tone in (("Consumer alone", model.alone, "alone"), ("All together", model.joint, "joint")):
+        if quality is not None:
+            one = quality.auc
+            low, high = (None if end is None else end - 0.5 for end in (one.low, one.high))
+            rows.append(IntervalBar(name, one.words, one.value - 0.5, low, high, tone))
+    if model.gain is not None:
+        gain = model.gain
+        tone = "minus" if gain.value < 0 else "plus"
+        rows.append(
+            IntervalBar("Gain", f"{gain.value:+.4f} ({_interval(model)})", gain.value, gain.low, gain.high, tone)
+        )
+    return intervals("AUC above chance (0.5), with 95 % intervals", rows) if len(rows) > 1 else None
+
+
+def _results(data: StudyData, outcome: StudyOutcome) -> Chart | None:
+    """How totals are distributed, for results that are a number a customer."""
+    if not outcome.rows or "total" not in outcome.rows[0]:
+        return None
+    totals = sorted(float(Decimal(row["total"]).scaleb(-data.terms.decimals)) for row in outcome.rows)
+    totals = [total for total in totals if total]
+    if len(set(totals)) < 2:
+        return None
+    low, high = totals[len(totals) // 100], totals[-1 - len(totals) // 100]
+    if low == high:
+        low, high = totals[0], totals[-1]
+    number = min(24, max(4, len(totals) // 2))
+    edges = [low + (high - low) * place / number for place in range(number + 1)]
+    counts = [0] * number
+    for total in totals:
+        counts[min(number - 1, max(0, int((total - low) / (high - low) * number)))] += 1
+    shares = [count / len(totals) for count in counts]
+    note = (
+        f"{len(totals):,} customers with a total other than 0; what lies beyond the ends counts in the outermost bars."
+    )
+    return histogram("Totals", note, "total, in the files' own unit", edges, [("customers", "joint", shares)])
+
+
+def _contribution(model: ModelFacts) -> Bars:
+    rows = [
+        IntervalBar(
+            one.party,
+            f"{one.value:+.4f}" + ("" if one.left_out is None else f" (left out: {one.left_out:+.4f})"),
+            one.value,
+            None,
+            None,
+            "minus" if one.value < 0 else "plus",
+        )
+        for one in model.shares
+    ]
+    return intervals("What each party's columns add to the AUC (Shapley value)", rows)
+
+
+def _payments(data: StudyData, outcome: StudyOutcome, model: ModelFacts | None) -> Iterator[Payment]:
+    shares = {one.party: f"{one.value:+.4f}" for one in (model.shares if model else ())}
+    for party in outcome.audit["parties"]:
+        if party["role"] != CONSUMER:
+            yield Payment(party["name"], int(party["reward"]), int(party["paid"]), shares.get(party["name"], ""))
+
+
+def _rule(outcome: StudyOutcome) -> str:
+    """How the rewards were agreed."""
+    return (
+        "Rewards were fixed in the plan that all signed." if any(outcome.rewards.values()) else "No reward was agreed."
+    )
+
+
+def _checks(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(group, how many passed) of the auditor's checks."""
+    groups: dict[str, list[str]] = {}
+    for one in audit["results"]:
+        groups.setdefault(one["group"], []).append(one["status"])
+    return [(group, _passed(statuses)) for group, statuses in groups.items()]
+
+
+def _passed(statuses: list[str]) -> str:
+    judged = len(statuses) - statuses.count("skipped")
+    return f"{statuses.count('passed')} of {judged} passed" if judged else "nothing to check"
+
+
+def _files(outcome: StudyOutcome) -> Iterator[tuple[str, bytes]]:
+    yield "job.bundle", outcome.bundle
+    yield "deployment.json", outcome.deployment
+    yield "trust.json", outcome.trust
+
+
+def _when(timestamp: int) -> str:
+    return datetime.datetime.fromtimestamp(timestamp, datetime.UTC).strftime("%d %B %Y")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

@@ -1,6 +1,6 @@
 """The files of a study, read whole through the vault's own reader, so that what the vault would refuse is refused here.
 
-All files are read before an error is raised, which names what is wrong with each. Errors name file, row (counted from 1,
+All files are read before an error is raised, which names what is wrong with each. Errors name file, row (from 1 on,
 without the header) and column, never a value.
 """
 
@@ -15,7 +15,7 @@ from placet.catalogue.spec import CONSUMER
 from placet.core.damage import damages, nearly_alike
 from placet.core.errors import DataError
 from placet.study.document import PersonList
-from placet.study.terms import Part, StudyTerms
+from placet.study.terms import StudyPart, StudyTerms
 from placet.vault import files
 from placet.vault.cells import MAX_INTEGER
 from placet.vault.schema import Cell, Column
@@ -33,7 +33,7 @@ class StudyTable:
     """What one institution brings. `cells`: by column, in the order of the identifiers; `willing`: the persons with a
     row here who consent."""
 
-    part: Part
+    part: StudyPart
     identifiers: Sequence[str]
     cells: dict[str, list[Cell]]
     willing: frozenset[str]
@@ -96,9 +96,7 @@ def read_tables(terms: StudyTerms, folder: Path) -> StudyData:
     if problems:
         raise _all(problems)
     customers = [str(cell) for cell in cells[CONSUMER][terms.study.identifier]]
-    tables = {
-        key: _joined(terms, terms.parts[key], own, customers, lists, damaged) for key, own in cells.items()
-    }
+    tables = {key: _joined(terms, terms.parts[key], own, customers, lists, damaged) for key, own in cells.items()}
     return StudyData(terms, folder, tables, tuple(dict.fromkeys(damaged)))
 
 
@@ -115,7 +113,7 @@ def _lists(terms: StudyTerms) -> list[PersonList]:
 
 def _joined(
     terms: StudyTerms,
-    part: Part,
+    part: StudyPart,
     own: dict[str, list[Cell]],
     customers: Sequence[str],
     lists: dict[tuple[str, str], list[str]],
@@ -142,7 +140,7 @@ def _joined(
     return StudyTable(part, identifiers, columns, willing)
 
 
-def _table(terms: StudyTerms, part: Part, folder: Path) -> dict[str, list[Cell]]:
+def _table(terms: StudyTerms, part: StudyPart, folder: Path) -> dict[str, list[Cell]]:
     institution = part.institution
     columns = {terms.study.identifier: Column(source=institution.identifier, type="text")}
     columns |= {name: one.column(name) for name, one in institution.columns.items()}

@@ -20,7 +20,7 @@ from placet.study.document import REMEDY, Study, StudyColumn, StudyInstitution
 
 
 @dataclass(frozen=True)
-class Part:
+class StudyPart:
     """What one institution does in the study. `columns` are all that the recipe reads of it, without the identifier."""
 
     key: str
@@ -42,15 +42,15 @@ class StudyTerms:
     spec: RecipeSpec[Any]
     engine: str
     parameters: RecipeParameters
-    parts: dict[str, Part]
+    parts: dict[str, StudyPart]
 
     @property
-    def providers(self) -> list[Part]:
+    def providers(self) -> list[StudyPart]:
         """In the plan's order."""
         return [part for key, part in self.parts.items() if key != CONSUMER]
 
     @property
-    def consumer(self) -> Part:
+    def consumer(self) -> StudyPart:
         return self.parts[CONSUMER]
 
     @cached_property
@@ -63,10 +63,10 @@ class StudyTerms:
         """How many digits the amounts have that come together."""
         return max((digits for part in self.parts.values() for digits in self._amounts(part).values()), default=0)
 
-    def _amounts(self, part: Part) -> dict[str, int]:
-        return {name: digits for name, digits in self.spec.amounts(part.role.name, self.parameters)}
+    def _amounts(self, part: StudyPart) -> dict[str, int]:
+        return dict(self.spec.amounts(part.role.name, self.parameters))
 
-    def scaled(self, part: Part) -> dict[str, int]:
+    def scaled(self, part: StudyPart) -> dict[str, int]:
         """By column, with how many decimals the vault keeps it: amounts that come together count one unit."""
         own = {name: column.decimals for name, column in part.institution.columns.items()}
         return own | self._amounts(part)
@@ -93,7 +93,7 @@ def terms_of(study: Study) -> StudyTerms:
             details=error.details,
         ) from None
     parts = {
-        key: Part(key, institution, roles[key], _read(spec, parameters, roles[key], study))
+        key: StudyPart(key, institution, roles[key], _read(spec, parameters, roles[key], study))
         for key, institution in study.keys.items()
     }
     _demand_columns(parts)
@@ -165,9 +165,7 @@ def _engine(spec: RecipeSpec[Any], parameters: RecipeParameters) -> str:
     return "spu" if protocol is not None and "spu" in spec.engines else spec.engines[0]
 
 
-def _demand_terms(
-    spec: RecipeSpec[Any], parameters: RecipeParameters, engine: str, seats: tuple[Role, ...]
-) -> None:
+def _demand_terms(spec: RecipeSpec[Any], parameters: RecipeParameters, engine: str, seats: tuple[Role, ...]) -> None:
     """As a node does before it signs, of parties that have no address yet."""
     terms = Terms(
         recipe=spec.name,
@@ -189,7 +187,7 @@ def _read(spec: RecipeSpec[Any], parameters: RecipeParameters, role: Role, study
     return tuple(name for name in columns if name != study.identifier)
 
 
-def _demand_columns(parts: Mapping[str, Part]) -> None:
+def _demand_columns(parts: Mapping[str, StudyPart]) -> None:
     lacking = [
         f"{part.institution.name}: {name}"
         for part in parts.values()
