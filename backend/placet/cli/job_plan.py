@@ -61,13 +61,25 @@ def plan(
 
     spec = spec_of(recipe)
     given = _parameters(parameter or [])
-    operator = Operator(config)
-    choices = [_one_offer(word, _offered(operator, word), recipe) for word in offers]
+    emit(planned(Operator(config), spec, given, offers, engine, reward, token).model_dump(mode="json"))
+
+
+def planned(
+    operator: Operator,
+    spec: RecipeSpec[Any],
+    given: Mapping[str, Any],
+    offers: Sequence[str],
+    engine: str | None,
+    reward: int,
+    token: str | None,
+) -> JobRequest:
+    """A job's request from what the parties offer, of whom `offers` are words; and what it means, on stderr."""
+    choices = [_one_offer(word, _offered(operator, word), spec.name) for word in offers]
     scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
     request = _request(operator, spec, parameters, choices, engine or spec.engines[0], Payment(reward, pot, token))
     _tell(operator, spec, choices)
-    emit(request.model_dump(mode="json"))
+    return request
 
 
 def _parameters(given: Sequence[str]) -> dict[str, Any]:

@@ -63,6 +63,34 @@ def run(
         raise typer.Exit(EXIT[outcome.verdict])
 
 
+@commands.command()
+def plan(
+    file: StudyFile,
+    out: Annotated[Path, typer.Option("--out", help="A new folder for the requests.")],
+    trust: Annotated[
+        Path | None, typer.Option("--trust", help="Trust list in which all institutions stand by the study's names.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="The consumer's node.toml: makes job.json, once all institutions have offered."),
+    ] = None,
+    token: Annotated[str | None, typer.Option("--token", help="The ERC-20 contract that rewards are paid in.")] = None,
+) -> None:
+    """Make a study's requests for real nodes. With --trust a script for each institution, which imports its table and
+    makes its offer; with --config the consumer's job.json, for `placet job start --file`. Nothing is sent."""
+    from placet.cli import study_files, study_plan
+    from placet.study.document import read_study
+    from placet.study.terms import terms_of
+
+    if (trust is None) == (config is None):
+        raise typer.BadParameter("give --trust FILE for the scripts, or --config FILE for job.json")
+    terms = terms_of(read_study(file))
+    files = study_plan.job(terms, config, token) if config is not None else study_plan.scripts(terms, trust)
+    study_files.demand_free(out)
+    study_files.write_all(out, files)
+    write_line(f"{', '.join(sorted(files))} in {out}")
+
+
 def _read(file: Path, data: Path | None) -> StudyData:
     from placet.study.document import read_study
     from placet.study.tables import read_tables

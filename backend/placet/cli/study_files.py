@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,14 @@ def write(out: Path, data: StudyData, judgement: StudyJudgement, outcome: StudyO
         files["result.json"] = _json(outcome.result)
         if (table := result_table(data, outcome)) is not None:
             files["result.csv"] = table
+    write_all(out, files)
+    return sorted(files)
+
+
+def write_all(out: Path, files: Mapping[str, bytes]) -> None:
+    """Files by name into a folder that has none of them."""
     for name, content in files.items():
         write_new(out / name, content)
-    return sorted(files)
 
 
 def summary(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome) -> dict[str, Any]:

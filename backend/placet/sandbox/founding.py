@@ -19,7 +19,6 @@ from placet.core.trust import TrustList
 from placet.core.values import parse
 from placet.sandbox import program
 from placet.sandbox.consortium import PURPOSE, Consortium, SandboxInstitution
-from placet.vault.schema import Column
 
 LIMITS = (
     "drafts_per_client_minute",
@@ -50,28 +49,21 @@ class Stock:
 
 @dataclass(frozen=True)
 class Offering:
-    """What the offers are for: a recipe, the shape of what it gives out, a purpose (a DPV IRI), operations as `placet
-    offer make` takes them, and in `bounds` further options of that command."""
+    """What the offers are for: a recipe, the shape of what it gives out, a purpose (a DPV IRI)."""
 
     recipe: str
     output: str
     purpose: str = PURPOSE
-    operations: str = "PSI,MPC"
-    bounds: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True)
 class Supply:
-    """What one institution brings: a table out of a file. `identifier`: NAME=SOURCE; `offered`: the columns that its
-    offer allows, besides the identifier. `personal` false: its own rows."""
+    """What one institution brings, as options of `placet vault import` and of `placet offer make`, but for who takes
+    part. `personal` false: its own rows, for which it consents itself."""
 
-    table: str
-    file: Path
-    identifier: str
-    columns: Mapping[str, Column]
-    offered: Sequence[str]
+    table: Sequence[object]
+    offer: Sequence[object]
     personal: bool = True
-    title: str | None = None
 
 
 ASSET_VIEW = Offering("asset-view", "total")
@@ -108,12 +100,10 @@ def write_passphrase(folder: Path) -> None:
 
 def supply(group: Consortium, stock: Stock, offering: Offering, say: Say) -> None:
     """Start all servers of a founded consortium, fill the vaults, make the offers."""
-    furnish(group, _supplies(group, stock), stock.persons(), offering, say)
+    furnish(group, _supplies(group, stock, offering), stock.persons(), say)
 
 
-def furnish(
-    group: Consortium, supplies: Mapping[str, Supply], persons: Sequence[str], offering: Offering, say: Say
-) -> None:
+def furnish(group: Consortium, supplies: Mapping[str, Supply], persons: Sequence[str], say: Say) -> None:
     """The same of any tables, by key; `persons` are known to the enroller."""
     say("starting a node and a vault for each institution, and the identity service")
     for key in group.members:
@@ -125,7 +115,7 @@ def furnish(
         group.wait_healthy(key)
     group.wait_enroller()
     say("offers on chain")
-    _offer(group, supplies, offering)
+    _offer(group, supplies)
 
 
 def found(group: Consortium, names: Mapping[str, str], say: Say) -> None:
@@ -203,37 +193,26 @@ def together(*works: Callable[[], object]) -> None:
             raise
 
 
-def _supplies(group: Consortium, stock: Stock) -> dict[str, Supply]:
+def _supplies(group: Consortium, stock: Stock, offering: Offering) -> dict[str, Supply]:
     """Small tables as files, one an institution."""
     supplies = {}
     for key in group.members:
         own = key not in stock.balances
         rows, decimals = (dict.fromkeys(stock.customers, 0), 0) if own else (stock.balances[key], stock.decimals)
-        write_table(file := group.folder / f"{key}.parquet", rows, decimals)
-        columns = {"balance": Column(source="value", type="integer", decimals=decimals)}
-        name, offered = ("customers", ()) if own else ("accounts", tuple(columns))
-        supplies[key] = Supply(name, file, "customer", columns, offered, personal=not own)
+        write_table(group.folder / f"{key}.parquet", rows, decimals)
+        name, mark = ("customers", ["--own"]) if own else ("accounts", [])
+        table = ["--name", name, "--file", f"{key}.parquet", "--identifier", "customer", "--namespace", group.namespace]
+        table += ["--column", "balance=value:integer", *(("--decimals", f"balance={decimals}") if decimals else ())]
+        offer = ["--dataset", name, "--purpose", offering.purpose, "--operations", "PSI,MPC"]
+        offer += ["--output", offering.output, "--recipes", offering.recipe]
+        offer += ["--columns", "customer" if own else "customer,balance"]
+        supplies[key] = Supply(table + mark, offer + mark, personal=not own)
     return supplies
-
-
-def _name(supply: Supply) -> str:
-    """The identifier's, in the vault."""
-    return supply.identifier.partition("=")[0]
 
 
 def _fill(group: Consortium, supplies: Mapping[str, Supply], persons: Sequence[str]) -> None:
     def import_(key: str) -> None:
-        supply = supplies[key]
-        words: list[object] = []
-        for name, column in supply.columns.items():
-            words += ["--column", f"{name}={column.source}:{column.type}"]
-            words += ["--decimals", f"{name}={column.decimals}"] if column.decimals else []
-        group.run(
-            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", supply.table, "--file", supply.file),
-            *("--identifier", supply.identifier, "--namespace", group.namespace, *words),
-            *(() if supply.personal else ("--own",)),
-            seconds=3600,
-        )
+        group.run("vault", "import", "--config", f"{key}-vault/vault.toml", *supplies[key].table, seconds=3600)
 
     def register() -> None:
         if not persons:
@@ -258,30 +237,16 @@ def write_table(file: Path, rows: Mapping[str, int], decimals: int = 0) -> None:
     pq.write_table(pa.table(columns), file)
 
 
-def _offer(group: Consortium, supplies: Mapping[str, Supply], offering: Offering) -> None:
+def _offer(group: Consortium, supplies: Mapping[str, Supply]) -> None:
     parties = ",".join(m.address for m in group.members.values())
     consumer = group.members[group.consumer].address
 
     def offer(key: str) -> None:
-        supply = supplies[key]
-        answer = group.run(
-            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", supply.table, "--consumer", consumer),
-            *("--purpose", offering.purpose, "--operations", offering.operations, "--output", offering.output),
-            *(
-                "--columns",
-                ",".join((_name(supply), *supply.offered)),
-                "--recipes",
-                offering.recipe,
-                "--parties",
-                parties,
-                "--json",
-            ),
-            *(("--title", supply.title) if supply.title else ()),
-            *(offering.bounds if supply.personal else ("--own",)),
-        )
-        group.offers[key] = json.loads(answer)["offer"]
-        if not supply.personal:
-            words = ("--config", f"{key}/node.toml", "--offer", group.offers[key], "--uses", 1000, "--json")
-            group.own_consent = json.loads(group.run("grant", *words))["consent"]
+        who = ("--consumer", consumer, "--parties", parties)
+        words = ("--config", f"{key}/node.toml", *supplies[key].offer, *who, "--json")
+        group.offers[key] = json.loads(group.run("offer", "make", *words))["offer"]
+        if not supplies[key].personal:
+            grant = ("--config", f"{key}/node.toml", "--offer", group.offers[key], "--uses", 1000, "--json")
+            group.own_consent = json.loads(group.run("grant", *grant))["consent"]
 
     together(*(functools.partial(offer, key) for key in group.members))

@@ -9,9 +9,9 @@ from typing import Any
 
 from placet.catalogue.spec import CONSUMER
 from placet.chain.local import LocalChain
-from placet.core.purposes import Operation
 from placet.sandbox.consortium import Consortium
-from placet.sandbox.founding import Offering, Say, Supply, found, furnish, write_passphrase
+from placet.sandbox.founding import Say, Supply, found, furnish, write_passphrase
+from placet.study.requests import import_words, offer_words
 from placet.study.tables import StudyData
 from placet.study.terms import StudyTerms
 
@@ -25,7 +25,7 @@ def founded(data: StudyData, folder: Path, *, block_time: float, say: Say) -> It
         group = Consortium(folder, chain, recipe=terms.spec.name, namespace=terms.study.namespace)
         try:
             found(group, {key: part.institution.name for key, part in terms.parts.items()}, say)
-            furnish(group, _supplies(data), (), _offering(terms), say)
+            furnish(group, _supplies(data), (), say)
             yield group
         finally:
             group.stop()
@@ -55,32 +55,12 @@ def request(group: Consortium, terms: StudyTerms) -> dict[str, Any]:
 
 
 def _supplies(data: StudyData) -> dict[str, Supply]:
-    supplies = {}
-    for key, part in data.terms.parts.items():
-        institution, digits = part.institution, data.terms.scaled(part)
-        supplies[key] = Supply(
-            table=part.role.alias or "rows",
-            file=(data.folder / institution.file).absolute(),
-            identifier=f"{data.terms.study.identifier}={institution.identifier}",
-            columns={
-                name: one.column(name).model_copy(update={"decimals": digits[name]})
-                for name, one in institution.columns.items()
-            },
-            offered=part.columns,
-            personal=part.personal,
-            title=institution.title,
+    terms = data.terms
+    return {
+        key: Supply(
+            import_words(terms, part, str((data.folder / part.institution.file).absolute()), terms.study.namespace),
+            offer_words(terms, part),
+            part.personal,
         )
-    return supplies
-
-
-def _offering(terms: StudyTerms) -> Offering:
-    bounds = terms.study.offers
-    words: list[object] = ["--smallest-group", max(bounds.smallest_group or 1, terms.tells.group)]
-    if bounds.smallest_change is not None:
-        words += ["--smallest-change", bounds.smallest_change]
-    if bounds.smallest_gap is not None:
-        words += ["--smallest-gap", bounds.smallest_gap]
-    if values := terms.spec.aligns(terms.parameters).values:
-        words += ["--matched-by", ",".join(values)]
-    operations = ",".join(str(one.name) for one in Operation if one & terms.spec.operations)
-    return Offering(terms.spec.name, terms.tells.output, terms.study.purpose, operations, tuple(words))
+        for key, part in terms.parts.items()
+    }

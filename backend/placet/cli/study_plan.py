@@ -1,0 +1,50 @@
+"""What `placet study plan` makes: a script for each institution, or the consumer's request of the job."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from placet.cli.inputs import read_trust
+from placet.cli.job_plan import planned
+from placet.cli.operator import Operator
+from placet.core.errors import InputError
+from placet.core.values import ZERO20, address_of, to_hex
+from placet.study.requests import script_of
+from placet.study.terms import StudyTerms
+
+
+def scripts(terms: StudyTerms, trust: Path) -> dict[str, bytes]:
+    """By file. InputError for an institution that the trust list does not name as the study does."""
+    known = {one.name: to_hex(one.address) for one in read_trust(trust).institutions}
+    lacking = [part.institution.name for part in terms.parts.values() if part.institution.name not in known]
+    if lacking:
+        raise InputError(
+            "an institution of the study is not in the trust list",
+            expected=", ".join(sorted(known)),
+            found=", ".join(lacking),
+            remedy="placet trust add, or the names in the study",
+        )
+    addresses = {key: known[part.institution.name] for key, part in terms.parts.items()}
+    return {f"{key}.sh": script_of(terms, part, addresses).encode() for key, part in terms.parts.items()}
+
+
+def job(terms: StudyTerms, config: Path, token: str | None) -> dict[str, bytes]:
+    """`job.json`, from what the institutions offer the consumer whose node this is."""
+    rewards = [part.institution.reward for part in terms.providers]
+    if any(rewards) != (token is not None):
+        raise InputError(
+            "rewards and their token go together",
+            expected="--token, since the study has rewards" if any(rewards) else "no --token",
+            found="none" if token is None else token,
+        )
+    names = [part.institution.name for part in terms.providers]
+    given = terms.parameters.to_json()
+    request = planned(Operator(config), terms.spec, given, names, terms.engine, 0, None)
+    providers = tuple(
+        one.model_copy(update={"reward": reward}) for one, reward in zip(request.providers, rewards, strict=True)
+    )
+    seconds = {"deadline_seconds": terms.study.seconds, "settle_seconds": 2 * terms.study.seconds}
+    paid = {"token": ZERO20 if token is None else address_of(token)}
+    document = request.model_copy(update={"providers": providers} | seconds | paid).model_dump(mode="json")
+    return {"job.json": (json.dumps(document, indent=2) + "\n").encode()}
