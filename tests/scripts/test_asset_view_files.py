@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from placet.core.errors import PlacetError
 from placet.sandbox import files as asset_view_files
 from placet.sandbox.files import MAPPING, Data, Meeting, read
+from placet.study import tables
+from placet.study.results import totals
 from placet.vault import files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -316,10 +318,11 @@ def test_files_of_other_kinds(folder: Path) -> None:
 
 
 def test_too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asset_view_files, "MAX_ROWS", 2)
-    refused(folder, "data.large", "customers.csv", "3")
+    monkeypatch.setattr(tables, "MAX_ROWS", 2)
+    error = refused(folder, "data.large", "north.csv", "3")
+    assert "customers.csv: 3: too many rows" in error.details
     monkeypatch.setattr(files, "MAX_BYTES", 5)
-    refused(folder, "data.large", "customers.csv")
+    refused(folder, "data.large", "north.csv")
 
 
 def test_nobody_consents_at_a_provider(folder: Path) -> None:
@@ -436,7 +439,7 @@ def test_amounts_are_exact_through_reading_and_writing(amounts: list[int], decim
 
 
 def rows_of(rows: Sequence[dict[str, str]], data: Data) -> list[list[str]]:
-    header, *written = csv.reader(asset_view.table(rows, data).decode().splitlines())
+    header, *written = csv.reader(totals(rows, data.consenting, data.decimals).decode().splitlines())
     assert header == ["customer", "consents", "total"]
     return written
 

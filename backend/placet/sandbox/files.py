@@ -1,41 +1,31 @@
 """A folder of a user's own files, read whole and checked before anything is started: mapping, balances, consents.
 
-`mapping.toml` says which file and column is what. Tables go through the vault's own reader; what it refuses is refused
-here, with the file's name. Amounts of all providers are in one currency and become integers in one minor unit. Errors
-name file, row (counted from 1, without the header) and column, never a value.
+`mapping.toml` says which file and column is what; it is a short form of a study of `asset-view`. Amounts of all
+providers are in one currency and become integers in one minor unit.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from placet.catalogue.asset_view import MAX_ROWS
-from placet.core.damage import damages, nearly_alike
-from placet.core.errors import ConfigError, DataError, InputError
+from placet.core.damage import nearly_alike
+from placet.core.errors import ConfigError, InputError
 from placet.core.offers import MAX_DECIMALS
 from placet.core.purposes import PURPOSES
 from placet.core.toml_file import read_toml
 from placet.core.values import Value, parse
-from placet.vault import files
-from placet.vault.cells import MAX_INTEGER
-from placet.vault.schema import Column
+from placet.sandbox.consortium import NAMESPACE, REWARD
+from placet.study.document import study_of
+from placet.study.tables import StudyData, read_tables
+from placet.study.terms import terms_of
 
 MAPPING = "mapping.toml"
 MAX_MAPPING = 32 << 10
 DPV = "https://w3id.org/dpv#"
-_REMEDIES = {
-    "data.file": f"put it there as .csv or .parquet, or correct {MAPPING}",
-    "data.column": f"correct the column's name in {MAPPING}; a CSV file needs a header and commas",
-    "data.decimals": f"round the amount, or raise `decimals` in {MAPPING}",
-    "data.large": "split the file into several runs",
-}
-
 _ALIKE = "if case, separators and leading zeros were written alike in both files"
 
 File = Annotated[str, Field(pattern=r"^[^/\\\x00]{1,200}$")]
@@ -72,6 +62,20 @@ class Mapping(Value):
     providers: Annotated[tuple[Provider, ...], Field(min_length=2, max_length=15)]
     consent: Listed | Literal["all"]
 
+    def study(self) -> dict[str, Any]:
+        """The same as a study, in its plain form."""
+        persons: Any = "customers" if self.consent == "all" else self.consent.model_dump()
+        return {
+            "title": f"Assets of the customers of {self.consumer.name}",
+            "question": "What does each customer who consents hold at all of the institutions together?",
+            "recipe": "asset-view",
+            "purpose": self.purpose,
+            "namespace": NAMESPACE,
+            "parameters": {"value": "balance"},
+            "consents": {"persons": persons},
+            "institutions": [*map(_provider, self.providers), self.consumer.model_dump() | {"role": "consumer"}],
+        }
+
     @model_validator(mode="after")
     def _sound(self) -> Mapping:
         if DPV + self.purpose not in PURPOSES:
@@ -79,6 +83,12 @@ class Mapping(Value):
         if len({self.consumer.name, *(provider.name for provider in self.providers)}) != len(self.providers) + 1:
             raise ValueError("each institution has a name of its own")
         return self
+
+
+def _provider(provider: Provider) -> dict[str, Any]:
+    column = {"type": "integer", "source": provider.value, "decimals": provider.decimals}
+    fields = provider.model_dump(include={"name", "file", "identifier"})
+    return fields | {"reward": REWARD, "columns": {"balance": column}}
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Meeting:
 @dataclass(frozen=True)
 class Data:
     """What a run needs. Balances and totals are integers of 10^-`decimals` of the files' unit. `damaged`: a line for
-    each file of which identifiers look damaged."""
+    each file of which identifiers look damaged. `tables` are the same as a study's."""
 
     names: dict[str, str]
     purpose: str
@@ -103,6 +113,7 @@ class Data:
     consenting: frozenset[str]
     decimals: int
     damaged: tuple[str, ...] = ()
+    tables: StudyData | None = field(default=None, compare=False)
 
     def consents(self) -> dict[str, list[str]]:
         """By provider, the consenting persons whom it knows."""
@@ -145,52 +156,28 @@ class Data:
 
 
 def read(folder: Path) -> Data:
-    """All of a folder, or InputError, DataError, ConfigError for the first thing that is not right."""
+    """All of a folder, or InputError, DataError, ConfigError for what is not right."""
     mapping = _mapping(folder)
-    decimals = max(provider.decimals for provider in mapping.providers)
-    customers = _identifiers(folder, mapping.consumer)
-    damaged = _damaged(mapping.consumer, customers)
-    balances = {
-        f"provider{number}": _balances(folder, provider, decimals)
-        for number, provider in enumerate(mapping.providers, start=1)
-    }
-    for provider, persons in zip(mapping.providers, balances.values(), strict=True):
-        damaged += _damaged(provider, list(persons))
-    consents = customers if mapping.consent == "all" else _identifiers(folder, mapping.consent)
-    if mapping.consent != "all":
-        damaged += _damaged(mapping.consent, consents)
-    consenting = frozenset(consents)
-    for provider, persons in zip(mapping.providers, balances.values(), strict=True):
-        if consenting.isdisjoint(persons):
-            raise DataError(
-                "no customer of this provider consents, so it has nothing to bring",
-                expected=f"at least one consenting person in {provider.file}",
-                found=f"none, for {provider.name}",
-                remedy=f"leave the provider out of {MAPPING}; or are the identifiers written differently?",
-                code="data.consent",
-                details=[*damaged, *_near(consents, persons)],
-            )
+    tables = read_tables(terms_of(study_of(mapping.study())), folder)
+    scales = {table.part.key: table.part.institution.columns["balance"].decimals for table in tables.providers}
+    decimals = tables.terms.decimals
+    listed = None if mapping.consent == "all" else tables.lists[mapping.consent.file, mapping.consent.identifier]
     return Data(
-        names={
-            **{key: p.name for key, p in zip(balances, mapping.providers, strict=True)},
-            "consumer": mapping.consumer.name,
-        },
+        names={key: part.institution.name for key, part in tables.terms.parts.items()},
         purpose=mapping.purpose,
-        balances=balances,
-        customers=customers,
-        consenting=consenting,
+        balances={
+            table.part.key: {
+                person: int(amount or 0) * 10 ** (decimals - scales[table.part.key])
+                for person, amount in zip(table.identifiers, table.cells["balance"], strict=True)
+            }
+            for table in tables.providers
+        },
+        customers=list(tables.consumer.identifiers),
+        consenting=frozenset(tables.consumer.identifiers if listed is None else listed),
         decimals=decimals,
-        damaged=tuple(damaged),
+        damaged=tables.damaged,
+        tables=tables,
     )
-
-
-def _damaged(listed: Listed, identifiers: Sequence[str]) -> list[str]:
-    return [f"{listed.file}: {one.words}" for one in damages(identifiers, listed.identifier)]
-
-
-def _near(consents: Sequence[str], persons: Collection[str]) -> list[str]:
-    near = nearly_alike(consents, persons)
-    return [f"{near} would be there {_ALIKE}"] if near else []
 
 
 def _mapping(folder: Path) -> Mapping:
@@ -205,67 +192,3 @@ def _mapping(folder: Path) -> Mapping:
             remedy=remedy,
             code="config.mapping" if isinstance(error, ConfigError) else "input.mapping",
         ) from None
-
-
-@contextlib.contextmanager
-def _in(file: str) -> Iterator[None]:
-    """The reader's errors, with the file's name and what to do."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(
-            error.message,
-            expected=error.expected,
-            found=file if error.found in (None, file) else f"{file}: {error.found}",
-            remedy=_REMEDIES.get(error.code, error.remedy),
-            code=error.code,
-            details=error.details,
-        ) from None
-
-
-def _identifiers(folder: Path, listed: Listed) -> list[str]:
-    with _in(listed.file):
-        columns = {"customer": Column(source=listed.identifier, type="text")}
-        _, cells = files.read(folder / listed.file, "customer", columns)
-        return _demand_persons(cells["customer"], listed.identifier)
-
-
-def _balances(folder: Path, provider: Provider, decimals: int) -> dict[str, int]:
-    columns = {
-        "customer": Column(source=provider.identifier, type="text"),
-        "value": Column(source=provider.value, type="integer", decimals=provider.decimals),
-    }
-    with _in(provider.file):
-        _, cells = files.read(folder / provider.file, "customer", columns)
-        persons = _demand_persons(cells["customer"], provider.identifier)
-        return dict(zip(persons, _in_common(cells["value"], provider, decimals), strict=True))
-
-
-def _demand_persons(cells: Sequence[Any], source: str) -> list[str]:
-    if len(cells) > MAX_ROWS:
-        raise DataError("too many rows", expected=f"at most {MAX_ROWS}", found=len(cells), code="data.large")
-    for row, cell in enumerate(cells, start=1):
-        if not cell.isprintable():
-            raise DataError(
-                "an identifier with characters that can't be printed",
-                expected="one line of letters, digits, signs",
-                found=f"row {row}, column {source!r}",
-                remedy="correct the cell, or name another column",
-                code="data.type",
-            )
-    return list(cells)
-
-
-def _in_common(amounts: Sequence[Any], provider: Provider, decimals: int) -> list[int]:
-    """Amounts in the provider's minor unit as integers of 10^-`decimals`; DataError for one that becomes too large."""
-    common = [amount * 10 ** (decimals - provider.decimals) for amount in amounts]
-    for row, amount in enumerate(common, start=1):
-        if abs(amount) > MAX_INTEGER:
-            raise DataError(
-                "an amount out of range",
-                expected=f"at most 2^62 in size, in units of 10^-{decimals}",
-                found=f"row {row}, column {provider.value!r}",
-                remedy="leave it out, or give the files fewer decimals",
-                code="data.overflow",
-            )
-    return common

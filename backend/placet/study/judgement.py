@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from placet.catalogue.modelling import ModellingParameters
+from placet.core.damage import nearly_alike
 from placet.core.lawful import Tells
 from placet.study.estimate import Estimate, estimate
-from placet.study.tables import StudyData, StudyTable, near_words
+from placet.study.tables import ALIKE, StudyData, StudyTable
 
 FEW_POSITIVE = 30
 """Positive labels below which no model is worth the name."""
@@ -137,8 +138,8 @@ def _warnings(data: StudyData, everywhere: int, label: LabelFacts | None) -> Ite
         name = table.part.institution.name
         if data.consumer.usable.isdisjoint(table.usable):
             yield f"{name}: no row that may be used is in the consumer's list"
-        if (near := near_words(data.consumer.identifiers, table.known)) is not None:
-            yield f"{name} and the consumer's list: {near}"
+        if near := nearly_alike(data.consumer.identifiers, table.known):
+            yield f"{name}: {near} more of the consumer's would have a row there {ALIKE}"
     if _joins_all(data) and everywhere < tells.group:
         yield f"{everywhere} rows meet everywhere, fewer than the smallest group of {tells.group}: nothing is told"
     if label is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from placet.core.csv_file import written
@@ -16,20 +16,18 @@ def result_table(data: StudyData, outcome: StudyOutcome) -> bytes | None:
     if not rows:
         return None
     if data.terms.spec.name == "asset-view":
-        return written(_totals(data, outcome))
+        consenting = frozenset[str]().union(*(table.willing for table in data.tables.values()))
+        return totals(rows, consenting, data.terms.decimals)
     names = list(dict.fromkeys(name for row in rows for name in row))
     return written([names, *([row.get(name, "") for name in names] for row in rows)])
 
 
-def consenting(data: StudyData) -> frozenset[str]:
-    """All persons who consent somewhere."""
-    return frozenset().union(*(table.willing for table in data.tables.values()))
-
-
-def _totals(data: StudyData, outcome: StudyOutcome) -> Iterable[tuple[str, ...]]:
-    value = "total" if "total" in outcome.rows[0] else "level"
-    willing, decimals = consenting(data), data.terms.decimals if value == "total" else 0
-    yield ("customer", "consents", value)
-    for row in outcome.rows:
-        consents = "yes" if row["customer"] in willing else "no"
-        yield row["customer"], consents, f"{Decimal(row[value]).scaleb(-decimals):f}"
+def totals(rows: Sequence[Mapping[str, str]], consenting: Collection[str], decimals: int) -> bytes:
+    """Of `asset-view`: totals in the files' own unit, or levels, each with whether the customer consents anywhere."""
+    value = "level" if rows and "level" in rows[0] else "total"
+    lines = [("customer", "consents", value)]
+    for row in rows:
+        consents = "yes" if row["customer"] in consenting else "no"
+        number = row[value] if value == "level" else f"{Decimal(row[value]).scaleb(-decimals):f}"
+        lines.append((row["customer"], consents, number))
+    return written(lines)

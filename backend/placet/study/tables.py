@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from placet.catalogue.asset_view import MAX_ROWS
 from placet.catalogue.spec import CONSUMER
 from placet.core.damage import damages, nearly_alike
 from placet.core.errors import DataError
@@ -24,8 +25,9 @@ _REMEDIES = {
     "data.file": "put it there as .csv or .parquet, or correct the study",
     "data.column": "correct the column's name in the study; a CSV file needs a header and commas",
     "data.decimals": "round the amount, or raise the column's `decimals` in the study",
+    "data.large": "split the file into several runs",
 }
-_ALIKE = "if case, separators and leading zeros were written alike in both files"
+ALIKE = "if case, separators and leading zeros were written alike in both files"
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ class StudyTable:
 
 @dataclass(frozen=True)
 class StudyData:
-    """All tables of a study, by key. `damaged`: a line for each file of which identifiers look damaged."""
+    """All tables of a study, by key, and lists of persons, by file and column. `damaged`: a line for each file of which
+    identifiers look damaged."""
 
     terms: StudyTerms
     folder: Path
     tables: dict[str, StudyTable]
+    lists: dict[tuple[str, str], list[str]]
     damaged: tuple[str, ...]
 
     @property
@@ -97,13 +101,7 @@ def read_tables(terms: StudyTerms, folder: Path) -> StudyData:
         raise _all(problems)
     customers = [str(cell) for cell in cells[CONSUMER][terms.study.identifier]]
     tables = {key: _joined(terms, terms.parts[key], own, customers, lists, damaged) for key, own in cells.items()}
-    return StudyData(terms, folder, tables, tuple(dict.fromkeys(damaged)))
-
-
-def near_words(one: Sequence[str] | frozenset[str], other: frozenset[str]) -> str | None:
-    """How many more identifiers would meet if they were written alike, in words; None for none."""
-    near = nearly_alike(one, other)
-    return f"{near} more would meet {_ALIKE}" if near else None
+    return StudyData(terms, folder, tables, lists, tuple(dict.fromkeys(damaged)))
 
 
 def _lists(terms: StudyTerms) -> list[PersonList]:
@@ -127,14 +125,14 @@ def _joined(
         consenting = identifiers if said == "all" else list(customers)
     willing = frozenset(identifiers).intersection(consenting) if part.personal else frozenset()
     if part.personal and not willing:
-        near = near_words(consenting, frozenset(identifiers))
+        near = nearly_alike(consenting, frozenset(identifiers))
         raise DataError(
             "no customer of this institution consents, so it has nothing to bring",
             expected=f"at least one consenting person in {part.institution.file}",
             found=f"none, for {part.institution.name}",
             remedy="leave the institution out of the study; or are the identifiers written differently?",
             code="data.consent",
-            details=[*damaged, *([near] if near else [])],
+            details=[*damaged, *([f"{near} would be there {ALIKE}"] if near else [])],
         )
     columns = {name: cells for name, cells in own.items() if name != terms.study.identifier}
     return StudyTable(part, identifiers, columns, willing)
@@ -145,7 +143,7 @@ def _table(terms: StudyTerms, part: StudyPart, folder: Path) -> dict[str, list[C
     columns = {terms.study.identifier: Column(source=institution.identifier, type="text")}
     columns |= {name: one.column(name) for name, one in institution.columns.items()}
     cells = _read(institution.file, folder, terms.study.identifier, columns)
-    _demand_printable(institution.file, cells[terms.study.identifier], institution.identifier)
+    _demand_persons(institution.file, cells[terms.study.identifier], institution.identifier)
     for name, digits in terms.scaled(part).items():
         _demand_range(institution.file, cells[name], columns[name], digits)
     return cells
@@ -153,7 +151,7 @@ def _table(terms: StudyTerms, part: StudyPart, folder: Path) -> dict[str, list[C
 
 def _listed(listed: PersonList, folder: Path) -> list[str]:
     cells = _read(listed.file, folder, "person", {"person": Column(source=listed.identifier, type="text")})["person"]
-    _demand_printable(listed.file, cells, listed.identifier)
+    _demand_persons(listed.file, cells, listed.identifier)
     return [str(cell) for cell in cells]
 
 
@@ -172,7 +170,11 @@ def _read(file: str, folder: Path, identifier: str, columns: dict[str, Column]) 
         ) from None
 
 
-def _demand_printable(file: str, identifiers: Sequence[Cell], source: str) -> None:
+def _demand_persons(file: str, identifiers: Sequence[Cell], source: str) -> None:
+    if len(identifiers) > MAX_ROWS:
+        raise DataError(
+            "too many rows", expected=f"at most {MAX_ROWS}", found=f"{file}: {len(identifiers)}", code="data.large"
+        )
     for row, cell in enumerate(identifiers, start=1):
         if not str(cell).isprintable():
             raise DataError(
