@@ -1,9 +1,9 @@
 """Credit decisions with reasons: of companies over four institutions, of persons over three.
 
-`--data` names a folder with `polish_companies_5year.csv` (UCI 365; 5,910 companies and 64 ratios with missing values, of
-which bank, tax office, social security and utility have 16 each) and `uci_credit_card.csv` (UCI 350; 30,000 persons; sex
-and marriage are left out, since no decision should stand on them), or with these in `corporate/` and `credit/`. A study
-whose file is not there is left out.
+`--data` names a folder with `polish_companies_5year.csv` (UCI 365; 5,910 companies and 64 ratios with missing values,
+of which bank, tax office, social security and utility have 16 each) and `uci_credit_card.csv` (UCI 350; 30,000 persons;
+sex and marriage are left out, since no decision should stand on them), or with these in `corporate/` and `credit/`. A
+study whose file is not there is left out.
 """
 
 from __future__ import annotations
