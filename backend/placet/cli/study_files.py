@@ -67,6 +67,8 @@ def summary(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome) -
         "report": outcome.report,
         "consents": outcome.consents,
         "gas": dict(outcome.gas),
+        "pot": outcome.pot,
+        "contribution": None if outcome.contribution is None else outcome.contribution.to_json(),
         "rewards": {data.terms.parts[key].institution.name: reward for key, reward in outcome.rewards.items()},
         "tables": [asdict(table) for table in judgement.tables],
         "warnings": list(judgement.warnings),

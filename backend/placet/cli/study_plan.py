@@ -32,10 +32,11 @@ def scripts(terms: StudyTerms, trust: Path) -> dict[str, bytes]:
 def job(terms: StudyTerms, config: Path, token: str | None) -> dict[str, bytes]:
     """`job.json`, from what the institutions offer the consumer whose node this is."""
     rewards = [part.institution.reward for part in terms.providers]
-    if any(rewards) != (token is not None):
+    pays = bool(terms.study.pot) or any(rewards)
+    if pays != (token is not None):
         raise InputError(
             "rewards and their token go together",
-            expected="--token, since the study has rewards" if any(rewards) else "no --token",
+            expected="--token, since the study pays" if pays else "no --token",
             found="none" if token is None else token,
         )
     names = [part.institution.name for part in terms.providers]
@@ -45,6 +46,6 @@ def job(terms: StudyTerms, config: Path, token: str | None) -> dict[str, bytes]:
         one.model_copy(update={"reward": reward}) for one, reward in zip(request.providers, rewards, strict=True)
     )
     seconds = {"deadline_seconds": terms.study.seconds, "settle_seconds": 2 * terms.study.seconds}
-    paid = {"token": ZERO20 if token is None else address_of(token)}
+    paid = {"token": ZERO20 if token is None else address_of(token), "pot": terms.study.pot}
     document = request.model_copy(update={"providers": providers} | seconds | paid).model_dump(mode="json")
     return {"job.json": (json.dumps(document, indent=2) + "\n").encode()}

@@ -15,10 +15,13 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
+from placet.audit.bundle import parse_bundle
 from placet.catalogue.spec import CONSUMER
 from placet.cli.audit import EXIT
 from placet.cli.jobs import moment_of, words_of
 from placet.core.errors import StateError
+from placet.core.values import parse
+from placet.models.contribution import PROTOCOL, Contribution
 from placet.sandbox.consents import give
 from placet.sandbox.consortium import Consortium
 from placet.sandbox.founding import Say
@@ -69,6 +72,8 @@ def run(
                 gas=gas,
                 consents=number,
                 rewards={part.key: part.institution.reward for part in terms.providers},
+                pot=terms.study.pot,
+                contribution=_contribution((folder / "job.bundle").read_bytes()),
                 seconds=usage.seconds,
                 processor_seconds=usage.processor,
             )
@@ -115,6 +120,15 @@ def _audit(group: Consortium, job: str, *more: str) -> dict[str, Any]:
     )
     report: dict[str, Any] = json.loads(answer)
     return report
+
+
+def _contribution(bundle: bytes) -> Contribution | None:
+    """What the parties' trails say of what each added."""
+    for entry in parse_bundle(bundle.partition(b"\n")[0]).evidence:
+        for step in () if entry.evidence is None else entry.evidence.evidence.steps:
+            if step.protocol == PROTOCOL:
+                return parse(Contribution, dict(step.parameters))
+    return None
 
 
 def _gas(group: Consortium, before: int) -> int:

@@ -33,7 +33,7 @@ def founded(data: StudyData, folder: Path, *, block_time: float, say: Say) -> It
 
 def request(group: Consortium, terms: StudyTerms) -> dict[str, Any]:
     """The job, as the consumer's node takes it."""
-    paid = any(part.institution.reward for part in terms.providers)
+    paid = terms.study.pot or any(part.institution.reward for part in terms.providers)
     document: dict[str, Any] = {
         "recipe": terms.spec.name,
         "engine": terms.engine,
@@ -51,7 +51,7 @@ def request(group: Consortium, terms: StudyTerms) -> dict[str, Any]:
         "deadline_seconds": terms.study.seconds,
         "settle_seconds": 2 * terms.study.seconds,
     }
-    return document | ({"token": group.token} if paid else {})
+    return document | ({"token": group.token, "pot": str(terms.study.pot)} if paid else {})
 
 
 def _supplies(data: StudyData) -> dict[str, Supply]:

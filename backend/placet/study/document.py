@@ -97,7 +97,7 @@ class StudyBounds(Value):
 
 class Study(Value):
     """The whole file. `question` is what the study is to answer, for the report. `bins` is the number of bins of a
-    feature that names none."""
+    feature that names none. `pot` is divided at the end by what each party contributed, beside the fixed rewards."""
 
     title: Text
     question: Text | None = None
@@ -112,6 +112,7 @@ class Study(Value):
     parameters: dict[str, Any] = Field(default_factory=dict, max_length=64)
     offers: StudyBounds = Field(default_factory=StudyBounds)
     consents: StudyConsents = Field(default_factory=StudyConsents)
+    pot: U96 = 0
     institutions: Annotated[tuple[StudyInstitution, ...], Field(min_length=2, max_length=MAX_INSTITUTIONS)]
 
     @model_validator(mode="after")

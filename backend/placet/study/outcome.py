@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from placet.models.contribution import Contribution
+
 
 @dataclass(frozen=True)
 class StudyOutcome:
     """`result` is the consumer's node's: rows and report. `audit` is the auditor's report as JSON, `html` the same as a
     page, `bundle` the evidence that it was made from; `trust` and `deployment` are the files that an audit needs
-    besides. `gas` is what the chain used for each part, `rewards` are agreed, by key; seconds are by part of the run.
+    besides. `gas` is what the chain used for each part, `rewards` are agreed, by key; `contribution`
+    is what the job recorded of what each party added; seconds are by part of the run.
     """
 
     job: str
@@ -26,6 +29,8 @@ class StudyOutcome:
     gas: Mapping[str, int]
     consents: int
     rewards: Mapping[str, int]
+    pot: int
+    contribution: Contribution | None
     seconds: Mapping[str, float]
     processor_seconds: Mapping[str, float]
 

@@ -72,7 +72,7 @@ def html(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, mode
         compared=None if model is None else _compared(model),
         results=_results(data, outcome) if model is None else None,
         contribution=None if model is None or not model.shares else _contribution(model),
-        payments=list(_payments(data, outcome, model)),
+        payments=list(_payments(outcome, model)),
         checks=_checks(outcome.audit),
         failed=[one for one in outcome.audit["results"] if one["status"] in ("failed", "disputed")],
         limits=limits(data, outcome, model),
@@ -255,18 +255,24 @@ def _contribution(model: ModelFacts) -> Bars:
     return intervals("What each party's columns add to the AUC (Shapley value)", rows)
 
 
-def _payments(data: StudyData, outcome: StudyOutcome, model: ModelFacts | None) -> Iterator[Payment]:
+def _payments(outcome: StudyOutcome, model: ModelFacts | None) -> Iterator[Payment]:
     shares = {one.party: f"{one.value:+.4f}" for one in (model.shares if model else ())}
     for party in outcome.audit["parties"]:
-        if party["role"] != CONSUMER:
-            yield Payment(party["name"], int(party["reward"]), int(party["paid"]), shares.get(party["name"], ""))
+        agreed, paid = int(party["reward"]), int(party["paid"])
+        if party["role"] != CONSUMER or agreed or paid or party["name"] in shares:
+            yield Payment(party["name"], agreed, paid, shares.get(party["name"], ""))
 
 
 def _rule(outcome: StudyOutcome) -> str:
-    """How the rewards were agreed."""
-    return (
-        "Rewards were fixed in the plan that all signed." if any(outcome.rewards.values()) else "No reward was agreed."
-    )
+    """How the money was agreed."""
+    if outcome.pot:
+        return (
+            f"A pot of {outcome.pot:,} is divided by contribution, by the rule of the plan that all signed; the audit "
+            "works it out again from the recorded metrics. Agreed are the fixed rewards besides."
+        )
+    if any(outcome.rewards.values()):
+        return "Rewards were fixed in the plan that all signed."
+    return "No reward was agreed."
 
 
 def _checks(audit: Mapping[str, Any]) -> list[tuple[str, str]]:

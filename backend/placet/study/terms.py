@@ -83,6 +83,13 @@ def terms_of(study: Study) -> StudyTerms:
         parameters = _scaled(study, spec, roles, spec.parse(_parameters(study, spec, roles)))
         engine = study.engine or _engine(spec, parameters)
         _demand_terms(spec, parameters, engine, seats)
+        if study.pot and spec.pays(parameters, [seat.name for seat in seats]) is None:
+            raise ConfigError(
+                "the recipe measures no contribution, so nothing says how a pot is divided",
+                expected="no pot",
+                found=study.pot,
+                remedy="fixed rewards: `reward` of each institution",
+            )
     except PlacetError as error:
         raise ConfigError(
             error.message,
