@@ -113,7 +113,7 @@ class Study(Value):
     offers: StudyBounds = Field(default_factory=StudyBounds)
     consents: StudyConsents = Field(default_factory=StudyConsents)
     pot: U96 = 0
-    institutions: Annotated[tuple[StudyInstitution, ...], Field(min_length=2, max_length=MAX_INSTITUTIONS)]
+    institutions: Annotated[tuple[StudyInstitution, ...], Field(max_length=MAX_INSTITUTIONS)]
 
     @model_validator(mode="after")
     def _sound(self) -> Study:
