@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from placet.models.bands import BandTable
 from placet.models.contribution import Contribution
 from placet.study.charts import HEIGHT, WIDTH, Series, curves
 from placet.study.document import study_of
@@ -57,9 +58,10 @@ def outcome() -> StudyOutcome:
 
 
 def model() -> ModelFacts:
-    bands = tuple((500.0 + 10 * band, 2 + 3 * band, 40 - 4 * band, 0.05 + 0.09 * band) for band in range(10))
-    joint = Quality(Figure(0.8123, 0.79, 0.834), 0.45, bands, 600.0)
-    alone = replace(joint, auc=Figure(0.7, 0.67, 0.73), bands=tuple((low, 10, 22, None) for low, *_ in bands))
+    edges = tuple(range(510, 600, 10))
+    positives, negatives = tuple(range(2, 32, 3)), tuple(range(60, 10, -5))
+    joint = Quality(BandTable(edges, positives, negatives), 500, 600, tuple(0.03 + 0.07 * band for band in range(10)))
+    alone = Quality(BandTable(edges, (15,) * 10, tuple(range(44, 34, -1))), 500, 600)
     return ModelFacts(
         kind="scorecard",
         holder="Family Office, in clear",
@@ -115,7 +117,7 @@ def test_a_committee_finds_what_it_asks_for(document: dict[str, Any], folder: Pa
 def test_a_model_is_compared_with_what_there_was_without_it(document: dict[str, Any], folder: Path) -> None:
     text = page(document, folder, outcome(), model())
     words = " ".join(" ".join(parsed(text).text).split())
-    for one in ("0.8123", "by at least 0.0700", "Gains", "Calibration", "ROC", "+0.0900 (left out: +0.0200)", "0.310"):
+    for one in ("+0.1123", "by at least 0.0700", "Gains", "Calibration", "ROC", "+0.0900 (left out: +0.0200)", "0.310"):
         assert one in words, one
     assert text.count("<svg") == 7
 

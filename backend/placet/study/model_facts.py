@@ -3,10 +3,15 @@ bands of the score; what it reads; what each party contributed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
+
+from placet.models import quality
+from placet.models.bands import BandTable
+from placet.models.quality import GainsRow
 
 
 @dataclass(frozen=True)
@@ -27,53 +32,70 @@ class Figure:
 
 @dataclass(frozen=True)
 class Quality:
-    """Of one model on the test rows. `bands`: (lowest score, positives, negatives, predicted probability or None), from
-    the lowest band on; the last one ends at `highest`."""
+    """Of one model on rows that it was not trained on: its band table, and the scores at which the lowest band begins
+    and the highest one ends. `expected`: by band the probability of label 1 that its scores stand for."""
 
-    auc: Figure
-    ks: float
-    bands: tuple[tuple[float, int, int, float | None], ...] = ()
-    highest: float = 0.0
+    table: BandTable
+    lowest: float
+    highest: float
+    expected: tuple[float, ...] = ()
 
-    @property
-    def positives(self) -> int:
-        return sum(band[1] for band in self.bands)
+    @cached_property
+    def auc(self) -> Figure:
+        """With DeLong's interval."""
+        area, error = quality.auc(self.table), quality.auc_error(self.table)
+        return Figure(float(area), *(() if error is None else quality.interval(area, error)))
 
-    @property
-    def negatives(self) -> int:
-        return sum(band[2] for band in self.bands)
+    @cached_property
+    def ks(self) -> float:
+        """The largest distance of both distributions."""
+        return float(quality.ks(self.table)[0])
+
+    @cached_property
+    def _gains(self) -> list[GainsRow]:
+        return quality.gains(self.table)
 
     def roc(self) -> tuple[tuple[float, float], ...]:
         """(share of negatives, share of positives) reached from the highest band down."""
-        points, positives, negatives = [(0.0, 0.0)], 0, 0
-        for _, more, others, _ in reversed(self.bands):
-            positives, negatives = positives + more, negatives + others
-            points.append((negatives / max(self.negatives, 1), positives / max(self.positives, 1)))
-        return tuple(points)
+        negatives = self.table.all_negatives
+        return ((0.0, 0.0), *((one.reached_negatives / negatives, float(one.positives_share)) for one in self._gains))
 
     def gains(self) -> tuple[tuple[float, float], ...]:
         """(share of people, share of positives) reached from the highest band down."""
-        people, points, positives, reached = self.positives + self.negatives, [(0.0, 0.0)], 0, 0
-        for _, more, others, _ in reversed(self.bands):
-            positives, reached = positives + more, reached + more + others
-            points.append((reached / max(people, 1), positives / max(self.positives, 1)))
-        return tuple(points)
+        return ((0.0, 0.0), *((float(one.people_share), float(one.positives_share)) for one in self._gains))
 
     def reached(self, share: float) -> float:
         """Which share of the positives is among so many of the people with the highest scores."""
-        points = self.gains()
-        for (x0, y0), (x1, y1) in pairwise(points):
+        for (x0, y0), (x1, y1) in pairwise(self.gains()):
             if x1 >= share:
                 return y0 + (y1 - y0) * ((share - x0) / (x1 - x0) if x1 > x0 else 1.0)
         return 1.0
 
-    def calibration(self) -> tuple[tuple[float, float], ...]:
-        """(predicted, observed) share of positives, by band with people."""
-        return tuple(
-            (predicted, positives / (positives + negatives))
-            for _, positives, negatives, predicted in self.bands
-            if predicted is not None and positives + negatives
-        )
+    def calibration(self, groups: int = 10) -> tuple[tuple[float, float], ...]:
+        """(expected, observed) share of positives, by about so many groups of bands with equally many people."""
+        points, people, positives, mass = [], 0, 0, 0.0
+        for expected, more, others in zip(self.expected, self.table.positives, self.table.negatives, strict=False):
+            people, positives, mass = people + more + others, positives + more, mass + expected * (more + others)
+            if people * groups >= self.table.people:
+                points.append((mass / people, positives / people))
+                people, positives, mass = 0, 0, 0.0
+        return (*points, *(((mass / people, positives / people),) if people else ()))
+
+    @property
+    def edges(self) -> list[float]:
+        """Of all bands, with both ends."""
+        return [self.lowest, *map(float, self.table.edges), self.highest]
+
+
+def gain(joint: Quality, alone: Quality) -> Figure:
+    """The difference of two AUCs on independent rows; on the same ones the interval is wider than need be, since scores
+    of the same people rise and fall together."""
+    value = joint.auc.value - alone.auc.value
+    errors = [quality.auc_error(one.table) for one in (joint, alone)]
+    if None in errors:
+        return Figure(value)
+    width = quality.Z95 * math.hypot(*(error or 0.0 for error in errors))
+    return Figure(value, value - width, value + width)
 
 
 @dataclass(frozen=True)
@@ -133,9 +155,3 @@ class ModelFacts:
             f"The joint model's gain of {gain.value:.4f} AUC can't be told from noise: the 95 % interval, "
             f"{gain.low:.4f} to {gain.high:.4f}, holds zero. More test rows would tell."
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON, for programs."""
-        from dataclasses import asdict
-
-        return asdict(self)

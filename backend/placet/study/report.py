@@ -93,7 +93,7 @@ def _tiles(
             yield Tile(f"{model.alone.auc.value:.4f}", "AUC with the consumer's own columns alone")
         if model.gain is not None:
             yield Tile(f"{model.gain.value:+.4f}", f"gain; 95 % interval {_interval(model)}", key=True)
-        if model.joint.bands:
+        if model.joint.table.edges:
             yield Tile(f"{model.joint.reached(0.2):.0%}", "of the positives are in the fifth with the highest scores")
     else:
         yield Tile(f"{len(outcome.rows):,}", "rows of the result", key=True)
@@ -150,7 +150,7 @@ def _missing(tables: tuple[TableFacts, ...]) -> list[tuple[str, str, float]]:
 def _quality(model: ModelFacts) -> Iterator[Chart]:
     joint, alone = model.joint, model.alone
     assert joint is not None  # noqa: S101 - the caller's rule
-    if not joint.bands:
+    if not joint.table.edges:
         return
     both = [("joint model", "joint", joint)] + ([("consumer alone", "alone", alone)] if alone is not None else [])
     chance = Series("chance", ((0.0, 0.0), (1.0, 1.0)), "chance", dashed=True)
@@ -160,14 +160,14 @@ def _quality(model: ModelFacts) -> Iterator[Chart]:
         f"{joint.reached(0.2):.0%} in the highest fifth.",
         "people, from the highest score on",
         "positives reached",
-        [chance, *(Series(name, one.gains(), tone) for name, tone, one in reversed(both) if one.bands)],
+        [chance, *(Series(name, one.gains(), tone) for name, tone, one in reversed(both))],
     )
     yield curves(
         "ROC",
         f"The area under it is {joint.auc.words}; the largest distance of both distributions (KS) is {joint.ks:.3f}.",
         "negatives reached",
         "positives reached",
-        [chance, *(Series(name, one.roc(), tone) for name, tone, one in reversed(both) if one.bands)],
+        [chance, *(Series(name, one.roc(), tone) for name, tone, one in reversed(both))],
     )
     if points := joint.calibration():
         most = min(1.0, max(max(x, y) for x, y in points) * 1.08)
@@ -187,18 +187,13 @@ def _quality(model: ModelFacts) -> Iterator[Chart]:
 
 
 def _distribution(joint: Quality) -> Chart:
-    edges = [*(band[0] for band in joint.bands), joint.highest]
+    table = joint.table
     groups = (
-        ("label 0", "alone", [band[2] / max(joint.negatives, 1) for band in joint.bands]),
-        ("label 1", "joint", [band[1] / max(joint.positives, 1) for band in joint.bands]),
+        ("label 0", "alone", [number / table.all_negatives for number in table.negatives]),
+        ("label 1", "joint", [number / table.all_positives for number in table.positives]),
     )
-    return histogram(
-        "Scores of both groups",
-        "The further apart the two are, the better the score tells them apart.",
-        "score",
-        edges,
-        groups,
-    )
+    note = "The further apart the two are, the better the score tells them apart."
+    return histogram("Scores of both groups", note, "score", joint.edges, groups)
 
 
 def _compared(model: ModelFacts) -> Bars | None:
