@@ -1,0 +1,147 @@
+"""Joint models beside the same ones pooled and beside the label holder alone, on public data.
+
+Each row of the table is a function of its own that measures one bar; a row whose data or libraries are not there says
+why. scikit-learn and LightGBM are yardsticks and come with the extra `bench`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _credit import Case, companies, marketing, uci
+
+from placet.study.alone import ClearColumn, ClearModel, in_clear
+
+Figures = dict[str, object]
+
+
+class Skipped(Exception):  # noqa: N818 - no error: a row that can't be measured here
+    """Why a row can't be measured on this machine."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: its name, its bar in words, and what measures it. The figures hold `met` where a bar can be
+    judged by numbers alone, which do not depend on how busy the machine is."""
+
+    name: str
+    bar: str
+    measure: Callable[[], Figures]
+
+
+def main(*, json: bool) -> dict[str, object]:
+    """Measure and print; see `scripts/bench`."""
+    out = sys.stderr if json else sys.stdout
+    table: dict[str, object] = {}
+    for row in ROWS:
+        began = time.perf_counter()
+        try:
+            figures = row.measure()
+        except Skipped as reason:
+            figures = {"skipped": str(reason)}
+        figures |= {"bar": row.bar, "took_s": round(time.perf_counter() - began, 1)}
+        table[row.name] = figures
+        print(f"{row.name}: {', '.join(f'{name} {value}' for name, value in figures.items())}", file=out, flush=True)
+    return table
+
+
+# ------------------------------------------------------------------------------------------------ rows
+
+
+def scorecard_against_raw() -> Figures:
+    """On uci, of all columns: weights of evidence against the columns as they are."""
+    case = there(uci(), "credit/uci_credit_card.csv")
+    card, raw = scorecard(case, case.columns), logistic(case, case.columns)
+    return {"scorecard_auc": card, "raw_auc": raw, "gain": round(card - raw, 4), "met": card - raw >= 0.045}
+
+
+def marketing_pooled() -> Figures:
+    """On bank-full over three institutions."""
+    case = there(marketing(), "marketing/bank-full.csv")
+    return side_by_side(case)
+
+
+def companies_pooled() -> Figures:
+    """On Polish companies over four institutions."""
+    case = there(companies(), "corporate/polish_companies_5year.csv")
+    return side_by_side(case)
+
+
+def side_by_side(case: Case) -> Figures:
+    """Of the scorecard: the label holder alone, all pooled; of LightGBM, where it is there, the same."""
+    alone, pooled = scorecard(case, case.alone), scorecard(case, case.columns)
+    figures: Figures = {"alone_auc": alone, "pooled_auc": pooled, "gain": round(pooled - alone, 4)}
+    try:
+        figures |= {"trees_alone_auc": trees(case, case.alone), "trees_pooled_auc": trees(case, case.columns)}
+    except Skipped as reason:
+        figures["trees_skipped"] = str(reason)
+    return figures
+
+
+ROWS: Sequence[Row] = (
+    Row("scorecard against raw logistic regression, uci", "at least 0.045 AUC more", scorecard_against_raw),
+    Row("marketing, three institutions", "within 0.005 of the same pooled", marketing_pooled),
+    Row("risk control, four institutions", "bank alone + 0.12, within 0.005 of pooled", companies_pooled),
+)
+
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+def there(case: Case | None, file: str) -> Case:
+    """Skipped where the data are not on this machine."""
+    if case is None:
+        raise Skipped(f"shared/data/{file} is not on this machine")
+    return case
+
+
+def scorecard(case: Case, columns: Sequence[ClearColumn]) -> float:
+    """The AUC of a scorecard in the clear."""
+    model = in_clear(columns, case.label, case.train, case.test, ClearModel(smallest=5))
+    assert model is not None
+    return round(model.auc.value, 4)
+
+
+def logistic(case: Case, columns: Sequence[ClearColumn]) -> float:
+    """The AUC of scikit-learn's logistic regression, not penalised, of standardised columns."""
+    linear, preprocessing = yardstick("sklearn.linear_model"), yardstick("sklearn.preprocessing")
+    matrix = np.nan_to_num(case.matrix(columns))
+    scaler = preprocessing.StandardScaler().fit(matrix[case.train])
+    model = linear.LogisticRegression(C=np.inf, max_iter=2000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(scaler.transform(matrix[case.train]), case.label[case.train])
+    return auc(case, model.predict_proba(scaler.transform(matrix[case.test]))[:, 1])
+
+
+def trees(case: Case, columns: Sequence[ClearColumn]) -> float:
+    """The AUC of LightGBM as it comes."""
+    matrix = case.matrix(columns)
+    model = yardstick("lightgbm").LGBMClassifier(random_state=0, verbose=-1)
+    model.fit(matrix[case.train], case.label[case.train])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return auc(case, model.predict_proba(matrix[case.test])[:, 1])
+
+
+def auc(case: Case, scores: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    """By scikit-learn."""
+    return round(float(yardstick("sklearn.metrics").roc_auc_score(case.label[case.test], scores)), 4)
+
+
+def yardstick(module: str) -> Any:
+    """Skipped where the library is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise Skipped(f"{module.partition('.')[0]} is not installed: pip install placet[bench]") from None
