@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _clear import ClearColumn
 
 from placet.catalogue.modelling import Feature
-from placet.study.alone import ClearColumn
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 TEST, SEED = 0.3, 0
@@ -116,8 +116,8 @@ def _case(
 
 
 def _split(labels: np.ndarray[Any, np.dtype[np.int64]]) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """Rows to train on and to test on, with the same share of positives: scikit-learn's division, which recorded figures
-    are of; without the library one like it."""
+    """Rows to train on and to test on, with the same share of positives: by scikit-learn's division, which recorded
+    figures are of; without the library one like it."""
     try:
         selection = importlib.import_module("sklearn.model_selection")
     except ImportError:

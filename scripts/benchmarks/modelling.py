@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _clear import ClearColumn, ClearModel, in_clear
 from _credit import Case, companies, marketing, uci
 
-from placet.study.alone import ClearColumn, ClearModel, in_clear
+from placet.models import quality
 
 Figures = dict[str, object]
 
@@ -109,7 +110,7 @@ def scorecard(case: Case, columns: Sequence[ClearColumn]) -> float:
     """The AUC of a scorecard in the clear."""
     model = in_clear(columns, case.label, case.train, case.test, ClearModel(smallest=5))
     assert model is not None
-    return round(model.auc.value, 4)
+    return round(float(quality.auc(model)), 4)
 
 
 def logistic(case: Case, columns: Sequence[ClearColumn]) -> float:

@@ -16,7 +16,7 @@ from placet.models.contribution import Contribution
 from placet.study.charts import HEIGHT, WIDTH, Series, curves
 from placet.study.document import study_of
 from placet.study.judgement import judge
-from placet.study.model_facts import Figure, ModelColumn, ModelFacts, Quality, Share
+from placet.study.model_facts import Curves, Figure, ModelColumn, ModelFacts, Quality, Share
 from placet.study.outcome import StudyOutcome
 from placet.study.report import html
 from placet.study.tables import read_tables
@@ -60,8 +60,8 @@ def outcome() -> StudyOutcome:
 def model() -> ModelFacts:
     edges = tuple(range(510, 600, 10))
     positives, negatives = tuple(range(2, 32, 3)), tuple(range(60, 10, -5))
-    joint = Quality(BandTable(edges, positives, negatives), 500, 600, tuple(0.03 + 0.07 * band for band in range(10)))
-    alone = Quality(BandTable(edges, (15,) * 10, tuple(range(44, 34, -1))), 500, 600)
+    drawn = Curves(BandTable(edges, positives, negatives), 500, 600, tuple(0.03 + 0.07 * band for band in range(10)))
+    joint, alone = Quality(Figure(0.8123, 0.79, 0.834), 0.45, drawn), Quality(Figure(0.7, 0.67, 0.73), 0.3)
     return ModelFacts(
         kind="scorecard",
         holder="Family Office, in clear",
@@ -117,7 +117,7 @@ def test_a_committee_finds_what_it_asks_for(document: dict[str, Any], folder: Pa
 def test_a_model_is_compared_with_what_there_was_without_it(document: dict[str, Any], folder: Path) -> None:
     text = page(document, folder, outcome(), model())
     words = " ".join(" ".join(parsed(text).text).split())
-    for one in ("+0.1123", "by at least 0.0700", "Gains", "Calibration", "ROC", "+0.0900 (left out: +0.0200)", "0.310"):
+    for one in ("0.8123", "by at least 0.0700", "Gains", "Calibration", "ROC", "+0.0900 (left out: +0.0200)", "0.310"):
         assert one in words, one
     assert text.count("<svg") == 7
 

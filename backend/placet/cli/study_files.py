@@ -11,9 +11,12 @@ from typing import Any
 from placet.cli.inputs import write_new
 from placet.core.errors import ConfigError
 from placet.study.judgement import StudyJudgement
+from placet.study.model_card import model_card
+from placet.study.model_reading import model_facts, scorecard_of
 from placet.study.outcome import StudyOutcome
 from placet.study.report import html
 from placet.study.results import result_table
+from placet.study.scoring import scored
 from placet.study.tables import StudyData
 
 
@@ -32,8 +35,9 @@ def demand_free(out: Path) -> None:
 
 def write(out: Path, data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, study: Path) -> list[str]:
     """All files; their names. The result only where the trail is intact."""
+    model = model_facts(data, outcome)
     files = {
-        "report.html": html(data, judgement, outcome).encode(),
+        "report.html": html(data, judgement, outcome, model).encode(),
         "audit.html": outcome.html,
         "audit.json": _json(outcome.audit),
         "job.bundle": outcome.bundle,
@@ -46,6 +50,10 @@ def write(out: Path, data: StudyData, judgement: StudyJudgement, outcome: StudyO
         files["result.json"] = _json(outcome.result)
         if (table := result_table(data, outcome)) is not None:
             files["result.csv"] = table
+        if model is not None:
+            files["model-card.json"] = _json(model_card(data, outcome, model))
+        if (card := scorecard_of(outcome)) is not None:
+            files["scores.csv"] = scored(data, card)
     write_all(out, files)
     return sorted(files)
 

@@ -47,7 +47,7 @@ def request(group: Consortium, terms: StudyTerms) -> dict[str, Any]:
             }
             for part in terms.providers
         ],
-        "own": {"offer": group.offers[CONSUMER], "consent": group.own_consent},
+        "own": {"offer": group.offers[CONSUMER]} | ({} if terms.consumer.personal else {"consent": group.own_consent}),
         "deadline_seconds": terms.study.seconds,
         "settle_seconds": 2 * terms.study.seconds,
     }

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 WIDTH, HEIGHT = 460, 330
 LEFT, RIGHT, TOP, BOTTOM = 46, 16, 14, 40
-BAR_WIDTH, BAR_LEFT, BAR_RIGHT, BAR_ROW = 960, 220, 150, 30
+BAR_WIDTH, BAR_LEFT, BAR_RIGHT, BAR_ROW = 960, 200, 230, 30
 Point = tuple[float, float]
 
 

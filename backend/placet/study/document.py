@@ -95,6 +95,26 @@ class StudyBounds(Value):
     smallest_gap: Annotated[int, Field(ge=1, lt=2**63, strict=True)] | None = None
 
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Decision(Value):
+    """What follows from the probability of label 1: ranges for yes and no, both ends included; what lies in neither is
+    decided by hand. `words` are those for yes, no and by hand."""
+
+    yes: tuple[Probability, Probability]
+    no: tuple[Probability, Probability]
+    words: tuple[Text, Text, Text] = ("yes", "no", "by hand")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Decision:
+        if self.yes[0] > self.yes[1] or self.no[0] > self.no[1]:
+            raise ValueError("a range is [lower end, upper end]")
+        if self.yes[0] <= self.no[1] and self.no[0] <= self.yes[1]:
+            raise ValueError("the ranges for yes and no don't meet")
+        return self
+
+
 class Study(Value):
     """The whole file. `question` is what the study is to answer, for the report. `bins` is the number of bins of a
     feature that names none. `pot` is divided at the end by what each party contributed, beside the fixed rewards."""
@@ -113,6 +133,7 @@ class Study(Value):
     offers: StudyBounds = Field(default_factory=StudyBounds)
     consents: StudyConsents = Field(default_factory=StudyConsents)
     pot: U96 = 0
+    decision: Decision | None = None
     institutions: Annotated[tuple[StudyInstitution, ...], Field(max_length=MAX_INSTITUTIONS)]
 
     @model_validator(mode="after")

@@ -3,7 +3,6 @@ bands of the score; what it reads; what each party contributed."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,25 +30,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Quality:
-    """Of one model on rows that it was not trained on: its band table, and the scores at which the lowest band begins
-    and the highest one ends. `expected`: by band the probability of label 1 that its scores stand for."""
+class Curves:
+    """How a score divides rows that it was not trained on: its band table, of which higher bands speak for label 1, and
+    where the lowest band begins and the highest one ends. `expected`: by band the probability that its scores stand
+    for."""
 
     table: BandTable
     lowest: float
     highest: float
     expected: tuple[float, ...] = ()
-
-    @cached_property
-    def auc(self) -> Figure:
-        """With DeLong's interval."""
-        area, error = quality.auc(self.table), quality.auc_error(self.table)
-        return Figure(float(area), *(() if error is None else quality.interval(area, error)))
-
-    @cached_property
-    def ks(self) -> float:
-        """The largest distance of both distributions."""
-        return float(quality.ks(self.table)[0])
 
     @cached_property
     def _gains(self) -> list[GainsRow]:
@@ -81,21 +70,26 @@ class Quality:
                 people, positives, mass = 0, 0, 0.0
         return (*points, *(((mass / people, positives / people),) if people else ()))
 
-    @property
-    def edges(self) -> list[float]:
-        """Of all bands, with both ends."""
-        return [self.lowest, *map(float, self.table.edges), self.highest]
+    def spread(self, label: int, bins: int) -> tuple[float, ...]:
+        """The share of a label's people in each of so many equally wide bins, as if a band's lay evenly in it."""
+        numbers = self.table.positives if label else self.table.negatives
+        total, width = sum(numbers) or 1, (self.highest - self.lowest) / bins
+        shares = [0.0] * bins
+        for number, (low, high) in zip(numbers, pairwise((self.lowest, *self.table.edges, self.highest)), strict=True):
+            for place in range(bins):
+                start = self.lowest + place * width
+                overlap = min(high, start + width) - max(low, start)
+                shares[place] += number / total * max(0.0, overlap) / max(high - low, 1e-9)
+        return tuple(shares)
 
 
-def gain(joint: Quality, alone: Quality) -> Figure:
-    """The difference of two AUCs on independent rows; on the same ones the interval is wider than need be, since scores
-    of the same people rise and fall together."""
-    value = joint.auc.value - alone.auc.value
-    errors = [quality.auc_error(one.table) for one in (joint, alone)]
-    if None in errors:
-        return Figure(value)
-    width = quality.Z95 * math.hypot(*(error or 0.0 for error in errors))
-    return Figure(value, value - width, value + width)
+@dataclass(frozen=True)
+class Quality:
+    """Of one model on the test rows. `curves`: None where bands were not told."""
+
+    auc: Figure
+    ks: float
+    curves: Curves | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,13 +19,15 @@ from placet.core.purposes import PURPOSES
 from placet.study.charts import Bars, Chart, IntervalBar, Series, curves, histogram, intervals, nested
 from placet.study.judgement import StudyJudgement, TableFacts
 from placet.study.limits import limits
-from placet.study.model_facts import ModelFacts, Quality
+from placet.study.model_facts import Curves, ModelFacts
 from placet.study.outcome import StudyOutcome
 from placet.study.style import CSS
 from placet.study.tables import StudyData
 
 MAX_PARAMETER = 300
 MAX_COLUMNS = 24
+BINS = 24
+"""Of the chart of scores."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Payment:
 def html(data: StudyData, judgement: StudyJudgement, outcome: StudyOutcome, model: ModelFacts | None = None) -> str:
     """The page."""
     terms = data.terms
-    quality = [] if model is None or model.joint is None else list(_quality(model))
+    quality = [] if model is None else list(_quality(model))
     return template(
         "placet.study", "report.jinja"
     ).render(
@@ -93,8 +95,10 @@ def _tiles(
             yield Tile(f"{model.alone.auc.value:.4f}", "AUC with the consumer's own columns alone")
         if model.gain is not None:
             yield Tile(f"{model.gain.value:+.4f}", f"gain; 95 % interval {_interval(model)}", key=True)
-        if model.joint.table.edges:
-            yield Tile(f"{model.joint.reached(0.2):.0%}", "of the positives are in the fifth with the highest scores")
+        if model.joint.curves is not None:
+            yield Tile(
+                f"{model.joint.curves.reached(0.2):.0%}", "of the positives are in the fifth with the highest scores"
+            )
     else:
         yield Tile(f"{len(outcome.rows):,}", "rows of the result", key=True)
         yield Tile(f"{judgement.somewhere:,}", "of the consumer's rows met a row that may be used")
@@ -148,52 +152,54 @@ def _missing(tables: tuple[TableFacts, ...]) -> list[tuple[str, str, float]]:
 
 
 def _quality(model: ModelFacts) -> Iterator[Chart]:
-    joint, alone = model.joint, model.alone
-    assert joint is not None  # noqa: S101 - the caller's rule
-    if not joint.table.edges:
+    joint = model.joint
+    if joint is None or joint.curves is None:
         return
-    both = [("joint model", "joint", joint)] + ([("consumer alone", "alone", alone)] if alone is not None else [])
+    alone = None if model.alone is None else model.alone.curves
+    both = [("consumer alone", "alone", alone)] if alone is not None else []
+    both.append(("joint model", "joint", joint.curves))
     chance = Series("chance", ((0.0, 0.0), (1.0, 1.0)), "chance", dashed=True)
     yield curves(
         "Gains",
-        f"Of all positives {joint.reached(0.1):.0%} are in the tenth of people with the highest scores, "
-        f"{joint.reached(0.2):.0%} in the highest fifth.",
-        "people, from the highest score on",
+        f"Of all positives {joint.curves.reached(0.1):.0%} are in the tenth of people on whom the score speaks most for "
+        f"label 1, {joint.curves.reached(0.2):.0%} in the fifth.",
+        "people, from those on",
         "positives reached",
-        [chance, *(Series(name, one.gains(), tone) for name, tone, one in reversed(both))],
+        [chance, *(Series(name, one.gains(), tone) for name, tone, one in both)],
     )
     yield curves(
         "ROC",
         f"The area under it is {joint.auc.words}; the largest distance of both distributions (KS) is {joint.ks:.3f}.",
         "negatives reached",
         "positives reached",
-        [chance, *(Series(name, one.roc(), tone) for name, tone, one in reversed(both))],
+        [chance, *(Series(name, one.roc(), tone) for name, tone, one in both)],
     )
-    if points := joint.calibration():
-        most = min(1.0, max(max(x, y) for x, y in points) * 1.08)
-        yield curves(
-            "Calibration",
-            "By bands of the score: the share of positives that the model expects and the share that there is. On the "
-            "line the model can be taken at its word.",
-            "expected",
-            "observed",
-            [
-                Series("as expected", ((0.0, 0.0), (most, most)), "chance", dashed=True),
-                Series("bands", points, "joint", dots=True),
-            ],
-            most=most,
-        )
-    yield _distribution(joint)
+    if points := joint.curves.calibration():
+        yield _calibration(points)
+    yield _distribution(joint.curves)
 
 
-def _distribution(joint: Quality) -> Chart:
-    table = joint.table
-    groups = (
-        ("label 0", "alone", [number / table.all_negatives for number in table.negatives]),
-        ("label 1", "joint", [number / table.all_positives for number in table.positives]),
+def _calibration(points: Sequence[tuple[float, float]]) -> Chart:
+    most = min(1.0, max(max(x, y) for x, y in points) * 1.08)
+    line = Series("as expected", ((0.0, 0.0), (most, most)), "chance", dashed=True)
+    return curves(
+        "Calibration",
+        "By groups of equally many people: the share of positives that the score stands for, and the share that there "
+        "is. On the line the model can be taken at its word.",
+        "expected",
+        "observed",
+        [line, Series("groups of people", tuple(points), "joint", dots=True)],
+        most=most,
     )
-    note = "The further apart the two are, the better the score tells them apart."
-    return histogram("Scores of both groups", note, "score", joint.edges, groups)
+
+
+def _distribution(drawn: Curves) -> Chart:
+    edges = [drawn.lowest + (drawn.highest - drawn.lowest) * place / BINS for place in range(BINS + 1)]
+    groups = (("label 0", "alone", drawn.spread(0, BINS)), ("label 1", "joint", drawn.spread(1, BINS)))
+    note = (
+        "The further apart the two are, the better the score tells them apart. The more to the right, the likelier 1."
+    )
+    return histogram("Scores of both groups", note, "score", edges, groups)
 
 
 def _compared(model: ModelFacts) -> Bars | None:

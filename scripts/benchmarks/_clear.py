@@ -1,0 +1,69 @@
+"""A scorecard in the clear: the same bins, fit and bands as `joint-scorecard`, so that what is compared is where it is
+computed, and of which columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from placet.catalogue.modelling import Feature
+from placet.models import binning
+from placet.models.bands import BandTable
+from placet.models.scorecard import Scale
+from placet.models.scorecard_fit import FitColumn, fit
+
+
+@dataclass(frozen=True)
+class ClearColumn:
+    """A column's values, a row each, and how it is cut into bins."""
+
+    values: Sequence[Any]
+    feature: Feature
+
+
+@dataclass(frozen=True)
+class ClearModel:
+    """How a scorecard is fitted: see `models.scorecard_fit`."""
+
+    scale: Scale = field(default_factory=Scale)
+    smallest: int = 2
+    steps: int = 6
+    l2: float = 0.001
+
+
+def in_clear(
+    columns: Sequence[ClearColumn], labels: binning.Codes, train: Sequence[int], test: Sequence[int], model: ClearModel
+) -> BandTable | None:
+    """Fitted on the rows `train`, judged on the rows `test`. None where either has fewer than `smallest` of a label."""
+    if not len(train) or not len(test):
+        return None
+    codes = []
+    for column in columns:
+        feature = column.feature
+        bins = binning.fit([column.values[row] for row in train], feature.kind, feature.bins, least=model.smallest)
+        codes.append(bins.codes(column.values))
+    table = np.stack(codes, axis=1)
+    shapes = [FitColumn(column.feature.bins + 2, column.feature.monotone) for column in columns]
+    taught, asked = np.array(train), np.array(test)
+    card = fit(
+        table[taught],
+        labels[taught],
+        shapes,
+        scale=model.scale,
+        smallest=model.smallest,
+        steps=model.steps,
+        l2=model.l2,
+    )
+    if card is None or min(labels[asked].sum(), (1 - labels[asked]).sum()) < model.smallest:
+        return None
+    return tally_of(card.scores(table[asked]), labels[asked])
+
+
+def tally_of(scores: binning.Codes, labels: binning.Codes) -> BandTable:
+    """Each distinct score a band of its own."""
+    distinct, place = np.unique(scores, return_inverse=True)
+    lines = [np.bincount(place[labels == label], minlength=len(distinct)).tolist() for label in (1, 0)]
+    return BandTable(tuple(distinct[1:].tolist()), tuple(lines[0]), tuple(lines[1]))
