@@ -32,6 +32,8 @@ from placet.study.tables import StudyData
 
 BLOCK_TIME = 0.25
 HOUR = 3600
+FAILURES = 5
+"""Attempts that fail for one reason, after which a run is given up."""
 Tell = Callable[[str], Callable[[int, int], object]]
 """What is counted, to what is told of it: (done, all)."""
 
@@ -93,6 +95,7 @@ def _job(group: Consortium, data: StudyData, say: Say) -> tuple[str, dict[str, A
 def watched(group: Consortium, job: str, seconds: float, say: Say) -> str:
     """Tell what happens to a job at its consumer, and how it ended."""
     consumer, last, end = group.members[group.consumer], "0", time.monotonic() + seconds
+    failed: list[str] = []
     while consumer.get(f"/v1/jobs/{job}")["ended"] is None and time.monotonic() < end:
         with (
             contextlib.suppress(httpx.HTTPError),
@@ -106,7 +109,12 @@ def watched(group: Consortium, job: str, seconds: float, say: Say) -> str:
             for event in EventSource(answer).iter_sse():
                 last = event.id or last
                 if event.data:
-                    say(words_of(moment_of(event)))
+                    moment = moment_of(event)
+                    say(words_of(moment))
+                    if moment["status"] == "failed-attempt":
+                        failed.append(str(moment.get("code")))
+                if failed.count(code := failed[-1] if failed else "") >= FAILURES:
+                    raise StateError("attempts fail again and again", found=code, code="job.failing")
     return group.ended(job, seconds)
 
 

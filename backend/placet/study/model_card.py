@@ -11,8 +11,9 @@ from placet.study.tables import StudyData
 
 
 def model_card(data: StudyData, outcome: StudyOutcome, model: ModelFacts) -> dict[str, Any]:
-    """After Mitchell et al., "Model cards for model reporting", FAT* 2019, with whose consents it was made under.
-    Metrics are of the test rows; `withdrawn_since` is 0 on the day of the job and counted by every node from then on."""
+    """After Mitchell et al., "Model cards for model reporting", FAT* 2019, with the consents that it was made under.
+    Metrics are of the test rows; `withdrawn_since` is as of the day of the job, and nodes count on from there.
+    """
     terms = data.terms
     return {
         "type": "placet.model-card",

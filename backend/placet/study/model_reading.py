@@ -146,16 +146,13 @@ def _card(data: StudyData, report: Mapping[str, Any], card: Scorecard | None) ->
             ),
         )
     yield "Whose data", ", ".join(part.institution.name for part in terms.parts.values())
+    consents = sum(len(table.willing) for table in data.tables.values())
+    days, purpose = terms.study.consents.days, terms.study.purpose.rpartition("#")[2]
     yield (
         "Whose consents",
-        (
-            f"{sum(len(table.willing) for table in data.tables.values()):,}, for {terms.study.purpose.rpartition('#')[2]}, "
-            f"for {terms.study.consents.days} days; a withdrawal binds the next training, and counts in the model's lineage"
-        ),
+        f"{consents:,}, for {purpose}, for {days} days; a withdrawal binds the next training, and counts in the lineage",
     )
     yield "Smallest group", f"{terms.tells.group}: no number in the model is of fewer people"
-    missing = sum(
-        one is None or one == "" for table in data.tables.values() for cells in table.cells.values() for one in cells
-    )
+    missing = sum(table.missing(column) for table in data.tables.values() for column in table.cells)
     yield "Missing values", f"{missing:,}, each in a bin of its own"
     yield "Not for", "other purposes, other consumers, people of another kind than those whose rows trained it"

@@ -161,8 +161,8 @@ def _quality(model: ModelFacts) -> Iterator[Chart]:
     chance = Series("chance", ((0.0, 0.0), (1.0, 1.0)), "chance", dashed=True)
     yield curves(
         "Gains",
-        f"Of all positives {joint.curves.reached(0.1):.0%} are in the tenth of people on whom the score speaks most for "
-        f"label 1, {joint.curves.reached(0.2):.0%} in the fifth.",
+        f"Of all positives {joint.curves.reached(0.1):.0%} are in the tenth of people whose score speaks most for 1, "
+        f"{joint.curves.reached(0.2):.0%} in the fifth.",
         "people, from those on",
         "positives reached",
         [chance, *(Series(name, one.gains(), tone) for name, tone, one in both)],
