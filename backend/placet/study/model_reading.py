@@ -140,17 +140,15 @@ def _card(data: StudyData, report: Mapping[str, Any], card: Scorecard | None) ->
         scale, speaks = card.scale, "1" if card.scale.higher else "0"
         yield (
             "How a score is read",
-            (
-                f"{scale.base_score} at odds of {scale.base_odds} to 1, {scale.pdo} points double them; the higher, the "
-                f"likelier label {speaks}"
-            ),
+            f"{scale.base_score} at odds of {scale.base_odds} to 1, {scale.pdo} points double them; the higher, the "
+            f"likelier label {speaks}",
         )
     yield "Whose data", ", ".join(part.institution.name for part in terms.parts.values())
     consents = sum(len(table.willing) for table in data.tables.values())
     days, purpose = terms.study.consents.days, terms.study.purpose.rpartition("#")[2]
     yield (
         "Whose consents",
-        f"{consents:,}, for {purpose}, for {days} days; a withdrawal binds the next training, and counts in the lineage",
+        f"{consents:,}, for {purpose}, for {days} days; a withdrawal binds the next training, and counts",
     )
     yield "Smallest group", f"{terms.tells.group}: no number in the model is of fewer people"
     missing = sum(table.missing(column) for table in data.tables.values() for column in table.cells)
