@@ -61,7 +61,8 @@ def plan(
 
     spec = spec_of(recipe)
     given = _parameters(parameter or [])
-    emit(planned(Operator(config), spec, given, offers, engine, reward, token).model_dump(mode="json"))
+    payment = Payment(reward, pot, token)
+    emit(planned(Operator(config), spec, given, offers, engine, payment).model_dump(mode="json"))
 
 
 def planned(
@@ -70,14 +71,13 @@ def planned(
     given: Mapping[str, Any],
     offers: Sequence[str],
     engine: str | None,
-    reward: int,
-    token: str | None,
+    payment: Payment,
 ) -> JobRequest:
     """A job's request from what the parties offer, of whom `offers` are words; and what it means, on stderr."""
     choices = [_one_offer(word, _offered(operator, word), spec.name) for word in offers]
     scopes = [one.scope for one in choices]
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
-    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], Payment(reward, pot, token))
+    request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment)
     _tell(operator, spec, choices)
     return request
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 from placet.cli.inputs import read_trust
-from placet.cli.job_plan import planned
+from placet.cli.job_plan import Payment, planned
 from placet.cli.operator import Operator
 from placet.core.errors import InputError
-from placet.core.values import ZERO20, address_of, to_hex
+from placet.core.values import to_hex
 from placet.study.requests import script_of
 from placet.study.terms import StudyTerms
 
@@ -40,12 +40,11 @@ def job(terms: StudyTerms, config: Path, token: str | None) -> dict[str, bytes]:
             found="none" if token is None else token,
         )
     names = [part.institution.name for part in terms.providers]
-    given = terms.parameters.to_json()
-    request = planned(Operator(config), terms.spec, given, names, terms.engine, 0, None)
+    payment = Payment(max(rewards), terms.study.pot, token)
+    request = planned(Operator(config), terms.spec, terms.parameters.to_json(), names, terms.engine, payment)
     providers = tuple(
         one.model_copy(update={"reward": reward}) for one, reward in zip(request.providers, rewards, strict=True)
     )
     seconds = {"deadline_seconds": terms.study.seconds, "settle_seconds": 2 * terms.study.seconds}
-    paid = {"token": ZERO20 if token is None else address_of(token), "pot": terms.study.pot}
-    document = request.model_copy(update={"providers": providers} | seconds | paid).model_dump(mode="json")
+    document = request.model_copy(update={"providers": providers} | seconds).model_dump(mode="json")
     return {"job.json": (json.dumps(document, indent=2) + "\n").encode()}

@@ -40,7 +40,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Payment:
+class PaymentRow:
     """What an institution was promised and got, in the token's smallest unit."""
 
     name: str
@@ -256,12 +256,12 @@ def _contribution(model: ModelFacts) -> Bars:
     return intervals("What each party's columns add to the AUC (Shapley value)", rows)
 
 
-def _payments(outcome: StudyOutcome, model: ModelFacts | None) -> Iterator[Payment]:
+def _payments(outcome: StudyOutcome, model: ModelFacts | None) -> Iterator[PaymentRow]:
     shares = {one.party: f"{one.value:+.4f}" for one in (model.shares if model else ())}
     for party in outcome.audit["parties"]:
         agreed, paid = int(party["reward"]), int(party["paid"])
         if party["role"] != CONSUMER or agreed or paid or party["name"] in shares:
-            yield Payment(party["name"], agreed, paid, shares.get(party["name"], ""))
+            yield PaymentRow(party["name"], agreed, paid, shares.get(party["name"], ""))
 
 
 def _rule(outcome: StudyOutcome) -> str:
