@@ -26,7 +26,7 @@ from quick_placet import quick_placet
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("how-to/*.md")), *sorted(DOCS.glob("tutorials/first-*.md"))]
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("how-to/*.md")), *sorted(DOCS.glob("tutorials/[!w]*.md"))]
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [block for page in PAGES for block in FENCE.findall(page.read_text())]
 
@@ -38,6 +38,13 @@ LISTED = {
     "placet compare join": "run by tests/scripts/test_contract_compare.py, from this very block",
     "mkdir result": "run by tests/scripts/test_asset_view.py, from this very block",
     "scripts/asset-view --data scripts/examples/own-files --check": "run by tests/scripts/test_asset_view_files.py",
+    "placet study check scripts/examples/own-files/study.toml": "run by tests/cli/test_study.py",
+    "placet study run scripts/examples/own-files/study.toml": "a run as tests/scripts/test_asset_view.py makes one",
+    "placet study plan": "needs the trust list of real institutions: tests/cli/test_study.py",
+    "scripts/marketing-score --sample --check": "run by tests/scripts/test_use_cases.py",
+    "scripts/marketing-score --sample --out": "minutes of MPC: tests/scripts/test_use_cases.py, marked slow",
+    "scripts/risk-control --sample --check": "run by tests/scripts/test_use_cases.py",
+    "scripts/risk-control --sample --out": "minutes of MPC: tests/scripts/test_use_cases.py, marked slow",
     "placet key new deployer.key": "on a network of others; on a local chain tests/cli/test_program.py deploys so",
     "placet batch make": "needs a file of consents that were signed elsewhere: tests/vault/test_batches.py",
     "placet batch import": "the same",

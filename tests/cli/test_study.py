@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from placet.cli import study_run
 from placet.cli.main import app
 from placet.core.trust import Institution, TrustList
+from study_outcome import outcome
 
 SAMPLE = Path(__file__).resolve().parents[2] / "scripts" / "examples" / "own-files"
 
@@ -61,6 +63,24 @@ def test_a_run_is_not_begun_where_something_lies(folder: Path, tmp_path: Path) -
     (tmp_path / "out" / "mine").write_text("mine")
     code, _, err = placet("run", folder / "study.toml", "--out", tmp_path / "out")
     assert code == 1 and "there is something already" in err
+
+
+def test_a_run_leaves_everything_in_its_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study_run, "run", lambda *_, **__: outcome())
+    code, out, _ = placet("run", folder / "study.toml", "--out", tmp_path / "out", "--json")
+    assert code == 0 and json.loads(out)["verdict"] == "intact"
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"report.html", "result.csv", "result.json", "audit.html", "job.bundle", "summary.json"} <= names
+    assert (tmp_path / "out" / "result.csv").read_text().splitlines()[1] == "b,no,-18.75"
+    assert (tmp_path / "out" / "study.toml").read_bytes() == (folder / "study.toml").read_bytes()
+
+
+def test_a_run_that_is_not_intact_has_no_result(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = replace(outcome(), audit=outcome().audit | {"verdict": "tampered"})
+    monkeypatch.setattr(study_run, "run", lambda *_, **__: bad)
+    code, _, _ = placet("run", folder / "study.toml", "--out", tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert code == 3 and "report.html" in names and not names & {"result.csv", "result.json", "scores.csv"}
 
 
 def test_plan_makes_a_script_for_each_institution(folder: Path, tmp_path: Path) -> None:

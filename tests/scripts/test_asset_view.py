@@ -127,6 +127,8 @@ def demand_plaintext(home: Path, people: int, seconds: float) -> None:
     )
     assert sum(Decimal(row["total"]) != 0 for row in rows) > people // 4
     assert "Intact: " in (home / "result" / "asset-view.html").read_text()
+    report = (home / "result" / "asset-view-study.html").read_text()
+    assert "Intact: " in report and "3,000" in report and f"{summary['consents']:,} consents" in report
     print(summary)
 
 

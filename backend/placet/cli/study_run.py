@@ -32,8 +32,6 @@ from placet.study.tables import StudyData
 
 BLOCK_TIME = 0.25
 HOUR = 3600
-FAILURES = 5
-"""Attempts that fail for one reason, after which a run is given up."""
 Tell = Callable[[str], Callable[[int, int], object]]
 """What is counted, to what is told of it: (done, all)."""
 
@@ -85,17 +83,18 @@ def _job(group: Consortium, data: StudyData, say: Say) -> tuple[str, dict[str, A
     """Its id, and its result once it completed."""
     job = group.begin(request(group, data.terms))
     say(f"job {job}: plan signed by {len(group.members)} institutions")
-    ended = watched(group, job, data.terms.study.seconds, say)
+    ended, why = watched(group, job, data.terms.study.seconds, say)
     if ended != "completed":
-        raise StateError("the job did not complete", expected="completed", found=ended, code="job.ended")
+        found = f"{ended}: {why}" if why else ended
+        raise StateError("the job did not complete", expected="completed", found=found, code="job.ended")
     result: dict[str, Any] = group.members[CONSUMER].get(f"/v1/jobs/{job}/result")
     return job, result
 
 
-def watched(group: Consortium, job: str, seconds: float, say: Say) -> str:
-    """Tell what happens to a job at its consumer, and how it ended."""
+def watched(group: Consortium, job: str, seconds: float, say: Say) -> tuple[str, str]:
+    """Tell what happens to a job at its consumer; how it ended, and the last code of what went wrong."""
     consumer, last, end = group.members[group.consumer], "0", time.monotonic() + seconds
-    failed: list[str] = []
+    why = ""
     while consumer.get(f"/v1/jobs/{job}")["ended"] is None and time.monotonic() < end:
         with (
             contextlib.suppress(httpx.HTTPError),
@@ -111,11 +110,8 @@ def watched(group: Consortium, job: str, seconds: float, say: Say) -> str:
                 if event.data:
                     moment = moment_of(event)
                     say(words_of(moment))
-                    if moment["status"] == "failed-attempt":
-                        failed.append(str(moment.get("code")))
-                if failed.count(code := failed[-1] if failed else "") >= FAILURES:
-                    raise StateError("attempts fail again and again", found=code, code="job.failing")
-    return group.ended(job, seconds)
+                    why = str(moment.get("code") or why)
+    return group.ended(job, seconds), why
 
 
 def _audit(group: Consortium, job: str, *more: str) -> dict[str, Any]:
