@@ -57,7 +57,7 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
         cells = sum(feature.bins + 1 for features in parameters.features.values() for feature in features)
         work = rows * cells / 1e6
         if parameters.protocol == "aby3":
-            return 12 + 5.5 * work, 450 + 60 * work, 30 + 130 * work
+            return 18 + 5.5 * work, 450 + 60 * work, 30 + 130 * work
         return 15 + 9 * work, 900 + 300 * work, 40 + 60 * work
     sums = listed * len(data.providers)
     if data.terms.engine == "spu":

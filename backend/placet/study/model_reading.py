@@ -95,6 +95,8 @@ def _holder(data: StudyData, parameters: ModellingParameters) -> str:
 def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, int, int | None]]:
     fitted = report.get("fitted") or {}
     for part, number in (report.get("rows") or {}).items():
+        if not number:
+            continue
         told = fitted if part == "train" else ((report.get("metrics") or {}).get(part) or {})
         yield part, int(told.get("people", number)), told.get("positives")
 
@@ -152,5 +154,5 @@ def _card(data: StudyData, report: Mapping[str, Any], card: Scorecard | None) ->
     )
     yield "Smallest group", f"{terms.tells.group}: no number in the model is of fewer people"
     missing = sum(table.missing(column) for table in data.tables.values() for column in table.cells)
-    yield "Missing values", f"{missing:,}, each in a bin of its own"
+    yield "Missing values", f"{missing:,}, each in a bin of its own" if missing else "none"
     yield "Not for", "other purposes, other consumers, people of another kind than those whose rows trained it"

@@ -123,7 +123,7 @@ def _interval(model: ModelFacts) -> str:
 def _parameters(data: StudyData) -> Iterator[tuple[str, str, str]]:
     words = describe(data.terms.spec.parameters)
     for name, value in data.terms.parameters.to_json().items():
-        if name != "features":
+        if name not in ("features", "identifier", "namespace", "label"):
             text = (
                 ", ".join(f"{key} {one}" for key, one in value.items() if one is not None)
                 if isinstance(value, dict)

@@ -1,7 +1,8 @@
 """Scores, decisions and reasons of the consumer's customers by a scorecard that it got, in a rehearsal.
 
-A rehearsal holds all files, so it scores in the clear what between institutions the recipe `model-score` scores on
-shares. Reasons are the columns in which somebody loses most points to the best bin, as credit law asks for.
+A rehearsal holds all files, so it scores in the clear what between institutions another job scores. Where high scores
+speak for label 0, reasons are the columns in which somebody loses most points to the best bin, as a refused applicant
+is to be told; where they speak for label 1, those that lift him most above all others' mean.
 """
 
 from __future__ import annotations
@@ -72,17 +73,17 @@ def _cells(table: StudyTable, column: str) -> Iterator[tuple[str, Any]]:
 def _reasons(
     data: StudyData, card: Scorecard, values: dict[tuple[str, str], list[Any]], points: Any
 ) -> list[list[str]]:
-    """Of each row the columns that lose most points, in words; empty ones where there are fewer."""
+    """Of each row the columns that weigh most, in words; empty ones where there are fewer."""
     names = {part.role.name: part.institution.name for part in data.terms.parts.values()}
     best = np.array([max(one.points) for one in card.columns])
-    lost = best - points
+    weight = points - points.mean(axis=0) if card.scale.higher else best - points
     codes = np.stack([one.bins.codes(values[one.party, one.column]) for one in card.columns], axis=1)
     words = [one.bins.words() for one in card.columns]
-    order = np.argsort(-lost, axis=1, kind="stable")[:, :REASONS]
+    order = np.argsort(-weight, axis=1, kind="stable")[:, :REASONS]
     return [
         [
             f"{card.columns[place].column} ({names[card.columns[place].party]}): {words[place][codes[row, place]]}"
-            if lost[row, place] > 0
+            if weight[row, place] > 0
             else ""
             for place in places
         ]
