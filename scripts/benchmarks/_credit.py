@@ -51,18 +51,16 @@ class Case:
 
 
 def uci(bins: int = 10) -> Case | None:
-    """30,000 persons: a bank has limit, persons and payments, another institution repayment status and bills."""
+    """30,000 persons: a bank has limit, persons and payments, a bureau repayment status, a processor bills."""
     rows = _rows("credit/uci_credit_card.csv")
     if rows is None:
         return None
     names = [name for name in rows[0] if name not in ("ID", "default.payment.next.month")]
-    bank = [
-        name for name in names if not name.startswith(("PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6", "BILL"))
-    ]
-    bank = [name for name in names if name in bank or name.startswith("PAY_AMT")]
-    other = [name for name in names if name not in bank]
+    status = [name for name in names if name.startswith("PAY_") and "AMT" not in name]
+    bills = [name for name in names if name.startswith("BILL")]
+    bank = [name for name in names if name not in (*status, *bills)]
     label = [int(row["default.payment.next.month"]) for row in rows]
-    return _case("uci", rows, label, {"bank": bank, "bureau": other}, (), bins)
+    return _case("uci", rows, label, {"bank": bank, "bureau": status, "processor": bills}, (), bins)
 
 
 def marketing(bins: int = 10) -> Case | None:

@@ -1,0 +1,149 @@
+"""The program of `joint-scorecard` bare, without consents, chain or trail: each computing party processes of its own on
+this machine, linked over loopback; and the same program in the clear."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import secrets
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _credit import Case
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
+
+from placet.chain.local import free_port
+from placet.cli import certificates
+from placet.models import binning
+from placet.models.scorecard import Scale
+from placet.protocols.mpc.numbers import Integers
+from placet.protocols.mpc.program import Size
+from placet.protocols.spu import Member, Network, evaluate
+
+HOST = "127.0.0.1"
+SECONDS = 3600
+SMALLEST = 5
+
+
+@dataclass(frozen=True)
+class Judged:
+    """On the test rows, by the program's bands."""
+
+    auc: float
+    ks: float
+
+
+@dataclass(frozen=True)
+class JointRun:
+    """The program on shares and in the clear; wall and processor seconds of all parties together, megabytes over
+    loopback (nothing else should use it), and the largest process."""
+
+    shares: Judged
+    clear: Judged
+    wall: float
+    processor: float
+    traffic_mb: float
+    peak_mb: float
+
+
+def joint(case: Case) -> JointRun:
+    """The label holder is the consumer, the other parties providers in their order."""
+    program, arrays, size = _brought(case)
+    traffic, used, began = _loopback(), _children(), time.perf_counter()
+    result = asyncio.run(_compute(program, arrays, size))
+    wall, processor = time.perf_counter() - began, _children() - used
+    sent = (_loopback() - traffic) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    clear = program.compute(arrays)
+    return JointRun(_judged(program, result), _judged(program, clear), wall, processor, sent, peak)
+
+
+def _brought(case: Case) -> tuple[ScorecardTrain, list[Integers], Size]:
+    """The program, and what each computing party brings: rows that train, then those that test."""
+    holder, *others = case.parties.values()
+    parties = [*others, holder]
+    rows = np.concatenate([case.train, case.test])
+    columns, codes = [], []
+    for owner, own in enumerate(parties):
+        cells = []
+        for column in own:
+            feature = column.feature
+            columns.append(CardColumn(owner=owner, kind=feature.kind, bins=feature.bins, monotone=feature.monotone))
+            bins = binning.fit(column.values, feature.kind, feature.bins, least=SMALLEST)
+            cells.append(bins.codes(column.values)[rows])
+        codes.append(np.stack(cells, axis=1))
+    program = ScorecardTrain(
+        providers=len(others),
+        columns=tuple(columns),
+        train=len(case.train),
+        validation=0,
+        join="any",
+        smallest=SMALLEST,
+        scale=Scale(),
+        steps=6,
+        l2=1,
+    )
+    present = np.ones(len(rows), np.bool_)
+    brought = [program.bring(owner, cells, present) for owner, cells in enumerate(codes)]
+    for shared in brought[2:-1]:
+        mask = np.frombuffer(secrets.token_bytes(8 * shared.size), dtype=np.uint64).reshape(shared.shape)
+        rest = (shared.astype(np.uint64) - mask).astype(np.int64)
+        brought[0] = np.concatenate([brought[0], mask.astype(np.int64)], axis=1)
+        brought[1] = np.concatenate([brought[1], rest], axis=1)
+    consumer = np.concatenate([brought[-1], case.label[rows][:, None]], axis=1)
+    return program, [*brought[:-1][:2], consumer], Size(len(rows))
+
+
+async def _compute(program: ScorecardTrain, arrays: Sequence[Integers], size: Size) -> Integers:
+    made = [certificates.make(f"party-{rank}", [HOST], "bench") for rank in range(len(arrays))]
+    keys = [_plain(encrypted) for encrypted, _ in made]
+    members = tuple(Member(f"party-{n}", HOST, free_port(), pem.decode()) for n, (_, pem) in enumerate(made))
+    owners = range(len(arrays))
+    with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
+        scratch = Path(folder)
+        shares = await asyncio.gather(
+            *(
+                evaluate.run(
+                    Network(members, rank, b"bench", keys[rank]),
+                    program,
+                    owners,
+                    array,
+                    size=size,
+                    scratch=scratch,
+                    seconds=SECONDS,
+                )
+                for rank, array in enumerate(arrays)
+            )
+        )
+        engine = evaluate.engine_of(program, len(arrays), len(arrays), size)
+        return await evaluate.combine(program, size, engine, shares, scratch=scratch, seconds=SECONDS)
+
+
+def _plain(encrypted: bytes) -> bytes:
+    key = load_pem_private_key(encrypted, b"bench")
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _judged(program: ScorecardTrain, result: Any) -> Judged:
+    """By the pairs and the distance of the test rows."""
+    pairs, distance = program.opened(result).tables[1][-2:]
+    table = program.opened(result).tables[1][:-2]
+    positives, negatives = (max(table[start : start + len(table) // 2]) for start in (0, len(table) // 2))
+    whole = positives * negatives
+    return Judged(float(Fraction(pairs, 2 * whole)), float(Fraction(distance, whole)))
+
+
+def _children() -> float:
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+
+
+def _loopback() -> int:
+    line = next(line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("lo:"))
+    return int(line.split()[1])
