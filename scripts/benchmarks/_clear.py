@@ -4,7 +4,7 @@ computed, and of which columns."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from placet.models import binning
 from placet.models.bands import BandTable
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
+
+SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=1)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class ClearColumn:
 class ClearModel:
     """How a scorecard is fitted: see `models.scorecard_fit`."""
 
-    scale: Scale = field(default_factory=Scale)
+    scale: Scale = SCALE
     smallest: int = 2
     steps: int = 6
     l2: float = 0.001

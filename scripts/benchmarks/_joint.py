@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _clear import SCALE
 from _credit import Case
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
@@ -22,7 +23,6 @@ from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
 from placet.chain.local import free_port
 from placet.cli import certificates
 from placet.models import binning
-from placet.models.scorecard import Scale
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.spu import Member, Network, evaluate
@@ -86,7 +86,7 @@ def _brought(case: Case) -> tuple[ScorecardTrain, list[Integers], Size]:
         validation=0,
         join="any",
         smallest=SMALLEST,
-        scale=Scale(),
+        scale=SCALE,
         steps=6,
         l2=1,
     )
