@@ -85,7 +85,11 @@ def plan(
     if (trust is None) == (config is None):
         raise typer.BadParameter("give --trust FILE for the scripts, or --config FILE for job.json")
     terms = terms_of(read_study(file))
-    files = study_plan.job(terms, config, token) if config is not None else study_plan.scripts(terms, trust)
+    if config is not None:
+        files = study_plan.job(terms, config, token)
+    else:
+        assert trust is not None  # noqa: S101 - one of the two was given
+        files = study_plan.scripts(terms, trust)
     study_files.demand_free(out)
     study_files.write_all(out, files)
     write_line(f"{', '.join(sorted(files))} in {out}")

@@ -65,7 +65,7 @@ def _gain(gain: Mapping[str, Any] | None) -> Figure | None:
 
 def _curves(report: Mapping[str, Any], card: Scorecard | None) -> Curves | None:
     """The told bands by ascending score, turned round where high scores speak for label 0."""
-    bands = list(_test(report, "bands") or ())  # type: ignore[call-overload]
+    bands: list[Mapping[str, Any]] = (report.get("bands") or {}).get("test") or []
     if len(bands) < 2:
         return None
     edges = [int(band["to"]) for band in bands[:-1]]
