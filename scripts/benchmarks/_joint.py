@@ -18,13 +18,13 @@ import numpy as np
 from _clear import SCALE
 from _credit import Case
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
 
 from placet.chain.local import free_port
 from placet.cli import certificates
 from placet.models import binning
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
+from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
 from placet.protocols.spu import Member, Network, evaluate
 
 HOST = "127.0.0.1"

@@ -131,6 +131,8 @@ def _one(case: UseCase, options: argparse.Namespace, teller: Teller, out: Path) 
         if options.check:
             return _check(case, options, teller, Path(scratch))
 
+        names: list[str] = []
+
         def work() -> dict[str, Any]:
             out.parent.mkdir(parents=True, exist_ok=True)
             study_files.demand_free(out)
@@ -140,14 +142,14 @@ def _one(case: UseCase, options: argparse.Namespace, teller: Teller, out: Path) 
                 teller.say(line)
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
             outcome = study_run.run(data, say=teller.say, tell=teller.bar)
-            study_files.write(out, data, judgement, outcome, case.study)
+            names.extend(study_files.write(out, data, judgement, outcome, case.study))
             return study_files.summary(data, judgement, outcome)
 
         return finish(
             work,
             teller,
             report=out / "report.html",
-            result=lambda summary: f"{summary['rows']} rows in {out / 'result.csv'}",
+            result=lambda summary: f"{', '.join(names)} in {out}",
             as_json=options.json,
         )
 
