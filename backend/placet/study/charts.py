@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 WIDTH, HEIGHT = 460, 330
-LEFT, RIGHT, TOP, BOTTOM = 46, 16, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 16, 22, 40
 BAR_WIDTH, BAR_LEFT, BAR_RIGHT, BAR_ROW = 960, 200, 230, 30
 Point = tuple[float, float]
 
@@ -114,9 +114,16 @@ def curves(title: str, note: str, x_words: str, y_words: str, series: Sequence[S
 
 
 def histogram(
-    title: str, note: str, x_words: str, edges: Sequence[float], groups: Sequence[tuple[str, str, Sequence[float]]]
+    title: str,
+    note: str,
+    x_words: str,
+    edges: Sequence[float],
+    groups: Sequence[tuple[str, str, Sequence[float]]],
+    *,
+    sign: int = 1,
 ) -> Chart:
-    """Groups (name, tone, shares by band) side by side over bands between `edges`, of which there is one more."""
+    """Groups (name, tone, shares by band) side by side over bands between `edges`, of which there is one more; `sign`
+    is -1 where edges stand for their opposites."""
     most = max((share for _, _, shares in groups for share in shares), default=0.0) or 1.0
     x, y = AxisScale(edges[0], edges[-1], LEFT, WIDTH - RIGHT), AxisScale(0, most, HEIGHT - BOTTOM, TOP)
     columns = []
@@ -128,7 +135,7 @@ def histogram(
     steps = [most * place / 4 for place in range(5)]
     return Chart(
         *(title, note, x_words, "share of each group", (), tuple(columns)),
-        tuple(Tick(x(edge), _short(edge)) for edge in _some(edges)),
+        tuple(Tick(x(edge), _short(sign * edge)) for edge in _some(edges)),
         tuple(Tick(y(step), f"{step:.1%}" if most < 0.1 else f"{step:.0%}") for step in steps),
         tuple((name, tone) for name, tone, _ in groups),
     )

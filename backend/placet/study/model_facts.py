@@ -33,12 +33,13 @@ class Figure:
 class Curves:
     """How a score divides rows that it was not trained on: its band table, of which higher bands speak for label 1, and
     where the lowest band begins and the highest one ends. `expected`: by band the probability that its scores stand
-    for."""
+    for. `turned`: numbers are those of scores of which high ones speak for label 0, with the other sign."""
 
     table: BandTable
     lowest: float
     highest: float
     expected: tuple[float, ...] = ()
+    turned: bool = False
 
     @cached_property
     def _gains(self) -> list[GainsRow]:

@@ -74,10 +74,13 @@ def _curves(report: Mapping[str, Any], card: Scorecard | None) -> Curves | None:
     positives = [int(band["positives"]) for band in bands]
     negatives = [int(band["people"]) - int(band["positives"]) for band in bands]
     expected = [] if card is None else [card.scale.probability(round((a + b) / 2)) for a, b in pairwise(ends)]
-    if card is not None and not card.scale.higher:
+    turned = card is not None and not card.scale.higher
+    if turned:
         edges, ends = [1 - edge for edge in reversed(edges)], [-end for end in reversed(ends)]
         positives, negatives, expected = positives[::-1], negatives[::-1], expected[::-1]
-    return Curves(BandTable(tuple(edges), tuple(positives), tuple(negatives)), ends[0], ends[-1], tuple(expected))
+    return Curves(
+        BandTable(tuple(edges), tuple(positives), tuple(negatives)), ends[0], ends[-1], tuple(expected), turned
+    )
 
 
 def _kind(report: Mapping[str, Any], data: StudyData) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -180,7 +181,7 @@ def _quality(model: ModelFacts) -> Iterator[Chart]:
 
 
 def _calibration(points: Sequence[tuple[float, float]]) -> Chart:
-    most = min(1.0, max(max(x, y) for x, y in points) * 1.08)
+    most = min(1.0, math.ceil(max(max(x, y) for x, y in points) * 10 + 0.2) / 10)
     line = Series("as expected", ((0.0, 0.0), (most, most)), "chance", dashed=True)
     return curves(
         "Calibration",
@@ -199,7 +200,7 @@ def _distribution(drawn: Curves) -> Chart:
     note = (
         "The further apart the two are, the better the score tells them apart. The more to the right, the likelier 1."
     )
-    return histogram("Scores of both groups", note, "score", edges, groups)
+    return histogram("Scores of both groups", note, "score", edges, groups, sign=-1 if drawn.turned else 1)
 
 
 def _compared(model: ModelFacts) -> Bars | None:

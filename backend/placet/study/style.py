@@ -46,12 +46,12 @@ svg .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; } svg .chance
 ol.limits { padding-left: 22px; } ol.limits li { margin: 7px 0; max-width: 76ch; } ul.warn { padding: 10px 16px 10px 34px; background: var(--tint); border-left: 3px solid var(--unsure); margin: 16px 0; } ul.warn li { overflow-wrap: anywhere; }
 .checks { columns: 2; column-gap: 40px; font-size: 14px; } .checks div { display: flex; justify-content: space-between; border-bottom: 1px solid var(--rule); padding: 4px 0; break-inside: avoid; }
 footer { margin-top: 56px; padding-top: 12px; border-top: 1px solid var(--rule); color: var(--dim); font-size: 12.8px; }
-@media (max-width: 760px) { body { padding: 26px 18px; } .pair { grid-template-columns: 1fr; } dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: 8px; } .checks { columns: 1; } }
+@media screen and (max-width: 760px) { body { padding: 26px 18px; } .pair { grid-template-columns: 1fr; } dl.facts { grid-template-columns: 1fr; gap: 0; } dl.facts dd { margin-bottom: 8px; } .checks { columns: 1; } }
 @media print {
   @page { size: A4; margin: 17mm 16mm 19mm; }
   :root { --sheet: #fff; --desk: #fff; --text: #111; --dim: #4f575b; --rule: #cfcfca; --tint: #f5f4f0; --joint: #0f5c7d; --alone: #b56c1c; --give: #9bb3bf; --use: #3d7f9c; --meet: #0f4a66; --plus: #0f5c7d; --minus: #a93226; --chance: #8d9397; --good: #1d5f3f; --bad: #97281d; --unsure: #7a5a0e; }
   body { padding: 0; max-width: none; font-size: 10.4pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   h1 { font-size: 22pt; } h2 { margin-top: 26px; break-after: avoid; } h3 { break-after: avoid; } table { font-size: 9.3pt; }
-  figure, tr, .tiles, dl.facts, ul.warn { break-inside: avoid; } .pair { gap: 18px 26px; } thead { display: table-header-group; } .lead { font-size: 12.5pt; } .tiles b { font-size: 19pt; }
+  figure, tr, .tiles, dl.facts, ul.warn { break-inside: avoid; } .pair { gap: 18px 26px; } .tiles { grid-template-columns: repeat(3, 1fr); } .tiles div { padding-right: 10px; } thead { display: table-header-group; } .lead { font-size: 12.5pt; } .tiles b { font-size: 19pt; }
 }
 """
