@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from placet.catalogue.specs import spec_of
 from placet.cli import job_plan
 from placet.cli.operator import Operator
 from placet.core.errors import InputError, NotFoundError, PeerError
@@ -106,13 +107,17 @@ def test_the_own_consent_is_found_on_whatever_page_it_stands(page: int) -> None:
     own, other = offered(LENDER, personal=False), offered(LENDER, recipe="asset-view", personal=False)
     consents = [given(other, 90) for _ in range(3 * PAGE)]
     wanted = consents[page * PAGE + 1] = given(own, 50)
-    assert to_hex(job_plan._own(Lender([other, own], consents), "match", ALIGNS, PURPOSE).consent) == wanted["id"]
+    assert (
+        to_hex(job_plan._own(Lender([other, own], consents), spec_of("match"), ALIGNS, PURPOSE).consent) == wanted["id"]
+    )
 
 
 def test_the_last_of_several_own_consents_counts_over_all_pages() -> None:
     own = offered(LENDER, personal=False)
     consents = [given(own, block) for block in (7, 9, None, 30, 8, 12, 29)]
-    assert to_hex(job_plan._own(Lender([own], consents), "match", ALIGNS, PURPOSE).consent) == consents[3]["id"]
+    assert (
+        to_hex(job_plan._own(Lender([own], consents), spec_of("match"), ALIGNS, PURPOSE).consent) == consents[3]["id"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,10 +134,10 @@ def test_the_last_of_several_own_consents_counts_over_all_pages() -> None:
 def test_a_consent_to_another_offer_is_none(changes: dict[str, Any]) -> None:
     own = offered(LENDER, **{"personal": False, **changes})
     with pytest.raises(NotFoundError, match="no such offer"):
-        job_plan._own(Lender([own], [given(own, 1)]), "match", ALIGNS, PURPOSE)
+        job_plan._own(Lender([own], [given(own, 1)]), spec_of("match"), ALIGNS, PURPOSE)
     good = offered(LENDER, personal=False)
     with pytest.raises(NotFoundError, match="none consented to"):
-        job_plan._own(Lender([own, good], [given(own, 1)]), "match", ALIGNS, PURPOSE)
+        job_plan._own(Lender([own, good], [given(own, 1)]), spec_of("match"), ALIGNS, PURPOSE)
 
 
 @pytest.fixture

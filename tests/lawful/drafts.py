@@ -49,11 +49,11 @@ _POLICY = {
     ],
 }
 _RECIPIENTS = [{"party": 0, "key": "0x" + KEY.hex()}, {"party": 1, "key": "0x" + "44" * 32}]
-_COLUMNS = [{"column": "a", "kind": "number", "bins": 5}]
+_FEATURES = [{"column": "a", "kind": "number", "bins": 5}]
 _SCORECARD = (
     _IDENTIFIER
     | _GROUP
-    | {"label": "label", "features": {"first-provider": _COLUMNS}, "split": {"train": 60, "validation": 0}}
+    | {"label": "label", "features": {"first-provider": _FEATURES}, "split": {"train": 60, "validation": 0}}
 )
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
@@ -79,7 +79,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         "joint-scorecard",
         "spu",
         4,
-        _SCORECARD | {"protocol": "aby3", "features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _COLUMNS)},
+        _SCORECARD | {"protocol": "aby3", "features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _FEATURES)},
     ),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
@@ -220,11 +220,11 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
         and base.terms["parameters"].get("psi") == "ecdh"  # the one thing that runs on two engines
         and draft.terms["engine"] in ("embedded", "spu")
     )
-    pairs = zip(base.brought, draft.brought, strict=True)
-    return same and terms and all(_stays(base, before, after) for before, after in pairs)
+    each = zip(base.terms["roles"], base.brought, draft.brought, strict=True)
+    return same and terms and all(_stays(base, role, before, after) for role, before, after in each)
 
 
-def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
+def _stays(base: Draft, role: str, before: Brought | None, after: Brought | None) -> bool:
     if before is None or after is None:
         return before is after
     parameters = base.terms["parameters"]
@@ -239,6 +239,11 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
         base.terms["recipe"] in ("asset-view", "model-stability") or parameters.get("receiver") == "provider"
     )
     provider_sees |= base.terms["recipe"] == "model-evaluation" and parameters["protocol"] == "cheetah"
+    provider_sees |= base.terms["recipe"] == "joint-scorecard" and role != "consumer"
+    added_up = base.terms["recipe"] != "joint-scorecard" and (base.terms["recipe"], role) != (
+        "model-evaluation",
+        "consumer",
+    )
     edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
     return (
         {k: v for k, v in after.scope.items() if k not in free}
@@ -246,7 +251,7 @@ def _stays(base: Draft, before: Brought | None, after: Brought | None) -> bool:
         and set(before.scope["columns"]) - {"spare"} <= set(after.scope["columns"])
         and (after.scope.get("namespace") is not None or not after.scope["personal"])
         and compared - {parameters.get("identifier")} <= set(after.scope.get("matched_by", ()))
-        and _scales(before, before) == _scales(before, after)
+        and (not added_up or _scales(before, before) == _scales(before, after))
         and after.scope["smallest_group"] <= before.scope["smallest_group"]
         and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
         and (after.scope.get("smallest_change") is None or provider_sees)
