@@ -1,0 +1,342 @@
+"""Gradient boosting on whole numbers: how trees grow, whoever holds the columns.
+
+`grow` is one tree as a dialogue. It yields what it needs to know of other parties' columns, `SumsRequest` for a
+level's nodes and `SidesRequest` for the cuts it chose, and goes on with the answers; what the label's holder has itself
+it works out itself. `train` holds it against columns that lie side by side: the plaintext twin of
+`placet.protocols.boost`, which answers by encrypted sums. The sums are integers, so both make the same trees.
+
+The loss is the logistic one. A row with margin F has gradient p - y and curvature p(1 - p), p = 1/(1 + e^-F), rounded
+to 2^-18; a leaf weighs -rate · G/(H + 1). Only exp and the gains are floating-point, on one party's machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, cast
+
+import numpy as np
+
+from placet.core.errors import DataError, ProtocolError
+from placet.models.cuts import (
+    LAMBDA,
+    Choice,
+    CodedColumn,
+    CutCandidates,
+    CutShape,
+    Shuffle,
+    best,
+    candidates,
+    cell_sums,
+    sides_of,
+)
+from placet.models.trees import (
+    MAX_WEIGHT,
+    UNIT,
+    Marks,
+    Tree,
+    TreeCut,
+    TreeFork,
+    TreeLeaf,
+    TreeModel,
+    TreeNode,
+    Whole,
+    tree_margins,
+)
+
+MAX_GRADIENT, MAX_CURVATURE = UNIT, UNIT // 4
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """`rate` in percent; `smallest`: rows of training in a leaf, or more."""
+
+    trees: int
+    depth: int
+    smallest: int
+    rate: int = 30
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Of the rows of training: `gradient` within ±2^18, `curvature` within 0 and 2^16."""
+
+    gradient: Whole
+    curvature: Whole
+
+
+@dataclass(frozen=True)
+class SumsRequest:
+    """Sums by place of each of `nodes`, which are rows in ascending order, of training or not. `parents`: by the level
+    above, of each of its nodes the rows that went to `yes`, None for a leaf."""
+
+    level: int
+    nodes: tuple[Whole, ...]
+    parents: tuple[Whole | None, ...]
+
+
+@dataclass(frozen=True)
+class HostCut:
+    """A host's candidate that is cut at; `node` by its number in the level."""
+
+    host: int
+    node: int
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class SidesRequest:
+    """On which side of each cut the node's rows are."""
+
+    level: int
+    cuts: tuple[HostCut, ...]
+
+
+SumsAnswer: TypeAlias = Sequence[Sequence[Whole]]
+"""By node and host: (places, 3) of rows, gradients and curvatures."""
+SidesAnswer: TypeAlias = Sequence[tuple[int, Marks]]
+"""Of each cut its number among the host's, and for the node's rows whether they go to `yes`."""
+Dialogue: TypeAlias = Generator[SumsRequest | SidesRequest, "SumsAnswer | SidesAnswer", Tree]
+
+
+@dataclass
+class Own:
+    """The label's holder's columns, and the cuts that the trees make in them."""
+
+    columns: tuple[CodedColumn, ...]
+    cuts: list[TreeCut] = field(default_factory=list)
+    numbers: dict[TreeCut, int] = field(default_factory=dict)
+
+    def sides(self, number: int) -> Marks:
+        """Of each row whether it goes to `yes`."""
+        return sides_of(self.columns, self.cuts[number])
+
+    def number(self, cut: TreeCut) -> int:
+        """Of a cut, which is added if it is new."""
+        if cut not in self.numbers:
+            self.numbers[cut] = len(self.cuts)
+            self.cuts.append(cut)
+        return self.numbers[cut]
+
+
+@dataclass
+class _Open:
+    """A node that may become a fork: its rows, and where it stands in the tree."""
+
+    rows: Whole
+    place: int
+
+
+@dataclass(frozen=True)
+class _Pick:
+    """The best cut of a node."""
+
+    party: int
+    gain: float
+    choice: Choice
+
+
+def gradients(margins: Whole, labels: Whole) -> Gradients:
+    """Of rows with these margins and labels, 0 or 1."""
+    chance = 1 / (1 + np.exp(-margins.astype(np.float64) / UNIT))
+    gradient = np.rint((chance - labels) * UNIT).astype(np.int64)
+    return Gradients(gradient, np.rint(chance * (1 - chance) * UNIT).astype(np.int64))
+
+
+def base_of(labels: Whole) -> int:
+    """The log-odds of the label in training. DataError where all rows have the same."""
+    positive = int(labels.sum())
+    if not 0 < positive < len(labels):
+        raise DataError("a model needs rows with the label and rows without", found=f"{positive} of {len(labels)}")
+    return round(float(np.log(positive / (len(labels) - positive))) * UNIT)
+
+
+def leaf_weight(total: Whole, rate: int) -> int:
+    """-rate · G/(H + 1), to the nearest unit."""
+    numerator, denominator = -rate * int(total[1]) * UNIT, 100 * (int(total[2]) + LAMBDA)
+    weight = (2 * numerator + denominator) // (2 * denominator)
+    return max(-MAX_WEIGHT, min(MAX_WEIGHT, weight))
+
+
+def grow(
+    own: Own, slopes: Gradients, rows: int, boosting: Boosting, shapes: Sequence[CutShape], identity: Shuffle = range
+) -> Dialogue:
+    """One tree over `rows` rows, the first of which are those of training, with hosts of such `shapes`. Cuts with equal
+    gains: the label's holder's own first, then by host and place."""
+    train = len(slopes.gradient)
+    mine = candidates(own.columns, train, identity)
+    tree: list[TreeNode | None] = [None]
+    level = [_Open(np.arange(rows), 0)]
+    parents: tuple[Whole | None, ...] = ()
+    for depth in range(boosting.depth):
+        sums: SumsAnswer = [()] * len(level)
+        if shapes:
+            sums = cast(SumsAnswer, (yield SumsRequest(depth, tuple(node.rows for node in level), parents)))
+        picks = [_pick(mine, slopes, node.rows, boosting, shapes, one) for node, one in zip(level, sums, strict=True)]
+        sides: Iterator[tuple[int, Marks]] = iter(())
+        if shapes:
+            cuts = [HostCut(pick.party - 1, n, pick.choice) for n, pick in enumerate(picks) if pick and pick.party]
+            sides = iter(cast(SidesAnswer, (yield SidesRequest(depth, tuple(cuts)))))
+        below: list[_Open] = []
+        ways: list[Whole | None] = []
+        for node, pick, hosts in zip(level, picks, sums, strict=True):
+            if pick is None:
+                tree[node.place] = _leaf(slopes, node.rows, boosting)
+                ways.append(None)
+                continue
+            if pick.party:
+                number, yes = next(sides)
+                claim = _claim(shapes[pick.party - 1], hosts[pick.party - 1], pick.choice)
+                _demand_true(claim, _total(slopes, node.rows[yes]))
+            else:
+                cut = mine.cut(pick.choice)
+                number, yes = own.number(cut), sides_of(own.columns, cut)[node.rows]
+            fork = TreeFork(
+                party=pick.party,
+                cut=number,
+                yes=len(tree),
+                no=len(tree) + 1,
+                gain=round(pick.gain),
+                rows=int(_total(slopes, node.rows)[0]),
+            )
+            tree[node.place] = fork
+            tree += [None, None]
+            below += [_Open(node.rows[yes], fork.yes), _Open(node.rows[~yes], fork.no)]
+            ways.append(node.rows[yes])
+        level, parents = below, tuple(ways)
+        if not level:
+            break
+    for node in level:
+        tree[node.place] = _leaf(slopes, node.rows, boosting)
+    return tuple(node for node in tree if node is not None)
+
+
+def advance(dialogue: Dialogue, answer: SumsAnswer | SidesAnswer | None) -> SumsRequest | SidesRequest | Tree:
+    """The next request, or the tree. The first answer is None."""
+    try:
+        return dialogue.send(answer)  # type: ignore[arg-type]
+    except StopIteration as end:
+        tree: Tree = end.value
+        return tree
+
+
+def _total(slopes: Gradients, rows: Whole) -> Whole:
+    learned = rows[: np.searchsorted(rows, len(slopes.gradient))]
+    return np.array([len(learned), slopes.gradient[learned].sum(), slopes.curvature[learned].sum()], dtype=np.int64)
+
+
+def _leaf(slopes: Gradients, rows: Whole, boosting: Boosting) -> TreeLeaf:
+    total = _total(slopes, rows)
+    return TreeLeaf(weight=leaf_weight(total, boosting.rate), rows=int(total[0]))
+
+
+def _claim(shape: CutShape, sums: Whole, choice: Choice) -> Whole:
+    """A host's sums of the rows on the left of a choice."""
+    if not choice.cells:
+        return np.asarray(sums[choice.place])
+    start = shape.cuts + sum(shape.categories[: choice.place])
+    return np.asarray(sums[[start + cell for cell in choice.cells]].sum(axis=0))
+
+
+def _demand_true(claim: Whole, real: Whole) -> None:
+    """ProtocolError `boost.sums` where a host's sums are not those of the rows that it says are on the left."""
+    if not np.array_equal(claim, real):
+        raise ProtocolError(
+            "a host's sums are of other rows than those that it says are on the cut's left",
+            expected="the same rows",
+            found="others",
+            code="boost.sums",
+        )
+
+
+def _pick(
+    mine: CutCandidates,
+    slopes: Gradients,
+    rows: Whole,
+    boosting: Boosting,
+    shapes: Sequence[CutShape],
+    hosts: Sequence[Whole],
+) -> _Pick | None:
+    learned = rows[: np.searchsorted(rows, len(slopes.gradient))]
+    total = _total(slopes, rows)
+    own = mine.places(cell_sums(mine.columns, learned, (slopes.gradient, slopes.curvature)))
+    top: _Pick | None = None
+    for party, (shape, sums) in enumerate(zip((mine.shape, *shapes), (own, *hosts), strict=True)):
+        candidate = best(shape, sums, total, boosting.smallest)
+        if candidate is not None and (top is None or candidate.gain > top.gain):
+            top = _Pick(party, candidate.gain, candidate.choice)
+    return top
+
+
+@dataclass
+class PlainHost:
+    """A party whose columns lie open: answers as a host of the protocol does. `shuffle` is used for each tree anew."""
+
+    columns: tuple[CodedColumn, ...]
+    shuffle: Shuffle
+    cuts: list[TreeCut] = field(default_factory=list)
+
+
+def hide_few(sums: Whole, shape: CutShape, total: int, smallest: int) -> Marks:
+    """Of each place whether it must not be told: some rows, but fewer than `smallest`, are on one side of the cut, or
+    in the cell."""
+    left = sums[:, 0]
+    few = (left > 0) & (left < smallest)
+    few[: shape.cuts] |= ((total - left > 0) & (total - left < smallest))[: shape.cuts]
+    return np.asarray(few)
+
+
+def train(
+    own: Own, hosts: Sequence[PlainHost], labels: Whole, rows: int, boosting: Boosting, *, hides: bool = True
+) -> tuple[TreeModel, Whole]:
+    """The model and all rows' margins, from columns side by side; `labels` are of the first rows, those of training.
+    The first tree reads the label's holder's columns alone. `hides`: hosts don't tell of few rows (`hide_few`)."""
+    count = len(labels)
+    margins = np.full(rows, base_of(labels), np.int64)
+    trees: list[Tree] = []
+
+    def sides(party: int, number: int) -> Marks:
+        return own.sides(number) if party == 0 else sides_of(hosts[party - 1].columns, hosts[party - 1].cuts[number])
+
+    for number in range(boosting.trees):
+        slopes = gradients(margins[:count], labels)
+        answering = [] if number == 0 else hosts
+        arranged = [candidates(host.columns, count, host.shuffle) for host in answering]
+        dialogue = grow(own, slopes, rows, boosting, [one.shape for one in arranged])
+        tree = _converse(dialogue, answering, arranged, slopes, boosting, hides)
+        trees.append(tree)
+        margins = margins + tree_margins(tree, rows, sides)
+    return TreeModel(parties=1 + len(hosts), base=base_of(labels), trees=tuple(trees)), margins
+
+
+def _converse(
+    dialogue: Dialogue,
+    hosts: Sequence[PlainHost],
+    arranged: Sequence[CutCandidates],
+    slopes: Gradients,
+    boosting: Boosting,
+    hides: bool,
+) -> Tree:
+    nodes = tuple[Whole, ...]()
+    request = advance(dialogue, None)
+    while not isinstance(request, tuple):
+        if isinstance(request, SumsRequest):
+            nodes = request.nodes
+            sums = [[_sums_of(one, node, slopes, boosting, hides) for one in arranged] for node in nodes]
+            request = advance(dialogue, sums)
+        else:
+            sides = []
+            for cut in request.cuts:
+                host = hosts[cut.host]
+                host.cuts.append(arranged[cut.host].cut(cut.choice))
+                sides.append((len(host.cuts) - 1, sides_of(host.columns, host.cuts[-1])[nodes[cut.node]]))
+            request = advance(dialogue, sides)
+    return request
+
+
+def _sums_of(one: CutCandidates, node: Whole, slopes: Gradients, boosting: Boosting, hides: bool) -> Whole:
+    learned = node[: np.searchsorted(node, len(slopes.gradient))]
+    sums = one.places(cell_sums(one.columns, learned, (slopes.gradient, slopes.curvature)))
+    if hides:
+        sums[hide_few(sums, one.shape, len(learned), boosting.smallest)] = 0
+    return sums
