@@ -55,6 +55,11 @@ _SCORECARD = (
     | _GROUP
     | {"label": "label", "features": {"first-provider": _FEATURES}, "split": {"train": 60, "validation": 0}}
 )
+_TREES = (
+    _IDENTIFIER
+    | {"smallest_group": 5, "label": "label", "split": {"train": 60, "validation": 0}}
+    | {"features": dict.fromkeys((*modelling.PROVIDERS[:2], "consumer"), _COLUMNS)}
+)
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
     "totals of three": ("asset-view", "embedded", 4, _VALUE),
@@ -81,6 +86,7 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         4,
         _SCORECARD | {"protocol": "aby3", "features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _FEATURES)},
     ),
+    "trees": ("joint-trees", "embedded", 3, _TREES),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
 """Recipe, engine, number of parties, parameters. A recipe of the catalogue that is not here fails a test."""

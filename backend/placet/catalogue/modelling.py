@@ -88,7 +88,7 @@ class Split(Value):
         return self
 
 
-class ModellingParameters(IdentifiedParameters):
+class TrainingParameters(IdentifiedParameters):
     """Base of the parameters of recipes that train a model. `features` has the columns by role, the consumer's too."""
 
     label: Annotated[Column, Field(description="the consumer's column that is learned: integers 0 and 1")]
@@ -100,13 +100,6 @@ class ModellingParameters(IdentifiedParameters):
             "each {column, kind: number or category, bins, monotone: rising or falling}",
         ),
     ]
-    join: Annotated[
-        Literal["all", "any"],
-        Field(
-            description="which of the consumer's rows count: those that all providers have (all), or each, where what "
-            "a provider lacks is missing (any)"
-        ),
-    ] = "all"
     split: Annotated[
         Split,
         Field(
@@ -115,9 +108,6 @@ class ModellingParameters(IdentifiedParameters):
         ),
     ]
     smallest_group: Annotated[SmallestGroup, Field(le=MAX_ROWS)]
-    protocol: Annotated[
-        Literal["cheetah", "aby3"], Field(description="the MPC protocol: cheetah where two compute, aby3 where three")
-    ]
     model: Annotated[
         Literal["consumer", "shared"],
         Field(
@@ -152,7 +142,7 @@ class ModellingParameters(IdentifiedParameters):
         return self
 
     @model_validator(mode="after")
-    def _own_columns(self) -> ModellingParameters:
+    def _own_columns(self) -> TrainingParameters:
         for role, features in self.features.items():
             columns = [one.column for one in features]
             if len(set(columns)) < len(columns):
@@ -162,7 +152,22 @@ class ModellingParameters(IdentifiedParameters):
         return self
 
 
-def reads(role: str, parameters: ModellingParameters) -> tuple[str, ...]:
+class ModellingParameters(TrainingParameters):
+    """Of recipes that train on secret shares."""
+
+    join: Annotated[
+        Literal["all", "any"],
+        Field(
+            description="which of the consumer's rows count: those that all providers have (all), or each, where what "
+            "a provider lacks is missing (any)"
+        ),
+    ] = "all"
+    protocol: Annotated[
+        Literal["cheetah", "aby3"], Field(description="the MPC protocol: cheetah where two compute, aby3 where three")
+    ]
+
+
+def reads(role: str, parameters: TrainingParameters) -> tuple[str, ...]:
     """A role's own columns; the consumer's label, and the column by which it splits."""
     own = tuple(one.column for one in parameters.features.get(role, ()))  # type: ignore[call-overload]
     if role != CONSUMER:
@@ -186,6 +191,19 @@ def pays(parameters: ModellingParameters, roles: Sequence[str]) -> Division | No
 
 def fits(parameters: ModellingParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many."""
+    demand_columns(parameters, terms)
+    protocol = "cheetah" if len(parties) == 2 else "aby3"
+    if parameters.protocol != protocol:
+        raise PlanError(
+            "no such protocol for this number of parties that compute",
+            expected=f"{protocol} for {min(len(parties), 3)}",
+            found=parameters.protocol,
+            code="spu.protocol",
+        )
+
+
+def demand_columns(parameters: TrainingParameters, terms: Terms) -> None:
+    """PlanError `plan.features` unless each provider brings columns, and no others but the consumer do."""
     expected = {role for role in terms.roles if role != CONSUMER}
     brought = set(parameters.features) - {CONSUMER}
     if brought != expected:
@@ -194,14 +212,6 @@ def fits(parameters: ModellingParameters, terms: Terms, parties: Sequence[bytes]
             expected=", ".join(sorted(expected)),
             found=", ".join(sorted(brought)),
             code="plan.features",
-        )
-    protocol = "cheetah" if len(parties) == 2 else "aby3"
-    if parameters.protocol != protocol:
-        raise PlanError(
-            "no such protocol for this number of parties that compute",
-            expected=f"{protocol} for {min(len(parties), 3)}",
-            found=parameters.protocol,
-            code="spu.protocol",
         )
 
 

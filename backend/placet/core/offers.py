@@ -109,6 +109,7 @@ class Scope(Value):
         "model",
         "shared-model",
         "evaluation",
+        "tree-model",
         "rows",
         "matches",
         "comparison",
@@ -179,6 +180,8 @@ _OUTPUT_WORDS = {
     "shared-model": "how good a model made from many people's data is over groups of people; the model itself stays in "
     "shares, and no institution can use it alone",
     "evaluation": "quality figures of a score over groups of people, no single score",
+    "tree-model": "a model made from many people's data, which scores people, and how good it is over groups of "
+    "people; of each of its own people the score, and on which side of the model's cuts of these data the person is",
     "rows": "single records",
     "matches": "which records match",
     "comparison": "the whole comparison, which holds both documents' text",

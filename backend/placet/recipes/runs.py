@@ -7,6 +7,7 @@ from placet.recipes.asset_view.run import ASSET_VIEW
 from placet.recipes.contract_compare.run import CONTRACT_COMPARE
 from placet.recipes.joint_scorecard.run import JOINT_SCORECARD
 from placet.recipes.joint_statistics.run import JOINT_STATISTICS
+from placet.recipes.joint_trees.run import JOINT_TREES
 from placet.recipes.match.run import MATCH, MATCH_SALTED_HASH
 from placet.recipes.match_count.run import MATCH_COUNT
 from placet.recipes.match_statistics.run import MATCH_STATISTICS
@@ -18,6 +19,7 @@ _ALL: tuple[RecipeRun, ...] = (
     CONTRACT_COMPARE,
     JOINT_SCORECARD,
     JOINT_STATISTICS,
+    JOINT_TREES,
     MATCH,
     MATCH_COUNT,
     MATCH_SALTED_HASH,

@@ -23,10 +23,11 @@ from placet.models.scorecard import Scale, Scorecard
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import BANDS, CardColumn, ScorecardTrain
 from placet.recipes.blocks import sharing_out, split
+from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import opened_report
-from placet.recipes.joint_scorecard.run import JOINT_SCORECARD, cells_of, computing, labels_of, program_of
+from placet.recipes.joint_scorecard.run import JOINT_SCORECARD, computing, program_of
 from placet.vault.rows import Rows
 
 FEATURE = {"column": "income", "kind": "number", "bins": 4}

@@ -18,21 +18,20 @@ import numpy as np
 from placet.catalogue import joint_scorecard
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_scorecard import JointScorecardParameters
-from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_ROWS, Feature
+from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_ROWS
 from placet.catalogue.spec import CONSUMER
 from placet.core.errors import DataError, LimitError, PlanError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
-from placet.models.binning import CategoryBins, NumberBins
-from placet.models.binning import fit as fit_bins
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
 from placet.protocols.spu import evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.columns import subjects, whole
+from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labels_of
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import opened_report
@@ -43,7 +42,6 @@ SHARING = "shares.additive-2^64/1"
 SECONDS = 600
 """For putting the shares together."""
 _FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
-ColumnCells = NumberBins | CategoryBins
 
 
 def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts: RowParts) -> ScorecardTrain:
@@ -64,11 +62,6 @@ def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts
         steps=parameters.steps,
         l2=parameters.l2,
     )
-
-
-def features_of(parameters: JointScorecardParameters, role: str) -> tuple[Feature, ...]:
-    """A role's columns; none where it has none."""
-    return parameters.features.get(role, ())  # type: ignore[call-overload, no-any-return]
 
 
 def computing(roles: Sequence[str]) -> list[int]:
@@ -156,19 +149,6 @@ async def _consume(job: PartyRun) -> None:
     await job.collect(canonical(kept), made)
 
 
-def labels_of(rows: Rows, column: str) -> Integers:
-    """DataError `joint.label` for a label that is neither 0 nor 1."""
-    labels = np.array(whole(rows, column), dtype=np.int64)
-    if not np.isin(labels, (0, 1)).all():
-        raise DataError(
-            "a label is neither 0 nor 1",
-            expected="integers 0 and 1",
-            found=f"others in column {column}",
-            code="joint.label",
-        )
-    return labels
-
-
 async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[ColumnCells], Integers, Artefact]:
     """This party's columns as bins, and the cell of each of its rows in each (rows, columns)."""
     parameters = job.parameters(JointScorecardParameters)
@@ -177,26 +157,6 @@ async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[Col
         bins, codes = await asyncio.to_thread(cells_of, rows, features, parameters.smallest_group)
         made = step.output("bins", canonical([column.to_json() for column in bins]))
     return bins, codes, made
-
-
-def cells_of(rows: Rows, features: Sequence[Feature], least: int) -> tuple[list[ColumnCells], Integers]:
-    """Each column's bins, none with fewer than `least` of these rows, and each row's cell in each (rows, columns).
-    DataError that names a column which does not hold what the plan says."""
-    bins, codes = [], []
-    for feature in features:
-        values = rows.columns[feature.column]
-        try:
-            column = fit_bins(values, feature.kind, feature.bins, least=least)
-        except DataError as error:
-            raise DataError(
-                f"the column {feature.column} does not hold numbers",
-                expected=error.expected,
-                found=error.found,
-                remedy="say kind: category in the plan",
-            ) from None
-        bins.append(column)
-        codes.append(column.codes(values))
-    return bins, np.stack(codes, axis=1) if codes else np.zeros((rows.count, 0), np.int64)
 
 
 async def _computed(

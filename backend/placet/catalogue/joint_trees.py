@@ -1,0 +1,91 @@
+"""`joint-trees`: boosted trees over the consumer's labels and columns and those of one to seven providers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.catalogue.modelling import PROVIDERS, TrainingParameters, demand_columns, reads
+from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, by_identifier
+from placet.core.lawful import Tells
+from placet.core.plan import Terms
+from placet.core.purposes import Operation
+from placet.models.trees import MAX_DEPTH, MAX_TREES
+
+MAX_ROWS = 100_000
+"""Of the consumer's list: a message holds that many ciphertexts."""
+_LEARNS = (
+    "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows are "
+    "in it; which rows of the list each tree puts together, and so which may have like labels; neither labels nor "
+    "others' columns"
+)
+
+
+class JointTreesParameters(TrainingParameters):
+    """All of the consumer's rows count; what a provider lacks is missing there."""
+
+    trees: Annotated[
+        int, Field(strict=True, ge=1, le=MAX_TREES, description="how many; the first is cut at the consumer's columns")
+    ] = 20
+    depth: Annotated[int, Field(strict=True, ge=1, le=MAX_DEPTH, description="cuts from a tree's root to a leaf")] = 4
+    rate: Annotated[
+        int, Field(strict=True, ge=1, le=100, description="how much of its correction a tree makes, in percent")
+    ] = 30
+    model: Annotated[Literal["consumer"], Field(description="who gets the model: the consumer, in clear")] = "consumer"
+
+    @model_validator(mode="after")
+    def _no_monotone(self) -> JointTreesParameters:
+        if any(one.monotone is not None for features in self.features.values() for one in features):
+            raise ValueError("columns that are not monotone: who cuts does not know which column it is")
+        if CONSUMER not in self.features:
+            raise ValueError("columns of the consumer: the first tree is cut at these alone")
+        return self
+
+
+def tells(parameters: JointTreesParameters) -> Tells:
+    """Each provider finds its own rows in the list before anything is computed; the consumer learns its rows' scores
+    while trees grow."""
+    return Tells(
+        "tree-model",
+        parameters.smallest_group,
+        within=(CONSUMER,),
+        shows=PROVIDERS,
+        more=", of its own rows: their scores, and on which side of each cut they are",
+    )
+
+
+def fits(parameters: JointTreesParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
+    """PlanError unless each provider brings columns, and no others but the consumer do."""
+    demand_columns(parameters, terms)
+
+
+SPEC = RecipeSpec(
+    name="joint-trees",
+    version=1,
+    does="The consumer learns a model of boosted trees over its own columns and those of one to seven providers, and "
+    "how good it is on rows that it was not made from.",
+    operations=Operation.PSI | Operation.FL | Operation.HE,
+    engines=("embedded",),
+    on_withdrawal="drop",
+    roles=(
+        *(
+            Role(name, _LEARNS, alias="features", persons=True, output=True, least=int(name == PROVIDERS[0]))
+            for name in PROVIDERS
+        ),
+        Role(
+            CONSUMER,
+            "while the job runs the score of each of its rows, and on which side of each cut in a provider's columns "
+            "they are, but not what is cut; sums of gradients over no fewer rows than the smallest group; after the "
+            "release the model in clear, and so what was cut; how many consented rows each provider has",
+            alias="labels",
+            persons=True,
+        ),
+    ),
+    parameters=JointTreesParameters,
+    reads=reads,
+    aligns=by_identifier,
+    tells=tells,
+    fits=fits,
+)

@@ -1,0 +1,53 @@
+"""A party's columns of a model, as the plan declares them: cut into bins, read as cells; and the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from placet.catalogue.modelling import Feature, TrainingParameters
+from placet.core.errors import DataError
+from placet.models.binning import CategoryBins, Codes, NumberBins, fit
+from placet.recipes.blocks.columns import whole
+from placet.vault.rows import Rows
+
+ColumnCells = NumberBins | CategoryBins
+
+
+def features_of(parameters: TrainingParameters, role: str) -> tuple[Feature, ...]:
+    """A role's columns; none where it has none."""
+    return parameters.features.get(role, ())  # type: ignore[call-overload, no-any-return]
+
+
+def labels_of(rows: Rows, column: str) -> Codes:
+    """DataError `joint.label` for a label that is neither 0 nor 1."""
+    labels = np.array(whole(rows, column), dtype=np.int64)
+    if not np.isin(labels, (0, 1)).all():
+        raise DataError(
+            "a label is neither 0 nor 1",
+            expected="integers 0 and 1",
+            found=f"others in column {column}",
+            code="joint.label",
+        )
+    return labels
+
+
+def cells_of(rows: Rows, features: Sequence[Feature], least: int) -> tuple[list[ColumnCells], Codes]:
+    """Each column's bins, none with fewer than `least` of these rows, and each row's cell in each (rows, columns).
+    DataError that names a column which does not hold what the plan says."""
+    bins, codes = [], []
+    for feature in features:
+        values = rows.columns[feature.column]
+        try:
+            column = fit(values, feature.kind, feature.bins, least=least)
+        except DataError as error:
+            raise DataError(
+                f"the column {feature.column} does not hold numbers",
+                expected=error.expected,
+                found=error.found,
+                remedy="say kind: category in the plan",
+            ) from None
+        bins.append(column)
+        codes.append(column.codes(values))
+    return bins, np.stack(codes, axis=1) if codes else np.zeros((rows.count, 0), np.int64)

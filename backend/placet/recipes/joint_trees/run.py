@@ -1,0 +1,280 @@
+"""`joint-trees`: the consumer, who has the labels, grows boosted trees over its own columns and those of providers.
+
+Each party cuts its own columns into bins, by all of its own consented rows. Every provider finds its rows in the
+consumer's list by PSI, as in `asset-view`; what it lacks is missing. Then trees grow by `protocols.boost` on Paillier:
+one step a tree. The consumer's part of the model is its structure, each provider's its own cuts, which it releases at
+the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from placet.catalogue import joint_trees
+from placet.catalogue.declared import DeclaredTerms
+from placet.catalogue.joint_trees import MAX_ROWS, JointTreesParameters
+from placet.catalogue.modelling import Feature
+from placet.catalogue.spec import CONSUMER
+from placet.core.errors import ConfigError, DataError, LimitError, PlanError
+from placet.core.hashing import canonical, document_bytes
+from placet.core.trail import Artefact
+from placet.core.values import parse, to_hex
+from placet.jobs.party_run import PartyRun, name_of
+from placet.jobs.recipe import RecipeRun
+from placet.models import boosting
+from placet.models.boosting import Boosting, Own
+from placet.models.cuts import CodedColumn
+from placet.models.trees import TreeColumn, TreeCut, TreeModel, TreePart, Whole
+from placet.recipes.blocks import psi_join, split
+from placet.recipes.blocks.columns import subjects, whole
+from placet.recipes.blocks.features import cells_of, features_of, labels_of
+from placet.recipes.blocks.split import RowParts
+from placet.recipes.joint_trees.judging import gain, metrics
+from placet.vault.rows import Rows
+
+if TYPE_CHECKING:
+    from placet.protocols.boost import Host, LabelHolder
+
+BINNING = "models.binning/1"
+OWN, SECUREBOOST = "boost.own-columns/1", "boost.secureboost-paillier-2048/1"
+KEY_BITS = 2048
+MAX_PART = 8 << 20
+_FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
+
+
+def demand(job: DeclaredTerms) -> None:
+    """PlanError where Paillier's packages are not installed here."""
+    try:
+        importlib.import_module("placet.protocols.mpc.extra")
+    except ConfigError as error:
+        raise PlanError(
+            error.message, expected=error.expected, found=error.found, remedy=error.remedy, code="plan.engine"
+        ) from None
+
+
+async def run(job: PartyRun) -> None:
+    """The same function at every party."""
+    if job.role == CONSUMER:
+        await _consume(job)
+    else:
+        await _provide(job)
+
+
+def boosting_of(parameters: JointTreesParameters) -> Boosting:
+    """What the plan says of the trees; a leaf has no fewer rows than the smallest group."""
+    return Boosting(parameters.trees, parameters.depth, parameters.smallest_group, parameters.rate)
+
+
+def worth(parameters: JointTreesParameters, parts: RowParts) -> bool:
+    """Are there enough rows for a cut, and some to judge by?"""
+    return parts.train >= 2 * parameters.smallest_group and parts.test >= 1
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A party's columns as bins, and the cells of its rows (rows, columns)."""
+
+    features: tuple[Feature, ...]
+    columns: tuple[TreeColumn, ...]
+    codes: Whole
+    made: Artefact
+
+    def placed(self, order: Sequence[int | None]) -> tuple[CodedColumn, ...]:
+        """The columns in another order of rows, in which None stands for one that is not there: all is missing."""
+        rows = np.array([-1 if row is None else row for row in order], dtype=np.int64)
+        coded = []
+        for place, (feature, column) in enumerate(zip(self.features, self.columns, strict=True)):
+            codes = np.append(self.codes[:, place], column.bins.missing)[rows]
+            coded.append(CodedColumn(codes, column.bins.cells, feature.kind == "number"))
+        return tuple(coded)
+
+
+async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> _Table:
+    parameters = job.parameters(JointTreesParameters)
+    features = features_of(parameters, job.role)
+    async with job.step("bin", BINNING, opened) as step:
+        bins, codes = await asyncio.to_thread(cells_of, rows, features, parameters.smallest_group)
+        columns = tuple(TreeColumn(column=f.column, bins=b) for f, b in zip(features, bins, strict=True))
+        made = step.output("bins", canonical([column.to_json() for column in columns]))
+    return _Table(features, columns, codes, made)
+
+
+async def _provide(job: PartyRun) -> None:
+    from placet.protocols.boost import Host
+
+    (consumer,) = job.others(CONSUMER)
+    parameters = job.parameters(JointTreesParameters)
+    rows, opened = await job.open("features")
+    people = subjects(rows, parameters.identifier)
+    table = await _binned(job, rows, opened)
+    parts, made = await split.provider(job, parameters.split, consumer, table.made, most=MAX_ROWS)
+    placement, made = await psi_join.provider(job, consumer, people, made, most=MAX_ROWS)
+    places = {place: row for row, place in enumerate(placement.positions) if place is not None}
+    await job.matched("features", rows, places.values())
+    if placement.total != parts.total:
+        raise split.otherwise(placement.total)
+    cuts = tuple[TreeCut, ...]()
+    if worth(parameters, parts):
+        await job.anchored(consumer)
+        host = Host(
+            name_of(consumer),
+            table.placed([places.get(place) for place in range(parts.total)]),
+            parts.train,
+            boosting_of(parameters),
+            entropy=job.entropy(b"boost"),
+            order=job.entropy(b"order"),
+        )
+        made = await _grow_host(job, host, parameters.trees, made)
+        cuts = tuple(host.cuts)
+    await job.release(document_bytes(TreePart(columns=table.columns, cuts=cuts)), made)
+
+
+async def _grow_host(job: PartyRun, host: Host, trees: int, made: Artefact) -> Artefact:
+    """Each tree but the first, which is the consumer's alone."""
+    if trees > 1:
+        async with job.step("trees-start", SECUREBOOST, made) as step:
+            await host.start(step)
+    for number in range(1, trees):
+        async with job.step(f"tree-{number}", SECUREBOOST, made) as step:
+            with job.working(f"encrypted sums for tree {number + 1} of {trees}") as work:
+                await host.grow(step, work.count)
+            made = step.output("cuts", canonical([cut.to_json() for cut in host.cuts]))
+    return made
+
+
+async def _consume(job: PartyRun) -> None:
+    parameters = job.parameters(JointTreesParameters)
+    rows, opened = await job.open("labels")
+    people = [person.decode() for person in subjects(rows, parameters.identifier)]
+    if len(people) > MAX_ROWS:
+        raise LimitError("the list is too long", expected=f"at most {MAX_ROWS}", found=len(people), code="joint.list")
+    labels = labels_of(rows, parameters.label)
+    by = parameters.split.column
+    values = None if by is None else whole(rows, by)
+    table = await _binned(job, rows, opened)
+    order, parts, made = await split.consumer(job, parameters.split, people, values, table.made)
+    placed = labels[order]
+    _demand_both(placed[: parts.train], parameters.smallest_group if worth(parameters, parts) else 0)
+    providers = [party for party in range(len(job.plan.parties)) if party != job.party]
+    _, brought, made = await psi_join.consumer(job, providers, people, made, most=MAX_ROWS, order=order)
+    kept: dict[str, Any] = {
+        "parties": [CONSUMER, *(job.terms.roles[party] for party in providers)],
+        "providers": providers,
+        "rows": parts.to_json(),
+        "provider_rows": brought,
+        "smallest_group": parameters.smallest_group,
+        "model": None,
+    }
+    if worth(parameters, parts):
+        await job.anchored(*providers)
+        kept |= await _trained(job, providers, table, order, placed, parts, made)
+    await job.collect(canonical(kept), made)
+
+
+def _demand_both(labels: Whole, least: int) -> None:
+    """DataError `joint.label` unless as many rows of training have either label."""
+    positives = int(labels.sum())
+    if min(positives, len(labels) - positives) < least:
+        raise DataError(
+            "too few rows of training have one of the labels",
+            expected=f"{least} or more with either",
+            found="fewer",
+            remedy="a longer list, or a larger share of it to train on",
+            code="joint.label",
+        )
+
+
+async def _trained(
+    job: PartyRun,
+    providers: Sequence[int],
+    table: _Table,
+    order: Sequence[int],
+    labels: Whole,
+    parts: RowParts,
+    made: Artefact,
+) -> dict[str, Any]:
+    """What the consumer keeps of the trees: the structure, its own part, and how good they are, alone and together."""
+    from placet.protocols.boost import LabelHolder
+    from placet.protocols.mpc import paillier
+
+    parameters = job.parameters(JointTreesParameters)
+    wanted, learned = boosting_of(parameters), labels[: parts.train]
+    key = await asyncio.to_thread(paillier.generate, KEY_BITS, entropy=job.entropy(b"key"))
+    own = Own(table.placed(order))
+    names = tuple(map(name_of, providers))
+    holder = LabelHolder(names, key, own, learned, parts.total, wanted, job.entropy(b"boost"))
+    await _grow_holder(job, holder, parameters.trees, made)
+    _, alone = await asyncio.to_thread(boosting.train, Own(own.columns), (), learned, parts.total, wanted)
+    tested = slice(parts.total - parts.test, None)
+    return {
+        "model": holder.model.to_json(),
+        "part": TreePart(columns=table.columns, cuts=tuple(own.cuts)).to_json(),
+        "metrics": _judged(labels, holder.margins, parts),
+        "alone": _judged(labels, alone, parts),
+        "gain": gain(labels[tested], holder.margins[tested], alone[tested]),
+    }
+
+
+async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, made: Artefact) -> None:
+    if trees > 1:
+        async with job.step("trees-start", SECUREBOOST, made) as step:
+            await holder.start(step)
+    for number in range(trees):
+        async with job.step(f"tree-{number}", SECUREBOOST if number else OWN, made) as step:
+            with job.working(f"growing tree {number + 1} of {trees}") as work:
+                await holder.grow(step, work.count)
+            made = await step.output_of("model", holder.model.to_json)
+        await job.say(job.record, "tree", attempt=job.attempt, tree=number + 1, trees=trees)
+
+
+def _judged(labels: Whole, margins: Whole, parts: RowParts) -> dict[str, Any]:
+    """Metrics of the rows that validate, and of those that test."""
+    ends = {"validation": parts.train + parts.validation, "test": parts.total}
+    starts = {"validation": parts.train, "test": parts.train + parts.validation}
+    return {name: metrics(labels[starts[name] : end], margins[starts[name] : end]) for name, end in ends.items()}
+
+
+def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, Any]:
+    """No rows; `report`: {too_few, smallest_group, rows: {train, validation, test}, provider_rows} and, unless they are
+    too few, {metrics, alone, gain, importance, parties, model, parts, commitment}.
+
+    `metrics` and `alone` are {validation, test}, None where a part has too few of either label: {people, positives,
+    auc, gini, ks, log_loss, brier, auc_error, auc_interval}; `alone` is of as many trees of the consumer's own columns,
+    `gain` {auc, low, high} of test, joint less alone. `importance`: {party, column, gain}, the largest first. `model`
+    is `models.trees.TreeModel`, `commitment` its hash in hex, and `parts` one `TreePart` a party, in the order of
+    `parties`, which are roles. InputError for parts of another model.
+    """
+    kept = json.loads(private)
+    report = {name: kept[name] for name in ("smallest_group", "rows", "provider_rows")}
+    if kept["model"] is None:
+        return {"rows": [], "report": report | {"too_few": True}}
+    model = parse(TreeModel, kept["model"])
+    others = [parse(TreePart, parts[party], limit=MAX_PART) for party in kept["providers"]]
+    together = (parse(TreePart, kept["part"]), *others)
+    importance = [
+        {"party": kept["parties"][party], "column": column, "gain": gained}
+        for party, column, gained in model.importance(together)
+    ]
+    told = {name: kept[name] for name in ("metrics", "alone", "gain", "parties", "model")}
+    return {
+        "rows": [],
+        "report": {
+            **report,
+            **told,
+            "too_few": False,
+            "importance": importance,
+            "parts": [part.to_json() for part in together],
+            "commitment": to_hex(model.commitment),
+        },
+    }
+
+
+JOINT_TREES = RecipeRun(spec=joint_trees.SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)

@@ -1,0 +1,234 @@
+"""The recipe `joint-trees` by its parts: which plans it runs, what each side reads, how it judges, what it tells."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from declaring import CUSTOMER, declaring
+from placet.catalogue.declared import declared
+from placet.catalogue.joint_trees import SPEC
+from placet.catalogue.modelling import Feature
+from placet.core.errors import DataError, InputError, PlanError
+from placet.core.hashing import canonical, document_bytes
+from placet.core.trail import Artefact
+from placet.core.values import to_hex
+from placet.models.binning import NumberBins
+from placet.models.boosting import Own, PlainHost, train
+from placet.models.trees import UNIT, TreeColumn, TreeModel, TreePart
+from placet.recipes.blocks.features import cells_of, labels_of
+from placet.recipes.blocks.split import RowParts
+from placet.recipes.joint_trees import run
+from placet.recipes.joint_trees.judging import gain, metrics, placements
+from placet.recipes.joint_trees.run import JOINT_TREES, boosting_of, combine, worth
+from placet.vault.rows import Rows
+
+FEATURES = {"first-provider": [{"column": "income"}], "consumer": [{"column": "age"}]}
+TREES: dict[str, Any] = SPEC.parse(
+    {
+        **CUSTOMER,
+        "label": "defaulted",
+        "features": FEATURES,
+        "split": {"train": 70, "validation": 0},
+        "smallest_group": 2,
+        "trees": 3,
+        "depth": 2,
+    }
+).to_json()
+
+
+def check(parameters: dict[str, Any], parties: int = 2, engine: str = "embedded") -> None:
+    """What every party demands before it signs."""
+    JOINT_TREES.demand(declared(*declaring("joint-trees", parameters, engine, parties)))
+
+
+def test_plans_that_fit() -> None:
+    check(TREES)
+    more = {f"{name}-provider": [{"column": name, "kind": "number", "bins": 10}] for name in ("second", "third")}
+    check(TREES | {"features": TREES["features"] | more}, 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "parties", "code", "words"),
+    [
+        ({"features": {"first-provider": FEATURES["first-provider"]}}, 2, "plan.parameters", "do not go together"),
+        ({"features": {"consumer": FEATURES["consumer"]}}, 2, "plan.features", "each provider brings columns"),
+        ({"features": FEATURES | {"second-provider": [{"column": "tax"}]}}, 2, "plan.features", "nobody else"),
+        ({}, 3, "plan.features", "each provider brings columns"),
+        (
+            {"features": FEATURES | {"consumer": [{"column": "age", "monotone": "rising"}]}},
+            2,
+            "plan.parameters",
+            "do not go together",
+        ),
+        ({"features": FEATURES | {"consumer": [{"column": "defaulted"}]}}, 2, "plan.parameters", "do not go together"),
+        ({"trees": 101}, 2, "plan.parameters", "no such value of trees"),
+        ({"depth": 7}, 2, "plan.parameters", "no such value of depth"),
+        ({"rate": 0}, 2, "plan.parameters", "no such value of rate"),
+        ({"smallest_group": 1}, 2, "plan.parameters", "no such value of smallest_group"),
+        ({"model": "shared"}, 2, "plan.parameters", "no such value of model"),
+        ({"protocol": "aby3"}, 2, "plan.parameters", "no parameter protocol"),
+        ({"join": "all"}, 2, "plan.parameters", "no parameter join"),
+    ],
+)
+def test_plans_that_are_refused(changes: dict[str, Any], parties: int, code: str, words: str) -> None:
+    with pytest.raises(PlanError, match=words) as caught:
+        parsed = {**TREES, **changes}
+        if "features" in changes:  # in the form of the recipe
+            parsed["features"] = {
+                role: [{"kind": "number", "bins": 10} | one for one in columns]
+                for role, columns in changes["features"].items()
+            }
+        check(parsed, parties)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("engine", ["spu", "heu"])
+def test_it_runs_on_the_small_engine_alone(engine: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        check(TREES, engine=engine)
+    assert caught.value.code == "plan.engine"
+
+
+def test_without_paillier_nobody_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "placet.protocols.mpc.extra", raising=False)
+    monkeypatch.setitem(sys.modules, "gmpy2", None)
+    with pytest.raises(PlanError, match="never installed unasked") as caught:
+        check(TREES)
+    assert (caught.value.code, "placet[paillier]" in str(caught.value.remedy)) == ("plan.engine", True)
+
+
+def test_each_reads_its_own_columns_and_owners_are_told_what_is_learned() -> None:
+    parameters = SPEC.parse(TREES | {"split": {"column": "opened", "train_until": 5, "validation_until": 6}})
+    assert SPEC.reads("first-provider", parameters) == ("customer", "income")
+    assert SPEC.reads("consumer", parameters) == ("customer", "defaulted", "opened", "age")
+    tells = SPEC.tells(parameters)
+    assert (tells.output, tells.group, tells.within) == ("tree-model", 2, ("consumer",))
+    assert "scores" in str(tells.disclosed)
+    assert all(role.persons for role in SPEC.roles)
+
+
+def table(**columns: list[Any]) -> Rows:
+    names = [f"P{number}" for number in range(len(next(iter(columns.values()))))]
+    return Rows(pa.table({"customer": names, **columns}), "customer", b"")
+
+
+def test_bins_hold_no_fewer_rows_than_the_smallest_group() -> None:
+    features = SPEC.parse(TREES).features["first-provider"]
+    rows = table(income=[*range(10), None])
+    (bins,), codes = cells_of(rows, features, 4)
+    assert np.bincount(codes[:, 0], minlength=12).tolist()[:2] == [4, 6]
+    assert codes[-1, 0] == bins.missing
+    with pytest.raises(DataError, match="column income"):
+        cells_of(table(income=["a"]), features, 1)
+
+
+@pytest.mark.parametrize("labels", [[0, 2], [1, -1]])
+def test_labels_are_zero_and_one(labels: list[Any]) -> None:
+    with pytest.raises(DataError) as caught:
+        labels_of(table(defaulted=labels), "defaulted")
+    assert JOINT_TREES.final(caught.value.code)
+
+
+def test_too_few_of_a_label_end_the_job() -> None:
+    run._demand_both(np.array([0, 0, 1, 1]), 2)
+    with pytest.raises(DataError) as caught:
+        run._demand_both(np.array([0, 0, 0, 1]), 2)
+    assert JOINT_TREES.final(caught.value.code)
+    parameters = SPEC.parse(TREES)
+    assert worth(parameters, RowParts(4, 0, 1))
+    assert not worth(parameters, RowParts(3, 0, 9))
+    assert not worth(parameters, RowParts(9, 9, 0))
+
+
+# Judging.
+
+
+def test_metrics_are_those_of_all_pairs() -> None:
+    chance = np.random.default_rng(11)
+    labels, margins = chance.integers(0, 2, 60), chance.integers(-9, 9, 60) * UNIT // 4
+    high, low = margins[labels == 1], margins[labels == 0]
+    pairs = [(a > b) + (a == b) / 2 for a, b in itertools.product(high, low)]
+    report = metrics(labels, margins)
+    assert report is not None
+    assert report["auc"] == f"{np.mean(pairs):.6f}"
+    distances = [abs((high <= edge).mean() - (low <= edge).mean()) for edge in margins]
+    assert report["ks"] == f"{max(distances):.6f}"
+    assert (report["people"], report["positives"]) == (60, int(labels.sum()))
+    area, (above, below) = placements(labels, margins)
+    assert area == pytest.approx(above.mean()) == pytest.approx(below.mean())
+
+
+def test_what_others_columns_add() -> None:
+    chance = np.random.default_rng(12)
+    labels = chance.integers(0, 2, 400)
+    good, bad = labels * 2 * UNIT + chance.integers(0, 4 * UNIT, 400), chance.integers(0, UNIT, 400)
+    more = gain(labels, good, bad)
+    assert more is not None
+    assert float(more["low"]) > 0.1
+    assert gain(labels, good, good) == {"auc": "0.000000", "low": "0.000000", "high": "0.000000"}
+    assert metrics(np.array([0, 0, 1]), np.array([1, 2, 3])) is gain(np.array([1, 1]), good[:2], bad[:2]) is None
+
+
+# What comes out.
+
+
+def features_table(features: tuple[Feature, ...], column: TreeColumn, codes: Any) -> run._Table:
+    return run._Table(features, (column,), codes, Artefact(name="bins", commitment=bytes(32)))
+
+
+def test_the_consumer_puts_the_model_together() -> None:
+    chance = np.random.default_rng(13)
+    income, age = chance.integers(0, 100, 80).tolist(), chance.integers(20, 80, 80).tolist()
+    labels = np.array([int(a + b < 90) for a, b in zip(income, age, strict=True)])
+    parameters = SPEC.parse(TREES)
+    tables = []
+    for role, values in (("consumer", {"age": age}), ("first-provider", {"income": income})):
+        features = parameters.features[role]  # type: ignore[index]
+        (bins,), codes = cells_of(table(**values), features, 2)
+        tables.append(features_table(features, TreeColumn(column=features[0].column, bins=bins), codes))
+    own, host = Own(tables[0].placed(range(80))), PlainHost(tables[1].placed(range(80)), range)
+    model, margins = train(own, [host], labels[:60], 80, boosting_of(parameters))
+    kept = {
+        "parties": ["consumer", "first-provider"],
+        "providers": [0],
+        "rows": {"train": 60, "validation": 0, "test": 20},
+        "provider_rows": [80],
+        "smallest_group": 2,
+        "model": model.to_json(),
+        "part": TreePart(columns=tables[0].columns, cuts=tuple(own.cuts)).to_json(),
+        "metrics": {},
+        "alone": {},
+        "gain": None,
+    }
+    part = TreePart(columns=tables[1].columns, cuts=tuple(host.cuts))
+    report = combine({0: document_bytes(part)}, canonical(kept), Path())["report"]
+    assert {one["column"] for one in report["importance"]} == {"age", "income"}
+    assert report["commitment"] == to_hex(model.commitment)
+    parts = [TreePart.model_validate(one) for one in report["parts"]]
+    codes = [[parts[0].columns[0].bins.codes(age)], [parts[1].columns[0].bins.codes(income)]]
+    assert np.array_equal(TreeModel.model_validate(report["model"]).score(parts, codes), margins)
+    for other in (TreePart(columns=part.columns), TreePart(columns=())):
+        with pytest.raises(InputError):
+            combine({0: document_bytes(other)}, canonical(kept), Path())
+    with pytest.raises(InputError):
+        combine({0: b"[]"}, canonical(kept), Path())
+
+
+def test_of_too_few_rows_nothing_comes_out() -> None:
+    kept = {"smallest_group": 9, "rows": {"train": 3, "validation": 0, "test": 2}, "provider_rows": [5], "model": None}
+    report = combine({}, canonical(kept), Path())["report"]
+    assert report == {"too_few": True, "smallest_group": 9, "rows": kept["rows"], "provider_rows": [5]}
+
+
+def test_rows_that_a_provider_lacks_are_missing() -> None:
+    bins = NumberBins(bins=3, edges=("1", "2"))
+    features = SPEC.parse(TREES).features["consumer"]
+    placed = features_table(features, TreeColumn(column="age", bins=bins), np.array([[0], [2]])).placed([1, None, 0])
+    assert placed[0].codes.tolist() == [2, bins.missing, 0]

@@ -1,0 +1,94 @@
+"""The recipe `joint-trees` between real processes: what each side learns."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from declaring import CUSTOMER
+from live import LASTING, Town
+from placet.core.csv_file import written
+from placet.core.evidence import SignedEvidence
+from placet.core.values import parse, to_hex
+from placet.models.trees import TreeModel, TreePart
+from placet.sandbox.consortium import NAMESPACE
+
+PARAMETERS: dict[str, Any] = {
+    **CUSTOMER,
+    "namespace": NAMESPACE,
+    "label": "defaulted",
+    "features": {
+        "first-provider": [{"column": "income", "bins": 6}, {"column": "branch", "kind": "category", "bins": 3}],
+        "consumer": [{"column": "age", "bins": 4}],
+    },
+    "split": {"train": 70, "validation": 0},
+    "smallest_group": 2,
+    "trees": 3,
+    "depth": 2,
+    "rate": 30,
+    "model": "consumer",
+}
+
+
+@pytest.fixture(scope="module")
+def lenders(town: Town) -> Town:
+    """The town under offers of north's columns and of the consumer's labels, to which everybody consents."""
+    pytest.importorskip("gmpy2", reason="placet[paillier] is not installed here")
+    pytest.importorskip("phe", reason="placet[paillier] is not installed here")
+    made, chance = town.made, random.Random(7)
+    people = sorted(made.codes)
+    income = {who: chance.randrange(1000, 9000) for who in people}
+    tables = {
+        "north": ("features", ("customer", "income", "branch")),
+        "consumer": ("training", ("customer", "defaulted", "age")),
+    }
+    lines = {
+        "north": [(who, income[who], chance.choice(("city", "sea"))) for who in people],
+        "consumer": [(who, int(income[who] < 4000), chance.randrange(20, 80)) for who in people],
+    }
+    for key, (name, columns) in tables.items():
+        (made.folder / f"{name}.csv").write_bytes(written([columns, *lines[key]]))
+        made.run(
+            *("vault", "import", "--config", f"{key}-vault/vault.toml", "--name", name, "--file", f"{name}.csv"),
+            *("--identifier", "customer", "--namespace", NAMESPACE),
+            *(word for one in columns[1:] for word in ("--column", "branch:text" if one == "branch" else one)),
+        )
+    columns_of = {key: (name, ",".join(columns)) for key, (name, columns) in tables.items()}
+    other = town.offering("joint-trees", "tree-model", "PSI,FL,HE", ["north"], 2, columns_of, own=False)
+    other.give_many([("consumer", who, 1000, LASTING) for who in people])
+    return other
+
+
+def request(lenders: Town, **changes: Any) -> dict[str, Any]:
+    made = lenders.made
+    return {
+        "recipe": "joint-trees",
+        "parameters": PARAMETERS | changes,
+        "providers": [{"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}],
+        "own": {"offer": made.offers["consumer"]},
+    }
+
+
+@pytest.mark.slow  # `protocols/test_boost` and `test_joint_trees` have its parts by default
+def test_a_model_of_both_sides_columns(lenders: Town) -> None:
+    job, result = lenders.result(**request(lenders))
+    report = result["report"]
+    assert (result["rows"], result["disclosed_in_protocol"]) == ([], ["consumer"])
+    assert (report["too_few"], report["rows"]) == (False, {"train": 15, "validation": 0, "test": 7})
+    assert report["parties"] == ["consumer", "first-provider"]
+    assert report["importance"][0]["column"] == "income"
+    model, parts = TreeModel.model_validate(report["model"]), [TreePart.model_validate(one) for one in report["parts"]]
+    assert report["commitment"] == to_hex(model.commitment)
+    rich, poor = ({"income": value, "branch": "city", "age": 40} for value in (8500, 1100))
+    codes = [
+        [column.bins.codes([poor[column.column], rich[column.column]]) for column in part.columns] for part in parts
+    ]
+    low, high = model.score(parts, codes).tolist()
+    assert low > high
+    assert lenders.audited(job)["verdict"] == "intact"
+    trail = parse(SignedEvidence, lenders.ask("north", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+    assert [step.name for step in trail] == [
+        *("open-features", "bin", "split", "psi-place", "trees-start", "tree-1", "tree-2", "mask-output"),
+    ]
