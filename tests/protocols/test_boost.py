@@ -11,6 +11,8 @@ import pytest
 
 from placet.core.errors import InputError, ProtocolError
 from placet.core.framing import header
+from placet.core.hashing import document_bytes
+from placet.core.values import parse
 from placet.models.boosting import MAX_CURVATURE, MAX_GRADIENT, Boosting, HostCut, Own, PlainHost, train
 from placet.models.cuts import Choice, CodedColumn, candidates, cell_sums, sides_of
 from placet.models.trees import UNIT, TreeFork, Whole
@@ -20,7 +22,7 @@ from placet.protocols.order import secret_permutation
 for package in ("gmpy2", "phe"):
     pytest.importorskip(package, reason=f"no {package} here: pip install 'placet[paillier]'")
 
-from placet.protocols.boost import Host, LabelHolder  # noqa: E402
+from placet.protocols.boost import HolderState, Host, LabelHolder  # noqa: E402
 from placet.protocols.boost.messages import (  # noqa: E402
     CUTS,
     GRADIENTS,
@@ -28,6 +30,7 @@ from placet.protocols.boost.messages import (  # noqa: E402
     NODES,
     SHAPE,
     SIDES,
+    STANDING,
     SUMS,
     At,
     read_cuts,
@@ -114,7 +117,61 @@ def test_nothing_travels_for_the_first_tree(paillier_key: Any, together: Togethe
     columns = table(0)
     holder = LabelHolder(("host",), paillier_key, Own(columns), labels_of(columns), ROWS, Boosting(1, 3, 4))
     together(grown(holder, [Host("holder", table(1), TRAIN, holder.boosting)], network, 1))
-    assert [tag for _, _, tag, _ in network.sent] == [KEY]
+    assert [tag for _, _, tag, _ in network.sent] == [STANDING, KEY]
+
+
+@pytest.mark.parametrize(
+    ("holder_trees", "host_trees", "standing"),
+    [(3, 3, 3), (3, 2, 2), (2, 3, 2), (3, None, 0), (None, 3, 0), (1, None, 0), (3, 4, 3), (4, 2, 0)],
+)
+def test_after_a_kill_at_most_one_tree_is_grown_again(
+    holder_trees: int | None, host_trees: int | None, standing: int, paillier_key: Any, together: Together
+) -> None:
+    """From the states that each had kept, with the same orders, they grow the trees that nothing had interrupted."""
+    boosting = Boosting(5, 2, 4)
+    tables = table(0), table(1)
+    labels = labels_of(*tables)
+    states: list[tuple[Any, tuple[list[Any], list[int]]]] = []
+
+    def parties() -> tuple[LocalNetwork, LabelHolder, Host]:
+        holder = LabelHolder(("host",), paillier_key, Own(tables[0]), labels, ROWS, boosting)
+        return (
+            LocalNetwork(("holder", "host")),
+            holder,
+            Host("holder", tables[1], TRAIN, boosting, order=lambda count: bytes(count)),
+        )
+
+    async def start(network: LocalNetwork, holder: LabelHolder, host: Host) -> int:
+        trees, _ = await asyncio.gather(holder.start(network.channel("holder")), host.start(network.channel("host")))
+        return trees
+
+    async def grow(network: LocalNetwork, holder: LabelHolder, host: Host) -> None:
+        while len(holder.trees) < boosting.trees:
+            works: list[Coroutine[Any, Any, Any]] = [holder.grow(network.channel("holder"))]
+            works += [host.grow(network.channel("host"))] if holder.trees else []
+            await asyncio.gather(*works)
+            states.append((holder.state(), (list(host.cuts), list(host.counts))))
+
+    async def whole() -> LabelHolder:
+        network, holder, host = parties()
+        assert await start(network, holder, host) == 0
+        await grow(network, holder, host)
+        return holder
+
+    async def again() -> LabelHolder:
+        network, holder, host = parties()
+        if holder_trees is not None:
+            holder.resume(parse(HolderState, document_bytes(states[holder_trees - 1][0])))
+        if host_trees is not None:
+            host.cuts, host.counts = states[host_trees - 1][1]
+        assert await start(network, holder, host) == standing == len(holder.trees) == len(host.counts)
+        await grow(network, holder, host)
+        return holder
+
+    (first,), (second,) = together(whole()), together(again())
+    assert second.model == first.model
+    assert second.own.cuts == first.own.cuts
+    assert np.array_equal(second.margins, first.margins)
 
 
 # Packing.
@@ -197,7 +254,7 @@ class Liar:
         self.arranged = candidates(self.columns, TRAIN, range)
 
     async def begin(self) -> None:
-        await self.channel.send("host", KEY, self.key.public.to_bytes())
+        await self.channel.send("host", KEY, header(0) + self.key.public.to_bytes())
         await self.host.start(self.network.channel("host"))
 
     async def gradients(self, at: At | None = None, count: int = TRAIN) -> None:
@@ -372,6 +429,8 @@ def test_counts_that_are_not_those_of_the_sums_are_refused(paillier_key: Any, to
 @pytest.mark.parametrize(
     ("tag", "change", "code"),
     [
+        (STANDING, lambda payload: payload[:-1], "boost.message"),
+        (STANDING, lambda payload: header(101), "boost.message"),
         (SHAPE, lambda payload: payload[:-1], "boost.message"),
         (SHAPE, lambda payload: payload + b"\x00", "boost.message"),
         (SHAPE, lambda payload: payload[:8] + header(1 << 20) + payload[12:], "boost.message"),

@@ -334,6 +334,23 @@ class PartyRun:
         """A party's name for people, by the trust list."""
         return self.context.trust.name(self.plan.parties[party].signer)
 
+    async def checkpoint(self, content: bytes) -> None:
+        """Keep, sealed, what a later attempt over the same rows may go on from; the last one counts."""
+        closed = AtRest(JOBS, self.context.hpke).seal(content, b"checkpoint")
+        await self.store.threaded.keep(self.record.job, self.attempt, private=closed)
+
+    async def last_checkpoint(self) -> bytes | None:
+        """What the latest earlier attempt that had one kept, if it was over the same rows of all parties. A checkpoint
+        that does not open is none: the attempt begins anew."""
+        for earlier in reversed(await self.store.threaded.attempts(self.record.job)):
+            if earlier.attempt < self.attempt and earlier.private is not None:
+                if earlier.roots != self.roots:
+                    return None
+                with contextlib.suppress(StateError):
+                    return AtRest(JOBS, self.context.hpke).open(earlier.private, b"checkpoint")
+                return None
+        return None
+
     async def release(self, part: bytes, *inputs: Artefact) -> None:
         """Mask this party's part of the output and hand it to the consumer. The key stays here until the seal.
         StateError where the vault waits to be told the matches."""

@@ -2,8 +2,10 @@
 
 Cheng, Fan, Jin, Liu, Chen, Papadopoulos, Yang, "SecureBoost: a lossless federated learning framework", IEEE Intelligent
 Systems 36(6), 2021. The label's holder (`LabelHolder`; their *active party*) and up to seven hosts (`Host`) have
-columns of the same rows, in the same order. For each tree but the first:
+columns of the same rows, in the same order. The first tree is the holder's own business; for each further one:
 
+    host → holder    boost.standing     at the start: how many trees stand from an earlier try
+    holder → hosts   boost.key          how many of them all go on from, and a fresh key
     host → holder    boost.shape        how many cuts, and of each category how many cells, it has to choose from
     holder → hosts   boost.gradients    each training row's gradient and curvature in one Paillier ciphertext
     for each level:
@@ -30,7 +32,7 @@ bad data; and numbers that the holder encrypts instead of gradients, by which it
 as sums hold. No decrypted number goes back to a host: what it is told of is a place among its own candidates.
 """
 
-from placet.protocols.boost.holder import LabelHolder
+from placet.protocols.boost.holder import HolderState, LabelHolder
 from placet.protocols.boost.host import Host
 
-__all__ = ["Host", "LabelHolder"]
+__all__ = ["HolderState", "Host", "LabelHolder"]

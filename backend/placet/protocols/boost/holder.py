@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from placet.core.errors import InputError
+from placet.core.framing import header
+from placet.core.values import Value
 from placet.models.boosting import (
     Boosting,
     Gradients,
@@ -24,7 +26,18 @@ from placet.models.boosting import (
     grow,
 )
 from placet.models.cuts import CutShape
-from placet.models.trees import MAX_COLUMNS, MAX_CUTS, Marks, Tree, TreeModel, Whole, tree_margins
+from placet.models.trees import (
+    MAX_COLUMNS,
+    MAX_CUTS,
+    MAX_TREES,
+    Marks,
+    Tree,
+    TreeCut,
+    TreeFork,
+    TreeModel,
+    Whole,
+    tree_margins,
+)
 from placet.protocols.boost.messages import (
     CUTS,
     GRADIENTS,
@@ -33,8 +46,10 @@ from placet.protocols.boost.messages import (
     NODES,
     SHAPE,
     SIDES,
+    STANDING,
     SUMS,
     At,
+    BoostReader,
     read_shape,
     write_cuts,
     write_nodes,
@@ -44,6 +59,15 @@ from placet.protocols.channel import Channel
 from placet.protocols.mpc.paillier import SecretKey
 from placet.protocols.order import Entropy
 from placet.protocols.work import Progress, each
+
+
+class HolderState(Value):
+    """The trees, the holder's own cuts, all rows' margins, and what the last tree added to them."""
+
+    trees: tuple[Tree, ...]
+    cuts: tuple[TreeCut, ...]
+    margins: tuple[int, ...]
+    last: tuple[int, ...]
 
 
 @dataclass
@@ -67,18 +91,57 @@ class LabelHolder:
             raise InputError("the first tree is of the label holder's own columns", expected="one or more", found=0)
         self.base = base_of(self.labels)
         self.margins = np.full(self.rows, self.base, np.int64)
+        self._last = np.zeros(self.rows, np.int64)
         self.sides: dict[tuple[int, int], Marks] = {}
-        """By party and cut, of a host's cuts."""
+        """By party and cut, of a host's cuts in trees of this try."""
+        self.used: set[tuple[int, int]] = set()
+        """Party and cut, of hosts' cuts in all trees that stand."""
 
     @property
     def model(self) -> TreeModel:
         return TreeModel(parties=1 + len(self.hosts), base=self.base, trees=tuple(self.trees))
 
-    async def start(self, channel: Channel) -> None:
-        """Send the key to all hosts."""
+    async def start(self, channel: Channel) -> int:
+        """Send the key to all hosts; from how many trees of an earlier try all go on."""
         await asyncio.to_thread(lambda: self.key.public.table)
+        standing = [len(self.trees)]
         for host in self.hosts:
-            await channel.send(host, KEY, self.key.public.to_bytes())
+            reader = BoostReader(await channel.receive(host, STANDING, limit=4), STANDING, host)
+            standing.append(reader.number(MAX_TREES))
+            reader.end()
+        trees = min(standing) if min(standing) > 1 and min(standing) >= len(self.trees) - 1 else 0
+        self._go_back(trees)
+        for host in self.hosts:
+            await channel.send(host, KEY, header(trees) + self.key.public.to_bytes())
+        return trees
+
+    def state(self) -> HolderState:
+        """What a later try goes on from: `resume`."""
+        return HolderState(
+            trees=tuple(self.trees),
+            cuts=tuple(self.own.cuts),
+            margins=tuple(self.margins.tolist()),
+            last=tuple(self._last.tolist()),
+        )
+
+    def resume(self, state: HolderState) -> None:
+        """Go on from an earlier try over the same rows. InputError for another number of them."""
+        if len(state.margins) != self.rows or len(state.last) != self.rows:
+            raise InputError("a state of other rows", expected=self.rows, found=len(state.margins))
+        self.trees = list(state.trees)
+        self.own.cuts[:] = state.cuts
+        self.margins, self._last = np.array(state.margins, dtype=np.int64), np.array(state.last, dtype=np.int64)
+
+    def _go_back(self, trees: int) -> None:
+        """To the first `trees`, which are all, all but one, or none."""
+        if trees < len(self.trees):
+            self.margins = self.margins - self._last if trees else np.full(self.rows, self.base, np.int64)
+            self._last = np.zeros(self.rows, np.int64)
+        del self.trees[trees:]
+        forks = [node for tree in self.trees for node in tree if isinstance(node, TreeFork)]
+        self.used = {(fork.party, fork.cut) for fork in forks if fork.party}
+        del self.own.cuts[max((fork.cut + 1 for fork in forks if fork.party == 0), default=0) :]
+        self.own.numbers = {cut: number for number, cut in enumerate(self.own.cuts)}
 
     async def grow(self, channel: Channel, progress: Progress | None = None) -> Tree:
         """The next tree; the first one says nothing to anybody. ProtocolError for what a host may not answer."""
@@ -87,9 +150,10 @@ class LabelHolder:
         turn = _Turn(self, channel, len(self.trees), hosts, progress)
         tree = await turn.grow(slopes)
         own = self.own.sides
-        self.margins = self.margins + tree_margins(
+        self._last = tree_margins(
             tree, self.rows, lambda party, cut: own(cut) if party == 0 else self.sides[party, cut]
         )
+        self.margins = self.margins + self._last
         self.trees.append(tree)
         return tree
 
@@ -97,6 +161,7 @@ class LabelHolder:
         """On which side of a host's cut a node's rows are; nobody asks for other rows."""
         sides = np.zeros(self.rows, np.bool_)
         sides[rows[yes]] = True
+        self.used.add((party, number))
         self.sides[party, number] = sides
 
 
@@ -186,7 +251,7 @@ class _Turn:
             reader = at.read(await self.channel.receive(host, SIDES, limit=limit), SIDES, host)
             for cut, size in zip(cuts, sizes, strict=True):
                 place, yes = reader.number(MAX_CUTS - 1), reader.rows(size)
-                if (number + 1, place) in self.holder.sides:
+                if (number + 1, place) in self.holder.used:
                     raise reader.bad("a new number for each cut", f"{place} again")
                 self.holder.remember(number + 1, place, self.nodes[cut.node], yes)
                 answers[cut.node] = place, yes

@@ -24,8 +24,10 @@ from placet.protocols.boost.messages import (
     NODES,
     SHAPE,
     SIDES,
+    STANDING,
     SUMS,
     At,
+    BoostReader,
     read_cuts,
     read_nodes,
     rows_bytes,
@@ -75,8 +77,8 @@ class Host:
         self.rows = len(columns[0].codes)
         self.entropy, self.order = entropy, order
         self.cuts: list[TreeCut] = []
-        self.trees = 1
-        """The first one is the label holder's alone."""
+        self.counts: list[int] = []
+        """How many cuts there were after each tree."""
         self._key: PublicKey | None = None
 
     @property
@@ -86,13 +88,23 @@ class Host:
         return self._key
 
     @property
+    def trees(self) -> int:
+        """That stand; the first one, which is the label holder's alone, anyway."""
+        return max(1, len(self.counts))
+
+    @property
     def packing(self) -> Packing:
         return Packing(self.train, self.key.n.bit_length())
 
     async def start(self, channel: Channel) -> None:
-        """Take the label holder's key. ProtocolError for one that can't be."""
-        payload = await channel.receive(self.holder, KEY, limit=MAX_KEY_BYTES)
-        self._key = await asyncio.to_thread(public_key_from_bytes, payload, sender=self.holder)
+        """Tell how many trees stand from an earlier try; take the label holder's key, and how many it goes on from.
+        ProtocolError for a key that can't be, or more trees than stand here."""
+        await channel.send(self.holder, STANDING, header(len(self.counts)))
+        payload = await channel.receive(self.holder, KEY, limit=4 + MAX_KEY_BYTES)
+        reader = BoostReader(payload, KEY, self.holder)
+        trees = reader.number(len(self.counts))
+        del self.counts[trees:], self.cuts[self.counts[trees - 1] if trees else 0 :]
+        self._key = await asyncio.to_thread(public_key_from_bytes, reader.rest(), sender=self.holder)
 
     async def grow(self, channel: Channel, progress: Progress | None = None) -> None:
         """One tree. ProtocolError for what the label holder may not ask."""
@@ -114,7 +126,8 @@ class Host:
                 break
             await self._tell_sums(channel, at, arranged, nodes, progress)
             told = await self._tell_sides(channel, at, arranged, nodes)
-        self.trees += 1
+        self.counts += [0] * (1 - len(self.counts))
+        self.counts.append(len(self.cuts))
 
     async def _nodes(
         self,

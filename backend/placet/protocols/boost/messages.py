@@ -17,8 +17,8 @@ from placet.models.boosting import HostCut
 from placet.models.cuts import Choice, CutShape
 from placet.models.trees import MAX_COLUMNS, MAX_DEPTH, MAX_TREES, Marks, Whole
 
-KEY, SHAPE, GRADIENTS, NODES, SUMS, CUTS, SIDES = (
-    f"boost.{name}" for name in ("key", "shape", "gradients", "nodes", "sums", "cuts", "sides")
+STANDING, KEY, SHAPE, GRADIENTS, NODES, SUMS, CUTS, SIDES = (
+    f"boost.{name}" for name in ("standing", "key", "shape", "gradients", "nodes", "sums", "cuts", "sides")
 )
 MAX_NODES = 2 ** (MAX_DEPTH - 1)
 MAX_CELLS = MAX_BINS + 2

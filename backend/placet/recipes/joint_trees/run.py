@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import JsonValue
 
 from placet.catalogue import joint_trees
 from placet.catalogue.declared import DeclaredTerms
@@ -132,6 +133,8 @@ async def _provide(job: PartyRun) -> None:
             entropy=job.entropy(b"boost"),
             order=job.entropy(b"order"),
         )
+        if (state := await job.last_checkpoint()) is not None:
+            host.cuts, host.counts = _host_state(state, parameters)
         made = await _grow_host(job, host, parameters.trees, made)
         cuts = tuple(host.cuts)
     await job.release(document_bytes(TreePart(columns=table.columns, cuts=cuts)), made)
@@ -140,14 +143,24 @@ async def _provide(job: PartyRun) -> None:
 async def _grow_host(job: PartyRun, host: Host, trees: int, made: Artefact) -> Artefact:
     """Each tree but the first, which is the consumer's alone."""
     if trees > 1:
-        async with job.step("trees-start", SECUREBOOST, made) as step:
+        public: dict[str, JsonValue] = {}
+        async with job.step("trees-start", SECUREBOOST, made, parameters=public) as step:
             await host.start(step)
-    for number in range(1, trees):
+            public["standing"] = len(host.counts)
+            made = step.output("cuts", canonical([cut.to_json() for cut in host.cuts]))
+    for number in range(host.trees, trees):
         async with job.step(f"tree-{number}", SECUREBOOST, made) as step:
             with job.working(f"encrypted sums for tree {number + 1} of {trees}") as work:
                 await host.grow(step, work.count)
             made = step.output("cuts", canonical([cut.to_json() for cut in host.cuts]))
+        await job.checkpoint(canonical({"cuts": [cut.to_json() for cut in host.cuts], "counts": host.counts}))
     return made
+
+
+def _host_state(state: bytes, parameters: JointTreesParameters) -> tuple[list[TreeCut], list[int]]:
+    """Cuts, and how many there were after each tree, of a checkpoint that this party sealed itself."""
+    kept = json.loads(state)
+    return [TreeCut.model_validate(cut) for cut in kept["cuts"]], kept["counts"][: parameters.trees]
 
 
 async def _consume(job: PartyRun) -> None:
@@ -202,7 +215,7 @@ async def _trained(
     made: Artefact,
 ) -> dict[str, Any]:
     """What the consumer keeps of the trees: the structure, its own part, and how good they are, alone and together."""
-    from placet.protocols.boost import LabelHolder
+    from placet.protocols.boost import HolderState, LabelHolder
     from placet.protocols.mpc import paillier
 
     parameters = job.parameters(JointTreesParameters)
@@ -211,6 +224,8 @@ async def _trained(
     own = Own(table.placed(order))
     names = tuple(map(name_of, providers))
     holder = LabelHolder(names, key, own, learned, parts.total, wanted, job.entropy(b"boost"))
+    if (state := await job.last_checkpoint()) is not None:
+        holder.resume(HolderState.model_validate_json(state))
     await _grow_holder(job, holder, parameters.trees, made)
     _, alone = await asyncio.to_thread(boosting.train, Own(own.columns), (), learned, parts.total, wanted)
     tested = slice(parts.total - parts.test, None)
@@ -225,13 +240,16 @@ async def _trained(
 
 async def _grow_holder(job: PartyRun, holder: LabelHolder, trees: int, made: Artefact) -> None:
     if trees > 1:
-        async with job.step("trees-start", SECUREBOOST, made) as step:
-            await holder.start(step)
-    for number in range(trees):
+        public: dict[str, JsonValue] = {}
+        async with job.step("trees-start", SECUREBOOST, made, parameters=public) as step:
+            public["standing"] = await holder.start(step)
+            made = await step.output_of("model", holder.model.to_json)
+    for number in range(len(holder.trees), trees):
         async with job.step(f"tree-{number}", SECUREBOOST if number else OWN, made) as step:
             with job.working(f"growing tree {number + 1} of {trees}") as work:
                 await holder.grow(step, work.count)
             made = await step.output_of("model", holder.model.to_json)
+        await job.checkpoint(await asyncio.to_thread(document_bytes, holder.state()))
         await job.say(job.record, "tree", attempt=job.attempt, tree=number + 1, trees=trees)
 
 
