@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import sqlite3
 from typing import Any
 
 import pytest
@@ -11,9 +13,9 @@ from declaring import CUSTOMER
 from live import LASTING, Town
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
-from placet.core.values import parse, to_hex
+from placet.core.values import from_hex, parse, to_hex
 from placet.models.trees import TreeModel, TreePart
-from placet.sandbox.consortium import NAMESPACE
+from placet.sandbox.consortium import NAMESPACE, wait
 
 PARAMETERS: dict[str, Any] = {
     **CUSTOMER,
@@ -92,3 +94,29 @@ def test_a_model_of_both_sides_columns(lenders: Town) -> None:
     assert [step.name for step in trail] == [
         *("open-features", "bin", "split", "psi-place", "trees-start", "tree-1", "tree-2", "mask-output"),
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["north", "consumer"])
+def test_a_killed_node_goes_on_from_the_trees_that_stand(lenders: Town, who: str) -> None:
+    """Killed when the consumer has kept two of many trees: the attempt that follows does not begin with the first."""
+    made = lenders.made
+    job = made.begin(made.request(**request(lenders, trees=40)))
+
+    file = made.members["consumer"].folder / "state.db"
+    query = "SELECT count(*) FROM job_moments WHERE job = ? AND status = 'tree'"
+
+    def trees() -> int:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as database:
+            return int(database.execute(query, (from_hex(job),)).fetchone()[0])
+
+    wait(lambda: trees() >= 3, "three trees", made.folder / "consumer-node.log")
+    made.kill(f"{who}-node")
+    made.start_node(who)
+    made.wait_healthy(who)
+    assert made.ended(job, 600) == "completed"
+    trail = parse(SignedEvidence, lenders.ask("north", f"/v1/jobs/{job}/trail").content, limit=1 << 24).evidence.steps
+    standing = [step.parameters["standing"] for step in trail if step.name == "trees-start"]
+    assert standing[0] == 0
+    assert int(str(standing[-1])) >= 2
+    assert lenders.audited(job)["verdict"] == "intact"
