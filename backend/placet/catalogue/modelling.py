@@ -115,31 +115,6 @@ class TrainingParameters(IdentifiedParameters):
             "none can use it alone"
         ),
     ] = "consumer"
-    payout_rule: Annotated[
-        PayoutRule | None,
-        Field(
-            description="how a pot is divided by what each party's columns add to the model: by shapley, for five "
-            "parties with columns at the most, or leave-one-out"
-        ),
-    ] = None
-    label_share: Annotated[
-        int | None,
-        Field(
-            strict=True,
-            ge=1,
-            le=SHARE_UNIT,
-            description="with a payout_rule: the consumer's part of the pot, in millionths, for the label; 0 where it "
-            "is left out",
-        ),
-    ] = None
-
-    @model_validator(mode="after")
-    def _payable(self) -> ModellingParameters:
-        if self.label_share is not None and self.payout_rule is None:
-            raise ValueError("a label_share goes with a payout_rule")
-        if self.payout_rule == "shapley" and len(self.features) > MAX_SHAPLEY:
-            raise ValueError(f"shapley takes {MAX_SHAPLEY} parties with columns at the most")
-        return self
 
     @model_validator(mode="after")
     def _own_columns(self) -> TrainingParameters:
@@ -165,6 +140,31 @@ class ModellingParameters(TrainingParameters):
     protocol: Annotated[
         Literal["cheetah", "aby3"], Field(description="the MPC protocol: cheetah where two compute, aby3 where three")
     ]
+    payout_rule: Annotated[
+        PayoutRule | None,
+        Field(
+            description="how a pot is divided by what each party's columns add to the model: by shapley, for five "
+            "parties with columns at the most, or leave-one-out"
+        ),
+    ] = None
+    label_share: Annotated[
+        int | None,
+        Field(
+            strict=True,
+            ge=1,
+            le=SHARE_UNIT,
+            description="with a payout_rule: the consumer's part of the pot, in millionths, for the label; 0 where it "
+            "is left out",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _payable(self) -> ModellingParameters:
+        if self.label_share is not None and self.payout_rule is None:
+            raise ValueError("a label_share goes with a payout_rule")
+        if self.payout_rule == "shapley" and len(self.features) > MAX_SHAPLEY:
+            raise ValueError(f"shapley takes {MAX_SHAPLEY} parties with columns at the most")
+        return self
 
 
 def reads(role: str, parameters: TrainingParameters) -> tuple[str, ...]:
