@@ -58,7 +58,7 @@ _SCORECARD = (
 _TREES = (
     _IDENTIFIER
     | {"smallest_group": 5, "label": "label", "split": {"train": 60, "validation": 0}}
-    | {"features": dict.fromkeys((*modelling.PROVIDERS[:2], "consumer"), _COLUMNS)}
+    | {"features": dict.fromkeys((*modelling.PROVIDERS[:2], "consumer"), _FEATURES)}
 )
 LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "totals": ("asset-view", "embedded", 3, _VALUE),
