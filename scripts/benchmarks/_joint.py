@@ -1,34 +1,22 @@
-"""The program of `joint-scorecard` bare, without consents, chain or trail: each computing party processes of its own on
-this machine, linked over loopback; and the same program in the clear."""
+"""The program of `joint-scorecard` bare (`_spu`), and the same program in the clear."""
 
 from __future__ import annotations
 
-import asyncio
-import resource
 import secrets
-import tempfile
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from _clear import SCALE
 from _credit import Case
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from _spu import bare
 
-from placet.chain.local import free_port
-from placet.cli import certificates
 from placet.models import binning
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
-from placet.protocols.spu import Member, Network, evaluate
 
-HOST = "127.0.0.1"
-SECONDS = 3600
 SMALLEST = 5
 
 
@@ -56,13 +44,11 @@ class JointRun:
 def joint(case: Case) -> JointRun:
     """The label holder is the consumer, the other parties providers in their order."""
     program, arrays, size = _brought(case)
-    traffic, used, began = _loopback(), _children(), time.perf_counter()
-    result = asyncio.run(_compute(program, arrays, size))
-    wall, processor = time.perf_counter() - began, _children() - used
-    sent = (_loopback() - traffic) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    run = bare(program, arrays, size)
     clear = program.compute(arrays)
-    return JointRun(_judged(program, result), _judged(program, clear), wall, processor, sent, peak)
+    return JointRun(
+        _judged(program, run.result), _judged(program, clear), run.wall, run.processor, run.traffic_mb, run.peak_mb
+    )
 
 
 def _brought(case: Case) -> tuple[ScorecardTrain, list[Integers], Size]:
@@ -101,36 +87,6 @@ def _brought(case: Case) -> tuple[ScorecardTrain, list[Integers], Size]:
     return program, [*brought[:-1][:2], consumer], Size(len(rows))
 
 
-async def _compute(program: ScorecardTrain, arrays: Sequence[Integers], size: Size) -> Integers:
-    made = [certificates.make(f"party-{rank}", [HOST], "bench") for rank in range(len(arrays))]
-    keys = [_plain(encrypted) for encrypted, _ in made]
-    members = tuple(Member(f"party-{n}", HOST, free_port(), pem.decode()) for n, (_, pem) in enumerate(made))
-    owners = range(len(arrays))
-    with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
-        scratch = Path(folder)
-        shares = await asyncio.gather(
-            *(
-                evaluate.run(
-                    Network(members, rank, b"bench", keys[rank]),
-                    program,
-                    owners,
-                    array,
-                    size=size,
-                    scratch=scratch,
-                    seconds=SECONDS,
-                )
-                for rank, array in enumerate(arrays)
-            )
-        )
-        engine = evaluate.engine_of(program, len(arrays), len(arrays), size)
-        return await evaluate.combine(program, size, engine, shares, scratch=scratch, seconds=SECONDS)
-
-
-def _plain(encrypted: bytes) -> bytes:
-    key = load_pem_private_key(encrypted, b"bench")
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
 def _judged(program: ScorecardTrain, result: Any) -> Judged:
     """By the pairs and the distance of the test rows."""
     pairs, distance = program.opened(result).tables[1][-2:]
@@ -138,12 +94,3 @@ def _judged(program: ScorecardTrain, result: Any) -> Judged:
     positives, negatives = (max(table[start : start + len(table) // 2]) for start in (0, len(table) // 2))
     whole = positives * negatives
     return Judged(float(Fraction(pairs, 2 * whole)), float(Fraction(distance, whole)))
-
-
-def _children() -> float:
-    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
-
-
-def _loopback() -> int:
-    line = next(line for line in Path("/proc/net/dev").read_text().splitlines() if line.strip().startswith("lo:"))
-    return int(line.split()[1])
