@@ -51,9 +51,9 @@ in_modules_loop = pytest.mark.asyncio(loop_scope="module")
 GENEROUS = {"drafts_per_client_minute": 10**6, "requests_per_client_minute": 10**6}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The OpenAPI document of a node that has an offer, and the node."""
+    """A node that has an offer. Each test has its own: schemathesis ends what it has started with the test."""
     from placet.node.app import create_app
 
     folder = tmp_path_factory.mktemp("malformed")
@@ -88,7 +88,7 @@ def _job(node: Node, offer: Offer, *, ended: bool) -> str:
     return to_hex(job)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def openapi(served: Any) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", served)
 
@@ -123,11 +123,8 @@ class Signing:
         self.app, self.world, self.key = app, world, key
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        while scope["type"] == "lifespan":  # the node's ends with this module, and not with one document
-            kind = (await receive())["type"]
-            await send({"type": f"{kind}.complete"})
-            if kind == "lifespan.shutdown":
-                return
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
         body, more = b"", True
         while more:
             message = await receive()
