@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,13 +165,15 @@ def _postgresql_tool(name: str) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """SQLAlchemy URL of an empty PostgreSQL of this run's own, on loopback. Mark its tests slow."""
+def postgres_url() -> Iterator[str]:
+    """SQLAlchemy URL of an empty PostgreSQL of this run's own, on loopback. Mark its tests slow.
+
+    Its folder lies outside of pytest's, which every run that starts makes its user's alone."""
     initdb, pg_ctl = _postgresql_tool("initdb"), _postgresql_tool("pg_ctl")
     if initdb is None or pg_ctl is None:
         pytest.skip("no PostgreSQL here: apt-get install postgresql, or scripts/test --slow as root on Debian")
     as_user: list[str] = []
-    folder = tmp_path_factory.mktemp("postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="placet-postgresql-"))
     if os.geteuid() == 0:
         if shutil.which("runuser") is None:
             pytest.skip("PostgreSQL refuses to run as root, and there is no runuser")
@@ -191,3 +194,4 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql+psycopg://placet@127.0.0.1:{port}/postgres"
     finally:
         run(pg_ctl, "--pgdata", str(data), "--wait", "--mode", "immediate", "stop")
+        shutil.rmtree(folder)
