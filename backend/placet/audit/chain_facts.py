@@ -224,10 +224,10 @@ class FactReader:
             if registered.job in origins:
                 continue
             origins[registered.job] = origin = self._origin(registered.job)
-            for chosen in origin.plan.inputs if origin.plan is not None else ():
-                if chosen.offer not in lineage:
-                    lineage[chosen.offer] = self._lineage_offer(chosen.offer)
-                    waiting.append(lineage[chosen.offer].offer.dataset)
+            for plan_input in origin.plan.inputs if origin.plan is not None else ():
+                if plan_input.offer not in lineage:
+                    lineage[plan_input.offer] = self._lineage_offer(plan_input.offer)
+                    waiting.append(lineage[plan_input.offer].offer.dataset)
         return tuple(models.values()), tuple(origins.values()), tuple(lineage.values())
 
     def _origin(self, job: JobId) -> OriginFact:

@@ -103,10 +103,10 @@ def lineage(dataset: DatasetId, models: Models) -> Lineage | None:
     waiting, seen = [first], {dataset}
     while waiting:
         registration = waiting.pop()
-        made = models.origin(registration.origin)
-        if made is None or made.sealed >= registration.at:
+        maker = models.origin(registration.origin)
+        if maker is None or maker.sealed >= registration.at:
             return None
-        for offer, epoch in made.inputs:
+        for offer, epoch in maker.inputs:
             if offer not in epochs:
                 epochs[offer] = ended_since(models.ended(offer))
             count, behind = epochs[offer].get(epoch), models.dataset(offer)
@@ -116,7 +116,7 @@ def lineage(dataset: DatasetId, models: Models) -> Lineage | None:
             earlier = models.registration(behind)
             if earlier is None:
                 continue
-            if earlier.at >= made.sealed:
+            if earlier.at >= maker.sealed:
                 return None
             if behind not in seen:
                 seen.add(behind)

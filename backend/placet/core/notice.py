@@ -47,8 +47,8 @@ def _differences(scope: Scope, provider: str, consumer: str) -> tuple[str, ...]:
     risk = f"{consumer} can compare the results of several computations."
     if scope.smallest_change is None:
         return (f"{risk} Only the times below, and the data's budget where it has one, bound what that tells of you.",)
-    held = f"{provider} ends one in which {change_words(scope.smallest_change)} than in an earlier one"
-    return (f"{risk} {held}; of those before it first offered that for {consumer}, it keeps nothing to compare.",)
+    promise = f"{provider} ends one in which {change_words(scope.smallest_change)} than in an earlier one"
+    return (f"{risk} {promise}; of those before it first offered that for {consumer}, it keeps nothing to compare.",)
 
 
 def window_words(not_before: int, not_after: int, uses: int) -> str:

@@ -100,8 +100,8 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, int, int | None]]:
     for part, number in (report.get("rows") or {}).items():
         if not number:
             continue
-        told = fitted if part == "train" else ((report.get("metrics") or {}).get(part) or {})
-        yield part, int(told.get("people", number)), told.get("positives")
+        part_report = fitted if part == "train" else ((report.get("metrics") or {}).get(part) or {})
+        yield part, int(part_report.get("people", number)), part_report.get("positives")
 
 
 def _columns(data: StudyData, report: Mapping[str, Any], card: Scorecard | None) -> Iterator[ModelColumn]:

@@ -21,27 +21,27 @@ def facts(case: Case, tell: Findings) -> None:
     plan whose digest is the origin's id, each offer of that plan with all ends that changed its epoch: hashed in their
     order they give the epoch that the contract holds. Without the plan, which its opening's transaction shows, no
     lineage can be told."""
-    told = case.facts
-    used = {one.id for one in told.datasets if one.subjects is Subjects.MODEL}
-    if not (used or told.models or told.origins or told.lineage):
+    chain_facts = case.facts
+    used = {one.id for one in chain_facts.datasets if one.subjects is Subjects.MODEL}
+    if not (used or chain_facts.models or chain_facts.origins or chain_facts.lineage):
         return tell.skip("the job uses no model")
-    models, origins = {one.id for one in told.models}, {one.job: one for one in told.origins}
+    models, origins = {one.id for one in chain_facts.models}, {one.job: one for one in chain_facts.origins}
     if missing := used - models:
         tell.fail("the registration of each model", f"none of {sorted(map(to_hex, missing))}")
-    for model in told.models:
+    for model in chain_facts.models:
         tell.looked += 1
         if model.origin not in origins:
             tell.fail(f"the origin of the model {to_hex(model.id)}", "none")
-    for origin in told.origins:
+    for origin in chain_facts.origins:
         if origin.plan is None:
             if origin.sealed is not None:
                 tell.lack(f"the plan of the origin {to_hex(origin.job)}")
             continue
         tell.same("origin", origin.job, origin.plan.job(case.deployment.jobs))
-        known = {one.offer.id for one in told.lineage}
+        known = {one.offer.id for one in chain_facts.lineage}
         if absent := [one.offer for one in origin.plan.inputs if one.offer not in known]:
             tell.fail("each offer of an origin's plan", f"none of {sorted(map(to_hex, absent))}")
-    for shown in told.lineage:
+    for shown in chain_facts.lineage:
         head = FIRST_EPOCH
         for end in shown.ended:
             head = withdrawal_head(head, end.consent)
@@ -69,18 +69,18 @@ def used(case: Case, tell: Findings) -> None:
         if shown is None:
             tell.lack(f"{case.name(party)} does not show the scope of input {number}")
         tell.looked += 1
-        found = lineage(fact.offer.dataset, models)
+        ancestry = lineage(fact.offer.dataset, models)
         model = models.models.get(fact.offer.dataset)
         origin = None if model is None else models.origins.get(model.origin)
-        if found is None and origin is not None and origin.plan is None and origin.sealed is not None:
+        if ancestry is None and origin is not None and origin.plan is None and origin.sealed is not None:
             tell.lack(f"the plan of the job that made the model of input {number}")
             continue
-        for breach in model_breaches(fact.provider, None if shown is None else shown.scope, found):
+        for breach in model_breaches(fact.provider, None if shown is None else shown.scope, ancestry):
             tell.fail(f"input {number}: {breach.message}: {breach.expected}", breach.found, party)
-        if found is not None:
+        if ancestry is not None:
             tolerated = "as many as its offer says" if shown is None else shown.scope.tolerated_withdrawals or 0
             tell.note(
-                f"input {number}: since the model of {case.name(party)} was made, {found.total} consents of its "
+                f"input {number}: since the model of {case.name(party)} was made, {ancestry.total} consents of its "
                 f"lineage had ended before the opening; tolerated: {tolerated}"
             )
 
@@ -113,9 +113,9 @@ def made(case: Case, tell: Findings) -> None:
             continue
         tell.same(f"model of {case.name(party)}", _committed(case, party, sealed.attempt), (model.commitment,), party)
     if sealed is not None:
-        told = {party: _committed(case, party, sealed.attempt) for party in case.evidence}
-        first = next((one for one in told.items() if one[1]), None)
-        for party, commitment in told.items():
+        commitments = {party: _committed(case, party, sealed.attempt) for party in case.evidence}
+        first = next((one for one in commitments.items() if one[1]), None)
+        for party, commitment in commitments.items():
             if first is not None and commitment and commitment != first[1]:
                 tell.dispute(first[1], commitment, first[0], party)
 

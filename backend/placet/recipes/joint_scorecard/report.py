@@ -99,14 +99,14 @@ def scorecard_of(
 def table_of(program: ScorecardTrain, card: TrainedCard, place: int) -> BandTable | None:
     """Rows by band, none too small, in the order of how much they speak for label 1. None where all are too few."""
     table = card.tables[place]
-    kept = [band for band in range(BANDS) if table[band]]
-    if not kept:
+    bands = [band for band in range(BANDS) if table[band]]
+    if not bands:
         return None
     lines = [
-        tuple(high - low for low, high in itertools.pairwise([0, *(table[start + band] for band in kept)]))
+        tuple(high - low for low, high in itertools.pairwise([0, *(table[start + band] for band in bands)]))
         for start in (0, BANDS)
     ]
-    edges = tuple(card.edges[band] for band in kept[:-1])
+    edges = tuple(card.edges[band] for band in bands[:-1])
     if program.scale.higher:
         return BandTable(edges, *lines)
     return BandTable(tuple(1 - edge for edge in reversed(edges)), *(line[::-1] for line in lines))

@@ -100,8 +100,8 @@ async def _provide(job: PartyRun) -> None:
     rows, opened = await job.open("features")
     people = subjects(rows, parameters.identifier)
     bins, codes, binned = await _binned(job, rows, opened)
-    parts, made = await split.provider(job, parameters.split, consumer, binned, most=MAX_ROWS)
-    placement, made = await psi_join.provider(job, consumer, people, made, most=MAX_ROWS)
+    parts, artefact = await split.provider(job, parameters.split, consumer, binned, most=MAX_ROWS)
+    placement, artefact = await psi_join.provider(job, consumer, people, artefact, most=MAX_ROWS)
     places = [(row, place) for row, place in enumerate(placement.positions) if place is not None]
     await job.matched("features", rows, [row for row, _ in places])
     if placement.total != parts.total:
@@ -113,9 +113,9 @@ async def _provide(job: PartyRun) -> None:
         present = np.zeros(parts.total, np.bool_)
         own, there = [row for row, _ in places], [place for _, place in places]
         placed[there], present[there] = codes[own], True
-        share, made = await _computed(job, program, program.bring(job.party, placed, present), parts, made)
+        share, artefact = await _computed(job, program, program.bring(job.party, placed, present), parts, artefact)
         part["share"] = share.hex()
-    await job.release(canonical(part), made)
+    await job.release(canonical(part), artefact)
 
 
 async def _consume(job: PartyRun) -> None:
@@ -128,11 +128,13 @@ async def _consume(job: PartyRun) -> None:
     by = parameters.split.column
     bins, codes, binned = await _binned(job, rows, opened)
     values = None if by is None else whole(rows, by)
-    order, parts, made = await split.consumer(job, parameters.split, people, values, binned)
+    order, parts, artefact = await split.consumer(job, parameters.split, people, values, binned)
     providers = [party for party in range(len(job.plan.parties)) if party != job.party]
-    _, brought, made = await psi_join.consumer(job, providers, people, made, most=distributed.MAX_ROWS, order=order)
+    _, brought, artefact = await psi_join.consumer(
+        job, providers, people, artefact, most=distributed.MAX_ROWS, order=order
+    )
     program = program_of(parameters, job.terms.roles, parts)
-    kept: dict[str, Any] = {
+    state: dict[str, Any] = {
         "parameters": job.terms.parameters,
         "roles": list(job.terms.roles),
         "parts": parts.to_json(),
@@ -143,10 +145,12 @@ async def _consume(job: PartyRun) -> None:
     if worth(program, parts):
         placed, label = codes[order], labels[order]
         cells = program.bring(job.party, placed, np.ones(len(order), np.bool_))
-        share, made = await _computed(job, program, np.concatenate([cells, label[:, None]], axis=1), parts, made)
-        kept["share"] = share.hex()
-        kept["alone"] = await asyncio.to_thread(alone, program, placed, label)
-    await job.collect(canonical(kept), made)
+        share, artefact = await _computed(
+            job, program, np.concatenate([cells, label[:, None]], axis=1), parts, artefact
+        )
+        state["share"] = share.hex()
+        state["alone"] = await asyncio.to_thread(alone, program, placed, label)
+    await job.collect(canonical(state), artefact)
 
 
 async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[ColumnCells], Integers, Artefact]:
@@ -155,17 +159,17 @@ async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[Col
     features = features_of(parameters, job.role)
     async with job.step("bin", BINNING, opened) as step:
         bins, codes = await asyncio.to_thread(cells_of, rows, features, parameters.smallest_group)
-        made = step.output("bins", canonical([column.to_json() for column in bins]))
-    return bins, codes, made
+        artefact = step.output("bins", canonical([column.to_json() for column in bins]))
+    return bins, codes, artefact
 
 
 async def _computed(
-    job: PartyRun, program: ScorecardTrain, own: Integers, parts: RowParts, made: Artefact
+    job: PartyRun, program: ScorecardTrain, own: Integers, parts: RowParts, artefact: Artefact
 ) -> tuple[bytes, Artefact]:
     """This party's share of what the program gives; none of who does not compute."""
     members = computing(job.terms.roles)
     if program.shared:
-        async with job.step("share-columns", SHARING, made) as step:
+        async with job.step("share-columns", SHARING, artefact) as step:
             first, second = members[:2]
             if job.party not in members:
                 with job.working("sharing its columns out to those that compute"):
@@ -178,8 +182,8 @@ async def _computed(
                         await receive(step, owner, (parts.total, program.width(owner))) for owner in program.shared
                     ]
                 own = np.concatenate([own, *blocks], axis=1)
-            made = step.output("columns", own.tobytes())
-    return await distributed.evaluated(job, "scorecard", members, program, own, size=Size(parts.total), made=made)
+            artefact = step.output("columns", own.tobytes())
+    return await distributed.evaluated(job, "scorecard", members, program, own, size=Size(parts.total), made=artefact)
 
 
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
@@ -195,31 +199,31 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     points}. `alone`: metrics of a scorecard of the consumer's own columns, None where it has none; `gain`: {auc, low,
     high} of test, joint less alone. Numbers that are neither counts nor points are decimal strings.
     """
-    kept = json.loads(private)
-    parameters = joint_scorecard.SPEC.parse(kept["parameters"])
-    sizes = RowParts(**kept["parts"])
+    state = json.loads(private)
+    parameters = joint_scorecard.SPEC.parse(state["parameters"])
+    sizes = RowParts(**state["parts"])
     report: dict[str, Any] = {
         "too_few": True,
         "smallest_group": parameters.smallest_group,
         "rows": sizes.to_json(),
-        "provider_rows": kept["provider_rows"],
+        "provider_rows": state["provider_rows"],
     }
-    program = program_of(parameters, kept["roles"], sizes)
+    program = program_of(parameters, state["roles"], sizes)
     if worth(program, sizes):
         providers = {party: json.loads(part) for party, part in sorted(parts.items())}
-        members = computing(kept["roles"])
+        members = computing(state["roles"])
         shares = [
-            bytes.fromhex(kept["share"] if party not in providers else providers[party]["share"]) for party in members
+            bytes.fromhex(state["share"] if party not in providers else providers[party]["share"]) for party in members
         ]
         engine = evaluate.engine_of(program, len(members), len(members), Size(sizes.total))
         opening = evaluate.combine(program, Size(sizes.total), engine, shares, scratch=scratch, seconds=SECONDS)
-        bins = {party: part["bins"] for party, part in providers.items()} | {len(providers): kept["bins"]}
+        bins = {party: part["bins"] for party, part in providers.items()} | {len(providers): state["bins"]}
         columns = [
             (role, feature.column, cells)
-            for party, role in enumerate(kept["roles"])
+            for party, role in enumerate(state["roles"])
             for feature, cells in zip(features_of(parameters, role), bins[party], strict=True)
         ]
-        report |= opened_report(parameters, columns, program, asyncio.run(opening), sizes, kept.get("alone"))
+        report |= opened_report(parameters, columns, program, asyncio.run(opening), sizes, state.get("alone"))
     return {"rows": [], "report": report}
 
 
