@@ -16,6 +16,7 @@ from placet.catalogue.spec import (
     Role,
     SmallestGroup,
     by_identifier,
+    scale,
 )
 from placet.core.lawful import Tells
 from placet.core.offers import Decimals
@@ -83,7 +84,7 @@ def reads(role: str, parameters: ModelStabilityParameters) -> tuple[str, ...]:
 
 
 def amounts(role: str, parameters: ModelStabilityParameters) -> tuple[tuple[str, int], ...]:
-    return () if role == CONSUMER else tuple((one.column, one.decimals or 0) for one in parameters.columns)
+    return () if role == CONSUMER else tuple((one.column, scale(one.decimals)) for one in parameters.columns)
 
 
 SPEC = RecipeSpec(
