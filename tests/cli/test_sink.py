@@ -174,6 +174,17 @@ def hostile(problems: bool) -> Iterator[str]:
         thread.join()
 
 
+def evil_study() -> str:
+    """A study as any is, but for the names of files and columns."""
+    word = json.dumps(EVIL.replace("\x00", ""), ensure_ascii=False)
+    lines = ['title = "x"', 'recipe = "asset-view"', 'purpose = "CreditChecking"', 'namespace = "urn:example:person"']
+    lines.append('parameters = { value = "balance" }')
+    for name, more in (("North", ""), ("South", ""), ("Office", 'role = "consumer"')):
+        lines += ["[[institutions]]", f'name = "{name}"', more, f"file = {word}", f"identifier = {word}"]
+        lines.append(f'columns = {{ balance = {{ type = "integer", source = {word} }} }}')
+    return "\n".join(lines) + "\n"
+
+
 @dataclass
 class Home:
     """A node's folder, a wallet and files of strangers."""
@@ -192,6 +203,7 @@ class Home:
         self.write("evil.json", json.dumps({"address": EVIL, "name": EVIL, "type": EVIL, "certificate": EVIL}))
         self.write("evil.txt", EVIL + "\n")
         self.write("evil.csv", f"{EVIL},b\n{EVIL},{EVIL}\n")
+        self.write("evil.toml", evil_study())
         node = self.folder / "node"
         node.mkdir()
         key = Key(b"\x01" * 32)
@@ -220,9 +232,9 @@ class Home:
             "wallet": self.folder / "wallet",
             "key": self.folder / "node" / "keys" / "signer.json",
             "json": self.folder / "evil.json",
+            "toml": self.folder / "evil.toml",
             "txt": self.folder / "evil.txt",
             "csv": self.folder / "evil.csv",
-            "toml": self.folder / "evil.txt",
             "new": self.folder / f"new-{time.monotonic_ns()}",
             "url": self.url,
             "id": ID,
@@ -299,6 +311,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "identity add": ("{csv} --subject x", "{new} --from {txt} --codes {txt}"),
     "sandbox down": ("{new}",),
     "sandbox status": ("{new}",),
+    "study check": ("{toml}", "{toml} --json", "{txt}", "{json} --data {evil}"),
+    "study run": ("{toml} --out {new}", "{txt} --out {new}"),
+    "study plan": ("{toml} --trust {trust} --out {new}", "{toml} --config {node} --out {new}", "{json} --out {new}"),
 }
 # Commands that serve until they are told to end, or bring the chain's program: what they print are logs, which
 # tests/core/test_text.py holds to the same.

@@ -12,9 +12,9 @@ from placet.study.tables import StudyData
 
 START, A_PARTY = 3.5, 1.25
 """Processor seconds to found a chain and contracts, and each institution, with its part in consents, job and audit."""
-A_ROW = 0.00034
+A_ROW = 0.00005
 """To read, seal and load a row of a table."""
-A_CONSENT = 0.0016
+A_CONSENT = 0.00125
 """To make, sign, take in and check one consent, in the audit as well."""
 CORES = 2
 MEGABYTE = 1 << 20

@@ -100,8 +100,8 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, int, int | None]]:
     for part, number in (report.get("rows") or {}).items():
         if not number:
             continue
-        part_report = fitted if part == "train" else ((report.get("metrics") or {}).get(part) or {})
-        yield part, int(part_report.get("people", number)), part_report.get("positives")
+        counts = fitted if part == "train" else ((report.get("metrics") or {}).get(part) or {})
+        yield part, int(counts.get("people", number)), counts.get("positives")
 
 
 def _columns(data: StudyData, report: Mapping[str, Any], card: Scorecard | None) -> Iterator[ModelColumn]:
