@@ -232,7 +232,8 @@ class Home:
             "wallet": self.folder / "wallet",
             "key": self.folder / "node" / "keys" / "signer.json",
             "json": self.folder / "evil.json",
-            "toml": self.folder / "evil.toml",
+            "study": self.folder / "evil.toml",
+            "toml": self.folder / "evil.txt",
             "txt": self.folder / "evil.txt",
             "csv": self.folder / "evil.csv",
             "new": self.folder / f"new-{time.monotonic_ns()}",
@@ -311,9 +312,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "identity add": ("{csv} --subject x", "{new} --from {txt} --codes {txt}"),
     "sandbox down": ("{new}",),
     "sandbox status": ("{new}",),
-    "study check": ("{toml}", "{toml} --json", "{txt}", "{json} --data {evil}"),
-    "study run": ("{toml} --out {new}", "{txt} --out {new}"),
-    "study plan": ("{toml} --trust {trust} --out {new}", "{toml} --config {node} --out {new}", "{json} --out {new}"),
+    "study check": ("{study}", "{study} --json", "{txt}", "{json} --data {evil}"),
+    "study run": ("{study} --out {new}", "{txt} --out {new}"),
+    "study plan": ("{study} --trust {trust} --out {new}", "{study} --config {node} --out {new}", "{json} --out {new}"),
 }
 # Commands that serve until they are told to end, or bring the chain's program: what they print are logs, which
 # tests/core/test_text.py holds to the same.

@@ -39,7 +39,7 @@ def model() -> ModelFacts:
         joint=joint,
         alone=alone,
         gain=Figure(0.1123, 0.07, 0.15),
-        columns=(ModelColumn("Bank North", "balance", 12, 0.31, 44),),
+        columns=(ModelColumn("Bank North", "balance", 0.31, 44),),
         shares=(Share("Bank North", 0.09, 0.02), Share("Bank South", -0.01, None)),
         card=(("Base score", "600"),),
         commitment="0x" + "cd" * 32,

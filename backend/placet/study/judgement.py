@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from placet.catalogue.modelling import ModellingParameters
 from placet.core.damage import nearly_alike
 from placet.core.lawful import Tells
 from placet.study.estimate import Estimate, estimate
@@ -83,7 +82,7 @@ def judge(data: StudyData) -> StudyJudgement:
     """All of it."""
     everywhere, somewhere = _meeting(data)
     label = _label(data, everywhere)
-    rows = len(everywhere) if _joins_all(data) else len(data.consumer.usable)
+    rows = len(everywhere) if data.terms.joins_all else len(data.consumer.usable)
     return StudyJudgement(
         tables=tuple(_facts(data, table) for table in data.tables.values()),
         everywhere=len(everywhere),
@@ -92,11 +91,6 @@ def judge(data: StudyData) -> StudyJudgement:
         warnings=tuple(_warnings(data, len(everywhere), label)),
         estimate=estimate(data, rows),
     )
-
-
-def _joins_all(data: StudyData) -> bool:
-    parameters = data.terms.parameters
-    return isinstance(parameters, ModellingParameters) and parameters.join == "all"
 
 
 def _meeting(data: StudyData) -> tuple[frozenset[str], frozenset[str]]:
@@ -126,7 +120,7 @@ def _label(data: StudyData, everywhere: frozenset[str]) -> LabelFacts | None:
     name = data.terms.study.label
     if name is None:
         return None
-    rows = everywhere if _joins_all(data) else data.consumer.usable
+    rows = everywhere if data.terms.joins_all else data.consumer.usable
     labels = dict(zip(data.consumer.identifiers, data.consumer.cells[name], strict=True))
     return LabelFacts(name, len(rows), sum(labels[person] == 1 for person in rows))
 
@@ -140,7 +134,7 @@ def _warnings(data: StudyData, everywhere: int, label: LabelFacts | None) -> Ite
             yield f"{name}: no row that may be used is in the consumer's list"
         if near := nearly_alike(data.consumer.identifiers, table.known):
             yield f"{name}: {near} more of the consumer's would have a row there {ALIKE}"
-    if _joins_all(data) and everywhere < tells.group:
+    if data.terms.joins_all and everywhere < tells.group:
         yield f"{everywhere} rows meet everywhere, fewer than the smallest group of {tells.group}: nothing is told"
     if label is None:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from placet.catalogue.modelling import ModellingParameters
+from placet.catalogue.modelling import TrainingParameters
 from placet.study.model_facts import ModelFacts
 from placet.study.outcome import StudyOutcome
 from placet.study.tables import StudyData
@@ -26,7 +26,7 @@ def limits(data: StudyData, outcome: StudyOutcome, model: ModelFacts | None) -> 
             f"The engine {terms.engine} is semi-honest: parties follow the protocol, and learn nothing more from it. A "
             "party that departs from it may falsify the result unseen."
         )
-    if isinstance(terms.parameters, ModellingParameters):
+    if isinstance(terms.parameters, TrainingParameters):
         lines += _of_models(data, model)
     if terms.tells.shows:
         lines.append(

@@ -51,9 +51,9 @@ def model_card(data: StudyData, outcome: StudyOutcome, model: ModelFacts) -> dic
             {
                 "institution": one.party,
                 "column": one.name,
-                "bins": one.bins,
                 "information_value": one.information,
                 "points": one.spread,
+                "gain": one.gain,
             }
             for one in model.columns
         ],

@@ -95,13 +95,14 @@ class Quality:
 
 @dataclass(frozen=True)
 class ModelColumn:
-    """A column that the model reads; `spread`: points between its best and its worst bin, where the model is open."""
+    """A column that the model reads: its information value and the points between its best and its worst bin, of a
+    scorecard; what its cuts gained, of trees."""
 
     party: str
     name: str
-    bins: int
     information: float | None = None
     spread: int | None = None
+    gain: float | None = None
 
 
 @dataclass(frozen=True)

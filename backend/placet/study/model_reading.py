@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from placet.catalogue.modelling import ModellingParameters
+from placet.catalogue.modelling import TrainingParameters
 from placet.catalogue.spec import CONSUMER
 from placet.models.bands import BandTable
 from placet.models.contribution import RULES, Contribution
@@ -22,7 +22,7 @@ SPAN = 0.6
 def model_facts(data: StudyData, outcome: StudyOutcome) -> ModelFacts | None:
     """None where the study trains no model."""
     parameters = data.terms.parameters
-    if not isinstance(parameters, ModellingParameters):
+    if not isinstance(parameters, TrainingParameters):
         return None
     report = outcome.report
     card = scorecard_of(outcome)
@@ -88,7 +88,7 @@ def _kind(report: Mapping[str, Any], data: StudyData) -> str:
     return f"{name}, trained by {data.terms.spec.name} {data.terms.spec.version} on label {data.terms.study.label}"
 
 
-def _holder(data: StudyData, parameters: ModellingParameters) -> str:
+def _holder(data: StudyData, parameters: TrainingParameters) -> str:
     if parameters.model == CONSUMER:
         return f"{data.terms.study.consumer.name}, in clear"
     holders = [part.institution.name for part in data.terms.parts.values() if part.role.output]
@@ -110,11 +110,11 @@ def _columns(data: StudyData, report: Mapping[str, Any], card: Scorecard | None)
         for one in card.columns:
             spread = max(one.points) - min(one.points)
             iv = None if one.iv is None else float(one.iv)
-            yield ModelColumn(names.get(one.party, one.party), one.column, one.bins.bins, iv, spread)
+            yield ModelColumn(names.get(one.party, one.party), one.column, iv, spread)
         return
     for row in report.get("importance") or ():
-        party, iv = str(row["party"]), row.get("iv")
-        yield ModelColumn(names.get(party, party), str(row["column"]), 0, None if iv is None else float(iv))
+        party, gain = str(row["party"]), row.get("gain")
+        yield ModelColumn(names.get(party, party), str(row["column"]), gain=None if gain is None else float(gain))
 
 
 def _shares(outcome: StudyOutcome) -> Iterator[Share]:

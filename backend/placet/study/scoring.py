@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from placet.catalogue.modelling import ModellingParameters
 from placet.catalogue.spec import CONSUMER
 from placet.core.csv_file import written
 from placet.models.scorecard import Scorecard
@@ -51,8 +50,7 @@ def decided(decision: Decision, probability: float) -> str:
 def _customers(data: StudyData) -> list[str]:
     """Those whose rows the job used: all that may be used, or of these those whom every provider has."""
     usable = set(data.consumer.usable)
-    parameters = data.terms.parameters
-    if isinstance(parameters, ModellingParameters) and parameters.join == "all":
+    if data.terms.joins_all:
         for table in data.providers:
             usable &= table.usable
     return [person for person in data.consumer.identifiers if person in usable]

@@ -58,6 +58,11 @@ class StudyTerms:
         """What the job tells at the most."""
         return self.spec.tells(self.parameters)
 
+    @property
+    def joins_all(self) -> bool:
+        """Do only those rows of the consumer's count that all providers have?"""
+        return getattr(self.parameters, "join", "any") == "all"
+
     @cached_property
     def decimals(self) -> int:
         """How many digits the amounts have that come together."""
