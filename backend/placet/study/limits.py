@@ -33,6 +33,8 @@ def limits(data: StudyData, outcome: StudyOutcome, model: ModelFacts | None) -> 
             "While the job runs each provider learns which of its own consented rows are in the consumer's list, also "
             "where the job ends without a result."
         )
+    if terms.tells.disclosed is not None:
+        lines.append(f"Before the seal something is known already, also where there is none: {terms.tells.disclosed}.")
     lines.append(
         "Consents were judged at the opening of the job. Whoever withdraws later is not in the next job; this result "
         "stays as it is."

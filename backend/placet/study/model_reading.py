@@ -15,8 +15,8 @@ from placet.study.model_facts import Curves, Figure, ModelColumn, ModelFacts, Qu
 from placet.study.outcome import StudyOutcome
 from placet.study.tables import StudyData
 
-SPAN = 0.6
-"""How far a band without an end reaches, in parts of all bands with ends."""
+REACH = 0.25
+"""How far a band without an end is drawn, in parts of all bands with ends."""
 
 
 def model_facts(data: StudyData, outcome: StudyOutcome) -> ModelFacts | None:
@@ -69,7 +69,7 @@ def _curves(report: Mapping[str, Any], card: Scorecard | None) -> Curves | None:
     if len(bands) < 2:
         return None
     edges = [int(band["to"]) for band in bands[:-1]]
-    reach = max(1, round((edges[-1] - edges[0]) / len(bands) * SPAN * 4))
+    reach = max(1, round((edges[-1] - edges[0]) * REACH))
     ends = [edges[0] - reach, *edges, edges[-1] + reach]
     positives = [int(band["positives"]) for band in bands]
     negatives = [int(band["people"]) - int(band["positives"]) for band in bands]
