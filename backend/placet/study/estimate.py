@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from placet.catalogue.modelling import ModellingParameters, TrainingParameters
+from placet.catalogue.joint_trees import JointTreesParameters
+from placet.catalogue.modelling import ModellingParameters
 from placet.study.tables import StudyData
 
 START, A_PARTY = 3.5, 1.25
@@ -59,9 +60,10 @@ def _job(data: StudyData, rows: int) -> tuple[float, float, float]:
         if parameters.protocol == "aby3":
             return 18 + 5.5 * work, 450 + 60 * work, 30 + 130 * work
         return 15 + 9 * work, 900 + 300 * work, 40 + 60 * work
-    if isinstance(parameters, TrainingParameters):
-        trees = getattr(parameters, "trees", 20)
-        return 5 + trees * (2 + 0.00062 * rows), 300 + 0.01 * rows, trees * (0.0006 * rows + 0.2)
+    if isinstance(parameters, JointTreesParameters):
+        others, providers = parameters.trees - 1, len(data.providers)
+        each = 0.0006 * listed + 0.1 * providers * 2**parameters.depth
+        return 3 + others * each, 250 + 0.006 * listed, 1 + others * providers * listed * 512e-6
     sums = listed * len(data.providers)
     if data.terms.engine == "spu":
         return 8 + 0.0004 * sums, 400 + 0.01 * listed, 10 + 0.01 * sums

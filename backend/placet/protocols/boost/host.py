@@ -118,14 +118,14 @@ class Host:
         unpacked = await asyncio.to_thread(self.key.unpack, body, self.train, sender=self.holder)
         values = await asyncio.to_thread(lambda: [gmpy2.mpz(one.value) for one in unpacked])
         nodes: list[_Node] = []
-        told: dict[int, Marks] = {}
+        sides: dict[int, Marks] = {}
         for level in range(self.boosting.depth):
             at = At(tree, level)
-            nodes = await self._nodes(channel, at, arranged, values, nodes, told)
+            nodes = await self._nodes(channel, at, arranged, values, nodes, sides)
             if not nodes:
                 break
             await self._tell_sums(channel, at, arranged, nodes, progress)
-            told = await self._tell_sides(channel, at, arranged, nodes)
+            sides = await self._tell_sides(channel, at, arranged, nodes)
         self.counts += [0] * (1 - len(self.counts))
         self.counts.append(len(self.cuts))
 
@@ -136,7 +136,7 @@ class Host:
         arranged: CutCandidates,
         values: Sequence[gmpy2.mpz],
         above: Sequence[_Node],
-        told: dict[int, Marks],
+        sides: dict[int, Marks],
     ) -> list[_Node]:
         """The level's nodes, with the sums of the smaller child of each pair worked out, and its sibling's by what is
         missing from their parent's."""
@@ -152,7 +152,7 @@ class Host:
             if marks is None:
                 continue
             yes = marks[parent.rows]
-            if int(yes.sum()) != int(marks.sum()) or (place in told and not np.array_equal(yes, told[place])):
+            if int(yes.sum()) != int(marks.sum()) or (place in sides and not np.array_equal(yes, sides[place])):
                 raise ProtocolError(
                     f"{self.holder} has other rows in a node than the tree",
                     expected="rows of the node above, by the cut that was made there",
@@ -235,10 +235,10 @@ class Host:
         limit = HEADER + 4 + MAX_NODES * 4 * (3 + MAX_CELLS)
         payload = await channel.receive(self.holder, CUTS, limit=limit)
         cuts = read_cuts(at.read(payload, CUTS, self.holder), 0)
-        told: dict[int, Marks] = {}
+        sides: dict[int, Marks] = {}
         answer = b""
         for cut in cuts:
-            if cut.node >= len(nodes) or cut.node in told:
+            if cut.node >= len(nodes) or cut.node in sides:
                 raise ProtocolError(
                     f"{self.holder} cuts a node that is not there, or twice",
                     expected=f"each of {len(nodes)} nodes once",
@@ -251,10 +251,10 @@ class Host:
             self._demand_enough((left, self._learned(node.rows) - left))
             answer += header(len(self.cuts)) + rows_bytes(yes)
             self.cuts.append(chosen)
-            told[cut.node] = yes
+            sides[cut.node] = yes
         if cuts:
             await channel.send(self.holder, SIDES, at.write(answer))
-        return told
+        return sides
 
 
 def _pairs(columns: Sequence[CodedColumn], rows: int) -> Iterator[Sequence[CodedColumn]]:

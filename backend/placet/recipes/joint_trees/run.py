@@ -281,12 +281,12 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
         {"party": kept["parties"][party], "column": column, "gain": gained}
         for party, column, gained in model.importance(together)
     ]
-    told = {name: kept[name] for name in ("metrics", "alone", "gain", "parties", "model")}
+    figures = {name: kept[name] for name in ("metrics", "alone", "gain", "parties", "model")}
     return {
         "rows": [],
         "report": {
             **report,
-            **told,
+            **figures,
             "too_few": False,
             "importance": importance,
             "parts": [part.to_json() for part in together],
