@@ -14,8 +14,6 @@ from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.models.trees import MAX_DEPTH, MAX_TREES
 
-MAX_ROWS = 100_000
-"""Of the consumer's list: a message holds that many ciphertexts."""
 _LEARNS = (
     "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows are "
     "in it; which rows of the list each tree puts together, and so which may have like labels; neither labels nor "

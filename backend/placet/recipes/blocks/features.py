@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from placet.catalogue.modelling import Feature, TrainingParameters
-from placet.core.errors import DataError
+from placet.catalogue.modelling import MAX_ROWS, Feature, TrainingParameters
+from placet.core.errors import DataError, LimitError
 from placet.models.binning import CategoryBins, Codes, NumberBins, fit
-from placet.recipes.blocks.columns import whole
+from placet.recipes.blocks.columns import subjects, whole
 from placet.vault.rows import Rows
 
 ColumnCells = NumberBins | CategoryBins
@@ -31,6 +31,16 @@ def labels_of(rows: Rows, column: str) -> Codes:
             code="joint.label",
         )
     return labels
+
+
+def labelled(rows: Rows, parameters: TrainingParameters) -> tuple[list[str], Codes, list[int] | None]:
+    """The consumer's people, their labels, and the values by which rows are split, where they are. DataError
+    `joint.label`; LimitError `joint.list` for too long a list."""
+    people = [person.decode() for person in subjects(rows, parameters.identifier)]
+    if len(people) > MAX_ROWS:
+        raise LimitError("the list is too long", expected=f"at most {MAX_ROWS}", found=len(people), code="joint.list")
+    by = parameters.split.column
+    return people, labels_of(rows, parameters.label), None if by is None else whole(rows, by)
 
 
 def cells_of(rows: Rows, features: Sequence[Feature], least: int) -> tuple[list[ColumnCells], Codes]:

@@ -20,7 +20,7 @@ from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_scorecard import JointScorecardParameters
 from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_ROWS
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import DataError, LimitError, PlanError
+from placet.core.errors import DataError, PlanError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.jobs.party_run import PartyRun
@@ -30,8 +30,8 @@ from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
 from placet.protocols.spu import evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
-from placet.recipes.blocks.columns import subjects, whole
-from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labels_of
+from placet.recipes.blocks.columns import subjects
+from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labelled
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import opened_report
@@ -121,13 +121,8 @@ async def _provide(job: PartyRun) -> None:
 async def _consume(job: PartyRun) -> None:
     parameters = job.parameters(JointScorecardParameters)
     rows, opened = await job.open("labels")
-    people = [person.decode() for person in subjects(rows, parameters.identifier)]
-    if len(people) > MAX_ROWS:
-        raise LimitError("the list is too long", expected=f"at most {MAX_ROWS}", found=len(people), code="joint.list")
-    labels = labels_of(rows, parameters.label)
-    by = parameters.split.column
+    people, labels, values = labelled(rows, parameters)
     bins, codes, binned = await _binned(job, rows, opened)
-    values = None if by is None else whole(rows, by)
     order, parts, artefact = await split.consumer(job, parameters.split, people, values, binned)
     providers = [party for party in range(len(job.plan.parties)) if party != job.party]
     _, brought, artefact = await psi_join.consumer(

@@ -21,10 +21,10 @@ from pydantic import JsonValue
 
 from placet.catalogue import joint_trees
 from placet.catalogue.declared import DeclaredTerms
-from placet.catalogue.joint_trees import MAX_ROWS, JointTreesParameters
-from placet.catalogue.modelling import Feature
+from placet.catalogue.joint_trees import JointTreesParameters
+from placet.catalogue.modelling import MAX_ROWS, Feature
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import ConfigError, DataError, LimitError, PlanError
+from placet.core.errors import ConfigError, DataError, PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import parse, to_hex
@@ -35,8 +35,8 @@ from placet.models.boosting import Boosting, Own
 from placet.models.cuts import CodedColumn
 from placet.models.trees import TreeColumn, TreeCut, TreeModel, TreePart, Whole
 from placet.recipes.blocks import psi_join, split
-from placet.recipes.blocks.columns import subjects, whole
-from placet.recipes.blocks.features import cells_of, features_of, labels_of
+from placet.recipes.blocks.columns import subjects
+from placet.recipes.blocks.features import cells_of, features_of, labelled
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_trees.judging import gain, metrics
 from placet.vault.rows import Rows
@@ -166,12 +166,7 @@ def _host_state(state: bytes, parameters: JointTreesParameters) -> tuple[list[Tr
 async def _consume(job: PartyRun) -> None:
     parameters = job.parameters(JointTreesParameters)
     rows, opened = await job.open("labels")
-    people = [person.decode() for person in subjects(rows, parameters.identifier)]
-    if len(people) > MAX_ROWS:
-        raise LimitError("the list is too long", expected=f"at most {MAX_ROWS}", found=len(people), code="joint.list")
-    labels = labels_of(rows, parameters.label)
-    by = parameters.split.column
-    values = None if by is None else whole(rows, by)
+    people, labels, values = labelled(rows, parameters)
     table = await _binned(job, rows, opened)
     order, parts, made = await split.consumer(job, parameters.split, people, values, table.made)
     placed = labels[order]
