@@ -57,9 +57,7 @@ interface IDatasetRegistry {
     /// @param job the job that made the model, by the holder's word
     /// @param provider the holder
     /// @param commitment commitment to all parts of the model, the same for every holder
-    event ModelRegistered(
-        DatasetId indexed dataset, JobId indexed job, address indexed provider, bytes32 commitment
-    );
+    event ModelRegistered(DatasetId indexed dataset, JobId indexed job, address indexed provider, bytes32 commitment);
 
     /// @notice A provider replaced the commitment to a dataset's rows.
     /// @param dataset its id

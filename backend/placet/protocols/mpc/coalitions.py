@@ -150,7 +150,7 @@ def _whitened(values: Reals, train: int) -> Reals:
     width = centred[:train].std(axis=0)
     centred = centred / np.where(width > 0, width, 1)
     _, spread, directions = np.linalg.svd(centred[:train] / np.sqrt(train), full_matrices=False)
-    kept = spread > max(_SPREAD * spread.max(initial=0), 1e-9)
+    wide = spread > max(_SPREAD * spread.max(initial=0), 1e-9)
     turned: Reals = np.zeros(values.shape)
-    turned[:, : kept.sum()] = centred @ (directions[kept].T / spread[kept])
+    turned[:, : wide.sum()] = centred @ (directions[wide].T / spread[wide])
     return turned
