@@ -7,6 +7,7 @@ import itertools
 from placet.audit.case import Case
 from placet.audit.findings import Findings, check
 from placet.audit.models import ShownModels
+from placet.core.ids import OfferId
 from placet.core.lineage import COMMITMENT, KEEP, lineage, model_breaches
 from placet.core.offers import Subjects
 from placet.core.values import to_hex
@@ -32,13 +33,13 @@ def facts(case: Case, tell: Findings) -> None:
         tell.looked += 1
         if model.origin not in origins:
             tell.fail(f"the origin of the model {to_hex(model.id)}", "none")
+    known = {one.offer.id for one in chain_facts.lineage}
     for origin in chain_facts.origins:
         if origin.plan is None:
             if origin.sealed is not None:
                 tell.lack(f"the plan of the origin {to_hex(origin.job)}")
             continue
         tell.same("origin", origin.job, origin.plan.job(case.deployment.jobs))
-        known = {one.offer.id for one in chain_facts.lineage}
         if absent := [one.offer for one in origin.plan.inputs if one.offer not in known]:
             tell.fail("each offer of an origin's plan", f"none of {sorted(map(to_hex, absent))}")
     for shown in chain_facts.lineage:
@@ -85,8 +86,8 @@ def used(case: Case, tell: Findings) -> None:
             )
 
 
-def _is_model(case: Case, offer: bytes) -> bool:
-    fact = next((one for one in case.facts.offers if one.id == offer), None)
+def _is_model(case: Case, offer: OfferId) -> bool:
+    fact = case.offers.get(offer)
     dataset = None if fact is None else case.datasets.get(fact.offer.dataset)
     return dataset is not None and dataset.subjects is Subjects.MODEL
 
