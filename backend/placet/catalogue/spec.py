@@ -90,13 +90,27 @@ class Role:
     most: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a job takes at the most of any party that computes: bytes of memory, bytes that all send together, seconds
+    of two idle processor cores that all share. An estimate, from what was measured."""
+
+    memory: int
+    traffic: int
+    seconds: int
+
+    def words(self) -> str:
+        return f"about {self.memory >> 20} MB of memory a party, {self.traffic >> 20} MB to send, {self.seconds} s"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Generic[P]):
     """One recipe. `reads` names the columns that a role's rows must have; `aligns` those by whose values rows of
     different parties are held together; `amounts` those that are added up or compared, with how many decimals; `tells`
     what comes out at the most; `fits` raises PlanError for what parameters, terms, parties (signers, in the plan's
     order) and consumer don't make together; `pays` says by the parties' roles how a pot is divided by what each
-    contributed, None where the recipe measures no contribution. `does` is for people."""
+    contributed, None where the recipe measures no contribution. `cost`: of so many rows of the consumer's. `does` is
+    for people."""
 
     name: str
     version: int
@@ -111,6 +125,7 @@ class RecipeSpec(Generic[P]):
     tells: Callable[[P], Tells]
     amounts: Callable[[str, P], tuple[tuple[str, int], ...]] = lambda role, parameters: ()
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
+    cost: Callable[[P, int], Cost] | None = None
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None
 
     def role(self, name: str) -> Role:

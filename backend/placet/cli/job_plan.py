@@ -79,6 +79,7 @@ def planned(
     parameters = _scaled(spec, _with_kind(spec, given, scopes), scopes)
     request = _request(operator, spec, parameters, choices, engine or spec.engines[0], payment)
     _tell(operator, spec, choices)
+    _tell_cost(operator, spec, parameters, request)
     return request
 
 
@@ -280,3 +281,18 @@ def _tell(operator: Operator, spec: RecipeSpec[Any], offers: Sequence[Offered]) 
         say(f"from {name}: {one.scope.title}, {', '.join(one.scope.columns)}; {one.openings} jobs so far")
     for role in spec.roles:
         say(f"the {role.name} learns: {role.learns}")
+
+
+def _tell_cost(operator: Operator, spec: RecipeSpec[Any], parameters: RecipeParameters, request: JobRequest) -> None:
+    """What the job takes, by how many rows the own table has; nothing where a recipe can't say it."""
+    from placet.cli.inputs import read_offer
+
+    if spec.cost is None:
+        return
+    offers = operator.ask("GET", "/v1/offers")["offers"]
+    own = next((one["offer"]["dataset"] for one in offers if read_offer(one["id"]) == request.own.offer), None)
+    tables = operator.ask("GET", "/v1/datasets")["datasets"]
+    rows = next((one["rows"] for one in tables if one["id"] == own), None)
+    if rows is not None:
+        words = spec.cost(parameters, rows).words()
+        say(f"for {rows} rows of the own table: {words}, on two cores that nobody else uses")

@@ -1,6 +1,6 @@
 """The program `scorecard-train` as SPU runs it: fixed point of 18 bits in FM64, all of it on shares.
 
-Nothing is opened on the way. Traps, each met: 1/n has too few bits, so sums are taken times 1/1024 and then 1024/n; a
+Nothing is opened on the way. Traps, each met: 1/n has too few bits, so sums are of 1/1024 and then times 1024/n; a
 sigmoid by a polynomial without saturation diverges in silence, so ABY3 has the exact one and Cheetah a quintic between
 bounds; `jnp.max` begins at -2^63, which overflows SPU's comparisons; a ring that overflows says nothing, so weights of
 evidence and logits are clipped.
@@ -20,6 +20,8 @@ from placet.protocols.mpc.scorecard import BANDS, IV_UNIT, NORMAL, TABLE, Scorec
 Array = Any
 """A jax array under trace."""
 _INVERSE_STEPS = 16
+_SHRINK = 1 / 32
+"""Of either factor of a product that is added up over rows."""
 
 
 def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tuple[Array, ...]:
@@ -147,7 +149,7 @@ def _evidence(
     rest_woe = whole @ (_real(kept) * (odds[cells:-1] - prior))
     woe = jnp.clip(rest_woe + _real(own) * (woe - rest_woe), -MAX_WOE, MAX_WOE)
     shares = _share(hits, positives) - _share(count - hits, people - positives)
-    return woe, _spread(program).T @ (shares * woe)
+    return woe, (_spread(program).T @ (shares * woe)) * (1 / 1024)
 
 
 def _monotone(program: ScorecardTrain, woe: Array, count: Array, hits: Array, prior: Array) -> Array:
@@ -181,13 +183,14 @@ def _monotone(program: ScorecardTrain, woe: Array, count: Array, hits: Array, pr
 
 
 def _mean_of(people: Array, rows: int | None) -> Callable[[Array], Array]:
-    """Divides a sum over rows by how many they are, in two steps."""
+    """Makes a sum over rows, of products that are 1/1024 of what they are, a mean. Neither 1/n nor 1/1024 stands beside
+    it: a compiler multiplies such factors first, and their product has too few bits."""
     if rows is not None:
-        return lambda total: (total * (1 / 1024)) * (1024 / rows)
+        return lambda total: total * (1024 / rows)
     import jax.numpy as jnp
 
     once = jnp.reciprocal(_real(people) * (1 / 1024))
-    return lambda total: (total * (1 / 1024)) * once
+    return lambda total: total * once
 
 
 def _regress(
@@ -200,7 +203,8 @@ def _regress(
     wide = len(program.columns) + 1
     penalty = np.full(wide, program.l2 / 1000, np.float32)
     penalty[-1] = INTERCEPT_L2
-    gram = mean_of(design.T @ design)
+    shrunk = design * _SHRINK
+    gram = mean_of(shrunk.T @ shrunk)
     inverse = _inverse(gram * 0.25 + np.diag(penalty))
     target, ones = _real(positive), design[:, -1]
 
@@ -208,7 +212,7 @@ def _regress(
         expected = (sigmoid if exact else quintic)(design @ weights)
         if program.join == "all":
             expected = expected * ones
-        return weights + inverse @ (mean_of(design.T @ (target - expected)) - penalty * weights)
+        return weights + inverse @ (mean_of(shrunk.T @ ((target - expected) * _SHRINK)) - penalty * weights)
 
     weights = jax.lax.fori_loop(0, program.steps, step, jnp.zeros((wide,), design.dtype))
     centre = gram[-1] @ weights
@@ -289,10 +293,10 @@ def _log_odds(positive: Array, negative: Array) -> Array:
 
 
 def _share(part: Array, whole: Array) -> Array:
-    """A quotient of counts, in [0, 1]."""
+    """1024 times a quotient of counts."""
     import jax.numpy as jnp
 
-    return (_real(part) * (1 / 1024)) * jnp.reciprocal(_real(whole) * (1 / 1024) + 1e-4)
+    return _real(part) * jnp.reciprocal(_real(whole) * (1 / 1024) + 1e-4)
 
 
 def _rounded(value: Array) -> Array:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-from placet.core.errors import PeerError, ProtocolError
+from placet.core.errors import LimitError, PeerError, ProtocolError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
 from placet.jobs.certificates import tls_key
@@ -111,6 +112,24 @@ async def evaluated(
                     seconds=job.seconds_left,
                 )
             return share, step.output("share", share)
+
+
+def demand_memory(needed: int) -> None:
+    """LimitError `engine.memory` where this machine has less memory to give than a job takes; nothing where it does not
+    say how much it has."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return
+    free = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), needed)
+    if free < needed:
+        raise LimitError(
+            "the engine needs more memory than there is",
+            expected=f"about {needed >> 20} MB",
+            found=f"{free >> 20} MB",
+            remedy="fewer rows, columns or bins, or fewer jobs at a time",
+            code="engine.memory",
+        )
 
 
 async def intersect(

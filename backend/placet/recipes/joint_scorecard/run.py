@@ -178,6 +178,9 @@ async def _computed(
                     ]
                 own = np.concatenate([own, *blocks], axis=1)
             artefact = step.output("columns", own.tobytes())
+    needs = joint_scorecard.cost(job.parameters(JointScorecardParameters), parts.total)
+    distributed.demand_memory(needs.memory)
+    await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
     return await distributed.evaluated(job, "scorecard", members, program, own, size=Size(parts.total), made=artefact)
 
 
