@@ -120,6 +120,17 @@ def test_the_last_of_several_own_consents_counts_over_all_pages() -> None:
     )
 
 
+def test_of_persons_rows_the_own_offer_is_taken_without_a_consent() -> None:
+    """Where the recipe takes such of the consumer; two fitting ones are one too many."""
+    spec = spec_of("joint-scorecard")
+    own, rows = offered(LENDER, recipe="joint-scorecard"), offered(LENDER, recipe="joint-scorecard", personal=False)
+    found = job_plan._own(Lender([rows, own], [given(rows, 1)]), spec, ALIGNS, PURPOSE)
+    assert (found.offer, found.consent) == (own.id, None)
+    for offers in ([rows], [own, offered(LENDER, recipe="joint-scorecard")]):
+        with pytest.raises(NotFoundError, match="not one own offer of persons' rows"):
+            job_plan._own(Lender(offers, [given(rows, 1)]), spec, ALIGNS, PURPOSE)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
