@@ -17,9 +17,10 @@ from placet.catalogue.declared import declared
 from placet.catalogue.joint_scorecard import SPEC, cost
 from placet.catalogue.modelling import MAX_ROWS, PROVIDERS, Feature, Split
 from placet.core.errors import DataError, InputError, LimitError, PlanError
+from placet.core.hashing import canonical
 from placet.core.values import parse
 from placet.models.bands import kept_places
-from placet.models.binning import one_hot
+from placet.models.binning import CategoryBins, NumberBins, one_hot
 from placet.models.scorecard import Scale, Scorecard
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import BANDS, CardColumn, ScorecardTrain
@@ -28,7 +29,7 @@ from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import opened_report
-from placet.recipes.joint_scorecard.run import JOINT_SCORECARD, computing, program_of
+from placet.recipes.joint_scorecard.run import JOINT_SCORECARD, ProviderPart, columns_of, computing, part_of, program_of
 from placet.vault.rows import Rows
 
 FEATURE = {"column": "income", "kind": "number", "bins": 4}
@@ -271,7 +272,7 @@ def test_a_row_is_in_one_cell_of_a_column() -> None:
 
 def told(made: ScorecardTrain, result: np.ndarray, own: Any = None, **changes: Any) -> dict[str, Any]:
     parameters = SPEC.parse(PLAIN | changes)
-    bins = {"kind": "number", "bins": 4, "edges": ["1", "2", "3"]}
+    bins = NumberBins(bins=4, edges=("1", "2", "3"))
     columns = [("first-provider", f"c{place}", bins) for place in range(len(made.columns))]
     return opened_report(parameters, columns, made, result, RowParts(900, 200, 400), own)
 
@@ -335,6 +336,38 @@ def test_a_forged_share_makes_no_scorecard(place: int, change: int) -> None:
     result[place % len(result)] = change
     with pytest.raises(InputError):
         told(made, result)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b'{"bins": [], "share": "0x00", "more": 1}',
+        b'{"bins": [{"kind": "number", "bins": 4, "edges": ["2", "1"]}], "share": "0x"}',
+        b'{"bins": [{"kind": "what", "bins": 4}], "share": "0x"}',
+        b'{"bins": [], "share": "zz"}',
+    ],
+)
+def test_what_no_provider_releases_is_refused(raw: bytes) -> None:
+    with pytest.raises(InputError):
+        part_of(raw)
+
+
+def test_a_part_that_is_one_is_read_again() -> None:
+    part = ProviderPart(bins=(NumberBins(bins=4, edges=("1",)),), share=b"share")
+    assert part_of(canonical(part.to_json())) == part
+
+
+@pytest.mark.parametrize(
+    "bins",
+    [(), (NumberBins(bins=5, edges=()),), (CategoryBins(bins=4, categories=()),), (NumberBins(bins=4, edges=()),) * 2],
+)
+def test_columns_that_are_cut_otherwise_than_planned_are_refused(bins: tuple[Any, ...]) -> None:
+    feature = Feature(column="income", bins=4)
+    assert columns_of("consumer", (feature,), (NumberBins(bins=4, edges=()),))[0][:2] == ("consumer", "income")
+    with pytest.raises(InputError, match="cut otherwise"):
+        columns_of("consumer", (feature,), bins)
 
 
 def test_too_few_tell_nothing() -> None:

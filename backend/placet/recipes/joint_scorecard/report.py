@@ -17,6 +17,7 @@ from placet.core.errors import InputError
 from placet.core.values import to_hex
 from placet.models import quality
 from placet.models.bands import BandTable
+from placet.models.binning import CategoryBins, NumberBins
 from placet.models.quality import Z95, decimal
 from placet.models.scorecard import Scorecard
 from placet.protocols.mpc.numbers import Integers
@@ -28,7 +29,7 @@ PARTS = ("validation", "test")
 
 def opened_report(
     parameters: JointScorecardParameters,
-    columns: Sequence[tuple[str, str, Mapping[str, Any]]],
+    columns: Sequence[tuple[str, str, NumberBins | CategoryBins]],
     program: ScorecardTrain,
     result: Integers,
     sizes: RowParts,
@@ -80,9 +81,11 @@ def demand_reached(program: ScorecardTrain, card: TrainedCard, sizes: RowParts) 
 
 
 def scorecard_of(
-    parameters: JointScorecardParameters, columns: Sequence[tuple[str, str, Mapping[str, Any]]], card: TrainedCard
+    parameters: JointScorecardParameters,
+    columns: Sequence[tuple[str, str, NumberBins | CategoryBins]],
+    card: TrainedCard,
 ) -> Scorecard:
-    """The card with each party's bins. InputError where they don't fit its points."""
+    """The card with each party's bins."""
     return Scorecard.model_validate(
         {
             "label": parameters.label,

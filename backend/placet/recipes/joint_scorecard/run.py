@@ -11,20 +11,23 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from placet.catalogue import joint_scorecard
 from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_scorecard import JointScorecardParameters
-from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_ROWS
+from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_FEATURES, MAX_ROWS, Feature
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import DataError, PlanError
+from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
+from placet.core.values import Octets, Value, parse
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
+from placet.models.binning import BINS, ColumnBins
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
@@ -41,7 +44,16 @@ BINNING = "models.binning/1"
 SHARING = "shares.additive-2^64/1"
 SECONDS = 600
 """For putting the shares together."""
+MAX_PART = 64 << 20
+"""Bytes of what a provider releases."""
 _FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
+
+
+class ProviderPart(Value):
+    """What a provider releases: how its columns are cut, and its share, which is empty where it does not compute."""
+
+    bins: Annotated[tuple[ColumnBins, ...], Field(max_length=MAX_FEATURES)]
+    share: Octets
 
 
 def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts: RowParts) -> ScorecardTrain:
@@ -107,15 +119,15 @@ async def _provide(job: PartyRun) -> None:
     if placement.total != parts.total:
         raise split.otherwise(placement.total)
     program = program_of(parameters, job.terms.roles, parts)
-    part: dict[str, Any] = {"bins": [column.to_json() for column in bins], "share": ""}
+    part = ProviderPart(bins=(), share=b"")
     if worth(program, parts):
         placed = np.zeros((parts.total, len(bins)), np.int64)
         present = np.zeros(parts.total, np.bool_)
         own, there = [row for row, _ in places], [place for _, place in places]
         placed[there], present[there] = codes[own], True
         share, artefact = await _computed(job, program, program.bring(job.party, placed, present), parts, artefact)
-        part["share"] = share.hex()
-    await job.release(canonical(part), artefact)
+        part = ProviderPart(bins=tuple(bins), share=share)
+    await job.release(canonical(part.to_json()), artefact)
 
 
 async def _consume(job: PartyRun) -> None:
@@ -184,6 +196,24 @@ async def _computed(
     return await distributed.evaluated(job, "scorecard", members, program, own, size=Size(parts.total), made=artefact)
 
 
+def part_of(raw: bytes) -> ProviderPart:
+    """InputError for what no provider releases."""
+    return parse(ProviderPart, raw, limit=MAX_PART, what="a provider's part of the scorecard")
+
+
+def columns_of(
+    role: str, features: Sequence[Feature], bins: Sequence[ColumnCells]
+) -> list[tuple[str, str, ColumnCells]]:
+    """A party's columns by name. InputError where they are cut otherwise than planned."""
+    planned = [(feature.kind, feature.bins) for feature in features]
+    found = [(column.kind, column.bins) for column in bins]
+    if planned != found:
+        raise InputError(
+            "columns are cut otherwise than planned", expected=f"{len(planned)} of {role}", found=len(found)
+        )
+    return [(role, feature.column, column) for feature, column in zip(features, bins, strict=True)]
+
+
 def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[str, Any]:
     """No rows; `report`: {too_few, smallest_group, rows: {train, validation, test}, provider_rows} and, unless too few
     have either label, {fitted: {people, positives}, metrics, bands, gains, scorecard, importance, alone, gain,
@@ -208,18 +238,18 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     }
     program = program_of(parameters, state["roles"], sizes)
     if worth(program, sizes):
-        providers = {party: json.loads(part) for party, part in sorted(parts.items())}
+        providers = {party: part_of(raw) for party, raw in parts.items()}
         members = computing(state["roles"])
-        shares = [
-            bytes.fromhex(state["share"] if party not in providers else providers[party]["share"]) for party in members
-        ]
+        own = bytes.fromhex(state["share"])
+        shares = [providers[party].share if party in providers else own for party in members]
         engine = evaluate.engine_of(program, len(members), len(members), Size(sizes.total))
         opening = evaluate.combine(program, Size(sizes.total), engine, shares, scratch=scratch, seconds=SECONDS)
-        bins = {party: part["bins"] for party, part in providers.items()} | {len(providers): state["bins"]}
+        bins = {party: part.bins for party, part in providers.items()}
+        bins[len(providers)] = tuple(BINS.validate_python(column) for column in state["bins"])
         columns = [
-            (role, feature.column, cells)
+            column
             for party, role in enumerate(state["roles"])
-            for feature, cells in zip(features_of(parameters, role), bins[party], strict=True)
+            for column in columns_of(role, features_of(parameters, role), bins[party])
         ]
         report |= opened_report(parameters, columns, program, asyncio.run(opening), sizes, state.get("alone"))
     return {"rows": [], "report": report}
