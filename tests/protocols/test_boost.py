@@ -15,7 +15,7 @@ from placet.core.hashing import document_bytes
 from placet.core.values import parse
 from placet.models.boosting import MAX_CURVATURE, MAX_GRADIENT, Boosting, HostCut, Own, PlainHost, train
 from placet.models.cuts import Choice, CodedColumn, candidates, cell_sums, sides_of
-from placet.models.trees import UNIT, TreeFork, Whole
+from placet.models.trees import UNIT, TreeCut, TreeFork, Whole
 from placet.protocols.local import LocalNetwork
 from placet.protocols.order import secret_permutation
 
@@ -120,58 +120,56 @@ def test_nothing_travels_for_the_first_tree(paillier_key: Any, together: Togethe
     assert [tag for _, _, tag, _ in network.sent] == [STANDING, KEY]
 
 
+class Interrupted:
+    """Boosting of a holder and a host in the same orders each time, and what both had kept after each tree."""
+
+    boosting = Boosting(4, 1, 4)
+
+    def __init__(self, key: Any, together: Together) -> None:
+        self.key, self.together = key, together
+        self.states: list[tuple[HolderState, tuple[list[TreeCut], list[int]]]] = []
+        self.whole = self.grown(0)
+
+    def grown(self, standing: int, holder_trees: int | None = None, host_trees: int | None = None) -> LabelHolder:
+        """All trees, from those that stand by what each has of the states."""
+        tables, network = (table(0), table(1)), LocalNetwork(("holder", "host"))
+        holder = LabelHolder(("host",), self.key, Own(tables[0]), labels_of(*tables), ROWS, self.boosting)
+        host = Host("holder", tables[1], TRAIN, self.boosting, order=bytes)
+        if holder_trees is not None:
+            holder.resume(parse(HolderState, document_bytes(self.states[holder_trees - 1][0])))
+        if host_trees is not None:
+            host.cuts, host.counts = (list(kept) for kept in self.states[host_trees - 1][1])
+
+        async def run() -> None:
+            at, there = network.channel("holder"), network.channel("host")
+            assert (await asyncio.gather(holder.start(at), host.start(there)))[0] == standing
+            assert standing == len(holder.trees) == len(host.counts)
+            while len(holder.trees) < self.boosting.trees:
+                works: list[Coroutine[Any, Any, Any]] = [holder.grow(at)]
+                await asyncio.gather(*works, *([host.grow(there)] if holder.trees else []))
+                self.states.append((holder.state(), (list(host.cuts), list(host.counts))))
+
+        self.together(run())
+        return holder
+
+
+@pytest.fixture(scope="module")
+def interrupted(paillier_key: Any, together: Together) -> Interrupted:
+    return Interrupted(paillier_key, together)
+
+
 @pytest.mark.parametrize(
     ("holder_trees", "host_trees", "standing"),
-    [(3, 3, 3), (3, 2, 2), (2, 3, 2), (3, None, 0), (None, 3, 0), (1, None, 0), (3, 4, 3), (4, 2, 0)],
+    [(3, 3, 3), (3, 2, 2), (2, 3, 2), (3, 4, 3), (3, None, 0), (None, 3, 0), (4, 2, 0)],
 )
 def test_after_a_kill_at_most_one_tree_is_grown_again(
-    holder_trees: int | None, host_trees: int | None, standing: int, paillier_key: Any, together: Together
+    holder_trees: int | None, host_trees: int | None, standing: int, interrupted: Interrupted
 ) -> None:
     """From the states that each had kept, with the same orders, they grow the trees that nothing had interrupted."""
-    boosting = Boosting(5, 2, 4)
-    tables = table(0), table(1)
-    labels = labels_of(*tables)
-    states: list[tuple[Any, tuple[list[Any], list[int]]]] = []
-
-    def parties() -> tuple[LocalNetwork, LabelHolder, Host]:
-        holder = LabelHolder(("host",), paillier_key, Own(tables[0]), labels, ROWS, boosting)
-        return (
-            LocalNetwork(("holder", "host")),
-            holder,
-            Host("holder", tables[1], TRAIN, boosting, order=lambda count: bytes(count)),
-        )
-
-    async def start(network: LocalNetwork, holder: LabelHolder, host: Host) -> int:
-        trees, _ = await asyncio.gather(holder.start(network.channel("holder")), host.start(network.channel("host")))
-        return trees
-
-    async def grow(network: LocalNetwork, holder: LabelHolder, host: Host) -> None:
-        while len(holder.trees) < boosting.trees:
-            works: list[Coroutine[Any, Any, Any]] = [holder.grow(network.channel("holder"))]
-            works += [host.grow(network.channel("host"))] if holder.trees else []
-            await asyncio.gather(*works)
-            states.append((holder.state(), (list(host.cuts), list(host.counts))))
-
-    async def whole() -> LabelHolder:
-        network, holder, host = parties()
-        assert await start(network, holder, host) == 0
-        await grow(network, holder, host)
-        return holder
-
-    async def again() -> LabelHolder:
-        network, holder, host = parties()
-        if holder_trees is not None:
-            holder.resume(parse(HolderState, document_bytes(states[holder_trees - 1][0])))
-        if host_trees is not None:
-            host.cuts, host.counts = states[host_trees - 1][1]
-        assert await start(network, holder, host) == standing == len(holder.trees) == len(host.counts)
-        await grow(network, holder, host)
-        return holder
-
-    (first,), (second,) = together(whole()), together(again())
-    assert second.model == first.model
-    assert second.own.cuts == first.own.cuts
-    assert np.array_equal(second.margins, first.margins)
+    again, whole = interrupted.grown(standing, holder_trees, host_trees), interrupted.whole
+    assert again.model == whole.model
+    assert again.own.cuts == whole.own.cuts
+    assert np.array_equal(again.margins, whole.margins)
 
 
 # Packing.
@@ -244,17 +242,17 @@ def test_nodes_of_another_form(bad: bytes) -> None:
 class Liar:
     """A label holder that says what the test tells it to, to a real host with these columns."""
 
-    def __init__(self, key: Any, boosting: Boosting, columns: Sequence[CodedColumn] | None = None) -> None:
-        self.columns = tuple(columns or table(1))
+    def __init__(self, key: Any, boosting: Boosting, standing: int = 0) -> None:
+        self.columns, self.standing = table(1), standing
         self.network = LocalNetwork(("holder", "host"))
         self.key, self.boosting = key, boosting
-        self.host = Host("holder", self.columns, TRAIN, boosting, order=lambda count: bytes(count))
+        self.host = Host("holder", self.columns, TRAIN, boosting, order=bytes)
         self.channel = self.network.channel("holder")
         self.packing = Packing(TRAIN, key.public.n.bit_length())
         self.arranged = candidates(self.columns, TRAIN, range)
 
     async def begin(self) -> None:
-        await self.channel.send("host", KEY, header(0) + self.key.public.to_bytes())
+        await self.channel.send("host", KEY, header(self.standing) + self.key.public.to_bytes())
         await self.host.start(self.network.channel("host"))
 
     async def gradients(self, at: At | None = None, count: int = TRAIN) -> None:
@@ -327,6 +325,11 @@ def test_cuts_that_were_not_offered(cuts: list[HostCut], code: str, paillier_key
     assert liar.refused(together, liar.gradients(), liar.nodes(0), liar.cuts(0, *cuts)) == code
 
 
+def test_nobody_goes_on_from_trees_that_do_not_stand(paillier_key: Any, together: Together) -> None:
+    liar = Liar(paillier_key, BOOSTING, standing=1)
+    assert liar.refused(together) == "boost.message"
+
+
 def test_gradients_of_another_number_or_tree(paillier_key: Any, together: Together) -> None:
     for works, code in (
         (lambda liar: [liar.gradients(count=TRAIN - 1)], "protocol"),
@@ -389,7 +392,7 @@ def against(together: Together, key: Any, change: Callable[[str, bytes], bytes])
     tables = table(0), table(1)
     network = Changed(("holder", "host"))
     holder = LabelHolder(("host",), key, Own(tables[0]), labels_of(*tables), ROWS, Boosting(2, 3, 4))
-    host = Host("holder", tables[1], TRAIN, holder.boosting, order=lambda count: bytes(count))
+    host = Host("holder", tables[1], TRAIN, holder.boosting, order=bytes)
 
     async def run() -> None:
         serving = asyncio.ensure_future(grown_host(host, network))
