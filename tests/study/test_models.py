@@ -142,6 +142,19 @@ def test_too_few_rows_make_no_model(data: StudyData, run: StudyOutcome) -> None:
     assert "Nothing was told of the model" in html(data, judge(data), bare, model)
 
 
+def test_trees_are_told_without_curves(data: StudyData, run: StudyOutcome) -> None:
+    report: dict[str, Any] = json.loads(RESULT.read_text())["report"]
+    for name in ("bands", "gains", "scorecard"):
+        del report[name]
+    gains = [("first-provider", "poutcome", 300), ("consumer", "balance", 100)]
+    report["importance"] = [{"party": party, "column": column, "gain": gain} for party, column, gain in gains]
+    trees = replace(run, result={"rows": [], "report": report})
+    model = model_facts(data, trees)
+    assert model is not None and scorecard_of(trees) is None
+    text = html(data, judge(data), trees, model)
+    assert "there are no curves" in text and "75.0%" in text and "<b>Gains" not in text
+
+
 def test_the_report_has_all_charts(data: StudyData, run: StudyOutcome) -> None:
     text = html(data, judge(data), run, facts(data, run))
     for title in ("Gains", "ROC", "Calibration", "Scores of both groups", "AUC above chance"):

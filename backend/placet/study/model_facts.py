@@ -96,7 +96,7 @@ class Quality:
 @dataclass(frozen=True)
 class ModelColumn:
     """A column that the model reads: its information value and the points between its best and its worst bin, of a
-    scorecard; what its cuts gained, of trees."""
+    scorecard; its cuts' share of all that cuts gained, of trees."""
 
     party: str
     name: str

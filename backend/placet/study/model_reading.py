@@ -97,8 +97,8 @@ def _holder(data: StudyData, parameters: TrainingParameters) -> str:
 
 def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, int, int | None]]:
     fitted = report.get("fitted") or {}
-    for part, number in (report.get("rows") or {}).items():
-        if not number:
+    for part in ("train", "validation", "test"):
+        if not (number := (report.get("rows") or {}).get(part)):
             continue
         counts = fitted if part == "train" else ((report.get("metrics") or {}).get(part) or {})
         yield part, int(counts.get("people", number)), counts.get("positives")
@@ -112,9 +112,11 @@ def _columns(data: StudyData, report: Mapping[str, Any], card: Scorecard | None)
             iv = None if one.iv is None else float(one.iv)
             yield ModelColumn(names.get(one.party, one.party), one.column, iv, spread)
         return
-    for row in report.get("importance") or ():
-        party, gain = str(row["party"]), row.get("gain")
-        yield ModelColumn(names.get(party, party), str(row["column"]), gain=None if gain is None else float(gain))
+    rows = report.get("importance") or []
+    whole = sum(float(row.get("gain") or 0) for row in rows) or 1.0
+    for row in rows:
+        party = str(row["party"])
+        yield ModelColumn(names.get(party, party), str(row["column"]), gain=float(row.get("gain") or 0) / whole)
 
 
 def _shares(outcome: StudyOutcome) -> Iterator[Share]:
