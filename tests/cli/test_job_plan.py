@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from types import SimpleNamespace
 from typing import Any, Self
 
 import httpx
 import pytest
 
+from declaring import vectors
 from placet.catalogue.specs import spec_of
 from placet.cli import job_plan
 from placet.cli.operator import Operator
@@ -129,6 +131,23 @@ def test_of_persons_rows_the_own_offer_is_taken_without_a_consent() -> None:
     for offers in ([rows], [own, offered(LENDER, recipe="joint-scorecard")]):
         with pytest.raises(NotFoundError, match="not one own offer of persons' rows"):
             job_plan._own(Lender(offers, [given(rows, 1)]), spec, ALIGNS, PURPOSE)
+
+
+def test_what_a_scorecard_takes_is_told_by_the_rows_of_the_own_table(capsys: pytest.CaptureFixture[str]) -> None:
+    spec, dataset = spec_of("joint-scorecard"), to_hex(bytes(31) + b"\7")
+    offer = bytes(31) + b"\5"
+    answers = {
+        "/v1/offers": {"offers": [{"id": to_hex(offer), "offer": {"dataset": dataset}}]},
+        "/v1/datasets": {"datasets": [{"id": dataset, "rows": 30_000}]},
+    }
+    operator: Any = SimpleNamespace(ask=lambda method, path: answers[path])
+    request: Any = SimpleNamespace(own=SimpleNamespace(offer=offer))
+    parameters = spec.parse(vectors("joint-scorecard")[1]["parameters"])
+    job_plan._tell_cost(operator, spec, parameters, request)
+    told = capsys.readouterr().err
+    assert "for 30000 rows of the own table" in told and "MB of memory a party" in told
+    job_plan._tell_cost(operator, spec_of("match"), parameters, request)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
