@@ -38,11 +38,11 @@ class JointScorecardParameters(ModellingParameters):
 
 
 def cost(parameters: JointScorecardParameters, rows: int) -> Cost:
-    """From 30,000 rows of 23 columns with 10 bins by ABY3, and 24,000 by Cheetah: what grows does so with the cells."""
+    """From 30,000 rows of 23 columns with 10 bins by ABY3, and 8,000 by Cheetah: what grows does so with the cells."""
     columns = [feature for features in parameters.features.values() for feature in features]
     cells = rows * sum(feature.bins + 2 for feature in columns)
     if parameters.protocol == "cheetah":
-        return Cost(memory=(1250 << 20) + 430 * cells, traffic=(150 << 20) + 31 * cells, seconds=15 + cells // 100_000)
+        return Cost(memory=(1250 << 20) + 950 * cells, traffic=(150 << 20) + 45 * cells, seconds=12 + cells // 50_000)
     return Cost(memory=(350 << 20) + 75 * cells, traffic=(50 << 20) + 95 * cells, seconds=6 + cells // 500_000)
 
 

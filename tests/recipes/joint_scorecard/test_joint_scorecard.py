@@ -411,6 +411,8 @@ def test_what_it_takes_is_said_from_the_shapes() -> None:
     needs = cost(SPEC.parse(of_parties(2, features=features)), 30_000)
     assert 900 << 20 < needs.memory < 1024 << 20 and 700 << 20 < needs.traffic < 900 << 20 and 15 <= needs.seconds <= 25
     assert "MB of memory a party" in needs.words()
+    cheetah = of_parties(1, features={"first-provider": columns[:15], "consumer": columns[15:]})
+    assert 3200 << 20 < cost(SPEC.parse(cheetah), 8_000).memory < 3600 << 20, "3.2 GB were measured"
     two = SPEC.parse(PLAIN)
     assert cost(two, 1000).memory < cost(two, 100_000).memory
 
