@@ -635,7 +635,7 @@ def test_no_administrator_no_proxy_no_upgrade(stage: Stage) -> None:
     assert staticcall in used["ConsentRegistry"] and staticcall in used["JobLedger"]
     assert [name for name, codes in used.items() if {delegatecall, callcode, selfdestruct} & codes] == []
     assert changing == {
-        "DatasetRegistry": {"register", "commit", "spend"},
+        "DatasetRegistry": {"register", "registerModel", "commit", "spend"},
         "ConsentRegistry": {
             *("offer", "appoint", "anchor", "grant", "grantMany", "prove", "useOpening"),
             *("withdraw", "withdrawBatched", "withdrawMany", "revoke", "revokeBatched", "revokeMany"),

@@ -245,7 +245,7 @@ def _stays(base: Draft, role: str, before: Brought | None, after: Brought | None
         base.terms["recipe"] in ("asset-view", "model-stability") or parameters.get("receiver") == "provider"
     )
     provider_sees |= base.terms["recipe"] == "model-evaluation" and parameters["protocol"] == "cheetah"
-    provider_sees |= base.terms["recipe"] == "joint-scorecard" and role != "consumer"
+    provider_sees |= base.terms["recipe"] in ("joint-scorecard", "joint-trees") and role != "consumer"
     added_up = base.terms["recipe"] != "joint-scorecard" and (base.terms["recipe"], role) != (
         "model-evaluation",
         "consumer",
