@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from placet.catalogue.spec import CONSUMER, RecipeSpec
+from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, RoleInput
 from placet.catalogue.specs import spec_of
+from placet.core.offers import Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.values import ZERO20, ZERO32
@@ -30,18 +31,23 @@ def signer(number: int) -> bytes:
     return bytes([number + 1]) * 20
 
 
-def party(number: int, alias: str | None, *, persons: bool, output: bool, **changes: Any) -> Party:
-    """The party with this number, which brings an input unless there is no alias for one."""
-    brought = {"lawful_root": bytes([90 + number]) * 32} if persons else {"consent": bytes([60 + number]) * 32}
-    one = Input(offer=bytes([30 + number]) * 32, epoch=bytes(24), opens_before=1000, **brought)
+def brought(number: int, place: int, one: RoleInput) -> Input:
+    """What the party with this number brings as its input at this place."""
+    root, consent = bytes([90 + number, place]) * 16, bytes([60 + number, place]) * 16
+    what = {"lawful_root": root} if one.subjects is Subjects.PERSONS else {"consent": consent}
+    return Input(offer=bytes([30 + number, place]) * 16, epoch=bytes(24), opens_before=1000, **what)
+
+
+def party(number: int, seat: Role, **changes: Any) -> Party:
+    """The party with this number, which brings what its seat does."""
     values: dict[str, Any] = {
         "signer": signer(number),
         "recorder": bytes([100 + number]) * 20,
         "payee": signer(number),
         "tls_key": bytes([120 + number]) * 32,
         "seed": bytes([140 + number]) * 32,
-        "output": output,
-        "inputs": () if alias is None else (one,),
+        "output": seat.output,
+        "inputs": tuple(brought(number, place, one) for place, one in enumerate(seat.inputs)),
     }
     return Party(**(values | changes))
 
@@ -49,7 +55,7 @@ def party(number: int, alias: str | None, *, persons: bool, output: bool, **chan
 def parties(name: str, number: int) -> tuple[Party, ...]:
     """So many parties, each as its seat in the recipe asks for it."""
     seats = spec_of(name).seats(number)
-    return tuple(party(i, s.alias, persons=s.persons, output=s.output) for i, s in enumerate(seats))
+    return tuple(party(number, seat) for number, seat in enumerate(seats))
 
 
 def declaring(
@@ -71,7 +77,7 @@ def declaring(
         "engine": engine,
         "parameters": parameters,
         "roles": tuple(seat.name for seat in seats),
-        "inputs": tuple(seat.alias for seat in seats if seat.alias is not None),
+        "inputs": tuple(one.alias for seat in seats for one in seat.inputs),
         "block": 90,
         "consumer_key": CONSUMER_KEY,
         "on_withdrawal": spec.on_withdrawal,

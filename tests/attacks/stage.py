@@ -448,9 +448,9 @@ class Stage(Sending):
             brought = await self.prepare(offer, deadline, **(wanted or {}))
         else:
             lawful = await self.brought(offer, deadline)
-            entry = await self.agreement.entries.fresh(offer.id, lawful.root)
+            entry = await self.agreement.entries.fresh([(offer.id, lawful.root)])
             rows = Input(offer=offer.id, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
-            brought = PrepareResponse(**dict(entry), input=rows)
+            brought = PrepareResponse(**dict(entry), inputs=(rows,))
         return Deal(offer, scope, made, batch, block, brought, deadline)
 
     async def brought(self, offer: Offer, deadline: int | None = None) -> LawfulSet:
@@ -460,7 +460,7 @@ class Stage(Sending):
 
     async def without(self, deal: Deal) -> LawfulSet:
         """What is left of what the bank brought, kept as for an amendment that the bank signs."""
-        root = deal.brought.input.lawful_root
+        root = deal.brought.inputs[0].lawful_root
         return await _kept(lambda sign: self.vault.without(deal.offer.id, root, sign))
 
     def question(self, offer: Offer, deadline: int, **changes: Any) -> PrepareRequest:
@@ -496,7 +496,7 @@ class Stage(Sending):
 
         async def ask() -> tuple[PrepareResponse, SetToSign]:
             brought = await self.agreement.prepare(self.lender.address, question)
-            rows = brought.input
+            rows = brought.inputs[0]
             epoch, ends = rows.epoch, rows.opens_before
             return brought, SetToSign(job=JobId(bytes(32)), root=rows.lawful_root, epoch=epoch, opens_before=ends)
 
@@ -516,7 +516,7 @@ class Stage(Sending):
         """An asset-view over the bank and the second bank, as honest as `changes`, signed by everybody."""
         lender, other = lender or self.lender, self.second if lender is None else self.lender
         document = self.terms(**({"block": deal.block} | (terms or {})))
-        chosen = Input(**(deal.brought.input.model_dump() | (input or {})))
+        chosen = Input(**(deal.brought.inputs[0].model_dump() | (input or {})))
         mine = {k: v for k, v in deal.brought.model_dump().items() if k != "input"}
         now = self.chain.now()
         fields: dict[str, Any] = {

@@ -391,7 +391,7 @@ async def test_a_peer_prepares_nothing_outside_scope_and_policy(stage: Stage) ->
 async def test_a_consumer_frames_the_bank_with_an_end_that_is_too_small(stage: Stage) -> None:
     """The plan's `opensBefore` is below the consents' true end: no row too many, but not what the bank prepared."""
     deal = await stage.deal()
-    agreed = stage.plan(deal, input={"opens_before": deal.brought.input.opens_before - 1})
+    agreed = stage.plan(deal, input={"opens_before": deal.brought.inputs[0].opens_before - 1})
     with pytest.raises(PlacetError) as caught:
         await stage.agreement.sign(stage.lender.address, SignRequest(plan=agreed.plan, terms=agreed.terms))
     assert caught.value.code == "plan.stale"
@@ -452,7 +452,7 @@ async def test_rows_of_another_attempt(stage: Stage) -> None:
     agreed = stage.open(stage.plan(deal))
     for attempt in (0, 2):
         await refused(stage, "warrant.attempt", stage.rows(agreed, attempt=attempt))
-    stage.mined(stage.amend_call(agreed, deal.brought.input.lawful_root), stage.thief)
+    stage.mined(stage.amend_call(agreed, deal.brought.inputs[0].lawful_root), stage.thief)
     await refused(stage, "warrant.attempt", stage.rows(agreed))
     assert len(await stage.rows(agreed, attempt=2)) == 3
 
@@ -465,8 +465,8 @@ async def test_rows_of_an_attempt_with_somebody_new(stage: Stage) -> None:
     assert await stage.accept(deal.offer, deal.scope, [late]) == ["ok"]
     await stage.anchor(deal.offer, [late])
     wider = await stage.prepare(deal.offer, deal.deadline)
-    assert wider.input.lawful_root != deal.brought.input.lawful_root
-    stage.mined(stage.amend_call(agreed, wider.input.lawful_root), stage.thief)
+    assert wider.inputs[0].lawful_root != deal.brought.inputs[0].lawful_root
+    stage.mined(stage.amend_call(agreed, wider.inputs[0].lawful_root), stage.thief)
     await refused(stage, "warrant.root", stage.rows(agreed, attempt=2))
 
 
@@ -568,7 +568,7 @@ async def test_consents_that_are_in_no_anchored_batch(stage: Stage) -> None:
     assert await stage.accept(deal.offer, deal.scope, [waiting, early]) == ["ok", "ok"]
     await stage.anchor(deal.offer, [early])
     again = await stage.prepare(deal.offer, deal.deadline)
-    assert again.input.lawful_root == deal.brought.input.lawful_root
+    assert again.inputs[0].lawful_root == deal.brought.inputs[0].lawful_root
 
 
 BAD: dict[str, tuple[Callable[[Stage], dict[str, Any]], str]] = {
@@ -703,4 +703,4 @@ async def test_a_stolen_relay_key_anchors_what_the_vault_never_took(stage: Stage
     await stage.anchor(deal.offer, [forged])
     assert stage.chain.batch(deal.offer.id, forged.id) > 0
     again = await stage.prepare(deal.offer, deal.deadline)
-    assert again.input.lawful_root == deal.brought.input.lawful_root
+    assert again.inputs[0].lawful_root == deal.brought.inputs[0].lawful_root

@@ -301,7 +301,7 @@ async def test_a_batch_with_a_bad_leaf(stage: Stage) -> None:
     assert await stage.accept(deal.offer, deal.scope, three) == ["ok", "signature", "ok"]
     await stage.anchor(deal.offer, three)
     brought = await stage.prepare(deal.offer, deal.deadline)
-    leaves = leaves_of(await stage.vault.leaves(deal.offer.id, brought.input.lawful_root, 0))
+    leaves = leaves_of(await stage.vault.leaves(deal.offer.id, brought.inputs[0].lawful_root, 0))
     owners = {person.consent.owner for person in (deal.people[0], three[0], three[2])}
     assert {leaf.consent.owner for leaf in leaves} == owners
 

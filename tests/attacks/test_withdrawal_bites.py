@@ -25,7 +25,7 @@ from shown import leaves_of
 async def set_without(stage: Stage, deal: Deal, gone: Person) -> None:
     """The vault's set for the next job, as of now, is of all the others."""
     now = await stage.prepare(deal.offer, deal.deadline)
-    leaves = leaves_of(await stage.vault.leaves(deal.offer.id, now.input.lawful_root, 0))
+    leaves = leaves_of(await stage.vault.leaves(deal.offer.id, now.inputs[0].lawful_root, 0))
     assert {leaf.consent.owner for leaf in leaves} == {p.consent.owner for p in deal.people if p is not gone}
 
 
@@ -237,7 +237,7 @@ async def test_an_old_epoch_is_refused_by_open_amend_and_seal(stage: Stage) -> N
     deal = await stage.deal()
     waiting, running = stage.plan(deal), stage.open(stage.plan(deal))
     stage.record_all(running)
-    root = deal.brought.input.lawful_root
+    root = deal.brought.inputs[0].lawful_root
     signed_before = {
         "open": stage.open_call(waiting),
         "amend": stage.amend_call(running, root),
@@ -290,7 +290,7 @@ async def test_an_amendment_that_keeps_the_row(stage: Stage) -> None:
     agreed = stage.open(stage.plan(deal))
     gone = deal.people[2]
     stage.withdraw(deal, gone)
-    stage.mined(stage.amend_call(agreed, deal.brought.input.lawful_root), stage.thief)
+    stage.mined(stage.amend_call(agreed, deal.brought.inputs[0].lawful_root), stage.thief)
     await refused(stage, agreed, 2, "warrant.withdrawn")
     smaller = await stage.without(deal)
     stage.mined(stage.amend_call(agreed, smaller.root), stage.thief)

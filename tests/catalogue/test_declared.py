@@ -9,10 +9,12 @@ import pytest
 
 from declaring import NAMESPACE, declaring, parties, signer, vectors
 from placet.catalogue.declared import declared
-from placet.catalogue.spec import CONSUMER, RecipeSpec
+from placet.catalogue.spec import CONSUMER, MODEL_COLUMNS, RecipeSpec
 from placet.catalogue.specs import NAMES, SPECS, spec_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
+from placet.core.lawful import Aligns
+from placet.core.offers import Subjects
 from placet.core.plan import Party, Plan, Terms
 from placet.core.purposes import Operation
 
@@ -39,16 +41,18 @@ def test_what_a_recipe_declares_is_a_job_of_it(spec: RecipeSpec[Any], case: dict
     job = declared(plan, terms)
     assert (job.plan, job.terms, job.spec) == (plan, terms, spec)
     assert isinstance(job.parameters, spec.parameters)
-    seats = [(number, seat) for number, seat in enumerate(spec.seats(case["parties"])) if seat.alias is not None]
+    seats = [(number, seat, one) for number, seat in enumerate(spec.seats(case["parties"])) for one in seat.inputs]
     assert len(seats) == len(plan.inputs)
-    for number, (party, seat) in enumerate(seats):
+    for number, (party, seat, one) in enumerate(seats):
         use = job.use(number)
         assert (use.recipe, use.provider, use.consumer) == (spec.name, signer(party), plan.consumer)
         assert use.parties == tuple(map(signer, range(case["parties"])))
         assert (use.purpose, use.operations) == (plan.purpose, int(spec.operations))
-        assert list(use.columns) == case["reads"][seat.name]
-        assert use.aligns == spec.aligns(job.parameters)
-        assert (use.tells, use.persons, use.named) == (spec.tells(job.parameters), seat.persons, not seat.persons)
+        model = one.subjects is Subjects.MODEL
+        assert list(use.columns) == (list(MODEL_COLUMNS) if model else case["reads"][seat.name])
+        assert use.aligns == (Aligns() if model else spec.aligns(job.parameters))
+        assert (use.tells, use.subjects) == (spec.tells(job.parameters), one.subjects)
+        assert use.named == (one.subjects is not Subjects.PERSONS)
 
 
 CHANGED_TERMS: dict[str, tuple[str, Callable[[RecipeSpec[Any], dict[str, Any]], dict[str, Any]]]] = {
@@ -68,7 +72,7 @@ CHANGED_TERMS: dict[str, tuple[str, Callable[[RecipeSpec[Any], dict[str, Any]], 
     "an unknown role": ("plan.roles", lambda _, case: {"roles": ("auditor",) * case["parties"]}),
     "other names of inputs": (
         "plan.inputs",
-        lambda spec, case: {"inputs": tuple("other" for seat in spec.seats(case["parties"]) if seat.alias)},
+        lambda spec, case: {"inputs": tuple("other" for seat in spec.seats(case["parties"]) for _ in seat.inputs)},
     ),
 }
 
@@ -140,7 +144,7 @@ def _input_of(party: Party, other: Party) -> Party:
 @EVERY_CASE
 def test_each_party_has_the_part_of_its_role(spec: RecipeSpec[Any], case: dict[str, Any]) -> None:
     everybody = parties(spec.name, case["parties"])
-    aliases = tuple(seat.alias for seat in spec.seats(case["parties"]) if seat.alias is not None)
+    aliases = tuple(one.alias for seat in spec.seats(case["parties"]) for one in seat.inputs)
 
     def with_party(number: int, changed: Party, inputs: tuple[str, ...] = aliases) -> PlanError:
         others = (*everybody[:number], changed, *everybody[number + 1 :])
@@ -151,7 +155,8 @@ def test_each_party_has_the_part_of_its_role(spec: RecipeSpec[Any], case: dict[s
         more = (*aliases, aliases[0])
         assert with_party(number, _input_of(party, everybody[0]), more).code == "plan.inputs"
         if party.inputs:
-            assert with_party(number, party.model_copy(update={"inputs": ()}), aliases[1:]).code == "plan.inputs"
+            fewer = party.model_copy(update={"inputs": party.inputs[1:]})
+            assert with_party(number, fewer, aliases[1:]).code == "plan.inputs"
 
 
 @EVERY_CASE

@@ -64,7 +64,7 @@ def use(**changes: Any) -> Use:
         "aligns": Aligns("customer", PERSON),
         "amounts": (("balance", 0),),
         "tells": Tells("level", edges=(0, 100, -300, 1000)),
-        "persons": True,
+        "subjects": Subjects.PERSONS,
         "named": False,
     }
     return Use(**(values | changes))
@@ -112,7 +112,7 @@ def test_what_the_owners_were_shown_breaks_nothing() -> None:
         ({"tells": Tells("level", edges=(0, 150))}, "gap"),
         ({"tells": Tells("level", edges=(100, 1001))}, "gap"),
         ({"tells": Tells("level", edges=(-50,))}, "gap"),
-        ({"persons": False}, "subjects"),
+        ({"subjects": Subjects.OWN}, "subjects"),
         ({"named": True}, "subjects"),
     ],
 )
@@ -274,19 +274,16 @@ def test_a_scope_says_what_its_identifier_is_in_one_form(changes: dict[str, Any]
 
 @pytest.mark.parametrize("subjects", Subjects)
 @pytest.mark.parametrize("personal", [True, False])
-@pytest.mark.parametrize("persons", [True, False])
+@pytest.mark.parametrize("brought", [Subjects.PERSONS, Subjects.OWN, Subjects.MODEL])
 @pytest.mark.parametrize("named", [True, False])
 def test_persons_rows_come_under_their_own_consents_and_own_data_under_a_named_one(
-    subjects: Subjects, personal: bool, persons: bool, named: bool
+    subjects: Subjects, personal: bool, brought: Subjects, named: bool
 ) -> None:
     """Whatever a provider calls its table: recipe, plan, scope and the chain's entry must all say the same."""
     of = scope(personal=personal, enrollers=(SOUTH,) if personal else ())
-    fits = (
-        (subjects is Subjects.PERSONS and personal and not named)
-        if persons
-        else (subjects is Subjects.OWN and not personal and named)
-    )
-    found = rules(use(persons=persons, named=named), of, subjects=subjects)
+    persons = brought is Subjects.PERSONS
+    fits = subjects is brought and personal is persons and named is not persons
+    found = rules(use(subjects=brought, named=named), of, subjects=subjects)
     assert set(found) == (set() if fits else {"subjects"})
 
 

@@ -79,7 +79,7 @@ async def test_a_party_brings_its_lawful_set_and_its_own_keys(world: World, capl
     shelf = world.shelves[NORTH]
     assert shelf.asked == [(world.offers[NORTH], 90, NOW + 1000)]
     input = {"lawful_root": shelf.root, "epoch": FIRST_EPOCH, "opens_before": 1000}
-    assert brought.input == Input(offer=world.offers[NORTH], **input)
+    assert brought.inputs == (Input(offer=world.offers[NORTH], **input),)
     assert (brought.recorder, brought.payee) == (world.recorders[NORTH].address, world.address(NORTH))
     assert brought.tls_key == world.contexts[NORTH].tls_key
     assert f"job 1 of {to_hex(world.consumer)} over offer {to_hex(world.offers[NORTH])}" in caplog.text
@@ -261,13 +261,13 @@ class Proposal:
         self.change(parties=tuple(parties))
 
     def change_input(self, **changes: Any) -> None:
-        self.change_party(NORTH, inputs=(self.brought.input.model_copy(update=changes),))
+        self.change_party(NORTH, inputs=(self.brought.inputs[0].model_copy(update=changes),))
 
 
 async def proposal(world: World) -> Proposal:
     brought = await world.agreements[NORTH].prepare(world.consumer, wanted(world))
     terms = world.terms()
-    north = world.party(NORTH, seed=brought.seed, inputs=(brought.input,))
+    north = world.party(NORTH, seed=brought.seed, inputs=(brought.inputs[0],))
     parties = (north, *(world.party(i) for i in (SOUTH, FUND, CONSUMER)))
     return Proposal(world, brought, terms, world.plan(terms, parties=parties))
 
@@ -375,7 +375,8 @@ CHANGES: dict[str, tuple[str, Callable[[Proposal], Any]]] = {
     "itself with two inputs": (
         "plan.terms",
         lambda p: p.change_party(
-            NORTH, inputs=(p.brought.input, p.brought.input.model_copy(update={"offer": secrets.token_bytes(32)}))
+            NORTH,
+            inputs=(p.brought.inputs[0], p.brought.inputs[0].model_copy(update={"offer": secrets.token_bytes(32)})),
         ),
     ),
     "a plan without it": (

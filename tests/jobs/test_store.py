@@ -17,7 +17,7 @@ from parties import NOW, World
 from placet.chain.rpc import Rpc
 from placet.chain.threaded import CHAIN_THREADS, ask_chain
 from placet.core.errors import ChainError, NotFoundError
-from placet.core.ids import JobId
+from placet.core.ids import JobId, OfferId
 from placet.core.plan import Amendment, Seal
 from placet.core.trail import Artefact, Exchange, Message, Step
 from placet.core.values import parse
@@ -153,12 +153,13 @@ def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: JobStore
 
 def test_what_was_prepared_is_kept_for_a_day(store: JobStore) -> None:
     first, second = secrets.token_bytes(32), secrets.token_bytes(32)
-    store.prepare(first, b"seed", b"o" * 32, b"r" * 32, NOW)
-    store.prepare(second, b"seed 2", b"o" * 32, b"s" * 32, NOW + 86_400)
+    rows, model = OfferId(b"o" * 32), OfferId(b"m" * 32)
+    store.prepare(first, b"seed", [(rows, b"r" * 32), (model, b"c" * 32)], NOW)
+    store.prepare(second, b"seed 2", [], NOW + 86_400)
     found = store.prepared(first)
     assert found is not None
-    assert (found["seed"], found["offer"], found["root"]) == (b"seed", b"o" * 32, b"r" * 32)
-    store.prepare(secrets.token_bytes(32), b"seed 3", b"o" * 32, b"t" * 32, NOW + 86_401)
+    assert (found["seed"], found["offer"], found["root"]) == (b"seed", rows + model, b"r" * 32 + b"c" * 32)
+    store.prepare(secrets.token_bytes(32), b"seed 3", [(rows, b"t" * 32)], NOW + 86_401)
     assert store.prepared(first) is None
     assert store.prepared(second) is not None
     assert store.prepared(bytes(32)) is None

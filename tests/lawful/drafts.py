@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from parties import NOW
 from placet.catalogue import modelling
+from placet.catalogue.spec import MODEL_COLUMNS
 from placet.catalogue.specs import NAMES, spec_of
 from placet.core.hashing import sha256
 from placet.core.lawful import Aligns
@@ -105,12 +106,12 @@ class Brought:
 
 @dataclass
 class Draft:
-    """`brought` has one entry a party, None where it brings nothing."""
+    """`brought` has one entry a party: its inputs, in its role's order."""
 
     people: list[bytes]
     signers: list[bytes]
     outputs: list[bool]
-    brought: list[Brought | None]
+    brought: list[list[Brought]]
     terms: dict[str, Any]
     plan: dict[str, Any]
     name: str
@@ -118,7 +119,7 @@ class Draft:
 
     @property
     def inputs(self) -> list[Brought]:
-        return [one for one in self.brought if one is not None]
+        return [one for inputs in self.brought for one in inputs]
 
 
 @dataclass(frozen=True)
@@ -141,42 +142,47 @@ def lawful(name: str, people: list[bytes]) -> Draft:
     seats, signers = spec.seats(count), people[:count]
     consumer = signers[0] if recipe == "contract-compare" else signers[-1]
     tells = spec.tells(parameters)
-    brought: list[Brought | None] = []
+    brought = []
     for seat, signer in zip(seats, signers, strict=True):
-        scope: dict[str, Any] = {
-            "title": "Rows",
-            "provider": signer,
-            "purpose": PURPOSE,
-            "columns": (*dict.fromkeys(spec.reads(seat.name, parameters)), "spare"),
-            "output": tells.output,
-            "smallest_group": tells.group,
-            "recipes": (recipe,),
-            "parties": tuple(signers),
-            "personal": seat.persons,
-            "salt": sha256(signer),
-        }
-        aligns = spec.aligns(parameters)
-        if seat.persons or aligns != Aligns():
-            scope |= {"identifier": "customer", "namespace": PERSON, "matched_by": aligns.values}
-        if amounts := {column: decimals for column, decimals in spec.amounts(seat.name, parameters) if decimals}:
-            scope["decimals"] = amounts
-        if tells.edges:
-            scope["smallest_gap"] = 50
-        offer = {
-            "dataset": sha256(b"dataset" + signer),
-            "consumer": consumer,
-            "purpose": purpose_id(PURPOSE),
-            "operations": int(spec.operations),
-        }
-        here = Brought(scope, offer, signer, Subjects.of(seat.persons), not seat.persons)
-        brought.append(None if seat.alias is None else here)
+        inputs = []
+        for one in seat.inputs:
+            persons, model = one.subjects is Subjects.PERSONS, one.subjects is Subjects.MODEL
+            columns = MODEL_COLUMNS if model else spec.reads(seat.name, parameters)
+            scope: dict[str, Any] = {
+                "title": "Rows",
+                "provider": signer,
+                "purpose": PURPOSE,
+                "columns": (*dict.fromkeys(columns), "spare"),
+                "output": tells.output,
+                "smallest_group": tells.group,
+                "recipes": (recipe,),
+                "parties": tuple(signers),
+                "personal": persons,
+                "salt": sha256(signer),
+            }
+            aligns = Aligns() if model else spec.aligns(parameters)
+            if persons or aligns != Aligns():
+                scope |= {"identifier": "customer", "namespace": PERSON, "matched_by": aligns.values}
+            amounts = {} if model else dict(spec.amounts(seat.name, parameters))
+            if scaled := {column: decimals for column, decimals in amounts.items() if decimals}:
+                scope["decimals"] = scaled
+            if tells.edges:
+                scope["smallest_gap"] = 50
+            offer = {
+                "dataset": sha256(b"dataset" + one.alias.encode() + signer),
+                "consumer": consumer,
+                "purpose": purpose_id(PURPOSE),
+                "operations": int(spec.operations),
+            }
+            inputs.append(Brought(scope, offer, signer, one.subjects, not persons))
+        brought.append(inputs)
     terms = {
         "recipe": recipe,
         "recipe_version": spec.version,
         "engine": engine,
         "parameters": parameters.to_json(),
         "roles": tuple(seat.name for seat in seats),
-        "inputs": tuple(seat.alias for seat in seats if seat.alias is not None),
+        "inputs": tuple(one.alias for seat in seats for one in seat.inputs),
         "on_withdrawal": spec.on_withdrawal,
     }
     plan = {"consumer": consumer, "purpose": purpose_id(PURPOSE), "operations": int(spec.operations)}
@@ -199,9 +205,9 @@ def made(draft: Draft, tls: dict[bytes, bytes], recorders: dict[bytes, bytes]) -
             tls_key=tls[signer],
             seed=sha256(b"seed" + signer),
             output=output,
-            inputs=() if one is None else (_input(next(left), one),),
+            inputs=tuple(_input(next(left), one) for one in inputs),
         )
-        for signer, output, one in zip(draft.signers, draft.outputs, draft.brought, strict=True)
+        for signer, output, inputs in zip(draft.signers, draft.outputs, draft.brought, strict=True)
     )
     fields = {"terms": terms.hash, "sponsor": draft.plan["consumer"], "salt": bytes(32), **draft.plan}
     plan = Plan(**fields, parties=parties, open_by=NOW + 100, deadline=NOW + 1000, settle_by=NOW + 2000)
@@ -226,13 +232,17 @@ def stays_lawful(base: Draft, draft: Draft) -> bool | None:
         and base.terms["parameters"].get("psi") == "ecdh"  # the one thing that runs on two engines
         and draft.terms["engine"] in ("embedded", "spu")
     )
-    each = zip(base.terms["roles"], base.brought, draft.brought, strict=True)
+    if list(map(len, base.brought)) != list(map(len, draft.brought)):
+        return False
+    each = [
+        (role, *pair)
+        for role, before, after in zip(base.terms["roles"], base.brought, draft.brought, strict=True)
+        for pair in zip(before, after, strict=True)
+    ]
     return same and terms and all(_stays(base, role, before, after) for role, before, after in each)
 
 
-def _stays(base: Draft, role: str, before: Brought | None, after: Brought | None) -> bool:
-    if before is None or after is None:
-        return before is after
+def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
     parameters = base.terms["parameters"]
     compared = {key["column"] for key in parameters.get("alignment", {}).get("keys", [])}
     free = {
@@ -414,10 +424,11 @@ def _change_party(draw: Any, draft: Draft, name: str) -> None:
         draft.outputs[place] = not draft.outputs[place]
     elif name == "order":
         draft.signers = list(draw(st.permutations(draft.signers)))
-    elif here is not None and name == "named":
-        here.named = not here.named
-    elif here is not None:
-        draft.brought[place] = None
+    elif here and name == "named":
+        one = draw(st.sampled_from(here))
+        one.named = not one.named
+    elif here:
+        draft.brought[place] = here[1:]
 
 
 def _change_input(draw: Any, one: Brought, people: list[bytes], place: str, name: str) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
-from placet.catalogue.spec import CONSUMER, P, RecipeParameters, RecipeSpec, Role
+from placet.catalogue.spec import CONSUMER, MODEL_COLUMNS, P, RecipeParameters, RecipeSpec, Role
 from placet.catalogue.specs import spec_of
 from placet.core.errors import PlanError
 from placet.core.hashing import canonical
-from placet.core.lawful import Use
+from placet.core.lawful import Aligns, Use
+from placet.core.offers import Subjects
 from placet.core.plan import Plan, Terms, demand_fit
 from placet.models.contribution import Division
 
@@ -54,6 +55,7 @@ class DeclaredJob(DeclaredTerms):
             self.spec,
             self.parameters,
             self.terms.roles[party],
+            self.terms.inputs[number],
             provider=self.plan.parties[party].signer,
             consumer=self.plan.consumer,
             parties=tuple(one.signer for one in self.plan.parties),
@@ -63,16 +65,27 @@ class DeclaredJob(DeclaredTerms):
         )
 
 
-def use_of(spec: RecipeSpec[P], parameters: P, role: str, **of_the_plan: Unpack[PlannedUse]) -> Use:
-    """What a job of a recipe does with the input of a role. PlanError for a role that the recipe does not have."""
+def use_of(spec: RecipeSpec[P], parameters: P, role: str, alias: str, **of_the_plan: Unpack[PlannedUse]) -> Use:
+    """What a job of a recipe does with an input of a role. PlanError for a role or an input that it does not have."""
     seat, tells = spec.role(role), spec.tells(parameters)
+    subjects = seat.input(alias).subjects
+    if subjects is Subjects.MODEL:  # nobody's rows: none to align, add up or show
+        return Use(
+            recipe=spec.name,
+            columns=MODEL_COLUMNS,
+            aligns=Aligns(),
+            amounts=(),
+            tells=tells,
+            subjects=subjects,
+            **of_the_plan,
+        )
     return Use(
         recipe=spec.name,
         columns=tuple(dict.fromkeys(spec.reads(seat.name, parameters))),
         aligns=spec.aligns(parameters),
         amounts=spec.amounts(seat.name, parameters),
         tells=tells,
-        persons=seat.persons,
+        subjects=subjects,
         shown=seat.name in tells.shows,
         **of_the_plan,
     )
@@ -109,10 +122,10 @@ def declared(plan: Plan, terms: Terms) -> DeclaredJob:
     job = declared_terms(terms, [party.signer for party in plan.parties], plan.consumer)
     _demand_same("operations", "operations", int(job.spec.operations), plan.operations)
     for seat, party in zip(job.seats, plan.parties, strict=True):
-        if len(party.inputs) != (seat.alias is not None) or party.output != seat.output:
+        if len(party.inputs) != len(seat.inputs) or party.output != seat.output:
             raise PlanError(
                 f"the {seat.name} of {job.spec.name} has another part in the plan",
-                expected=f"{int(seat.alias is not None)} input, {'an' if seat.output else 'no'} output",
+                expected=f"{len(seat.inputs)} inputs, {'an' if seat.output else 'no'} output",
                 found=f"{len(party.inputs)} inputs, {'an' if party.output else 'no'} output",
                 code="plan.inputs",
             )
@@ -144,7 +157,7 @@ def _seats(spec: RecipeSpec[Any], terms: Terms, parties: Sequence[bytes], consum
         raise PlanError(
             f"{spec.name} has other roles", expected=", ".join(roles), found=", ".join(terms.roles), code="plan.roles"
         )
-    aliases = tuple(seat.alias for seat in seats if seat.alias is not None)
+    aliases = tuple(one.alias for seat in seats for one in seat.inputs)
     if terms.inputs != aliases:
         raise PlanError(
             f"{spec.name} takes other inputs",

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, JsonValue, ValidationError
 from placet.core.errors import PlanError
 from placet.core.lawful import Aligns, Tells
 from placet.core.namespace import Namespace
-from placet.core.offers import Decimals
+from placet.core.offers import Decimals, Subjects
 from placet.core.plan import Terms
 from placet.core.purposes import Operation
 from placet.core.values import Value
@@ -75,19 +75,48 @@ def by_identifier(parameters: IdentifiedParameters) -> Aligns:
 P = TypeVar("P", bound=RecipeParameters)
 
 
+MODEL_COLUMNS = ("model",)
+"""What a job reads of a party's part of a model: all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoleInput:
+    """One input of a role: its alias in the terms, and whose it is. Persons' rows come under a lawful root, all else
+    under a consent that the plan names."""
+
+    alias: str
+    subjects: Subjects
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role in the plan's order of parties. `alias` names its one input (None: it brings none); `persons`: the rows
-    are persons', under a lawful root, else the party's own data under a consent that the plan names. `output`: holds a
-    release key. `most` parties may have the role, one where it is 1, otherwise `least` at the least."""
+    """A role in the plan's order of parties. `alias` names the rows that it brings (None: none); `persons`: they are
+    persons', under a lawful root, else the party's own data under a consent that the plan names. `model` names its part
+    of a model (None: none), which it brings after its rows. `output`: holds a release key. `most` parties may have the
+    role, one where it is 1, otherwise `least` at the least."""
 
     name: str
     learns: str
     alias: str | None
     persons: bool = False
+    model: str | None = None
     output: bool = False
     least: int = 1
     most: int = 1
+
+    @property
+    def inputs(self) -> tuple[RoleInput, ...]:
+        """In the order of the plan's inputs of such a party."""
+        rows = () if self.alias is None else (RoleInput(self.alias, Subjects.of(self.persons)),)
+        return rows if self.model is None else (*rows, RoleInput(self.model, Subjects.MODEL))
+
+    def input(self, alias: str) -> RoleInput:
+        """PlanError for an input that this role does not bring."""
+        for one in self.inputs:
+            if one.alias == alias:
+                return one
+        expected = ", ".join(one.alias for one in self.inputs) or "no input"
+        raise PlanError(f"a {self.name} brings no such input", expected=expected, found=alias, code="plan.inputs")
 
 
 @dataclass(frozen=True, slots=True)

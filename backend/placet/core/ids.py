@@ -22,8 +22,6 @@ BatchRoot = NewType("BatchRoot", Bytes32)
 JobId = NewType("JobId", Bytes32)
 """The EIP-712 digest of a job's plan."""
 
-NO_OFFER = OfferId(bytes(32))
-"""What a party prepares that brings no input."""
 NO_CONSENT = ConsentId(bytes(32))
 """An input that names no consent has this one."""
 NO_JOB = JobId(bytes(32))

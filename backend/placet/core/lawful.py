@@ -55,10 +55,10 @@ class Aligns:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a job does with one input. `persons`: its role brings rows of persons, under a lawful root; otherwise the
-    provider brings its own data, under a consent that the plan names (`named`). `parties` are all signers. `amounts`
-    are the columns that the job computes with and their decimals by the terms, the same in all that come together.
-    `shown`: the role sees first which of its rows match."""
+    """What a job does with one input. `subjects`: whose it is. Rows of persons come under a lawful root; the provider's
+    own data, and its part of a model, under a consent that the plan names (`named`). `parties` are all signers.
+    `amounts` are the columns that the job computes with and their decimals by the terms, the same in all that come
+    together. `shown`: the role sees first which of its rows match."""
 
     recipe: str
     provider: bytes
@@ -70,7 +70,7 @@ class Use:
     aligns: Aligns
     amounts: tuple[tuple[str, int], ...]
     tells: Tells
-    persons: bool
+    subjects: Subjects
     named: bool
     shown: bool = False
 
@@ -236,19 +236,19 @@ def _kind(identifier: str | None, namespace: str | None) -> str:
 
 def _whose(use: Use, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:
     """Persons' rows need persons' consent, whatever a provider calls its table."""
-    expected = Subjects.of(use.persons)
-    personal = use.persons if scope is None else scope.personal
-    if personal != use.persons or use.named == use.persons:
+    persons = use.subjects is Subjects.PERSONS
+    personal = persons if scope is None else scope.personal
+    if personal != persons or use.named == persons:
         yield Breach(
             "subjects",
             "persons' rows come under their consents, an institution's own data under its own",
-            "a lawful set of persons" if use.persons else "the institution's own consent, named in the plan",
+            "a lawful set of persons" if persons else "the institution's own consent, named in the plan",
             f"{'a named consent' if use.named else 'a lawful set'}, scope of {'persons' if personal else 'own data'}",
         )
-    if subjects is not expected:
+    if subjects is not use.subjects:
         yield Breach(
             "subjects",
             "the dataset was registered with other subjects",
-            expected.words,
+            use.subjects.words,
             subjects.words,
         )

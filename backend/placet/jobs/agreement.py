@@ -14,7 +14,7 @@ from placet.chain.lineage import lineage_at
 from placet.chain.threaded import ask_chain
 from placet.core.at_rest import JOBS, AtRest
 from placet.core.errors import ConsentError, NotFoundError, PlanError, StateError
-from placet.core.ids import NO_OFFER, DatasetId, JobId, OfferId
+from placet.core.ids import DatasetId, JobId, OfferId
 from placet.core.lawful import Use, breaches
 from placet.core.lineage import Lineage, model_breaches
 from placet.core.offers import Scope, Subjects
@@ -59,33 +59,45 @@ class Agreement:
         now = await ask_chain(context.chain.now)
         if not now < request.deadline <= now + LONGEST:  # else consents' ends could be found out by asking
             raise PlanError("the plan's times are out of range", expected=f"within {LONGEST} s from now")
-        await self._demand_use(request.offer, self._wanted_use(asker, request))
+        uses = self._wanted_uses(asker, request)
+        offers = (request.offer,) if request.model is None else (request.offer, request.model.offer)
+        if len(offers) != len(uses):
+            raise PlanError("this role brings another number of inputs", expected=len(uses), found=len(offers))
+        for offer, use in zip(offers, uses, strict=True):
+            await self._demand_use(offer, use)
         await self._demand_confirmed(request.terms)
         self._askers.take(asker)
         lawful = await context.demand_rows().lawful(request.offer, request.terms.block, request.deadline)
-        entry = await self.entries.fresh(request.offer, lawful.root)
-        brought = Input(
-            offer=request.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before
-        )
-        return PrepareResponse(**dict(entry), input=brought)
+        inputs = [
+            Input(offer=request.offer, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
+        ]
+        if request.model is not None:
+            inputs.append(await named_input(context, request.model.offer, request.model.consent))
+        entry = await self.entries.fresh([_brought(one) for one in inputs])
+        return PrepareResponse(**dict(entry), inputs=tuple(inputs))
 
-    def _wanted_use(self, asker: bytes, request: PrepareRequest) -> Use:
-        """What a job that is not planned yet would do with this party's rows."""
+    def _wanted_uses(self, asker: bytes, request: PrepareRequest) -> list[Use]:
+        """What a job that is not planned yet would do with each of this party's inputs."""
         if self.context.address not in request.parties:
             raise PlanError("not a party of this plan", found=to_hex(self.context.address), code="plan.parties")
         job = declared_terms(request.terms, request.parties, asker)
         self._demand_runs(job)
-        return use_of(
-            job.spec,
-            job.parameters,
-            job.seats[request.parties.index(self.context.address)].name,
-            provider=self.context.address,
-            consumer=asker,
-            parties=request.parties,
-            purpose=request.purpose,
-            operations=int(job.spec.operations),
-            named=False,
-        )
+        seat = job.seats[request.parties.index(self.context.address)]
+        return [
+            use_of(
+                job.spec,
+                job.parameters,
+                seat.name,
+                one.alias,
+                provider=self.context.address,
+                consumer=asker,
+                parties=request.parties,
+                purpose=request.purpose,
+                operations=int(job.spec.operations),
+                named=one.alias == seat.model,
+            )
+            for one in seat.inputs
+        ]
 
     def _demand_runs(self, job: DeclaredTerms) -> None:
         """PlanError unless such a job runs here: by this institution's policy, and with what is installed."""
@@ -118,10 +130,9 @@ class Agreement:
         if await self.store.threaded.find(job) is not None:
             return SignatureResponse(signature=self.context.signer.sign(job))
         prepared = await self.store.threaded.prepared(mine.seed)
-        brought: list[tuple[bytes, bytes]] = [
-            (i.offer, i.consent if i.named else i.lawful_root) for i in mine.inputs
-        ] or [(NO_OFFER, ZERO32)]
-        if prepared is None or brought != [(bytes(prepared["offer"]), bytes(prepared["root"]))]:
+        offers = b"".join(one.offer for one in mine.inputs)
+        roots = b"".join(_brought(one)[1] for one in mine.inputs)
+        if prepared is None or (offers, roots) != (bytes(prepared["offer"]), bytes(prepared["root"])):
             raise PlanError("the plan does not hold what this party prepared", code="plan.unprepared")
         self._askers.take(asker)
         signature = self.context.signer.sign(job)
@@ -272,6 +283,10 @@ class Agreement:
         await ask_chain(demand_signatures, "the plan", record.plan.signers, signed.signatures, signed.job, verifiers)
         await self.store.threaded.signed(signed.job, signed.signatures)
         return signed
+
+
+def _brought(chosen: Input) -> tuple[OfferId, bytes]:
+    return chosen.offer, chosen.consent if chosen.named else chosen.lawful_root
 
 
 def _pinned(context: JobContext, party: Party) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -61,8 +61,10 @@ Answer = Callable[[bytes, Any], Awaitable[Value]]
 """(who asks, the parsed question) to the answer."""
 Questions = Mapping[str, tuple[type[Value], Answer]]
 """By the question's name."""
-FreshEntry = Callable[[OfferId, bytes], Awaitable[PartyEntry]]
-"""An entry in a plan under a new seed, prepared for an offer and a root (a consent's id; zero for no input)."""
+Prepared = Sequence[tuple[OfferId, bytes]]
+"""What a party brings into a plan: the offer and the root (a consent's id) of each input."""
+FreshEntry = Callable[[Prepared], Awaitable[PartyEntry]]
+"""An entry in a plan under a new seed, prepared for these inputs."""
 
 
 class Extension(Protocol):

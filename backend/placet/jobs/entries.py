@@ -10,7 +10,7 @@ from placet.core.consent import Status
 from placet.core.ids import ConsentId, OfferId
 from placet.core.masking import public_key
 from placet.core.plan import Input
-from placet.jobs.context import JobContext
+from placet.jobs.context import JobContext, Prepared
 from placet.jobs.messages import PartyEntry
 from placet.jobs.randomness import seed_commitment
 from placet.jobs.store import JobStore
@@ -24,12 +24,12 @@ class Entries:
         self._store = store
         self._at_rest = AtRest(JOBS, context.hpke)
 
-    async def fresh(self, offer: OfferId, root: bytes) -> PartyEntry:
-        """An entry under a new seed, prepared for an offer and a root (a consent's id; zero for no input)."""
+    async def fresh(self, inputs: Prepared) -> PartyEntry:
+        """An entry under a new seed, prepared for these inputs."""
         context, seed = self._context, secrets.token_bytes(32)
         commitment = seed_commitment(seed)
         now = await ask_chain(context.chain.now)
-        await self._store.threaded.prepare(commitment, self._at_rest.seal(seed, b"seed"), offer, root, now)
+        await self._store.threaded.prepare(commitment, self._at_rest.seal(seed, b"seed"), inputs, now)
         return PartyEntry(
             recorder=context.recorder.address, payee=context.address, tls_key=context.tls_key, seed=commitment
         )

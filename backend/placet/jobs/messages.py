@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from placet.core.ids import ConsentId, JobId, OfferId
-from placet.core.plan import MAX_PARTIES, Amendment, Input, Plan, Seal, Terms
+from placet.core.plan import MAX_INPUTS, MAX_PARTIES, Amendment, Input, Plan, Seal, Terms
 from placet.core.text import demand_seen
 from placet.core.values import U32, U48, U96, ZERO20, Address, Bytes32, Name, Signature, Text, Value
 
@@ -25,8 +25,16 @@ MAX_ANSWER = 1 << 20
 Parameters = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(demand_seen)]
 
 
+class ModelInput(Value):
+    """An institution's part of a model, under its own consent."""
+
+    offer: OfferId
+    consent: ConsentId
+
+
 class PrepareRequest(Value):
-    """`prepare`: would you bring the rows of this offer to a job of these parties, under these terms?
+    """`prepare`: would you bring the rows of this offer to a job of these parties, under these terms, and, where your
+    role brings one, your part of a model under this consent of yours?
 
     `terms` and `parties` (the signers in order) are the plan's to be, `purpose` the hash of its IRI,
     `deadline` in Unix seconds. Refused with `consent.*`, `plan.*`, or `peer.early` where the terms'
@@ -34,6 +42,7 @@ class PrepareRequest(Value):
     """
 
     offer: OfferId
+    model: ModelInput | None = None
     terms: Terms
     purpose: Bytes32
     parties: Annotated[tuple[Address, ...], Field(min_length=1, max_length=MAX_PARTIES)]
@@ -53,9 +62,10 @@ class PartyEntry(Value):
 
 
 class PrepareResponse(PartyEntry):
-    """Answers `prepare`: the entry, and the lawful root, epoch and `opens_before` of the rows that the party brings."""
+    """Answers `prepare`: the entry, and what the party brings, in its role's order, with each lawful root (or named
+    consent), epoch and `opens_before`."""
 
-    input: Input
+    inputs: Annotated[tuple[Input, ...], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
 class SignRequest(Value):
@@ -122,10 +132,11 @@ class SignedByAll(Value):
 
 
 class ProviderRequest(Value):
-    """A provider in a job request."""
+    """A provider in a job request, the offer of its rows and, where its role brings one, its part of a model."""
 
     address: Address
     offer: OfferId
+    model: ModelInput | None = None
     reward: U96 = 0
 
 
@@ -161,3 +172,4 @@ class JobRequest(Sponsorship):
     parameters: Parameters
     providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
     own: OwnInput
+    model: ModelInput | None = None

@@ -11,6 +11,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from placet.catalogue.declared import declared_terms, demand_divided
+from placet.catalogue.spec import Role
 from placet.catalogue.specs import spec_of
 from placet.chain.intents import SECONDS, UNDONE, Intents, next_try
 from placet.chain.outbox import Mined
@@ -39,6 +40,7 @@ from placet.jobs.link import patiently
 from placet.jobs.messages import (
     MAX_ANSWER,
     JobRequest,
+    ModelInput,
     PartyEntry,
     PrepareRequest,
     PrepareResponse,
@@ -109,7 +111,7 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
         engine=request.engine,
         parameters=spec.parse(request.parameters).to_json(),
         roles=tuple(seat.name for seat in seats),
-        inputs=tuple(seat.alias for seat in seats if seat.alias is not None),
+        inputs=tuple(one.alias for seat in seats for one in seat.inputs),
         block=await ask_chain(context.chain.confirmed),
         consumer_key=consumer_key(context),
         on_withdrawal=spec.on_withdrawal,
@@ -117,15 +119,18 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
     demand_divided(declared_terms(terms, _signers(context, request), context.address), request.pot)
     responses = await _prepared(peer_client, request, terms, now)
     seed = secrets.token_bytes(32)
-    consumer = {**own_party(context, seed), "reward": 0, "output": False}
-    consumer["inputs"] = [await _own_input(peer_client, request, terms, now, persons=seats[-1].persons)]
-    providers = [_provider(p, r) for p, r in zip(request.providers, responses, strict=True)]
+    consumer = {**own_party(context, seed), "reward": 0, "output": seats[-1].output}
+    consumer["inputs"] = await _own_inputs(peer_client, request, terms, now, persons=seats[-1].persons)
+    entries = zip(request.providers, responses, seats, strict=False)
+    providers = [_provider(provider, response, seat) for provider, response, seat in entries]
     plan = sponsored(context, request, terms, [*providers, consumer], now)
     return await agree(peer_client, plan, terms, len(request.providers), seed)
 
 
-async def _own_input(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int, *, persons: bool) -> Input:
-    """The consumer's own rows: as it would bring persons', or under its consent. ConsentError where that is not given;
+async def _own_inputs(
+    peer_client: PeerClient, request: JobRequest, terms: Terms, now: int, *, persons: bool
+) -> list[Input]:
+    """The consumer's own rows: as it would bring persons', or under its consent; and its part of a model. ConsentError where that is not given;
     PlanError where there is one for persons' rows, or none for its own."""
     context, own = peer_client.context, request.own
     if persons != (own.consent is None):
@@ -136,14 +141,14 @@ async def _own_input(peer_client: PeerClient, request: JobRequest, terms: Terms,
             code="plan.inputs",
         )
     if own.consent is None:
-        question = _question(context, request, terms, own.offer, now)
-        return (await peer_client.propose(context.address, "prepare", question, PrepareResponse)).input
+        question = _question(context, request, terms, own.offer, request.model, now)
+        return list((await peer_client.propose(context.address, "prepare", question, PrepareResponse)).inputs)
     state = await ask_chain(context.chain.consent, own.consent)
     if state.status is not Status.GIVEN:
         raise ConsentError(
             "the consumer's own consent is not given", found=state.status.name.lower(), code="consent.dead"
         )
-    return await named_input(context, own.offer, own.consent)
+    return [await named_input(context, own.offer, own.consent)]
 
 
 def _signers(context: JobContext, request: JobRequest) -> tuple[bytes, ...]:
@@ -163,14 +168,20 @@ async def _demand_affordable(context: JobContext, request: JobRequest) -> None:
 
 async def _prepared(peer_client: PeerClient, request: JobRequest, terms: Terms, now: int) -> list[PrepareResponse]:
     """What each provider would bring, asked at once."""
-    questions = [_question(peer_client.context, request, terms, provider.offer, now) for provider in request.providers]
+    questions = [
+        _question(peer_client.context, request, terms, provider.offer, provider.model, now)
+        for provider in request.providers
+    ]
     pairs = zip(request.providers, questions, strict=True)
     return await asyncio.gather(*(peer_client.propose(p.address, "prepare", q, PrepareResponse) for p, q in pairs))
 
 
-def _question(context: JobContext, request: JobRequest, terms: Terms, offer: OfferId, now: int) -> PrepareRequest:
+def _question(
+    context: JobContext, request: JobRequest, terms: Terms, offer: OfferId, model: ModelInput | None, now: int
+) -> PrepareRequest:
     return PrepareRequest(
         offer=offer,
+        model=model,
         terms=terms,
         purpose=purpose_id(request.purpose),
         parties=_signers(context, request),
@@ -237,14 +248,15 @@ async def _signatures(peer_client: PeerClient, plan: Plan, terms: Terms) -> tupl
     return signatures
 
 
-def _provider(provider: ProviderRequest, brought: PrepareResponse) -> dict[str, object]:
-    if brought.input.offer != provider.offer:
+def _provider(provider: ProviderRequest, brought: PrepareResponse, seat: Role) -> dict[str, object]:
+    offers = [provider.offer] if provider.model is None else [provider.offer, provider.model.offer]
+    if [one.offer for one in brought.inputs] != offers:
         raise PlanError("a provider brought another offer", found=provider.address.hex())
-    return party_of(provider.address, brought, provider.reward, brought.input)
+    return party_of(provider.address, brought, provider.reward, seat.output, brought.inputs)
 
 
-def party_of(signer: bytes, entry: PartyEntry, reward: int, brought: Input | None) -> dict[str, object]:
-    """Another party's place in a plan. Who brings something has an output, under a release key."""
+def party_of(signer: bytes, entry: PartyEntry, reward: int, output: bool, inputs: Sequence[Input]) -> dict[str, object]:
+    """Another party's place in a plan. `output`: it holds a release key."""
     return {
         "signer": signer,
         "recorder": entry.recorder,
@@ -252,8 +264,8 @@ def party_of(signer: bytes, entry: PartyEntry, reward: int, brought: Input | Non
         "reward": reward,
         "tls_key": entry.tls_key,
         "seed": entry.seed,
-        "output": brought is not None,
-        "inputs": [] if brought is None else [brought],
+        "output": output,
+        "inputs": list(inputs),
     }
 
 

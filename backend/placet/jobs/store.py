@@ -167,13 +167,16 @@ class JobStore:
         """The opened result, sealed for this database by `core.at_rest`."""
         self._write(sa.update(jobs).where(jobs.c.job == job).values(result=closed))
 
-    def prepare(self, commitment: bytes, seed: bytes, offer: OfferId, root: bytes, at: int) -> None:
-        """Remember what was offered to a sponsor; offers of a day ago are forgotten."""
-        values = {"commitment": commitment, "seed": seed, "offer": offer, "root": root, "created": at}
+    def prepare(self, commitment: bytes, seed: bytes, inputs: Sequence[tuple[OfferId, bytes]], at: int) -> None:
+        """Remember what was offered to a sponsor, by the offer and the root of each input; what was offered a day ago
+        is forgotten."""
+        offers, roots = (b"".join(one[place] for one in inputs) for place in (0, 1))
+        values = {"commitment": commitment, "seed": seed, "offer": offers, "root": roots, "created": at}
         self._write(sa.delete(prepared).where(prepared.c.created < at - 86_400), sa.insert(prepared).values(values))
 
     def prepared(self, commitment: bytes) -> sa.RowMapping | None:
-        """What `prepare` keeps under a seed commitment (32 bytes): seed, offer, root. None if it is used or old."""
+        """What `prepare` keeps under a seed commitment (32 bytes): seed, and the joined offers and roots. None if it is
+        used or old."""
         return self._one(sa.select(prepared).where(prepared.c.commitment == commitment))
 
     def begin(self, job: JobId, attempt: int, roots: Sequence[bytes]) -> None:

@@ -116,7 +116,7 @@ def scope(case: Case, tell: Findings) -> None:
         provider, use = shown.scope.provider if fact is None else fact.provider, job.use(index)
         if dataset is None:  # chain.datasets fails over it: nobody's word here is broken
             tell.lack(f"{where}no registration of its dataset")
-        subjects = Subjects.of(use.persons) if dataset is None else dataset.subjects
+        subjects = use.subjects if dataset is None else dataset.subjects
         for breach in scope_breaches(use, provider, shown.offer, shown.scope, subjects):
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
         if dataset is not None and subjects is Subjects.OWN and attempt == 1:

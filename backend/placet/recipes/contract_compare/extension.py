@@ -13,12 +13,12 @@ from placet.chain.threaded import ask_chain
 from placet.core.consent import Status
 from placet.core.enclave_policy import CLASS_OF, Role
 from placet.core.errors import AttestationError, ConsentError, PlanError
-from placet.core.ids import NO_OFFER, JobId
+from placet.core.ids import JobId
 from placet.core.masking import public_key
 from placet.core.plan import Plan, Terms
 from placet.core.purposes import purpose_id
 from placet.core.trust import Institution
-from placet.core.values import ZERO32, to_hex
+from placet.core.values import to_hex
 from placet.jobs.context import FreshEntry, JobContext, Questions
 from placet.jobs.entries import named_input
 from placet.protocols.enclave.evidence.model import measurement_id
@@ -75,7 +75,7 @@ class ComparedDocuments:
                 code="consent.unknown",
             )
         return DocumentResponse(
-            entry=await fresh(record.offer.id, record.id),
+            entry=await fresh([(record.offer.id, record.id)]),
             input=await named_input(context, record.offer.id, record.id),
             key=public_key(context.hpke),
         )
@@ -97,7 +97,7 @@ class HostedEnclaves:
         async def prepare(asker: bytes, _: EnclaveRequest) -> EnclaveResponse:
             if SPEC.name not in context.recipes:
                 raise PlanError("this institution does not take part in such a recipe", found=SPEC.name)
-            return EnclaveResponse(entry=await fresh(NO_OFFER, ZERO32), policy=self.sessions.policy)
+            return EnclaveResponse(entry=await fresh(()), policy=self.sessions.policy)
 
         return {"prepare-enclave": (EnclaveRequest, prepare)}
 

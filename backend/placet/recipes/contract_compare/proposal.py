@@ -69,8 +69,8 @@ async def propose(peer_client: PeerClient, documents: Documents, request: Compar
             "output": True,
             "inputs": [await named_input(context, record.offer.id, record.id)],
         },
-        1 - mine: party_of(request.partner, theirs.entry, 0, theirs.input),
+        1 - mine: party_of(request.partner, theirs.entry, 0, True, [theirs.input]),
     }
-    service = party_of(request.service, enclave.entry, request.reward, None)
+    service = party_of(request.service, enclave.entry, request.reward, False, ())
     plan = sponsored(context, request, terms, [companies[0], companies[1], service], now)
     return await agree(peer_client, plan, terms, mine, seed)
