@@ -303,7 +303,7 @@ class World:
             scope=scope.hash,
         )
         subjects = Subjects.of(scope.personal)
-        self.ledger.datasets[dataset] = DatasetState(self.address(party), subjects, 0, 0, ZERO32, ZERO32)
+        self.ledger.datasets[dataset] = DatasetState(self.address(party), subjects, 0, 0, ZERO32, ZERO32, ZERO32)
         self.ledger.offers[offer.id] = OfferState(offer, self.address(party), FIRST_EPOCH, 0, FIRST_EPOCH)
         return offer.id
 

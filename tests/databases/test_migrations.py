@@ -78,7 +78,7 @@ def upgraded(before: Rows) -> Rows:
     if "node_runs" in before:
         fresh["node_runs"] = [row | {"offer": None, "nth": None} for row in before["node_runs"]]
     if "lawful" in before:
-        fresh["matches"] = []
+        fresh |= {"matches": [], "models": []}
         kept = [{name: row[name] for name in ("offer", "root")} for row in before["lawful"]]
         fresh["signed"] = [row | {"job": bytes(32), "open_by": None} for row in kept]
     return after | fresh | ({"sender_intents": numbered} if intents else {})

@@ -17,7 +17,8 @@ from placet.catalogue import modelling
 from placet.catalogue.spec import MODEL_COLUMNS
 from placet.catalogue.specs import NAMES, spec_of
 from placet.core.hashing import sha256
-from placet.core.lawful import Aligns
+from placet.core.ids import JobId
+from placet.core.lawful import Aligns, ModelRef
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.purposes import purpose_id
@@ -49,6 +50,9 @@ _POLICY = {
         {"kind": "tpm", "enclave_class": "simulated", "measurements": ["0x" + "11" * 32], "keys": ["0x" + "22" * 32]}
     ],
 }
+_FEATURE = {"column": "balance", "kind": "number", "bins": 10}
+_BY_ROLE = {"first-provider": [_FEATURE], "consumer": [_FEATURE | {"column": "income"}]}
+_SCORE = _IDENTIFIER | {"features": _BY_ROLE, "model": {"job": "0x" + "a1" * 32, "commitment": "0x" + "b2" * 32}}
 _RECIPIENTS = [{"party": 0, "key": "0x" + KEY.hex()}, {"party": 1, "key": "0x" + "44" * 32}]
 _FEATURES = [{"column": "a", "kind": "number", "bins": 5}]
 _SCORECARD = (
@@ -88,6 +92,15 @@ LAWFUL: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         _SCORECARD | {"protocol": "aby3", "features": dict.fromkeys((*modelling.PROVIDERS[:3], "consumer"), _FEATURES)},
     ),
     "trees": ("joint-trees", "embedded", 3, _TREES),
+    "scores": ("model-score", "spu", 2, _SCORE | {"protocol": "cheetah", "output": "score"}),
+    "decisions of three": (
+        "model-score",
+        "spu",
+        3,
+        _SCORE
+        | {"features": _BY_ROLE | {"second-provider": [_FEATURE]}, "protocol": "aby3"}
+        | {"output": "decision", "edges": [600]},
+    ),
     "comparison": ("contract-compare", "simulated", 3, {"policy": _POLICY, "recipients": _RECIPIENTS}),
 }
 """Recipe, engine, number of parties, parameters. A recipe of the catalogue that is not here fails a test."""
@@ -102,6 +115,8 @@ class Brought:
     provider: bytes
     subjects: Subjects
     named: bool
+    model: ModelRef | None = None
+    amounts: tuple[str, ...] = ()
 
 
 @dataclass
@@ -132,6 +147,7 @@ class Job:
     offers: tuple[Offer, ...]
     providers: tuple[bytes, ...]
     subjects: tuple[Subjects, ...]
+    models: tuple[ModelRef | None, ...]
 
 
 def lawful(name: str, people: list[bytes]) -> Draft:
@@ -174,7 +190,8 @@ def lawful(name: str, people: list[bytes]) -> Draft:
                 "purpose": purpose_id(PURPOSE),
                 "operations": int(spec.operations),
             }
-            inputs.append(Brought(scope, offer, signer, one.subjects, not persons))
+            which = spec.model(parameters) if model else None
+            inputs.append(Brought(scope, offer, signer, one.subjects, not persons, which, tuple(amounts)))
         brought.append(inputs)
     terms = {
         "recipe": recipe,
@@ -212,7 +229,8 @@ def made(draft: Draft, tls: dict[bytes, bytes], recorders: dict[bytes, bytes]) -
     fields = {"terms": terms.hash, "sponsor": draft.plan["consumer"], "salt": bytes(32), **draft.plan}
     plan = Plan(**fields, parties=parties, open_by=NOW + 100, deadline=NOW + 1000, settle_by=NOW + 2000)
     subjects = tuple(one.subjects for one in draft.inputs)
-    return Job(plan, terms, scopes, offers, tuple(one.provider for one in draft.inputs), subjects)
+    models = tuple(one.model if one.subjects is Subjects.MODEL else None for one in draft.inputs)
+    return Job(plan, terms, scopes, offers, tuple(one.provider for one in draft.inputs), subjects, models)
 
 
 def _input(offer: Offer, one: Brought) -> Input:
@@ -251,15 +269,10 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
     }
     if "namespace" not in parameters:
         free |= {"identifier", "namespace"}
-    provider_sees = (
-        base.terms["recipe"] in ("asset-view", "model-stability") or parameters.get("receiver") == "provider"
-    )
-    provider_sees |= base.terms["recipe"] == "model-evaluation" and parameters["protocol"] == "cheetah"
-    provider_sees |= base.terms["recipe"] in ("joint-scorecard", "joint-trees") and role != "consumer"
-    added_up = base.terms["recipe"] != "joint-scorecard" and (base.terms["recipe"], role) != (
-        "model-evaluation",
-        "consumer",
-    )
+    recipe = base.terms["recipe"]
+    provider_sees = recipe in ("asset-view", "model-stability") or parameters.get("receiver") == "provider"
+    provider_sees |= recipe == "model-evaluation" and parameters["protocol"] == "cheetah"
+    provider_sees |= recipe in ("joint-scorecard", "joint-trees", "model-score") and role != "consumer"
     edges = (*base.terms["parameters"].get("edges", ()), base.terms["parameters"].get("bound", 0))
     return (
         {k: v for k, v in after.scope.items() if k not in free}
@@ -267,7 +280,7 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
         and set(before.scope["columns"]) - {"spare"} <= set(after.scope["columns"])
         and (after.scope.get("namespace") is not None or not after.scope["personal"])
         and compared - {parameters.get("identifier")} <= set(after.scope.get("matched_by", ()))
-        and (not added_up or _scales(before, before) == _scales(before, after))
+        and _scales(before, before) == _scales(before, after)
         and after.scope["smallest_group"] <= before.scope["smallest_group"]
         and all(int(edge) % (after.scope.get("smallest_gap") or 1) == 0 for edge in edges)
         and (after.scope.get("smallest_change") is None or provider_sees)
@@ -276,12 +289,13 @@ def _stays(base: Draft, role: str, before: Brought, after: Brought) -> bool:
         and after.offer | {"operations": 0} == before.offer | {"operations": 0}
         and base.plan["operations"] & after.offer["operations"] == base.plan["operations"]
         and (after.provider, after.subjects, after.named) == (before.provider, before.subjects, before.named)
+        and after.model == before.model
     )
 
 
 def _scales(base: Brought, one: Brought) -> dict[str, int]:
-    """The decimals of what the job reads."""
-    return {name: n for name, n in one.scope.get("decimals", {}).items() if name in base.scope["columns"]}
+    """The decimals of what the job computes with."""
+    return {name: n for name, n in one.scope.get("decimals", {}).items() if name in base.amounts}
 
 
 # ---------------------------------------------------------------------- what can be wrong
@@ -293,13 +307,17 @@ _OUTPUTS = (
     "aggregate",
     "association",
     "score",
+    "band",
+    "decision",
     "model",
+    "shared-model",
     "evaluation",
     "rows",
     "matches",
     "comparison",
 )
 _RECIPES = (*NAMES, "copy-all")
+_MODELS = tuple(ModelRef(JobId(bytes([job]) * 32), bytes([whole]) * 32) for job in (0xA1, 3) for whole in (0xB2, 4))
 _KINDS = (PERSON, "urn:example:company", "0x" + "a1" * 20 + "/customer", "0x" + "b2" * 20 + "/customer")
 _ROLES = ("provider", "first-provider", "second-provider", "consumer", "before", "after", "enclave", "auditor")
 _PURPOSES = st.sampled_from((PURPOSE, OTHER_PURPOSE))
@@ -367,7 +385,7 @@ WAYS = (
     ("offer", "consumer"),
     ("plan", "consumer"),
     *(("terms", name) for name in ("roles", "inputs")),
-    *(("chain", name) for name in ("provider", "subjects")),
+    *(("chain", name) for name in ("provider", "subjects", "model")),
     *(("party", name) for name in ("named", "output", "input", "order")),
     ("parameters", "left out"),
 )
@@ -434,7 +452,9 @@ def _change_party(draw: Any, draft: Draft, name: str) -> None:
 def _change_input(draw: Any, one: Brought, people: list[bytes], place: str, name: str) -> None:
     somebody = st.sampled_from(people)
     if place == "chain":
-        setattr(one, name, draw(somebody if name == "provider" else st.sampled_from(Subjects)))
+        drawn = {"provider": somebody, "subjects": st.sampled_from(Subjects), "model": st.sampled_from(_MODELS)}
+        if name != "model" or one.model is not None:
+            setattr(one, name, draw(drawn[name]))
     elif place == "offer":
         one.offer[name] = draw(somebody if name == "consumer" else OFFER[name])
     elif name == "parties":

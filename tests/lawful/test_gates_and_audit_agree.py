@@ -20,13 +20,15 @@ from parties import NOW, World
 from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.case import Case
 from placet.audit.checks import plan as checks
-from placet.audit.facts import ChainFacts, DatasetFact, Ending, Moment, OfferFact, Opened
+from placet.audit.facts import ChainFacts, DatasetFact, Ending, ModelFact, Moment, OfferFact, Opened
 from placet.audit.findings import CheckStatus
 from placet.catalogue.specs import NAMES
 from placet.chain.client import DatasetState, OfferState
 from placet.core.errors import ConsentError, PlanError, WarrantError
 from placet.core.evidence import Evidence, InputEvidence, SignedEvidence
 from placet.core.hashing import document_hash
+from placet.core.lawful import ModelRef
+from placet.core.lineage import Lineage, Origin, Registration
 from placet.core.purposes import PURPOSES
 from placet.core.trail import evidence_hash
 from placet.core.values import ZERO32
@@ -40,20 +42,23 @@ from placet.vault.records import OfferBinding
 WORLD = World()
 PEOPLE = [WORLD.address(party) for party in range(4)]
 TLS = {context.address: context.tls_key for context in WORLD.contexts}
+LINEAGES: dict[bytes, Lineage] = {}
+"""By dataset: of models that nobody of those behind them has withdrawn from."""
 RECORDERS = {context.address: context.recorder.address for context in WORLD.contexts}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def engines() -> Iterator[None]:
-    """Whether SPU is installed here is no part of the rule."""
+    """Whether SPU is installed here, and who has withdrawn since a model was made, is no part of the rule."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extra, "require", lambda: None)
+        patch.setattr(Agreement, "_lineage", lambda _, dataset: LINEAGES.get(dataset))
         yield
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Which signers' inputs the vault hands out, who signs at its node, whom the audit blames; `passed`: nobody."""
+    """Of whom the vault hands out all inputs, who signs at its node, whom the audit blames; `passed`: nobody."""
 
     vault: frozenset[bytes]
     node: frozenset[bytes]
@@ -66,7 +71,9 @@ def vault_allows(job: Job, number: int, signer: bytes) -> bool:
     domain = WORLD.deployment.jobs
     asked = RowRequest(job.plan.job(domain), job.plan, job.terms, attempt=1, input=number)
     facts = JobFacts(True, 1, job.plan.terms, (0,) * len(job.plan.inputs), (), 91, 91, NOW)
-    offer = OfferFacts(job.offers[number], job.providers[number], bytes(24), 0, job.subjects[number])
+    offer = OfferFacts(
+        job.offers[number], job.providers[number], bytes(24), 0, job.subjects[number], job.models[number]
+    )
     bound = OfferBinding(offer=job.offers[number], scope=job.scopes[number], dataset="accounts")
     try:
         demand_warrant(asked, own_input(asked, signer, domain), bound, facts, offer, ChainSnapshot(100, 98, NOW, NOW))
@@ -85,14 +92,24 @@ def node_allows(job: Job, signer: bytes) -> bool:
         for offer, provider in zip(job.offers, job.providers, strict=True)
     }
     WORLD.ledger.datasets = {
-        offer.dataset: DatasetState(provider, subjects, 0, 0, ZERO32, ZERO32)
-        for offer, provider, subjects in zip(job.offers, job.providers, job.subjects, strict=True)
+        offer.dataset: DatasetState(provider, subjects, 0, 0, ZERO32, *_model(model))
+        for offer, provider, subjects, model in zip(job.offers, job.providers, job.subjects, job.models, strict=True)
     }
+    LINEAGES.clear()
+    for offer, provider, model in zip(job.offers, job.providers, job.models, strict=True):
+        if model is not None:
+            registration = Registration(offer.dataset, provider, model.origin, model.commitment, (2, 0))
+            LINEAGES[offer.dataset] = Lineage(registration, Origin(model.origin, (provider,), (), (1, 0)), ())
     try:
         asyncio.run(Agreement(context, WORLD.stores[place], RUNS).demand_plan(job.plan, job.terms))
     except (PlanError, ConsentError):
         return False
     return True
+
+
+def _model(model: ModelRef | None) -> tuple[bytes, bytes]:
+    """Commitment and origin, as the registry has them."""
+    return (ZERO32, ZERO32) if model is None else (model.commitment, model.origin)
 
 
 def bundle_of(job: Job) -> Bundle:
@@ -128,6 +145,17 @@ def bundle_of(job: Job) -> Bundle:
             DatasetFact(id=offer.dataset, provider=provider, subjects=subjects, registered=early)
             for offer, provider, subjects in zip(job.offers, job.providers, job.subjects, strict=True)
         ),
+        models=tuple(
+            ModelFact(
+                id=offer.dataset,
+                provider=provider,
+                origin=model.origin,
+                commitment=model.commitment,
+                registered=early,
+            )
+            for offer, provider, model in zip(job.offers, job.providers, job.models, strict=True)
+            if model is not None
+        ),
     )
     return Bundle(job=ident, deployment=WORLD.deployment, trust=WORLD.trust, facts=facts, evidence=tuple(entries))
 
@@ -137,8 +165,9 @@ def verdicts(job: Job) -> Verdicts:
     case = Case(bundle_of(job))
     results = [check.result(case) for check in (checks.terms, checks.offers, checks.scope)]
     names = {name for result in results for name in result.named}
+    refused = {signer for number, signer in enumerate(owners) if not vault_allows(job, number, signer)}
     return Verdicts(
-        frozenset(signer for number, signer in enumerate(owners) if vault_allows(job, number, signer)),
+        frozenset(owners) - refused,
         frozenset(party.signer for party in job.plan.parties if node_allows(job, party.signer)),
         frozenset(party.signer for party in job.plan.parties if WORLD.trust.name(party.signer) in names),
         all(result.status is CheckStatus.PASSED for result in results),

@@ -29,6 +29,7 @@ from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.database import open_engine
 from placet.vault.gate import RowRequest
 from placet.vault.migrations import VAULT
+from placet.vault.models import KeptModels
 from placet.vault.records import Records
 from placet.vault.responses import LawfulSet, SetToSign
 from placet.vault.schema import DatasetInfo, Field_, Schema
@@ -195,9 +196,11 @@ class World:
         sealer = AtRest(at_rest.VAULT, self.master)
         self.tables = Tables(engine, self.folder / "tables", sealer, self.provider.address)
         self.records = Records(engine, sealer)
+        self.models = KeptModels(engine, sealer, self.provider.address)
         self.vault = Vault(
             self.tables,
             self.records,
+            self.models,
             self.chain,
             institution=self.provider.address,
             deployment=self.deployment,

@@ -24,6 +24,7 @@ from placet.core.ecdsa import recover
 from placet.core.errors import NotFoundError
 from placet.core.evidence import Evidence, InputEvidence, SignedAmendment
 from placet.core.ids import ConsentId, DatasetId, OfferId
+from placet.core.lawful import ModelRef
 from placet.core.plan import Input, Party, Plan, Terms
 from placet.core.signatures import Verifiers
 from placet.core.trail import Step, evidence_hash
@@ -208,6 +209,11 @@ class Case:
     def datasets(self) -> dict[DatasetId, DatasetFact]:
         """The registered datasets behind the job's offers, by id."""
         return {d.id: d for d in self.facts.datasets}
+
+    @cached_property
+    def models(self) -> dict[DatasetId, ModelRef]:
+        """Of which model a dataset is a part, where it is one."""
+        return {one.id: one.model for one in self.facts.models}
 
     @cached_property
     def given(self) -> dict[ConsentId, Given]:

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.lawful import ModelRef
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Plan
 from placet.core.values import U32, U48, U96, Address, Bytes24, Bytes32, Value
@@ -94,6 +95,11 @@ class ModelFact(Value):
     origin: JobId
     commitment: Bytes32
     registered: Moment
+
+    @property
+    def model(self) -> ModelRef:
+        """Which model it is a part of."""
+        return ModelRef(self.origin, self.commitment)
 
 
 class OriginFact(Value):

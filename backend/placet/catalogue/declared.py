@@ -77,6 +77,7 @@ def use_of(spec: RecipeSpec[P], parameters: P, role: str, alias: str, **of_the_p
             amounts=(),
             tells=tells,
             subjects=subjects,
+            model=spec.model(parameters),
             **of_the_plan,
         )
     return Use(

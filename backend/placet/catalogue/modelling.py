@@ -12,13 +12,14 @@ random order within each. So all parties know how many there are of each, and no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from placet.catalogue.spec import CONSUMER, Column, IdentifiedParameters, Role, SmallestGroup
 from placet.core.errors import PlanError
 from placet.core.lawful import Tells
+from placet.core.offers import SHARED_MODEL
 from placet.core.plan import Terms
 from placet.core.values import Value
 from placet.models.binning import Bins
@@ -88,10 +89,10 @@ class Split(Value):
         return self
 
 
-class TrainingParameters(IdentifiedParameters):
-    """Base of the parameters of recipes that train a model. `features` has the columns by role, the consumer's too."""
+class FeatureParameters(IdentifiedParameters):
+    """Base of the parameters of recipes that train a model or use it. `features` has the columns by role, the
+    consumer's too."""
 
-    label: Annotated[Column, Field(description="the consumer's column that is learned: integers 0 and 1")]
     features: Annotated[
         dict[DataRole, Annotated[tuple[Feature, ...], Field(min_length=1, max_length=MAX_FEATURES)]],
         Field(
@@ -100,6 +101,26 @@ class TrainingParameters(IdentifiedParameters):
             "each {column, kind: number or category, bins, monotone: rising or falling}",
         ),
     ]
+
+    def of(self, role: str) -> tuple[Feature, ...]:
+        """A role's own columns; none for one that brings none."""
+        return self.features.get(role, ())  # type: ignore[call-overload,no-any-return]
+
+    @model_validator(mode="after")
+    def _own_columns(self) -> Self:
+        for features in self.features.values():
+            columns = [one.column for one in features]
+            if len(set(columns)) < len(columns):
+                raise ValueError("each column once")
+            if self.identifier in columns:
+                raise ValueError("the model does not read the identifier")
+        return self
+
+
+class TrainingParameters(FeatureParameters):
+    """Base of the parameters of recipes that train a model."""
+
+    label: Annotated[Column, Field(description="the consumer's column that is learned: integers 0 and 1")]
     split: Annotated[
         Split,
         Field(
@@ -117,13 +138,9 @@ class TrainingParameters(IdentifiedParameters):
     ] = "consumer"
 
     @model_validator(mode="after")
-    def _own_columns(self) -> TrainingParameters:
-        for role, features in self.features.items():
-            columns = [one.column for one in features]
-            if len(set(columns)) < len(columns):
-                raise ValueError("each column once")
-            if self.identifier in columns or (role == CONSUMER and self.label in columns):
-                raise ValueError("the model does not read the identifier, nor the label")
+    def _no_label(self) -> Self:
+        if self.label in (one.column for one in self.of(CONSUMER)):
+            raise ValueError("the model does not read the label")
         return self
 
 
@@ -169,7 +186,7 @@ class ModellingParameters(TrainingParameters):
 
 def reads(role: str, parameters: TrainingParameters) -> tuple[str, ...]:
     """A role's own columns; the consumer's label, and the column by which it splits."""
-    own = tuple(one.column for one in parameters.features.get(role, ()))  # type: ignore[call-overload]
+    own = tuple(one.column for one in parameters.of(role))
     if role != CONSUMER:
         return (parameters.identifier, *own)
     by = () if parameters.split.column is None else (parameters.split.column,)
@@ -178,7 +195,7 @@ def reads(role: str, parameters: TrainingParameters) -> tuple[str, ...]:
 
 def tells(parameters: ModellingParameters) -> Tells:
     """Providers find their own rows in the list before anything is computed."""
-    output = "model" if parameters.model == CONSUMER else "shared-model"
+    output = "model" if parameters.model == CONSUMER else SHARED_MODEL
     return Tells(output, parameters.smallest_group, shows=PROVIDERS)
 
 
@@ -192,17 +209,22 @@ def pays(parameters: ModellingParameters, roles: Sequence[str]) -> Division | No
 def fits(parameters: ModellingParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
     """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many."""
     demand_columns(parameters, terms)
+    demand_protocol(parameters.protocol, parties)
+
+
+def demand_protocol(named: str, parties: Sequence[bytes]) -> None:
+    """PlanError `spu.protocol` unless it is the one for so many parties."""
     protocol = "cheetah" if len(parties) == 2 else "aby3"
-    if parameters.protocol != protocol:
+    if named != protocol:
         raise PlanError(
             "no such protocol for this number of parties that compute",
             expected=f"{protocol} for {min(len(parties), 3)}",
-            found=parameters.protocol,
+            found=named,
             code="spu.protocol",
         )
 
 
-def demand_columns(parameters: TrainingParameters, terms: Terms) -> None:
+def demand_columns(parameters: FeatureParameters, terms: Terms) -> None:
     """PlanError `plan.features` unless each provider brings columns, and no others but the consumer do."""
     expected = {role for role in terms.roles if role != CONSUMER}
     brought = set(parameters.features) - {CONSUMER}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from placet.core.errors import PlanError
-from placet.core.lawful import Aligns, Tells
+from placet.core.lawful import Aligns, ModelRef, Tells
 from placet.core.namespace import Namespace
 from placet.core.offers import Decimals, Subjects
 from placet.core.plan import Terms
@@ -135,11 +135,11 @@ class Cost:
 @dataclass(frozen=True, kw_only=True)
 class RecipeSpec(Generic[P]):
     """One recipe. `reads` names the columns that a role's rows must have; `aligns` those by whose values rows of
-    different parties are held together; `amounts` those that are added up or compared, with how many decimals; `tells`
-    what comes out at the most; `fits` raises PlanError for what parameters, terms, parties (signers, in the plan's
-    order) and consumer don't make together; `pays` says by the parties' roles how a pot is divided by what each
-    contributed, None where the recipe measures no contribution. `cost`: of so many rows of the consumer's. `does` is
-    for people."""
+    different parties are held together; `amounts` those that are added up or compared, with how many decimals; `model`
+    the one of which roles bring their parts; `tells` what comes out at the most; `fits` raises PlanError for what
+    parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
+    parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution. `cost`:
+    of so many rows of the consumer's. `does` is for people."""
 
     name: str
     version: int
@@ -153,6 +153,7 @@ class RecipeSpec(Generic[P]):
     aligns: Callable[[P], Aligns]
     tells: Callable[[P], Tells]
     amounts: Callable[[str, P], tuple[tuple[str, int], ...]] = lambda role, parameters: ()
+    model: Callable[[P], ModelRef | None] = lambda parameters: None
     fits: Callable[[P, Terms, Sequence[bytes], bytes], None] = lambda parameters, terms, parties, consumer: None
     cost: Callable[[P, int], Cost] | None = None
     pays: Callable[[P, Sequence[str]], Division | None] = lambda parameters, roles: None

@@ -15,6 +15,7 @@ from placet.catalogue import (
     match_salted_hash,
     match_statistics,
     model_evaluation,
+    model_score,
     model_stability,
 )
 from placet.catalogue.spec import RecipeSpec
@@ -31,6 +32,7 @@ SPECS: tuple[RecipeSpec[Any], ...] = (
     match_salted_hash.SPEC,
     match_statistics.SPEC,
     model_evaluation.SPEC,
+    model_score.SPEC,
     model_stability.SPEC,
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}

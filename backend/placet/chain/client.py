@@ -24,6 +24,7 @@ from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted
 from placet.core.hashing import keccak
 from placet.core.ids import NO_JOB, BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.lawful import ModelRef
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Plan, plan_of
 from placet.core.signatures import ContractCheck, Verifiers
@@ -47,6 +48,11 @@ class DatasetState:
     schema: bytes
     commitment: bytes
     origin: JobId = NO_JOB
+
+    @property
+    def model(self) -> ModelRef | None:
+        """Which model it is a part of; None for rows."""
+        return ModelRef(self.origin, self.commitment) if self.subjects is Subjects.MODEL else None
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,10 @@ def make(
     operations: Annotated[str, typer.Option(help="What may be done, as in PSI,MPC.")],
     columns: Annotated[str, typer.Option(help="Columns that may be used, separated by commas.")],
     output: Annotated[
-        str, typer.Option(help="total, level, aggregate, association, score, evaluation, rows or matches.")
+        str,
+        typer.Option(
+            help="As in total, level, aggregate, association, score, band, decision, evaluation, rows, matches."
+        ),
     ],
     recipes: Annotated[str, typer.Option(help="Recipes that may run, separated by commas.")],
     parties: Annotated[str, typer.Option(help="Addresses of all institutions that take part, separated by commas.")],
@@ -69,6 +72,13 @@ def make(
             help="A job ends whose matches differ from an earlier one's of the consumer in fewer people, but for none.",
         ),
     ] = None,
+    tolerated_withdrawals: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="For a model: how many of those it was learned from may have withdrawn; none unless given.",
+        ),
+    ] = None,
     budget: Annotated[int, typer.Option(min=0, help="Privacy budget of a new dataset, in micro-epsilon.")] = 0,
     timeout: Timeout = 120,
     as_json: AsJson = False,
@@ -77,7 +87,7 @@ def make(
     from placet.core.lookalikes import doubts
     from placet.core.offers import Offer
     from placet.core.purposes import purpose_id, purpose_iri
-    from placet.core.values import from_hex, parse, to_hex
+    from placet.core.values import parse, to_hex
 
     office = Operator(config)
     office.demand_running()
@@ -91,7 +101,7 @@ def make(
         "provider": to_hex(office.address),
         "purpose": iri,
         "columns": _list(columns),
-        "identifier": table["identifier"],
+        "identifier": None if table.get("origin") else table["identifier"],
         "namespace": table.get("namespace"),
         "decimals": {name: n for name, n in table["decimals"].items() if name in _list(columns)},
         "output": output,
@@ -107,6 +117,8 @@ def make(
         terms["smallest_gap"] = str(smallest_gap)
     if smallest_change is not None:
         terms["smallest_change"] = smallest_change
+    if tolerated_withdrawals is not None:
+        terms["tolerated_withdrawals"] = tolerated_withdrawals
     for doubt in doubts(terms["title"], office.trust.names):
         say(f"warning: {doubt}")
     scope = _scope(office, terms)
@@ -121,7 +133,7 @@ def make(
         },
     )
     _demand_known(office, offer, scope)
-    _publish(office, from_hex(table["schema_hash"]), from_hex(table["commitment"]), offer, scope, budget, timeout)
+    _publish(office, table, offer, scope, budget, timeout)
     if as_json:
         emit({"offer": to_hex(offer.id), "dataset": to_hex(offer.dataset), "scope": scope.to_json()})
     else:
@@ -133,7 +145,7 @@ def _demand_table(table: Mapping[str, Any], columns: list[str], own: bool) -> No
     unknown = set(columns) - set(table["columns"])
     if unknown:
         raise InputError("the table has no such columns", expected=", ".join(table["columns"]), found=sorted(unknown))
-    if table.get("namespace") is None:
+    if table.get("namespace") is None and not table.get("origin"):
         raise InputError(
             "the table does not say what kind of identifier its subjects have",
             remedy="import it once more: placet vault import",
@@ -200,26 +212,51 @@ def _demand_known(office: Operator, offer: Offer, scope: Scope) -> None:
         raise InputError("provider and consumer must be among the parties")
 
 
-def _publish(
-    office: Operator, schema: bytes, commitment: bytes, offer: Offer, scope: Scope, budget: int, timeout: float
-) -> None:
+def registration(office: Operator, found: Mapping[str, Any], budget: int) -> list[EnsureTransaction]:
+    """What registers a dataset of the vault, or commits to its rows as they are now; a part of a model as one.
+    ConsentError, once it is carried out, where it stands on chain as other people's rows."""
+    from placet.core.ids import DatasetId, JobId
     from placet.core.offers import Subjects
+    from placet.core.values import from_hex
 
-    chain, calls, key = office.chain, office.calls, offer.dataset.hex()
-    subjects = Subjects.of(scope.personal)
+    chain, calls, dataset = office.chain, office.calls, DatasetId(from_hex(found["id"]))
+    key, schema, commitment = dataset.hex(), from_hex(found["schema_hash"]), from_hex(found["commitment"])
+    subjects = Subjects.MODEL if found.get("origin") else Subjects.of(found["personal"])
 
     def registered() -> bool:
         try:
-            dataset = chain.dataset(offer.dataset)
+            state = chain.dataset(dataset)
         except NotFoundError:
             return False
-        if dataset.provider != office.address:
+        if state.provider != office.address:
             return False
-        demand_subjects(dataset.subjects, subjects)
+        demand_subjects(state.subjects, subjects)
         return True
 
     def committed() -> bool:
-        return registered() and chain.dataset(offer.dataset).commitment == commitment
+        return registered() and chain.dataset(dataset).commitment == commitment
+
+    if found.get("origin"):
+        origin = JobId(from_hex(found["origin"]))
+        return [
+            EnsureTransaction(
+                f"register:{key}", calls.register_model(dataset, origin, schema, commitment, budget), registered
+            )
+        ]
+    wishes = [
+        EnsureTransaction(f"register:{key}", calls.register(dataset, subjects, schema, commitment, budget), registered)
+    ]
+    if registered() and not committed():
+        wishes.append(
+            EnsureTransaction(f"commit:{key}:{commitment.hex()}", calls.commit(dataset, commitment), committed)
+        )
+    return wishes
+
+
+def _publish(
+    office: Operator, found: Mapping[str, Any], offer: Offer, scope: Scope, budget: int, timeout: float
+) -> None:
+    chain, calls = office.chain, office.calls
 
     def offered() -> bool:
         try:
@@ -230,12 +267,7 @@ def _publish(
     def appointed() -> bool:
         return chain.is_relay(office.address, office.recorder)
 
-    registration = calls.register(offer.dataset, subjects, schema, commitment, budget)
-    wishes = [EnsureTransaction(f"register:{key}", registration, registered)]
-    if registered() and not committed():
-        wishes.append(
-            EnsureTransaction(f"commit:{key}:{commitment.hex()}", calls.commit(offer.dataset, commitment), committed)
-        )
+    wishes = registration(office, found, budget)
     wishes.append(EnsureTransaction(f"offer:{offer.id.hex()}", calls.offer(offer), offered))
     wishes.append(
         EnsureTransaction(f"appoint:{office.recorder.hex()}", calls.appoint(office.recorder, True), appointed)

@@ -265,7 +265,7 @@ def import_(
 
 @vault.command("list")
 def list_(config: VaultConfig, as_json: AsJson = False) -> None:
-    """All tables of the vault."""
+    """All tables of the vault, and its parts of models that jobs made."""
     from placet.vault.config import VaultSettings
     from placet.vault.setup import list_tables
 
@@ -285,7 +285,7 @@ def show(
     name: Annotated[str, typer.Argument(help="The table's name in the vault.")],
     as_json: AsJson = False,
 ) -> None:
-    """What the vault knows of a table, rows aside: columns, whose rows they are, the ids on chain."""
+    """What the vault knows of a table, rows aside: columns, whose rows they are, the ids on chain; or of a model."""
     from placet.core.values import to_hex
     from placet.vault.config import VaultSettings
     from placet.vault.setup import named_table
@@ -313,7 +313,8 @@ def remove(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a table for good, its dataset's id too. The vault may be running."""
+    """Delete a table for good, its dataset's id too; or a part of a model, without which nobody can use that any more.
+    The vault may be running."""
     from placet.vault.config import VaultSettings
     from placet.vault.setup import remove_table
 
@@ -333,6 +334,8 @@ def _described(info: DatasetInfo) -> dict[str, object]:
 def _line(info: DatasetInfo) -> str:
     from placet.core.values import to_hex
 
+    if info.origin is not None:
+        return f"{info.name}: a part of the model of job {to_hex(info.origin)}, dataset {to_hex(info.dataset)}"
     whose = "persons' rows" if info.personal else "its own rows"
     return f"{info.name}: {info.rows} rows, version {info.version}, dataset {to_hex(info.dataset)}, {whose}"
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from placet.core.errors import PlacetError
+from placet.core.ids import JobId
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id, purpose_words
 from placet.core.values import to_hex
@@ -54,11 +55,19 @@ class Aligns:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which model: the job that made it, and the commitment to all of its parts (`core.model_part`)."""
+
+    origin: JobId
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """What a job does with one input. `subjects`: whose it is. Rows of persons come under a lawful root; the provider's
     own data, and its part of a model, under a consent that the plan names (`named`). `parties` are all signers.
     `amounts` are the columns that the job computes with and their decimals by the terms, the same in all that come
-    together. `shown`: the role sees first which of its rows match."""
+    together. `shown`: the role sees first which of its rows match. `model`: the one of which the input is a part."""
 
     recipe: str
     provider: bytes
@@ -73,6 +82,7 @@ class Use:
     subjects: Subjects
     named: bool
     shown: bool = False
+    model: ModelRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +106,24 @@ class Breach:
         )
 
 
-def breaches(use: Use, provider: bytes, offer: Offer, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:
-    """All breaches, of the offer and then of its scope; none where the use is allowed. `provider` and `subjects` are
-    the chain's: who made the offer, and whose rows its dataset was registered with. Without its `scope`, which
-    other parties do not know, all that the chain shows is judged."""
+def breaches(
+    use: Use,
+    provider: bytes,
+    offer: Offer,
+    scope: Scope | None,
+    subjects: Subjects,
+    model: ModelRef | None = None,
+) -> Iterator[Breach]:
+    """All breaches, of the offer and then of its scope; none where the use is allowed. `provider`, `subjects` and
+    `model` are the chain's: who made the offer, and whose rows its dataset was registered with, or as a part of which
+    model. Without its `scope`, which other parties do not know, all that the chain shows is judged."""
     yield from offer_breaches(
         provider, offer, by=use.provider, consumer=use.consumer, purpose=use.purpose, operations=use.operations
     )
     if scope is None:
-        yield from _whose(use, None, subjects)
+        yield from _whose(use, None, subjects, model)
     else:
-        yield from scope_breaches(use, provider, offer, scope, subjects)
+        yield from scope_breaches(use, provider, offer, scope, subjects, model)
 
 
 def offer_breaches(
@@ -127,7 +144,9 @@ def offer_breaches(
         yield Breach("operations", "the offer does not allow these operations", allowed, operations)
 
 
-def scope_breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Subjects) -> Iterator[Breach]:
+def scope_breaches(
+    use: Use, provider: bytes, offer: Offer, scope: Scope, subjects: Subjects, model: ModelRef | None = None
+) -> Iterator[Breach]:
     """What the opened scope and the dataset's registration say against a use, the gravest first."""
     if scope.provider != provider:
         yield Breach("provider", "the scope is of another institution's data", to_hex(provider), to_hex(scope.provider))
@@ -155,7 +174,7 @@ def scope_breaches(use: Use, provider: bytes, offer: Offer, scope: Scope, subjec
         )
     yield from alignment_breaches(use.aligns, scope)
     yield from _scaled(use, scope)
-    yield from _whose(use, scope, subjects)
+    yield from _whose(use, scope, subjects, model)
 
 
 def _scaled(use: Use, scope: Scope) -> Iterator[Breach]:
@@ -234,7 +253,7 @@ def _kind(identifier: str | None, namespace: str | None) -> str:
     return "no identifier" if identifier is None else f"{identifier}, of the kind {namespace}"
 
 
-def _whose(use: Use, scope: Scope | None, subjects: Subjects) -> Iterator[Breach]:
+def _whose(use: Use, scope: Scope | None, subjects: Subjects, model: ModelRef | None) -> Iterator[Breach]:
     """Persons' rows need persons' consent, whatever a provider calls its table."""
     persons = use.subjects is Subjects.PERSONS
     personal = persons if scope is None else scope.personal
@@ -252,3 +271,11 @@ def _whose(use: Use, scope: Scope | None, subjects: Subjects) -> Iterator[Breach
             use.subjects.words,
             subjects.words,
         )
+    elif use.model != model:
+        yield Breach("model", "the dataset is a part of another model", _which(use.model), _which(model))
+
+
+def _which(model: ModelRef | None) -> str:
+    if model is None:
+        return "no model"
+    return f"the model {to_hex(model.commitment)} of job {to_hex(model.origin)}"

@@ -21,6 +21,8 @@ from placet.core.values import U32, Address, BigUint, Bytes32, Name, Text, Value
 MAX_DECIMALS = 18
 """Digits after the point that amounts may have."""
 Decimals = Annotated[int, Field(strict=True, ge=1, le=MAX_DECIMALS)]
+SHARED_MODEL = "shared-model"
+"""A scope's output where each party keeps a part of a model, and nobody gets the whole."""
 Names = Callable[[bytes], str]
 """An institution's address to its name for people; raises NotFoundError."""
 
@@ -106,6 +108,8 @@ class Scope(Value):
         "aggregate",
         "association",
         "score",
+        "band",
+        "decision",
         "model",
         "shared-model",
         "evaluation",
@@ -176,6 +180,8 @@ _OUTPUT_WORDS = {
     "aggregate": "counts, sums and means over groups of people",
     "association": "counts, sums and means over groups of people, and sums of products with another institution's data",
     "score": "one score per person",
+    "band": "in which band each person's score is, and not the score",
+    "decision": "yes or no for each person, by a score, and not the score",
     "model": "a model made from many people's data, which scores people, and how good it is over groups of people",
     "shared-model": "how good a model made from many people's data is over groups of people; the model itself stays in "
     "shares, and no institution can use it alone",

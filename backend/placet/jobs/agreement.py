@@ -243,7 +243,7 @@ class Agreement:
                 "not a purpose that this institution serves", found=scope.purpose, code="consent.purpose"
             )
         dataset = await ask_chain(self.context.chain.dataset, state.offer.dataset)
-        for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects):
+        for breach in breaches(use, state.provider, state.offer, scope, dataset.subjects, dataset.model):
             raise breach.error(ConsentError, "consent")
         if dataset.subjects is Subjects.MODEL:
             await self._demand_lineage(state, scope)
@@ -258,7 +258,7 @@ class Agreement:
             dataset = await ask_chain(self.context.chain.dataset, state.offer.dataset)
         except NotFoundError as error:
             raise StateError(error.message, found=error.found, code="peer.early") from None
-        for breach in breaches(use, state.provider, state.offer, None, dataset.subjects):
+        for breach in breaches(use, state.provider, state.offer, None, dataset.subjects, dataset.model):
             raise breach.error(ConsentError, "consent", "another party's input: ")
         if dataset.subjects is Subjects.MODEL:
             await self._demand_lineage(state, None)

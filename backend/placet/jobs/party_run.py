@@ -276,7 +276,7 @@ class PartyRun:
 
     async def open(self, alias: str) -> tuple[Rows, Artefact]:
         """This party's lawful rows of an input, out of the vault, and their commitment. WarrantError if it says no."""
-        number = self._number(alias)
+        number = self.number(alias)
         chosen = self.plan.inputs[number]
         lawful = (
             Artefact(name="consent", commitment=chosen.consent)
@@ -297,7 +297,7 @@ class PartyRun:
         await self.say(self.record, "rows", attempt=self.attempt, input=alias, rows=rows.count)
         return rows, made
 
-    def _number(self, alias: str) -> int:
+    def number(self, alias: str) -> int:
         """An own input's place among all of the plan's. PlanError if there is no such input."""
         first = self.plan.input_offset(self.party)
         own = range(first, first + len(self.plan.parties[self.party].inputs))
@@ -309,7 +309,7 @@ class PartyRun:
     async def matched(self, alias: str, rows: Rows, places: Iterable[int]) -> None:
         """The rows of an input that match, by their places, before the consumer learns anything of it. WarrantError
         `warrant.change` where the owners were promised that a job ends which differs too little from an earlier one."""
-        number = self._number(alias)
+        number = self.number(alias)
         if number not in self._untold:
             return
         marks = np.zeros(rows.count, np.bool_)

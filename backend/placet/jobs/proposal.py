@@ -130,8 +130,9 @@ async def propose(peer_client: PeerClient, request: JobRequest) -> JobRecord:
 async def _own_inputs(
     peer_client: PeerClient, request: JobRequest, terms: Terms, now: int, *, persons: bool
 ) -> list[Input]:
-    """The consumer's own rows: as it would bring persons', or under its consent; and its part of a model. ConsentError where that is not given;
-    PlanError where there is one for persons' rows, or none for its own."""
+    """The consumer's own rows, as it would bring persons', or under its consent; and its part of a model, if it brings
+    one. ConsentError where its consent is not given; PlanError where there is one for persons' rows, or none for its
+    own."""
     context, own = peer_client.context, request.own
     if persons != (own.consent is None):
         raise PlanError(

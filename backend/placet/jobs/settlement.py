@@ -6,6 +6,7 @@ import json
 import logging
 from typing import Any
 
+from placet.catalogue.specs import spec_of
 from placet.chain.client import JobState, JobStatus
 from placet.chain.events import Event, JobAborted, JobCancelled, JobClosed, JobCompleted, JobSealed, KeyReleased
 from placet.chain.intents import Intents
@@ -13,6 +14,7 @@ from placet.chain.threaded import ask_chain, ask_store
 from placet.core.errors import PlacetError, Reverted, StateError, unforeseen
 from placet.core.ids import JobId
 from placet.core.masking import unmask
+from placet.core.offers import SHARED_MODEL
 from placet.core.values import ZERO32, to_hex
 from placet.jobs.attempts import Attempts
 from placet.jobs.context import JobContext
@@ -138,9 +140,16 @@ class Settlement:
                     await record_steps(self.context, self.store, self.intents, record, attempt.attempt)
                 except Reverted as refusal:
                     await self.say(record, "trail-refused", attempt=attempt.attempt, code=refusal.name)
+        if self.context.rows is not None and self._keeps_model(record):
+            await self.context.rows.settle_model(record.job)
         if state.rewarded:
             await self._claim(record)
         return how
+
+    def _keeps_model(self, record: JobRecord) -> bool:
+        """Does each party keep a part of what the job makes?"""
+        spec = spec_of(record.terms.recipe)
+        return spec.tells(spec.parse(record.terms.parameters)).output == SHARED_MODEL
 
     async def _claim(self, record: JobRecord) -> None:
         """Fetch what the escrow owes this institution, from this job and others in its token."""

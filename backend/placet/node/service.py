@@ -21,6 +21,7 @@ from placet.chain.events import OfferMade
 from placet.chain.heads import Heads
 from placet.chain.index import DeadConsent, Index
 from placet.chain.keystore import load_secret, read_passphrase, read_secret_file
+from placet.chain.lineage import lineage_at
 from placet.chain.migrations import upgrade
 from placet.chain.sender import Sender
 from placet.chain.signals import Signal
@@ -28,6 +29,7 @@ from placet.chain.storage import demand_space, space_error
 from placet.core.encodings import text_of
 from placet.core.errors import ChainError, ConfigError, ConsentError, NotFoundError, PlacetError, StorageError
 from placet.core.ids import ConsentId, DatasetId, OfferId
+from placet.core.lineage import Lineage
 from placet.core.lookalikes import doubts_of
 from placet.core.offers import Offer, Scope
 from placet.core.signatures import Key
@@ -217,6 +219,11 @@ class Node:
             except NotFoundError:
                 seen.datasets[dataset] = None
         return seen.datasets[dataset]
+
+    def lineage(self, dataset: DatasetId) -> Lineage | None:
+        """Of a model, now: who has withdrawn since it was made. None where the chain does not show it to be one."""
+        self.index.sync()
+        return lineage_at(self.chain, self.index, dataset)
 
     async def tables(self) -> Sequence[DatasetInfo]:
         """The vault's tables. Who asks while the vault is being asked shares its answer. PlacetError as it says."""

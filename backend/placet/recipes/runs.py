@@ -12,6 +12,7 @@ from placet.recipes.match.run import MATCH, MATCH_SALTED_HASH
 from placet.recipes.match_count.run import MATCH_COUNT
 from placet.recipes.match_statistics.run import MATCH_STATISTICS
 from placet.recipes.model_evaluation.run import MODEL_EVALUATION
+from placet.recipes.model_score.run import MODEL_SCORE
 from placet.recipes.model_stability.run import MODEL_STABILITY
 
 _ALL: tuple[RecipeRun, ...] = (
@@ -25,6 +26,7 @@ _ALL: tuple[RecipeRun, ...] = (
     MATCH_SALTED_HASH,
     MATCH_STATISTICS,
     MODEL_EVALUATION,
+    MODEL_SCORE,
     MODEL_STABILITY,
 )
 RUNS: Runs = {one.spec.name: one for one in _ALL}

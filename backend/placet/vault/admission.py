@@ -94,6 +94,8 @@ def table_breaches(scope: Scope, dataset: DatasetInfo) -> Iterator[Breach]:
             found=", ".join(absent),
         )
     table = dataset.table
+    if dataset.origin is not None:
+        return
     if (scope.identifier, scope.namespace) != (table.identifier, table.namespace):
         yield Breach(
             "namespace",

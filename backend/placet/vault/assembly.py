@@ -30,6 +30,7 @@ def open_vault(settings: VaultSettings) -> Iterator[Vault]:
             yield Vault(
                 store.tables,
                 store.records,
+                store.models,
                 Endpoint(chain, index, lambda block: store.records.highest("confirmed", block)),
                 institution=settings.institution,
                 deployment=deployment,

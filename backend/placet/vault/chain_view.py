@@ -8,6 +8,7 @@ from typing import Protocol
 
 from placet.core.consent import Status
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.lawful import ModelRef
 from placet.core.lineage import Lineage
 from placet.core.offers import Offer, Subjects
 from placet.core.signatures import Verifiers
@@ -27,13 +28,15 @@ class ChainSnapshot:
 
 @dataclass(frozen=True)
 class OfferFacts:
-    """An offer as the registry holds it at the latest block, and whose rows its dataset was registered with."""
+    """An offer as the registry holds it at the latest block, and what its dataset was registered with: whose rows, or,
+    of a model, which."""
 
     offer: Offer
     provider: bytes
     epoch: bytes
     openings: int
     subjects: Subjects
+    model: ModelRef | None = None
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class JobFacts:
 
     `open` is false from seal, abort or cancel on; `openings` has one number an input; `amendments` has the roots of
     each attempt from the second to the current one; `opened_block` and `attempt_block` are where opening and current
-    attempt stand, `opened_at` is the opening's time (Unix seconds), `sealed_block` and `aborted_block` are
-    where the job ended so.
+    attempt stand, `opened_at` is the opening's time (Unix seconds), `sealed_block`, `aborted_block`,
+    `completed_block` and `closed_block` are where the job ended so.
     """
 
     open: bool
@@ -56,6 +59,8 @@ class JobFacts:
     opened_at: int
     sealed_block: int | None = None
     aborted_block: int | None = None
+    completed_block: int | None = None
+    closed_block: int | None = None
 
 
 class ChainView(Protocol):

@@ -17,6 +17,7 @@ from placet.core.plan import Plan, Terms
 from placet.core.values import Value, parse
 from placet.vault import frames
 from placet.vault.admission import Submission
+from placet.vault.models import KeptModel
 from placet.vault.responses import BatchLeaves, DeadLeaves, EndpointFindings, LawfulSet, LeavesPart, SetToSign
 from placet.vault.rows import Rows
 from placet.vault.schema import DatasetInfo
@@ -122,6 +123,23 @@ class VaultClient:
             job=job, plan=plan, terms=terms, attempt=attempt, input=input, matched=marks
         )
         await self._call("matched", arguments, frames.Nothing)
+
+    async def keep_model(self, job: JobId, plan: Plan, terms: Terms, model: KeptModel) -> None:
+        """Keep this institution's part of a model that a job is making. WarrantError where the chain does not hold the
+        open job in that attempt, or the part is not this party's."""
+        await self._call(
+            "keep_model", frames.KeepArguments(job=job, plan=plan, terms=terms, model=model), frames.Nothing
+        )
+
+    async def settle_model(self, job: JobId) -> None:
+        """The job has ended: what is kept of it may be used if the chain says that it is completed, and goes if not.
+        StateError `vault.unsettled` where the end is not at confirmation depth there."""
+        await self._call("settle_model", frames.JobArguments(job=job), frames.Nothing)
+
+    async def model(self, job: JobId, plan: Plan, terms: Terms, attempt: int, input: int) -> KeptModel:
+        """The part of a model that is an input; WarrantError if the chain does not allow it."""
+        arguments = frames.RowsArguments(job=job, plan=plan, terms=terms, attempt=attempt, input=input)
+        return await self._call("model", arguments, KeptModel)
 
     async def erase(self, consent: ConsentId) -> bool:
         """Delete a consent's record, signature, enrolment and opening for good; False if there was none."""

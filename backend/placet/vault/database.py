@@ -64,6 +64,14 @@ MATCHES = sa.Table(
     sa.Column("until", sa.BigInteger, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
+MODELS = sa.Table(
+    "models",
+    METADATA,
+    sa.Column("job", sa.LargeBinary(32), primary_key=True),
+    sa.Column("attempt", sa.BigInteger, primary_key=True),
+    sa.Column("ready", sa.Boolean, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+)
 SEEN = sa.Table(
     "seen",
     METADATA,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from placet.chain import endpoint_checks
 from placet.chain.client import Chain, JobStatus
-from placet.chain.events import JobAborted, JobAmended, JobOpened, JobSealed
+from placet.chain.events import Event, JobAborted, JobAmended, JobClosed, JobCompleted, JobOpened, JobSealed
 from placet.chain.findings import Check, examined
 from placet.chain.index import Index
 from placet.chain.lineage import lineage_at
@@ -95,8 +95,8 @@ class Endpoint:
                 found=f"epoch {to_hex(heads[0])}, unproven {to_hex(heads[1])}",
                 remedy="try again; if it stays so, use another endpoint",
             )
-        subjects = self._chain.dataset(state.offer.dataset, block=self._head).subjects
-        return OfferFacts(state.offer, state.provider, state.epoch, state.openings, subjects)
+        dataset = self._chain.dataset(state.offer.dataset, block=self._head)
+        return OfferFacts(state.offer, state.provider, state.epoch, state.openings, dataset.subjects, dataset.model)
 
     def lineage(self, dataset: DatasetId, job: JobId) -> Lineage | None:
         opened = next((event for event in self._index.job_events(job) if isinstance(event, JobOpened)), None)
@@ -124,6 +124,10 @@ class Endpoint:
             raise ChainError(
                 "the endpoint's events and its state tell different stories", found=f"attempt {state.attempt}"
             )
+
+        def block_of(kind: type[Event]) -> int | None:
+            return next((event.block for event in events if isinstance(event, kind)), None)
+
         return JobFacts(
             open=state.status is JobStatus.OPEN,
             attempt=state.attempt,
@@ -133,6 +137,8 @@ class Endpoint:
             opened_block=opened.block,
             attempt_block=amended[-1].block if amended else opened.block,
             opened_at=state.opened_at,
-            sealed_block=next((event.block for event in events if isinstance(event, JobSealed)), None),
-            aborted_block=next((event.block for event in events if isinstance(event, JobAborted)), None),
+            sealed_block=block_of(JobSealed),
+            aborted_block=block_of(JobAborted),
+            completed_block=block_of(JobCompleted),
+            closed_block=block_of(JobClosed),
         )

@@ -20,6 +20,7 @@ from placet.core.offers import Offer, Scope
 from placet.core.plan import Plan, Terms
 from placet.core.values import U32, U48, Bytes32, Octets, Signature, Value
 from placet.vault.admission import Submission
+from placet.vault.models import KeptModel
 from placet.vault.responses import SetToSign
 from placet.vault.schema import DatasetInfo
 
@@ -105,6 +106,17 @@ class BatchArguments(Value):
     offer: OfferId
     root: BatchRoot
     leaves: Annotated[tuple[ConsentId, ...], Field(max_length=MAX_BATCH)]
+
+
+class KeepArguments(Value):
+    job: JobId
+    plan: Plan
+    terms: Terms
+    model: KeptModel
+
+
+class JobArguments(Value):
+    job: JobId
 
 
 class AnchoredArguments(Value):

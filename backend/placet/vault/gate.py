@@ -11,12 +11,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from placet.catalogue.declared import declared
 from placet.core.eip712 import Domain
 from placet.core.errors import PlanError, WarrantError
 from placet.core.ids import BatchRoot, ConsentId, JobId
-from placet.core.lawful import Use, breaches
+from placet.core.lawful import ModelRef, Use, breaches
 from placet.core.lineage import Lineage, model_breaches
 from placet.core.plan import Input, Plan, Terms
 from placet.core.values import ZERO32, to_hex
@@ -25,6 +26,7 @@ from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.columns import column, find, value
 from placet.vault.lawful import opens_before
 from placet.vault.leaves import StoredSet
+from placet.vault.models import KeptModel
 from placet.vault.records import OfferBinding
 
 
@@ -41,9 +43,10 @@ class RowRequest:
 
 @dataclass(frozen=True)
 class Warrant:
-    """What may be handed out: the rows under the last of `roots`, which has one for each attempt so far (of a named
-    consent: zero), for this opening, which was at `opened_at` (Unix seconds). The plan says that all leaves cover the
-    openings before `opens_before`. `shown`: this institution sees its matches before the consumer learns any."""
+    """What may be handed out: of a `model` this institution's part, else the rows under the last of `roots`, which has
+    one for each attempt so far (of a named consent: zero), for this opening, which was at `opened_at` (Unix seconds).
+    The plan says that all leaves cover the openings before `opens_before`. `shown`: this institution sees its matches
+    before the consumer learns any."""
 
     named: ConsentId
     roots: tuple[bytes, ...]
@@ -52,6 +55,7 @@ class Warrant:
     opens_before: int
     columns: tuple[str, ...]
     shown: bool
+    model: ModelRef | None = None
 
 
 def own_input(request: RowRequest, institution: bytes, domain: Domain) -> Input:
@@ -86,6 +90,25 @@ def demand_warrant(
     now: ChainSnapshot,
 ) -> Warrant:
     """WarrantError unless the chain holds the opened job, in this attempt, and the offer allows what it wants."""
+    facts = _demand_open(request, facts, now)
+    use = _demand_allowed(request, bound, offer)
+    for roots in facts.amendments:
+        if len(roots) != len(request.plan.inputs) or (roots[request.input] == ZERO32) != plan_input.named:
+            raise WarrantError("the amendment does not fit the plan", code="warrant.root")
+    return Warrant(
+        named=plan_input.consent,
+        roots=(plan_input.lawful_root, *(roots[request.input] for roots in facts.amendments)),
+        opening=facts.openings[request.input],
+        opened_at=facts.opened_at,
+        opens_before=plan_input.opens_before,
+        columns=use.columns,
+        shown=use.shown,
+        model=use.model,
+    )
+
+
+def _demand_open(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
+    """WarrantError unless the chain holds the opened job, in this attempt, before its deadline."""
     facts = _demand_opened(request, facts, now)
     if not facts.open:
         raise WarrantError("the job is no longer open", code="warrant.closed")
@@ -108,19 +131,7 @@ def demand_warrant(
             found=now.time,
             code="warrant.deadline",
         )
-    use = _demand_allowed(request, bound, offer)
-    for roots in facts.amendments:
-        if len(roots) != len(request.plan.inputs) or (roots[request.input] == ZERO32) != plan_input.named:
-            raise WarrantError("the amendment does not fit the plan", code="warrant.root")
-    return Warrant(
-        named=plan_input.consent,
-        roots=(plan_input.lawful_root, *(roots[request.input] for roots in facts.amendments)),
-        opening=facts.openings[request.input],
-        opened_at=facts.opened_at,
-        opens_before=plan_input.opens_before,
-        columns=use.columns,
-        shown=use.shown,
-    )
+    return facts
 
 
 def _demand_opened(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot) -> JobFacts:
@@ -145,13 +156,46 @@ def _demand_opened(request: RowRequest, facts: JobFacts | None, now: ChainSnapsh
     return facts
 
 
+def demand_running(request: RowRequest, facts: JobFacts | None, now: ChainSnapshot, domain: Domain) -> None:
+    """WarrantError unless the plan is the job's, which the chain holds open in this attempt."""
+    job = request.plan.job(domain)
+    if job != request.job:
+        raise WarrantError(
+            "the plan is not this job's", expected=to_hex(request.job), found=to_hex(job), code="warrant.plan"
+        )
+    _demand_open(request, facts, now)
+
+
+def demand_own_part(model: KeptModel, job: JobId, plan: Plan, institution: bytes) -> None:
+    """WarrantError unless a part is of this job and party, and one of those that the whole is committed to."""
+    party, part = plan.party_of(institution), model.part
+    if (part.job, part.party) != (job, party):
+        raise WarrantError("the part is another party's", expected=party, found=part.party, code="warrant.model")
+    if len(model.commitments) != len(plan.parties) or model.commitments[party] != part.commitment:
+        raise WarrantError(
+            "the part is not what the parties were told of",
+            expected="a commitment a party, the own one this part's",
+            code="warrant.model",
+        )
+
+
+def ended(facts: JobFacts | None, now: ChainSnapshot) -> Literal["completed", "otherwise"] | None:
+    """How a job ended, at confirmation depth; None while it has not."""
+    if facts is None:
+        return None
+    if facts.completed_block is not None and facts.completed_block <= now.confirmed:
+        return "completed"
+    others = (facts.aborted_block, facts.closed_block)
+    return "otherwise" if any(block is not None and block <= now.confirmed for block in others) else None
+
+
 def _demand_allowed(request: RowRequest, bound: OfferBinding, offer: OfferFacts) -> Use:
     """WarrantError unless the job is what its recipe declares, and offer, scope and dataset allow what it does here."""
     try:
         use = declared(request.plan, request.terms).use(request.input)
     except PlanError as error:
         raise WarrantError(error.message, expected=error.expected, found=error.found, code=error.code) from None
-    for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects):
+    for breach in breaches(use, offer.provider, bound.offer, bound.scope, offer.subjects, offer.model):
         raise breach.error(WarrantError, "warrant")
     return use
 

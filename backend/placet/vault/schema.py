@@ -9,9 +9,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from placet.core.errors import DataError
 from placet.core.hashing import canonical, document_hash, sha256
-from placet.core.ids import DatasetId
+from placet.core.ids import DatasetId, JobId
 from placet.core.namespace import Namespace
-from placet.core.offers import MAX_DECIMALS, Decimals
+from placet.core.offers import MAX_DECIMALS, Decimals, Subjects
 from placet.core.values import NAME_PATTERN, Bytes32, Name, Value
 
 ColumnType = Literal["integer", "number", "text", "optional-integer", "optional-number", "optional-text"]
@@ -104,8 +104,9 @@ class Schema(Value):
 
 
 class DatasetInfo(Value):
-    """A table for the institution itself. `dataset`, `schema_hash`, `commitment` are what it
-    registers on chain. `personal` false means that the rows belong to the institution: who imported them said so."""
+    """A table for the institution itself, or its part of a model, of which `origin` is the job that made it.
+    `dataset`, `schema_hash`, `commitment` are what it registers on chain. `personal` false means that the rows belong
+    to the institution: who imported them said so."""
 
     name: Name
     dataset: DatasetId
@@ -114,6 +115,12 @@ class DatasetInfo(Value):
     rows: int
     version: int
     personal: bool = True
+    origin: JobId | None = None
+
+    @property
+    def subjects(self) -> Subjects:
+        """As the dataset is registered."""
+        return Subjects.of(self.personal) if self.origin is None else Subjects.MODEL
 
     @property
     def schema_hash(self) -> bytes:

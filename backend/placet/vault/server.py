@@ -139,6 +139,14 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
         vault.matched(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input), a.matched)
         return frames.Nothing()
 
+    def keep_model(a: frames.KeepArguments) -> Value:
+        vault.keep_model(a.job, a.plan, a.terms, a.model)
+        return frames.Nothing()
+
+    def settle_model(a: frames.JobArguments) -> Value:
+        vault.settle_model(a.job)
+        return frames.Nothing()
+
     return {
         "datasets": (frames.Nothing, lambda _: frames.DatasetInfos(datasets=tuple(vault.datasets()))),
         "endpoint": (frames.Nothing, lambda _: vault.endpoint()),
@@ -159,6 +167,9 @@ def _calls(vault: Vault) -> dict[str, tuple[type[Value], Handler]]:
             lambda a: vault.rows(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input)),
         ),
         "matched": (frames.MatchedArguments, matched),
+        "keep_model": (frames.KeepArguments, keep_model),
+        "settle_model": (frames.JobArguments, settle_model),
+        "model": (frames.RowsArguments, lambda a: vault.model(RowRequest(a.job, a.plan, a.terms, a.attempt, a.input))),
         "erase": (frames.ConsentArguments, lambda a: frames.Erased(erased=vault.erase(a.consent))),
     }
 

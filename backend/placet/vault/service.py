@@ -25,10 +25,12 @@ from placet.core.errors import (
 )
 from placet.core.evidence import ErasedLeaf, NamedConsent
 from placet.core.hashing import sha256
-from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, JobId, OfferId
+from placet.core.ids import NO_CONSENT, BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.lawful import ModelRef
 from placet.core.leaves import LeafRecord
 from placet.core.merkle import batch_root
 from placet.core.offers import Offer, Scope, Subjects
+from placet.core.plan import Plan, Terms
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import to_hex
 from placet.core.wording import Wording
@@ -42,6 +44,7 @@ from placet.vault.columns import RowSubjects, column, find
 from placet.vault.lawful import choose, opens_before, root_of
 from placet.vault.leaves import LEAF, RowLeaf, StoredSet, join, unpack
 from placet.vault.matches import JobEnd, MatchedSet
+from placet.vault.models import KeptModel, KeptModels
 from placet.vault.records import ConsentRecord, OfferBinding, Records
 from placet.vault.responses import (
     BatchLeaves,
@@ -69,6 +72,7 @@ class Vault:
         self,
         tables: Tables,
         records: Records,
+        models: KeptModels,
         chain: ChainView,
         *,
         institution: bytes,
@@ -77,6 +81,7 @@ class Vault:
     ) -> None:
         self._tables = tables
         self._records = records
+        self._models = models
         self._chain = chain
         self._institution = institution
         self._deployment = deployment
@@ -90,7 +95,7 @@ class Vault:
         """The set that is being shown to an auditor part by part, opened; at most one."""
 
     def datasets(self) -> list[DatasetInfo]:
-        return self._tables.infos()
+        return [*self._tables.infos(), *self._models.infos()]
 
     def endpoint(self) -> EndpointFindings:
         """Waits for no other call: it is asked when something hangs."""
@@ -164,7 +169,7 @@ class Vault:
     def _situation(self, offer: Offer, scope: Scope) -> tuple[DatasetInfo, AdmissionContext]:
         now = self._look(thorough=False)
         dataset = self._serve(offer, scope)
-        subjects = self._tables.subjects(dataset.name)
+        subjects = self._tables.subjects(dataset.name) if dataset.origin is None else ()
         return dataset, AdmissionContext(
             facts=self._chain.offer(offer.id),
             scope=scope,
@@ -179,13 +184,20 @@ class Vault:
         )
 
     def _serve(self, offer: Offer, scope: Scope) -> DatasetInfo:
-        dataset = self._tables.by_id(offer.dataset)
+        dataset = self._dataset(offer.dataset)
         facts = self._chain.offer(offer.id)
         if facts.offer != offer or scope.hash != offer.scope:
             raise ConsentError("the offer or its scope is not the one on chain", code="consent.offer")
         demand_offer(facts, scope, dataset, self._institution, self._trust.name)
         self._records.bind(OfferBinding(offer=offer, scope=scope, dataset=dataset.name))
         return dataset
+
+    def _dataset(self, dataset: DatasetId) -> DatasetInfo:
+        """A table, or a part of a model, by its id. NotFoundError."""
+        try:
+            return self._models.by_id(dataset).info(self._institution)
+        except NotFoundError:
+            return self._tables.by_id(dataset)
 
     def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
         if batch_root(leaves) != root:
@@ -325,6 +337,10 @@ class Vault:
                     found=request.terms.recipe,
                     code="warrant.change",
                 )
+            if warrant.model is not None:
+                raise WarrantError(
+                    "the input is a part of a model, not rows", found=request.input, code="warrant.model"
+                )
             dataset = self._tables.by_id(bound.offer.dataset)
             for breach in table_breaches(bound.scope, dataset):
                 raise breach.error(WarrantError, "warrant")
@@ -379,6 +395,43 @@ class Vault:
             self._records.matches.admit(bound.offer.dataset, request.plan.consumer, later, end_of)
         log.info("job %s attempt %d: its matches may be used", to_hex(request.job), request.attempt)
 
+    def keep_model(self, job: JobId, plan: Plan, terms: Terms, model: KeptModel) -> None:
+        part = model.part
+        request = gate.RowRequest(job, plan, terms, part.attempt, 0)
+        with self._lock:
+            now = self._look(thorough=True)
+            gate.demand_running(request, self._chain.job(job), now, self._deployment.jobs)
+            gate.demand_own_part(model, job, plan, self._institution)
+            self._models.keep(model)
+        log.info("job %s attempt %d: keeps a part of its model", to_hex(job), part.attempt)
+
+    def settle_model(self, job: JobId) -> None:
+        with self._lock:
+            now = self._look(thorough=True)
+            facts = self._chain.job(job)
+            ended = gate.ended(facts, now)
+            if facts is None or ended is None:
+                raise StateError("the job's end is not at confirmation depth", code="vault.unsettled")
+            self._models.settle(job, facts.attempt if ended == "completed" else None)
+        log.info("job %s: its model is %s", to_hex(job), "ready" if ended == "completed" else "gone")
+
+    def model(self, request: gate.RowRequest) -> KeptModel:
+        with self._lock:
+            _, bound, warrant, lawful = self._warranted(request)
+            if lawful is not None or warrant.model is None:
+                raise WarrantError("the input is not a part of a model", found=request.input, code="warrant.model")
+            kept = self._models.by_id(bound.offer.dataset)
+            found = ModelRef(kept.part.job, kept.commitment)
+            if found != warrant.model:
+                raise WarrantError(
+                    "what is kept is a part of another model",
+                    expected=to_hex(warrant.model.commitment),
+                    found=to_hex(found.commitment),
+                    code="warrant.model",
+                )
+        log.info("job %s attempt %d: handed out a part of a model", to_hex(request.job), request.attempt)
+        return kept
+
     def _lawful_rows(self, request: gate.RowRequest, warrant: gate.Warrant, offer: OfferId) -> StoredSet:
         try:
             sets = [self._records.sets.stored(offer, root) for root, _ in itertools.groupby(warrant.roots)]
@@ -396,7 +449,7 @@ class Vault:
 
     def _demand_named(self, consent: ConsentId, offer: OfferId, bound: OfferBinding) -> None:
         candidate = self._records.candidates(offer).get(consent)
-        personal = bound.scope.personal or self._tables.by_id(bound.offer.dataset).personal
+        personal = bound.scope.personal or self._dataset(bound.offer.dataset).personal
         if personal or consent == NO_CONSENT or candidate is None or candidate.subject is not None:
             raise WarrantError(
                 "not a consent of this institution for its own data", found=to_hex(consent), code="warrant.named"

@@ -22,6 +22,7 @@ from placet.vault.config import VaultSettings
 from placet.vault.database import open_engine
 from placet.vault.files import read
 from placet.vault.migrations import VAULT
+from placet.vault.models import KeptModels
 from placet.vault.records import Records
 from placet.vault.schema import Column, DatasetInfo, Schema, demand_name
 from placet.vault.tables import Tables
@@ -91,23 +92,25 @@ def import_table(
 
 
 def list_tables(settings: VaultSettings) -> list[DatasetInfo]:
-    """All tables by name; what an import left that was killed is deleted."""
+    """All tables by name, and behind them parts of models; what an import left that was killed is deleted."""
     with opened(settings) as store:
         store.tables.sweep()
-        return store.tables.infos()
+        return [*store.tables.infos(), *store.models.infos()]
 
 
 def named_table(settings: VaultSettings, name: str) -> DatasetInfo:
     """NotFoundError if there is no such table."""
     with opened(settings) as store:
-        return store.tables.named(name)
+        return _named(store, name)
 
 
 def remove_table(settings: VaultSettings, name: str, *, anyway: bool = False) -> DatasetInfo:
-    """Delete a table. StateError (`vault.consents`) if consents to its rows are kept, unless `anyway`: they can serve
-    no job any more, since the dataset's id is gone with the table. The vault may be running."""
+    """Delete a table, or a part of a model, which nobody can bring back. StateError (`vault.consents`) if consents to
+    it are kept, unless `anyway`: they can serve no job any more, since the dataset's id is gone with it. The vault may
+    be running."""
     with opened(settings) as store:
-        consents = store.records.consents_to(store.tables.named(name).dataset)
+        info = _named(store, name)
+        consents = store.records.consents_to(info.dataset)
         if consents and not anyway:
             raise StateError(
                 f"the vault keeps consents to rows of {name}, which could serve no job any more",
@@ -116,7 +119,15 @@ def remove_table(settings: VaultSettings, name: str, *, anyway: bool = False) ->
                 remedy="erase them first (placet erase), or give --anyway",
                 code="vault.consents",
             )
-        return store.tables.remove(name)
+        return store.tables.remove(name) if info.origin is None else store.models.remove(name)
+
+
+def _named(store: VaultStore, name: str) -> DatasetInfo:
+    """A table, or a part of a model. NotFoundError."""
+    for info in store.models.infos():
+        if info.name == name:
+            return info
+    return store.tables.named(name)
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,7 @@ class VaultStore:
 
     tables: Tables
     records: Records
+    models: KeptModels
 
 
 @contextlib.contextmanager
@@ -135,6 +147,6 @@ def opened(settings: VaultSettings) -> Iterator[VaultStore]:
     try:
         upgrade(engine, VAULT)
         tables = Tables(engine, settings.folder / "tables", sealer, settings.institution)
-        yield VaultStore(tables, Records(engine, sealer))
+        yield VaultStore(tables, Records(engine, sealer), KeptModels(engine, sealer, settings.institution))
     finally:
         engine.dispose()

@@ -117,7 +117,8 @@ def scope(case: Case, tell: Findings) -> None:
         if dataset is None:  # chain.datasets fails over it: nobody's word here is broken
             tell.lack(f"{where}no registration of its dataset")
         subjects = use.subjects if dataset is None else dataset.subjects
-        for breach in scope_breaches(use, provider, shown.offer, shown.scope, subjects):
+        registered = use.model if dataset is None else case.models.get(dataset.id, use.model)
+        for breach in scope_breaches(use, provider, shown.offer, shown.scope, subjects, registered):
             tell.fail(f"{where}{breach.message}: {breach.expected}", breach.found, party)
         if dataset is not None and subjects is Subjects.OWN and attempt == 1:
             tell.note(f"input {index}: {case.name(party)} declared the rows its own, by its own word")

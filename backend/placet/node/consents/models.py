@@ -172,9 +172,19 @@ class Withdrawal(Value):
     proof: Annotated[tuple[Bytes32, ...], Field(max_length=64)] = ()
 
 
+class LineageResponse(_Answer):
+    """Where a model comes from: on how many inputs it was trained, other models' among them, and how many of the
+    consents to these have ended since."""
+
+    inputs: U32
+    withdrawn: U32
+
+
 class DatasetResponse(_Answer):
     """A dataset of this institution; `personal`: its rows are persons', whom `identifier` names by an identifier of the
-    kind `namespace`. `rows` is for the institution itself."""
+    kind `namespace`. `origin`: it is this institution's part of the model that this job made, whose `lineage` is
+    known once it is registered. `rows` is for the
+    institution itself."""
 
     name: Name
     id: DatasetId
@@ -184,6 +194,8 @@ class DatasetResponse(_Answer):
     namespace: Namespace | None = None
     decimals: dict[Name, int] = Field(description="by column of amounts, where they have digits after the point")
     personal: bool
+    origin: JobId | None = None
+    lineage: LineageResponse | None = None
     commitment: Bytes32
     provider: Named
     budget: U48 | None = Field(default=None, description="on chain, in micro-epsilon; absent if unregistered")

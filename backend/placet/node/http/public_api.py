@@ -30,6 +30,7 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     entries = []
     for info in await node.tables():
         state = await ask_chain(node.dataset, info.dataset)
+        lineage = None if info.origin is None else await ask_chain(node.lineage, info.dataset)
         entries.append(
             models.DatasetResponse(
                 name=info.name,
@@ -40,6 +41,10 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
                 namespace=info.table.namespace,
                 decimals=info.decimals,
                 personal=info.personal,
+                origin=info.origin,
+                lineage=None
+                if lineage is None
+                else models.LineageResponse(inputs=len(lineage.withdrawn), withdrawn=lineage.total),
                 commitment=info.commitment,
                 provider=models.Named(address=node.address, name=node.settings.institution.name),
                 budget=None if state is None else state.budget,

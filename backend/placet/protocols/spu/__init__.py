@@ -5,12 +5,14 @@ A node never imports SPU. It starts `python -m placet.protocols.spu` for one tas
 psi       `intersect`: ECDH, KKRT and RR22 between two parties
 circuit   `count_and_sum` over an intersection that nobody learns, if it is large enough; `open_count_and_sum`
 mpc       `compute` a registered program on secret arrays, `reconstruct` an output from all shares
+kept      `KeptShare`: an output that stays with each party, for a later program
 programs  the register: how to add a program is said there
 engine    `choose`: two parties get Cheetah, three ABY3
 """
 
 from placet.protocols.spu.circuit import count_and_sum, demand_range, open_count_and_sum
 from placet.protocols.spu.engine import Engine, choose
+from placet.protocols.spu.kept import KeptShare
 from placet.protocols.spu.mpc import Secret, compute, reconstruct
 from placet.protocols.spu.network import Member, Network, free_port
 from placet.protocols.spu.psi import Intersection, intersect
@@ -18,6 +20,7 @@ from placet.protocols.spu.psi import Intersection, intersect
 __all__ = [
     "Engine",
     "Intersection",
+    "KeptShare",
     "Member",
     "Network",
     "Secret",

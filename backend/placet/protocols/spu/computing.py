@@ -18,7 +18,7 @@ from placet.core.values import parse
 from placet.protocols.spu.engine import Engine
 from placet.protocols.spu.programs import find
 from placet.protocols.spu.shares import ShareBytes, decode, encode
-from placet.protocols.spu.task import EngineInput, ProgramTask, array_file, share_file
+from placet.protocols.spu.task import EngineInput, ProgramTask, array_file, kept_file, share_file
 
 _KINDS = {"cheetah": libspu.ProtocolKind.CHEETAH, "aby3": libspu.ProtocolKind.ABY3}
 _FIELDS = {"FM64": libspu.FieldType.FM64, "FM128": libspu.FieldType.FM128}
@@ -80,9 +80,13 @@ def _compiled(task: ProgramTask) -> tuple[Any, int]:
 
 
 def _shared(task: ProgramTask, link: Any, io: Any) -> Iterator[tuple[EngineInput, Any]]:
-    """Our share of each input: made and dealt by its owner, who sends each peer that peer's share and no other."""
+    """Our share of each input: kept, or made and dealt by its owner, who sends each peer that peer's share and no
+    other."""
     me = task.link.me
     for place, given in enumerate(task.inputs):
+        if given.owner is None:
+            yield given, _libspu(Path(kept_file(place)).read_bytes())
+            continue
         if given.owner != me:
             yield given, _libspu(link.recv(given.owner))
             continue

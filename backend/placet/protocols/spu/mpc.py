@@ -13,6 +13,7 @@ import numpy.typing as npt
 from placet.core.errors import InputError
 from placet.core.values import Value
 from placet.protocols.spu.engine import Engine
+from placet.protocols.spu.kept import KeptShare
 from placet.protocols.spu.network import Network
 from placet.protocols.spu.process import link_of, run, write_key
 from placet.protocols.spu.programs import find
@@ -24,6 +25,7 @@ from placet.protocols.spu.task import (
     ProgramTask,
     ReconstructTask,
     array_file,
+    kept_file,
     share_file,
 )
 from placet.protocols.work import Progress
@@ -34,10 +36,11 @@ MAX_OUTPUTS = 256
 
 @dataclass(frozen=True)
 class Secret:
-    """One input of a program, as all parties know it: its name, its owner's rank, its type and shape."""
+    """One input of a program, as all parties know it: its name, its owner's rank (None: each keeps a share of it), its
+    type and shape."""
 
     name: str
-    owner: int
+    owner: int | None
     dtype: Dtype
     shape: tuple[int, ...]
 
@@ -49,6 +52,7 @@ async def compute(
     parameters: Value,
     secrets: Sequence[Secret],
     own: Mapping[str, Array],
+    kept: Mapping[str, KeptShare] | None = None,
     *,
     scratch: Path,
     seconds: float,
@@ -56,8 +60,9 @@ async def compute(
 ) -> tuple[bytes, ...]:
     """Our share of each of the program's outputs, encoded (`shares`); nothing is revealed to anybody.
 
-    All parties call this with the same arguments but `own`: exactly our own secrets' arrays, by name. InputError for an
-    unregistered program or an array that does not fit its announcement, and `process.run`'s errors.
+    All parties call this with the same arguments but `own` and `kept`: exactly our own secrets' arrays, and our shares
+    of what is kept, by name. InputError for an unregistered program, for an array that does not fit its announcement,
+    or (`spu.kept`) a share that was kept of another engine, party or array; and `process.run`'s errors.
     """
     if engine.parties != len(network.members):
         raise InputError(
@@ -69,7 +74,9 @@ async def compute(
         EngineInput.model_validate({"name": s.name, "owner": s.owner, "dtype": s.dtype, "shape": s.shape})
         for s in secrets
     ]
+    kept = kept or {}
     _check(announced, own, network.me, engine.parties)
+    _check_kept(announced, kept, network.me, engine)
     task = ProgramTask(
         link=link_of(network), engine=engine, program=program, parameters=parameters.to_json(), inputs=tuple(announced)
     )
@@ -79,6 +86,8 @@ async def compute(
         for place, given in enumerate(announced):
             if given.owner == network.me:
                 np.save(folder / array_file(place), own[given.name], allow_pickle=False)
+            elif given.owner is None:
+                (folder / kept_file(place)).write_bytes(kept[given.name].share)
 
     return await run(task, prepare=prepare, collect=_shares, scratch=scratch, seconds=seconds, progress=progress)
 
@@ -103,7 +112,7 @@ async def reconstruct(shares: Sequence[bytes], engine: Engine, *, scratch: Path,
 
 def _check(announced: Sequence[EngineInput], own: Mapping[str, Array], me: int, parties: int) -> None:
     names = {given.name for given in announced}
-    if len(names) != len(announced) or any(given.owner >= parties for given in announced):
+    if len(names) != len(announced) or any((given.owner or 0) >= parties for given in announced):
         raise InputError("the announced inputs do not fit", expected="distinct names, each with a party for owner")
     if set(own) != {given.name for given in announced if given.owner == me}:
         raise InputError("exactly our own arrays are needed", found=", ".join(sorted(own))[:200], code="spu.input")
@@ -120,6 +129,20 @@ def _check(announced: Sequence[EngineInput], own: Mapping[str, Array], me: int, 
             )
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise InputError(f"{given.name} is not finite everywhere", code="spu.input")
+
+
+def _check_kept(announced: Sequence[EngineInput], kept: Mapping[str, KeptShare], me: int, engine: Engine) -> None:
+    names = {given.name for given in announced if given.owner is None}
+    if set(kept) != names:
+        raise InputError(
+            "a share of each kept array is needed, and no other",
+            expected=", ".join(sorted(names)),
+            found=", ".join(sorted(kept)),
+            code="spu.kept",
+        )
+    for given in announced:
+        if given.owner is None:
+            kept[given.name].demand(given.name, engine, me, given.dtype, given.shape)
 
 
 def _shares(folder: Path, done: Done) -> tuple[bytes, ...]:

@@ -36,6 +36,11 @@ def array_file(place: int) -> PurePosixPath:
     return PurePosixPath(f"array_{place}.npy")
 
 
+def kept_file(place: int) -> PurePosixPath:
+    """Where a party's kept share of input `place` lies."""
+    return PurePosixPath(f"kept_{place}.bin")
+
+
 def share_file(place: int) -> PurePosixPath:
     """Where share `place` lies: of an output, or of a party."""
     return PurePosixPath(f"share_{place}.bin")
@@ -58,10 +63,11 @@ class EngineLink(Value):
 
 
 class EngineInput(Value):
-    """One secret array of a program: what it is called, whose it is, its type and shape, which every party knows."""
+    """One secret array of a program: what it is called, whose it is, its type and shape, which every party knows. Where
+    it is nobody's (None), each party brings the share that it kept of it."""
 
     name: Name
-    owner: Rank
+    owner: Rank | None
     dtype: Dtype
     shape: Shape
 

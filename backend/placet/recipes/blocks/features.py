@@ -17,7 +17,7 @@ ColumnCells = NumberBins | CategoryBins
 
 def features_of(parameters: TrainingParameters, role: str) -> tuple[Feature, ...]:
     """A role's columns; none where it has none."""
-    return parameters.features.get(role, ())  # type: ignore[call-overload, no-any-return]
+    return parameters.of(role)
 
 
 def labels_of(rows: Rows, column: str) -> Codes:

@@ -1,0 +1,122 @@
+"""`model-score`: a consumer's applicants scored by a scorecard that its makers keep as shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from placet.catalogue.modelling import (
+    COMPUTING_PROVIDERS,
+    MAX_ROWS,
+    PROVIDERS,
+    FeatureParameters,
+    demand_columns,
+    demand_protocol,
+)
+from placet.catalogue.spec import CONSUMER, RecipeSpec, Role, by_identifier
+from placet.core.ids import JobId
+from placet.core.lawful import ModelRef, Tells
+from placet.core.plan import Terms
+from placet.core.purposes import Operation
+from placet.core.values import Bytes32, Value
+
+MODEL = "model"
+_LEARNS = (
+    "how long the consumer's list of applicants is, and, while the job runs, which of its own consented rows are in "
+    "it; neither scores nor others' columns, nor the points"
+)
+
+
+class PlannedModel(Value):
+    """The job that made it, and the commitment to all of its parts."""
+
+    job: Bytes32
+    commitment: Bytes32
+
+
+class ModelScoreParameters(FeatureParameters):
+    """The columns are those that the model was trained on, by the same roles."""
+
+    protocol: Annotated[
+        Literal["cheetah", "aby3"], Field(description="the MPC protocol: cheetah where two compute, aby3 where three")
+    ]
+    model: Annotated[
+        PlannedModel,
+        Field(description="{job, commitment}: the job that made the model, and the commitment to all of its parts"),
+    ]
+    output: Annotated[
+        Literal["score", "band", "decision"],
+        Field(description="what comes out of each applicant, as the offers say: score, band or decision (yes or no)"),
+    ]
+    edges: Annotated[
+        tuple[Annotated[int, Field(strict=True, ge=-(2**31), le=2**31)], ...] | None,
+        Field(
+            min_length=1,
+            max_length=63,
+            description="with band: the scores at which a band begins, ascending; with decision: the one from which it "
+            "is yes",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _cut(self) -> ModelScoreParameters:
+        edges = self.edges or ()
+        if list(edges) != sorted(set(edges)):
+            raise ValueError("edges ascend")
+        if {"score": bool(edges), "band": not edges, "decision": len(edges) != 1}[self.output]:
+            raise ValueError("no edges for a score, one for a decision, one or more for bands")
+        return self
+
+
+def reads(role: str, parameters: ModelScoreParameters) -> tuple[str, ...]:
+    """A role's own columns."""
+    own = tuple(one.column for one in parameters.of(role))
+    return (parameters.identifier, *own)
+
+
+def tells(parameters: ModelScoreParameters) -> Tells:
+    """Providers find their own rows in the list before anything is computed."""
+    return Tells(parameters.output, shows=PROVIDERS)
+
+
+def model(parameters: ModelScoreParameters) -> ModelRef:
+    """Which one."""
+    return ModelRef(JobId(parameters.model.job), parameters.model.commitment)
+
+
+def fits(parameters: ModelScoreParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:
+    """PlanError unless each provider brings columns, no others do, and the protocol is the one for so many."""
+    demand_columns(parameters, terms)
+    demand_protocol(parameters.protocol, parties)
+
+
+def _roles() -> tuple[Role, ...]:
+    computing = tuple(
+        Role(name, _LEARNS, alias="features", persons=True, model=MODEL, output=True, least=int(name == PROVIDERS[0]))
+        for name in COMPUTING_PROVIDERS
+    )
+    learns = (
+        "after the release, of each applicant that consented, the score, or its band, or yes or no, as the offers say; "
+        "how many consented rows each provider has; not the points, nor which columns a provider lacks"
+    )
+    return (*computing, Role(CONSUMER, learns, alias="applicants", persons=True, model=MODEL))
+
+
+SPEC = RecipeSpec(
+    name="model-score",
+    version=1,
+    does="The consumer learns its applicants' scores, or less of them, by a scorecard of which each party that made it "
+    f"keeps a part, so that none can score alone; of up to {MAX_ROWS:,} applicants; on the engine spu.",
+    operations=Operation.PSI | Operation.MPC,
+    engines=("spu",),
+    on_withdrawal="drop",
+    roles=_roles(),
+    parameters=ModelScoreParameters,
+    reads=reads,
+    aligns=by_identifier,
+    model=model,
+    tells=tells,
+    fits=fits,
+)

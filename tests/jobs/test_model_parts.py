@@ -1,0 +1,148 @@
+"""How parties keep their parts of a model in one job, and bring them to another, over queues."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Coroutine
+from types import SimpleNamespace
+from typing import Any
+
+from placet.core.errors import ProtocolError
+from placet.core.lawful import ModelRef
+from placet.core.model_part import ModelPart, model_commitment
+from placet.core.trail import Artefact
+from placet.jobs import model_parts
+from placet.vault.models import KeptModel
+
+TRAINING, SCORING = secrets.token_bytes(32), secrets.token_bytes(32)
+
+
+class Wires:
+    """What parties send each other, by sender and receiver."""
+
+    def __init__(self) -> None:
+        self.queues: dict[tuple[int, int], asyncio.Queue[bytes]] = {}
+
+    def between(self, sender: int, receiver: int) -> asyncio.Queue[bytes]:
+        return self.queues.setdefault((sender, receiver), asyncio.Queue())
+
+
+class Step:
+    def __init__(self, wires: Wires, me: int, outputs: dict[str, bytes]) -> None:
+        self.wires, self.me, self.outputs = wires, me, outputs
+
+    async def send(self, to: str, tag: str, payload: bytes) -> None:
+        await self.wires.between(self.me, int(to.removeprefix("party-"))).put(payload)
+
+    async def receive(self, sender: str, tag: str, *, limit: int) -> bytes:
+        payload = await self.wires.between(int(sender.removeprefix("party-")), self.me).get()
+        assert len(payload) <= limit
+        return payload
+
+    def public(self, name: str, commitment: bytes) -> Artefact:
+        self.outputs[name] = commitment
+        return Artefact(name=name, commitment=commitment)
+
+
+class Party:
+    """As much of a party's run as parts of models take. `brings` is what its vault hands out."""
+
+    def __init__(
+        self, wires: Wires, party: int, model: ModelRef | None = None, brings: KeptModel | None = None
+    ) -> None:
+        self.party, self.attempt, self.outputs = party, 1, dict[str, bytes]()
+        self.record = SimpleNamespace(job=TRAINING if brings is None else SCORING)
+        chosen = SimpleNamespace(offer=secrets.token_bytes(32), consent=secrets.token_bytes(32))
+        self.plan = SimpleNamespace(parties=(None,) * 3, inputs=(chosen,))
+        self.terms = None
+        self.declared = SimpleNamespace(use=lambda number: SimpleNamespace(model=model))
+        self.kept: list[KeptModel] = []
+        self.context = SimpleNamespace(demand_rows=lambda: self, note_uses=lambda *_: None)
+        self.brings, self.wires = brings, wires
+
+    @contextlib.asynccontextmanager
+    async def step(self, name: str, protocol: str, *inputs: Artefact) -> AsyncIterator[Step]:
+        yield Step(self.wires, self.party, self.outputs)
+
+    def entropy(self, *labels: bytes) -> Any:
+        return lambda size: secrets.token_bytes(size)
+
+    def number(self, alias: str) -> int:
+        return 0
+
+    async def keep_model(self, job: bytes, plan: Any, terms: Any, kept: KeptModel) -> None:
+        self.kept.append(kept)
+
+    async def model(self, *_: Any) -> KeptModel | None:
+        return self.brings
+
+
+def together(*works: Coroutine[Any, Any, Any]) -> list[Any]:
+    async def run() -> list[Any]:
+        async with asyncio.timeout(60):
+            return await asyncio.gather(*works, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def trained() -> list[KeptModel]:
+    """What three parties kept."""
+    wires = Wires()
+    runs: list[Any] = [Party(wires, party) for party in range(3)]
+    models = together(*(model_parts.keep(run, "scorecard", {"points": str(run.party)}) for run in runs))
+    kept = [run.kept[0] for run in runs]
+    assert len({artefact.commitment for artefact in models}) == 1
+    assert {one.commitment for one in kept} == {models[0].commitment}
+    assert [run.outputs["part"] for run in runs] == [one.part.commitment for one in kept]
+    assert all(one.commitments == tuple(other.part.commitment for other in kept) for one in kept)
+    return kept
+
+
+def brought(kept: list[KeptModel], model: ModelRef | None = None, kind: str = "scorecard") -> list[Any]:
+    wires, which = Wires(), model or ModelRef(kept[0].part.job, kept[0].commitment)
+    runs: list[Any] = [Party(wires, party, which, one) for party, one in enumerate(kept)]
+    return together(*(model_parts.bring(run, "model", kind) for run in runs))
+
+
+def refused(ended: list[Any]) -> set[str]:
+    assert all(isinstance(error, ProtocolError) for error in ended), ended
+    return {error.code for error in ended}
+
+
+def test_what_is_kept_is_what_is_brought() -> None:
+    kept = trained()
+    assert [part for part, _ in brought(kept)] == [one.part for one in kept]
+    assert {artefact.commitment for _, artefact in brought(kept)} == {kept[0].commitment}
+
+
+def test_a_part_of_another_job_does_not_come_together_with_these() -> None:
+    """Swapped by one party: every party sees it, before anything is computed."""
+    kept, other = trained(), trained()
+    assert refused(brought([kept[0], other[1], kept[2]])) == {"model.parts"}
+
+
+def test_parts_in_another_order_or_of_another_plan_are_not_the_plans_model() -> None:
+    kept = trained()
+    assert refused(brought([kept[1], kept[0], kept[2]])) == {"model.parts"}
+    forged = ModelRef(kept[0].part.job, model_commitment([secrets.token_bytes(32)] * 3))
+    assert refused(brought(kept, forged)) == {"model.parts"}
+
+
+def test_a_model_of_another_kind_is_not_computed_with() -> None:
+    assert refused(brought(trained(), kind="trees")) == {"model.parts"}
+
+
+def test_a_parts_commitment_hides_what_it_is_of() -> None:
+    """Two parts of the same content have different ones, by their salts."""
+    fields: dict[str, Any] = {
+        "job": TRAINING,
+        "attempt": 1,
+        "party": 0,
+        "kind": "scorecard",
+        "content": {"points": "1"},
+    }
+    made = [ModelPart(**fields, salt=secrets.token_bytes(32)) for _ in range(2)]
+    assert made[0].commitment != made[1].commitment
+    assert "points" not in repr(made[0]) and made[0].salt.hex() not in repr(made[0])
