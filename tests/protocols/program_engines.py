@@ -78,7 +78,7 @@ class Spu:
         ranks = range(self.parties)
         members = tuple(Member(f"bank-{rank}", "127.0.0.1", free_port(), certificate_of(rank)[1]) for rank in ranks)
         owners = range(len(case.brought))
-        shares = await _all(
+        found = await _all(
             evaluate.run(
                 Network(members, rank, case.name.encode(), certificate_of(rank)[0]),
                 case.program,
@@ -90,6 +90,7 @@ class Spu:
             )
             for rank in ranks
         )
+        shares = [share for (share,) in found]
         assert list(scratch.iterdir()) == []
         engine = evaluate.engine_of(case.program, self.parties, len(owners), case.size)
         return await evaluate.combine(case.program, case.size, engine, shares, scratch=scratch, seconds=SECONDS)

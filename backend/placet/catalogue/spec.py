@@ -138,8 +138,8 @@ class RecipeSpec(Generic[P]):
     different parties are held together; `amounts` those that are added up or compared, with how many decimals; `model`
     the one of which roles bring their parts; `tells` what comes out at the most; `fits` raises PlanError for what
     parameters, terms, parties (signers, in the plan's order) and consumer don't make together; `pays` says by the
-    parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution. `cost`:
-    of so many rows of the consumer's. `does` is for people."""
+    parties' roles how a pot is divided by what each contributed, None where the recipe measures no contribution.
+    `cost`: of so many rows of the consumer's. `does` is for people."""
 
     name: str
     version: int

@@ -150,5 +150,5 @@ def model_breaches(provider: bytes, scope: Scope | None, lineage: Lineage | None
             "more of those whose consents the model was made under have withdrawn than its offer tolerates",
             f"{tolerated} at the most",
             lineage.total,
-            "train it anew over today's consents: placet model retrain",
+            "train it anew over today's consents: propose the job that made it again",
         )

@@ -76,7 +76,6 @@ def test_one_to_seven_providers(providers: int) -> None:
         ({"features": {"consumer": [FEATURE]}}, 2, "plan.features"),
         ({"features": {"first-provider": [FEATURE], "second-provider": [FEATURE]}}, 2, "plan.features"),
         ({"protocol": "aby3"}, 2, "spu.protocol"),
-        ({"model": "shared"}, 2, "plan.model"),
         ({"features": {"first-provider": [FEATURE, FEATURE]}}, 2, "plan.parameters"),
         ({"features": {"first-provider": [FEATURE | {"column": "customer"}]}}, 2, "plan.parameters"),
         (

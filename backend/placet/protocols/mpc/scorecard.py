@@ -74,6 +74,9 @@ class ScorecardTrain(Declared):
     scale: Scale
     steps: Annotated[int, Field(strict=True, ge=1, le=30)]
     l2: Annotated[int, Field(strict=True, ge=1, le=1_000)]
+    keeps: Annotated[bool, Field(strict=True, exclude_if=lambda value: not value)] = False
+    """Base and points stay with who computes, as a second array (1 + cells,); nothing of them is in the first one, nor
+    the information values."""
 
     @model_validator(mode="after")
     def _in_order(self) -> ScorecardTrain:

@@ -36,8 +36,9 @@ async def run(
     scratch: Path,
     seconds: float,
     progress: Progress | None = None,
-) -> bytes:
-    """This party's share of the result, encoded (`shares`); nothing is revealed to anybody.
+) -> tuple[bytes, ...]:
+    """This party's share of the result, encoded (`shares`), and of all that the program gives besides, which stays with
+    the parties; nothing is revealed to anybody.
 
     `owners` are the ranks of the parties that bring something, in the order of the program's roles, each once. All
     parties of the network call this alike, and those that bring nothing compute with it: `brought` is None there.
@@ -58,10 +59,9 @@ async def run(
         place = owners.index(network.me)
         program.brings(place, len(owners), size, brought)
         own[secrets[place].name] = brought.astype(np.int64)
-    (share,) = await compute(
+    return await compute(
         network, engine, program.program, program, secrets, own, scratch=scratch, seconds=seconds, progress=progress
     )
-    return share
 
 
 async def combine(

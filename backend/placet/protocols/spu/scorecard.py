@@ -60,7 +60,11 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
-    return (jnp.concatenate(numbers) * enough,)
+    if not program.keeps:
+        return (jnp.concatenate(numbers) * enough,)
+    card, value = jnp.concatenate([base[None], points]) * enough, jnp.zeros(len(program.columns), jnp.int64)
+    numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
+    return jnp.concatenate(numbers) * enough, card
 
 
 def quintic(logits: Array) -> Array:

@@ -70,6 +70,21 @@ async def evaluated(
     size: Size,
     made: Artefact,
 ) -> tuple[bytes, Artefact]:
+    """`evaluated_all` of a program that gives one array: this party's share of it, and its artefact."""
+    (share,), artefact = await evaluated_all(job, name, parties, program, brought, size=size, made=made)
+    return share, artefact
+
+
+async def evaluated_all(
+    job: PartyRun,
+    name: str,
+    parties: Sequence[int],
+    program: Declared,
+    brought: Integers,
+    *,
+    size: Size,
+    made: Artefact,
+) -> tuple[tuple[bytes, ...], Artefact]:
     """One party's part in evaluating a program under MPC on the distributed engine.
 
     `parties` are the plan's numbers of those that compute, in the program's order of roles. Each
@@ -77,7 +92,8 @@ async def evaluated(
     shape that the program declares for its role; `made` is the artefact of the step that it came
     from. Two steps are recorded: `<name>-start` (addresses, numbers of rows, program) and `<name>`.
 
-    Returns this party's share of the result (serialised, useless without the others') and its artefact. ProtocolError
+    Returns this party's share of each array that the program gives (serialised, useless without the others'), the
+    result first, and the result's artefact. ProtocolError
     `peer.rows` where another party has another number of rows, `job.deadline` where no time is left; LimitError
     `engine.busy` without a port; and the errors of `spu.evaluate.run`.
     """
@@ -102,7 +118,7 @@ async def evaluated(
             network = await meet(job, step, parties, name.encode(), port)
         async with job.step(name, protocol, made, parameters=told) as step:
             with job.working(f"the engine to compute {name} with the other parties"):
-                share = await evaluate.run(
+                shares = await evaluate.run(
                     network,
                     program,
                     range(len(parties)),
@@ -111,7 +127,10 @@ async def evaluated(
                     scratch=job.context.engine_ports.scratch,
                     seconds=job.seconds_left,
                 )
-            return share, step.output("share", share)
+            artefact = step.output("share", shares[0])
+            for place, share in enumerate(shares[1:], 1):
+                step.output(f"share-{place}", share)
+            return shares, artefact
 
 
 def demand_memory(needed: int) -> None:

@@ -41,19 +41,23 @@ def opened_report(
     if not any(int(number) for number in result):
         return {}
     demand_reached(program, card, sizes)
-    scorecard = scorecard_of(parameters, columns, card)
     judged = {name: judged_of(program, card, place) for place, name in enumerate(PARTS)}
     alone = None if own is None else {name: own_metrics(own[name]) for name in PARTS}
-    return {
+    report = {
         "too_few": False,
         "fitted": {"people": card.people, "positives": card.positives},
         "metrics": {name: one and one["metrics"] for name, one in judged.items()},
         "bands": {name: one and one["bands"] for name, one in judged.items()},
         "gains": {name: one and one["gains"] for name, one in judged.items()},
-        "scorecard": scorecard.to_json(),
-        "importance": importance_of(scorecard),
         "alone": alone,
         "gain": gain_of(judged["test"], alone and alone["test"]),
+    }
+    if program.keeps:
+        return report
+    scorecard = scorecard_of(parameters, columns, card)
+    return report | {
+        "scorecard": scorecard.to_json(),
+        "importance": importance_of(scorecard),
         "commitment": to_hex(scorecard.commitment),
     }
 

@@ -21,20 +21,22 @@ from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_scorecard import JointScorecardParameters
 from placet.catalogue.modelling import COMPUTING_PROVIDERS, MAX_FEATURES, MAX_ROWS, Feature
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import DataError, InputError, PlanError
+from placet.core.errors import DataError, InputError
 from placet.core.hashing import canonical
 from placet.core.trail import Artefact
-from placet.core.values import Octets, Value, parse
+from placet.core.values import Octets, Value, parse, to_hex
+from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.binning import BINS, ColumnBins
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
-from placet.protocols.spu import evaluate
+from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labelled
+from placet.recipes.blocks.kept_scorecard import KIND, KeptScorecard
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import opened_report
@@ -64,6 +66,7 @@ def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts
         for feature in features_of(parameters, role)
     ]
     return ScorecardTrain(
+        keeps=parameters.model != CONSUMER,
         providers=len(roles) - 1,
         columns=tuple(columns),
         train=parts.train,
@@ -87,12 +90,8 @@ def worth(program: ScorecardTrain, parts: RowParts) -> bool:
 
 
 def demand(job: DeclaredTerms) -> None:
-    """PlanError for what no engine holds, or what is not offered yet."""
+    """PlanError for what no engine holds."""
     parameters = joint_scorecard.SPEC.parse(job.terms.parameters)
-    if parameters.model != CONSUMER:
-        raise PlanError(
-            "a model is not kept as shares yet", expected="model: consumer", found=parameters.model, code="plan.model"
-        )
     most = RowParts(MAX_ROWS * 7 // 10, 0, MAX_ROWS - MAX_ROWS * 7 // 10)
     members = computing(job.terms.roles)
     evaluate.engine_of(program_of(parameters, job.terms.roles, most), len(members), len(members), Size(MAX_ROWS))
@@ -125,8 +124,10 @@ async def _provide(job: PartyRun) -> None:
         present = np.zeros(parts.total, np.bool_)
         own, there = [row for row, _ in places], [place for _, place in places]
         placed[there], present[there] = codes[own], True
-        share, artefact = await _computed(job, program, program.bring(job.party, placed, present), parts, artefact)
-        part = ProviderPart(bins=tuple(bins), share=share)
+        shares, artefact = await _computed(job, program, program.bring(job.party, placed, present), parts, artefact)
+        part = ProviderPart(bins=() if program.keeps else tuple(bins), share=shares[0])
+        if program.keeps:
+            artefact = await _keep(job, program, bins, shares, parts, artefact)
     await job.release(canonical(part.to_json()), artefact)
 
 
@@ -152,10 +153,12 @@ async def _consume(job: PartyRun) -> None:
     if worth(program, parts):
         placed, label = codes[order], labels[order]
         cells = program.bring(job.party, placed, np.ones(len(order), np.bool_))
-        share, artefact = await _computed(
-            job, program, np.concatenate([cells, label[:, None]], axis=1), parts, artefact
-        )
-        state["share"] = share.hex()
+        brought = np.concatenate([cells, label[:, None]], axis=1)
+        shares, artefact = await _computed(job, program, brought, parts, artefact)
+        state["share"] = shares[0].hex()
+        if program.keeps:
+            artefact = await _keep(job, program, bins, shares, parts, artefact)
+            state["model"] = to_hex(artefact.commitment)
         state["alone"] = await asyncio.to_thread(alone, program, placed, label)
     await job.collect(canonical(state), artefact)
 
@@ -172,8 +175,8 @@ async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[Col
 
 async def _computed(
     job: PartyRun, program: ScorecardTrain, own: Integers, parts: RowParts, artefact: Artefact
-) -> tuple[bytes, Artefact]:
-    """This party's share of what the program gives; none of who does not compute."""
+) -> tuple[tuple[bytes, ...], Artefact]:
+    """This party's share of what the program gives, and of what it keeps; empty of who does not compute."""
     members = computing(job.terms.roles)
     if program.shared:
         async with job.step("share-columns", SHARING, artefact) as step:
@@ -181,7 +184,7 @@ async def _computed(
             if job.party not in members:
                 with job.working("sharing its columns out to those that compute"):
                     await sharing_out.send(job, step, own, first, second)
-                return b"", step.output("columns", own.tobytes())
+                return (b"",), step.output("columns", own.tobytes())
             if job.party in (first, second):
                 receive = sharing_out.receive_first if job.party == first else sharing_out.receive_second
                 with job.working("the columns of those that do not compute"):
@@ -193,7 +196,33 @@ async def _computed(
     needs = joint_scorecard.cost(job.parameters(JointScorecardParameters), parts.total)
     distributed.demand_memory(needs.memory)
     await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
-    return await distributed.evaluated(job, "scorecard", members, program, own, size=Size(parts.total), made=artefact)
+    size = Size(parts.total)
+    return await distributed.evaluated_all(job, "scorecard", members, program, own, size=size, made=artefact)
+
+
+async def _keep(
+    job: PartyRun,
+    program: ScorecardTrain,
+    bins: Sequence[ColumnCells],
+    shares: Sequence[bytes],
+    parts: RowParts,
+    artefact: Artefact,
+) -> Artefact:
+    """This party's part of the model goes to its vault: how its own columns are cut, and, if it computes, its share of
+    the points. Returns the model's commitment."""
+    members, points = computing(job.terms.roles), None
+    if job.party in members:
+        engine = evaluate.engine_of(program, len(members), len(members), Size(parts.total))
+        points = KeptShare(
+            engine=engine,
+            rank=members.index(job.party),
+            dtype="int64",
+            shape=(1 + program.cells,),
+            share=shares[1],
+        )
+    names = (feature.column for feature in features_of(job.parameters(JointScorecardParameters), job.role))
+    part = KeptScorecard(columns=dict(zip(names, bins, strict=True)), points=points)
+    return await model_parts.keep(job, KIND, part.to_json(), artefact)
 
 
 def part_of(raw: bytes) -> ProviderPart:
@@ -224,8 +253,9 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     people, positives, rate}, none with fewer than the smallest group of either label; gains from those on whom label 1
     is likeliest {from or below, people, positives, people_share, positives_share, lift, rate}. `scorecard` is
     `models.scorecard.Scorecard`, `commitment` its hash in hex. `importance` by information value: {party, column, iv,
-    points}. `alone`: metrics of a scorecard of the consumer's own columns, None where it has none; `gain`: {auc, low,
-    high} of test, joint less alone. Numbers that are neither counts nor points are decimal strings.
+    points}. Of a model that stays shared there are no `scorecard` and no `importance`, and `commitment` is the one to
+    all of its parts. `alone`: metrics of a scorecard of the consumer's own columns, None where it has none; `gain`:
+    {auc, low, high} of test, joint less alone. Numbers that are neither counts nor points are decimal strings.
     """
     state = json.loads(private)
     parameters = joint_scorecard.SPEC.parse(state["parameters"])
@@ -248,10 +278,12 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
         bins[len(providers)] = tuple(BINS.validate_python(column) for column in state["bins"])
         columns = [
             column
-            for party, role in enumerate(state["roles"])
+            for party, role in enumerate(() if program.keeps else state["roles"])
             for column in columns_of(role, features_of(parameters, role), bins[party])
         ]
         report |= opened_report(parameters, columns, program, asyncio.run(opening), sizes, state.get("alone"))
+        if program.keeps and not report["too_few"]:
+            report["commitment"] = state["model"]
     return {"rows": [], "report": report}
 
 

@@ -1,0 +1,233 @@
+"""A model that stays with its makers: trained in one job, it scores in another, and only as its holders said.
+
+On a real chain, with two institutions and the distributed engine. What a vault, a node and the audit refuse one by one
+is in tests/vault/test_models.py (after too many withdrawals, forged, swapped), tests/jobs/test_model_parts.py,
+tests/lawful and tests/audit/test_models.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from placet.core.values import parse
+from placet.models.binning import one_hot
+from placet.protocols.spu import choose, reconstruct
+from placet.recipes.blocks.kept_scorecard import KeptScorecard
+from placet.sandbox import consents
+from placet.sandbox.consortium import NAMESPACE, Consortium
+from placet.sandbox.founding import Stock, consortium
+from placet.vault.config import VaultSettings
+from placet.vault.setup import opened
+
+pytestmark = pytest.mark.slow
+PURPOSE, OTHER = "https://w3id.org/dpv#CreditChecking", "https://w3id.org/dpv#DirectMarketing"
+BORROWERS = [f"P{number:03}" for number in range(160)]
+APPLICANTS = [f"A{number:03}" for number in range(12)]
+AT_NORTH = [*BORROWERS[:140], *APPLICANTS[:10]]
+IDENTIFIED = {"identifier": "customer", "namespace": NAMESPACE}
+FEATURES = {
+    "first-provider": [{"column": "balance", "kind": "number", "bins": 4}],
+    "consumer": [{"column": "income", "kind": "number", "bins": 4}],
+}
+USES = 2
+
+
+@dataclass
+class Lenders:
+    """A bank with accounts, and a lender with labels, incomes and applicants; who all consented to both."""
+
+    made: Consortium
+    http: httpx.Client
+    rows: dict[str, dict[str, int]]
+    offers: dict[str, dict[str, str]] = field(default_factory=dict)
+    training: str = ""
+    commitment: str = ""
+
+    def offer(self, key: str, table: str, columns: str, output: str, recipe: str, operations: str, *more: str) -> str:
+        parties = ",".join(member.address for member in self.made.members.values())
+        answer = self.made.run(
+            *("offer", "make", "--config", f"{key}/node.toml", "--dataset", table, "--purpose", "CreditChecking"),
+            *("--consumer", self.made.members["consumer"].address, "--operations", operations, "--output", output),
+            *("--recipes", recipe, "--parties", parties, "--columns", columns, "--json", *more),
+        )
+        return str(json.loads(answer)["offer"])
+
+    def consenting(self, name: str, offers: dict[str, str], willing: dict[str, list[str]]) -> None:
+        self.offers[name] = offers
+        consents.give(replace(self.made, offers=self.made.offers | offers), willing, seconds=100_000, uses=100)
+        for key in willing:
+            (self.made.folder / f"{key}.batch").unlink()
+
+    def ask(self, who: str, path: str, body: Any = None) -> httpx.Response:
+        member = self.made.members[who]
+        method = "GET" if body is None else "POST"
+        return self.http.request(method, member.api + path, json=body, headers=member.authorization)
+
+    def ended(self, body: dict[str, Any], seconds: float = 300) -> tuple[str, str]:
+        """A job's id and how it ended; or no id, and the code of the refusal."""
+        answer = self.ask("consumer", "/v1/jobs", body)
+        if answer.status_code >= 400:
+            return "", answer.json()["code"]
+        job, until = answer.json()["id"], time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = self.ask("consumer", f"/v1/jobs/{job}").json()
+            if found["ended"]:
+                return job, found["ended"]
+            time.sleep(0.5)
+        raise AssertionError(f"{job} has not ended: {found}")
+
+    def verdict(self, job: str) -> dict[str, Any]:
+        words = ("--url", self.made.chain.url, "--deployment", "deployment.json", "--trust", "trust.json")
+        answer = self.made.run("audit", job, *words, "--key", "auditor.json", "--json", accept=range(9))
+        return dict(json.loads(answer))
+
+
+@pytest.fixture(scope="module")
+def lenders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lenders]:
+    if find_spec("spu") is None:
+        pytest.skip("the distributed engine is not installed: placet[spu]")
+    folder, chance = tmp_path_factory.mktemp("lenders"), random.Random(5)
+    balances = {who: chance.randrange(10_000) for who in AT_NORTH}
+    incomes = {who: chance.randrange(10_000) for who in (*BORROWERS, *APPLICANTS)}
+    risk = {who: 0.15 + 0.35 * (balances.get(who, 5000) < 5000) + 0.35 * (incomes[who] < 5000) for who in BORROWERS}
+    bad = {who: int(chance.random() < risk[who]) for who in BORROWERS}
+    stock = Stock({"north": balances}, ["nobody"], sorted({*BORROWERS, *APPLICANTS}))
+    with (
+        httpx.Client(timeout=60, trust_env=False) as http,
+        consortium(folder, {"north": "North Bank", "consumer": "Lender"}, stock, block_time=0.5) as made,
+    ):
+        lenders = Lenders(made, http, {"balance": balances, "income": incomes})
+        tables: dict[str, dict[str, list[Any]]] = {
+            "borrowers": {"customer": BORROWERS, "bad": [*bad.values()], "income": [incomes[who] for who in BORROWERS]},
+            "applicants": {"customer": APPLICANTS, "income": [incomes[who] for who in APPLICANTS]},
+        }
+        for name, columns in tables.items():
+            pq.write_table(pa.table(columns), folder / f"{name}.parquet")
+            words = ("vault", "import", "--config", "consumer-vault/vault.toml", "--name", name)
+            numbers = [word for column in [*columns][1:] for word in ("--column", f"{column}={column}:integer")]
+            made.run(
+                *(*words, "--file", f"{name}.parquet", "--identifier", "customer", "--namespace", NAMESPACE), *numbers
+            )
+        train = ("shared-model", "joint-scorecard", "PSI,MPC,FL", "--smallest-group", "5")
+        score = ("score", "model-score", "PSI,MPC")
+        lenders.consenting(
+            "training",
+            {
+                "north": lenders.offer("north", "accounts", "customer,balance", *train),
+                "consumer": lenders.offer("consumer", "borrowers", "customer,bad,income", *train),
+            },
+            {"north": BORROWERS[:140], "consumer": BORROWERS},
+        )
+        lenders.consenting(
+            "scoring",
+            {
+                "north": lenders.offer("north", "accounts", "customer,balance", *score),
+                "consumer": lenders.offer("consumer", "applicants", "customer,income", *score),
+            },
+            {"north": APPLICANTS[:10], "consumer": APPLICANTS},
+        )
+        yield lenders
+
+
+def train(lenders: Lenders) -> None:
+    """The model, registered by both, who consent to two uses of their parts, as long as nobody has withdrawn."""
+    offers = lenders.offers["training"]
+    parameters = {
+        **IDENTIFIED,
+        **{"features": FEATURES, "protocol": "cheetah", "label": "bad", "join": "any"},
+        **{"split": {"train": 60, "validation": 0}, "smallest_group": 5, "model": "shared"},
+    }
+    body = {
+        **{"recipe": "joint-scorecard", "engine": "spu", "purpose": PURPOSE, "parameters": parameters},
+        "providers": [{"address": lenders.made.members["north"].address, "offer": offers["north"]}],
+        "own": {"offer": offers["consumer"]},
+    }
+    lenders.training, how = lenders.ended(body)
+    assert how == "completed"
+    report = lenders.ask("consumer", f"/v1/jobs/{lenders.training}/result").json()["report"]
+    assert not report["too_few"] and not {"scorecard", "importance"} & report.keys()
+    lenders.commitment = report["commitment"]
+    lenders.offers["model"], lenders.offers["consent"] = {}, {}
+    for key in ("north", "consumer"):
+        (model,) = json.loads(lenders.made.run("model", "list", "--config", f"{key}/node.toml", "--json"))
+        assert (model["job"], model["commitment"]) == (lenders.training, lenders.commitment)
+        for _ in range(2):  # once on chain, however often it is asked
+            lenders.made.run("model", "register", model["name"], "--config", f"{key}/node.toml")
+        offer = lenders.offer(key, model["name"], "model", "score", "model-score", "PSI,MPC", "--own")
+        words = ("grant", "--config", f"{key}/node.toml", "--offer", offer, "--uses", USES, "--json")
+        lenders.offers["model"][key] = offer
+        lenders.offers["consent"][key] = json.loads(lenders.made.run(*words))["consent"]
+
+
+def scoring(lenders: Lenders, **changes: Any) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        **IDENTIFIED,
+        **{"features": FEATURES, "protocol": "cheetah", "output": "score"},
+        "model": {"job": lenders.training, "commitment": lenders.commitment},
+    }
+    parts = {
+        key: {"offer": lenders.offers["model"][key], "consent": lenders.offers["consent"][key]}
+        for key in ("north", "consumer")
+    }
+    rows, north = lenders.offers["scoring"], lenders.made.members["north"].address
+    return {
+        **{"recipe": "model-score", "engine": "spu", "purpose": changes.get("purpose", PURPOSE)},
+        "parameters": parameters | changes.get("parameters", {}),
+        "providers": [{"address": north, "offer": rows["north"], "model": parts["north"]}],
+        **{"own": {"offer": rows["consumer"]}, "model": parts["consumer"]},
+    }
+
+
+def expected(lenders: Lenders, scratch: Path) -> dict[str, str]:
+    """Each applicant's score in the clear: from the parts of both vaults, which no party has."""
+    kept = {}
+    for key in ("north", "consumer"):
+        with opened(VaultSettings.load(lenders.made.folder / f"{key}-vault" / "vault.toml")) as store:
+            (info,) = store.models.infos()
+            kept[key] = parse(KeptScorecard, store.models.named(info.name).part.content)
+    shares = [kept[key].points for key in ("north", "consumer")]
+    opening = reconstruct([one.share for one in shares if one], choose(2), scratch=scratch, seconds=240)
+    points = asyncio.run(opening)
+    cells = []
+    for key, column in (("north", "balance"), ("consumer", "income")):
+        values, bins = lenders.rows[column], kept[key].columns[column]
+        cells.append(one_hot(bins.codes([values.get(who) for who in APPLICANTS]), bins.cells))
+    scores = points[0] + np.concatenate(cells, axis=1) @ points[1:]
+    assert len(set(points.tolist())) > 4
+    return dict(zip(APPLICANTS, map(str, scores.tolist()), strict=True))
+
+
+def test_a_model_scores_as_its_holders_said_and_not_otherwise(lenders: Lenders, tmp_path: Path) -> None:
+    """One test, since each step stands on the one before: train, score, then each thing that is not agreed."""
+    train(lenders)
+    job, how = lenders.ended(scoring(lenders))
+    assert how == "completed"
+    rows = lenders.ask("consumer", f"/v1/jobs/{job}/result").json()["rows"]
+    assert {row["customer"]: row["score"] for row in rows} == expected(lenders, tmp_path)
+    trained = lenders.verdict(lenders.training)
+    assert trained["verdict"] == "intact", [one for one in trained["results"] if one["status"] == "failed"]
+    report = lenders.verdict(job)
+    assert report["verdict"] == "intact", [one for one in report["results"] if one["status"] == "failed"]
+    assert "0 consents of its lineage had ended" in json.dumps(report)
+
+    assert lenders.ended(scoring(lenders, purpose=OTHER)) == ("", "consent.purpose")
+    assert lenders.ended(scoring(lenders, parameters={"output": "band", "edges": [600]})) == ("", "consent.output")
+    other = {"job": lenders.training, "commitment": "0x" + "5a" * 32}
+    assert lenders.ended(scoring(lenders, parameters={"model": other})) == ("", "consent.model")
+
+    assert lenders.ended(scoring(lenders))[1] == "completed"
+    assert lenders.ended(scoring(lenders))[1] != "completed"  # beyond its count
