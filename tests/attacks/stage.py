@@ -517,7 +517,7 @@ class Stage(Sending):
         lender, other = lender or self.lender, self.second if lender is None else self.lender
         document = self.terms(**({"block": deal.block} | (terms or {})))
         chosen = Input(**(deal.brought.inputs[0].model_dump() | (input or {})))
-        mine = {k: v for k, v in deal.brought.model_dump().items() if k != "input"}
+        mine = {k: v for k, v in deal.brought.model_dump().items() if k != "inputs"}
         now = self.chain.now()
         fields: dict[str, Any] = {
             "terms": document.hash,
