@@ -368,6 +368,51 @@ def test_a_host_tells_of_no_fewer_rows_than_the_smallest(paillier_key: Any, toge
     assert sums[:, 1].tolist() == (5 * counts).tolist() and sums[:, 2].tolist() == (3 * counts).tolist()
 
 
+def test_no_difference_of_a_parent_and_a_child_is_of_few_rows(paillier_key: Any, together: Together) -> None:
+    """What is told of a node less what is told of its child is what the other child has: that one is hidden, and so are
+    both; and what is hidden in a node stays so below it."""
+    liar, few = Liar(paillier_key, Boosting(2, 3, 3)), 3
+    first, second = np.arange(24), np.arange(12)
+
+    async def run() -> list[bytes]:
+        await liar.begin()
+        for work in (liar.gradients(), *(liar.nodes(0), liar.cuts(0)), *(liar.nodes(1, [first]), liar.cuts(1))):
+            await work
+        await liar.nodes(2, [second, None])
+        await liar.cuts(2)
+        await liar.host.grow(liar.network.channel("host"))
+        return [await liar.channel.receive("host", SUMS, limit=1 << 20) for _ in range(3)]
+
+    (levels,) = together(run())
+    shape, rest = liar.arranged.shape, np.arange(len(first), TRAIN)
+
+    def counts(level: int, node: int) -> Whole:
+        start = 8 + 4 * shape.places * node
+        return np.frombuffer(levels[level][start : start + 4 * shape.places], dtype=">u4").astype(np.int64)
+
+    def real(rows: Whole) -> Whole:
+        return liar.arranged.places(cell_sums(liar.columns, rows, ()))[:, 0]
+
+    def enough(left: Whole, rows: int) -> Any:
+        right = np.where(np.arange(shape.places) < shape.cuts, rows - left, 0)
+        return ((left == 0) | (left >= few)) & ((right == 0) | (right >= few))
+
+    family = [(0, 0, np.arange(TRAIN)), (1, 0, first), (1, 1, rest), (2, 0, second), (2, 1, first[len(second) :])]
+    for level, node, rows in family:
+        own = counts(level, node)
+        assert (own[own > 0] == real(rows)[own > 0]).all()
+    for parent, one, other in ((0, 1, 2), (1, 3, 4)):
+        above, rows = counts(*family[parent][:2]), [family[child][2] for child in (one, other)]
+        for child, sibling in ((one, other), (other, one)):
+            own, missing = counts(*family[child][:2]), family[sibling][2]
+            told = (above > 0) & (own > 0)
+            assert told.any() and enough(above - own, len(missing))[told].all()
+        alone = [enough(real(part), len(part)) & (real(part) > 0) & (above > 0) for part in rows]
+        assert (alone[0] != alone[1]).any(), "one child alone hides some place"
+    hidden = (counts(1, 0) == 0) & (real(first) > 0)
+    assert hidden.any() and not counts(2, 0)[hidden].any() and not counts(2, 1)[hidden].any()
+
+
 # A host that deviates, as the label holder sees it.
 
 

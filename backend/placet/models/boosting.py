@@ -286,6 +286,12 @@ def hide_few(sums: Whole, shape: CutShape, total: int, smallest: int) -> Marks:
     return np.asarray(few)
 
 
+def hide_siblings(above: Marks | None, few: Sequence[Marks]) -> Marks:
+    """Of each place whether it must not be told of any of the nodes that one node fell into (`few` of each), which
+    hides `above`: what is told of a node less what is told of one child is what the other child hides."""
+    return np.asarray(np.logical_or.reduce([*few, *([] if above is None else [above])]))
+
+
 def train(
     own: Own, hosts: Sequence[PlainHost], labels: Whole, rows: int, boosting: Boosting, *, hides: bool = True
 ) -> tuple[TreeModel, Whole]:
@@ -318,11 +324,18 @@ def _converse(
     hides: bool,
 ) -> Tree:
     nodes = tuple[Whole, ...]()
+    hidden: list[list[Marks]] = []
     request = advance(dialogue, None)
     while not isinstance(request, tuple):
         if isinstance(request, SumsRequest):
             nodes = request.nodes
-            sums = [[_sums_of(one, node, slopes, boosting, hides) for one in arranged] for node in nodes]
+            sums = [[_sums_of(one, node, slopes) for one in arranged] for node in nodes]
+            if hides:
+                forks = [marks for marks, parent in zip(hidden, request.parents, strict=True) if parent is not None]
+                hidden = _hidden(arranged, forks, sums, [_total(slopes, node) for node in nodes], boosting.smallest)
+                for node_sums, marks in zip(sums, hidden, strict=True):
+                    for one, mark in zip(node_sums, marks, strict=True):
+                        one[mark] = 0
             request = advance(dialogue, sums)
         else:
             sides = []
@@ -334,9 +347,28 @@ def _converse(
     return request
 
 
-def _sums_of(one: CutCandidates, node: Whole, slopes: Gradients, boosting: Boosting, hides: bool) -> Whole:
+def _hidden(
+    arranged: Sequence[CutCandidates],
+    above: Sequence[Sequence[Marks]],
+    sums: Sequence[Sequence[Whole]],
+    totals: Sequence[Whole],
+    smallest: int,
+) -> list[list[Marks]]:
+    """By node and host; `above` of the forks of the level above, each of which fell into two nodes."""
+    few = [
+        [hide_few(own, one.shape, int(total[0]), smallest) for own, one in zip(node_sums, arranged, strict=True)]
+        for node_sums, total in zip(sums, totals, strict=True)
+    ]
+    if not above:
+        return few
+    pairs = zip(above, few[::2], few[1::2], strict=True)
+    return [
+        [hide_siblings(fork, both) for fork, *both in zip(marks, *two, strict=True)]
+        for marks, *two in pairs
+        for _ in two
+    ]
+
+
+def _sums_of(one: CutCandidates, node: Whole, slopes: Gradients) -> Whole:
     learned = node[: np.searchsorted(node, len(slopes.gradient))]
-    sums = one.places(cell_sums(one.columns, learned, (slopes.gradient, slopes.curvature)))
-    if hides:
-        sums[hide_few(sums, one.shape, len(learned), boosting.smallest)] = 0
-    return sums
+    return one.places(cell_sums(one.columns, learned, (slopes.gradient, slopes.curvature)))

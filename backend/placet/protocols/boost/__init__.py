@@ -16,8 +16,9 @@ columns of the same rows, in the same order. The first tree is the holder's own 
 
 *What the holder learns* of a host: how many candidates its columns have; at each node the number of rows and the sums
 of gradients and curvatures on the left of each candidate, in an order that is new for each tree, and over no fewer rows
-than the smallest leaf; of each of a node's rows on which side of the cuts it is that the tree makes there. It does not
-learn what is cut; but differences of sums may be over fewer rows, and who knows each row's gradient may find out which.
+than the smallest leaf, nor is a node's sum less its child's; of each of a node's rows on which side of the cuts it is
+that the tree makes there. It does not learn what is cut; but differences of two candidates' sums may be over fewer
+rows, and who knows each row's gradient may find out which.
 
 *What a host learns*: which rows are together in a node, from the second tree on; so it can guess which rows have like
 labels (Takahashi, Liu, Liu, "Eliminating label leakage in tree-based vertical federated learning", arXiv 2307.10318,

@@ -11,7 +11,7 @@ import numpy as np
 
 from placet.core.errors import InputError, ProtocolError
 from placet.core.framing import header
-from placet.models.boosting import Boosting, hide_few
+from placet.models.boosting import Boosting, hide_few, hide_siblings
 from placet.models.cuts import CodedColumn, CutCandidates, candidates, cell_sums, sides_of
 from placet.models.trees import Marks, TreeCut, Whole
 from placet.protocols.boost.messages import (
@@ -146,7 +146,8 @@ class Host:
         if at.level == 0:
             reader.end()
             rows = np.arange(self.rows)
-            return [self._node(arranged, rows, await self._powers(values, rows))]
+            sums, few = self._counted(arranged, rows)
+            return [_Node(rows, np.where(few, 0, sums), few, await self._powers(values, rows))]
         nodes: list[_Node] = []
         for place, (parent, marks) in enumerate(zip(above, read_nodes(reader, len(above), self.rows), strict=True)):
             if marks is None:
@@ -166,7 +167,12 @@ class Host:
             powers = await self._powers(values, children[small])
             rest = await asyncio.to_thread(self._without, parent.powers, powers)
             both = (rest, powers) if small else (powers, rest)
-            nodes += [self._node(arranged, rows, sums) for rows, sums in zip(children, both, strict=True)]
+            counted = [self._counted(arranged, rows) for rows in children]
+            hidden = hide_siblings(parent.hidden, [few for _, few in counted])
+            nodes += [
+                _Node(rows, np.where(hidden, 0, sums), hidden, own)
+                for rows, (sums, _), own in zip(children, counted, both, strict=True)
+            ]
         return nodes
 
     def _learned(self, rows: Whole) -> int:
@@ -181,12 +187,11 @@ class Host:
                 code="boost.few",
             )
 
-    def _node(self, arranged: CutCandidates, rows: Whole, powers: _Powers) -> _Node:
+    def _counted(self, arranged: CutCandidates, rows: Whole) -> tuple[Whole, Marks]:
+        """By place how many rows of training there are, and whether these are too few to be told."""
         learned = rows[: self._learned(rows)]
         sums = arranged.places(cell_sums(self.columns, learned, ()))
-        hidden = hide_few(sums, arranged.shape, len(learned), self.boosting.smallest)
-        counts = np.where(hidden, 0, sums[:, 0])
-        return _Node(rows, counts, hidden, powers)
+        return sums[:, 0], hide_few(sums, arranged.shape, len(learned), self.boosting.smallest)
 
     async def _powers(self, values: Sequence[gmpy2.mpz], rows: Whole) -> _Powers:
         learned = rows[: self._learned(rows)]
