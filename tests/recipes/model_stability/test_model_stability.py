@@ -13,7 +13,7 @@ from placet.catalogue.declared import declared
 from placet.catalogue.model_stability import SPEC
 from placet.core.errors import InputError, PlanError
 from placet.core.hashing import canonical
-from placet.recipes.model_stability.run import combine, count
+from placet.recipes.model_stability.run import MAX_PART, combine, count
 
 SCORE: dict[str, Any] = {"column": "score", "edges": ["10", "20", "30"], "reference": [25, 25, 25, 25]}
 INCOME: dict[str, Any] = {"column": "income", "edges": ["0"], "reference": [50, 50]}
@@ -123,3 +123,11 @@ def test_counts_that_no_honest_provider_tells_are_refused(part: Any) -> None:
     assert combine({0: canonical(GOOD)}, kept(), Path())["report"]["people"] == 18
     with pytest.raises(InputError, match="of no bands"):
         combine({0: canonical(part)}, kept(), Path())
+
+
+@pytest.mark.parametrize(
+    "part", [canonical(GOOD) + b" " * MAX_PART, b"[" * 200_000, b"[" + b"9" * 5_000 + b"]", b"\xff"]
+)
+def test_what_is_too_large_or_no_document_is_refused_unread(part: bytes) -> None:
+    with pytest.raises(InputError, match="of no bands"):
+        combine({0: part}, kept(), Path())
