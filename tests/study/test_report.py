@@ -144,7 +144,7 @@ def test_nothing_that_others_wrote_is_code(document: dict[str, Any], folder: Pat
     assert "script" not in dirty.tags and "img" not in dirty.tags
     assert not [name for name, _ in dirty.attributes if name.startswith("on") or name in ("href", "src")]
     assert set(dirty.tags) <= {*clean.tags, "ul", "li"}
-    assert "49" not in " ".join(dirty.text).replace("{{ 7*7 }}", "") or "{{ 7*7 }}" in " ".join(dirty.text)
+    assert all("{{ 7*7 }}" in text for text in dirty.text if "alert(2)" in text), "nothing was worked out"
     assert "\u202e" not in page(document, folder, replace(told, audit=audit), card)
     assert sum(EVIL[:20] in text for text in dirty.text) > 8
 

@@ -107,7 +107,7 @@ def test_a_killed_node_goes_on_from_the_trees_that_stand(lenders: Town, who: str
     query = "SELECT count(*) FROM job_moments WHERE job = ? AND status = 'tree'"
 
     def trees() -> int:
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60)) as database:
             return int(database.execute(query, (from_hex(job),)).fetchone()[0])
 
     wait(lambda: trees() >= 3, "three trees", made.folder / "consumer-node.log")
