@@ -19,7 +19,7 @@ from placet.core.errors import DataError, InputError, PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import to_hex
-from placet.models.binning import NumberBins
+from placet.models.binning import CategoryBins, NumberBins
 from placet.models.boosting import Own, PlainHost, train
 from placet.models.trees import UNIT, TreeColumn, TreeModel, TreePart
 from placet.recipes.blocks.features import cells_of, labels_of
@@ -196,6 +196,7 @@ def test_the_consumer_puts_the_model_together() -> None:
     own, host = Own(tables[0].placed(range(80))), PlainHost(tables[1].placed(range(80)), range)
     model, margins = train(own, [host], labels[:60], 80, boosting_of(parameters))
     kept = {
+        "parameters": TREES,
         "parties": ["consumer", "first-provider"],
         "providers": [0],
         "rows": {"train": 60, "validation": 0, "test": 20},
@@ -214,6 +215,13 @@ def test_the_consumer_puts_the_model_together() -> None:
     parts = [TreePart.model_validate(one) for one in report["parts"]]
     codes = [[parts[0].columns[0].bins.codes(age)], [parts[1].columns[0].bins.codes(income)]]
     assert np.array_equal(TreeModel.model_validate(report["model"]).score(parts, codes), margins)
+    (column,) = part.columns
+    for named in (
+        column.model_copy(update={"column": "wealth"}),
+        TreeColumn(column="income", bins=CategoryBins(bins=10, categories=())),
+    ):
+        with pytest.raises(InputError, match="not those planned"):
+            combine({0: document_bytes(TreePart(columns=(named,), cuts=part.cuts))}, canonical(kept), Path())
     for other in (TreePart(columns=part.columns), TreePart(columns=())):
         with pytest.raises(InputError):
             combine({0: document_bytes(other)}, canonical(kept), Path())

@@ -24,7 +24,7 @@ from placet.catalogue.declared import DeclaredTerms
 from placet.catalogue.joint_trees import JointTreesParameters
 from placet.catalogue.modelling import MAX_ROWS, Feature
 from placet.catalogue.spec import CONSUMER
-from placet.core.errors import ConfigError, DataError, PlanError
+from placet.core.errors import ConfigError, DataError, InputError, PlanError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.trail import Artefact
 from placet.core.values import parse, to_hex
@@ -174,6 +174,7 @@ async def _consume(job: PartyRun) -> None:
     providers = [party for party in range(len(job.plan.parties)) if party != job.party]
     _, brought, made = await psi_join.consumer(job, providers, people, made, most=MAX_ROWS, order=order)
     kept: dict[str, Any] = {
+        "parameters": job.terms.parameters,
         "parties": [CONSUMER, *(job.terms.roles[party] for party in providers)],
         "providers": providers,
         "rows": parts.to_json(),
@@ -263,7 +264,7 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     auc, gini, ks, log_loss, brier, auc_error, auc_interval}; `alone` is of as many trees of the consumer's own columns,
     `gain` {auc, low, high} of test, joint less alone. `importance`: {party, column, gain}, the largest first. `model`
     is `models.trees.TreeModel`, `commitment` its hash in hex, and `parts` one `TreePart` a party, in the order of
-    `parties`, which are roles. InputError for parts of another model.
+    `parties`, which are roles. InputError for parts of another model, or columns that are not planned.
     """
     kept = json.loads(private)
     report = {name: kept[name] for name in ("smallest_group", "rows", "provider_rows")}
@@ -272,6 +273,9 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
     model = parse(TreeModel, kept["model"])
     others = [parse(TreePart, parts[party], limit=MAX_PART) for party in kept["providers"]]
     together = (parse(TreePart, kept["part"]), *others)
+    parameters = joint_trees.SPEC.parse(kept["parameters"])
+    for role, part in zip(kept["parties"], together, strict=True):
+        _demand_planned(role, features_of(parameters, role), part)
     importance = [
         {"party": kept["parties"][party], "column": column, "gain": gained}
         for party, column, gained in model.importance(together)
@@ -288,6 +292,15 @@ def combine(parts: Mapping[int, bytes], private: bytes, _: Path) -> dict[str, An
             "commitment": to_hex(model.commitment),
         },
     }
+
+
+def _demand_planned(role: str, features: Sequence[Feature], part: TreePart) -> None:
+    """InputError for other columns than planned, or columns that are cut otherwise."""
+    planned = [(one.column, one.kind, one.bins) for one in features]
+    if planned != [(one.column, one.bins.kind, one.bins.bins) for one in part.columns]:
+        raise InputError(
+            "columns of trees are not those planned", expected=f"{len(planned)} of {role}", found=len(part.columns)
+        )
 
 
 JOINT_TREES = RecipeRun(spec=joint_trees.SPEC, run=run, combine=combine, final=_FINAL.__contains__, demand=demand)
