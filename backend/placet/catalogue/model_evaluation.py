@@ -156,10 +156,12 @@ def reads(role: str, parameters: ModelEvaluationParameters) -> tuple[str, ...]:
 
 
 def tells(parameters: ModelEvaluationParameters) -> Tells:
-    """One provider sees first which of its rows count; of two, rows count that both have, which neither sees."""
+    """One provider sees first which of its rows count; of two, rows count that both have, which neither sees. Ranks, and
+    sums of scores, change with every single score: no smallest gap holds but one of 1."""
     alone = parameters.protocol == PROTOCOLS[2]
     shows = (PROVIDER,) if alone else ()
-    return Tells("evaluation", parameters.smallest_group, edges=parameters.all_edges, shows=shows)
+    every = () if parameters.auc is None and parameters.scale is None else (1,)
+    return Tells("evaluation", parameters.smallest_group, edges=(*parameters.all_edges, *every), shows=shows)
 
 
 def fits(parameters: ModelEvaluationParameters, terms: Terms, parties: Sequence[bytes], consumer: bytes) -> None:

@@ -109,7 +109,18 @@ def test_what_each_reads_and_who_sees_matches_first() -> None:
     assert (SPEC.tells(groups).output, SPEC.tells(groups).group) == ("evaluation", 3)
     assert SPEC.tells(groups).shows == ("provider",)
     assert SPEC.tells(SPEC.parse(EQUAL | {"protocol": "aby3"})).shows == ()
-    assert SPEC.tells(SPEC.parse(PROBABLE)).edges == SPEC.parse(PROBABLE).all_edges
+    assert SPEC.tells(SPEC.parse(GIVEN)).edges == SPEC.parse(GIVEN).all_edges == (20, 40, 60)
+
+
+@pytest.mark.parametrize("finer", [{"auc": "exact"}, {"scale": "100"}])
+def test_what_changes_with_each_score_is_finer_than_any_gap(finer: dict[str, Any]) -> None:
+    """By ranks or sums two jobs over the same people that differ in one of them tell his score, not his band."""
+
+    def gaps(**more: Any) -> list[int]:
+        edges = SPEC.tells(SPEC.parse(GIVEN | more)).edges
+        return [gap for gap in (1, 2, 20) if not any(edge % gap for edge in edges)]
+
+    assert (gaps(), gaps(**finer)) == ([1, 2, 20], [1])
 
 
 def rows(**columns: list[Any]) -> Rows:
