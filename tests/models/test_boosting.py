@@ -260,7 +260,10 @@ def test_trees_that_are_none(tree: tuple[TreeFork | TreeLeaf, ...]) -> None:
 
 @pytest.mark.parametrize(
     "cut",
-    [{"column": 2, "left": [0]}, {"column": 0, "left": [5]}, {"column": 0, "left": [1, 0]}, {"column": 0, "left": []}],
+    [
+        *({"column": 2, "left": [0]}, {"column": 0, "left": [5]}, {"column": 0, "left": [1, 0]}),
+        *({"column": 0, "left": left} for left in ([], [1], [0, 2], [4], [1, 4])),
+    ],
 )
 def test_cuts_that_are_none(cut: dict[str, object]) -> None:
     with pytest.raises(InputError):

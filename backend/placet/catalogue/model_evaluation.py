@@ -156,8 +156,8 @@ def reads(role: str, parameters: ModelEvaluationParameters) -> tuple[str, ...]:
 
 
 def tells(parameters: ModelEvaluationParameters) -> Tells:
-    """One provider sees first which of its rows count; of two, rows count that both have, which neither sees. Ranks, and
-    sums of scores, change with every single score: no smallest gap holds but one of 1."""
+    """One provider sees first which of its rows count; of two, rows count that both have, which neither sees. Ranks
+    and sums of scores change with every single score: no smallest gap holds but one of 1."""
     alone = parameters.protocol == PROTOCOLS[2]
     shows = (PROVIDER,) if alone else ()
     every = () if parameters.auc is None and parameters.scale is None else (1,)

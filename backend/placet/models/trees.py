@@ -78,6 +78,10 @@ class TreePart(Value):
         for cut in self.cuts:
             if cut.column >= len(self.columns) or cut.left[-1] >= self.columns[cut.column].bins.cells:
                 raise ValueError("cuts of these columns")
+            bins = self.columns[cut.column].bins
+            upto = [cell for cell in cut.left if cell != bins.missing]
+            if bins.kind == "number" and upto != [*range(max(1, len(upto)))]:
+                raise ValueError("cuts of numbers at an edge")
         return self
 
     @property
