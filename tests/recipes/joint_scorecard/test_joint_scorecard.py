@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from placet.catalogue.modelling import MAX_ROWS, PROVIDERS, Feature, Split
 from placet.core.errors import DataError, InputError, LimitError, PlanError
 from placet.core.hashing import canonical
 from placet.core.values import parse
+from placet.jobs.party_run import PartyRun
 from placet.models.bands import kept_places
 from placet.models.binning import CategoryBins, NumberBins, one_hot
 from placet.models.scorecard import Scale, Scorecard
@@ -27,6 +29,7 @@ from placet.protocols.mpc.scorecard import BANDS, CardColumn, ScorecardTrain
 from placet.recipes.blocks import distributed, sharing_out, split
 from placet.recipes.blocks.features import cells_of, labels_of
 from placet.recipes.blocks.split import RowParts
+from placet.recipes.joint_scorecard import run
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import opened_report
 from placet.recipes.joint_scorecard.run import JOINT_SCORECARD, ProviderPart, columns_of, computing, part_of, program_of
@@ -423,3 +426,40 @@ def test_a_machine_without_the_memory_says_so() -> None:
     with pytest.raises(LimitError) as caught:
         distributed.demand_memory(1 << 60)
     assert caught.value.code == "engine.memory"
+
+
+@pytest.mark.parametrize(("party", "words"), [(0, ["estimated"]), (2, []), (3, ["estimated"])])
+async def test_nothing_is_laid_out_where_there_is_no_room(
+    party: int, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who computes needs what the engine takes, who shares its columns out what these weigh."""
+    parameters = SPEC.parse(of_parties(3))
+    roles = ("first-provider", "second-provider", "third-provider", "consumer")
+    parts, said, asked = RowParts(60_000, 0, 40_000), list[str](), list[int]()
+
+    async def say(record: object, status: str, **details: object) -> None:
+        said.append(status)
+
+    job = cast(
+        PartyRun,
+        SimpleNamespace(
+            party=party,
+            terms=SimpleNamespace(roles=roles),
+            parameters=lambda kind: parameters,
+            say=say,
+            record=None,
+            attempt=1,
+        ),
+    )
+    monkeypatch.setattr(distributed, "demand_memory", asked.append)
+    made = program_of(parameters, roles, parts)
+    await run._demand_room(job, made, parts)
+    shared = run.LAID_OUT * parts.total * made.width(2)
+    assert (asked, said) == ([cost(parameters, parts.total).memory if words else shared], words)
+
+    def full(needed: int) -> None:
+        raise LimitError("no room")
+
+    monkeypatch.setattr(distributed, "demand_memory", full)
+    with pytest.raises(LimitError):
+        await run._demand_room(job, made, parts)

@@ -46,6 +46,8 @@ BINNING = "models.binning/1"
 SHARING = "shares.additive-2^64/1"
 SECONDS = 600
 """For putting the shares together."""
+LAID_OUT = 40
+"""Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
 MAX_PART = 64 << 20
 """Bytes of what a provider releases."""
 _FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
@@ -120,6 +122,7 @@ async def _provide(job: PartyRun) -> None:
     program = program_of(parameters, job.terms.roles, parts)
     part = ProviderPart(bins=(), share=b"")
     if worth(program, parts):
+        await _demand_room(job, program, parts)
         placed = np.zeros((parts.total, len(bins)), np.int64)
         present = np.zeros(parts.total, np.bool_)
         own, there = [row for row, _ in places], [place for _, place in places]
@@ -151,6 +154,7 @@ async def _consume(job: PartyRun) -> None:
         "share": "",
     }
     if worth(program, parts):
+        await _demand_room(job, program, parts)
         placed, label = codes[order], labels[order]
         cells = program.bring(job.party, placed, np.ones(len(order), np.bool_))
         brought = np.concatenate([cells, label[:, None]], axis=1)
@@ -173,6 +177,16 @@ async def _binned(job: PartyRun, rows: Rows, opened: Artefact) -> tuple[list[Col
     return bins, codes, artefact
 
 
+async def _demand_room(job: PartyRun, program: ScorecardTrain, parts: RowParts) -> None:
+    """LimitError `engine.memory` before anything is laid out: a plan's rows times its cells may be more than memory."""
+    if job.party in computing(job.terms.roles):
+        needs = joint_scorecard.cost(job.parameters(JointScorecardParameters), parts.total)
+        distributed.demand_memory(needs.memory)
+        await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
+    else:
+        distributed.demand_memory(LAID_OUT * parts.total * program.width(job.party))
+
+
 async def _computed(
     job: PartyRun, program: ScorecardTrain, own: Integers, parts: RowParts, artefact: Artefact
 ) -> tuple[tuple[bytes, ...], Artefact]:
@@ -193,9 +207,6 @@ async def _computed(
                     ]
                 own = np.concatenate([own, *blocks], axis=1)
             artefact = step.output("columns", own.tobytes())
-    needs = joint_scorecard.cost(job.parameters(JointScorecardParameters), parts.total)
-    distributed.demand_memory(needs.memory)
-    await job.say(job.record, "estimated", attempt=job.attempt, words=needs.words())
     size = Size(parts.total)
     return await distributed.evaluated_all(job, "scorecard", members, program, own, size=size, made=artefact)
 
