@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 from demo_attacks import ATTACKS, Scene, met
-from outcome import Teller
+from outcome import Teller, took
 
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex
@@ -107,18 +107,19 @@ def main() -> int:
             refused += found == refusal
             teller.say(f"attack: {name}: " + (f"refused ({found})" if found == refusal else f"NOT REFUSED ({found})"))
         teller.part("attacks")
+    seconds = {"all": round(time.perf_counter() - started, 1), **teller.seconds}
     summary = {
         "job": job,
         "verdict": verdict,
         "customers": len(customers),
         "consenting": sum(1 for c in customers if c in willing),
         "attacks_refused": refused,
-        "seconds": {"all": round(time.perf_counter() - started, 1), **teller.seconds},
+        "seconds": seconds,
     }
     if options.json:
         print(json.dumps(summary))
     else:
-        teller.say(f"took {summary['seconds']}")
+        teller.say(took(seconds))
     return 0 if right and verdict == "intact" and refused == len(ATTACKS) else 1
 
 

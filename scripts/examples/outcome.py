@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class Teller(Usage):
         return tell
 
 
+def took(seconds: Mapping[str, float]) -> str:
+    """How long each part of a run took, in one line."""
+    return "took " + ", ".join(f"{part.replace('_', ' ')} {length} s" for part, length in seconds.items())
+
+
 def finish(
     work: Callable[[], dict[str, Any]],
     teller: Teller,
@@ -64,7 +69,7 @@ def finish(
     if as_json:
         print(json.dumps(summary))
     else:
-        teller.say(f"took {summary['seconds']}, processors {teller.processor}")
+        teller.say(took(summary["seconds"]))
     return EXIT[str(summary["verdict"])]
 
 
