@@ -60,7 +60,7 @@ async def _compute(program: Program, arrays: Sequence[Integers], size: Size) -> 
 
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
         scratch = Path(folder)
-        shares = await asyncio.gather(
+        given = await asyncio.gather(
             *(
                 evaluate.run(
                     Network(members, rank, b"bench", keys[rank]),
@@ -76,6 +76,7 @@ async def _compute(program: Program, arrays: Sequence[Integers], size: Size) -> 
             )
         )
         engine = evaluate.engine_of(program, len(arrays), len(arrays), size)
+        shares = [share for (share,) in given]
         result = await evaluate.combine(program, size, engine, shares, scratch=scratch, seconds=SECONDS)
     return result, max(moments) - min(moments)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from placet.catalogue.modelling import ModellingParameters, fits, reads, roles, tells
+from placet.catalogue.modelling import ModellingParameters, fits, pays, reads, roles, tells
 from placet.catalogue.spec import Cost, RecipeSpec, by_identifier
 from placet.core.purposes import Operation
 from placet.models.scorecard import Scale
@@ -59,7 +59,7 @@ SPEC = RecipeSpec(
         "after the release the scorecard (how each column is cut into bins, each bin's points, each column's "
         "information value), how many rows trained it and how many of either label, and how good it is on the rows "
         "that validate and test, by up to 64 bands of the score; with model: shared only how good it is; how many "
-        "consented rows each provider has"
+        "consented rows each provider has; with a payout_rule what providers learn of coalitions, too"
     ),
     parameters=JointScorecardParameters,
     reads=reads,
@@ -67,4 +67,5 @@ SPEC = RecipeSpec(
     tells=tells,
     fits=fits,
     cost=cost,
+    pays=pays,
 )

@@ -241,7 +241,9 @@ def roles(consumer_learns: str) -> tuple[Role, ...]:
     """Of two to eight parties: one to seven providers, then the consumer, all with rows of persons."""
     learns = (
         "how long the consumer's list is and how it is split, and, while the job runs, which of its own consented rows "
-        "are in it and in which part of the split; neither labels nor others' columns"
+        "are in it and in which part of the split; with a payout_rule, before the seal, how good a model is with the "
+        "columns of each coalition of parties that the rule needs (the AUC on the rows that test, which are at least "
+        "the smallest group of either label, else nothing); neither labels nor others' columns"
     )
     computing = tuple(
         Role(name, learns, alias="features", persons=True, output=True, least=int(name == PROVIDERS[0]))

@@ -18,7 +18,7 @@ def main(file: Path, rank: int) -> None:
     members = tuple(Member(**member) for member in task["members"])
     network = Network(members=members, me=rank, context=b"hosts", key=Path(task["keys"][rank]).read_bytes())
     vector = np.array(task["vectors"][rank], dtype=np.int64)
-    share = asyncio.run(
+    (share,) = asyncio.run(
         evaluate.run(
             network,
             parse_program(task["program"]),

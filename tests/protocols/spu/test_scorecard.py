@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from placet.core.csv_file import read_rows
+from placet.core.errors import InputError
 from placet.models.binning import fit as fit_bins
+from placet.models.contribution import shapley
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
+from placet.protocols.mpc.card_coalitions import TOLERANCE, areas, contributions
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import BANDS, CardColumn, ScorecardTrain, TrainedCard
 from placet.protocols.spu import Network, evaluate
@@ -60,7 +63,12 @@ def brought(
 
 
 def plain(made: ScorecardTrain, arrays: Sequence[np.ndarray]) -> TrainedCard:
-    """The body of SPU's program, on arrays in the clear."""
+    """The card of `body`."""
+    return made.opened(body(made, arrays)[0])
+
+
+def body(made: ScorecardTrain, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What the body of SPU's program gives, on arrays in the clear."""
     import jax.numpy as jnp
     from jax.experimental import enable_x64
 
@@ -68,7 +76,7 @@ def plain(made: ScorecardTrain, arrays: Sequence[np.ndarray]) -> TrainedCard:
 
     with enable_x64():
         given = {f"input-{place}": jnp.asarray(array) for place, array in enumerate(arrays)}
-        return made.opened(np.asarray(scorecard_train(made, given)[0]))
+        return [np.asarray(array) for array in scorecard_train(made, given)]
 
 
 def demand_same(found: TrainedCard, expected: TrainedCard, *, points: int, area: float) -> None:
@@ -85,21 +93,48 @@ def demand_same(found: TrainedCard, expected: TrainedCard, *, points: int, area:
         assert abs(own[-2] - other[-2]) <= 2 * whole * area and abs(own[-1] - other[-1]) <= 3 * whole * area
 
 
+def demand_near(metrics: Sequence[int] | np.ndarray, expected: np.ndarray) -> None:
+    """AUCs of coalitions."""
+    assert any(metrics)
+    assert max(abs(int(one) - other) for one, other in zip(metrics, expected, strict=True)) <= TOLERANCE
+
+
 @needs_jax
 @pytest.mark.parametrize(
-    ("owners", "join", "monotone"),
-    [((0, 1, 1, 2), "any", "rising"), ((0, 1, 1, 2), "all", None), ((0, 0, 0, 1), "any", None)],
+    ("owners", "join", "monotone", "rule"),
+    [
+        ((0, 1, 1, 2), "any", "rising", "shapley"),
+        ((0, 1, 1, 2), "all", None, "leave-one-out"),
+        ((0, 0, 0, 1), "any", None, "shapley"),
+    ],
 )
-def test_the_body_gives_what_the_fit_in_the_clear_does(owners: Sequence[int], join: str, monotone: str | None) -> None:
+def test_the_body_gives_what_the_fit_in_the_clear_does(
+    owners: Sequence[int], join: str, monotone: str | None, rule: str
+) -> None:
     codes, labels = sample()
-    made = program(owners, join=join)
+    made = program(owners, join=join, payout_rule=rule)
     first = made.columns[0].model_copy(update={"monotone": monotone})
     made = made.model_copy(update={"columns": (first, *made.columns[1:])})
     present = np.random.default_rng(2).random((ROWS, made.providers)) < 0.9
     arrays = brought(made, codes, labels, present if join == "all" else None)
     expected = made.opened(made.reference(arrays))
     assert expected.points[1][3] == expected.points[1][4], "a bin of three people weighs as its column's others"
-    demand_same(plain(made, arrays), expected, points=1, area=0.003)
+    card, metrics = body(made, arrays)
+    demand_same(made.opened(card), expected, points=1, area=0.003)
+    demand_near(metrics, areas(made, arrays))
+    table = contributions(made, [int(metric) for metric in metrics])
+    if rule == "leave-one-out":
+        assert set(table) == {frozenset({0, 1, 2}) - {left} for left in (0, 1, 2, None)}
+    elif made.providers == 2:
+        values = shapley(table)
+        assert values[0] > values[2] > 100_000 > 20_000 > values[1]
+
+
+@pytest.mark.parametrize("metrics", [[1_000_001, 1, 1], [-1, 1, 1], [1, 1], [1, 1, 1, 1]])
+def test_no_aucs_are_no_contributions(metrics: list[int]) -> None:
+    with pytest.raises(InputError) as caught:
+        contributions(program((0, 0, 0, 1), payout_rule="shapley"), metrics)
+    assert caught.value.code == "contribution.share"
 
 
 @needs_jax
@@ -108,10 +143,23 @@ def test_too_few_of_a_label_give_zeros(positives: int) -> None:
     codes, labels = sample()
     labels[:] = 0
     labels[:positives] = 1
-    made = program((0, 0, 0, 1))
-    assert not any(made.reference(brought(made, codes, labels)))
-    found = plain(made, brought(made, codes, labels))
-    assert (found.people, found.base) == (0, 0) and not any(map(any, (*found.points, *found.tables)))
+    made = program((0, 0, 0, 1), payout_rule="shapley")
+    arrays = brought(made, codes, labels)
+    assert not any(made.reference(arrays)) and not any(areas(made, arrays))
+    card, metrics = body(made, arrays)
+    assert not any(card) and not any(metrics)
+    assert set(contributions(made, [0, 0, 0]).values()) == {500_000}
+
+
+@needs_jax
+def test_too_few_who_test_tell_nothing_of_coalitions() -> None:
+    """Of 400 who test one label has at most 200; of 900 who train either has more."""
+    codes, labels = sample()
+    made = program((0, 0, 0, 1), payout_rule="leave-one-out", smallest=201)
+    arrays = brought(made, codes, labels)
+    card, metrics = body(made, arrays)
+    assert any(card) and any(made.reference(arrays))
+    assert not any(metrics) and not any(areas(made, arrays))
 
 
 @needs_jax
@@ -140,7 +188,8 @@ def test_a_polynomial_without_saturation_diverges() -> None:
 
 async def computed(
     made: ScorecardTrain, arrays: Sequence[np.ndarray], networks: Networks, scratch: Path
-) -> TrainedCard:
+) -> tuple[TrainedCard, list[int]]:
+    """The card, and the AUCs of coalitions."""
     size = Size(len(arrays[0]))
     parties = len(arrays)
     shares = await asyncio.gather(
@@ -150,7 +199,13 @@ async def computed(
         )
     )
     engine = evaluate.engine_of(made, parties, parties, size)
-    return made.opened(await evaluate.combine(made, size, engine, shares, scratch=scratch, seconds=60))
+    cards, *more = zip(*shares, strict=True)
+    card = made.opened(await evaluate.combine(made, size, engine, cards, scratch=scratch, seconds=60))
+    opening = [
+        await evaluate.combine_array((len(made.coalitions),), engine, metrics, scratch=scratch, seconds=60)
+        for metrics in more
+    ]
+    return card, [int(metric) for metrics in opening for metric in metrics]
 
 
 @pytest.mark.slow
@@ -161,11 +216,12 @@ def test_on_shares_as_in_the_clear(
 ) -> None:
     """ABY3 with its exact sigmoid, Cheetah with the quintic, whose intercept is off by up to a fifth."""
     codes, labels = sample()
-    made = program(owners, join=join)
+    made = program(owners, join=join, payout_rule="shapley")
     present = np.random.default_rng(2).random((ROWS, made.providers)) < 0.9
     arrays = brought(made, codes, labels, present if join == "all" else None)
-    found = asyncio.run(computed(made, arrays, networks, scratch))
-    demand_same(found, made.opened(made.reference(arrays)), points=points, area=0.004)
+    card, metrics = asyncio.run(computed(made, arrays, networks, scratch))
+    demand_same(card, made.opened(made.reference(arrays)), points=points, area=0.004)
+    demand_near(metrics, areas(made, arrays))
     assert list(scratch.iterdir()) == []
 
 
@@ -210,7 +266,7 @@ def test_real_data_on_aby3(
         cards.append(CardColumn(owner=owner, kind=kind, bins=10))  # type: ignore[arg-type]
         codes.append(bins.codes(numbers))
     train = len(labels) * 7 // 10
-    made = program((0, 1, 2), columns=tuple(cards), train=train, validation=0, smallest=20)
+    made = program((0, 1, 2), columns=tuple(cards), train=train, validation=0, smallest=20, payout_rule="shapley")
     whole = np.stack(codes, axis=1)
     arrays, at = [], 0
     for owner in range(3):
@@ -218,7 +274,8 @@ def test_real_data_on_aby3(
         arrays.append(made.bring(owner, whole[:, at : at + wide], np.ones(len(labels), bool)))
         at += wide
     arrays[2] = np.concatenate([arrays[2], labels[:, None]], axis=1)
-    found = asyncio.run(computed(made, arrays, networks, scratch))
+    found, metrics = asyncio.run(computed(made, arrays, networks, scratch))
+    demand_near(metrics, areas(made, arrays))
     cells = [FitColumn(column.cells) for column in cards]
     clear = fit(whole[:train], labels[:train], cells, scale=SCALE, smallest=20, steps=6, l2=0.001)
     assert clear is not None

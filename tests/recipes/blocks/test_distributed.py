@@ -16,9 +16,10 @@ from live import LASTING, PROVIDERS, Town
 from placet.catalogue.joint_scorecard import SPEC as SCORECARD
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
-from placet.core.values import parse, to_hex
+from placet.core.values import from_hex, parse, to_hex
 from placet.models.bands import equal_edges, kept_places, merged, tally
 from placet.models.binning import fit as fit_bins
+from placet.models.contribution import PROTOCOL, Contribution, Division, divide
 from placet.models.scorecard import Scorecard
 from placet.models.scorecard_fit import FitColumn, Fitted, fit
 from placet.protocols.mpc.scorecard import ScorecardTrain
@@ -518,11 +519,30 @@ def in_the_clear(modelled: Modelled, providers: list[str], program: ScorecardTra
 @pytest.mark.slow
 @pytest.mark.parametrize("providers", [["north"], ["north", "south"], ["north", "south", "fund"]], ids=len)
 def test_a_scorecard_is_the_one_in_the_clear(modelled: Modelled, providers: list[str]) -> None:
-    town = modelled.town
-    job, found = town.result(**modelled.asked(*providers))
+    """With three providers, of whom one does not compute, there is a pot that all divide by what each contributed."""
+    town, pot = modelled.town, 1000 if len(providers) == 3 else 0
+    rule: dict[str, Any] = {}
+    if pot:
+        split = {"column": "period", "train_until": 1, "validation_until": 1}
+        rule = {"payout_rule": "shapley", "label_share": 100_000, "split": split}
+    job, found = town.result(**modelled.asked(*providers, **rule), pot=str(pot))
     report = found["report"]
+    contributed = report.get("contribution")
+    assert (contributed is not None) == bool(pot)
+    if pot:
+        told = {key: contributed[key] for key in ("metric", "coalitions")}
+        contribution = parse(Contribution, told)
+        assert len(contribution.table) == 16 and contribution.table[frozenset()] == 500_000
+        shares = divide(pot, Division("shapley", 3, 100_000), contribution, 4)
+        assert contributed["payouts"] == [str(share) for share in shares]
+        assert set(contribution.table.values()) != {500_000}, "enough of either label test"
+        assert tuple(town.chain.payout(from_hex(job), party) for party in range(4)) == shares
+        for who in town.made.members:
+            (step,) = [step for step in steps(town, who, job) if step.protocol == PROTOCOL]
+            assert step.parameters == told
     assert (found["rows"], found["disclosed_in_protocol"], report["too_few"]) == ([], [], False)
-    sizes = {name: len(modelled.rows(period)) for name, period in zip(report["rows"], (1, 2, 3), strict=True)}
+    periods = ((1,), (), (2, 3)) if pot else ((1,), (2,), (3,))
+    sizes = {name: sum(map(len, map(modelled.rows, own))) for name, own in zip(report["rows"], periods, strict=True)}
     assert report["rows"] == sizes
     card = parse(Scorecard, report["scorecard"])
     assert report["commitment"] == to_hex(card.commitment)

@@ -10,7 +10,7 @@ Rows stand at the same places at all owners: first those that train, then those 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -66,7 +66,7 @@ class Coalitions(Declared):
     @property
     def coalitions(self) -> tuple[frozenset[int], ...]:
         """Those of the results, in their order: of somebody."""
-        return tuple(one for one in coalitions_of(self.rule, self.players) if one)
+        return measured(self.rule, self.players)
 
     @property
     def masks(self) -> npt.NDArray[np.int64]:
@@ -130,9 +130,18 @@ class Coalitions(Declared):
 
     def table(self, result: Integers) -> list[tuple[frozenset[int], int]]:
         """What `models.contribution` divides a pot by."""
-        measured = list(zip(self.coalitions, map(int, result), strict=True))
-        empty = [(one, KNOWS_NOTHING) for one in coalitions_of(self.rule, self.players) if not one]
-        return [*empty, *measured]
+        return [*table_of(self.rule, self.players, map(int, result)).items()]
+
+
+def measured(rule: PayoutRule, players: Iterable[int]) -> tuple[frozenset[int], ...]:
+    """The coalitions of somebody that a rule needs, in the order of their results."""
+    return tuple(one for one in coalitions_of(rule, players) if one)
+
+
+def table_of(rule: PayoutRule, players: Sequence[int], metrics: Iterable[int]) -> dict[frozenset[int], int]:
+    """Each coalition's metric, of nobody too where the rule needs it."""
+    empty = {one: KNOWS_NOTHING for one in coalitions_of(rule, players) if not one}
+    return empty | dict(zip(measured(rule, players), metrics, strict=True))
 
 
 def auc(scores: Reals, labels: Reals) -> float:

@@ -25,8 +25,10 @@ from pydantic import Field, JsonValue, model_validator
 from placet.core.errors import DataError, PlanError
 from placet.core.values import Value
 from placet.models.binning import Bins, Codes, Kind, one_hot
+from placet.models.contribution import PayoutRule
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, Fitted, Monotone, fit
+from placet.protocols.mpc.coalitions import measured
 from placet.protocols.mpc.numbers import INT64, Integers, Magnitudes
 from placet.protocols.mpc.program import Declared, Shape, Size, wrong_number
 
@@ -77,6 +79,8 @@ class ScorecardTrain(Declared):
     keeps: Annotated[bool, Field(strict=True, exclude_if=lambda value: not value)] = False
     """Base and points stay with who computes, as a second array (1 + cells,); nothing of them is in the first one, nor
     the information values."""
+    payout_rule: Annotated[PayoutRule | None, Field(exclude_if=lambda value: value is None)] = None
+    """By which the last array has AUCs of coalitions (`card_coalitions`); without it there is none."""
 
     @model_validator(mode="after")
     def _in_order(self) -> ScorecardTrain:
@@ -116,6 +120,16 @@ class ScorecardTrain(Declared):
         if self.join == "all" and owner < self.providers:
             lines.append(present[:, None].astype(np.int64))
         return np.concatenate(lines, axis=1) if lines else np.zeros((len(codes), 0), np.int64)
+
+    @property
+    def players(self) -> tuple[int, ...]:
+        """Owners that bring columns."""
+        return tuple(owner for owner in range(self.providers + 1) if self.of(owner))
+
+    @property
+    def coalitions(self) -> tuple[frozenset[int], ...]:
+        """Of owners, in the order of their AUCs; none without a rule."""
+        return () if self.payout_rule is None else measured(self.payout_rule, self.players)
 
     @property
     def shared(self) -> tuple[int, ...]:
@@ -166,20 +180,22 @@ class ScorecardTrain(Declared):
 
     def compute(self, brought: Sequence[Integers]) -> Integers:
         """What `models` gives in the clear, with rows by band as the protocol merges them."""
+        return self._fitted(*self.put_together(brought))
+
+    def put_together(self, brought: Sequence[Integers]) -> tuple[Codes, Integers, Integers]:
+        """In the clear: cells (rows, columns), labels, and 1 for each row that counts."""
         *providers, consumer = [np.asarray(array).astype(object) for array in brought]
         blocks = [array[:, : self.width(owner)] for owner, array in enumerate(providers)]
-        at = [self.width(owner) for owner in range(len(providers))]
+        starts = [self.width(owner) for owner in range(len(providers))]
         for owner in self.shared:
-            whole = sum(array[:, low : low + self.width(owner)] for array, low in zip(providers, at, strict=True))
+            whole = sum(array[:, low : low + self.width(owner)] for array, low in zip(providers, starts, strict=True))
             blocks.append((np.asarray(whole) + 2**63) % 2**64 - 2**63)
-            at = [low + self.width(owner) for low in at]
+            starts = [low + self.width(owner) for low in starts]
         blocks.append(consumer[:, :-1])
-        return self._fitted([block.astype(np.int64) for block in blocks], consumer[:, -1].astype(np.int64))
-
-    def _fitted(self, blocks: Sequence[Integers], labels: Integers) -> Integers:
+        labels = consumer[:, -1].astype(np.int64)
         codes: list[Any] = []
         present = np.ones(len(labels), np.int64)
-        for owner, block in enumerate(blocks):
+        for owner, block in enumerate(np.asarray(block).astype(np.int64) for block in blocks):
             if self.join == "all" and owner < self.providers:
                 present *= block[:, -1]
             at = 0
@@ -187,20 +203,13 @@ class ScorecardTrain(Declared):
                 sent = block[:, at : at + len(column.sent)]
                 codes.append((sent * np.array(column.sent, dtype=np.int64)).sum(axis=1, keepdims=True))
                 at += len(column.sent)
-        table: Codes = np.concatenate(codes, axis=1).astype(np.int64)
+        return np.concatenate(codes, axis=1).astype(np.int64), labels, present
+
+    def _fitted(self, table: Codes, labels: Integers, present: Integers) -> Integers:
         rows = Size(len(labels))
         train, *others = [[place for place in part if present[place]] for part in self.rows(rows)]
         result = np.zeros(self.output_shape(rows), dtype=object)
-        columns = [FitColumn(column.cells, column.monotone) for column in self.columns]
-        card = fit(
-            table[train],
-            labels[train],
-            columns,
-            scale=self.scale,
-            smallest=self.smallest,
-            steps=self.steps,
-            l2=self.l2 / 1000,
-        )
+        card = self.fitted(table[train], labels[train])
         if card is None:
             return result
         edges = self._edges(card, table[train])
@@ -209,6 +218,13 @@ class ScorecardTrain(Declared):
         tables = [self._table(card.scores(table[part]), labels[part], edges) for part in others]
         result[:] = [*head, *tables[0], *tables[1]]
         return result
+
+    def fitted(self, table: Codes, labels: Integers) -> Fitted | None:
+        """The scorecard of these rows in the clear."""
+        columns = [FitColumn(column.cells, column.monotone) for column in self.columns]
+        return fit(
+            table, labels, columns, scale=self.scale, smallest=self.smallest, steps=self.steps, l2=self.l2 / 1000
+        )
 
     def _edges(self, card: Fitted, codes: Codes) -> list[int]:
         """Scores between bands that would be equally full, were the train rows' logits of a normal distribution."""

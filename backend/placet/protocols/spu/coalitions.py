@@ -38,7 +38,7 @@ def coalitions(program: Coalitions, arrays: Mapping[str, Array]) -> tuple[Array,
     weights = _weights(program, values[: program.train], labels[: program.train])
     scores = values[program.train :] @ weights.T
     lines = jnp.stack([judge, 1 - judge])
-    metrics = [_auc(scores[:, place], lines, counts) for place in range(len(program.coalitions))]
+    metrics = [area(scores[:, place], _EDGES, lines) for place in range(len(program.coalitions))]
     return (jnp.floor(METRIC_UNIT * jnp.stack(metrics) + 0.5).astype(jnp.int64) * enough[0] * enough[1],)
 
 
@@ -69,13 +69,16 @@ def _weights(program: Coalitions, values: Array, labels: Array) -> Array:
     return weights * jax.lax.rsqrt(variance + _LEAST_VARIANCE)[:, None]
 
 
-def _auc(score: Array, lines: Array, counts: Array) -> Array:
-    """Of positives and negatives counted by band, equal bands by half. Pairs are whole numbers; only their quotient is
+def area(score: Array, edges: Array, lines: Array) -> Array:
+    """AUC of scores (rows,) in bands between ascending `edges`; `lines` (2, rows) are 1 for a positive, a negative.
+
+    Positives and negatives are counted by band, equal bands by half. Pairs are whole numbers; only their quotient is
     not, of two that are cut to 20 bits, 8 of them fractional, where SPU divides well."""
     import jax.numpy as jnp
 
-    total = lines.sum(axis=1)[:, None]
-    running = jnp.concatenate([lines @ _flags(score[:, None] < _EDGES[None, :]), total], axis=1)
+    counts = lines.sum(axis=1)
+    total = counts[:, None]
+    running = jnp.concatenate([lines @ _flags(score[:, None] < edges[None, :]), total], axis=1)
     each = jnp.concatenate([running[:, :1], running[:, 1:] - running[:, :-1]], axis=1)
     ahead = each[0] @ (2 * running[1] - each[1] - total[1])
     spare = max((lines.shape[1] ** 2 // 4).bit_length() - 20, 0)

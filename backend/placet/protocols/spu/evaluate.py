@@ -9,7 +9,7 @@ import numpy as np
 
 from placet.core.errors import InputError
 from placet.protocols.mpc.numbers import Integers
-from placet.protocols.mpc.program import Declared, Size
+from placet.protocols.mpc.program import Declared, Shape, Size
 from placet.protocols.spu.arithmetic import ring_of
 from placet.protocols.spu.engine import Engine, choose
 from placet.protocols.spu.mpc import Secret, compute, reconstruct
@@ -68,11 +68,18 @@ async def combine(
     program: Declared, size: Size, engine: Engine, shares: Sequence[bytes], *, scratch: Path, seconds: float
 ) -> Integers:
     """The result from every computing party's share, as Python integers. InputError where it is another shape."""
+    return await combine_array(program.output_shape(size), engine, shares, scratch=scratch, seconds=seconds)
+
+
+async def combine_array(
+    shape: Shape, engine: Engine, shares: Sequence[bytes], *, scratch: Path, seconds: float
+) -> Integers:
+    """An array that a program gives, as `combine` puts its result together."""
     result = await reconstruct(shares, engine, scratch=scratch, seconds=seconds)
-    if result.shape != program.output_shape(size) or result.dtype != np.int64:
+    if result.shape != shape or result.dtype != np.int64:
         raise InputError(
             "the shares are of another result",
-            expected=f"int64 of shape {program.output_shape(size)}",
+            expected=f"int64 of shape {shape}",
             found=f"{result.dtype} of shape {result.shape}",
         )
     return result.astype(object)

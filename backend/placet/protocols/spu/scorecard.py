@@ -16,6 +16,7 @@ import numpy as np
 
 from placet.models.scorecard_fit import INTERCEPT_L2, MAX_LOGIT, MAX_WOE, SMOOTHING
 from placet.protocols.mpc.scorecard import BANDS, IV_UNIT, NORMAL, TABLE, ScorecardTrain
+from placet.protocols.spu.card_coalitions import card_areas, card_points
 
 Array = Any
 """A jax array under trace."""
@@ -44,7 +45,9 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         design = design * ones
     design = jnp.concatenate([design, ones], axis=1)
     mean_of = _mean_of(people, None if present is not None else train)
-    weights, centre, width = _regress(program, design, positive[:train], mean_of, exact=exact)
+    shrunk = design * _SHRINK
+    gram = mean_of(shrunk.T @ shrunk)
+    weights, centre, width = _regress(program, design, gram, positive[:train], mean_of, exact=exact)
     factor = program.scale.factor
     points = _rounded(factor * woe * (spread @ weights[:-1]))
     base = _rounded(program.scale.offset + factor * weights[-1])
@@ -60,11 +63,20 @@ def scorecard_train(program: ScorecardTrain, arrays: Mapping[str, Array]) -> tup
         else:
             tables.append(jnp.zeros((TABLE,), jnp.int64))
     numbers = [jnp.stack([people, positives, base]), points, _rounded(IV_UNIT * value), edges, *tables]
-    if not program.keeps:
-        return (jnp.concatenate(numbers) * enough,)
-    card, value = jnp.concatenate([base[None], points]) * enough, jnp.zeros(len(program.columns), jnp.int64)
-    numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
-    return jnp.concatenate(numbers) * enough, card
+    results = [jnp.concatenate(numbers) * enough]
+    if program.keeps:
+        card, value = jnp.concatenate([base[None], points]) * enough, jnp.zeros(len(program.columns), jnp.int64)
+        numbers = [jnp.stack([people, positives]), jnp.zeros(1 + program.cells, jnp.int64), value, edges, *tables]
+        results = [jnp.concatenate(numbers) * enough, card]
+    if program.payout_rule is not None:
+        products = mean_of(shrunk.T @ (_real(positive[:train]) * _SHRINK))
+        by_coalition = card_points(program, gram, products, woe, spread)
+        joined = jnp.ones((rows - train,), jnp.int64) if weight is None else weight
+        test = slice(train + program.validation, None)
+        lines = jnp.stack([positive[test], joined[program.validation :] - positive[test]])
+        few = _flags(lines.sum(axis=1) >= program.smallest)
+        results.append(card_areas(program, by_coalition, cells[test], lines) * enough * few[0] * few[1])
+    return tuple(results)
 
 
 def quintic(logits: Array) -> Array:
@@ -198,9 +210,15 @@ def _mean_of(people: Array, rows: int | None) -> Callable[[Array], Array]:
 
 
 def _regress(
-    program: ScorecardTrain, design: Array, positive: Array, mean_of: Callable[[Array], Array], *, exact: bool
+    program: ScorecardTrain,
+    design: Array,
+    gram: Array,
+    positive: Array,
+    mean_of: Callable[[Array], Array],
+    *,
+    exact: bool,
 ) -> tuple[Array, Array, Array]:
-    """Coefficients, intercept last; mean and standard deviation of the logits."""
+    """Coefficients, intercept last; mean and standard deviation of the logits. `gram`: the mean of design'design."""
     import jax
     import jax.numpy as jnp
 
@@ -208,7 +226,6 @@ def _regress(
     penalty = np.full(wide, program.l2 / 1000, np.float32)
     penalty[-1] = INTERCEPT_L2
     shrunk = design * _SHRINK
-    gram = mean_of(shrunk.T @ shrunk)
     inverse = _inverse(gram * 0.25 + np.diag(penalty))
     target, ones = _real(positive), design[:, -1]
 

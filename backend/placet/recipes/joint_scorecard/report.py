@@ -18,6 +18,7 @@ from placet.core.values import to_hex
 from placet.models import quality
 from placet.models.bands import BandTable
 from placet.models.binning import CategoryBins, NumberBins
+from placet.models.contribution import METRIC_UNIT, RULES, Contribution, Division, Table, divide
 from placet.models.quality import Z95, decimal
 from placet.models.scorecard import Scorecard
 from placet.protocols.mpc.numbers import Integers
@@ -196,6 +197,18 @@ def importance_of(card: Scorecard) -> list[dict[str, Any]]:
         for one in card.columns
     ]
     return sorted(rows, key=lambda row: -float(str(row["iv"])))
+
+
+def contribution_of(table: Table, division: Division | None, pot: int, roles: Sequence[str]) -> dict[str, Any]:
+    """What each party's columns add, as all parties recorded it, and how the pot is divided by it (`combine`)."""
+    if division is None:
+        return {}
+    contribution = Contribution.of("auc", table)
+    values = RULES[division.rule](table)
+    told = dict(contribution.to_json()) | {
+        "values": [{"party": roles[party], "value": decimal(value / METRIC_UNIT)} for party, value in values.items()]
+    }
+    return told | ({"payouts": [str(one) for one in divide(pot, division, contribution, len(roles))]} if pot else {})
 
 
 def gain_of(joint: Mapping[str, Any] | None, alone: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -29,17 +29,19 @@ from placet.jobs import model_parts
 from placet.jobs.party_run import PartyRun
 from placet.jobs.recipe import RecipeRun
 from placet.models.binning import BINS, ColumnBins
+from placet.models.contribution import Table
+from placet.protocols.mpc.card_coalitions import contributions
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
 from placet.protocols.mpc.scorecard import CardColumn, ScorecardTrain
 from placet.protocols.spu import KeptShare, evaluate
-from placet.recipes.blocks import distributed, psi_join, sharing_out, split
+from placet.recipes.blocks import contribution, distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labelled
 from placet.recipes.blocks.kept_scorecard import KIND, KeptScorecard
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
-from placet.recipes.joint_scorecard.report import opened_report
+from placet.recipes.joint_scorecard.report import contribution_of, opened_report
 from placet.vault.rows import Rows
 
 BINNING = "models.binning/1"
@@ -50,7 +52,7 @@ LAID_OUT = 40
 """Bytes at the most of a number that a party which does not compute shares out: itself and its copies."""
 MAX_PART = 64 << 20
 """Bytes of what a provider releases."""
-_FINAL = frozenset({DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"})
+_FINAL = contribution.FINAL | {DataError.code, "joint.list", "joint.label", "warrant.change", "warrant.changes"}
 
 
 class ProviderPart(Value):
@@ -78,6 +80,7 @@ def program_of(parameters: JointScorecardParameters, roles: Sequence[str], parts
         scale=parameters.scale,
         steps=parameters.steps,
         l2=parameters.l2,
+        payout_rule=parameters.payout_rule,
     )
 
 
@@ -121,6 +124,7 @@ async def _provide(job: PartyRun) -> None:
         raise split.otherwise(placement.total)
     program = program_of(parameters, job.terms.roles, parts)
     part = ProviderPart(bins=(), share=b"")
+    shares: tuple[bytes, ...] = ()
     if worth(program, parts):
         await _demand_room(job, program, parts)
         placed = np.zeros((parts.total, len(bins)), np.int64)
@@ -131,6 +135,8 @@ async def _provide(job: PartyRun) -> None:
         part = ProviderPart(bins=() if program.keeps else tuple(bins), share=shares[0])
         if program.keeps:
             artefact = await _keep(job, program, bins, shares, parts, artefact)
+    if program.payout_rule is not None:
+        await _contributed(job, program, parts, shares, artefact)
     await job.release(canonical(part.to_json()), artefact)
 
 
@@ -153,6 +159,7 @@ async def _consume(job: PartyRun) -> None:
         "bins": [column.to_json() for column in bins],
         "share": "",
     }
+    shares: tuple[bytes, ...] = ()
     if worth(program, parts):
         await _demand_room(job, program, parts)
         placed, label = codes[order], labels[order]
@@ -164,6 +171,9 @@ async def _consume(job: PartyRun) -> None:
             artefact = await _keep(job, program, bins, shares, parts, artefact)
             state["model"] = to_hex(artefact.commitment)
         state["alone"] = await asyncio.to_thread(alone, program, placed, label)
+    if program.payout_rule is not None:
+        table = await _contributed(job, program, parts, shares, artefact)
+        state["contribution"] = contribution_of(table, job.declared.division, job.plan.pot, job.terms.roles)
     await job.collect(canonical(state), artefact)
 
 
@@ -190,7 +200,7 @@ async def _demand_room(job: PartyRun, program: ScorecardTrain, parts: RowParts) 
 async def _computed(
     job: PartyRun, program: ScorecardTrain, own: Integers, parts: RowParts, artefact: Artefact
 ) -> tuple[tuple[bytes, ...], Artefact]:
-    """This party's share of what the program gives, and of what it keeps; empty of who does not compute."""
+    """This party's share of each array that the program gives; empty of who does not compute."""
     members = computing(job.terms.roles)
     if program.shared:
         async with job.step("share-columns", SHARING, artefact) as step:
@@ -236,6 +246,21 @@ async def _keep(
     return await model_parts.keep(job, KIND, part.to_json(), artefact)
 
 
+async def _contributed(
+    job: PartyRun, program: ScorecardTrain, parts: RowParts, shares: Sequence[bytes], artefact: Artefact
+) -> Table:
+    """Opens the metrics of coalitions to all parties, checks them and records them; without `shares` nothing ran, and
+    nothing is known of any coalition."""
+    metrics = None
+    if shares:
+        members, count = computing(job.terms.roles), len(program.coalitions)
+        engine = evaluate.engine_of(program, len(members), len(members), Size(parts.total))
+        metrics, artefact = await contribution.opened(job, members, engine, shares[-1], count, artefact)
+    table = contributions(program, metrics)
+    await job.contributed("auc", table, artefact)
+    return table
+
+
 def part_of(raw: bytes) -> ProviderPart:
     """InputError for what no provider releases."""
     return parse(ProviderPart, raw, limit=MAX_PART, what="a provider's part of the scorecard")
@@ -266,7 +291,9 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
     `models.scorecard.Scorecard`, `commitment` its hash in hex. `importance` by information value: {party, column, iv,
     points}. Of a model that stays shared there are no `scorecard` and no `importance`, and `commitment` is the one to
     all of its parts. `alone`: metrics of a scorecard of the consumer's own columns, None where it has none; `gain`:
-    {auc, low, high} of test, joint less alone. Numbers that are neither counts nor points are decimal strings.
+    {auc, low, high} of test, joint less alone. With a `payout_rule` there is `contribution` in any case: {metric,
+    coalitions: [{parties, metric}], values: [{party, value}]} and, of a pot, `payouts`, by party. Numbers that are
+    neither counts nor points are decimal strings.
     """
     state = json.loads(private)
     parameters = joint_scorecard.SPEC.parse(state["parameters"])
@@ -277,6 +304,8 @@ def combine(parts: Mapping[int, bytes], private: bytes, scratch: Path) -> dict[s
         "rows": sizes.to_json(),
         "provider_rows": state["provider_rows"],
     }
+    if "contribution" in state:
+        report["contribution"] = state["contribution"]
     program = program_of(parameters, state["roles"], sizes)
     if worth(program, sizes):
         providers = {party: part_of(raw) for party, raw in parts.items()}
