@@ -29,6 +29,8 @@ from placet.core.values import Name, Value
 PROTOCOL = "contribution/1"
 """Of the step whose parameters are a `Contribution`."""
 MAX_SHAPLEY = 5
+COALITION_BANDS = 32
+"""By which a coalition's scores are counted where its AUC is computed on shares."""
 METRIC_UNIT = 1_000_000
 """A metric of 1 in the whole numbers of a table: an AUC of 0.7654 is 765,400."""
 SHARE_UNIT = 1_000_000

@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from placet.models.contribution import METRIC_UNIT
+from placet.models.contribution import COALITION_BANDS, METRIC_UNIT
 from placet.protocols.mpc.scorecard import ScorecardTrain
 from placet.protocols.spu.coalitions import area
 
 Array = Any
 """A jax array under trace."""
-BANDS = 32
 _UNIT = 1024
-_EDGES = np.array([round(_UNIT * NormalDist().inv_cdf(place / BANDS)) for place in range(1, BANDS)])
+_EDGES = np.array([round(_UNIT * NormalDist().inv_cdf(place / COALITION_BANDS)) for place in range(1, COALITION_BANDS)])
 _INVERSE_STEPS = 16
 _LEAST_VARIANCE = 1e-3
 
