@@ -204,7 +204,9 @@ def expected(lenders: Lenders, scratch: Path) -> dict[str, str]:
     points = asyncio.run(opening)
     cells = []
     for key, column in (("north", "balance"), ("consumer", "income")):
-        values, bins = lenders.rows[column], kept[key].columns[column]
+        (own,) = kept[key].columns
+        assert own.column == column
+        values, bins = lenders.rows[column], own.bins
         cells.append(one_hot(bins.codes([values.get(who) for who in APPLICANTS]), bins.cells))
     scores = points[0] + np.concatenate(cells, axis=1) @ points[1:]
     assert len(set(points.tolist())) > 4

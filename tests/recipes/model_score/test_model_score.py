@@ -19,7 +19,7 @@ from placet.core.lawful import ModelRef
 from placet.core.offers import Subjects
 from placet.models.binning import CategoryBins, NumberBins
 from placet.protocols.mpc.scoring import ScorecardScore
-from placet.recipes.blocks.kept_scorecard import KeptScorecard
+from placet.recipes.blocks.kept_scorecard import KeptColumn, KeptScorecard
 from placet.recipes.model_score import run as model_score
 from placet.recipes.model_score.run import MODEL_SCORE, combine, program_of
 
@@ -31,6 +31,7 @@ FEATURES = (
     Feature(column="balance", kind="number", bins=2),
     Feature(column="sector", kind="category", bins=2),
 )
+COLUMNS = (KeptColumn(column="balance", bins=BALANCE), KeptColumn(column="sector", bins=SECTOR))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_the_program_has_columns_in_the_order_of_training() -> None:
 
 
 def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
-    kept = KeptScorecard(columns={"sector": SECTOR, "balance": BALANCE}, points=None)
+    kept = KeptScorecard(columns=COLUMNS, points=None)
     values = {"balance": [50, None, 101], "sector": ["farm", None, "bank"]}
     cells = kept.cells(FEATURES, values, 3)
     assert cells.tolist() == [[1, 0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0, 0, 1], [0, 1, 0, 0, 0, 0, 1, 0]]
@@ -90,11 +91,12 @@ def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
         (FEATURES[0], Feature(column="branch", kind="category", bins=2)),
         (FEATURES[0], Feature(column="sector", kind="category", bins=3)),
         (Feature(column="balance", kind="category", bins=2), FEATURES[1]),
+        FEATURES[::-1],
     ],
 )
 def test_another_cut_than_the_models_is_refused(features: tuple[Feature, ...]) -> None:
     """Training and use can't part ways: bins come with the model, and the plan says the same."""
-    kept = KeptScorecard(columns={"sector": SECTOR, "balance": BALANCE}, points=None)
+    kept = KeptScorecard(columns=COLUMNS, points=None)
     with pytest.raises(InputError) as caught:
         kept.cells(features, {"balance": [1], "sector": ["shop"], "branch": ["x"]}, 1)
     assert caught.value.code == "model.columns"

@@ -38,7 +38,7 @@ from placet.protocols.spu import KeptShare, evaluate
 from placet.recipes.blocks import contribution, distributed, psi_join, sharing_out, split
 from placet.recipes.blocks.columns import subjects
 from placet.recipes.blocks.features import ColumnCells, cells_of, features_of, labelled
-from placet.recipes.blocks.kept_scorecard import KIND, KeptScorecard
+from placet.recipes.blocks.kept_scorecard import KIND, KeptColumn, KeptScorecard
 from placet.recipes.blocks.split import RowParts
 from placet.recipes.joint_scorecard.alone import alone
 from placet.recipes.joint_scorecard.report import contribution_of, opened_report
@@ -241,8 +241,9 @@ async def _keep(
             shape=(1 + program.cells,),
             share=shares[1],
         )
-    names = (feature.column for feature in features_of(job.parameters(JointScorecardParameters), job.role))
-    part = KeptScorecard(columns=dict(zip(names, bins, strict=True)), points=points)
+    features = features_of(job.parameters(JointScorecardParameters), job.role)
+    columns = tuple(KeptColumn(column=one.column, bins=own) for one, own in zip(features, bins, strict=True))
+    part = KeptScorecard(columns=columns, points=points)
     return await model_parts.keep(job, KIND, part.to_json(), artefact)
 
 
