@@ -61,6 +61,14 @@ def test_bands_of_an_evaluation_have_one_too() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("output", "words"), [("band", "bands begin at scores"), ("decision", "yes begins at a score")]
+)
+def test_bands_of_single_scores_and_decisions_too(output: str, words: str) -> None:
+    """Else 63 edges beside each other tell the score of which an offer says that it is not told."""
+    assert words in output_words(scope(output=output, smallest_gap="20"))
+
+
 def test_owners_read_it() -> None:
     def consent(of: Scope) -> Any:
         offer = parse(Offer, {**HEADER["offer"], "scope": to_hex(of.hash)})

@@ -78,7 +78,7 @@ def reads(role: str, parameters: ModelScoreParameters) -> tuple[str, ...]:
 
 def tells(parameters: ModelScoreParameters) -> Tells:
     """Providers find their own rows in the list before anything is computed."""
-    return Tells(parameters.output, shows=PROVIDERS)
+    return Tells(parameters.output, edges=parameters.edges or (), shows=PROVIDERS)
 
 
 def model(parameters: ModelScoreParameters) -> ModelRef:

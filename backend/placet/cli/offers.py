@@ -54,8 +54,8 @@ def make(
         int | None,
         typer.Option(
             min=1,
-            help="For levels and evaluations: every edge is a multiple of this, in the smallest unit of the column "
-            "that is added up, or of the score.",
+            help="For levels, bands, decisions, evaluations: every edge is a multiple of this, in the smallest unit of "
+            "the column that is added up, or of the score.",
         ),
     ] = None,
     matched_by: Annotated[

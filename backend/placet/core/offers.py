@@ -69,8 +69,13 @@ class Offer(Value):
         return OfferId(eip712.OFFER.hash(self))
 
 
-_STEPS = {"level": "levels", "evaluation": "bands"}
-"""What begins at an edge, by the output."""
+_STEPS = {
+    "level": "levels begin at multiples of {} of the data's smallest unit",
+    "evaluation": "bands begin at multiples of {} of the data's smallest unit",
+    "band": "bands begin at scores that are multiples of {}",
+    "decision": "yes begins at a score that is a multiple of {}",
+}
+"""Where what is told changes, by the output."""
 
 
 def _empty(value: object) -> bool:
@@ -85,11 +90,11 @@ class Scope(Value):
     matched with others', which tells who learns the matches which of these values there are. `decimals` has the columns
     of amounts whose integers count 10^-n of the unit, and n: 2 for cents; one that is not there counts whole units.
 
-    `smallest_gap`, in the smallest unit of the column that is added up, is for levels and for bands of an evaluation:
-    no two edges are closer, not of different jobs either, since every edge is a multiple of it. `smallest_change` is
-    for persons' rows: a job whose matches differ from those of an earlier one of the same consumer ends, unless by so
-    many people or by none. `tolerated_withdrawals` is for a model: how many of those it was learned from may have
-    withdrawn, none where it is not said. A scope without one of these seven has no such field.
+    `smallest_gap`, in the smallest unit of the column that is added up, or in points of a score, is for levels, bands
+    and decisions: no two edges are closer, not of different jobs either, since every edge is a multiple of it.
+    `smallest_change` is for persons' rows: a job whose matches differ from those of an earlier one of the same consumer
+    ends, unless by so many people or by none. `tolerated_withdrawals` is for a model: how many of those it was learned
+    from may have withdrawn, none where it is not said. A scope without one of these seven has no such field.
     """
 
     type: Literal["placet.scope"] = "placet.scope"
@@ -153,7 +158,7 @@ class Scope(Value):
     @model_validator(mode="after")
     def _gap_of_levels(self) -> Scope:
         if self.smallest_gap is not None and self.output not in _STEPS:
-            raise ValueError("a smallest gap is between levels or bands, so the output is level or evaluation")
+            raise ValueError(f"a smallest gap is between levels or bands, so the output is one of {', '.join(_STEPS)}")
         return self
 
     @model_validator(mode="after")
@@ -197,7 +202,7 @@ _OUTPUT_WORDS = {
 def output_words(scope: Scope) -> str:
     words = _OUTPUT_WORDS[scope.output]
     if scope.smallest_gap is not None:
-        words += f"; {_STEPS[scope.output]} begin at multiples of {scope.smallest_gap} of the data's smallest unit"
+        words += f"; {_STEPS[scope.output].format(scope.smallest_gap)}"
     if scope.matched_by:
         words += f"; and, of values that it knows already, which there are in {', '.join(scope.matched_by)}"
     if scope.tolerated_withdrawals is not None:

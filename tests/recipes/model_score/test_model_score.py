@@ -76,6 +76,11 @@ def test_the_program_has_columns_in_the_order_of_training() -> None:
     assert program.cells == sum(bins + 2 for bins in program.bins)
 
 
+def test_where_bands_begin_is_held_against_the_offers_gap() -> None:
+    bands = SPEC.parse(SCORE | {"output": "band", "edges": [560, 600]})
+    assert (SPEC.tells(bands).edges, SPEC.tells(SPEC.parse(SCORE | {"output": "score"})).edges) == ((560, 600), ())
+
+
 def test_a_row_that_is_not_there_is_missing_in_all_columns() -> None:
     kept = KeptScorecard(columns=COLUMNS, points=None)
     values = {"balance": [50, None, 101], "sector": ["farm", None, "bank"]}
