@@ -122,6 +122,7 @@ def judge(request: AuditRequest) -> AuditReport:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # which takes memory for each processor, used or not
     )
     try:
         answer = _watched(process, request, size)

@@ -136,7 +136,7 @@ class ProviderRequest(Value):
 
     address: Address
     offer: OfferId
-    model: ModelInput | None = None
+    model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
     reward: U96 = 0
 
 
@@ -172,4 +172,4 @@ class JobRequest(Sponsorship):
     parameters: Parameters
     providers: Annotated[tuple[ProviderRequest, ...], Field(min_length=1, max_length=15)]
     own: OwnInput
-    model: ModelInput | None = None
+    model: Annotated[ModelInput | None, Field(exclude_if=lambda value: value is None)] = None
