@@ -22,7 +22,7 @@ from placet.chain.local import LocalChain
 from placet.chain.local import free_port as _free_port
 
 if TYPE_CHECKING:
-    from live import Town
+    from live import LiveConsortium
 
 TESTS = Path(__file__).resolve().parent
 SCRIPTS = TESTS.parent / "scripts"
@@ -55,9 +55,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 LIVE = re.compile(r"^from live import", re.MULTILINE)
-FIRST_TOWN = ("recipes/match", "attacks/test_a_node_without_its_gate", "scripts/test_bench_job")
-"""What stands on a live town waits more than it computes: two workers have a town each, and share its tests like so.
-Files that are not named here stand on the second one's."""
+FIRST_CONSORTIUM = ("recipes/match", "attacks/test_a_node_without_its_gate", "scripts/test_bench_job")
+"""What stands on a live consortium waits more than it computes: two workers have one each, and share its tests like so.
+Files that are not named here stand on the second one."""
 LONGEST = (
     *("test_documents", "company/test_comparison", "scripts/test_contract_compare", "scripts/test_demo"),
     "audit/test_tampering",
@@ -78,10 +78,10 @@ LONGEST = (
 
 @functools.cache
 def _group(file: Path) -> str:
-    """What one worker runs as a whole: the files that share a live town, or `cli`'s processes, else a single file."""
+    """What one worker runs as a whole: files that share a live consortium, or `cli`'s processes, else a single file."""
     name = file.relative_to(TESTS).as_posix()
     if LIVE.search(file.read_text()):
-        return "first town" if name.startswith(FIRST_TOWN) else "second town"
+        return "first consortium" if name.startswith(FIRST_CONSORTIUM) else "second consortium"
     return "cli/" if name.startswith("cli/") else name
 
 
@@ -89,8 +89,8 @@ def _group(file: Path) -> str:
 def _turn(file: Path) -> int:
     """What takes longest comes first, so that no worker is left alone with it."""
     group = _group(file)
-    if group.endswith(" town"):
-        return ("first town", "second town").index(group)
+    if group.endswith(" consortium"):
+        return ("first consortium", "second consortium").index(group)
     return 2 + next((place for place, start in enumerate(LONGEST) if group.startswith(start)), len(LONGEST))
 
 
@@ -120,9 +120,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """A town's processes end with the last test that needs them, not with the run."""
+    """A consortium's processes end with the last test that needs them, not with the run."""
     yield
-    if nextitem is None or not _group(nextitem.path).endswith(" town"):
+    if nextitem is None or not _group(nextitem.path).endswith(" consortium"):
         ends = item.config.stash.get(_ENDS, None)
         if ends is not None:
             ends.close()
@@ -143,12 +143,12 @@ def fresh_anvil(anvil: LocalChain) -> Iterator[LocalChain]:
 
 
 @pytest.fixture(scope="session")
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def consortium(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveConsortium]:
     """One consortium of real processes for the whole run; see `live`."""
     from live import live
 
     with contextlib.ExitStack() as ends:
-        made = ends.enter_context(live(tmp_path_factory.mktemp("town")))
+        made = ends.enter_context(live(tmp_path_factory.mktemp("consortium")))
         request.config.stash[_ENDS] = ends
         yield made
 

@@ -1,4 +1,4 @@
-"""Follow a job of the live town: when a node notes a status, how it ends everywhere, and that it was paid once."""
+"""Follow a job of the live consortium: when a node notes a status, how it ends everywhere, that it was paid once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from live import PROVIDERS, Town
+from live import PROVIDERS, LiveConsortium
 from placet.chain.events import Event, Funded, JobCompleted, JobOpened, KeyReleased, StepsRecorded
 from placet.chain.index import Index
 from placet.core.values import from_hex
@@ -38,10 +38,10 @@ def until(ready: Callable[[], bool], seconds: float = 180) -> None:
         time.sleep(0.02)
 
 
-def purses(town: Town) -> Counter[str]:
+def purses(consortium: LiveConsortium) -> Counter[str]:
     """What each has and may claim as of one block: who has been paid claims in a transaction of its own, later."""
-    token, chain, block = from_hex(town.made.token), town.chain, town.chain.head().number
-    addresses = {who: from_hex(member.address) for who, member in town.made.members.items()}
+    token, chain, block = from_hex(consortium.made.token), consortium.chain, consortium.chain.head().number
+    addresses = {who: from_hex(member.address) for who, member in consortium.made.members.items()}
     return Counter(
         {
             who: chain.balance_of(token, address, block=block) + chain.owed(token, address, block=block)
@@ -50,11 +50,11 @@ def purses(town: Town) -> Counter[str]:
     )
 
 
-def ended_everywhere(town: Town, job: str, seconds: float = 330) -> str:
+def ended_everywhere(consortium: LiveConsortium, job: str, seconds: float = 330) -> str:
     """How the job ended; all its parties must say the same."""
 
     def ends() -> set[str | None]:
-        return {town.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in town.made.members}
+        return {consortium.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in consortium.made.members}
 
     wait(lambda: None not in ends(), f"end of {job} at every party: {ends()}", None, seconds)
     (how,) = ends()
@@ -63,18 +63,18 @@ def ended_everywhere(town: Town, job: str, seconds: float = 330) -> str:
 
 
 @contextlib.contextmanager
-def settled_once(town: Town) -> Iterator[list[str]]:
+def settled_once(consortium: LiveConsortium) -> Iterator[list[str]]:
     """Around one job (put its id into the list): ends everywhere alike, paid once in full or not at all."""
-    before, jobs = purses(town), list[str]()
+    before, jobs = purses(consortium), list[str]()
     yield jobs
     (job,) = jobs
-    how = ended_everywhere(town, job)
+    how = ended_everywhere(consortium, job)
     paid = how == "completed"
     for who in PROVIDERS:
-        assert purses(town)[who] - before[who] == REWARD * paid, (who, how)
-    assert before["consumer"] - purses(town)["consumer"] == REWARD * len(PROVIDERS) * paid, how
-    assert town.chain.escrow(from_hex(job)).left == 0
-    told = followed(town).job_events(from_hex(job))
+        assert purses(consortium)[who] - before[who] == REWARD * paid, (who, how)
+    assert before["consumer"] - purses(consortium)["consumer"] == REWARD * len(PROVIDERS) * paid, how
+    assert consortium.chain.escrow(from_hex(job)).left == 0
+    told = followed(consortium).job_events(from_hex(job))
     once = Counter(type(event) for event in told)
     assert once[JobOpened] <= 1 and once[JobCompleted] == paid and once[Funded] <= 1
     assert all(n == 1 for n in Counter(e.party for e in told if isinstance(e, KeyReleased)).values())
@@ -82,22 +82,22 @@ def settled_once(town: Town) -> Iterator[list[str]]:
     assert all(n == 1 for n in steps.values())
 
 
-def followed(town: Town) -> Index:
+def followed(consortium: LiveConsortium) -> Index:
     """All that the chain tells."""
-    index = Index(sa.create_engine("sqlite://", poolclass=sa.StaticPool), town.chain)
+    index = Index(sa.create_engine("sqlite://", poolclass=sa.StaticPool), consortium.chain)
     index.sync()
     return index
 
 
-def events(town: Town, job: str) -> list[Event]:
+def events(consortium: LiveConsortium, job: str) -> list[Event]:
     """All that the chain tells of a job."""
-    return followed(town).job_events(from_hex(job))
+    return followed(consortium).job_events(from_hex(job))
 
 
 @contextlib.contextmanager
-def paused(town: Town, process: str) -> Iterator[None]:
+def paused(consortium: LiveConsortium, process: str) -> Iterator[None]:
     """A process is there and does nothing."""
-    pid = town.made.processes[process].pid
+    pid = consortium.made.processes[process].pid
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

@@ -1,7 +1,7 @@
 """A consortium that lives as long as the test run: real processes, a real chain, customers who consented.
 
 Tests share it, so each leaves it running and able to compute. `expected` always knows who consents now, because tests
-give and withdraw through `Town` alone (or mark a `Given` as ended themselves).
+give and withdraw through `LiveConsortium` alone (or mark a `Given` as ended themselves).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Done:
 
 
 @dataclass
-class Town:
+class LiveConsortium:
     """Three providers (north, south, fund), a consumer, and their customers.
 
     `balances` is all that the providers hold, `customers` the consumer's list, `silent` those of both who have not
@@ -136,8 +136,8 @@ class Town:
         tables: Mapping[str, tuple[str, str]] | None = None,
         *,
         own: bool = True,
-    ) -> Town:
-        """The same town under other offers of these providers, to which its customers, but the silent, consent.
+    ) -> LiveConsortium:
+        """The same consortium under other offers of these providers, to which its customers, but the silent, consent.
         `tables` has the table and columns of those that offer something else than accounts and their balances, or than
         the consumer's list. `own`: that is the consumer's own, and it consents to it."""
         made = self.made
@@ -288,8 +288,8 @@ def roster() -> tuple[dict[str, dict[str, int]], list[str]]:
 
 
 @contextlib.contextmanager
-def live(folder: Path) -> Iterator[Town]:
-    """Found the town, let three of four customers consent, and end all of its processes afterwards."""
+def live(folder: Path) -> Iterator[LiveConsortium]:
+    """Found the consortium, let three of four customers consent, and end all of its processes afterwards."""
     balances, customers = roster()
     people = sorted({subject for held in balances.values() for subject in held})
     silent = [subject for number, subject in enumerate(people) if number % 4 == 0]
@@ -301,8 +301,8 @@ def live(folder: Path) -> Iterator[Town]:
         trust = TrustList.model_validate_json((folder / "trust.json").read_bytes())
         chain = Chain(made.chain.url, deployment)
         unheard = [subject for subject in silent if subject in customers]
-        town = Town(made, balances, customers, unheard, deployment, trust, chain, http)
-        town.give_many(
+        consortium = LiveConsortium(made, balances, customers, unheard, deployment, trust, chain, http)
+        consortium.give_many(
             [(key, who, 1000, LASTING) for key, held in balances.items() for who in held if who not in silent]
         )
-        yield town
+        yield consortium

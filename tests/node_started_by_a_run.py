@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import psutil
-from tests.node.conftest import World
-from tests.node.conftest import world as world
+from tests.node.conftest import NodeEnvironment
+from tests.node.conftest import environment as environment
 from tests.node.test_relay import Process
 
 from placet.chain import local
@@ -14,10 +14,10 @@ from started_by_a_run import daemon as daemon
 from started_by_a_run import stay
 
 
-def test_with_a_node(world: World, daemon: local.Running, tmp_path: Path) -> None:
+def test_with_a_node(environment: NodeEnvironment, daemon: local.Running, tmp_path: Path) -> None:
     """A chain, a vault that Python starts, a node that is forked, and a daemon."""
-    node = Process(world, tmp_path / "node")
+    node = Process(environment, tmp_path / "node")
     node.start()
     assert node.child is not None
     [vault] = [one for one in psutil.Process().children() if "placet.vault" in one.cmdline()]
-    stay(chain=world.anvil.pid, vault=vault.pid, node=node.child.pid, daemon=daemon.pid)
+    stay(chain=environment.anvil.pid, vault=vault.pid, node=node.child.pid, daemon=daemon.pid)

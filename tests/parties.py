@@ -221,11 +221,11 @@ def changed(scope: Scope, **changes: Any) -> Scope:
     return Scope(**({name: getattr(scope, name) for name in Scope.model_fields} | changes))
 
 
-class World:
+class JobEnvironment:
     """Three providers and a consumer (the last), each with a context, a store and an agreement."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="placet-world-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="placet-parties-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.signers = [Key() for _ in NAMES]
         self.recorders = [Key() for _ in NAMES]

@@ -13,7 +13,7 @@ from typing import Any
 from placet.core.consent import ConsentFields
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "audit"))
-from simulator import START, World
+from simulator import START, Simulation
 
 from placet.audit.facts import Anchored
 from placet.audit.sections import Sections
@@ -49,7 +49,7 @@ def _made(
     return made
 
 
-class Million(World):
+class Million(Simulation):
     """The first provider has `n` people; all that it shows of them stands in `sections`."""
 
     def __init__(self, n: int, sections: Sections) -> None:

@@ -107,11 +107,11 @@ def _grown(file: Path) -> dict[str, float]:
 def _write(file: Path, n: int) -> list[str]:
     """Writes the bundle, and the auditor's own deployment file and trust list: the options that name these."""
     sections = Sections()
-    world = Million(n, sections)
+    simulation = Million(n, sections)
     with file.open("wb") as sink:
-        sink.writelines(bundle_pieces(world.bundle(), sections))
+        sink.writelines(bundle_pieces(simulation.bundle(), sections))
     options: list[str] = []
-    for name, document in (("deployment", world.deployment), ("trust", world.trust)):
+    for name, document in (("deployment", simulation.deployment), ("trust", simulation.trust)):
         copy = file.with_name(f"{name}.json")
         copy.write_bytes(document_bytes(document))
         options += [f"--{name}", str(copy)]

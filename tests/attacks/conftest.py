@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.attacks.stage import Stage
-from tests.node.conftest import World
+from tests.attacks.harness import AttackHarness
+from tests.node.conftest import NodeEnvironment
+from tests.node.conftest import environment as environment
 from tests.node.conftest import node as node
 from tests.node.conftest import owner as owner
-from tests.node.conftest import world as world
 
 
 @pytest.fixture(scope="session")
-def stage(world: World) -> Iterator[Stage]:
-    made = Stage(world)
+def harness(environment: NodeEnvironment) -> Iterator[AttackHarness]:
+    made = AttackHarness(environment)
     yield made
     made.engine.dispose()

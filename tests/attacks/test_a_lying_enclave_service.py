@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import x25519
 
-from contract_stage import AFTER, BEFORE, Ended, Stage, accept, founded
+from comparison_harness import AFTER, BEFORE, ComparisonHarness, Ended, accept, founded
 from placet.catalogue.contract_compare import ContractCompareParameters
 from placet.chain.client import JobStatus
 from placet.company.company import Company
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def trio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def trio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ComparisonHarness]:
     with founded(tmp_path_factory.mktemp("comparing")) as made:
         async with made.serving():
             await accept(made)
@@ -47,46 +47,48 @@ async def trio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def a(trio: Stage) -> AsyncIterator[Company]:
+async def a(trio: ComparisonHarness) -> AsyncIterator[Company]:
     async with trio.company("before") as here:
         yield here
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def b(trio: Stage) -> AsyncIterator[Company]:
+async def b(trio: ComparisonHarness) -> AsyncIterator[Company]:
     async with trio.company("after") as here:
         yield here
 
 
-async def compared(stage: Stage, a: Company, b: Company, **request: Any) -> Ended:
-    return await stage.compare(stage.document("old.md", BEFORE), stage.document("new.md", AFTER), a=a, b=b, **request)
+async def compared(harness: ComparisonHarness, a: Company, b: Company, **request: Any) -> Ended:
+    return await harness.compare(
+        harness.document("old.md", BEFORE), harness.document("new.md", AFTER), a=a, b=b, **request
+    )
 
 
-async def demand_nothing(stage: Stage, ended: Ended, money: int, *, keys: bool | None) -> None:
+async def demand_nothing(harness: ComparisonHarness, ended: Ended, money: int, *, keys: bool | None) -> None:
     """No result, no fee, an honest trail; and, where the lie came before, no key left a company."""
     assert ended.how == "aborted", ended.moments
-    assert stage.chain.job(ended.job).status is JobStatus.ABORTED
+    assert harness.chain.job(ended.job).status is JobStatus.ABORTED
     assert ended.results == {"before": None, "after": None}
-    assert stage.chain.balance_of(from_hex(stage.made.token), stage.address("before")) == money
-    audit = await asyncio.to_thread(stage.made.audit, to_hex(ended.job))
+    assert harness.chain.balance_of(from_hex(harness.made.token), harness.address("before")) == money
+    audit = await asyncio.to_thread(harness.made.audit, to_hex(ended.job))
     assert audit["verdict"] == "intact"
-    given = [m for m in stage.app.state.runner.store.messages(ended.job) if m.message.tag == "enclave.keys"]
+    given = [m for m in harness.app.state.runner.store.messages(ended.job) if m.message.tag == "enclave.keys"]
     assert keys is None or bool(given) is keys
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def money(trio: Stage) -> int:
+async def money(trio: ComparisonHarness) -> int:
     return trio.chain.balance_of(from_hex(trio.made.token), trio.address("before"))
 
 
 @pytest.mark.slow
-async def test_positive_control(trio: Stage, a: Company, b: Company) -> None:
+async def test_positive_control(trio: ComparisonHarness, a: Company, b: Company) -> None:
     assert (await compared(trio, a, b)).how == "completed"
 
 
 @pytest.mark.slow
 async def test_an_old_quote_is_replayed(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Evidence of this very enclave, over an earlier nonce."""
     prove = EnclaveSession.prove
@@ -101,7 +103,7 @@ async def test_an_old_quote_is_replayed(
 
 
 async def test_the_service_offers_its_own_key(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """True evidence of a true enclave, and a key that the service can open."""
     prove = EnclaveSession.prove
@@ -118,7 +120,7 @@ async def test_the_service_offers_its_own_key(
 
 @pytest.mark.slow
 async def test_another_tpm_quotes_the_measurement(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """A TPM that the plan does not name signs whatever it is asked to, for the service's own key."""
     from placet.protocols.enclave.evidence.binding import Binding
@@ -146,7 +148,7 @@ async def test_another_tpm_quotes_the_measurement(
 
 @pytest.mark.slow
 async def test_the_enclave_is_swapped_after_it_has_proven_itself(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The keys that were sealed to one enclave open in no other."""
     compute = EnclaveSession.compute
@@ -170,7 +172,7 @@ async def test_the_enclave_is_swapped_after_it_has_proven_itself(
     "lie", ["recipient", *(pytest.param(lie, marks=pytest.mark.slow) for lie in ("another", "swapped"))]
 )
 async def test_the_enclave_is_fed_something_else(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, lie: str
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, lie: str
 ) -> None:
     """Another document, the two in the other order, or a task with a recipient of the service's own."""
     compute = EnclaveSession.compute
@@ -200,7 +202,7 @@ async def test_the_enclave_is_fed_something_else(
 
 @pytest.mark.slow
 async def test_the_output_is_kept_back(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service has the keys, computes, and says nothing: at the deadline the fee goes back, and it holds a masked
     result that nobody ever releases."""
@@ -220,7 +222,7 @@ async def test_the_output_is_kept_back(
     [pytest.param(False, id="after-it-was-told", marks=pytest.mark.slow), pytest.param(True, id="before-it-was-told")],
 )
 async def test_one_byte_of_a_result_is_changed(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, told: bool
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
     """No company seals a result that is not the enclave's, even where the service signs for the changed one."""
     compute = EnclaveSession.compute
@@ -239,7 +241,7 @@ async def test_one_byte_of_a_result_is_changed(
 
 
 async def test_each_company_is_told_of_another_result(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two lists, each true for its reader: their hashes are both sealed outputs, and no company seals two."""
     send = Stage_.send
@@ -262,7 +264,7 @@ async def test_each_company_is_told_of_another_result(
 
 @pytest.mark.slow
 async def test_a_company_that_keeps_others_waiting_loses_the_place(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(contract_compare, "ARRIVAL", 3)
     prove = HttpEnclaves.prove
@@ -280,7 +282,7 @@ async def test_a_company_that_keeps_others_waiting_loses_the_place(
 
 @pytest.mark.parametrize("lie", ["another-key", "left-out"])
 async def test_the_proposer_takes_the_partners_result(
-    trio: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch, lie: str
+    trio: ComparisonHarness, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch, lie: str
 ) -> None:
     """A plan without the partner among the recipients, or under a key that is not its own, is not signed."""
     own = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
@@ -298,7 +300,9 @@ async def test_the_proposer_takes_the_partners_result(
     assert caught.value.code == "plan.recipient"
 
 
-async def test_the_partner_is_made_to_compare_an_earlier_document(trio: Stage, a: Company, b: Company) -> None:
+async def test_the_partner_is_made_to_compare_an_earlier_document(
+    trio: ComparisonHarness, a: Company, b: Company
+) -> None:
     """What it has prepared for a document is worth nothing once it offers another one."""
     mine = await trio.offer(a, "before", trio.document("old.md", BEFORE))
     await trio.offer(b, "after", trio.document("new.md", AFTER))
@@ -319,7 +323,7 @@ async def test_the_partner_is_made_to_compare_an_earlier_document(trio: Stage, a
 
 
 async def test_a_company_lies_about_its_consent(
-    trio: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It names a consent that it never gave on chain: the job does not open, and nobody is asked for a key."""
     true = b.context.chain
@@ -351,7 +355,7 @@ async def test_a_company_lies_about_its_consent(
 
 
 async def test_a_company_uploads_another_document_than_it_told(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service takes the document alone whose hash both sides agreed to."""
     upload = HttpEnclaves.upload
@@ -369,7 +373,7 @@ async def test_a_company_uploads_another_document_than_it_told(
 
 
 async def test_the_measurement_is_retired_while_the_job_runs(
-    trio: Stage, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
+    trio: ComparisonHarness, a: Company, b: Company, money: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From its block on it gets no keys, although plan and evidence are as they were. The last test here: it is for
     ever."""

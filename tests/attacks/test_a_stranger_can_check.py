@@ -10,7 +10,7 @@ import time
 
 import pytest
 import tests.audit.conftest as _simulator_beside_its_tests  # noqa: F401 - lets these modules import each other
-from simulator import CONSUMER, NAMES, World, h
+from simulator import CONSUMER, NAMES, Simulation, h
 from tests.audit.test_tampering import changed, changes, get, places
 
 from placet.audit.outcome import AuditReport, Verdict
@@ -33,8 +33,8 @@ def failed(report: AuditReport) -> set[str]:
 @pytest.mark.parametrize("liar", [0, CONSUMER])
 def test_a_liar_frames_nobody(liar: int) -> None:
     """A party changes any field of its own evidence and signs it anew: if anybody is named, it is the liar."""
-    world = World(people=2, withdraw=(1,))
-    honest = world.evidence(liar).to_json()
+    simulation = Simulation(people=2, withdraw=(1,))
+    honest = simulation.evidence(liar).to_json()
     tried = 0
     for number, (path, new) in enumerate((p, new) for p in places(honest) for new in changes(get(honest, p))):
         if number % EVERY or new is None or path == ("party",):
@@ -44,30 +44,30 @@ def test_a_liar_frames_nobody(liar: int) -> None:
         except InputError:
             continue
         tried += 1
-        report = verify(world.bundle(evidence))
+        report = verify(simulation.bundle(evidence))
         assert set(report.named) <= {NAMES[liar]}, (path, new, failed(report))
     assert tried > 20
 
 
-def forged(world: World, sender: int, receiver: int, signer: int) -> SignedMessage:
+def forged(simulation: Simulation, sender: int, receiver: int, signer: int) -> SignedMessage:
     """A message that `sender` never sent, as `signer` would have it."""
     message = Message(
-        job=world.job, attempt=1, sequence=99, sender=sender, receiver=receiver, tag="psi.rows", digest=h("forged")
+        job=simulation.job, attempt=1, sequence=99, sender=sender, receiver=receiver, tag="psi.rows", digest=h("forged")
     )
-    domain = world.deployment.jobs
+    domain = simulation.deployment.jobs
     return SignedMessage(
         message=message,
-        signature=world.recorders[signer].sign(domain.digest(message.hash)),
-        acknowledgement=world.recorders[receiver].sign(domain.digest(acknowledgement_hash(message.hash))),
+        signature=simulation.recorders[signer].sign(domain.digest(message.hash)),
+        acknowledgement=simulation.recorders[receiver].sign(domain.digest(acknowledgement_hash(message.hash))),
     )
 
 
 def test_a_message_in_somebody_elses_name() -> None:
     """B shows a message that A is said to have sent, under B's own signature and acknowledgement: A is not named."""
-    world = World()
-    lie = world.evidence(1)
-    lie = lie.model_copy(update={"received": (*lie.received, forged(world, 0, 1, signer=1))})
-    report = verify(world.bundle(lie))
+    simulation = Simulation()
+    lie = simulation.evidence(1)
+    lie = lie.model_copy(update={"received": (*lie.received, forged(simulation, 0, 1, signer=1))})
+    report = verify(simulation.bundle(lie))
     assert report.verdict is Verdict.TAMPERED
     assert report.named == (B,)
 
@@ -75,21 +75,21 @@ def test_a_message_in_somebody_elses_name() -> None:
 def test_a_message_that_only_its_sender_signed() -> None:
     """A shows a message to B that B neither acknowledged nor shows: it may be lost or invented, so that both or nobody
     is right. Nobody is named."""
-    world = World()
-    story = world.evidence(0)
-    sent = forged(world, 0, 1, signer=0).model_copy(update={"acknowledgement": b""})
+    simulation = Simulation()
+    story = simulation.evidence(0)
+    sent = forged(simulation, 0, 1, signer=0).model_copy(update={"acknowledgement": b""})
     sequence = max(m.message.sequence for m in story.sent if m.message.receiver == 1) + 1
     message = sent.message.model_copy(update={"sequence": sequence})
-    signature = world.recorders[0].sign(world.deployment.jobs.digest(message.hash))
+    signature = simulation.recorders[0].sign(simulation.deployment.jobs.digest(message.hash))
     sent = SignedMessage(message=message, signature=signature)
-    report = verify(world.bundle(story.model_copy(update={"sent": (*story.sent, sent)})))
+    report = verify(simulation.bundle(story.model_copy(update={"sent": (*story.sent, sent)})))
     assert report.verdict is not Verdict.INTACT
     assert B not in report.named
 
 
 def test_one_partys_evidence_in_anothers_place() -> None:
     """B hands out A's good evidence as its own, or a collector files it so: A signed nothing of the kind."""
-    bundle = World().bundle()
+    bundle = Simulation().bundle()
     first, second, *others = bundle.evidence
     stand_in = first.model_copy(update={"institution": second.institution})
     report = verify(bundle.model_copy(update={"evidence": (first, stand_in, *others)}))
@@ -101,11 +101,14 @@ def test_one_partys_evidence_in_anothers_place() -> None:
 def test_two_documents_of_one_party() -> None:
     """What B signed while the job ran, and what it signed afterwards, both true, in one bundle: somebody put it
     together wrongly, and B is no liar for it. Nor for a copy."""
-    world = World()
-    bundle = world.bundle()
-    early = world.evidence(1)
+    simulation = Simulation()
+    bundle = simulation.bundle()
+    early = simulation.evidence(1)
     early = early.model_copy(update={"steps": early.steps[:-1], "sent": (), "received": (), "seal": None})
-    for other in (bundle.evidence[1], bundle.evidence[1].model_copy(update={"evidence": world.sign_evidence(early)})):
+    for other in (
+        bundle.evidence[1],
+        bundle.evidence[1].model_copy(update={"evidence": simulation.sign_evidence(early)}),
+    ):
         report = verify(bundle.model_copy(update={"evidence": (*bundle.evidence, other)}))
         assert report.verdict is Verdict.TAMPERED
         assert failed(report) == {"evidence.signed"}
@@ -115,21 +118,21 @@ def test_two_documents_of_one_party() -> None:
 def test_what_a_party_does_not_show_accuses_nobody_and_what_it_leaves_out_does() -> None:
     """A set that is not shown is missing evidence; one with a leaf left out gives another root than its party signed.
     What is left of an erased leaf is shown with it: `tests/audit/test_erased.py`."""
-    world = World()
-    whole = world.evidence(1)
-    report = verify(world.bundle(whole.model_copy(update={"inputs": (), "batches": ()})))
+    simulation = Simulation()
+    whole = simulation.evidence(1)
+    report = verify(simulation.bundle(whole.model_copy(update={"inputs": (), "batches": ()})))
     assert report.verdict is Verdict.INCOMPLETE
     assert report.named == ()
     assert any(B in (result.reason or "") for result in report.results)
     (shown,) = whole.inputs
     fewer = shown.model_copy(update={"leaves": shown.leaves[1:]})
-    report = verify(world.bundle(whole.model_copy(update={"inputs": (fewer,)})))
+    report = verify(simulation.bundle(whole.model_copy(update={"inputs": (fewer,)})))
     assert (report.verdict, report.named) == (Verdict.TAMPERED, (B,))
 
 
 def test_the_verifier_leans_on_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network, no database, no clock: the same bundle gives the same verdict anywhere and for ever."""
-    bundle = World(withdraw=(1,)).bundle()
+    bundle = Simulation(withdraw=(1,)).bundle()
     expected = verify(bundle)
 
     def gone(*_: object, **__: object) -> None:

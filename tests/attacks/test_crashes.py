@@ -19,7 +19,7 @@ import pytest
 from tests.attacks.liars import notebook, over, rogue
 
 from follow import TIMES, ended_everywhere, paused, reached, settled_once, until
-from live import BLOCK_TIME, PROVIDERS, Town, live
+from live import BLOCK_TIME, PROVIDERS, LiveConsortium, live
 from placet.chain import local
 from placet.chain.client import JobStatus
 from placet.chain.local import free_port
@@ -41,33 +41,33 @@ GOING = {JobStatus.NONE, JobStatus.OPEN, JobStatus.SEALED}
 
 
 @contextlib.contextmanager
-def watched_log(town: Town, name: str) -> Iterator[None]:
+def watched_log(consortium: LiveConsortium, name: str) -> Iterator[None]:
     """No process may die of, or stumble over, a mistake of its own."""
-    file = town.made.folder / f"{name}.log"
+    file = consortium.made.folder / f"{name}.log"
     start = file.stat().st_size
     yield
     told = file.read_bytes()[start:].decode(errors="replace")
     assert "Traceback" not in told and "unforeseen" not in told, told[-4000:]
 
 
-def restart(town: Town, process: str) -> None:
+def restart(consortium: LiveConsortium, process: str) -> None:
     who, _, what = process.partition("-")
-    (town.made.start_node if what == "node" else town.made.start_vault)(who)
-    town.made.wait_healthy(who)
+    (consortium.made.start_node if what == "node" else consortium.made.start_vault)(who)
+    consortium.made.wait_healthy(who)
 
 
-def at(town: Town, job: str, who: str, status: str) -> bool:
+def at(consortium: LiveConsortium, job: str, who: str, status: str) -> bool:
     """Has `who` noted that status? `sealed` is the chain's own: notes are made a confirmation later."""
     if status == "sealed":
-        return town.chain.job(from_hex(job)).status not in (JobStatus.NONE, JobStatus.OPEN)
-    return reached(town.made.members[who].folder, job, status)
+        return consortium.chain.job(from_hex(job)).status not in (JobStatus.NONE, JobStatus.OPEN)
+    return reached(consortium.made.members[who].folder, job, status)
 
 
 @contextlib.contextmanager
-def held_up(town: Town) -> Iterator[None]:
+def held_up(consortium: LiveConsortium) -> Iterator[None]:
     """Fund House takes no part in any computation within, and does afterwards."""
-    idle = town.made.folder / "idle"
-    with rogue(town, "fund", "idle"):
+    idle = consortium.made.folder / "idle"
+    with rogue(consortium, "fund", "idle"):
         idle.touch()
         try:
             yield
@@ -75,87 +75,91 @@ def held_up(town: Town) -> Iterator[None]:
             idle.unlink()
 
 
-def crash(town: Town, job: str, process: str, who: str, status: str) -> bool:
+def crash(consortium: LiveConsortium, job: str, process: str, who: str, status: str) -> bool:
     """Kill `process` at that moment of `who`, and start it again; whether the job was still going then."""
-    until(lambda: at(town, job, who, status))
-    town.made.kill(process)
+    until(lambda: at(consortium, job, who, status))
+    consortium.made.kill(process)
     try:
-        return status == "released" or town.chain.job(from_hex(job)).status in GOING
+        return status == "released" or consortium.chain.job(from_hex(job)).status in GOING
     finally:
-        restart(town, process)
+        restart(consortium, process)
 
 
-def audit(town: Town, job: str) -> str:
-    answer = town.made.run(
-        *("audit", job, "--url", town.made.chain.url, "--deployment", "deployment.json", "--trust", "trust.json"),
+def audit(consortium: LiveConsortium, job: str) -> str:
+    answer = consortium.made.run(
+        *("audit", job, "--url", consortium.made.chain.url, "--deployment", "deployment.json", "--trust", "trust.json"),
         *("--key", "auditor.json", "--json"),
     )
     return str(json.loads(answer)["verdict"])
 
 
-def test_killed_processes_leave_a_job_that_ends(town: Town) -> None:
+def test_killed_processes_leave_a_job_that_ends(consortium: LiveConsortium) -> None:
     """The consumer's node while it opens the job, and then a provider's vault while rows are asked for: the parties
     agree on a new attempt where one was lost, and the audit is intact."""
-    with watched_log(town, "consumer-node"), watched_log(town, "north-vault"), settled_once(town) as jobs:
-        with held_up(town):
-            jobs.append(town.made.begin(town.made.request(**TIMES)))
-            assert crash(town, jobs[0], "consumer-node", "consumer", "opening")
-            assert crash(town, jobs[0], "north-vault", "north", "computing")
-        assert ended_everywhere(town, jobs[0]) == "completed"
-    assert town.done(jobs[0]).totals == town.expected()
-    assert audit(town, jobs[0]) == "intact"
+    with (
+        watched_log(consortium, "consumer-node"),
+        watched_log(consortium, "north-vault"),
+        settled_once(consortium) as jobs,
+    ):
+        with held_up(consortium):
+            jobs.append(consortium.made.begin(consortium.made.request(**TIMES)))
+            assert crash(consortium, jobs[0], "consumer-node", "consumer", "opening")
+            assert crash(consortium, jobs[0], "north-vault", "north", "computing")
+        assert ended_everywhere(consortium, jobs[0]) == "completed"
+    assert consortium.done(jobs[0]).totals == consortium.expected()
+    assert audit(consortium, jobs[0]) == "intact"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("process", "who", "status"), ALL)
-def test_every_process_killed_at_every_phase(town: Town, process: str, who: str, status: str) -> None:
+def test_every_process_killed_at_every_phase(consortium: LiveConsortium, process: str, who: str, status: str) -> None:
     """The whole matrix. A job that had ended before the kill shows nothing, and another one is tried."""
     for _ in range(TRIES):
-        with watched_log(town, process), settled_once(town) as jobs:
-            jobs.append(town.made.begin(town.made.request(**TIMES)))
-            in_time = crash(town, jobs[0], process, who, status)
+        with watched_log(consortium, process), settled_once(consortium) as jobs:
+            jobs.append(consortium.made.begin(consortium.made.request(**TIMES)))
+            in_time = crash(consortium, jobs[0], process, who, status)
         if in_time:
             break
     assert in_time
-    if ended_everywhere(town, jobs[0]) == "completed":
-        assert town.done(jobs[0]).totals == town.expected()
-        assert audit(town, jobs[0]) == "intact"
+    if ended_everywhere(consortium, jobs[0]) == "completed":
+        assert consortium.done(jobs[0]).totals == consortium.expected()
+        assert audit(consortium, jobs[0]) == "intact"
 
 
-def test_a_provider_that_never_comes_back_costs_nobody_anything(town: Town) -> None:
+def test_a_provider_that_never_comes_back_costs_nobody_anything(consortium: LiveConsortium) -> None:
     """A node is killed once the job is open and stays away until it is aborted, as it learns later."""
-    made = town.made
-    with settled_once(town) as jobs:
-        with held_up(town):
+    made = consortium.made
+    with settled_once(consortium) as jobs:
+        with held_up(consortium):
             jobs.append(made.begin(made.request(**TIMES)))
-            until(lambda: town.chain.job(from_hex(jobs[0])).status is JobStatus.OPEN)
+            until(lambda: consortium.chain.job(from_hex(jobs[0])).status is JobStatus.OPEN)
             made.kill("fund-node")
-            over(town, jobs[0], "deadline")
-            wait(lambda: town.ask("consumer", f"/v1/jobs/{jobs[0]}").json()["ended"] is not None, "end")
+            over(consortium, jobs[0], "deadline")
+            wait(lambda: consortium.ask("consumer", f"/v1/jobs/{jobs[0]}").json()["ended"] is not None, "end")
             made.start_node("fund")
-        assert ended_everywhere(town, jobs[0]) == "aborted"
+        assert ended_everywhere(consortium, jobs[0]) == "aborted"
 
 
-def test_the_consumer_never_comes_back_and_a_provider_ends_the_job(town: Town) -> None:
+def test_the_consumer_never_comes_back_and_a_provider_ends_the_job(consortium: LiveConsortium) -> None:
     """Nobody coordinates any more: after the deadline a provider's node aborts, and the sponsor has its money back."""
-    made, aborted = town.made, JobStatus.ABORTED
-    with settled_once(town) as jobs:
-        with held_up(town):
+    made, aborted = consortium.made, JobStatus.ABORTED
+    with settled_once(consortium) as jobs:
+        with held_up(consortium):
             jobs.append(made.begin(made.request(**TIMES)))
             until(lambda: reached(made.members["consumer"].folder, jobs[0], "computing"))
             made.kill("consumer-node")
             try:
-                over(town, jobs[0], "deadline")
-                wait(lambda: town.chain.job(from_hex(jobs[0])).status is aborted, "abort by a provider")
+                over(consortium, jobs[0], "deadline")
+                wait(lambda: consortium.chain.job(from_hex(jobs[0])).status is aborted, "abort by a provider")
             finally:
-                restart(town, "consumer-node")
-        assert ended_everywhere(town, jobs[0]) == "aborted"
+                restart(consortium, "consumer-node")
+        assert ended_everywhere(consortium, jobs[0]) == "aborted"
 
 
-def test_the_chain_endpoint_is_lost_and_comes_back(town: Town) -> None:
+def test_the_chain_endpoint_is_lost_and_comes_back(consortium: LiveConsortium) -> None:
     """The chain answers nobody while the parties compute; afterwards the same job goes on to its end."""
-    made = town.made
-    with settled_once(town) as jobs:
+    made = consortium.made
+    with settled_once(consortium) as jobs:
         jobs.append(made.begin(made.request(**TIMES)))
         until(lambda: reached(made.members["north"].folder, jobs[0], "computing"))
         os.kill(made.chain.pid, signal.SIGSTOP)
@@ -163,59 +167,62 @@ def test_the_chain_endpoint_is_lost_and_comes_back(town: Town) -> None:
             time.sleep(8)
         finally:
             os.kill(made.chain.pid, signal.SIGCONT)
-        assert ended_everywhere(town, jobs[0]) == "completed"
-    assert town.done(jobs[0]).totals == town.expected()
+        assert ended_everywhere(consortium, jobs[0]) == "completed"
+    assert consortium.done(jobs[0]).totals == consortium.expected()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("process", ["consumer-node", "north-node", "south-node", "north-vault"])
-def test_a_process_killed_during_an_amendment(town: Town, process: str) -> None:
+def test_a_process_killed_during_an_amendment(consortium: LiveConsortium, process: str) -> None:
     """A withdrawal has ended the first attempt, and the second is not on chain yet."""
-    made = town.made
-    given = town.give("north", next(s for s in town.silent if s in town.balances["north"] and not town.of(s, "north")))
-    with watched_log(town, process), settled_once(town) as jobs:
+    made = consortium.made
+    given = consortium.give(
+        "north",
+        next(s for s in consortium.silent if s in consortium.balances["north"] and not consortium.of(s, "north")),
+    )
+    with watched_log(consortium, process), settled_once(consortium) as jobs:
         jobs.append(made.begin(made.request(**TIMES)))
         job = from_hex(jobs[0])
         until(lambda: reached(made.members["north"].folder, jobs[0], "computing"))
-        with paused(town, "fund-node"):
-            town.withdraw(given)
-            until(lambda: _failed(town, "north", job))
-            assert town.chain.job(job).attempt == 1
+        with paused(consortium, "fund-node"):
+            consortium.withdraw(given)
+            until(lambda: _failed(consortium, "north", job))
+            assert consortium.chain.job(job).attempt == 1
             made.kill(process)
         try:
             time.sleep(1)
         finally:
-            restart(town, process)
-        assert ended_everywhere(town, jobs[0]) == "completed"
-    assert town.chain.job(job).attempt >= 2
-    assert town.done(jobs[0]).totals == town.expected()
-    assert audit(town, jobs[0]) == "intact"
+            restart(consortium, process)
+        assert ended_everywhere(consortium, jobs[0]) == "completed"
+    assert consortium.chain.job(job).attempt >= 2
+    assert consortium.done(jobs[0]).totals == consortium.expected()
+    assert audit(consortium, jobs[0]) == "intact"
 
 
-def _failed(town: Town, who: str, job: bytes) -> bool:
-    attempt = notebook(town, who).attempt(job, 1)
+def _failed(consortium: LiveConsortium, who: str, job: bytes) -> bool:
+    attempt = notebook(consortium, who).attempt(job, 1)
     return attempt is not None and attempt.phase is Phase.FAILED
 
 
 @pytest.mark.slow
-def test_the_enrolling_service_is_killed_while_a_job_runs(town: Town) -> None:
+def test_the_enrolling_service_is_killed_while_a_job_runs(consortium: LiveConsortium) -> None:
     """Jobs do without it; whoever wants to consent meanwhile is told, and can once it runs again."""
-    made = town.made
-    who = next(s for s in town.silent if s in town.balances["fund"] and not town.of(s, "fund"))
-    with watched_log(town, "enroller"), settled_once(town) as jobs:
+    made = consortium.made
+    who = next(s for s in consortium.silent if s in consortium.balances["fund"] and not consortium.of(s, "fund"))
+    with watched_log(consortium, "enroller"), settled_once(consortium) as jobs:
         jobs.append(made.begin(made.request(**TIMES)))
         until(lambda: reached(made.members["north"].folder, jobs[0], "computing"))
         made.kill("enroller")
         try:
             with pytest.raises(PeerError):
-                town.give("fund", who)
-            assert ended_everywhere(town, jobs[0]) == "completed"
-            assert town.done(jobs[0]).totals == town.expected()
+                consortium.give("fund", who)
+            assert ended_everywhere(consortium, jobs[0]) == "completed"
+            assert consortium.done(jobs[0]).totals == consortium.expected()
         finally:
             made.start("enroller", "identity", "--config", "registry/identity.toml")
             until(lambda: _answers(f"{made.enroller}/healthz"))
-    town.give("fund", who)
-    assert town.job().totals == town.expected()
+    consortium.give("fund", who)
+    assert consortium.job().totals == consortium.expected()
 
 
 def _answers(url: str) -> bool:
@@ -262,42 +269,45 @@ def test_the_chain_is_killed_and_started_again_from_its_state(tmp_path: Path, mo
     on disk: what a chain loses with its last seconds is a reorganisation, and tested as one."""
     chain = KeptChain(tmp_path / "chain", BLOCK_TIME)
     monkeypatch.setattr(founding, "LocalChain", lambda *, block_time: chain)
-    (tmp_path / "town").mkdir()
-    with live(tmp_path / "town") as town:
-        with settled_once(town) as jobs:
-            jobs.append(town.made.begin(town.made.request(**TIMES)))
-            until(lambda: reached(town.made.members["north"].folder, jobs[0], "computing"))
+    (tmp_path / "consortium").mkdir()
+    with live(tmp_path / "consortium") as consortium:
+        with settled_once(consortium) as jobs:
+            jobs.append(consortium.made.begin(consortium.made.request(**TIMES)))
+            until(lambda: reached(consortium.made.members["north"].folder, jobs[0], "computing"))
             with contextlib.ExitStack() as still:
-                for process in town.made.processes:
-                    still.enter_context(paused(town, process))
+                for process in consortium.made.processes:
+                    still.enter_context(paused(consortium, process))
                 last = chain.kill_once_kept()
                 chain.__enter__()
-                assert town.chain.head().number >= last
-            assert ended_everywhere(town, jobs[0]) == "completed"
-        assert town.done(jobs[0]).totals == town.expected()
-        assert audit(town, jobs[0]) == "intact"
+                assert consortium.chain.head().number >= last
+            assert ended_everywhere(consortium, jobs[0]) == "completed"
+        assert consortium.done(jobs[0]).totals == consortium.expected()
+        assert audit(consortium, jobs[0]) == "intact"
 
 
 @pytest.mark.slow
-def test_an_attempt_cut_short_by_a_restart_is_in_the_trail_of_the_next(town: Town) -> None:
+def test_an_attempt_cut_short_by_a_restart_is_in_the_trail_of_the_next(consortium: LiveConsortium) -> None:
     """What was sent before the kill was signed for: both attempts are in the evidence, each with the steps that its
     party made in it, and the audit knows both."""
-    made, killed = town.made, ("north", "consumer")
-    with held_up(town):
+    made, killed = consortium.made, ("north", "consumer")
+    with held_up(consortium):
         job = made.begin(made.request(**TIMES))
         for who in killed:
             until(lambda who=who: reached(made.members[who].folder, job, "step"))
         for who in killed:
             made.kill(f"{who}-node")
         for who in killed:
-            restart(town, f"{who}-node")
-    assert ended_everywhere(town, job) == "completed"
-    assert town.done(job).totals == town.expected()
-    last = town.chain.job(from_hex(job)).attempt
+            restart(consortium, f"{who}-node")
+    assert ended_everywhere(consortium, job) == "completed"
+    assert consortium.done(job).totals == consortium.expected()
+    last = consortium.chain.job(from_hex(job)).attempt
     assert last >= 2
     for who in killed:
-        assert [town.chain.trail(from_hex(job), attempt, party(who))[1] > 0 for attempt in (1, last)] == [True, True]
-    assert audit(town, job) == "intact"
+        assert [consortium.chain.trail(from_hex(job), attempt, party(who))[1] > 0 for attempt in (1, last)] == [
+            True,
+            True,
+        ]
+    assert audit(consortium, job) == "intact"
 
 
 def party(who: str) -> int:

@@ -23,16 +23,16 @@ sys.path.insert(0, str(ROOT / "tests" / "audit"))
 
 
 def evidence() -> list[bytes]:
-    from simulator import World
+    from simulator import Simulation
 
-    world = World()
-    return [canonical(world.sign_evidence(world.evidence(party)).to_json()) for party in range(4)]
+    simulation = Simulation()
+    return [canonical(simulation.sign_evidence(simulation.evidence(party)).to_json()) for party in range(4)]
 
 
 def bundle() -> list[bytes]:
-    from simulator import World
+    from simulator import Simulation
 
-    return [World().bundle().model_dump_json().encode()]
+    return [Simulation().bundle().model_dump_json().encode()]
 
 
 def peer() -> list[bytes]:

@@ -25,9 +25,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from tests.identity.test_identity import Service
-from tests.node.conftest import Owner, Running, World, node_at, signed
+from tests.node.conftest import NodeEnvironment, Owner, Running, node_at, signed
 
-from parties import World as Parties
+from parties import JobEnvironment
 from placet.core.offers import Offer
 from placet.core.plan import Input
 from placet.core.signatures import Key
@@ -52,14 +52,14 @@ GENEROUS = {"drafts_per_client_minute": 10**6, "requests_per_client_minute": 10*
 
 
 @pytest.fixture
-def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def served(environment: NodeEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A node that has an offer. Each test has its own: schemathesis ends what it has started with the test."""
     from placet.node.app import create_app
 
     folder = tmp_path_factory.mktemp("malformed")
-    made = world.settings(folder / "node", limits=GENEROUS)
+    made = environment.settings(folder / "node", limits=GENEROUS)
     app = create_app(made)
-    offer, _ = world.offer(made.path(made.scopes))
+    offer, _ = environment.offer(made.path(made.scopes))
     app.state.node.sync()
     app.state.known = {state: _job(app.state.node, offer, ended=state == "ended") for state in ("ended", "going")}
     yield app
@@ -68,7 +68,7 @@ def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 def _job(node: Node, offer: Offer, *, ended: bool) -> str:
     """A job that the node has signed, with itself as a provider; the chain has not opened it."""
-    parties = Parties()
+    parties = JobEnvironment()
     own = Input(offer=offer.id, lawful_root=secrets.token_bytes(32), epoch=bytes(24), opens_before=1000)
     mine = parties.party(0, signer=node.address, recorder=node.keys.recorder.address, inputs=(own,))
     terms, at = parties.terms(), int(time.time())
@@ -119,8 +119,8 @@ def test_no_request_that_openapi_can_express_is_an_error_of_the_server(
 class Signing:
     """The node behind a proxy that signs each request as it comes, whatever is in it, with somebody's key."""
 
-    def __init__(self, app: Any, world: World, key: Key) -> None:
-        self.app, self.world, self.key = app, world, key
+    def __init__(self, app: Any, environment: NodeEnvironment, key: Key) -> None:
+        self.app, self.environment, self.key = app, environment, key
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -131,7 +131,7 @@ class Signing:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         query = scope["query_string"]
         target = (scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")
-        header = signed(self.world, self.key, self.key.address, scope["method"], target, body)
+        header = signed(self.environment, self.key, self.key.address, scope["method"], target, body)
         headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -144,12 +144,12 @@ class Signing:
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["auditor", "owner"])
 def test_no_signed_request_that_openapi_can_express_is_an_error_of_the_server(
-    served: Any, world: World, who: str
+    served: Any, environment: NodeEnvironment, who: str
 ) -> None:
     """Past authentication every route reads more of what it is sent."""
     asyncio.run(served.state.node.probe_vault())
-    key = world.auditor if who == "auditor" else Key()
-    document = schemathesis.openapi.from_asgi("/openapi.json", Signing(served, world, key))
+    key = environment.auditor if who == "auditor" else Key()
+    document = schemathesis.openapi.from_asgi("/openapi.json", Signing(served, environment, key))
     operations = [operation.ok() for operation in document.get_all_operations()]
     seen = {one.label: _attack(one, MANY, None, served.state.known) for one in operations}
     trail = seen["GET /v1/jobs/{job}/trail"]
@@ -200,9 +200,9 @@ def _demand_problem(status: int, headers: dict[str, Any], content: bytes) -> Non
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(world: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    settings_of_it = world.settings(tmp_path_factory.mktemp("flooded") / "node", limits=GENEROUS)
-    async with node_at(world, settings_of_it) as running_node:
+async def node(environment: NodeEnvironment, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    settings_of_it = environment.settings(tmp_path_factory.mktemp("flooded") / "node", limits=GENEROUS)
+    async with node_at(environment, settings_of_it) as running_node:
         yield running_node
 
 
@@ -212,8 +212,8 @@ def offer(node: Running) -> Offer:
 
 
 @pytest.fixture
-def owner(world: World) -> Owner:
-    return Owner(world, next(world.customers), Key())
+def owner(environment: NodeEnvironment) -> Owner:
+    return Owner(environment, next(environment.customers), Key())
 
 
 DEEP = b"[" * 100_000
@@ -379,7 +379,7 @@ WIRES = [
 
 
 @in_modules_loop
-async def test_what_is_not_http(world: World, tmp_path: Path) -> None:
+async def test_what_is_not_http(environment: NodeEnvironment, tmp_path: Path) -> None:
     """On a real socket: refused or cut, and the node goes on serving."""
     import uvicorn
 
@@ -388,7 +388,7 @@ async def test_what_is_not_http(world: World, tmp_path: Path) -> None:
 
     place = socket.create_server(("127.0.0.1", 0))
     port = place.getsockname()[1]
-    made = world.settings(tmp_path / "node")
+    made = environment.settings(tmp_path / "node")
     server = uvicorn.Server(uvicorn.Config(create_app(made), **server_options(made)))
     task = asyncio.create_task(server.serve([place]))
     try:

@@ -15,7 +15,7 @@ from eth_account import Account
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.attacks.stage import Person, Sending, Stage, body_of
+from tests.attacks.harness import AttackHarness, Person, Sending, body_of
 from tests.node.conftest import Owner, Running, dev_key, signed
 
 from placet.chain import abi
@@ -41,11 +41,11 @@ from shown import leaves_of
 EXAMPLES = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
-async def not_taken(stage: Stage, person: Person, code: str) -> None:
+async def not_taken(harness: AttackHarness, person: Person, code: str) -> None:
     """The vault refuses the consent as it was handed in, with this code or a kind of it."""
-    offer, scope = person.consent.offer, stage.scopes[person.consent.offer.scope]
-    with stage.untouched():
-        (outcome,) = await stage.accept(offer, scope, [person])
+    offer, scope = person.consent.offer, harness.scopes[person.consent.offer.scope]
+    with harness.untouched():
+        (outcome,) = await harness.accept(offer, scope, [person])
         assert outcome == code or outcome.startswith(f"{code}.")
 
 
@@ -54,16 +54,16 @@ def handed(person: Person, **changes: Any) -> Person:
 
 
 @pytest.fixture
-def person(stage: Stage) -> Person:
+def person(harness: AttackHarness) -> Person:
     """A customer's good consent, so far with nobody."""
-    return stage.person(*stage.offer())
+    return harness.person(*harness.offer())
 
 
-async def test_the_consent_that_is_forged_below_would_be_taken(stage: Stage, person: Person) -> None:
+async def test_the_consent_that_is_forged_below_would_be_taken(harness: AttackHarness, person: Person) -> None:
     """Without this the refusals below could be about anything."""
-    assert await stage.accept(person.consent.offer, stage.scopes[person.consent.offer.scope], [person]) == ["ok"]
-    stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
-    assert stage.chain.consent(person.id).status is Status.GIVEN
+    assert await harness.accept(person.consent.offer, harness.scopes[person.consent.offer.scope], [person]) == ["ok"]
+    harness.mined(harness.calls.grant(person.consent, person.submission.signature), harness.thief)
+    assert harness.chain.consent(person.id).status is Status.GIVEN
 
 
 # --------------------------------------------------------------------------------------- an altering relay
@@ -107,10 +107,10 @@ def test_every_field_of_a_consent_is_attacked() -> None:
 
 
 @pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
-def test_a_relay_that_alters_a_consent_at_the_contract_and_the_vault(stage: Stage, examples: int) -> None:
+def test_a_relay_that_alters_a_consent_at_the_contract_and_the_vault(harness: AttackHarness, examples: int) -> None:
     """Other values in every field, under the owner's signature over the true one."""
-    offer, scope = stage.offer()
-    person = stage.person(offer, scope)
+    offer, scope = harness.offer()
+    person = harness.person(offer, scope)
     given_in = person.submission
 
     def alter(field: str) -> None:
@@ -129,36 +129,39 @@ def test_a_relay_that_alters_a_consent_at_the_contract_and_the_vault(stage: Stag
         attempt()
 
     def refuse(fake: Consent, errors: set[str], codes: set[str], field: str) -> None:
-        refusal = stage.why(stage.calls.grant(fake, given_in.signature), stage.thief)
+        refusal = harness.why(harness.calls.grant(fake, given_in.signature), harness.thief)
         assert refusal is not None and refusal.name in errors, (field, refusal)
-        assert stage.receipt(stage.send(stage.calls.grant(fake, given_in.signature), stage.thief))["status"] == "0x0"
+        assert (
+            harness.receipt(harness.send(harness.calls.grant(fake, given_in.signature), harness.thief))["status"]
+            == "0x0"
+        )
         with pytest.raises(PlacetError) as caught:
-            asyncio.run(stage.vault.admit(fake, scope, given_in.signature, given_in.enrolment, given_in.opening))
+            asyncio.run(harness.vault.admit(fake, scope, given_in.signature, given_in.enrolment, given_in.opening))
         assert caught.value.code in codes, (field, caught.value)
 
-    with stage.untouched():
+    with harness.untouched():
         for field in FIELDS:
             alter(field)
 
 
-async def test_a_relay_that_alters_a_consent_and_its_words_with_it(stage: Stage, person: Person) -> None:
+async def test_a_relay_that_alters_a_consent_and_its_words_with_it(harness: AttackHarness, person: Person) -> None:
     """More uses, more time, another opening, each with the words that fit: all hangs together, and nobody signed it."""
-    offer, scope = person.consent.offer, stage.scopes[person.consent.offer.scope]
-    for changes in ({"uses": 500}, {"not_after": stage.chain.now() + 10**7}, {"not_before": 0}, {"first_opening": 3}):
+    offer, scope = person.consent.offer, harness.scopes[person.consent.offer.scope]
+    for changes in ({"uses": 500}, {"not_after": harness.chain.now() + 10**7}, {"not_before": 0}, {"first_opening": 3}):
         kept = {"key": person.key, "salt": person.consent.details.salt, "enrolment": person.consent.details.enrolment}
-        fake = stage.person(offer, scope, **kept, **changes)
+        fake = harness.person(offer, scope, **kept, **changes)
         stolen = handed(
             fake,
             signature=person.submission.signature,
             enrolment=person.submission.enrolment,
             opening=person.submission.opening,
         )
-        await not_taken(stage, stolen, "signature")
-        call = stage.calls.grant(fake.consent, person.submission.signature)
-        assert stage.refused(call) == ("InvalidSignature", fake.id)
+        await not_taken(harness, stolen, "signature")
+        call = harness.calls.grant(fake.consent, person.submission.signature)
+        assert harness.refused(call) == ("InvalidSignature", fake.id)
 
 
-async def test_a_consent_altered_on_its_way_to_the_node(stage: Stage, node: Running, owner: Owner) -> None:
+async def test_a_consent_altered_on_its_way_to_the_node(harness: AttackHarness, node: Running, owner: Owner) -> None:
     """The same at the node's API: nothing is kept, nothing is sent."""
     offer, _ = node.offer()
     good = json.dumps(owner.submission(await node.draft(owner, offer)))
@@ -171,7 +174,7 @@ async def test_a_consent_altered_on_its_way_to_the_node(stage: Stage, node: Runn
             part[name] = old + 1
         else:
             part[name] = to_hex(flipped(from_hex(old))) if old.startswith("0x") else old + "!"
-        with stage.untouched(node.node):
+        with harness.untouched(node.node):
             answer = await node.client.post("/v1/consents", json=altered_one)
             await node.turn()
         assert 400 <= answer.status_code < 500, (field, answer.text)
@@ -194,96 +197,110 @@ def other_chain() -> Iterator[Sending]:
 
 
 @pytest.fixture(scope="module")
-def other_contracts(stage: Stage) -> Sending:
+def other_contracts(harness: AttackHarness) -> Sending:
     """The contracts once more on the same chain."""
-    return Sending(Chain(stage.world.anvil.url, deploy(stage.world.anvil.url, dev_key(0), 0)))
+    return Sending(Chain(harness.environment.anvil.url, deploy(harness.environment.anvil.url, dev_key(0), 0)))
 
 
-def elsewhere(stage: Stage, other: Sending, person: Person) -> bytes:
+def elsewhere(harness: AttackHarness, other: Sending, person: Person) -> bytes:
     """The person's consent, signed for the other deployment, where it is good: the same offer is made there."""
     offer = person.consent.offer
-    if other.why(other.calls.register(offer.dataset, Subjects.PERSONS, ZERO32, ZERO32), stage.bank) is None:
-        other.mined(other.calls.register(offer.dataset, Subjects.PERSONS, ZERO32, ZERO32), stage.bank)
-    other.mined(other.calls.offer(offer), stage.bank)
+    if other.why(other.calls.register(offer.dataset, Subjects.PERSONS, ZERO32, ZERO32), harness.bank) is None:
+        other.mined(other.calls.register(offer.dataset, Subjects.PERSONS, ZERO32, ZERO32), harness.bank)
+    other.mined(other.calls.offer(offer), harness.bank)
     signature = person.key.sign(other.chain.deployment.consents.digest(person.id))
-    other.mined(other.calls.grant(person.consent, signature), stage.thief)
+    other.mined(other.calls.grant(person.consent, signature), harness.thief)
     assert other.chain.consent(person.id).status is Status.GIVEN
     return signature
 
 
 @pytest.mark.parametrize("where", ["other_chain", "other_contracts"])
-async def test_a_consent_given_elsewhere(stage: Stage, person: Person, where: str, request: Any) -> None:
+async def test_a_consent_given_elsewhere(harness: AttackHarness, person: Person, where: str, request: Any) -> None:
     """A real consent on another chain, or to other contracts, with the very same id: not here."""
     other: Sending = request.getfixturevalue(where)
-    same = other.chain.deployment.consent_registry.address == stage.world.deployment.consent_registry.address
+    same = other.chain.deployment.consent_registry.address == harness.environment.deployment.consent_registry.address
     assert same is (where == "other_chain")
-    signature = elsewhere(stage, other, person)
-    assert stage.refused(stage.calls.grant(person.consent, signature)) == ("InvalidSignature", person.id)
-    await not_taken(stage, handed(person, signature=signature), "signature")
+    signature = elsewhere(harness, other, person)
+    assert harness.refused(harness.calls.grant(person.consent, signature)) == ("InvalidSignature", person.id)
+    await not_taken(harness, handed(person, signature=signature), "signature")
 
 
 @pytest.mark.parametrize("where", ["other_chain", "other_contracts"])
 async def test_an_enrolment_and_a_withdrawal_made_elsewhere(
-    stage: Stage, person: Person, where: str, request: Any
+    harness: AttackHarness, person: Person, where: str, request: Any
 ) -> None:
     """The enroller's and the owner's signatures for another deployment."""
     domain = request.getfixturevalue(where).chain.deployment.consents
     enrolment = person.submission.enrolment
     assert enrolment is not None
-    digest = domain.digest(enrolment_hash(person.consent.owner, stage.scope().namespace, enrolment.subject))
-    foreign = enrolment.model_copy(update={"signature": stage.world.enroller.sign(digest)})
-    await not_taken(stage, handed(person, enrolment=foreign), "signature")
-    stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
+    digest = domain.digest(enrolment_hash(person.consent.owner, harness.scope().namespace, enrolment.subject))
+    foreign = enrolment.model_copy(update={"signature": harness.environment.enroller.sign(digest)})
+    await not_taken(harness, handed(person, enrolment=foreign), "signature")
+    harness.mined(harness.calls.grant(person.consent, person.submission.signature), harness.thief)
     withdrawal = person.key.sign(domain.digest(withdrawal_hash(person.id)))
-    assert stage.refused(stage.calls.withdraw(person.consent.grant(), withdrawal)) == ("InvalidSignature", person.id)
-    assert stage.chain.consent(person.id).status is Status.GIVEN
+    assert harness.refused(harness.calls.withdraw(person.consent.grant(), withdrawal)) == (
+        "InvalidSignature",
+        person.id,
+    )
+    assert harness.chain.consent(person.id).status is Status.GIVEN
 
 
-async def test_a_plan_signed_elsewhere(stage: Stage) -> None:
+async def test_a_plan_signed_elsewhere(harness: AttackHarness) -> None:
     """A job's id has chain and contract in it, so that signatures for another ledger open nothing here."""
-    agreed = stage.plan(await stage.deal(1))
+    agreed = harness.plan(await harness.offer_fixture(1))
     for domain in (
-        Domain("Placet Jobs", stage.world.deployment.chain_id + 1, stage.world.deployment.job_ledger.address),
-        Domain("Placet Jobs", stage.world.deployment.chain_id, stage.world.deployment.consent_registry.address),
-        stage.world.deployment.consents,
+        Domain(
+            "Placet Jobs",
+            harness.environment.deployment.chain_id + 1,
+            harness.environment.deployment.job_ledger.address,
+        ),
+        Domain(
+            "Placet Jobs",
+            harness.environment.deployment.chain_id,
+            harness.environment.deployment.consent_registry.address,
+        ),
+        harness.environment.deployment.consents,
     ):
-        signatures = stage.signatures(agreed.plan, agreed.plan.signers, domain.digest(agreed.plan.struct_hash()))
-        call = stage.calls.open(agreed.plan, signatures)
-        assert stage.refused(call) == ("InvalidSignerSignature", 0)
+        signatures = harness.signatures(agreed.plan, agreed.plan.signers, domain.digest(agreed.plan.struct_hash()))
+        call = harness.calls.open(agreed.plan, signatures)
+        assert harness.refused(call) == ("InvalidSignerSignature", 0)
 
 
-async def test_everything_a_second_time(stage: Stage) -> None:
+async def test_everything_a_second_time(harness: AttackHarness) -> None:
     """Grant, batch, opening, recorded step, withdrawal and its proof: once is all."""
-    deal = await stage.deal(2)
-    given_one, batched = stage.person(deal.offer, deal.scope), deal.people[0]
-    grant = stage.calls.grant(given_one.consent, given_one.submission.signature)
-    stage.mined(grant, stage.thief)
-    assert stage.refused(grant) == ("ConsentExists", given_one.id, Status.GIVEN)
-    assert stage.refused(stage.calls.anchor(deal.offer.id, deal.batch), stage.bank)[0] == "BatchExists"
+    offer_fixture = await harness.offer_fixture(2)
+    given_one, batched = harness.person(offer_fixture.offer, offer_fixture.scope), offer_fixture.people[0]
+    grant = harness.calls.grant(given_one.consent, given_one.submission.signature)
+    harness.mined(grant, harness.thief)
+    assert harness.refused(grant) == ("ConsentExists", given_one.id, Status.GIVEN)
+    assert (
+        harness.refused(harness.calls.anchor(offer_fixture.offer.id, offer_fixture.batch), harness.bank)[0]
+        == "BatchExists"
+    )
 
-    agreed = stage.open(stage.plan(deal))
-    assert stage.refused(stage.open_call(agreed)) == ("WrongStatus", agreed.job, 1)
-    step = stage.calls.record(agreed.job, 1, 1, 0, [secrets.token_bytes(32)])
-    stage.mined(step, stage.second)
-    assert stage.refused(step, stage.second) == ("TrailGap", 1, 0)
+    agreed = harness.open(harness.plan(offer_fixture))
+    assert harness.refused(harness.open_call(agreed)) == ("WrongStatus", agreed.job, 1)
+    step = harness.calls.record(agreed.job, 1, 1, 0, [secrets.token_bytes(32)])
+    harness.mined(step, harness.second)
+    assert harness.refused(step, harness.second) == ("TrailGap", 1, 0)
 
-    withdraw = stage.calls.withdraw(batched.consent.grant(), stage.withdrawal(batched))
-    stage.mined(withdraw, stage.thief)
-    assert stage.refused(withdraw) == ("ConsentEnded", batched.id, Status.WITHDRAWN)
-    prove = stage.calls.prove(batched.id, deal.offer.id, deal.batch, deal.proof(batched))
-    stage.mined(prove, stage.thief)
-    assert stage.refused(prove) == ("AlreadyProven", batched.id)
-    assert stage.refused(grant) == ("ConsentExists", given_one.id, Status.GIVEN)
-    assert stage.chain.offer(deal.offer.id).epoch != FIRST_EPOCH
+    withdraw = harness.calls.withdraw(batched.consent.grant(), harness.withdrawal(batched))
+    harness.mined(withdraw, harness.thief)
+    assert harness.refused(withdraw) == ("ConsentEnded", batched.id, Status.WITHDRAWN)
+    prove = harness.calls.prove(batched.id, offer_fixture.offer.id, offer_fixture.batch, offer_fixture.proof(batched))
+    harness.mined(prove, harness.thief)
+    assert harness.refused(prove) == ("AlreadyProven", batched.id)
+    assert harness.refused(grant) == ("ConsentExists", given_one.id, Status.GIVEN)
+    assert harness.chain.offer(offer_fixture.offer.id).epoch != FIRST_EPOCH
 
 
-async def test_the_same_consent_twice_at_the_node_is_one(stage: Stage, node: Running, owner: Owner) -> None:
+async def test_the_same_consent_twice_at_the_node_is_one(harness: AttackHarness, node: Running, owner: Owner) -> None:
     """A copy of a submission changes nothing and costs no transaction."""
     offer, _ = node.offer()
     body = owner.submission(await node.draft(owner, offer))
     assert (await node.client.post("/v1/consents", json=body)).status_code == 202
     await node.turn()
-    with stage.untouched(node.node):
+    with harness.untouched(node.node):
         again = await node.client.post("/v1/consents", json=body)
         await node.turn()
     assert (again.status_code, again.json()["status"]) == (202, "given")
@@ -292,23 +309,25 @@ async def test_the_same_consent_twice_at_the_node_is_one(stage: Stage, node: Run
 # --------------------------------------------------------------------------------------- batches with a bad leaf
 
 
-async def test_a_batch_with_a_bad_leaf(stage: Stage) -> None:
+async def test_a_batch_with_a_bad_leaf(harness: AttackHarness) -> None:
     """One of three is signed by somebody else. The vault says which and takes the others; the node anchors all three:
     the bad one is in nobody's lawful set. (A batch *file* with one comes in nowhere: tests/vault/test_batches.py.)"""
-    deal = await stage.deal(1)
-    three = [stage.person(deal.offer, deal.scope) for _ in range(3)]
-    three[1] = handed(three[1], signature=stage.thief.sign(stage.world.deployment.consents.digest(three[1].id)))
-    assert await stage.accept(deal.offer, deal.scope, three) == ["ok", "signature", "ok"]
-    await stage.anchor(deal.offer, three)
-    brought = await stage.prepare(deal.offer, deal.deadline)
-    leaves = leaves_of(await stage.vault.leaves(deal.offer.id, brought.inputs[0].lawful_root, 0))
-    owners = {person.consent.owner for person in (deal.people[0], three[0], three[2])}
+    offer_fixture = await harness.offer_fixture(1)
+    three = [harness.person(offer_fixture.offer, offer_fixture.scope) for _ in range(3)]
+    three[1] = handed(
+        three[1], signature=harness.thief.sign(harness.environment.deployment.consents.digest(three[1].id))
+    )
+    assert await harness.accept(offer_fixture.offer, offer_fixture.scope, three) == ["ok", "signature", "ok"]
+    await harness.anchor(offer_fixture.offer, three)
+    brought = await harness.prepare(offer_fixture.offer, offer_fixture.deadline)
+    leaves = leaves_of(await harness.vault.leaves(offer_fixture.offer.id, brought.inputs[0].lawful_root, 0))
+    owners = {person.consent.owner for person in (offer_fixture.people[0], three[0], three[2])}
     assert {leaf.consent.owner for leaf in leaves} == owners
 
 
-async def test_a_batch_that_is_not_what_it_says(stage: Stage) -> None:
+async def test_a_batch_that_is_not_what_it_says(harness: AttackHarness) -> None:
     """Leaves that give another root, in another order, one twice, one too many: none of the batch is noted."""
-    deal = await stage.deal(1)
+    offer_fixture = await harness.offer_fixture(1)
     ids = sorted(secrets.token_bytes(32) for _ in range(3))
     root = batch_root(ids)
     for leaves, code in (
@@ -318,73 +337,75 @@ async def test_a_batch_that_is_not_what_it_says(stage: Stage) -> None:
         ([ids[0], ids[0], ids[2]], "input"),
         ([], "input"),
     ):
-        with stage.untouched(), pytest.raises(InputError) as caught:
-            await stage.vault.note_batch(deal.offer.id, root, leaves)
+        with harness.untouched(), pytest.raises(InputError) as caught:
+            await harness.vault.note_batch(offer_fixture.offer.id, root, leaves)
         assert caught.value.code == code
 
 
 # ------------------------------------------------------------------------------------------------ enrolments
 
 
-async def test_somebody_elses_enrolment(stage: Stage, person: Person) -> None:
+async def test_somebody_elses_enrolment(harness: AttackHarness, person: Person) -> None:
     """A thief with a key of his own, and all that a real person's consent shows to its node."""
-    offer, scope = person.consent.offer, stage.scopes[person.consent.offer.scope]
+    offer, scope = person.consent.offer, harness.scopes[person.consent.offer.scope]
     victim = person.submission
     assert victim.enrolment is not None and victim.opening is not None
-    thief = stage.person(offer, scope, enrolment=victim.enrolment.subject)
+    thief = harness.person(offer, scope, enrolment=victim.enrolment.subject)
     stolen = {"enrolment": victim.enrolment, "opening": victim.opening}
-    await not_taken(stage, handed(thief, **stolen), "signature")
-    mine = stage.person(offer, scope)
-    await not_taken(stage, handed(mine, **stolen), "consent.enrolment")
-    await not_taken(stage, handed(mine, opening=victim.opening), "consent.opening")
-    digest = stage.world.deployment.consents.digest(
+    await not_taken(harness, handed(thief, **stolen), "signature")
+    mine = harness.person(offer, scope)
+    await not_taken(harness, handed(mine, **stolen), "consent.enrolment")
+    await not_taken(harness, handed(mine, opening=victim.opening), "consent.opening")
+    digest = harness.environment.deployment.consents.digest(
         enrolment_hash(thief.consent.owner, scope.namespace, victim.enrolment.subject)
     )
-    own_word = victim.enrolment.model_copy(update={"signature": stage.thief.sign(digest)})
-    await not_taken(stage, handed(thief, enrolment=own_word, opening=victim.opening), "signature")
+    own_word = victim.enrolment.model_copy(update={"signature": harness.thief.sign(digest)})
+    await not_taken(harness, handed(thief, enrolment=own_word, opening=victim.opening), "signature")
 
 
-async def test_customer_1001_of_another_bank_opens_no_row_of_this_ones_1001(stage: Stage, node: Running) -> None:
+async def test_customer_1001_of_another_bank_opens_no_row_of_this_ones_1001(
+    harness: AttackHarness, node: Running
+) -> None:
     """An honest enroller of both banks enrolled somebody by his number at the other bank. By that number this bank
     knows somebody else, to whose row he consents."""
-    offer, scope = stage.offer()
-    elsewhere = own_namespace(stage.second.address, "customer")
-    customer = next(stage.world.customers)
-    mine = stage.person(offer, scope, customer=customer, namespace=elsewhere)
-    await not_taken(stage, mine, "signature")
-    assert await stage.accept(offer, scope, [stage.person(offer, scope, customer=customer)]) == ["ok"]
-    offer, scope = node.offer(**stage.shown)
-    stranger = stage.person(offer, scope, customer=customer, namespace=elsewhere)
+    offer, scope = harness.offer()
+    elsewhere = own_namespace(harness.second.address, "customer")
+    customer = next(harness.environment.customers)
+    mine = harness.person(offer, scope, customer=customer, namespace=elsewhere)
+    await not_taken(harness, mine, "signature")
+    assert await harness.accept(offer, scope, [harness.person(offer, scope, customer=customer)]) == ["ok"]
+    offer, scope = node.offer(**harness.shown)
+    stranger = harness.person(offer, scope, customer=customer, namespace=elsewhere)
     node.node.sync()
-    with stage.untouched(node.node):
+    with harness.untouched(node.node):
         answer = await node.client.post("/v1/consents", json=body_of(stranger))
         await node.turn()
     assert (answer.status_code, answer.json()["code"]) == (403, "signature")
     assert scope.namespace in answer.json()["remedy"]
 
 
-async def test_a_broken_node_calls_the_tables_identifiers_another_banks(stage: Stage) -> None:
+async def test_a_broken_node_calls_the_tables_identifiers_another_banks(harness: AttackHarness) -> None:
     """A new offer under the stolen signing key says that the rows are found by the other bank's numbers, so that its
     customers' enrolments would fit. The vault knows from the import by which ones they are."""
-    elsewhere = own_namespace(stage.second.address, "customer")
-    opened = stage.scope(namespace=elsewhere)
-    offer, _ = stage.offer(opened)
-    mine = stage.person(offer, opened, namespace=elsewhere)
-    with stage.untouched(), pytest.raises(ConsentError) as caught:
-        await stage.accept(offer, opened, [mine])
+    elsewhere = own_namespace(harness.second.address, "customer")
+    opened = harness.scope(namespace=elsewhere)
+    offer, _ = harness.offer(opened)
+    mine = harness.person(offer, opened, namespace=elsewhere)
+    with harness.untouched(), pytest.raises(ConsentError) as caught:
+        await harness.accept(offer, opened, [mine])
     assert caught.value.code == "consent.namespace"
 
 
-async def test_a_provider_that_invents_customers(stage: Stage, node: Running) -> None:
+async def test_a_provider_that_invents_customers(harness: AttackHarness, node: Running) -> None:
     """Real rows, keys of the provider's making, its own word for them: refused by the node's and the vault's gates.
     What the audit says is in tests/audit/test_checks.py: self-enrolled, or refused where the offer names another."""
     offer, scope = node.offer()
-    fake = stage.person(offer, scope, enroller=stage.bank)
-    stage.scopes[offer.scope] = scope
-    with stage.untouched(node.node):
+    fake = harness.person(offer, scope, enroller=harness.bank)
+    harness.scopes[offer.scope] = scope
+    with harness.untouched(node.node):
         answer = await node.client.post("/v1/consents", json=body_of(fake))
     assert (answer.status_code, answer.json()["code"]) == (422, "consent.enroller")
-    await not_taken(stage, fake, "consent.enroller")
+    await not_taken(harness, fake, "consent.enroller")
 
 
 # ------------------------------------------------------------------------------------- signatures of all shapes
@@ -432,36 +453,38 @@ def twisted_p256(key: P256Key, digest: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", ["secp256k1", "p256"])
-async def test_a_signature_that_is_nearly_right(stage: Stage, kind: str) -> None:
+async def test_a_signature_that_is_nearly_right(harness: AttackHarness, kind: str) -> None:
     """Malleable, cut, padded, packed otherwise, over something else: contract and vault agree on every one."""
-    offer, scope = stage.offer()
-    key = Key() if kind == "secp256k1" else P256Key(stage.world.deployment.p256_verifier.address)
-    person = stage.person(offer, scope, key=key)
-    digest = stage.world.deployment.consents.digest(person.id)
+    offer, scope = harness.offer()
+    key = Key() if kind == "secp256k1" else P256Key(harness.environment.deployment.p256_verifier.address)
+    person = harness.person(offer, scope, key=key)
+    digest = harness.environment.deployment.consents.digest(person.id)
     bad = twisted(key, digest, person.id) if isinstance(key, Key) else twisted_p256(key, digest)
     for name, signature in bad.items():
-        call = stage.calls.grant(person.consent, signature)
-        assert stage.refused(call) == ("InvalidSignature", person.id), name
-    with stage.untouched():
-        outcomes = await stage.accept(offer, scope, [handed(person, signature=signature) for signature in bad.values()])
+        call = harness.calls.grant(person.consent, signature)
+        assert harness.refused(call) == ("InvalidSignature", person.id), name
+    with harness.untouched():
+        outcomes = await harness.accept(
+            offer, scope, [handed(person, signature=signature) for signature in bad.values()]
+        )
         assert [outcome.split(".")[0] for outcome in outcomes] == ["signature"] * len(bad)
-    assert await stage.accept(offer, scope, [person]) == ["ok"]
-    stage.mined(stage.calls.grant(person.consent, person.submission.signature), stage.thief)
+    assert await harness.accept(offer, scope, [person]) == ["ok"]
+    harness.mined(harness.calls.grant(person.consent, person.submission.signature), harness.thief)
 
 
-async def test_keys_that_are_none(stage: Stage) -> None:
+async def test_keys_that_are_none(harness: AttackHarness) -> None:
     """A P-256 key that is not on the curve, one behind a verifier that nobody lists, the verifier itself."""
-    offer, scope = stage.offer()
-    verifier = stage.world.deployment.p256_verifier.address
+    offer, scope = harness.offer()
+    verifier = harness.environment.deployment.p256_verifier.address
     real = P256Key(verifier)
-    for owner in (verifier + b"\1".rjust(32, b"\0") * 2, stage.thief.address + real.signer[20:], verifier):
-        person = stage.person(offer, scope)
+    for owner in (verifier + b"\1".rjust(32, b"\0") * 2, harness.thief.address + real.signer[20:], verifier):
+        person = harness.person(offer, scope)
         consent = person.consent.model_copy(update={"owner": owner})
         consent = Consent.model_validate(consent.model_dump())
-        signature = real.sign(stage.world.deployment.consents.digest(consent.id))
-        assert stage.refused(stage.calls.grant(consent, signature)) == ("InvalidSignature", consent.id)
+        signature = real.sign(harness.environment.deployment.consents.digest(consent.id))
+        assert harness.refused(harness.calls.grant(consent, signature)) == ("InvalidSignature", consent.id)
         compact = person.submission.consent.model_copy(update={"owner": owner})
-        await not_taken(stage, handed(person, consent=compact, signature=signature), "signature")
+        await not_taken(harness, handed(person, consent=compact, signature=signature), "signature")
 
 
 MAGIC = bytes.fromhex("1626ba7e")
@@ -483,32 +506,32 @@ WALLETS = {
 
 
 @pytest.mark.parametrize("how", WALLETS)
-async def test_a_contract_that_does_not_say_yes(stage: Stage, how: str) -> None:
+async def test_a_contract_that_does_not_say_yes(harness: AttackHarness, how: str) -> None:
     """ERC-1271 owners whose answer is not exactly the magic value."""
     wallet = secrets.token_bytes(20)
-    stage.world.anvil.rpc("anvil_setCode", to_hex(wallet), to_hex(WALLETS[how]))
-    consent = stage.own_consent(owner=wallet)
-    assert stage.refused(stage.calls.grant(consent, b"yes")) == ("InvalidSignature", consent.id)
-    assert not stage.chain.verifiers.accepts(wallet, consent.id, b"yes")
+    harness.environment.anvil.rpc("anvil_setCode", to_hex(wallet), to_hex(WALLETS[how]))
+    consent = harness.own_consent(owner=wallet)
+    assert harness.refused(harness.calls.grant(consent, b"yes")) == ("InvalidSignature", consent.id)
+    assert not harness.chain.verifiers.accepts(wallet, consent.id, b"yes")
 
 
-async def test_a_contract_that_says_yes_to_everything(stage: Stage, node: Running) -> None:
+async def test_a_contract_that_says_yes_to_everything(harness: AttackHarness, node: Running) -> None:
     """It may own itself: the chain takes its grant. But persons reach jobs in batches, and a batch can't ask again."""
     offer, scope = node.offer()
-    stage.scopes[offer.scope] = scope
+    harness.scopes[offer.scope] = scope
     wallet = secrets.token_bytes(20)
-    stage.world.anvil.rpc("anvil_setCode", to_hex(wallet), to_hex(answers(MAGIC)))
+    harness.environment.anvil.rpc("anvil_setCode", to_hex(wallet), to_hex(answers(MAGIC)))
 
     class Yes(Key):
         def __init__(self) -> None:
             super().__init__()
             self.address = wallet
 
-    person = stage.person(offer, scope, key=Yes())
-    call = stage.calls.grant(person.consent, b"yes")
-    assert stage.why(call, stage.thief) is None
-    await not_taken(stage, handed(person, signature=b"yes"), "signature.length")
-    with stage.untouched(node.node):
+    person = harness.person(offer, scope, key=Yes())
+    call = harness.calls.grant(person.consent, b"yes")
+    assert harness.why(call, harness.thief) is None
+    await not_taken(harness, handed(person, signature=b"yes"), "signature.length")
+    with harness.untouched(node.node):
         answer = await node.client.post("/v1/consents", json=body_of(handed(person, signature=b"yes")))
         await node.turn()
     assert (answer.status_code, answer.json()["code"]) == (422, "consent.contract")
@@ -522,7 +545,7 @@ def by_type(value: Any) -> Any:
     return {first + "".join(map(str.title, more)): by_type(value[name]) for name, (first, *more) in words.items()}
 
 
-async def test_what_a_wallet_shows_is_what_it_signs(stage: Stage, node: Running, owner: Owner) -> None:
+async def test_what_a_wallet_shows_is_what_it_signs(harness: AttackHarness, node: Running, owner: Owner) -> None:
     """The node's typed data, hashed by another library, give the digest that the contract checks; one word less, and
     it is another one."""
     offer, _ = node.offer()
@@ -534,10 +557,13 @@ async def test_what_a_wallet_shows_is_what_it_signs(stage: Stage, node: Running,
     signed = wallet.sign_typed_data(full_message=shown)
     digest = bytes(signed.message_hash)
     registry = abi.function("ConsentRegistry", "hashConsent")
-    asked = {"to": to_hex(stage.world.deployment.consent_registry.address), "data": to_hex(registry.encode(consent.id))}
-    assert digest == stage.world.deployment.consents.digest(from_hex(draft["id"]))
-    assert registry.decode(octets(stage.chain.rpc.call("eth_call", asked, "latest"))) == (digest,)
-    assert bytes(signed.signature) == stage.signed(consent, owner.key)
+    asked = {
+        "to": to_hex(harness.environment.deployment.consent_registry.address),
+        "data": to_hex(registry.encode(consent.id)),
+    }
+    assert digest == harness.environment.deployment.consents.digest(from_hex(draft["id"]))
+    assert registry.decode(octets(harness.chain.rpc.call("eth_call", asked, "latest"))) == (digest,)
+    assert bytes(signed.signature) == harness.signed(consent, owner.key)
     for name in WORDS:
         message = shown["message"] | {"details": shown["message"]["details"] | {name: ""}}
         assert bytes(wallet.sign_typed_data(full_message=shown | {"message": message}).message_hash) != digest
@@ -546,34 +572,34 @@ async def test_what_a_wallet_shows_is_what_it_signs(stage: Stage, node: Running,
 # ---------------------------------------------------------------------------------------- nobody above the owners
 
 
-async def test_strangers_act_for_nobody(stage: Stage) -> None:
+async def test_strangers_act_for_nobody(harness: AttackHarness) -> None:
     """Anchor, offer, appoint, revoke, use an opening, move rewards, record, abort: not for somebody else."""
-    deal = await stage.deal(1)
-    agreed = stage.open(stage.plan(deal))
-    person = deal.people[0]
-    deployment = stage.world.deployment
-    calls = stage.calls
-    fresh = deal.offer.model_copy(update={"scope": secrets.token_bytes(32)})
-    funded = (secrets.token_bytes(32), stage.token, stage.lender.address, 1)
-    used = (stage.bank.address, stage.lender.address, deal.offer.purpose, 3, 2**40, [])
+    offer_fixture = await harness.offer_fixture(1)
+    agreed = harness.open(harness.plan(offer_fixture))
+    person = offer_fixture.people[0]
+    deployment = harness.environment.deployment
+    calls = harness.calls
+    fresh = offer_fixture.offer.model_copy(update={"scope": secrets.token_bytes(32)})
+    funded = (secrets.token_bytes(32), harness.token, harness.lender.address, 1)
+    used = (harness.bank.address, harness.lender.address, offer_fixture.offer.purpose, 3, 2**40, [])
     attempts: list[tuple[Any, str]] = [
-        (calls.anchor(deal.offer.id, secrets.token_bytes(32)), "NotProviderOrRelay"),
+        (calls.anchor(offer_fixture.offer.id, secrets.token_bytes(32)), "NotProviderOrRelay"),
         (calls.offer(fresh), "NotDatasetProvider"),
-        (calls.register(deal.offer.dataset, Subjects.OWN, ZERO32, ZERO32), "DatasetExists"),
-        (calls.commit(deal.offer.dataset, ZERO32), "NotProvider"),
-        (calls.spend(deal.offer.dataset, 0, ZERO32), "NotProvider"),
+        (calls.register(offer_fixture.offer.dataset, Subjects.OWN, ZERO32, ZERO32), "DatasetExists"),
+        (calls.commit(offer_fixture.offer.dataset, ZERO32), "NotProvider"),
+        (calls.spend(offer_fixture.offer.dataset, 0, ZERO32), "NotProvider"),
         (calls.revoke(person.consent.grant(), ZERO32), "NotProviderOrRelay"),
         (calls.record(agreed.job, 1, 0, 0, [ZERO32]), "NotRecorder"),
         (calls.abort(agreed.job, ZERO32), "NotRecorder"),
         (calls.abort_for_consent(agreed.plan, 2, ZERO32), "ConsentStillLive"),
-        (calls.claim(stage.token), "NothingOwed"),
+        (calls.claim(harness.token), "NothingOwed"),
         (calls._consent("useOpening", *used), "NotLedger"),
         (_escrow(deployment, "fund", *funded), "NotLedger"),
-        (_escrow(deployment, "settle", agreed.job, [stage.thief.address], [1]), "NotLedger"),
+        (_escrow(deployment, "settle", agreed.job, [harness.thief.address], [1]), "NotLedger"),
     ]
-    stage.mined(calls.appoint(stage.thief.address), stage.thief)  # for himself, which is nobody's provider
+    harness.mined(calls.appoint(harness.thief.address), harness.thief)  # for himself, which is nobody's provider
     for call, error in attempts:
-        assert stage.refused(call)[0] == error, call.what
+        assert harness.refused(call)[0] == error, call.what
 
 
 def _escrow(deployment: Deployment, name: str, *values: Any) -> Any:
@@ -587,21 +613,26 @@ def _escrow(deployment: Deployment, name: str, *values: Any) -> Any:
 
 @pytest.mark.parametrize("path", ["/v1/consents", f"/v1/consents/0x{7:064x}/uses", "/metrics"])
 async def test_a_signed_request_is_good_at_its_receiver_alone(
-    stage: Stage, node: Running, owner: Owner, path: str
+    harness: AttackHarness, node: Running, owner: Owner, path: str
 ) -> None:
     """Another institution that an owner or auditor asked sends the request on, fresh and unchanged."""
-    world = stage.world
-    for key in (owner.key, world.auditor):
+    environment = harness.environment
+    for key in (owner.key, environment.auditor):
         assert isinstance(key, Key)
 
         async def asked(receiver: bytes, key: Key = key) -> tuple[int, str]:
-            header = signed(world, key, key.address, "GET", path, receiver=receiver)
+            header = signed(environment, key, key.address, "GET", path, receiver=receiver)
             answer = await node.client.get(path, headers={"Authorization": header})
             return answer.status_code, answer.json().get("code", "")
 
-        for other in (world.second.address, world.consumer.address, world.enroller.address, bytes(20)):
+        for other in (
+            environment.second.address,
+            environment.consumer.address,
+            environment.enroller.address,
+            bytes(20),
+        ):
             assert await asked(other) == (401, "access.signature")
-        assert (await asked(world.provider.address))[0] != 401
+        assert (await asked(environment.provider.address))[0] != 401
 
 
 def instructions(code: bytes) -> Iterator[int]:
@@ -612,10 +643,10 @@ def instructions(code: bytes) -> Iterator[int]:
         at += 1 + (code[at] - 0x5F if 0x60 <= code[at] <= 0x7F else 0)
 
 
-def test_no_administrator_no_proxy_no_upgrade(stage: Stage) -> None:
+def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
     """The code that is on the chain is the deployment file's, and has no instruction that runs other code in its
     place or ends it; what can be called and changes something is what the documents name."""
-    deployment = stage.world.deployment
+    deployment = harness.environment.deployment
     contracts = {
         "DatasetRegistry": deployment.dataset_registry,
         "ConsentRegistry": deployment.consent_registry,
@@ -628,8 +659,10 @@ def test_no_administrator_no_proxy_no_upgrade(stage: Stage) -> None:
     used: dict[str, set[int]] = {}
     changing: dict[str, set[str]] = {}
     for name, contract in contracts.items():
-        assert code_hash(stage.chain.rpc, contract.address) == contract.code_hash
-        used[name] = set(instructions(octets(stage.chain.rpc.call("eth_getCode", to_hex(contract.address), "latest"))))
+        assert code_hash(harness.chain.rpc, contract.address) == contract.code_hash
+        used[name] = set(
+            instructions(octets(harness.chain.rpc.call("eth_getCode", to_hex(contract.address), "latest")))
+        )
         functions = [entry for entry in abi.artifact(name)["abi"] if entry["type"] == "function"]
         changing[name] = {f["name"] for f in functions if f["stateMutability"] not in ("view", "pure")}
     assert staticcall in used["ConsentRegistry"] and staticcall in used["JobLedger"]

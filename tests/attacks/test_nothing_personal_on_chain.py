@@ -20,8 +20,8 @@ from urllib.parse import quote
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from tests.attacks.stage import Deal, Stage
-from tests.node.conftest import NAMESPACE, PURPOSE, Owner, Running, World
+from tests.attacks.harness import AttackHarness, OfferFixture
+from tests.node.conftest import NAMESPACE, PURPOSE, NodeEnvironment, Owner, Running
 
 from placet.chain.local import free_port
 from placet.cli.erasure import erase
@@ -163,17 +163,17 @@ def settings_file(settings: NodeSettings) -> Path:
 
 
 @pytest.fixture(scope="module")
-def story(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    world, folder = stage.world, tmp_path_factory.mktemp("story")
+def story(harness: AttackHarness, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    environment, folder = harness.environment, tmp_path_factory.mktemp("story")
     heard, serving = Lines(), Serving()
     levels = {name: logging.getLogger(name).level for name in ("", "placet")}
     logging.getLogger().addHandler(heard)
     logging.getLogger().setLevel(logging.INFO)
     logging.getLogger("placet").setLevel(logging.DEBUG)
-    first = world.anvil.block_number() + 1
-    before = len(stage.log())
+    first = environment.anvil.block_number() + 1
+    before = len(harness.log())
     try:
-        yield asyncio.run(_happen(stage, folder, serving, heard, first, before))
+        yield asyncio.run(_happen(harness, folder, serving, heard, first, before))
     finally:
         serving.stop()
         logging.getLogger().removeHandler(heard)
@@ -181,23 +181,25 @@ def story(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
             logging.getLogger(name).setLevel(level)
 
 
-async def _happen(stage: Stage, folder: Path, serving: Serving, heard: Lines, first: int, before: int) -> Story:
-    world = stage.world
-    subjects = {role: next(world.customers) for role in ("stays", "withdraws", "revoked", "erased", "passkey")}
+async def _happen(
+    harness: AttackHarness, folder: Path, serving: Serving, heard: Lines, first: int, before: int
+) -> Story:
+    environment = harness.environment
+    subjects = {role: next(environment.customers) for role in ("stays", "withdraws", "revoked", "erased", "passkey")}
     codes = add_persons(folder / "register.csv", list(subjects.values()))
-    verifiers = Verifiers(frozenset({world.deployment.p256_verifier.address}))
+    verifiers = Verifiers(frozenset({environment.deployment.p256_verifier.address}))
     enrolling = Enrolling(
-        world.enroller, Register(folder / "register.csv"), NAMESPACE, world.deployment.consents, verifiers
+        environment.enroller, Register(folder / "register.csv"), NAMESPACE, environment.deployment.consents, verifiers
     )
     ports = free_port(), free_port()
     registry, api = (f"http://127.0.0.1:{port}" for port in ports)
-    settings = world.settings(folder / "node", api_port=ports[1])
+    settings = environment.settings(folder / "node", api_port=ports[1])
     file = settings_file(settings)
-    offer, scope = _offered(stage, settings)
+    offer, scope = _offered(harness, settings)
     serving.start(create_identity(enrolling, "Register"), host="127.0.0.1", port=ports[0])
     serving.start(create_app(settings), **server_options(settings))
 
-    async with OwnerClient(world.deployment, world.trust) as client:
+    async with OwnerClient(environment.deployment, environment.trust) as client:
         offered = await client.offer(api, offer.id)
         people = dict(
             await asyncio.gather(
@@ -210,7 +212,7 @@ async def _happen(stage: Stage, folder: Path, serving: Serving, heard: Lines, fi
             assert shown.id == one.id and shown.batch is not None
             one.alone = not shown.batch.proof
             assert await client.uses(api, one.signed.provider, one.key, one.id) == ()
-        await _a_job(stage, offer, scope)
+        await _a_job(harness, offer, scope)
         gone = people["withdraws"]
         shown = await client.consent(api, gone.signed.provider, gone.key, gone.id)
         other = await client.consent(
@@ -219,11 +221,13 @@ async def _happen(stage: Stage, folder: Path, serving: Serving, heard: Lines, fi
         assert shown.batch is not None and other.batch is not None
         await client.withdraw(api, gone.key, gone.signed.consent, shown.batch)
         await _until_status(client, api, gone, "withdrawn")
-        stage.mined(stage.calls.revoke(people["revoked"].signed.consent.grant(), sha256(b"in person")), stage.bank)
+        harness.mined(
+            harness.calls.revoke(people["revoked"].signed.consent.grant(), sha256(b"in person")), harness.bank
+        )
         await _until_status(client, api, people["revoked"], "revoked")
-        told = await _erased(stage, client, api, offer, people["erased"], file)
+        told = await _erased(harness, client, api, offer, people["erased"], file)
         told["proofs"] = {*shown.batch.proof, *other.batch.proof}
-    calldata, logs = _read_chain(stage, first)
+    calldata, logs = _read_chain(harness, first)
     return Story(
         people=people,
         offer=offer,
@@ -231,17 +235,17 @@ async def _happen(stage: Stage, folder: Path, serving: Serving, heard: Lines, fi
         logs=logs,
         lines=heard.lines,
         urls=heard.urls,
-        vault_log=stage.log()[before:],
+        vault_log=harness.log()[before:],
         folder=folder,
         root=told.pop("root"),
         told=told,
     )
 
 
-def _offered(stage: Stage, settings: NodeSettings) -> tuple[Offer, Scope]:
-    scope = stage.scope(purpose=PURPOSE)
+def _offered(harness: AttackHarness, settings: NodeSettings) -> tuple[Offer, Scope]:
+    scope = harness.scope(purpose=PURPOSE)
     parties = {"columns": scope.columns, "parties": scope.parties, "salt": scope.salt}
-    return stage.world.offer(settings.path(settings.scopes), **parties)
+    return harness.environment.offer(settings.path(settings.scopes), **parties)
 
 
 async def _comes(
@@ -261,50 +265,52 @@ async def _until_status(client: OwnerClient, api: str, one: Somebody, status: st
         await asyncio.sleep(0.05)
 
 
-async def _a_job(stage: Stage, offer: Offer, scope: Scope) -> None:
+async def _a_job(harness: AttackHarness, offer: Offer, scope: Scope) -> None:
     """Rows leave the vault, and every contract function of a job is told of it."""
-    stage.scopes[offer.scope] = scope
-    deadline = stage.chain.now() + 600
-    brought = await stage.prepare(offer, deadline)
-    agreed = stage.open(stage.plan(Deal(offer, scope, [], b"", stage.chain.confirmed(), brought, deadline)))
-    assert len(await stage.rows(agreed)) == 5
-    stage.record_all(agreed)
-    stage.mined(stage.seal_call(agreed, [bytes(32)] * 3), stage.thief)
+    harness.scopes[offer.scope] = scope
+    deadline = harness.chain.now() + 600
+    brought = await harness.prepare(offer, deadline)
+    agreed = harness.open(
+        harness.plan(OfferFixture(offer, scope, [], b"", harness.chain.confirmed(), brought, deadline))
+    )
+    assert len(await harness.rows(agreed)) == 5
+    harness.record_all(agreed)
+    harness.mined(harness.seal_call(agreed, [bytes(32)] * 3), harness.thief)
 
 
 async def _erased(
-    stage: Stage, client: OwnerClient, api: str, offer: Offer, one: Somebody, file: Path
+    harness: AttackHarness, client: OwnerClient, api: str, offer: Offer, one: Somebody, file: Path
 ) -> dict[str, Any]:
     """What is there before and after `placet erase`."""
-    lawful = await stage.brought(offer)
-    assert len(leaves_of(await stage.vault.leaves(offer.id, lawful.root, 0))) == 3
-    held = _held(stage, file)
+    lawful = await harness.brought(offer)
+    assert len(leaves_of(await harness.vault.leaves(offer.id, lawful.root, 0))) == 3
+    held = _held(harness, file)
     await asyncio.to_thread(erase, file, to_hex(one.id))
-    told: dict[str, Any] = {"held before": held, "held after": _held(stage, file), "root": lawful.root}
+    told: dict[str, Any] = {"held before": held, "held after": _held(harness, file), "root": lawful.root}
     try:
         await client.consent(api, one.signed.provider, one.key, one.id)
     except NotFoundError as error:
         told["shown"] = error.code
-    part = await stage.vault.leaves(offer.id, lawful.root, 0)
+    part = await harness.vault.leaves(offer.id, lawful.root, 0)
     told["leaves"], told["numbers"] = part.count, [leaf.consent for leaf in part.erased]
-    told["next"] = (await stage.vault.lawful(offer.id, stage.chain.confirmed(), stage.chain.now() + 600)).count
+    told["next"] = (await harness.vault.lawful(offer.id, harness.chain.confirmed(), harness.chain.now() + 600)).count
     return told
 
 
-def _held(stage: Stage, file: Path) -> tuple[bytes, list[Any]]:
+def _held(harness: AttackHarness, file: Path) -> tuple[bytes, list[Any]]:
     """All bytes of the node's database, and the ids of the consents that the vault has records of."""
     node = b"".join(part.read_bytes() for part in sorted(file.parent.glob("state.db*")))
-    return node, stage.kept()["consents"]
+    return node, harness.kept()["consents"]
 
 
-def _read_chain(stage: Stage, first: int) -> tuple[list[bytes], list[bytes]]:
+def _read_chain(harness: AttackHarness, first: int) -> tuple[list[bytes], list[bytes]]:
     """Input of every transaction, and topics and data of every log, from a block on."""
     calldata: list[bytes] = []
     logs: list[bytes] = []
-    for number in range(first, stage.world.anvil.block_number() + 1):
-        block = stage.chain.rpc.call("eth_getBlockByNumber", hex(number), True)
+    for number in range(first, harness.environment.anvil.block_number() + 1):
+        block = harness.chain.rpc.call("eth_getBlockByNumber", hex(number), True)
         calldata.extend(from_hex(transaction["input"]) for transaction in block["transactions"])
-    for log in stage.chain.rpc.call("eth_getLogs", {"fromBlock": hex(first), "toBlock": "latest"}):
+    for log in harness.chain.rpc.call("eth_getLogs", {"fromBlock": hex(first), "toBlock": "latest"}):
         logs.append(b"".join(map(from_hex, [*log["topics"], log["data"]])))
     return calldata, logs
 
@@ -394,20 +400,24 @@ def test_an_erasure_touches_nobody_else(story: Story) -> None:
             assert one.id in {row[0] for row in left}
 
 
-async def test_what_is_on_its_way_is_erased_by_neither(stage: Stage, node: Running, owner: Owner) -> None:
+async def test_what_is_on_its_way_is_erased_by_neither(harness: AttackHarness, node: Running, owner: Owner) -> None:
     """The relay still needs the record: the erasure is refused before the vault is touched."""
     file = settings_file(node.settings)
     offer, _ = node.offer()
     consent = await node.give(owner, offer)
-    with stage.untouched(node.node), pytest.raises(StateError, match="on its way"):
+    with harness.untouched(node.node), pytest.raises(StateError, match="on its way"):
         await asyncio.to_thread(erase, file, consent)
     await node.turn()
     await asyncio.to_thread(erase, file, consent)
-    assert from_hex(consent) not in {row[0] for row in stage.kept()["consents"]}
+    assert from_hex(consent) not in {row[0] for row in harness.kept()["consents"]}
 
 
 async def test_without_its_vault_nothing_is_half_erased(
-    stage: Stage, world: World, node: Running, owner: Owner, capsys: pytest.CaptureFixture[str]
+    harness: AttackHarness,
+    environment: NodeEnvironment,
+    node: Running,
+    owner: Owner,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The vault is down: the node's half stays too, until both can go."""
     file = settings_file(node.settings)
@@ -415,8 +425,8 @@ async def test_without_its_vault_nothing_is_half_erased(
     consent = await node.give(owner, offer)
     await node.turn()
     good = file.read_text()
-    file.write_text(good.replace(str(world.socket), str(file.parent / "nobody.sock")))
-    with stage.untouched(node.node), pytest.raises(StateError) as caught:
+    file.write_text(good.replace(str(environment.socket), str(file.parent / "nobody.sock")))
+    with harness.untouched(node.node), pytest.raises(StateError) as caught:
         await asyncio.to_thread(erase, file, consent)
     assert caught.value.code == "vault.unreachable"
     file.write_text(good)

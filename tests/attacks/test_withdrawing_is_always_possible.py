@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
-from tests.node.conftest import Owner, Running, World, node_at
+from tests.node.conftest import NodeEnvironment, Owner, Running, node_at
 
 from placet.node.__main__ import server_options
 from placet.node.http import limits
@@ -33,9 +33,9 @@ async def listening(node: Running) -> AsyncIterator[tuple[str, int]]:
         place.close()
 
 
-async def test_among_silent_connections(world: World, owner: Owner, tmp_path: Path) -> None:
+async def test_among_silent_connections(environment: NodeEnvironment, owner: Owner, tmp_path: Path) -> None:
     """As many as fill the server, all from the address from which the owner writes."""
-    async with node_at(world, world.settings(tmp_path / "node")) as node:
+    async with node_at(environment, environment.settings(tmp_path / "node")) as node:
         offer, _ = node.offer()
         consent = await node.give(owner, offer)
         with contextlib.ExitStack() as silent:
@@ -49,11 +49,13 @@ async def test_among_silent_connections(world: World, owner: Owner, tmp_path: Pa
                     assert answer.status_code == 202, answer.text
 
 
-async def test_while_every_other_request_waits(world: World, owner: Owner, tmp_path: Path, monkeypatch) -> None:
+async def test_while_every_other_request_waits(
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path, monkeypatch
+) -> None:
     """All places and all threads of the process are taken by requests that a slow chain holds up."""
     monkeypatch.setattr(limits, "_PLACES", 40)
     held, entered = threading.Event(), threading.Semaphore(0)
-    async with node_at(world, world.settings(tmp_path / "node")) as node:
+    async with node_at(environment, environment.settings(tmp_path / "node")) as node:
         offer, _ = node.offer()
         consent = await node.give(owner, offer)
 

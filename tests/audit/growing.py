@@ -5,7 +5,7 @@ The verdict does not matter: whoever makes a bundle need not make it well.
 
 from __future__ import annotations
 
-from simulator import World, h
+from simulator import Simulation, h
 
 from placet.audit.bundle import Bundle
 from placet.audit.facts import Amended, Moment, Recorded, Withdrawn
@@ -16,25 +16,25 @@ from placet.core.trail import Message, SignedMessage, Step
 
 def grown(attempts: int) -> Bundle:
     """In each attempt an amendment, a step, a record of it, a message and a withdrawal."""
-    world = World()
-    opened = world.opened
-    roots, epochs = (tuple(getattr(i, name) for i in world.plan.inputs) for name in ("lawful_root", "epoch"))
-    offer = world.plan.inputs[0].offer
+    simulation = Simulation()
+    opened = simulation.opened
+    roots, epochs = (tuple(getattr(i, name) for i in simulation.plan.inputs) for name in ("lawful_root", "epoch"))
+    offer = simulation.plan.inputs[0].offer
     numbers = range(2, attempts + 2)
 
     def at(number: int) -> Moment:
         return opened.at.model_copy(update={"index": opened.at.index + number})
 
-    evidence = world.evidence(0).model_copy(
+    evidence = simulation.evidence(0).model_copy(
         update={
             "steps": tuple(
-                Step(job=world.job, attempt=n, party=0, index=0, name="step", protocol="", parameters={}, at=0)
+                Step(job=simulation.job, attempt=n, party=0, index=0, name="step", protocol="", parameters={}, at=0)
                 for n in numbers
             ),
             "sent": tuple(
                 SignedMessage(
                     message=Message(
-                        job=world.job, attempt=n, sequence=0, sender=0, receiver=1, tag="t", digest=h("message", n)
+                        job=simulation.job, attempt=n, sequence=0, sender=0, receiver=1, tag="t", digest=h("message", n)
                     ),
                     signature=bytes(65),
                 )
@@ -42,13 +42,13 @@ def grown(attempts: int) -> Bundle:
             ),
             "amendments": tuple(
                 SignedAmendment(
-                    amendment=Amendment(job=world.job, attempt=n, roots=roots, epochs=epochs), signatures=()
+                    amendment=Amendment(job=simulation.job, attempt=n, roots=roots, epochs=epochs), signatures=()
                 )
                 for n in numbers
             ),
         }
     )
-    bundle = world.bundle(evidence)
+    bundle = simulation.bundle(evidence)
     facts = bundle.facts.model_copy(
         update={
             "attempt": attempts + 1,

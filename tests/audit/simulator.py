@@ -93,7 +93,7 @@ class Person:
     leaf: Leaf
 
 
-class World:
+class Simulation:
     """Runs one job when made. `withdraw`: these people of provider 0 withdraw during attempt 1, which is then
     amended. `providers` bring persons' rows, the consumer comes last."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from simulator import CONSUMER, NAMES, NAMESPACE, START, World, h, key
+from simulator import CONSUMER, NAMES, NAMESPACE, START, Simulation, h, key
 
 from declaring import CUSTOMER
 from placet.audit.bundle import Bundle
@@ -42,13 +42,13 @@ def case(
     return add
 
 
-def with_facts(world: World, **changed: Any) -> Bundle:
-    bundle = world.bundle()
+def with_facts(simulation: Simulation, **changed: Any) -> Bundle:
+    bundle = simulation.bundle()
     return bundle.model_copy(update={"facts": bundle.facts.model_copy(update=changed)})
 
 
-def evidence_of(world: World, party: int, **changed: Any) -> Evidence:
-    return world.evidence(party).model_copy(update=changed)
+def evidence_of(simulation: Simulation, party: int, **changed: Any) -> Evidence:
+    return simulation.evidence(party).model_copy(update=changed)
 
 
 def other(signature: bytes) -> bytes:
@@ -60,30 +60,30 @@ def other(signature: bytes) -> bytes:
 
 @case("chain.deployment")
 def facts_of_another_deployment() -> Bundle:
-    return with_facts(World(), deployment=h("another"))
+    return with_facts(Simulation(), deployment=h("another"))
 
 
 @case("chain.limits")
 def more_payments_than_a_job_has_payees() -> Bundle:
-    world = World()
-    paid = world.chain_facts().paid
+    simulation = Simulation()
+    paid = simulation.chain_facts().paid
     more = [
         paid[-1].model_copy(update={"amount": 0, "at": paid[-1].at.model_copy(update={"index": paid[-1].at.index + n})})
         for n in range(1, MAX_PARTIES + 2)
     ]
-    return with_facts(world, paid=(*paid, *more))
+    return with_facts(simulation, paid=(*paid, *more))
 
 
 @case("chain.limits", also=("plan.opened",))
 def more_openings_than_a_job_has_inputs() -> Bundle:
-    world = World()
-    openings = (*world.opened.openings, *range(MAX_PARTIES * MAX_INPUTS + 1))
-    return with_facts(world, opened=world.opened.model_copy(update={"openings": openings}))
+    simulation = Simulation()
+    openings = (*simulation.opened.openings, *range(MAX_PARTIES * MAX_INPUTS + 1))
+    return with_facts(simulation, opened=simulation.opened.model_copy(update={"openings": openings}))
 
 
 @case("chain.opened")
 def a_job_that_nobody_opened() -> Bundle:
-    bundle = World().bundle()
+    bundle = Simulation().bundle()
     known = {k: getattr(bundle.facts, k) for k in ("job", "deployment", "chain_id", "head")}
     nothing = ChainFacts(**known, status=Ending.UNKNOWN, attempt=0)
     return bundle.model_copy(update={"facts": nothing, "evidence": ()})
@@ -91,14 +91,14 @@ def a_job_that_nobody_opened() -> Bundle:
 
 @case("chain.status")
 def aborted_by_nobody() -> Bundle:
-    world = World(ending=Ending.ABORTED)
-    assert world.end is not None
-    return with_facts(world, end=world.end.model_copy(update={"by": None}))
+    simulation = Simulation(ending=Ending.ABORTED)
+    assert simulation.end is not None
+    return with_facts(simulation, end=simulation.end.model_copy(update={"by": None}))
 
 
 @case("chain.order")
 def sealed_after_the_deadline() -> Bundle:
-    class Late(World):
+    class Late(Simulation):
         def before_seal(self) -> None:
             self.block += 1000
 
@@ -107,43 +107,43 @@ def sealed_after_the_deadline() -> Bundle:
 
 @case("chain.once")
 def an_offer_told_twice() -> Bundle:
-    world = World()
-    offers = world.chain_facts().offers
-    return with_facts(world, offers=(*offers, offers[0]))
+    simulation = Simulation()
+    offers = simulation.chain_facts().offers
+    return with_facts(simulation, offers=(*offers, offers[0]))
 
 
 @case("chain.datasets")
 def a_dataset_left_out() -> Bundle:
-    world = World()
-    return with_facts(world, datasets=world.chain_facts().datasets[1:])
+    simulation = Simulation()
+    return with_facts(simulation, datasets=simulation.chain_facts().datasets[1:])
 
 
 @case("chain.datasets")
 def a_dataset_of_another_institution() -> Bundle:
-    world = World()
-    first, *rest = world.chain_facts().datasets
-    return with_facts(world, datasets=(first.model_copy(update={"provider": h("other")[:20]}), *rest))
+    simulation = Simulation()
+    first, *rest = simulation.chain_facts().datasets
+    return with_facts(simulation, datasets=(first.model_copy(update={"provider": h("other")[:20]}), *rest))
 
 
 @case("chain.datasets")
 def a_dataset_registered_after_its_offer() -> Bundle:
-    world = World()
-    first, *rest = world.chain_facts().datasets
-    return with_facts(world, datasets=(first.model_copy(update={"registered": world.made[3]}), *rest))
+    simulation = Simulation()
+    first, *rest = simulation.chain_facts().datasets
+    return with_facts(simulation, datasets=(first.model_copy(update={"registered": simulation.made[3]}), *rest))
 
 
 @case("chain.withdrawal-lists")
 def a_withdrawal_left_out() -> Bundle:
-    world = World()
-    world.withdraw(0, h("a stranger's consent"), proven=False)
-    return with_facts(world, withdrawn=())
+    simulation = Simulation()
+    simulation.withdraw(0, h("a stranger's consent"), proven=False)
+    return with_facts(simulation, withdrawn=())
 
 
 @case("chain.records")
 def a_record_with_another_head() -> Bundle:
-    world = World()
-    first, *rest = world.chain_facts().recorded
-    return with_facts(world, recorded=(first.model_copy(update={"head": h("x")}), *rest))
+    simulation = Simulation()
+    first, *rest = simulation.chain_facts().recorded
+    return with_facts(simulation, recorded=(first.model_copy(update={"head": h("x")}), *rest))
 
 
 # ----------------------------------------------------------------------- evidence
@@ -151,7 +151,7 @@ def a_record_with_another_head() -> Bundle:
 
 @case("evidence.signed")
 def evidence_changed_on_its_way() -> Bundle:
-    bundle = World().bundle()
+    bundle = Simulation().bundle()
     first, *rest = bundle.evidence
     assert first.evidence is not None
     forged = first.evidence.model_copy(update={"signature": other(first.evidence.signature)})
@@ -160,14 +160,14 @@ def evidence_changed_on_its_way() -> Bundle:
 
 @case("evidence.signed", B)
 def evidence_about_another_job() -> Bundle:
-    world = World()
-    return world.bundle(evidence_of(world, 1, job=h("another job")))
+    simulation = Simulation()
+    return simulation.bundle(evidence_of(simulation, 1, job=h("another job")))
 
 
 @case("evidence.signed", B)
 def another_plan_under_the_own_signature() -> Bundle:
-    world = World()
-    return world.bundle(evidence_of(world, 1, plan=world.plan.model_copy(update={"salt": h("x")})))
+    simulation = Simulation()
+    return simulation.bundle(evidence_of(simulation, 1, plan=simulation.plan.model_copy(update={"salt": h("x")})))
 
 
 # --------------------------------------------------------------------------- plan
@@ -175,40 +175,44 @@ def another_plan_under_the_own_signature() -> Bundle:
 
 @case("plan.id")
 def no_evidence_shows_the_plan() -> Bundle:
-    bundle = World(ending=Ending.ABORTED).bundle()
+    bundle = Simulation(ending=Ending.ABORTED).bundle()
     facts = bundle.facts.model_copy(update={"job": h("x"), "recorded": ()})
     return bundle.model_copy(update={"job": h("x"), "facts": facts})
 
 
 @case("plan.signed", B)
 def a_false_signature_under_the_plan() -> Bundle:
-    world = World()
-    first, *rest = world.evidence(1).plan_signatures
-    return world.bundle(evidence_of(world, 1, plan_signatures=(other(first), *rest)))
+    simulation = Simulation()
+    first, *rest = simulation.evidence(1).plan_signatures
+    return simulation.bundle(evidence_of(simulation, 1, plan_signatures=(other(first), *rest)))
 
 
 @case("plan.signed")
 def a_party_that_never_signed_the_plan() -> Bundle:
-    world = World()
-    told = [evidence_of(world, p, plan_signatures=(b"", *world.evidence(p).plan_signatures[1:])) for p in range(4)]
-    return world.bundle(*told)
+    simulation = Simulation()
+    told = [
+        evidence_of(simulation, p, plan_signatures=(b"", *simulation.evidence(p).plan_signatures[1:])) for p in range(4)
+    ]
+    return simulation.bundle(*told)
 
 
 @case("plan.terms", B)
 def other_terms() -> Bundle:
-    world = World()
-    return world.bundle(evidence_of(world, 1, terms=Terms(**world.terms.model_dump() | {"engine": "other"})))
+    simulation = Simulation()
+    return simulation.bundle(
+        evidence_of(simulation, 1, terms=Terms(**simulation.terms.model_dump() | {"engine": "other"}))
+    )
 
 
 @case("plan.opened")
 def opened_with_other_terms() -> Bundle:
-    world = World()
-    return with_facts(world, opened=world.opened.model_copy(update={"terms": h("x")}))
+    simulation = Simulation()
+    return with_facts(simulation, opened=simulation.opened.model_copy(update={"terms": h("x")}))
 
 
 @case("plan.offers", B)
 def an_operation_that_was_not_offered() -> Bundle:
-    class Narrow(World):
+    class Narrow(Simulation):
         def make_offer(self, provider: int, scope: Any) -> Any:
             made = super().make_offer(provider, scope)
             return made.model_copy(update={"operations": 2}) if provider == 1 else made
@@ -218,7 +222,7 @@ def an_operation_that_was_not_offered() -> Bundle:
 
 @case("plan.scope", B)
 def a_recipe_outside_the_scope() -> Bundle:
-    class Narrow(World):
+    class Narrow(Simulation):
         def make_scope(self, provider: int) -> Any:
             made = super().make_scope(provider)
             return made.model_copy(update={"recipes": ("other",)}) if provider == 1 else made
@@ -228,7 +232,7 @@ def a_recipe_outside_the_scope() -> Bundle:
 
 @case("plan.scope", B)
 def a_party_outside_the_scope() -> Bundle:
-    class Narrow(World):
+    class Narrow(Simulation):
         def make_scope(self, provider: int) -> Any:
             made = super().make_scope(provider)
             return made.model_copy(update={"parties": made.parties[:2]}) if provider == 1 else made
@@ -238,14 +242,14 @@ def a_party_outside_the_scope() -> Bundle:
 
 @case("plan.scope", B)
 def persons_rows_offered_as_the_institutions_own() -> Bundle:
-    class Persons(World):
+    class Persons(Simulation):
         def subjects(self, provider: int) -> Subjects:
             return Subjects.OWN if provider == 1 else super().subjects(provider)
 
     return Persons().bundle()
 
 
-class Declared(World):
+class Declared(Simulation):
     """All sign what one of them wrote; the second provider's people were shown something else, or nobody was."""
 
     terms_changed: dict[str, Any] = {}  # noqa: RUF012 - never changed
@@ -293,7 +297,7 @@ def a_value_column_that_no_scope_has() -> Bundle:
 def test_a_provider_need_not_name_itself_nor_the_consumer() -> None:
     """They stand in every offer by themselves; before, both gates let this pass and the audit called it tampered."""
 
-    class Others(World):
+    class Others(Simulation):
         def make_scope(self, provider: int) -> Scope:
             others = [s.address for s in self.signers[:3] if s is not self.signers[provider]]
             return super().make_scope(provider).model_copy(update={"parties": tuple(others)})
@@ -301,7 +305,7 @@ def test_a_provider_need_not_name_itself_nor_the_consumer() -> None:
     assert verify(Others().bundle()).verdict is Verdict.INTACT
 
 
-class OwnTable(World):
+class OwnTable(Simulation):
     """The second provider registers its table of persons as its own, writes its scope so, and brings all of it under
     one consent of its own, which the plan names."""
 
@@ -322,10 +326,10 @@ def test_a_provider_that_calls_its_table_of_persons_its_own() -> None:
 
 
 def test_whose_rows_a_list_holds_is_its_consumers_word_alone() -> None:
-    assert verify(World().bundle()).notes == (OWN_LIST,)
+    assert verify(Simulation().bundle()).notes == (OWN_LIST,)
 
 
-class ByLevels(World):
+class ByLevels(Simulation):
     """Levels at 100 and 250; the second provider's people were told of levels no closer than `gap`."""
 
     gap = 50
@@ -347,7 +351,7 @@ def levels_finer_than_the_scope() -> Bundle:
     return Finer().bundle()
 
 
-class Statistics(World):
+class Statistics(Simulation):
     """Statistics over five people or more; the provider's were told of groups of `group`."""
 
     group, providers = 5, 1
@@ -380,7 +384,7 @@ class JointStatistics(Statistics):
                 "protocol": "cheetah",
             },
         }
-        return World.make_terms(self, {**fields, **changed})
+        return Simulation.make_terms(self, {**fields, **changed})
 
 
 @case("plan.scope", A)
@@ -402,7 +406,7 @@ def joint_statistics_over_fewer_than_the_scope() -> Bundle:
 # ------------------------------------------------------------------------ consent
 
 
-class BadOwnSignature(World):
+class BadOwnSignature(Simulation):
     def sign_consent(self, owner: Any, consent: Any) -> bytes:
         signature = super().sign_consent(owner, consent)
         return other(signature) if owner.address == self.signers[CONSUMER].address else signature
@@ -415,28 +419,30 @@ def an_own_consent_that_is_not_signed() -> Bundle:
 
 @case("consent.named", D)
 def an_own_consent_withdrawn_before_the_opening() -> Bundle:
-    class Withdrawn(World):
+    class Withdrawn(Simulation):
         def before_opening(self) -> None:
             self.withdraw(CONSUMER, self.named.id, proven=False)
 
-    world = Withdrawn()
-    late = world.facts["withdrawn"][0]
-    assert {r.name for r in failed(verify(world.bundle()))} == {"consent.named", "withdrawal.sealed"}
+    simulation = Withdrawn()
+    late = simulation.facts["withdrawn"][0]
+    assert {r.name for r in failed(verify(simulation.bundle()))} == {"consent.named", "withdrawal.sealed"}
     before_the_seal = {"sealed": None, "released": (), "paid": (), "end": None, "status": Ending.OPEN}
-    assert late.at.order < world.opened.at.order
-    return with_facts(world, **before_the_seal)
+    assert late.at.order < simulation.opened.at.order
+    return with_facts(simulation, **before_the_seal)
 
 
 @case("consent.roots", B)
 def a_leaf_that_is_not_shown() -> Bundle:
-    world = World()
-    shown = world.evidence(1).inputs[0]
-    return world.bundle(evidence_of(world, 1, inputs=(shown.model_copy(update={"leaves": shown.leaves[1:]}),)))
+    simulation = Simulation()
+    shown = simulation.evidence(1).inputs[0]
+    return simulation.bundle(
+        evidence_of(simulation, 1, inputs=(shown.model_copy(update={"leaves": shown.leaves[1:]}),))
+    )
 
 
 @case("consent.signatures", B)
 def a_forged_consent() -> Bundle:
-    class Forger(World):
+    class Forger(Simulation):
         def sign_consent(self, owner: Any, consent: Any) -> bytes:
             forged = owner.address == key("owner", 1, 2).address
             return super().sign_consent(key("forger") if forged else owner, consent)
@@ -444,7 +450,7 @@ def a_forged_consent() -> Bundle:
     return Forger().bundle()
 
 
-class Inventor(World):
+class Inventor(Simulation):
     """The second provider enrols its customers itself."""
 
     def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
@@ -462,7 +468,7 @@ def invented_customers_where_the_offer_names_an_enroller() -> Bundle:
 
 @case("consent.enrolments", B)
 def an_enroller_that_nobody_knows() -> Bundle:
-    class Unknown(World):
+    class Unknown(Simulation):
         def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
             if (provider, number) != (1, 2):
                 return super().enrol(provider, number, owner, subject)
@@ -475,7 +481,7 @@ def an_enroller_that_nobody_knows() -> Bundle:
 
 @case("consent.enrolments", A, B, C)
 def an_enroller_of_another_kind_of_identifier() -> Bundle:
-    bundle = World().bundle()
+    bundle = Simulation().bundle()
     (who,) = bundle.trust.enrollers
     other = who.model_copy(update={"namespaces": ("urn:example:company",)})
     return bundle.model_copy(update={"trust": bundle.trust.model_copy(update={"enrollers": (other,)})})
@@ -483,7 +489,7 @@ def an_enroller_of_another_kind_of_identifier() -> Bundle:
 
 @case("consent.enrolments", B)
 def an_enrolment_of_another_owner() -> Bundle:
-    class Borrowed(World):
+    class Borrowed(Simulation):
         def enrol(self, provider: int, number: int, owner: bytes, subject: bytes) -> Enrolment:
             signed = key("owner", 0, 0).address if (provider, number) == (1, 2) else owner
             return super().enrol(provider, number, signed, subject)
@@ -493,7 +499,7 @@ def an_enrolment_of_another_owner() -> Bundle:
 
 @case("consent.batches", B)
 def a_leaf_that_was_never_anchored() -> Bundle:
-    class Unanchored(World):
+    class Unanchored(Simulation):
         def batch_leaves(self, provider: int, ids: list[bytes]) -> list[bytes]:
             return ids[1:] if provider == 1 else ids
 
@@ -502,13 +508,13 @@ def a_leaf_that_was_never_anchored() -> Bundle:
 
 @case("consent.batches", B)
 def a_batch_that_was_anchored_too_late() -> Bundle:
-    world = World()
-    anchored = list(world.chain_facts().anchored)
-    anchored[1] = anchored[1].model_copy(update={"at": world.opened.at})
-    return with_facts(world, anchored=tuple(anchored))
+    simulation = Simulation()
+    anchored = list(simulation.chain_facts().anchored)
+    anchored[1] = anchored[1].model_copy(update={"at": simulation.opened.at})
+    return with_facts(simulation, anchored=tuple(anchored))
 
 
-class Window(World):
+class Window(Simulation):
     """Person 2 of provider 1 consented to another window."""
 
     other: dict[str, int]
@@ -543,14 +549,14 @@ def a_consent_for_the_next_opening() -> Bundle:
 
 @case("consent.uses", A, B, C)
 def consents_that_are_used_up() -> Bundle:
-    world = World()
-    return with_facts(world, opened=world.opened.model_copy(update={"openings": (3, 3, 3, 0)}))
+    simulation = Simulation()
+    return with_facts(simulation, opened=simulation.opened.model_copy(update={"openings": (3, 3, 3, 0)}))
 
 
 # --------------------------------------------------------------------- withdrawal
 
 
-class Stubborn(World):
+class Stubborn(Simulation):
     """Provider 0 opens, in attempt 1, the row of somebody who withdrew after the signatures and before the opening."""
 
     def lawful(self, provider: int) -> Any:
@@ -567,7 +573,7 @@ def a_row_opened_after_its_withdrawal() -> Bundle:
 
 @case("withdrawal.epochs")
 def opened_under_an_old_epoch() -> Bundle:
-    class Old(World):
+    class Old(Simulation):
         def before_opening(self) -> None:
             self.withdraw(0, h("somebody else's consent"))
 
@@ -576,7 +582,7 @@ def opened_under_an_old_epoch() -> Bundle:
 
 @case("withdrawal.amendments", B)
 def an_attempt_with_a_new_row() -> Bundle:
-    class Adds(World):
+    class Adds(Simulation):
         def lawful(self, provider: int) -> Any:
             people = super().lawful(provider)
             return people[1:] if provider == 1 and self.attempt == 1 else people
@@ -586,16 +592,18 @@ def an_attempt_with_a_new_row() -> Bundle:
 
 @case("withdrawal.amendments", A, B, C, D)
 def an_amendment_that_somebody_did_not_sign() -> Bundle:
-    world = World(withdraw=(1,))
-    held = world.amendments[0]
-    world.amendments[0] = held.model_copy(update={"signatures": (*held.signatures[:2], other(held.signatures[2]), b"")})
-    bundle = world.bundle()
+    simulation = Simulation(withdraw=(1,))
+    held = simulation.amendments[0]
+    simulation.amendments[0] = held.model_copy(
+        update={"signatures": (*held.signatures[:2], other(held.signatures[2]), b"")}
+    )
+    bundle = simulation.bundle()
     return bundle
 
 
 @case("withdrawal.sealed")
 def a_withdrawal_before_the_seal() -> Bundle:
-    class Ignores(World):
+    class Ignores(Simulation):
         def before_seal(self) -> None:
             self.withdraw(0, self.people[0][1].consent.id, proven=False)
 
@@ -604,7 +612,7 @@ def a_withdrawal_before_the_seal() -> Bundle:
 
 @case("withdrawal.sealed", A)
 def a_seal_over_a_proven_withdrawal() -> Bundle:
-    class Ignores(World):
+    class Ignores(Simulation):
         def before_seal(self) -> None:
             self.withdraw(0, self.people[0][1].consent.id)
 
@@ -615,7 +623,7 @@ def a_seal_over_a_proven_withdrawal() -> Bundle:
 def a_proven_withdrawal_that_is_not_in_the_sealed_epoch() -> Bundle:
     """As after a reorganisation: the provider's signature does not say that it knew of it."""
 
-    class Late(World):
+    class Late(Simulation):
         def make_seal(self, fields: dict[str, Any]) -> Any:
             self.withdraw(0, self.people[0][1].consent.id)
             return super().make_seal(fields)
@@ -626,20 +634,20 @@ def a_proven_withdrawal_that_is_not_in_the_sealed_epoch() -> Bundle:
 @case("chain.withdrawal-lists")
 def a_proven_withdrawal_that_is_put_after_another() -> Bundle:
     """Two that were proven late, told in another order than the epoch has them."""
-    world, consents = World(), [h("first"), h("second")]
+    simulation, consents = Simulation(), [h("first"), h("second")]
     for consent in consents:
-        world.withdraw(0, consent, proven=False)
+        simulation.withdraw(0, consent, proven=False)
     for consent in consents:
-        world.prove(0, consent)
-    assert verify(world.bundle()).verdict is Verdict.INTACT
-    first, second = world.chain_facts().withdrawn
+        simulation.prove(0, consent)
+    assert verify(simulation.bundle()).verdict is Verdict.INTACT
+    first, second = simulation.chain_facts().withdrawn
     moved = (first.model_copy(update={"proven": second.proven}), second.model_copy(update={"proven": first.proven}))
-    return with_facts(world, withdrawn=moved)
+    return with_facts(simulation, withdrawn=moved)
 
 
 @case("withdrawal.sealed", D)
 def an_own_consent_revoked_before_the_seal() -> Bundle:
-    class Ignores(World):
+    class Ignores(Simulation):
         def before_seal(self) -> None:
             self.withdraw(CONSUMER, self.named.id, proven=False, kind="revoked")
 
@@ -649,7 +657,7 @@ def an_own_consent_revoked_before_the_seal() -> Bundle:
 # -------------------------------------------------------------------------- trail
 
 
-class Steps(World):
+class Steps(Simulation):
     """Party 1's step of this name differs."""
 
     name = ""
@@ -674,7 +682,7 @@ def a_step_left_out_of_the_count() -> Bundle:
     return Skips().bundle()
 
 
-class Recorder(World):
+class Recorder(Simulation):
     """Party 1 of an aborted job records something else than it shows."""
 
     def recorded(self, hashes: list[bytes]) -> list[bytes]:
@@ -709,14 +717,14 @@ def a_step_that_was_never_recorded() -> Bundle:
         def recorded(self, hashes: list[bytes]) -> list[bytes]:
             return []
 
-    world = Silent(ending=Ending.ABORTED)
-    late = world.chain_facts().head.model_copy(update={"timestamp": START + 10**6})
-    return with_facts(world, head=late)
+    simulation = Silent(ending=Ending.ABORTED)
+    late = simulation.chain_facts().head.model_copy(update={"timestamp": START + 10**6})
+    return with_facts(simulation, head=late)
 
 
 @case("trail.sealed", B)
 def a_head_that_is_not_the_trails() -> Bundle:
-    class Other(World):
+    class Other(Simulation):
         def make_seal(self, fields: dict[str, Any]) -> Any:
             heads = list(fields["heads"])
             heads[1] = h("x")
@@ -728,7 +736,7 @@ def a_head_that_is_not_the_trails() -> Bundle:
 # ----------------------------------------------------------------------- exchange
 
 
-class Mail(World):
+class Mail(Simulation):
     """The share from party 0 to party 1 goes another way."""
 
     def deliver(self, held: SignedMessage) -> None:
@@ -754,7 +762,7 @@ def an_acknowledgement_of_the_senders_making() -> Bundle:
 
 @case("exchange.sequence", A, B)
 def a_gap_in_the_numbers() -> Bundle:
-    class Gap(World):
+    class Gap(Simulation):
         def make_message(self, fields: dict[str, Any]) -> Any:
             if (fields["tag"], fields["sender"], fields["receiver"]) == ("sum.share", 0, 1):
                 fields = fields | {"sequence": 1}
@@ -865,7 +873,7 @@ def another_output_than_the_sealed_one() -> Bundle:
     return Swaps().bundle()
 
 
-class RefusesToSeal(World):
+class RefusesToSeal(Simulation):
     def seal_signatures(self, seal: Any) -> tuple[bytes, ...]:
         signatures = super().seal_signatures(seal)
         return (*signatures[:CONSUMER], other(signatures[CONSUMER]), b"")
@@ -876,10 +884,10 @@ def a_seal_that_the_consumer_did_not_sign() -> Bundle:
     return RefusesToSeal().bundle()
 
 
-@pytest.mark.parametrize("world", [RefusesToSeal, BadOwnSignature])
-def test_a_contracts_signature_that_nobody_can_check_is_missing_evidence(world: type[World]) -> None:
+@pytest.mark.parametrize("simulation", [RefusesToSeal, BadOwnSignature])
+def test_a_contracts_signature_that_nobody_can_check_is_missing_evidence(simulation: type[Simulation]) -> None:
     """The same bundles, in which the consumer's account is a contract: who shows its signature is not named."""
-    tampered = world()
+    tampered = simulation()
     assert verify(tampered.bundle()).verdict is Verdict.TAMPERED
     consumer = tampered.signers[CONSUMER].address
     report = verify(with_facts(tampered, contracts=(consumer,)))
@@ -891,15 +899,15 @@ def test_a_contracts_signature_that_nobody_can_check_is_missing_evidence(world: 
 
 @case("seal.signed", B)
 def another_seal() -> Bundle:
-    world = World()
-    assert world.seal is not None
-    held = world.seal.model_copy(update={"seal": world.seal.seal.model_copy(update={"keys": (h("x"),) * 4})})
-    return world.bundle(evidence_of(world, 1, seal=held))
+    simulation = Simulation()
+    assert simulation.seal is not None
+    held = simulation.seal.model_copy(update={"seal": simulation.seal.seal.model_copy(update={"keys": (h("x"),) * 4})})
+    return simulation.bundle(evidence_of(simulation, 1, seal=held))
 
 
 @case("seal.shape")
 def an_output_of_a_party_without_one() -> Bundle:
-    class Extra(World):
+    class Extra(Simulation):
         def make_seal(self, fields: dict[str, Any]) -> Any:
             return super().make_seal(fields | {"outputs": (*fields["outputs"][:3], h("x"))})
 
@@ -908,7 +916,7 @@ def an_output_of_a_party_without_one() -> Bundle:
 
 @case("seal.epochs")
 def sealed_under_another_epoch() -> Bundle:
-    class Old(World):
+    class Old(Simulation):
         def make_seal(self, fields: dict[str, Any]) -> Any:
             return super().make_seal(fields | {"epochs": (b"1" * 24, *fields["epochs"][1:])})
 
@@ -917,31 +925,31 @@ def sealed_under_another_epoch() -> Bundle:
 
 @case("seal.keys")
 def another_key_than_the_sealed_one() -> Bundle:
-    world = World()
-    first, *rest = world.chain_facts().released
-    return with_facts(world, released=(first.model_copy(update={"key": h("x")}), *rest))
+    simulation = Simulation()
+    first, *rest = simulation.chain_facts().released
+    return with_facts(simulation, released=(first.model_copy(update={"key": h("x")}), *rest))
 
 
 @case("seal.keys")
 def somebody_else_is_called_the_withholder() -> Bundle:
-    world = World(ending=Ending.CLOSED, withholds=(1,))
-    facts = world.chain_facts()
+    simulation = Simulation(ending=Ending.CLOSED, withholds=(1,))
+    facts = simulation.chain_facts()
     wrong = facts.withheld[0].model_copy(update={"party": 2})
-    paid = [p for p in facts.paid if p.kind == "refund" or p.to != world.plan.parties[2].payee]
-    paid.insert(1, paid[0].model_copy(update={"to": world.plan.parties[1].payee, "at": facts.paid[1].at}))
-    return with_facts(world, withheld=(wrong,), paid=tuple(paid))
+    paid = [p for p in facts.paid if p.kind == "refund" or p.to != simulation.plan.parties[2].payee]
+    paid.insert(1, paid[0].model_copy(update={"to": simulation.plan.parties[1].payee, "at": facts.paid[1].at}))
+    return with_facts(simulation, withheld=(wrong,), paid=tuple(paid))
 
 
 @case("payment.funded")
 def too_little_paid_in() -> Bundle:
-    world = World()
-    assert world.funded is not None
-    return with_facts(world, funded=world.funded.model_copy(update={"amount": 74}))
+    simulation = Simulation()
+    assert simulation.funded is not None
+    return with_facts(simulation, funded=simulation.funded.model_copy(update={"amount": 74}))
 
 
 @case("payment.paid")
 def a_provider_that_was_not_paid() -> Bundle:
-    class Unpaid(World):
+    class Unpaid(Simulation):
         def payments(self) -> Any:
             return super().payments()[1:]
 
@@ -950,8 +958,8 @@ def a_provider_that_was_not_paid() -> Bundle:
 
 @case("payment.paid")
 def paid_although_it_withheld_its_key() -> Bundle:
-    world = World(ending=Ending.CLOSED, withholds=(1,))
-    return with_facts(world, paid=tuple(World().payments()))
+    simulation = Simulation(ending=Ending.CLOSED, withholds=(1,))
+    return with_facts(simulation, paid=tuple(Simulation().payments()))
 
 
 # ---------------------------------------------------------------------------------
@@ -1000,7 +1008,7 @@ def test_levels_as_fine_as_the_scope_are_no_offence() -> None:
 
 
 @pytest.mark.parametrize("honest", [Statistics, JointStatistics])
-def test_statistics_over_as_many_as_the_scope_are_no_offence(honest: type[World]) -> None:
+def test_statistics_over_as_many_as_the_scope_are_no_offence(honest: type[Simulation]) -> None:
     assert verify(honest().bundle()).verdict is Verdict.INTACT
 
 
@@ -1030,6 +1038,6 @@ def test_an_attempt_that_was_given_up_untouched_is_no_offence() -> None:
 
 
 def test_a_withdrawal_after_the_seal_binds_the_next_job() -> None:
-    world = World()
-    world.withdraw(0, world.people[0][0].consent.id)
-    assert verify(world.bundle()).verdict is Verdict.INTACT
+    simulation = Simulation()
+    simulation.withdraw(0, simulation.people[0][0].consent.id)
+    assert verify(simulation.bundle()).verdict is Verdict.INTACT

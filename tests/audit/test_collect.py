@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from simulator import CONSUMER, NAMES, World, h, key
+from simulator import CONSUMER, NAMES, Simulation, h, key
 
 from placet.audit import collect as collecting
 from placet.audit.bundle import Bundle
@@ -37,9 +37,9 @@ STATUS = {s.name.lower(): s for s in JobStatus}
 class Replay:
     """The answers of a chain that holds what a simulated job put there."""
 
-    def __init__(self, world: World) -> None:
-        self.deployment = world.deployment
-        self.told = world.chain_facts()
+    def __init__(self, simulation: Simulation) -> None:
+        self.deployment = simulation.deployment
+        self.told = simulation.chain_facts()
         self.checked = 0
         self.verifiers = Verifiers(frozenset())
         self.hash_of_head = h("block")
@@ -158,18 +158,24 @@ def _moments(value: Any) -> Iterator[dict[str, int]]:
             yield from _moments(inner)
 
 
-def honest(world: World) -> Callable[[Institution, bytes], bytes]:
+def honest(simulation: Simulation) -> Callable[[Institution, bytes], bytes]:
     def fetch(who: Institution, job: bytes) -> bytes:
-        party = next((p for p in range(4) if world.signers[p].address == who.address), None)
-        if party is None or job != world.job:
+        party = next((p for p in range(4) if simulation.signers[p].address == who.address), None)
+        if party is None or job != simulation.job:
             raise PeerError("no evidence", found="HTTP 404")
-        return canonical(world.sign_evidence(world.evidence(party)).to_json())
+        return canonical(simulation.sign_evidence(simulation.evidence(party)).to_json())
 
     return fetch
 
 
-def collected(world: World, fetch: Callable[[Institution, bytes], bytes] | None = None) -> Bundle:
-    return collect(cast(Chain, Replay(world)), world.trust, world.job, whole(fetch or honest(world)), Sections())
+def collected(simulation: Simulation, fetch: Callable[[Institution, bytes], bytes] | None = None) -> Bundle:
+    return collect(
+        cast(Chain, Replay(simulation)),
+        simulation.trust,
+        simulation.job,
+        whole(fetch or honest(simulation)),
+        Sections(),
+    )
 
 
 def whole(fetch: Callable[[Institution, bytes], bytes]) -> Fetch:
@@ -181,64 +187,64 @@ def whole(fetch: Callable[[Institution, bytes], bytes]) -> Fetch:
     "job", [{}, {"withdraw": (1, 2)}, {"ending": Ending.ABORTED}, {"ending": Ending.CLOSED, "withholds": (0,)}]
 )
 def test_the_bundle_is_what_the_chain_and_the_parties_hold(job: dict[str, Any]) -> None:
-    world = World(**job)
-    assert collected(world) == world.bundle()
+    simulation = Simulation(**job)
+    assert collected(simulation) == simulation.bundle()
 
 
 def test_facts_alone_are_the_same() -> None:
-    world = World(withdraw=(1,))
-    world.withdraw(1, h("unproven"), proven=False, kind="revoked")
-    chain = Replay(world)
-    assert facts(cast(Chain, chain), world.job, world.plan) == world.chain_facts()
+    simulation = Simulation(withdraw=(1,))
+    simulation.withdraw(1, h("unproven"), proven=False, kind="revoked")
+    chain = Replay(simulation)
+    assert facts(cast(Chain, chain), simulation.job, simulation.plan) == simulation.chain_facts()
     assert chain.checked == 1
 
 
 def test_an_unknown_job() -> None:
-    world = World()
+    simulation = Simulation()
     with pytest.raises(NotFoundError):
-        collect(cast(Chain, Replay(world)), world.trust, h("no job"), whole(honest(world)), Sections())
+        collect(cast(Chain, Replay(simulation)), simulation.trust, h("no job"), whole(honest(simulation)), Sections())
 
 
 def test_a_reorganisation_while_reading_is_noticed() -> None:
-    world = World()
-    chain = Replay(world)
+    simulation = Simulation()
+    chain = Replay(simulation)
 
     def fetch(who: Institution, job: bytes) -> bytes:
         chain.hash_of_head = h("another block")
-        return honest(world)(who, job)
+        return honest(simulation)(who, job)
 
     with pytest.raises(ChainError, match="reorganised"):
-        collect(cast(Chain, chain), world.trust, world.job, whole(fetch), Sections())
+        collect(cast(Chain, chain), simulation.trust, simulation.job, whole(fetch), Sections())
 
 
-def raise_dead(world: World) -> bytes:
+def raise_dead(simulation: Simulation) -> bytes:
     raise PeerError("the evidence endpoint does not answer", found="ConnectTimeout")
 
 
-LIES: dict[str, tuple[Callable[[World], bytes], str]] = {
+LIES: dict[str, tuple[Callable[[Simulation], bytes], str]] = {
     "dead": (raise_dead, "does not answer"),
-    "nothing": (lambda world: b"", "malformed"),
-    "garbage": (lambda world: b"<html>\xff", "malformed"),
+    "nothing": (lambda simulation: b"", "malformed"),
+    "garbage": (lambda simulation: b"<html>\xff", "malformed"),
     "another party's": (lambda w: canonical(w.sign_evidence(w.evidence(0)).to_json()), "another party"),
     "another job's": (lambda w: _of_another_job(w), "another job's plan"),
     "unsigned": (lambda w: canonical({**w.sign_evidence(w.evidence(1)).to_json(), "signature": "0x"}), "not signed"),
 }
 
 
-def _of_another_job(world: World) -> bytes:
-    evidence = world.evidence(1)
+def _of_another_job(simulation: Simulation) -> bytes:
+    evidence = simulation.evidence(1)
     changed = evidence.model_copy(update={"plan": evidence.plan.model_copy(update={"salt": h("x")})})
-    return canonical(world.sign_evidence(changed).to_json())
+    return canonical(simulation.sign_evidence(changed).to_json())
 
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_liar_costs_only_its_own_evidence(lie: str) -> None:
-    world, (answer, why) = World(), LIES[lie]
+    simulation, (answer, why) = Simulation(), LIES[lie]
 
     def fetch(who: Institution, job: bytes) -> bytes:
-        return answer(world) if who.name == NAMES[1] else honest(world)(who, job)
+        return answer(simulation) if who.name == NAMES[1] else honest(simulation)(who, job)
 
-    bundle = collected(world, fetch)
+    bundle = collected(simulation, fetch)
     assert [e.evidence is None for e in bundle.evidence] == [False, True, False, False]
     assert why in (bundle.evidence[1].missing or "")
     report = verify(bundle)
@@ -247,18 +253,18 @@ def test_a_liar_costs_only_its_own_evidence(lie: str) -> None:
 
 
 def test_a_dead_consumer_does_not_hide_the_plan() -> None:
-    world = World()
+    simulation = Simulation()
 
     def fetch(who: Institution, job: bytes) -> bytes:
-        return raise_dead(world) if who.name == NAMES[3] else honest(world)(who, job)
+        return raise_dead(simulation) if who.name == NAMES[3] else honest(simulation)(who, job)
 
-    bundle = collected(world, fetch)
+    bundle = collected(simulation, fetch)
     assert [e.evidence is None for e in bundle.evidence] == [False, False, False, True]
 
 
 def test_nobody_answers() -> None:
-    world = World()
-    bundle = collected(world, lambda who, job: raise_dead(world))
+    simulation = Simulation()
+    bundle = collected(simulation, lambda who, job: raise_dead(simulation))
     assert all(e.missing for e in bundle.evidence)
     assert verify(bundle).verdict is Verdict.INCOMPLETE
 
@@ -301,63 +307,63 @@ def endpoint() -> Iterator[tuple[type[Endpoint], str]]:
         thread.join()
 
 
-def at(world: World, url: str) -> Institution:
-    return world.trust.institutions[0].model_copy(update={"api": url})
+def at(simulation: Simulation, url: str) -> Institution:
+    return simulation.trust.institutions[0].model_copy(update={"api": url})
 
 
 def test_the_request_is_signed_by_the_auditor(endpoint: tuple[type[Endpoint], str]) -> None:
-    world, auditor, (handler, url) = World(), key("auditor"), endpoint
-    chain = cast(Chain, Replay(world))
-    assert b"".join(fetcher(chain, auditor)(at(world, url), world.job)) == b"evidence"
+    simulation, auditor, (handler, url) = Simulation(), key("auditor"), endpoint
+    chain = cast(Chain, Replay(simulation))
+    assert b"".join(fetcher(chain, auditor)(at(simulation, url), simulation.job)) == b"evidence"
     assert handler.seen is not None
     path, header = handler.seen
-    assert path == f"/base/v1/jobs/{to_hex(world.job)}/trail"
+    assert path == f"/base/v1/jobs/{to_hex(simulation.job)}/trail"
     credential = Credential.from_header(header)
     assert credential.signer == auditor.address
-    receiver, domain = world.trust.institutions[0].address, world.deployment.consents
+    receiver, domain = simulation.trust.institutions[0].address, simulation.deployment.consents
     asked = RequestParts(receiver, "GET", path, b"")
     demand_request(credential, asked, now=int(time.time()), domain=domain, verifiers=chain.verifiers)
 
 
 def test_evidence_may_be_elsewhere(endpoint: tuple[type[Endpoint], str], tmp_path: Path) -> None:
-    world, (handler, url) = World(), endpoint
-    chain, (first, second, third, fourth) = cast(Chain, Replay(world)), world.trust.institutions
+    simulation, (handler, url) = Simulation(), endpoint
+    chain, (first, second, third, fourth) = cast(Chain, Replay(simulation)), simulation.trust.institutions
     file = tmp_path / "evidence"
     file.write_bytes(b"from a file")
     places = {first.address: url, second.address: file, fourth.address: tmp_path / "none"}
     fetch = fetcher(chain, key("auditor"), places)
-    assert b"".join(fetch(first, world.job)) == b"evidence"
-    assert handler.seen is not None and handler.seen[0] == f"/base/v1/jobs/{to_hex(world.job)}/trail"
-    assert b"".join(fetch(second, world.job)) == b"from a file"
+    assert b"".join(fetch(first, simulation.job)) == b"evidence"
+    assert handler.seen is not None and handler.seen[0] == f"/base/v1/jobs/{to_hex(simulation.job)}/trail"
+    assert b"".join(fetch(second, simulation.job)) == b"from a file"
     for other in (third, fourth):
         with pytest.raises(PeerError):
-            list(fetch(other, world.job))
+            list(fetch(other, simulation.job))
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 500])
 def test_any_other_answer_is_none(endpoint: tuple[type[Endpoint], str], status: int) -> None:
-    world, (handler, url) = World(), endpoint
+    simulation, (handler, url) = Simulation(), endpoint
     handler.answer = (status, b"{}")
     with pytest.raises(PeerError, match=str(status)):
-        list(fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job))
+        list(fetcher(cast(Chain, Replay(simulation)), key("auditor"))(at(simulation, url), simulation.job))
 
 
 def test_too_much_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    world, (handler, url) = World(), endpoint
+    simulation, (handler, url) = Simulation(), endpoint
     handler.answer = (200, b"x" * 10_000)
     monkeypatch.setattr(collecting, "MAX_EVIDENCE", 9_999)
-    fetch = fetcher(cast(Chain, Replay(world)), key("auditor"))
-    bundle = collected(world, lambda who, job: b"".join(fetch(at(world, url), job)))
+    fetch = fetcher(cast(Chain, Replay(simulation)), key("auditor"))
+    bundle = collected(simulation, lambda who, job: b"".join(fetch(at(simulation, url), job)))
     assert all("too large" in (entry.missing or "") for entry in bundle.evidence)
 
 
 def test_nothing_is_unpacked(endpoint: tuple[type[Endpoint], str]) -> None:
     """A party that packs megabytes into some kilobytes has no evidence, and leaves the auditor its memory."""
-    world, (handler, url) = World(), endpoint
+    simulation, (handler, url) = Simulation(), endpoint
     handler.packed, handler.answer = True, (200, gzip.compress(bytes(8 << 20), 1))
     came: list[int] = []
-    fetch = fetcher(cast(Chain, Replay(world)), key("auditor"))
-    bundle = collected(world, lambda who, job: b"".join(_measured(fetch(at(world, url), job), came)))
+    fetch = fetcher(cast(Chain, Replay(simulation)), key("auditor"))
+    bundle = collected(simulation, lambda who, job: b"".join(_measured(fetch(at(simulation, url), job), came)))
     assert all(entry.evidence is None for entry in bundle.evidence)
     assert 0 < max(came) <= len(handler.answer[1])
 
@@ -369,13 +375,17 @@ def _measured(pieces: Iterable[bytes], into: list[int]) -> Iterator[bytes]:
 
 
 def test_too_slow_is_refused(endpoint: tuple[type[Endpoint], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    world, (_, url) = World(), endpoint
+    simulation, (_, url) = Simulation(), endpoint
     monkeypatch.setattr(collecting, "LONGEST", -1.0)
     with pytest.raises(LimitError, match="slowly"):
-        list(fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, url), world.job))
+        list(fetcher(cast(Chain, Replay(simulation)), key("auditor"))(at(simulation, url), simulation.job))
 
 
 def test_nobody_there(free_port: int) -> None:
-    world = World()
+    simulation = Simulation()
     with pytest.raises(PeerError, match="ConnectError"):
-        list(fetcher(cast(Chain, Replay(world)), key("auditor"))(at(world, f"http://127.0.0.1:{free_port}"), world.job))
+        list(
+            fetcher(cast(Chain, Replay(simulation)), key("auditor"))(
+                at(simulation, f"http://127.0.0.1:{free_port}"), simulation.job
+            )
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator import World
+from simulator import Simulation
 from test_collect import Replay
 from typer.testing import CliRunner
 
@@ -24,8 +24,12 @@ DEPLOYMENT = ("--deployment", "deployment.json")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An auditor's folder: a bundle and his own two files."""
-    world = World()
-    for name, document in (("bundle", world.bundle()), ("deployment", world.deployment), ("trust", world.trust)):
+    simulation = Simulation()
+    for name, document in (
+        ("bundle", simulation.bundle()),
+        ("deployment", simulation.deployment),
+        ("trust", simulation.trust),
+    ):
         (tmp_path / f"{name}.json").write_text(document.model_dump_json())
     monkeypatch.chdir(tmp_path)
     for variable in ("PLACET_CHAIN_URL", "PLACET_DEPLOYMENT", "PLACET_TRUST"):
@@ -62,29 +66,29 @@ def test_a_tampered_bundle_stays_tampered_by_its_own_word(folder: Path) -> None:
 
 
 @pytest.fixture
-def live(folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def live(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Simulation:
     """A chain that holds the job, and no party that answers: their evidence is in files."""
-    world = World()
-    monkeypatch.setattr("placet.chain.client.Chain", lambda *_: Replay(world))
+    simulation = Simulation()
+    monkeypatch.setattr("placet.chain.client.Chain", lambda *_: Replay(simulation))
     monkeypatch.setattr(confined, "judge", lambda request: confined.judge_here(request, lambda _: None))
-    (folder / "trust.json").write_text(world.trust.model_dump_json())
+    (folder / "trust.json").write_text(simulation.trust.model_dump_json())
     for party in range(4):
-        evidence = world.sign_evidence(world.evidence(party))
+        evidence = simulation.sign_evidence(simulation.evidence(party))
         (folder / f"{party}.json").write_bytes(canonical(evidence.to_json()))
-    return world
+    return simulation
 
 
-def audit_live(world: World, *evidence: str) -> Any:
+def audit_live(simulation: Simulation, *evidence: str) -> Any:
     places = [word for place in evidence for word in ("--evidence", place)]
-    words = ["audit", to_hex(world.job), "--url", "http://127.0.0.1:1", *DEPLOYMENT, *TRUST, "--json", *places]
+    words = ["audit", to_hex(simulation.job), "--url", "http://127.0.0.1:1", *DEPLOYMENT, *TRUST, "--json", *places]
     return CliRunner().invoke(app, words)
 
 
-def of(world: World, party: int, place: str) -> str:
-    return f"{to_hex(world.signers[party].address)}={place}"
+def of(simulation: Simulation, party: int, place: str) -> str:
+    return f"{to_hex(simulation.signers[party].address)}={place}"
 
 
-def test_evidence_comes_from_where_the_auditor_says(live: World) -> None:
+def test_evidence_comes_from_where_the_auditor_says(live: Simulation) -> None:
     files = [of(live, party, f"{party}.json") for party in range(4)]
     whole = audit_live(live, *files)
     assert whole.exit_code == 0, whole.output
@@ -102,7 +106,7 @@ def test_evidence_comes_from_where_the_auditor_says(live: World) -> None:
     "wrong",
     ["nonsense", "0x12=0.json", "0x" + "ab" * 20 + "=0.json", "{0}=", "{0}=absent.json", "{0}=0.json {0}=1.json"],
 )
-def test_a_wrong_place_is_refused_before_anything_is_asked(live: World, wrong: str) -> None:
+def test_a_wrong_place_is_refused_before_anything_is_asked(live: Simulation, wrong: str) -> None:
     answer = audit_live(live, *wrong.format(to_hex(live.signers[0].address)).split())
     assert (answer.exit_code, answer.stdout) == (1, "")
 

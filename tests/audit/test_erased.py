@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulator import NAMES, World, h
+from simulator import NAMES, Simulation, h
 
 from placet.audit import report as drawn
 from placet.audit.bundle import Bundle
@@ -17,24 +17,24 @@ A, B, C, D = NAMES
 OWN_LIST = f"input 3: {NAMES[3]} declared the rows its own, by its own word"
 
 
-def without(world: World, shown: InputEvidence, *places: int, **changed: bytes) -> InputEvidence:
+def without(simulation: Simulation, shown: InputEvidence, *places: int, **changed: bytes) -> InputEvidence:
     """What a vault shows after the records of these leaves were erased."""
-    people = {p.leaf: p.consent.id for p in world.people[shown.input]}
+    people = {p.leaf: p.consent.id for p in simulation.people[shown.input]}
     gone = [ErasedLeaf(consent=people[f], row=f.row, batch=f.batch) for f in (shown.leaves[n] for n in places)]
     gone = [leaf.model_copy(update=changed) for leaf in gone]
     left = tuple(leaf for n, leaf in enumerate(shown.leaves) if n not in places)
     return shown.model_copy(update={"leaves": left, "erased": tuple(sorted(gone, key=lambda leaf: leaf.consent))})
 
 
-def erase(world: World, *places: int, kind: str | None = "withdrawn", **changed: bytes) -> Bundle:
+def erase(simulation: Simulation, *places: int, kind: str | None = "withdrawn", **changed: bytes) -> Bundle:
     """Kind None: the consents of these leaves stay alive."""
-    whole = world.evidence(PROVIDER)
+    whole = simulation.evidence(PROVIDER)
     for place in places:
-        person = next(p for p in world.people[PROVIDER] if p.leaf == whole.inputs[0].leaves[place])
+        person = next(p for p in simulation.people[PROVIDER] if p.leaf == whole.inputs[0].leaves[place])
         if kind is not None:
-            world.withdraw(PROVIDER, person.consent.id, kind=kind)
-    inputs = tuple(without(world, shown, *places, **changed) for shown in whole.inputs)
-    return world.bundle(whole.model_copy(update={"inputs": inputs}))
+            simulation.withdraw(PROVIDER, person.consent.id, kind=kind)
+    inputs = tuple(without(simulation, shown, *places, **changed) for shown in whole.inputs)
+    return simulation.bundle(whole.model_copy(update={"inputs": inputs}))
 
 
 def failed(report: AuditReport) -> list[str]:
@@ -44,7 +44,7 @@ def failed(report: AuditReport) -> list[str]:
 @pytest.mark.parametrize("kind", ["withdrawn", "revoked"])
 @pytest.mark.parametrize("places", [(0,), (1, 3), (0, 1, 2, 3)])
 def test_erased_after_the_end_of_its_consent(places: tuple[int, ...], kind: str) -> None:
-    report = verify(erase(World(), *places, kind=kind))
+    report = verify(erase(Simulation(), *places, kind=kind))
     assert failed(report) == []
     assert report.verdict is Verdict.LAWFULLY_ERASED
     by = {"withdrawn": "withdrawn by their owners", "revoked": "revoked by the provider"}[kind]
@@ -60,10 +60,10 @@ def test_erased_after_the_end_of_its_consent(places: tuple[int, ...], kind: str)
 
 def test_the_report_tells_whose_word_ended_them() -> None:
     """A provider that revokes and erases what it invented stands there with its own count, and is not incomplete."""
-    world = World()
-    erase(world, 0, 2, kind="withdrawn")
-    erase(world, 1, kind="revoked")
-    report = verify(erase(world, 0, 1, 2, kind=None))
+    simulation = Simulation()
+    erase(simulation, 0, 2, kind="withdrawn")
+    erase(simulation, 1, kind="revoked")
+    report = verify(erase(simulation, 0, 1, 2, kind=None))
     assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
     assert report.notes == (
         OWN_LIST,
@@ -72,7 +72,7 @@ def test_the_report_tells_whose_word_ended_them() -> None:
 
 
 def test_the_record_of_a_living_consent_is_missing_evidence() -> None:
-    report = verify(erase(World(), 2, kind=None))
+    report = verify(erase(Simulation(), 2, kind=None))
     assert report.verdict is Verdict.INCOMPLETE
     assert [r.name for r in report.results if r.incomplete] == ["consent.erased"]
     assert B in report.headline
@@ -81,32 +81,32 @@ def test_the_record_of_a_living_consent_is_missing_evidence() -> None:
 
 def test_a_leaf_that_was_never_signed_is_no_erased_one() -> None:
     for changed in ({"consent": h("invented")}, {"row": h("another row")}):
-        report = verify(erase(World(), 1, **changed))
+        report = verify(erase(Simulation(), 1, **changed))
         assert report.verdict is Verdict.TAMPERED
         assert "consent.roots" in failed(report)
         assert report.named == (B,)
 
 
 def test_an_erased_leaf_still_lies_in_its_batch() -> None:
-    report = verify(erase(World(), 1, batch=h("another batch")))
+    report = verify(erase(Simulation(), 1, batch=h("another batch")))
     assert (report.verdict, failed(report)) == (Verdict.TAMPERED, ["consent.batches"])
 
 
 def test_an_erased_leaf_is_not_shown_too() -> None:
-    world = World()
-    bundle = erase(world, 1)
+    simulation = Simulation()
+    bundle = erase(simulation, 1)
     entry = bundle.evidence[PROVIDER].evidence
     assert entry is not None
     (shown,) = entry.evidence.inputs
-    both = shown.model_copy(update={"leaves": world.evidence(PROVIDER).inputs[0].leaves})
-    report = verify(world.bundle(entry.evidence.model_copy(update={"inputs": (both,)})))
+    both = shown.model_copy(update={"leaves": simulation.evidence(PROVIDER).inputs[0].leaves})
+    report = verify(simulation.bundle(entry.evidence.model_copy(update={"inputs": (both,)})))
     assert (report.verdict, failed(report)) == (Verdict.TAMPERED, ["consent.roots"])
 
 
 def test_an_erasure_hides_no_row_that_was_dead_before() -> None:
     """Whoever used a withdrawn consent can't make it unseen by erasing its record."""
 
-    class Stubborn(World):
+    class Stubborn(Simulation):
         def before_seal(self) -> None:
             person = min(self.people[PROVIDER], key=lambda p: p.consent.id)
             self.withdraw(PROVIDER, person.consent.id, proven=False)
@@ -117,31 +117,31 @@ def test_an_erasure_hides_no_row_that_was_dead_before() -> None:
 
 
 def test_erased_over_several_attempts() -> None:
-    world = World(withdraw=(1,))
-    whole = world.evidence(0)
-    dead = world.facts["withdrawn"][0].consent
+    simulation = Simulation(withdraw=(1,))
+    whole = simulation.evidence(0)
+    dead = simulation.facts["withdrawn"][0].consent
     inputs = []
     for shown in whole.inputs:
-        ids = [next(p.consent.id for p in world.people[0] if p.leaf == leaf) for leaf in shown.leaves]
-        inputs.append(without(world, shown, *(n for n, ident in enumerate(ids) if ident == dead)))
-    report = verify(world.bundle(whole.model_copy(update={"inputs": tuple(inputs)})))
+        ids = [next(p.consent.id for p in simulation.people[0] if p.leaf == leaf) for leaf in shown.leaves]
+        inputs.append(without(simulation, shown, *(n for n, ident in enumerate(ids) if ident == dead)))
+    report = verify(simulation.bundle(whole.model_copy(update={"inputs": tuple(inputs)})))
     assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
 
 
 def test_a_record_is_counted_once_for_all_attempts() -> None:
     """One left with the amendment, another was revoked after the seal: two records, though three leaves are bare."""
-    world = World(withdraw=(1,))
-    whole = world.evidence(0)
-    first = world.facts["withdrawn"][0].consent
-    person = next(p for p in world.people[0] if p.consent.id != first and p.leaf in whole.inputs[-1].leaves)
-    world.withdraw(0, person.consent.id, kind="revoked")
-    bare = {p.leaf.consent.salt for p in world.people[0] if p.consent.id in (first, person.consent.id)}
+    simulation = Simulation(withdraw=(1,))
+    whole = simulation.evidence(0)
+    first = simulation.facts["withdrawn"][0].consent
+    person = next(p for p in simulation.people[0] if p.consent.id != first and p.leaf in whole.inputs[-1].leaves)
+    simulation.withdraw(0, person.consent.id, kind="revoked")
+    bare = {p.leaf.consent.salt for p in simulation.people[0] if p.consent.id in (first, person.consent.id)}
     inputs = tuple(
-        without(world, shown, *(n for n, leaf in enumerate(shown.leaves) if leaf.consent.salt in bare))
+        without(simulation, shown, *(n for n, leaf in enumerate(shown.leaves) if leaf.consent.salt in bare))
         for shown in whole.inputs
     )
     assert [len(shown.erased) for shown in inputs] == [2, 1]
-    report = verify(world.bundle(whole.model_copy(update={"inputs": inputs})))
+    report = verify(simulation.bundle(whole.model_copy(update={"inputs": inputs})))
     assert (report.verdict, failed(report)) == (Verdict.LAWFULLY_ERASED, [])
     told = [note for note in report.notes if "erased" in note]
     assert told == [f"{A} erased records of consents: 1 withdrawn by their owners, 1 revoked by the provider"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulator import NAMES, World, h
+from simulator import NAMES, Simulation, h
 
 from placet.audit.bundle import parse_bundle
 from placet.audit.facts import Ending
@@ -26,14 +26,14 @@ JOBS = {
 
 @pytest.mark.parametrize("job", JOBS)
 def test_intact(job: str) -> None:
-    report = verify(World(**JOBS[job]).bundle())
+    report = verify(Simulation(**JOBS[job]).bundle())
     assert [r for r in report.results if r.status in (CheckStatus.FAILED, CheckStatus.DISPUTED) or r.incomplete] == []
     assert report.verdict is Verdict.INTACT
     assert report.named == report.disputed == ()
 
 
 def test_every_check_looks_at_something() -> None:
-    report = verify(World(withdraw=(1,)).bundle())
+    report = verify(Simulation(withdraw=(1,)).bundle())
     assert [r.name for r in report.results] == [c.name for c in CHECKS]
     assert len({c.name for c in CHECKS}) == len(CHECKS)
     without = {r.name: r.reason for r in report.results if r.status is not CheckStatus.PASSED or not r.looked_at}
@@ -47,7 +47,7 @@ def test_every_check_looks_at_something() -> None:
 
 
 def test_whoever_withheld_is_told_but_nothing_is_tampered() -> None:
-    report = verify(World(ending=Ending.CLOSED, withholds=(1,)).bundle())
+    report = verify(Simulation(ending=Ending.CLOSED, withholds=(1,)).bundle())
     assert f"{NAMES[1]} withheld its key" in report.notes
     assert NAMES[1] in report.ended
 
@@ -55,14 +55,14 @@ def test_whoever_withheld_is_told_but_nothing_is_tampered() -> None:
 @pytest.mark.parametrize(("people", "blocks"), [((1,), 5), ((0, 2, 3), 7)])
 def test_how_long_a_withdrawal_took_to_bite_is_told(people: tuple[int, ...], blocks: int) -> None:
     """Counted from the first one; in between each of the four parties recorded its one step."""
-    world = World(withdraw=people)
-    first, amended = world.facts["withdrawn"][0].at.block, world.facts["amended"][0].at.block
+    simulation = Simulation(withdraw=people)
+    first, amended = simulation.facts["withdrawn"][0].at.block, simulation.facts["amended"][0].at.block
     told = f"withdrawn in block {first}, attempt 2 from block {amended}: {blocks} blocks, 4 steps"
-    assert [note for note in verify(world.bundle()).notes if "withdrawn" in note] == [told]
+    assert [note for note in verify(simulation.bundle()).notes if "withdrawn" in note] == [told]
 
 
 def test_a_withdrawal_of_somebody_else_delays_nothing() -> None:
-    class Stranger(World):
+    class Stranger(Simulation):
         def _open_tables(self) -> None:
             self.withdraw(0, h("stranger", self.attempt), proven=False)
             super()._open_tables()
@@ -72,24 +72,24 @@ def test_a_withdrawal_of_somebody_else_delays_nothing() -> None:
 
 
 def test_the_aborter_is_told() -> None:
-    assert NAMES[1] in verify(World(ending=Ending.ABORTED).bundle()).ended
+    assert NAMES[1] in verify(Simulation(ending=Ending.ABORTED).bundle()).ended
 
 
 @pytest.mark.parametrize("missing", [(0,), (3,), (1, 2), (0, 1, 2, 3)])
 def test_missing_evidence_is_never_intact(missing: tuple[int, ...]) -> None:
-    report = verify(World().bundle(without=missing))
+    report = verify(Simulation().bundle(without=missing))
     assert report.verdict is Verdict.INCOMPLETE
     assert any(NAMES[missing[0]] in (r.reason or "") for r in report.results)
     assert not report.named
 
 
 def test_no_evidence_entries_at_all() -> None:
-    bundle = World().bundle().model_copy(update={"evidence": ()})
+    bundle = Simulation().bundle().model_copy(update={"evidence": ()})
     assert verify(bundle).verdict is Verdict.INCOMPLETE
 
 
 def test_a_bundle_survives_its_file() -> None:
-    bundle = World(withdraw=(1,)).bundle()
+    bundle = Simulation(withdraw=(1,)).bundle()
     again = parse_bundle(canonical(bundle.to_json()))
     assert again == bundle
     assert verify(again) == verify(bundle)
@@ -102,10 +102,10 @@ def test_a_bad_file_is_refused(raw: bytes) -> None:
 
 
 def test_an_entry_is_evidence_or_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = World().bundle().to_json()
+    plain = Simulation().bundle().to_json()
     plain["evidence"][0]["missing"] = "both"
     with pytest.raises(InputError):
         parse_bundle(canonical(plain))
     monkeypatch.setattr("placet.audit.bundle.MAX_BUNDLE", 10)
     with pytest.raises(LimitError):
-        parse_bundle(canonical(World().bundle().to_json()))
+        parse_bundle(canonical(Simulation().bundle().to_json()))

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 from growing import grown
-from simulator import World
+from simulator import Simulation
 from test_collect import Replay, honest, whole
 from typer.testing import CliRunner
 
@@ -47,28 +47,28 @@ def test_contract_and_models_have_the_same_numbers() -> None:
 class Endless(Replay):
     """A chain of contracts that take more inputs than ours do."""
 
-    def __init__(self, world: World, **changed: Any) -> None:
-        super().__init__(world)
+    def __init__(self, simulation: Simulation, **changed: Any) -> None:
+        super().__init__(simulation)
         place = next(i for i, event in enumerate(self.log) if isinstance(event, events.JobOpened))
         self.log[place] = replace(self.log[place], **changed)
 
 
-def _collected(chain: Replay, world: World) -> Bundle:
-    return collect(cast(Chain, chain), world.trust, world.job, whole(honest(world)), Sections())
+def _collected(chain: Replay, simulation: Simulation) -> Bundle:
+    return collect(cast(Chain, chain), simulation.trust, simulation.job, whole(honest(simulation)), Sections())
 
 
 def test_a_job_with_257_inputs_ends_in_a_verdict() -> None:
-    world = World()
-    bundle = _collected(Endless(world, openings=tuple(range(257))), world)
+    simulation = Simulation()
+    bundle = _collected(Endless(simulation, openings=tuple(range(257))), simulation)
     report = verify(bundle)
     assert report.verdict is Verdict.TAMPERED
     assert "chain.limits" in {result.name for result in report.results if result.status == "failed"}
 
 
 def test_a_number_that_no_contract_can_tell_is_the_endpoints_fault() -> None:
-    world = World()
+    simulation = Simulation()
     with pytest.raises(ChainError) as caught:
-        _collected(Endless(world, deadline=2**48), world)
+        _collected(Endless(simulation, deadline=2**48), simulation)
     assert caught.value.code == "chain.impossible"
 
 
@@ -112,7 +112,7 @@ def test_a_long_document_is_hashed_item_by_item_to_the_same() -> None:
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
     file = tmp_path / "bundle.json"
-    file.write_text(World().bundle().model_dump_json())
+    file.write_text(Simulation().bundle().model_dump_json())
     return file
 
 
@@ -216,8 +216,8 @@ def test_a_live_audit_ends_by_silence_long_before_it_ends_by_time(
     monkeypatch.setattr(confined, "_TICK", 1e-3)
     for name, value in {"SECONDS": 10, "WAITING": 100}.items():
         monkeypatch.setattr(confined, name, value)
-    world = World()
-    live = confined.LiveAudit(job=world.job, key=bytes(31) + b"\1")
+    simulation = Simulation()
+    live = confined.LiveAudit(job=simulation.job, key=bytes(31) + b"\1")
     with pytest.raises(LimitError) as caught:
         confined.judge(confined.AuditRequest(live=live))
     assert caught.value.code == "audit.limits" and clock.now == seconds + 2

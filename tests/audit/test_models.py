@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from simulator import CONSUMER, NAMES, World, h
+from simulator import CONSUMER, NAMES, Simulation, h
 
 from placet.audit.facts import LineageOffer, ModelFact, Moment, OriginFact, ProvenEnd
 from placet.audit.findings import Result
@@ -17,7 +17,7 @@ from placet.core.plan import Plan
 from placet.core.withdrawal import FIRST_EPOCH, withdrawal_head
 
 
-class Scores(World):
+class Scores(Simulation):
     """The consumer's own input is its part of a model that an earlier job of it and of the first provider made, of rows
     behind two offers. `since`: so many consents of the one end after that job's seal, and before this one's opening."""
 
@@ -89,12 +89,12 @@ class Scores(World):
         return super().chain_facts().model_copy(update=shown)
 
 
-def report(world: World) -> AuditReport:
-    return verify(world.bundle())
+def report(simulation: Simulation) -> AuditReport:
+    return verify(simulation.bundle())
 
 
-def result(world: World, name: str) -> Result:
-    return next(r for r in report(world).results if r.name == name)
+def result(simulation: Simulation, name: str) -> Result:
+    return next(r for r in report(simulation).results if r.name == name)
 
 
 def scores(**changes: Any) -> Scores:
@@ -103,11 +103,11 @@ def scores(**changes: Any) -> Scores:
 
 @pytest.mark.parametrize(("since", "tolerated"), [(0, None), (0, 0), (2, 2), (2, 5)])
 def test_a_model_within_what_its_offer_tolerates(since: int, tolerated: int | None) -> None:
-    world = scores(since=since, tolerated=tolerated)
-    assert [result(world, f"model.{name}").status for name in ("facts", "lineage")] == ["passed", "passed"]
+    simulation = scores(since=since, tolerated=tolerated)
+    assert [result(simulation, f"model.{name}").status for name in ("facts", "lineage")] == ["passed", "passed"]
     assert (
         f"{since} consents of its lineage had ended before the opening; tolerated: {tolerated or 0}"
-        in (result(world, "model.lineage").notes[0])
+        in (result(simulation, "model.lineage").notes[0])
     )
 
 
@@ -119,57 +119,57 @@ def test_a_stale_model_names_its_holder(since: int, tolerated: int | None) -> No
 
 
 def test_who_withdrew_after_the_opening_binds_the_next_job() -> None:
-    world = Scores()
-    shown, other = world.lineage["lineage"]
-    late = ProvenEnd(consent=h("late"), at=world.tick())
+    simulation = Scores()
+    shown, other = simulation.lineage["lineage"]
+    late = ProvenEnd(consent=h("late"), at=simulation.tick())
     epoch = withdrawal_head(shown.epoch, late.consent)
     shown = shown.model_copy(update={"ended": (*shown.ended, late), "epoch": epoch})
-    world.lineage["lineage"] = (shown, other)
-    assert [result(world, f"model.{name}").status for name in ("facts", "lineage")] == ["passed", "passed"]
+    simulation.lineage["lineage"] = (shown, other)
+    assert [result(simulation, f"model.{name}").status for name in ("facts", "lineage")] == ["passed", "passed"]
 
 
 def test_a_withdrawal_that_was_left_out_is_found() -> None:
-    world = scores(since=2, tolerated=0)
-    shown, other = world.lineage["lineage"]
-    world.lineage["lineage"] = (shown.model_copy(update={"ended": shown.ended[:1]}), other)
-    assert result(world, "model.facts").status == "failed"
+    simulation = scores(since=2, tolerated=0)
+    shown, other = simulation.lineage["lineage"]
+    simulation.lineage["lineage"] = (shown.model_copy(update={"ended": shown.ended[:1]}), other)
+    assert result(simulation, "model.facts").status == "failed"
 
 
 def test_a_model_of_a_job_that_its_holder_was_no_party_of() -> None:
-    world = Scores()
-    world.model = world.model.model_copy(update={"provider": world.signers[1].address})
-    assert result(world, "model.lineage").named == (NAMES[CONSUMER],)
+    simulation = Scores()
+    simulation.model = simulation.model.model_copy(update={"provider": simulation.signers[1].address})
+    assert result(simulation, "model.lineage").named == (NAMES[CONSUMER],)
 
 
 @pytest.mark.parametrize("lacking", ["origin", "seal", "early", "offer", "another plan"])
 def test_a_lineage_that_the_chain_does_not_show(lacking: str) -> None:
-    world = Scores()
+    simulation = Scores()
     if lacking == "origin":
-        world.lineage["origins"] = ()
+        simulation.lineage["origins"] = ()
     if lacking == "seal":
-        world.lineage["origins"] = (world.origin.model_copy(update={"sealed": None, "epochs": ()}),)
+        simulation.lineage["origins"] = (simulation.origin.model_copy(update={"sealed": None, "epochs": ()}),)
     if lacking == "early":
         early = Moment(block=1, index=0, timestamp=1)
-        world.model = world.model.model_copy(update={"registered": early})
+        simulation.model = simulation.model.model_copy(update={"registered": early})
     if lacking == "offer":
-        world.lineage["lineage"] = world.lineage["lineage"][:1]
+        simulation.lineage["lineage"] = simulation.lineage["lineage"][:1]
     if lacking == "another plan":
-        world.lineage["origins"] = (world.origin.model_copy(update={"plan": world.plan}),)
-    assert result(world, "model.lineage").status == "failed"
-    assert report(world).verdict is Verdict.TAMPERED
+        simulation.lineage["origins"] = (simulation.origin.model_copy(update={"plan": simulation.plan}),)
+    assert result(simulation, "model.lineage").status == "failed"
+    assert report(simulation).verdict is Verdict.TAMPERED
 
 
 def test_an_origin_whose_plan_the_endpoint_does_not_show_is_incomplete() -> None:
-    world = Scores()
-    world.lineage["origins"] = (world.origin.model_copy(update={"plan": None}),)
+    simulation = Scores()
+    simulation.lineage["origins"] = (simulation.origin.model_copy(update={"plan": None}),)
     for name in ("model.facts", "model.lineage"):
-        assert result(world, name).incomplete and not result(world, name).problems
+        assert result(simulation, name).incomplete and not result(simulation, name).problems
 
 
 # ------------------------------------------------------------- the job that makes a model
 
 
-class Trains(World):
+class Trains(Simulation):
     """All commit to one model in their trails, and the first two register their parts of it."""
 
     registered_as: tuple[bytes, ...] = (h("model"), h("model"))

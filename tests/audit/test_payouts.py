@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from simulator import CONSUMER, NAMES, World
+from simulator import CONSUMER, NAMES, Simulation
 
 from placet.audit.facts import Ending
 from placet.audit.outcome import AuditReport, Verdict
@@ -35,7 +35,7 @@ def measured() -> Iterator[None]:
         yield
 
 
-class Divided(World):
+class Divided(Simulation):
     """All four record the same metrics; the seal divides the pot by them."""
 
     def make_plan(self, fields: dict[str, Any]) -> Plan:
@@ -57,8 +57,8 @@ class Divided(World):
         return sealed_payouts(POT, DIVISION, [s for s in self.steps[0] if s.attempt == self.attempt], len(NAMES))
 
 
-def report(world: World) -> AuditReport:
-    return verify(world.bundle())
+def report(simulation: Simulation) -> AuditReport:
+    return verify(simulation.bundle())
 
 
 def broken(found: AuditReport) -> dict[str, tuple[str, ...]]:
@@ -67,10 +67,10 @@ def broken(found: AuditReport) -> dict[str, tuple[str, ...]]:
 
 @pytest.mark.parametrize("ending", [Ending.COMPLETED, Ending.CLOSED, Ending.ABORTED])
 def test_an_honest_division_is_intact(ending: Ending) -> None:
-    world = Divided(ending=ending, withholds=(1,) if ending is Ending.CLOSED else ())
-    assert report(world).verdict is Verdict.INTACT
+    simulation = Divided(ending=ending, withholds=(1,) if ending is Ending.CLOSED else ())
+    assert report(simulation).verdict is Verdict.INTACT
     if ending is not Ending.ABORTED:
-        assert world.sealed.payouts == (300, 500, 0, 200)
+        assert simulation.sealed.payouts == (300, 500, 0, 200)
 
 
 def test_an_honest_division_of_a_second_attempt() -> None:
@@ -138,7 +138,7 @@ def test_more_than_the_pot_and_a_list_that_does_not_fit() -> None:
 
 
 def test_a_payout_without_a_pot() -> None:
-    class Gift(World):
+    class Gift(Simulation):
         def payouts(self) -> tuple[int, ...]:
             return (1, 0, 0, 0)
 

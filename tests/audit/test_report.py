@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from simulator import NAMES, World, h
+from simulator import NAMES, Simulation, h
 from test_checks import a_forged_consent, a_receiver_that_hides_what_it_acknowledged
 
 from placet.audit.facts import Ending
@@ -75,7 +75,7 @@ def demand_inert(page: Page) -> None:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_one_inert_page(job: str) -> None:
-    report = verify(World(**JOBS[job]).bundle())
+    report = verify(Simulation(**JOBS[job]).bundle())
     page = Page(html(report))
     demand_inert(page)
     assert report.headline in page.text
@@ -87,7 +87,7 @@ def test_one_inert_page(job: str) -> None:
     assert html(report) == html(report)
 
 
-class Evil(World):
+class Evil(Simulation):
     """Institutions, datasets, recipes and steps whose names are markup wherever a name is free text."""
 
     def make_trust(self) -> TrustList:
@@ -104,14 +104,14 @@ class Evil(World):
 
 
 def test_own_data_are_so_by_a_partys_own_word_and_every_form_says_so() -> None:
-    report = verify(World().bundle())
+    report = verify(Simulation().bundle())
     words = f"{NAMES[3]} declared the rows its own, by its own word"
     assert any(line.endswith(words) for line in text(report))
     assert any(note.endswith(words) for note in to_json(report)["notes"])
     assert words in Page(html(report)).text
 
 
-class Third(World):
+class Third(Simulation):
     """The third job over each offer, by consents of which the oldest were there for the second."""
 
     def window(self, provider: int, number: int) -> dict[str, int]:
@@ -135,8 +135,8 @@ def test_how_often_the_consumer_has_computed_is_told_as_a_fact() -> None:
 
 
 def test_names_stay_names() -> None:
-    world = Evil(ending=Ending.CLOSED, withholds=(1,))
-    for bundle in (world.bundle(), world.bundle(without=(2,))):
+    simulation = Evil(ending=Ending.CLOSED, withholds=(1,))
+    for bundle in (simulation.bundle(), simulation.bundle(without=(2,))):
         bundle = bundle.model_copy(
             update={
                 "evidence": tuple(
@@ -168,8 +168,8 @@ def poisoned(value: Any) -> Any:
 def test_no_text_of_a_report_breaks_out_wherever_it_stands(ending: Ending) -> None:
     withholds = (1,) if ending is Ending.CLOSED else ()
     for bundle in (
-        World(ending=ending, withholds=withholds).bundle(),
-        World(ending=ending, withholds=withholds).bundle(without=(2,)),
+        Simulation(ending=ending, withholds=withholds).bundle(),
+        Simulation(ending=ending, withholds=withholds).bundle(without=(2,)),
         a_receiver_that_hides_what_it_acknowledged(),
     ):
         report = verify(bundle)
@@ -191,8 +191,8 @@ def test_what_is_wrong_stands_first() -> None:
     shown = Page(page).text
     assert problem.expected in shown
     assert problem.found in shown
-    assert "What is wrong" not in html(verify(World().bundle()))
-    assert "What is missing" in html(verify(World().bundle(without=(0,))))
+    assert "What is wrong" not in html(verify(Simulation().bundle()))
+    assert "What is missing" in html(verify(Simulation().bundle(without=(0,))))
 
 
 def test_text() -> None:
@@ -203,16 +203,16 @@ def test_text() -> None:
     assert "expected: leaf" in lines[place + 1]
     assert lines[place + 2].endswith(f"a signature that does not verify  ({NAMES[1]})")
     assert sum(line[0] in "✓✗?–" for line in lines) == len(CHECKS)
-    assert any("note: " in line for line in text(verify(World(ending=Ending.CLOSED, withholds=(1,)).bundle())))
+    assert any("note: " in line for line in text(verify(Simulation(ending=Ending.CLOSED, withholds=(1,)).bundle())))
 
 
 def test_json_goes_there_and_back() -> None:
-    report = verify(World(withdraw=(1,)).bundle())
+    report = verify(Simulation(withdraw=(1,)).bundle())
     assert parse(AuditReport, json.dumps(to_json(report))) == report
 
 
 def test_times_beyond_the_calendar_do_not_break_it() -> None:
-    bundle = World().bundle()
+    bundle = Simulation().bundle()
     head = bundle.facts.head.model_copy(update={"timestamp": 2**48 - 1})
     report = verify(bundle.model_copy(update={"facts": bundle.facts.model_copy(update={"head": head, "job": h("x")})}))
     assert "Unix time" in Page(html(report)).text

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from simulator import NAMES, World, key
+from simulator import NAMES, Simulation, key
 from test_checks import CASES, failed
 from test_collect import Replay, honest
 
@@ -80,7 +80,7 @@ def signature(bundle: Bundle, evidence: Evidence, recorder: Key) -> bytes:
 
 @pytest.mark.parametrize("job", [{}, {"withdraw": (1, 2)}, {"ending": Ending.ABORTED}])
 def test_the_report_is_the_same(job: dict[str, Any]) -> None:
-    bundle, sections = World(**job).bundle(), Sections()
+    bundle, sections = Simulation(**job).bundle(), Sections()
     other = moved(bundle, sections)
     assert len(other.sections()) >= 6
     assert verify(other, sections=sections) == verify(bundle)
@@ -99,7 +99,7 @@ def test_every_lie_about_leaves_is_found_there_too(check: str, name: str) -> Non
 
 
 def test_big_sections_go_to_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Forger(World):
+    class Forger(Simulation):
         def sign_consent(self, owner: Any, consent: Any) -> bytes:
             forged = owner.address == key("owner", 1, 17).address
             return super().sign_consent(key("forger") if forged else owner, consent)
@@ -112,7 +112,7 @@ def test_big_sections_go_to_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_problems_are_counted_but_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Forger(World):
+    class Forger(Simulation):
         def sign_consent(self, owner: Any, consent: Any) -> bytes:
             return super().sign_consent(key("forger"), consent)
 
@@ -123,15 +123,15 @@ def test_problems_are_counted_but_not_all_kept(monkeypatch: pytest.MonkeyPatch) 
     assert (len(found.problems), found.more_problems, found.looked_at) == (20, 130, 150)
 
 
-def shown(world: World, change: Callable[[bytes], bytes], count: int = 4) -> tuple[Bundle, Sections]:
+def shown(simulation: Simulation, change: Callable[[bytes], bytes], count: int = 4) -> tuple[Bundle, Sections]:
     """A bundle in which the second party signed a section that `change` made."""
     sections = Sections()
-    evidence = beside(world.evidence(1), sections)
+    evidence = beside(simulation.evidence(1), sections)
     section = evidence.inputs[0].leaves
     assert isinstance(section, Section)
     other = put(sections, count, change(b"".join(sections.read(section))))
     inputs = (evidence.inputs[0].model_copy(update={"leaves": other}),)
-    return world.bundle(evidence.model_copy(update={"inputs": inputs})), sections
+    return simulation.bundle(evidence.model_copy(update={"inputs": inputs})), sections
 
 
 WRONG: dict[str, Callable[[bytes], bytes]] = {
@@ -146,29 +146,29 @@ WRONG: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_section_that_is_none_is_its_signers_lie(kind: str) -> None:
-    bundle, sections = shown(World(), WRONG[kind])
+    bundle, sections = shown(Simulation(), WRONG[kind])
     report = verify(bundle, sections=sections)
     assert (report.verdict, report.named) == (Verdict.TAMPERED, (NAMES[1],))
     assert "consent.roots" in {r.name for r in failed(report)}
 
 
 def test_a_section_that_counts_wrongly() -> None:
-    bundle, sections = shown(World(), lambda joined: joined, count=5)
+    bundle, sections = shown(Simulation(), lambda joined: joined, count=5)
     report = verify(bundle, sections=sections)
     assert [r.name for r in failed(report)] == ["consent.roots"]
 
 
 def test_a_batch_that_is_none() -> None:
-    world, sections = World(), Sections()
-    evidence = beside(world.evidence(1), sections)
+    simulation, sections = Simulation(), Sections()
+    evidence = beside(simulation.evidence(1), sections)
     bad = evidence.batches[0].model_copy(update={"leaves": put(sections, 4, bytes(33))})
-    report = verify(world.bundle(evidence.model_copy(update={"batches": (bad,)})), sections=sections)
+    report = verify(simulation.bundle(evidence.model_copy(update={"batches": (bad,)})), sections=sections)
     assert ([r.name for r in failed(report)], report.named) == (["consent.batches"], (NAMES[1],))
 
 
 def test_a_section_that_is_not_there() -> None:
     with pytest.raises(NotFoundError, match="missing"):
-        verify(moved(World().bundle(), Sections()))
+        verify(moved(Simulation().bundle(), Sections()))
 
 
 # ---------------------------------------------------------------------- files and answers
@@ -180,20 +180,20 @@ def saved(bundle: Bundle, sections: Sections) -> bytes:
 
 def test_a_bundle_file_holds_its_sections() -> None:
     sections, again = Sections(), Sections()
-    bundle = moved(World(withdraw=(1,)).bundle(), sections)
+    bundle = moved(Simulation(withdraw=(1,)).bundle(), sections)
     raw = saved(bundle, sections)
     read = read_bundle(io.BytesIO(raw), again)
     assert read == bundle
     assert verify(read, sections=again) == verify(bundle, sections=sections)
     assert saved(read, again) == raw
-    without = saved(World().bundle(), Sections())
+    without = saved(Simulation().bundle(), Sections())
     assert b"\n" not in without
-    assert read_bundle(io.BytesIO(without), Sections()) == World().bundle()
+    assert read_bundle(io.BytesIO(without), Sections()) == Simulation().bundle()
 
 
 def test_a_bundle_file_is_whole_or_refused() -> None:
     sections = Sections()
-    raw = saved(moved(World().bundle(), sections), sections)
+    raw = saved(moved(Simulation().bundle(), sections), sections)
     first = raw.index(b"\n") + 1
     for wrong in (raw[:-1], raw + b"x", raw[:first], raw[: first - 1], raw[:first] + b"\xff" + raw[first + 1 :]):
         with pytest.raises(InputError):
@@ -227,9 +227,9 @@ def on_disk(room: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[S
         return Sections(), file
 
 
-def all_beside(world: World) -> dict[bytes, bytes]:
+def all_beside(simulation: Simulation) -> dict[bytes, bytes]:
     """What each party answers, by institution, all its leaves in sections."""
-    return {world.signers[party].address: answer(world, party, lambda joined: joined) for party in range(4)}
+    return {simulation.signers[party].address: answer(simulation, party, lambda joined: joined) for party in range(4)}
 
 
 def told(answers: dict[bytes, bytes]) -> Callable[[Institution, bytes], list[bytes]]:
@@ -240,13 +240,13 @@ def told(answers: dict[bytes, bytes]) -> Callable[[Institution, bytes], list[byt
 def test_a_full_disk_ends_the_collection_and_is_no_partys_fault(
     fits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World()
-    answers = all_beside(world)
+    simulation = Simulation()
+    answers = all_beside(simulation)
     bodies = [body for raw in answers.values() if (body := raw.partition(b"\n")[2])]
     kept = b"".join(sorted(bodies, key=len)[:fits])
     sections, file = on_disk(len(kept) + 500, tmp_path, monkeypatch)
     with pytest.raises(ConfigError, match="can't be kept on this machine; found: No space left") as refused:
-        collect(cast(Chain, Replay(world)), world.trust, world.job, told(answers), sections)
+        collect(cast(Chain, Replay(simulation)), simulation.trust, simulation.job, told(answers), sections)
     assert refused.value.code == "audit.disk"
     held = file.read_bytes()
     while whole := next((body for body in bodies if held.startswith(body)), b""):
@@ -281,23 +281,23 @@ def test_sections_that_are_refused_take_no_room(tmp_path: Path, monkeypatch: pyt
 
 def test_what_was_collected_can_be_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each party's sections have the limit, not all of a bundle's together."""
-    world, sections, again = World(), Sections(), Sections()
-    answers = all_beside(world)
+    simulation, sections, again = Simulation(), Sections(), Sections()
+    answers = all_beside(simulation)
     most = max(len(raw.partition(b"\n")[2]) for raw in answers.values())
     monkeypatch.setattr("placet.audit.bundle.MAX_SECTIONS", most)
-    bundle = collect(cast(Chain, Replay(world)), world.trust, world.job, told(answers), sections)
+    bundle = collect(cast(Chain, Replay(simulation)), simulation.trust, simulation.job, told(answers), sections)
     raw = saved(bundle, sections)
     assert sum(section.size for section in bundle.sections()) > most
     assert read_bundle(io.BytesIO(raw), again) == bundle
     monkeypatch.setattr("placet.audit.bundle.MAX_SECTIONS", most - 1)
     with pytest.raises(LimitError, match="too many leaves"):
         read_bundle(io.BytesIO(raw), Sections())
-    less = collect(cast(Chain, Replay(world)), world.trust, world.job, told(answers), Sections())
+    less = collect(cast(Chain, Replay(simulation)), simulation.trust, simulation.job, told(answers), Sections())
     assert any("too many leaves" in (entry.missing or "") for entry in less.evidence)
 
 
 def test_a_bundle_that_could_not_be_read_is_not_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    bundle, sections = World().bundle(), Sections()
+    bundle, sections = Simulation().bundle(), Sections()
     monkeypatch.setattr("placet.audit.bundle.MAX_BUNDLE", len(saved(bundle, sections)) - 1)
     with pytest.raises(LimitError, match="bundle is too large"):
         replace(tmp_path / "bundle.json", bundle_pieces(bundle, sections))
@@ -314,10 +314,10 @@ def test_a_file_that_finds_no_room_is_not_half_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def answer(world: World, party: int, change: Callable[[bytes], bytes]) -> bytes:
+def answer(simulation: Simulation, party: int, change: Callable[[bytes], bytes]) -> bytes:
     sections = Sections()
-    evidence = beside(world.evidence(party), sections)
-    document = canonical(world.sign_evidence(evidence).to_json())
+    evidence = beside(simulation.evidence(party), sections)
+    document = canonical(simulation.sign_evidence(evidence).to_json())
     return document + b"\n" + change(b"".join(b"".join(sections.read(one)) for one in evidence.sections()))
 
 
@@ -331,17 +331,17 @@ def answer(world: World, party: int, change: Callable[[bytes], bytes]) -> bytes:
     ],
 )
 def test_answers_are_taken_whole_and_in_small_pieces(change: Callable[[bytes], bytes], why: str | None) -> None:
-    world, sections = World(), Sections()
+    simulation, sections = Simulation(), Sections()
 
     def fetch(who: Institution, job: bytes) -> list[bytes]:
         if who.name != NAMES[1]:
-            return [honest(world)(who, job)]
-        whole = answer(world, 1, change)
+            return [honest(simulation)(who, job)]
+        whole = answer(simulation, 1, change)
         return [whole[start : start + 999] for start in range(0, len(whole), 999)]
 
-    bundle = collect(cast(Chain, Replay(world)), world.trust, world.job, fetch, sections)
+    bundle = collect(cast(Chain, Replay(simulation)), simulation.trust, simulation.job, fetch, sections)
     if why is None:
-        assert verify(bundle, sections=sections) == verify(world.bundle())
+        assert verify(bundle, sections=sections) == verify(simulation.bundle())
     else:
         assert why in (bundle.evidence[1].missing or "")
         assert verify(bundle, sections=sections).verdict is Verdict.INCOMPLETE

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulator import CONSUMER, World
+from simulator import CONSUMER, Simulation
 
 from placet.audit.bundle import Bundle, parse_bundle
 from placet.audit.facts import Ending
@@ -42,13 +42,13 @@ OTHERS_SHOW_IT = {("amendments",)}
 
 
 @cache
-def world(job: str) -> World:
-    return World(**JOBS[job])
+def simulation(job: str) -> Simulation:
+    return Simulation(**JOBS[job])
 
 
 @cache
 def honest(job: str) -> Bundle:
-    return world(job).bundle()
+    return simulation(job).bundle()
 
 
 @cache
@@ -144,7 +144,7 @@ def verdict_of_evidence(job: str, plain: dict[str, Any]) -> Verdict | None:
         evidence = parse(Evidence, canonical(plain))
     except InputError:
         return None
-    signed = world(job).sign_evidence(evidence)
+    signed = simulation(job).sign_evidence(evidence)
     entries = [
         entry.model_copy(update={"evidence": signed}) if place == evidence.party else entry
         for place, entry in enumerate(honest(job).evidence)
@@ -158,11 +158,11 @@ SUBMITTED = [("amended", 0), ("amended", CONSUMER), ("aborted", 0), ("aborted", 
 @by_reach
 @pytest.mark.parametrize(("job", "party"), SUBMITTED)
 def test_evidence(job: str, party: int, every: bool) -> None:
-    own = world(job).evidence(party).to_json()
+    own = simulation(job).evidence(party).to_json()
     assert verdict_of_evidence(job, own) is Verdict.INTACT
     earlier = SUBMITTED[: SUBMITTED.index((job, party))]
     slipped = []
-    for path in chosen(every, own, (world(other).evidence(who).to_json() for other, who in earlier)):
+    for path in chosen(every, own, (simulation(other).evidence(who).to_json() for other, who in earlier)):
         for new in changes(get(own, path)):
             if new is None or path == ("party",) or is_harmless(path, get(own, path), new):
                 continue

@@ -30,7 +30,7 @@ def dev_key(index: int) -> Key:
 
 
 @dataclass
-class World:
+class ChainEnvironment:
     """The run's chain with the contracts on it. `key` is the provider's and sends everything."""
 
     local: LocalChain
@@ -57,7 +57,7 @@ class World:
         sender = self.sender()
         for call in calls:
             self._others += 1
-            intent = f"world-{self._others}"
+            intent = f"environment-{self._others}"
             sender.submit(intent, call, self.key.address)
             for _ in range(10_000):
                 if not sender.step():
@@ -116,9 +116,9 @@ def contracts(anvil: LocalChain) -> Deployment:
 
 
 @pytest.fixture
-def world(contracts: Deployment, fresh_anvil: LocalChain, tmp_path: Path) -> Iterator[World]:
+def environment(contracts: Deployment, fresh_anvil: LocalChain, tmp_path: Path) -> Iterator[ChainEnvironment]:
     engine = create_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    yield World(fresh_anvil, contracts, engine, dev_key(0))
+    yield ChainEnvironment(fresh_anvil, contracts, engine, dev_key(0))
     # What a snapshot does not hold: the pool, the next base fee, how blocks are made.
     fresh_anvil.rpc("anvil_dropAllTransactions")
     fresh_anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))

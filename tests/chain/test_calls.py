@@ -189,10 +189,12 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
             bad()
 
 
-def ask(world: Any, contract: str, name: str, *values: Any) -> Any:
-    to = {"ConsentRegistry": world.deployment.consent_registry, "JobLedger": world.deployment.job_ledger}[contract]
+def ask(environment: Any, contract: str, name: str, *values: Any) -> Any:
+    to = {"ConsentRegistry": environment.deployment.consent_registry, "JobLedger": environment.deployment.job_ledger}[
+        contract
+    ]
     call = calls._call(contract, to.address, name, *values)
-    answer = world.chain.rpc.call("eth_call", {"to": to_hex(call.to), "data": to_hex(call.data)}, "latest")
+    answer = environment.chain.rpc.call("eth_call", {"to": to_hex(call.to), "data": to_hex(call.data)}, "latest")
     return abi.function(contract, name).decode(octets(answer))[0]
 
 
@@ -201,27 +203,29 @@ on_chain = settings(max_examples=10, suppress_health_check=[HealthCheck.function
 
 @on_chain
 @given(consent=consents())
-def test_consents_hash_the_same_on_chain(world: Any, consent: Consent) -> None:
+def test_consents_hash_the_same_on_chain(environment: Any, consent: Consent) -> None:
     terms = consent.offer
     offer = (terms.dataset, terms.consumer, terms.purpose, terms.operations, terms.scope)
-    domain = world.deployment.consents
-    assert ask(world, "ConsentRegistry", "offerId", offer) == terms.id
-    assert ask(world, "ConsentRegistry", "consentId", consent.grant()) == consent.id
-    assert ask(world, "ConsentRegistry", "hashConsent", consent.id) == domain.digest(consent.id)
-    assert ask(world, "ConsentRegistry", "hashWithdrawal", consent.id) == domain.digest(withdrawal_hash(consent.id))
+    domain = environment.deployment.consents
+    assert ask(environment, "ConsentRegistry", "offerId", offer) == terms.id
+    assert ask(environment, "ConsentRegistry", "consentId", consent.grant()) == consent.id
+    assert ask(environment, "ConsentRegistry", "hashConsent", consent.id) == domain.digest(consent.id)
+    assert ask(environment, "ConsentRegistry", "hashWithdrawal", consent.id) == domain.digest(
+        withdrawal_hash(consent.id)
+    )
 
 
 @on_chain
 @given(plan=plans(), seal=seals())
-def test_plans_and_seals_hash_the_same_on_chain(world: Any, plan: Plan, seal: Seal) -> None:
-    domain, job = world.deployment.jobs, seal.job
+def test_plans_and_seals_hash_the_same_on_chain(environment: Any, plan: Plan, seal: Seal) -> None:
+    domain, job = environment.deployment.jobs, seal.job
     amendment = Amendment(job=job, attempt=seal.attempt, roots=seal.heads, epochs=seal.epochs)
-    assert ask(world, "JobLedger", "hashPlan", plan.to_tuple()) == plan.job(domain)
-    assert ask(world, "JobLedger", "hashSeal", job, seal.to_tuple()) == domain.digest(seal.struct_hash())
-    assert ask(world, "JobLedger", "hashAmendment", job, seal.attempt, seal.heads, seal.epochs) == domain.digest(
+    assert ask(environment, "JobLedger", "hashPlan", plan.to_tuple()) == plan.job(domain)
+    assert ask(environment, "JobLedger", "hashSeal", job, seal.to_tuple()) == domain.digest(seal.struct_hash())
+    assert ask(environment, "JobLedger", "hashAmendment", job, seal.attempt, seal.heads, seal.epochs) == domain.digest(
         amendment.struct_hash()
     )
-    assert ask(world, "JobLedger", "hashCancellation", job) == domain.digest(cancellation_hash(job))
+    assert ask(environment, "JobLedger", "hashCancellation", job) == domain.digest(cancellation_hash(job))
 
 
 def test_every_custom_error_has_its_name() -> None:

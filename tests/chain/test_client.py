@@ -44,28 +44,28 @@ WRONG: dict[str, Callable[[Deployment], Deployment]] = {
 }
 
 
-def test_the_true_deployment_passes(world) -> None:
-    world.chain.check()
+def test_the_true_deployment_passes(environment) -> None:
+    environment.chain.check()
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_deployment_is_refused(world, change) -> None:
+def test_a_wrong_deployment_is_refused(environment, change) -> None:
     with pytest.raises(DeploymentError):
-        Chain(world.local.url, change(world.deployment)).check()
+        Chain(environment.local.url, change(environment.deployment)).check()
 
 
-def test_contracts_of_two_deployments_are_not_mixed(world) -> None:
+def test_contracts_of_two_deployments_are_not_mixed(environment) -> None:
     from placet.chain.deploy import deploy
 
-    other = deploy(world.local.url, world.key, 0)
+    other = deploy(environment.local.url, environment.key, 0)
     for name in LINKED:
         with pytest.raises(DeploymentError, match="not the deployment file's"):
-            Chain(world.local.url, world.deployment.model_copy(update={name: getattr(other, name)})).check()
+            Chain(environment.local.url, environment.deployment.model_copy(update={name: getattr(other, name)})).check()
 
 
-def test_an_endpoint_out_of_reach_is_a_chain_error(world) -> None:
+def test_an_endpoint_out_of_reach_is_a_chain_error(environment) -> None:
     with pytest.raises(ChainError, match="can't be reached"):
-        Chain(f"http://127.0.0.1:{free_port()}", world.deployment).head()
+        Chain(f"http://127.0.0.1:{free_port()}", environment.deployment).head()
 
 
 @pytest.mark.parametrize("answer", [b'{"result":' + b"[" * 1_000_000, b"\xff", b"", b"[]"])
@@ -79,46 +79,46 @@ def test_an_answer_that_is_none_is_a_chain_error(answer: bytes, monkeypatch: pyt
     assert caught.value.code in ("chain.not-json", "chain.answer")
 
 
-def test_confirmed_and_now(world) -> None:
-    head = world.chain.head()
-    assert world.at_depth(2).confirmed() == head.number - 2
-    assert world.at_depth(1000).confirmed() == 0
-    world.local.rpc("evm_increaseTime", 100_000)
-    world.local.mine()
-    assert world.chain.now() == world.chain.head().timestamp >= head.timestamp + 100_000
+def test_confirmed_and_now(environment) -> None:
+    head = environment.chain.head()
+    assert environment.at_depth(2).confirmed() == head.number - 2
+    assert environment.at_depth(1000).confirmed() == 0
+    environment.local.rpc("evm_increaseTime", 100_000)
+    environment.local.mine()
+    assert environment.chain.now() == environment.chain.head().timestamp >= head.timestamp + 100_000
 
 
-def test_what_nobody_made_is_not_found(world) -> None:
-    for read in (world.chain.dataset, world.chain.offer):
+def test_what_nobody_made_is_not_found(environment) -> None:
+    for read in (environment.chain.dataset, environment.chain.offer):
         with pytest.raises(NotFoundError):
             read(secrets.token_bytes(32))
-    assert world.chain.consent(bytes(32)).status == Status.NONE
-    assert world.chain.job(bytes(32)).status == JobStatus.NONE
-    assert world.chain.key_due(bytes(32), 0) is None
+    assert environment.chain.consent(bytes(32)).status == Status.NONE
+    assert environment.chain.job(bytes(32)).status == JobStatus.NONE
+    assert environment.chain.key_due(bytes(32), 0) is None
 
 
-def test_a_token_that_is_none_is_the_askers_mistake(world) -> None:
+def test_a_token_that_is_none_is_the_askers_mistake(environment) -> None:
     """No code at the address, or another contract's: nothing that a second try would mend."""
-    for address in (secrets.token_bytes(20), bytes(20), world.deployment.job_ledger.address):
+    for address in (secrets.token_bytes(20), bytes(20), environment.deployment.job_ledger.address):
         with pytest.raises(InputError) as caught:
-            world.chain.balance_of(address, world.key.address)
+            environment.chain.balance_of(address, environment.key.address)
         assert caught.value.code == "input.token"
     rich = Key().address
-    token = deploy_token(world.local.url, world.key, {rich: 5})
-    assert world.chain.balance_of(token, rich) == 5
-    out_of_reach = Chain(f"http://127.0.0.1:{free_port()}", world.deployment)
+    token = deploy_token(environment.local.url, environment.key, {rich: 5})
+    assert environment.chain.balance_of(token, rich) == 5
+    out_of_reach = Chain(f"http://127.0.0.1:{free_port()}", environment.deployment)
     with pytest.raises(ChainError):
         out_of_reach.balance_of(token, rich)
 
 
-def test_whose_rows_a_dataset_holds(world) -> None:
+def test_whose_rows_a_dataset_holds(environment) -> None:
     for subjects in (Subjects.PERSONS, Subjects.OWN):
         dataset = secrets.token_bytes(32)
-        world.send(world.calls.register(dataset, subjects, b"s" * 32, b"c" * 32, 7))
-        expected = DatasetState(world.key.address, subjects, 7, 0, b"s" * 32, b"c" * 32)
-        assert world.chain.dataset(dataset) == expected
-        (told,) = world.chain.events((events.DatasetRegistered,), 0, dataset=dataset)
-        assert (told.provider, told.subjects, told.budget) == (world.key.address, subjects, 7)
+        environment.send(environment.calls.register(dataset, subjects, b"s" * 32, b"c" * 32, 7))
+        expected = DatasetState(environment.key.address, subjects, 7, 0, b"s" * 32, b"c" * 32)
+        assert environment.chain.dataset(dataset) == expected
+        (told,) = environment.chain.events((events.DatasetRegistered,), 0, dataset=dataset)
+        assert (told.provider, told.subjects, told.budget) == (environment.key.address, subjects, 7)
 
 
 def test_subjects_that_the_contract_does_not_know_are_not_believed() -> None:
@@ -126,26 +126,26 @@ def test_subjects_that_the_contract_does_not_know_are_not_believed() -> None:
         events.subjects_of(max(Subjects) + 1)
 
 
-def test_a_value_of_the_wrong_length_never_leaves(world) -> None:
+def test_a_value_of_the_wrong_length_never_leaves(environment) -> None:
     with pytest.raises(InputError):
-        world.chain.job(b"short")
+        environment.chain.job(b"short")
     with pytest.raises(InputError):
-        world.calls.anchor(bytes(31), bytes(32))
+        environment.calls.anchor(bytes(31), bytes(32))
 
 
-def test_reads_of_a_consent_and_as_of_a_block(world) -> None:
-    owner, offer = Key(), world.offer()
-    consent = world.consent(offer, owner, uses=2)
-    before = world.chain.head().number
-    world.send(world.calls.grant(consent, world.signed(consent, owner)))
-    state = world.chain.consent(consent.id)
+def test_reads_of_a_consent_and_as_of_a_block(environment) -> None:
+    owner, offer = Key(), environment.offer()
+    consent = environment.consent(offer, owner, uses=2)
+    before = environment.chain.head().number
+    environment.send(environment.calls.grant(consent, environment.signed(consent, owner)))
+    state = environment.chain.consent(consent.id)
     assert (state.status, state.proven, state.uses) == (Status.GIVEN, True, 2)
     assert (state.not_before, state.not_after) == (consent.not_before, consent.not_after)
-    assert world.chain.consent(consent.id, block=before).status == Status.NONE
-    read = world.chain.offer(offer.id)
+    assert environment.chain.consent(consent.id, block=before).status == Status.NONE
+    read = environment.chain.offer(offer.id)
     assert (read.offer, read.provider, read.epoch, read.openings, read.unproven) == (
         offer,
-        world.key.address,
+        environment.key.address,
         bytes(24),
         0,
         bytes(24),
@@ -164,13 +164,13 @@ def test_reads_of_a_consent_and_as_of_a_block(world) -> None:
         ({"purpose": bytes(32)}, Reason.WRONG_PURPOSE),
         ({"operations": 4}, Reason.WRONG_OPERATION),
     ):
-        assert world.chain.check_consent(consent.id, offer.id, **(use | change)) == reason
+        assert environment.chain.check_consent(consent.id, offer.id, **(use | change)) == reason
 
 
-def refused(world, call: Call) -> str:
-    sender = world.sender()
+def refused(environment, call: Call) -> str:
+    sender = environment.sender()
     intent = secrets.token_hex(8)
-    sender.submit(intent, call, world.key.address)
+    sender.submit(intent, call, environment.key.address)
     for _ in range(100):
         if isinstance(outcome := sender.outcome(intent), Reverted):
             return outcome.name
@@ -178,21 +178,21 @@ def refused(world, call: Call) -> str:
     raise AssertionError(f"{call.what} was not refused")
 
 
-def test_a_measurement_is_accepted_once_and_retired_for_ever(world) -> None:
+def test_a_measurement_is_accepted_once_and_retired_for_ever(environment) -> None:
     code, other = secrets.token_bytes(32), secrets.token_bytes(32)
-    mine = world.key.address
-    assert world.chain.acceptance(mine, code) == Acceptance(EnclaveClass.NONE, 0, 0)
-    world.send(world.calls.accept(code, EnclaveClass.SIMULATED))
-    since = world.chain.acceptance(mine, code).since
-    assert world.chain.acceptance(mine, code).holds(EnclaveClass.SIMULATED, since)
-    assert not world.chain.acceptance(mine, code).holds(EnclaveClass.HARDWARE, since)
-    assert not world.chain.acceptance(mine, code).holds(EnclaveClass.SIMULATED, since - 1)
-    assert refused(world, world.calls.accept(code, EnclaveClass.HARDWARE)) == "MeasurementKnown"
-    assert refused(world, world.calls.retire(other)) == "MeasurementNotAccepted"
-    world.send(world.calls.retire(code))
-    ended = world.chain.acceptance(mine, code)
+    mine = environment.key.address
+    assert environment.chain.acceptance(mine, code) == Acceptance(EnclaveClass.NONE, 0, 0)
+    environment.send(environment.calls.accept(code, EnclaveClass.SIMULATED))
+    since = environment.chain.acceptance(mine, code).since
+    assert environment.chain.acceptance(mine, code).holds(EnclaveClass.SIMULATED, since)
+    assert not environment.chain.acceptance(mine, code).holds(EnclaveClass.HARDWARE, since)
+    assert not environment.chain.acceptance(mine, code).holds(EnclaveClass.SIMULATED, since - 1)
+    assert refused(environment, environment.calls.accept(code, EnclaveClass.HARDWARE)) == "MeasurementKnown"
+    assert refused(environment, environment.calls.retire(other)) == "MeasurementNotAccepted"
+    environment.send(environment.calls.retire(code))
+    ended = environment.chain.acceptance(mine, code)
     assert ended.holds(EnclaveClass.SIMULATED, ended.until - 1) and not ended.holds(EnclaveClass.SIMULATED, ended.until)
-    told = world.chain.events([events.MeasurementAccepted, events.MeasurementRetired], since, measurement=code)
+    told = environment.chain.events([events.MeasurementAccepted, events.MeasurementRetired], since, measurement=code)
     assert [(type(e), e.provider) for e in told] == [
         (events.MeasurementAccepted, mine),
         (events.MeasurementRetired, mine),
@@ -205,20 +205,20 @@ def test_no_class_holds_where_nothing_was_accepted() -> None:
     assert not any(nothing.holds(kind, block) for kind in EnclaveClass for block in (0, 1))
 
 
-def test_events_by_class_range_and_indexed_field(world) -> None:
-    one, two = world.offer(), world.offer()
-    start = world.chain.head().number + 1
-    world.send(world.calls.anchor(one.id, b"1" * 32), world.calls.anchor(two.id, b"2" * 32))
-    anchored = world.chain.events([events.BatchAnchored], start)
+def test_events_by_class_range_and_indexed_field(environment) -> None:
+    one, two = environment.offer(), environment.offer()
+    start = environment.chain.head().number + 1
+    environment.send(environment.calls.anchor(one.id, b"1" * 32), environment.calls.anchor(two.id, b"2" * 32))
+    anchored = environment.chain.events([events.BatchAnchored], start)
     assert [(e.offer, e.root) for e in anchored] == [(one.id, b"1" * 32), (two.id, b"2" * 32)]
     kinds = [events.OfferMade, events.BatchAnchored]
-    found = world.chain.events(kinds, 0, offer=one.id)
+    found = environment.chain.events(kinds, 0, offer=one.id)
     assert [type(e) for e in found] == kinds
     assert found[0].terms == one
-    assert world.chain.events(kinds, 0, start - 1, offer=two.id)[0].block < start
-    assert world.chain.events([events.BatchAnchored], start, root=b"2" * 32) == anchored[1:]
+    assert environment.chain.events(kinds, 0, start - 1, offer=two.id)[0].block < start
+    assert environment.chain.events([events.BatchAnchored], start, root=b"2" * 32) == anchored[1:]
     with pytest.raises(LookupError):
-        world.chain.events([events.BatchAnchored], start, consumer=b"2" * 20)
+        environment.chain.events([events.BatchAnchored], start, consumer=b"2" * 20)
 
 
 YES = "0x631626ba7e60e01b60005260206000f3"
@@ -232,21 +232,21 @@ SAYS_NO = {
 }
 
 
-def test_an_erc1271_contract_is_asked_at_the_endpoint(world) -> None:
+def test_an_erc1271_contract_is_asked_at_the_endpoint(environment) -> None:
     account = secrets.token_bytes(20)
-    world.local.rpc("anvil_setCode", "0x" + account.hex(), YES)
-    assert world.chain.verifiers.accepts(account, bytes(32), b"anything")
+    environment.local.rpc("anvil_setCode", "0x" + account.hex(), YES)
+    assert environment.chain.verifiers.accepts(account, bytes(32), b"anything")
 
 
 @pytest.mark.parametrize("code", SAYS_NO.values(), ids=SAYS_NO.keys())
-def test_anything_else_than_the_magic_value_is_no(world, code) -> None:
+def test_anything_else_than_the_magic_value_is_no(environment, code) -> None:
     account = secrets.token_bytes(20)
-    world.local.rpc("anvil_setCode", "0x" + account.hex(), code)
+    environment.local.rpc("anvil_setCode", "0x" + account.hex(), code)
     with pytest.raises(SignatureError):
-        world.chain.verifiers.demand("a consent", account, bytes(32), b"anything")
+        environment.chain.verifiers.demand("a consent", account, bytes(32), b"anything")
 
 
-def test_a_strangers_contract_is_given_three_million_gas(world) -> None:
+def test_a_strangers_contract_is_given_three_million_gas(environment) -> None:
     """More than wallets use. What one burns beyond that, in a loop without an end, is no answer."""
     too_much, too_little = f"5a62{ERC1271_GAS:06x}10", f"5a62{ERC1271_GAS - 100_000:06x}11"
     yes = YES.removeprefix("0x")
@@ -254,12 +254,12 @@ def test_a_strangers_contract_is_given_three_million_gas(world) -> None:
     end = len(before + yes) // 2 + 3
     for code, accepted in ((f"{before}60{end:02x}57{yes}5b60006000fd", True), ("5b600056", False)):
         account = secrets.token_bytes(20)
-        world.local.rpc("anvil_setCode", to_hex(account), "0x" + code)
-        assert world.chain.verifiers.accepts(account, bytes(32), b"anything") is accepted
+        environment.local.rpc("anvil_setCode", to_hex(account), "0x" + code)
+        assert environment.chain.verifiers.accepts(account, bytes(32), b"anything") is accepted
 
 
-def test_passkeys_only_behind_the_deployments_verifier(world) -> None:
+def test_passkeys_only_behind_the_deployments_verifier(environment) -> None:
     digest = secrets.token_bytes(32)
-    good, stranger = P256Key(world.deployment.p256_verifier.address), P256Key(bytes(20))
-    assert world.chain.verifiers.accepts(good.signer, digest, good.sign(digest))
-    assert not world.chain.verifiers.accepts(stranger.signer, digest, stranger.sign(digest))
+    good, stranger = P256Key(environment.deployment.p256_verifier.address), P256Key(bytes(20))
+    assert environment.chain.verifiers.accepts(good.signer, digest, good.sign(digest))
+    assert not environment.chain.verifiers.accepts(stranger.signer, digest, stranger.sign(digest))

@@ -23,8 +23,8 @@ SECRETS = ("alice", "s3cret pass", "s3cret%20pass", "v3", "K3Y-in-the-path", "to
 
 
 @pytest.fixture
-def faulty(world) -> Iterator[FaultyEndpoint]:
-    with faulty_endpoint(world.local.url) as endpoint:
+def faulty(environment) -> Iterator[FaultyEndpoint]:
+    with faulty_endpoint(environment.local.url) as endpoint:
         yield endpoint
 
 
@@ -63,7 +63,7 @@ def test_refusals_are_told_apart_and_hide_what_the_url_hides(faulty, mode: str, 
     assert not [part for part in SECRETS if part in str(caught.value)]
 
 
-def test_nobody_there_is_told_with_the_systems_words(world) -> None:
+def test_nobody_there_is_told_with_the_systems_words(environment) -> None:
     with pytest.raises(EndpointError, match=r"can't be reached.*Connection refused") as caught:
         Rpc(f"http://alice:secret@127.0.0.1:{free_port()}/KEY-KEY", attempts=1).call("eth_chainId")
     assert "secret" not in str(caught.value) and "KEY" not in str(caught.value)
@@ -106,8 +106,8 @@ def test_a_short_wait_is_heeded_and_a_long_one_is_told(faulty, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(("mode", "most"), [("", 100), ("nobatch", 1), ("batch7", 7), ("batch1", 1)])
-def test_batches_are_as_large_as_the_endpoint_takes_them(world, faulty, mode: str, most: int) -> None:
-    world.local.mine(30)
+def test_batches_are_as_large_as_the_endpoint_takes_them(environment, faulty, mode: str, most: int) -> None:
+    environment.local.mine(30)
     faulty.mode = mode
     rpc = Rpc(faulty.url)
     for _ in range(2):
@@ -155,12 +155,12 @@ def test_fees_fall_back(faulty, missing: str) -> None:
         *(("half", method) for method in ("eth_getBlockByNumber", "eth_getLogs", "eth_getBlockReceipts")),
     ],
 )
-def test_an_answer_of_another_form_is_a_chain_error(world, faulty, fault: str, method: str) -> None:
+def test_an_answer_of_another_form_is_a_chain_error(environment, faulty, fault: str, method: str) -> None:
     """Reads that need all of them, each at an endpoint of which one method's answers are odd."""
-    world.offer()
-    chain = Chain(faulty.url, world.deployment)
+    environment.offer()
+    chain = Chain(faulty.url, environment.deployment)
     faulty.mode = f"{fault}:{method}"
     with pytest.raises(ChainError) as caught:
-        chain.events([events.OfferMade], world.deployment.block)
+        chain.events([events.OfferMade], environment.deployment.block)
         chain.dataset(bytes(32))
     assert caught.value.code in ("chain.answer", "chain.incomplete")

@@ -25,9 +25,9 @@ from placet.core.errors import ChainError
 from wire import Wire
 
 
-def header(world, number: int | str = "latest") -> BlockHeader:
+def header(environment, number: int | str = "latest") -> BlockHeader:
     asked = hex(number) if isinstance(number, int) else number
-    return BlockHeader.read(world.local.rpc("eth_getBlockByNumber", asked, False))
+    return BlockHeader.read(environment.local.rpc("eth_getBlockByNumber", asked, False))
 
 
 @contextlib.asynccontextmanager
@@ -48,21 +48,21 @@ async def until(heads: Heads, true: Any) -> None:
                 await listener.wait(1)
 
 
-async def test_each_mined_block_is_pushed_as_the_chain_has_it(world) -> None:
-    async with subscribed(world.local.url) as heads:
+async def test_each_mined_block_is_pushed_as_the_chain_has_it(environment) -> None:
+    async with subscribed(environment.local.url) as heads:
         await until(heads, lambda: heads.pushed)
-        before = header(world).head
-        await asyncio.to_thread(world.local.mine, 3)
+        before = header(environment).head
+        await asyncio.to_thread(environment.local.mine, 3)
         headers: list[BlockHeader] = []
         await until(heads, lambda: headers.extend(heads.take()) or len(headers) >= 3)
-        assert headers == [header(world, before.number + i) for i in (1, 2, 3)]
+        assert headers == [header(environment, before.number + i) for i in (1, 2, 3)]
         assert headers[0].parent == before.hash
         assert heads.take() == []
 
 
-async def test_a_lost_connection_is_told_and_made_again(world, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lost_connection_is_told_and_made_again(environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGAIN", 0.05)
-    wire = Wire(httpx.URL(world.local.url).port or 0)
+    wire = Wire(httpx.URL(environment.local.url).port or 0)
     await wire.join()
     async with subscribed(f"http://127.0.0.1:{wire.port}") as heads:
         await until(heads, lambda: heads.pushed)
@@ -93,8 +93,8 @@ async def test_an_endpoint_without_subscriptions_pushes_nothing(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("spoil", ["hash", "parentHash", "logsBloom", "number"])
-def test_a_header_that_is_none_is_refused(world, spoil: str) -> None:
-    block = world.local.rpc("eth_getBlockByNumber", "latest", False)
+def test_a_header_that_is_none_is_refused(environment, spoil: str) -> None:
+    block = environment.local.rpc("eth_getBlockByNumber", "latest", False)
     for value in (None, "0x", 7):
         with pytest.raises(ChainError):
             BlockHeader.read({**block, spoil: value})
@@ -102,13 +102,13 @@ def test_a_header_that_is_none_is_refused(world, spoil: str) -> None:
         BlockHeader.read(None)
 
 
-def test_the_filter_holds_what_is_ours_and_rules_out_what_is_not(world) -> None:
-    contracts = LogFilter(addresses(world.deployment))
-    world.offer()
-    ours = header(world)
-    world.local.mine(1)
+def test_the_filter_holds_what_is_ours_and_rules_out_what_is_not(environment) -> None:
+    contracts = LogFilter(addresses(environment.deployment))
+    environment.offer()
+    ours = header(environment)
+    environment.local.mine(1)
     assert contracts.may_hold(ours.bloom)
-    assert not contracts.may_hold(header(world).bloom)
+    assert not contracts.may_hold(header(environment).bloom)
     strangers = [LogFilter({secrets.token_bytes(20): "ConsentRegistry"}) for _ in range(50)]
     assert sum(stranger.may_hold(ours.bloom) for stranger in strangers) < 5
 
@@ -133,71 +133,71 @@ class Counted(Chain):
 
 
 @pytest.fixture
-def chain(world) -> Counted:
-    return Counted(world.local.url, world.deployment)
+def chain(environment) -> Counted:
+    return Counted(environment.local.url, environment.deployment)
 
 
-def synced(world, chain: Chain) -> Index:
-    index = Index(world.engine, chain)
+def synced(environment, chain: Chain) -> Index:
+    index = Index(environment.engine, chain)
     index.sync()
     return index
 
 
-def test_empty_blocks_are_skipped_without_a_request(world, chain: Counted) -> None:
-    index = synced(world, chain)
-    world.local.mine(2)
-    requests, last = chain.requests, header(world).head.number
-    assert index.skip(header(world, last - 1))
-    assert index.skip(header(world, last))
+def test_empty_blocks_are_skipped_without_a_request(environment, chain: Counted) -> None:
+    index = synced(environment, chain)
+    environment.local.mine(2)
+    requests, last = chain.requests, header(environment).head.number
+    assert index.skip(header(environment, last - 1))
+    assert index.skip(header(environment, last))
     assert chain.requests == requests
     assert index.sync() == last
 
 
-def test_a_block_that_may_hold_something_of_ours_is_read(world, chain: Counted) -> None:
-    index, offer = synced(world, chain), world.offer()
-    blocks = range(index.latest() + 1, header(world).head.number + 1)
-    assert not all(index.skip(header(world, number)) for number in blocks)
+def test_a_block_that_may_hold_something_of_ours_is_read(environment, chain: Counted) -> None:
+    index, offer = synced(environment, chain), environment.offer()
+    blocks = range(index.latest() + 1, header(environment).head.number + 1)
+    assert not all(index.skip(header(environment, number)) for number in blocks)
     index.sync()
     assert offer.id in {made.offer for made in index.offers()}
 
 
 def test_what_a_lying_header_hides_is_read_with_the_next_block_after_a_while(
-    world, chain: Counted, monkeypatch: pytest.MonkeyPatch
+    environment, chain: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index = synced(world, chain)
+    index = synced(environment, chain)
     start = index.latest()
-    offer = world.offer()
-    for number in range(start + 1, header(world).head.number + 1):
-        assert index.skip(replace(header(world, number), bloom=0))
-    world.local.mine(1)
+    offer = environment.offer()
+    for number in range(start + 1, header(environment).head.number + 1):
+        assert index.skip(replace(header(environment, number), bloom=0))
+    environment.local.mine(1)
     monkeypatch.setattr(index_module, "SKIP_SECONDS", 0.0)
-    assert not index.skip(header(world))
+    assert not index.skip(header(environment))
     index.sync()
     assert offer.id in {made.offer for made in index.offers()}
 
 
-def test_blocks_that_do_not_follow_are_read(world, chain: Counted) -> None:
+def test_blocks_that_do_not_follow_are_read(environment, chain: Counted) -> None:
     """One that was missed, another branch, and before the first reading."""
-    fresh = Index(world.engine, chain)
-    world.local.mine(1)
-    assert not fresh.skip(header(world))
+    fresh = Index(environment.engine, chain)
+    environment.local.mine(1)
+    assert not fresh.skip(header(environment))
     fresh.sync()
-    world.local.mine(2)
-    assert not fresh.skip(header(world))
+    environment.local.mine(2)
+    assert not fresh.skip(header(environment))
     fresh.sync()
-    world.local.mine(1)
-    assert not fresh.skip(replace(header(world), parent=secrets.token_bytes(32)))
-    assert fresh.skip(header(world))
+    environment.local.mine(1)
+    assert not fresh.skip(replace(header(environment), parent=secrets.token_bytes(32)))
+    assert fresh.skip(header(environment))
 
 
-def test_blocks_are_read_until_what_is_ours_is_confirmed(world) -> None:
-    index = synced(world, world.at_depth(2))
-    world.offer()
+def test_blocks_are_read_until_what_is_ours_is_confirmed(environment) -> None:
+    index = synced(environment, environment.at_depth(2))
+    environment.offer()
     index.sync()
     skipped = []
     for _ in range(4):
-        world.local.mine(1)
-        skipped.append(index.skip(header(world)))
+        environment.local.mine(1)
+        skipped.append(index.skip(header(environment)))
         if not skipped[-1]:
             index.sync()
     assert skipped == [False, False, True, True]

@@ -37,68 +37,68 @@ def drain(sender: Sender, seconds: float = 120.0) -> None:
         time.sleep(0.01)
 
 
-def register(world, dataset: bytes | None = None):
-    return world.calls.register(dataset or secrets.token_bytes(32), Subjects.OWN, bytes(32), bytes(32), 0)
+def register(environment, dataset: bytes | None = None):
+    return environment.calls.register(dataset or secrets.token_bytes(32), Subjects.OWN, bytes(32), bytes(32), 0)
 
 
-def spent(world, dataset: bytes) -> list[int]:
-    found = world.chain.events([events.BudgetSpent], 0, dataset=dataset)
+def spent(environment, dataset: bytes) -> list[int]:
+    found = environment.chain.events([events.BudgetSpent], 0, dataset=dataset)
     return [int.from_bytes(event.job, "big") for event in found]
 
 
-def test_the_same_intent_twice_is_one_transaction(world) -> None:
-    sender, call, before = world.sender(), register(world), world.nonce()
-    sender.submit("one", call, world.key.address)
-    sender.submit("one", call, world.key.address)
+def test_the_same_intent_twice_is_one_transaction(environment) -> None:
+    sender, call, before = environment.sender(), register(environment), environment.nonce()
+    sender.submit("one", call, environment.key.address)
+    sender.submit("one", call, environment.key.address)
     drain(sender)
-    sender.submit("one", call, world.key.address)
+    sender.submit("one", call, environment.key.address)
     drain(sender)
     outcome = sender.outcome("one")
     assert isinstance(outcome, Mined)
-    assert world.nonce() == before + 1
-    receipt = world.local.rpc("eth_getTransactionReceipt", "0x" + outcome.transaction.hex())
+    assert environment.nonce() == before + 1
+    receipt = environment.local.rpc("eth_getTransactionReceipt", "0x" + outcome.transaction.hex())
     assert (int(receipt["blockNumber"], 16), int(receipt["gasUsed"], 16)) == (outcome.block, outcome.gas)
 
 
-def test_a_name_stands_for_one_call_of_one_account(world) -> None:
+def test_a_name_stands_for_one_call_of_one_account(environment) -> None:
     other = Key()
-    sender = world.sender(keys=(world.key, other))
-    call = register(world)
-    sender.submit("one", call, world.key.address)
-    for changed, account in ((register(world), world.key.address), (call, other.address)):
+    sender = environment.sender(keys=(environment.key, other))
+    call = register(environment)
+    sender.submit("one", call, environment.key.address)
+    for changed, account in ((register(environment), environment.key.address), (call, other.address)):
         with pytest.raises(StateError, match="stands for another call"):
             sender.submit("one", changed, account)
     with pytest.raises(StateError, match="no key"):
         sender.submit("two", call, Key().address)
     for name in ("", "x" * 201):
         with pytest.raises(InputError):
-            sender.submit(name, call, world.key.address)
+            sender.submit(name, call, environment.key.address)
 
 
-def test_a_refusal_costs_nothing_and_has_its_name(world) -> None:
-    sender, dataset = world.sender(), world.dataset(budget=2)
-    before = world.nonce()
-    sender.submit("too much", world.calls.spend(dataset, 3, bytes(32)), world.key.address)
-    sender.submit("fine", world.calls.spend(dataset, 2, bytes(32)), world.key.address)
+def test_a_refusal_costs_nothing_and_has_its_name(environment) -> None:
+    sender, dataset = environment.sender(), environment.dataset(budget=2)
+    before = environment.nonce()
+    sender.submit("too much", environment.calls.spend(dataset, 3, bytes(32)), environment.key.address)
+    sender.submit("fine", environment.calls.spend(dataset, 2, bytes(32)), environment.key.address)
     drain(sender)
     refused = sender.outcome("too much")
     assert isinstance(refused, Reverted)
     assert (refused.name, refused.arguments) == ("BudgetExceeded", (dataset, 2, 3))
     assert isinstance(sender.outcome("fine"), Mined)
-    assert world.nonce() == before + 1
+    assert environment.nonce() == before + 1
 
 
-def test_an_intent_may_build_on_the_one_before(world) -> None:
-    dataset, sender = secrets.token_bytes(32), world.sender()
-    world.automine(False)
-    registration = world.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32), 5)
-    sender.submit("register", registration, world.key.address)
-    sender.submit("spend", world.calls.spend(dataset, 5, bytes(32)), world.key.address)
-    sender.submit("spend too much", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
+def test_an_intent_may_build_on_the_one_before(environment) -> None:
+    dataset, sender = secrets.token_bytes(32), environment.sender()
+    environment.automine(False)
+    registration = environment.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32), 5)
+    sender.submit("register", registration, environment.key.address)
+    sender.submit("spend", environment.calls.spend(dataset, 5, bytes(32)), environment.key.address)
+    sender.submit("spend too much", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
     for _ in range(3):
         sender.step()
         assert sender.outcome("spend too much") is None, "a refusal on an unmined state is not yet the truth"
-    world.local.mine()
+    environment.local.mine()
     drain(sender)
     assert isinstance(sender.outcome("spend"), Mined)
     refused = sender.outcome("spend too much")
@@ -106,20 +106,20 @@ def test_an_intent_may_build_on_the_one_before(world) -> None:
     assert refused.name == "BudgetExceeded"
 
 
-def test_a_transaction_that_fails_in_its_block_has_its_name_too(world) -> None:
+def test_a_transaction_that_fails_in_its_block_has_its_name_too(environment) -> None:
     dataset, rival = secrets.token_bytes(32), Key()
-    world.local.rpc("anvil_setBalance", "0x" + rival.address.hex(), hex(10**18))
-    sender = world.sender(keys=(world.key, rival))
-    call = register(world, dataset)
-    world.automine(False)
-    sender.submit("mine", call, world.key.address)
+    environment.local.rpc("anvil_setBalance", "0x" + rival.address.hex(), hex(10**18))
+    sender = environment.sender(keys=(environment.key, rival))
+    call = register(environment, dataset)
+    environment.automine(False)
+    sender.submit("mine", call, environment.key.address)
     sender._outbox.add("his", call, rival.address)
     # Both are simulated on a state that holds neither: the pool must not be asked.
     honest, sender._chain.rpc.call = sender._chain.rpc.call, lambda method, *p: honest(
         method, *("latest" if method == "eth_estimateGas" and x == "pending" else x for x in p)
     )  # fmt: skip
     sender.step()
-    world.local.mine()
+    environment.local.mine()
     drain(sender)
     outcomes = [sender.outcome("mine"), sender.outcome("his")]
     assert sum(isinstance(o, Mined) for o in outcomes) == 1
@@ -128,162 +128,166 @@ def test_a_transaction_that_fails_in_its_block_has_its_name_too(world) -> None:
     assert refused.arguments[0] == dataset
 
 
-def test_an_unknown_revert_is_said_to_be_unknown(world) -> None:
+def test_an_unknown_revert_is_said_to_be_unknown(environment) -> None:
     target = secrets.token_bytes(20)
-    world.local.rpc("anvil_setCode", "0x" + target.hex(), "0x63deadbeef60e01b60005260046000fd")
-    sender, call = world.sender(), register(world)
-    sender.submit("odd", type(call)(target, b"", "odd"), world.key.address)
+    environment.local.rpc("anvil_setCode", "0x" + target.hex(), "0x63deadbeef60e01b60005260046000fd")
+    sender, call = environment.sender(), register(environment)
+    sender.submit("odd", type(call)(target, b"", "odd"), environment.key.address)
     drain(sender)
     refused = sender.outcome("odd")
     assert isinstance(refused, Reverted)
     assert (refused.name, refused.arguments) == ("Unknown", (bytes.fromhex("deadbeef"),))
 
 
-def test_what_runs_out_of_gas_is_signed_anew(world) -> None:
+def test_what_runs_out_of_gas_is_signed_anew(environment) -> None:
     """The state changes between estimate and block so that the same call becomes dearer."""
     target = secrets.token_bytes(20)
-    world.local.rpc("anvil_setCode", "0x" + target.hex(), "0x00")
-    sender, call = world.sender(), register(world)
-    world.automine(False)
-    before = world.nonce()
-    sender.submit("dear", type(call)(target, b"", "dear"), world.key.address)
+    environment.local.rpc("anvil_setCode", "0x" + target.hex(), "0x00")
+    sender, call = environment.sender(), register(environment)
+    environment.automine(False)
+    before = environment.nonce()
+    sender.submit("dear", type(call)(target, b"", "dear"), environment.key.address)
     sender.step()
     # Sixteen storage writes: 350,000 gas instead of nothing.
-    world.local.rpc("anvil_setCode", "0x" + target.hex(), "0x" + "".join(f"600160{i:02x}55" for i in range(16)) + "00")
-    world.local.mine()
+    environment.local.rpc(
+        "anvil_setCode", "0x" + target.hex(), "0x" + "".join(f"600160{i:02x}55" for i in range(16)) + "00"
+    )
+    environment.local.mine()
     sender.step()
     assert sender.outcome("dear") is None
     sender.step()
-    world.local.mine()
+    environment.local.mine()
     drain(sender)
     assert isinstance(sender.outcome("dear"), Mined)
-    assert world.nonce() == before + 2
+    assert environment.nonce() == before + 2
 
 
-def test_what_no_block_can_hold_is_refused(world) -> None:
+def test_what_no_block_can_hold_is_refused(environment) -> None:
     target = secrets.token_bytes(20)
-    world.local.rpc("anvil_setCode", "0x" + target.hex(), "0x5b600056")  # an endless loop
-    sender, call = world.sender(), register(world)
-    sender.submit("endless", type(call)(target, b"", "endless"), world.key.address)
+    environment.local.rpc("anvil_setCode", "0x" + target.hex(), "0x5b600056")  # an endless loop
+    sender, call = environment.sender(), register(environment)
+    sender.submit("endless", type(call)(target, b"", "endless"), environment.key.address)
     drain(sender)
     refused = sender.outcome("endless")
     assert isinstance(refused, Reverted)
     assert refused.name == "OutOfGas"
 
 
-def test_in_flight_are_only_so_many(world, monkeypatch) -> None:
+def test_in_flight_are_only_so_many(environment, monkeypatch) -> None:
     assert module.IN_FLIGHT == 64
     monkeypatch.setattr(module, "IN_FLIGHT", 8)
-    sender = world.sender()
-    world.automine(False)
+    sender = environment.sender()
+    environment.automine(False)
     for number in range(14):
-        sender.submit(f"{number}", register(world), world.key.address)
+        sender.submit(f"{number}", register(environment), environment.key.address)
     for _ in range(3):
         sender.step()
-    assert world.pending() == 8
-    world.local.mine()
+    assert environment.pending() == 8
+    environment.local.mine()
     sender.step()
-    assert world.pending() == 6
-    world.automine(True)
-    world.local.mine()
+    assert environment.pending() == 6
+    environment.automine(True)
+    environment.local.mine()
     drain(sender)
     assert all(isinstance(sender.outcome(f"{number}"), Mined) for number in range(14))
 
 
-def test_stuck_transactions_are_replaced_under_the_same_nonces(world) -> None:
-    sender, before = world.sender(stuck_after=0.0), world.nonce()
-    world.automine(False)
+def test_stuck_transactions_are_replaced_under_the_same_nonces(environment) -> None:
+    sender, before = environment.sender(stuck_after=0.0), environment.nonce()
+    environment.automine(False)
     for number in range(3):
-        sender.submit(f"{number}", register(world), world.key.address)
+        sender.submit(f"{number}", register(environment), environment.key.address)
     sender.step()
-    offered = max(signed.max_fee for intent in sender._outbox.sent(world.key.address) for signed in intent.signed)
-    world.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(offered + 1))
-    world.local.mine()
-    assert world.nonce() == before, "the fees no longer do"
+    offered = max(signed.max_fee for intent in sender._outbox.sent(environment.key.address) for signed in intent.signed)
+    environment.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(offered + 1))
+    environment.local.mine()
+    assert environment.nonce() == before, "the fees no longer do"
     sender.step()
-    world.local.mine()
+    environment.local.mine()
     drain(sender)
     assert all(isinstance(sender.outcome(f"{number}"), Mined) for number in range(3))
-    assert world.nonce() == before + 3
+    assert environment.nonce() == before + 3
 
 
-def test_replacement_ends_at_the_highest_fee(world, monkeypatch) -> None:
+def test_replacement_ends_at_the_highest_fee(environment, monkeypatch) -> None:
     monkeypatch.setattr(module, "MAX_FEE", 10 * 10**9)
-    sender = world.sender(stuck_after=0.0)
-    world.automine(False)
-    sender.submit("one", register(world), world.key.address)
+    sender = environment.sender(stuck_after=0.0)
+    environment.automine(False)
+    sender.submit("one", register(environment), environment.key.address)
     sender.step()
-    world.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**12))
-    world.local.mine()
+    environment.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**12))
+    environment.local.mine()
     for _ in range(20):
         sender.step()
-    (intent,) = sender._outbox.sent(world.key.address)
+    (intent,) = sender._outbox.sent(environment.key.address)
     assert len(intent.signed) <= module.REPLACEMENTS + 1
     assert max(signed.max_fee for signed in intent.signed) <= module.MAX_FEE
     assert {signed.nonce for signed in intent.signed} == {intent.nonce}
 
 
-def test_an_outcome_counts_at_the_networks_depth(world) -> None:
-    sender = world.sender(confirmations=2)
-    sender.submit("one", register(world), world.key.address)
+def test_an_outcome_counts_at_the_networks_depth(environment) -> None:
+    sender = environment.sender(confirmations=2)
+    sender.submit("one", register(environment), environment.key.address)
     for _ in range(3):
         sender.step()
         assert sender.outcome("one") is None
-    world.local.mine()
+    environment.local.mine()
     sender.step()
     assert sender.outcome("one") is None
-    world.local.mine()
+    environment.local.mine()
     sender.step()
     assert isinstance(sender.outcome("one"), Mined)
 
 
-def test_after_a_reorganisation_the_same_transactions_are_sent_again(world, monkeypatch) -> None:
+def test_after_a_reorganisation_the_same_transactions_are_sent_again(environment, monkeypatch) -> None:
     monkeypatch.setattr(module, "SEND_AGAIN", 0.0)
-    sender, dataset = world.sender(confirmations=5), world.dataset(budget=10)
-    snapshot = world.local.rpc("evm_snapshot")
+    sender, dataset = environment.sender(confirmations=5), environment.dataset(budget=10)
+    snapshot = environment.local.rpc("evm_snapshot")
     for number in range(3):
-        sender.submit(f"{number}", world.calls.spend(dataset, 1, number.to_bytes(32, "big")), world.key.address)
+        sender.submit(
+            f"{number}", environment.calls.spend(dataset, 1, number.to_bytes(32, "big")), environment.key.address
+        )
     sender.step()
     sender.step()
-    before = [intent.signed for intent in sender._outbox.sent(world.key.address)]
-    assert spent(world, dataset) == [0, 1, 2]
+    before = [intent.signed for intent in sender._outbox.sent(environment.key.address)]
+    assert spent(environment, dataset) == [0, 1, 2]
 
-    assert world.local.rpc("evm_revert", snapshot)
-    world.local.mine()
-    assert spent(world, dataset) == []
+    assert environment.local.rpc("evm_revert", snapshot)
+    environment.local.mine()
+    assert spent(environment, dataset) == []
     assert [sender.outcome(f"{number}") for number in range(3)] == [None] * 3
     sender.step()
-    assert [intent.signed for intent in sender._outbox.sent(world.key.address)] == before
-    world.local.mine(5)
+    assert [intent.signed for intent in sender._outbox.sent(environment.key.address)] == before
+    environment.local.mine(5)
     drain(sender)
-    assert spent(world, dataset) == [0, 1, 2]
+    assert spent(environment, dataset) == [0, 1, 2]
     assert all(isinstance(sender.outcome(f"{number}"), Mined) for number in range(3))
 
 
-def test_a_nonce_that_somebody_else_used_up_costs_no_intent(world, monkeypatch) -> None:
+def test_a_nonce_that_somebody_else_used_up_costs_no_intent(environment, monkeypatch) -> None:
     """The same key in another tool: against the rules, but nothing is lost or doubled."""
     monkeypatch.setattr(module, "LOST_SECONDS", 0.0)
-    sender, dataset = world.sender(), world.dataset(budget=10)
-    world.automine(False)
-    sender.submit("one", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
+    sender, dataset = environment.sender(), environment.dataset(budget=10)
+    environment.automine(False)
+    sender.submit("one", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
     honest, sender._chain.rpc.call = sender._chain.rpc.call, lambda method, *p: (
         "0x" + bytes(32).hex() if method == "eth_sendRawTransaction" else honest(method, *p)
     )  # fmt: skip
     sender.step()
     sender._chain.rpc.call = honest
-    world.automine(True)
-    world.local.rpc("eth_sendTransaction", {"from": "0x" + world.key.address.hex(), "to": "0x" + "11" * 20})
+    environment.automine(True)
+    environment.local.rpc("eth_sendTransaction", {"from": "0x" + environment.key.address.hex(), "to": "0x" + "11" * 20})
     drain(sender)
     assert isinstance(sender.outcome("one"), Mined)
-    assert spent(world, dataset) == [0]
+    assert spent(environment, dataset) == [0]
 
 
-def test_a_receipt_that_comes_late_is_waited_for(world, monkeypatch) -> None:
+def test_a_receipt_that_comes_late_is_waited_for(environment, monkeypatch) -> None:
     """An endpoint of several machines: one counts the transaction, another does not show its receipt yet."""
     clock = [1000.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    sender, dataset = world.sender(), world.dataset(budget=10)
-    sender.submit("one", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
+    sender, dataset = environment.sender(), environment.dataset(budget=10)
+    sender.submit("one", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
     sender.step()
     batch = sender._chain.rpc.batch
     sender._chain.rpc.batch = lambda method, asked: [None for _ in asked]
@@ -293,61 +297,61 @@ def test_a_receipt_that_comes_late_is_waited_for(world, monkeypatch) -> None:
     sender._chain.rpc.batch = batch
     sender.step()
     assert isinstance(sender.outcome("one"), Mined)
-    assert spent(world, dataset) == [0]
+    assert spent(environment, dataset) == [0]
 
 
 @pytest.mark.parametrize("moment", ["signed", "storing", "stored", "sending", "sent", "receipt", "settled"])
-def test_killed_at_any_step_no_intent_is_lost_or_doubled(world, tmp_path, moment) -> None:
-    dataset = world.dataset(budget=100)
-    child, log = crashing(world, tmp_path, dataset, 4, moment)
+def test_killed_at_any_step_no_intent_is_lost_or_doubled(environment, tmp_path, moment) -> None:
+    dataset = environment.dataset(budget=100)
+    child, log = crashing(environment, tmp_path, dataset, 4, moment)
     assert child.wait(120) == -signal.SIGKILL, log.read_text()
-    resume(world, tmp_path, dataset, 4)
+    resume(environment, tmp_path, dataset, 4)
 
 
-def test_killed_at_any_time_no_intent_is_lost_or_doubled(world, tmp_path) -> None:
-    dataset = world.dataset(budget=100)
+def test_killed_at_any_time_no_intent_is_lost_or_doubled(environment, tmp_path) -> None:
+    dataset = environment.dataset(budget=100)
     for number, pause in enumerate((0.0, 0.05, 0.2), start=1):
-        child, log = crashing(world, tmp_path, dataset, 40, "any time")
+        child, log = crashing(environment, tmp_path, dataset, 40, "any time")
         wait(lambda log=log, number=number: log.read_text().count("ready\n") == number, "sender", log)
         time.sleep(pause)
         child.kill()
         child.wait(120)
-    resume(world, tmp_path, dataset, 40)
+    resume(environment, tmp_path, dataset, 40)
 
 
-def crashing(world, folder: Path, dataset: bytes, count: int, moment: str) -> tuple[Forked, Path]:
+def crashing(environment, folder: Path, dataset: bytes, count: int, moment: str) -> tuple[Forked, Path]:
     deployment, log = folder / "deployment.json", folder / "crashing.log"
-    deployment.write_text(world.deployment.model_dump_json())
-    arguments = [world.local.url, deployment, folder / "state.db", dataset.hex(), count, moment]
+    deployment.write_text(environment.deployment.model_dump_json())
+    arguments = [environment.local.url, deployment, folder / "state.db", dataset.hex(), count, moment]
     return forked(CRASHING, arguments, folder, log), log
 
 
-def resume(world, folder: Path, dataset: bytes, count: int) -> None:
+def resume(environment, folder: Path, dataset: bytes, count: int) -> None:
     """A new sender on the database that the killed one left."""
-    sender = world.sender()
+    sender = environment.sender()
     for number in range(count):
-        call = world.calls.spend(dataset, 1, number.to_bytes(32, "big"))
-        sender.submit(f"spend-{number}", call, world.key.address)
+        call = environment.calls.spend(dataset, 1, number.to_bytes(32, "big"))
+        sender.submit(f"spend-{number}", call, environment.key.address)
     drain(sender)
-    assert sorted(spent(world, dataset)) == list(range(count))
+    assert sorted(spent(environment, dataset)) == list(range(count))
     assert all(isinstance(sender.outcome(f"spend-{number}"), Mined) for number in range(count))
 
 
-async def test_waiting(world) -> None:
-    sender, dataset = world.sender(), world.dataset(budget=1)
+async def test_waiting(environment) -> None:
+    sender, dataset = environment.sender(), environment.dataset(budget=1)
     with pytest.raises(NotFoundError):
         await sender.wait("never", 1.0)
     running = asyncio.create_task(sender.run())
     await asyncio.sleep(0)
-    sender.submit("good", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
-    sender.submit("bad", world.calls.spend(dataset, 1, bytes(32)), world.key.address)
+    sender.submit("good", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
+    sender.submit("bad", environment.calls.spend(dataset, 1, bytes(32)), environment.key.address)
     mined, again = await asyncio.gather(sender.wait("good", 120.0), sender.wait("good", 120.0))
     assert mined == again == sender.outcome("good")
     with pytest.raises(Reverted) as refused:
         await sender.wait("bad", 120.0)
     assert refused.value.name == "BudgetExceeded"
-    await asyncio.to_thread(world.automine, False)
-    sender.submit("late", register(world), world.key.address)
+    await asyncio.to_thread(environment.automine, False)
+    sender.submit("late", register(environment), environment.key.address)
     with pytest.raises(ChainError) as late:
         await sender.wait("late", 0.3)
     assert late.value.code == "chain.timeout"
@@ -357,12 +361,12 @@ async def test_waiting(world) -> None:
         await running
 
 
-async def test_what_another_program_puts_into_the_outbox_is_sent(world) -> None:
+async def test_what_another_program_puts_into_the_outbox_is_sent(environment) -> None:
     """`placet` does, for a node that runs: nothing wakes the sender, which looks by itself."""
-    sender = world.sender()
+    sender = environment.sender()
     running = asyncio.create_task(sender.run())
     await sender_at_rest(sender)
-    outbox.Outbox(world.engine).add("theirs", register(world), world.key.address)
+    outbox.Outbox(environment.engine).add("theirs", register(environment), environment.key.address)
     await sender.wait("theirs", 120.0)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -384,16 +388,16 @@ async def sender_at_rest(sender: Sender) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_no_money_is_said_to_who_waits_and_ends_when_there_is_some(world, monkeypatch) -> None:
+async def test_no_money_is_said_to_who_waits_and_ends_when_there_is_some(environment, monkeypatch) -> None:
     monkeypatch.setattr(module, "SEND_AGAIN", 0.1)
     poor = Key()
-    sender = world.sender(keys=(poor,))
+    sender = environment.sender(keys=(poor,))
     running = asyncio.create_task(sender.run())
-    sender.submit("one", register(world), poor.address)
+    sender.submit("one", register(environment), poor.address)
     await complaint(sender, "nsufficient funds")
     with pytest.raises(ChainError, match=r"(?i)insufficient funds"):
         await sender.wait("one", 0.1)
-    await asyncio.to_thread(world.local.rpc, "anvil_setBalance", "0x" + poor.address.hex(), hex(10**18))
+    await asyncio.to_thread(environment.local.rpc, "anvil_setBalance", "0x" + poor.address.hex(), hex(10**18))
     assert isinstance(await sender.wait("one", 120.0), Mined)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -440,34 +444,36 @@ class Line:
         self._listener.close()
 
 
-async def test_the_endpoint_lost_and_back(world, monkeypatch) -> None:
+async def test_the_endpoint_lost_and_back(environment, monkeypatch) -> None:
     monkeypatch.setattr(module, "BACKOFF", 0.2)
-    line, dataset = Line(world.local.url), world.dataset(budget=100)
-    sender = Sender(world.engine, Chain(line.url, world.deployment), [world.key])
+    line, dataset = Line(environment.local.url), environment.dataset(budget=100)
+    sender = Sender(environment.engine, Chain(line.url, environment.deployment), [environment.key])
     running = asyncio.create_task(sender.run())
     for number in range(30):
-        sender.submit(f"{number}", world.calls.spend(dataset, 1, number.to_bytes(32, "big")), world.key.address)
+        sender.submit(
+            f"{number}", environment.calls.spend(dataset, 1, number.to_bytes(32, "big")), environment.key.address
+        )
     await sender.wait("0", 120.0)
     line.hang_up()
-    sender.submit("30", world.calls.spend(dataset, 1, (30).to_bytes(32, "big")), world.key.address)
+    sender.submit("30", environment.calls.spend(dataset, 1, (30).to_bytes(32, "big")), environment.key.address)
     await complaint(sender, "can't be reached")
     with pytest.raises(ChainError, match="can't be reached"):
         await sender.wait("30", 0.1)
     line.cut = False
     for number in range(31):
         await sender.wait(f"{number}", 120.0)
-    assert sorted(spent(world, dataset)) == list(range(31))
+    assert sorted(spent(environment, dataset)) == list(range(31))
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
     line.close()
 
 
-def test_two_senders_on_one_outbox_do_not_double(world) -> None:
+def test_two_senders_on_one_outbox_do_not_double(environment) -> None:
     """Not supported, and yet the outbox lets only one of them take an intent."""
-    first, second = world.sender(), world.sender()
-    first.submit("one", register(world), world.key.address)
-    (intent,) = second._outbox.queued(world.key.address, 1)
+    first, second = environment.sender(), environment.sender()
+    first.submit("one", register(environment), environment.key.address)
+    (intent,) = second._outbox.queued(environment.key.address, 1)
     first.step()
     signed = outbox.SignedTransaction(secrets.token_bytes(32), 0, 1, 1, 1, b"raw")
     with pytest.raises(StateError, match="already on its way"):

@@ -74,7 +74,7 @@ def passphrase_file(folder: Path) -> Path:
 
 
 @dataclass
-class Town:
+class Institutions:
     """A bank and a lender as folders, the bank's node and vault and an enroller running."""
 
     folder: Path
@@ -103,21 +103,23 @@ class Town:
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("town")
+def institutions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Institutions]:
+    folder = tmp_path_factory.mktemp("institutions")
     passphrase_file(folder)
     with LocalChain(block_time=1) as chain:
-        town = Town(folder, chain, {name: a_free_port() for name in ("bank", "bank-peer", "lender", "enroller")})
-        _make(town)
+        institutions = Institutions(
+            folder, chain, {name: a_free_port() for name in ("bank", "bank-peer", "lender", "enroller")}
+        )
+        _make(institutions)
         processes = [
-            _start(town, "vault", "--config", "bank-vault/vault.toml"),
-            _start(town, "node", "--config", "bank/node.toml"),
-            _start(town, "identity", "--config", "registry/identity.toml"),
+            _start(institutions, "vault", "--config", "bank-vault/vault.toml"),
+            _start(institutions, "node", "--config", "bank/node.toml"),
+            _start(institutions, "identity", "--config", "registry/identity.toml"),
         ]
         try:
-            wait_for(lambda: answers(f"{town.api}/healthz"), "node")
-            wait_for(lambda: answers(f"http://127.0.0.1:{town.ports['enroller']}/healthz"), "enroller")
-            yield town
+            wait_for(lambda: answers(f"{institutions.api}/healthz"), "node")
+            wait_for(lambda: answers(f"http://127.0.0.1:{institutions.ports['enroller']}/healthz"), "enroller")
+            yield institutions
         finally:
             for process in processes:
                 process.terminate()
@@ -125,38 +127,38 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
                 assert process.wait(30) in (0, -15), (folder / "log").read_text()
 
 
-def _make(town: Town) -> None:
-    url = town.chain.url
-    town.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", 1)
+def _make(institutions: Institutions) -> None:
+    url = institutions.chain.url
+    institutions.run("deploy", "--url", url, "--out", "deployment.json", "--local-key", "--confirmations", 1)
     common = ("--chain-url", url, "--deployment", "deployment.json", "--trust", "trust.json")
-    ports = town.ports
-    town.run(
+    ports = institutions.ports
+    institutions.run(
         "init", "bank", "--name", "Bank A", *common, "--api-port", ports["bank"], "--peer-port", ports["bank-peer"]
     )
-    town.run("init", "lender", "--name", "Lender", *common, "--api-port", ports["lender"])
-    town.run(
+    institutions.run("init", "lender", "--name", "Lender", *common, "--api-port", ports["lender"])
+    institutions.run(
         *("identity", "init", "registry", "--name", "Registry", "--deployment", "deployment.json"),
         *("--port", ports["enroller"], "--namespace", NAMESPACE),
     )
     entries = [f"{name}/entry.json" for name in ("bank", "lender", "registry")]
-    town.run("trust", "add", "trust.json", *entries)
-    keys = [town.run("key", "show", f"bank/keys/{name}.json").out.strip() for name in ("signer", "recorder")]
-    assert keys[0] == town.address("bank")
-    town.run("chain", "fund", "--url", url, *keys)
-    (town.folder / "accounts.csv").write_text("customer,amount\nC1,100\nC2,250\n")
-    town.run(
+    institutions.run("trust", "add", "trust.json", *entries)
+    keys = [institutions.run("key", "show", f"bank/keys/{name}.json").out.strip() for name in ("signer", "recorder")]
+    assert keys[0] == institutions.address("bank")
+    institutions.run("chain", "fund", "--url", url, *keys)
+    (institutions.folder / "accounts.csv").write_text("customer,amount\nC1,100\nC2,250\n")
+    institutions.run(
         *("vault", "import", "--config", "bank-vault/vault.toml", "--name", "accounts", "--file", "accounts.csv"),
         *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=amount:integer"),
     )
-    town.run(
+    institutions.run(
         *("vault", "import", "--config", "bank-vault/vault.toml", "--name", "book", "--file", "accounts.csv"),
         *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance=amount:integer", "--own"),
     )
-    code = town.run("identity", "add", "registry/register.csv", "--subject", "C1").out
-    (town.folder / "code").write_text(code)
-    town.run("owner", "init", "wallet", "--deployment", "deployment.json", "--trust", "trust.json")
+    code = institutions.run("identity", "add", "registry/register.csv", "--subject", "C1").out
+    (institutions.folder / "code").write_text(code)
+    institutions.run("owner", "init", "wallet", "--deployment", "deployment.json", "--trust", "trust.json")
 
 
-def _start(town: Town, *words: str) -> Forked:
-    log = town.folder / "log"
-    return program.start(ForkRequest(words, str(town.folder), environment()), Path(os.devnull), log, log)
+def _start(institutions: Institutions, *words: str) -> Forked:
+    log = institutions.folder / "log"
+    return program.start(ForkRequest(words, str(institutions.folder), environment()), Path(os.devnull), log, log)

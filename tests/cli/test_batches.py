@@ -21,21 +21,21 @@ from placet.core.trust import Deployment, TrustList
 from placet.core.values import from_hex, parse
 from placet.core.wording import Wording
 
-from .conftest import PASSPHRASE, PLACET, Town, environment, wait_for
-from .test_town import offer_words
+from .conftest import PASSPHRASE, PLACET, Institutions, environment, wait_for
+from .test_institutions import offer_words
 
 KNOWN = ("--deployment", "deployment.json", "--trust", "trust.json")
 
 
-def lines(town: Town, offer: str, subjects: list[str]) -> list[bytes]:
+def lines(institutions: Institutions, offer: str, subjects: list[str]) -> list[bytes]:
     """Consents with the registry's own signature, in no order."""
-    deployment = parse(Deployment, (town.folder / "deployment.json").read_bytes())
-    trust = parse(TrustList, (town.folder / "trust.json").read_bytes())
-    offered = Chain(town.chain.url, deployment).offer(from_hex(offer)).offer
-    scopes = [parse(Scope, path.read_bytes()) for path in (town.folder / "bank" / "scopes").glob("*.json")]
+    deployment = parse(Deployment, (institutions.folder / "deployment.json").read_bytes())
+    trust = parse(TrustList, (institutions.folder / "trust.json").read_bytes())
+    offered = Chain(institutions.chain.url, deployment).offer(from_hex(offer)).offer
+    scopes = [parse(Scope, path.read_bytes()) for path in (institutions.folder / "bank" / "scopes").glob("*.json")]
     scope = next(scope for scope in scopes if scope.hash == offered.scope)
     wording = Wording(offered, scope, trust.name)
-    enroller = Key(load_secret(town.folder / "registry" / "enroller.json", PASSPHRASE))
+    enroller = Key(load_secret(institutions.folder / "registry" / "enroller.json", PASSPHRASE))
     digest, made = deployment.consents.digest, []
     for subject in subjects:
         owner, opening, salt = (
@@ -58,66 +58,66 @@ def lines(town: Town, offer: str, subjects: list[str]) -> list[bytes]:
     return made
 
 
-def test_from_lines_to_an_anchored_batch(town: Town) -> None:
-    offer = town.run(*offer_words(town, "In bulk")).out.strip()
-    (town.folder / "lines").write_bytes(b"".join(lines(town, offer, ["C1", "C2", "C1"])))
+def test_from_lines_to_an_anchored_batch(institutions: Institutions) -> None:
+    offer = institutions.run(*offer_words(institutions, "In bulk")).out.strip()
+    (institutions.folder / "lines").write_bytes(b"".join(lines(institutions, offer, ["C1", "C2", "C1"])))
     words = ("batch", "make", "lines", "batch", "--offer", offer, "--config", "bank/node.toml")
-    made = town.run(*words, "--json").json
+    made = institutions.run(*words, "--json").json
     assert (made["count"], made["offer"]) == (3, offer)
-    assert "no file yet" in town.fails(*words).err
+    assert "no file yet" in institutions.fails(*words).err
 
-    checked = town.run("batch", "check", "batch", *KNOWN, "--json").json
+    checked = institutions.run("batch", "check", "batch", *KNOWN, "--json").json
     assert (checked["root"], checked["anchored"]) == (made["root"], None)
-    url = ("--url", town.chain.url)
-    assert "is not anchored" in town.fails("batch", "check", "batch", *KNOWN, *url).err
+    url = ("--url", institutions.chain.url)
+    assert "is not anchored" in institutions.fails("batch", "check", "batch", *KNOWN, *url).err
 
     taken = ("batch", "import", "batch", "--config")
-    assert "stop it first" in town.fails(*taken, "bank-vault/vault.toml").err
+    assert "stop it first" in institutions.fails(*taken, "bank-vault/vault.toml").err
 
-    assert "anchored on" in town.run("batch", "anchor", "batch", "--config", "bank/node.toml").out
-    assert "anchored on" in town.run("batch", "anchor", "batch", "--config", "bank/node.toml").out
-    again = town.run("batch", "check", "batch", *KNOWN, *url, "--json").json
+    assert "anchored on" in institutions.run("batch", "anchor", "batch", "--config", "bank/node.toml").out
+    assert "anchored on" in institutions.run("batch", "anchor", "batch", "--config", "bank/node.toml").out
+    again = institutions.run("batch", "check", "batch", *KNOWN, *url, "--json").json
     assert again["resumed_after"] == 3
     assert abs(again["anchored"] - time.time()) < 600
 
 
-def test_import_into_a_vault_that_is_not_served(town: Town) -> None:
-    offer = town.run(*offer_words(town, "Taken in")).out.strip()
-    (town.folder / "taken").write_bytes(b"".join(lines(town, offer, ["C1", "C2"])))
-    town.run("batch", "make", "taken", "taken.batch", "--offer", offer, "--config", "bank/node.toml")
-    folder = town.folder / "copy"
-    _copy(town.folder / "bank-vault", folder)
+def test_import_into_a_vault_that_is_not_served(institutions: Institutions) -> None:
+    offer = institutions.run(*offer_words(institutions, "Taken in")).out.strip()
+    (institutions.folder / "taken").write_bytes(b"".join(lines(institutions, offer, ["C1", "C2"])))
+    institutions.run("batch", "make", "taken", "taken.batch", "--offer", offer, "--config", "bank/node.toml")
+    folder = institutions.folder / "copy"
+    _copy(institutions.folder / "bank-vault", folder)
     words = ("batch", "import", "taken.batch", "--config", "copy/vault.toml")
     env = {"PLACET_VAULT_FOLDER": str(folder), "PLACET_VAULT_SOCKET": str(folder / "s")}
     before = _held(folder)
-    assert "2 consents taken" in town.run(*words, **env).out
+    assert "2 consents taken" in institutions.run(*words, **env).out
     assert _held(folder) == (before[0] + 2, before[1] + 1)
-    (town.folder / "taken").write_bytes(b"".join(lines(town, offer, ["C1", "nobody"])))
-    town.run("batch", "make", "taken", "bad.batch", "--offer", offer, "--config", "bank/node.toml")
-    refused = town.fails("batch", "import", "bad.batch", "--config", "copy/vault.toml", **env)
+    (institutions.folder / "taken").write_bytes(b"".join(lines(institutions, offer, ["C1", "nobody"])))
+    institutions.run("batch", "make", "taken", "bad.batch", "--offer", offer, "--config", "bank/node.toml")
+    refused = institutions.fails("batch", "import", "bad.batch", "--config", "copy/vault.toml", **env)
     assert "the dataset has no row of this person" in refused.err
 
 
-def test_an_import_that_is_killed_leaves_nothing_and_may_be_given_again(town: Town) -> None:
+def test_an_import_that_is_killed_leaves_nothing_and_may_be_given_again(institutions: Institutions) -> None:
     count = 3_000
-    offer = town.run(*offer_words(town, "Killed")).out.strip()
-    (town.folder / "many").write_bytes(b"".join(lines(town, offer, ["C1"] * count)))
-    town.run("batch", "make", "many", "many.batch", "--offer", offer, "--config", "bank/node.toml")
-    folder = town.folder / "killed"
-    _copy(town.folder / "bank-vault", folder)
+    offer = institutions.run(*offer_words(institutions, "Killed")).out.strip()
+    (institutions.folder / "many").write_bytes(b"".join(lines(institutions, offer, ["C1"] * count)))
+    institutions.run("batch", "make", "many", "many.batch", "--offer", offer, "--config", "bank/node.toml")
+    folder = institutions.folder / "killed"
+    _copy(institutions.folder / "bank-vault", folder)
     words = ("batch", "import", "many.batch", "--config", "killed/vault.toml")
     env = {"PLACET_VAULT_FOLDER": str(folder), "PLACET_VAULT_SOCKET": str(folder / "s")}
     before = _held(folder)
 
     written = folder / "vault.db-wal"
-    process = subprocess.Popen([*PLACET, *words], cwd=town.folder, env=environment(**town.env, **env))
+    process = subprocess.Popen([*PLACET, *words], cwd=institutions.folder, env=environment(**institutions.env, **env))
     wait_for(lambda: process.poll() is not None or (written.exists() and written.stat().st_size > 200_000), "records")
     assert process.poll() is None, "it was through before it could be killed"
     process.kill()
     process.wait(30)
     assert _held(folder) == before
 
-    assert f"{count} consents taken" in town.run(*words, **env).out
+    assert f"{count} consents taken" in institutions.run(*words, **env).out
     assert _held(folder) == (before[0] + count, before[1] + 1)
 
 

@@ -171,7 +171,7 @@ def test_a_consent_to_another_offer_is_none(changes: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def market(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Offered] | PeerError]:
+def offerings(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Offered] | PeerError]:
     """What each institution's node says that it offers, by its API."""
     shelves: dict[str, list[Offered] | PeerError] = {one.api: [] for one in TRUST.institutions}
 
@@ -195,10 +195,12 @@ def market(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Offered] | PeerErr
     return shelves
 
 
-def test_an_institution_is_asked_for_its_own_offers_to_this_one(market: dict[str, list[Offered] | PeerError]) -> None:
+def test_an_institution_is_asked_for_its_own_offers_to_this_one(
+    offerings: dict[str, list[Offered] | PeerError],
+) -> None:
     """A node can't speak for another provider, whatever it lists."""
     mine, others, foreign = offered(), offered(consumer=SOUTH), offered(SOUTH)
-    market["http://north.example"] = [foreign, others, mine]
+    offerings["http://north.example"] = [foreign, others, mine]
     for word in ("north", "NORTH", to_hex(NORTH)):
         assert job_plan._offered(Lender([], []), word) == [mine]
     with pytest.raises(NotFoundError):
@@ -207,11 +209,11 @@ def test_an_institution_is_asked_for_its_own_offers_to_this_one(market: dict[str
 
 
 def test_an_offer_by_its_id_is_found_though_another_node_is_silent(
-    market: dict[str, list[Offered] | PeerError], capsys: pytest.CaptureFixture[str]
+    offerings: dict[str, list[Offered] | PeerError], capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = offered()
-    market["http://north.example"] = [mine, offered()]
-    market["http://south.example"] = PeerError("silent")
+    offerings["http://north.example"] = [mine, offered()]
+    offerings["http://south.example"] = PeerError("silent")
     assert job_plan._offered(Lender([], []), to_hex(mine.id)) == [mine]
     assert "South was not asked: silent" in capsys.readouterr().err
     with pytest.raises(PeerError):

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from contract_stage import Stage, accept, founded
+from comparison_harness import ComparisonHarness, accept, founded
 from placet.company.company import Company
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def harness(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ComparisonHarness]:
     with founded(tmp_path_factory.mktemp("comparing")) as made:
         async with made.serving():
             await accept(made)
@@ -20,12 +20,12 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def a(stage: Stage) -> AsyncIterator[Company]:
-    async with stage.company("before") as here:
+async def a(harness: ComparisonHarness) -> AsyncIterator[Company]:
+    async with harness.company("before") as here:
         yield here
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def b(stage: Stage) -> AsyncIterator[Company]:
-    async with stage.company("after") as here:
+async def b(harness: ComparisonHarness) -> AsyncIterator[Company]:
+    async with harness.company("after") as here:
         yield here

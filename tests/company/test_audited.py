@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from contract_stage import AFTER, BEFORE, Stage
+from comparison_harness import AFTER, BEFORE, ComparisonHarness
 from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.collect import collect
 from placet.audit.facts import ChainFacts, Withdrawn
@@ -82,22 +82,22 @@ def _step(step: Step, **changed: Any) -> Step:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def story(stage: Stage) -> AsyncIterator[Story]:
-    async with stage.company("before") as a, stage.company("after") as b:
-        ended = await stage.compare(stage.document("old.md", BEFORE), stage.document("new.md", AFTER), a=a, b=b)
+async def story(harness: ComparisonHarness) -> AsyncIterator[Story]:
+    async with harness.company("before") as a, harness.company("after") as b:
+        ended = await harness.compare(harness.document("old.md", BEFORE), harness.document("new.md", AFTER), a=a, b=b)
         assert ended.how == "completed"
         runners: dict[bytes, Runner] = {
             a.context.address: a.runner,
             b.context.address: b.runner,
-            stage.address("service"): stage.app.state.runner,
+            harness.address("service"): harness.app.state.runner,
         }
         told = {address: await signed(runner, ended.job, Beside()) for address, runner in runners.items()}
-        trust = TrustList.model_validate_json((stage.made.folder / "trust.json").read_bytes())
+        trust = TrustList.model_validate_json((harness.made.folder / "trust.json").read_bytes())
 
         def fetch(institution: Institution, _: bytes) -> list[bytes]:
             return [told[institution.address].model_dump_json().encode()]
 
-        bundle = await asyncio.to_thread(collect, stage.chain, trust, ended.job, fetch, Sections())
+        bundle = await asyncio.to_thread(collect, harness.chain, trust, ended.job, fetch, Sections())
         keys = {place: runner.context.recorder for place, runner in enumerate(runners.values())}
         yield Story(bundle, keys)
 

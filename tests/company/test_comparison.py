@@ -14,7 +14,7 @@ import pytest
 from benchmarks._contracts import synthetic
 from benchmarks._documents import make
 
-from contract_stage import AFTER, BEFORE, FEE, Stage
+from comparison_harness import AFTER, BEFORE, FEE, ComparisonHarness
 from placet.chain.client import JobStatus
 from placet.company.company import Company
 from placet.company.withdrawing import withdraw as sent
@@ -36,58 +36,58 @@ def same(result: dict[str, Any] | None, before: tuple[bytes, str], after: tuple[
 
 
 async def test_both_companies_get_the_comparison_and_the_service_holds_nothing_of_it(
-    stage: Stage, a: Company, b: Company
+    harness: ComparisonHarness, a: Company, b: Company
 ) -> None:
     old, new = BEFORE + f"\n3. There is a {PHRASE}.\n", AFTER + f"\n3. There is no {PHRASE}.\n"
-    money = stage.chain.balance_of(from_hex(stage.made.token), stage.address("service"))
-    ended = await stage.compare(stage.document("old.md", old), stage.document("new.md", new), a=a, b=b)
+    money = harness.chain.balance_of(from_hex(harness.made.token), harness.address("service"))
+    ended = await harness.compare(harness.document("old.md", old), harness.document("new.md", new), a=a, b=b)
     assert ended.how == "completed", ended.moments
     for result in ended.results.values():
         same(result, (old.encode(), "old.md"), (new.encode(), "new.md"))
-    assert stage.chain.balance_of(from_hex(stage.made.token), stage.address("service")) == money + FEE
-    audit = await asyncio.to_thread(stage.made.audit, to_hex(ended.job))
+    assert harness.chain.balance_of(from_hex(harness.made.token), harness.address("service")) == money + FEE
+    audit = await asyncio.to_thread(harness.made.audit, to_hex(ended.job))
     assert audit["verdict"] == "intact"
     assert any("simulated" in note for note in audit["notes"])
     words = [PHRASE.encode(), b"Supplier", b"old.md", zlib.compress(PHRASE.encode())[2:-4]]
     for place in ("service", "service-vault"):
-        for file in (stage.made.folder / place).rglob("*"):
+        for file in (harness.made.folder / place).rglob("*"):
             content = file.read_bytes() if file.is_file() else b""
             assert not [word for word in words if word in content], file
-    assert not list((stage.made.folder / "service/enclaves").iterdir())
+    assert not list((harness.made.folder / "service/enclaves").iterdir())
     for role in ("before", "after"):
-        shown = (stage.made.folder / f"out-{role}/evidence.json").read_bytes()
+        shown = (harness.made.folder / f"out-{role}/evidence.json").read_bytes()
         assert not [word for word in words if word in shown]
-        assert not list((stage.made.folder / role / "documents").glob("*.locked"))
+        assert not list((harness.made.folder / role / "documents").glob("*.locked"))
 
 
 @pytest.mark.slow
-async def test_a_pdf_against_a_docx(stage: Stage, a: Company, b: Company) -> None:
+async def test_a_pdf_against_a_docx(harness: ComparisonHarness, a: Company, b: Company) -> None:
     rng = random.Random(5)
     items = synthetic(600, rng)
     old, new = make(items, "pdf", rng), make(items[1:], "docx", rng)
-    ended = await stage.compare(stage.document("old.pdf", old), stage.document("new.docx", new), a=a, b=b)
+    ended = await harness.compare(harness.document("old.pdf", old), harness.document("new.docx", new), a=a, b=b)
     assert ended.how == "completed", ended.moments
     same(ended.results["after"], (old, "old.pdf"), (new, "new.docx"))
 
 
 async def test_a_hostile_document_ends_the_job_at_once_and_the_fee_comes_back(
-    stage: Stage, a: Company, b: Company
+    harness: ComparisonHarness, a: Company, b: Company
 ) -> None:
     from tests.protocols.enclave.hostile import DOCUMENTS
 
     name, content, code = DOCUMENTS["bomb"]
-    token, sponsor = from_hex(stage.made.token), stage.address("before")
-    money = stage.chain.balance_of(token, sponsor)
-    ended = await stage.compare(stage.document("old.md", BEFORE), stage.document(name, content()), a=a, b=b)
+    token, sponsor = from_hex(harness.made.token), harness.address("before")
+    money = harness.chain.balance_of(token, sponsor)
+    ended = await harness.compare(harness.document("old.md", BEFORE), harness.document(name, content()), a=a, b=b)
     assert ended.how == "aborted"
-    assert stage.chain.job(ended.job).attempt == 1
-    told = stage.app.state.runner.store.moments(ended.job)
+    assert harness.chain.job(ended.job).attempt == 1
+    told = harness.app.state.runner.store.moments(ended.job)
     assert code in {str(moment.get("code")) for _, moment in told}
     for moments in ended.moments.values():
         assert [moment["code"] for moment in moments if moment["status"] == "abort-reason"] == [code]
-    assert stage.chain.balance_of(token, sponsor) == money
+    assert harness.chain.balance_of(token, sponsor) == money
     assert ended.results == {"before": None, "after": None}
-    assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+    assert (await asyncio.to_thread(harness.made.audit, to_hex(ended.job)))["verdict"] == "intact"
 
 
 async def withdraw(here: Company, consent: bytes) -> None:
@@ -98,32 +98,32 @@ async def withdraw(here: Company, consent: bytes) -> None:
 
 
 async def test_a_withdrawal_before_the_keys_leaves_the_enclave_without_any(
-    stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+    harness: ComparisonHarness, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The partner withdraws when both documents are there: no company gives its key."""
-    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
-    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    theirs = await harness.offer(b, "after", harness.document("new.md", AFTER))
+    mine = await harness.offer(a, "before", harness.document("old.md", BEFORE))
     prove = EnclaveSession.prove
 
     async def late(case: EnclaveSession, nonce: bytes) -> Any:
-        if (await asyncio.to_thread(stage.chain.consent, theirs)).status.name == "GIVEN":
+        if (await asyncio.to_thread(harness.chain.consent, theirs)).status.name == "GIVEN":
             await withdraw(b, theirs)
         return await prove(case, nonce)
 
     monkeypatch.setattr(EnclaveSession, "prove", late)
-    record = await a.propose(stage.request(mine), patience=120)
-    ended = await stage.ended(record.job, a=a, b=b)
+    record = await a.propose(harness.request(mine), patience=120)
+    ended = await harness.ended(record.job, a=a, b=b)
     assert ended.how == "aborted"
-    for here in (a, b, stage.app.state):
+    for here in (a, b, harness.app.state):
         sent = here.runner.store.messages(record.job)
         assert "enclave.keys" not in {one.message.tag for one in sent}
 
 
 async def test_a_withdrawal_while_it_runs_ends_the_enclave(
-    stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+    harness: ComparisonHarness, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
-    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    theirs = await harness.offer(b, "after", harness.document("new.md", AFTER))
+    mine = await harness.offer(a, "before", harness.document("old.md", BEFORE))
     running = asyncio.Event()
     enclaves = []
 
@@ -133,24 +133,24 @@ async def test_a_withdrawal_while_it_runs_ends_the_enclave(
         await asyncio.sleep(600)
 
     monkeypatch.setattr(EnclaveSession, "compute", never)
-    record = await a.propose(stage.request(mine), patience=120)
+    record = await a.propose(harness.request(mine), patience=120)
     async with asyncio.timeout(240):
         await running.wait()
     await withdraw(b, theirs)
-    ended = await stage.ended(record.job, a=a, b=b)
+    ended = await harness.ended(record.job, a=a, b=b)
     assert ended.how == "aborted"
-    assert stage.chain.job(record.job).status is JobStatus.ABORTED
+    assert harness.chain.job(record.job).status is JobStatus.ABORTED
     with pytest.raises(Exception, match="ended"):
         await enclaves[0].prove(bytes(32))
-    assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+    assert (await asyncio.to_thread(harness.made.audit, to_hex(ended.job)))["verdict"] == "intact"
 
 
 @pytest.mark.slow
-async def test_a_company_withdraws_after_it_has_computed_and_leaves(stage: Stage, a: Company) -> None:
+async def test_a_company_withdraws_after_it_has_computed_and_leaves(harness: ComparisonHarness, a: Company) -> None:
     """The other one ends the job, and does not wait for its deadline."""
-    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
-    async with stage.company("after") as gone:
-        theirs = await stage.offer(gone, "after", stage.document("new.md", AFTER))
+    mine = await harness.offer(a, "before", harness.document("old.md", BEFORE))
+    async with harness.company("after") as gone:
+        theirs = await harness.offer(gone, "after", harness.document("new.md", AFTER))
         held = asyncio.Event()
 
         async def no_seal(*_: Any) -> Any:
@@ -158,20 +158,20 @@ async def test_a_company_withdraws_after_it_has_computed_and_leaves(stage: Stage
             raise PeerError("not now", code="peer.early")
 
         gone.runner.answers._questions["seal"] = (SealRequest, no_seal)
-        record = await a.propose(stage.request(mine), patience=120)
+        record = await a.propose(harness.request(mine), patience=120)
         async with asyncio.timeout(240):
             await held.wait()
-    await sent(stage.settings("after"), theirs, seconds=120)
+    await sent(harness.settings("after"), theirs, seconds=120)
     async with asyncio.timeout(100):  # the deadline is 300 seconds away
         assert await a.ended(record.job, lambda _: None) == "aborted"
 
 
 @pytest.mark.slow
 async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
-    stage: Stage, b: Company, monkeypatch: pytest.MonkeyPatch
+    harness: ComparisonHarness, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The proposer's client is gone while the enclave runs, and comes back."""
-    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
+    theirs = await harness.offer(b, "after", harness.document("new.md", AFTER))
     compute, first = EnclaveSession.compute, asyncio.Event()
 
     async def slow(case: EnclaveSession, *words: Any, **more: Any) -> Any:
@@ -181,27 +181,27 @@ async def test_a_client_that_was_ended_goes_on_with_a_new_attempt(
         return await compute(case, *words, **more)
 
     monkeypatch.setattr(EnclaveSession, "compute", slow)
-    async with stage.company("before") as gone:
-        mine = await stage.offer(gone, "before", stage.document("old.md", BEFORE))
-        record = await gone.propose(stage.request(mine), patience=120)
+    async with harness.company("before") as gone:
+        mine = await harness.offer(gone, "before", harness.document("old.md", BEFORE))
+        record = await gone.propose(harness.request(mine), patience=120)
         async with asyncio.timeout(240):
             await first.wait()
-    async with stage.company("before") as back:
-        ended = await stage.ended(record.job, a=back, b=b)
+    async with harness.company("before") as back:
+        ended = await harness.ended(record.job, a=back, b=b)
     assert theirs in {chosen.consent for chosen in record.plan.inputs}
     assert ended.how == "completed", ended.moments
-    assert stage.chain.job(record.job).attempt == 2
+    assert harness.chain.job(record.job).attempt == 2
     same(ended.results["before"], (BEFORE.encode(), "old.md"), (AFTER.encode(), "new.md"))
-    assert (await asyncio.to_thread(stage.made.audit, to_hex(ended.job)))["verdict"] == "intact"
+    assert (await asyncio.to_thread(harness.made.audit, to_hex(ended.job)))["verdict"] == "intact"
 
 
 @pytest.mark.slow
 async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_old(
-    stage: Stage, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
+    harness: ComparisonHarness, a: Company, b: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its node is gone while the enclave runs: the enclave and all ciphertexts go with it."""
-    await stage.offer(b, "after", stage.document("new.md", AFTER))
-    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+    await harness.offer(b, "after", harness.document("new.md", AFTER))
+    mine = await harness.offer(a, "before", harness.document("old.md", BEFORE))
     compute, first = EnclaveSession.compute, asyncio.Event()
     enclaves = []
 
@@ -213,95 +213,99 @@ async def test_a_service_that_was_ended_goes_on_with_a_new_attempt_and_nothing_o
         return await compute(case, *words, **more)
 
     monkeypatch.setattr(EnclaveSession, "compute", slow)
-    record = await a.propose(stage.request(mine), patience=120)
+    record = await a.propose(harness.request(mine), patience=120)
     async with asyncio.timeout(240):
         await first.wait()
-    folder = stage.made.folder / "service/enclaves" / f"{record.job.hex()}-1"
+    folder = harness.made.folder / "service/enclaves" / f"{record.job.hex()}-1"
     held = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert set(held) == {"before.locked", "after.locked"}
-    await stage.stop()
+    await harness.stop()
     with pytest.raises(Exception, match="ended"):
         await enclaves[0].prove(bytes(32))
-    await stage.start()
-    ended = await stage.ended(record.job, a=a, b=b)
+    await harness.start()
+    ended = await harness.ended(record.job, a=a, b=b)
     assert ended.how == "completed", ended.moments
-    assert stage.chain.job(record.job).attempt == 2
+    assert harness.chain.job(record.job).attempt == 2
     same(ended.results["after"], (BEFORE.encode(), "old.md"), (AFTER.encode(), "new.md"))
     assert not folder.exists()
 
 
-async def test_a_folder_has_one_client_and_a_withdrawal_gets_through_beside_it(stage: Stage, a: Company) -> None:
-    mine = await stage.offer(a, "before", stage.document("old.md", BEFORE))
+async def test_a_folder_has_one_client_and_a_withdrawal_gets_through_beside_it(
+    harness: ComparisonHarness, a: Company
+) -> None:
+    mine = await harness.offer(a, "before", harness.document("old.md", BEFORE))
     with pytest.raises(ConfigError) as caught:
-        async with stage.company("before"):
+        async with harness.company("before"):
             pass
     assert caught.value.code == "client.busy"
-    await sent(stage.settings("before"), mine, seconds=120)
-    assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
-    await sent(stage.settings("before"), mine, seconds=1)
+    await sent(harness.settings("before"), mine, seconds=120)
+    assert harness.chain.consent(mine).status is ConsentStatus.WITHDRAWN
+    await sent(harness.settings("before"), mine, seconds=1)
 
 
-async def test_a_withdrawal_that_was_refused_can_be_given_again(stage: Stage) -> None:
+async def test_a_withdrawal_that_was_refused_can_be_given_again(harness: ComparisonHarness) -> None:
     """The contract refuses one for an offer that it does not know yet; later it takes it."""
-    file = stage.document("old.md", BEFORE)
-    async with stage.company("before") as here:
-        record = here._draft(file, stage.wish("before"), stage.address("before"), here.context.chain.now() + 86_400)
+    file = harness.document("old.md", BEFORE)
+    async with harness.company("before") as here:
+        record = here._draft(file, harness.wish("before"), harness.address("before"), here.context.chain.now() + 86_400)
     with pytest.raises(Reverted):
-        await sent(stage.settings("before"), record.id, seconds=120)
-    async with stage.company("before") as here:
-        assert await stage.offer(here, "before", file) == record.id
-    await sent(stage.settings("before"), record.id, seconds=120)
-    assert stage.chain.consent(record.id).status is ConsentStatus.WITHDRAWN
+        await sent(harness.settings("before"), record.id, seconds=120)
+    async with harness.company("before") as here:
+        assert await harness.offer(here, "before", file) == record.id
+    await sent(harness.settings("before"), record.id, seconds=120)
+    assert harness.chain.consent(record.id).status is ConsentStatus.WITHDRAWN
 
 
-async def test_a_withdrawal_needs_no_client(stage: Stage) -> None:
-    async with stage.company("before") as here:
-        mine = await stage.offer(here, "before", stage.document("old.md", BEFORE))
-    await sent(stage.settings("before"), mine, seconds=120)
-    assert stage.chain.consent(mine).status is ConsentStatus.WITHDRAWN
+async def test_a_withdrawal_needs_no_client(harness: ComparisonHarness) -> None:
+    async with harness.company("before") as here:
+        mine = await harness.offer(here, "before", harness.document("old.md", BEFORE))
+    await sent(harness.settings("before"), mine, seconds=120)
+    assert harness.chain.consent(mine).status is ConsentStatus.WITHDRAWN
 
 
-async def test_a_consent_is_given_once_for_a_document(stage: Stage, a: Company) -> None:
+async def test_a_consent_is_given_once_for_a_document(harness: ComparisonHarness, a: Company) -> None:
     """What was not used yet is used, whatever happened in between."""
-    file = stage.document("old.md", BEFORE)
-    first = await stage.offer(a, "before", file)
-    assert await stage.offer(a, "before", file) == first
+    file = harness.document("old.md", BEFORE)
+    first = await harness.offer(a, "before", file)
+    assert await harness.offer(a, "before", file) == first
     file.write_text(AFTER)
-    assert await stage.offer(a, "before", file) != first
+    assert await harness.offer(a, "before", file) != first
 
 
-async def test_a_company_refuses_what_it_did_not_wish_for(stage: Stage, b: Company) -> None:
+async def test_a_company_refuses_what_it_did_not_wish_for(harness: ComparisonHarness, b: Company) -> None:
     """Hardware was asked for; another program was named; the other role, partner or purpose."""
-    theirs = await stage.offer(b, "after", stage.document("new.md", AFTER))
+    theirs = await harness.offer(b, "after", harness.document("new.md", AFTER))
     assert theirs
     wishes: list[tuple[dict[str, Any], type[Exception], str]] = [
         ({"classes": frozenset({"hardware"})}, AttestationError, "attestation.kind"),
         ({"measurements": frozenset({bytes(32)})}, AttestationError, "attestation.measurement"),
         ({"classes": frozenset({"hardware"}), "measurements": frozenset()}, AttestationError, "attestation.kind"),
-        ({"partner": stage.address("service")}, PlanError, "plan.entry"),
+        ({"partner": harness.address("service")}, PlanError, "plan.entry"),
         ({"role": "after"}, PlanError, "plan.entry"),
     ]
     for changed, kind, code in wishes:
-        async with stage.company("before", **changed) as here:
-            mine = await stage.offer(here, "before", stage.document("old.md", BEFORE))
+        async with harness.company("before", **changed) as here:
+            mine = await harness.offer(here, "before", harness.document("old.md", BEFORE))
             with pytest.raises(kind) as caught:
-                await here.propose(stage.request(mine), patience=0)
+                await here.propose(harness.request(mine), patience=0)
             assert caught.value.code == code  # type: ignore[attr-defined]
 
 
-async def test_nobody_but_a_company_of_the_job_uses_its_enclave(stage: Stage, a: Company, b: Company) -> None:
+async def test_nobody_but_a_company_of_the_job_uses_its_enclave(
+    harness: ComparisonHarness, a: Company, b: Company
+) -> None:
     """Another institution's signed requests are refused, and each company may only touch its own document."""
     mine, theirs = await asyncio.gather(
-        stage.offer(a, "before", stage.document("old.md", BEFORE)),
-        stage.offer(b, "after", stage.document("new.md", AFTER)),
+        harness.offer(a, "before", harness.document("old.md", BEFORE)),
+        harness.offer(b, "after", harness.document("new.md", AFTER)),
     )
-    record = await a.propose(stage.request(mine), patience=120)
-    service = a.context.trust.institution(stage.address("service"))
-    stranger = dataclasses.replace(a.node, keys=stage.app.state.node.keys)
+    record = await a.propose(harness.request(mine), patience=120)
+    service = a.context.trust.institution(harness.address("service"))
+    stranger = dataclasses.replace(a.node, keys=harness.app.state.node.keys)
     from placet.company.service import HttpEnclaves
 
     outside = HttpEnclaves(service, stranger.keys.signer, a.context.deployment.consents)
-    file = stage.document("x", b"x" * 100)
+    file = harness.document("x", b"x" * 100)
     for call in (
         outside.prove(record.job, bytes(32)),
         outside.download(record.job, 0, size=1),
@@ -324,6 +328,6 @@ async def test_nobody_but_a_company_of_the_job_uses_its_enclave(stage: Stage, a:
             header = {"Authorization": inside.signer.header("POST", path, body)}
             await asyncio.sleep(0.1)
         assert begun.json()["attempt"] == 1
-    ended = await stage.ended(record.job, a=a, b=b)
+    ended = await harness.ended(record.job, a=a, b=b)
     assert ended.how == "completed"
     assert theirs

@@ -31,18 +31,18 @@ from placet.node.state import open_engine
 
 def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
-        with live(Path(place)) as town:
-            done = town.job()
-            withdrawn = next(given for given in town.given if given.provider == "north")
-            town.withdraw(withdrawn)
+        with live(Path(place)) as consortium:
+            done = consortium.job()
+            withdrawn = next(given for given in consortium.given if given.provider == "north")
+            consortium.withdraw(withdrawn)
             passphrase = (Path(place) / "passphrase").read_text().strip()
             facts = {
                 "job": done.job,
-                "domain": [(domain := town.deployment.jobs).name, domain.chain_id, "0x" + domain.contract.hex()],
-                "consents": ["0x" + given.id.hex() for given in town.given if given.provider == "north"],
+                "domain": [(domain := consortium.deployment.jobs).name, domain.chain_id, "0x" + domain.contract.hex()],
+                "consents": ["0x" + given.id.hex() for given in consortium.given if given.provider == "north"],
                 "withdrawn": "0x" + withdrawn.id.hex(),
-                "institution": town.made.members["north"].address,
-                "offer": town.made.offers["north"],
+                "institution": consortium.made.members["north"].address,
+                "offer": consortium.made.offers["north"],
                 "master": load_secret(Path(place) / "north-vault" / "keys" / "master.json", passphrase).hex(),
                 "hpke": load_secret(Path(place) / "consumer" / "keys" / "hpke.json", passphrase).hex(),
             }

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from httpx_sse import EventSource
 
-from live import Town
+from live import LiveConsortium
 from placet.cli.jobs import ENDED
 from placet.jobs import agreement, coordinator, link, proposal, runner, settlement
 from placet.jobs import party_run as work
@@ -23,15 +23,15 @@ TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "api.md").r
 OF_JOBS = TEXT[TEXT.index("\n## Jobs\n") : TEXT.index("\n## With a wallet library")]
 
 
-def test_the_curl_example_runs(town: Town, tmp_path: Path) -> None:
+def test_the_curl_example_runs(consortium: LiveConsortium, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl here")
-    made, members = town.made, town.made.members
-    expected = town.expected(("north", "south"))
+    made, members = consortium.made, consortium.made.members
+    expected = consortium.expected(("north", "south"))
     environment = {
         "PATH": os.environ["PATH"],
-        "NODE": town.consumer.api,
-        "CREDENTIAL_FILE": str(town.consumer.folder / "credential"),
+        "NODE": consortium.consumer.api,
+        "CREDENTIAL_FILE": str(consortium.consumer.folder / "credential"),
         "NORTH": members["north"].address,
         "NORTH_OFFER": made.offers["north"],
         "SOUTH": members["south"].address,
@@ -54,7 +54,7 @@ def test_the_curl_example_runs(town: Town, tmp_path: Path) -> None:
     started, ended = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("started", "ended"))
     assert (ended["id"], ended["ended"]) == (started["id"], "completed")
     rows = json.loads((tmp_path / "result.json").read_text())["rows"]
-    assert [row["customer"] for row in rows] == town.customers
+    assert [row["customer"] for row in rows] == consortium.customers
     assert {row["customer"]: int(row["total"]) for row in rows} == expected
     assert json.loads((tmp_path / "trail.json").read_text())["evidence"]["job"] == started["id"]
     stream = httpx.Response(

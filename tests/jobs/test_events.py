@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from parties import World
+from parties import JobEnvironment
 from placet.cli import jobs
 from placet.company.company import Company
 from placet.jobs import following
@@ -22,9 +22,9 @@ from placet.node.jobs.api import _moments
 async def test_a_moment_is_sent_when_it_is_noted(thread: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long before the next look at the database, also from another thread."""
     monkeypatch.setattr(following, "SOON", 3600)
-    world = World()
-    job = world.agreed()
-    store: JobStore = world.stores[0]
+    environment = JobEnvironment()
+    job = environment.agreed()
+    store: JobStore = environment.stores[0]
     runner: Any = SimpleNamespace(store=store)
     stream = _moments(runner, job, 0)
     for status in ("opening", "computing"):
@@ -47,9 +47,9 @@ async def test_a_moment_is_sent_when_it_is_noted(thread: bool, monkeypatch: pyte
 async def test_a_follower_hears_what_is_waited_for_where_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "SOON", 0.0)
     monkeypatch.setattr(following, "QUIET", 0.0)
-    world = World()
-    job = world.agreed()
-    store: JobStore = world.stores[0]
+    environment = JobEnvironment()
+    job = environment.agreed()
+    store: JobStore = environment.stores[0]
     store.note(job, "computing")
     runner: Any = SimpleNamespace(store=store)
     stream = _moments(runner, job, 0)
@@ -76,8 +76,8 @@ async def test_a_follower_hears_what_is_waited_for_where_nothing_happens(monkeyp
 async def test_a_company_hears_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "SOON", 0.0)
     monkeypatch.setattr(following, "QUIET", 0.0)
-    world = World()
-    job, store = world.agreed(), world.stores[0]
+    environment = JobEnvironment()
+    job, store = environment.agreed(), environment.stores[0]
     store.note(job, "computing")
     runner: Any = SimpleNamespace(store=store)
     node: Any = None

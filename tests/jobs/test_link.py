@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from parties import NAMES, World, at_once
+from parties import NAMES, JobEnvironment, at_once
 from placet.chain.client import JobStatus
 from placet.cli import certificates
 from placet.core.errors import PeerError, PlacetError, SignatureError
@@ -36,13 +36,13 @@ UNREACHABLE = PeerError("a peer went away", code="peer.unreachable")
 class Parties:
     """The links of an attempt, wired to each other."""
 
-    world: World
+    environment: JobEnvironment
     job: bytes
     links: list[Link]
 
     def sign(self, message: Message, by: int) -> Envelope:
-        digest = self.world.deployment.jobs.digest(message.hash)
-        return Envelope(message=message, signature=self.world.recorders[by].sign(digest))
+        digest = self.environment.deployment.jobs.digest(message.hash)
+        return Envelope(message=message, signature=self.environment.recorders[by].sign(digest))
 
     def message(self, payload: bytes = b"hello", **changes: Any) -> Message:
         values: dict[str, Any] = {
@@ -62,12 +62,12 @@ class Parties:
 
     def accepted(self, party: int) -> list[bytes]:
         """The digests of what a party has taken in, as its evidence will show them."""
-        return [m.message.digest for m in self.world.stores[party].messages(self.job, receiver=party)]
+        return [m.message.digest for m in self.environment.stores[party].messages(self.job, receiver=party)]
 
     def wire(self, *parties: int) -> None:
         """Peers take messages straight to each other's links."""
         for party in parties or range(4):
-            self.world.wires.handlers[self.world.address(party)] = self.handler(party)
+            self.environment.wires.handlers[self.environment.address(party)] = self.handler(party)
 
     def handler(self, party: int) -> Any:
         async def handle(asker: bytes, what: str, body: bytes) -> bytes:
@@ -80,11 +80,11 @@ class Parties:
 
 
 def parties() -> Parties:
-    world = World()
-    job = world.agreed()
-    records = [store.job(job) for store in world.stores]
-    made = zip(world.contexts, world.stores, records, strict=True)
-    return Parties(world, job, [Link(context, store, record, 1) for context, store, record in made])
+    environment = JobEnvironment()
+    job = environment.agreed()
+    records = [store.job(job) for store in environment.stores]
+    made = zip(environment.contexts, environment.stores, records, strict=True)
+    return Parties(environment, job, [Link(context, store, record, 1) for context, store, record in made])
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def four() -> Parties:
 
 
 def acknowledges(four: Parties, envelope: Envelope, signature: bytes, by: int) -> bool:
-    digest = four.world.deployment.jobs.digest(acknowledgement_hash(envelope.message.hash))
-    return four.world.recorders[by].sign(digest) == signature
+    digest = four.environment.deployment.jobs.digest(acknowledgement_hash(envelope.message.hash))
+    return four.environment.recorders[by].sign(digest) == signature
 
 
 @given(st.binary(max_size=2000))
@@ -127,7 +127,7 @@ def test_a_message_is_taken_in_and_acknowledged_by_its_receivers_recorder(four: 
     envelope = four.envelope()
     acknowledgement = at_once(four.links[SOUTH].accept(envelope, b"hello"))
     assert acknowledges(four, envelope, acknowledgement, SOUTH)
-    (kept,) = four.world.stores[SOUTH].messages(four.job, receiver=SOUTH)
+    (kept,) = four.environment.stores[SOUTH].messages(four.job, receiver=SOUTH)
     assert (kept.message, kept.signature, kept.acknowledgement) == (
         envelope.message,
         envelope.signature,
@@ -172,8 +172,8 @@ def test_a_signature_that_is_none_is_refused(four: Parties, signature: bytes) ->
 
 
 def test_a_partys_signing_key_is_not_its_recorder(four: Parties) -> None:
-    digest = four.world.deployment.jobs.digest(four.message().hash)
-    envelope = Envelope(message=four.message(), signature=four.world.signers[NORTH].sign(digest))
+    digest = four.environment.deployment.jobs.digest(four.message().hash)
+    envelope = Envelope(message=four.message(), signature=four.environment.signers[NORTH].sign(digest))
     with pytest.raises(PeerError) as refused:
         at_once(four.links[SOUTH].accept(envelope, b"hello"))
     assert refused.value.code == "peer.signature"
@@ -282,8 +282,8 @@ def test_what_is_sent_arrives_and_both_keep_the_same(four: Parties) -> None:
         return got
 
     assert at_once(run()) == [b"one", b"two", b""]
-    sent = four.world.stores[NORTH].messages(four.job, sender=NORTH)
-    assert sent == four.world.stores[SOUTH].messages(four.job, receiver=SOUTH)
+    sent = four.environment.stores[NORTH].messages(four.job, sender=NORTH)
+    assert sent == four.environment.stores[SOUTH].messages(four.job, receiver=SOUTH)
     assert all(m.acknowledgement for m in sent)
 
 
@@ -297,7 +297,7 @@ def test_sends_at_once_keep_their_numbers_apart(four: Parties) -> None:
 
     at_once(run())
     for to in (SOUTH, FUND):
-        kept = four.world.stores[to].messages(four.job, receiver=to)
+        kept = four.environment.stores[to].messages(four.job, receiver=to)
         assert [m.message.sequence for m in kept] == list(range(8))
 
 
@@ -311,7 +311,7 @@ def test_a_slow_receiver_holds_up_nobody_else(four: Parties) -> None:
         arrived.append(SOUTH)
         return answer
 
-    four.world.wires.handlers[four.world.address(SOUTH)] = slow
+    four.environment.wires.handlers[four.environment.address(SOUTH)] = slow
 
     async def run() -> None:
         async def to_fund() -> None:
@@ -326,19 +326,19 @@ def test_a_slow_receiver_holds_up_nobody_else(four: Parties) -> None:
 
 def forged(four: Parties, envelope: Envelope) -> dict[str, bytes]:
     """Acknowledgements of `envelope` that are none of South's."""
-    domain = four.world.deployment.jobs
+    domain = four.environment.deployment.jobs
     digest = domain.digest(acknowledgement_hash(envelope.message.hash))
     other = four.message(b"another")
     return {
         "by nobody": b"",
-        "by a third party": four.world.recorders[FUND].sign(digest),
-        "by the sender": four.world.recorders[NORTH].sign(digest),
-        "by the receiver's signer": four.world.signers[SOUTH].sign(digest),
+        "by a third party": four.environment.recorders[FUND].sign(digest),
+        "by the sender": four.environment.recorders[NORTH].sign(digest),
+        "by the receiver's signer": four.environment.signers[SOUTH].sign(digest),
         "by a stranger": Key().sign(digest),
-        "of another message": four.world.recorders[SOUTH].sign(domain.digest(acknowledgement_hash(other.hash))),
-        "of the message itself": four.world.recorders[SOUTH].sign(domain.digest(envelope.message.hash)),
-        "under consents": four.world.recorders[SOUTH].sign(
-            four.world.deployment.consents.digest(acknowledgement_hash(envelope.message.hash))
+        "of another message": four.environment.recorders[SOUTH].sign(domain.digest(acknowledgement_hash(other.hash))),
+        "of the message itself": four.environment.recorders[SOUTH].sign(domain.digest(envelope.message.hash)),
+        "under consents": four.environment.recorders[SOUTH].sign(
+            four.environment.deployment.consents.digest(acknowledgement_hash(envelope.message.hash))
         ),
     }
 
@@ -351,10 +351,10 @@ def test_a_forged_acknowledgement_is_refused_and_not_kept() -> None:
             envelope, _ = unpack(body)
             return Acknowledged(signature=forged(four, envelope)[name]).model_dump_json().encode()
 
-        four.world.wires.handlers[four.world.address(SOUTH)] = lie
+        four.environment.wires.handlers[four.environment.address(SOUTH)] = lie
         with pytest.raises(SignatureError):
             at_once(four.links[NORTH].send(SOUTH, "a", b"x"))
-        (kept,) = four.world.stores[NORTH].messages(four.job, sender=NORTH)
+        (kept,) = four.environment.stores[NORTH].messages(four.job, sender=NORTH)
         assert kept.acknowledgement == b"", name
 
 
@@ -363,7 +363,7 @@ def test_an_acknowledgement_that_is_none_ends_the_send(four: Parties, answer: by
     async def lie(asker: bytes, what: str, body: bytes) -> bytes:
         return answer
 
-    four.world.wires.handlers[four.world.address(SOUTH)] = lie
+    four.environment.wires.handlers[four.environment.address(SOUTH)] = lie
     with pytest.raises(PlacetError):
         at_once(four.links[NORTH].send(SOUTH, "a", b"x"))
 
@@ -394,7 +394,7 @@ class Flaky:
 def test_a_send_after_a_lost_acknowledgement_duplicates_nothing(four: Parties) -> None:
     four.wire()
     way = Flaky(four, SOUTH, ["lose", "lose", "twice", "lose"])
-    four.world.wires.handlers[four.world.address(SOUTH)] = way
+    four.environment.wires.handlers[four.environment.address(SOUTH)] = way
 
     async def run() -> None:
         for payload in (b"one", b"two"):
@@ -409,7 +409,7 @@ def test_a_send_after_a_lost_acknowledgement_duplicates_nothing(four: Parties) -
 def test_a_peer_that_is_away_is_tried_again_for_its_time(four: Parties, down: int, arrives: bool) -> None:
     """Between half a second and one after the first tries."""
     four.wire()
-    four.world.wires.handlers[four.world.address(SOUTH)] = Flaky(four, SOUTH, ["drop"] * down)
+    four.environment.wires.handlers[four.environment.address(SOUTH)] = Flaky(four, SOUTH, ["drop"] * down)
     if arrives:
         at_once(four.links[NORTH].send(SOUTH, "a", b"x"))
         assert four.accepted(SOUTH) == [sha256(b"x")]
@@ -427,7 +427,7 @@ def test_a_refusal_is_not_tried_again(four: Parties, code: str) -> None:
         asked.append(what)
         raise PeerError("no", code=code)
 
-    four.world.wires.handlers[four.world.address(SOUTH)] = refuse
+    four.environment.wires.handlers[four.environment.address(SOUTH)] = refuse
     with pytest.raises(PeerError) as refused:
         at_once(four.links[NORTH].send(SOUTH, "a", b"x"))
     assert (refused.value.code, asked) == (code, ["message"])
@@ -441,7 +441,7 @@ def test_after_a_failed_send_no_other_message_leaves_under_its_number(four: Part
         heard.append(unpack(body)[0].message)
         raise PeerError("no", code="peer.late")
 
-    four.world.wires.handlers[four.world.address(SOUTH)] = refuse
+    four.environment.wires.handlers[four.environment.address(SOUTH)] = refuse
     for payload in (b"one", b"two"):
         with pytest.raises(Exception):  # noqa: B017 - how it ends matters less than what left
             at_once(four.links[NORTH].send(SOUTH, "a", payload))
@@ -458,7 +458,7 @@ def answering(four: Parties, *states: str) -> list[str]:
         state: Any = told.pop(0) if len(told) > 1 else told[0]
         return AttemptStatus(state=state).model_dump_json().encode()
 
-    four.world.wires.handlers[four.world.address(NORTH)] = handle
+    four.environment.wires.handlers[four.environment.address(NORTH)] = handle
     return asked
 
 
@@ -482,12 +482,12 @@ def test_a_peer_at_work_may_take_its_time(four: Parties, state: str) -> None:
 
 
 def test_who_waits_for_a_peer_hears_that_it_has_no_free_engine(four: Parties) -> None:
-    waits = four.world.stores[SOUTH].waits
+    waits = four.environment.stores[SOUTH].waits
 
     async def handle(asker: bytes, what: str, body: bytes) -> bytes:
         return AttemptStatus(state="running", lacks="engine").model_dump_json().encode()
 
-    four.world.wires.handlers[four.world.address(NORTH)] = handle
+    four.environment.wires.handlers[four.environment.address(NORTH)] = handle
 
     async def run() -> list[dict[str, Any]]:
         receiving = asyncio.create_task(four.links[SOUTH].receive(NORTH, "spu.rows", 10))
@@ -498,7 +498,7 @@ def test_who_waits_for_a_peer_hears_that_it_has_no_free_engine(four: Parties) ->
         return told
 
     [wait] = at_once(run())
-    name = four.world.trust.name(four.world.address(NORTH))
+    name = four.environment.trust.name(four.environment.address(NORTH))
     assert (wait["for"], wait["why"]) == (
         f"spu.rows from {name}",
         "waits for a free port of its engine (engine.busy)",
@@ -527,7 +527,7 @@ def test_what_came_while_the_peer_was_asked_is_not_lost(four: Parties) -> None:
         await four.links[SOUTH].accept(four.envelope(b"the last"), b"the last")
         return AttemptStatus(state="computed").model_dump_json().encode()
 
-    four.world.wires.handlers[four.world.address(NORTH)] = handle
+    four.environment.wires.handlers[four.environment.address(NORTH)] = handle
     assert at_once(four.links[SOUTH].receive(NORTH, "psi.points", 10))[1] == b"the last"
 
 
@@ -546,8 +546,8 @@ def test_over_a_bad_network_each_side_gets_exactly_what_the_other_sent(
 ) -> None:
     four = parties()
     four.wire()
-    four.world.wires.handlers[four.world.address(SOUTH)] = Flaky(four, SOUTH, there)
-    four.world.wires.handlers[four.world.address(NORTH)] = Flaky(four, NORTH, here)
+    four.environment.wires.handlers[four.environment.address(SOUTH)] = Flaky(four, SOUTH, there)
+    four.environment.wires.handlers[four.environment.address(NORTH)] = Flaky(four, NORTH, here)
 
     async def speak(me: int, to: int, what: list[tuple[str, bytes]]) -> None:
         for tag, payload in what:
@@ -658,14 +658,14 @@ TestPostman.settings = settings(max_examples=25, stateful_step_count=25, deadlin
 
 def told(four: Parties, envelope: Envelope, payload: bytes = b"hello", sender: int = NORTH) -> bytes:
     async def run() -> bytes:
-        return await runner.message(four.world.address(sender), envelope, payload)
+        return await runner.message(four.environment.address(sender), envelope, payload)
 
-    runner = Runner(four.world.contexts[SOUTH], RUNS)
+    runner = Runner(four.environment.contexts[SOUTH], RUNS)
     return asyncio.run(run())
 
 
 def put(four: Parties, status: JobStatus = JobStatus.OPEN, attempt: int = 1) -> None:
-    four.world.ledger.put(four.world.stores[SOUTH].job(four.job).plan, four.job, status, attempt)
+    four.environment.ledger.put(four.environment.stores[SOUTH].job(four.job).plan, four.job, status, attempt)
 
 
 def refused(four: Parties, envelope: Envelope, sender: int = NORTH) -> str:
@@ -683,9 +683,9 @@ def test_a_message_of_an_open_job_is_taken_in(four: Parties) -> None:
 def test_a_message_before_the_opening_is_early(four: Parties) -> None:
     assert refused(four, four.envelope()) == "peer.early"
     put(four)
-    four.world.ledger.head = 91
+    four.environment.ledger.head = 91
     assert refused(four, four.envelope()) == "peer.early"
-    four.world.ledger.head = 92
+    four.environment.ledger.head = 92
     assert told(four, four.envelope())
 
 
@@ -727,7 +727,7 @@ def test_an_attempt_whose_messages_went_with_the_process_takes_no_more(four: Par
 @pytest.mark.parametrize("ends", ["fail", "computed"])
 def test_an_attempt_that_is_over_takes_no_more(four: Parties, ends: str) -> None:
     put(four)
-    store = four.world.stores[SOUTH]
+    store = four.environment.stores[SOUTH]
     store.begin(four.job, 1, ())
     _ = store.fail(four.job, 1, "why") if ends == "fail" else store.computed(four.job, 1)
     assert refused(four, four.envelope()) == "peer.late"
@@ -738,14 +738,14 @@ def test_an_attempt_that_is_over_takes_no_more(four: Parties, ends: str) -> None
 
 def renewed(four: Parties, at: int, party: int) -> Link:
     """A party's link, with a trust list in which another one has a new certificate: what the peer link goes by."""
-    world = four.world
+    environment = four.environment
     certificate = certificates.make(NAMES[party], ["127.0.0.1"], "only for tests")[1].decode()
     institutions = [
         who.model_copy(update={"certificate": certificate}) if number == party else who
-        for number, who in enumerate(world.trust.institutions)
+        for number, who in enumerate(environment.trust.institutions)
     ]
-    world.contexts[at] = replace(world.contexts[at], trust=TrustList(institutions=tuple(institutions)))
-    return Link(world.contexts[at], world.stores[at], world.stores[at].job(four.job), 1)
+    environment.contexts[at] = replace(environment.contexts[at], trust=TrustList(institutions=tuple(institutions)))
+    return Link(environment.contexts[at], environment.stores[at], environment.stores[at].job(four.job), 1)
 
 
 def test_nothing_is_sent_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
@@ -770,18 +770,22 @@ def test_nothing_is_taken_from_a_certificate_that_the_plan_does_not_name(four: P
 @pytest.mark.parametrize("what", ["alive", "standing", "roots"])
 def test_no_question_of_a_certificate_that_the_plan_does_not_name_is_answered(four: Parties, what: str) -> None:
     about = AttemptRef(job=four.job, attempt=1)
-    consumer = four.world.address(CONSUMER)
+    consumer = four.environment.address(CONSUMER)
     renewed(four, SOUTH, CONSUMER)
     with pytest.raises(PeerError) as wrong:
-        at_once(PeerAnswers(four.world.contexts[SOUTH], four.world.stores[SOUTH], RUNS).answer(consumer, what, about))
+        at_once(
+            PeerAnswers(four.environment.contexts[SOUTH], four.environment.stores[SOUTH], RUNS).answer(
+                consumer, what, about
+            )
+        )
     assert wrong.value.code == "peer.wrong-party"
 
 
 def test_no_question_is_put_to_a_certificate_that_the_plan_does_not_name(four: Parties) -> None:
     four.wire()
     renewed(four, CONSUMER, NORTH)
-    peer_client = PeerClient(PeerAnswers(four.world.contexts[CONSUMER], four.world.stores[CONSUMER], RUNS))
-    parties = four.world.stores[CONSUMER].job(four.job).plan.parties
+    peer_client = PeerClient(PeerAnswers(four.environment.contexts[CONSUMER], four.environment.stores[CONSUMER], RUNS))
+    parties = four.environment.stores[CONSUMER].job(four.job).plan.parties
     about = AttemptRef(job=four.job, attempt=1)
     assert at_once(peer_client.ask_party(parties[SOUTH], "alive", about, AttemptStatus)).state == "running"
     with pytest.raises(PeerError) as wrong:

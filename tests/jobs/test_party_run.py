@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from parties import NOW, World, at_once
+from parties import NOW, JobEnvironment, at_once
 from placet.catalogue.declared import declared
 from placet.core.errors import ProtocolError, StateError, WarrantError
 from placet.core.trail import Exchange
@@ -51,15 +51,15 @@ class Wire:
 
 def provider(vault: Vault) -> tuple[PartyRun, Wire]:
     """The second provider's attempt."""
-    world, wire = World(), Wire()
-    job, store = world.agreed(), world.stores[1]
+    environment, wire = JobEnvironment(), Wire()
+    job, store = environment.agreed(), environment.stores[1]
     record = store.job(job)
     store.begin(job, 1, [])
 
     async def nothing(*_: Any, **__: Any) -> int:
         return 0
 
-    context = replace(world.contexts[1], rows=vault)  # type: ignore[arg-type]
+    context = replace(environment.contexts[1], rows=vault)  # type: ignore[arg-type]
     roots = tuple(chosen.lawful_root for chosen in record.plan.inputs)
     parts: Any = (context, store, record, declared(record.plan, record.terms), 1, roots, wire, lambda: NOW)
     return PartyRun(*parts, nothing, nothing), wire

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from parties import CONSUMER, World, at_once
+from parties import CONSUMER, JobEnvironment, at_once
 from placet.chain.client import JobStatus
 from placet.chain.signals import listening
 from placet.core.consent import Status
@@ -47,7 +47,7 @@ def compute(*fates: PlacetError, started: bool = False) -> int:
 
     record = SimpleNamespace(job=bytes(32))
     work: Any = SimpleNamespace(terms=SimpleNamespace(recipe="match"), started=started, record=record)
-    at_once(Runner(World().contexts[0], RUNS | {"match": replace(RUNS["match"], run=run)})._warranted(work))
+    at_once(Runner(JobEnvironment().contexts[0], RUNS | {"match": replace(RUNS["match"], run=run)})._warranted(work))
     return runs
 
 
@@ -74,13 +74,13 @@ def test_it_does_not_wait_for_ever() -> None:
 
 async def test_a_plan_that_this_version_does_not_declare_fails_its_attempt_by_its_code() -> None:
     """A job of an earlier version, after an upgrade: its parties hear why."""
-    world = World()
-    job = world.agreed()
-    record, store = world.stores[0].job(job), world.stores[0]
+    environment = JobEnvironment()
+    job = environment.agreed()
+    record, store = environment.stores[0].job(job), environment.stores[0]
     roots = tuple(i.lawful_root for i in record.plan.inputs)
     store.begin(job, 1, roots)
     older = replace(record, terms=record.terms.model_copy(update={"recipe_version": 9}))
-    await Runner(world.contexts[0], RUNS)._compute(older, 1, roots)
+    await Runner(environment.contexts[0], RUNS)._compute(older, 1, roots)
     attempt = store.attempt(job, 1)
     assert attempt is not None and (attempt.phase, attempt.why) == (Phase.FAILED, "plan.terms")
 
@@ -92,13 +92,13 @@ class Running:
     """North's runner, or the consumer's, with an attempt at work."""
 
     def __init__(self, party: int) -> None:
-        self.world = World()
-        self.job = self.world.agreed()
-        self.store = self.world.stores[party]
+        self.environment = JobEnvironment()
+        self.job = self.environment.agreed()
+        self.store = self.environment.stores[party]
         self.record = self.store.job(self.job)
-        self.world.ledger.put(self.record.plan, self.job)
-        self.runner = Runner(self.world.contexts[party], RUNS)
-        self.offer = self.world.offers[party]
+        self.environment.ledger.put(self.record.plan, self.job)
+        self.runner = Runner(self.environment.contexts[party], RUNS)
+        self.offer = self.environment.offers[party]
         self.store.begin(self.job, 1, tuple(i.lawful_root for i in self.record.plan.inputs))
         self.work = asyncio.create_task(asyncio.Event().wait())
         self.runner._hand(self.job).running[1] = self.work  # type: ignore[assignment]
@@ -111,13 +111,13 @@ class Running:
 
 async def test_a_withdrawal_is_acted_upon_though_the_first_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     running = Running(0)
-    shelf, really = running.world.shelves[0], running.runner.answers.attempts.ended_inputs
+    shelf, really = running.environment.shelves[0], running.runner.answers.attempts.ended_inputs
 
     async def fails(*_: Any) -> dict[int, DeadLeaves]:
         raise ChainError("the chain does not answer")
 
     await running.watch()
-    running.world.ledger.ended[running.offer] = 1
+    running.environment.ledger.ended[running.offer] = 1
     shelf.ended[shelf.root] = [bytes(32)]
     monkeypatch.setattr(running.runner.answers.attempts, "ended_inputs", fails)
     with pytest.raises(ChainError):
@@ -139,8 +139,8 @@ async def test_a_job_of_a_dead_named_consent_ends_though_the_first_try_fails(mon
             raise ChainError("the chain does not answer")
 
     monkeypatch.setattr(running.runner.coordinator, "abort_for", abort_for)
-    running.world.ledger.ended[running.offer] = 1
-    running.world.ledger.consents[running.world.consent] = Status.WITHDRAWN
+    running.environment.ledger.ended[running.offer] = 1
+    running.environment.ledger.consents[running.environment.consent] = Status.WITHDRAWN
     with pytest.raises(ChainError):
         await running.watch()
     await running.watch()
@@ -157,7 +157,7 @@ async def test_another_ones_withdrawal_is_looked_at_once(monkeypatch: pytest.Mon
         return {}
 
     monkeypatch.setattr(running.runner.answers.attempts, "ended_inputs", look)
-    running.world.ledger.ended[running.offer] = 1
+    running.environment.ledger.ended[running.offer] = 1
     for _ in range(3):
         await running.watch()
     assert looks == [1]
@@ -190,24 +190,24 @@ async def test_a_party_that_hangs_does_not_hold_the_consumer(monkeypatch: pytest
 
 
 async def test_a_party_whose_attempt_failed_has_the_consumer_look_at_once() -> None:
-    world = World()
-    job = world.agreed()
+    environment = JobEnvironment()
+    job = environment.agreed()
     asked: list[tuple[bytes, str]] = []
 
     async def handle(asker: bytes, what: str, body: bytes) -> bytes:
         asked.append((asker, what))
-        return (await world.answers[CONSUMER].answer(asker, what, body)).model_dump_json().encode()
+        return (await environment.answers[CONSUMER].answer(asker, what, body)).model_dump_json().encode()
 
-    world.wires.handlers[world.consumer] = handle
-    record = world.stores[0].job(job)
-    with listening(world.stores[CONSUMER].due) as listener:
-        await Runner(world.contexts[0], RUNS)._tell(record, 1)
+    environment.wires.handlers[environment.consumer] = handle
+    record = environment.stores[0].job(job)
+    with listening(environment.stores[CONSUMER].due) as listener:
+        await Runner(environment.contexts[0], RUNS)._tell(record, 1)
         assert await listener.wait(60)
-    assert asked == [(world.address(0), "look")]
+    assert asked == [(environment.address(0), "look")]
     with pytest.raises(PeerError):
-        await world.answers[CONSUMER].attempts.look(bytes(20), AttemptRef(job=job, attempt=1))
-    del world.wires.handlers[world.consumer]
-    await Runner(world.contexts[0], RUNS)._tell(record, 1)  # to nobody: it is found out later
+        await environment.answers[CONSUMER].attempts.look(bytes(20), AttemptRef(job=job, attempt=1))
+    del environment.wires.handlers[environment.consumer]
+    await Runner(environment.contexts[0], RUNS)._tell(record, 1)  # to nobody: it is found out later
 
 
 async def test_a_look_that_is_asked_for_while_one_is_under_way_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:

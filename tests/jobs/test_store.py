@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from declaring import CUSTOMER
-from parties import NOW, World
+from parties import NOW, JobEnvironment
 from placet.chain.rpc import Rpc
 from placet.chain.threaded import CHAIN_THREADS, ask_chain
 from placet.core.errors import ChainError, NotFoundError
@@ -26,8 +26,8 @@ from placet.node.state import open_engine
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return World()
+def environment() -> JobEnvironment:
+    return JobEnvironment()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -56,21 +56,21 @@ def store(engine: sa.Engine) -> JobStore:
     return JobStore(engine)
 
 
-def record(world: World, created: int = NOW) -> JobRecord:
-    terms = world.terms(
+def record(environment: JobEnvironment, created: int = NOW) -> JobRecord:
+    terms = environment.terms(
         parameters={
             **CUSTOMER,
             "value": "balance",
             "note": "é€\N{OGHAM SPACE MARK}",
         }
     )
-    plan = world.plan(terms)
-    job = plan.job(world.deployment.jobs)
+    plan = environment.plan(terms)
+    job = plan.job(environment.deployment.jobs)
     return JobRecord(job, plan, terms, (b"one", b"", secrets.token_bytes(65)), 2, b"closed", None, None, created)
 
 
-def kept(store: JobStore, world: World, created: int = NOW) -> JobRecord:
-    made = record(world, created)
+def kept(store: JobStore, environment: JobEnvironment, created: int = NOW) -> JobRecord:
+    made = record(environment, created)
     store.add(made)
     return made
 
@@ -103,16 +103,16 @@ def message(job: bytes, attempt: int, sender: int, receiver: int, sequence: int)
     )
 
 
-def test_a_job_comes_back_as_it_was(store: JobStore, engine: sa.Engine, world: World) -> None:
-    made = kept(store, world)
+def test_a_job_comes_back_as_it_was(store: JobStore, engine: sa.Engine, environment: JobEnvironment) -> None:
+    made = kept(store, environment)
     assert store.job(made.job) == store.find(made.job) == made
     assert JobStore(engine).job(made.job) == made
-    assert store.job(made.job).plan.job(world.deployment.jobs) == made.job
+    assert store.job(made.job).plan.job(environment.deployment.jobs) == made.job
     assert store.job(made.job).terms.hash == made.plan.terms
 
 
-def test_an_unknown_job_is_not_found(store: JobStore, world: World) -> None:
-    kept(store, world)
+def test_an_unknown_job_is_not_found(store: JobStore, environment: JobEnvironment) -> None:
+    kept(store, environment)
     unknown = secrets.token_bytes(32)
     assert store.find(unknown) is None
     with pytest.raises(NotFoundError) as refused:
@@ -126,15 +126,15 @@ def test_an_unknown_job_is_not_found(store: JobStore, world: World) -> None:
     assert store.find(unknown) is None
 
 
-def test_the_same_job_is_not_added_twice(store: JobStore, world: World) -> None:
-    made = kept(store, world)
+def test_the_same_job_is_not_added_twice(store: JobStore, environment: JobEnvironment) -> None:
+    made = kept(store, environment)
     with pytest.raises(sa.exc.IntegrityError):
         store.add(replace(made, signatures=(b"other",)))
     assert store.job(made.job) == made
 
 
-def test_signatures_result_and_end_change_and_nothing_else(store: JobStore, world: World) -> None:
-    made, other = kept(store, world), kept(store, world)
+def test_signatures_result_and_end_change_and_nothing_else(store: JobStore, environment: JobEnvironment) -> None:
+    made, other = kept(store, environment), kept(store, environment)
     signatures = (*(secrets.token_bytes(65) for _ in range(4)), b"", b"")
     store.signed(made.job, signatures)
     store.keep_result(made.job, b"closed result")
@@ -143,8 +143,8 @@ def test_signatures_result_and_end_change_and_nothing_else(store: JobStore, worl
     assert store.job(other.job) == other
 
 
-def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: JobStore, world: World) -> None:
-    jobs = [kept(store, world, NOW + n) for n in (3, 1, 2)]
+def test_all_is_newest_first_and_going_leaves_out_what_has_ended(store: JobStore, environment: JobEnvironment) -> None:
+    jobs = [kept(store, environment, NOW + n) for n in (3, 1, 2)]
     assert [r.created - NOW for r in store.all()] == [3, 2, 1]
     store.end(jobs[0].job, "aborted")
     assert [r.created - NOW for r in store.all(going=True)] == [2, 1]
@@ -165,8 +165,8 @@ def test_what_was_prepared_is_kept_for_a_day(store: JobStore) -> None:
     assert store.prepared(bytes(32)) is None
 
 
-def test_an_attempt_comes_back_as_it_was(store: JobStore, world: World) -> None:
-    job = kept(store, world).job
+def test_an_attempt_comes_back_as_it_was(store: JobStore, environment: JobEnvironment) -> None:
+    job = kept(store, environment).job
     roots = (secrets.token_bytes(32), bytes(32))
     store.begin(job, 1, roots)
     fresh = Attempt(1, Phase.RUNNING, None, roots, None, None, None)
@@ -180,8 +180,8 @@ def test_an_attempt_comes_back_as_it_was(store: JobStore, world: World) -> None:
         store.begin(job, 2, ())
 
 
-def test_only_what_runs_fails_or_ends_well(store: JobStore, world: World) -> None:
-    job = kept(store, world).job
+def test_only_what_runs_fails_or_ends_well(store: JobStore, environment: JobEnvironment) -> None:
+    job = kept(store, environment).job
     for attempt in (1, 2):
         store.begin(job, attempt, ())
     store.computed(job, 1)
@@ -193,8 +193,8 @@ def test_only_what_runs_fails_or_ends_well(store: JobStore, world: World) -> Non
     assert store.attempts(job)[1] == Attempt(2, Phase.FAILED, "w" * 200, (), None, None, None)
 
 
-def test_steps_come_back_in_order_with_the_same_hashes(store: JobStore, world: World) -> None:
-    job = kept(store, world).job
+def test_steps_come_back_in_order_with_the_same_hashes(store: JobStore, environment: JobEnvironment) -> None:
+    job = kept(store, environment).job
     made = [step(job, attempt, index) for attempt in (1, 2) for index in range(12)]
     for one in reversed(made):
         store.add_step(one)
@@ -204,8 +204,8 @@ def test_steps_come_back_in_order_with_the_same_hashes(store: JobStore, world: W
         store.add_step(step(job, 1, 3))
 
 
-def test_messages_come_back_by_side_and_in_order(store: JobStore, world: World) -> None:
-    job = kept(store, world).job
+def test_messages_come_back_by_side_and_in_order(store: JobStore, environment: JobEnvironment) -> None:
+    job = kept(store, environment).job
     made = {
         (attempt, sender, receiver, n): message(job, attempt, sender, receiver, n)
         for attempt in (1, 2)
@@ -227,16 +227,16 @@ def test_messages_come_back_by_side_and_in_order(store: JobStore, world: World) 
         store.add_message(message(job, 1, 2, 0, 5), b"another under the same number")
 
 
-def test_heard_tells_whether_anything_was_taken_in(store: JobStore, world: World) -> None:
-    job = kept(store, world).job
+def test_heard_tells_whether_anything_was_taken_in(store: JobStore, environment: JobEnvironment) -> None:
+    job = kept(store, environment).job
     store.add_message(message(job, 1, 2, 0, 0), b"ours")
     assert (store.heard(job, 1, 2), store.heard(job, 1, 0)) == (False, True)
     store.add_message(message(job, 1, 0, 2, 0), b"theirs", b"acknowledged")
     assert (store.heard(job, 1, 2), store.heard(job, 2, 2), store.heard(bytes(32), 1, 2)) == (True, False, False)
 
 
-def test_every_agreement_that_was_signed_is_kept(store: JobStore, world: World) -> None:
-    job = kept(store, world).job
+def test_every_agreement_that_was_signed_is_kept(store: JobStore, environment: JobEnvironment) -> None:
+    job = kept(store, environment).job
 
     def seal(attempt: int, epoch: bytes) -> Seal:
         return Seal(job=job, attempt=attempt, heads=(b"h" * 32,), outputs=(), keys=(), epochs=(epoch,), payouts=())
@@ -252,8 +252,8 @@ def test_every_agreement_that_was_signed_is_kept(store: JobStore, world: World) 
     assert (parse(Amendment, text), signatures) == (amendment, (b"two",))
 
 
-def test_moments_come_in_order_and_after_a_number(store: JobStore, world: World) -> None:
-    job, other = kept(store, world).job, kept(store, world).job
+def test_moments_come_in_order_and_after_a_number(store: JobStore, environment: JobEnvironment) -> None:
+    job, other = kept(store, environment).job, kept(store, environment).job
     store.note(job, "agreed", recipe="asset-view")
     store.note(other, "agreed")
     store.note(job, "waiting", code="peer.unreachable", why="é\n\ndata: x")
@@ -274,8 +274,10 @@ def test_coroutines_have_every_method_of_the_store() -> None:
     assert names(ThreadedJobStore) == names(JobStore) != set()
 
 
-async def test_a_coroutine_is_answered_from_a_thread_or_with_its_error(store: JobStore, world: World) -> None:
-    made = kept(store, world)
+async def test_a_coroutine_is_answered_from_a_thread_or_with_its_error(
+    store: JobStore, environment: JobEnvironment
+) -> None:
+    made = kept(store, environment)
     assert await store.threaded.job(made.job) == made
     assert await store.threaded.follow(made.job) == (None, [])
     with pytest.raises(NotFoundError):

@@ -18,7 +18,7 @@ from httpx_sse import EventSource
 
 from declaring import CUSTOMER
 from faulty_endpoint import faulty_endpoint
-from live import PROVIDERS, Done, Given, Town
+from live import PROVIDERS, Done, Given, LiveConsortium
 from placet.chain.client import JobStatus
 from placet.chain.events import JobCancelled, JobOpened
 from placet.cli import confined
@@ -48,9 +48,9 @@ class Followed:
         return [name for _, name, _ in self.events]
 
 
-def follow(town: Town, who: str, job: str, into: Followed, **headers: str) -> Followed:
+def follow(consortium: LiveConsortium, who: str, job: str, into: Followed, **headers: str) -> Followed:
     """Read a job's event stream to its end."""
-    member = town.made.members[who]
+    member = consortium.made.members[who]
     with httpx.stream(
         "GET",
         f"{member.api}/v1/jobs/{job}/events",
@@ -68,30 +68,32 @@ def follow(town: Town, who: str, job: str, into: Followed, **headers: str) -> Fo
     return into
 
 
-def purse(town: Town, who: str) -> int:
+def purse(consortium: LiveConsortium, who: str) -> int:
     """ERC-20 balance."""
-    return town.chain.balance_of(from_hex(town.made.token), from_hex(town.made.members[who].address))
+    return consortium.chain.balance_of(from_hex(consortium.made.token), from_hex(consortium.made.members[who].address))
 
 
-def purses(town: Town) -> dict[str, int]:
-    return {who: purse(town, who) for who in town.made.members}
+def purses(consortium: LiveConsortium) -> dict[str, int]:
+    return {who: purse(consortium, who) for who in consortium.made.members}
 
 
-def ended_everywhere(town: Town, *jobs: str) -> None:
+def ended_everywhere(consortium: LiveConsortium, *jobs: str) -> None:
     """Wait until every party is through with the jobs: paid, and all of its trail on chain."""
     for job in jobs:
         wait(
-            lambda job=job: all(town.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in town.made.members),
+            lambda job=job: all(
+                consortium.ask(who, f"/v1/jobs/{job}").json()["ended"] for who in consortium.made.members
+            ),
             f"end of {job} at every party",
         )
 
 
-def openings(town: Town) -> list[int]:
-    return [town.openings(who) for who in (*PROVIDERS, "consumer")]
+def openings(consortium: LiveConsortium) -> list[int]:
+    return [consortium.openings(who) for who in (*PROVIDERS, "consumer")]
 
 
-def opened(town: Town) -> set[bytes]:
-    return {event.job for event in town.chain.events([JobOpened], 0)}
+def opened(consortium: LiveConsortium) -> set[bytes]:
+    return {event.job for event in consortium.chain.events([JobOpened], 0)}
 
 
 @dataclass
@@ -110,32 +112,32 @@ class First:
     expired: Given
 
 
-def unheard(town: Town) -> Iterator[tuple[str, str]]:
+def unheard(consortium: LiveConsortium) -> Iterator[tuple[str, str]]:
     """(provider, customer) of whom no consent has ever been."""
-    ever = {(given.provider, given.subject) for given in town.given}
-    for who in town.silent:
-        yield from ((key, who) for key in PROVIDERS if who in town.balances[key] and (key, who) not in ever)
+    ever = {(given.provider, given.subject) for given in consortium.given}
+    for who in consortium.silent:
+        yield from ((key, who) for key in PROVIDERS if who in consortium.balances[key] and (key, who) not in ever)
 
 
 @pytest.fixture(scope="module")
-def first(town: Town, tmp_path_factory: pytest.TempPathFactory) -> First:
-    pairs = unheard(town)
+def first(consortium: LiveConsortium, tmp_path_factory: pytest.TempPathFactory) -> First:
+    pairs = unheard(consortium)
     day = 86_400
-    five = town.give_many(
+    five = consortium.give_many(
         [(*next(pairs), *how) for how in ((1000, day), (1000, day), (1, day), (1000, 900), (1000, 300))]
     )
-    expected, before = town.expected(), purses(town)
+    expected, before = consortium.expected(), purses(consortium)
     file = tmp_path_factory.mktemp("first") / "job.json"
-    file.write_text(json.dumps(town.made.request()))
-    job = town.made.run("job", "start", "--config", "consumer/node.toml", "--file", file).strip()
+    file.write_text(json.dumps(consortium.made.request()))
+    job = consortium.made.run("job", "start", "--config", "consumer/node.toml", "--file", file).strip()
     stream = Followed()
-    listening = threading.Thread(target=follow, args=(town, "consumer", job, stream))
+    listening = threading.Thread(target=follow, args=(consortium, "consumer", job, stream))
     listening.start()
-    wait(lambda: town.chain.job(from_hex(job)).status is not JobStatus.NONE, "opening")
-    cancelled = [town.ask(who, f"/v1/jobs/{job}/cancel", method="POST") for who in ("consumer", "north")]
-    done = town.done(job)
+    wait(lambda: consortium.chain.job(from_hex(job)).status is not JobStatus.NONE, "opening")
+    cancelled = [consortium.ask(who, f"/v1/jobs/{job}/cancel", method="POST") for who in ("consumer", "north")]
+    done = consortium.done(job)
     listening.join(180)
-    ended_everywhere(town, job)
+    ended_everywhere(consortium, job)
     return First(done, expected, before, cancelled, stream, *five)
 
 
@@ -144,62 +146,64 @@ def test_the_result_is_exactly_the_plaintext(first: First) -> None:
     assert sum(1 for total in first.expected.values() if total) > 10
 
 
-def test_who_has_not_consented_is_in_no_result(town: Town, first: First) -> None:
+def test_who_has_not_consented_is_in_no_result(consortium: LiveConsortium, first: First) -> None:
     assert first.done.totals is not None
-    heard = {(given.provider, given.subject) for given in town.given}
-    held = {(key, who) for key in PROVIDERS for who in town.balances[key] if who in first.done.totals}
+    heard = {(given.provider, given.subject) for given in consortium.given}
+    held = {(key, who) for key in PROVIDERS for who in consortium.balances[key] if who in first.done.totals}
     assert held - heard
     for key, who in held - heard:
-        assert first.done.totals[who] == town.expected([k for k in PROVIDERS if k != key])[who]
+        assert first.done.totals[who] == consortium.expected([k for k in PROVIDERS if k != key])[who]
     assert all(first.done.totals[who] == 0 for who in ("nobody-1", "nobody-2"))
 
 
-def test_every_provider_is_paid_its_reward_and_the_consumer_pays_them_all(town: Town, first: First) -> None:
-    after = purses(town)
+def test_every_provider_is_paid_its_reward_and_the_consumer_pays_them_all(
+    consortium: LiveConsortium, first: First
+) -> None:
+    after = purses(consortium)
     assert {who: after[who] - first.before[who] for who in after} == {
         "north": REWARD,
         "south": REWARD,
         "fund": REWARD,
         "consumer": -TOTAL,
     }
-    account = town.chain.escrow(from_hex(first.done.job))
-    assert (account.funded, account.left, account.token) == (TOTAL, 0, from_hex(town.made.token))
-    token = from_hex(town.made.token)
-    assert all(town.chain.owed(token, from_hex(m.address)) == 0 for m in town.made.members.values())
+    account = consortium.chain.escrow(from_hex(first.done.job))
+    assert (account.funded, account.left, account.token) == (TOTAL, 0, from_hex(consortium.made.token))
+    token = from_hex(consortium.made.token)
+    assert all(consortium.chain.owed(token, from_hex(m.address)) == 0 for m in consortium.made.members.values())
 
 
 # What can be asked about a job.
 
 
-def test_there_is_no_result_anywhere_else(town: Town, first: First) -> None:
+def test_there_is_no_result_anywhere_else(consortium: LiveConsortium, first: First) -> None:
     for who in PROVIDERS:
-        answer = town.ask(who, f"/v1/jobs/{first.done.job}/result")
+        answer = consortium.ask(who, f"/v1/jobs/{first.done.job}/result")
         assert (answer.status_code, answer.json()["code"]) == (409, "state")
 
 
-def test_a_job_is_shown_alike_by_all_its_parties(town: Town, first: First) -> None:
+def test_a_job_is_shown_alike_by_all_its_parties(consortium: LiveConsortium, first: First) -> None:
     for party, who in enumerate((*PROVIDERS, "consumer")):
-        shown = town.ask(who, f"/v1/jobs/{first.done.job}").json()
+        shown = consortium.ask(who, f"/v1/jobs/{first.done.job}").json()
         assert shown["party"] == party
         assert (shown["id"], shown["recipe"], shown["ended"]) == (first.done.job, "asset-view", "completed")
         assert (shown["status"], shown["attempt"]) == ("completed", 1)
         assert shown["deadline"] < shown["settle_by"]
         assert shown["nth"] >= 1
-        assert first.done.job in [job["id"] for job in town.ask(who, "/v1/jobs").json()["jobs"]]
+        assert first.done.job in [job["id"] for job in consortium.ask(who, "/v1/jobs").json()["jobs"]]
 
 
 @pytest.mark.parametrize("path", ["", "/events", "/result", "/trail"])
-def test_an_unknown_job_is_not_found(town: Town, path: str) -> None:
-    answer = town.ask("north", f"/v1/jobs/0x{'00' * 32}{path}")
+def test_an_unknown_job_is_not_found(consortium: LiveConsortium, path: str) -> None:
+    answer = consortium.ask("north", f"/v1/jobs/0x{'00' * 32}{path}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
     for malformed in ("0x00", "latest", "0x" + "g" * 64):
-        assert town.ask("north", f"/v1/jobs/{malformed}{path}").status_code == 422
+        assert consortium.ask("north", f"/v1/jobs/{malformed}{path}").status_code == 422
 
 
-def test_jobs_are_the_institutions_own_business(town: Town, first: First) -> None:
+def test_jobs_are_the_institutions_own_business(consortium: LiveConsortium, first: First) -> None:
     """An owner, an auditor, another institution and nobody: none of them sees, starts or cancels a job."""
     job = f"/v1/jobs/{first.done.job}"
-    other = town.made.members["south"].authorization
+    other = consortium.made.members["south"].authorization
     for method, path in (
         ("GET", "/v1/jobs"),
         ("POST", "/v1/jobs"),
@@ -208,41 +212,43 @@ def test_jobs_are_the_institutions_own_business(town: Town, first: First) -> Non
         ("GET", f"{job}/result"),
         ("POST", f"{job}/cancel"),
     ):
-        for key in (town.given[0].key, town.auditor, Key()):
-            refused = town.ask("consumer", path, method=method, **town.signed(key, path, "consumer", method))
+        for key in (consortium.given[0].key, consortium.auditor, Key()):
+            refused = consortium.ask(
+                "consumer", path, method=method, **consortium.signed(key, path, "consumer", method)
+            )
             assert (refused.status_code, refused.json()["code"]) == (403, "access.institution"), (method, path)
-        stranger = town.ask("consumer", path, method=method, body=town.made.request(), **other)
+        stranger = consortium.ask("consumer", path, method=method, body=consortium.made.request(), **other)
         assert (stranger.status_code, stranger.json()["code"]) == (401, "access.credential")
-        nobody = town.ask("consumer", path, method=method, body=town.made.request(), Authorization="")
+        nobody = consortium.ask("consumer", path, method=method, body=consortium.made.request(), Authorization="")
         assert (nobody.status_code, nobody.json()["code"]) == (401, "access.unsigned")
 
 
-def test_the_trail_is_for_the_institution_and_the_auditor(town: Town, first: First) -> None:
+def test_the_trail_is_for_the_institution_and_the_auditor(consortium: LiveConsortium, first: First) -> None:
     path = f"/v1/jobs/{first.done.job}/trail"
     for party, who in enumerate((*PROVIDERS, "consumer")):
-        for headers in ({}, town.signed(town.auditor, path, who)):
-            answer = town.ask(who, path, **headers)
+        for headers in ({}, consortium.signed(consortium.auditor, path, who)):
+            answer = consortium.ask(who, path, **headers)
             assert answer.status_code == 200
             found = parse(SignedEvidence, answer.content, limit=1 << 24)
             evidence = found.evidence
             assert (to_hex(evidence.job), evidence.party) == (first.done.job, party)
-            digest = town.deployment.jobs.digest(evidence_hash(evidence.job, party, evidence.hash()))
+            digest = consortium.deployment.jobs.digest(evidence_hash(evidence.job, party, evidence.hash()))
             assert recover(digest, found.signature) == evidence.plan.parties[party].recorder
-        for key in (town.given[0].key, town.key("south", "signer"), town.key(who, "signer"), Key()):
-            refused = town.ask(who, path, **town.signed(key, path, who))
+        for key in (consortium.given[0].key, consortium.key("south", "signer"), consortium.key(who, "signer"), Key()):
+            refused = consortium.ask(who, path, **consortium.signed(key, path, who))
             assert (refused.status_code, refused.json()["code"]) == (403, "access.auditor")
         other = "south" if who == "north" else "north"
-        replayed = town.ask(who, path, **town.signed(town.auditor, path, other))
+        replayed = consortium.ask(who, path, **consortium.signed(consortium.auditor, path, other))
         assert (replayed.status_code, replayed.json()["code"]) == (401, "access.signature")
-        assert town.ask(who, path, **town.made.members[other].authorization).status_code == 401
+        assert consortium.ask(who, path, **consortium.made.members[other].authorization).status_code == 401
 
 
-def test_a_trail_shows_no_person_and_no_amount(town: Town, first: First) -> None:
+def test_a_trail_shows_no_person_and_no_amount(consortium: LiveConsortium, first: First) -> None:
     """Subjects, balances and the result stay where they are, in clear and as numbers of the signed documents."""
     for who in (*PROVIDERS, "consumer"):
-        text = town.ask(who, f"/v1/jobs/{first.done.job}/trail").text
-        assert not [person for person in town.customers if f'"{person}"' in text]
-        amounts = {str(v) for held in town.balances.values() for v in held.values()} | {
+        text = consortium.ask(who, f"/v1/jobs/{first.done.job}/trail").text
+        assert not [person for person in consortium.customers if f'"{person}"' in text]
+        amounts = {str(v) for held in consortium.balances.values() for v in held.values()} | {
             str(total) for total in first.expected.values() if total
         }
         assert not [amount for amount in amounts if f'"{amount}"' in text or f":{amount}," in text]
@@ -273,39 +279,39 @@ def test_the_events_tell_the_ordered_moments_until_the_end(first: First) -> None
     assert stream.heard[-1] - stream.heard[0] > 0.5  # as it happened, not all of it at the end
 
 
-def test_a_provider_tells_of_its_own_part(town: Town, first: First) -> None:
-    stream = follow(town, "north", first.done.job, Followed())
+def test_a_provider_tells_of_its_own_part(consortium: LiveConsortium, first: First) -> None:
+    stream = follow(consortium, "north", first.done.job, Followed())
     told = [name for name in stream.names if name in (*ORDER, "released")]
     assert told == ["agreed", "computing", "computed", "recorded", "released", "completed"]
     steps = [data["name"] for _, name, data in stream.events if name == "step"]
     assert steps == ["open-accounts", "psi-place", "sum-shares", "mask-output"]
 
 
-def test_the_events_of_an_ended_job_are_told_again(town: Town, first: First) -> None:
-    again = follow(town, "consumer", first.done.job, Followed())
+def test_the_events_of_an_ended_job_are_told_again(consortium: LiveConsortium, first: First) -> None:
+    again = follow(consortium, "consumer", first.done.job, Followed())
     assert again.events == first.stream.events
 
 
 # The program.
 
 
-def test_the_program_shows_and_watches_a_job(town: Town, first: First) -> None:
+def test_the_program_shows_and_watches_a_job(consortium: LiveConsortium, first: First) -> None:
     config = ("--config", "consumer/node.toml")
-    shown = json.loads(town.made.run("job", "show", *config, first.done.job))
+    shown = json.loads(consortium.made.run("job", "show", *config, first.done.job))
     assert (shown["id"], shown["ended"]) == (first.done.job, "completed")
-    town.made.run("job", "watch", *config, first.done.job)
+    consortium.made.run("job", "watch", *config, first.done.job)
     with pytest.raises(RuntimeError) as refused:
-        town.made.run("job", "watch", *config, "0x" + "00" * 32)
+        consortium.made.run("job", "watch", *config, "0x" + "00" * 32)
     assert "knows no such job" in str(refused.value)
     assert "Traceback" not in str(refused.value)
 
 
-def test_the_audit_is_intact_with_every_check_passed(town: Town, first: First, tmp_path: Path) -> None:
+def test_the_audit_is_intact_with_every_check_passed(consortium: LiveConsortium, first: First, tmp_path: Path) -> None:
     common = ("--deployment", "deployment.json", "--trust", "trust.json")
     html, bundle = tmp_path / "report.html", tmp_path / "job.bundle"
     live = json.loads(
-        town.made.run(
-            *("audit", first.done.job, "--url", town.made.chain.url, *common, "--key", "auditor.json"),
+        consortium.made.run(
+            *("audit", first.done.job, "--url", consortium.made.chain.url, *common, "--key", "auditor.json"),
             *("--html", html, "--save", bundle, "--json"),
         )
     )
@@ -320,27 +326,27 @@ def test_the_audit_is_intact_with_every_check_passed(town: Town, first: First, t
     assert page.startswith("<!doctype html>")
     assert "intact" in page
     assert first.done.job in page
-    saved = json.loads(town.made.run("audit", "--bundle", bundle, *common, "--json"))
+    saved = json.loads(consortium.made.run("audit", "--bundle", bundle, *common, "--json"))
     assert (saved["verdict"], saved["results"]) == ("intact", live["results"])
 
 
 def test_a_partys_answer_that_takes_more_memory_than_its_size_allows_gets_no_verdict(
-    town: Town, first: First, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    consortium: LiveConsortium, first: First, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a party answers to a live audit is read in a process of its own, as a stranger's bundle is. Empty lists are
     hundreds of bytes each in memory, and 3 in the answer."""
     monkeypatch.setattr(confined, "EMPTY", 100 << 20)
     request = confined.AuditRequest(
         live=confined.LiveAudit(job=from_hex(first.done.job), key=Key().secret),
-        url=town.made.chain.url,
-        deployment=town.deployment,
-        trust=town.trust,
+        url=consortium.made.chain.url,
+        deployment=consortium.deployment,
+        trust=consortium.trust,
         save=str(tmp_path / "saved.bundle"),
     )
     assert confined.judge(request).verdict == "incomplete"  # a stranger is handed no evidence
     hostile = tmp_path / "hostile.json"
     hostile.write_text('{"evidence": {"steps": [{"parameters": {"x": [' + "[]," * 700_000 + "[]]}}]}}")
-    whose = town.trust.institutions[0].address
+    whose = consortium.trust.institutions[0].address
     place = confined.ElsewhereEvidence(institution=whose, file=str(hostile))
     live = confined.LiveAudit(job=from_hex(first.done.job), key=Key().secret, elsewhere=(place,))
     with pytest.raises(LimitError) as caught:
@@ -351,22 +357,23 @@ def test_a_partys_answer_that_takes_more_memory_than_its_size_allows_gets_no_ver
 # Owners.
 
 
-def uses_of(town: Town, given: Given) -> list[tuple[str, int, str]]:
+def uses_of(consortium: LiveConsortium, given: Given) -> list[tuple[str, int, str]]:
     async def ask() -> Any:
-        async with OwnerClient(town.deployment, town.trust) as client:
+        async with OwnerClient(consortium.deployment, consortium.trust) as client:
             return await client.uses(given.signed.api, given.signed.provider, given.key, given.id)
 
     return [(to_hex(use.job), use.attempt, use.outcome) for use in asyncio.run(ask())]
 
 
-def test_an_owner_sees_which_job_used_his_data_and_how_it_ended(town: Town, first: First) -> None:
-    for given in [town.of(who)[0] for who in ("P01", "P02", "P03")]:
+def test_an_owner_sees_which_job_used_his_data_and_how_it_ended(consortium: LiveConsortium, first: First) -> None:
+    for given in [consortium.of(who)[0] for who in ("P01", "P02", "P03")]:
         wait(
-            lambda given=given: (first.done.job, 1, "completed") in uses_of(town, given), f"outcome for {given.subject}"
+            lambda given=given: (first.done.job, 1, "completed") in uses_of(consortium, given),
+            f"outcome for {given.subject}",
         )
         path = f"/v1/consents/{to_hex(given.id)}/uses"
-        stranger = next(g.key for g in town.given if g.provider == given.provider and g.subject != given.subject)
-        refused = town.ask(given.provider, path, **town.signed(stranger, path, given.provider))
+        stranger = next(g.key for g in consortium.given if g.provider == given.provider and g.subject != given.subject)
+        refused = consortium.ask(given.provider, path, **consortium.signed(stranger, path, given.provider))
         assert refused.status_code == 404
 
 
@@ -380,24 +387,26 @@ class Second:
 
 
 @pytest.fixture(scope="module")
-def second(town: Town, first: First) -> Second:
-    town.withdraw(first.withdrawn, *town.of("P05"))
-    town.pass_time(first.expired.signed.consent.not_after)
-    expected, before = town.expected(), purses(town)
+def second(consortium: LiveConsortium, first: First) -> Second:
+    consortium.withdraw(first.withdrawn, *consortium.of("P05"))
+    consortium.pass_time(first.expired.signed.consent.not_after)
+    expected, before = consortium.expected(), purses(consortium)
     with ThreadPoolExecutor(2) as pool:
-        return Second(list(pool.map(lambda _: town.job(), range(2))), expected, before)
+        return Second(list(pool.map(lambda _: consortium.job(), range(2))), expected, before)
 
 
-def test_two_jobs_at_once_are_both_computed_and_paid(town: Town, second: Second) -> None:
+def test_two_jobs_at_once_are_both_computed_and_paid(consortium: LiveConsortium, second: Second) -> None:
     assert [(one.ended, one.totals) for one in second.both] == [("completed", second.expected)] * 2
     assert second.both[0].job != second.both[1].job
-    ended_everywhere(town, *(one.job for one in second.both))
-    after = purses(town)
+    ended_everywhere(consortium, *(one.job for one in second.both))
+    after = purses(consortium)
     assert {who: after[who] - second.before[who] for who in PROVIDERS} == dict.fromkeys(PROVIDERS, 2 * REWARD)
     assert second.before["consumer"] - after["consumer"] == 2 * TOTAL
 
 
-def test_only_consents_that_live_through_the_job_count(town: Town, first: First, second: Second) -> None:
+def test_only_consents_that_live_through_the_job_count(
+    consortium: LiveConsortium, first: First, second: Second
+) -> None:
     """Withdrawn, expired, exhausted ones don't, nor do those that would end before the deadline."""
     jobs = [first.done.job, *(one.job for one in second.both)]
     for given, used in (
@@ -407,14 +416,14 @@ def test_only_consents_that_live_through_the_job_count(town: Town, first: First,
         (first.short, []),
         (first.expired, []),
     ):
-        assert sorted(job for job, _, _ in uses_of(town, given)) == sorted(used), given.subject
+        assert sorted(job for job, _, _ in uses_of(consortium, given)) == sorted(used), given.subject
     assert first.expected["P05"] != 0
     assert second.expected["P05"] == 0
     assert second.expected != first.expected
     for given in (first.withdrawn, first.once):
-        balance = town.balances[given.provider][given.subject]
+        balance = consortium.balances[given.provider][given.subject]
         assert first.expected[given.subject] - second.expected[given.subject] >= balance - sum(
-            town.balances[other.provider][other.subject]
+            consortium.balances[other.provider][other.subject]
             for other in (first.withdrawn, first.once)
             if other is not given and other.subject == given.subject
         )
@@ -428,13 +437,13 @@ def test_once_open_a_job_is_not_cancelled_any_more(first: First) -> None:
     assert first.done.ended == "completed"
 
 
-def test_rewards_that_the_consumer_does_not_have_open_nothing(town: Town) -> None:
-    before, count = purses(town), openings(town)
-    request = town.made.request()
+def test_rewards_that_the_consumer_does_not_have_open_nothing(consortium: LiveConsortium) -> None:
+    before, count = purses(consortium), openings(consortium)
+    request = consortium.made.request()
     request["providers"][0]["reward"] = str(before["consumer"] + 1)
-    refusal = town.ask("consumer", "/v1/jobs", method="POST", body=request)
+    refusal = consortium.ask("consumer", "/v1/jobs", method="POST", body=request)
     assert (refusal.status_code, refusal.json()["code"]) == (422, "plan.rewards")
-    assert (purses(town), openings(town)) == (before, count)
+    assert (purses(consortium), openings(consortium)) == (before, count)
 
 
 # Requests that can't become a job.
@@ -444,13 +453,13 @@ def changed(place: int, **changes: Any) -> Callable[[dict[str, Any]], None]:
     return lambda request: request["providers"][place].update(changes)
 
 
-def test_the_events_go_on_after_the_last_one_that_was_heard(town: Town, first: First) -> None:
+def test_the_events_go_on_after_the_last_one_that_was_heard(consortium: LiveConsortium, first: First) -> None:
     """As a browser's EventSource asks when its connection was cut."""
     numbers = [number for number, _, _ in first.stream.events]
     middle = numbers[len(numbers) // 2]
-    rest = follow(town, "consumer", first.done.job, Followed(), **{"Last-Event-ID": str(middle)})
+    rest = follow(consortium, "consumer", first.done.job, Followed(), **{"Last-Event-ID": str(middle)})
     assert [number for number, _, _ in rest.events] == [n for n in numbers if n > middle]
-    last = follow(town, "consumer", first.done.job, Followed(), **{"Last-Event-ID": str(numbers[-1])})
+    last = follow(consortium, "consumer", first.done.job, Followed(), **{"Last-Event-ID": str(numbers[-1])})
     assert last.events == []
 
 
@@ -499,112 +508,117 @@ BAD: dict[str, tuple[int, str, Callable[[dict[str, Any]], Any]]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_bad_request_is_refused_and_leaves_no_job(town: Town, what: str) -> None:
-    count, known = openings(town), {job["id"] for job in town.ask("consumer", "/v1/jobs").json()["jobs"]}
+def test_a_bad_request_is_refused_and_leaves_no_job(consortium: LiveConsortium, what: str) -> None:
+    count, known = openings(consortium), {job["id"] for job in consortium.ask("consumer", "/v1/jobs").json()["jobs"]}
     status, code, change = BAD[what]
-    request = town.made.request()
-    request["self"] = town.consumer.address
+    request = consortium.made.request()
+    request["self"] = consortium.consumer.address
     change(request)
     del request["self"]
-    answer = town.ask("consumer", "/v1/jobs", method="POST", body=request)
+    answer = consortium.ask("consumer", "/v1/jobs", method="POST", body=request)
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    going = [job for job in town.ask("consumer", "/v1/jobs").json()["jobs"] if not job["ended"]]
+    going = [job for job in consortium.ask("consumer", "/v1/jobs").json()["jobs"] if not job["ended"]]
     assert [job for job in going if job["id"] not in known] == []
-    assert openings(town) == count
+    assert openings(consortium) == count
 
 
-def test_a_provider_that_is_not_there_is_named_and_not_needed_by_other_jobs(town: Town, tmp_path: Path) -> None:
+def test_a_provider_that_is_not_there_is_named_and_not_needed_by_other_jobs(
+    consortium: LiveConsortium, tmp_path: Path
+) -> None:
     """The other job pays nothing."""
-    before, count = purses(town), openings(town)
-    known = {job["id"] for job in town.ask("consumer", "/v1/jobs").json()["jobs"]}
-    request = town.made.request()
+    before, count = purses(consortium), openings(consortium)
+    known = {job["id"] for job in consortium.ask("consumer", "/v1/jobs").json()["jobs"]}
+    request = consortium.made.request()
     two = [{**provider, "reward": "0"} for provider in request["providers"][:2]]
     file = tmp_path / "two.json"
     file.write_text(json.dumps(request | {"providers": two, "token": "0x" + "00" * 20}))
-    town.made.kill("fund-node")
+    consortium.made.kill("fund-node")
     try:
-        answer = town.ask("consumer", "/v1/jobs", method="POST", body=request)
+        answer = consortium.ask("consumer", "/v1/jobs", method="POST", body=request)
         assert (answer.status_code, answer.json()["code"]) == (424, "peer.unreachable")
         assert "Fund House" in answer.text
-        assert {job["id"] for job in town.ask("consumer", "/v1/jobs").json()["jobs"]} == known
-        assert openings(town) == count
-        expected = town.expected(PROVIDERS[:2])
-        said = town.made.run("job", "start", "--config", "consumer/node.toml", "--file", file, "--watch")
+        assert {job["id"] for job in consortium.ask("consumer", "/v1/jobs").json()["jobs"]} == known
+        assert openings(consortium) == count
+        expected = consortium.expected(PROVIDERS[:2])
+        said = consortium.made.run("job", "start", "--config", "consumer/node.toml", "--file", file, "--watch")
         job = said.split()[0]
-        assert town.done(job) == Done(job, "completed", expected)
+        assert consortium.done(job) == Done(job, "completed", expected)
     finally:
-        town.made.start_node("fund")
-        town.made.wait_healthy("fund")
-    assert purses(town) == before
-    assert openings(town) == [count[0] + 1, count[1] + 1, count[2], count[3] + 1]
-    assert town.ask("fund", f"/v1/jobs/{job}").status_code == 404
+        consortium.made.start_node("fund")
+        consortium.made.wait_healthy("fund")
+    assert purses(consortium) == before
+    assert openings(consortium) == [count[0] + 1, count[1] + 1, count[2], count[3] + 1]
+    assert consortium.ask("fund", f"/v1/jobs/{job}").status_code == 404
 
 
-def test_a_job_over_an_endpoint_whose_logs_lag(town: Town) -> None:
+def test_a_job_over_an_endpoint_whose_logs_lag(consortium: LiveConsortium) -> None:
     """Node and vault of one provider are behind a load balancer whose logs are three blocks older than its heads: what
     is withdrawn there is withdrawn, counts for no job, and the audit sees it all the same."""
-    pair, chain = ("north", "fund"), town.made.chain.url
-    expected, offered = town.expected(pair), dict(zip(PROVIDERS, town.made.request()["providers"], strict=True))
-    files = [town.made.folder / name for name in ("fund/node.toml", "fund-vault/vault.toml")]
+    pair, chain = ("north", "fund"), consortium.made.chain.url
+    expected, offered = (
+        consortium.expected(pair),
+        dict(zip(PROVIDERS, consortium.made.request()["providers"], strict=True)),
+    )
+    files = [consortium.made.folder / name for name in ("fund/node.toml", "fund-vault/vault.toml")]
 
     def moved(old: str, new: str) -> None:
-        town.made.end("fund-node", "fund-vault")
+        consortium.made.end("fund-node", "fund-vault")
         for file in files:
             file.write_text(file.read_text().replace(old, new))
-        town.made.start_vault("fund")
-        town.made.wait_vault("fund")
-        town.made.start_node("fund")
-        town.made.wait_healthy("fund")
+        consortium.made.start_vault("fund")
+        consortium.made.wait_vault("fund")
+        consortium.made.start_node("fund")
+        consortium.made.wait_healthy("fund")
 
     with faulty_endpoint(chain) as faulty:
         faulty.mode = "laglogs3"
         moved(chain, faulty.url)
         try:
-            ours = (town.of(subject, "fund") for subject in expected if town.balances["fund"].get(subject))
+            ours = (consortium.of(subject, "fund") for subject in expected if consortium.balances["fund"].get(subject))
             one = next(given[0] for given in ours if len(given) == 1)
-            town.withdraw(one)
-            done = town.job(providers=[offered[key] for key in pair])
-            report = town.made.run(
+            consortium.withdraw(one)
+            done = consortium.job(providers=[offered[key] for key in pair])
+            report = consortium.made.run(
                 *("audit", done.job, "--url", faulty.url, "--deployment", "deployment.json"),
                 *("--trust", "trust.json", "--key", "auditor.json", "--json"),
             )
             assert faulty.calls["eth_getBlockReceipts"] > 0, "what the logs left out was asked for"
         finally:
             moved(faulty.url, chain)
-    assert done == Done(done.job, "completed", town.expected(pair))
-    assert town.expected(pair) != expected
+    assert done == Done(done.job, "completed", consortium.expected(pair))
+    assert consortium.expected(pair) != expected
     assert json.loads(report)["verdict"] == "intact"
 
 
-def test_a_job_is_cancelled_before_its_opening_and_never_opens(town: Town) -> None:
+def test_a_job_is_cancelled_before_its_opening_and_never_opens(consortium: LiveConsortium) -> None:
     """While no block comes, the approval of the rewards waits, and with it the opening. The last test here, since Anvil
     goes on in whole seconds."""
-    before, count = purses(town), openings(town)
-    escrow = town.deployment.reward_escrow.address
-    allowed = town.chain.allowance(from_hex(town.made.token), from_hex(town.consumer.address), escrow)
-    request = town.made.request()
+    before, count = purses(consortium), openings(consortium)
+    escrow = consortium.deployment.reward_escrow.address
+    allowed = consortium.chain.allowance(from_hex(consortium.made.token), from_hex(consortium.consumer.address), escrow)
+    request = consortium.made.request()
     request["providers"][0]["reward"] = str(allowed + 1)
-    rpc = town.made.chain.rpc
+    rpc = consortium.made.chain.rpc
     rpc("evm_setIntervalMining", 0)
     try:
-        job = town.made.begin(request)
+        job = consortium.made.begin(request)
         with ThreadPoolExecutor(1) as pool:
-            cancelling = pool.submit(town.made.run, "job", "cancel", "--config", "consumer/node.toml", job)
+            cancelling = pool.submit(consortium.made.run, "job", "cancel", "--config", "consumer/node.toml", job)
             wait(lambda: int(rpc("txpool_status")["pending"], 16) >= 2, "approval and cancellation")
-            early = [town.ask(who, f"/v1/jobs/{job}/result") for who in town.made.members]
+            early = [consortium.ask(who, f"/v1/jobs/{job}/result") for who in consortium.made.members]
             rpc("evm_setIntervalMining", 1)
             answer = json.loads(cancelling.result())
     finally:
         rpc("evm_setIntervalMining", 1)
     assert answer["id"] == job
     assert [(one.status_code, one.json()["code"]) for one in early] == [(409, "state")] * 4
-    assert town.done(job).ended == "cancelled"
-    ended_everywhere(town, job)
-    assert town.chain.job(from_hex(job)).status is JobStatus.CANCELLED
-    (event,) = town.chain.events([JobCancelled], 0, job=from_hex(job))
+    assert consortium.done(job).ended == "cancelled"
+    ended_everywhere(consortium, job)
+    assert consortium.chain.job(from_hex(job)).status is JobStatus.CANCELLED
+    (event,) = consortium.chain.events([JobCancelled], 0, job=from_hex(job))
     assert event.signer == 3
-    assert from_hex(job) not in opened(town)
-    assert (purses(town), openings(town)) == (before, count)
-    refused = town.ask("consumer", f"/v1/jobs/{job}/result")
+    assert from_hex(job) not in opened(consortium)
+    assert (purses(consortium), openings(consortium)) == (before, count)
+    refused = consortium.ask("consumer", f"/v1/jobs/{job}/result")
     assert (refused.status_code, refused.json()["code"]) == (409, "state")

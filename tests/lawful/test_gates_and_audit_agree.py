@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from parties import NOW, World
+from parties import NOW, JobEnvironment
 from placet.audit.bundle import Bundle, PartyEvidence
 from placet.audit.case import Case
 from placet.audit.checks import plan as checks
@@ -39,12 +39,12 @@ from placet.vault.chain_view import ChainSnapshot, JobFacts, OfferFacts
 from placet.vault.gate import RowRequest, demand_warrant, own_input
 from placet.vault.records import OfferBinding
 
-WORLD = World()
-PEOPLE = [WORLD.address(party) for party in range(4)]
-TLS = {context.address: context.tls_key for context in WORLD.contexts}
+ENVIRONMENT = JobEnvironment()
+PEOPLE = [ENVIRONMENT.address(party) for party in range(4)]
+TLS = {context.address: context.tls_key for context in ENVIRONMENT.contexts}
 LINEAGES: dict[bytes, Lineage] = {}
 """By dataset: of models that nobody of those behind them has withdrawn from."""
-RECORDERS = {context.address: context.recorder.address for context in WORLD.contexts}
+RECORDERS = {context.address: context.recorder.address for context in ENVIRONMENT.contexts}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -68,7 +68,7 @@ class Verdicts:
 
 def vault_allows(job: Job, number: int, signer: bytes) -> bool:
     """At the gate of the vault of the party that brings the input."""
-    domain = WORLD.deployment.jobs
+    domain = ENVIRONMENT.deployment.jobs
     asked = RowRequest(job.plan.job(domain), job.plan, job.terms, attempt=1, input=number)
     facts = JobFacts(True, 1, job.plan.terms, (0,) * len(job.plan.inputs), (), 91, 91, NOW)
     offer = OfferFacts(
@@ -86,12 +86,12 @@ def node_allows(job: Job, signer: bytes) -> bool:
     """Before the party's node signs."""
     scopes = dict(zip((offer.id for offer in job.offers), job.scopes, strict=True))
     place = PEOPLE.index(signer)
-    context = replace(WORLD.contexts[place], scope=lambda offer: scopes[offer.id], purposes=tuple(PURPOSES))
-    WORLD.ledger.offers = {
+    context = replace(ENVIRONMENT.contexts[place], scope=lambda offer: scopes[offer.id], purposes=tuple(PURPOSES))
+    ENVIRONMENT.ledger.offers = {
         offer.id: OfferState(offer, provider, bytes(24), 0, bytes(24))
         for offer, provider in zip(job.offers, job.providers, strict=True)
     }
-    WORLD.ledger.datasets = {
+    ENVIRONMENT.ledger.datasets = {
         offer.dataset: DatasetState(provider, subjects, 0, 0, ZERO32, *_model(model))
         for offer, provider, subjects, model in zip(job.offers, job.providers, job.subjects, job.models, strict=True)
     }
@@ -101,7 +101,7 @@ def node_allows(job: Job, signer: bytes) -> bool:
             registration = Registration(offer.dataset, provider, model.origin, model.commitment, (2, 0))
             LINEAGES[offer.dataset] = Lineage(registration, Origin(model.origin, (provider,), (), (1, 0)), ())
     try:
-        asyncio.run(Agreement(context, WORLD.stores[place], RUNS).demand_plan(job.plan, job.terms))
+        asyncio.run(Agreement(context, ENVIRONMENT.stores[place], RUNS).demand_plan(job.plan, job.terms))
     except (PlanError, ConsentError):
         return False
     return True
@@ -114,20 +114,20 @@ def _model(model: ModelRef | None) -> tuple[bytes, bytes]:
 
 def bundle_of(job: Job) -> Bundle:
     """Each party's signed evidence, as it would stand after the opening."""
-    plan, ident = job.plan, job.plan.job(WORLD.deployment.jobs)
+    plan, ident = job.plan, job.plan.job(ENVIRONMENT.deployment.jobs)
     early, late = (Moment(block=block, index=0, timestamp=NOW) for block in (10, 91))
     entries = []
     for number, party in enumerate(plan.parties):
         own = range(plan.input_offset(number), plan.input_offset(number) + len(party.inputs))
         inputs = tuple(InputEvidence(input=i, attempt=1, offer=job.offers[i], scope=job.scopes[i]) for i in own)
         evidence = Evidence(job=ident, party=number, plan=plan, terms=job.terms, plan_signatures=(), inputs=inputs)
-        digest = WORLD.deployment.jobs.digest(evidence_hash(ident, number, evidence.hash()))
-        signature = WORLD.recorders[PEOPLE.index(party.signer)].sign(digest)
+        digest = ENVIRONMENT.deployment.jobs.digest(evidence_hash(ident, number, evidence.hash()))
+        signature = ENVIRONMENT.recorders[PEOPLE.index(party.signer)].sign(digest)
         signed = SignedEvidence(evidence=evidence, signature=signature)
         entries.append(PartyEvidence(institution=party.signer, evidence=signed))
     facts = ChainFacts(
         job=ident,
-        deployment=document_hash(WORLD.deployment),
+        deployment=document_hash(ENVIRONMENT.deployment),
         chain_id=31337,
         head=late,
         status=Ending.OPEN,
@@ -157,7 +157,9 @@ def bundle_of(job: Job) -> Bundle:
             if model is not None
         ),
     )
-    return Bundle(job=ident, deployment=WORLD.deployment, trust=WORLD.trust, facts=facts, evidence=tuple(entries))
+    return Bundle(
+        job=ident, deployment=ENVIRONMENT.deployment, trust=ENVIRONMENT.trust, facts=facts, evidence=tuple(entries)
+    )
 
 
 def verdicts(job: Job) -> Verdicts:
@@ -169,7 +171,7 @@ def verdicts(job: Job) -> Verdicts:
     return Verdicts(
         frozenset(owners) - refused,
         frozenset(party.signer for party in job.plan.parties if node_allows(job, party.signer)),
-        frozenset(party.signer for party in job.plan.parties if WORLD.trust.name(party.signer) in names),
+        frozenset(party.signer for party in job.plan.parties if ENVIRONMENT.trust.name(party.signer) in names),
         all(result.status is CheckStatus.PASSED for result in results),
     )
 

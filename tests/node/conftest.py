@@ -55,7 +55,7 @@ def dev_key(index: int) -> Key:
 
 
 @dataclass
-class World:
+class NodeEnvironment:
     """Everything around a node. Keys: the provider's signer and recorder have funds."""
 
     anvil: LocalChain
@@ -156,7 +156,7 @@ class World:
 class Owner:
     """A data owner with one key, enrolled as one customer."""
 
-    world: World
+    environment: NodeEnvironment
     customer: str
     key: Key | P256Key
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32))
@@ -170,9 +170,9 @@ class Owner:
         return EnrolmentOpening(subject=self.customer, salt=self.salt)
 
     def enrolment(self, enroller: Key | None = None) -> dict[str, Any]:
-        by = enroller or self.world.enroller
+        by = enroller or self.environment.enroller
         subject = self.opening.commitment
-        digest = self.world.deployment.consents.digest(enrolment_hash(self.signer, NAMESPACE, subject))
+        digest = self.environment.deployment.consents.digest(enrolment_hash(self.signer, NAMESPACE, subject))
         return {
             "enroller": to_hex(by.address),
             "subject": to_hex(subject),
@@ -193,7 +193,7 @@ class Owner:
 
     def submission(self, draft: dict[str, Any], **changes: Any) -> dict[str, Any]:
         consent = parse(Consent, draft["consent"])
-        digest = self.world.deployment.consents.digest(consent.id)
+        digest = self.environment.deployment.consents.digest(consent.id)
         return {
             "consent": draft["consent"],
             "signature": to_hex(self.key.sign(digest)),
@@ -201,7 +201,7 @@ class Owner:
         } | changes
 
     def withdrawal(self, consent: str) -> dict[str, Any]:
-        digest = self.world.deployment.consents.digest(withdrawal_hash(from_hex(consent)))
+        digest = self.environment.deployment.consents.digest(withdrawal_hash(from_hex(consent)))
         return {"signature": to_hex(self.key.sign(digest))}
 
     def headers(
@@ -216,11 +216,11 @@ class Owner:
     ) -> dict[str, str]:
         """A signed request's Authorization header, in the name of `signer` where that is another one."""
         whose = self.signer if signer is None else signer
-        return {"Authorization": signed(self.world, self.key, whose, method, path, body, expires, nonce)}
+        return {"Authorization": signed(self.environment, self.key, whose, method, path, body, expires, nonce)}
 
 
 def signed(
-    world: World,
+    environment: NodeEnvironment,
     key: Key | P256Key,
     signer: bytes,
     method: str,
@@ -232,8 +232,8 @@ def signed(
 ) -> str:
     nonce = nonce or secrets.token_bytes(32)
     expiry = int(time.time()) + expires
-    digest = world.deployment.consents.digest(
-        request_hash(receiver or world.provider.address, method, path, body, nonce, expiry)
+    digest = environment.deployment.consents.digest(
+        request_hash(receiver or environment.provider.address, method, path, body, nonce, expiry)
     )
     return Credential(signer=signer, nonce=nonce, expiry=expiry, signature=key.sign(digest)).header()
 
@@ -272,9 +272,9 @@ def running(*command: str, ready: Path, log: Path) -> Iterator[subprocess.Popen[
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeEnvironment]:
     """One chain, one provider and one vault process for all of the node's tests; each test makes offers of its own."""
-    folder = tmp_path_factory.mktemp("world")
+    folder = tmp_path_factory.mktemp("environment")
     cost, keystore.SCRYPT_N = keystore.SCRYPT_N, 2**4
     provider, recorder, consumer, enroller, auditor = (dev_key(i) for i in range(1, 6))
     second = dev_key(7)
@@ -316,7 +316,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             )
             engine = open_engine(f"sqlite:///{folder / 'test-sender.db'}")
             chain = Chain(anvil.url, deployment)
-            made = World(
+            made = NodeEnvironment(
                 anvil=anvil,
                 folder=folder,
                 deployment=deployment,
@@ -352,23 +352,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def owner(world: World) -> Owner:
+def owner(environment: NodeEnvironment) -> Owner:
     """A customer with a fresh key."""
-    return Owner(world, next(world.customers), Key())
+    return Owner(environment, next(environment.customers), Key())
 
 
 @dataclass
 class Running:
     """A node in this process: its app over ASGI, its loops not running; `turn` does by hand what they do."""
 
-    world: World
+    environment: NodeEnvironment
     app: FastAPI
     node: Node
     client: httpx.AsyncClient
     settings: NodeSettings
 
     def offer(self, **changes: Any) -> tuple[Offer, Scope]:
-        made = self.world.offer(self.settings.path(self.settings.scopes), **changes)
+        made = self.environment.offer(self.settings.path(self.settings.scopes), **changes)
         self.node.sync()
         return made
 
@@ -407,18 +407,18 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def node_at(world: World, settings: NodeSettings) -> AsyncIterator[Running]:
+async def node_at(environment: NodeEnvironment, settings: NodeSettings) -> AsyncIterator[Running]:
     app = create_app(settings)
     node: Node = app.state.node
     node.sync()
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
-        yield Running(world, app, node, client, settings)
+        yield Running(environment, app, node, client, settings)
     node.engine.dispose()
 
 
 @pytest.fixture
-async def node(world: World, tmp_path: Path) -> AsyncIterator[Running]:
+async def node(environment: NodeEnvironment, tmp_path: Path) -> AsyncIterator[Running]:
     """A fresh node of the provider."""
-    async with node_at(world, world.settings(tmp_path / "node")) as running_node:
+    async with node_at(environment, environment.settings(tmp_path / "node")) as running_node:
         yield running_node

@@ -27,7 +27,7 @@ OFFER = sha256(b"offer")
 
 async def submissions(node: Running, count: int) -> list[dict[str, Any]]:
     offer, _ = node.offer()
-    owners = [Owner(node.world, next(node.world.customers), Key()) for _ in range(count)]
+    owners = [Owner(node.environment, next(node.environment.customers), Key()) for _ in range(count)]
     return [owner.submission(await node.draft(owner, offer)) for owner in owners]
 
 
@@ -62,7 +62,7 @@ async def test_each_is_refused_for_itself_and_uses_nothing_up(node: Running) -> 
     spoilt = {**bodies[1], "enrolment": {**bodies[1]["enrolment"], "opening": bodies[0]["enrolment"]["opening"]}}
     assert await statuses(node, [bodies[0], spoilt, bodies[2]]) == [202, 422, 202]
     offer, _ = node.offer()
-    owner = Owner(node.world, next(node.world.customers), Key())
+    owner = Owner(node.environment, next(node.environment.customers), Key())
     many = [owner.submission(await node.draft(owner, offer)) for _ in range(8)]
     allowed = node.settings.limits.consents_per_subject_day
     assert sorted(await statuses(node, many)) == [202] * allowed + [429] * (8 - allowed)

@@ -19,7 +19,7 @@ from placet.core.signatures import Key
 from placet.core.values import to_hex
 from placet.node.app import create_app
 
-from .conftest import Owner, World
+from .conftest import NodeEnvironment, Owner
 from .test_relay import Process
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "api.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ class Served:
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "NODE": self.process.url,
-            "PROVIDER": to_hex(self.owner.world.provider.address),
+            "PROVIDER": to_hex(self.owner.environment.provider.address),
             "OFFER": to_hex(self.offer.id),
             "OWNER": to_hex(self.owner.signer),
             "OWNER_KEY": to_hex(self.owner.key.secret),
@@ -58,9 +58,9 @@ class Served:
 
 
 @pytest.fixture
-def served(world: World, owner: Owner, tmp_path: Path) -> Iterator[Served]:
-    process = Process(world, tmp_path / "node")
-    offer, _ = world.offer(process.settings.path(process.settings.scopes))
+def served(environment: NodeEnvironment, owner: Owner, tmp_path: Path) -> Iterator[Served]:
+    process = Process(environment, tmp_path / "node")
+    offer, _ = environment.offer(process.settings.path(process.settings.scopes))
     process.start()
     try:
         process.until(lambda: to_hex(offer.id) in httpx.get(process.url + "/v1/offers").text)
@@ -110,8 +110,8 @@ def test_the_wallet_example_runs(served: Served, tmp_path: Path) -> None:
     assert done.stdout.rstrip().endswith("withdrawing")
 
 
-def test_routes_and_openapi_agree(world: World, tmp_path: Path) -> None:
-    app = create_app(world.settings(tmp_path / "node"))
+def test_routes_and_openapi_agree(environment: NodeEnvironment, tmp_path: Path) -> None:
+    app = create_app(environment.settings(tmp_path / "node"))
     served = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
     told = set(re.findall(r"^\| `((?:GET|POST|PUT) [^`]+)`", TEXT, re.MULTILINE))
     app.state.node.engine.dispose()

@@ -62,7 +62,7 @@ async def test_a_signature_is_for_one_fresh_request(
 
 
 async def test_a_signature_of_another_key(node: Running, owner: Owner) -> None:
-    header = signed(node.world, Key(), owner.signer, "GET", PATH)
+    header = signed(node.environment, Key(), owner.signer, "GET", PATH)
     assert _code(await node.client.get(PATH, headers={"Authorization": header})) == (401, "access.signature")
 
 
@@ -92,8 +92,8 @@ async def test_auditors_of_the_trust_list(node: Running, owner: Owner) -> None:
     async def only_auditors(caller: Annotated[Caller, Depends(institution_or_auditor)]) -> bool:
         return caller.institution
 
-    auditor = node.world.auditor
-    header = signed(node.world, auditor, auditor.address, "GET", "/only-auditors")
+    auditor = node.environment.auditor
+    header = signed(node.environment, auditor, auditor.address, "GET", "/only-auditors")
     assert (await node.client.get("/only-auditors", headers={"Authorization": header})).json() is False
     assert (await node.client.get("/only-auditors", headers=node.credential)).json() is True
     assert _code(await node.get(owner, "/only-auditors")) == (403, "access.auditor")

@@ -44,7 +44,7 @@ async def test_an_owner_gives_a_consent_and_checks_it_himself(node: Running, own
     assert shown["status"] == "given"
     root = from_hex(shown["batch"]["root"])
     assert batch_verify(root, from_hex(shown["leaf"]), [from_hex(p) for p in shown["batch"]["proof"]])
-    assert node.world.chain.batch(offer.id, root) > 0
+    assert node.environment.chain.batch(offer.id, root) > 0
     assert node.node.index.batches(offer.id)[root] == shown["batch"]["block"]
 
     again = await node.client.post("/v1/consents", json=submission)
@@ -62,14 +62,14 @@ async def _refused(node: Running, submission: dict[str, Any], status: int, code:
     with node.node.engine.connect() as connection:
         assert connection.execute(sa.select(consents).where(consents.c.id == consent.id)).first() is None
     assert await node.node.vault.erase(consent.id) is False
-    assert node.world.chain.consent(consent.id).status is Status.NONE
+    assert node.environment.chain.consent(consent.id).status is Status.NONE
     return problem
 
 
 async def test_a_wrong_signature_reaches_neither_vault_nor_chain(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
     submission = owner.submission(await node.draft(owner, offer))
-    other = Owner(node.world, owner.customer, Key()).submission({"consent": submission["consent"]})
+    other = Owner(node.environment, owner.customer, Key()).submission({"consent": submission["consent"]})
     await _refused(node, submission | {"signature": other["signature"]}, 403, "signature")
     await _refused(node, submission | {"signature": "0x"}, 403, "signature.empty")
     await _refused(node, submission | {"signature": "0x" + "ff" * 65}, 403, "signature")
@@ -88,9 +88,11 @@ async def test_a_consent_that_says_something_else_is_refused(node: Running, owne
 async def test_an_offer_of_another_institution_names_it(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
     dataset = secrets.token_bytes(32)
-    node.world.send(node.world.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32)), node.world.consumer)
+    node.environment.send(
+        node.environment.calls.register(dataset, Subjects.PERSONS, bytes(32), bytes(32)), node.environment.consumer
+    )
     theirs = offer.model_copy(update={"dataset": dataset})
-    node.world.send(node.world.calls.offer(theirs), node.world.consumer)
+    node.environment.send(node.environment.calls.offer(theirs), node.environment.consumer)
     node.node.sync()
     answer = await node.client.post("/v1/consents/draft", json=owner.draft_request(theirs))
     assert (answer.status_code, answer.json()["code"]) == (421, "consent.elsewhere")
@@ -126,26 +128,26 @@ async def test_drafts_that_make_no_sense(node: Running, owner: Owner) -> None:
 
 
 async def test_enrolments(node: Running, owner: Owner) -> None:
-    world = node.world
+    environment = node.environment
     offer, _ = node.offer()
     draft = await node.draft(owner, offer)
     good = owner.submission(draft)
     right = good["enrolment"]
-    other = Owner(world, next(world.customers), owner.key)
+    other = Owner(environment, next(environment.customers), owner.key)
     await _refused(node, good | {"enrolment": None}, 422, "consent.unenrolled")
     await _refused(node, good | {"enrolment": other.enrolment()}, 422, "consent.enrolment")
-    await _refused(node, good | {"enrolment": owner.enrolment(world.stranger)}, 422, "consent.enroller")
-    forged = right | {"signature": owner.enrolment(world.stranger)["signature"]}
+    await _refused(node, good | {"enrolment": owner.enrolment(environment.stranger)}, 422, "consent.enroller")
+    forged = right | {"signature": owner.enrolment(environment.stranger)["signature"]}
     await _refused(node, good | {"enrolment": forged}, 403, "signature")
     await _refused(
         node, good | {"enrolment": right | {"opening": other.enrolment()["opening"]}}, 422, "consent.opening"
     )
-    nobody = Owner(world, "not a customer", owner.key)
+    nobody = Owner(environment, "not a customer", owner.key)
     await _refused(node, nobody.submission(await node.draft(nobody, offer)), 422, "consent.subject")
-    await _refused(node, good | {"enrolment": owner.enrolment(world.provider)}, 422, "consent.enroller")
+    await _refused(node, good | {"enrolment": owner.enrolment(environment.provider)}, 422, "consent.enroller")
     trust = node.node.trust
     (who,) = trust.enrollers
-    for update in ({"namespaces": ("urn:example:company",)}, {"address": world.stranger.address}):
+    for update in ({"namespaces": ("urn:example:company",)}, {"address": environment.stranger.address}):
         node.node.trust = trust.model_copy(update={"enrollers": (who.model_copy(update=update),)})
         await _refused(node, good, 422, "consent.enroller")
     node.node.trust = trust
@@ -163,14 +165,14 @@ async def test_an_expired_consent(node: Running, owner: Owner) -> None:
         enrolment=owner.opening.commitment,
         salt=secrets.token_bytes(32),
     )
-    expired = derive(fields, offer, scope, node.world.trust.name)
+    expired = derive(fields, offer, scope, node.environment.trust.name)
     await _refused(node, owner.submission({"consent": expired.to_json()}), 422, "consent.expired")
 
 
 async def test_the_institutions_own_consent_is_granted_by_itself(node: Running, owner: Owner) -> None:
-    world = node.world
+    environment = node.environment
     offer, _ = node.offer(personal=False, enrollers=())
-    institution = Owner(world, owner.customer, world.provider)
+    institution = Owner(environment, owner.customer, environment.provider)
     refused = await node.client.post("/v1/consents/draft", json=institution.draft_request(offer))
     assert refused.json()["code"] == "consent.enrolment"
     draft = await node.draft(institution, offer, enrolment=None)
@@ -180,7 +182,7 @@ async def test_the_institutions_own_consent_is_granted_by_itself(node: Running, 
     strangers = await node.draft(owner, offer, enrolment=None)
     await _refused(node, owner.submission(strangers, enrolment=None), 422, "consent.owner")
     await node.turn()
-    assert world.chain.consent(from_hex(draft["id"])).status is Status.GIVEN
+    assert environment.chain.consent(from_hex(draft["id"])).status is Status.GIVEN
     shown = (await node.get(institution, f"/v1/consents/{draft['id']}")).json()
     assert (shown["status"], shown["batch"]) == ("given", None)
     assert shown["block"] > 0
@@ -188,7 +190,7 @@ async def test_the_institutions_own_consent_is_granted_by_itself(node: Running, 
 
 async def test_a_p256_key_gives_a_consent(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
-    passkey = Owner(node.world, owner.customer, P256Key(node.world.deployment.p256_verifier.address))
+    passkey = Owner(node.environment, owner.customer, P256Key(node.environment.deployment.p256_verifier.address))
     consent = await node.give(passkey, offer)
     await node.turn()
     assert (await node.get(passkey, f"/v1/consents/{consent}")).json()["status"] == "given"
@@ -212,7 +214,7 @@ def submission_id(submission: dict[str, Any]) -> str:
 
 async def test_owners_see_their_own_consents_only(node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     offer, _ = node.offer()
-    other = Owner(node.world, next(node.world.customers), Key())
+    other = Owner(node.environment, next(node.environment.customers), Key())
     mine = sorted([await node.give(owner, offer) for _ in range(3)])
     theirs = await node.give(other, offer)
     page = (await node.get(owner, "/v1/consents")).json()
@@ -256,7 +258,7 @@ async def test_uses_follow_their_job(node: Running, owner: Owner, monkeypatch: p
 async def test_datasets_tell_rows_to_the_institution_only(node: Running) -> None:
     [public, _] = (await node.client.get("/v1/datasets")).json()["datasets"]
     assert (public["name"], public["columns"], public["rows"]) == ("accounts", ["customer", "balance"], None)
-    assert public["id"] == to_hex(node.world.dataset.dataset)
+    assert public["id"] == to_hex(node.environment.dataset.dataset)
     [own, _] = (await node.client.get("/v1/datasets", headers=node.credential)).json()["datasets"]
     assert own["rows"] == CUSTOMERS
 
@@ -265,14 +267,14 @@ async def test_a_contract_can_consent_for_no_person_yet(node: Running, owner: Ow
     """Its answer can change: batches take no such owner, and nothing else brings a person's row into a lawful set."""
     offer, _ = node.offer()
     contract, says_yes = secrets.token_bytes(20), "0x631626ba7e60e01b60005260206000f3"
-    node.world.anvil.rpc("anvil_setCode", to_hex(contract), says_yes)
-    digest = node.world.deployment.consents.digest(enrolment_hash(contract, NAMESPACE, owner.opening.commitment))
-    enrolment = owner.enrolment() | {"signature": to_hex(node.world.enroller.sign(digest))}
+    node.environment.anvil.rpc("anvil_setCode", to_hex(contract), says_yes)
+    digest = node.environment.deployment.consents.digest(enrolment_hash(contract, NAMESPACE, owner.opening.commitment))
+    enrolment = owner.enrolment() | {"signature": to_hex(node.environment.enroller.sign(digest))}
     asked = owner.draft_request(offer) | {"owner": to_hex(contract)}
     draft = (await node.client.post("/v1/consents/draft", json=asked)).json()
     body = owner.submission(draft, enrolment=enrolment, signature="0x00")
     answer = await node.client.post("/v1/consents", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "consent.contract")
-    node.world.anvil.rpc("anvil_setCode", to_hex(contract), "0x")
+    node.environment.anvil.rpc("anvil_setCode", to_hex(contract), "0x")
     answer = await node.client.post("/v1/consents", json=body)
     assert (answer.status_code, answer.json()["code"]) == (403, "signature.contract")

@@ -35,22 +35,22 @@ from placet.node.consents import admission, api
 from placet.node.contract_signers import ContractSigners
 from placet.node.service import Node
 
-from .conftest import Owner, Running, World, node_at
+from .conftest import NodeEnvironment, Owner, Running, node_at
 
 SECRETS = ("alice", "s3cret", "K3Y-in-the-path", "K3Y-in-the-query")
 
 
 @pytest.fixture
-def faulty(world: World) -> Iterator[FaultyEndpoint]:
-    with faulty_endpoint(world.anvil.url) as endpoint:
+def faulty(environment: NodeEnvironment) -> Iterator[FaultyEndpoint]:
+    with faulty_endpoint(environment.anvil.url) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
-async def behind_it(world: World, faulty: FaultyEndpoint, tmp_path: Path) -> AsyncIterator[Running]:
+async def behind_it(environment: NodeEnvironment, faulty: FaultyEndpoint, tmp_path: Path) -> AsyncIterator[Running]:
     """A node at the faulty endpoint, by a URL full of credentials."""
     url = f"http://alice:s3cret@127.0.0.1:{faulty.port}/K3Y-in-the-path?token=K3Y-in-the-query"
-    async with node_at(world, world.settings(tmp_path / "node", chain_url=url)) as node:
+    async with node_at(environment, environment.settings(tmp_path / "node", chain_url=url)) as node:
         yield node
 
 
@@ -80,7 +80,7 @@ async def test_a_hanging_question_to_a_strangers_contract_stops_no_other_signatu
     await behind_it.turn()
     faulty.mode = "hangcontracts"
     path = f"/v1/consents/{consent}"
-    stranger = Owner(owner.world, "C00000", Key())
+    stranger = Owner(owner.environment, "C00000", Key())
     draft = await behind_it.draft(stranger, offer)
     async with contextlib.AsyncExitStack() as stack:
         strangers = []
@@ -127,7 +127,7 @@ async def test_transactions_that_are_refused_for_some_blocks_are_told(
     faulty.mode = "sendfail"
     monkeypatch.setattr(sender, "SEND_AGAIN", 0.0)
     await node.probe_vault()
-    node.sender.submit("refused", node.calls.appoint(behind_it.world.stranger.address), node.address)
+    node.sender.submit("refused", node.calls.appoint(behind_it.environment.stranger.address), node.address)
 
     async def state() -> tuple[int, str]:
         answer = await behind_it.client.get("/healthz")
@@ -136,7 +136,7 @@ async def test_transactions_that_are_refused_for_some_blocks_are_told(
     node.sender.step()
     assert await state() == (200, "ok")
     for _ in range(sending_trouble.REFUSED_BLOCKS + 1):
-        behind_it.world.anvil.mine()
+        behind_it.environment.anvil.mine()
         node.sender.step()
     assert await state() == (503, "sender.refused")
     metrics = (await behind_it.client.get("/metrics", headers=behind_it.credential)).text
@@ -162,10 +162,10 @@ REMOTE = tuple(
 )  # fmt: skip
 
 
-def diagnosed(world: World, url: str, seconds: float) -> dict[str, Finding]:
+def diagnosed(environment: NodeEnvironment, url: str, seconds: float) -> dict[str, Finding]:
     """What the doctor finds at an endpoint, by requests that may take so long."""
-    asking = Chain(url, world.deployment, Rpc(url, timeout=seconds, attempts=1))
-    office = SimpleNamespace(asking=asking, address=world.provider.address, recorder=world.recorder.address)
+    asking = Chain(url, environment.deployment, Rpc(url, timeout=seconds, attempts=1))
+    office = SimpleNamespace(asking=asking, address=environment.provider.address, recorder=environment.recorder.address)
     return {finding.check: finding for finding in examined((), REMOTE, office)}
 
 
@@ -190,18 +190,18 @@ def diagnosed(world: World, url: str, seconds: float) -> dict[str, Finding]:
     ],
 )
 def test_the_doctor_tries_what_a_node_needs(
-    world: World,
+    environment: NodeEnvironment,
     faulty: FaultyEndpoint,
     mode: str,
     states: dict[str, str],
     words: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world.send(world.calls.appoint(world.recorder.address), world.provider)
+    environment.send(environment.calls.appoint(environment.recorder.address), environment.provider)
     faulty.mode = mode
     url = f"http://alice:s3cret@127.0.0.1:{faulty.port}/K3Y-in-the-path?token=K3Y-in-the-query"
     monkeypatch.setattr(findings, "SECONDS", 120.0)
-    outcome = diagnosed(world, url, 0.3 if mode == "hang" else 60.0)
+    outcome = diagnosed(environment, url, 0.3 if mode == "hang" else 60.0)
     assert {name: finding.state for name, finding in outcome.items() if finding.state != "ok"} == states
     assert all(words in outcome[name].detail for name in states)
     told = json.dumps([str(finding) for finding in outcome.values()])
@@ -290,7 +290,7 @@ FULL, READ_ONLY = ("size=1m", "disk is full"), ("size=64m,ro", "can't be written
     ],
 )
 def test_a_start_on_such_a_folder_is_one_line(
-    world: World, tmp_path: Path, options: str, code: str, program: str
+    environment: NodeEnvironment, tmp_path: Path, options: str, code: str, program: str
 ) -> None:
     """A file system of its own, in a mount namespace that ends with the process."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
@@ -298,17 +298,17 @@ def test_a_start_on_such_a_folder_is_one_line(
     folder = tmp_path / "small"
     folder.mkdir()
     if program == "node":
-        shutil.copytree(world.settings(tmp_path / "node").folder, tmp_path / "kept")
+        shutil.copytree(environment.settings(tmp_path / "node").folder, tmp_path / "kept")
         (tmp_path / "kept" / "node.toml").write_text(
-            f'chain_url = "{world.anvil.url}"\nvault_socket = "v.sock"\n'
-            f'deployment = "{world.folder / "deployment.json"}"\ntrust = "{world.folder / "trust.json"}"\n'
-            f'passphrase_file = "{world.folder / "passphrase"}"\n'
-            f'[institution]\naddress = "{to_hex(world.provider.address)}"\nname = "First Bank"\n'
+            f'chain_url = "{environment.anvil.url}"\nvault_socket = "v.sock"\n'
+            f'deployment = "{environment.folder / "deployment.json"}"\ntrust = "{environment.folder / "trust.json"}"\n'
+            f'passphrase_file = "{environment.folder / "passphrase"}"\n'
+            f'[institution]\naddress = "{to_hex(environment.provider.address)}"\nname = "First Bank"\n'
         )
     else:
         (tmp_path / "kept").mkdir()
-        settings = (world.folder / "vault" / "vault.toml").read_text()
-        (tmp_path / "kept" / "vault.toml").write_text(settings.replace(str(world.folder / "vault"), str(folder)))
+        settings = (environment.folder / "vault" / "vault.toml").read_text()
+        (tmp_path / "kept" / "vault.toml").write_text(settings.replace(str(environment.folder / "vault"), str(folder)))
     size, _, read_only = options.partition(",")
     steps = [
         f"mount -t tmpfs -o {size},mode=700 tmpfs {folder}",

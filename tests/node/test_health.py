@@ -22,12 +22,12 @@ from placet.node.config import NodeSettings
 from placet.node.loops import run_forever
 from wire import Wire
 
-from .conftest import Owner, Running, World, node_at
+from .conftest import NodeEnvironment, Owner, Running, node_at
 
 
 @pytest.fixture
-async def wire(world: World) -> AsyncIterator[Wire]:
-    made = Wire(httpx.URL(world.anvil.url).port or 0)
+async def wire(environment: NodeEnvironment) -> AsyncIterator[Wire]:
+    made = Wire(httpx.URL(environment.anvil.url).port or 0)
     await made.join()
     yield made
     await made.cut()
@@ -41,13 +41,15 @@ async def _until(client: httpx.AsyncClient, status: int) -> dict[str, Any]:
     return dict(answer.json())
 
 
-async def test_the_chain_is_lost_and_comes_back(world: World, owner: Owner, wire: Wire, tmp_path: Path) -> None:
-    settings = world.settings(tmp_path / "node", chain_url=f"http://127.0.0.1:{wire.port}")
+async def test_the_chain_is_lost_and_comes_back(
+    environment: NodeEnvironment, owner: Owner, wire: Wire, tmp_path: Path
+) -> None:
+    settings = environment.settings(tmp_path / "node", chain_url=f"http://127.0.0.1:{wire.port}")
     app = await asyncio.to_thread(create_app, settings)
     transport = httpx.ASGITransport(app=app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://n") as client:
         assert (await _until(client, 200))["lag"] == 0
-        offer, _ = await asyncio.to_thread(world.offer, settings.path(settings.scopes))
+        offer, _ = await asyncio.to_thread(environment.offer, settings.path(settings.scopes))
         for _ in range(2400):
             drafted = await client.post("/v1/consents/draft", json=owner.draft_request(offer))
             if drafted.status_code == 200:
@@ -77,8 +79,8 @@ async def test_the_chain_is_lost_and_comes_back(world: World, owner: Owner, wire
         assert shown["status"] == "given"
 
 
-async def test_a_node_starts_without_a_chain(world: World, tmp_path: Path) -> None:
-    settings = world.settings(tmp_path / "node", chain_url="http://127.0.0.1:1")
+async def test_a_node_starts_without_a_chain(environment: NodeEnvironment, tmp_path: Path) -> None:
+    settings = environment.settings(tmp_path / "node", chain_url="http://127.0.0.1:1")
     app = await asyncio.to_thread(create_app, settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://n") as client:
         await app.state.node.probe_vault()
@@ -89,17 +91,17 @@ async def test_a_node_starts_without_a_chain(world: World, tmp_path: Path) -> No
     app.state.node.engine.dispose()
 
 
-def test_a_node_refuses_another_chain(world: World, tmp_path: Path) -> None:
-    wrong = json.loads((world.folder / "deployment.json").read_text())
+def test_a_node_refuses_another_chain(environment: NodeEnvironment, tmp_path: Path) -> None:
+    wrong = json.loads((environment.folder / "deployment.json").read_text())
     wrong["consent_registry"]["code_hash"] = to_hex(bytes(32))
     (tmp_path / "wrong.json").write_text(json.dumps(wrong))
     with pytest.raises(DeploymentError, match="ConsentRegistry"):
-        create_app(world.settings(tmp_path / "node", deployment=tmp_path / "wrong.json"))
+        create_app(environment.settings(tmp_path / "node", deployment=tmp_path / "wrong.json"))
 
 
-async def test_no_vault(world: World, owner: Owner, tmp_path: Path) -> None:
-    settings = world.settings(tmp_path / "node", vault_socket=tmp_path / "nothing.sock")
-    async with node_at(world, settings) as node:
+async def test_no_vault(environment: NodeEnvironment, owner: Owner, tmp_path: Path) -> None:
+    settings = environment.settings(tmp_path / "node", vault_socket=tmp_path / "nothing.sock")
+    async with node_at(environment, settings) as node:
         offer, _ = node.offer()
         answer = await node.client.post("/v1/consents", json=owner.submission(await node.draft(owner, offer)))
         assert (answer.status_code, answer.json()["code"]) == (503, "vault.unreachable")
@@ -212,22 +214,24 @@ def test_a_range_of_engine_ports_is_one(ports: tuple[int, int], fine: bool, tmp_
         lambda folder: shutil.copy(folder / "keys" / "recorder.json", folder / "keys" / "signer.json"),
     ],
 )
-def test_a_node_does_not_start_with_a_damaged_folder(world: World, tmp_path: Path, spoil: Any) -> None:
-    settings = world.settings(tmp_path / "node")
+def test_a_node_does_not_start_with_a_damaged_folder(environment: NodeEnvironment, tmp_path: Path, spoil: Any) -> None:
+    settings = environment.settings(tmp_path / "node")
     spoil(settings.folder)
     with pytest.raises(ConfigError):
         create_app(settings)
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense", "sqlite"])
-def test_databases_that_are_not_supported(world: World, tmp_path: Path, url: str) -> None:
+def test_databases_that_are_not_supported(environment: NodeEnvironment, tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError):
-        create_app(world.settings(tmp_path / "node", database_url=url))
+        create_app(environment.settings(tmp_path / "node", database_url=url))
 
 
 @pytest.mark.slow
-async def test_the_same_on_postgresql(world: World, owner: Owner, tmp_path: Path, postgres_url: str) -> None:
-    async with node_at(world, world.settings(tmp_path / "node", database_url=postgres_url)) as node:
+async def test_the_same_on_postgresql(
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path, postgres_url: str
+) -> None:
+    async with node_at(environment, environment.settings(tmp_path / "node", database_url=postgres_url)) as node:
         offer, _ = node.offer()
         submission = owner.submission(await node.draft(owner, offer))
         answers = await asyncio.gather(*(node.client.post("/v1/consents", json=submission) for _ in range(4)))
@@ -241,4 +245,4 @@ async def test_the_same_on_postgresql(world: World, owner: Owner, tmp_path: Path
         assert withdrawn.status_code == 202
         await node.turn()
         assert (await node.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
-        assert node.world.chain.offer(offer.id).epoch != FIRST_EPOCH
+        assert node.environment.chain.offer(offer.id).epoch != FIRST_EPOCH

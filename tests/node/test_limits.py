@@ -25,27 +25,29 @@ from placet.node.http.limits import Budget, ClientRates, RequestLimits, TooOften
 from placet.node.migrations import NODE
 from placet.node.state import counters, open_engine, reading
 
-from .conftest import Owner, Running, World, node_at
+from .conftest import NodeEnvironment, Owner, Running, node_at
 
 
 async def _submit(node: Running, owner: Owner, offer: Any) -> httpx.Response:
     return await node.client.post("/v1/consents", json=owner.submission(await node.draft(owner, offer)))
 
 
-async def test_fresh_keys_do_not_help_one_person(world: World, owner: Owner, tmp_path: Path) -> None:
-    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_per_subject_day": 2})) as node:
+async def test_fresh_keys_do_not_help_one_person(environment: NodeEnvironment, owner: Owner, tmp_path: Path) -> None:
+    async with node_at(
+        environment, environment.settings(tmp_path / "node", limits={"consents_per_subject_day": 2})
+    ) as node:
         offer, _ = node.offer()
-        answers = [await _submit(node, Owner(world, owner.customer, Key()), offer) for _ in range(3)]
+        answers = [await _submit(node, Owner(environment, owner.customer, Key()), offer) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [202, 202, 429]
         assert answers[2].json()["code"] == "limit.rate" and int(answers[2].headers["retry-after"]) > 0
         other_offer, _ = node.offer()
         assert (await _submit(node, owner, other_offer)).status_code == 202
-        assert (await _submit(node, Owner(world, next(world.customers), Key()), offer)).status_code == 202
+        assert (await _submit(node, Owner(environment, next(environment.customers), Key()), offer)).status_code == 202
 
 
-async def test_one_key_and_all_together(world: World, owner: Owner, tmp_path: Path) -> None:
+async def test_one_key_and_all_together(environment: NodeEnvironment, owner: Owner, tmp_path: Path) -> None:
     limits = {"consents_per_owner_day": 1, "consents_per_minute": 2}
-    async with node_at(world, world.settings(tmp_path / "node", limits=limits)) as node:
+    async with node_at(environment, environment.settings(tmp_path / "node", limits=limits)) as node:
         offer, _ = node.offer()
         first, second = await _submit(node, owner, offer), await _submit(node, owner, offer)
         assert (first.status_code, second.status_code) == (202, 429)
@@ -73,12 +75,12 @@ def test_requests_are_counted_by_address_and_by_ipv6_64(monkeypatch: pytest.Monk
 
 
 async def test_what_the_vault_refuses_uses_up_nothing(
-    world: World, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = {"consents_per_subject_day": 1, "consents_per_owner_day": 1, "consents_per_minute": 1}
-    async with node_at(world, world.settings(tmp_path / "node", limits=limits)) as node:
+    async with node_at(environment, environment.settings(tmp_path / "node", limits=limits)) as node:
         offer, _ = node.offer()
-        without_row = Owner(world, "a customer of another bank", owner.key)
+        without_row = Owner(environment, "a customer of another bank", owner.key)
         for _ in range(2):
             refused = await _submit(node, without_row, offer)
             assert (refused.status_code, refused.json()["code"]) == (422, "consent.subject")
@@ -96,9 +98,11 @@ async def test_what_the_vault_refuses_uses_up_nothing(
 
 
 async def test_who_is_being_judged_has_his_share_reserved_and_not_counted(
-    world: World, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_per_owner_day": 1})) as node:
+    async with node_at(
+        environment, environment.settings(tmp_path / "node", limits={"consents_per_owner_day": 1})
+    ) as node:
         (first, _), (second, _) = node.offer(), node.offer()
         bodies = [owner.submission(await node.draft(owner, offer)) for offer in (first, second)]
         judging, judged = asyncio.Event(), asyncio.Event()
@@ -118,8 +122,12 @@ async def test_who_is_being_judged_has_his_share_reserved_and_not_counted(
         assert (await early).status_code == 202
 
 
-async def test_what_is_stored_already_is_counted_once(world: World, owner: Owner, tmp_path: Path) -> None:
-    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_per_owner_day": 2})) as node:
+async def test_what_is_stored_already_is_counted_once(
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path
+) -> None:
+    async with node_at(
+        environment, environment.settings(tmp_path / "node", limits={"consents_per_owner_day": 2})
+    ) as node:
         offer, _ = node.offer()
         body = owner.submission(await node.draft(owner, offer))
         answers = await asyncio.gather(*(node.client.post("/v1/consents", json=body) for _ in range(6)))
@@ -132,36 +140,42 @@ def _counted(node: Running) -> dict[str, int]:
         return {row["key"]: row["count"] for row in connection.execute(sa.select(counters)).mappings()}
 
 
-async def test_what_waits_is_bounded_and_withdrawals_still_go(world: World, owner: Owner, tmp_path: Path) -> None:
-    async with node_at(world, world.settings(tmp_path / "node", limits={"consents_pending": 1})) as node:
+async def test_what_waits_is_bounded_and_withdrawals_still_go(
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path
+) -> None:
+    async with node_at(environment, environment.settings(tmp_path / "node", limits={"consents_pending": 1})) as node:
         offer, _ = node.offer()
         consent = await node.give(owner, offer)
-        full = await _submit(node, Owner(world, next(world.customers), Key()), offer)
+        full = await _submit(node, Owner(environment, next(environment.customers), Key()), offer)
         assert (full.status_code, full.json()["code"]) == (429, "limit.rate")
         path = f"/v1/consents/{consent}/withdrawal"
         assert (await node.client.post(path, json=owner.withdrawal(consent))).status_code == 202
 
 
-async def test_drafts_are_limited_by_address(world: World, owner: Owner, tmp_path: Path) -> None:
-    async with node_at(world, world.settings(tmp_path / "node", limits={"drafts_per_client_minute": 3})) as node:
+async def test_drafts_are_limited_by_address(environment: NodeEnvironment, owner: Owner, tmp_path: Path) -> None:
+    async with node_at(
+        environment, environment.settings(tmp_path / "node", limits={"drafts_per_client_minute": 3})
+    ) as node:
         offer, _ = node.offer()
         asked = owner.draft_request(offer)
         codes = [(await node.client.post("/v1/consents/draft", json=asked)).status_code for _ in range(8)]
         assert 429 in codes and codes[0] == 200
 
 
-async def test_no_junk_from_the_same_address_stops_a_withdrawal(world: World, owner: Owner, tmp_path: Path) -> None:
+async def test_no_junk_from_the_same_address_stops_a_withdrawal(
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path
+) -> None:
     limits = {
         "requests_per_client_minute": 3,
         "drafts_per_client_minute": 2,
         "withdrawals_per_client_minute": 1,
         "withdrawals_unproven_per_day": 5,
     }
-    async with node_at(world, world.settings(tmp_path / "node", limits=limits)) as node:
+    async with node_at(environment, environment.settings(tmp_path / "node", limits=limits)) as node:
         offer, _ = node.offer()
         consent = await node.give(owner, offer)
         path = f"/v1/consents/{consent}/withdrawal"
-        stranger = Owner(world, owner.customer, Key())
+        stranger = Owner(environment, owner.customer, Key())
         draft = await node.draft(stranger, offer)
         junk = [await node.client.post(path, json=stranger.withdrawal(consent)) for _ in range(5)]
         assert [answer.status_code for answer in junk] == [403, 403, 429, 429, 429]
@@ -176,11 +190,11 @@ async def test_no_junk_from_the_same_address_stops_a_withdrawal(world: World, ow
         assert (again.status_code, again.json()["code"]) == (429, "limit.rate")
 
 
-async def test_an_address_is_taken_from_a_named_proxy_alone(world: World, tmp_path: Path) -> None:
+async def test_an_address_is_taken_from_a_named_proxy_alone(environment: NodeEnvironment, tmp_path: Path) -> None:
     limits = {"drafts_per_client_minute": 1}
     proxies = ["127.0.0.1", "10.20.0.0/16"]
-    settings = world.settings(tmp_path / "node", limits=limits, trusted_proxies=proxies)
-    async with node_at(world, settings) as node:
+    settings = environment.settings(tmp_path / "node", limits=limits, trusted_proxies=proxies)
+    async with node_at(environment, settings) as node:
         config = uvicorn.Config(node.app, **server_options(settings))
         config.load()
 
@@ -194,11 +208,11 @@ async def test_an_address_is_taken_from_a_named_proxy_alone(world: World, tmp_pa
         assert [await ask("203.0.113.9", f"192.0.2.{n}") for n in (2, 3)] == [200, 429]
 
 
-def test_by_default_no_forwarded_address_is_believed(world: World, tmp_path: Path) -> None:
-    options = server_options(world.settings(tmp_path / "node"))
+def test_by_default_no_forwarded_address_is_believed(environment: NodeEnvironment, tmp_path: Path) -> None:
+    options = server_options(environment.settings(tmp_path / "node"))
     assert (options["proxy_headers"], options["forwarded_allow_ips"]) == (False, [])
     with pytest.raises(ConfigError):
-        world.settings(tmp_path / "other", trusted_proxies=["*"])
+        environment.settings(tmp_path / "other", trusted_proxies=["*"])
 
 
 async def test_nothing_personal_is_stored_or_logged(

@@ -29,7 +29,7 @@ from placet.node.loops import run_forever
 from placet.node.state import batches, consents
 from placet.sandbox.forking import Forked
 
-from .conftest import Owner, Running, World, node_at
+from .conftest import NodeEnvironment, Owner, Running, node_at
 
 NO_GRANT = (bytes(20), bytes(32), 0, 0, 0, 0, bytes(32))
 
@@ -44,7 +44,7 @@ def _leaves(node: Running) -> list[bytes]:
 async def test_one_batch_an_offer_for_all_that_waits(node: Running) -> None:
     first, _ = node.offer()
     second, _ = node.offer()
-    owners = [Owner(node.world, next(node.world.customers), Key()) for _ in range(5)]
+    owners = [Owner(node.environment, next(node.environment.customers), Key()) for _ in range(5)]
     ids = [await node.give(owner, second if i == 4 else first) for i, owner in enumerate(owners)]
     await node.turn()
     index = node.node.index
@@ -55,11 +55,11 @@ async def test_one_batch_an_offer_for_all_that_waits(node: Running) -> None:
     assert len(index.batches(first.id)) == 1
 
 
-async def test_a_batch_holds_no_more_than_allowed(world: World, tmp_path: Path) -> None:
-    async with node_at(world, world.settings(tmp_path / "node", limits={"batch_leaves": 2})) as node:
+async def test_a_batch_holds_no_more_than_allowed(environment: NodeEnvironment, tmp_path: Path) -> None:
+    async with node_at(environment, environment.settings(tmp_path / "node", limits={"batch_leaves": 2})) as node:
         offer, _ = node.offer()
         for _ in range(3):
-            await node.give(Owner(world, next(world.customers), Key()), offer)
+            await node.give(Owner(environment, next(environment.customers), Key()), offer)
         await node.turn(2)
         assert len(node.node.index.batches(offer.id)) == 2
         assert len(set(_leaves(node))) == 3
@@ -78,20 +78,20 @@ async def test_a_proof_that_the_contract_refused_is_tried_again(
         wrong.setattr(Calls, "prove", lambda calls, *place: Calls.revoke(calls, NO_GRANT, bytes(32)))
         await node.turn(2)
     await node.turn(2)
-    assert (node.world.chain.offer(offer.id).epoch, find(node.node, consent)["attempts"]) == (FIRST_EPOCH, 1)
+    assert (node.environment.chain.offer(offer.id).epoch, find(node.node, consent)["attempts"]) == (FIRST_EPOCH, 1)
     with node.node.engine.begin() as connection:
         connection.execute(sa.update(consents).values(retry_at=0))
     await node.turn(2)
-    assert node.world.chain.offer(offer.id).epoch != FIRST_EPOCH
+    assert node.environment.chain.offer(offer.id).epoch != FIRST_EPOCH
 
 
 @pytest.mark.parametrize("place", ["note_batch", "submit", "outcome"])
 async def test_a_crash_between_two_steps_of_the_relay(
-    world: World, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """The turn dies there; another node on the same database finishes, with one transaction and one batch."""
-    settings = world.settings(tmp_path / "node")
-    async with node_at(world, settings) as node:
+    settings = environment.settings(tmp_path / "node")
+    async with node_at(environment, settings) as node:
         offer, _ = node.offer()
         consent = await node.give(owner, offer)
         with monkeypatch.context() as patched:
@@ -99,7 +99,7 @@ async def test_a_crash_between_two_steps_of_the_relay(
             patched.setattr(target, place, _crash)
             with pytest.raises(SystemError):
                 await relay.tick(node.node)
-    async with node_at(world, settings) as again:
+    async with node_at(environment, settings) as again:
         await again.turn()
         assert len(again.node.index.batches(offer.id)) == 1
         assert _leaves(again) == [from_hex(consent)]
@@ -116,7 +116,7 @@ async def test_a_batch_that_somebody_else_anchored_counts(node: Running, owner: 
     offer, _ = node.offer()
     consent = await node.give(owner, offer)
     relay.form_batches(node.node)
-    node.world.send(node.world.calls.anchor(offer.id, from_hex(consent)), node.world.provider)
+    node.environment.send(node.environment.calls.anchor(offer.id, from_hex(consent)), node.environment.provider)
     node.node.sync()
     await node.turn(2)
     shown = (await node.get(owner, f"/v1/consents/{consent}")).json()
@@ -127,14 +127,14 @@ async def test_a_batch_that_somebody_else_anchored_counts(node: Running, owner: 
 async def test_a_relay_that_is_not_appointed_tries_again_later(
     node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = node.world
+    environment = node.environment
     offer, _ = node.offer()
     consent = await node.give(owner, offer)
-    world.send(world.calls.appoint(world.recorder.address, False), world.provider)
+    environment.send(environment.calls.appoint(environment.recorder.address, False), environment.provider)
     try:
         await node.turn()
     finally:
-        world.send(world.calls.appoint(world.recorder.address, True), world.provider)
+        environment.send(environment.calls.appoint(environment.recorder.address, True), environment.provider)
     with node.node.engine.connect() as connection:
         row = connection.execute(sa.select(batches)).mappings().one()
     assert (row["attempts"], row["state"]) == (1, "written")
@@ -176,8 +176,8 @@ def _toml(settings: NodeSettings, port: int) -> str:
 class Process:
     """`placet.node` in a folder, which can be killed and started again."""
 
-    def __init__(self, world: World, folder: Path) -> None:
-        self.settings = world.settings(folder)
+    def __init__(self, environment: NodeEnvironment, folder: Path) -> None:
+        self.settings = environment.settings(folder)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.file = folder / "node.toml"
@@ -206,10 +206,10 @@ class Process:
         return self.child.wait(120)
 
 
-def test_sigkill_while_consents_come_in(world: World, tmp_path: Path) -> None:
+def test_sigkill_while_consents_come_in(environment: NodeEnvironment, tmp_path: Path) -> None:
     """A node is killed at moments of its own choosing between accepting and anchoring; nothing is lost or doubled."""
-    process = Process(world, tmp_path / "node")
-    offer, _ = world.offer(process.settings.path(process.settings.scopes))
+    process = Process(environment, tmp_path / "node")
+    offer, _ = environment.offer(process.settings.path(process.settings.scopes))
     given: list[tuple[Owner, str]] = []
     process.start()
     try:
@@ -217,7 +217,7 @@ def test_sigkill_while_consents_come_in(world: World, tmp_path: Path) -> None:
             with httpx.Client(base_url=process.url) as client:
                 process.until(lambda client=client: to_hex(offer.id) in client.get("/v1/offers").text)
                 for _ in range(4):
-                    owner = Owner(world, next(world.customers), Key())
+                    owner = Owner(environment, next(environment.customers), Key())
                     draft = client.post("/v1/consents/draft", json=owner.draft_request(offer)).json()
                     assert client.post("/v1/consents", json=owner.submission(draft)).status_code == 202
                     given.append((owner, draft["id"]))
@@ -242,4 +242,4 @@ def test_sigkill_while_consents_come_in(world: World, tmp_path: Path) -> None:
     leaves = [bytes(joined)[i : i + 32] for _, joined in stored for i in range(0, len(joined), 32)]
     assert sorted(leaves) == sorted(from_hex(consent) for _, consent in given)
     for root, _ in stored:
-        assert world.chain.batch(offer.id, bytes(root)) > 0
+        assert environment.chain.batch(offer.id, bytes(root)) > 0

@@ -66,15 +66,15 @@ def encodings(made: dict[str, Any], form: bytes) -> dict[str, Any]:
 
 async def test_wallets_sign_what_the_api_hands_out(node: Running, owner: Owner) -> None:
     assert isinstance(owner.key, Key)
-    key, domain = owner.key, node.world.deployment.consents
+    key, domain = owner.key, node.environment.deployment.consents
     offer, _ = node.offer()
     draft = await node.draft(owner, offer)
     consent = parse(Consent, draft["consent"])
     path = f"/v1/consents/{to_hex(consent.id)}"
     taken_back = (await node.client.post(path + "/withdrawal/draft")).json()["typed_data"]
     nonce, expiry = bytes(range(32)), int(time.time()) + 120
-    request = request_typed_data(node.world.provider.address, "GET", path, b"", nonce, expiry, domain)
-    of_request = request_hash(node.world.provider.address, "GET", path, b"", nonce, expiry)
+    request = request_typed_data(node.environment.provider.address, "GET", path, b"", nonce, expiry, domain)
+    of_request = request_hash(node.environment.provider.address, "GET", path, b"", nonce, expiry)
     hashes = (consent.id, withdrawal_hash(consent.id), of_request)
     made = await asyncio.to_thread(wallets, key, draft["typed_data"], taken_back, request)
     for struct_hash, one in zip(hashes, made, strict=True):

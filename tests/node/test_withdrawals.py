@@ -21,7 +21,7 @@ from placet.node.consents.erasure import erase
 from placet.node.consents.queries import find
 from placet.node.state import batches, consents, withdrawals
 
-from .conftest import Owner, Running, World, node_at
+from .conftest import NodeEnvironment, Owner, Running, node_at
 
 
 async def _withdraw(node: Running, owner: Owner, consent: str, /, **more: object) -> httpx.Response:
@@ -30,7 +30,7 @@ async def _withdraw(node: Running, owner: Owner, consent: str, /, **more: object
 
 async def test_a_batched_consent_is_withdrawn_at_once_with_its_proof(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
-    other = Owner(node.world, next(node.world.customers), Key())
+    other = Owner(node.environment, next(node.environment.customers), Key())
     consent, _ = await node.give(owner, offer), await node.give(other, offer)
     await node.turn()
     drafted = (await node.client.post(f"/v1/consents/{consent}/withdrawal/draft")).json()["typed_data"]
@@ -39,8 +39,8 @@ async def test_a_batched_consent_is_withdrawn_at_once_with_its_proof(node: Runni
     assert (answer.status_code, answer.json()) == (202, {"id": consent, "status": "withdrawing"})
     assert (await _withdraw(node, owner, consent)).json()["status"] == "withdrawing"
     await asyncio.to_thread(node.settle)
-    assert node.world.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
-    assert node.world.chain.offer(offer.id).epoch != FIRST_EPOCH
+    assert node.environment.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
+    assert node.environment.chain.offer(offer.id).epoch != FIRST_EPOCH
     assert (await node.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
     assert (await _withdraw(node, owner, consent)).json()["status"] == "withdrawn"
 
@@ -48,11 +48,11 @@ async def test_a_batched_consent_is_withdrawn_at_once_with_its_proof(node: Runni
 async def test_a_wrong_signature_withdraws_nothing(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
     consent = await node.give(owner, offer)
-    stranger = Owner(node.world, owner.customer, Key())
+    stranger = Owner(node.environment, owner.customer, Key())
     answer = await _withdraw(node, stranger, consent)
     assert (answer.status_code, answer.json()["code"]) == (403, "signature")
     await node.turn()
-    assert node.world.chain.consent(from_hex(consent)).status is Status.NONE
+    assert node.environment.chain.consent(from_hex(consent)).status is Status.NONE
 
 
 async def test_a_consent_withdrawn_before_its_batch_never_enters_one(node: Running, owner: Owner) -> None:
@@ -63,8 +63,8 @@ async def test_a_consent_withdrawn_before_its_batch_never_enters_one(node: Runni
     await node.turn()
     with node.node.engine.connect() as connection:
         assert connection.execute(sa.select(batches)).first() is None
-    assert node.world.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
-    assert node.world.chain.offer(offer.id).epoch == FIRST_EPOCH
+    assert node.environment.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
+    assert node.environment.chain.offer(offer.id).epoch == FIRST_EPOCH
     again = await node.client.post("/v1/consents", json=submission)
     assert again.json() == {"id": consent, "status": "withdrawn"}
 
@@ -75,20 +75,22 @@ async def test_withdrawn_while_its_batch_is_under_way_the_node_proves_it_later(n
     assert relay.form_batches(node.node) == 1
     assert (await _withdraw(node, owner, consent)).status_code == 202
     await asyncio.to_thread(node.settle)
-    assert node.world.chain.offer(offer.id).epoch == FIRST_EPOCH
+    assert node.environment.chain.offer(offer.id).epoch == FIRST_EPOCH
     await node.turn(2)
-    assert node.world.chain.offer(offer.id).epoch != FIRST_EPOCH
+    assert node.environment.chain.offer(offer.id).epoch != FIRST_EPOCH
     assert node.node.ended(offer.id)[from_hex(consent)].proven
 
 
-async def test_any_node_relays_a_withdrawal(world: World, node: Running, owner: Owner, tmp_path: Path) -> None:
+async def test_any_node_relays_a_withdrawal(
+    environment: NodeEnvironment, node: Running, owner: Owner, tmp_path: Path
+) -> None:
     offer, _ = node.offer()
     submission = owner.submission(await node.draft(owner, offer))
     consent = (await node.client.post("/v1/consents", json=submission)).json()["id"]
     await node.turn()
     batch = (await node.get(owner, f"/v1/consents/{consent}")).json()["batch"]
     full = submission["consent"]
-    async with node_at(world, world.settings(tmp_path / "other")) as other:
+    async with node_at(environment, environment.settings(tmp_path / "other")) as other:
         unknown = await _withdraw(other, owner, consent)
         assert (unknown.status_code, unknown.json()["code"]) == (404, "not-found.consent")
         forged = await _withdraw(other, owner, consent, consent=full, batch=to_hex(bytes([1] * 32)))
@@ -98,20 +100,22 @@ async def test_any_node_relays_a_withdrawal(world: World, node: Running, owner: 
         answer = await _withdraw(other, owner, consent, consent=full, batch=batch["root"], proof=batch["proof"])
         assert answer.status_code == 202, answer.text
         await asyncio.to_thread(other.settle)
-    assert world.chain.offer(offer.id).epoch != FIRST_EPOCH
+    assert environment.chain.offer(offer.id).epoch != FIRST_EPOCH
     node.node.sync()
     assert (await node.get(owner, f"/v1/consents/{consent}")).json()["status"] == "withdrawn"
 
 
-async def test_invented_withdrawals_cannot_starve_real_ones(world: World, owner: Owner, tmp_path: Path) -> None:
-    settings = world.settings(tmp_path / "node", limits={"withdrawals_unproven_per_day": 1})
-    async with node_at(world, settings) as node:
+async def test_invented_withdrawals_cannot_starve_real_ones(
+    environment: NodeEnvironment, owner: Owner, tmp_path: Path
+) -> None:
+    settings = environment.settings(tmp_path / "node", limits={"withdrawals_unproven_per_day": 1})
+    async with node_at(environment, settings) as node:
         offer, _ = node.offer()
         consent = await node.give(owner, offer)
         await node.turn()
         answers = []
         for _ in range(2):
-            inventor = Owner(world, owner.customer, Key())
+            inventor = Owner(environment, owner.customer, Key())
             draft = await node.draft(inventor, offer)
             answers.append(await _withdraw(node, inventor, draft["id"], consent=draft["consent"]))
         assert [answer.status_code for answer in answers] == [202, 429]
@@ -135,8 +139,8 @@ async def test_a_lost_scope_stops_no_withdrawal_that_comes_with_its_consent(
     assert (await _withdraw(node, owner, consent, consent=another)).json()["code"] == "input"
     assert (await _withdraw(node, owner, consent, consent=submission["consent"])).status_code == 202
     await node.turn()
-    assert node.world.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
-    assert node.world.chain.offer(offer.id).epoch != FIRST_EPOCH
+    assert node.environment.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
+    assert node.environment.chain.offer(offer.id).epoch != FIRST_EPOCH
 
 
 async def test_a_withdrawal_that_a_contract_refused_is_tried_again(node: Running, owner: Owner) -> None:
@@ -147,10 +151,10 @@ async def test_a_withdrawal_that_a_contract_refused_is_tried_again(node: Running
     draft = (await node.client.post("/v1/consents/draft", json=asked)).json()
 
     async def withdraw_where_it_says(code: str) -> str:
-        node.world.anvil.rpc("anvil_setCode", to_hex(contract), yes)
+        node.environment.anvil.rpc("anvil_setCode", to_hex(contract), yes)
         answer = await _withdraw(node, owner, draft["id"], consent=draft["consent"])
         assert (answer.status_code, answer.json()["status"]) == (202, "withdrawing")
-        node.world.anvil.rpc("anvil_setCode", to_hex(contract), code)
+        node.environment.anvil.rpc("anvil_setCode", to_hex(contract), code)
         await node.turn()
         with node.node.engine.connect() as connection:
             return str(connection.execute(sa.select(withdrawals.c.state)).scalar_one())
@@ -158,8 +162,8 @@ async def test_a_withdrawal_that_a_contract_refused_is_tried_again(node: Running
     try:
         assert [await withdraw_where_it_says(code) for code in (no, no, yes)] == ["refused", "refused", "mined"]
     finally:
-        node.world.anvil.rpc("anvil_setCode", to_hex(contract), "0x")
-    assert node.world.chain.consent(from_hex(draft["id"])).status is Status.WITHDRAWN
+        node.environment.anvil.rpc("anvil_setCode", to_hex(contract), "0x")
+    assert node.environment.chain.consent(from_hex(draft["id"])).status is Status.WITHDRAWN
 
 
 async def test_a_refused_withdrawal_does_not_make_a_consent_withdrawn(node: Running, owner: Owner) -> None:
@@ -198,7 +202,7 @@ async def test_an_erased_consent_leaves_its_leaf_and_nothing_else(node: Running,
     with pytest.raises(StateError, match="on its way"):
         erase(node.node.engine, identity)
     await node.turn()
-    stranger = Owner(node.world, next(node.world.customers), Key())
+    stranger = Owner(node.environment, next(node.environment.customers), Key())
     assert (await node.get(stranger, f"/v1/consents/{await node.give(stranger, offer)}")).status_code == 200
     assert (await node.get(owner, f"/v1/consents/{consent}")).status_code == 200
     assert erase(node.node.engine, identity) is True

@@ -1,4 +1,4 @@
-"""A small world for owners: a provider and a consumer, an enroller as a real server, a node that may lie."""
+"""A small environment for owners: a provider and a consumer, an enroller as a real server, a node that may lie."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def serve() -> Iterator[Callable[[FastAPI], str]]:
 
 
 @dataclass
-class World:
+class OwnerEnvironment:
     provider: Key = field(default_factory=Key)
     consumer: Key = field(default_factory=Key)
     enroller: Key = field(default_factory=Key)
@@ -123,8 +123,8 @@ class World:
 class FakeNode:
     """A node without a chain; `lie` changes its answers on the way out."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, environment: OwnerEnvironment) -> None:
+        self.environment = environment
         self.accepted: dict[bytes, dict[str, Any]] = {}
         self.withdrawn: set[bytes] = set()
         self.lie: Callable[[str, Any], Any] = lambda _what, answer: answer
@@ -137,7 +137,7 @@ class FakeNode:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         demand_request(
             credential,
-            RequestParts(self.world.provider.address, request.method, target, await request.body()),
+            RequestParts(self.environment.provider.address, request.method, target, await request.body()),
             now=int(time.time()),
             domain=DEPLOYMENT.consents,
             verifiers=VERIFIERS,
@@ -145,7 +145,7 @@ class FakeNode:
         return credential.signer
 
     def _routes(self) -> None:
-        world = self.world
+        environment = self.environment
 
         def route(method: str, path: str, what: str) -> Callable[[Callable[[Request], Awaitable[Any]]], None]:
             def add(answer: Callable[[Request], Awaitable[Any]]) -> None:
@@ -160,7 +160,11 @@ class FakeNode:
             return add
 
         async def offers(_: Request) -> Any:
-            one = {"id": to_hex(world.offer.id), "offer": world.offer.to_json(), "scope": world.scope.to_json()}
+            one = {
+                "id": to_hex(environment.offer.id),
+                "offer": environment.offer.to_json(),
+                "scope": environment.scope.to_json(),
+            }
             return {"offers": [{**one, "openings": 3, "texts": {}}]}
 
         async def draft(request: Request) -> Any:
@@ -173,11 +177,11 @@ class FakeNode:
                 salt=bytes([9]) * 32,
                 **times,
             )
-            consent = derive(fields, world.offer, world.scope, world.trust.name)
+            consent = derive(fields, environment.offer, environment.scope, environment.trust.name)
             return {
                 "id": to_hex(consent.id),
                 "consent": consent.to_json(),
-                "notice": notice(world.offer, world.scope, world.trust.name, *times.values()),
+                "notice": notice(environment.offer, environment.scope, environment.trust.name, *times.values()),
                 "typed_data": consent.typed_data(DEPLOYMENT.consents),
             }
 
@@ -245,7 +249,7 @@ class FakeNode:
         return {
             "id": to_hex(consent),
             "status": "withdrawn" if consent in self.withdrawn else "given",
-            "offer": to_hex(self.world.offer.id),
+            "offer": to_hex(self.environment.offer.id),
             "consent": compact,
             "leaf": to_hex(consent),
             "batch": {
@@ -258,13 +262,13 @@ class FakeNode:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def environment() -> OwnerEnvironment:
+    return OwnerEnvironment()
 
 
 @pytest.fixture
-def node(world: World) -> FakeNode:
-    return FakeNode(world)
+def node(environment: OwnerEnvironment) -> FakeNode:
+    return FakeNode(environment)
 
 
 @pytest.fixture
@@ -273,8 +277,8 @@ def node_url(node: FakeNode, serve: Callable[[FastAPI], str]) -> str:
 
 
 @pytest.fixture
-def enroller_url(world: World, tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
-    return serve(create_app(world.enrolling(tmp_path), "Registry"))
+def enroller_url(environment: OwnerEnvironment, tmp_path: Path, serve: Callable[[FastAPI], str]) -> str:
+    return serve(create_app(environment.enrolling(tmp_path), "Registry"))
 
 
 @pytest.fixture

@@ -19,18 +19,18 @@ from placet.owner.keys import KeyKind
 
 
 @pytest.fixture
-async def client(deployment: Any, world: Any) -> Any:
-    async with OwnerClient(deployment, world.trust) as client:
+async def client(deployment: Any, environment: Any) -> Any:
+    async with OwnerClient(deployment, environment.trust) as client:
         yield client
 
 
 @pytest.mark.parametrize("kind", list(KeyKind))
 async def test_gives_shows_and_withdraws(
-    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int, kind: KeyKind
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, environment: Any, later: int, kind: KeyKind
 ) -> None:
     offered = (await client.offers(node_url))[0]
     key, signed = await client.give(
-        offered, "ada", world.codes["ada"], enroller_url, not_after=later, uses=2, kind=kind
+        offered, "ada", environment.codes["ada"], enroller_url, not_after=later, uses=2, kind=kind
     )
     assert len(key.signer) == (20 if kind is KeyKind.SECP256K1 else 84)
     assert signed.consent.first_opening == 3
@@ -42,25 +42,26 @@ async def test_gives_shows_and_withdraws(
         roots.append((offer, root))
         return 12
 
-    answer = await client.check(node_url, world.provider.address, key, signed.consent, anchored)
+    answer = await client.check(node_url, environment.provider.address, key, signed.consent, anchored)
     assert answer.status == "given"
     assert roots == [(offered.id, from_hex(node._shown(signed.consent.id, key.signer)["batch"]["root"]))]
     with pytest.raises(ConsentError, match="no such batch"):
-        await client.check(node_url, world.provider.address, key, signed.consent, lambda _o, _r: 0)
-    assert [c.id for c in await client.consents(node_url, world.provider.address, key)] == [signed.consent.id]
-    assert [u.outcome for u in await client.uses(node_url, world.provider.address, key, signed.consent.id)] == [
+        await client.check(node_url, environment.provider.address, key, signed.consent, lambda _o, _r: 0)
+    assert [c.id for c in await client.consents(node_url, environment.provider.address, key)] == [signed.consent.id]
+    assert [u.outcome for u in await client.uses(node_url, environment.provider.address, key, signed.consent.id)] == [
         "completed"
     ]
     assert await client.withdraw(node_url, key, signed.consent) == "withdrawing"
-    assert (await client.consent(node_url, world.provider.address, key, signed.consent.id)).status == "withdrawn"
+    assert (await client.consent(node_url, environment.provider.address, key, signed.consent.id)).status == "withdrawn"
 
 
 async def test_two_keys_of_one_person_have_nothing_in_common(
-    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, environment: Any, later: int
 ) -> None:
     offered = (await client.offers(node_url))[0]
     made = [
-        await client.give(offered, "ada", world.codes["ada"], enroller_url, not_after=later, uses=1) for _ in range(2)
+        await client.give(offered, "ada", environment.codes["ada"], enroller_url, not_after=later, uses=1)
+        for _ in range(2)
     ]
     consents = [signed.consent for _, signed in made]
     assert consents[0].owner != consents[1].owner
@@ -124,47 +125,49 @@ async def test_offers_that_do_not_hold_together_are_refused(client: OwnerClient,
 
 
 async def test_an_institution_that_the_owner_does_not_know_is_refused(
-    deployment: Any, world: Any, node_url: str
+    deployment: Any, environment: Any, node_url: str
 ) -> None:
-    known = TrustList(institutions=world.trust.institutions[:1], enrollers=world.trust.enrollers)
+    known = TrustList(institutions=environment.trust.institutions[:1], enrollers=environment.trust.enrollers)
     async with OwnerClient(deployment, known) as client:
         with pytest.raises(NotFoundError):
             await client.offers(node_url)
 
 
 async def test_an_enroller_outside_the_offer_or_the_trust_list_is_refused(
-    deployment: Any, client: OwnerClient, world: Any, node_url: str, enroller_url: str, later: int
+    deployment: Any, client: OwnerClient, environment: Any, node_url: str, enroller_url: str, later: int
 ) -> None:
     offered = (await client.offers(node_url))[0]
     key = client.new_key()
     opening = EnrolmentOpening(subject="ada", salt=bytes(32))
     enrolment = await client.enrol(
-        client.enroller(offered, enroller_url), key, offered.namespace, opening, world.codes["ada"]
+        client.enroller(offered, enroller_url), key, offered.namespace, opening, environment.codes["ada"]
     )
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
-    closed = Scope(**{**world.scope.model_dump(), "enrollers": ()})
+    closed = Scope(**{**environment.scope.model_dump(), "enrollers": ()})
     with pytest.raises(ConsentError, match="does not accept this enrolment"):
         client.sign(node_url, key, type(draft)(draft.consent, draft.notice, closed), enrolment, opening)
-    async with OwnerClient(deployment, TrustList(institutions=world.trust.institutions)) as strict:
+    async with OwnerClient(deployment, TrustList(institutions=environment.trust.institutions)) as strict:
         with pytest.raises(SignatureError, match="does not name this enroller"):
             await strict.enrol(
-                client.enroller(offered, enroller_url), key, offered.namespace, opening, world.codes["ada"]
+                client.enroller(offered, enroller_url), key, offered.namespace, opening, environment.codes["ada"]
             )
 
 
 async def test_an_enrolment_under_another_kind_of_identifier_is_not_signed_for(
-    deployment: Any, client: OwnerClient, world: Any, node_url: str, enroller_url: str, later: int
+    deployment: Any, client: OwnerClient, environment: Any, node_url: str, enroller_url: str, later: int
 ) -> None:
     """Ada's number here may be somebody else's there."""
     offered = (await client.offers(node_url))[0]
     key, opening = client.new_key(), EnrolmentOpening(subject="ada", salt=bytes(32))
     enroller = client.enroller(offered, enroller_url)
     with pytest.raises(AccessError, match="another kind of identifier") as caught:
-        await client.enrol(enroller, key, to_hex(world.provider.address) + "/customer", opening, world.codes["ada"])
+        await client.enrol(
+            enroller, key, to_hex(environment.provider.address) + "/customer", opening, environment.codes["ada"]
+        )
     assert caught.value.code == "access.namespace"
-    enrolment = await client.enrol(enroller, key, offered.namespace, opening, world.codes["ada"])
+    enrolment = await client.enrol(enroller, key, offered.namespace, opening, environment.codes["ada"])
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
-    other = Scope(**{**world.scope.model_dump(), "namespace": "urn:example:company"})
+    other = Scope(**{**environment.scope.model_dump(), "namespace": "urn:example:company"})
     altered = type(draft)(draft.consent, draft.notice, other)
     with pytest.raises(ConsentError, match="does not accept this enrolment"):
         client.sign(node_url, key, altered, enrolment, opening)
@@ -179,28 +182,28 @@ def _enrolling_under(trust: TrustList, *namespaces: str) -> TrustList:
 
 
 async def test_an_enroller_of_another_kind_of_identifier_is_none(
-    client: OwnerClient, world: Any, node_url: str, enroller_url: str, later: int
+    client: OwnerClient, environment: Any, node_url: str, enroller_url: str, later: int
 ) -> None:
     """By the owner's own trust list: who knows a company's registers does not say who a person is."""
     offered = (await client.offers(node_url))[0]
     key, opening = client.new_key(), EnrolmentOpening(subject="ada", salt=bytes(32))
     enroller = client.enroller(offered, enroller_url)
-    enrolment = await client.enrol(enroller, key, offered.namespace, opening, world.codes["ada"])
+    enrolment = await client.enrol(enroller, key, offered.namespace, opening, environment.codes["ada"])
     draft = client.prepare(offered, key.signer, not_after=later, uses=1, enrolment=opening.commitment)
     client.trust = _enrolling_under(client.trust, "urn:example:company")
     with pytest.raises(NotFoundError):
         client.enroller(offered, enroller_url)
     with pytest.raises(SignatureError, match="does not name this enroller for such identifiers"):
-        await client.enrol(enroller, key, offered.namespace, opening, world.codes["ada"])
+        await client.enrol(enroller, key, offered.namespace, opening, environment.codes["ada"])
     with pytest.raises(ConsentError, match="does not accept this enrolment"):
         client.sign(node_url, key, draft, enrolment, opening)
 
 
-async def test_a_wrong_code_is_an_access_error(client: OwnerClient, world: Any, enroller_url: str) -> None:
-    who = world.trust.enrollers[0].model_copy(update={"api": enroller_url})
+async def test_a_wrong_code_is_an_access_error(client: OwnerClient, environment: Any, enroller_url: str) -> None:
+    who = environment.trust.enrollers[0].model_copy(update={"api": enroller_url})
     opening = EnrolmentOpening(subject="ada", salt=bytes(32))
     with pytest.raises(AccessError) as refused:
-        await client.enrol(who, client.new_key(), world.scope.namespace, opening, "wrong")
+        await client.enrol(who, client.new_key(), environment.scope.namespace, opening, "wrong")
     assert refused.value.code == "access.code"
     assert "ada" not in str(refused.value)
 
@@ -222,14 +225,14 @@ async def test_a_withdrawal_draft_for_another_consent_is_not_signed(
 
 
 async def test_a_proof_that_leads_elsewhere_is_found(
-    client: OwnerClient, node: Any, node_url: str, enroller_url: str, world: Any, later: int
+    client: OwnerClient, node: Any, node_url: str, enroller_url: str, environment: Any, later: int
 ) -> None:
     offered = (await client.offers(node_url))[0]
-    key, signed = await client.give(offered, "ada", world.codes["ada"], enroller_url, not_after=later, uses=1)
+    key, signed = await client.give(offered, "ada", environment.codes["ada"], enroller_url, not_after=later, uses=1)
     elsewhere = to_hex(batch_root([bytes(32)]))
     node.lie = lambda _what, answer: change("batch", "root", to=elsewhere)(answer)
     with pytest.raises(ConsentError, match="does not lead"):
-        await client.check(node_url, world.provider.address, key, signed.consent, lambda _o, _r: 12)
+        await client.check(node_url, environment.provider.address, key, signed.consent, lambda _o, _r: 12)
 
 
 async def test_busy_nodes_are_asked_again_and_silent_ones_named(

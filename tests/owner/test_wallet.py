@@ -27,12 +27,12 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def wallet(tmp_path: Path, deployment: Any, world: Any) -> Wallet:
-    files = document_bytes(deployment), document_bytes(world.trust)
+def wallet(tmp_path: Path, deployment: Any, environment: Any) -> Wallet:
+    files = document_bytes(deployment), document_bytes(environment.trust)
     return Wallet.create(tmp_path / "wallet", PASSPHRASE, *files)
 
 
-def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept:
+def kept(environment: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept:
     key = new_key(kind, deployment.p256_verifier.address)
     opening = EnrolmentOpening(subject="Ada Lovelace", salt=secrets.token_bytes(32))
     fields = ConsentFields(
@@ -44,12 +44,12 @@ def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept
         enrolment=opening.commitment,
         salt=secrets.token_bytes(32),
     )
-    consent: Consent = derive(fields, world.offer, world.scope, world.trust.name)
+    consent: Consent = derive(fields, environment.offer, environment.scope, environment.trust.name)
     return Kept(
         kind=kind,
         secret=key.secret,
         api="http://127.0.0.1:1",
-        provider=world.provider.address,
+        provider=environment.provider.address,
         consent=consent,
         signature=key.sign(deployment.consents.digest(consent.id)),
         enrolment=Enrolment(enroller=bytes(20), subject=opening.commitment, signature=b""),
@@ -59,20 +59,20 @@ def kept(world: Any, deployment: Any, kind: KeyKind = KeyKind.SECP256K1) -> Kept
 
 
 @pytest.mark.parametrize("kind", list(KeyKind))
-def test_what_is_put_comes_back_after_opening(wallet: Wallet, world: Any, deployment: Any, kind: KeyKind) -> None:
-    entry = kept(world, deployment, kind)
+def test_what_is_put_comes_back_after_opening(wallet: Wallet, environment: Any, deployment: Any, kind: KeyKind) -> None:
+    entry = kept(environment, deployment, kind)
     wallet.put(entry)
     again = Wallet.open(wallet.folder, PASSPHRASE)
     assert again.all() == [entry]
     assert again.get(entry.consent.id) == entry
     assert entry.key(deployment.p256_verifier.address).signer == entry.consent.owner
-    assert (again.deployment, again.trust) == (deployment, world.trust)
+    assert (again.deployment, again.trust) == (deployment, environment.trust)
     with pytest.raises(NotFoundError):
         again.get(bytes(32))
 
 
-def test_the_file_shows_neither_secret_nor_person(wallet: Wallet, world: Any, deployment: Any) -> None:
-    entry = kept(world, deployment)
+def test_the_file_shows_neither_secret_nor_person(wallet: Wallet, environment: Any, deployment: Any) -> None:
+    entry = kept(environment, deployment)
     wallet.put(entry)
     raw = (wallet.folder / "wallet.json").read_text()
     for secret in ("Ada", entry.secret.hex(), entry.consent.owner.hex(), entry.opening.salt.hex(), "127.0.0.1"):
@@ -88,8 +88,8 @@ def test_another_passphrase_does_not_open_it(wallet: Wallet) -> None:
     assert refused.value.code == "access.passphrase"
 
 
-def test_entries_cannot_be_swapped(wallet: Wallet, world: Any, deployment: Any) -> None:
-    first, second = kept(world, deployment), kept(world, deployment)
+def test_entries_cannot_be_swapped(wallet: Wallet, environment: Any, deployment: Any) -> None:
+    first, second = kept(environment, deployment), kept(environment, deployment)
     wallet.put(first)
     wallet.put(second)
     file = wallet.folder / "wallet.json"
@@ -117,8 +117,8 @@ def test_a_damaged_file_is_an_input_error(wallet: Wallet) -> None:
         Wallet.open(wallet.folder, PASSPHRASE)
 
 
-def test_writers_at_the_same_time_lose_nothing(wallet: Wallet, world: Any, deployment: Any) -> None:
-    entries = [kept(world, deployment) for _ in range(12)]
+def test_writers_at_the_same_time_lose_nothing(wallet: Wallet, environment: Any, deployment: Any) -> None:
+    entries = [kept(environment, deployment) for _ in range(12)]
     others = [Wallet.open(wallet.folder, PASSPHRASE) for _ in range(3)]
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda pair: others[pair[0] % 3].put(pair[1]), enumerate(entries)))

@@ -7,7 +7,7 @@ import time
 import pytest
 from benchmarks import job
 
-from live import Town
+from live import LiveConsortium
 
 NOTES = {
     "north": {"computing": 14.0, "computed": 20.0, "recorded": 24.0, "released": 30.0, "completed": 33.0},
@@ -34,13 +34,13 @@ def test_only_one_attempt_to_completion_counts(change: dict[str, float | None]) 
 
 
 @pytest.mark.slow
-def test_a_job_is_measured(town: Town) -> None:
-    expected = town.expected(deadline=int(time.time()) + job.SECONDS)
-    figures = job.run(town.made)
-    rows = town.consumer.get(f"/v1/jobs/{figures.pop('job')}/result")["rows"]
+def test_a_job_is_measured(consortium: LiveConsortium) -> None:
+    expected = consortium.expected(deadline=int(time.time()) + job.SECONDS)
+    figures = job.run(consortium.made)
+    rows = consortium.consumer.get(f"/v1/jobs/{figures.pop('job')}/result")["rows"]
     assert {row["customer"]: int(row["total"]) for row in rows} == expected
     assert {*figures, "rows"} == set(job.NOTES)
     assert min(figures.values()) > 0
     parts = ("agree_seconds", "compute_seconds", "trail_seconds", "chain_seconds")
     assert sum(figures[part] for part in parts) == pytest.approx(figures["wall_seconds"], abs=0.05)
-    assert figures["gas"] > 21_000 * len(town.made.members)
+    assert figures["gas"] > 21_000 * len(consortium.made.members)

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from contract_stage import AFTER, BEFORE
+from comparison_harness import AFTER, BEFORE
 from placet.chain.client import Chain
 from placet.core.consent import Status
 from placet.core.trust import Deployment

@@ -23,14 +23,20 @@ def line_of(submission: Submission) -> BatchLine:
     )
 
 
-def made(world: Any, subjects: list[str], **changes: Any) -> dict[bytes, BatchLine]:
+def made(environment: Any, subjects: list[str], **changes: Any) -> dict[bytes, BatchLine]:
     """Good lines by consent id, ascending."""
-    found = [world.consent(subject, **changes) for subject in subjects]
+    found = [environment.consent(subject, **changes) for subject in subjects]
     return {full.id: line_of(submission) for full, submission in sorted(found, key=lambda one: one[0].id)}
 
 
-def header_of(world: Any, ids: list[bytes], **changes: Any) -> BatchHeader:
-    fields = {"offer": world.offer, "scope": world.scope, "count": len(ids), "root": batch_root(sorted(ids)), **changes}
+def header_of(environment: Any, ids: list[bytes], **changes: Any) -> BatchHeader:
+    fields = {
+        "offer": environment.offer,
+        "scope": environment.scope,
+        "count": len(ids),
+        "root": batch_root(sorted(ids)),
+        **changes,
+    }
     return BatchHeader(**fields)
 
 
@@ -39,5 +45,5 @@ def write(path: Path, header: BatchHeader, lines: list[bytes]) -> Path:
     return path
 
 
-def file_of(world: Any, path: Path, lines: dict[bytes, BatchLine]) -> Path:
-    return write(path, header_of(world, list(lines)), [line.encode() for line in lines.values()])
+def file_of(environment: Any, path: Path, lines: dict[bytes, BatchLine]) -> Path:
+    return write(path, header_of(environment, list(lines)), [line.encode() for line in lines.values()])

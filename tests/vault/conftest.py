@@ -137,7 +137,7 @@ def _party(signer: bytes, chosen: Input, *, output: bool) -> Party:
     )
 
 
-class World:
+class VaultEnvironment:
     """Provider (whose vault it is), its partner, consumer, a stranger and an enroller; a table of `customers` rows."""
 
     def __init__(
@@ -385,12 +385,12 @@ class World:
 
 
 @pytest.fixture
-def make_world() -> type[World]:
-    return World
+def make_environment() -> type[VaultEnvironment]:
+    return VaultEnvironment
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+def environment(tmp_path: Path) -> Iterator[VaultEnvironment]:
+    made = VaultEnvironment(tmp_path)
     yield made
     made.engine.dispose()

@@ -60,30 +60,34 @@ def registration(calls: Calls, info: DatasetInfo) -> Call:
 
 
 class Anvil:
-    """The `World` of the other tests, its vault on a real chain. The provider sends everything of its own."""
+    """The other tests' environment, its vault on a real chain. The provider sends everything of its own."""
 
-    def __init__(self, local: LocalChain, world: Any, engine: Engine) -> None:
-        self.local, self.world = local, world
-        self.chain = Chain(local.url, world.deployment)
-        self.calls = Calls(world.deployment)
+    def __init__(self, local: LocalChain, environment: Any, engine: Engine) -> None:
+        self.local, self.environment = local, environment
+        self.chain = Chain(local.url, environment.deployment)
+        self.calls = Calls(environment.deployment)
         self._engine = engine
-        quick = world.deployment.model_copy(update={"confirmations": 0})
-        self._sender = Sender(engine, Chain(local.url, quick), (world.provider, world.partner, world.consumer))
+        quick = environment.deployment.model_copy(update={"confirmations": 0})
+        self._sender = Sender(
+            engine, Chain(local.url, quick), (environment.provider, environment.partner, environment.consumer)
+        )
         self._sent = 0
         self.see(self.chain)
-        self.send(registration(self.calls, world.dataset))
-        self.send(self.calls.offer(world.offer))
+        self.send(registration(self.calls, environment.dataset))
+        self.send(self.calls.offer(environment.offer))
 
     def see(self, chain: Chain) -> None:
         """Have the vault look through this chain."""
         index = Index(self._engine, chain)
-        self.world.chain = Endpoint(chain, index, lambda block: self.world.records.highest("confirmed", block))
-        self.world.restart()
+        self.environment.chain = Endpoint(
+            chain, index, lambda block: self.environment.records.highest("confirmed", block)
+        )
+        self.environment.restart()
 
     def send(self, call: Call, key: Key | None = None) -> None:
         self._sent += 1
         intent = f"sent-{self._sent}"
-        self._sender.submit(intent, call, (key or self.world.provider).address)
+        self._sender.submit(intent, call, (key or self.environment.provider).address)
         while self._sender.step():
             time.sleep(0.005)
         outcome = self._sender.outcome(intent)
@@ -93,44 +97,48 @@ class Anvil:
     def anchor(self, consents: list[Consent]) -> bytes:
         leaves = sorted(consent.id for consent in consents)
         root = batch_levels(leaves)[-1][0]
-        self.world.vault.note_batch(self.world.offer.id, root, leaves)
-        self.send(self.calls.anchor(self.world.offer.id, root))
+        self.environment.vault.note_batch(self.environment.offer.id, root, leaves)
+        self.send(self.calls.anchor(self.environment.offer.id, root))
         self.local.mine(CONFIRMATIONS)
         return root
 
     def open(self, root: bytes, **changes: Any) -> RowRequest:
         """Open a job on a lawful root, or on a consent that the plan names; not at depth yet."""
-        world, named = self.world, "named" in changes
-        consumer, other = (world.provider, world.consumer) if named else (world.consumer, world.provider)
-        others = {1: self.brought(world.partner, consumer)}
+        environment, named = self.environment, "named" in changes
+        consumer, other = (
+            (environment.provider, environment.consumer) if named else (environment.consumer, environment.provider)
+        )
+        others = {1: self.brought(environment.partner, consumer)}
         others |= {0: self.brought(other, consumer)} if named else {2: self.brought(consumer, consumer)}
-        asked: RowRequest = world.agree(root, block=self.chain.confirmed(), others=others, **changes)
+        asked: RowRequest = environment.agree(root, block=self.chain.confirmed(), others=others, **changes)
         self.send(self.calls.open(asked.plan, [*self.signed(asked.plan, asked.job), b"", b""]))
         return asked
 
     def brought(self, party: Key, consumer: Key) -> Input:
         """What a party whose vault this is not brings, under an offer on chain: a root, or as the consumer its own
         consent to its own data."""
-        world, persons = self.world, party is not consumer
-        scope, dataset = world.a_scope(provider=party.address, personal=persons), secrets.token_bytes(32)
+        environment, persons = self.environment, party is not consumer
+        scope, dataset = environment.a_scope(provider=party.address, personal=persons), secrets.token_bytes(32)
         changed = {"dataset": dataset, "consumer": consumer.address, "scope": scope.hash}
-        offer = Offer(**(world.offer.model_dump() | changed))
+        offer = Offer(**(environment.offer.model_dump() | changed))
         schema, commitment = secrets.token_bytes(32), secrets.token_bytes(32)
         self.send(self.calls.register(dataset, Subjects.of(persons), schema, commitment), party)
         self.send(self.calls.offer(offer), party)
         if persons:
             return plan_input(offer.id, lawful_root=PARTNER)
-        consent, submission = world.consent("-", named=True, owner=party, scope=scope, offer=offer)
+        consent, submission = environment.consent("-", named=True, owner=party, scope=scope, offer=offer)
         self.send(self.calls.grant(consent, submission.signature), party)
         return plan_input(offer.id, consent=consent.id)
 
     def signed(self, plan: Plan, digest: bytes) -> list[bytes]:
         """Each party's signature, in the plan's order."""
-        keys = {key.address: key for key in (self.world.provider, self.world.partner, self.world.consumer)}
+        keys = {
+            key.address: key for key in (self.environment.provider, self.environment.partner, self.environment.consumer)
+        }
         return [keys[party.signer].sign(digest) for party in plan.parties]
 
     def withdraw(self, consent: Consent, owner: Key, leaves: list[bytes] | None = None) -> None:
-        signature = owner.sign(self.world.deployment.consents.digest(withdrawal_hash(consent.id)))
+        signature = owner.sign(self.environment.deployment.consents.digest(withdrawal_hash(consent.id)))
         if leaves is None:
             self.send(self.calls.withdraw(consent.grant(), signature))
             return
@@ -141,7 +149,7 @@ class Anvil:
     def amend(self, asked: RowRequest, root: bytes, epoch: bytes) -> RowRequest:
         roots, epochs = (root, PARTNER, ZERO32), (epoch, FIRST_EPOCH, FIRST_EPOCH)
         amendment = Amendment(job=asked.job, attempt=asked.attempt + 1, roots=roots, epochs=epochs)
-        digest = self.world.deployment.jobs.digest(amendment.struct_hash())
+        digest = self.environment.deployment.jobs.digest(amendment.struct_hash())
         self.send(self.calls.amend(asked.plan, amendment, self.signed(asked.plan, digest)))
         return RowRequest(asked.job, asked.plan, asked.terms, amendment.attempt, asked.input)
 
@@ -152,46 +160,50 @@ def contracts(anvil: LocalChain) -> Deployment:
 
 
 @pytest.fixture
-def anvil_world(contracts: Deployment, fresh_anvil: LocalChain, make_world: Any, tmp_path: Path) -> Iterator[Anvil]:
+def anvil_environment(
+    contracts: Deployment, fresh_anvil: LocalChain, make_environment: Any, tmp_path: Path
+) -> Iterator[Anvil]:
     now = Chain(fresh_anvil.url, contracts).now()
-    world = make_world(tmp_path, keys=(dev_key(1), dev_key(3), dev_key(2)), deployment=contracts, now=now)
+    environment = make_environment(tmp_path, keys=(dev_key(1), dev_key(3), dev_key(2)), deployment=contracts, now=now)
     engine = create_engine(f"sqlite:///{tmp_path / 'chain.db'}")
-    yield Anvil(fresh_anvil, world, engine)
-    world.engine.dispose()
+    yield Anvil(fresh_anvil, environment, engine)
+    environment.engine.dispose()
     engine.dispose()
 
 
 @pytest.fixture
-def people(anvil_world: Anvil) -> list[tuple[Key, Consent]]:
+def people(anvil_environment: Anvil) -> list[tuple[Key, Consent]]:
     """Three customers whose consents the vault has accepted."""
-    world = anvil_world.world
+    environment = anvil_environment.environment
     owners = [Key() for _ in range(3)]
-    made = [world.consent(f"customer-0000{i}", owner=owner) for i, owner in enumerate(owners)]
-    accepted = world.vault.admit_many(world.offer, world.scope, [submission for _, submission in made])
+    made = [environment.consent(f"customer-0000{i}", owner=owner) for i, owner in enumerate(owners)]
+    accepted = environment.vault.admit_many(
+        environment.offer, environment.scope, [submission for _, submission in made]
+    )
     assert accepted == [consent.id for consent, _ in made]
     return [(owner, consent) for owner, (consent, _) in zip(owners, made, strict=True)]
 
 
-def refused(anvil_world: Anvil, asked: RowRequest, code: str) -> None:
+def refused(anvil_environment: Anvil, asked: RowRequest, code: str) -> None:
     with pytest.raises(WarrantError) as caught:
-        anvil_world.world.vault.rows(asked)
+        anvil_environment.environment.vault.rows(asked)
     assert caught.value.code == code
 
 
-def lawful(anvil_world: Anvil) -> Any:
-    return anvil_world.world.lawful(block=anvil_world.chain.confirmed())
+def lawful(anvil_environment: Anvil) -> Any:
+    return anvil_environment.environment.lawful(block=anvil_environment.chain.confirmed())
 
 
 def test_from_consent_to_rows_withdrawal_and_second_attempt(
-    anvil_world: Anvil, people: list[tuple[Key, Consent]]
+    anvil_environment: Anvil, people: list[tuple[Key, Consent]]
 ) -> None:
-    a, vault = anvil_world, anvil_world.world.vault
+    a, vault = anvil_environment, anvil_environment.environment.vault
     ids = [consent.id for _, consent in people]
     assert lawful(a).count == 0
     a.anchor([consent for _, consent in people])
     first = lawful(a)
     assert (first.count, first.epoch, first.opens_before) == (3, FIRST_EPOCH, 5)
-    refused(a, a.world.agree(first.root), "warrant.unopened")
+    refused(a, a.environment.agree(first.root), "warrant.unopened")
     asked = a.open(first.root)
     refused(a, asked, "warrant.unconfirmed")
     a.local.mine(CONFIRMATIONS)
@@ -200,8 +212,8 @@ def test_from_consent_to_rows_withdrawal_and_second_attempt(
     a.withdraw(people[1][1], people[1][0], ids)
     refused(a, asked, "warrant.withdrawn")
     epoch = withdrawal_head(FIRST_EPOCH, ids[1])
-    assert vault.dead(a.world.offer.id, first.root) == DeadLeaves(epoch=epoch, consents=(ids[1],))
-    second = a.world.without(first.root)
+    assert vault.dead(a.environment.offer.id, first.root) == DeadLeaves(epoch=epoch, consents=(ids[1],))
+    second = a.environment.without(first.root)
     assert (second.count, second.epoch) == (2, epoch)
     again = a.amend(asked, second.root, second.epoch)
     refused(a, asked, "warrant.attempt")
@@ -213,8 +225,8 @@ def test_from_consent_to_rows_withdrawal_and_second_attempt(
     refused(a, again, "warrant.closed")
 
 
-def test_amendment_to_a_root_of_nobody(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
-    a = anvil_world
+def test_amendment_to_a_root_of_nobody(anvil_environment: Anvil, people: list[tuple[Key, Consent]]) -> None:
+    a = anvil_environment
     a.anchor([consent for _, consent in people])
     asked = a.open(lawful(a).root)
     again = a.amend(asked, bytes(31) + b"\1", FIRST_EPOCH)
@@ -222,8 +234,10 @@ def test_amendment_to_a_root_of_nobody(anvil_world: Anvil, people: list[tuple[Ke
     refused(a, again, "warrant.root")
 
 
-def test_unproven_withdrawal_and_revocation_bind_too(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
-    a = anvil_world
+def test_unproven_withdrawal_and_revocation_bind_too(
+    anvil_environment: Anvil, people: list[tuple[Key, Consent]]
+) -> None:
+    a = anvil_environment
     a.anchor([consent for _, consent in people])
     root = lawful(a).root
     a.withdraw(people[0][1], people[0][0])
@@ -236,10 +250,10 @@ def test_unproven_withdrawal_and_revocation_bind_too(anvil_world: Anvil, people:
 
 
 def test_an_endpoint_that_keeps_a_withdrawal_back(
-    anvil_world: Anvil, people: list[tuple[Key, Consent]], monkeypatch: pytest.MonkeyPatch
+    anvil_environment: Anvil, people: list[tuple[Key, Consent]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its events do not lead to what the contract has counted: the vault works out no lawful set on them."""
-    a = anvil_world
+    a = anvil_environment
     a.anchor([consent for _, consent in people])
     monkeypatch.setattr(Index, "_ended", lambda *_: [])
     assert lawful(a).count == 3
@@ -248,17 +262,19 @@ def test_an_endpoint_that_keeps_a_withdrawal_back(
         lawful(a)
 
 
-def test_used_up(anvil_world: Anvil) -> None:
-    a, world = anvil_world, anvil_world.world
-    consent, submission = world.consent("customer-00004", uses=1)
-    assert world.vault.admit_many(world.offer, world.scope, [submission]) == [consent.id]
+def test_used_up(anvil_environment: Anvil) -> None:
+    a, environment = anvil_environment, anvil_environment.environment
+    consent, submission = environment.consent("customer-00004", uses=1)
+    assert environment.vault.admit_many(environment.offer, environment.scope, [submission]) == [consent.id]
     a.anchor([consent])
     a.open(lawful(a).root)
     assert lawful(a).count == 0
 
 
-def test_reorganisation_takes_opening_and_batch_back(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
-    a = anvil_world
+def test_reorganisation_takes_opening_and_batch_back(
+    anvil_environment: Anvil, people: list[tuple[Key, Consent]]
+) -> None:
+    a = anvil_environment
     a.anchor([consent for _, consent in people])
     root = lawful(a).root
     with a.local.snapshot():
@@ -268,90 +284,97 @@ def test_reorganisation_takes_opening_and_batch_back(anvil_world: Anvil, people:
     refused(a, asked, "warrant.unopened")
 
 
-def test_endpoint_that_is_behind(anvil_world: Anvil, people: list[tuple[Key, Consent]]) -> None:
-    a = anvil_world
+def test_endpoint_that_is_behind(anvil_environment: Anvil, people: list[tuple[Key, Consent]]) -> None:
+    a = anvil_environment
     a.anchor([consent for _, consent in people])
     asked = a.open(lawful(a).root)
     with a.local.snapshot():
         a.local.mine(10)
-        assert a.world.vault.rows(asked).count == 3
+        assert a.environment.vault.rows(asked).count == 3
     with pytest.raises(ChainError) as caught:
-        a.world.vault.rows(asked)
+        a.environment.vault.rows(asked)
     assert caught.value.code == "chain.behind"
-    a.world.restart()
+    a.environment.restart()
     with pytest.raises(ChainError):
         lawful(a)
     a.local.mine(10)
-    assert a.world.vault.rows(asked).count == 3
+    assert a.environment.vault.rows(asked).count == 3
 
 
 def test_other_contracts_and_lost_endpoint(
-    anvil_world: Anvil, people: list[tuple[Key, Consent]], free_port: int
+    anvil_environment: Anvil, people: list[tuple[Key, Consent]], free_port: int
 ) -> None:
-    a = anvil_world
+    a = anvil_environment
     a.anchor([consent for _, consent in people])
     asked = a.open(lawful(a).root)
     a.local.mine(CONFIRMATIONS)
-    named = a.world.deployment.job_ledger
-    wrong = a.world.deployment.model_copy(update={"job_ledger": Contract(address=named.address, code_hash=bytes(32))})
+    named = a.environment.deployment.job_ledger
+    wrong = a.environment.deployment.model_copy(
+        update={"job_ledger": Contract(address=named.address, code_hash=bytes(32))}
+    )
     a.see(Chain(a.local.url, wrong))
     with pytest.raises(DeploymentError):
-        a.world.vault.rows(asked)
-    a.see(Chain(f"http://127.0.0.1:{free_port}", a.world.deployment))
+        a.environment.vault.rows(asked)
+    a.see(Chain(f"http://127.0.0.1:{free_port}", a.environment.deployment))
     with pytest.raises(ChainError):
-        a.world.vault.rows(asked)
+        a.environment.vault.rows(asked)
     a.see(a.chain)
-    assert a.world.vault.rows(asked).count == 3
+    assert a.environment.vault.rows(asked).count == 3
 
 
-def test_institutions_own_data(anvil_world: Anvil) -> None:
-    a, world = anvil_world, anvil_world.world
-    scope = world.a_scope(personal=False)
-    own = world.own()
+def test_institutions_own_data(anvil_environment: Anvil) -> None:
+    a, environment = anvil_environment, anvil_environment.environment
+    scope = environment.a_scope(personal=False)
+    own = environment.own()
     a.send(registration(a.calls, own))
     offer = Offer(
-        **{**world.offer.model_dump(), "dataset": own.dataset, "consumer": world.provider.address, "scope": scope.hash}
+        **{
+            **environment.offer.model_dump(),
+            "dataset": own.dataset,
+            "consumer": environment.provider.address,
+            "scope": scope.hash,
+        }
     )
     a.send(a.calls.offer(offer))
-    consent, submission = world.consent("-", named=True, owner=world.provider, scope=scope, offer=offer)
-    assert world.vault.admit_many(offer, scope, [submission]) == [consent.id]
+    consent, submission = environment.consent("-", named=True, owner=environment.provider, scope=scope, offer=offer)
+    assert environment.vault.admit_many(offer, scope, [submission]) == [consent.id]
     a.send(a.calls.grant(consent, submission.signature))
     asked = a.open(bytes(32), named=consent.id, offer=offer.id)
     a.local.mine(CONFIRMATIONS)
-    assert world.vault.rows(asked).count == 8
-    a.withdraw(consent, world.provider)
+    assert environment.vault.rows(asked).count == 8
+    a.withdraw(consent, environment.provider)
     refused(a, asked, "warrant.withdrawn")
 
 
 @pytest.fixture
-def settings(anvil_world: Anvil, tmp_path: Path) -> VaultSettings:
-    """A vault's folder as `placet init` makes it, with the world's customers in a CSV file."""
-    world = anvil_world.world
-    (tmp_path / "deployment.json").write_text(world.deployment.model_dump_json())
-    (tmp_path / "trust.json").write_text(world.trust.model_dump_json())
+def settings(anvil_environment: Anvil, tmp_path: Path) -> VaultSettings:
+    """A vault's folder as `placet init` makes it, with the environment's customers in a CSV file."""
+    environment = anvil_environment.environment
+    (tmp_path / "deployment.json").write_text(environment.deployment.model_dump_json())
+    (tmp_path / "trust.json").write_text(environment.trust.model_dump_json())
     (tmp_path / "passphrase").write_text("correct horse\n")
     (tmp_path / "passphrase").chmod(0o600)
     return init_vault(
         tmp_path / "vault",
-        institution=world.provider.address,
-        chain_url=anvil_world.local.url,
+        institution=environment.provider.address,
+        chain_url=anvil_environment.local.url,
         deployment=tmp_path / "deployment.json",
         trust=tmp_path / "trust.json",
         passphrase_file=tmp_path / "passphrase",
     )
 
 
-def imported(settings: VaultSettings, world: Any) -> Any:
-    rows = "\n".join(f"{name},{1000 + i}" for i, name in enumerate(world.customers))
+def imported(settings: VaultSettings, environment: Any) -> Any:
+    rows = "\n".join(f"{name},{1000 + i}" for i, name in enumerate(environment.customers))
     file = settings.folder.parent / "customers.csv"
     file.write_text(f"ID,BILL\n{rows}\n")
     columns = {"customer": Column(source="ID", type="text"), "balance": Column(source="BILL", type="integer")}
     return import_table(settings, "accounts", file, "customer", columns, namespace=NAMESPACE)
 
 
-def test_folder(settings: VaultSettings, anvil_world: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder(settings: VaultSettings, anvil_environment: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stat.S_IMODE(settings.folder.stat().st_mode) == 0o700
-    info = imported(settings, anvil_world.world)
+    info = imported(settings, anvil_environment.environment)
     assert info.rows == 8
     for file in settings.folder.rglob("*"):
         if file.is_file():
@@ -379,7 +402,7 @@ def test_folder(settings: VaultSettings, anvil_world: Anvil, monkeypatch: pytest
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_bad_settings(settings: VaultSettings, anvil_world: Anvil, tmp_path: Path) -> None:
+def test_bad_settings(settings: VaultSettings, anvil_environment: Anvil, tmp_path: Path) -> None:
     file = settings.folder / "vault.toml"
     good = file.read_text()
     for bad in ("folder = ", good + "more = 1\n", good.replace("chain_url", "chain"), "\xff"):
@@ -395,7 +418,7 @@ def test_bad_settings(settings: VaultSettings, anvil_world: Anvil, tmp_path: Pat
     settings.passphrase_file.chmod(0o600)
     settings.passphrase_file.write_text("wrong horse\n")
     with pytest.raises(ConfigError):
-        imported(settings, anvil_world.world)
+        imported(settings, anvil_environment.environment)
     settings.passphrase_file.write_text("\n")
     with pytest.raises(ConfigError):
         settings.read_passphrase()
@@ -418,15 +441,15 @@ async def answering(process: subprocess.Popen[str], client: VaultClient) -> None
     pytest.fail("the vault did not start")
 
 
-async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
-    a, world = anvil_world, anvil_world.world
-    info = imported(settings, world)
-    scope = world.a_scope()
-    offer = Offer(**{**world.offer.model_dump(), "dataset": info.dataset, "scope": scope.hash})
+async def test_process(settings: VaultSettings, anvil_environment: Anvil) -> None:
+    a, environment = anvil_environment, anvil_environment.environment
+    info = imported(settings, environment)
+    scope = environment.a_scope()
+    offer = Offer(**{**environment.offer.model_dump(), "dataset": info.dataset, "scope": scope.hash})
     a.send(registration(a.calls, info))
     a.send(a.calls.offer(offer))
     client = VaultClient(settings.socket_path)
-    consent, submission = world.consent("customer-00003", scope=scope, offer=offer)
+    consent, submission = environment.consent("customer-00003", scope=scope, offer=offer)
     logs = ""
     process = start(settings)
     try:
@@ -436,7 +459,7 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
         await client.note_batch(offer.id, consent.id, [consent.id])
         a.send(a.calls.anchor(offer.id, consent.id))
         a.local.mine(CONFIRMATIONS)
-        set_of = partial(client.lawful, offer.id, a.chain.confirmed(), world.now + 1000)
+        set_of = partial(client.lawful, offer.id, a.chain.confirmed(), environment.now + 1000)
         lawful = await set_of(to_sign(await set_of()))
         assert lawful.count == 1
         asked = a.open(lawful.root, offer=offer.id)
@@ -469,19 +492,19 @@ async def test_process(settings: VaultSettings, anvil_world: Anvil) -> None:
     assert os.fspath(settings.passphrase_file) not in logs
 
 
-def test_a_vault_says_how_its_own_endpoint_is(anvil_world: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vault_says_how_its_own_endpoint_is(anvil_environment: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which may be another one than the node's: it tries what it needs there, and shows no credential of the URL."""
-    a = anvil_world
+    a = anvil_environment
     monkeypatch.setattr(endpoint, "EXAMINE_SECONDS", 120.0)
     monkeypatch.setattr(endpoint, "ASKING_SECONDS", 60.0)
     with faulty_endpoint(a.local.url) as faulty:
-        a.see(Chain(f"http://alice:s3cret@127.0.0.1:{faulty.port}/K3Y-in-the-path", a.world.deployment))
+        a.see(Chain(f"http://alice:s3cret@127.0.0.1:{faulty.port}/K3Y-in-the-path", a.environment.deployment))
         states = {}
         for mode in ("", "403", "without:eth_getLogs", "nobatch", "hang"):
             faulty.mode = mode
             if mode == "hang":
                 monkeypatch.setattr(endpoint, "ASKING_SECONDS", 0.2)
-            outcome = a.world.vault.endpoint()
+            outcome = a.environment.vault.endpoint()
             assert outcome.shown == f"http://127.0.0.1:{faulty.port}"
             assert not re.search("alice|s3cret|K3Y", outcome.model_dump_json())
             states[mode] = {one.check: one.state for one in outcome.findings if one.state != "ok"}

@@ -36,20 +36,20 @@ from placet.vault.server import alone
 from .batch_files import file_of, header_of, made, write
 
 
-def check_of(world) -> LineCheck:
-    p256 = frozenset((world.deployment.p256_verifier.address,))
-    return LineCheck(world.offer, world.scope, world.deployment.consents, p256, world.trust)
+def check_of(environment) -> LineCheck:
+    p256 = frozenset((environment.deployment.p256_verifier.address,))
+    return LineCheck(environment.offer, environment.scope, environment.deployment.consents, p256, environment.trust)
 
 
-def run(world, path: Path, progress: Progress | None = None) -> Progress:
+def run(environment, path: Path, progress: Progress | None = None) -> Progress:
     with path.open("rb") as file:
         reader = BatchReader(file)
-        with BatchCheck(reader.header, world.deployment, world.trust, 1) as check:
+        with BatchCheck(reader.header, environment.deployment, environment.trust, 1) as check:
             return [chunk.progress for chunk in check.run(reader, progress)][-1]
 
 
-def p256_owner(world) -> P256Key:
-    key = P256Key(world.deployment.p256_verifier.address)
+def p256_owner(environment) -> P256Key:
+    key = P256Key(environment.deployment.p256_verifier.address)
     key.address = key.signer  # type: ignore[attr-defined]
     return key
 
@@ -81,9 +81,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_one_bad_line_is_named_with_its_reason(world, kind: str) -> None:
-    lines = list(made(world, world.customers[:4]).values())
-    check = check_of(world)
+def test_one_bad_line_is_named_with_its_reason(environment, kind: str) -> None:
+    lines = list(made(environment, environment.customers[:4]).values())
+    check = check_of(environment)
     check_chunk(check, [line.encode() for line in lines], 2)
     changes, code = BAD[kind]
     values = {name: change(lines[2]) for name, change in changes.items()}
@@ -95,26 +95,28 @@ def test_one_bad_line_is_named_with_its_reason(world, kind: str) -> None:
     assert caught.value.message.startswith("line 4: ")
 
 
-def test_consents_to_another_offer_or_under_other_names_are_refused(world) -> None:
-    scope = world.a_scope()
-    offer = world.make_offer(scope)
-    other = made(world, ["customer-00001"], scope=scope, offer=offer)
+def test_consents_to_another_offer_or_under_other_names_are_refused(environment) -> None:
+    scope = environment.a_scope()
+    offer = environment.make_offer(scope)
+    other = made(environment, ["customer-00001"], scope=scope, offer=offer)
     with pytest.raises(InputError, match="line 2: the consent is not signed"):
-        check_chunk(check_of(world), [line.encode() for line in other.values()], 2)
+        check_chunk(check_of(environment), [line.encode() for line in other.values()], 2)
 
 
-def test_order(world) -> None:
-    lines = [line.encode() for line in made(world, world.customers[:3]).values()]
+def test_order(environment) -> None:
+    lines = [line.encode() for line in made(environment, environment.customers[:3]).values()]
     for wrong, said in (([0, 2, 1], "line 4: .*ascending"), ([0, 0, 1], "line 3: a consent stands twice")):
         with pytest.raises(InputError, match=said) as caught:
-            check_chunk(check_of(world), [lines[place] for place in wrong], 2)
+            check_chunk(check_of(environment), [lines[place] for place in wrong], 2)
         assert caught.value.code == "batch.order"
 
 
-def test_a_batch_is_made_of_signatures_as_wallets_give_them(world, tmp_path: Path) -> None:
+def test_a_batch_is_made_of_signatures_as_wallets_give_them(environment, tmp_path: Path) -> None:
     """However they are written, the file has the one form; what is no signature of its owner is named by its line."""
-    world.chain.verifiers = Verifiers(frozenset((world.deployment.p256_verifier.address,)))
-    lines = list(made(world, world.customers[:4]).values()) + list(made(world, ["p"], owner=p256_owner(world)).values())
+    environment.chain.verifiers = Verifiers(frozenset((environment.deployment.p256_verifier.address,)))
+    lines = list(made(environment, environment.customers[:4]).values()) + list(
+        made(environment, ["p"], owner=p256_owner(environment)).values()
+    )
     good = [line.encode() for line in lines]
     plain = [json.loads(raw) for raw in good]
     signatures = [line.signature for line in lines]
@@ -131,11 +133,11 @@ def test_a_batch_is_made_of_signatures_as_wallets_give_them(world, tmp_path: Pat
 
     def batch(name: str, raw: list[bytes], end: bytes = b"\n") -> bytes:
         source = b"".join(line + end for line in raw)
-        make_batch(check_of(world), world.offer, world.scope, io.BytesIO(source), tmp_path / name)
+        make_batch(check_of(environment), environment.offer, environment.scope, io.BytesIO(source), tmp_path / name)
         return (tmp_path / name).read_bytes()
 
     assert batch("odd", [b"\xef\xbb\xbf" + odd[0], *odd[1:]], b"\r\n") == batch("good", good)
-    assert run(world, tmp_path / "odd").lines == 5
+    assert run(environment, tmp_path / "odd").lines == 5
     wrong = plain[1] | {"signature": "0x" + (signatures[1] + bytes.fromhex("6492" * 16)).hex()}
     with pytest.raises(InputError, match="line 2: ") as caught:
         batch("wrong", [odd[0], json.dumps(wrong).encode()])
@@ -145,22 +147,22 @@ def test_a_batch_is_made_of_signatures_as_wallets_give_them(world, tmp_path: Pat
         batch("mistyped", [json.dumps(plain[3]).encode()])
 
 
-def test_a_whole_file_over_several_chunks(make_world, tmp_path: Path) -> None:
-    world = make_world(tmp_path, customers=4)
-    world.chain.verifiers = Verifiers(frozenset((world.deployment.p256_verifier.address,)))
-    lines = made(world, [f"anybody {i}" for i in range(2 * CHUNK + 3)])
-    of_p256 = made(world, ["with a key of P-256"], owner=p256_owner(world))
+def test_a_whole_file_over_several_chunks(make_environment, tmp_path: Path) -> None:
+    environment = make_environment(tmp_path, customers=4)
+    environment.chain.verifiers = Verifiers(frozenset((environment.deployment.p256_verifier.address,)))
+    lines = made(environment, [f"anybody {i}" for i in range(2 * CHUNK + 3)])
+    of_p256 = made(environment, ["with a key of P-256"], owner=p256_owner(environment))
     lines = dict(sorted({**lines, **of_p256}.items()))
-    path = file_of(world, tmp_path / "b", lines)
-    done = run(world, path)
+    path = file_of(environment, tmp_path / "b", lines)
+    done = run(environment, path)
     assert (done.lines, done.last) == (len(lines), list(lines)[-1])
 
     raw = [line.encode() for line in lines.values()]
     ids = list(lines)
-    good = header_of(world, ids)
+    good = header_of(environment, ids)
     across = [*raw[: CHUNK - 1], raw[CHUNK], raw[CHUNK - 1], *raw[CHUNK + 1 :]]
     for header, content, said in (
-        (header_of(world, ids, root=secrets.token_bytes(32)), raw, "the root is not that"),
+        (header_of(environment, ids, root=secrets.token_bytes(32)), raw, "the root is not that"),
         (good, across, f"line {CHUNK + 2}: the consents are not in ascending"),
         (good, raw[:-1], f"line {len(raw) + 1}: the file ends here"),
         (good, [*raw, raw[-1]], f"line {len(raw) + 2}: more lines"),
@@ -169,19 +171,21 @@ def test_a_whole_file_over_several_chunks(make_world, tmp_path: Path) -> None:
         (good, [*raw[: CHUNK + 5], raw[CHUNK + 5].replace(b'"uses":5', b'"uses":6'), *raw[CHUNK + 6 :]], "line 263: "),
     ):
         with pytest.raises(PlacetError, match=said):
-            run(world, write(path, header, content))
+            run(environment, write(path, header, content))
 
 
-def test_headers(world, tmp_path: Path) -> None:
-    lines = made(world, world.customers[:2])
-    header = header_of(world, list(lines))
+def test_headers(environment, tmp_path: Path) -> None:
+    lines = made(environment, environment.customers[:2])
+    header = header_of(environment, list(lines))
     good = document_bytes(header)
     for raw in (b"{}", b"", good[:-1], good.replace(b'"count":2', b'"count": 2'), good + b" ", b"[" * 10_000):
         (tmp_path / "b").write_bytes(raw + b"\n")
         with (tmp_path / "b").open("rb") as file, pytest.raises(PlacetError):
             BatchReader(file)
     with pytest.raises(PlacetError, match="scope is not this offer's"):
-        BatchCheck(header_of(world, list(lines), scope=world.a_scope()), world.deployment, world.trust)
+        BatchCheck(
+            header_of(environment, list(lines), scope=environment.a_scope()), environment.deployment, environment.trust
+        )
 
 
 def placet(folder: Path, *more: str) -> Result:
@@ -194,12 +198,12 @@ def words(folder: Path) -> list[str]:
     return ["batch", "check", str(folder / "batch"), *known, "--json"]
 
 
-def test_a_killed_check_goes_on_and_notices_what_was_changed_behind_it(make_world, tmp_path: Path) -> None:
-    world = make_world(tmp_path, customers=2)
-    (tmp_path / "deployment.json").write_text(world.deployment.model_dump_json())
-    (tmp_path / "trust.json").write_text(world.trust.model_dump_json())
+def test_a_killed_check_goes_on_and_notices_what_was_changed_behind_it(make_environment, tmp_path: Path) -> None:
+    environment = make_environment(tmp_path, customers=2)
+    (tmp_path / "deployment.json").write_text(environment.deployment.model_dump_json())
+    (tmp_path / "trust.json").write_text(environment.trust.model_dump_json())
     path, beside = tmp_path / "batch", tmp_path / "batch.check"
-    file_of(world, path, made(world, [f"anybody {i}" for i in range(6 * CHUNK)]))
+    file_of(environment, path, made(environment, [f"anybody {i}" for i in range(6 * CHUNK)]))
     good = path.read_bytes()
 
     process = subprocess.Popen(
@@ -235,75 +239,75 @@ def test_a_killed_check_goes_on_and_notices_what_was_changed_behind_it(make_worl
     answer = json.loads(finished.stdout)
     assert (answer["resumed_after"], answer["count"]) == (done, 6 * CHUNK)
     # Under another trust list nothing of it counts.
-    trust = world.trust.model_copy(update={"enrollers": ()})
+    trust = environment.trust.model_copy(update={"enrollers": ()})
     (tmp_path / "trust.json").write_text(trust.model_dump_json())
     refused = placet(tmp_path)
     assert (refused.exit_code, "line 2: the offer does not accept this enroller" in refused.stderr) == (1, True)
 
 
-def take(world, path: Path) -> None:
+def take(environment, path: Path) -> None:
     with path.open("rb") as file:
-        world.vault.admit_batch(BatchReader(file), lambda _: None, 1)
+        environment.vault.admit_batch(BatchReader(file), lambda _: None, 1)
 
 
-def held(world) -> tuple[int, int]:
-    with world.engine.connect() as connection:
+def held(environment) -> tuple[int, int]:
+    with environment.engine.connect() as connection:
         tables = (CONSENTS, BATCHES)
         consents, batches = (connection.execute(sa.select(sa.func.count()).select_from(t)).scalar_one() for t in tables)
     return consents, batches
 
 
-def test_all_of_a_batch_comes_in_or_nothing(make_world, tmp_path: Path) -> None:
-    world = make_world(tmp_path, customers=CHUNK + 20)
-    lines = made(world, world.customers)
-    stranger = made(world, ["a stranger"])
-    expired = made(world, world.customers[:1], not_after=world.now - 1)
-    exhausted = made(world, world.customers[:1], uses=1)
-    closed = {i: line._replace(opening=None) for i, line in made(world, world.customers[:1]).items()}
-    world.state(openings=1)
+def test_all_of_a_batch_comes_in_or_nothing(make_environment, tmp_path: Path) -> None:
+    environment = make_environment(tmp_path, customers=CHUNK + 20)
+    lines = made(environment, environment.customers)
+    stranger = made(environment, ["a stranger"])
+    expired = made(environment, environment.customers[:1], not_after=environment.now - 1)
+    exhausted = made(environment, environment.customers[:1], uses=1)
+    closed = {i: line._replace(opening=None) for i, line in made(environment, environment.customers[:1]).items()}
+    environment.state(openings=1)
     for wrong in (stranger, expired, exhausted, closed):
         mixed = dict(sorted({**lines, **wrong}.items()))
         with pytest.raises(InputError, match=f"line {list(mixed).index(next(iter(wrong))) + 2}: "):
-            take(world, file_of(world, tmp_path / "b", mixed))
-        assert held(world) == (0, 0)
+            take(environment, file_of(environment, tmp_path / "b", mixed))
+        assert held(environment) == (0, 0)
     withdrawn = list(lines)[CHUNK + 4]
-    world.chain.ended[world.offer.id] = {withdrawn}
+    environment.chain.ended[environment.offer.id] = {withdrawn}
     with pytest.raises(InputError, match=f"line {CHUNK + 6}: the consent was withdrawn"):
-        take(world, file_of(world, tmp_path / "b", lines))
-    world.chain.ended.clear()
+        take(environment, file_of(environment, tmp_path / "b", lines))
+    environment.chain.ended.clear()
     with pytest.raises(InputError, match="the root is not"):
         raw = [line.encode() for line in lines.values()]
-        take(world, write(tmp_path / "b", header_of(world, list(lines), root=bytes(32)), raw))
-    assert held(world) == (0, 0)
-    take(world, file_of(world, tmp_path / "b", lines))
-    assert held(world) == (len(lines), 1)
-    take(world, file_of(world, tmp_path / "b", lines))
-    assert held(world) == (len(lines), 1)
+        take(environment, write(tmp_path / "b", header_of(environment, list(lines), root=bytes(32)), raw))
+    assert held(environment) == (0, 0)
+    take(environment, file_of(environment, tmp_path / "b", lines))
+    assert held(environment) == (len(lines), 1)
+    take(environment, file_of(environment, tmp_path / "b", lines))
+    assert held(environment) == (len(lines), 1)
 
 
-def test_the_lawful_set_is_the_one_of_single_submissions(make_world, tmp_path: Path) -> None:
-    world = make_world(tmp_path, customers=40)
-    lines = made(world, world.customers)
-    made_twice = made(world, world.customers[:7], uses=9)
+def test_the_lawful_set_is_the_one_of_single_submissions(make_environment, tmp_path: Path) -> None:
+    environment = make_environment(tmp_path, customers=40)
+    lines = made(environment, environment.customers)
+    made_twice = made(environment, environment.customers[:7], uses=9)
     lines = dict(sorted({**lines, **made_twice}.items()))
     root = batch_root(list(lines))
-    world.chain.anchored[world.offer.id] = {root: 50}
+    environment.chain.anchored[environment.offer.id] = {root: 50}
     submissions = [Submission.of_line(line) for line in lines.values()]
-    assert world.vault.admit_many(world.offer, world.scope, submissions) == list(lines)
-    world.vault.note_batch(world.offer.id, root, list(lines))
-    world.chain.ended[world.offer.id] = {list(lines)[3]}
-    single = world.lawful()
-    evidence = world.vault.leaves(world.offer.id, single.root, 0)
+    assert environment.vault.admit_many(environment.offer, environment.scope, submissions) == list(lines)
+    environment.vault.note_batch(environment.offer.id, root, list(lines))
+    environment.chain.ended[environment.offer.id] = {list(lines)[3]}
+    single = environment.lawful()
+    evidence = environment.vault.leaves(environment.offer.id, single.root, 0)
     assert single.count >= 39
-    with world.engine.begin() as connection:
+    with environment.engine.begin() as connection:
         for table in (CONSENTS, BATCHES):
             connection.execute(sa.delete(table))
-    world.restart()
-    world.chain.ended.clear()
-    take(world, file_of(world, tmp_path / "b", lines))
-    world.chain.ended[world.offer.id] = {list(lines)[3]}
-    assert world.lawful() == single
-    assert world.vault.leaves(world.offer.id, single.root, 0) == evidence
+    environment.restart()
+    environment.chain.ended.clear()
+    take(environment, file_of(environment, tmp_path / "b", lines))
+    environment.chain.ended[environment.offer.id] = {list(lines)[3]}
+    assert environment.lawful() == single
+    assert environment.vault.leaves(environment.offer.id, single.root, 0) == evidence
 
 
 def test_nothing_comes_in_while_the_vault_is_served(tmp_path: Path) -> None:

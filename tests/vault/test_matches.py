@@ -21,46 +21,46 @@ WHO = tuple(f"customer-{number:05d}" for number in range(6))
 SMALLEST = 3
 
 
-def offered(world, **changes) -> None:
-    """The world's offer, with consents of the first customers."""
-    world.scope = world.a_scope(**changes)
-    world.offer = world.make_offer(world.scope)
-    world.given = dict(zip(WHO, world.accept(*WHO), strict=True))
-    world.anchor(list(world.given.values()))
+def offered(environment, **changes) -> None:
+    """The environment's offer, with consents of the first customers."""
+    environment.scope = environment.a_scope(**changes)
+    environment.offer = environment.make_offer(environment.scope)
+    environment.given = dict(zip(WHO, environment.accept(*WHO), strict=True))
+    environment.anchor(list(environment.given.values()))
 
 
 @pytest.fixture
-def held(world):
-    offered(world, smallest_change=SMALLEST)
-    return world
+def held(environment):
+    offered(environment, smallest_change=SMALLEST)
+    return environment
 
 
-def job(world, *who: str, asked=None, **changes):
+def job(environment, *who: str, asked=None, **changes):
     """A job in which these match, as far as the vault lets it come; what was asked."""
-    asked = asked or world.opened(world.lawful().root, **changes)
-    rows = world.vault.rows(asked)
+    asked = asked or environment.opened(environment.lawful().root, **changes)
+    rows = environment.vault.rows(asked)
     assert rows.asks_matches
     marks = np.array([customer in who for customer in rows.columns["customer"]])
-    world.vault.matched(asked, np.packbits(marks).tobytes())
+    environment.vault.matched(asked, np.packbits(marks).tobytes())
     return asked
 
 
-def refused(world, *who: str, code: str = "warrant.change", **more) -> WarrantError | StateError | LimitError:
-    kept = sets(world)
+def refused(environment, *who: str, code: str = "warrant.change", **more) -> WarrantError | StateError | LimitError:
+    kept = sets(environment)
     with pytest.raises((WarrantError, StateError, LimitError)) as caught:
-        job(world, *who, **more)
+        job(environment, *who, **more)
     assert caught.value.code == code
-    assert sets(world) == kept
+    assert sets(environment) == kept
     return caught.value
 
 
-def sets(world) -> list[tuple[bytes, int, bytes]]:
-    with world.engine.connect() as connection:
+def sets(environment) -> list[tuple[bytes, int, bytes]]:
+    with environment.engine.connect() as connection:
         return [tuple(row) for row in connection.execute(sa.select(MATCHES.c.job, MATCHES.c.until, MATCHES.c.sealed))]
 
 
-def ended(world, asked, **block) -> None:
-    world.chain.jobs[asked.job] = replace(world.chain.jobs[asked.job], open=False, **block)
+def ended(environment, asked, **block) -> None:
+    environment.chain.jobs[asked.job] = replace(environment.chain.jobs[asked.job], open=False, **block)
 
 
 def test_too_few_others_end_a_job_and_the_same_people_do_not(held) -> None:
@@ -201,12 +201,12 @@ def test_marks_are_one_a_row(held) -> None:
     assert sets(held) == []
 
 
-def test_nothing_is_kept_where_no_offer_asks(world) -> None:
-    offered(world)
-    asked = world.opened(world.lawful().root)
-    assert not world.vault.rows(asked).asks_matches
-    world.vault.matched(asked, b"\xff")
-    assert sets(world) == []
+def test_nothing_is_kept_where_no_offer_asks(environment) -> None:
+    offered(environment)
+    asked = environment.opened(environment.lawful().root)
+    assert not environment.vault.rows(asked).asks_matches
+    environment.vault.matched(asked, b"\xff")
+    assert sets(environment) == []
 
 
 def test_nobody_is_named_at_rest(held) -> None:

@@ -27,130 +27,136 @@ def test_row_commitment_writes_integers_as_strings() -> None:
     assert one != row_commitment(bytes(32), {"a": "x", "b": 2**60})
 
 
-def test_dataset_commitment_is_over_the_rows(world) -> None:
-    subjects = world.tables.subjects("accounts")
-    assert dataset_root(list(subjects.values())) == world.dataset.commitment
-    assert len(subjects) == world.dataset.rows == 8
+def test_dataset_commitment_is_over_the_rows(environment) -> None:
+    subjects = environment.tables.subjects("accounts")
+    assert dataset_root(list(subjects.values())) == environment.dataset.commitment
+    assert len(subjects) == environment.dataset.rows == 8
 
 
-def test_nothing_of_a_table_is_readable(world) -> None:
-    stored = folder_bytes(world.folder)
+def test_nothing_of_a_table_is_readable(environment) -> None:
+    stored = folder_bytes(environment.folder)
     for word in (b"customer-00003", b"remark 3", b"balance"):
         assert word not in stored
     assert len(stored) > 1000
 
 
 @pytest.fixture
-def chunked(world, monkeypatch) -> list[Path]:
+def chunked(environment, monkeypatch) -> list[Path]:
     """The table in four chunks of two rows."""
     monkeypatch.setattr(tables_module, "CHUNK_ROWS", 2)
     columns = ("customer", "balance", "remark")
-    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
-    files = sorted((world.folder / "tables").glob("*.sealed"))
+    environment.tables.save(
+        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+    )
+    files = sorted((environment.folder / "tables").glob("*.sealed"))
     assert [file.name for file in files] == [f"accounts@2.{i}.sealed" for i in range(4)]
-    assert world.tables.rows("accounts", None, ["customer"])["customer"].to_pylist() == world.customers
+    assert environment.tables.rows("accounts", None, ["customer"])["customer"].to_pylist() == environment.customers
     return files
 
 
-def tampered(world) -> None:
-    world.restart()
+def tampered(environment) -> None:
+    environment.restart()
     with pytest.raises(StateError) as caught:
-        world.tables.rows("accounts", None, ["balance"])
+        environment.tables.rows("accounts", None, ["balance"])
     assert caught.value.code == "vault.tampered"
     with pytest.raises(StateError):
-        world.tables.subjects("accounts")
+        environment.tables.subjects("accounts")
 
 
-def test_flipped_bit(world, chunked) -> None:
+def test_flipped_bit(environment, chunked) -> None:
     content = bytearray(chunked[1].read_bytes())
     content[len(content) // 2] ^= 1
     chunked[1].write_bytes(content)
-    tampered(world)
+    tampered(environment)
 
 
-def test_swapped_chunks(world, chunked) -> None:
+def test_swapped_chunks(environment, chunked) -> None:
     first, second = chunked[0].read_bytes(), chunked[1].read_bytes()
     chunked[0].write_bytes(second)
     chunked[1].write_bytes(first)
-    tampered(world)
+    tampered(environment)
 
 
-def test_missing_chunk(world, chunked) -> None:
+def test_missing_chunk(environment, chunked) -> None:
     chunked[3].unlink()
-    tampered(world)
+    tampered(environment)
 
 
-def test_chunk_of_an_older_version(world, chunked) -> None:
+def test_chunk_of_an_older_version(environment, chunked) -> None:
     old = chunked[0].read_bytes()
     columns = ("customer", "balance", "remark")
-    world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
-    (world.folder / "tables" / "accounts@3.0.sealed").write_bytes(old)
-    tampered(world)
+    environment.tables.save(
+        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+    )
+    (environment.folder / "tables" / "accounts@3.0.sealed").write_bytes(old)
+    tampered(environment)
 
 
-def test_chunk_of_another_table(world) -> None:
+def test_chunk_of_another_table(environment) -> None:
     columns = ("customer", "balance", "remark")
-    world.tables.save("others", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
-    folder = world.folder / "tables"
+    environment.tables.save(
+        "others", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+    )
+    folder = environment.folder / "tables"
     (folder / "accounts@1.0.sealed").write_bytes((folder / "others@1.0.sealed").read_bytes())
-    tampered(world)
+    tampered(environment)
 
 
 @pytest.mark.parametrize(
     ("table", "key"), [("datasets", "name"), ("offers", "offer"), ("consents", "consent"), ("lawful", "root")]
 )
-def test_altered_record(world, table: str, key: str) -> None:
-    world.anchor(world.accept("customer-00001", "customer-00002"))
-    lawful = world.lawful()
-    asked = world.opened(lawful.root)
-    world.engine.dispose()
-    connection = sqlite3.connect(world.folder / "vault.db")
+def test_altered_record(environment, table: str, key: str) -> None:
+    environment.anchor(environment.accept("customer-00001", "customer-00002"))
+    lawful = environment.lawful()
+    asked = environment.opened(lawful.root)
+    environment.engine.dispose()
+    connection = sqlite3.connect(environment.folder / "vault.db")
     with connection:
         name, sealed = connection.execute(f"select {key}, sealed from {table}").fetchone()  # noqa: S608
         wrong = sealed[:-1] + bytes([sealed[-1] ^ 1])
         connection.execute(f"update {table} set sealed = ? where {key} = ?", (wrong, name))  # noqa: S608
     connection.close()
-    world.start()
+    environment.start()
     with pytest.raises(StateError) as caught:
-        world.vault.rows(asked)
+        environment.vault.rows(asked)
     assert caught.value.code == "vault.tampered"
 
 
-def test_record_moved_to_another_consent(world) -> None:
-    first, second = world.accept("customer-00001", "customer-00002")
-    world.engine.dispose()
-    connection = sqlite3.connect(world.folder / "vault.db")
+def test_record_moved_to_another_consent(environment) -> None:
+    first, second = environment.accept("customer-00001", "customer-00002")
+    environment.engine.dispose()
+    connection = sqlite3.connect(environment.folder / "vault.db")
     with connection:
         (sealed,) = connection.execute("select sealed from consents where consent = ?", (first,)).fetchone()
         connection.execute("update consents set sealed = ? where consent = ?", (sealed, second))
     connection.close()
-    world.start()
+    environment.start()
     with pytest.raises(StateError):
-        world.lawful()
+        environment.lawful()
 
 
-def test_a_record_that_cannot_be_opened_any_more_is_erased_too(world) -> None:
+def test_a_record_that_cannot_be_opened_any_more_is_erased_too(environment) -> None:
     """Its person has the right to that all the same."""
-    (consent,) = world.accept("customer-00001")
-    with world.engine.begin() as connection:
+    (consent,) = environment.accept("customer-00001")
+    with environment.engine.begin() as connection:
         connection.execute(sa.update(CONSENTS).values(sealed=bytes(200)))
-    assert world.vault.erase(consent)
-    assert not world.vault.erase(consent)
+    assert environment.vault.erase(consent)
+    assert not environment.vault.erase(consent)
 
 
-def test_erase_leaves_nothing(world) -> None:
-    made = [world.consent("customer-00001"), world.consent("customer-00002")]
-    world.vault.admit_many(world.offer, world.scope, [submission for _, submission in made])
-    world.anchor([consent.id for consent, _ in made])
-    lawful = world.lawful()
+def test_erase_leaves_nothing(environment) -> None:
+    made = [environment.consent("customer-00001"), environment.consent("customer-00002")]
+    environment.vault.admit_many(environment.offer, environment.scope, [submission for _, submission in made])
+    environment.anchor([consent.id for consent, _ in made])
+    lawful = environment.lawful()
     (consent, submission), (other, _) = made
-    connection = sqlite3.connect(world.folder / "vault.db")
+    connection = sqlite3.connect(environment.folder / "vault.db")
     (sealed,) = connection.execute("select sealed from consents where consent = ?", (consent.id,)).fetchone()
     connection.close()
-    assert sealed in folder_bytes(world.folder)
-    assert world.vault.erase(consent.id)
-    assert not world.vault.erase(consent.id)
-    stored = folder_bytes(world.folder)
+    assert sealed in folder_bytes(environment.folder)
+    assert environment.vault.erase(consent.id)
+    assert not environment.vault.erase(consent.id)
+    stored = folder_bytes(environment.folder)
     secret = {
         "subject": submission.opening.subject.encode(),
         "opening": submission.opening.salt,
@@ -164,40 +170,49 @@ def test_erase_leaves_nothing(world) -> None:
     for what, value in secret.items():
         assert value not in stored, what
         assert value.hex().encode() not in stored, what
-    (leaf,) = [f for f in world.records.sets.stored(world.offer.id, lawful.root).leaves if f.consent == consent.id]
-    world.restart()
-    shown = world.vault.leaves(world.offer.id, lawful.root, 0)
+    (leaf,) = [
+        f for f in environment.records.sets.stored(environment.offer.id, lawful.root).leaves if f.consent == consent.id
+    ]
+    environment.restart()
+    shown = environment.vault.leaves(environment.offer.id, lawful.root, 0)
     assert shown.erased == (ErasedLeaf(consent=consent.id, row=leaf.row, batch=leaf.batch),)
     assert [record.subject for record in decode_records(shown.records)] == [other.details.enrolment]
-    assert list(world.records.candidates(world.offer.id)) == [other.id]
-    assert world.lawful().count == 1
+    assert list(environment.records.candidates(environment.offer.id)) == [other.id]
+    assert environment.lawful().count == 1
 
 
-def test_imported_again_keeps_its_id_but_no_commitment(world) -> None:
-    before = world.tables.subjects("accounts")
+def test_imported_again_keeps_its_id_but_no_commitment(environment) -> None:
+    before = environment.tables.subjects("accounts")
     columns = ("customer", "balance", "remark")
-    again = world.tables.save("accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict())
-    assert again.dataset == world.dataset.dataset
+    again = environment.tables.save(
+        "accounts", environment.dataset.table, environment.tables.rows("accounts", None, columns).to_pydict()
+    )
+    assert again.dataset == environment.dataset.dataset
     assert again.version == 2
-    after = world.tables.subjects("accounts")
+    after = environment.tables.subjects("accounts")
     assert before.keys() == after.keys()
     assert not set(before.values()) & set(after.values())
     with pytest.raises(StateError):
-        world.tables.save(
-            "accounts", world.dataset.table, world.tables.rows("accounts", None, columns).to_pydict(), bytes(32)
+        environment.tables.save(
+            "accounts",
+            environment.dataset.table,
+            environment.tables.rows("accounts", None, columns).to_pydict(),
+            bytes(32),
         )
 
 
-def test_short_salt_is_refused(world) -> None:
+def test_short_salt_is_refused(environment) -> None:
     with pytest.raises(DataError):
-        world.tables.save("others", world.dataset.table, {"customer": ["a"], "balance": [1], "remark": ["b"]}, b"short")
-    assert [info.name for info in world.tables.infos()] == ["accounts"]
+        environment.tables.save(
+            "others", environment.dataset.table, {"customer": ["a"], "balance": [1], "remark": ["b"]}, b"short"
+        )
+    assert [info.name for info in environment.tables.infos()] == ["accounts"]
 
 
-def test_whose_rows_a_table_holds_never_changes(world) -> None:
+def test_whose_rows_a_table_holds_never_changes(environment) -> None:
     """What the registry says of the dataset's id would be no longer true of its rows."""
-    rows = world.tables.rows("accounts", None, ("customer", "balance", "remark")).to_pydict()
+    rows = environment.tables.rows("accounts", None, ("customer", "balance", "remark")).to_pydict()
     with pytest.raises(StateError) as caught:
-        world.tables.save("accounts", world.dataset.table, rows, personal=False)
+        environment.tables.save("accounts", environment.dataset.table, rows, personal=False)
     assert caught.value.code == "data.subjects"
-    assert world.tables.named("accounts") == world.dataset
+    assert environment.tables.named("accounts") == environment.dataset

@@ -19,33 +19,33 @@ from shown import leaves_of
 
 
 @pytest.fixture
-async def door(world) -> AsyncIterator[VaultClient]:
-    path = world.folder / "vault.sock"
-    async with Server(world.vault, path).listening():
+async def door(environment) -> AsyncIterator[VaultClient]:
+    path = environment.folder / "vault.sock"
+    async with Server(environment.vault, path).listening():
         yield VaultClient(path)
 
 
-async def test_in_parts(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = world.accept(*world.customers)
-    root = world.anchor(ids)
-    lawful = world.lawful()
-    whole = await door.leaves(world.offer.id, lawful.root, 0)
+async def test_in_parts(environment, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = environment.accept(*environment.customers)
+    root = environment.anchor(ids)
+    lawful = environment.lawful()
+    whole = await door.leaves(environment.offer.id, lawful.root, 0)
     assert (whole.total, whole.count, whole.batches) == (len(ids), len(ids), (root,))
     monkeypatch.setattr(service, "PART", 3)
-    parts = [await door.leaves(world.offer.id, lawful.root, start) for start in range(0, len(ids), 3)]
+    parts = [await door.leaves(environment.offer.id, lawful.root, start) for start in range(0, len(ids), 3)]
     assert b"".join(part.records for part in parts) == whole.records
     assert {part.total for part in parts} == {len(ids)}
-    assert (await door.leaves(world.offer.id, lawful.root, len(ids))).count == 0
+    assert (await door.leaves(environment.offer.id, lawful.root, len(ids))).count == 0
     with pytest.raises(NotFoundError):
-        await door.batch(world.offer.id, bytes(32))
+        await door.batch(environment.offer.id, bytes(32))
 
 
-async def test_in_the_document_or_beside_it(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = world.accept(*world.customers)
-    root, offer = world.anchor(ids), world.offer.id
-    lawful, beside = world.lawful(), Beside()
+async def test_in_the_document_or_beside_it(environment, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = environment.accept(*environment.customers)
+    root, offer = environment.anchor(ids), environment.offer.id
+    lawful, beside = environment.lawful(), Beside()
     inside, erased, within = await evidence._leaves(door, offer, lawful.root, beside)
-    assert (inside, erased) == (tuple(leaves_of(world.vault.leaves(offer, lawful.root, 0))), ())
+    assert (inside, erased) == (tuple(leaves_of(environment.vault.leaves(offer, lawful.root, 0))), ())
     assert within == {root}
     batch = await evidence._batch(door, offer, root, beside)
     assert batch.leaves == tuple(sorted(ids))
@@ -68,10 +68,10 @@ async def test_in_the_document_or_beside_it(world, door, monkeypatch: pytest.Mon
     assert ids_joined == b"".join(sorted(ids))
 
 
-async def test_what_is_erased_meanwhile_is_shown_as_erased(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = world.accept(*world.customers)
-    world.anchor(ids)
-    lawful, beside, offer = world.lawful(), Beside(), world.offer.id
+async def test_what_is_erased_meanwhile_is_shown_as_erased(environment, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = environment.accept(*environment.customers)
+    environment.anchor(ids)
+    lawful, beside, offer = environment.lawful(), Beside(), environment.offer.id
     monkeypatch.setattr(service, "PART", 3)
     monkeypatch.setattr(evidence, "MAX_INLINE", 4)
     honest, asked, gone = door.leaves, [], max(ids)
@@ -79,7 +79,7 @@ async def test_what_is_erased_meanwhile_is_shown_as_erased(world, door, monkeypa
     async def leaves(*arguments):
         asked.append(arguments[2])
         if len(asked) == 2:
-            world.vault.erase(gone)
+            environment.vault.erase(gone)
         return await honest(*arguments)
 
     monkeypatch.setattr(door, "leaves", leaves)
@@ -89,9 +89,9 @@ async def test_what_is_erased_meanwhile_is_shown_as_erased(world, door, monkeypa
     assert shown.count == len(ids) - 1
 
 
-async def test_a_vault_that_stops_short_is_noticed(world, door, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.anchor(world.accept(*world.customers))
-    lawful = world.lawful()
+async def test_a_vault_that_stops_short_is_noticed(environment, door, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment.anchor(environment.accept(*environment.customers))
+    lawful = environment.lawful()
     monkeypatch.setattr(evidence, "MAX_INLINE", 4)
     honest = door.leaves
 
@@ -101,4 +101,4 @@ async def test_a_vault_that_stops_short_is_noticed(world, door, monkeypatch: pyt
 
     monkeypatch.setattr(door, "leaves", leaves)
     with pytest.raises(StateError, match="fewer leaves"):
-        await evidence._leaves(door, world.offer.id, lawful.root, Beside())
+        await evidence._leaves(door, environment.offer.id, lawful.root, Beside())

@@ -120,19 +120,19 @@ def test_a_table_with_consents_is_removed_only_when_told(
     assert list_tables(settings) == []
 
 
-def test_consents_are_counted_by_dataset(world) -> None:
-    world.accept("customer-00001")
-    assert world.records.consents_to(world.dataset.dataset) == 1
-    assert world.records.consents_to(bytes(32)) == 0
+def test_consents_are_counted_by_dataset(environment) -> None:
+    environment.accept("customer-00001")
+    assert environment.records.consents_to(environment.dataset.dataset) == 1
+    assert environment.records.consents_to(bytes(32)) == 0
 
 
-def test_an_offer_is_served_by_its_datasets_id(world) -> None:
-    world.anchor(world.accept("customer-00001"))
-    world.tables.remove("accounts")
+def test_an_offer_is_served_by_its_datasets_id(environment) -> None:
+    environment.anchor(environment.accept("customer-00001"))
+    environment.tables.remove("accounts")
     with pytest.raises(NotFoundError):
-        world.lawful()
-    world.tables.save(
-        "accounts", world.dataset.table, {"customer": ["customer-00001"], "balance": [1], "remark": ["x"]}
+        environment.lawful()
+    environment.tables.save(
+        "accounts", environment.dataset.table, {"customer": ["customer-00001"], "balance": [1], "remark": ["x"]}
     )
     with pytest.raises(NotFoundError):
-        world.lawful()
+        environment.lawful()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from declaring import CUSTOMER, NAMESPACE
-from live import LASTING, PROVIDERS, Town
+from live import LASTING, PROVIDERS, LiveConsortium
 from placet.catalogue.joint_scorecard import SPEC as SCORECARD
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
@@ -46,20 +46,20 @@ def _installed() -> None:
 
 
 @pytest.fixture(scope="module")
-def ladder(_installed: None, town: Town) -> Town:
-    """The town under offers that allow levels and no totals, and matching at north."""
-    return town.offering("asset-view", "level", "PSI,MPC", PROVIDERS)
+def ladder(_installed: None, consortium: LiveConsortium) -> LiveConsortium:
+    """The consortium under offers that allow levels and no totals, and matching at north."""
+    return consortium.offering("asset-view", "level", "PSI,MPC", PROVIDERS)
 
 
 @pytest.fixture(scope="module")
-def market(_installed: None, town: Town) -> Town:
-    return town.offering("match", "matches", "PSI", ["north"])
+def offering_consortium(_installed: None, consortium: LiveConsortium) -> LiveConsortium:
+    return consortium.offering("match", "matches", "PSI", ["north"])
 
 
 @pytest.fixture(scope="module")
-def survey(_installed: None, town: Town) -> Town:
+def survey(_installed: None, consortium: LiveConsortium) -> LiveConsortium:
     """Statistics over matches at north, for three people together at least."""
-    return town.offering("match-statistics,model-stability", "aggregate", "PSI,MPC", ["north"], 3)
+    return consortium.offering("match-statistics,model-stability", "aggregate", "PSI,MPC", ["north"], 3)
 
 
 BRANCHES = ("city", "city", "city", "river", "abroad")
@@ -67,20 +67,20 @@ BRANCHES = ("city", "city", "city", "river", "abroad")
 
 @dataclass
 class Pool:
-    """The town under offers for statistics over two providers, of two people at least: south offers its customers'
-    balances, fund its customers' branches too."""
+    """The consortium under offers for statistics over two providers, of two people at least: south offers its
+    customers' balances, fund its customers' branches too."""
 
-    town: Town
+    consortium: LiveConsortium
     branches: dict[str, str]
 
     @property
     def both(self) -> list[str]:
         """The consumer's customers who consent at both."""
-        held = [{g.subject for g in self.town.given if g.provider == key} for key in ("fund", "south")]
-        return [customer for customer in self.town.customers if customer in held[0] & held[1]]
+        held = [{g.subject for g in self.consortium.given if g.provider == key} for key in ("fund", "south")]
+        return [customer for customer in self.consortium.customers if customer in held[0] & held[1]]
 
     def asked(self, *providers: str, **parameters: Any) -> dict[str, Any]:
-        made = self.town.made
+        made = self.consortium.made
         return {
             "recipe": "joint-statistics",
             "engine": "spu",
@@ -97,10 +97,14 @@ class Pool:
 
 
 @pytest.fixture(scope="module")
-def pool(_installed: None, town: Town) -> Pool:
+def pool(_installed: None, consortium: LiveConsortium) -> Pool:
     """Most of those whom both have are of one branch; so are all whom fund has alone."""
-    made, fund = town.made, town.balances["fund"]
-    shared = [who for who in town.customers if who in fund and who in town.balances["south"] and who not in town.silent]
+    made, fund = consortium.made, consortium.balances["fund"]
+    shared = [
+        who
+        for who in consortium.customers
+        if who in fund and who in consortium.balances["south"] and who not in consortium.silent
+    ]
     branches = dict.fromkeys(fund, "city") | dict(zip(shared, itertools.cycle(BRANCHES)))
     books_of_fund = [("customer", "balance", "branch"), *((w, fund[w], branches[w]) for w in branches)]
     (made.folder / "books.csv").write_bytes(written(books_of_fund))
@@ -109,25 +113,25 @@ def pool(_installed: None, town: Town) -> Pool:
         *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "balance", "--column", "branch:text"),
     )
     books = {"fund": ("books", "customer,balance,branch")}
-    offered = town.offering("joint-statistics", "aggregate", "PSI,MPC", ["south", "fund"], 2, books)
+    offered = consortium.offering("joint-statistics", "aggregate", "PSI,MPC", ["south", "fund"], 2, books)
     return Pool(offered, branches)
 
 
 @dataclass
 class Labelled:
-    """The town under offers for evaluations: north's balances are scores, every second customer is labelled 1."""
+    """The consortium under offers for evaluations: north's balances are scores, every second customer is labelled 1."""
 
-    town: Town
+    consortium: LiveConsortium
     labels: dict[str, int]
 
     @property
     def counted(self) -> list[str]:
         """The consumer's customers who consent at north."""
-        held = {given.subject for given in self.town.given if given.provider == "north"}
-        return [customer for customer in self.town.customers if customer in held]
+        held = {given.subject for given in self.consortium.given if given.provider == "north"}
+        return [customer for customer in self.consortium.customers if customer in held]
 
     def asked(self, **parameters: Any) -> dict[str, Any]:
-        made = self.town.made
+        made = self.consortium.made
         judged = {"score": "balance", "label": "label", "smallest_group": 2, "protocol": "cheetah"}
         provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "5"}
         return {
@@ -139,51 +143,55 @@ class Labelled:
 
 
 @pytest.fixture(scope="module")
-def labelled(_installed: None, town: Town) -> Labelled:
-    labels = {who: number % 2 for number, who in enumerate(town.customers)}
-    (town.made.folder / "labels.csv").write_bytes(written([("customer", "label"), *labels.items()]))
-    town.made.run(
+def labelled(_installed: None, consortium: LiveConsortium) -> Labelled:
+    labels = {who: number % 2 for number, who in enumerate(consortium.customers)}
+    (consortium.made.folder / "labels.csv").write_bytes(written([("customer", "label"), *labels.items()]))
+    consortium.made.run(
         *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "labels", "--file", "labels.csv"),
         *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "label", "--own"),
     )
     tables = {"consumer": ("labels", "customer,label")}
-    return Labelled(town.offering("model-evaluation", "evaluation", "PSI,MPC", ["north"], 2, tables), labels)
+    return Labelled(consortium.offering("model-evaluation", "evaluation", "PSI,MPC", ["north"], 2, tables), labels)
 
 
-def steps(town: Town, who: str, job: str) -> list[Any]:
-    raw = town.ask(who, f"/v1/jobs/{job}/trail").content
+def steps(consortium: LiveConsortium, who: str, job: str) -> list[Any]:
+    raw = consortium.ask(who, f"/v1/jobs/{job}/trail").content
     return list(parse(SignedEvidence, raw, limit=1 << 24).evidence.steps)
 
 
-def nothing_left(town: Town) -> None:
-    for member in town.made.members.values():
+def nothing_left(consortium: LiveConsortium) -> None:
+    for member in consortium.made.members.values():
         assert list((member.folder / "engine").iterdir()) == []
 
 
 @pytest.mark.slow  # the engine's own tests have all three by default, jobs have the recipe on the small engine
 @pytest.mark.parametrize("protocol", ["ecdh", "rr22", "kkrt"])
-def test_exactly_the_consenting_customers_match(market: Town, protocol: str) -> None:
-    made = market.made
+def test_exactly_the_consenting_customers_match(offering_consortium: LiveConsortium, protocol: str) -> None:
+    made = offering_consortium.made
     provider = {"address": made.members["north"].address, "offer": made.offers["north"], "reward": "7"}
     parameters = {
         **CUSTOMER,
         "psi": protocol,
         "receiver": "both" if protocol == "kkrt" else "provider",
     }
-    job, found = market.result(recipe="match", engine="spu", parameters=parameters, providers=[provider])
-    consenting = {g.subject for g in market.given if not g.ended}
-    assert [row["customer"] for row in found["rows"]] == [c for c in market.customers if c in consenting] != []
-    report = market.audited(job)
+    job, found = offering_consortium.result(recipe="match", engine="spu", parameters=parameters, providers=[provider])
+    consenting = {g.subject for g in offering_consortium.given if not g.ended}
+    assert (
+        [row["customer"] for row in found["rows"]]
+        == [c for c in offering_consortium.customers if c in consenting]
+        != []
+    )
+    report = offering_consortium.audited(job)
     assert report["verdict"] == "intact"
     assert any(note.startswith("disclosed-in-protocol: ") for note in report["notes"])
     for who in ("north", "consumer"):
-        start = next(step for step in steps(market, who, job) if step.name == "psi-start")
+        start = next(step for step in steps(offering_consortium, who, job) if step.name == "psi-start")
         assert start.protocol == f"psi.{protocol}/1"
         assert str(start.parameters["engine"]).startswith("spu ")
-    nothing_left(market)
+    nothing_left(offering_consortium)
 
 
-def test_levels_and_nothing_else(ladder: Town) -> None:
+def test_levels_and_nothing_else(ladder: LiveConsortium) -> None:
     """The consumer gets each customer's band; no party ever holds a total, and the trail says what ran."""
     totals = ladder.expected()
     job, found = ladder.result(engine="spu", parameters=LEVELS)
@@ -205,7 +213,7 @@ def test_levels_and_nothing_else(ladder: Town) -> None:
 
 
 @pytest.mark.slow
-def test_two_providers_compute_by_cheetah(ladder: Town) -> None:
+def test_two_providers_compute_by_cheetah(ladder: LiveConsortium) -> None:
     made = ladder.made
     providers = [
         {"address": made.members[k].address, "offer": made.offers[k], "reward": "5"} for k in ("north", "south")
@@ -217,17 +225,17 @@ def test_two_providers_compute_by_cheetah(ladder: Town) -> None:
     }
 
 
-def test_an_offer_for_levels_gives_no_totals(ladder: Town) -> None:
+def test_an_offer_for_levels_gives_no_totals(ladder: LiveConsortium) -> None:
     answer = ladder.ask("consumer", "/v1/jobs", method="POST", body=ladder.made.request())
     assert answer.json()["code"] == "consent.output"
 
 
-def test_an_offer_for_totals_gives_no_levels(_installed: None, town: Town) -> None:
-    wanted = town.made.request(engine="spu", parameters=LEVELS)
-    assert town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
+def test_an_offer_for_totals_gives_no_levels(_installed: None, consortium: LiveConsortium) -> None:
+    wanted = consortium.made.request(engine="spu", parameters=LEVELS)
+    assert consortium.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
 
 
-def statistics(survey: Town, smallest: int) -> dict[str, Any]:
+def statistics(survey: LiveConsortium, smallest: int) -> dict[str, Any]:
     made = survey.made
     return {
         "recipe": "match-statistics",
@@ -242,7 +250,7 @@ def statistics(survey: Town, smallest: int) -> dict[str, Any]:
     }
 
 
-def test_statistics_over_matches_that_nobody_learns(survey: Town) -> None:
+def test_statistics_over_matches_that_nobody_learns(survey: LiveConsortium) -> None:
     """Count, sum and mean from the smallest group on, as in the clear."""
     consenting = {g.subject for g in survey.given if not g.ended}
     values = [survey.balances["north"][c] for c in survey.customers if c in consenting]
@@ -268,7 +276,7 @@ def test_statistics_over_matches_that_nobody_learns(survey: Town) -> None:
 
 
 @pytest.mark.slow
-def test_of_one_match_too_few_nothing_is_told(survey: Town) -> None:
+def test_of_one_match_too_few_nothing_is_told(survey: LiveConsortium) -> None:
     consenting = {g.subject for g in survey.given if not g.ended}
     smallest = sum(c in consenting and c in survey.balances["north"] for c in survey.customers) + 1
     job, found = survey.result(**statistics(survey, smallest))
@@ -279,7 +287,7 @@ def test_of_one_match_too_few_nothing_is_told(survey: Town) -> None:
 
 
 @pytest.mark.slow
-def test_lists_that_are_too_short_for_statistics(survey: Town) -> None:
+def test_lists_that_are_too_short_for_statistics(survey: LiveConsortium) -> None:
     """Both know the numbers of rows, so nothing runs."""
     job, found = survey.result(**statistics(survey, len(survey.customers) + 1))
     assert found["report"] == {"too_few": True, "smallest_group": len(survey.customers) + 1}
@@ -288,12 +296,12 @@ def test_lists_that_are_too_short_for_statistics(survey: Town) -> None:
     assert survey.audited(job)["verdict"] == "intact"
 
 
-def test_statistics_of_fewer_than_the_offer_says(survey: Town) -> None:
+def test_statistics_of_fewer_than_the_offer_says(survey: LiveConsortium) -> None:
     wanted = survey.made.request(**statistics(survey, 2))
     assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
 
 
-def test_statistics_on_the_small_engine(survey: Town) -> None:
+def test_statistics_on_the_small_engine(survey: LiveConsortium) -> None:
     wanted = survey.made.request(**statistics(survey, 3) | {"engine": "embedded"})
     assert survey.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "plan.engine"
 
@@ -309,9 +317,9 @@ def mean_of(values: list[int]) -> str:
 @pytest.mark.slow
 def test_statistics_over_whom_both_providers_have(pool: Pool) -> None:
     """Exactly the plaintext."""
-    town, both = pool.town, pool.both
-    values = [[town.balances[key][who] for who in both] for key in ("fund", "south")]
-    job, found = town.result(**pool.asked("fund", "south", **PAIR))
+    consortium, both = pool.consortium, pool.both
+    values = [[consortium.balances[key][who] for who in both] for key in ("fund", "south")]
+    job, found = consortium.result(**pool.asked("fund", "south", **PAIR))
     assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
     larger = sum(one > other for one, other in zip(*values, strict=True))
     assert 2 <= larger <= len(both) - 2
@@ -323,23 +331,23 @@ def test_statistics_over_whom_both_providers_have(pool: Pool) -> None:
         "means": [mean_of(side) for side in values],
         "larger": larger,
     }
-    assert town.audited(job)["verdict"] == "intact"
+    assert consortium.audited(job)["verdict"] == "intact"
     for who in ("fund", "south"):
-        trail = steps(town, who, job)
+        trail = steps(consortium, who, job)
         assert [step.name for step in trail] == ["open-accounts", "psi-place", "joint-start", "joint", "mask-output"]
         assert trail[2].protocol == "mpc.joint.cheetah/1"
         assert {exchange.tag for exchange in trail[2].sent} == {"spu.rows", "spu.address"}
-    assert [step.name for step in steps(town, "consumer", job)][1] == "psi-arrange"
-    nothing_left(town)
+    assert [step.name for step in steps(consortium, "consumer", job)][1] == "psi-arrange"
+    nothing_left(consortium)
 
 
 @pytest.mark.slow
 def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -> None:
-    town, both = pool.town, pool.both
-    city = [town.balances["south"][who] for who in both if pool.branches[who] == "city"]
+    consortium, both = pool.consortium, pool.both
+    city = [consortium.balances["south"][who] for who in both if pool.branches[who] == "city"]
     assert len(city) >= 2
     assert {pool.branches[who] for who in both} == set(BRANCHES)
-    job, found = town.result(**pool.asked("fund", "south", **GROUPS))
+    job, found = consortium.result(**pool.asked("fund", "south", **GROUPS))
     assert found["report"] == {
         "too_few": False,
         "smallest_group": 2,
@@ -349,8 +357,8 @@ def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -
             {"group": "river", "too_few": True},
         ],
     }
-    assert town.audited(job)["verdict"] == "intact"
-    nothing_left(town)
+    assert consortium.audited(job)["verdict"] == "intact"
+    nothing_left(consortium)
 
 
 @pytest.mark.parametrize(
@@ -365,20 +373,20 @@ def test_statistics_by_one_providers_groups_over_the_others_values(pool: Pool) -
 def test_statistics_that_no_offer_gives(pool: Pool, providers: list[str], changes: dict[str, Any], code: str) -> None:
     """South has offered no branches; nor has anybody groups of one, or products."""
     form = {} if "values" in changes else GROUPS
-    wanted = pool.town.made.request(**pool.asked(*providers, **form | changes))
-    assert pool.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
+    wanted = pool.consortium.made.request(**pool.asked(*providers, **form | changes))
+    assert pool.consortium.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
 
 
 @pytest.mark.slow  # its parts meet in memory in tests/recipes/model_evaluation, its circuit in tests/protocols
 def test_an_evaluation_tells_what_the_table_in_the_clear_does(labelled: Labelled) -> None:
     """Bands of two of either label at the least, and the AUC by ranks."""
-    town, counted = labelled.town, labelled.counted
-    scores, labels = [town.balances["north"][who] for who in counted], [labelled.labels[who] for who in counted]
+    consortium, counted = labelled.consortium, labelled.counted
+    scores, labels = [consortium.balances["north"][who] for who in counted], [labelled.labels[who] for who in counted]
     edges = equal_edges(0, 5_000_000, 8)
     whole = tally(edges, scores, labels)
     places = kept_places([whole.positives, whole.negatives], 2, (0, 8))
     assert len(places) > 2, "a table of one band has no edge"
-    job, found = town.result(**labelled.asked(range=["0", "5000000"], bands=8, auc="exact"))
+    job, found = consortium.result(**labelled.asked(range=["0", "5000000"], bands=8, auc="exact"))
     assert (found["rows"], found["disclosed_in_protocol"]) == ([], [])
     report = found["report"]
     assert (report["too_few"], report["people"], report["positives"]) == (False, len(counted), sum(labels))
@@ -387,42 +395,48 @@ def test_an_evaluation_tells_what_the_table_in_the_clear_does(labelled: Labelled
     ones, zeros = ([s for s, label in zip(scores, labels, strict=True) if label == one] for one in (1, 0))
     higher = [(one > zero) + (one == zero) / 2 for one in ones for zero in zeros]
     assert abs(float(report["metrics"]["auc"]) - sum(higher) / len(higher)) <= 1e-6
-    assert town.audited(job)["verdict"] == "intact"
-    assert [step.name for step in steps(town, "north", job)] == [
+    assert consortium.audited(job)["verdict"] == "intact"
+    assert [step.name for step in steps(consortium, "north", job)] == [
         *("open-accounts", "psi-place", "evaluate-start", "evaluate", "mask-output")
     ]
-    nothing_left(town)
+    nothing_left(consortium)
 
 
 @pytest.mark.slow
 def test_two_providers_with_a_part_of_the_score_each_are_judged_by_aby3(labelled: Labelled) -> None:
     """Whom both have counts, by the sum of what they have."""
     tables = {"consumer": ("labels", "customer,label")}
-    town = labelled.town.offering("model-evaluation", "evaluation", "PSI,MPC", ["north", "south"], 2, tables)
-    asked = Labelled(town, labelled.labels).asked(edges=["3000000", "5000000", "7000000"], protocol="aby3")
-    south = {"address": town.made.members["south"].address, "offer": town.made.offers["south"], "reward": "5"}
-    held = [{given.subject for given in town.given if given.provider == key} for key in ("north", "south")]
-    counted = [customer for customer in town.customers if customer in held[0] & held[1]]
-    scores = [town.balances["north"][who] + town.balances["south"][who] for who in counted]
+    consortium = labelled.consortium.offering(
+        "model-evaluation", "evaluation", "PSI,MPC", ["north", "south"], 2, tables
+    )
+    asked = Labelled(consortium, labelled.labels).asked(edges=["3000000", "5000000", "7000000"], protocol="aby3")
+    south = {
+        "address": consortium.made.members["south"].address,
+        "offer": consortium.made.offers["south"],
+        "reward": "5",
+    }
+    held = [{given.subject for given in consortium.given if given.provider == key} for key in ("north", "south")]
+    counted = [customer for customer in consortium.customers if customer in held[0] & held[1]]
+    scores = [consortium.balances["north"][who] + consortium.balances["south"][who] for who in counted]
     whole = tally([3_000_000, 5_000_000, 7_000_000], scores, [labelled.labels[who] for who in counted])
     places = kept_places([whole.positives, whole.negatives], 2, (0, 4))
-    job, found = town.result(**asked | {"providers": [*asked["providers"], south]})
+    job, found = consortium.result(**asked | {"providers": [*asked["providers"], south]})
     assert found["report"]["people"] == len(counted)
     assert [band["people"] for band in found["report"]["bands"]] == list(merged(whole.counts, places))
     assert [band["positives"] for band in found["report"]["bands"]] == list(merged(whole.positives, places))
-    assert town.audited(job)["verdict"] == "intact"
-    nothing_left(town)
+    assert consortium.audited(job)["verdict"] == "intact"
+    nothing_left(consortium)
 
 
 @pytest.mark.slow  # what any offer and recipe refuse, tests/lawful asks of all
 def test_an_evaluation_beyond_the_offer_is_refused(labelled: Labelled) -> None:
     """Smaller groups than the owners were shown; another column than the offer holds."""
     for changes, code in (({"smallest_group": 1}, "plan.parameters"), ({"score": "income"}, "consent.columns")):
-        wanted = labelled.town.made.request(**labelled.asked(**{"edges": ["0"]} | changes))
-        assert labelled.town.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
+        wanted = labelled.consortium.made.request(**labelled.asked(**{"edges": ["0"]} | changes))
+        assert labelled.consortium.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == code
 
 
-def test_a_score_that_moved_since_training_raises_an_alarm(survey: Town) -> None:
+def test_a_score_that_moved_since_training_raises_an_alarm(survey: LiveConsortium) -> None:
     """North counts its own matches; at training almost all were in the lower band."""
     held = {given.subject for given in survey.given}
     values = [survey.balances["north"][customer] for customer in survey.customers if customer in held]
@@ -446,10 +460,10 @@ def test_a_score_that_moved_since_training_raises_an_alarm(survey: Town) -> None
 
 @dataclass
 class Modelled:
-    """The town under offers for scorecards: what customers consent to at the consumer's own node too, where every
+    """The consortium under offers for scorecards: what customers consent to at the consumer's own node too, where every
     second one is labelled 1 and rows are of the periods 1 (train) to 3 (test)."""
 
-    town: Town
+    consortium: LiveConsortium
     labels: dict[str, int]
     periods: dict[str, int]
     ages: dict[str, int | None]
@@ -458,7 +472,7 @@ class Modelled:
         return [who for who, one in self.periods.items() if one == period]
 
     def asked(self, *providers: str, **parameters: Any) -> dict[str, Any]:
-        made, roles = self.town.made, ("first-provider", "second-provider", "third-provider")
+        made, roles = self.consortium.made, ("first-provider", "second-provider", "third-provider")
         fitted = {
             "label": "label",
             "features": {role: [{"column": "balance", "bins": 3}] for role in roles[: len(providers)]}
@@ -480,32 +494,32 @@ class Modelled:
 
 
 @pytest.fixture(scope="module")
-def modelled(_installed: None, town: Town) -> Modelled:
-    people = [who for who in town.customers if who in town.made.codes and who not in town.silent]
+def modelled(_installed: None, consortium: LiveConsortium) -> Modelled:
+    people = [who for who in consortium.customers if who in consortium.made.codes and who not in consortium.silent]
     labels = {who: number % 2 for number, who in enumerate(people)}
     periods = {who: 1 + (number >= 8) + (number >= 10) for number, who in enumerate(people)}
     ages = {who: None if number % 5 == 0 else 20 + number for number, who in enumerate(people)}
     lines = [("customer", "label", "period", "age"), *((w, labels[w], periods[w], ages[w] or "") for w in people)]
-    (town.made.folder / "training.csv").write_bytes(written(lines))
-    town.made.run(
+    (consortium.made.folder / "training.csv").write_bytes(written(lines))
+    consortium.made.run(
         *("vault", "import", "--config", "consumer-vault/vault.toml", "--name", "training", "--file", "training.csv"),
         *("--identifier", "customer", "--namespace", NAMESPACE, "--column", "label", "--column", "period"),
         *("--column", "age:optional-number"),
     )
     tables = {"consumer": ("training", "customer,label,period,age")}
     providers = ["north", "south", "fund"]
-    offered = town.offering("joint-scorecard", "model", "PSI,MPC,FL", providers, 2, tables, own=False)
+    offered = consortium.offering("joint-scorecard", "model", "PSI,MPC,FL", providers, 2, tables, own=False)
     offered.give_many([("consumer", who, 1000, LASTING) for who in people])
     return Modelled(offered, labels, periods, ages)
 
 
 def in_the_clear(modelled: Modelled, providers: list[str], program: ScorecardTrain) -> Fitted:
     """The scorecard of the rows of the first period."""
-    town, people = modelled.town, modelled.rows(1)
+    consortium, people = modelled.consortium, modelled.rows(1)
     columns = []
     for key in providers:
-        consenting = {given.subject for given in town.given if given.provider == key}
-        held = {who: balance for who, balance in town.balances[key].items() if who in consenting}
+        consenting = {given.subject for given in consortium.given if given.provider == key}
+        held = {who: balance for who, balance in consortium.balances[key].items() if who in consenting}
         columns.append((fit_bins([*held.values()], "number", 3, least=2), [held.get(who) for who in people]))
     columns.append((fit_bins([*modelled.ages.values()], "number", 2, least=2), [modelled.ages[who] for who in people]))
     codes = np.stack([bins.codes(values) for bins, values in columns], axis=1)
@@ -520,12 +534,12 @@ def in_the_clear(modelled: Modelled, providers: list[str], program: ScorecardTra
 @pytest.mark.parametrize("providers", [["north"], ["north", "south"], ["north", "south", "fund"]], ids=len)
 def test_a_scorecard_is_the_one_in_the_clear(modelled: Modelled, providers: list[str]) -> None:
     """With three providers, of whom one does not compute, there is a pot that all divide by what each contributed."""
-    town, pot = modelled.town, 1000 if len(providers) == 3 else 0
+    consortium, pot = modelled.consortium, 1000 if len(providers) == 3 else 0
     rule: dict[str, Any] = {}
     if pot:
         split = {"column": "period", "train_until": 1, "validation_until": 1}
         rule = {"payout_rule": "shapley", "label_share": 100_000, "split": split}
-    job, found = town.result(**modelled.asked(*providers, **rule), pot=str(pot))
+    job, found = consortium.result(**modelled.asked(*providers, **rule), pot=str(pot))
     report = found["report"]
     contributed = report.get("contribution")
     assert (contributed is not None) == bool(pot)
@@ -536,9 +550,9 @@ def test_a_scorecard_is_the_one_in_the_clear(modelled: Modelled, providers: list
         shares = divide(pot, Division("shapley", 3, 100_000), contribution, 4)
         assert contributed["payouts"] == [str(share) for share in shares]
         assert set(contribution.table.values()) != {500_000}, "enough of either label test"
-        assert tuple(town.chain.payout(from_hex(job), party) for party in range(4)) == shares
-        for who in town.made.members:
-            (step,) = [step for step in steps(town, who, job) if step.protocol == PROTOCOL]
+        assert tuple(consortium.chain.payout(from_hex(job), party) for party in range(4)) == shares
+        for who in consortium.made.members:
+            (step,) = [step for step in steps(consortium, who, job) if step.protocol == PROTOCOL]
             assert step.parameters == told
     assert (found["rows"], found["disclosed_in_protocol"], report["too_few"]) == ([], [], False)
     periods = ((1,), (), (2, 3)) if pot else ((1,), (2,), (3,))
@@ -556,5 +570,5 @@ def test_a_scorecard_is_the_one_in_the_clear(modelled: Modelled, providers: list
     assert abs(card.base - clear.base) <= most
     for one, points in zip(card.columns, clear.points, strict=True):
         assert max(abs(a - b) for a, b in zip(one.points, points, strict=True)) <= most
-    assert town.audited(job)["verdict"] == "intact"
-    nothing_left(town)
+    assert consortium.audited(job)["verdict"] == "intact"
+    nothing_left(consortium)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from declaring import CUSTOMER, declaring, parties
-from parties import NOW, World
+from parties import NOW, JobEnvironment
 from placet.catalogue.declared import declared
 from placet.catalogue.joint_statistics import MAX_ROWS, SPEC
 from placet.core.errors import DataError, InputError, PlacetError, PlanError, ProtocolError
@@ -51,8 +51,8 @@ ROLES = ("first-provider", "second-provider", "consumer")
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def environment() -> JobEnvironment:
+    return JobEnvironment()
 
 
 def asked(**changes: Any) -> tuple[Plan, Terms]:
@@ -216,12 +216,12 @@ def test_products_are_told_to_owners_by_a_word_of_their_own() -> None:
     ],
 )
 async def test_the_second_providers_offer_holds_its_own_column(
-    world: World, columns: tuple[str, ...], group: int, parameters: dict[str, Any], code: str | None
+    environment: JobEnvironment, columns: tuple[str, ...], group: int, parameters: dict[str, Any], code: str | None
 ) -> None:
     """At the request as in the plan, before anything is read; what the first one brings is nothing to it."""
-    world.rescope(SOUTH, output="aggregate", smallest_group=group, recipes=("joint-statistics",), columns=columns)
-    south = world.agreements[SOUTH]
-    terms = world.terms(
+    environment.rescope(SOUTH, output="aggregate", smallest_group=group, recipes=("joint-statistics",), columns=columns)
+    south = environment.agreements[SOUTH]
+    terms = environment.terms(
         recipe="joint-statistics",
         engine="spu",
         parameters=parameters,
@@ -229,18 +229,18 @@ async def test_the_second_providers_offer_holds_its_own_column(
         inputs=("accounts", "accounts", "customers"),
     )
     wanted = PrepareRequest(
-        offer=world.offers[SOUTH],
+        offer=environment.offers[SOUTH],
         terms=terms,
-        purpose=purpose_id(world.scopes[SOUTH].purpose),
-        parties=tuple(map(world.address, (NORTH, SOUTH, CONSUMER))),
+        purpose=purpose_id(environment.scopes[SOUTH].purpose),
+        parties=tuple(map(environment.address, (NORTH, SOUTH, CONSUMER))),
         deadline=NOW + 1000,
     )
-    plan = world.plan(terms, parties=tuple(map(world.party, (NORTH, SOUTH, CONSUMER))))
+    plan = environment.plan(terms, parties=tuple(map(environment.party, (NORTH, SOUTH, CONSUMER))))
     if code is None:
-        assert await south.prepare(world.consumer, wanted)
+        assert await south.prepare(environment.consumer, wanted)
         await south.demand_plan(plan, terms)
         return
-    for refused in (south.prepare(world.consumer, wanted), south.demand_plan(plan, terms)):
+    for refused in (south.prepare(environment.consumer, wanted), south.demand_plan(plan, terms)):
         with pytest.raises(PlacetError) as caught:
             await refused
         assert caught.value.code == code

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from declaring import CUSTOMER
-from live import LASTING, Town
+from live import LASTING, LiveConsortium
 from placet.core.csv_file import written
 from placet.core.evidence import SignedEvidence
 from placet.core.values import from_hex, parse, to_hex
@@ -35,11 +35,11 @@ PARAMETERS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def lenders(town: Town) -> Town:
-    """The town under offers of north's columns and of the consumer's labels, to which everybody consents."""
+def lenders(consortium: LiveConsortium) -> LiveConsortium:
+    """The consortium under offers of north's columns and of the consumer's labels, to which everybody consents."""
     pytest.importorskip("gmpy2", reason="placet[paillier] is not installed here")
     pytest.importorskip("phe", reason="placet[paillier] is not installed here")
-    made, chance = town.made, random.Random(7)
+    made, chance = consortium.made, random.Random(7)
     people = sorted(made.codes)
     income = {who: chance.randrange(1000, 9000) for who in people}
     tables = {
@@ -58,12 +58,12 @@ def lenders(town: Town) -> Town:
             *(word for one in columns[1:] for word in ("--column", "branch:text" if one == "branch" else one)),
         )
     columns_of = {key: (name, ",".join(columns)) for key, (name, columns) in tables.items()}
-    other = town.offering("joint-trees", "tree-model", "PSI,FL,HE", ["north"], 2, columns_of, own=False)
+    other = consortium.offering("joint-trees", "tree-model", "PSI,FL,HE", ["north"], 2, columns_of, own=False)
     other.give_many([("consumer", who, 1000, LASTING) for who in people])
     return other
 
 
-def request(lenders: Town, **changes: Any) -> dict[str, Any]:
+def request(lenders: LiveConsortium, **changes: Any) -> dict[str, Any]:
     made = lenders.made
     return {
         "recipe": "joint-trees",
@@ -74,7 +74,7 @@ def request(lenders: Town, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow  # `protocols/test_boost` and `test_joint_trees` have its parts by default
-def test_a_model_of_both_sides_columns(lenders: Town) -> None:
+def test_a_model_of_both_sides_columns(lenders: LiveConsortium) -> None:
     job, result = lenders.result(**request(lenders))
     report = result["report"]
     assert (result["rows"], result["disclosed_in_protocol"]) == ([], ["consumer"])
@@ -98,7 +98,7 @@ def test_a_model_of_both_sides_columns(lenders: Town) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("who", ["north", "consumer"])
-def test_a_killed_node_goes_on_from_the_trees_that_stand(lenders: Town, who: str) -> None:
+def test_a_killed_node_goes_on_from_the_trees_that_stand(lenders: LiveConsortium, who: str) -> None:
     """Killed when the consumer has kept two of many trees: the attempt that follows does not begin with the first."""
     made = lenders.made
     job = made.begin(made.request(**request(lenders, trees=40)))

@@ -11,7 +11,7 @@ import pytest
 from httpx_sse import EventSource
 
 from declaring import CUSTOMER, NAMESPACE
-from live import LASTING, Given, Town
+from live import LASTING, Given, LiveConsortium
 from placet.catalogue.match import SPEC
 from placet.catalogue.specs import spec_of
 from placet.chain.events import StepsRecorded
@@ -27,19 +27,23 @@ TEXT = {"kind": "text", "column": "customer", "width": "nfkc", "case": "fold"}
 
 
 @pytest.fixture(scope="module")
-def market(town: Town) -> Town:
-    """The town with another offer: north lets itself be matched, by both recipes."""
-    return town.offering("match,match-salted-hash", "matches", "PSI", ["north"])
+def offering_consortium(consortium: LiveConsortium) -> LiveConsortium:
+    """The consortium with another offer: north lets itself be matched, by both recipes."""
+    return consortium.offering("match,match-salted-hash", "matches", "PSI", ["north"])
 
 
-def request(market: Town, recipe: str = "match", **parameters: Any) -> dict[str, Any]:
-    provider = {"address": market.made.members["north"].address, "offer": market.made.offers["north"], "reward": "7"}
+def request(offering_consortium: LiveConsortium, recipe: str = "match", **parameters: Any) -> dict[str, Any]:
+    provider = {
+        "address": offering_consortium.made.members["north"].address,
+        "offer": offering_consortium.made.offers["north"],
+        "reward": "7",
+    }
     return {"recipe": recipe, "parameters": parameters, "providers": [provider]}
 
 
-def expected(market: Town) -> list[str]:
-    consenting = {g.subject for g in market.given if not g.ended}
-    return [customer for customer in market.customers if customer in consenting]
+def expected(offering_consortium: LiveConsortium) -> list[str]:
+    consenting = {g.subject for g in offering_consortium.given if not g.ended}
+    return [customer for customer in offering_consortium.customers if customer in consenting]
 
 
 @pytest.mark.parametrize(
@@ -51,90 +55,102 @@ def expected(market: Town) -> list[str]:
         pytest.param("match-salted-hash", "both", marks=pytest.mark.slow),
     ],
 )
-def test_exactly_the_consenting_customers_match(market: Town, recipe: str, receiver: str) -> None:
-    _exactly(market, recipe, receiver)
+def test_exactly_the_consenting_customers_match(
+    offering_consortium: LiveConsortium, recipe: str, receiver: str
+) -> None:
+    _exactly(offering_consortium, recipe, receiver)
 
 
-def _exactly(market: Town, recipe: str, receiver: str) -> tuple[str, dict[str, Any]]:
+def _exactly(offering_consortium: LiveConsortium, recipe: str, receiver: str) -> tuple[str, dict[str, Any]]:
     """A job that tells exactly the matches, and its audit."""
     protocol = {"match": "ecdh", "match-salted-hash": "salted-hash"}[recipe]
-    wanted = request(market, recipe, **CUSTOMER, psi=protocol, receiver=receiver)
-    job, found = market.result(**wanted)
-    assert [row["customer"] for row in found["rows"]] == expected(market) != []
+    wanted = request(offering_consortium, recipe, **CUSTOMER, psi=protocol, receiver=receiver)
+    job, found = offering_consortium.result(**wanted)
+    assert [row["customer"] for row in found["rows"]] == expected(offering_consortium) != []
     spec = spec_of(recipe)
     assert found["disclosed_in_protocol"] == list(spec.tells(spec.parse(wanted["parameters"])).within)
-    report = market.audited(job)
+    report = offering_consortium.audited(job)
     assert report["verdict"] == "intact"
     assert any(note.startswith("disclosed-in-protocol: ") for note in report["notes"])
     assert any("whole list" in note for note in report["notes"]) == (recipe == "match-salted-hash")
-    _nothing_before_both_are_on_chain(market, job)
+    _nothing_before_both_are_on_chain(offering_consortium, job)
     return job, report
 
 
-def _nothing_before_both_are_on_chain(market: Town, job: str) -> None:
+def _nothing_before_both_are_on_chain(offering_consortium: LiveConsortium, job: str) -> None:
     """The steps up to the alignment of both sides are in earlier transactions than the first that tells something."""
     starts = {}
     for who in ("north", "consumer"):
-        evidence = _evidence(market, who, job)
+        evidence = _evidence(offering_consortium, who, job)
         names = [step.name for step in evidence.steps]
         assert names[:2] == [f"open-{'accounts' if who == 'north' else 'customers'}", "align"]
         starts[evidence.party] = names.index("psi-0")
-    recorded = market.chain.events([StepsRecorded], 0, job=from_hex(job))
+    recorded = offering_consortium.chain.events([StepsRecorded], 0, job=from_hex(job))
     first = {party: next(e for e in recorded if e.party == party) for party in starts}
     assert {party: len(event.hashes) for party, event in first.items()} == starts
 
 
-def _evidence(market: Town, who: str, job: str) -> Evidence:
-    raw = market.ask(who, f"/v1/jobs/{job}/trail").content
+def _evidence(offering_consortium: LiveConsortium, who: str, job: str) -> Evidence:
+    raw = offering_consortium.ask(who, f"/v1/jobs/{job}/trail").content
     return parse(SignedEvidence, raw, limit=1 << 24).evidence
 
 
-def test_rounds_with_rules_match_what_is_written_otherwise(market: Town) -> None:
+def test_rounds_with_rules_match_what_is_written_otherwise(offering_consortium: LiveConsortium) -> None:
     rules = {"keys": [TEXT, {**TEXT, "width": "keep", "case": "keep"}], "smallest": 2}
-    _, found = market.result(**request(market, **CUSTOMER, alignment=rules, psi="ecdh", receiver="both"))
-    assert [row["customer"] for row in found["rows"]] == expected(market)
+    _, found = offering_consortium.result(
+        **request(offering_consortium, **CUSTOMER, alignment=rules, psi="ecdh", receiver="both")
+    )
+    assert [row["customer"] for row in found["rows"]] == expected(offering_consortium)
     first, second = found["report"]["rounds"]
-    assert first["matched"] in (None, len(expected(market)))
+    assert first["matched"] in (None, len(expected(offering_consortium)))
     assert second["matched"] is None
 
 
-def test_a_withdrawn_customer_matches_no_more(market: Town) -> None:
+def test_a_withdrawn_customer_matches_no_more(offering_consortium: LiveConsortium) -> None:
     """By the request that `placet job plan` makes of names alone."""
-    gone: Given = next(g for g in market.given if g.subject in market.customers and not g.ended)
-    market.withdraw(gone)
-    job = market.made.begin(json.loads(planned(market, "match", "Bank North", "psi=ecdh", "receiver=provider")))
-    assert market.made.ended(job) == "completed"
-    found = market.consumer.get(f"/v1/jobs/{job}/result")
-    assert [row["customer"] for row in found["rows"]] == expected(market)
-    assert gone.subject not in expected(market)
+    gone: Given = next(
+        g for g in offering_consortium.given if g.subject in offering_consortium.customers and not g.ended
+    )
+    offering_consortium.withdraw(gone)
+    job = offering_consortium.made.begin(
+        json.loads(planned(offering_consortium, "match", "Bank North", "psi=ecdh", "receiver=provider"))
+    )
+    assert offering_consortium.made.ended(job) == "completed"
+    found = offering_consortium.consumer.get(f"/v1/jobs/{job}/result")
+    assert [row["customer"] for row in found["rows"]] == expected(offering_consortium)
+    assert gone.subject not in expected(offering_consortium)
 
 
-def planned(market: Town, recipe: str, offer: str, *parameters: str, accept: int = 0) -> str:
+def planned(offering_consortium: LiveConsortium, recipe: str, offer: str, *parameters: str, accept: int = 0) -> str:
     words = [word for one in ("identifier=customer", *parameters) for word in ("--parameter", one)]
-    return market.made.run(
+    return offering_consortium.made.run(
         *("job", "plan", "--config", "consumer/node.toml", "--recipe", recipe, "--offers", offer, *words),
         accept=[accept],
     )
 
 
-def test_a_request_is_made_from_the_offers(market: Town) -> None:
-    made = market.made
-    by_id = json.loads(planned(market, "match", made.offers["north"], "psi=ecdh", "receiver=both"))
-    by_name = json.loads(planned(market, "match", "bank north", "psi=ecdh", "receiver=both"))
+def test_a_request_is_made_from_the_offers(offering_consortium: LiveConsortium) -> None:
+    made = offering_consortium.made
+    by_id = json.loads(planned(offering_consortium, "match", made.offers["north"], "psi=ecdh", "receiver=both"))
+    by_name = json.loads(planned(offering_consortium, "match", "bank north", "psi=ecdh", "receiver=both"))
     assert by_id == by_name
     address = made.members["north"].address
     assert by_id["providers"] == [{"address": address, "offer": made.offers["north"], "reward": "0"}]
     assert by_id["parameters"] == {**CUSTOMER, "psi": "ecdh", "receiver": "both"}
     with pytest.raises(RuntimeError, match="another identifier than the job's"):
-        planned(market, "match", "Bank North", "psi=ecdh", "receiver=both", "namespace=urn:example:company")
+        planned(
+            offering_consortium, "match", "Bank North", "psi=ecdh", "receiver=both", "namespace=urn:example:company"
+        )
     assert by_id["own"] == {"offer": made.offers["consumer"], "consent": made.own_consent}
     assert (by_id["recipe"], by_id["engine"], by_id["purpose"]) == ("match", "embedded", PURPOSE)
 
 
-def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_anything(market: Town) -> None:
+def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_anything(
+    offering_consortium: LiveConsortium,
+) -> None:
     """Where the offer demands a smallest change; with the same people it runs again. Both sides are told why, and not
     by how many. How often the consumer has asked is told at the node and in the audit."""
-    made = market.made
+    made = offering_consortium.made
     parties = ",".join(made.members[who].address for who in ("north", "consumer"))
     made.run(
         *("vault", "import", "--config", "north-vault/vault.toml", "--name", "watched", "--file", "north.parquet"),
@@ -146,8 +162,12 @@ def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_any
         *("match-salted-hash", "--parties", parties, "--columns", "customer", "--smallest-change", 2, "--json"),
     )
     offers = made.offers | {"north": json.loads(answer)["offer"]}
-    watched = replace(market, made=replace(made, offers=offers), given=[])
-    both = [who for who in market.customers if who in market.balances["north"] and who not in market.silent]
+    watched = replace(offering_consortium, made=replace(made, offers=offers), given=[])
+    both = [
+        who
+        for who in offering_consortium.customers
+        if who in offering_consortium.balances["north"] and who not in offering_consortium.silent
+    ]
     people = watched.give_many([("north", who, 1000, LASTING) for who in both[:3]])
     asked = request(watched, "match-salted-hash", **CUSTOMER, psi="salted-hash", receiver="provider")
     first, _ = watched.result(**asked)
@@ -159,18 +179,20 @@ def test_a_job_with_one_person_less_than_an_earlier_one_ends_before_it_tells_any
     third = made.begin(watched.made.request(**asked))
     assert made.ended(third) == "aborted"
     for who in ("north", "consumer"):
-        wait(lambda who=who: market.ask(who, f"/v1/jobs/{third}").json()["ended"], f"end at {who}")
-        assert "warrant.change" in [moment.get("code") for moment in events(market, who, third)]
+        wait(lambda who=who: offering_consortium.ask(who, f"/v1/jobs/{third}").json()["ended"], f"end at {who}")
+        assert "warrant.change" in [moment.get("code") for moment in events(offering_consortium, who, third)]
     jobs = (first, second, third)
-    assert [market.ask("north", f"/v1/jobs/{job}").json()["nth"] for job in jobs] == [1, 2, 3]
-    told = [[sent.message.tag for sent in _evidence(market, "north", job).sent] for job in jobs]
+    assert [offering_consortium.ask("north", f"/v1/jobs/{job}").json()["nth"] for job in jobs] == [1, 2, 3]
+    told = [[sent.message.tag for sent in _evidence(offering_consortium, "north", job).sent] for job in jobs]
     assert [tags.count("output.masked") for tags in told] == [1, 1, 0]
 
 
-def events(market: Town, who: str, job: str) -> list[dict[str, Any]]:
+def events(offering_consortium: LiveConsortium, who: str, job: str) -> list[dict[str, Any]]:
     """All that a member's node says of a job that has ended."""
-    with market.http.stream(
-        "GET", f"{market.made.members[who].api}/v1/jobs/{job}/events", headers=market.made.members[who].authorization
+    with offering_consortium.http.stream(
+        "GET",
+        f"{offering_consortium.made.members[who].api}/v1/jobs/{job}/events",
+        headers=offering_consortium.made.members[who].authorization,
     ) as answer:
         return [json.loads(event.data) for event in EventSource(answer).iter_sse() if event.data]
 
@@ -185,9 +207,11 @@ def events(market: Town, who: str, job: str) -> list[dict[str, Any]]:
         ("match-nothing", "Bank North", "psi=ecdh", "match-nothing"),
     ],
 )
-def test_a_request_that_cannot_be_made(market: Town, recipe: str, offer: str, parameter: str, said: str) -> None:
+def test_a_request_that_cannot_be_made(
+    offering_consortium: LiveConsortium, recipe: str, offer: str, parameter: str, said: str
+) -> None:
     with pytest.raises(RuntimeError, match=said):
-        planned(market, recipe, offer, parameter, "receiver=both")
+        planned(offering_consortium, recipe, offer, parameter, "receiver=both")
 
 
 @pytest.mark.parametrize(
@@ -200,29 +224,31 @@ def test_a_request_that_cannot_be_made(market: Town, recipe: str, offer: str, pa
         ("match-salted-hash", {"psi": "ecdh"}, "salted-hash"),
     ],
 )
-def test_parameters_that_are_refused(market: Town, recipe: str, changes: dict[str, Any], expected: str) -> None:
+def test_parameters_that_are_refused(
+    offering_consortium: LiveConsortium, recipe: str, changes: dict[str, Any], expected: str
+) -> None:
     """Who asks is told which parameter, and what it may be."""
     parameters = {
         **CUSTOMER,
         "psi": "ecdh" if recipe == "match" else "salted-hash",
         "receiver": "both",
     }
-    answer = market.ask(
+    answer = offering_consortium.ask(
         "consumer",
         "/v1/jobs",
         method="POST",
-        body=market.made.request(**request(market, recipe, **parameters | changes)),
+        body=offering_consortium.made.request(**request(offering_consortium, recipe, **parameters | changes)),
     )
     assert (answer.status_code, answer.json()["code"]) == (422, "plan.parameters"), answer.text
     assert next(iter(changes)) in answer.json()["detail"]
     assert expected in answer.json()["expected"]
 
 
-def test_the_scope_decides_which_recipe(town: Town, market: Town) -> None:
+def test_the_scope_decides_which_recipe(consortium: LiveConsortium, offering_consortium: LiveConsortium) -> None:
     """An offer for totals lets nobody be matched, whatever the recipe is called."""
-    wanted = market.made.request(**request(market, **CUSTOMER, psi="ecdh", receiver="both"))
-    wanted["providers"][0]["offer"] = town.made.offers["north"]
-    answer = market.ask("consumer", "/v1/jobs", method="POST", body=wanted)
+    wanted = offering_consortium.made.request(**request(offering_consortium, **CUSTOMER, psi="ecdh", receiver="both"))
+    wanted["providers"][0]["offer"] = consortium.made.offers["north"]
+    answer = offering_consortium.ask("consumer", "/v1/jobs", method="POST", body=wanted)
     assert answer.json()["code"] == "consent.recipe"
 
 

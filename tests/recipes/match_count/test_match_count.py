@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from declaring import CUSTOMER
-from live import Town
+from live import LiveConsortium
 from placet.catalogue.match_count import SPEC
 from placet.core.evidence import SignedEvidence
 from placet.core.hashing import canonical
@@ -23,20 +23,20 @@ PARAMETERS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def counted(town: Town) -> Town:
-    """The town under an offer that lets north count who is matched, for three people together at least."""
+def counted(consortium: LiveConsortium) -> LiveConsortium:
+    """The consortium under an offer that lets north count who is matched, for three people together at least."""
     pytest.importorskip("spu", reason="placet[spu] is not installed here")
-    return town.offering("match-count", "aggregate", "PSI,MPC", ["north"], 3)
+    return consortium.offering("match-count", "aggregate", "PSI,MPC", ["north"], 3)
 
 
-def request(counted: Town, smallest: int) -> dict[str, Any]:
+def request(counted: LiveConsortium, smallest: int) -> dict[str, Any]:
     north = {"address": counted.made.members["north"].address, "offer": counted.made.offers["north"], "reward": "7"}
     parameters = PARAMETERS | {"smallest_group": smallest}
     return {"recipe": "match-count", "engine": "spu", "parameters": parameters, "providers": [north]}
 
 
 @pytest.mark.slow  # `match-statistics` runs the same circuit by default
-def test_the_count_from_the_smallest_group_on(counted: Town) -> None:
+def test_the_count_from_the_smallest_group_on(counted: LiveConsortium) -> None:
     matching = {g.subject for g in counted.given if not g.ended} & set(counted.customers)
     assert 3 < len(matching) < len(counted.customers)
 
@@ -49,13 +49,13 @@ def test_the_count_from_the_smallest_group_on(counted: Town) -> None:
 
 
 @pytest.mark.slow
-def test_of_one_match_too_few_nothing_is_told(counted: Town) -> None:
+def test_of_one_match_too_few_nothing_is_told(counted: LiveConsortium) -> None:
     matching = {g.subject for g in counted.given if not g.ended} & set(counted.customers)
     _, result = counted.result(**request(counted, len(matching) + 1))
     assert result["report"] == {"too_few": True, "smallest_group": len(matching) + 1}
 
 
-def test_no_smaller_group_than_the_offer_says(counted: Town) -> None:
+def test_no_smaller_group_than_the_offer_says(counted: LiveConsortium) -> None:
     wanted = counted.made.request(**request(counted, 2))
     assert counted.ask("consumer", "/v1/jobs", method="POST", body=wanted).json()["code"] == "consent.output"
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from declaring import CUSTOMER, declaring, parties
-from parties import NOW, World
+from parties import NOW, JobEnvironment
 from placet.catalogue.declared import declared
 from placet.catalogue.match_statistics import SPEC
 from placet.core.errors import DataError, InputError, PlacetError, PlanError
@@ -33,8 +33,8 @@ ROLES = ("provider", "consumer")
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return World()
+def environment() -> JobEnvironment:
+    return JobEnvironment()
 
 
 def asked(**changes: Any) -> tuple[Plan, Terms]:
@@ -107,13 +107,13 @@ def test_what_it_tells() -> None:
     assert (told.output, told.group, told.within, told.disclosed) == ("aggregate", 5, (), None)
 
 
-async def test_no_smaller_group_than_the_offer_says(world: World) -> None:
+async def test_no_smaller_group_than_the_offer_says(environment: JobEnvironment) -> None:
     """At the request as in the plan, before anything is read."""
-    world.rescope(NORTH, output="aggregate", smallest_group=6, recipes=("match-statistics",))
-    north = world.agreements[NORTH]
+    environment.rescope(NORTH, output="aggregate", smallest_group=6, recipes=("match-statistics",))
+    north = environment.agreements[NORTH]
     for group, fits in ((5, False), (6, True)):
         parameters = PARAMETERS | {"smallest_group": group}
-        terms = world.terms(
+        terms = environment.terms(
             recipe="match-statistics",
             engine="spu",
             parameters=parameters,
@@ -121,18 +121,18 @@ async def test_no_smaller_group_than_the_offer_says(world: World) -> None:
             inputs=("accounts", "customers"),
         )
         wanted = PrepareRequest(
-            offer=world.offers[NORTH],
+            offer=environment.offers[NORTH],
             terms=terms,
-            purpose=purpose_id(world.scopes[NORTH].purpose),
-            parties=(world.address(NORTH), world.consumer),
+            purpose=purpose_id(environment.scopes[NORTH].purpose),
+            parties=(environment.address(NORTH), environment.consumer),
             deadline=NOW + 1000,
         )
-        plan = world.plan(terms, parties=(world.party(NORTH), world.party(CONSUMER)))
+        plan = environment.plan(terms, parties=(environment.party(NORTH), environment.party(CONSUMER)))
         if fits:
-            assert await north.prepare(world.consumer, wanted)
+            assert await north.prepare(environment.consumer, wanted)
             await north.demand_plan(plan, terms)
             continue
-        for refused in (north.prepare(world.consumer, wanted), north.demand_plan(plan, terms)):
+        for refused in (north.prepare(environment.consumer, wanted), north.demand_plan(plan, terms)):
             with pytest.raises(PlacetError) as caught:
                 await refused
             assert (caught.value.code, caught.value.expected) == ("consent.output", "aggregate, groups of 6 or more")

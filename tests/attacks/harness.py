@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import create_engine
-from tests.node.conftest import PURPOSE, World, dev_key
+from tests.node.conftest import PURPOSE, NodeEnvironment, dev_key
 from tests.vault.conftest import to_sign
 
 from declaring import CUSTOMER
@@ -68,7 +68,7 @@ class Person:
 
 
 @dataclass
-class Deal:
+class OfferFixture:
     """An offer of the bank to the lender, who consented to it, their batch, and what the bank would bring to a job."""
 
     offer: Offer
@@ -183,18 +183,19 @@ async def _kept(ask: Callable[[SetToSign | None], Awaitable[LawfulSet]]) -> Lawf
     return await _steady(first, ask)
 
 
-class Stage(Sending):
-    """Sends, refuses, watches. The bank is `world.provider`, the lender `world.consumer`; thieves send as `thief`."""
+class AttackHarness(Sending):
+    """Sends, refuses, watches. The bank is the environment's provider, the lender its consumer; thieves send as
+    `thief`."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world.chain)
-        self.world = world
-        self.bank, self.lender, self.second = world.provider, world.consumer, world.second
-        self.thief = world.stranger
-        self.vault = VaultClient(world.socket)
-        self.engine = create_engine(f"sqlite:///{world.folder / 'stage.db'}")
+    def __init__(self, environment: NodeEnvironment) -> None:
+        super().__init__(environment.chain)
+        self.environment = environment
+        self.bank, self.lender, self.second = environment.provider, environment.consumer, environment.second
+        self.thief = environment.stranger
+        self.vault = VaultClient(environment.socket)
+        self.engine = create_engine(f"sqlite:///{environment.folder / 'harness.db'}")
         self.scopes: dict[bytes, Scope] = {}
-        self.token = deploy_token(world.anvil.url, dev_key(0), {self.lender.address: 10**6})
+        self.token = deploy_token(environment.anvil.url, dev_key(0), {self.lender.address: 10**6})
         self.seconds_offer = self.offer_of(self.second)
         self.list_offer = self.offer_of(self.lender, Subjects.OWN)
         self.list_consent = self.own_consent()
@@ -215,8 +216,8 @@ class Stage(Sending):
 
     def pass_time(self, seconds: int) -> None:
         """For the chain's clock; tests take their times from it."""
-        self.world.anvil.rpc("evm_increaseTime", hex(seconds))
-        self.world.anvil.mine()
+        self.environment.anvil.rpc("evm_increaseTime", hex(seconds))
+        self.environment.anvil.mine()
 
     @contextlib.contextmanager
     def untouched(self, node: Node | None = None, *, but: Key | None = None) -> Iterator[None]:
@@ -227,7 +228,7 @@ class Stage(Sending):
         assert (self.seen(but), tables(node)) == before
 
     def seen(self, but: Key | None = None) -> dict[str, Any]:
-        deployment = self.world.deployment
+        deployment = self.environment.deployment
         contracts = (
             deployment.dataset_registry,
             deployment.consent_registry,
@@ -238,7 +239,9 @@ class Stage(Sending):
             self.chain.rpc.call("eth_getProof", to_hex(contract.address), [], "latest")["storageHash"]
             for contract in contracts
         ]
-        senders = [k for k in (self.bank, self.world.recorder, self.lender) if but is None or k.address != but.address]
+        senders = [
+            k for k in (self.bank, self.environment.recorder, self.lender) if but is None or k.address != but.address
+        ]
         nonces = [self.chain.rpc.call("eth_getTransactionCount", to_hex(k.address), "pending") for k in senders]
         purse = self.chain.balance_of(self.token, self.lender.address)
         return {
@@ -252,7 +255,7 @@ class Stage(Sending):
     def kept(self) -> dict[str, list[Any]]:
         """What the vault has taken in, as its file holds it. That it knows an offer, and sets that it computes whenever
         a peer asks, are no harm."""
-        file = self.world.folder / "vault" / "vault.db"
+        file = self.environment.folder / "vault" / "vault.db"
         asked = {
             "consents": "select consent, offer from consents order by 1, 2",
             "batches": "select offer, root, leaves from batches order by 1, 2",
@@ -262,7 +265,7 @@ class Stage(Sending):
 
     def log(self) -> str:
         """All that the vault process has logged."""
-        return (self.world.folder / "vault.log").read_text()
+        return (self.environment.folder / "vault.log").read_text()
 
     # ------------------------------------------------------------ offers, consents
 
@@ -286,20 +289,20 @@ class Stage(Sending):
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What a scope must show its owners for the plans of this stage."""
+        """What a scope must show its owners for the plans of this harness."""
         return {
             "columns": ("customer", "balance"),
             "parties": (self.bank.address, self.second.address, self.lender.address),
         }
 
     def scope(self, **changes: Any) -> Scope:
-        return self.world.scope(**(self.shown | changes))
+        return self.environment.scope(**(self.shown | changes))
 
     def offer(self, scope: Scope | None = None, **changes: Any) -> tuple[Offer, Scope]:
         """An offer of the bank, on chain."""
         scope = scope or self.scope()
         fields: dict[str, Any] = {
-            "dataset": (self.world.dataset if scope.personal else self.world.own).dataset,
+            "dataset": (self.environment.dataset if scope.personal else self.environment.own).dataset,
             "consumer": self.lender.address,
             "purpose": purpose_id(scope.purpose),
             "operations": Operation.PSI | Operation.MPC,
@@ -311,15 +314,15 @@ class Stage(Sending):
         return offer, scope
 
     def signed(self, consent: Consent, key: Key | P256Key) -> bytes:
-        return key.sign(self.world.deployment.consents.digest(consent.id))
+        return key.sign(self.environment.deployment.consents.digest(consent.id))
 
     def withdrawal(self, person: Person) -> bytes:
-        return person.key.sign(self.world.deployment.consents.digest(withdrawal_hash(person.id)))
+        return person.key.sign(self.environment.deployment.consents.digest(withdrawal_hash(person.id)))
 
-    def withdraw(self, deal: Deal, person: Person) -> None:
+    def withdraw(self, offer_fixture: OfferFixture, person: Person) -> None:
         """The owner's withdrawal with the proof that it touches a batch."""
         call = self.calls.withdraw_batched(
-            person.consent.grant(), self.withdrawal(person), deal.batch, deal.proof(person)
+            person.consent.grant(), self.withdrawal(person), offer_fixture.batch, offer_fixture.proof(person)
         )
         self.mined(call, self.thief)
 
@@ -344,11 +347,11 @@ class Stage(Sending):
         """A customer's good consent with a fresh key, but for `changes`."""
         key = changes.pop("key", None) or Key()
         owner = key.address if isinstance(key, Key) else key.signer
-        enroller: Key = changes.pop("enroller", self.world.enroller)
-        customer = changes.pop("customer", None) or next(self.world.customers)
+        enroller: Key = changes.pop("enroller", self.environment.enroller)
+        customer = changes.pop("customer", None) or next(self.environment.customers)
         opening = EnrolmentOpening(subject=customer, salt=secrets.token_bytes(32))
         namespace = changes.pop("namespace", scope.namespace)
-        named, names = changes.pop("named", False), changes.pop("names", self.world.trust.name)
+        named, names = changes.pop("named", False), changes.pop("names", self.environment.trust.name)
         now = self.chain.now()
         fields: dict[str, Any] = {
             "not_before": now - 1000,
@@ -359,7 +362,7 @@ class Stage(Sending):
             "salt": secrets.token_bytes(32),
         }
         consent = derive(ConsentFields(owner, **(fields | changes)), offer, scope, names)
-        digest = self.world.deployment.consents.digest(enrolment_hash(owner, namespace, opening.commitment))
+        digest = self.environment.deployment.consents.digest(enrolment_hash(owner, namespace, opening.commitment))
         enrolment = Enrolment(enroller=enroller.address, subject=opening.commitment, signature=enroller.sign(digest))
         submission = Submission(
             consent=CompactConsent.of(consent),
@@ -387,22 +390,22 @@ class Stage(Sending):
     @functools.cached_property
     def answers(self) -> PeerAnswers:
         """The bank as a peer: its own endpoint, its vault, its policy."""
-        world = self.world
-        certificate = world.trust.institution(self.bank.address).certificate
+        environment = self.environment
+        certificate = environment.trust.institution(self.bank.address).certificate
         context = JobContext(
             signer=self.bank,
-            recorder=world.recorder,
+            recorder=environment.recorder,
             hpke=secrets.token_bytes(32),
             tls_key=tls_key(certificate),
             engine=self.engine,
             chain=self.chain,
             index=Index(self.engine, self.chain),
-            sender=world.sender,
+            sender=environment.sender,
             calls=self.calls,
             rows=self.vault,
             consents=self.vault,
-            trust=world.trust,
-            deployment=world.deployment,
+            trust=environment.trust,
+            deployment=environment.deployment,
             peers=None,  # type: ignore[arg-type]  # nobody is asked here
             scope=lambda offer: self.scopes[offer.scope],
             recipes=("asset-view", "match-statistics", "joint-statistics"),
@@ -422,11 +425,11 @@ class Stage(Sending):
         """The bank's part in attempts."""
         return self.answers.attempts
 
-    async def deal(self, people: int = CUSTOMERS, scope: Scope | None = None, **changes: Any) -> Deal:
+    async def offer_fixture(self, people: int = CUSTOMERS, scope: Scope | None = None, **changes: Any) -> OfferFixture:
         """A new offer whose people have consented; their consents are changed by `changes`."""
-        return await self.deal_on(*self.offer(scope), people, **changes)
+        return await self.offer_fixture_on(*self.offer(scope), people, **changes)
 
-    async def deal_on(
+    async def offer_fixture_on(
         self,
         offer: Offer,
         scope: Scope,
@@ -435,7 +438,7 @@ class Stage(Sending):
         asked: bool = True,
         customers: Sequence[str] = (),
         **changes: Any,
-    ) -> Deal:
+    ) -> OfferFixture:
         """The same on an offer that is there: batched, and what the bank prepared for a job on it, `wanted` of it; not
         `asked`, what it would have, had it not said no. The people are these `customers`, or any."""
         self.scopes[offer.scope] = scope
@@ -451,17 +454,17 @@ class Stage(Sending):
             entry = await self.agreement.entries.fresh([(offer.id, lawful.root)])
             rows = Input(offer=offer.id, lawful_root=lawful.root, epoch=lawful.epoch, opens_before=lawful.opens_before)
             brought = PrepareResponse(**dict(entry), inputs=(rows,))
-        return Deal(offer, scope, made, batch, block, brought, deadline)
+        return OfferFixture(offer, scope, made, batch, block, brought, deadline)
 
     async def brought(self, offer: Offer, deadline: int | None = None) -> LawfulSet:
         """What the bank's vault would bring now, kept as for a plan that the bank signs."""
         block, until = self.chain.confirmed(), self.chain.now() + 600 if deadline is None else deadline
         return await _kept(lambda sign: self.vault.lawful(offer.id, block, until, sign))
 
-    async def without(self, deal: Deal) -> LawfulSet:
+    async def without(self, offer_fixture: OfferFixture) -> LawfulSet:
         """What is left of what the bank brought, kept as for an amendment that the bank signs."""
-        root = deal.brought.inputs[0].lawful_root
-        return await _kept(lambda sign: self.vault.without(deal.offer.id, root, sign))
+        root = offer_fixture.brought.inputs[0].lawful_root
+        return await _kept(lambda sign: self.vault.without(offer_fixture.offer.id, root, sign))
 
     def question(self, offer: Offer, deadline: int, **changes: Any) -> PrepareRequest:
         """What the lender asks the bank before it plans an asset-view."""
@@ -505,7 +508,7 @@ class Stage(Sending):
 
     def plan(
         self,
-        deal: Deal,
+        offer_fixture: OfferFixture,
         *,
         lender: Key | None = None,
         reward: int = 0,
@@ -515,20 +518,20 @@ class Stage(Sending):
     ) -> Agreed:
         """An asset-view over the bank and the second bank, as honest as `changes`, signed by everybody."""
         lender, other = lender or self.lender, self.second if lender is None else self.lender
-        document = self.terms(**({"block": deal.block} | (terms or {})))
-        chosen = Input(**(deal.brought.inputs[0].model_dump() | (input or {})))
-        mine = {k: v for k, v in deal.brought.model_dump().items() if k != "inputs"}
+        document = self.terms(**({"block": offer_fixture.block} | (terms or {})))
+        chosen = Input(**(offer_fixture.brought.inputs[0].model_dump() | (input or {})))
+        mine = {k: v for k, v in offer_fixture.brought.model_dump().items() if k != "inputs"}
         now = self.chain.now()
         fields: dict[str, Any] = {
             "terms": document.hash,
             "consumer": lender.address,
-            "purpose": purpose_id(deal.scope.purpose),
+            "purpose": purpose_id(offer_fixture.scope.purpose),
             "operations": Operation.PSI | Operation.MPC,
             "sponsor": lender.address,
             "token": self.token if reward else bytes(20),
             "open_by": now + 300,
-            "deadline": deal.deadline,
-            "settle_by": deal.deadline + 600,
+            "deadline": offer_fixture.deadline,
+            "settle_by": offer_fixture.deadline + 600,
             "salt": secrets.token_bytes(32),
             "parties": (
                 Party(**mine, signer=self.bank.address, output=True, reward=reward, inputs=(chosen,)),
@@ -586,7 +589,7 @@ class Stage(Sending):
 
     def agreed(self, plan: Plan, terms: Terms) -> Agreed:
         """Signed by everybody whom the plan names, whatever it says."""
-        job = plan.job(self.world.deployment.jobs)
+        job = plan.job(self.environment.deployment.jobs)
         return Agreed(plan, terms, job, self.signatures(plan, plan.signers, job))
 
     def signatures(self, plan: Plan, signers: Sequence[bytes], digest: bytes) -> list[bytes]:
@@ -613,7 +616,7 @@ class Stage(Sending):
         """As the trust list has it; a stranger makes its own."""
         if key.address == self.thief.address:
             return secrets.token_bytes(32)
-        return tls_key(self.world.trust.institution(key.address).certificate)
+        return tls_key(self.environment.trust.institution(key.address).certificate)
 
     def open_call(self, agreed: Agreed) -> Call:
         return self.calls.open(agreed.plan, agreed.signatures)
@@ -639,13 +642,13 @@ class Stage(Sending):
         plan, attempt = agreed.plan, self.chain.job(agreed.job).attempt + 1
         roots = (root, *(chosen.lawful_root for chosen in plan.inputs[1:]))
         amendment = Amendment(job=agreed.job, attempt=attempt, roots=roots, epochs=epochs or self.epochs(agreed))
-        digest = self.world.deployment.jobs.digest(amendment.struct_hash())
+        digest = self.environment.deployment.jobs.digest(amendment.struct_hash())
         return self.calls.amend(plan, amendment, self.signatures(plan, plan.signers[: len(plan.parties)], digest))
 
     def record_all(self, agreed: Agreed) -> None:
         """One step of each party in the current attempt, on chain."""
         attempt = self.chain.job(agreed.job).attempt
-        recorders = {key.address: key for key in (self.world.recorder, self.second, self.lender)}
+        recorders = {key.address: key for key in (self.environment.recorder, self.second, self.lender)}
         for number, party in enumerate(agreed.plan.parties):
             call = self.calls.record(agreed.job, attempt, number, 0, [secrets.token_bytes(32)])
             self.mined(call, recorders[party.recorder])
@@ -663,5 +666,5 @@ class Stage(Sending):
             epochs=epochs or self.epochs(agreed),
             payouts=(0,) * len(plan.parties),
         )
-        digest = self.world.deployment.jobs.digest(seal.struct_hash())
+        digest = self.environment.deployment.jobs.digest(seal.struct_hash())
         return self.calls.seal(plan, seal, self.signatures(plan, plan.signers[:-1], digest))

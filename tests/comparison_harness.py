@@ -55,7 +55,7 @@ class Ended:
 
 
 @dataclass
-class Stage:
+class ComparisonHarness:
     """The three institutions' folders, and the service's enclaves while it runs."""
 
     made: Companies
@@ -175,7 +175,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def founded(folder: Path) -> Iterator[Stage]:
+def founded(folder: Path) -> Iterator[ComparisonHarness]:
     """Contracts, three institutions with money for gas, the trust list; nothing runs yet but the chain."""
     write_passphrase(folder)
     with LocalChain(block_time=0.25) as chain:
@@ -184,18 +184,18 @@ def founded(folder: Path) -> Iterator[Stage]:
             found(made, NAMES, lambda text: None)
             settings = folder / "service/node.toml"
             settings.write_text(settings.read_text() + '\n[enclaves]\nplatform = "simulated"\n')
-            yield Stage(made)
+            yield ComparisonHarness(made)
         finally:
             made.stop()
 
 
-async def accept(stage: Stage) -> None:
+async def accept(harness: ComparisonHarness) -> None:
     """The service takes its enclave's measurement on, on chain."""
     from placet.chain.client import EnclaveClass
     from placet.protocols.enclave.evidence.model import measurement_id
 
-    context = stage.app.state.runner.context
-    (rule,) = stage.sessions.policy.rules
+    context = harness.app.state.runner.context
+    (rule,) = harness.sessions.policy.rules
     ident = measurement_id(rule.kind, rule.measurements[0])
     call = context.calls.accept(ident, EnclaveClass.SIMULATED)
-    await stage.app.state.runner.intents.carry("accept", call, context.address)
+    await harness.app.state.runner.intents.carry("accept", call, context.address)
