@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -65,8 +67,15 @@ def all_end(processes: Processes) -> None:
     assert alive == []
 
 
-def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
-    run = Run(tmp_path, WITH_A_NODE)
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path, whatever runs this: that of a socket far below it has 103 bytes at the most."""
+    with tempfile.TemporaryDirectory(prefix="run-") as name:
+        yield Path(name)
+
+
+def test_a_killed_run_leaves_nothing(folder: Path) -> None:
+    run = Run(folder, WITH_A_NODE)
     started = run.started(0)
     assert set(started) == {"chain", "vault", "node", "daemon", "pytest"}
     started["node"].send_signal(signal.SIGSTOP)
@@ -76,9 +85,9 @@ def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_neither_a_killed_worker_nor_an_interrupted_run_leaves_anything(tmp_path: Path) -> None:
+def test_neither_a_killed_worker_nor_an_interrupted_run_leaves_anything(folder: Path) -> None:
     """Of xdist: another worker follows the killed one; then Ctrl-C reaches all of the terminal's command."""
-    run = Run(tmp_path, WITH_A_CHAIN, "-n", "1")
+    run = Run(folder, WITH_A_CHAIN, "-n", "1")
     first = run.started(0)
     first["pytest"].kill()
     worker = first.pop("pytest")  # its parent never asks how it ended
@@ -91,8 +100,8 @@ def test_neither_a_killed_worker_nor_an_interrupted_run_leaves_anything(tmp_path
 
 
 @pytest.mark.slow
-def test_workers_end_with_a_killed_run(tmp_path: Path) -> None:
-    run = Run(tmp_path, WITH_A_CHAIN, "-n", "1")
+def test_workers_end_with_a_killed_run(folder: Path) -> None:
+    run = Run(folder, WITH_A_CHAIN, "-n", "1")
     started = run.started(0)
     run.process.kill()
     run.process.wait(180)
