@@ -194,10 +194,13 @@ class Vault:
 
     def _dataset(self, dataset: DatasetId) -> DatasetInfo:
         """A table, or a part of a model, by its id. NotFoundError."""
-        try:
-            return self._models.by_id(dataset).info(self._institution)
-        except NotFoundError:
+        try:  # tables first: to look among models is to open each
             return self._tables.by_id(dataset)
+        except NotFoundError as missing:
+            try:
+                return self._models.by_id(dataset).info(self._institution)
+            except NotFoundError:
+                raise missing from None
 
     def note_batch(self, offer: OfferId, root: BatchRoot, leaves: Sequence[ConsentId]) -> None:
         if batch_root(leaves) != root:
