@@ -225,7 +225,7 @@ def test_on_shares_as_in_the_clear(
     assert list(scratch.iterdir()) == []
 
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
 def table(path: Path, label: str, skip: Sequence[str]) -> tuple[dict[str, list[str]], np.ndarray]:
