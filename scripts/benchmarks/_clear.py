@@ -11,7 +11,7 @@ import numpy as np
 
 from placet.catalogue.modelling import Feature
 from placet.models import binning
-from placet.models.bands import BandTable
+from placet.models.bands import BandTable, by_score
 from placet.models.scorecard import Scale
 from placet.models.scorecard_fit import FitColumn, fit
 
@@ -61,11 +61,4 @@ def in_clear(
     )
     if card is None or min(labels[asked].sum(), (1 - labels[asked]).sum()) < model.smallest:
         return None
-    return tally_of(card.scores(table[asked]), labels[asked])
-
-
-def tally_of(scores: binning.Codes, labels: binning.Codes) -> BandTable:
-    """Each distinct score a band of its own."""
-    distinct, place = np.unique(scores, return_inverse=True)
-    lines = [np.bincount(place[labels == label], minlength=len(distinct)).tolist() for label in (1, 0)]
-    return BandTable(tuple(distinct[1:].tolist()), tuple(lines[0]), tuple(lines[1]))
+    return by_score(card.scores(table[asked]).tolist(), labels[asked].tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placet.core.errors import InputError
-from placet.models.bands import MAX_BANDS, BandTable, band_of, equal_edges, kept_places, merged, stability, tally
+from placet.models.bands import (
+    MAX_BANDS,
+    BandTable,
+    band_of,
+    by_score,
+    equal_edges,
+    kept_places,
+    merged,
+    stability,
+    tally,
+)
 
 
 def test_edges_are_equally_far_and_take_what_is_beyond_the_range() -> None:
@@ -103,3 +114,10 @@ def test_stability_by_hand_and_of_nothing() -> None:
     for bad in (([1], [1, 2]), ([0, 0], [1, 2]), ([1, 2], [0, 0])):
         with pytest.raises(InputError, match="compared"):
             stability(*bad)
+
+
+def test_each_score_has_a_band_of_its_own() -> None:
+    scores, labels = [3, -1, 3, 7, -1, 3], [1, 0, 0, 1, 0, 1]
+    table = by_score(scores, labels)
+    assert table == BandTable((3, 7), (0, 2, 1), (2, 1, 0))
+    assert table == replace(tally((3, 7), scores, labels), sums=None)

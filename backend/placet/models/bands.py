@@ -6,8 +6,10 @@ reaches: with edges 10 and 20 a score of 10 is in the second of three bands, wha
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,9 +75,17 @@ def tally(edges: Sequence[int], scores: Sequence[int], labels: Sequence[int]) ->
     return BandTable(tuple(edges), tuple(lines[0]), tuple(lines[1]), tuple(lines[2]))
 
 
+def by_score(scores: Sequence[int], labels: Sequence[int]) -> BandTable:
+    """The table of scores and labels (0 or 1) in the clear, without sums, where each score has a band of its own."""
+    counts = Counter(zip(scores, labels, strict=True))
+    distinct = sorted({score for score, _ in counts})
+    lines = [tuple(counts[score, label] for score in distinct) for label in (1, 0)]
+    return BandTable(tuple(distinct[1:]), *lines)
+
+
 def band_of(edges: Sequence[int], score: int) -> int:
     """How many of the ascending edges a score reaches."""
-    return sum(score >= edge for edge in edges)
+    return bisect.bisect_right(edges, score)
 
 
 def kept_places(lines: Sequence[Sequence[int]], smallest: int, forced: Sequence[int]) -> tuple[int, ...]:

@@ -98,6 +98,18 @@ class GainsRow:
     positives_share: Fraction
     lift: Fraction
 
+    def figures(self) -> dict[str, int | str]:
+        """As reports have it: people, positives, shares and lift of all upwards, and the band's own rate; fractions as
+        `decimal` writes them."""
+        return {
+            "people": self.reached_positives + self.reached_negatives,
+            "positives": self.reached_positives,
+            "people_share": decimal(self.people_share),
+            "positives_share": decimal(self.positives_share),
+            "lift": decimal(self.lift),
+            "rate": decimal(self.rate),
+        }
+
 
 def gains(table: BandTable) -> list[GainsRow]:
     """From the highest band down; a band without people is left out."""

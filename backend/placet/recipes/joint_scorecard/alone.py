@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from placet.models.bands import BandTable
+from placet.models.bands import BandTable, by_score
 from placet.models.scorecard_fit import FitColumn, fit
 from placet.protocols.mpc.numbers import Integers
 from placet.protocols.mpc.program import Size
@@ -41,9 +41,5 @@ def alone(program: ScorecardTrain, codes: Integers, labels: Integers) -> dict[st
 
 
 def table_of(scores: Integers, labels: Integers) -> BandTable | None:
-    """Each distinct score a band of its own; None without both labels."""
-    if len(set(labels.tolist())) < 2:
-        return None
-    distinct, place = np.unique(scores, return_inverse=True)
-    lines = [np.bincount(place[labels == label], minlength=len(distinct)).tolist() for label in (1, 0)]
-    return BandTable(tuple(distinct[1:].tolist()), tuple(lines[0]), tuple(lines[1]))
+    """None without both labels."""
+    return None if len(set(labels.tolist())) < 2 else by_score(scores.tolist(), labels.tolist())

@@ -179,14 +179,7 @@ def bands_of(table: BandTable, higher: int) -> list[dict[str, Any]]:
 def gains_row(row: quality.GainsRow, higher: int) -> dict[str, Any]:
     """All down to an edge, most for label 1 first: `from` where high scores speak for it, or `below` it."""
     end = {"from": _text(row.edge)} if higher else {"below": _mirrored(row.edge)}
-    return end | {
-        "people": row.reached_positives + row.reached_negatives,
-        "positives": row.reached_positives,
-        "people_share": decimal(row.people_share),
-        "positives_share": decimal(row.positives_share),
-        "lift": decimal(row.lift),
-        "rate": decimal(row.rate),
-    }
+    return end | row.figures()
 
 
 def importance_of(card: Scorecard) -> list[dict[str, Any]]:

@@ -97,18 +97,7 @@ def bands_of(table: BandTable, scale: int | None) -> list[dict[str, Any]]:
 def gains_of(table: BandTable) -> list[dict[str, Any]]:
     """From the highest band on, all that it and those above reach: {from, people, positives, people_share,
     positives_share, lift}, and the band's own {rate}."""
-    return [
-        {
-            "from": None if row.edge is None else str(row.edge),
-            "people": row.reached_positives + row.reached_negatives,
-            "positives": row.reached_positives,
-            "people_share": decimal(row.people_share),
-            "positives_share": decimal(row.positives_share),
-            "lift": decimal(row.lift),
-            "rate": decimal(row.rate),
-        }
-        for row in quality.gains(table)
-    ]
+    return [{"from": None if row.edge is None else str(row.edge)} | row.figures() for row in quality.gains(table)]
 
 
 def threshold_of(table: BandTable, threshold: int) -> dict[str, Any]:
