@@ -101,7 +101,7 @@ class Ledger:
     trails: dict[tuple[bytes, int, int], tuple[bytes, int]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     ended: dict[bytes, int] = field(default_factory=dict)
-    verifiers: Verifiers = field(default_factory=lambda: Verifiers(frozenset()))
+    verifiers: Verifiers = field(default_factory=lambda: Verifiers())
 
     def now(self) -> int:
         return self.time
@@ -242,6 +242,7 @@ class JobEnvironment:
             job_ledger=_contract(),
             reward_escrow=_contract(),
             p256_verifier=_contract(),
+            webauthn_verifier=_contract(),
             enclave_registry=_contract(),
         )
         self.trust = TrustList(

@@ -297,6 +297,76 @@ contract ConsentSignaturesTest is Base {
         refused(g, signP256(9, registry.hashConsent(registry.consentId(g))));
     }
 
+    // ------------------------------------------------------------------- passkeys
+
+    function passkeyConsent() private returns (bytes32 digest) {
+        g.owner = passkeySigner(9);
+        return registry.hashConsent(registry.consentId(g));
+    }
+
+    function test_passkey() public {
+        bytes32 digest = passkeyConsent();
+        accepted(g, signPasskey(9, digest));
+        registry.withdraw(g, signPasskey(9, registry.hashWithdrawal(registry.consentId(g))));
+    }
+
+    function test_passkey_wrong_key() public {
+        refused(g, signPasskey(10, passkeyConsent()));
+    }
+
+    function test_passkey_other_digest() public {
+        passkeyConsent();
+        refused(g, signPasskey(9, ConsentId.unwrap(registry.consentId(g))));
+    }
+
+    function test_passkey_signed_a_withdrawal() public {
+        passkeyConsent();
+        refused(g, signPasskey(9, registry.hashWithdrawal(registry.consentId(g))));
+    }
+
+    function test_passkey_user_not_there_or_not_verified() public {
+        bytes32 digest = passkeyConsent();
+        refused(g, signPasskey(9, digest, 0x1c, "webauthn.get"));
+        refused(g, signPasskey(9, digest, 0x19, "webauthn.get"));
+        refused(g, signPasskey(9, digest, 0x15, "webauthn.get"));
+    }
+
+    function test_passkey_creation_is_no_assertion() public {
+        refused(g, signPasskey(9, passkeyConsent(), 0x1d, "webauthn.create"));
+    }
+
+    function test_passkey_in_another_encoding() public {
+        bytes memory signature = signPasskey(9, passkeyConsent());
+        refused(g, abi.encodePacked(signature, uint8(0)));
+        refused(g, abi.encodePacked(signature, bytes32(0)));
+        refused(g, abi.encodePacked(uint256(32), signature));
+        refused(g, "");
+    }
+
+    function test_passkey_high_s() public {
+        bytes memory signature = signPasskey(9, passkeyConsent());
+        uint256 s;
+        assembly ("memory-safe") {
+            s := mload(add(signature, 64))
+            mstore(add(signature, 64), sub(P256_N, s))
+        }
+        refused(g, signature);
+    }
+
+    function testFuzz_passkey_one_bit_flipped(uint16 place) public {
+        bytes memory bad = signPasskey(9, passkeyConsent());
+        uint256 bit = place % (bad.length * 8);
+        bad[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
+        refused(g, bad);
+    }
+
+    function test_passkey_behind_the_other_verifier() public {
+        bytes32 digest = passkeyConsent();
+        refused(g, signP256(9, digest));
+        g.owner = p256Signer(9);
+        refused(g, signPasskey(9, registry.hashConsent(registry.consentId(g))));
+    }
+
     function test_verifier_not_on_the_list() public {
         g.owner = abi.encodePacked(address(new YesVerifier()), "key");
         refused(g, "anything");

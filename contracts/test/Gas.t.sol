@@ -41,6 +41,23 @@ contract GasTest is Base {
     }
 
     /// forge-config: default.isolate = true
+    function test_keys() public {
+        IConsentRegistry.Grant memory g = consentOf(p256Signer(9), 0, 1);
+        _grantAndWithdraw(g, "a P-256 key", false);
+        g = consentOf(passkeySigner(9), 0, 2);
+        _grantAndWithdraw(g, "a passkey", true);
+    }
+
+    function _grantAndWithdraw(IConsentRegistry.Grant memory g, string memory by, bool passkey) private {
+        bytes32 digest = registry.hashConsent(registry.consentId(g));
+        registry.grant(g, passkey ? signPasskey(9, digest) : signP256(9, digest));
+        vm.snapshotGasLastCall("ConsentRegistry", string.concat("grant by ", by));
+        digest = registry.hashWithdrawal(registry.consentId(g));
+        registry.withdraw(g, passkey ? signPasskey(9, digest) : signP256(9, digest));
+        vm.snapshotGasLastCall("ConsentRegistry", string.concat("withdraw by ", by));
+    }
+
+    /// forge-config: default.isolate = true
     function test_datasets() public {
         datasets.register(DatasetId.wrap("rows"), IDatasetRegistry.Subjects.Persons, "schema", "commitment", 1);
         vm.snapshotGasLastCall("DatasetRegistry", "register");

@@ -134,7 +134,7 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 def bare(deployment: Deployment) -> FastAPI:
     """An endpoint that only checks the owner's signature of a submission."""
     app = FastAPI()
-    verifiers, domain = Verifiers(frozenset()), deployment.consents
+    verifiers, domain = Verifiers(), deployment.consents
 
     @app.post("/v1/consents", status_code=202)
     async def check(submission: ConsentSubmission) -> dict[str, str]:

@@ -653,6 +653,7 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         "JobLedger": deployment.job_ledger,
         "RewardEscrow": deployment.reward_escrow,
         "P256Verifier": deployment.p256_verifier,
+        "WebAuthnVerifier": deployment.webauthn_verifier,
         "EnclaveRegistry": deployment.enclave_registry,
     }
     delegatecall, callcode, selfdestruct, staticcall = 0xF4, 0xF2, 0xFF, 0xFA
@@ -678,5 +679,6 @@ def test_no_administrator_no_proxy_no_upgrade(harness: AttackHarness) -> None:
         },
         "RewardEscrow": {"fund", "settle", "claim", "claimFor"},
         "P256Verifier": set(),
+        "WebAuthnVerifier": set(),
         "EnclaveRegistry": {"accept", "retire"},
     }

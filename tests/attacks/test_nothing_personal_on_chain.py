@@ -187,7 +187,7 @@ async def _happen(
     environment = harness.environment
     subjects = {role: next(environment.customers) for role in ("stays", "withdraws", "revoked", "erased", "passkey")}
     codes = add_persons(folder / "register.csv", list(subjects.values()))
-    verifiers = Verifiers(frozenset({environment.deployment.p256_verifier.address}))
+    verifiers = environment.deployment.verifiers
     enrolling = Enrolling(
         environment.enroller, Register(folder / "register.csv"), NAMESPACE, environment.deployment.consents, verifiers
     )

@@ -41,7 +41,7 @@ class Replay:
         self.deployment = simulation.deployment
         self.told = simulation.chain_facts()
         self.checked = 0
-        self.verifiers = Verifiers(frozenset())
+        self.verifiers = Verifiers()
         self.hash_of_head = h("block")
         self.log = sorted(self._events(), key=lambda e: (e.block, e.log_index))
 

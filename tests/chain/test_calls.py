@@ -31,6 +31,7 @@ PLACED = Deployment(
     job_ledger=Contract(address=b"\3" * 20, code_hash=bytes(32)),
     reward_escrow=Contract(address=b"\4" * 20, code_hash=bytes(32)),
     p256_verifier=Contract(address=b"\5" * 20, code_hash=bytes(32)),
+    webauthn_verifier=Contract(address=b"\7" * 20, code_hash=bytes(32)),
     enclave_registry=Contract(address=b"\6" * 20, code_hash=bytes(32)),
 )
 CALLS = Calls(PLACED)

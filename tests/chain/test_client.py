@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 from collections.abc import Callable
 
 import pytest
 import requests
 
-from placet.chain import events
+from placet.chain import abi, events
 from placet.chain.calls import Call
 from placet.chain.client import ERC1271_GAS, Acceptance, Chain, DatasetState, EnclaveClass, JobStatus
 from placet.chain.deploy import deploy_token
 from placet.chain.local import free_port
-from placet.chain.rpc import Rpc
+from placet.chain.rpc import Rpc, octets
 from placet.core.consent import Reason, Status
 from placet.core.errors import ChainError, DeploymentError, InputError, NotFoundError, Reverted, SignatureError
 from placet.core.offers import Subjects
 from placet.core.signatures import Key, P256Key
 from placet.core.trust import Contract, Deployment
-from placet.core.values import to_hex
+from placet.core.values import from_hex, to_hex
+from placet.core.webauthn import assertion_valid
 
-LINKED = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier")
+from ..core.webauthn_vectors import FILE as WEBAUTHN_VECTORS
+from ..passkeys import Passkey
+
+LINKED = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier")
 """They name each other."""
 CONTRACTS = (*LINKED, "enclave_registry")
 
@@ -258,8 +263,29 @@ def test_a_strangers_contract_is_given_three_million_gas(environment) -> None:
         assert environment.chain.verifiers.accepts(account, bytes(32), b"anything") is accepted
 
 
-def test_passkeys_only_behind_the_deployments_verifier(environment) -> None:
-    digest = secrets.token_bytes(32)
-    good, stranger = P256Key(environment.deployment.p256_verifier.address), P256Key(bytes(20))
-    assert environment.chain.verifiers.accepts(good.signer, digest, good.sign(digest))
-    assert not environment.chain.verifiers.accepts(stranger.signer, digest, stranger.sign(digest))
+def test_p256_keys_and_passkeys_only_behind_the_deployments_verifiers(environment) -> None:
+    digest, named = secrets.token_bytes(32), environment.deployment
+    for kind, verifier in ((P256Key, named.p256_verifier), (Passkey, named.webauthn_verifier)):
+        good, stranger = kind(verifier.address), kind(bytes(20))
+        assert environment.chain.verifiers.accepts(good.signer, digest, good.sign(digest))
+        assert not environment.chain.verifiers.accepts(stranger.signer, digest, stranger.sign(digest))
+
+
+def test_the_contract_takes_the_assertions_of_passkeys_that_the_twin_takes(environment) -> None:
+    """The vectors, and each tenth flipped bit of one that is good."""
+    vectors = json.loads(WEBAUTHN_VECTORS.read_text(encoding="utf-8"))
+    key, digest = from_hex(vectors["key"]), from_hex(vectors["digest"])
+    good = from_hex(vectors["cases"][0]["signature"])
+    verify = abi.function("WebAuthnVerifier", "verify")
+    verifier = to_hex(environment.deployment.webauthn_verifier.address)
+
+    def takes(signature: bytes) -> bool:
+        data = to_hex(verify.encode(key, digest, signature))
+        return octets(environment.chain.rpc.call("eth_call", {"to": verifier, "data": data}, "latest"))[:4] == verify.selector
+
+    for case in vectors["cases"]:
+        assert takes(from_hex(case["signature"])) == case["accepted"], case["name"]
+    for bit in range(0, 8 * len(good), 10):
+        bad = bytearray(good)
+        bad[bit // 8] ^= 1 << bit % 8
+        assert takes(bytes(bad)) == assertion_valid(key, digest, bytes(bad)), bit

@@ -101,6 +101,7 @@ class House:
             "job_ledger",
             "reward_escrow",
             "p256_verifier",
+            "webauthn_verifier",
             "enclave_registry",
         )
         deployment = {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 1} | dict.fromkeys(names, contract)

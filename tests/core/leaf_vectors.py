@@ -38,22 +38,25 @@ def leaf(number: int, owner: int, signature: int) -> dict[str, Any]:
 
 
 def record(values: dict[str, Any]) -> bytes:
-    raw = bytes([len(values["owner"]) == 84]) + values["owner"]
+    kind = 0 if len(values["owner"]) == 20 else 1 if len(values["signature"]) == 64 else 2
+    raw = bytes([kind]) + values["owner"]
     for name, size in FIELDS:
         value = values[name]
+        if kind == 2 and name == "signature":
+            raw += len(value).to_bytes(2, "big")
         raw += value.to_bytes(size, "big") if isinstance(value, int) else value
     return raw
 
 
 def reference() -> dict[str, Any]:
-    leaves = [leaf(0, 20, 65), leaf(1, 84, 64), leaf(2, 20, 65)]
+    leaves = [leaf(0, 20, 65), leaf(1, 84, 64), leaf(2, 20, 65), leaf(3, 84, 480)]
     joined = b"".join(map(record, leaves))
     plain = [{n: v if isinstance(v, int) else "0x" + v.hex() for n, v in values.items()} for values in leaves]
     return {
         "leaves": [
             {"leaf": values, "record": "0x" + record(raw).hex()} for values, raw in zip(plain, leaves, strict=True)
         ],
-        "section": {"count": 3, "hash": "0x" + hashlib.sha256(joined).hexdigest(), "size": len(joined)},
+        "section": {"count": 4, "hash": "0x" + hashlib.sha256(joined).hexdigest(), "size": len(joined)},
     }
 
 

@@ -13,7 +13,7 @@ from placet.core.consent import ConsentFields
 from placet.core.errors import InputError
 from placet.core.evidence import Section
 from placet.core.hashing import sha256
-from placet.core.leaves import LeafRecord, decode_records
+from placet.core.leaves import LeafRecord, decode_records, record_size
 from placet.core.values import from_hex
 
 from .leaf_vectors import FILE, reference
@@ -44,7 +44,7 @@ def records(owner: int, signature: int) -> st.SearchStrategy[LeafRecord]:
     return made.map(lambda record: record._replace(subject=record.consent.enrolment))
 
 
-RECORDS = records(20, 65) | records(84, 64)
+RECORDS = records(20, 65) | records(84, 64) | records(84, 256) | records(84, 1024)
 
 
 def of_vector(values: dict[str, Any]) -> LeafRecord:
@@ -102,7 +102,21 @@ def test_nothing_else_is_read(record: LeafRecord, cut: int) -> None:
         with pytest.raises(InputError):
             decode_records(raw[:-cut])
     with pytest.raises(InputError):
-        decode_records(bytes([2]) + raw[1:])
+        decode_records(bytes([3]) + raw[1:])
+
+
+@pytest.mark.parametrize("size", [0, 64, 224, 255, 481, 1056, 65535])
+def test_a_passkeys_record_says_a_length_that_an_assertion_has(size: int) -> None:
+    record = next(of_vector(vector["leaf"]) for vector in VECTORS["leaves"] if len(vector["leaf"]["signature"]) == 962)
+    raw = record.encode()
+    place = raw.index(record.signature) - 2
+    changed = raw[:place] + size.to_bytes(2, "big") + raw[place + 2 :] + bytes(70_000)
+    with pytest.raises(InputError, match="no passkey's assertion"):
+        decode_records(changed)
+    assert record_size(raw[: place + 1], 0) > len(raw)
+    if size != 64:
+        with pytest.raises(InputError):
+            record._replace(signature=bytes(size)).encode()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from placet.core.signatures import Key, P256Key, Verifiers
 
 DIGEST = keccak(b"what is signed")
 VERIFIER = bytes(19) + b"\x07"
-WALLET = Verifiers(frozenset())
+WALLET = Verifiers()
 P256 = Verifiers(frozenset({VERIFIER}))
 READ = TypeAdapter(WalletSignature).validate_python
 # One key whose signature over DIGEST has parity 0, and one with parity 1: every encoding is tried with both.
@@ -173,10 +173,10 @@ def test_what_is_none_of_p256_is_refused_by_its_name() -> None:
 
 def test_a_contracts_signature_stays_as_it_is_and_is_never_a_wrapped_one() -> None:
     wrapped = bytes(96) + bytes.fromhex("6492" * 16)
-    accepting = Verifiers(frozenset(), lambda *_: True)
+    accepting = Verifiers(contract=lambda *_: True)
     assert accepting.normal("it", bytes(20), DIGEST, b"\x01" * 130) == b"\x01" * 130
     assert refused(accepting, bytes(20), wrapped).code == "signature.erc6492"
-    refusing = Verifiers(frozenset(), lambda *_: False)
+    refusing = Verifiers(contract=lambda *_: False)
     assert refused(refusing, bytes(20), b"\x01" * 130).code == "signature.contract"
 
 

@@ -158,7 +158,7 @@ class Owner:
 
     environment: NodeEnvironment
     customer: str
-    key: Key | P256Key
+    key: Key | P256Key | Passkey
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     @property

@@ -20,6 +20,7 @@ from placet.core.values import from_hex, parse, to_hex
 from placet.node.consents.uses import follow, note_uses
 from placet.node.state import batches, consents
 
+from ..passkeys import Passkey
 from .conftest import CUSTOMERS, NAMESPACE, Owner, Running
 
 
@@ -190,10 +191,29 @@ async def test_the_institutions_own_consent_is_granted_by_itself(node: Running, 
 
 async def test_a_p256_key_gives_a_consent(node: Running, owner: Owner) -> None:
     offer, _ = node.offer()
-    passkey = Owner(node.environment, owner.customer, P256Key(node.environment.deployment.p256_verifier.address))
-    consent = await node.give(passkey, offer)
+    keeper = Owner(node.environment, owner.customer, P256Key(node.environment.deployment.p256_verifier.address))
+    consent = await node.give(keeper, offer)
     await node.turn()
-    assert (await node.get(passkey, f"/v1/consents/{consent}")).json()["status"] == "given"
+    assert (await node.get(keeper, f"/v1/consents/{consent}")).json()["status"] == "given"
+
+
+async def test_a_browsers_passkey_gives_a_consent_and_withdraws_it(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    deployment = node.environment.deployment
+    key = Passkey(deployment.webauthn_verifier.address)
+    keeper = Owner(node.environment, owner.customer, key)
+    submission = keeper.submission(await node.draft(keeper, offer))
+    consent = submission_id(submission)
+    digest = deployment.consents.digest(from_hex(consent))
+    answer = await node.client.post("/v1/consents", json=submission | {"signature": key.browser(digest)})
+    assert answer.status_code == 202, answer.text
+    await node.turn()
+    assert (await node.get(keeper, f"/v1/consents/{consent}")).json()["status"] == "given"
+    withdrawal = keeper.withdrawal(consent)
+    answer = await node.client.post(f"/v1/consents/{consent}/withdrawal", json=withdrawal)
+    assert answer.status_code == 202, answer.text
+    await node.turn()
+    assert node.environment.chain.consent(from_hex(consent)).status is Status.WITHDRAWN
 
 
 async def test_the_same_consent_many_times_at_once_is_one(node: Running, owner: Owner) -> None:

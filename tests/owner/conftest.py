@@ -50,9 +50,10 @@ DEPLOYMENT = Deployment(
     job_ledger=contract(3),
     reward_escrow=contract(4),
     p256_verifier=contract(5),
+    webauthn_verifier=contract(7),
     enclave_registry=contract(6),
 )
-VERIFIERS = Verifiers(frozenset({DEPLOYMENT.p256_verifier.address}))
+VERIFIERS = DEPLOYMENT.verifiers
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class SimulatedChain:
     jobs: dict[bytes, JobFacts] = field(default_factory=dict)
     lineages: dict[tuple[bytes, bytes], Lineage] = field(default_factory=dict)
     broken: Exception | None = None
-    verifiers: Verifiers = field(default_factory=lambda: Verifiers(frozenset()))
+    verifiers: Verifiers = field(default_factory=lambda: Verifiers())
 
     def look(self, *, thorough: bool) -> ChainSnapshot:
         if self.broken is not None:
@@ -172,6 +172,7 @@ class VaultEnvironment:
             job_ledger=contract(),
             reward_escrow=contract(),
             p256_verifier=contract(),
+            webauthn_verifier=contract(),
             enclave_registry=contract(),
         )
         self.chain: Any = SimulatedChain()

@@ -110,7 +110,7 @@ def test_p256_owner(environment) -> None:
 
     consent, submission = environment.consent("customer-00001", owner=Owner())
     assert only(environment, submission) == consent.id
-    environment.chain.verifiers = Verifiers(frozenset())
+    environment.chain.verifiers = Verifiers()
     _, other = environment.consent("customer-00001", owner=Owner())
     assert isinstance(only(environment, other), SignatureError)
 
@@ -164,7 +164,7 @@ def test_consent_to_another_offer(environment) -> None:
 
 
 def test_erc1271_owner_is_not_for_batches(environment) -> None:
-    environment.chain.verifiers = Verifiers(frozenset(), lambda *_: True)
+    environment.chain.verifiers = Verifiers(contract=lambda *_: True)
     _, submission = environment.consent("customer-00003")
     refused(environment, submission.model_copy(update={"signature": b"contract says yes"}), "signature.length")
 

@@ -33,12 +33,13 @@ from placet.vault.batches import BatchCheck, BatchReader, Progress
 from placet.vault.database import BATCHES, CONSENTS
 from placet.vault.server import alone
 
+from ..passkeys import Passkey
 from .batch_files import file_of, header_of, made, write
 
 
 def check_of(environment) -> LineCheck:
-    p256 = frozenset((environment.deployment.p256_verifier.address,))
-    return LineCheck(environment.offer, environment.scope, environment.deployment.consents, p256, environment.trust)
+    deployment = environment.deployment
+    return LineCheck(environment.offer, environment.scope, deployment.consents, deployment.verifiers, environment.trust)
 
 
 def run(environment, path: Path, progress: Progress | None = None) -> Progress:
@@ -50,6 +51,12 @@ def run(environment, path: Path, progress: Progress | None = None) -> Progress:
 
 def p256_owner(environment) -> P256Key:
     key = P256Key(environment.deployment.p256_verifier.address)
+    key.address = key.signer  # type: ignore[attr-defined]
+    return key
+
+
+def passkey_owner(environment) -> Passkey:
+    key = Passkey(environment.deployment.webauthn_verifier.address)
     key.address = key.signer  # type: ignore[attr-defined]
     return key
 
@@ -113,10 +120,12 @@ def test_order(environment) -> None:
 
 def test_a_batch_is_made_of_signatures_as_wallets_give_them(environment, tmp_path: Path) -> None:
     """However they are written, the file has the one form; what is no signature of its owner is named by its line."""
-    environment.chain.verifiers = Verifiers(frozenset((environment.deployment.p256_verifier.address,)))
+    environment.chain.verifiers = environment.deployment.verifiers
     lines = list(made(environment, environment.customers[:4]).values()) + list(
         made(environment, ["p"], owner=p256_owner(environment)).values()
     )
+    passkey = passkey_owner(environment)
+    lines += made(environment, ["k"], owner=passkey).values()
     good = [line.encode() for line in lines]
     plain = [json.loads(raw) for raw in good]
     signatures = [line.signature for line in lines]
@@ -129,6 +138,8 @@ def test_a_batch_is_made_of_signatures_as_wallets_give_them(environment, tmp_pat
     plain[3]["enrolment"]["signature"] = plain[3]["enrolment"]["signature"][2:130]
     r, s = int.from_bytes(signatures[4][:32], "big"), int.from_bytes(signatures[4][32:], "big")
     plain[4]["signature"] = "0x" + utils.encode_dss_signature(r, P256_N - s).hex()
+    identity = check_of(environment).identity(lines[5])
+    plain[5]["signature"] = passkey.browser(environment.deployment.consents.digest(identity))
     odd = [json.dumps(one, indent=None).encode() for one in plain]
 
     def batch(name: str, raw: list[bytes], end: bytes = b"\n") -> bytes:
@@ -137,7 +148,7 @@ def test_a_batch_is_made_of_signatures_as_wallets_give_them(environment, tmp_pat
         return (tmp_path / name).read_bytes()
 
     assert batch("odd", [b"\xef\xbb\xbf" + odd[0], *odd[1:]], b"\r\n") == batch("good", good)
-    assert run(environment, tmp_path / "odd").lines == 5
+    assert run(environment, tmp_path / "odd").lines == 6
     wrong = plain[1] | {"signature": "0x" + (signatures[1] + bytes.fromhex("6492" * 16)).hex()}
     with pytest.raises(InputError, match="line 2: ") as caught:
         batch("wrong", [odd[0], json.dumps(wrong).encode()])
@@ -149,7 +160,7 @@ def test_a_batch_is_made_of_signatures_as_wallets_give_them(environment, tmp_pat
 
 def test_a_whole_file_over_several_chunks(make_environment, tmp_path: Path) -> None:
     environment = make_environment(tmp_path, customers=4)
-    environment.chain.verifiers = Verifiers(frozenset((environment.deployment.p256_verifier.address,)))
+    environment.chain.verifiers = environment.deployment.verifiers
     lines = made(environment, [f"anybody {i}" for i in range(2 * CHUNK + 3)])
     of_p256 = made(environment, ["with a key of P-256"], owner=p256_owner(environment))
     lines = dict(sorted({**lines, **of_p256}.items()))

@@ -60,7 +60,7 @@ class Case:
         self.facts = bundle.facts
         self.deployment = bundle.deployment
         self.trust = bundle.trust
-        self.verifiers = verifiers or Verifiers(frozenset({bundle.deployment.p256_verifier.address}))
+        self.verifiers = verifiers or bundle.deployment.verifiers
         self.sections = sections or Sections()
         self.withdrawals = Withdrawals(bundle.facts)
         self._verified: dict[tuple[bytes, bytes, bytes], bool] = {}

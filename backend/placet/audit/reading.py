@@ -26,7 +26,6 @@ from placet.core.ids import NO_CONSENT, ConsentId
 from placet.core.leaves import LeafRecord, decode_records, record_size
 from placet.core.offers import Offer, Scope
 from placet.core.processes import end_with_parent
-from placet.core.signatures import Verifiers
 from placet.core.trust import Deployment, TrustList
 from placet.core.values import parse, to_hex
 from placet.core.wording import Wording
@@ -82,7 +81,7 @@ class LeafReader:
 
     def __init__(self, offer: Offer, scope: Scope, deployment: Deployment, trust: TrustList, provider: bytes) -> None:
         self._domain = deployment.consents
-        self._verifiers = Verifiers(frozenset({deployment.p256_verifier.address}))
+        self._verifiers = deployment.verifiers
         self._provider = provider
         self._enrollers = named_enrollers(scope, trust) if scope.enrollers else frozenset({provider})
         self._namespace = scope.namespace

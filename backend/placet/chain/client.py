@@ -146,7 +146,7 @@ class Chain:
         """`rpc`: the endpoint's client where it is to be a less patient one."""
         self.deployment = deployment
         self.rpc = rpc or Rpc(url)
-        self.verifiers = Verifiers(frozenset({deployment.p256_verifier.address}), erc1271(self.rpc))
+        self.verifiers = deployment.verifiers.asking(erc1271(self.rpc))
         self.logs = LogReader(self.rpc, events.addresses(deployment))
 
     def check(self) -> None:
@@ -160,6 +160,7 @@ class Chain:
             "JobLedger": named.job_ledger,
             "RewardEscrow": named.reward_escrow,
             "P256Verifier": named.p256_verifier,
+            "WebAuthnVerifier": named.webauthn_verifier,
             "EnclaveRegistry": named.enclave_registry,
         }
         for name, contract in contracts.items():
@@ -177,8 +178,9 @@ class Chain:
             ):
                 _same(what, to_hex(expected), to_hex(self._read(*call)[0]))
             for name, address in (("ConsentRegistry", consents), ("JobLedger", ledger)):
-                verifier = named.p256_verifier.address
-                _same(f"{name}'s P-256 verifier", True, self._read(name, address, "isVerifier", verifier)[0])
+                for kind, verifier in (("P-256", named.p256_verifier), ("passkeys", named.webauthn_verifier)):
+                    listed = self._read(name, address, "isVerifier", verifier.address)[0]
+                    _same(f"{name}'s verifier of {kind}", True, listed)
         except (Reverted, RpcError) as error:
             raise DeploymentError("the contracts do not answer as Placet's", found=error.message) from error
 

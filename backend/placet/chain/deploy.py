@@ -27,12 +27,14 @@ TOKENS = 10**12
 def deploy(url: str, key: Key, confirmations: int) -> Deployment:
     """Deploy everything from `key`'s account and check it. ChainError if the endpoint or a transaction fails."""
     deployer = _Deployer(url, key)
-    verifier, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(6))
+    p256, webauthn, datasets, consents, escrow, ledger, enclaves = (deployer.address(i) for i in range(7))
+    verifiers = [p256, webauthn]
     first = deployer.create("P256Verifier")
+    deployer.create("WebAuthnVerifier")
     deployer.create("DatasetRegistry")
-    deployer.create("ConsentRegistry", datasets, ledger, [verifier])
+    deployer.create("ConsentRegistry", datasets, ledger, verifiers)
     deployer.create("RewardEscrow", ledger)
-    deployer.create("JobLedger", consents, escrow, [verifier])
+    deployer.create("JobLedger", consents, escrow, verifiers)
     deployer.create("EnclaveRegistry")
     rpc = deployer.rpc
     deployment = Deployment(
@@ -44,7 +46,8 @@ def deploy(url: str, key: Key, confirmations: int) -> Deployment:
         consent_registry=_contract(rpc, consents),
         job_ledger=_contract(rpc, ledger),
         reward_escrow=_contract(rpc, escrow),
-        p256_verifier=_contract(rpc, verifier),
+        p256_verifier=_contract(rpc, p256),
+        webauthn_verifier=_contract(rpc, webauthn),
         enclave_registry=_contract(rpc, enclaves),
     )
     Chain(url, deployment).check()

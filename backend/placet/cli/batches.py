@@ -55,8 +55,8 @@ def make(
     office = Operator(config)
     terms = office.chain.offer(read_offer(offer)).offer
     scope = Scopes(office.settings.path(office.settings.scopes)).of(terms)
-    p256 = frozenset({office.deployment.p256_verifier.address})
-    check = LineCheck(terms, scope, office.deployment.consents, p256, office.trust)
+    deployment = office.deployment
+    check = LineCheck(terms, scope, deployment.consents, deployment.verifiers, office.trust)
     with _reading(lines) as source:
         header = make_batch(check, terms, scope, source, out)
     if as_json:

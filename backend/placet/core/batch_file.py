@@ -34,10 +34,11 @@ from placet.core.signature_forms import read as read_signature
 from placet.core.signatures import Verifiers
 from placet.core.trust import TrustList
 from placet.core.values import Address, Signer, Value, parse, to_hex
+from placet.core.webauthn import LONGEST
 from placet.core.wording import Wording
 
 MAX_HEADER = 65_536
-MAX_LINE = 4_096
+MAX_LINE = 6_144
 """Bytes of a line without its line feed."""
 MAX_COUNT = 2**32 - 1
 CHUNK = 256
@@ -101,12 +102,14 @@ def _hex(size: int) -> str:
 
 _NUMBER = "(0|[1-9][0-9]{0,14})"
 _SIGNED = '"0x([0-9a-f]{128}|[0-9a-f]{130})"'
+_OWNER_SIGNED = f'"0x([0-9a-f]{{128}}|[0-9a-f]{{130}}|(?:[0-9a-f]{{64}}){{8,{LONGEST // 32}}})"'
+"""Of passkeys too, whose assertions are some 32-byte words."""
 _PATTERN = re.compile(
     rf'{{"consent":{{"enrolment":{_hex(32)},"first_opening":{_NUMBER},"not_after":{_NUMBER},"not_before":{_NUMBER},'
     rf'"owner":"0x([0-9a-f]{{40}}|[0-9a-f]{{168}})","salt":{_hex(32)},"uses":{_NUMBER}}},'
     rf'"enrolment":{{"enroller":{_hex(20)},"signature":{_SIGNED},"subject":{_hex(32)}}},'
     rf'(?:"opening":{{"salt":{_hex(32)},"subject":("(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])+")}},)?'
-    rf'"signature":{_SIGNED}}}'.encode()
+    rf'"signature":{_OWNER_SIGNED}}}'.encode()
 )
 _PLAIN = re.compile(rb'"[ !#-\[\]-~]{1,256}"')
 """A text that stands in JSON as it is: printable ASCII without quotes and backslashes."""
@@ -181,12 +184,12 @@ def _subject(raw: bytes) -> str:
 class LineCheck:
     """What makes a line good: pure, and in the order of `demand`. ConsentError where offer and scope do not fit."""
 
-    def __init__(self, offer: Offer, scope: Scope, domain: Domain, p256: frozenset[bytes], trust: TrustList) -> None:
+    def __init__(self, offer: Offer, scope: Scope, domain: Domain, verifiers: Verifiers, trust: TrustList) -> None:
         if not scope.personal:
             raise ConsentError("a batch holds persons' consents", expected="a scope of personal data")
         self._wording = Wording(offer, scope, trust.name)
         self._domain = domain
-        self._verifiers = Verifiers(p256)
+        self._verifiers = verifiers
         self._enrollers = accepted_enrollers(scope, trust)
         self._namespace = scope.namespace
 

@@ -3,8 +3,8 @@
     kind(1) ‖ owner ‖ notBefore(6) ‖ notAfter(6) ‖ firstOpening(4) ‖ uses(4) ‖ enrolment(32) ‖ salt(32) ‖ signature
     ‖ enroller(20) ‖ the enroller's signature(65) ‖ row(32) ‖ batch(32)
 
-Kind 0 is an address (20 bytes) with an ECDSA signature (65), kind 1 a P-256 owner (84) with a signature of 64. Numbers
-are big-endian.
+Kind 0 is an address (20 bytes) with an ECDSA signature (65), kind 1 a P-256 owner (84) with a signature of 64, kind 2 a
+P-256 owner with a passkey's assertion: its length (2), then so many bytes. Numbers are big-endian.
 """
 
 from __future__ import annotations
@@ -18,14 +18,22 @@ from placet.core.enrolment import Enrolment
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
 from placet.core.ids import BatchRoot
+from placet.core.webauthn import LONGEST, SHORTEST
 
-_SIGNATURES = {20: 65, 84: 64}
-_OWNERS = (20, 84)
+_WALLET, _P256, _PASSKEY = range(3)
+_SIGNATURES = (65, 64, None)
+_OWNERS = (20, 84, 84)
 _NUMBERS = struct.Struct(">HIHIII")
-_FIXED = 1 + _NUMBERS.size + 32 + 32 + 20 + 65 + 32 + 32
-SIZES = tuple(_FIXED + owner + _SIGNATURES[owner] for owner in _OWNERS)
-"""Bytes of a record by its kind."""
-LONGEST = max(SIZES)
+_BEFORE = _NUMBERS.size + 32 + 32
+"""Bytes between owner and signature."""
+_AFTER = 20 + 65 + 32 + 32
+_LENGTH_AT = 1 + 84 + _BEFORE
+SIZES = tuple(
+    None if signature is None else 1 + owner + _BEFORE + signature + _AFTER
+    for owner, signature in zip(_OWNERS, _SIGNATURES, strict=True)
+)
+"""Bytes of a record by its kind; None where the record says it."""
+LARGEST = _LENGTH_AT + 2 + LONGEST + _AFTER
 
 
 class LeafRecord(NamedTuple):
@@ -66,7 +74,8 @@ class LeafRecord(NamedTuple):
     def encode(self) -> bytes:
         """InputError for a leaf that has no record: signatures of other lengths, another subject than the consent's."""
         words = self.consent
-        kind = len(words.owner) == 84
+        kind = _WALLET if len(words.owner) == 20 else _P256 if len(self.signature) == 64 else _PASSKEY
+        length = b"" if kind != _PASSKEY else len(self.signature).to_bytes(2, "big")
         before, after = divmod(words.not_before, 2**32), divmod(words.not_after, 2**32)
         raw = b"".join(
             (
@@ -75,6 +84,7 @@ class LeafRecord(NamedTuple):
                 _NUMBERS.pack(*before, *after, words.first_opening, words.uses),
                 words.enrolment,
                 words.salt,
+                length,
                 self.signature,
                 self.enroller,
                 self.enrolled,
@@ -82,8 +92,15 @@ class LeafRecord(NamedTuple):
                 self.batch,
             )
         )
-        if self.subject != words.enrolment or len(raw) != SIZES[kind] or len(self.enrolled) != 65:
-            raise InputError("a leaf that has no record", expected="ECDSA or P-256 signatures, one enrolment")
+        if (
+            self.subject != words.enrolment
+            or len(self.enrolled) != 65
+            or len(words.owner) != _OWNERS[kind]
+            or len(self.signature) != (_SIGNATURES[kind] or _assertion_size(len(self.signature)))
+        ):
+            raise InputError(
+                "a leaf that has no record", expected="signatures by ECDSA, P-256 or a passkey, and one enrolment"
+            )
         return raw
 
 
@@ -104,20 +121,36 @@ def split_records(joined: bytes) -> Iterator[bytes]:
 
 
 def record_size(joined: bytes | bytearray, start: int) -> int:
-    """Bytes of the record that starts there. InputError for a kind that is none."""
+    """Bytes of the record that starts there; `LARGEST` while its length has not come yet. InputError for a kind that
+    is none, or a length that no assertion has."""
     kind = joined[start]
     if kind >= len(SIZES):
-        raise InputError("no leaf record", expected="kind 0 or 1", found=kind)
-    return SIZES[kind]
+        raise InputError("no leaf record", expected="kind 0, 1 or 2", found=kind)
+    size = SIZES[kind]
+    if size is not None:
+        return size
+    length = joined[start + _LENGTH_AT : start + _LENGTH_AT + 2]
+    if len(length) < 2:
+        return LARGEST
+    return _LENGTH_AT + 2 + _assertion_size(int.from_bytes(length, "big")) + _AFTER
+
+
+def _assertion_size(size: int) -> int:
+    if size % 32 or not SHORTEST <= size <= LONGEST:
+        raise InputError(
+            "no passkey's assertion", expected=f"whole words, {SHORTEST} to {LONGEST} bytes", found=size
+        )
+    return size
 
 
 def _decode(raw: bytes) -> LeafRecord:
-    owner = _OWNERS[raw[0]]
+    kind = raw[0]
+    owner = _OWNERS[kind]
     numbers = 1 + owner
     enrolment = numbers + _NUMBERS.size
     salt = enrolment + 32
-    signature = salt + 32
-    enroller = signature + _SIGNATURES[owner]
+    signature = salt + 32 + 2 * (kind == _PASSKEY)
+    enroller = len(raw) - _AFTER
     enrolled = enroller + 20
     row = enrolled + 65
     b_high, b_low, a_high, a_low, first, uses = _NUMBERS.unpack_from(raw, numbers)
@@ -130,7 +163,7 @@ def _decode(raw: bytes) -> LeafRecord:
             first,
             uses,
             subject,
-            raw[salt:signature],
+            raw[salt : salt + 32],
         ),
         raw[signature:enroller],
         raw[enroller:enrolled],

@@ -1,7 +1,7 @@
 """One signature in the many encodings that wallets, hardware and key services give it.
 
-Contracts know one form each: for secp256k1 r ‖ s ‖ v of 65 bytes with v 27 or 28, for P-256 r ‖ s of 64 bytes, both
-with a low s (EIP-2). `normal_form` finds it from v of 0, 1 (Ledger) or 37 and more (EIP-155), from EIP-2098 (64
+Contracts know one form each: for secp256k1 r ‖ s ‖ v of 65 bytes with v 27 or 28, for P-256 r ‖ s of 64 bytes, for a
+passkey the assertion as `core/webauthn.py` has it, all with a low s (EIP-2). `normal_form` finds it from v of 0, 1 (Ledger) or 37 and more (EIP-155), from EIP-2098 (64
 bytes), from bare r ‖ s (IEEE P1363, as JOSE and Azure have it), from DER (AWS, Google, Vault's transit engine) and from
 a high s. Where an encoding leaves something open (the parity, or whether 64 bytes are EIP-2098), signer and digest
 decide: one reading at the most is the signer's signature. What is none is refused by what it is (`refusal`).
@@ -13,6 +13,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from enum import Enum
 from typing import Annotated, Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import utils
@@ -22,6 +23,7 @@ from placet.core.ecdsa import P256_N, SECP256K1_N, p256_valid, recover
 from placet.core.errors import SignatureError
 from placet.core.hashing import keccak, sha256
 from placet.core.values import MAX_SIGNATURE, to_hex
+from placet.core.webauthn import LONGEST, Assertion, assertion_valid, decode
 
 _ERC6492 = bytes.fromhex("6492" * 16)
 _HALF, _HALF_P256 = ((order // 2).to_bytes(32, "big") for order in (SECP256K1_N, P256_N))
@@ -31,15 +33,30 @@ _BASE64 = re.compile(r"[0-9A-Za-z+/_-]+={0,2}")
 _WORDS_OF_WEBAUTHN = (b"webauthn.get", b"webauthn.create")
 
 
+class Scheme(Enum):
+    """How a signer's key signs: ECDSA with recovery over secp256k1, P-256 over the digest itself, or a passkey's
+    assertion around the digest."""
+
+    WALLET = "wallet"
+    P256 = "P-256"
+    PASSKEY = "passkey"
+
+    def accepts(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
+        """Does the key of `signer`, an ERC-7913 signer of this scheme, sign so? Only the contract's form is taken."""
+        if self is Scheme.WALLET:
+            return recover(digest, signature) == signer
+        return (p256_valid if self is Scheme.P256 else assertion_valid)(signer[20:], digest, signature)
+
+
 def read(value: object) -> bytes:
-    """The bytes of a signature as JSON has it: hex with or without 0x, base64 or base64url, or an object of r, s and v
-    (or yParity). ValueError says what else it is."""
+    """The bytes of a signature as JSON has it: hex with or without 0x, base64 or base64url, an object of r, s and v (or
+    yParity), or a passkey's assertion as browsers write it. ValueError says what else it is."""
     if isinstance(value, dict):
         return _of_parts(value)
     if isinstance(value, str):
         value = _of_text(value)
     if not isinstance(value, bytes):
-        raise ValueError("expected a signature: hex, base64, or an object of r, s and v")
+        raise ValueError("expected a signature: hex, base64, an object of r, s and v, or a passkey's assertion")
     if len(value) > MAX_SIGNATURE:
         raise ValueError(f"expected a signature of at most {MAX_SIGNATURE} bytes")
     return value
@@ -79,8 +96,10 @@ def _of_text(text: str) -> bytes:
 
 
 def _of_parts(parts: dict[Any, Any]) -> bytes:
-    if "authenticatorData" in parts or "clientDataJSON" in parts or "response" in parts:
-        raise ValueError("a passkey's assertion (WebAuthn) is no signature that contracts check here: use a wallet")
+    if "response" in parts:
+        parts = parts["response"] if isinstance(parts["response"], dict) else {}
+    if "authenticatorData" in parts or "clientDataJSON" in parts:
+        return _of_assertion(parts)
     if "r" not in parts or "s" not in parts:
         raise ValueError("expected a signature: hex, base64, or an object of r, s and v")
     r, s = (_number(parts[name], 16) for name in ("r", "s"))
@@ -93,6 +112,21 @@ def _of_parts(parts: dict[Any, Any]) -> bytes:
     if parity is None:
         raise ValueError("expected v of 0, 1, 27, 28, or 37 and more (EIP-155)")
     return r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([27 + parity])
+
+
+def _of_assertion(parts: dict[Any, Any]) -> bytes:
+    """From the JSON of a PublicKeyCredential (WebAuthn Level 3, 5.1.8): base64url, the signature in DER."""
+    names = ("authenticatorData", "clientDataJSON", "signature")
+    if not all(isinstance(parts.get(name), str) for name in names):
+        raise ValueError("expected a passkey's assertion: authenticatorData, clientDataJSON and signature in base64url")
+    authenticator, client, signature = (_of_text(parts[name]) for name in names)
+    try:
+        r, s = utils.decode_dss_signature(signature)
+        if max(r, s) >= 1 << 256:
+            raise ValueError
+        return Assertion.of_browser(r, s, authenticator, client).encode()
+    except ValueError:
+        raise ValueError("expected a passkey's assertion: a signature in DER, and client data with a challenge") from None
 
 
 def _number(value: object, base: int) -> int:
@@ -123,15 +157,18 @@ def is_in_form(signer: bytes, signature: bytes) -> bool:
     """Does it look as the contract wants it, whoever signed?"""
     if len(signer) == 20:
         return len(signature) == 65 and signature[64] in (27, 28) and signature[32:64] <= _HALF
-    return len(signature) == 64 and signature[32:] <= _HALF_P256
+    return signature[32:64] <= _HALF_P256 and (len(signature) == 64 or decode(signature) is not None)
 
 
-def normal_form(signer: bytes, digest: bytes, signature: bytes) -> bytes | None:
+def normal_form(scheme: Scheme, signer: bytes, digest: bytes, signature: bytes) -> bytes | None:
     """The signature by `signer`'s own key over `digest` in the contract's one form, or None if it is none."""
-    if len(signer) == 20:
-        if recover(digest, signature) == signer:
-            return signature
+    if scheme.accepts(signer, digest, signature):
+        return signature
+    if scheme is Scheme.WALLET:
         return next((form for form, author in _recovered(digest, signature) if author == signer), None)
+    if scheme is Scheme.PASSKEY:
+        assertion = decode(signature)
+        return assertion.low.encode() if assertion is not None and assertion.low.is_of(signer[20:], digest) else None
     for one in _readings(signature):
         s = min(one.s, P256_N - one.s)
         if one.parity is None and s > 0 and one.r < P256_N:
@@ -178,9 +215,11 @@ def _parity(v: int) -> int | None:
     return (v - 35) % 2 if v >= 37 else None
 
 
-def refusal(what: str, signer: bytes, digest: bytes, signature: bytes, *, contracts: bool) -> SignatureError:
+def refusal(
+    what: str, scheme: Scheme, signer: bytes, digest: bytes, signature: bytes, *, contracts: bool
+) -> SignatureError:
     """Why a signature is not taken, by what it is. `contracts`: could the signer's contract have accepted it?"""
-    kind, found, remedy = _diagnosis(signer, digest, signature, contracts=contracts)
+    kind, found, remedy = _diagnosis(scheme, signer, digest, signature, contracts=contracts)
     return SignatureError(
         f"{what} is not signed by its signer",
         expected=f"{to_hex(signer)} over {to_hex(digest)}",
@@ -190,10 +229,12 @@ def refusal(what: str, signer: bytes, digest: bytes, signature: bytes, *, contra
     )
 
 
-def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: bool) -> tuple[str, str, str]:
+def _diagnosis(
+    scheme: Scheme, signer: bytes, digest: bytes, signature: bytes, *, contracts: bool
+) -> tuple[str, str, str]:
     """Kind (none where the bytes alone show nothing), words, and a remedy that whoever signed so has not tried."""
-    wallet = len(signer) == 20
-    if normal_form(signer, digest, signature) is not None:
+    wallet = scheme is Scheme.WALLET
+    if normal_form(scheme, signer, digest, signature) is not None:
         return (
             "form",
             "the signer's signature, in another encoding than the contract's",
@@ -207,15 +248,17 @@ def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: boo
             "an ERC-6492 signature, of a contract wallet that is not on the chain yet",
             "deploy the contract wallet, or sign with a wallet that has a key of its own",
         )
+    if scheme is Scheme.PASSKEY:
+        return _of_no_passkey(signer, digest, signature)
     if any(word in signature for word in _WORDS_OF_WEBAUTHN):
         return (
             "webauthn",
             "a passkey's assertion (WebAuthn), which signs other bytes around the digest",
-            "sign with a wallet, or with a P-256 key that signs the digest itself",
+            "name the passkey behind the deployment file's webauthn_verifier as the signer, or sign with this one's key",
         )
     for kind, other, found, remedy in _OTHERS:
-        if normal_form(signer, other(digest), signature) is not None or (
-            wallet and normal_form(signer, other(digest), _of_safe(signature)) is not None
+        if normal_form(scheme, signer, other(digest), signature) is not None or (
+            wallet and normal_form(scheme, signer, other(digest), _of_safe(signature)) is not None
         ):
             return kind, found, remedy
     if wallet:
@@ -234,6 +277,31 @@ def _diagnosis(signer: bytes, digest: bytes, signature: bytes, *, contracts: boo
         "",
         "a signature of another key, or one over other data",
         "sign the digest itself with the signer's key; its verifier is the deployment's",
+    )
+
+
+def _of_no_passkey(signer: bytes, digest: bytes, signature: bytes) -> tuple[str, str, str]:
+    assertion = decode(signature)
+    if assertion is None:
+        if len(signature) > LONGEST:
+            return "webauthn", f"{len(signature)} bytes", f"an assertion has at most {LONGEST} bytes as contracts have it"
+        return (
+            "webauthn",
+            "no passkey's assertion (WebAuthn) in the contract's form",
+            "give the assertion as the browser has it: authenticatorData, clientDataJSON and signature",
+        )
+    if normal_form(Scheme.P256, signer, digest, signature[:64]) is not None:
+        return "webauthn", "a signature over the digest itself", "have the passkey sign: its challenge is the digest"
+    if not assertion.is_user_verified:
+        return (
+            "webauthn",
+            "an assertion without the user's verification",
+            'ask the browser for userVerification "required": the device then wants a finger, a face or a PIN',
+        )
+    return (
+        "",
+        "a signature of another passkey, or one over other data",
+        "the challenge is the digest of the typed data, and the passkey the one that the signer names",
     )
 
 

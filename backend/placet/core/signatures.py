@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import coincurve
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from placet.core.ecdsa import P256_N, PREHASHED, p256_valid, recover
+from placet.core.ecdsa import P256_N, PREHASHED
 from placet.core.errors import SignatureError
 from placet.core.hashing import keccak
-from placet.core.signature_forms import is_wrapped, normal_form, refusal
+from placet.core.signature_forms import Scheme, is_wrapped, normal_form, refusal
 from placet.core.values import to_hex
 
 ContractCheck = Callable[[bytes, bytes, bytes], bool]
@@ -27,18 +27,34 @@ ContractCheck = Callable[[bytes, bytes, bytes], bool]
 
 @dataclass(frozen=True)
 class Verifiers:
-    """What a deployment accepts: the addresses of its P-256 verifiers, and how to ask ERC-1271 contracts (or None)."""
+    """What a deployment accepts: the addresses of its verifiers of P-256 keys and of passkeys, and how to ask ERC-1271
+    contracts (or None)."""
 
-    p256: frozenset[bytes]
+    p256: frozenset[bytes] = frozenset()
+    passkey: frozenset[bytes] = frozenset()
     contract: ContractCheck | None = None
+
+    def asking(self, contract: ContractCheck | None) -> Verifiers:
+        """The same, and contracts are asked so (or, by None, not at all)."""
+        return replace(self, contract=contract)
+
+    def scheme(self, signer: bytes) -> Scheme | None:
+        """How the signer's key signs, or None where the deployment knows no such signer."""
+        if len(signer) == 20:
+            return Scheme.WALLET
+        if len(signer) != 84:
+            return None
+        verifier = signer[:20]
+        return Scheme.P256 if verifier in self.p256 else Scheme.PASSKEY if verifier in self.passkey else None
 
     def accepts(self, signer: bytes, digest: bytes, signature: bytes) -> bool:
         """Does `signature` over `digest` come from `signer`? False where it can't be checked."""
-        if len(signer) == 20:
-            if recover(digest, signature) == signer:
-                return True
-            return self.contract is not None and self.contract(signer, digest, signature)
-        return len(signer) == 84 and signer[:20] in self.p256 and p256_valid(signer[20:], digest, signature)
+        scheme = self.scheme(signer)
+        if scheme is None:
+            return False
+        if scheme.accepts(signer, digest, signature):
+            return True
+        return scheme is Scheme.WALLET and self.contract is not None and self.contract(signer, digest, signature)
 
     def demand(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> None:
         """SignatureError unless `accepts`."""
@@ -48,9 +64,8 @@ class Verifiers:
     def of_key(self, signer: bytes, digest: bytes, signature: bytes) -> bytes | None:
         """A signature by `signer`'s key over `digest`, in whatever encoding it comes, in the one form that contracts
         and `accepts` know; None if it is none. No contract is asked."""
-        if len(signer) == 84 and signer[:20] not in self.p256:
-            return None
-        return normal_form(signer, digest, signature)
+        scheme = self.scheme(signer)
+        return None if scheme is None else normal_form(scheme, signer, digest, signature)
 
     def normal(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> bytes:
         """The door for a signature from outside: `of_key`, or a contract's own, which stays as it is. SignatureError
@@ -63,15 +78,16 @@ class Verifiers:
         return signature
 
     def _refusal(self, what: str, signer: bytes, digest: bytes, signature: bytes) -> SignatureError:
-        if len(signer) == 84 and signer[:20] not in self.p256:
+        scheme = self.scheme(signer)
+        if scheme is None:
             return SignatureError(
                 f"{what} can't be checked: the signer's verifier is none of the deployment's",
-                expected=", ".join(map(to_hex, sorted(self.p256))) or "the address of a wallet",
+                expected=", ".join(map(to_hex, sorted(self.p256 | self.passkey))) or "the address of a wallet",
                 found=to_hex(signer[:20]),
-                remedy="a P-256 signer begins with the deployment file's p256_verifier",
+                remedy="a P-256 signer begins with the deployment file's p256_verifier, a passkey with webauthn_verifier",
                 code="signature.verifier",
             )
-        return refusal(what, signer, digest, signature, contracts=self.contract is not None)
+        return refusal(what, scheme, signer, digest, signature, contracts=self.contract is not None)
 
 
 class Key:

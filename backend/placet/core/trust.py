@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from placet.core.eip712 import Domain, consent_domain, job_domain
 from placet.core.errors import NotFoundError
 from placet.core.namespace import Namespace
+from placet.core.signatures import Verifiers
 from placet.core.values import Address, Bytes32, Text, Value, parse, to_hex
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]{1,300}$")]
@@ -37,7 +38,13 @@ class Deployment(Value):
     job_ledger: Contract
     reward_escrow: Contract
     p256_verifier: Contract
+    webauthn_verifier: Contract
     enclave_registry: Contract
+
+    @cached_property
+    def verifiers(self) -> Verifiers:
+        """Whose signatures its contracts take, as far as keys go."""
+        return Verifiers(frozenset({self.p256_verifier.address}), frozenset({self.webauthn_verifier.address}))
 
     @cached_property
     def consents(self) -> Domain:

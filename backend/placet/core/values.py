@@ -95,7 +95,7 @@ Signer = Annotated[
     bytes,
     *_hex_type(
         lambda n: n == 20 or n == 84,
-        "an ERC-7913 signer: an address, or a P-256 verifier's address and key (84 bytes)",
+        "an ERC-7913 signer: an address, or the address of a verifier and a P-256 key (84 bytes)",
         "^0x([0-9a-fA-F]{40}|[0-9a-fA-F]{168})$",
         checksum=True,
     ),

@@ -9,7 +9,7 @@ import uvicorn
 from placet.chain.keystore import load_secret, read_passphrase
 from placet.core.encodings import text_of
 from placet.core.errors import ConfigError
-from placet.core.signatures import Key, Verifiers
+from placet.core.signatures import Key
 from placet.core.trust import Deployment
 from placet.core.values import parse
 from placet.identity.app import create_app
@@ -30,7 +30,7 @@ def enrolling_of(settings: IdentitySettings) -> Enrolling:
         Register(settings.register_file),
         settings.namespace,
         deployment.consents,
-        Verifiers(frozenset({deployment.p256_verifier.address})),
+        deployment.verifiers,
         a_day=settings.enrolments_a_day,
     )
 

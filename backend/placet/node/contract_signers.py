@@ -24,11 +24,11 @@ SECONDS = 5.0
 
 
 class ContractSigners:
-    """What a deployment accepts (`p256`: the addresses of its P-256 verifiers), with contracts asked at `url`."""
+    """What a deployment accepts (`keys`), with contracts asked at `url`."""
 
-    def __init__(self, url: str, p256: frozenset[bytes], seconds: float = SECONDS) -> None:
-        self._keys = Verifiers(p256)
-        self._all = Verifiers(p256, erc1271(Rpc(url, timeout=seconds, attempts=1)))
+    def __init__(self, url: str, keys: Verifiers, seconds: float = SECONDS) -> None:
+        self._keys = keys
+        self._all = keys.asking(erc1271(Rpc(url, timeout=seconds, attempts=1)))
         self._threads = ThreadPoolExecutor(THREADS, "contract-signers")
         self._asking: Counter[str] = Counter()
 

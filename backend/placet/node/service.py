@@ -300,7 +300,7 @@ def open_node(settings: NodeSettings) -> Node:
         vault=vault,
         admissions=AdmissionQueue(),
         scopes=Scopes(settings.path(settings.scopes)),
-        signers=ContractSigners(settings.chain_url, chain.verifiers.p256),
+        signers=ContractSigners(settings.chain_url, deployment.verifiers),
         credential=read_credential(settings.folder / "credential"),
         subjects=SubjectKey(keys.signer.secret),
     )

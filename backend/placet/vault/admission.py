@@ -130,7 +130,7 @@ def admit(submission: Submission, wording: Wording, situation: AdmissionContext)
     identity = wording.consent_id(consent.fields)
     digest = situation.domain.digest(identity)
     # Persons reach the chain in batches, which take no ERC-1271 owners, since their validity can change.
-    verifiers = Verifiers(situation.verifiers.p256) if situation.scope.personal else situation.verifiers
+    verifiers = situation.verifiers.asking(None) if situation.scope.personal else situation.verifiers
     verifiers.demand("the consent", consent.owner, digest, submission.signature)
     if situation.scope.personal:
         _demand_enrolled(submission, situation)

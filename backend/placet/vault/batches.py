@@ -187,8 +187,7 @@ class BatchCheck:
 
 
 def _line_check(header: BatchHeader, deployment: Deployment, trust: TrustList) -> LineCheck:
-    p256 = frozenset((deployment.p256_verifier.address,))
-    return LineCheck(header.offer, header.scope, deployment.consents, p256, trust)
+    return LineCheck(header.offer, header.scope, deployment.consents, deployment.verifiers, trust)
 
 
 _worker: LineCheck | None = None

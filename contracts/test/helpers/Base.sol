@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Base64} from "@openzeppelin/contracts/utils/Base64.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {IConsentRegistry} from "../../interfaces/IConsentRegistry.sol";
@@ -30,6 +31,7 @@ abstract contract Base {
     IRewardEscrow internal escrow;
     IJobLedger internal ledger;
     address internal p256;
+    address internal webauthn;
     IERC20 internal token;
 
     OfferId[3] internal offers;
@@ -38,8 +40,9 @@ abstract contract Base {
     function setUp() public virtual {
         vm.warp(NOW);
         p256 = vm.deployCode("P256Verifier.sol:P256Verifier");
-        address[] memory verifiers = new address[](1);
-        verifiers[0] = p256;
+        webauthn = vm.deployCode("WebAuthnVerifier.sol:WebAuthnVerifier");
+        address[] memory verifiers = new address[](2);
+        (verifiers[0], verifiers[1]) = (p256, webauthn);
         datasets = IDatasetRegistry(vm.deployCode("DatasetRegistry.sol:DatasetRegistry"));
         address predicted = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 2);
         registry = deployRegistry(predicted, verifiers);
@@ -124,6 +127,31 @@ abstract contract Base {
     function p256Signer(uint256 key) internal view returns (bytes memory) {
         (uint256 x, uint256 y) = vm.publicKeyP256(key);
         return abi.encodePacked(p256, x, y);
+    }
+
+    /// @dev As a browser has it: user there and verified, key synced.
+    function signPasskey(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        return signPasskey(key, digest, 0x1d, "webauthn.get");
+    }
+
+    function signPasskey(uint256 key, bytes32 digest, uint8 flags, string memory kind)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        bytes memory authenticator = abi.encodePacked(sha256("localhost"), flags, uint32(7));
+        string memory start = string.concat('{"type":"', kind, '","challenge":"');
+        string memory client = string.concat(
+            start, Base64.encodeURL(abi.encodePacked(digest)), '","origin":"http://localhost:8601","crossOrigin":false}'
+        );
+        bytes32 signed = sha256(abi.encodePacked(authenticator, sha256(bytes(client))));
+        (bytes32 r, bytes32 s) = abi.decode(signP256(key, signed), (bytes32, bytes32));
+        return abi.encode(r, s, bytes(kind).length + 11, 1, authenticator, client);
+    }
+
+    function passkeySigner(uint256 key) internal view returns (bytes memory) {
+        (uint256 x, uint256 y) = vm.publicKeyP256(key);
+        return abi.encodePacked(webauthn, x, y);
     }
 
     function wallet(address account) internal pure returns (bytes memory) {

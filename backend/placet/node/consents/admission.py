@@ -19,7 +19,7 @@ from placet.core.enrolment import NO_ENROLMENT, accepted_enrollers, demand_enrol
 from placet.core.errors import ConsentError, PlacetError, StateError
 from placet.core.ids import ConsentId
 from placet.core.offers import Scope
-from placet.core.signature_forms import is_in_form, normal_form
+from placet.core.signature_forms import Scheme, is_in_form, normal_form
 from placet.core.values import to_hex
 from placet.core.wording import Wording
 from placet.node.consents import models
@@ -64,7 +64,7 @@ def _enrolment(node: Node, submission: models.ConsentSubmission) -> models.Enrol
     consent = submission.consent
     namespace = node.scopes.of(consent.offer).namespace
     digest = node.deployment.consents.digest(enrolment_hash(consent.owner, namespace, given.subject))
-    form = normal_form(given.enroller, digest, given.signature)
+    form = normal_form(Scheme.WALLET, given.enroller, digest, given.signature)
     return given if form is None else given.model_copy(update={"signature": form})
 
 
