@@ -33,7 +33,9 @@ class Passkey:
         """In the contract's form."""
         return self.assertion(digest).low.encode()
 
-    def assertion(self, digest: bytes, *, flags: int = SYNCED, client: bytes | None = None, tail: bytes = b"") -> Assertion:
+    def assertion(
+        self, digest: bytes, *, flags: int = SYNCED, client: bytes | None = None, tail: bytes = b""
+    ) -> Assertion:
         """With an s that is high or low, as authenticators have it."""
         authenticator = sha256(b"localhost") + bytes([flags]) + (7).to_bytes(4, "big") + tail
         data = client_data(digest) if client is None else client

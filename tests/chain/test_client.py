@@ -281,7 +281,10 @@ def test_the_contract_takes_the_assertions_of_passkeys_that_the_twin_takes(envir
 
     def takes(signature: bytes) -> bool:
         data = to_hex(verify.encode(key, digest, signature))
-        return octets(environment.chain.rpc.call("eth_call", {"to": verifier, "data": data}, "latest"))[:4] == verify.selector
+        return (
+            octets(environment.chain.rpc.call("eth_call", {"to": verifier, "data": data}, "latest"))[:4]
+            == verify.selector
+        )
 
     for case in vectors["cases"]:
         assert takes(from_hex(case["signature"])) == case["accepted"], case["name"]

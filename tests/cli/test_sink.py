@@ -194,7 +194,14 @@ class Home:
 
     def __post_init__(self) -> None:
         one = {"address": ADDRESS, "code_hash": ID}
-        names = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier")
+        names = (
+            "dataset_registry",
+            "consent_registry",
+            "job_ledger",
+            "reward_escrow",
+            "p256_verifier",
+            "webauthn_verifier",
+        )
         deployment = dict.fromkeys((*names, "enclave_registry"), one)
         deployment |= {"chain_id": 31337, "block": 0, "genesis": ID, "confirmations": 0}  # type: ignore[dict-item]
         self.write("deployment.json", json.dumps(deployment))

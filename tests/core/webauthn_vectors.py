@@ -1,6 +1,6 @@
 """Makes tests/vectors/webauthn.json: one passkey and digest, and signatures that are its or are not.
 
-    python -m tests.core.webauthn_vectors
+python -m tests.core.webauthn_vectors
 """
 
 from __future__ import annotations

@@ -69,7 +69,14 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
         institutions=tuple(entries),
         enrollers=(Enroller(address=enroller.address, name="Register", namespaces=("urn:example:person",)),),
     )
-    contracts = ("dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier")
+    contracts = (
+        "dataset_registry",
+        "consent_registry",
+        "job_ledger",
+        "reward_escrow",
+        "p256_verifier",
+        "webauthn_verifier",
+    )
     contract = {"address": "0x" + "22" * 20, "code_hash": "0x" + "33" * 32}
     deployment = Deployment.model_validate(
         {"chain_id": 31337, "block": 1, "genesis": "0x" + "44" * 32, "confirmations": 1}

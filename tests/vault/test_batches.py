@@ -177,7 +177,7 @@ def test_a_whole_file_over_several_chunks(make_environment, tmp_path: Path) -> N
         (good, across, f"line {CHUNK + 2}: the consents are not in ascending"),
         (good, raw[:-1], f"line {len(raw) + 1}: the file ends here"),
         (good, [*raw, raw[-1]], f"line {len(raw) + 2}: more lines"),
-        (good, [*raw[:5], b"x" * 5000, *raw[6:]], "line 7: too long"),
+        (good, [*raw[:5], b"x" * 7000, *raw[6:]], "line 7: too long"),
         (good, [*raw[:5], b"", *raw[6:]], "line 7: not a consent"),
         (good, [*raw[: CHUNK + 5], raw[CHUNK + 5].replace(b'"uses":5', b'"uses":6'), *raw[CHUNK + 6 :]], "line 263: "),
     ):

@@ -137,9 +137,7 @@ def record_size(joined: bytes | bytearray, start: int) -> int:
 
 def _assertion_size(size: int) -> int:
     if size % 32 or not SHORTEST <= size <= LONGEST:
-        raise InputError(
-            "no passkey's assertion", expected=f"whole words, {SHORTEST} to {LONGEST} bytes", found=size
-        )
+        raise InputError("no passkey's assertion", expected=f"whole words, {SHORTEST} to {LONGEST} bytes", found=size)
     return size
 
 

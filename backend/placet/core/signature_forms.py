@@ -126,7 +126,9 @@ def _of_assertion(parts: dict[Any, Any]) -> bytes:
             raise ValueError
         return Assertion.of_browser(r, s, authenticator, client).encode()
     except ValueError:
-        raise ValueError("expected a passkey's assertion: a signature in DER, and client data with a challenge") from None
+        raise ValueError(
+            "expected a passkey's assertion: a signature in DER, and client data with a challenge"
+        ) from None
 
 
 def _number(value: object, base: int) -> int:
@@ -284,7 +286,11 @@ def _of_no_passkey(signer: bytes, digest: bytes, signature: bytes) -> tuple[str,
     assertion = decode(signature)
     if assertion is None:
         if len(signature) > LONGEST:
-            return "webauthn", f"{len(signature)} bytes", f"an assertion has at most {LONGEST} bytes as contracts have it"
+            return (
+                "webauthn",
+                f"{len(signature)} bytes",
+                f"an assertion has at most {LONGEST} bytes as contracts have it",
+            )
         return (
             "webauthn",
             "no passkey's assertion (WebAuthn) in the contract's form",
