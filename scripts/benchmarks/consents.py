@@ -27,7 +27,7 @@ from placet.chain.local import LocalChain
 from placet.core.batch_file import CHUNK, LineCheck
 from placet.core.offers import Offer, Scope, Subjects
 from placet.core.purposes import purpose_id
-from placet.core.signatures import Key
+from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
 from placet.core.values import to_hex
 from placet.sandbox.consortium import NAMESPACE
@@ -234,7 +234,7 @@ def _joined(setup: _Setup, parts: list[Path]) -> Path:
 
 
 def _batch(setup: _Setup, lines: Path, out: Path) -> None:
-    check = LineCheck(setup.offer, setup.scope, setup.deployment.consents, frozenset(), setup.trust)
+    check = LineCheck(setup.offer, setup.scope, setup.deployment.consents, Verifiers(), setup.trust)
     with lines.open("rb") as source:
         make_batch(check, setup.offer, setup.scope, source, out)
 

@@ -28,7 +28,6 @@ from placet.cli.erasure import erase
 from placet.core.errors import NotFoundError, StateError
 from placet.core.hashing import keccak, sha256
 from placet.core.offers import Offer, Scope
-from placet.core.signatures import Verifiers
 from placet.core.values import from_hex, to_hex
 from placet.identity.app import create_app as create_identity
 from placet.identity.register import Register, add_persons

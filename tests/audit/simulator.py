@@ -116,8 +116,8 @@ class Simulation:
         self.deployment = Deployment(
             chain_id=31337, block=1, genesis=h("genesis"), confirmations=1,
             **{n: Contract(address=h(n)[:20], code_hash=h(n, "code")) for n in (
-                "dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier", "webauthn_verifier",
-                "enclave_registry")},
+                "dataset_registry", "consent_registry", "job_ledger", "reward_escrow", "p256_verifier",
+                "webauthn_verifier", "enclave_registry")},
         )  # fmt: skip
         self.trust = self.make_trust()
         self.facts: dict[str, list[Any]] = defaultdict(list)

@@ -15,6 +15,7 @@ from placet.core.eip712 import consent_domain
 from placet.core.errors import PlacetError
 from placet.core.hashing import document_bytes
 from placet.core.merkle import BatchTree, batch_root
+from placet.core.signatures import Verifiers
 from placet.core.trust import Enroller, Institution, TrustList
 
 from .batch_vectors import FILE, NAMESPACE, reference
@@ -122,7 +123,7 @@ def test_the_vectors() -> None:
     header = BatchHeader.of_line(RAW[0])
     assert document_bytes(header) == RAW[0]
     domain = consent_domain(VECTORS["chain_id"], bytes.fromhex(VECTORS["consent_registry"][2:]))
-    check = LineCheck(header.offer, header.scope, domain, frozenset(), trust())
+    check = LineCheck(header.offer, header.scope, domain, Verifiers(), trust())
     assert check_chunk(check, RAW[1:], 2) == IDS
     assert (header.count, header.root) == (len(IDS), batch_root(IDS))
     assert [decode_line(raw).encode() for raw in RAW[1:]] == RAW[1:]

@@ -111,7 +111,7 @@ def test_what_is_none_is_refused_by_its_name() -> None:
 )
 def test_what_is_no_assertion(change: dict[str, Any]) -> None:
     response = Passkey(VERIFIER).browser(DIGEST)["response"] | change
-    with pytest.raises(ValidationError, match="assertion|signature"):
+    with pytest.raises(ValidationError, match=r"assertion|signature"):
         READ({"response": response})
     with pytest.raises(ValidationError, match="r, s and v"):
         READ({"response": 7})

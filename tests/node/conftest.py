@@ -44,6 +44,8 @@ from placet.node.state import open_engine
 from placet.vault.schema import Column, DatasetInfo
 from placet.vault.setup import import_table, init_vault
 
+from ..passkeys import Passkey
+
 NAMESPACE = "urn:example:person"
 PURPOSE = "https://w3id.org/dpv#CreditChecking"
 PASSPHRASE = "only for tests"

@@ -23,7 +23,7 @@ from placet.core.notice import notice
 from placet.core.offers import Offer, Scope
 from placet.core.purposes import purpose_id
 from placet.core.requests import Credential, RequestParts, demand_request
-from placet.core.signatures import Key, Verifiers
+from placet.core.signatures import Key
 from placet.core.trust import Contract, Deployment, Enroller, Institution, TrustList
 from placet.core.values import from_hex, parse, to_hex
 from placet.core.withdrawal import withdrawal_hash, withdrawal_typed_data

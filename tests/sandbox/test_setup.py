@@ -13,7 +13,7 @@ from placet.core.batch_file import LineCheck, check_chunk, decode_line
 from placet.core.errors import InputError
 from placet.core.offers import Offer, Scope
 from placet.core.purposes import purpose_id
-from placet.core.signatures import Key
+from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Deployment, Enroller, Institution, TrustList
 from placet.sandbox import fork_server, program
 from placet.sandbox.consortium import PURPOSE
@@ -105,7 +105,7 @@ def test_consents_in_bulk_are_what_owners_and_enroller_sign() -> None:
     signer = BulkSigner(offer, scope, trust, deployment, enroller.secret)
     persons = [f"c{number}" for number in range(20)]
     lines = signer.lines(persons, [Window(1, 2**33, 3, 4)] * 20).splitlines()
-    check = LineCheck(offer, scope, deployment.consents, frozenset(), trust)
+    check = LineCheck(offer, scope, deployment.consents, Verifiers(), trust)
     lines.sort(key=lambda line: check.identity(decode_line(line)))
     assert len(set(check_chunk(check, lines, 2))) == 20
     decoded = [decode_line(line) for line in lines]

@@ -26,7 +26,7 @@ from placet.core.ecdsa import P256_N, SECP256K1_N
 from placet.core.errors import InputError, PlacetError, StateError
 from placet.core.hashing import document_bytes
 from placet.core.merkle import batch_root
-from placet.core.signatures import Key, P256Key, Verifiers
+from placet.core.signatures import Key, P256Key
 from placet.vault.admission import Submission
 from placet.vault.batch_making import make_batch
 from placet.vault.batches import BatchCheck, BatchReader, Progress

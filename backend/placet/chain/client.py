@@ -27,7 +27,7 @@ from placet.core.ids import NO_JOB, BatchRoot, ConsentId, DatasetId, JobId, Offe
 from placet.core.lawful import ModelRef
 from placet.core.offers import Offer, Subjects
 from placet.core.plan import Plan, plan_of
-from placet.core.signatures import ContractCheck, Verifiers
+from placet.core.signatures import ContractCheck
 from placet.core.trust import Contract, Deployment
 from placet.core.values import ZERO20, ZERO32, to_hex
 

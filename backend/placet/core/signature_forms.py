@@ -1,10 +1,11 @@
 """One signature in the many encodings that wallets, hardware and key services give it.
 
 Contracts know one form each: for secp256k1 r ‖ s ‖ v of 65 bytes with v 27 or 28, for P-256 r ‖ s of 64 bytes, for a
-passkey the assertion as `core/webauthn.py` has it, all with a low s (EIP-2). `normal_form` finds it from v of 0, 1 (Ledger) or 37 and more (EIP-155), from EIP-2098 (64
-bytes), from bare r ‖ s (IEEE P1363, as JOSE and Azure have it), from DER (AWS, Google, Vault's transit engine) and from
-a high s. Where an encoding leaves something open (the parity, or whether 64 bytes are EIP-2098), signer and digest
-decide: one reading at the most is the signer's signature. What is none is refused by what it is (`refusal`).
+passkey the assertion as `core/webauthn.py` has it, all with a low s (EIP-2). `normal_form` finds it from v of 0, 1
+(Ledger) or 37 and more (EIP-155), from EIP-2098 (64 bytes), from bare r ‖ s (IEEE P1363, as JOSE and Azure have it),
+from DER (AWS, Google, Vault's transit engine) and from a high s. Where an encoding leaves something open (the parity,
+or whether 64 bytes are EIP-2098), signer and digest decide: one reading at the most is the signer's signature. What is
+none is refused by what it is (`refusal`).
 """
 
 from __future__ import annotations
@@ -256,7 +257,7 @@ def _diagnosis(
         return (
             "webauthn",
             "a passkey's assertion (WebAuthn), which signs other bytes around the digest",
-            "name the passkey behind the deployment file's webauthn_verifier as the signer, or sign with this one's key",
+            "name the passkey behind the deployment file's webauthn_verifier, or sign with this signer's key",
         )
     for kind, other, found, remedy in _OTHERS:
         if normal_form(scheme, signer, other(digest), signature) is not None or (
