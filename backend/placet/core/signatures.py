@@ -84,7 +84,7 @@ class Verifiers:
                 f"{what} can't be checked: the signer's verifier is none of the deployment's",
                 expected=", ".join(map(to_hex, sorted(self.p256 | self.passkey))) or "the address of a wallet",
                 found=to_hex(signer[:20]),
-                remedy="a P-256 key stands behind the deployment file's p256_verifier, a passkey behind webauthn_verifier",
+                remedy="P-256 keys stand behind the deployment file's p256_verifier, passkeys behind webauthn_verifier",
                 code="signature.verifier",
             )
         return refusal(what, scheme, signer, digest, signature, contracts=self.contract is not None)
