@@ -56,7 +56,7 @@ class Service:
         enrolling = Enrolling(
             self.key, Register(self.file), NAMESPACE, DOMAIN, verifiers, a_day=a_day, clock=self.clock
         )
-        self.app = create_app(enrolling, "Registry")
+        self.app = create_app(enrolling, "Registry", ("https://bank.example",))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://enroller")
 
     def body(
@@ -371,3 +371,14 @@ def test_settings_come_from_environment_over_file(tmp_path: Path, monkeypatch: p
         load_settings(file)
     with pytest.raises(ConfigError):
         load_settings(tmp_path / "none.toml")
+
+
+async def test_pages_of_the_named_institutions_enrol_and_no_others(tmp_path: Path) -> None:
+    made = Service(tmp_path / "service")
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    for origin, allowed in (("https://bank.example", True), ("https://bank.example.org", False)):
+        preflight = await made.http.options(PATH, headers={"origin": origin} | asked)
+        assert preflight.headers.get("access-control-allow-origin") == (origin if allowed else None)
+        answer = await made.http.post(PATH, headers={"origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
+        assert "access-control-allow-credentials" not in answer.headers

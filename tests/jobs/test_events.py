@@ -8,14 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sse_starlette import ServerSentEvent
 
 from parties import JobEnvironment
 from placet.cli import jobs
 from placet.company.company import Company
+from placet.core.values import to_hex
 from placet.jobs import following
 from placet.jobs.progress import PROGRESS
 from placet.jobs.store import JobStore
-from placet.node.jobs.api import _moments
+from placet.node.jobs.api import _all_moments, _moments
 
 
 @pytest.mark.parametrize("thread", [False, True])
@@ -42,6 +44,38 @@ async def test_a_moment_is_sent_when_it_is_noted(thread: bool, monkeypatch: pyte
     async with asyncio.timeout(60):
         with pytest.raises(StopAsyncIteration):
             await upcoming
+
+
+async def test_one_stream_tells_of_all_jobs_and_goes_on_where_it_was_left() -> None:
+    environment = JobEnvironment()
+    store: JobStore = environment.stores[0]
+    first, second = environment.agreed(), environment.agreed()
+    store.note(first, "opening")
+    before = store.last_moment()
+    runner: Any = SimpleNamespace(store=store)
+    async with asyncio.timeout(60):
+        from_now = _all_moments(runner, None)
+        upcoming = asyncio.ensure_future(anext(from_now))
+        while not upcoming.done():  # nothing tells when it has begun to listen
+            store.note(second, "opening")
+            await asyncio.sleep(0.01)
+        assert said(await upcoming) == (to_hex(second), "opening")
+        resumed = _all_moments(runner, before - 1)
+        store.note(first, "computing")
+        events = [await anext(resumed)]
+        while said(events[-1]) != (to_hex(first), "computing"):
+            events.append(await anext(resumed))
+        assert said(events[0]) == (to_hex(first), "opening")
+        assert {said(event) for event in events[1:-1]} == {(to_hex(second), "opening")}
+        numbers = [int(str(event.id)) for event in events]
+        assert numbers == list(range(before, store.last_moment() + 1))
+    for stream in (from_now, resumed):
+        await stream.aclose()
+
+
+def said(event: ServerSentEvent) -> tuple[str, str]:
+    data = json.loads(str(event.data))
+    return data["job"], data["status"]
 
 
 async def test_a_follower_hears_what_is_waited_for_where_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

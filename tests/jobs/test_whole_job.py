@@ -292,6 +292,28 @@ def test_the_events_of_an_ended_job_are_told_again(consortium: LiveConsortium, f
     assert again.events == first.stream.events
 
 
+def test_a_browser_of_the_institution_follows_all_jobs_in_one_stream(consortium: LiveConsortium, first: First) -> None:
+    member = consortium.made.members["consumer"]
+    own = {"sec-fetch-site": "same-origin"}
+    credential = {"credential": member.authorization["Authorization"].removeprefix("Bearer ")}
+    login = httpx.post(f"{member.api}/console/login", json=credential, headers=own, trust_env=False)
+    cookie = login.headers["set-cookie"].split(";")[0]
+    heard: list[tuple[int, str]] = []
+    with httpx.stream(
+        *("GET", f"{member.api}/v1/events"),
+        headers=own | {"cookie": cookie, "last-event-id": "0"},
+        timeout=120,
+        trust_env=False,
+    ) as answer:
+        for event in EventSource(answer).iter_sse():
+            data = json.loads(event.data)
+            if data["job"] == first.done.job:
+                heard.append((int(event.id), data["status"]))
+            if heard and heard[-1][1] == "completed":
+                break
+    assert heard == [(number, name) for number, name, _ in first.stream.events]
+
+
 # The program.
 
 

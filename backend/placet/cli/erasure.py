@@ -16,17 +16,14 @@ def erase(config: NodeConfig, consent: Annotated[str, typer.Argument(help="The c
 
     from placet.chain.migrations import upgrade
     from placet.node.config import NodeSettings
-    from placet.node.consents.erasure import erase as erase_here
+    from placet.node.consents.erasure import erase_everywhere
     from placet.node.migrations import NODE
     from placet.node.state import open_engine
     from placet.vault.client import VaultClient
 
     settings, identity = NodeSettings.load(config), read_consent(consent)
     vault = VaultClient(settings.path(settings.vault_socket))
-    # Whichever half is not there says so before the other is touched; what a kill leaves over goes the next time.
-    asyncio.run(vault.datasets())
     engine = open_engine(settings.database)
     upgrade(engine, NODE)
-    here = erase_here(engine, identity)
-    there = asyncio.run(vault.erase(identity))
-    write_line("erased" if here or there else "there was nothing")
+    erased = asyncio.run(erase_everywhere(engine, vault, identity))
+    write_line("erased" if erased else "there was nothing")

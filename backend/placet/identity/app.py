@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from placet.core.enrolment import Enrolment
@@ -100,13 +102,19 @@ async def enrol(enroller: TheEnroller, credential: SignedBy, raw: RawBody) -> En
     return await enroller.enrol(body, credential, raw)
 
 
-def create_app(enrolling: Enrolling, name: str) -> FastAPI:
-    """The app for one enroller."""
+def create_app(enrolling: Enrolling, name: str, page_origins: Sequence[str] = ()) -> FastAPI:
+    """The app for one enroller. Pages of `page_origins` may enrol in a browser; no cookie counts here."""
     app = FastAPI(title=f"Placet enrolment: {name}", version="1", docs_url=None, redoc_url=None)
     app.state.enrolling, app.state.name = enrolling, name
     app.include_router(router)
     app.add_exception_handler(PlacetError, _problem_of)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=page_origins,
+        allow_methods=("POST",),
+        allow_headers=("Authorization", "Content-Type"),
+    )
     app.add_middleware(_NoSurprises)
     return app
 

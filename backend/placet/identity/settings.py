@@ -14,10 +14,12 @@ from placet.core.settings import EnvironmentFirst
 from placet.core.toml_file import read_toml
 from placet.core.values import Text, invalid
 
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.\[\]:-]{1,253}$")]
+
 
 class IdentitySettings(EnvironmentFirst):
     """Relative paths count from the TOML file's folder. `namespace`: what kind of identifier the register's subjects
-    are."""
+    are. `page_origins`: whose pages may enrol in a browser, as institutions' nodes serve them."""
 
     model_config = SettingsConfigDict(env_prefix="PLACET_IDENTITY_", extra="forbid", frozen=True)
 
@@ -30,6 +32,7 @@ class IdentitySettings(EnvironmentFirst):
     deployment: Path
     namespace: Namespace
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    page_origins: Annotated[tuple[Origin, ...], Field(max_length=64)] = ()
     enrolments_a_day: Annotated[int, Field(ge=1, le=1_000_000)] = 200
 
 

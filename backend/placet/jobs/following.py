@@ -15,6 +15,28 @@ SOON, QUIET = 1.5, 3.0
 """Seconds of silence after which a follower hears what the job waits for: at first, and then."""
 
 
+_AT_A_TIME = 500
+
+
+async def all_happenings(
+    store: JobStore, after: int | None, seconds: float
+) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
+    """The moments of all jobs after number `after`, or from now on, each with its number and its job, for so many
+    seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    with listening(store.told) as listener:
+        if after is None:
+            after = await store.threaded.last_moment()
+        while loop.time() < end:
+            batch = await store.threaded.all_moments(after, _AT_A_TIME)
+            for number, moment in batch:
+                after = number
+                yield number, moment
+            if len(batch) < _AT_A_TIME:
+                await listener.wait(end - loop.time())
+
+
 async def happenings(
     store: JobStore, job: JobId, after: int = 0, seconds: float = math.inf
 ) -> AsyncGenerator[tuple[int | None, dict[str, Any]], None]:

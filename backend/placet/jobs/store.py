@@ -306,7 +306,17 @@ class JobStore:
     def moments(self, job: JobId, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """(id, event) after a given id."""
         query = sa.select(moments).where(moments.c.job == job, moments.c.id > after).order_by(moments.c.id)
-        return [(r["id"], {"status": r["status"], "at": r["at"], **json.loads(r["details"])}) for r in self._all(query)]
+        return [(row["id"], _moment(row)) for row in self._all(query)]
+
+    def all_moments(self, after: int, most: int) -> list[tuple[int, dict[str, Any]]]:
+        """(id, event) of any job after a given id, the event with its `job`; `most` at a time."""
+        query = sa.select(moments).where(moments.c.id > after).order_by(moments.c.id).limit(most)
+        return [(row["id"], {"job": to_hex(bytes(row["job"])), **_moment(row)}) for row in self._all(query)]
+
+    def last_moment(self) -> int:
+        """The number of the newest moment of all jobs, 0 before the first."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.max(moments.c.id))).scalar() or 0)
 
     def follow(self, job: JobId, after: int = 0) -> tuple[str | None, list[tuple[int, dict[str, Any]]]]:
         """How the job ended (None while it goes), and `moments`. NotFoundError."""
@@ -341,6 +351,10 @@ class JobStore:
             while len(self._agreed) > _PARSED:
                 self._agreed.popitem(last=False)
         return agreed
+
+
+def _moment(row: sa.RowMapping) -> dict[str, Any]:
+    return {"status": row["status"], "at": row["at"], **json.loads(row["details"])}
 
 
 def _unknown(job: JobId) -> NotFoundError:
@@ -393,4 +407,6 @@ class ThreadedJobStore(Threaded[JobStore]):
     agreed = threaded(JobStore.agreed)
     note = threaded(JobStore.note)
     moments = threaded(JobStore.moments)
+    all_moments = threaded(JobStore.all_moments)
+    last_moment = threaded(JobStore.last_moment)
     follow = threaded(JobStore.follow)

@@ -20,7 +20,8 @@ from placet.node.consents import api as consents_api
 from placet.node.consents import relay
 from placet.node.enclaves import api as enclave_api
 from placet.node.enclaves.platform import enclaves
-from placet.node.http import problems, public_api
+from placet.node.http import problems, public_api, sessions_api
+from placet.node.http.cross_origin import OwnersFromAnywhere
 from placet.node.http.limits import RequestLimits
 from placet.node.http.problems import Problem
 from placet.node.http.schemas import declare_recipes
@@ -61,10 +62,12 @@ def create_app(settings: NodeSettings) -> FastAPI:
     app.state.node = node
     app.include_router(consents_api.router)
     app.include_router(public_api.router)
+    app.include_router(sessions_api.router)
     app.include_router(jobs_api.router)
     app.include_router(enclave_api.router)
     problems.install(app)
     app.add_middleware(RequestLimits, limits=settings.limits)
+    app.add_middleware(OwnersFromAnywhere)
     app.add_middleware(_Counting, node=node)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app

@@ -41,6 +41,7 @@ from placet.node.consents.scopes import Scopes
 from placet.node.contract_signers import ContractSigners
 from placet.node.http.limits import ClientRates, Reservations, SubjectKey
 from placet.node.http.metrics import Counts
+from placet.node.http.sessions import Sessions
 from placet.node.migrations import NODE
 from placet.node.state import counters, open_engine
 from placet.vault.client import VaultClient
@@ -119,6 +120,7 @@ class Node:
     credential: bytes = field(repr=False)
     subjects: SubjectKey = field(repr=False)
     clients: ClientRates = field(default_factory=ClientRates)
+    sessions: Sessions = field(default_factory=Sessions, repr=False)
     reservations: Reservations = field(default_factory=Reservations)
     health: Health = field(default_factory=Health)
     counts: Counts = field(default_factory=Counts)

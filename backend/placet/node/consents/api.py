@@ -11,7 +11,7 @@ from placet.chain.threaded import ask_chain
 from placet.core.errors import AccessError, NotFoundError
 from placet.core.ids import ConsentId
 from placet.core.values import Signer
-from placet.node.consents import admission, models, uses, withdrawals
+from placet.node.consents import admission, erasure, export, models, uses, withdrawals
 from placet.node.consents import queries as consents
 from placet.node.http.auth import AnyCaller, Caller
 from placet.node.http.dependencies import ClientAddress, TheNode
@@ -121,6 +121,29 @@ async def withdraw(
 ) -> models.ConsentAccepted:
     """Withdraw, at once and for ever. A node that does not know the consent relays it if it comes in full."""
     return await withdrawals.accept(node, id, given, client)
+
+
+@router.post(
+    "/v1/consents/{id}/erasure",
+    response_model=models.Erasure,
+    responses=problems(401, 403, 404, 409),
+    openapi_extra=_SIGNED,
+)
+async def erase(node: TheNode, caller: AnyCaller, id: ConsentId) -> models.Erasure:
+    """Forget an ended consent for good, here and in the vault, for its owner. Its number stays on the chain."""
+    if caller.signer is None:
+        raise AccessError("only its owner erases a consent over HTTP", remedy="placet erase", code="access.owner")
+    return models.Erasure(id=id, erased=await erasure.erase_for_owner(node, id, caller.signer))
+
+
+@router.get("/v1/export", response_model=models.Export, responses=problems(401, 403), openapi_extra=_SIGNED)
+async def exported(
+    node: TheNode, caller: AnyCaller, cursor: Annotated[ConsentId | None, Query()] = None
+) -> models.Export:
+    """All that this node holds of an owner's consents, in words and as it was signed, and their uses."""
+    if caller.signer is None:
+        raise AccessError("an export is for an owner", remedy="GET /v1/consents", code="access.owner")
+    return await ask_chain(export.of_owner, node, caller.signer, cursor)
 
 
 def _owner(caller: Caller) -> bytes | None:

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import sqlalchemy as sa
 
+from placet.chain.threaded import ask_chain
 from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import StateError
 from placet.core.ids import ConsentId
-from placet.node.consents import uses
+from placet.node.consents import queries, uses
 from placet.node.consents.admission import owners_budget
 from placet.node.consents.models import ConsentStatus
+from placet.node.service import Node
 from placet.node.state import consents, counters, nonces, overwrite_deleted, withdrawals
+from placet.vault.client import VaultClient
 from placet.vault.records import own_consent
+
+
+async def erase_everywhere(engine: sa.Engine, vault: VaultClient, consent: ConsentId) -> bool:
+    """`erase`, here and in the vault. Whichever half is not there says so before the other is touched; what a kill
+    leaves over goes the next time."""
+    await vault.datasets()
+    here = await asyncio.to_thread(erase, engine, consent)
+    there = await vault.erase(consent)
+    return here or there
+
+
+async def erase_for_owner(node: Node, consent: ConsentId, owner: bytes) -> bool:
+    """As `erase_everywhere`, for the owner himself. NotFoundError for another's; StateError for one that still counts:
+    to erase it would leave a consent that nobody can withdraw."""
+    row = await asyncio.to_thread(queries.find, node, consent)
+    if bytes(row["owner"]) != owner:
+        raise queries.unknown()
+    status = await ask_chain(queries.status_of, node, row)
+    if status not in _ENDED:
+        raise StateError(
+            "the consent has not ended", expected=" or ".join(_ENDED), found=status, remedy="withdraw it first"
+        )
+    return await erase_everywhere(node.engine, node.vault, consent)
+
+
+_ENDED = (
+    *(ConsentStatus.WITHDRAWN, ConsentStatus.REVOKED, ConsentStatus.REFUSED),
+    *(ConsentStatus.EXPIRED, ConsentStatus.EXHAUSTED),
+)
 
 
 def erase(engine: sa.Engine, consent: ConsentId) -> bool:

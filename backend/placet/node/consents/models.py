@@ -159,6 +159,33 @@ class Uses(_Answer):
     uses: list[UseResponse]
 
 
+class Erasure(_Answer):
+    """`erased`: false where nothing was left."""
+
+    id: ConsentId
+    erased: bool
+
+
+class ExportedConsent(_Answer):
+    """A consent with the words that were signed, the signature, and which jobs used it."""
+
+    consent: ConsentResponse
+    signed: Consent
+    notice: str
+    signature: str = Field(description="the owner's, hex, as contracts have it")
+    uses: list[UseResponse]
+
+
+class Export(_Answer):
+    """What this institution's node holds of one owner. `cursor` asks for more, as of a list."""
+
+    institution: Named
+    owner: Signer
+    at: int = Field(description="Unix seconds")
+    consents: list[ExportedConsent]
+    cursor: ConsentId | None
+
+
 class WithdrawalDraft(_Answer):
     typed_data: dict[str, Any]
 

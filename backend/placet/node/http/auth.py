@@ -1,4 +1,5 @@
-"""Who is asking: the institution by its bearer credential, an owner or an auditor by a signed request."""
+"""Who is asking: the institution by its bearer credential, an owner or an auditor by a signed request; or a browser in
+the name of one of them, by a session."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from fastapi.security import APIKeyHeader
 
 from placet.core.errors import AccessError, SignatureError
 from placet.core.requests import REQUEST, Credential, RequestParts, fresh_digest, not_signed
+from placet.node.http.sessions import COOKIE
 from placet.node.service import Node
 from placet.node.state import insert_new, nonces, now
 from placet.serving.connections import client_network
@@ -30,8 +32,10 @@ _scheme = APIKeyHeader(
     name="Authorization",
     scheme_name="authorization",
     auto_error=False,
-    description="Institution: `Bearer <credential>`. Owner or auditor: `Placet <base64url of the signed request>`.",
+    description="Institution: `Bearer <credential>`. Owner or auditor: `Placet <base64url of the signed request>`, or, "
+    "to read, `Session <token>` of `POST /v1/session`.",
 )
+_READS = ("GET", "HEAD")
 
 
 def node_of(request: Request) -> Node:
@@ -57,10 +61,10 @@ async def caller_of(request: Request, authorization: Annotated[str | None, Depen
     node = node_of(request)
     node.clients.take("requests", client_of(request), node.settings.limits.requests_per_client_minute)
     header = authorization or ""
-    if header.startswith("Bearer "):
-        if hmac.compare_digest(header.removeprefix("Bearer ").strip().encode(), node.credential):
-            return Caller(institution=True)
-        raise AccessError("this is not the institution's credential", code="access.credential")
+    if is_institution(request):
+        return Caller(institution=True)
+    if header.startswith("Session "):
+        return _reader(node, request, header.removeprefix("Session ").strip())
     credential = Credential.from_header(header)
     body = await request.body()
     parts = RequestParts(node.address, request.method, target_of(request), body)
@@ -72,6 +76,49 @@ async def caller_of(request: Request, authorization: Annotated[str | None, Depen
         raise not_signed(error, parts) from None
     await asyncio.to_thread(_demand_new, node, credential, at)
     return Caller(institution=False, signer=credential.signer)
+
+
+def is_institution(request: Request) -> bool:
+    """Does it come with the institution's credential, or by a session of its console from its own pages? AccessError
+    for a credential that is wrong, and for a session that another origin's page would use."""
+    node, header = node_of(request), request.headers.get("authorization", "")
+    if header.startswith("Bearer "):
+        if hmac.compare_digest(header.removeprefix("Bearer ").strip().encode(), node.credential):
+            return True
+        raise AccessError("this is not the institution's credential", code="access.credential")
+    if header or COOKIE not in request.cookies:
+        return False
+    demand_same_origin(request)
+    session = node.sessions.of(request.cookies[COOKIE])
+    if session is None or session.signer is not None:
+        raise AccessError("the session has ended", remedy="log in again", code="access.session")
+    return True
+
+
+def demand_same_origin(request: Request) -> None:
+    """AccessError unless the browser says that one of the node's own pages sent it (Fetch Metadata)."""
+    site = request.headers.get("sec-fetch-site")
+    if site != "same-origin":
+        raise AccessError(
+            "only this node's own pages may ask so",
+            expected="Sec-Fetch-Site: same-origin",
+            found=site,
+            code="access.origin",
+        )
+
+
+def _reader(node: Node, request: Request, token: str) -> Caller:
+    session = node.sessions.of(token)
+    if session is None or session.signer is None:
+        raise AccessError("the session has ended", remedy="sign a request to /v1/session", code="access.session")
+    if request.method not in _READS:
+        raise AccessError(
+            "a session reads and does not write",
+            expected="a signed request",
+            found=request.method,
+            code="access.session-reads",
+        )
+    return Caller(institution=False, signer=session.signer)
 
 
 def _demand_new(node: Node, credential: Credential, at: int) -> None:

@@ -62,6 +62,7 @@ _STATUS_OF_CODE = {
     "access.stale": 401,
     "access.replayed": 401,
     "access.credential": 401,
+    "access.session": 401,
     "consent.elsewhere": 421,
     "consent.unknown-offer": 404,
     "input.json": 400,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
@@ -11,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from placet.chain.threaded import ask_chain
 from placet.node.consents import models
 from placet.node.http import metrics
-from placet.node.http.auth import Institution
+from placet.node.http.auth import Institution, is_institution
 from placet.node.http.dependencies import ClientAddress, TheNode
 from placet.node.http.problems import problems
 from placet.node.service import Node
@@ -25,8 +24,7 @@ async def datasets(node: TheNode, client: ClientAddress, request: Request) -> mo
     """This institution's datasets and what the chain says of them. Numbers of rows are for the institution itself."""
     node.clients.take("drafts", client, node.settings.limits.drafts_per_client_minute)
     node.demand_chain()
-    header = request.headers.get("authorization", "").encode()
-    own = hmac.compare_digest(header, b"Bearer " + node.credential)
+    own = is_institution(request)
     entries = []
     for info in await node.tables():
         state = await ask_chain(node.dataset, info.dataset)

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, JsonValue
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -18,7 +18,7 @@ from placet.core.errors import PlanError
 from placet.core.evidence import SignedEvidence
 from placet.core.ids import JobId
 from placet.jobs.evidence import Beside, signed
-from placet.jobs.following import happenings
+from placet.jobs.following import all_happenings, happenings
 from placet.jobs.messages import JobRequest
 from placet.jobs.progress import PROPOSALS
 from placet.jobs.runner import Runner
@@ -109,6 +109,20 @@ async def show(runner: TheRunner, job: JobId, _: Institution) -> JobResponse:
 async def events(runner: TheRunner, job: JobId, _: Institution, last_event_id: LastEventId = 0) -> EventSourceResponse:
     """Server-sent events: what happened so far, or after `Last-Event-ID`, then what happens, until the job ends."""
     return event_stream(runner, (await runner.store.threaded.job(job)).job, last_event_id)
+
+
+@router.get("/v1/events", response_class=EventSourceResponse, responses=problems(403))
+async def all_events(
+    runner: TheRunner, _: Institution, last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None
+) -> EventSourceResponse:
+    """Server-sent events of all jobs in one stream, from now on or after `Last-Event-ID`; each names its `job`."""
+    return EventSourceResponse(_all_moments(runner, last_event_id), sep="\n")
+
+
+async def _all_moments(runner: Runner, last: int | None) -> AsyncIterator[ServerSentEvent]:
+    async with contextlib.aclosing(all_happenings(runner.store, last, _EVENT_SECONDS)) as stream:
+        async for number, moment in stream:
+            yield ServerSentEvent(json.dumps(moment), event="moment", id=str(number), sep="\n")
 
 
 def event_stream(runner: Runner, job: JobId, last: int) -> EventSourceResponse:

@@ -1,0 +1,151 @@
+"""What a browser may do by a session: an owner's reads, the institution's comes from the node's own pages alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from placet.core.errors import LimitError
+from placet.core.values import to_hex
+from placet.node.http import sessions as module
+from placet.node.http.sessions import COOKIE, Sessions
+
+from .conftest import Owner, Running
+
+SAME = {"sec-fetch-site": "same-origin"}
+
+
+async def begin(node: Running, owner: Owner) -> dict[str, str]:
+    answer = await node.client.post("/v1/session", headers=owner.headers("POST", "/v1/session"))
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert 14 * 60 < answer.json()["expires"] - time.time() <= 15 * 60
+    return {"authorization": f"Session {answer.json()['token']}"}
+
+
+async def refused(node: Running, method: str, path: str, headers: Mapping[str, str], code: str, **more: object) -> None:
+    answer = await node.client.request(method, path, headers=dict(headers), **more)  # type: ignore[arg-type]
+    assert answer.json()["code"] == code, answer.text
+
+
+async def test_an_owners_session_reads_his_own_and_writes_nothing(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    session = await begin(node, owner)
+    for path in (f"/v1/consents/{consent}", f"/v1/consents/{consent}/uses", "/v1/consents", "/v1/export"):
+        assert (await node.client.get(path, headers=session)).status_code == 200, path
+    stranger = Owner(node.environment, owner.customer, type(owner.key)())
+    theirs = await begin(node, stranger)
+    await refused(node, "GET", f"/v1/consents/{consent}", theirs, "not-found.consent")
+    for path in (f"/v1/consents/{consent}/erasure", "/v1/session"):
+        await refused(node, "POST", path, session, "access.session-reads")
+    await refused(node, "GET", "/metrics", session, "access.institution")
+    await refused(node, "GET", "/v1/consents", {"authorization": "Session x"}, "access.session")
+    # The institution has no session of this kind, and an owner's token is no cookie.
+    await refused(node, "POST", "/v1/session", node.credential, "access.owner")
+    cookie = {"cookie": f"{COOKIE}={session['authorization'].split()[1]}"}
+    await refused(node, "GET", "/metrics", cookie | SAME, "access.session")
+
+
+async def test_a_session_ends_by_time_and_with_the_process(
+    node: Running, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await begin(node, owner)
+    assert (await node.client.get("/v1/consents", headers=session)).status_code == 200
+    now = time.time()
+    with monkeypatch.context() as patched:
+        patched.setattr(module.time, "time", lambda: now + 15 * 60 + 1)
+        await refused(node, "GET", "/v1/consents", session, "access.session")
+    node.node.sessions = Sessions()  # as after a restart
+    await refused(node, "GET", "/v1/consents", session, "access.session")
+
+
+async def login(node: Running) -> tuple[httpx.Response, dict[str, str]]:
+    credential = node.node.credential.decode()
+    answer = await node.client.post("/console/login", json={"credential": credential}, headers=SAME)
+    assert answer.status_code == 204, answer.text
+    node.client.cookies.clear()
+    raw = answer.headers["set-cookie"]
+    return answer, {"cookie": raw.split(";")[0]}
+
+
+async def test_the_institutions_cookie_counts_from_its_own_pages_alone(node: Running) -> None:
+    answer, cookie = await login(node)
+    words = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
+    assert {"httponly", "secure", "samesite=strict", "path=/"} <= words
+    assert not any(word.startswith("domain") for word in words)
+    assert answer.headers["set-cookie"].startswith("__Host-placet=")
+    assert (await node.client.get("/metrics", headers=cookie | SAME)).status_code == 200
+    for site in ("cross-site", "same-site", "none", None):
+        headers = cookie if site is None else cookie | {"sec-fetch-site": site}
+        for method, path in (
+            ("GET", "/v1/consents"),
+            ("POST", "/v1/session"),
+            ("GET", "/v1/datasets"),
+            ("GET", "/metrics"),
+        ):
+            await refused(node, method, path, headers, "access.origin")
+    assert (await node.client.post("/console/logout", headers=cookie | SAME)).status_code == 204
+    await refused(node, "GET", "/metrics", cookie | SAME, "access.session")
+
+
+async def test_only_the_credential_logs_in_and_only_from_the_own_page(node: Running) -> None:
+    await refused(node, "POST", "/console/login", SAME, "access.credential", json={"credential": "no"})
+    right = {"credential": node.node.credential.decode()}
+    await refused(node, "POST", "/console/login", {"sec-fetch-site": "cross-site"}, "access.origin", json=right)
+    await refused(node, "POST", "/console/logout", {}, "access.origin")
+    for _ in range(20):
+        answer = await node.client.post("/console/login", json={"credential": "no"}, headers=SAME)
+    assert answer.status_code == 429
+
+
+async def test_pages_of_other_origins_reach_owners_routes_and_no_others(node: Running, owner: Owner) -> None:
+    origin = {"origin": "https://wallet.example"}
+    answer = await node.client.get("/v1/offers", headers=origin)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+    asked = origin | {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    for path in ("/v1/consents/0x00/withdrawal", "/v1/session", "/v1/export"):
+        preflight = await node.client.options(path, headers=asked)
+        assert preflight.headers["access-control-allow-origin"] == "*", path
+        assert "access-control-allow-credentials" not in preflight.headers
+    for path in ("/console/login", "/healthz", "/metrics", "/v1/consentsx"):
+        for answer in (await node.client.options(path, headers=asked), await node.client.get(path, headers=origin)):
+            assert "access-control-allow-origin" not in answer.headers, path
+
+
+async def test_an_owner_takes_all_with_him_and_erases_what_has_ended(node: Running, owner: Owner) -> None:
+    offer, _ = node.offer()
+    consent = await node.give(owner, offer)
+    await node.turn()
+    exported = (await node.get(owner, "/v1/export")).json()
+    [entry] = [one for one in exported["consents"] if one["consent"]["id"] == consent]
+    assert exported["owner"] == to_hex(owner.signer)
+    assert entry["signed"]["details"]["notice"] and entry["notice"] and entry["uses"] == []
+    path = f"/v1/consents/{consent}/erasure"
+    await refused(node, "POST", path, owner.headers("POST", path), "state")
+    withdrawal = f"/v1/consents/{consent}/withdrawal"
+    assert (await node.client.post(withdrawal, json=owner.withdrawal(consent))).status_code == 202
+    await node.turn()
+    stranger = Owner(node.environment, owner.customer, type(owner.key)())
+    await refused(node, "POST", path, stranger.headers("POST", path), "not-found.consent")
+    await refused(node, "POST", path, node.credential, "access.owner")
+    answer = await node.client.post(path, headers=owner.headers("POST", path))
+    assert (answer.status_code, answer.json()) == (200, {"id": consent, "erased": True})
+    await refused(
+        node, "GET", f"/v1/consents/{consent}", owner.headers("GET", f"/v1/consents/{consent}"), "not-found.consent"
+    )
+
+
+def test_sessions_are_bounded_and_the_oldest_of_one_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = Sessions()
+    tokens = [sessions.open(b"one")[0] for _ in range(module.MOST_OF_ONE + 2)]
+    assert [sessions.of(token) is not None for token in tokens] == [False] * 2 + [True] * module.MOST_OF_ONE
+    monkeypatch.setattr(module, "MOST", module.MOST_OF_ONE)
+    with pytest.raises(LimitError):
+        sessions.open(b"another")
+    sessions.open(b"one")  # his oldest makes room
+    assert repr(sessions).count(tokens[-1]) == 0
