@@ -9,8 +9,8 @@ library ConsentHash {
     bytes32 internal constant OFFER =
         keccak256("Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)");
     bytes32 internal constant CONSENT = keccak256(
-        "Consent(bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,Details details)"
-        "Details(string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)"
+        "Consent(Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses)"
+        "Details(string language,string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)"
         "Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)"
     );
     bytes32 internal constant WITHDRAWAL = keccak256("Withdrawal(bytes32 consent)");
@@ -24,7 +24,7 @@ library ConsentHash {
         return ConsentId.wrap(
             keccak256(
                 abi.encode(
-                    CONSENT, keccak256(g.owner), g.offer, g.notBefore, g.notAfter, g.firstOpening, g.uses, g.details
+                    CONSENT, g.details, g.offer, keccak256(g.owner), g.notBefore, g.notAfter, g.firstOpening, g.uses
                 )
             )
         );

@@ -21,6 +21,7 @@ from fastapi import FastAPI, HTTPException
 
 from placet.core.consent import CompactConsent
 from placet.core.enrolment import enrolment_hash, subject_commitment
+from placet.core.languages import ENGLISH
 from placet.core.offers import Offer, Scope
 from placet.core.signatures import Key, Verifiers
 from placet.core.trust import Deployment, TrustList
@@ -61,6 +62,7 @@ class Owners:
                 uses=9,
                 enrolment=commitment,
                 salt=secrets.token_bytes(32),
+                language=ENGLISH,
             ).expand(self.offer, self.scope, self.trust.name)
             body = {
                 "consent": consent.model_dump(mode="json", by_alias=True),

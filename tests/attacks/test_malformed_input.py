@@ -275,6 +275,7 @@ PLACES = [
     ("consent", "details", "columns"),
     ("consent", "details", "enrolment"),
     ("consent", "details", "salt"),
+    ("consent", "details", "language"),
     ("enrolment", "enroller"),
     ("enrolment", "subject"),
     ("enrolment", "signature"),

@@ -311,7 +311,7 @@ class Simulation:
             for number in range(count):
                 owner, subject = key("owner", provider, number), subject_commitment(f"c-{number}", h("s", number))
                 words = CompactConsent(
-                    owner=owner.address, enrolment=subject, salt=h("salt", provider, number),
+                    language="en", owner=owner.address, enrolment=subject, salt=h("salt", provider, number),
                     **self.window(provider, number),
                 )  # fmt: skip
                 consent = words.expand(self.offers[provider], self.scopes[provider], self.trust.name)
@@ -331,6 +331,7 @@ class Simulation:
                 key=lambda p: p.consent.id,
             )  # fmt: skip
         own = CompactConsent(
+            language="en",
             owner=self.signers[self.consumer].address,
             enrolment=NO_ENROLMENT,
             salt=h("own"),

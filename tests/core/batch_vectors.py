@@ -19,11 +19,11 @@ CHAIN = 31337
 REGISTRY = "0x" + "c0" * 20
 NAMES = {"0x" + "a1" * 20: "First Bank", "0x" + "b2" * 20: "Credit House"}
 TYPES = {
-    "Consent": "bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,"
-    "Details details",
+    "Consent": "Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,"
+    "uint32 uses",
     "Offer": "bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope",
-    "Details": "string dataset,string consumer,string purpose,string columns,string output,string parties,"
-    "bytes32 notice,bytes32 enrolment,bytes32 salt",
+    "Details": "string language,string dataset,string consumer,string purpose,string columns,string output,"
+    "string parties,bytes32 notice,bytes32 enrolment,bytes32 salt",
     "Enrolment": "bytes owner,string namespace,bytes32 subject",
 }
 NAMESPACE = "0x" + "a1" * 20 + "/customer"
@@ -124,6 +124,7 @@ def reference() -> dict[str, Any]:
             "firstOpening": 0,
             "uses": uses,
             "details": {
+                "language": "en",
                 "dataset": "Accounts, kept by First Bank",
                 "consumer": "Credit House",
                 "purpose": f"checking creditworthiness ({PURPOSE})",
@@ -146,6 +147,7 @@ def reference() -> dict[str, Any]:
                 "uses": uses,
                 "enrolment": commitment,
                 "salt": salt,
+                "language": "en",
             },
             "enrolment": {"enroller": enroller, "subject": commitment, "signature": sign(99, enrolled)},
             "signature": sign(number, consent),

@@ -15,6 +15,7 @@ FIELDS: tuple[tuple[str, int], ...] = (
     ("notAfter", 6),
     ("firstOpening", 4),
     ("uses", 4),
+    ("language", 2),
     ("enrolment", 32),
     ("salt", 32),
     ("signature", 0),
@@ -34,7 +35,7 @@ def leaf(number: int, owner: int, signature: int) -> dict[str, Any]:
     found: dict[str, Any] = {"owner": some(f"owner {number}", owner)}
     found |= {name: some(f"{name} {number}", size) for name, size in sizes.items()}
     numbers = {"notBefore": 1_700_000_000 + number, "notAfter": 2**47 + number, "firstOpening": 7, "uses": 2**31 + 1}
-    return found | numbers
+    return found | numbers | {"language": ("en", "de", "zh")[number % 3]}
 
 
 def record(values: dict[str, Any]) -> bytes:
@@ -44,14 +45,17 @@ def record(values: dict[str, Any]) -> bytes:
         value = values[name]
         if kind == 2 and name == "signature":
             raw += len(value).to_bytes(2, "big")
-        raw += value.to_bytes(size, "big") if isinstance(value, int) else value
+        if isinstance(value, str):
+            raw += value.encode()
+        else:
+            raw += value.to_bytes(size, "big") if isinstance(value, int) else value
     return raw
 
 
 def reference() -> dict[str, Any]:
     leaves = [leaf(0, 20, 65), leaf(1, 84, 64), leaf(2, 20, 65), leaf(3, 84, 480)]
     joined = b"".join(map(record, leaves))
-    plain = [{n: v if isinstance(v, int) else "0x" + v.hex() for n, v in values.items()} for values in leaves]
+    plain = [{n: "0x" + v.hex() if isinstance(v, bytes) else v for n, v in values.items()} for values in leaves]
     return {
         "leaves": [
             {"leaf": values, "record": "0x" + record(raw).hex()} for values, raw in zip(plain, leaves, strict=True)

@@ -14,6 +14,7 @@ from placet.core.consent import ConsentFields
 from placet.core.eip712 import consent_domain
 from placet.core.errors import PlacetError
 from placet.core.hashing import document_bytes
+from placet.core.languages import LANGUAGES
 from placet.core.merkle import BatchTree, batch_root
 from placet.core.signatures import Verifiers
 from placet.core.trust import Enroller, Institution, TrustList
@@ -40,6 +41,7 @@ LINES = st.builds(
         uses=st.integers(1, 2**32 - 1),
         enrolment=octets(32),
         salt=octets(32),
+        language=st.sampled_from(LANGUAGES),
     ),
     signature=octets(64, 65),
     enroller=octets(20),

@@ -32,7 +32,7 @@ def digest_of(typed_data: dict) -> bytes:
 def a_consent(owner: bytes = bytes(range(20))) -> Consent:
     offer = Offer(dataset=r32(), consumer=secrets.token_bytes(20), purpose=r32(), operations=3, scope=r32())
     details = Details(
-        dataset="Accounts ä", consumer="Bank", purpose="p", columns="a, b", output="o", parties="x, y",
+        language="de", dataset="Accounts ä", consumer="Bank", purpose="p", columns="a, b", output="o", parties="x, y",
         notice=r32(), enrolment=r32(), salt=r32(),
     )  # fmt: skip
     return Consent(

@@ -13,6 +13,7 @@ from placet.core.consent import ConsentFields
 from placet.core.errors import InputError
 from placet.core.evidence import Section
 from placet.core.hashing import sha256
+from placet.core.languages import LANGUAGES
 from placet.core.leaves import LeafRecord, decode_records, record_size
 from placet.core.values import from_hex
 
@@ -21,13 +22,16 @@ from .leaf_vectors import FILE, reference
 VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
 
 
+TONGUES = st.sampled_from(LANGUAGES)
+
+
 def octets(size: int) -> st.SearchStrategy[bytes]:
     return st.binary(min_size=size, max_size=size)
 
 
 def records(owner: int, signature: int) -> st.SearchStrategy[LeafRecord]:
     u48, u32 = st.integers(0, 2**48 - 1), st.integers(0, 2**32 - 1)
-    numbers = {"not_before": u48, "not_after": u48, "first_opening": u32, "uses": u32}
+    others = {"not_before": u48, "not_after": u48, "first_opening": u32, "uses": u32, "language": TONGUES}
     values = {
         "signature": signature,
         "enroller": 20,
@@ -37,7 +41,7 @@ def records(owner: int, signature: int) -> st.SearchStrategy[LeafRecord]:
     }
     made = st.builds(
         LeafRecord,
-        consent=st.builds(ConsentFields, owner=octets(owner), enrolment=octets(32), salt=octets(32), **numbers),
+        consent=st.builds(ConsentFields, owner=octets(owner), enrolment=octets(32), salt=octets(32), **others),
         subject=st.just(bytes(32)),
         **{name: octets(size) for name, size in values.items()},
     )
@@ -60,6 +64,7 @@ def of_vector(values: dict[str, Any]) -> LeafRecord:
             values["uses"],
             at("enrolment"),
             at("salt"),
+            values["language"],
         ),
         at("signature"),
         at("enroller"),
@@ -103,6 +108,13 @@ def test_nothing_else_is_read(record: LeafRecord, cut: int) -> None:
             decode_records(raw[:-cut])
     with pytest.raises(InputError):
         decode_records(bytes([3]) + raw[1:])
+
+
+def test_a_record_in_an_unknown_language_is_refused() -> None:
+    raw = from_hex(VECTORS["leaves"][0]["record"])
+    place = raw.index(b"en", 21)
+    with pytest.raises(InputError, match="language"):
+        decode_records(raw[:place] + b"xx" + raw[place + 2 :])
 
 
 @pytest.mark.parametrize("size", [0, 64, 224, 255, 481, 1056, 65535])

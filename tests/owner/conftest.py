@@ -246,6 +246,7 @@ class FakeNode:
             "uses": body["uses"],
             "enrolment": body["details"]["enrolment"],
             "salt": body["details"]["salt"],
+            "language": body["details"]["language"],
         }
         return {
             "id": to_hex(consent),

@@ -19,6 +19,7 @@ from placet.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from placet.core.ids import OfferId
+    from placet.core.languages import Language
     from placet.core.trust import TrustList
     from placet.owner.client import Draft, Offered, SignedConsent
     from placet.owner.keys import KeyKind
@@ -85,19 +86,24 @@ def grant(
         Path | None, typer.Option(help="File with your access code in its first line; else PLACET_CODE, else a prompt.")
     ] = None,
     kind: Annotated[str, typer.Option(help="The fresh key's curve: secp256k1 or p256.")] = "secp256k1",
+    language: Annotated[str, typer.Option(help="In which language you read and sign: en, de or zh.")] = "en",
     url: OptionalUrl = None,
     yes: Annotated[bool, typer.Option("--yes", help="Sign without asking. The notice is shown all the same.")] = False,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Consent to an offer: see the notice, say yes, sign with a fresh key, send."""
+    from placet.core.languages import LANGUAGES
     from placet.core.values import to_hex
     from placet.owner.keys import KeyKind
 
     if kind not in tuple(KeyKind):
         raise typer.BadParameter("--kind is secp256k1 or p256")
+    tongue = next((one for one in LANGUAGES if one == language), None)
+    if tongue is None:
+        raise typer.BadParameter("--language is one of " + ", ".join(LANGUAGES))
     opened = open_wallet(wallet, passphrase_file)
-    options = GrantOptions(enroller, subject, code_file, KeyKind(kind), url, yes)
+    options = GrantOptions(enroller, subject, code_file, KeyKind(kind), tongue, url, yes)
     signed, status = asyncio.run(_grant(opened, api, read_offer(offer), read_span(until), uses, options))
     if as_json:
         emit({"id": to_hex(signed.consent.id), "status": status, "not_after": signed.consent.not_after})
@@ -113,6 +119,7 @@ class GrantOptions(NamedTuple):
     subject: str | None
     code_file: Path | None
     kind: KeyKind
+    language: Language
     url: str | None
     yes: bool
 
@@ -136,7 +143,8 @@ async def _grant(
         opening = parse(EnrolmentOpening, {"subject": who, "salt": to_hex(secrets.token_bytes(32))}, what="the subject")
         key = client.new_key(options.kind)
         end = int(time.time()) + seconds
-        draft = await client.draft(offered, key.signer, not_after=end, uses=uses, enrolment=opening.commitment)
+        commitment, tongue = opening.commitment, options.language
+        draft = await client.draft(offered, key.signer, not_after=end, uses=uses, enrolment=commitment, language=tongue)
         _show(draft)
         if not options.yes and not typer.confirm("Do you consent?", err=True):
             raise stop("nothing was signed, nothing was sent")

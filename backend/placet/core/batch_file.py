@@ -28,6 +28,7 @@ from placet.core.enrolment import (
 from placet.core.errors import ConsentError, InputError, LimitError, PlacetError
 from placet.core.hashing import canonical, document_bytes
 from placet.core.ids import BatchRoot, ConsentId
+from placet.core.languages import LANGUAGES, TAGS
 from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import is_in_form
 from placet.core.signature_forms import read as read_signature
@@ -104,8 +105,9 @@ _NUMBER = "(0|[1-9][0-9]{0,14})"
 _SIGNED = '"0x([0-9a-f]{128}|[0-9a-f]{130})"'
 _OWNER_SIGNED = f'"0x([0-9a-f]{{128}}|[0-9a-f]{{130}}|(?:[0-9a-f]{{64}}){{8,{LONGEST // 32}}})"'
 """Of passkeys too, whose assertions are some 32-byte words."""
+_LANGUAGES = "|".join(LANGUAGES)
 _PATTERN = re.compile(
-    rf'{{"consent":{{"enrolment":{_hex(32)},"first_opening":{_NUMBER},"not_after":{_NUMBER},"not_before":{_NUMBER},'
+    rf'{{"consent":{{"enrolment":{_hex(32)},"first_opening":{_NUMBER},"language":"({_LANGUAGES})","not_after":{_NUMBER},"not_before":{_NUMBER},'
     rf'"owner":"0x([0-9a-f]{{40}}|[0-9a-f]{{168}})","salt":{_hex(32)},"uses":{_NUMBER}}},'
     rf'"enrolment":{{"enroller":{_hex(20)},"signature":{_SIGNED},"subject":{_hex(32)}}},'
     rf'(?:"opening":{{"salt":{_hex(32)},"subject":("(?:[^"\\\x00-\x1f]|\\[^\x00-\x1f])+")}},)?'
@@ -130,7 +132,7 @@ def decode_line(raw: bytes) -> BatchLine:
             remedy="docs/reference/formats.md, “Batch files”",
             code="batch.line",
         )
-    enrolment, first, after, before, owner, salt, uses, enroller, enrolled, subject, key, name, signature = (
+    enrolment, first, language, after, before, owner, salt, uses, enroller, enrolled, subject, key, name, signature = (
         match.groups()
     )
     if subject != enrolment:
@@ -140,7 +142,7 @@ def decode_line(raw: bytes) -> BatchLine:
         raise InputError("a number of the consent is out of range", code="batch.line")
     opening = None if key is None else (_subject(name), unhexlify(key))
     return BatchLine(
-        ConsentFields(unhexlify(owner), *numbers, unhexlify(enrolment), unhexlify(salt)),
+        ConsentFields(unhexlify(owner), *numbers, unhexlify(enrolment), unhexlify(salt), TAGS[language]),
         unhexlify(signature),
         unhexlify(enroller),
         unhexlify(enrolled),

@@ -18,6 +18,7 @@ from placet.core import eip712
 from placet.core.errors import ConsentError
 from placet.core.hashing import keccak, sha256
 from placet.core.ids import ConsentId, OfferId
+from placet.core.languages import ENGLISH, Language
 from placet.core.notice import notice
 from placet.core.offers import Names, Offer, Scope, offer_words
 from placet.core.values import U32, U48, Bytes32, Signer, Value, invalid, to_hex
@@ -65,6 +66,7 @@ class ConsentFields(NamedTuple):
     uses: int
     enrolment: bytes
     salt: bytes
+    language: Language = ENGLISH
 
 
 class Grant(NamedTuple):
@@ -82,6 +84,7 @@ class Grant(NamedTuple):
 class Details(Value):
     """The words that a wallet shows with a consent."""
 
+    language: Language
     dataset: str
     consumer: str
     purpose: str
@@ -138,6 +141,7 @@ class Consent(Value):
             self.uses,
             self.details.enrolment,
             self.details.salt,
+            self.details.language,
         )
 
     def grant(self) -> Grant:
@@ -168,16 +172,17 @@ def consent_id(
     """A consent's id from hashes alone, as the contract computes it."""
     times, openings = not_before << 256 | not_after, first_opening << 256 | uses
     return ConsentId(
-        keccak(_CONSENT, _owner_hash(owner), offer, times.to_bytes(64, "big"), openings.to_bytes(64, "big"), details)
+        keccak(_CONSENT, details, offer, _owner_hash(owner), times.to_bytes(64, "big"), openings.to_bytes(64, "big"))
     )
 
 
 def derive(fields: ConsentFields, offer: Offer, scope: Scope, names: Names) -> Consent:
     """The only consent that says exactly what `offer` and `scope` say. ConsentError if they don't belong together,
     InputError for fields that no consent can have."""
-    texts = offer_words(offer, scope, names)
-    words = notice(offer, scope, names, fields.not_before, fields.not_after, fields.uses)
+    texts = offer_words(offer, scope, names, fields.language)
+    words = notice(offer, scope, names, fields.not_before, fields.not_after, fields.uses, fields.language)
     details = Details(
+        language=fields.language,
         **texts._asdict(),
         notice=sha256(words.encode()),
         enrolment=fields.enrolment,
@@ -225,6 +230,7 @@ class CompactConsent(Value):
     uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
     enrolment: Bytes32
     salt: Bytes32
+    language: Language
 
     @classmethod
     def of(cls, consent: Consent | ConsentFields) -> CompactConsent:
@@ -238,7 +244,14 @@ class CompactConsent(Value):
     @property
     def fields(self) -> ConsentFields:
         return ConsentFields(
-            self.owner, self.not_before, self.not_after, self.first_opening, self.uses, self.enrolment, self.salt
+            self.owner,
+            self.not_before,
+            self.not_after,
+            self.first_opening,
+            self.uses,
+            self.enrolment,
+            self.salt,
+            self.language,
         )
 
     def expand(self, offer: Offer, scope: Scope, names: Names) -> Consent:

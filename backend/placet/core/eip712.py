@@ -115,11 +115,11 @@ def _closure(name: str) -> list[str]:
 
 OFFER = Struct("Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)")
 DETAILS = Struct(
-    "Details(string dataset,string consumer,string purpose,string columns,string output,string parties,"
+    "Details(string language,string dataset,string consumer,string purpose,string columns,string output,string parties,"
     "bytes32 notice,bytes32 enrolment,bytes32 salt)"
 )
 CONSENT = Struct(
-    "Consent(bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,Details details)"
+    "Consent(Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses)"
 )
 WITHDRAWAL = Struct("Withdrawal(bytes32 consent)")
 ENROLMENT = Struct("Enrolment(bytes owner,string namespace,bytes32 subject)")

@@ -1,7 +1,7 @@
 """Leaves of a lawful set in bulk: one record a leaf, in the tree's order, beside the evidence document.
 
-    kind(1) ‖ owner ‖ notBefore(6) ‖ notAfter(6) ‖ firstOpening(4) ‖ uses(4) ‖ enrolment(32) ‖ salt(32) ‖ signature
-    ‖ enroller(20) ‖ the enroller's signature(65) ‖ row(32) ‖ batch(32)
+    kind(1) ‖ owner ‖ notBefore(6) ‖ notAfter(6) ‖ firstOpening(4) ‖ uses(4) ‖ language(2) ‖ enrolment(32) ‖ salt(32)
+    ‖ signature ‖ enroller(20) ‖ the enroller's signature(65) ‖ row(32) ‖ batch(32)
 
 Kind 0 is an address (20 bytes) with an ECDSA signature (65), kind 1 a P-256 owner (84) with a signature of 64, kind 2 a
 P-256 owner with a passkey's assertion: its length (2), then so many bytes. Numbers are big-endian.
@@ -18,12 +18,13 @@ from placet.core.enrolment import Enrolment
 from placet.core.errors import InputError
 from placet.core.evidence import Leaf
 from placet.core.ids import BatchRoot
+from placet.core.languages import LANGUAGES, TAGS
 from placet.core.webauthn import LONGEST, SHORTEST
 
 _WALLET, _P256, _PASSKEY = range(3)
 _SIGNATURES = (65, 64, None)
 _OWNERS = (20, 84, 84)
-_NUMBERS = struct.Struct(">HIHIII")
+_NUMBERS = struct.Struct(">HIHIII2s")
 _BEFORE = _NUMBERS.size + 32 + 32
 """Bytes between owner and signature."""
 _AFTER = 20 + 65 + 32 + 32
@@ -81,7 +82,7 @@ class LeafRecord(NamedTuple):
             (
                 bytes((kind,)),
                 words.owner,
-                _NUMBERS.pack(*before, *after, words.first_opening, words.uses),
+                _NUMBERS.pack(*before, *after, words.first_opening, words.uses, words.language.encode()),
                 words.enrolment,
                 words.salt,
                 length,
@@ -151,7 +152,9 @@ def _decode(raw: bytes) -> LeafRecord:
     enroller = len(raw) - _AFTER
     enrolled = enroller + 20
     row = enrolled + 65
-    b_high, b_low, a_high, a_low, first, uses = _NUMBERS.unpack_from(raw, numbers)
+    b_high, b_low, a_high, a_low, first, uses, language = _NUMBERS.unpack_from(raw, numbers)
+    if language not in TAGS:
+        raise InputError("a leaf record in no known language", expected=" or ".join(LANGUAGES))
     subject = raw[enrolment:salt]
     return LeafRecord(
         ConsentFields(
@@ -162,6 +165,7 @@ def _decode(raw: bytes) -> LeafRecord:
             uses,
             subject,
             raw[salt : salt + 32],
+            TAGS[language],
         ),
         raw[signature:enroller],
         raw[enroller:enrolled],

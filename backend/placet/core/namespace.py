@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from placet.core.errors import InputError
+from placet.core.languages import ENGLISH, Language, words_of
 from placet.core.values import address_of, to_hex
 
 NAMESPACE_PATTERN = (
@@ -42,9 +43,10 @@ def own_namespace(institution: bytes, name: str) -> str:
     return f"{to_hex(institution)}/{name}"
 
 
-def namespace_words(namespace: str, names: Callable[[bytes], str]) -> str:
+def namespace_words(namespace: str, names: Callable[[bytes], str], language: Language = ENGLISH) -> str:
     """For people. NotFoundError for the numbers of an institution that has no name in `names`."""
     issuer, slash, name = namespace.partition("/")
+    words = words_of(language)
     if not slash:
-        return f"{namespace}, which is the same at all institutions"
-    return f"the “{name}” that {names(address_of(issuer))} itself gives out"
+        return words.say("kind-everywhere", namespace=namespace)
+    return words.say("kind-of", name=name, issuer=names(address_of(issuer)))

@@ -6,54 +6,65 @@ import datetime
 import functools
 
 from placet.core.errors import InputError
-from placet.core.offers import Names, Offer, Scope, change_words, columns_words, output_words
-from placet.core.purposes import PURPOSES, operation_words
+from placet.core.languages import ENGLISH, Language, Words, words_of
+from placet.core.offers import Names, Offer, Scope, columns_words, output_words, purpose_text
+from placet.core.purposes import operation_words
 from placet.core.times import flaw_of_time
 
 _EPOCH = datetime.date(1970, 1, 1)
 
 
-def notice(offer: Offer, scope: Scope, names: Names, not_before: int, not_after: int, uses: int) -> str:
+def notice(
+    offer: Offer,
+    scope: Scope,
+    names: Names,
+    not_before: int,
+    not_after: int,
+    uses: int,
+    language: Language = ENGLISH,
+) -> str:
     """The plain words that an owner reads before signing; its SHA-256 stands in the consent."""
-    before, after = notice_frame(offer, scope, names)
-    return f"{before}{window_words(not_before, not_after, uses)}{after}"
+    before, after = notice_frame(offer, scope, names, language)
+    return f"{before}{window_words(not_before, not_after, uses, language)}{after}"
 
 
-def notice_frame(offer: Offer, scope: Scope, names: Names) -> tuple[str, str]:
+def notice_frame(offer: Offer, scope: Scope, names: Names, language: Language = ENGLISH) -> tuple[str, str]:
     """What stands before and after the `window_words` in every notice of an offer."""
-    consumer = names(offer.consumer)
-    others = ", ".join(names(p) for p in scope.parties)
+    words = words_of(language)
+    say, consumer, provider = words.say, names(offer.consumer), names(scope.provider)
+    output, group = output_words(scope, language), scope.smallest_group
+    gets = "notice-output-of-groups" if group > 1 else "notice-output"
     before = (
-        f"You allow {names(scope.provider)} to let your data in “{scope.title}” be used for {consumer}.",
-        f"Which data: {columns_words(scope, names)}.",
-        f"What for: {PURPOSES[scope.purpose]} ({scope.purpose}).",
-        f"How: {operation_words(offer.operations)}; recipe {', '.join(scope.recipes)}.",
-        f"What {consumer} gets: {output_words(scope)}"
-        + (f", never for fewer than {scope.smallest_group} people together." if scope.smallest_group > 1 else "."),
-        f"Institutions that take part: {others}.",
-        *_differences(scope, names(scope.provider), consumer),
+        say("notice-allow", provider=provider, title=scope.title, consumer=consumer),
+        say("notice-data", columns=columns_words(scope, names, language)),
+        say("notice-purpose", purpose=purpose_text(scope, language)),
+        say(
+            "notice-operations",
+            operations=operation_words(offer.operations, language),
+            recipes=words.list(scope.recipes),
+        ),
+        say(gets, consumer=consumer, output=output, number=group),
+        say("notice-parties", parties=words.list(names(party) for party in scope.parties)),
+        *_differences(scope, provider, consumer, words),
     )
-    after = (
-        "You can withdraw at any time. A computation that has already been sealed is not undone by it.",
-        "On the public chain this consent is a number that leads back to nobody.",
-    )
+    after = (say("notice-withdrawal"), say("notice-chain"))
     return "".join(f"{line}\n" for line in before), "".join(f"\n{line}" for line in after)
 
 
-def _differences(scope: Scope, provider: str, consumer: str) -> tuple[str, ...]:
+def _differences(scope: Scope, provider: str, consumer: str, words: Words) -> tuple[str, ...]:
     """What bounds that results of several computations, compared, tell of who came or went between them."""
     if not scope.personal:
         return ()
-    risk = f"{consumer} can compare the results of several computations."
     if scope.smallest_change is None:
-        return (f"{risk} Only the times below, and the data's budget where it has one, bound what that tells of you.",)
-    promise = f"{provider} ends one in which {change_words(scope.smallest_change)} than in an earlier one"
-    return (f"{risk} {promise}; of those before it first offered that for {consumer}, it keeps nothing to compare.",)
+        return (words.say("notice-differences", consumer=consumer),)
+    number = scope.smallest_change
+    return (words.say("notice-differences-bounded", consumer=consumer, provider=provider, number=number),)
 
 
-def window_words(not_before: int, not_after: int, uses: int) -> str:
+def window_words(not_before: int, not_after: int, uses: int, language: Language = ENGLISH) -> str:
     """The one line of a notice that differs between consents to an offer."""
-    return f"From {_when(not_before)} until {_when(not_after)}, at most {uses} time{'s' if uses != 1 else ''}."
+    sentence = "notice-window-of-one" if uses == 1 else "notice-window"
+    return words_of(language).say(sentence, begin=_when(not_before), end=_when(not_after), uses=uses)
 
 
 def _when(timestamp: int) -> str:

@@ -14,6 +14,7 @@ from placet.core import eip712
 from placet.core.errors import ConsentError
 from placet.core.hashing import document_hash
 from placet.core.ids import DatasetId, OfferId
+from placet.core.languages import ENGLISH, Language, words_of
 from placet.core.namespace import Namespace, namespace_words
 from placet.core.purposes import PURPOSES, purpose_id
 from placet.core.values import U32, Address, BigUint, Bytes32, Name, Text, Value, to_hex
@@ -69,13 +70,8 @@ class Offer(Value):
         return OfferId(eip712.OFFER.hash(self))
 
 
-_STEPS = {
-    "level": "levels begin at multiples of {} of the data's smallest unit",
-    "evaluation": "bands begin at multiples of {} of the data's smallest unit",
-    "band": "bands begin at scores that are multiples of {}",
-    "decision": "yes begins at a score that is a multiple of {}",
-}
-"""Where what is told changes, by the output."""
+_GAPS = tuple(words_of(ENGLISH).gaps)
+"""The outputs in which something begins at an edge."""
 
 
 def _empty(value: object) -> bool:
@@ -157,8 +153,8 @@ class Scope(Value):
 
     @model_validator(mode="after")
     def _gap_of_levels(self) -> Scope:
-        if self.smallest_gap is not None and self.output not in _STEPS:
-            raise ValueError(f"a smallest gap is between levels or bands, so the output is one of {', '.join(_STEPS)}")
+        if self.smallest_gap is not None and self.output not in _GAPS:
+            raise ValueError(f"a smallest gap is between levels or bands, so the output is one of {', '.join(_GAPS)}")
         return self
 
     @model_validator(mode="after")
@@ -179,50 +175,29 @@ class Scope(Value):
         return document_hash(self)
 
 
-_OUTPUT_WORDS = {
-    "total": "one total per person over all parties",
-    "level": "one level per person, by the total over all parties, and not the total",
-    "aggregate": "counts, sums and means over groups of people",
-    "association": "counts, sums and means over groups of people, and sums of products with another institution's data",
-    "score": "one score per person",
-    "band": "in which band each person's score is, and not the score",
-    "decision": "yes or no for each person, by a score, and not the score",
-    "model": "a model made from many people's data, which scores people, and how good it is over groups of people",
-    "shared-model": "how good a model made from many people's data is over groups of people; the model itself stays in "
-    "shares, and no institution can use it alone",
-    "evaluation": "quality figures of a score over groups of people, no single score",
-    "tree-model": "a model made from many people's data, which scores people, and how good it is over groups of "
-    "people; of each of its own people the score, and on which side of the model's cuts of these data the person is",
-    "rows": "single records",
-    "matches": "which records match",
-    "comparison": "the whole comparison, which holds both documents' text",
-}
-
-
-def output_words(scope: Scope) -> str:
-    words = _OUTPUT_WORDS[scope.output]
+def output_words(scope: Scope, language: Language = ENGLISH) -> str:
+    """What the consumer gets."""
+    words = words_of(language)
+    text = words.outputs[scope.output]
     if scope.smallest_gap is not None:
-        words += f"; {_STEPS[scope.output].format(scope.smallest_gap)}"
+        text = words.gaps[scope.output].format(output=text, gap=scope.smallest_gap)
     if scope.matched_by:
-        words += f"; and, of values that it knows already, which there are in {', '.join(scope.matched_by)}"
+        text = words.say("output-matched-by", output=text, columns=words.list(scope.matched_by))
     if scope.tolerated_withdrawals is not None:
-        words += f"; as long as no more than {scope.tolerated_withdrawals} of those it was learned from have withdrawn"
+        text = words.say("output-withdrawals", output=text, number=scope.tolerated_withdrawals)
     if scope.smallest_change is not None:
-        words += f"; nothing where {change_words(scope.smallest_change)} than at an earlier time"
-    return words
+        text = words.say("output-change", output=text, number=scope.smallest_change)
+    return text
 
 
-def change_words(smallest: int) -> str:
-    """Which changes are too small, as the words of output and notice say it."""
-    return f"somebody, but fewer than {smallest} people, match more or less"
-
-
-def columns_words(scope: Scope, names: Names) -> str:
+def columns_words(scope: Scope, names: Names, language: Language = ENGLISH) -> str:
     """Which data, and by which kind of identifier rows are found. ConsentError for persons' rows without one: nobody
     could be enrolled for them."""
-    words = ", ".join(scope.columns)
+    words = words_of(language)
+    columns = words.list(scope.columns)
     if scope.namespace is not None:
-        return f"{words}; rows are found by “{scope.identifier}”: {namespace_words(scope.namespace, names)}"
+        kind = namespace_words(scope.namespace, names, language)
+        return words.say("found-by", columns=columns, identifier=scope.identifier, kind=kind)
     if scope.personal:
         raise ConsentError(
             "the scope does not say by which kind of identifier persons are found",
@@ -230,7 +205,13 @@ def columns_words(scope: Scope, names: Names) -> str:
             remedy="the provider makes a new offer: placet offer make",
             code="consent.namespace",
         )
-    return words
+    return columns
+
+
+def purpose_text(scope: Scope, language: Language = ENGLISH) -> str:
+    """What for, in words and by its IRI."""
+    words = words_of(language)
+    return words.say("purpose", purpose=words.purposes[scope.purpose], iri=scope.purpose)
 
 
 class OfferWords(NamedTuple):
@@ -244,18 +225,19 @@ class OfferWords(NamedTuple):
     parties: str
 
 
-def offer_words(offer: Offer, scope: Scope, names: Names) -> OfferWords:
+def offer_words(offer: Offer, scope: Scope, names: Names, language: Language = ENGLISH) -> OfferWords:
     """The texts that offer and scope stand for. ConsentError if they don't belong together; NotFoundError for an
     institution without a name."""
     if scope.hash != offer.scope:
         raise ConsentError("the scope is not this offer's", expected=to_hex(offer.scope), found=to_hex(scope.hash))
     if purpose_id(scope.purpose) != offer.purpose:
         raise ConsentError("the scope names another purpose than the offer", found=scope.purpose)
+    words = words_of(language)
     return OfferWords(
-        dataset=f"{scope.title}, kept by {names(scope.provider)}",
+        dataset=words.say("dataset", title=scope.title, provider=names(scope.provider)),
         consumer=names(offer.consumer),
-        purpose=f"{PURPOSES[scope.purpose]} ({scope.purpose})",
-        columns=columns_words(scope, names),
-        output=output_words(scope),
-        parties=", ".join(names(p) for p in scope.parties),
+        purpose=purpose_text(scope, language),
+        columns=columns_words(scope, names, language),
+        output=output_words(scope, language),
+        parties=words.list(names(p) for p in scope.parties),
     )

@@ -6,23 +6,13 @@ from enum import IntFlag
 
 from placet.core.errors import InputError
 from placet.core.hashing import keccak
+from placet.core.languages import ENGLISH, Language, words_of
 from placet.core.values import to_hex
 
 _DPV = "https://w3id.org/dpv#"
 
-PURPOSES: dict[str, str] = {
-    _DPV + "CreditChecking": "checking creditworthiness",
-    _DPV + "CustomerSolvencyMonitoring": "monitoring solvency",
-    _DPV + "CustomerManagement": "managing the customer relation",
-    _DPV + "DirectMarketing": "direct marketing",
-    _DPV + "PersonalisedAdvertising": "personalised advertising",
-    _DPV + "FraudPreventionAndDetection": "preventing and detecting fraud",
-    _DPV + "LegalCompliance": "complying with the law",
-    _DPV + "RequestedServiceProvision": "providing a service that was asked for",
-    _DPV + "ResearchAndDevelopment": "research and development",
-    _DPV + "FulfilmentOfContractualObligation": "fulfilling a contract",
-}
-"""IRI to the words a person reads."""
+PURPOSES = words_of(ENGLISH).purposes
+"""IRI to the words a person reads, in English."""
 
 
 class Operation(IntFlag):
@@ -37,15 +27,6 @@ class Operation(IntFlag):
     ZK = 64
 
 
-_OPERATION_WORDS = {
-    Operation.PSI: "matching records (private set intersection)",
-    Operation.MPC: "computing on secret shares",
-    Operation.FL: "training a model together (federated learning)",
-    Operation.HE: "computing on encrypted values",
-    Operation.DP: "publishing noisy statistics (differential privacy)",
-    Operation.TEE: "computing in a sealed enclave",
-    Operation.ZK: "proving a statement (zero knowledge)",
-}
 ALL_OPERATIONS = sum(Operation)
 
 
@@ -61,11 +42,12 @@ def purpose_id(iri: str) -> bytes:
     return keccak(iri.encode())
 
 
-def operation_words(operations: int) -> str:
+def operation_words(operations: int, language: Language = ENGLISH) -> str:
     """The operations as a person reads them; InputError for none or unknown flags."""
     if operations <= 0 or operations & ~ALL_OPERATIONS:
         raise InputError("unknown operations", expected=f"flags within {ALL_OPERATIONS}", found=operations)
-    return ", ".join(words for flag, words in _OPERATION_WORDS.items() if operations & flag)
+    words = words_of(language)
+    return words.list(words.operations[str(flag.name)] for flag in Operation if operations & flag)
 
 
 def purpose_words(purpose: bytes) -> str:

@@ -51,6 +51,7 @@ consents = sa.Table(
     sa.Column("uses", sa.BigInteger, nullable=False),
     sa.Column("enrolment", _bytes(32), nullable=False),
     sa.Column("salt", _bytes(32), nullable=False),
+    sa.Column("language", sa.String(8), nullable=False),
     sa.Column("signature", sa.LargeBinary, nullable=False),
     sa.Column("route", sa.String(8), nullable=False),
     sa.Column("status", sa.String(16), nullable=False),

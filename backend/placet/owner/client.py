@@ -19,6 +19,7 @@ from placet.core.enrolment import NO_ENROLMENT, Enrolment, EnrolmentOpening, dem
 from placet.core.errors import ConfigError, ConsentError, InputError, NotFoundError, SignatureError
 from placet.core.hashing import canonical
 from placet.core.ids import BatchRoot, ConsentId, OfferId
+from placet.core.languages import ENGLISH, Language
 from placet.core.merkle import batch_verify
 from placet.core.notice import notice
 from placet.core.offers import Offer, Scope, offer_words
@@ -142,6 +143,7 @@ class OwnerClient:
         uses: int,
         not_before: int | None = None,
         enrolment: bytes = NO_ENROLMENT,
+        language: Language = ENGLISH,
     ) -> Draft:
         """A draft without asking the node. Times in Unix seconds; `not_before` is now unless given."""
         start = int(time.time()) if not_before is None else not_before
@@ -153,9 +155,10 @@ class OwnerClient:
             uses=uses,
             enrolment=enrolment,
             salt=secrets.token_bytes(32),
+            language=language,
         )
         consent = derive(fields, offered.offer, offered.scope, self.trust.name)
-        words = notice(offered.offer, offered.scope, self.trust.name, start, not_after, uses)
+        words = notice(offered.offer, offered.scope, self.trust.name, start, not_after, uses, language)
         return Draft(consent, words, offered.scope)
 
     async def draft(
@@ -167,6 +170,7 @@ class OwnerClient:
         uses: int,
         not_before: int | None = None,
         enrolment: bytes = NO_ENROLMENT,
+        language: Language = ENGLISH,
     ) -> Draft:
         """The node's draft. ConsentError unless it is exactly what was asked for and says what the offer says."""
         start = int(time.time()) if not_before is None else not_before
@@ -176,10 +180,11 @@ class OwnerClient:
             "not_before": start,
             "not_after": not_after,
             "uses": uses,
+            "language": language,
         } | ({} if enrolment == NO_ENROLMENT else {"enrolment": to_hex(enrolment)})
         answer = await ask(self._http, DraftAnswer, "POST", offered.api, "/v1/consents/draft", canonical(body))
         consent = answer.consent
-        terms = (owner, offered.id, start, not_after, uses, enrolment)
+        terms = (owner, offered.id, start, not_after, uses, enrolment, language)
         got = (
             consent.owner,
             consent.offer.id,
@@ -187,6 +192,7 @@ class OwnerClient:
             consent.not_after,
             consent.uses,
             consent.details.enrolment,
+            consent.details.language,
         )
         if terms != got:
             raise ConsentError("the draft is not what was asked for", remedy="don't sign; tell the institution")
@@ -195,7 +201,8 @@ class OwnerClient:
 
     def _demand_honest(self, consent: Consent, answer: DraftAnswer, offered: Offered) -> None:
         demand_derived(consent, offered.scope, self.trust.name)
-        own = notice(offered.offer, offered.scope, self.trust.name, consent.not_before, consent.not_after, consent.uses)
+        times = (consent.not_before, consent.not_after, consent.uses)
+        own = notice(offered.offer, offered.scope, self.trust.name, *times, consent.details.language)
         typed = consent.typed_data(self._domain)
         for what, expected, found in (
             ("id", consent.id, answer.id),

@@ -202,10 +202,10 @@ abstract contract Base {
 
     function consentHash(IConsentRegistry.Grant memory g) internal pure returns (bytes32) {
         bytes32 kind = keccak256(
-            "Consent(bytes owner,Offer offer,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses,Details details)Details(string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)"
+            "Consent(Details details,Offer offer,bytes owner,uint48 notBefore,uint48 notAfter,uint32 firstOpening,uint32 uses)Details(string language,string dataset,string consumer,string purpose,string columns,string output,string parties,bytes32 notice,bytes32 enrolment,bytes32 salt)Offer(bytes32 dataset,address consumer,bytes32 purpose,uint32 operations,bytes32 scope)"
         );
         return keccak256(
-            abi.encode(kind, keccak256(g.owner), g.offer, g.notBefore, g.notAfter, g.firstOpening, g.uses, g.details)
+            abi.encode(kind, g.details, g.offer, keccak256(g.owner), g.notBefore, g.notAfter, g.firstOpening, g.uses)
         );
     }
 

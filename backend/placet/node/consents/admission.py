@@ -303,6 +303,7 @@ def _row(submission: models.ConsentSubmission) -> dict[str, object]:
         "uses": consent.uses,
         "enrolment": consent.details.enrolment,
         "salt": consent.details.salt,
+        "language": consent.details.language,
         "signature": submission.signature,
         "route": "grant" if submission.enrolment is None else "batch",
         "status": ConsentStatus.PENDING.value,

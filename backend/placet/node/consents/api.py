@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from placet.chain.threaded import ask_chain
 from placet.core.errors import AccessError, NotFoundError
 from placet.core.ids import ConsentId
+from placet.core.languages import ENGLISH, Language
 from placet.core.values import Signer
 from placet.node.consents import admission, erasure, export, models, uses, withdrawals
 from placet.node.consents import queries as consents
@@ -27,13 +28,15 @@ def _open(node: Node, client: str) -> None:
 
 
 @router.get("/v1/offers", response_model=models.Offers, responses=problems())
-async def offers(node: TheNode, client: ClientAddress) -> models.Offers:
+async def offers(
+    node: TheNode, client: ClientAddress, language: Annotated[Language, Query()] = ENGLISH
+) -> models.Offers:
     """What this institution may be asked for: its offers with their scopes opened and in words."""
     _open(node, client)
-    return await ask_chain(_offers, node)
+    return await ask_chain(_offers, node, language)
 
 
-def _offers(node: Node) -> models.Offers:
+def _offers(node: Node, language: Language) -> models.Offers:
     node.demand_chain()
     offers = []
     for event in node.offers().values():
@@ -42,7 +45,7 @@ def _offers(node: Node) -> models.Offers:
         try:
             scope = node.scopes.of(event.terms)
             consumer = node.trust.name(event.terms.consumer)
-            words = consents.texts(node, event.terms, scope)
+            words = consents.texts(node, event.terms, scope, language)
         except NotFoundError:  # an offer whose scope is not opened here, or that names strangers, can't be consented to
             continue
         offers.append(

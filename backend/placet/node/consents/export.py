@@ -26,10 +26,11 @@ def _consent(node: Node, owner: bytes, response: models.ConsentResponse) -> mode
     row = queries.find(node, response.id)
     offer = node.offer(response.offer)
     words = response.consent
+    window = (words.not_before, words.not_after, words.uses)
     return models.ExportedConsent(
         consent=response,
         signed=queries.full(node, row),
-        notice=notice(offer, node.scopes.of(offer), node.trust.name, words.not_before, words.not_after, words.uses),
+        notice=notice(offer, node.scopes.of(offer), node.trust.name, *window, words.language),
         signature=to_hex(bytes(row["signature"])),
         uses=uses.of_consent(node, response.id, owner).uses,
     )

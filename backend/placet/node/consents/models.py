@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from placet.core.consent import CompactConsent, Consent
 from placet.core.enrolment import Enrolment, EnrolmentOpening
 from placet.core.ids import BatchRoot, ConsentId, DatasetId, JobId, OfferId
+from placet.core.languages import ENGLISH, Language
 from placet.core.namespace import Namespace
 from placet.core.offers import Offer, Scope
 from placet.core.signature_forms import WalletSignature
@@ -74,7 +75,8 @@ class Offers(_Answer):
 
 
 class DraftRequest(Value):
-    """What an owner wants to consent to. `enrolment` is the subject commitment of the owner's enrolment."""
+    """What an owner wants to consent to. `enrolment` is the subject commitment of the owner's enrolment, `language` the
+    one in which he reads and signs."""
 
     owner: Signer
     offer: OfferId
@@ -82,6 +84,7 @@ class DraftRequest(Value):
     not_after: UnixTime
     uses: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
     enrolment: Bytes32 | None = None
+    language: Language = ENGLISH
 
 
 class DraftResponse(_Answer):

@@ -12,6 +12,7 @@ from placet.core.consent import CompactConsent, Consent, ConsentFields, derive
 from placet.core.enrolment import NO_ENROLMENT
 from placet.core.errors import ConsentError, InputError, NotFoundError
 from placet.core.ids import BatchRoot, ConsentId, OfferId
+from placet.core.languages import Language
 from placet.core.merkle import batch_levels, batch_proof
 from placet.core.notice import notice
 from placet.core.offers import Offer, Scope, offer_words
@@ -24,9 +25,9 @@ PAGE = 100
 _SCAN = 1_000
 
 
-def texts(node: Node, offer: Offer, scope: Scope) -> models.Texts:
+def texts(node: Node, offer: Offer, scope: Scope, language: Language) -> models.Texts:
     """The words of any consent to this offer."""
-    return models.Texts(**offer_words(offer, scope, node.trust.name)._asdict())
+    return models.Texts(**offer_words(offer, scope, node.trust.name, language)._asdict())
 
 
 def draft(node: Node, request: models.DraftRequest) -> models.DraftResponse:
@@ -50,12 +51,15 @@ def draft(node: Node, request: models.DraftRequest) -> models.DraftResponse:
         uses=request.uses,
         enrolment=request.enrolment or NO_ENROLMENT,
         salt=secrets.token_bytes(32),
+        language=request.language,
     )
     consent = derive(fields, offer, scope, node.trust.name)
     return models.DraftResponse(
         id=consent.id,
         consent=consent,
-        notice=notice(offer, scope, node.trust.name, request.not_before, request.not_after, request.uses),
+        notice=notice(
+            offer, scope, node.trust.name, request.not_before, request.not_after, request.uses, request.language
+        ),
         typed_data=consent.typed_data(node.deployment.consents),
     )
 
