@@ -25,7 +25,7 @@ TIMES = {"open_seconds": 120, "deadline_seconds": 240, "settle_seconds": 300}
 
 def reached(folder: Path, job: str, status: str) -> bool:
     """Has the node in `folder` noted that status, or the job's end?"""
-    with contextlib.closing(sqlite3.connect(f"file:{folder / 'state.db'}?mode=ro", uri=True, timeout=10)) as database:
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'state.db'}?mode=ro", uri=True, timeout=60)) as database:
         rows = database.execute("SELECT status FROM job_moments WHERE job = ?", (from_hex(job),)).fetchall()
     return bool({status, "completed", "aborted", "closed", "expired", "cancelled"} & {row[0] for row in rows})
 

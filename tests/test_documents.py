@@ -194,7 +194,7 @@ class Session:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process = psutil.Process(pid)
                 process.send_signal(signal.SIGTERM)
-                process.wait(30)
+                process.wait(60)
         pids.unlink(missing_ok=True)
 
 

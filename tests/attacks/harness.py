@@ -260,7 +260,7 @@ class AttackHarness(Sending):
             "consents": "select consent, offer from consents order by 1, 2",
             "batches": "select offer, root, leaves from batches order by 1, 2",
         }
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=60)) as database:
             return {name: database.execute(query).fetchall() for name, query in asked.items()}
 
     def log(self) -> str:

@@ -86,7 +86,7 @@ async def test_an_endpoint_without_subscriptions_pushes_nothing(monkeypatch: pyt
 
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        async with subscribed(f"http://127.0.0.1:{port}") as heads, asyncio.timeout(30):
+        async with subscribed(f"http://127.0.0.1:{port}") as heads, asyncio.timeout(60):
             while calls < 3:
                 await asyncio.sleep(0.01)
             assert not heads.pushed

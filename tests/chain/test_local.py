@@ -33,9 +33,9 @@ def test_two_processes_draw_different_ports_and_a_server_may_listen_on_its_own(m
     with pytest.raises(ChainError, match="no port"):
         free_port()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((HOST, port), timeout=5)
+        socket.create_connection((HOST, port), timeout=60)
     with socket.create_server((HOST, port)):
-        socket.create_connection((HOST, port), timeout=5).close()
+        socket.create_connection((HOST, port), timeout=60).close()
 
 
 def test_each_machine_that_a_tool_is_looked_for_on_has_it_in_the_lock_file() -> None:

@@ -12,7 +12,7 @@ async def test_a_signal_between_two_waits_is_not_lost() -> None:
     signal = Signal()
     with listening(signal) as listener:
         signal.send()
-        assert await listener.wait(10)
+        assert await listener.wait(60)
         assert not await listener.wait(0.01)
 
 
@@ -20,9 +20,9 @@ async def test_every_listener_hears_it_from_any_thread_and_of_any_of_its_signals
     one, other = Signal(), Signal()
     with listening(one, other) as both, listening(one) as single:
         threading.Thread(target=one.send).start()
-        assert await asyncio.gather(both.wait(10), single.wait(10)) == [True, True]
+        assert await asyncio.gather(both.wait(60), single.wait(60)) == [True, True]
         other.send()
-        assert await both.wait(10)
+        assert await both.wait(60)
         assert not await single.wait(0.01)
 
 

@@ -124,7 +124,7 @@ def institutions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instituti
             for process in processes:
                 process.terminate()
             for process in processes:
-                assert process.wait(30) in (0, -15), (folder / "log").read_text()
+                assert process.wait(60) in (0, -15), (folder / "log").read_text()
 
 
 def _make(institutions: Institutions) -> None:

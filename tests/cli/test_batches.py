@@ -114,7 +114,7 @@ def test_an_import_that_is_killed_leaves_nothing_and_may_be_given_again(institut
     wait_for(lambda: process.poll() is not None or (written.exists() and written.stat().st_size > 200_000), "records")
     assert process.poll() is None, "it was through before it could be killed"
     process.kill()
-    process.wait(30)
+    process.wait(60)
     assert _held(folder) == before
 
     assert f"{count} consents taken" in institutions.run(*words, **env).out

@@ -267,7 +267,7 @@ def running(*command: str, ready: Path, log: Path) -> Iterator[subprocess.Popen[
     finally:
         child.send_signal(signal.SIGTERM)
         try:
-            child.wait(15)
+            child.wait(60)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()

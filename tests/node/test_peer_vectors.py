@@ -27,7 +27,7 @@ async def test_a_server_reads_questions_and_writes_answers(ring: Ring, question:
     handler = Asked(octets(YES["body"]))
     async with bob_serving(ring, handler) as bob, raw(ring, bob) as (reader, writer):
         writer.write(octets(question["frame"]))
-        told = await asyncio.wait_for(reader.readexactly(len(octets(YES["frame"]))), 30)
+        told = await asyncio.wait_for(reader.readexactly(len(octets(YES["frame"]))), 60)
     assert told == octets(YES["frame"])
     assert handler.questions == [(ring.alice.address, question["name"], octets(question["body"]))]
 

@@ -66,7 +66,7 @@ def serve() -> Iterator[Callable[[FastAPI], str]]:
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not server.started:
             assert time.monotonic() < deadline, "the test's server did not start"
             time.sleep(0.01)
@@ -76,7 +76,7 @@ def serve() -> Iterator[Callable[[FastAPI], str]]:
     yield start
     for server, thread in running:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
 
 
 @dataclass

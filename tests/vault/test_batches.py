@@ -227,7 +227,7 @@ def test_a_killed_check_goes_on_and_notices_what_was_changed_behind_it(make_envi
         time.sleep(0.002)
     workers = psutil.Process(process.pid).children(recursive=True)
     process.kill()
-    process.wait(30)
+    process.wait(60)
     assert psutil.wait_procs(workers, timeout=120)[1] == []
     state = beside.read_bytes()
     done = json.loads(state)["lines"]

@@ -273,14 +273,14 @@ async def test_stopping_finishes_what_is_under_way(environment, monkeypatch: pyt
 
     def slow() -> list[DatasetInfo]:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return datasets()
 
     monkeypatch.setattr(environment.vault, "datasets", slow)
     serving = Server(environment.vault, path)
     async with serving.listening():
         answer = asyncio.create_task(VaultClient(path).datasets())
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, 60)
         asyncio.get_running_loop().call_later(0.05, go_on.set)
     assert not path.exists()
     assert serving._connections == set()

@@ -258,7 +258,7 @@ def swtpm(tmp_path: Path) -> Iterator[SoftwareTpm]:
     made = SoftwareTpm(tmp_path)
     yield made
     made.process.terminate()
-    made.process.wait(30)
+    made.process.wait(60)
 
 
 @needs_swtpm

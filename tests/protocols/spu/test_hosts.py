@@ -31,7 +31,7 @@ PARTY = Path(__file__).with_name("party_on_a_host.py")
 
 
 def ip(*words: str) -> None:
-    done = subprocess.run([IP, *words], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([IP, *words], capture_output=True, text=True, timeout=60)
     if done.returncode:
         pytest.skip(f"this machine makes no network namespaces: ip {' '.join(words)}: {done.stderr.strip()}")
 
@@ -62,8 +62,8 @@ def hosts() -> Iterator[list[str]]:
         yield names
     finally:
         for name in names:
-            subprocess.run([IP, "netns", "del", name], capture_output=True, timeout=30)
-        subprocess.run([IP, "link", "del", mark], capture_output=True, timeout=30)
+            subprocess.run([IP, "netns", "del", name], capture_output=True, timeout=60)
+        subprocess.run([IP, "link", "del", mark], capture_output=True, timeout=60)
 
 
 def slow_down(names: list[str]) -> None:
@@ -71,7 +71,7 @@ def slow_down(names: list[str]) -> None:
     for rank, name in enumerate(names):
         device = f"{name.rpartition('-')[0]}i{rank}"
         words = [TC, "-n", name, "qdisc", "add", "dev", device, "root", "netem", "delay", "20ms", "rate", "100mbit"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
         if done.returncode:
             pytest.skip(f"this machine slows no link: {done.stderr.strip()}")
 

@@ -54,7 +54,7 @@ def trace(folder: Path) -> Iterator[Path]:
 
 def gone(pid: int) -> bool:
     try:
-        psutil.Process(pid).wait(30)
+        psutil.Process(pid).wait(60)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
@@ -76,7 +76,7 @@ def test_an_engine_whose_node_was_killed_takes_all_of_its_task_along(folder: Pat
         child = int(engine.stdout.readline())
         assert psutil.pid_exists(child)
         engine.stdin.close()
-        engine.wait(30)
+        engine.wait(60)
         ended = gone(child)
         if not ended:
             psutil.Process(child).kill()

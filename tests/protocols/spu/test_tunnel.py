@@ -43,7 +43,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Network], Tunnel]]:
             tunnel.close()
 
 
-def together(*tunnels: Tunnel, seconds: float = 20) -> list[PlacetError | None]:
+def together(*tunnels: Tunnel, seconds: float = 60) -> list[PlacetError | None]:
     """Open all at once; what each ended with."""
     ended: list[PlacetError | None] = [None] * len(tunnels)
 
@@ -211,5 +211,5 @@ def test_bytes_pass_both_ways_and_a_lost_party_is_reported(networks: Networks, o
     other.close()
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(str(tmp_path / "0" / socket_of(1)))
-        assert gone.wait(30)
+        assert gone.wait(60)
     assert [error.code for error in found] == ["spu.lost"] and doubts[-1] == 1
