@@ -13,7 +13,7 @@ from placet.catalogue.modelling import Feature
 from placet.models import binning
 from placet.models.bands import BandTable, by_score
 from placet.models.scorecard import Scale
-from placet.models.scorecard_fit import FitColumn, fit
+from placet.models.scorecard_fit import FitColumn, Fitted, fit
 
 SCALE = Scale(base_score=600, pdo=20, base_odds=1, higher=1)
 
@@ -36,20 +36,17 @@ class ClearModel:
     l2: float = 0.001
 
 
-def in_clear(
-    columns: Sequence[ClearColumn], labels: binning.Codes, train: Sequence[int], test: Sequence[int], model: ClearModel
-) -> BandTable | None:
-    """Fitted on the rows `train`, judged on the rows `test`. None where either has fewer than `smallest` of a label."""
-    if not len(train) or not len(test):
-        return None
+def fitted(
+    columns: Sequence[ClearColumn], labels: binning.Codes, train: Sequence[int], model: ClearModel
+) -> tuple[Fitted | None, binning.Codes]:
+    """Fitted on the rows `train`, and the cells (rows, columns) of all rows. None where either label has too few."""
     codes = []
     for column in columns:
         feature = column.feature
         bins = binning.fit([column.values[row] for row in train], feature.kind, feature.bins, least=model.smallest)
         codes.append(bins.codes(column.values))
-    table = np.stack(codes, axis=1)
+    table, taught = np.stack(codes, axis=1), np.array(train)
     shapes = [FitColumn(column.feature.bins + 2, column.feature.monotone) for column in columns]
-    taught, asked = np.array(train), np.array(test)
     card = fit(
         table[taught],
         labels[taught],
@@ -59,6 +56,17 @@ def in_clear(
         steps=model.steps,
         l2=model.l2,
     )
+    return card, table
+
+
+def in_clear(
+    columns: Sequence[ClearColumn], labels: binning.Codes, train: Sequence[int], test: Sequence[int], model: ClearModel
+) -> BandTable | None:
+    """Fitted on the rows `train`, judged on the rows `test`. None where either has fewer than `smallest` of a label."""
+    if not len(train) or not len(test):
+        return None
+    card, table = fitted(columns, labels, train, model)
+    asked = np.array(test)
     if card is None or min(labels[asked].sum(), (1 - labels[asked]).sum()) < model.smallest:
         return None
     return by_score(card.scores(table[asked]).tolist(), labels[asked].tolist())

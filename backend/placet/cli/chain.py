@@ -138,7 +138,7 @@ def _deployer(url: str, key: Path | None, local_key: bool, passphrase_file: Path
         from placet.chain.keystore import load_secret
 
         return Key(load_secret(key, passphrase(passphrase_file)))
-    from placet.chain.local import dev_account
+    from placet.chain.local import dev_key
 
     _demand_local(url)
-    return Key(bytes(dev_account(0).key))
+    return dev_key(0)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from placet.chain.anvil import dev_account
+from placet.chain.anvil import dev_key
 from placet.chain.deploy import deploy_token
-from placet.core.signatures import Key
 from placet.core.values import from_hex, to_hex
 
 
 def main(url: str, holder: str) -> None:
     """10⁹ units."""
-    key = Key(bytes(dev_account(0).key))
+    key = dev_key(0)
     sys.stdout.write(to_hex(deploy_token(url, key, {from_hex(holder, size=20): 10**9})))
 
 
