@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from placet.comparison import Comparison, compare
+from placet.comparison.compare import compare
+from placet.comparison.result import Comparison
 
 OTHER = "the other version"
 

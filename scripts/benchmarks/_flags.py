@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks._documents import Item
 
-from placet.comparison import Comparison
+from placet.comparison.result import Comparison
 
 Wordings = tuple[tuple[str, str], ...]
 """As written, and what it means: two of the same meaning are no change."""

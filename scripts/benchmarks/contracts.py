@@ -22,8 +22,9 @@ from benchmarks._contracts import SHARED, Edited, edit, real, synthetic
 from benchmarks._documents import FORMATS, Item, make
 from benchmarks._flags import REAL, Truth, judged, only, plant, schedule, turned
 
-from placet.comparison import Comparison, compare
+from placet.comparison.compare import compare
 from placet.comparison.normal import normal
+from placet.comparison.result import Comparison
 
 TUNED = range(0, 40)
 REPORTED = range(100, 124)

@@ -18,7 +18,7 @@ from comparison_harness import AFTER, BEFORE, FEE, ComparisonHarness
 from placet.chain.client import JobStatus
 from placet.company.company import Company
 from placet.company.withdrawing import withdraw as sent
-from placet.comparison import compare
+from placet.comparison.compare import compare
 from placet.core.consent import Status as ConsentStatus
 from placet.core.errors import AccessError, AttestationError, ConfigError, PeerError, PlanError, Reverted
 from placet.core.hashing import canonical

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from placet.comparison import compare
+from placet.comparison.compare import compare
 from placet.comparison.facts import facts
 from placet.comparison.lexicon import Lexicon
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from benchmarks._documents import Item, draw, package, text
 
-from placet.comparison import compare
+from placet.comparison.compare import compare
 from placet.comparison.reading import archive, pdf, read
 from placet.core.errors import InputError
 

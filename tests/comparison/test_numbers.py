@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from placet.comparison import Comparison, compare
+from placet.comparison.compare import compare
+from placet.comparison.result import Comparison
 
 
 def of(before: str, after: str, form: str = "txt") -> Comparison:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from placet.comparison import compare
+from placet.comparison.compare import compare
 from placet.comparison.page import html
 
 BEFORE = """# Schedule of fees

@@ -12,9 +12,10 @@ from benchmarks._documents import FORMATS, Item, make, numbered
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from placet.comparison import Comparison, compare
+from placet.comparison.compare import compare
 from placet.comparison.normal import normal, tokens
 from placet.comparison.numbering import marker
+from placet.comparison.result import Comparison
 from placet.comparison.words import changes
 
 TEXT = (

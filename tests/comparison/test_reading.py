@@ -7,8 +7,8 @@ import random
 import pytest
 from benchmarks._documents import FORMATS, Item, draw, make, package
 
-from placet.comparison import compare
 from placet.comparison.clauses import clauses
+from placet.comparison.compare import compare
 from placet.comparison.normal import normal, vocabulary
 from placet.comparison.reading import read
 

@@ -20,9 +20,9 @@ from benchmarks.contracts import REPORTED, TARGETS, TUNED, flag_quality, quality
 from markupsafe import escape
 from pydantic import BaseModel
 
-from placet.comparison import Comparison, compare
+from placet.comparison.compare import compare
 from placet.comparison.page import html
-from placet.comparison.result import schema
+from placet.comparison.result import Comparison, schema
 from placet.comparison.style import SCRIPT
 from placet.core.values import parse
 
@@ -56,7 +56,7 @@ def test_json_holds_to_the_schema_and_comes_back() -> None:
 def test_every_process_says_the_same() -> None:
     """Whatever the seed of Python's hashes."""
     program = (
-        "import sys; from placet.comparison import compare; from hashlib import sha256;"
+        "import sys; from placet.comparison.compare import compare; from hashlib import sha256;"
         f"c = compare({BEFORE!r} * 9, 'a.txt', {AFTER!r} * 9, 'b.txt');"
         "print(sha256(c.model_dump_json().encode()).hexdigest())"
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from placet.comparison import Comparison, compare
+from placet.comparison.compare import compare
 from placet.comparison.definitions import definitions
 from placet.comparison.facts import facts
 from placet.comparison.lexicon import Lexicon
 from placet.comparison.organisations import organisations
+from placet.comparison.result import Comparison
 
 Told = list[tuple[str, str | None, str | None]]
 

@@ -252,8 +252,8 @@ def _seconds(moments: list[dict[str, Any]]) -> dict[str, float]:
 
 def _result(here: Company, job: JobId, out: Path) -> list[str]:
     """The comparison as JSON and as one page. StateError where a completed job left this company none."""
-    from placet.comparison import Comparison
     from placet.comparison.page import html
+    from placet.comparison.result import Comparison
     from placet.core.values import parse
     from placet.protocols.enclave.frames import MAX_RESULT
 

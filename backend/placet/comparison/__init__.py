@@ -2,8 +2,3 @@
 
 What it finds, how, and how well: `docs/explanation/comparison.md`.
 """
-
-from placet.comparison.compare import compare
-from placet.comparison.result import Comparison
-
-__all__ = ["Comparison", "compare"]

@@ -17,7 +17,7 @@ from benchmarks._documents import Item, docx, pdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placet.comparison import compare
+from placet.comparison.compare import compare
 from placet.core.enclave_policy import ROLES, Recipient, Role
 from placet.core.errors import DataError, InputError, PlacetError, ProtocolError
 from placet.core.hashing import document_bytes, sha256

@@ -22,7 +22,7 @@ import pytest
 from benchmarks._documents import Item, make
 from cryptography.hazmat.primitives.asymmetric import x25519
 
-from placet.comparison import compare
+from placet.comparison.compare import compare
 from placet.core.enclave_policy import EnclavePolicy, Role, TpmRule
 from placet.core.errors import InputError, LimitError, PlacetError, StateError
 from placet.core.hashing import sha256

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 from cryptography.hazmat.primitives.asymmetric import x25519
 
-from placet.comparison import compare
+from placet.comparison.compare import compare
 from placet.comparison.limits import MAX_BYTES
 from placet.core.enclave_policy import ROLES, Role
 from placet.core.errors import DataError, InputError, ProtocolError
